@@ -1,0 +1,91 @@
+# `make demo` and `make test` need nothing but git, make and Python 3.11 to 3.14.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PACKAGES := emu guest kernel toolchain
+WORKERS ?= auto
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# ---- what a person asks for
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(STAMPS)/runtime $(STAMPS)/compiler ## virtual environment, dependencies, cross compiler
+	@:
+
+demo: setup ## run a program that forks and writes, and watch its page faults
+	@$(BIN)/emu build guest/demo_cow.c -o $(VENV)/demo_cow
+	@$(BIN)/emu run --trace faults --summary $(VENV)/demo_cow
+
+test: test-setup lint ## lint and all tests
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+# Nothing here is fetched again once it is there.
+test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu roots
+
+lint: $(STAMPS)/dev ## style, types and the direction of imports
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >$(STAMPS)/imports 2>&1 || { cat $(STAMPS)/imports; exit 1; }
+
+format: $(STAMPS)/dev ## put the Python files into the common style
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format --quiet
+
+guests: setup ## build every guest program into build/
+	@$(BIN)/python -m guest build
+
+lock: ## pin the newest fitting dependencies (needs uv)
+	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.lock
+	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build --group dev \
+		-c requirements.lock -o requirements-dev.lock
+
+clean: ## remove all that these commands made here
+	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test test-setup lint format guests lock clean roots
+
+# ---- what that needs, each made once
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+	--emit-build-options --no-header --no-annotate --no-emit-index-url --upgrade
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+		|| { echo "needs Python 3.11 to 3.14, and $(PYTHON) is none: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -m toolchain.system venv
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(@D) && touch $@
+
+# Editable, so that a change to the sources needs no new installation.
+$(STAMPS)/runtime: $(STAMPS)/venv requirements.lock pyproject.toml
+	@echo "installing dependencies"
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/runtime requirements-dev.lock
+	@echo "installing what the tests need"
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(STAMPS)/compiler: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.system compiler
+	@touch $@
+
+# Tests compare with qemu-riscv64 and run Debian's programs where these can be had.
+$(STAMPS)/qemu: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.system qemu && touch $@ || [ -z "$$CI" ]
+
+roots: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.root .root/static busybox-static bash-static libc-bin \
+		|| [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/dynamic --depends bash coreutils || [ -z "$$CI" ]

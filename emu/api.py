@@ -1,0 +1,225 @@
+"""A machine that runs one program: what the command uses, and a notebook or a test can.
+
+>>> from emu import Machine
+>>> result = Machine().run(["./a.out", "argument"], stdin=b"hello")  # doctest: +SKIP
+>>> result.status, result.stdout, result.summary["frames_copied"]    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emu.observe.summary import summarize
+from emu.ticker import Ticker
+from kernel.errors import Errno, OutOfMemory
+from kernel.events import Observer, Observers
+from kernel.kernel import Config, Deadlock, Kernel, Stopped
+from kernel.loader import Request
+from kernel.process import Process
+from kernel.vfs.build import Grants, Services, build_namespace, first_context
+from kernel.vfs.console import Console
+from kernel.vfs.fdtable import FdTable
+from kernel.vfs.namespace import Namespace
+from kernel.vfs.proc.system import mount_proc
+
+DEADLOCK_STATUS = 1
+
+
+class CannotRun(Exception):
+    """The program can't be started; the message says why, ``status`` what a shell would give."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a machine is set up; the command line's options in Python."""
+
+    memory: int = 1 << 30
+    """Bytes of physical memory; taken from the host only as they are used."""
+    fork_policy: str = "cow"
+    max_processes: int = 4096
+    deterministic: bool = False
+    timeout: float | None = None
+    """Seconds after which all guests are ended."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    """Where the guest starts; the host's current directory by default."""
+    root: str | None = None
+    read_write: Sequence[tuple[str, str]] = ()
+    """(host folder, path in the guest)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to. ``status`` is as a shell gives it: 128 + signal when one killed it."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    summary: dict[str, Any]
+    notes: list[str]
+    """Lines for the user: why the run was ended, writes that were refused, …"""
+
+
+class Machine:
+    """Runs programs, each on a fresh machine with the same options."""
+
+    def __init__(self, options: Options | None = None, **changes: Any) -> None:
+        self.options = options or Options(**changes)
+
+    def run(
+        self,
+        command: Sequence[str | os.PathLike[str]],
+        *,
+        stdin: bytes = b"",
+        observers: Sequence[Observer] = (),
+    ) -> Result:
+        """Runs ``command`` with ``stdin`` as input, keeping its output. Raises CannotRun."""
+        session = Session(self.options, [os.fspath(word) for word in command])
+        session.console.feed(stdin)
+        session.console.capture(1)
+        session.console.capture(2)
+        status = session.run(observers)
+        console = session.console
+        return Result(
+            status, console.captured(1), console.captured(2), session.summary, session.notes
+        )
+
+
+class Session:
+    """One run, in steps: set up, ``console`` to be wired, ``run``.
+
+    ``use_host_streams`` gives the guest the user's own standard streams.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        command: Sequence[str],
+        log: Callable[[str], None] | None = None,
+        *,
+        use_host_streams: bool = False,
+    ) -> None:
+        self.notes: list[str] = []
+        self.summary: dict[str, Any] = {}
+        self._options = options
+        self._command = list(command)
+        self._log = log or self.notes.append
+        config = Config(
+            memory=options.memory,
+            fork_policy=options.fork_policy,
+            max_processes=options.max_processes,
+            deterministic=options.deterministic,
+        )
+        self.kernel = Kernel(config, self._log)
+        self._services = Services(self.kernel.clock.realtime, self.kernel.random)
+        self._grants = self._make_grants()
+        try:
+            self.namespace: Namespace = build_namespace(self._grants, self._services)
+        except OSError as error:
+            raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
+        mount_proc(self.namespace, self.kernel)
+        self.console = Console.of_host(self.namespace) if use_host_streams else Console(self.namespace)
+
+    def _make_grants(self) -> Grants:
+        options = self._options
+        return Grants(
+            cwd=options.cwd or ("/" if options.root else os.getcwd()),
+            program=None if options.root else self._program_path(),
+            rw=options.read_write,
+            root=options.root,
+            lib_root=None if options.root else _library_root(),
+        )
+
+    def _program_path(self) -> str:
+        """The program on the host: as named, or found in PATH when the name has no slash."""
+        name = self._command[0]
+        if "/" not in name and not Path(name).is_file():
+            for folder in os.environ.get("PATH", "").split(os.pathsep):
+                candidate = os.path.join(folder, name)
+                if folder and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+                    return os.path.abspath(candidate)
+        return os.path.abspath(name)
+
+    def run(self, observers: Sequence[Observer] = ()) -> int:
+        """Runs to the end; the exit status for the user."""
+        kernel = self.kernel
+        if observers:
+            kernel.observer = observers[0] if len(observers) == 1 else Observers(list(observers))
+        try:
+            process = self._start()
+            status = self._run(process)
+        finally:
+            self.console.restore()
+            leaked = kernel.shut_down()
+        self.summary = summarize(kernel, leaked)
+        self._note_refused_writes()
+        return status
+
+    def _start(self) -> Process:
+        files = FdTable()
+        self.console.install(files)
+        path = self._command[0] if self._options.root else self._program_path()
+        environment = [
+            f"{name}={value}".encode("utf-8", "surrogateescape")
+            for name, value in self._options.environment.items()
+        ]
+        arguments = [word.encode("utf-8", "surrogateescape") for word in self._command]
+        try:
+            fs = first_context(self.namespace, self._grants, self._services)
+            return self.kernel.start(files, fs, Request(path, arguments, environment))
+        except Errno as error:
+            raise _cannot_run(self._command[0], error) from None
+        except OutOfMemory:
+            raise CannotRun(f"{self._command[0]}: the machine's memory is too small", 2) from None
+
+    def _run(self, process: Process) -> int:
+        with Ticker(self.kernel, self._options.timeout, self._foreground):
+            try:
+                self.kernel.run()
+            except Stopped as stop:
+                self._log(str(stop))
+                return stop.status
+            except Deadlock as deadlock:
+                self._log(str(deadlock))
+                return DEADLOCK_STATUS
+        return exit_status(process.status or 0)
+
+    def _foreground(self) -> int | None:
+        terminal = self.console.terminal
+        return (terminal.foreground or None) if terminal is not None else None
+
+    def _note_refused_writes(self) -> None:
+        refused = self.namespace.refused_writes
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            self._log(f"a write to {refused[0]}{more} was refused; --rw DIR grants one")
+
+
+def exit_status(wait_status: int) -> int:
+    """What a shell makes of a wait status: the exit code, or 128 + the signal."""
+    killed = wait_status & 0x7F
+    return 128 + killed if killed else wait_status >> 8 & 0xFF
+
+
+def _cannot_run(name: str, error: Errno) -> CannotRun:
+    from kernel.elf import NotExecutable
+
+    reason = error.reason if isinstance(error, NotExecutable) else os.strerror(error.errno)
+    status = 127 if error.errno == 2 else 126
+    return CannotRun(f"{name}: {reason}", status)
+
+
+def _library_root() -> str | None:
+    """The cross toolchain's own sysroot, when there is one."""
+    from toolchain.find import sysroot
+
+    root = sysroot()
+    return str(root) if root is not None else None

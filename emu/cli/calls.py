@@ -1,0 +1,19 @@
+"""``emu syscalls``: the system calls that are supported, from the kernel's own table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from kernel.syscalls.table import ROWS
+
+
+def add_parser(subcommands: Any) -> None:
+    parser = subcommands.add_parser("syscalls", help="list the supported system calls")
+    parser.set_defaults(function=show)
+
+
+def show(_arguments: argparse.Namespace) -> int:
+    for row in sorted(ROWS, key=lambda row: row.name):
+        print(f"{row.number:>4}  {row.name:<24} {row.note}".rstrip())
+    return 0

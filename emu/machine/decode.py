@@ -1,0 +1,109 @@
+"""Which address an instruction loads or stores: base register, offset and size.
+
+The engine reports only the page of a faulting access, and an atomic's first miss as a load. The
+exact stval, and whether an atomic faults as a store, are found by decoding the instruction at epc
+(unprivileged spec: "Load and Store Instructions", "A", "F", "D", and the "C" formats CL, CS, CI,
+CSS).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    LOAD = auto()
+    STORE = auto()
+    LOAD_RESERVED = auto()
+    STORE_CONDITIONAL = auto()
+    AMO = auto()
+
+    @property
+    def faults_as_store(self) -> bool:
+        """AMO and SC raise store faults even when the load part fails ("A" extension)."""
+        return self in (Kind.STORE, Kind.STORE_CONDITIONAL, Kind.AMO)
+
+
+class MemoryOperand(NamedTuple):
+    """An access of ``size`` bytes at x[``base``] + ``offset``; the instruction is ``length`` long."""
+
+    kind: Kind
+    base: int
+    offset: int
+    size: int
+    length: int
+
+
+def instruction_length(low_half: int) -> int:
+    """2 or 4 bytes, from the first 16 bits (unprivileged spec, "Base Instruction-Length Encoding")."""
+    return 4 if low_half & 3 == 3 else 2
+
+
+def memory_operand(instruction: int) -> MemoryOperand | None:
+    """The access an instruction makes, None when it makes none."""
+    if instruction_length(instruction) == 2:
+        return _compressed(instruction & 0xFFFF)
+    opcode = instruction & 0x7F
+    base = instruction >> 15 & 0x1F
+    width = instruction >> 12 & 7
+    if opcode in (0x03, 0x07):  # LOAD, LOAD-FP
+        return MemoryOperand(Kind.LOAD, base, _signed(instruction >> 20, 12), 1 << (width & 3), 4)
+    if opcode in (0x23, 0x27):  # STORE, STORE-FP
+        offset = _signed(instruction >> 25 << 5 | instruction >> 7 & 0x1F, 12)
+        return MemoryOperand(Kind.STORE, base, offset, 1 << (width & 3), 4)
+    if opcode == 0x2F:  # AMO
+        kind = {2: Kind.LOAD_RESERVED, 3: Kind.STORE_CONDITIONAL}.get(instruction >> 27, Kind.AMO)
+        return MemoryOperand(kind, base, 0, 1 << width, 4)
+    return None
+
+
+# quadrant << 3 | funct3 of the compressed instructions that access memory.
+_CL_CS = {
+    0b00_001: (Kind.LOAD, 8),  # c.fld
+    0b00_010: (Kind.LOAD, 4),  # c.lw
+    0b00_011: (Kind.LOAD, 8),  # c.ld
+    0b00_101: (Kind.STORE, 8),  # c.fsd
+    0b00_110: (Kind.STORE, 4),  # c.sw
+    0b00_111: (Kind.STORE, 8),  # c.sd
+}
+_CI_CSS = {
+    0b10_001: (Kind.LOAD, 8),  # c.fldsp
+    0b10_010: (Kind.LOAD, 4),  # c.lwsp
+    0b10_011: (Kind.LOAD, 8),  # c.ldsp
+    0b10_101: (Kind.STORE, 8),  # c.fsdsp
+    0b10_110: (Kind.STORE, 4),  # c.swsp
+    0b10_111: (Kind.STORE, 8),  # c.sdsp
+}
+_SP = 2
+
+
+def _compressed(half: int) -> MemoryOperand | None:
+    key = (half & 3) << 3 | half >> 13
+    if key in _CL_CS:
+        kind, size = _CL_CS[key]
+        offset = (half >> 10 & 7) << 3
+        if size == 4:
+            offset |= (half >> 6 & 1) << 2 | (half >> 5 & 1) << 6
+        else:
+            offset |= (half >> 5 & 3) << 6
+        return MemoryOperand(kind, 8 + (half >> 7 & 7), offset, size, 2)
+    if key not in _CI_CSS:
+        return None
+    kind, size = _CI_CSS[key]
+    if kind is Kind.LOAD:
+        offset = (half >> 12 & 1) << 5
+        if size == 4:
+            offset |= (half >> 4 & 7) << 2 | (half >> 2 & 3) << 6
+        else:
+            offset |= (half >> 5 & 3) << 3 | (half >> 2 & 7) << 6
+    elif size == 4:
+        offset = (half >> 9 & 0xF) << 2 | (half >> 7 & 3) << 6
+    else:
+        offset = (half >> 10 & 7) << 3 | (half >> 7 & 7) << 6
+    return MemoryOperand(kind, _SP, offset, size, 2)
+
+
+def _signed(value: int, bits: int) -> int:
+    sign = 1 << bits - 1
+    return (value & sign - 1) - (value & sign)

@@ -1,0 +1,212 @@
+"""The instruction engine: Unicorn's C interface, called without its Python wrapper.
+
+The wrapper costs more than the work on the paths that matter here (a TLB fill, a stop and a start,
+a batch of registers). This is the only module that knows Unicorn; the facts it relies on are held
+by tests/machine/test_engine_contract.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from unicorn import riscv_const as rv
+from unicorn import unicorn_const as uc
+from unicorn.unicorn_py3 import unicorn as binding
+
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
+from emu.machine.ram import Ram
+from emu.machine.registers import COUNT, PC, Registers, Words
+
+OK = uc.UC_ERR_OK
+EXCEPTION = uc.UC_ERR_EXCEPTION
+
+READ, WRITE, FETCH = uc.UC_MEM_READ, uc.UC_MEM_WRITE, uc.UC_MEM_FETCH
+PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
+
+_MSTATUS_FS_DIRTY = 3 << 13
+_SEARCHED = 4096
+_PAGE_SIZES_TO_SWITCH = 50
+
+
+class TlbEntry(ctypes.Structure):
+    _fields_ = (("paddr", ctypes.c_uint64), ("perms", ctypes.c_uint32))
+
+
+FillHook = Callable[[int, int, int, Any, int], bool]
+"""(engine, page's virtual address, access, pointer to a TlbEntry, 0) → whether it was filled."""
+
+_FILL = ctypes.CFUNCTYPE(
+    ctypes.c_bool,
+    ctypes.c_void_p,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.POINTER(TlbEntry),
+    ctypes.c_void_p,
+)
+_INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def _register_ids() -> list[int]:
+    integer = [rv.UC_RISCV_REG_PC, *(rv.UC_RISCV_REG_X0 + n for n in range(1, 32))]
+    floating = [rv.UC_RISCV_REG_F0 + n for n in range(32)]
+    return [*integer, *floating, rv.UC_RISCV_REG_FCSR]
+
+
+class _Batch:
+    """A fixed set of registers that is read or written by one call."""
+
+    __slots__ = ("count", "ids", "pointers", "values")
+
+    def __init__(self, ids: list[int]) -> None:
+        self.count = len(ids)
+        self.ids = (ctypes.c_int * self.count)(*ids)
+        self.values = (ctypes.c_uint64 * self.count)()
+        address = ctypes.addressof(self.values)
+        self.pointers = (ctypes.c_void_p * self.count)(
+            *(address + 8 * index for index in range(self.count))
+        )
+
+
+class Engine:
+    """One Unicorn instance over ``ram``, in U-mode, whose every translation ``fill`` answers.
+
+    ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. pc is then
+    on the instruction that caused it.
+    """
+
+    def __init__(
+        self,
+        ram: Ram,
+        fill: FillHook,
+        on_exception: Callable[[int], None],
+        on_invalid: Callable[[], None],
+    ) -> None:
+        self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
+        self._lib: Any = binding.uclib
+        self._handle = self._uc._uch
+        self._uc.mem_map_ptr(ram.base, ram.size, uc.UC_PROT_ALL, ram.host_address)
+        self._uc.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
+        self._uc.ctl_exits_enabled(True)
+        self.set_exits([])
+        # Below M-mode a write to mstatus is dropped without a word, so it comes first.
+        self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
+        self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
+        self._on_exception = on_exception
+        self._past = 0
+        self.counting = False
+        self._whole_blocks = self._find_whole_blocks()
+        self._whole_blocks.value = 1
+        self._hooks: list[Any] = []
+        self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(fill))
+        self._add_hook(uc.UC_HOOK_INTR, _INTR(self._on_interrupt))
+        self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(lambda _uc, _data: on_invalid()))
+        ids = _register_ids()
+        self._all = _Batch(ids)
+        self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
+        self._flush_tlb = uc.UC_CTL_IO_WRITE << 30 | uc.UC_CTL_TLB_FLUSH
+
+    def _find_whole_blocks(self) -> ctypes.c_uint8:
+        """The engine's own switch that lets a stop end a run only between two blocks.
+
+        Without it translated code asks after each load and store whether to stop. A stop that comes
+        there has done the access and not what the instruction does besides, so an AMO would add
+        twice when it is run again, and an SC that has stored would fail. The switch
+        (``no_exit_request``, made for Arm's IT blocks) is no part of the interface; it is found by
+        what stands before it in ``struct uc_struct``. A run with a count needs it off.
+        """
+        start = self._handle.value
+        page_sizes = struct.pack("=IIQQ", PAGE_SIZE, PAGE_MASK, mmap.PAGESIZE, mmap.PAGESIZE)
+        at = ctypes.string_at(start, _SEARCHED).find(page_sizes) + _PAGE_SIZES_TO_SWITCH
+        hook_insert, first_tb, switch, init_done = ctypes.string_at(start + at - 2, 4)
+        as_known = (hook_insert, switch, init_done) == (0, 0, 1) and first_tb < 2
+        if at < _PAGE_SIZES_TO_SWITCH or not as_known:
+            raise RuntimeError("this build of Unicorn isn't laid out as 2.1.4 is")
+        return ctypes.c_uint8.from_address(start + at)
+
+    def _add_hook(self, kind: int, callback: Any) -> None:
+        handle = ctypes.c_ulong()
+        function = ctypes.cast(callback, ctypes.c_void_p)
+        everywhere = 1, 0
+        status = self._lib.uc_hook_add(
+            self._handle, ctypes.byref(handle), kind, function, None, *everywhere
+        )
+        if status != OK:
+            raise RuntimeError(f"Unicorn refuses hook {kind}: error {status}")
+        self._hooks.append(callback)
+
+    def _on_interrupt(self, _engine: int, cause: int, _data: int) -> None:
+        # Here, and only here, the engine's pc is already 4 past the instruction, whatever its size.
+        self._past = 4
+        self._on_exception(cause)
+
+    def run(self, pc: int, count: int = 0) -> int:
+        """Runs from ``pc`` until something stops it, or ``count`` instructions; an error code."""
+        self._past = 0
+        if count and not self.counting:
+            self.flush_code()  # the other change of mode flushes by itself
+        self.counting = count > 0
+        self._whole_blocks.value = count == 0
+        status: int = self._lib.uc_emu_start(self._handle, pc, 0, 0, count)
+        return status
+
+    def stop(self) -> None:
+        """Ends :meth:`run` soon; callable from a hook and from another host thread.
+
+        From another thread not while ``counting``: such a run could end within an instruction.
+        """
+        self._lib.uc_emu_stop(self._handle)
+
+    def set_exits(self, addresses: list[int]) -> None:
+        """Addresses at which a run stops without executing what is there."""
+        self._uc.ctl_set_exits(addresses)
+
+    def flush_tlb(self) -> None:
+        self._lib.uc_ctl(self._handle, self._flush_tlb)
+
+    def flush_code(self) -> None:
+        """Forgets all translated blocks."""
+        self._uc.ctl_flush_tb()
+
+    def drop_reservation(self) -> None:
+        """Ends an LR's reservation: a change of privilege, even to the same, does that."""
+        self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
+
+    def pc(self) -> int:
+        """Where the run stopped."""
+        return (self.read(PC) - self._past) & VA_MASK
+
+    def read(self, index: int) -> int:
+        register, cell = self._one[index]
+        self._lib.uc_reg_read(self._handle, register, ctypes.byref(cell))
+        return cell.value
+
+    def write(self, index: int, value: int) -> None:
+        register, cell = self._one[index]
+        cell.value = value
+        self._lib.uc_reg_write(self._handle, register, ctypes.byref(cell))
+
+    def batch(self, indices: list[int]) -> Callable[[], Any]:
+        """A function that reads these registers at once; it returns the same array each time."""
+        batch = _Batch([self._all.ids[index] for index in indices])
+        read, handle = self._lib.uc_reg_read_batch, self._handle
+
+        def values() -> Any:
+            read(handle, batch.ids, batch.pointers, batch.count)
+            return batch.values
+
+        return values
+
+    def save(self, registers: Registers) -> None:
+        batch = self._all
+        self._lib.uc_reg_read_batch(self._handle, batch.ids, batch.pointers, batch.count)
+        ctypes.memmove(registers.words, batch.values, ctypes.sizeof(Words))
+
+    def load(self, registers: Registers) -> None:
+        batch = self._all
+        ctypes.memmove(batch.values, registers.words, ctypes.sizeof(Words))
+        self._lib.uc_reg_write_batch(self._handle, batch.ids, batch.pointers, batch.count)

@@ -1,0 +1,341 @@
+"""The hart: runs user code until it traps, and keeps the engine's caches true.
+
+``run()`` returns a :class:`Trap`; it never calls the kernel. Two caches lie between the page tables
+and the program, and the hart is answerable for both:
+
+* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which asks the MMU. Whoever takes a right
+  away from a PTE calls :meth:`flush_tlb`; one who only adds rights need not, since a miss looks at
+  the tables again. A clean page is filled without W, so its first store misses and sets D.
+* Translated code. A frame is at any time either writable through the TLB or executed, never both: a
+  store to an executed frame drops the translations, and the first fetch from a frame drops the TLB
+  that could write to it. So code that a program changes is run as changed, through whatever mapping
+  it wrote. An instruction that stores to the very frame it lies in is run alone, with both rights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from emu.machine import engine as e
+from emu.machine.decode import instruction_length, memory_operand
+from emu.machine.engine import Engine
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
+from emu.machine.ram import Ram
+from emu.machine.registers import A0, A7, PC, Registers
+from emu.machine.sv39 import Mmu, TranslationFault
+from emu.machine.trap import Access, Cause, Trap
+
+_SMALLEST_TLB = 256
+_LARGEST_TLB = 1 << 16
+_EBREAK = (0x00100073, 0x9002)
+_ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
+_PAGE = VA_MASK & ~PAGE_MASK
+_STORE_INSTEAD = {
+    Cause.LOAD_PAGE_FAULT: Cause.STORE_PAGE_FAULT,
+    Cause.LOAD_ACCESS_FAULT: Cause.STORE_ACCESS_FAULT,
+}
+
+
+class Hart:
+    """One hardware thread in U-mode over ``ram``."""
+
+    def __init__(self, ram: Ram) -> None:
+        self.ram = ram
+        self.mmu = Mmu(ram)
+        self.pc = 0
+        self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
+        self._syscall_registers = self._engine.batch([A7, *range(A0, A0 + 6)])
+        self._cause: Cause | None = None
+        self._fault: TranslationFault | None = None
+        self._conflict: int | None = None
+        self._last_conflict: tuple[int, int] | None = None
+        self._unrestricted = False
+        self._exits: list[int] = []
+        self._error: BaseException | None = None
+        self._writable: set[int] = set()
+        self._misses = 0
+        self._tlb_size = _SMALLEST_TLB
+
+    # Registers.
+
+    def read(self, register: int) -> int:
+        return self.pc if register == PC else self._engine.read(register)
+
+    def write(self, register: int, value: int) -> None:
+        if register == PC:
+            self.pc = value & VA_MASK
+        else:
+            self._engine.write(register, value & VA_MASK)
+
+    def syscall_registers(self) -> list[int]:
+        """a7 and a0 to a5, as a system call passes them."""
+        return list(self._syscall_registers())
+
+    def save(self, registers: Registers) -> None:
+        self._engine.save(registers)
+        registers[PC] = self.pc
+
+    def load(self, registers: Registers) -> None:
+        """Makes ``registers`` the hart's. Ends an LR's reservation, as a context switch must."""
+        self._engine.load(registers)
+        self._engine.drop_reservation()
+        self.pc = registers[PC]
+
+    # Address translation.
+
+    def set_satp(self, satp: int) -> None:
+        """Switches address spaces; without ASIDs that empties the TLB."""
+        if satp != self.mmu.satp:
+            self.mmu.satp = satp
+            self.flush_tlb()
+
+    def flush_tlb(self) -> None:
+        """sfence.vma: forgets all translations."""
+        self._engine.flush_tlb()
+        self._writable.clear()
+        if self._misses * 3 < self._tlb_size:  # the engine may have shrunk it, by the same rule
+            self._tlb_size = max(_SMALLEST_TLB, 1 << self._misses.bit_length())
+        self._misses = 0
+
+    def fence_code(self) -> None:
+        """fence.i for all harts: forgets all translated code."""
+        self._engine.flush_code()
+        self.ram.executed.clear()
+        self.ram.code_is_stale = False
+        self.flush_tlb()
+
+    # Running.
+
+    def interrupt(self) -> None:
+        """Makes :meth:`run` return soon, with a timer interrupt; for another host thread.
+
+        A call that comes while the hart isn't running, or runs a count of instructions, is lost: a
+        clock calls it again and again.
+        """
+        if not self._engine.counting:
+            self._engine.stop()
+
+    def run(self, count: int = 0) -> Trap:
+        """Runs from ``pc`` until the program traps, and returns the trap.
+
+        ``count``, when not 0, is a number of instructions after which a timer interrupt comes. The
+        count begins anew when the hart has to start a stretch again (code changed under it).
+        """
+        self.pc &= ~1  # sepc's lowest bit is always zero
+        while True:
+            if self.ram.code_is_stale:
+                self.fence_code()
+            trap = self._run_once(count)
+            if trap is not None:
+                return trap
+
+    def step(self) -> Trap | None:
+        """Runs one instruction; its trap, or None when it completed."""
+        trap = self.run(count=1)
+        return None if trap.cause == Cause.TIMER_INTERRUPT else trap
+
+    def _run_once(self, count: int) -> Trap | None:
+        """One stretch of the engine; None when it ended for the hart's own reasons."""
+        self._cause = self._fault = self._conflict = None
+        start = self.pc
+        status = self._engine.run(start, count)
+        self.pc = self._engine.pc()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        if count == 1 and self.pc != start:  # done, and what else was met belongs to the next one
+            return Trap(Cause.TIMER_INTERRUPT, self.pc)
+        if self._fault is not None:
+            return self._page_fault(self._fault, count)
+        if self._conflict is not None:
+            return self._resolve_conflict(self._conflict, count)
+        if self._cause is not None:
+            return self._exception(self._cause)
+        if status != e.OK:
+            raise RuntimeError(f"the engine stopped at {self.pc:#x} with error {status}")
+        return Trap(Cause.TIMER_INTERRUPT, self.pc)
+
+    def _resolve_conflict(self, ppn: int, count: int) -> Trap | None:
+        """A store at pc wants to write frame ``ppn``, from which code was translated.
+
+        Without the translations it may. If it then meets the same conflict again, its own code lies
+        in that frame or runs on into it, and it is run alone, with both rights.
+        """
+        self.fence_code()
+        here = (self.pc, ppn)
+        if here != self._last_conflict:
+            self._last_conflict = here
+            return None
+        self._last_conflict = None
+        store = self.instruction(self.pc) or 0
+        after = (self.pc + instruction_length(store)) & VA_MASK
+        self._unrestricted = True
+        try:
+            with self._exit_at(after):
+                trap = self._run_once(0)
+        finally:
+            self._unrestricted = False
+            self.fence_code()
+        return self._beyond_exit(trap, after, count)
+
+    @contextmanager
+    def _exit_at(self, address: int) -> Iterator[None]:
+        """Makes the engine stop before the instruction at ``address``."""
+        outer, self._exits = self._exits, [address]
+        self._engine.set_exits(self._exits)
+        try:
+            yield
+        finally:
+            self._exits = outer
+            self._engine.set_exits(outer)
+
+    def _beyond_exit(self, trap: Trap | None, address: int, count: int) -> Trap | None:
+        """What to return for ``trap``, which ended a run with an exit; None to run on from there."""
+        if self.pc != address:
+            return trap
+        if count == 1:
+            return Trap(Cause.TIMER_INTERRUPT, address)
+        return None if trap is None or trap.cause == Cause.TIMER_INTERRUPT else trap
+
+    def _page_fault(self, fault: TranslationFault, count: int) -> Trap | None:
+        """The trap for ``fault``; None when it has to be met again to be exact."""
+        page = fault.va
+        if fault.access is Access.FETCH:
+            if page == self.pc & ~PAGE_MASK:
+                return Trap(fault.cause, self.pc, self.pc, fault)
+            if page == (self.pc - 1) & _PAGE and not self.pc & PAGE_MASK:
+                # An illegal first instruction of a page: the engine looked at the byte before it.
+                return self._illegal()
+            if self.pc != (page - 2) & VA_MASK:
+                return self._run_up_to((page - 2) & VA_MASK, count)
+            return Trap(fault.cause, self.pc, page, fault)
+        cause = fault.cause
+        if fault.access is Access.LOAD and self._faults_as_store():
+            cause = _STORE_INSTEAD[cause]
+        return Trap(cause, self.pc, page, fault, self._find_address)
+
+    def _run_up_to(self, address: int, count: int) -> Trap | None:
+        """Runs the block that faulted on its last instruction, the one that crosses into a page.
+
+        The engine reports such a fault when it looks up the block, before the instructions ahead of
+        the crossing one have run; an exit there lets them.
+        """
+        self.fence_code()
+        with self._exit_at(address):
+            trap = self.run(count)
+        return self._beyond_exit(trap, address, count)
+
+    def _exception(self, cause: Cause) -> Trap:
+        if cause == Cause.BREAKPOINT and self.instruction(self.pc) in _EBREAK:
+            return Trap(cause, self.pc, self.pc)
+        if cause in (Cause.BREAKPOINT, Cause.ILLEGAL_INSTRUCTION):
+            return self._illegal()
+        if cause in (Cause.LOAD_MISALIGNED, Cause.STORE_MISALIGNED):
+            if self._faults_as_store():
+                cause = Cause.STORE_MISALIGNED
+            return Trap(cause, self.pc, self._operand_address() or 0)
+        return Trap(cause, self.pc)
+
+    def _illegal(self) -> Trap:
+        return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self.instruction(self.pc) or 0)
+
+    # Looking at the instruction at epc.
+
+    def instruction(self, pc: int) -> int | None:
+        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+        low = self._fetch_half(pc)
+        if low is None or instruction_length(low) == 2:
+            return low
+        high = self._fetch_half((pc + 2) & VA_MASK)
+        return None if high is None else high << 16 | low
+
+    def _fetch_half(self, va: int) -> int | None:
+        translation = self.mmu.translate(va, Access.FETCH)
+        if isinstance(translation, TranslationFault):
+            return None
+        return int.from_bytes(self.ram.read(translation.pa, 2), "little")
+
+    def _faults_as_store(self) -> bool:
+        bits = self.instruction(self.pc)
+        operand = memory_operand(bits) if bits is not None else None
+        return operand is not None and operand.kind.faults_as_store
+
+    def _operand_address(self) -> int | None:
+        """The address that the load or store at pc accesses."""
+        bits = self.instruction(self.pc)
+        operand = memory_operand(bits) if bits is not None else None
+        if operand is None:
+            return None
+        base = self._engine.read(operand.base) if operand.base else 0
+        return (base + operand.offset) & VA_MASK
+
+    def _find_address(self, trap: Trap) -> int:
+        """stval: the access's address, or where its second page begins if that is what faulted."""
+        address = self._operand_address()
+        if address is not None and address & ~PAGE_MASK == trap.page:
+            return address
+        return trap.page
+
+    # What the engine calls. An exception that leaves a hook is lost, so it is kept for run().
+
+    def _fill(self, _engine: int, va: int, access: int, entry: Any, _data: int) -> bool:
+        try:
+            translation = self.mmu.translate(va, _ACCESS[access])
+            if isinstance(translation, TranslationFault):
+                self._fault = translation
+                return False
+            ppn = translation.pa >> PAGE_SHIFT
+            perms = self._permissions(access, translation.pte, ppn)
+            if not perms:
+                self._conflict = ppn
+                return False
+            self._count_miss()
+            if perms & e.PERM_W:
+                self._writable.add(ppn)
+            filled = entry[0]
+            filled.paddr = ppn << PAGE_SHIFT
+            filled.perms = perms
+            return True
+        except BaseException as error:
+            self._error = error
+            return False
+
+    def _permissions(self, access: int, pte: int, ppn: int) -> int:
+        """What the TLB may allow on the page; nothing when a store would change executed code.
+
+        A data page never gets X: the engine keeps stores to such an entry on a path ten times
+        slower.
+        """
+        executed = ppn in self.ram.executed and not self._unrestricted
+        if access == e.WRITE:
+            return 0 if executed else e.PERM_R | e.PERM_W
+        if access == e.READ:
+            return e.PERM_R | e.PERM_W if pte & W and pte & D and not executed else e.PERM_R
+        if ppn in self._writable and not self._unrestricted:
+            self.flush_tlb()
+        self.ram.executed.add(ppn)
+        return e.PERM_R | e.PERM_X if pte & R else e.PERM_X
+
+    def _count_miss(self) -> None:
+        """Lets the TLB grow with the working set.
+
+        The engine's TLB doubles only when it is flushed and was nearly full, so it is flushed each
+        time it must have become full.
+        """
+        self._misses += 1
+        if self._misses >= self._tlb_size and self._tlb_size < _LARGEST_TLB:
+            self.flush_tlb()
+            self._tlb_size *= 2
+
+    def _on_exception(self, cause: int) -> None:
+        try:
+            self._cause = Cause(cause)
+        except ValueError as error:
+            self._error = error
+        self._engine.stop()
+
+    def _on_invalid(self) -> bool:
+        self._cause = Cause.BREAKPOINT
+        return False

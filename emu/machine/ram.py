@@ -1,0 +1,103 @@
+"""Physical memory: one anonymous mapping of the host, shared with the instruction engine.
+
+Host pages are taken only when a guest frame is first touched. All writes by the host side go
+through the methods here, because RAM also remembers which frames hold code that the engine has
+translated: as a coherent instruction cache snoops the bus, a write to such a frame marks the
+translations stale, and the hart drops them before it runs on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+
+BASE = 0x8000_0000
+"""Where RAM begins in the physical address space, as on QEMU's virt board."""
+
+_ZEROES = bytes(PAGE_SIZE)
+
+
+class NoHostMemory(Exception):
+    """The host refuses to reserve that much address space."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the host can't reserve {size} bytes for the machine's memory")
+        self.size = size
+
+
+class Ram:
+    """``size`` bytes of physical memory from ``BASE``; a frame is named by its number, the PPN."""
+
+    def __init__(self, size: int) -> None:
+        if size <= 0 or size % PAGE_SIZE:
+            raise ValueError(f"RAM must be a positive multiple of {PAGE_SIZE} bytes, not {size}")
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+        try:
+            self._map = mmap.mmap(-1, size, flags=flags)
+        except (OSError, OverflowError, ValueError) as error:
+            raise NoHostMemory(size) from error
+        self.base = BASE
+        self.size = size
+        self.end = BASE + size
+        self.bytes = memoryview(self._map)
+        self.words = self.bytes.cast("Q")
+        """The same memory as 64-bit words: ``words[(pa - base) >> 3]``."""
+        self.executed: set[int] = set()
+        """PPNs of the frames from which the engine may hold translated code."""
+        self.code_is_stale = False
+
+    @property
+    def host_address(self) -> int:
+        """Where the mapping lies in this process."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    @property
+    def first_ppn(self) -> int:
+        return self.base >> PAGE_SHIFT
+
+    @property
+    def frame_count(self) -> int:
+        return self.size >> PAGE_SHIFT
+
+    def holds(self, pa: int, count: int = 1) -> bool:
+        """Whether ``count`` bytes at ``pa`` are backed by RAM."""
+        return self.base <= pa and pa + count <= self.end
+
+    def read(self, pa: int, count: int) -> bytes:
+        start = pa - self.base
+        return bytes(self.bytes[start : start + count])
+
+    def write(self, pa: int, data: bytes | memoryview) -> None:
+        """Writes within one frame."""
+        start = pa - self.base
+        self.bytes[start : start + len(data)] = data
+        self._snoop(pa >> PAGE_SHIFT)
+
+    def read_frame(self, ppn: int) -> bytes:
+        return self.read(ppn << PAGE_SHIFT, PAGE_SIZE)
+
+    def copy_frame(self, source: int, target: int) -> None:
+        """Copies the 4,096 bytes of frame ``source`` to frame ``target``."""
+        start = (source << PAGE_SHIFT) - self.base
+        to = (target << PAGE_SHIFT) - self.base
+        self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]
+        self._snoop(target)
+
+    def zero_frame(self, ppn: int) -> None:
+        start = (ppn << PAGE_SHIFT) - self.base
+        self.bytes[start : start + PAGE_SIZE] = _ZEROES
+        self._snoop(ppn)
+
+    def load64(self, pa: int) -> int:
+        return self.words[(pa - self.base) >> 3]
+
+    def store64(self, pa: int, value: int) -> None:
+        """Stores an aligned 64-bit word, such as a PTE."""
+        self.words[(pa - self.base) >> 3] = value
+        self._snoop(pa >> PAGE_SHIFT)
+
+    def _snoop(self, ppn: int) -> None:
+        if ppn in self.executed:
+            self.code_is_stale = True

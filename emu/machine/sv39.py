@@ -1,0 +1,236 @@
+"""The MMU: one Sv39 translation, in the order of the privileged spec's steps.
+
+Read it beside "Virtual Address Translation Process" of the privileged spec (version 20240411,
+section 10.3.2, with the Sv39 parameters of 10.4.1: LEVELS = 3, PTESIZE = 8). The step numbers in
+the comments are the spec's. A failure is a value: :class:`TranslationFault` names the rule that was
+broken and can show the walk.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from emu.machine.pte import (
+    LEVELS,
+    MODE_BARE,
+    MODE_SV39,
+    PAGE_SHIFT,
+    PPN_MASK,
+    PPN_SHIFT,
+    RESERVED,
+    VPN_BITS,
+    A,
+    D,
+    R,
+    U,
+    V,
+    W,
+    X,
+    is_canonical,
+    make_pte,
+    vpn,
+)
+from emu.machine.ram import Ram
+from emu.machine.trap import Access, Cause
+
+
+class Privilege(IntEnum):
+    USER = 0
+    SUPERVISOR = 1
+
+
+class Rule(Enum):
+    """What a translation can break; the text completes "the access failed because …"."""
+
+    NON_CANONICAL = "bits 63-39 of the address do not all equal bit 38"
+    TABLE_OUTSIDE_RAM = "the page table's entry lies outside physical memory"
+    INVALID = "the PTE's V bit is clear"
+    WRITE_WITHOUT_READ = "the PTE has W without R, a reserved encoding"
+    RESERVED_BITS = "the PTE sets reserved bits (63-54)"
+    POINTER_WITH_FLAGS = "the PTE points to a table but sets A, D or U, which are reserved there"
+    NO_LEAF = "the PTE at level 0 points to a further table"
+    MISALIGNED_SUPERPAGE = "the superpage's PPN is not aligned to its size"
+    NOT_USER = "the page's U bit is clear and the hart is in U-mode"
+    USER_PAGE_FROM_SUPERVISOR = "the page's U bit is set and the hart is in S-mode without SUM"
+    USER_PAGE_FETCHED_BY_SUPERVISOR = "S-mode never executes a page whose U bit is set"
+    NOT_READABLE = "the page's R bit is clear"
+    NOT_WRITABLE = "the page's W bit is clear"
+    NOT_EXECUTABLE = "the page's X bit is clear"
+    NOT_ACCESSED = "the page's A bit is clear and Svade leaves setting it to software"
+    NOT_DIRTY = "the page's D bit is clear and Svade leaves setting it to software"
+    PAGE_OUTSIDE_RAM = "the page lies outside physical memory"
+
+
+_ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
+
+
+class Step(NamedTuple):
+    """One page-table entry that a walk read. ``pte`` is None when its address is outside RAM."""
+
+    level: int
+    index: int
+    address: int
+    pte: int | None
+
+
+class Translation(NamedTuple):
+    """A translation that succeeded. ``pa`` is exact; ``pte`` is the leaf, with A and D as set."""
+
+    pa: int
+    pte: int
+    level: int
+
+
+class TranslationFault:
+    """A translation that failed: which rule was broken, for which access.
+
+    ``walk`` is read from the tables when it is first asked for (few who see a fault want it, and a
+    fault must be cheap), so ask before the tables change.
+    """
+
+    __slots__ = ("_mmu", "_walk", "access", "rule", "va")
+
+    def __init__(self, rule: Rule, va: int, access: Access, mmu: Mmu) -> None:
+        self.rule = rule
+        self.va = va
+        self.access = access
+        self._mmu = mmu
+        self._walk: tuple[Step, ...] | None = None
+
+    @property
+    def walk(self) -> tuple[Step, ...]:
+        """The page-table entries that led here, root first."""
+        if self._walk is None:
+            self._walk = self._mmu.walk(self.va)
+        return self._walk
+
+    @property
+    def cause(self) -> Cause:
+        """The exception to raise: a page fault, or an access fault when RAM ends."""
+        if self.rule in _ACCESS_FAULT_RULES:
+            return self.access.access_fault
+        return self.access.page_fault
+
+    def __repr__(self) -> str:
+        return f"{self.cause.name} at {self.va:#x}: {self.rule.value}"
+
+
+class Mmu:
+    """Translates for one hart. Fields are the CSR bits that translation depends on.
+
+    ``svade`` chooses what a clear A or D bit does: False sets it in the page table, as Svadu's
+    hardware does; True raises a page fault, as the Svade extension demands.
+    """
+
+    __slots__ = ("_root", "_satp", "mxr", "privilege", "ram", "sum", "svade")
+
+    def __init__(self, ram: Ram) -> None:
+        self.ram = ram
+        self.privilege = Privilege.USER
+        self.sum = False
+        self.mxr = False
+        self.svade = False
+        self._satp = 0
+        self._root: int | None = None
+
+    @property
+    def satp(self) -> int:
+        return self._satp
+
+    @satp.setter
+    def satp(self, value: int) -> None:
+        """An unsupported MODE leaves satp as it was (privileged spec, satp is WARL)."""
+        mode = value >> 60
+        if mode not in (MODE_BARE, MODE_SV39):
+            return
+        self._satp = value
+        self._root = None if mode == MODE_BARE else (value & PPN_MASK) << PAGE_SHIFT
+
+    def translate(self, va: int, access: Access) -> Translation | TranslationFault:
+        """The physical address of ``va``, or the fault. Sets A and D unless ``svade``."""
+        if self._root is None:
+            return self._bare(va, access)
+        if not is_canonical(va):
+            return self._fault(Rule.NON_CANONICAL, va, access)
+        ram = self.ram
+        table = self._root  # step 1
+        level = LEVELS - 1
+        while True:
+            entry = table + ((va >> PAGE_SHIFT + VPN_BITS * level & 0x1FF) << 3)  # step 2
+            if not ram.base <= entry < ram.end:
+                return self._fault(Rule.TABLE_OUTSIDE_RAM, va, access)
+            pte = ram.words[entry - ram.base >> 3]
+            if not pte & V:  # step 3
+                return self._fault(Rule.INVALID, va, access)
+            if pte & (R | W) == W:
+                return self._fault(Rule.WRITE_WITHOUT_READ, va, access)
+            if pte & RESERVED:
+                return self._fault(Rule.RESERVED_BITS, va, access)
+            if pte & (R | X):  # step 4
+                break
+            if pte & (A | D | U):
+                return self._fault(Rule.POINTER_WITH_FLAGS, va, access)
+            if level == 0:
+                return self._fault(Rule.NO_LEAF, va, access)
+            level -= 1
+            table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
+        offset_mask = (1 << PAGE_SHIFT + VPN_BITS * level) - 1
+        frame = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
+        if frame & offset_mask:  # step 5
+            return self._fault(Rule.MISALIGNED_SUPERPAGE, va, access)
+        broken = self._forbidden(pte, access)  # steps 6 to 8
+        if broken is not None:
+            return self._fault(broken, va, access)
+        wanted = A | D if access == Access.STORE else A
+        if pte & wanted != wanted:  # step 9
+            if self.svade:
+                return self._fault(Rule.NOT_DIRTY if pte & A else Rule.NOT_ACCESSED, va, access)
+            pte |= wanted
+            ram.store64(entry, pte)
+        pa = frame | va & offset_mask  # step 10
+        if not ram.base <= pa < ram.end:
+            return self._fault(Rule.PAGE_OUTSIDE_RAM, va, access)
+        return Translation(pa, pte, level)
+
+    def walk(self, va: int) -> tuple[Step, ...]:
+        """The entries that a translation of ``va`` reads, root first; changes nothing."""
+        if self._root is None or not is_canonical(va):
+            return ()
+        steps: list[Step] = []
+        table = self._root
+        for level in range(LEVELS - 1, -1, -1):
+            index = vpn(va, level)
+            entry = table + 8 * index
+            pte = self.ram.load64(entry) if self.ram.holds(entry) else None
+            steps.append(Step(level, index, entry, pte))
+            if pte is None or not pte & V or pte & (R | W | X | A | D | U | RESERVED):
+                break
+            table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
+        return tuple(steps)
+
+    def _forbidden(self, pte: int, access: Access) -> Rule | None:
+        """The rule by which U, R, W, X with the privilege mode, SUM and MXR forbid ``access``."""
+        if self.privilege == Privilege.USER:
+            if not pte & U:
+                return Rule.NOT_USER
+        elif pte & U:
+            if access == Access.FETCH:
+                return Rule.USER_PAGE_FETCHED_BY_SUPERVISOR
+            if not self.sum:
+                return Rule.USER_PAGE_FROM_SUPERVISOR
+        if access == Access.LOAD:
+            if pte & R or (self.mxr and pte & X):
+                return None
+            return Rule.NOT_READABLE
+        if access == Access.STORE:
+            return None if pte & W else Rule.NOT_WRITABLE
+        return None if pte & X else Rule.NOT_EXECUTABLE
+
+    def _bare(self, va: int, access: Access) -> Translation | TranslationFault:
+        if not self.ram.holds(va):
+            return self._fault(Rule.PAGE_OUTSIDE_RAM, va, access)
+        return Translation(va, make_pte(va >> PAGE_SHIFT, V | R | W | X | U | A | D), 0)
+
+    def _fault(self, rule: Rule, va: int, access: Access) -> TranslationFault:
+        return TranslationFault(rule, va, access, self)

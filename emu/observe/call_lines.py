@@ -1,0 +1,185 @@
+"""``--trace syscalls``: one line for each system call, in the manner of strace(1)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from emu.observe.peek import peek
+from kernel import signals
+from kernel.events import Observer
+from kernel.fork import ForkCost
+from kernel.process import Process, Thread
+from kernel.space import AddressSpace
+from kernel.syscalls.table import TABLE
+from kernel.vfs import abi
+
+_LONGEST_TEXT = 32
+_LONGEST_PATH = 256
+_POINTER_RESULTS = frozenset(("brk", "mmap", "mremap"))
+_PROT = ((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"))
+_MAP = (
+    (1, "MAP_SHARED"),
+    (2, "MAP_PRIVATE"),
+    (0x10, "MAP_FIXED"),
+    (0x20, "MAP_ANONYMOUS"),
+    (0x100, "MAP_GROWSDOWN"),
+    (0x4000, "MAP_NORESERVE"),
+    (0x8000, "MAP_POPULATE"),
+    (0x2_0000, "MAP_STACK"),
+    (0x10_0000, "MAP_FIXED_NOREPLACE"),
+)
+_OPEN = (
+    (abi.O_CREAT, "O_CREAT"),
+    (abi.O_EXCL, "O_EXCL"),
+    (abi.O_TRUNC, "O_TRUNC"),
+    (abi.O_APPEND, "O_APPEND"),
+    (abi.O_NONBLOCK, "O_NONBLOCK"),
+    (abi.O_DIRECTORY, "O_DIRECTORY"),
+    (abi.O_NOFOLLOW, "O_NOFOLLOW"),
+    (abi.O_CLOEXEC, "O_CLOEXEC"),
+    (abi.O_PATH, "O_PATH"),
+)
+
+
+class CallLines(Observer):
+    """Writes to ``line`` when a call ends, or when it waits and another thread's line comes."""
+
+    def __init__(self, line: Callable[[str], None]) -> None:
+        self._line = line
+        self._open: dict[Thread, str] = {}
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        row = TABLE.get(number)
+        if row is None:
+            self._open[thread] = f"syscall_{number}(…)"
+            return
+        kinds = row.kinds.split()
+        shown = [
+            _argument(thread.process.space, kind, value, arguments)
+            for kind, value in zip(kinds, row.convert(arguments), strict=False)
+            if not kind.startswith("outbuf")
+        ]
+        self._open[thread] = f"{row.name}({', '.join(shown)})"
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        call = self._open.pop(thread, "?")
+        self._line(f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}")
+
+    def forked(self, parent: Process, child: Process, cost: ForkCost) -> None:
+        self._line(
+            f"[pid {parent.pid}] forked pid {child.pid}: {cost.pages_shared} pages shared, "
+            f"{cost.frames_copied} copied"
+        )
+
+    def signalled(self, thread: Thread, signo: int) -> None:
+        self._line(f"[pid {thread.process.pid}] --- {signals.name(signo)} ---")
+
+    def exited(self, process: Process) -> None:
+        status = process.status or 0
+        how = (
+            f"killed by {signals.name(status & 0x7F)}"
+            if status & 0x7F
+            else f"exited with {status >> 8}"
+        )
+        self._line(f"[pid {process.pid}] +++ {how} +++")
+
+
+def _argument(space: AddressSpace, kind: str, value: int, arguments: list[int]) -> str:
+    name, _, length_at = kind.partition(":")
+    if name in ("path", "str"):
+        return _string(space, value)
+    if name == "inbuf":
+        return _buffer(space, value, arguments[int(length_at)])
+    if name == "argv":
+        return _strings(space, value)
+    if name == "dirfd" and value == abi.AT_FDCWD:
+        return "AT_FDCWD"
+    if name == "prot":
+        return _flags(value, _PROT, "PROT_NONE")
+    if name == "mapflags":
+        return _flags(value, _MAP, "0")
+    if name == "oflags":
+        access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
+        rest = _flags(value & ~3, _OPEN, "")
+        return f"{access}|{rest}" if rest else access
+    if name == "mode":
+        return f"{value:#o}"
+    if name == "sig":
+        return signals.name(value)
+    if name in ("ptr", "hex"):
+        return "NULL" if not value and name == "ptr" else f"{value:#x}"
+    return str(value)
+
+
+def _flags(value: int, names: tuple[tuple[int, str], ...], none: str) -> str:
+    parts = [name for bit, name in names if value & bit == bit]
+    rest = value
+    for bit, _ in names:
+        rest &= ~bit
+    if rest:
+        parts.append(f"{rest:#x}")
+    return "|".join(parts) or none
+
+
+def _string(space: AddressSpace, address: int) -> str:
+    if not address:
+        return "NULL"
+    text = _c_string(space, address, _LONGEST_PATH)
+    return f"{address:#x}" if text is None else _quote(text)
+
+
+def _c_string(space: AddressSpace, address: int, limit: int) -> bytes | None:
+    text = b""
+    while len(text) < limit:
+        part = peek(space, address + len(text), min(64, 4096 - (address + len(text)) % 4096))
+        if part is None:
+            return None
+        text += part
+        if b"\0" in part:
+            return text.split(b"\0")[0]
+    return text[:limit]
+
+
+def _strings(space: AddressSpace, address: int) -> str:
+    texts: list[str] = []
+    while len(texts) < 8:
+        word = peek(space, address + 8 * len(texts), 8)
+        if word is None:
+            return f"{address:#x}"
+        if not any(word):
+            return f"[{', '.join(texts)}]"
+        texts.append(_string(space, int.from_bytes(word, "little")))
+    return f"[{', '.join(texts)}, …]"
+
+
+def _buffer(space: AddressSpace, address: int, count: int) -> str:
+    data = peek(space, address, min(count, _LONGEST_TEXT))
+    if data is None:
+        return f"{address:#x}"
+    return _quote(data) + ("…" if count > _LONGEST_TEXT else "")
+
+
+def _quote(data: bytes) -> str:
+    text = data.decode("latin-1").encode("unicode_escape").decode()
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def _result(thread: Thread, number: int, arguments: list[int], result: int | None) -> str:
+    if result is None:
+        return "?"
+    row = TABLE.get(number)
+    if -4096 < result < 0:
+        name = errno.errorcode.get(-result, str(-result))
+        missing = " (not supported by emu)" if row is None else ""
+        return f"-1 {name} ({os.strerror(-result)}){missing}"
+    if row is None:
+        return str(result)
+    text = f"{result:#x}" if row.name in _POINTER_RESULTS else str(result)
+    for position, kind in enumerate(row.kinds.split()):
+        if kind.startswith("outbuf"):
+            return f"{text} {_buffer(thread.process.space, arguments[position], result)}"
+    return text

@@ -1,0 +1,27 @@
+"""Instructions as text."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+class Disassembler:
+    """RV64GC through Capstone, which is imported when the first instruction is asked for."""
+
+    def __init__(self) -> None:
+        from capstone import CS_ARCH_RISCV, CS_MODE_RISCV64, CS_MODE_RISCVC, Cs
+
+        self._capstone = Cs(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC)
+
+    def text(self, code: bytes | None, pc: int) -> str:
+        """Such as ``sd a5, 8(a0)``; ``?`` for what is not in memory or no instruction."""
+        if code is None:
+            return "?"
+        for _, _, mnemonic, operands in self._capstone.disasm_lite(code, pc, 1):
+            return f"{mnemonic} {operands}".rstrip()
+        return f".{'short' if len(code) == 2 else 'word'} {int.from_bytes(code, 'little'):#x}"
+
+
+@lru_cache(maxsize=1)
+def disassembler() -> Disassembler:
+    return Disassembler()

@@ -1,0 +1,29 @@
+"""Looking at a process's memory without touching it: no fault, no A bit."""
+
+from __future__ import annotations
+
+from emu.machine.decode import instruction_length
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
+from kernel.space import USER_END, AddressSpace
+
+
+def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
+    """``count`` bytes at ``va`` as they are now; None where a page is not in memory."""
+    parts = []
+    while count > 0:
+        pte = space.table.pte(va) if 0 <= va < USER_END else 0
+        if not pte & V:
+            return None
+        size = min(count, PAGE_SIZE - (va & PAGE_MASK))
+        pa = ppn(pte) << PAGE_SHIFT | va & PAGE_MASK
+        parts.append(space.frames.ram.read(pa, size))
+        va, count = va + size, count - size
+    return b"".join(parts)
+
+
+def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:
+    """The 2 or 4 bytes of the instruction at ``pc``; None when it is not in memory."""
+    low = peek(space, pc, 2)
+    if low is None or instruction_length(int.from_bytes(low, "little")) == 2:
+        return low
+    return peek(space, pc, 4)

@@ -1,0 +1,109 @@
+"""The host's side of interruption: preempting a guest that never traps, Ctrl-C, the time limit."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from kernel.kernel import Kernel, Stopped
+from kernel.signals import SI_KERNEL, Sig, SigInfo
+
+PERIOD = 0.01
+"""Seconds; a guest that has not trapped for so long is interrupted."""
+_AGAIN = 1.0
+"""A second Ctrl-C within so many seconds ends all guests, whatever they do with the first."""
+
+INTERRUPTED_STATUS = 130
+TIMEOUT_STATUS = 124
+
+
+class Ticker:
+    """Active while the kernel runs (a context manager).
+
+    The thread only stops the engine and leaves word in ``kernel.attention``; the kernel's own loop
+    does what is to be done. A deterministic machine is never preempted by the host's time: it cuts
+    its slices by counting instructions. ``foreground`` tells the process group that the terminal's
+    Ctrl-C is for, None for all.
+    """
+
+    def __init__(
+        self, kernel: Kernel, timeout: float | None, foreground: Callable[[], int | None]
+    ) -> None:
+        self._kernel = kernel
+        self._foreground = foreground
+        self._timeout = timeout
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True, name="emu-ticker")
+        self._handlers: dict[int, Any] = {}
+        self._last_interrupt = 0.0
+
+    def __enter__(self) -> Ticker:
+        if threading.current_thread() is threading.main_thread():
+            for number, action in (
+                (signal.SIGINT, self._on_interrupt),
+                (signal.SIGTERM, self._on_terminate),
+                (signal.SIGWINCH, self._on_resize),
+            ):
+                self._handlers[number] = signal.signal(number, action)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _tick(self) -> None:
+        end = None if self._timeout is None else time.monotonic() + self._timeout
+        seen = -1
+        while not self._done.wait(PERIOD):
+            if end is not None and time.monotonic() >= end:
+                self._kernel.attention = self._time_is_up
+                self._kernel.hart.interrupt()
+            traps = self._kernel.traps
+            if traps == seen and not self._kernel.config.deterministic:
+                self._kernel.hart.interrupt()
+            seen = traps
+
+    def _time_is_up(self) -> None:
+        raise Stopped(TIMEOUT_STATUS, f"the time limit of {self._timeout:g} s has passed")
+
+    # Signals of the host. Python runs these in the main thread between two bytecodes, so never
+    # while the engine runs: the tick brings them out of it.
+
+    def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        again = time.monotonic() - self._last_interrupt < _AGAIN
+        self._last_interrupt = time.monotonic()
+        self._kernel.attention = self._interrupt_all if again else self._interrupt_foreground
+
+    def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
+        self._kernel.attention = lambda: self._stop(128 + Sig.TERM, "terminated")
+
+    def _on_resize(self, _number: int, _frame: FrameType | None) -> None:
+        self._kernel.attention = lambda: self._send(Sig.WINCH)
+
+    def _interrupt_all(self) -> None:
+        self._stop(INTERRUPTED_STATUS, "interrupted")
+
+    def _interrupt_foreground(self) -> None:
+        """Ctrl-C is SIGINT for the guests, as from a terminal's driver."""
+        self._send(Sig.INT)
+
+    def _stop(self, status: int, reason: str) -> None:
+        raise Stopped(status, reason)
+
+    def _send(self, signo: int) -> None:
+        group = self._foreground()
+        for process in list(self._kernel.processes.values()):
+            if group is None or process.pgid == group:
+                process.send_signal(SigInfo(signo, SI_KERNEL))

@@ -1,0 +1,1 @@
+"""Guest programs: each asks one question, and answers it by checking itself."""

@@ -1,0 +1,33 @@
+"""`python -m guest` lists the guests; `python -m guest DIR` builds them all into a folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from guest.manifest import GUESTS
+from toolchain.build import build
+from toolchain.errors import BuildError, ToolchainError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; a failure is the compiler's words, or one line, and exit status 1."""
+    folder = Path(arguments[0]) if arguments else None
+    try:
+        for guest in GUESTS:
+            if folder:
+                folder.mkdir(parents=True, exist_ok=True)
+                build([guest.source], folder / guest.name, flags=guest.flags)
+            else:
+                print(f"{guest.name:16} {guest.question}")
+    except (ToolchainError, OSError) as error:
+        if isinstance(error, BuildError):
+            sys.stderr.write(error.diagnostics)
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

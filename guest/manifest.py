@@ -1,0 +1,115 @@
+"""The table of guests: how each is built and run, and what it must count.
+
+A guest's question is the first line of its source. It says what it found in
+lines that begin with `ok` or `FAIL`, and exits with 0 when all is well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Frames that store page faults copied, and those they took over without a copy."""
+
+    copied: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest program.
+
+    `per_page` is what each page more of its argument N adds to the counts, which
+    leaves out what the C library does; `total` is what a guest without a C
+    library counts in all. `compare` is false where qemu-riscv64 is known to
+    behave unlike Linux; the source's opening comment says how.
+    """
+
+    name: str
+    per_page: Counts | None = None
+    total: Counts | None = None
+    compare: bool = True
+    libraries: tuple[str, ...] = ()
+    memory: str | None = None  # the machine's, as for --mem
+    musl: bool = True  # whether it can also be built with musl
+
+    @property
+    def bare(self) -> bool:
+        """Whether it runs without a C library."""
+        return self.source.suffix == ".S"
+
+    @cached_property
+    def source(self) -> Path:
+        """Its only source file."""
+        assembly = FOLDER / f"{self.name}.S"
+        return assembly if assembly.exists() else FOLDER / f"{self.name}.c"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Compiler flags it needs beside the usual ones."""
+        return ("-nostdlib",) if self.bare else tuple(f"-l{name}" for name in self.libraries)
+
+    @property
+    def question(self) -> str:
+        """What it asks, in one line."""
+        first = self.source.read_text().partition("\n")[0]
+        return first.removeprefix("/*").removesuffix("*/").strip()
+
+
+GUESTS = (
+    # Without a C library: every count is exact.
+    Guest("hello_bare", total=Counts(copied=0, reused=0)),
+    Guest("exact_child", total=Counts(copied=5, reused=16)),
+    Guest("exact_parent", total=Counts(copied=16, reused=16)),
+    Guest("exact_chain", total=Counts(copied=24, reused=8)),
+    Guest("exact_zero", total=Counts(copied=0, reused=0)),
+    Guest("exact_kernel", total=Counts(copied=2, reused=4)),
+    # Fork and copy-on-write.
+    Guest("hello"),
+    Guest("demo_cow"),
+    Guest("isolation", per_page=Counts(copied=2, reused=2)),
+    Guest("sole_owner", per_page=Counts(copied=0, reused=1)),
+    Guest("second_write", per_page=Counts(copied=1, reused=1)),
+    Guest("read_only", per_page=Counts(copied=0, reused=0)),
+    Guest("zero_page", per_page=Counts(copied=0, reused=0)),
+    Guest("fork_tree"),
+    Guest("fork_chain", per_page=Counts(copied=7, reused=1)),
+    Guest("fork_storm", per_page=Counts(copied=256, reused=1)),
+    Guest("segments"),
+    Guest("kernel_writes", per_page=Counts(copied=1, reused=0)),
+    Guest("straddle", per_page=Counts(copied=2, reused=2)),
+    Guest("atomics", per_page=Counts(copied=12, reused=0)),
+    # Memory calls. musl keeps the heap's end to itself.
+    Guest("brk", per_page=Counts(copied=1, reused=1), musl=False),
+    # A page of a private file mapping is copied twice: from the file, then by the child.
+    Guest("mappings", per_page=Counts(copied=2, reused=0)),
+    Guest("mremap", per_page=Counts(copied=1, reused=0)),
+    Guest("madvise", per_page=Counts(copied=0, reused=0)),
+    Guest("fork_advice", compare=False),
+    Guest("protect", per_page=Counts(copied=2, reused=2)),
+    Guest("stack_overflow"),
+    Guest("oom", compare=False, memory="64M"),
+    # Faults a program catches, and code that changes.
+    Guest("segv"),
+    # musl follows a pointer itself that glibc hands to the kernel.
+    Guest("bad_pointers", musl=False),
+    Guest("self_modify"),
+    Guest("code_alias", compare=False),
+    # Processes.
+    Guest("fork_exec"),
+    Guest("spawn"),
+    Guest("vfork", per_page=Counts(copied=0, reused=0), compare=False),
+    Guest("status"),
+    Guest("signals"),
+    Guest("pipes"),
+    Guest("threads"),
+    Guest("fp", libraries=("m",)),
+)
+
+BY_NAME = {guest.name: guest for guest in GUESTS}

@@ -1,0 +1,201 @@
+"""Where the pages of a mapping come from when it isn't private anonymous memory.
+
+A backing holds frames, each pinned by one count, and hands the same frame to every process that
+maps the page: that is the page cache for files, and shared memory for MAP_SHARED | MAP_ANONYMOUS.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+from kernel.frames import Frames, Kind
+from kernel.vfs.inode import Inode
+
+
+class Backing(Protocol):
+    """``users`` counts the Vmas that map it."""
+
+    users: int
+
+    def frame(self, index: int) -> int | None:
+        """The PPN of page ``index``; None beyond the end, which is SIGBUS."""
+
+    def resident(self, index: int) -> bool:
+        """Whether the page is in memory (mincore(2))."""
+
+    def stored_to(self, index: int) -> None:
+        """A process is about to get the right to store to the page."""
+
+    def write_back(self, first: int, last: int) -> None:
+        """Brings pages first to last, as stored to, to where they came from (msync(2))."""
+
+    def unused(self) -> None:
+        """The last Vma has gone."""
+
+
+class SharedMemory:
+    """The pages of a shared anonymous mapping: zero at first, gone with the last Vma."""
+
+    def __init__(self, frames: Frames, pages: int) -> None:
+        self.users = 0
+        self._frames = frames
+        self._size = pages
+        self._pages: dict[int, int] = {}
+
+    def frame(self, index: int) -> int | None:
+        ppn = self._pages.get(index)
+        if ppn is None:
+            if index >= self._size:
+                return None
+            ppn = self._pages[index] = self._frames.allocate_zeroed(Kind.CACHE)
+        return ppn
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def stored_to(self, index: int) -> None:
+        pass
+
+    def write_back(self, first: int, last: int) -> None:
+        pass
+
+    def unused(self) -> None:
+        for ppn in self._pages.values():
+            self._frames.release(ppn)
+        self._pages.clear()
+
+
+class FilePages:
+    """The pages of one file that are in frames. Implements :class:`kernel.vfs.inode.Mapping`."""
+
+    def __init__(self, frames: Frames, inode: Inode) -> None:
+        self.users = 0
+        self.inode = inode
+        self._frames = frames
+        self._pages: dict[int, int] = {}
+        self._stored: set[int] = set()
+        """Pages to which some process may store, so that they can be newer than the file."""
+        self._version = self._read_version()
+
+    def frame(self, index: int) -> int | None:
+        ppn = self._pages.get(index)
+        if ppn is not None:
+            return ppn
+        data = self.inode.read_at(index << PAGE_SHIFT, PAGE_SIZE)
+        if not data and index << PAGE_SHIFT >= self.inode.size:
+            return None
+        ppn = self._frames.allocate_zeroed(Kind.CACHE)
+        self._frames.ram.write(ppn << PAGE_SHIFT, data)
+        self._pages[index] = ppn
+        return ppn
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def stored_to(self, index: int) -> None:
+        self._stored.add(index)
+
+    def write_back(self, first: int, last: int) -> None:
+        for index in sorted(self._stored):
+            if first <= index <= last:
+                self._write_page(index)
+
+    def _write_page(self, index: int) -> None:
+        offset = index << PAGE_SHIFT
+        count = min(PAGE_SIZE, self.inode.size - offset)
+        if count > 0:
+            data = self._frames.ram.read_frame(self._pages[index])[:count]
+            self.inode.write_at(offset, data)
+
+    def unused(self) -> None:
+        """The file has its bytes back; the frames stay as a cache until they are wanted."""
+        self.write_back(0, max(self._stored, default=0))
+        self._stored.clear()
+
+    def refresh(self) -> None:
+        """Forgets the cached pages if the file was changed behind the machine's back."""
+        version = self._read_version()
+        if version != self._version:
+            self.drop()
+            self._version = version
+
+    def _read_version(self) -> tuple[int, int]:
+        stat = self.inode.stat()
+        return stat.mtime, stat.size
+
+    def drop(self) -> bool:
+        """Frees the frames that only the cache holds; whether there were any."""
+        free = [
+            index
+            for index, ppn in self._pages.items()
+            if index not in self._stored and self._frames.count(ppn) == 1
+        ]
+        for index in free:
+            self._frames.release(self._pages.pop(index))
+        return bool(free)
+
+    @property
+    def empty(self) -> bool:
+        return not self._pages
+
+    # What reads and writes through descriptors tell us (kernel.vfs.inode.Mapping).
+
+    def overlay(self, offset: int, data: bytes) -> bytes:
+        if not self._stored:
+            return data
+        merged = bytearray(data)
+        for index in self._stored:
+            page = index << PAGE_SHIFT
+            start, end = max(page, offset), min(page + PAGE_SIZE, offset + len(data))
+            if start < end:
+                pa = (self._pages[index] << PAGE_SHIFT) + start - page
+                merged[start - offset : end - offset] = self._frames.ram.read(pa, end - start)
+        return bytes(merged)
+
+    def written(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        end = offset + len(data)
+        for index in range(offset >> PAGE_SHIFT, (end + PAGE_SIZE - 1) >> PAGE_SHIFT):
+            ppn = self._pages.get(index)
+            if ppn is None:
+                continue
+            page = index << PAGE_SHIFT
+            start, stop = max(page, offset), min(page + PAGE_SIZE, end)
+            pa = (ppn << PAGE_SHIFT) + start - page
+            self._frames.ram.write(pa, view[start - offset : stop - offset])
+
+    def truncated(self, size: int) -> None:
+        """Zeroes what lies beyond the new end, as a file that grows again must read there."""
+        for index, ppn in self._pages.items():
+            page = index << PAGE_SHIFT
+            keep = min(max(size - page, 0), PAGE_SIZE)
+            if keep < PAGE_SIZE:
+                self._frames.ram.write((ppn << PAGE_SHIFT) + keep, bytes(PAGE_SIZE - keep))
+
+
+class PageCache:
+    """The :class:`FilePages` of every file that is or was mapped."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._files: list[FilePages] = []
+
+    def pages_of(self, inode: Inode) -> FilePages:
+        """The file's pages; what was cached of an older content of it is forgotten."""
+        pages = inode.mapping
+        if not isinstance(pages, FilePages):
+            pages = inode.mapping = FilePages(self._frames, inode)
+            self._files.append(pages)
+        elif not pages.users:
+            pages.refresh()
+        return pages
+
+    def reclaim(self) -> bool:
+        """Frees what no process maps; whether that was anything."""
+        freed = [pages.drop() for pages in self._files]
+        for pages in self._files:
+            if pages.empty and not pages.users:
+                pages.inode.mapping = None
+        self._files = [pages for pages in self._files if pages.inode.mapping is pages]
+        return any(freed)

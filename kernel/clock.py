@@ -1,0 +1,59 @@
+"""Time as the guests see it: the host's, or a virtual one that makes runs repeatable."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+NS = 1_000_000_000
+
+
+class Clock(Protocol):
+    """Nanoseconds. ``virtual`` clocks move only by what the machine does."""
+
+    virtual: bool
+
+    def monotonic(self) -> int: ...
+    def realtime(self) -> int: ...
+
+    def advance(self, ns: int) -> None:
+        """The machine did work worth ``ns``; a host's clock has moved by itself."""
+
+    def skip_to(self, deadline: int) -> None:
+        """Nothing happens before ``deadline`` (monotonic)."""
+
+
+class HostClock:
+    virtual = False
+
+    def __init__(self) -> None:
+        self.monotonic = time.monotonic_ns
+        self.realtime = time.time_ns
+
+    def advance(self, ns: int) -> None:
+        pass
+
+    def skip_to(self, deadline: int) -> None:
+        pass
+
+
+class VirtualClock:
+    """Starts at one second after boot, on 2020-01-01 00:00:00 UTC, and never looks at the host."""
+
+    virtual = True
+    _EPOCH = 1_577_836_800 * NS
+
+    def __init__(self) -> None:
+        self._now = NS
+
+    def monotonic(self) -> int:
+        return self._now
+
+    def realtime(self) -> int:
+        return self._EPOCH + self._now
+
+    def advance(self, ns: int) -> None:
+        self._now += ns
+
+    def skip_to(self, deadline: int) -> None:
+        self._now = max(self._now, deadline)

@@ -1,0 +1,187 @@
+"""Sending and delivering signals (signal(7))."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from emu.machine.registers import A0, PC, SP
+from kernel import sigframe
+from kernel.errors import Errno, OutOfMemory
+from kernel.process import ChildEvent, Process, Thread
+from kernel.signals import (
+    CLD_CONTINUED,
+    CLD_STOPPED,
+    SA_NOCLDSTOP,
+    SA_NODEFER,
+    SA_ONSTACK,
+    SA_RESETHAND,
+    SA_RESTART,
+    SIG_DFL,
+    SIG_IGN,
+    UNBLOCKABLE,
+    Action,
+    Default,
+    Sig,
+    SigInfo,
+    bit,
+    cancelled_by,
+    default_action,
+    of_child,
+)
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+CORE_DUMPED = 0x80
+"""The bit of a wait status; no core is ever written, so it is never set."""
+
+
+class Signals:
+    """The kernel's signal machinery."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    # Sending.
+
+    def send_process(self, process: Process, info: SigInfo) -> None:
+        """To whichever thread does not block it."""
+        if not process.alive or not process.threads:
+            return
+        self._before_sending(process, info.signo)
+        blocked_by_all = all(t.mask & bit(info.signo) for t in process.threads.values())
+        if process.handlers.ignores(info.signo) and not blocked_by_all:
+            return
+        process.pending.add(info)
+        process.signalled.wake()
+        for thread in process.threads.values():
+            if not thread.mask & bit(info.signo):
+                thread.wake()
+                break
+
+    def send_thread(self, thread: Thread, info: SigInfo) -> None:
+        process = thread.process
+        if not process.alive:
+            return
+        self._before_sending(process, info.signo)
+        blocked = thread.mask & bit(info.signo)
+        if process.handlers.ignores(info.signo) and not blocked:
+            return
+        thread.pending.add(info)
+        process.signalled.wake()
+        if not blocked:
+            thread.wake()
+
+    def force(self, thread: Thread, info: SigInfo) -> None:
+        """From a fault of the thread itself: it can be caught, but not blocked or ignored."""
+        action = thread.process.handlers.get(info.signo)
+        if thread.mask & bit(info.signo) or action.handler == SIG_IGN:
+            thread.process.handlers.actions.pop(info.signo, None)
+            thread.mask &= ~bit(info.signo)
+        thread.pending.add(info)
+
+    def _before_sending(self, process: Process, signo: int) -> None:
+        cancelled = cancelled_by(signo)
+        if cancelled:
+            process.pending.drop(cancelled)
+            for thread in process.threads.values():
+                thread.pending.drop(cancelled)
+        if signo in (Sig.CONT, Sig.KILL) and process.stopped_by:
+            process.stopped_by = 0
+            for thread in process.threads.values():
+                thread.wake()
+            if signo == Sig.CONT:
+                self._tell_parent(process, ChildEvent.CONTINUED, CLD_CONTINUED, Sig.CONT)
+
+    def _tell_parent(self, process: Process, event: ChildEvent, code: int, status: int) -> None:
+        process.event = event
+        parent = process.parent
+        if parent is None:
+            return
+        if not parent.handlers.get(Sig.CHLD).flags & SA_NOCLDSTOP:
+            self.send_process(parent, of_child(code, process.pid, process.fs.who.uid, status))
+        parent.child_changed.wake()
+
+    # Delivering, always to the thread whose registers the hart holds.
+
+    def deliver(self, thread: Thread, *, interrupted: bool = False) -> None:
+        """Acts on every signal that is deliverable, until a handler is to run.
+
+        ``interrupted`` says that a system call was broken off for it and has to be started again,
+        or to end with EINTR when a handler without SA_RESTART runs.
+        """
+        while thread.deliverable and thread.process.alive:
+            wanted = ~thread.mask
+            info = thread.pending.take(wanted) or thread.process.pending.take(wanted)
+            if info is None:
+                break
+            action = thread.process.handlers.get(info.signo)
+            if action.handler not in (SIG_DFL, SIG_IGN):
+                if interrupted:
+                    self._end_call(thread, restart=bool(action.flags & SA_RESTART))
+                self._run_handler(thread, info, action)
+                return
+            if action.handler == SIG_DFL:
+                self._default(thread, info)
+            if thread.process.stopped_by:
+                break
+        if interrupted and thread.process.alive:
+            self._end_call(thread, restart=True)
+
+    def _end_call(self, thread: Thread, *, restart: bool) -> None:
+        hart = self._kernel.hart
+        if restart:
+            pc, a0 = thread.call_start
+            hart.write(PC, pc)
+            hart.write(A0, a0)
+        else:
+            hart.write(A0, -errno.EINTR)
+
+    def _default(self, thread: Thread, info: SigInfo) -> None:
+        process = thread.process
+        kind = default_action(info.signo)
+        if kind is Default.STOP:
+            process.stopped_by = info.signo
+            self._tell_parent(process, ChildEvent.STOPPED, CLD_STOPPED, info.signo)
+        elif kind in (Default.TERMINATE, Default.CORE):
+            if self._kernel.observer is not None:
+                self._kernel.observer.signalled(thread, info.signo)
+            self._kernel.lifecycle.exit_process(process, info.signo)
+
+    def _run_handler(self, thread: Thread, info: SigInfo, action: Action) -> None:
+        if self._kernel.observer is not None:
+            self._kernel.observer.signalled(thread, info.signo)
+        hart, registers = self._kernel.hart, thread.registers
+        hart.save(registers)
+        top, stack = registers[SP], thread.alt_stack
+        if action.flags & SA_ONSTACK and stack.size and not stack.holds(top):
+            top = stack.sp + stack.size
+        mask = thread.mask if thread.saved_mask is None else thread.saved_mask
+        thread.saved_mask = None
+        try:
+            frame = sigframe.push(thread.mem, registers, info, mask, stack, top)
+        except Errno:
+            # No room for the frame: the signal that can't be taken becomes a deadly SIGSEGV.
+            self._kernel.lifecycle.exit_process(thread.process, Sig.SEGV)
+            return
+        except OutOfMemory:
+            self._kernel.kill_for_memory(thread)
+            return
+        sigframe.enter(registers, action.handler, info.signo, frame, thread.process.sigreturn)
+        hart.load(registers)
+        thread.mask |= action.mask & ~UNBLOCKABLE
+        if not action.flags & SA_NODEFER:
+            thread.mask |= bit(info.signo)
+        if stack.flags & sigframe.SS_AUTODISARM:
+            thread.alt_stack = sigframe.AltStack()
+        if action.flags & SA_RESETHAND:
+            thread.process.handlers.actions.pop(info.signo, None)
+
+    def return_from_handler(self, thread: Thread) -> None:
+        """rt_sigreturn(2): takes everything back from the frame at sp."""
+        registers = thread.registers
+        mask, stack = sigframe.pop(thread.mem, self._kernel.hart.read(SP), registers)
+        self._kernel.hart.load(registers)
+        thread.mask = mask & ~UNBLOCKABLE
+        thread.alt_stack = stack

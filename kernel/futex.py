@@ -1,0 +1,109 @@
+"""Futexes: waiting for a word of user memory to change (futex(2))."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from emu.machine.pte import PAGE_MASK
+from kernel.clock import Clock
+from kernel.errors import Errno, Interrupted
+from kernel.process import Thread
+from kernel.space import AddressSpace
+from kernel.wait import Wait, WaitQueue
+
+ANY = 0xFFFFFFFF
+"""The bitset that every wake matches."""
+
+_Key = tuple[object, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    bits: int
+    queue: WaitQueue = field(default_factory=WaitQueue)
+    key: _Key | None = None
+    woken: bool = False
+
+
+class Futexes:
+    """All waiters, by the word they wait for: in a shared mapping the word has one identity
+    whatever address a process maps it at; in private memory it is of one address space."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiters: dict[_Key, deque[_Waiter]] = {}
+
+    def key(self, space: AddressSpace, address: int) -> _Key:
+        if address & 3:
+            raise Errno(errno.EINVAL)
+        vma = space.find(address)
+        if vma is None:
+            raise Errno(errno.EFAULT)
+        if vma.shared and vma.backing is not None:
+            return vma.backing, vma.index_of(address) << 12 | address & PAGE_MASK
+        return space, address
+
+    def wait(
+        self, thread: Thread, address: int, expected: int, bits: int, deadline: int | None
+    ) -> Generator[Wait, None, int]:
+        """Sleeps while the word at ``address`` is ``expected``; EAGAIN when it is not now."""
+        if not bits:
+            raise Errno(errno.EINVAL)
+        key = self.key(thread.process.space, address)
+        if thread.mem.read_u32(address) != expected & 0xFFFFFFFF:
+            raise Errno(errno.EAGAIN)
+        waiter = _Waiter(bits, key=key)
+        self._waiters.setdefault(key, deque()).append(waiter)
+        try:
+            while not waiter.woken:
+                if deadline is not None and self._clock.monotonic() >= deadline:
+                    raise Errno(errno.ETIMEDOUT)
+                yield Wait(f"a futex at {address:#x}", (waiter.queue,), deadline=deadline)
+        except Interrupted:
+            if deadline is not None:
+                raise Errno(errno.EINTR) from None
+            raise
+        finally:
+            self._leave(waiter)
+        return 0
+
+    def wake(self, key: _Key, count: int, bits: int = ANY) -> int:
+        """Wakes at most ``count`` waiters, the longest waiting first; how many it was."""
+        woken = 0
+        for waiter in list(self._waiters.get(key, ())):
+            if woken >= count:
+                break
+            if waiter.bits & bits:
+                self._leave(waiter)
+                waiter.woken = True
+                waiter.queue.wake()
+                woken += 1
+        return woken
+
+    def wake_address(self, space: AddressSpace, address: int, count: int) -> int:
+        return self.wake(self.key(space, address), count)
+
+    def requeue(self, source: _Key, target: _Key, wake: int, move: int) -> tuple[int, int]:
+        """Wakes some waiters of ``source`` and lets others wait for ``target``."""
+        woken = self.wake(source, wake)
+        moved = 0
+        for waiter in list(self._waiters.get(source, ())):
+            if moved >= move:
+                break
+            self._leave(waiter)
+            waiter.key = target
+            self._waiters.setdefault(target, deque()).append(waiter)
+            moved += 1
+        return woken, moved
+
+    def _leave(self, waiter: _Waiter) -> None:
+        key, waiter.key = waiter.key, None
+        if key is None:
+            return
+        waiters = self._waiters[key]
+        waiters.remove(waiter)
+        if not waiters:
+            del self._waiters[key]

@@ -1,0 +1,51 @@
+"""Resource limits (getrlimit(2)): what the kernel enforces, and what it only remembers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+INFINITY = (1 << 64) - 1
+
+
+class Resource(IntEnum):
+    CPU = 0
+    FSIZE = 1
+    DATA = 2
+    STACK = 3
+    CORE = 4
+    RSS = 5
+    NPROC = 6
+    NOFILE = 7
+    MEMLOCK = 8
+    AS = 9
+    LOCKS = 10
+    SIGPENDING = 11
+    MSGQUEUE = 12
+    NICE = 13
+    RTPRIO = 14
+    RTTIME = 15
+
+
+class Limits:
+    """(soft, hard) of each resource. STACK, NOFILE, NPROC, AS and DATA are enforced."""
+
+    def __init__(self) -> None:
+        self._limits = {resource: (INFINITY, INFINITY) for resource in Resource}
+        self._limits[Resource.STACK] = (8 << 20, INFINITY)
+        self._limits[Resource.NOFILE] = (1024, 4096)
+        self._limits[Resource.CORE] = (0, INFINITY)
+        self._limits[Resource.MEMLOCK] = (8 << 20, 8 << 20)
+
+    def __getitem__(self, resource: Resource) -> tuple[int, int]:
+        return self._limits[resource]
+
+    def __setitem__(self, resource: Resource, value: tuple[int, int]) -> None:
+        self._limits[resource] = value
+
+    def soft(self, resource: Resource) -> int:
+        return self._limits[resource][0]
+
+    def copy(self) -> Limits:
+        other = Limits()
+        other._limits = dict(self._limits)
+        return other

@@ -1,0 +1,185 @@
+"""Processes and their threads: who they are and what they own.
+
+A process is what POSIX calls one: an address space, descriptors, signal actions, a parent, a
+status. A thread is what runs in it: registers, a signal mask, and what it waits for. How they come
+and go is in lifecycle.py, who runs next in scheduler.py.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from emu.machine.registers import Registers
+from kernel.limits import Limits
+from kernel.sigframe import AltStack
+from kernel.signals import Handlers, Pending, SigInfo, bit
+from kernel.usermem import UserMemory
+from kernel.wait import Blocking, Wait, WaitQueue
+
+if TYPE_CHECKING:
+    from kernel.itimers import IntervalTimer
+    from kernel.kernel import Kernel
+    from kernel.space import AddressSpace
+    from kernel.timers import Timer
+    from kernel.vfs.context import FsContext
+    from kernel.vfs.fdtable import FdTable
+    from kernel.vfs.inode import Inode
+
+
+class Program:
+    """What a process runs, as /proc shows it."""
+
+    __slots__ = ("arguments", "auxv", "environment", "inode", "name", "path")
+
+    def __init__(self, inode: Inode | None = None, path: str = "") -> None:
+        self.inode = inode
+        self.path = path
+        self.name = path.rpartition("/")[2][:15]
+        self.arguments = b""
+        self.environment = b""
+        self.auxv = b""
+
+    def renamed(self, name: str) -> Program:
+        """The same program under another short name (prctl PR_SET_NAME)."""
+        other = copy(self)
+        other.name = name
+        return other
+
+
+class ChildEvent(Enum):
+    """What wait4 can report of a child, each once."""
+
+    EXITED = auto()
+    STOPPED = auto()
+    CONTINUED = auto()
+
+
+class Process:
+    """A thread group."""
+
+    def __init__(self, kernel: Kernel, pid: int, parent: Process | None) -> None:
+        self.kernel = kernel
+        self.pid = pid
+        self.parent = parent
+        self.children: dict[int, Process] = {}
+        self.threads: dict[int, Thread] = {}
+        self.pgid = parent.pgid if parent else pid
+        self.sid = parent.sid if parent else pid
+        self.program = Program()
+        self.space: AddressSpace
+        self.mem: UserMemory
+        self.files: FdTable
+        self.fs: FsContext
+        self.handlers = Handlers()
+        self.sigreturn = 0
+        """The address of the code that signal handlers return to."""
+        self.pending = Pending()
+        self.limits = Limits()
+        self.exit_signal = 0
+        self.status: int | None = None
+        """The wait status once it has ended: exit code << 8, or the signal that killed it."""
+        self.stopped_by = 0
+        self.event: ChildEvent | None = None
+        self.child_changed = WaitQueue()
+        self.signalled = WaitQueue()
+        self.ended = WaitQueue()
+        self.memory_released = WaitQueue()
+        """Woken when a vfork child execs or exits and its parent may go on."""
+        self.borrows_memory = False
+        self.has_execed = False
+        self.subreaper = False
+        self.started = kernel.clock.monotonic()
+        self.timers: dict[int, IntervalTimer] = {}
+        self.parent_death_signal = 0
+
+    @property
+    def ppid(self) -> int:
+        return self.parent.pid if self.parent is not None else 1
+
+    @property
+    def cpu_ns(self) -> int:
+        """Processor time. It is not measured: what counts is the time since the start."""
+        return self.kernel.clock.monotonic() - self.started
+
+    @property
+    def alive(self) -> bool:
+        return self.status is None
+
+    @property
+    def leader(self) -> Thread:
+        """The thread whose id is the pid, or the oldest that is left."""
+        return self.threads.get(self.pid) or next(iter(self.threads.values()))
+
+    def send_signal(self, info: SigInfo) -> None:
+        self.kernel.signals.send_process(self, info)
+
+    def __repr__(self) -> str:
+        return f"pid {self.pid} ({self.program.name})"
+
+
+class State(Enum):
+    READY = auto()
+    WAITING = auto()
+    DEAD = auto()
+
+
+class Thread:
+    """One flow of control. While it runs its registers are in the hart, else here."""
+
+    def __init__(self, process: Process, tid: int) -> None:
+        self.process = process
+        self.kernel = process.kernel
+        self.tid = tid
+        self.registers = Registers()
+        self.state = State.READY
+        self.call: Blocking | None = None
+        """The system call it is in, when that had to wait."""
+        self.call_number = 0
+        self.call_arguments: list[int] = []
+        self.call_start = (0, 0)
+        """pc and a0 at the ecall, to start the call again after a signal."""
+        self.wait: Wait | None = None
+        self.wait_timer: Timer | None = None
+        self.mask = 0
+        self.saved_mask: int | None = None
+        """The mask to return to when a call such as sigsuspend has put another in its place."""
+        self.pending = Pending()
+        self.alt_stack = AltStack()
+        self.clear_tid = 0
+        self.robust_list = 0
+        process.threads[tid] = self
+
+    @property
+    def mem(self) -> UserMemory:
+        return self.process.mem
+
+    @property
+    def files(self) -> FdTable:
+        return self.process.files
+
+    @property
+    def fs(self) -> FsContext:
+        return self.process.fs
+
+    def wake(self) -> None:
+        self.kernel.scheduler.wake(self)
+
+    def send_signal(self, signo: int) -> None:
+        """A signal that its own system call brings on it, such as SIGPIPE."""
+        self.kernel.signals.send_thread(self, SigInfo(signo, 0))
+
+    def temporary_mask(self, mask: int) -> None:
+        """Blocks just ``mask`` until this call, or its signal's handler, is done."""
+        if self.saved_mask is None:
+            self.saved_mask = self.mask
+        self.mask = mask & ~(bit(9) | bit(19))
+
+    @property
+    def deliverable(self) -> int:
+        """The set of signals that are pending and not blocked."""
+        return (self.pending.mask | self.process.pending.mask) & ~self.mask
+
+    def __repr__(self) -> str:
+        return f"tid {self.tid} of {self.process!r}"

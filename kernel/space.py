@@ -1,0 +1,328 @@
+"""An address space: the VMAs of a process and its page table, kept in agreement.
+
+A VMA says what a page may be; a PTE what it is at the moment. How the two look:
+
+* private anonymous, untouched: no PTE. Read first: the zero frame, R, CoW if the VMA is writable.
+  Stored to: a frame of its own, R and W.
+* private file page, not stored to: the page cache's frame, R, CoW if the VMA is writable.
+* private, shared by fork: the same frame in both processes, R, CoW if writable, W clear.
+* shared (file or anonymous): the backing's frame, R, W once it was stored to.
+* any of them under PROT_NONE: R without U, so that user code can't reach it.
+
+So CoW implies R and not W; a present page of a private writable VMA has W or CoW; and a read-only
+VMA's pages have neither.
+"""
+
+from __future__ import annotations
+
+import errno
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE, D, R, U, V, W, X
+from kernel.backing import Backing
+from kernel.errors import Errno
+from kernel.frames import Frames, Kind, Ptes
+from kernel.pagetable import COW, PageTable
+from kernel.vma import Prot, Vma
+
+USER_END = 1 << 38
+"""User addresses are [0, USER_END): the lower canonical half of Sv39."""
+LOWEST = 0x10000
+"""mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
+MAX_VMAS = 65530
+"""vm.max_map_count."""
+STACK_GUARD = 256 * PAGE_SIZE
+"""What stays free below a growing stack (Linux's stack_guard_gap)."""
+
+
+def page_up(value: int) -> int:
+    return (value + PAGE_MASK) & ~PAGE_MASK
+
+
+def page_down(value: int) -> int:
+    return value & ~PAGE_MASK
+
+
+class AddressSpace:
+    """``users`` counts the processes in it (two between vfork and exec).
+
+    ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember.
+    """
+
+    def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
+        self.frames = frames
+        self.table = PageTable(frames, asid)
+        self.flush_tlb = flush_tlb
+        self.users = 1
+        self.vmas: list[Vma] = []
+        self._starts: list[int] = []
+        self.brk_start = 0
+        self.brk = 0
+        self.mmap_top = USER_END
+        self.stack_limit = 8 << 20
+        self.alive = True
+
+    # Finding.
+
+    def find(self, va: int) -> Vma | None:
+        """The VMA that holds ``va``."""
+        index = bisect_right(self._starts, va) - 1
+        if index >= 0 and va < self.vmas[index].end:
+            return self.vmas[index]
+        return None
+
+    def above(self, va: int) -> Vma | None:
+        """The first VMA that starts above ``va``."""
+        index = bisect_right(self._starts, va)
+        return self.vmas[index] if index < len(self.vmas) else None
+
+    def overlapping(self, start: int, end: int) -> list[Vma]:
+        index = max(bisect_right(self._starts, start) - 1, 0)
+        found = []
+        while index < len(self.vmas) and self.vmas[index].start < end:
+            if self.vmas[index].end > start:
+                found.append(self.vmas[index])
+            index += 1
+        return found
+
+    def covers(self, start: int, end: int) -> bool:
+        """Whether every page of [start, end) belongs to a VMA."""
+        at = start
+        for vma in self.overlapping(start, end):
+            if vma.start > at:
+                return False
+            at = vma.end
+        return at >= end
+
+    def find_gap(self, length: int, hint: int = 0) -> int:
+        """Where ``length`` bytes are free: at ``hint``, or as high as possible; ENOMEM."""
+        hint = page_up(hint)
+        if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
+            return hint
+        top = self.mmap_top
+        for vma in reversed(self.vmas):
+            if vma.start >= top:
+                continue
+            if vma.end <= top and top - vma.end >= length:
+                return top - length
+            top = min(top, vma.start - (STACK_GUARD if vma.grows_down else 0))
+        if top - LOWEST >= length:
+            return top - length
+        raise Errno(errno.ENOMEM)
+
+    # Changing what is mapped.
+
+    def add(self, vma: Vma) -> None:
+        """Adds a VMA to a range that is free, joined with its neighbours where they are alike."""
+        if len(self.vmas) >= MAX_VMAS:
+            raise Errno(errno.ENOMEM)
+        self._insert(vma)
+        self._join(vma.start, vma.end)
+
+    def unmap(self, start: int, end: int) -> None:
+        """munmap(2): removes what lies in [start, end) and releases its frames."""
+        self._split(start)
+        self._split(end)
+        gone = self.overlapping(start, end)
+        if not gone:
+            return
+        for vma in gone:
+            self.write_back(vma, vma.start, vma.end)
+        self.zap(start, end)
+        first = bisect_right(self._starts, start - 1)
+        del self.vmas[first : first + len(gone)]
+        del self._starts[first : first + len(gone)]
+        for vma in gone:
+            _drop_user(vma.backing)
+
+    def zap(self, start: int, end: int) -> None:
+        """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        for _, ptes in self.table.slices(start, end):
+            mapped = ptes[(ptes & V) != 0]
+            if not len(mapped):
+                continue
+            ptes[:] = 0
+            self.table.writes += len(mapped)
+            self.flush_tlb()
+            self.frames.release_all(mapped)
+
+    def protect(self, start: int, end: int, prot: Prot) -> None:
+        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had."""
+        if not self.covers(start, end):
+            raise Errno(errno.ENOMEM)
+        for vma in self.overlapping(start, end):
+            if prot & Prot.WRITE and not vma.may_write:
+                raise Errno(errno.EACCES)
+        self._split(start)
+        self._split(end)
+        for vma in self.overlapping(start, end):
+            if vma.prot != prot:
+                vma.prot = prot
+                self._set_rights(vma)
+        self._join(start, end)
+        self.flush_tlb()
+
+    def _set_rights(self, vma: Vma) -> None:
+        """Gives the VMA's present pages its rights: W only where no other user would notice."""
+        rights = np.uint64(R | W | X | U | COW)
+        flags = np.uint64(vma.pte_flags & (R | X | U))
+        for _, ptes in self.table.slices(vma.start, vma.end):
+            present = (ptes & V) != 0
+            changed = ptes & ~rights | flags
+            if vma.writable:
+                in_place = self._writable_in_place(vma, ptes)
+                otherwise = 0 if vma.shared else COW
+                changed |= np.where(in_place, W, otherwise).astype(np.uint64)
+            ptes[present] = changed[present]
+            self.table.writes += int(np.count_nonzero(present))
+
+    def _writable_in_place(self, vma: Vma, ptes: Ptes) -> npt.NDArray[np.bool_]:
+        """Which of the VMA's present pages need no copy before a store."""
+        indices = self.frames.indices(ptes) % self.frames.total
+        if vma.shared:
+            return (ptes & D) != 0
+        sole = self.frames.counts[indices] == 1
+        return sole & (self.frames.kinds[indices] == Kind.PRIVATE)
+
+    def mark(self, start: int, end: int, field: str, value: bool) -> None:
+        """Sets a yes-or-no field of the VMAs in [start, end)."""
+        self._split(start)
+        self._split(end)
+        for vma in self.overlapping(start, end):
+            setattr(vma, field, value)
+        self._join(start, end)
+
+    def inherit(self, vma: Vma) -> None:
+        """Takes over a copy of another space's VMA, without its pages (fork)."""
+        self._insert(replace(vma))
+
+    def isolate(self, start: int, end: int) -> Vma | None:
+        """The VMA that is [start, end) exactly, cut out of a larger one; None if two lie there."""
+        self._split(start)
+        self._split(end)
+        vma = self.find(start)
+        return vma if vma is not None and vma.start == start and vma.end == end else None
+
+    def move(self, vma: Vma, to: int) -> None:
+        """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
+        start, end = vma.start, vma.end
+        pages = [
+            (va, int(pte))
+            for begin, ptes in self.table.slices(start, end)
+            for va, pte in zip(range(begin, end, PAGE_SIZE), ptes, strict=False)
+            if pte & V
+        ]
+        for va, _ in pages:
+            self.table.leaf(va - start + to)
+        for va, pte in pages:
+            self.table.set_pte(va, 0)
+            self.table.set_pte(va - start + to, pte)
+        index = self.vmas.index(vma)
+        del self.vmas[index], self._starts[index]
+        vma.start, vma.end = to, to + end - start
+        _take_user(vma.backing, -1)
+        self.add(vma)
+        self.flush_tlb()
+
+    def write_back(self, vma: Vma, start: int, end: int) -> None:
+        """Brings what was stored to a shared mapping to its file."""
+        if vma.shared and vma.backing is not None:
+            vma.backing.write_back(vma.index_of(start), vma.index_of(end - 1))
+
+    def grow(self, vma: Vma, start: int) -> None:
+        """Moves the start of a growing VMA down to ``start``."""
+        self._starts[self.vmas.index(vma)] = start
+        vma.start = start
+
+    def set_end(self, vma: Vma, end: int) -> None:
+        """Moves the end of a VMA up, over a range that is free."""
+        vma.end = end
+        self._join(vma.start, end)
+
+    def leave(self) -> None:
+        """One process less; the last one gives everything back."""
+        self.users -= 1
+        if self.users:
+            return
+        for vma in self.vmas:
+            self.write_back(vma, vma.start, vma.end)
+        self.table.destroy()
+        for vma in self.vmas:
+            _drop_user(vma.backing)
+        self.vmas.clear()
+        self._starts.clear()
+        self.alive = False
+
+    def _insert(self, vma: Vma) -> None:
+        index = bisect_right(self._starts, vma.start)
+        self.vmas.insert(index, vma)
+        self._starts.insert(index, vma.start)
+        _take_user(vma.backing, 1)
+
+    def _split(self, va: int) -> None:
+        vma = self.find(va)
+        if vma is None or vma.start == va:
+            return
+        if len(self.vmas) >= MAX_VMAS:
+            raise Errno(errno.ENOMEM)
+        upper = vma.part(va, vma.end)
+        upper.grows_down = False
+        vma.end = va
+        self._insert(upper)
+
+    def _join(self, start: int, end: int) -> None:
+        """Makes one VMA of those in and beside [start, end] that continue each other."""
+        index = max(bisect_right(self._starts, start) - 2, 0)
+        while index + 1 < len(self.vmas) and self.vmas[index].start <= end:
+            if self.vmas[index].continues(self.vmas[index + 1]):
+                upper = self.vmas.pop(index + 1)
+                del self._starts[index + 1]
+                self.vmas[index].end = upper.end
+                _take_user(upper.backing, -1)
+            else:
+                index += 1
+
+    # Looking.
+
+    def resident_pages(self) -> int:
+        return sum(1 for _ in self.table.present())
+
+    def virtual_pages(self) -> int:
+        return sum(vma.length for vma in self.vmas) // PAGE_SIZE
+
+    def pages_of(self, vma: Vma) -> Iterator[tuple[int, int]]:
+        """(va, PTE) of the VMA's present pages."""
+        for begin, ptes in self.table.slices(vma.start, vma.end):
+            for index in np.flatnonzero(ptes & V).tolist():
+                yield begin + index * PAGE_SIZE, int(ptes[index])
+
+    def maps_text(self) -> str:
+        """The text of /proc/PID/maps (proc_pid_maps(5))."""
+        lines = []
+        for vma in self.vmas:
+            rights = "".join(
+                letter if vma.prot & bit else "-"
+                for letter, bit in (("r", Prot.READ), ("w", Prot.WRITE), ("x", Prot.EXEC))
+            )
+            kind = "s" if vma.shared else "p"
+            offset = vma.offset if vma.backing is not None else 0
+            head = f"{vma.start:08x}-{vma.end:08x} {rights}{kind} {offset:08x} 00:00 0"
+            lines.append(f"{head:<73}{vma.name}".rstrip() + "\n")
+        return "".join(lines)
+
+
+def _take_user(backing: Backing | None, change: int) -> None:
+    if backing is not None:
+        backing.users += change
+
+
+def _drop_user(backing: Backing | None) -> None:
+    if backing is not None:
+        backing.users -= 1
+        if not backing.users:
+            backing.unused()

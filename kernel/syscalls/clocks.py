@@ -1,0 +1,238 @@
+"""System calls on time: clocks, sleeping, interval timers."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Generator
+
+from kernel.clock import NS
+from kernel.errors import Errno, Interrupted
+from kernel.itimers import IntervalTimer
+from kernel.process import Thread
+from kernel.signals import HIGHEST, Sig
+from kernel.wait import Result, Wait
+
+_REALTIME, _MONOTONIC, _PROCESS_CPU, _THREAD_CPU = 0, 1, 2, 3
+_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE, _BOOTTIME, _TAI = 4, 5, 6, 7, 11
+_REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
+_CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
+_CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
+_TIMER_ABSTIME = 1
+_LONGEST = 1 << 62
+_ITIMER_REAL, _ITIMER_PROF = 0, 2
+_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD_ID = 0, 1, 4
+_MOST_TIMERS = 256
+
+
+def now(t: Thread, clock: int) -> int:
+    """The time of a clock in nanoseconds; CPU clocks count from the process's start."""
+    if clock in _REAL_CLOCKS:
+        return t.kernel.clock.realtime()
+    if clock in _CPU_CLOCKS or clock < 0:
+        return t.kernel.clock.monotonic() - t.process.started
+    if clock in _CLOCKS:
+        return t.kernel.clock.monotonic()
+    raise Errno(errno.EINVAL)
+
+
+def clock_gettime(t: Thread, clock: int, address: int) -> int:
+    t.mem.write(address, struct.pack("<qq", *divmod(now(t, clock), NS)))
+    return 0
+
+
+def clock_getres(t: Thread, clock: int, address: int) -> int:
+    now(t, clock)
+    if address:
+        t.mem.write(address, struct.pack("<qq", 0, 1))
+    return 0
+
+
+def clock_settime(t: Thread, clock: int, address: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def gettimeofday(t: Thread, address: int, zone: int) -> int:
+    if address:
+        seconds, ns = divmod(t.kernel.clock.realtime(), NS)
+        t.mem.write(address, struct.pack("<qq", seconds, ns // 1000))
+    if zone:
+        t.mem.write(zone, bytes(8))
+    return 0
+
+
+def times(t: Thread, address: int) -> int:
+    elapsed = t.kernel.clock.monotonic() - t.process.started
+    if address:
+        t.mem.write(address, struct.pack("<4q", elapsed // 10_000_000, 0, 0, 0))
+    return t.kernel.clock.monotonic() // 10_000_000
+
+
+def getrusage(t: Thread, who: int, address: int) -> int:
+    if who not in (-1, 0, 1):
+        raise Errno(errno.EINVAL)
+    elapsed = t.kernel.clock.monotonic() - t.process.started if who >= 0 else 0
+    seconds, ns = divmod(elapsed, NS)
+    resident = t.process.space.resident_pages() * 4 if who >= 0 else 0
+    t.mem.write(address, struct.pack("<qqqqq", seconds, ns // 1000, 0, 0, resident) + bytes(104))
+    return 0
+
+
+# Sleeping.
+
+
+def nanosleep(t: Thread, request: int, remaining: int) -> Result:
+    duration = _timespec(t, request)
+    return _sleep(t, t.kernel.clock.monotonic() + duration, remaining)
+
+
+def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
+    if clock == _THREAD_CPU:
+        raise Errno(errno.EINVAL)
+    current = now(t, clock)
+    wanted = _timespec(t, request)
+    if not flags & _TIMER_ABSTIME:
+        return _sleep(t, t.kernel.clock.monotonic() + wanted, remaining)
+    return _sleep(t, t.kernel.clock.monotonic() + max(0, wanted - current), 0)
+
+
+def _timespec(t: Thread, address: int) -> int:
+    """A struct timespec in nanoseconds; EINVAL for one that is not valid."""
+    seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
+    if seconds < 0 or not 0 <= nanoseconds < NS:
+        raise Errno(errno.EINVAL)
+    return min(seconds * NS + nanoseconds, _LONGEST)
+
+
+def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
+    clock = t.kernel.clock
+
+    def blocking() -> Generator[Wait, None, int]:
+        while clock.monotonic() < deadline:
+            try:
+                yield Wait("time to pass", deadline=deadline)
+            except Interrupted:
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    return 0
+                if remaining:
+                    t.mem.write(remaining, struct.pack("<qq", *divmod(left, NS)))
+                raise Errno(errno.EINTR) from None
+        return 0
+
+    return blocking()
+
+
+# Timers that send signals.
+
+
+def setitimer(t: Thread, which: int, new: int, old: int) -> int:
+    _check_itimer(which)
+    timers = t.kernel.timers_of
+    timer = timers.real(t.process) if which == _ITIMER_REAL else IntervalTimer(None)
+    before = _itimerval(t, timer)
+    if new:
+        words = struct.unpack("<4q", t.mem.read(new, 32))
+        if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
+            raise Errno(errno.EINVAL)
+        interval, value = (
+            min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2)
+        )
+        if which == _ITIMER_REAL:
+            due = t.kernel.clock.monotonic() + value if value else None
+            timers.set(t.process, timer, due, interval)
+    if old:
+        t.mem.write(old, before)
+    return 0
+
+
+def getitimer(t: Thread, which: int, address: int) -> int:
+    _check_itimer(which)
+    if which == _ITIMER_REAL:
+        t.mem.write(address, _itimerval(t, t.kernel.timers_of.real(t.process)))
+    else:
+        t.mem.write(address, bytes(32))
+    return 0
+
+
+def _check_itimer(which: int) -> None:
+    if not _ITIMER_REAL <= which <= _ITIMER_PROF:
+        raise Errno(errno.EINVAL)
+
+
+def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
+    interval, left = timer.interval, _left(t, timer)
+    words = (*divmod(interval, NS), *divmod(left, NS))
+    return struct.pack("<4q", words[0], words[1] // 1000, words[2], words[3] // 1000)
+
+
+def _left(t: Thread, timer: IntervalTimer) -> int:
+    return 0 if timer.due is None else max(1000, timer.due - t.kernel.clock.monotonic())
+
+
+def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
+    now(t, clock)
+    if len(t.process.timers) >= _MOST_TIMERS:
+        raise Errno(errno.EAGAIN)
+    signo: int | None = Sig.ALRM
+    value: int | None = None
+    if event:
+        value, signo, notify = struct.unpack("<Qii", t.mem.read(event, 16))
+        if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD_ID):
+            raise Errno(errno.EINVAL)
+        if notify == _SIGEV_NONE:
+            signo = None
+        elif not 1 <= signo <= HIGHEST:
+            raise Errno(errno.EINVAL)
+    number = t.kernel.timers_of.create(t.process, signo, value)
+    t.process.timers[number].clock = clock
+    try:
+        t.mem.write_u32(address, number)
+    except Errno:
+        del t.process.timers[number]
+        raise
+    return 0
+
+
+def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int:
+    timer = _timer(t, number)
+    if not new:
+        raise Errno(errno.EINVAL)
+    before = _itimerspec(t, timer)
+    interval, value = _timespec(t, new), _timespec(t, new + 16)
+    due = None
+    if value:
+        start = now(t, timer.clock) if flags & _TIMER_ABSTIME else 0
+        due = t.kernel.clock.monotonic() + max(0, value - start)
+    t.kernel.timers_of.set(t.process, timer, due, interval)
+    if old:
+        t.mem.write(old, before)
+    return 0
+
+
+def timer_gettime(t: Thread, number: int, address: int) -> int:
+    t.mem.write(address, _itimerspec(t, _timer(t, number)))
+    return 0
+
+
+def timer_getoverrun(t: Thread, number: int) -> int:
+    return _timer(t, number).overruns
+
+
+def timer_delete(t: Thread, number: int) -> int:
+    timer = _timer(t, number)
+    t.kernel.timers_of.set(t.process, timer, None, 0)
+    del t.process.timers[number]
+    return 0
+
+
+def _timer(t: Thread, number: int) -> IntervalTimer:
+    timer = t.process.timers.get(number)
+    if timer is None or number < 0:
+        raise Errno(errno.EINVAL)
+    return timer
+
+
+def _itimerspec(t: Thread, timer: IntervalTimer) -> bytes:
+    left = 0 if timer.due is None else max(1, timer.due - t.kernel.clock.monotonic())
+    return struct.pack("<4q", *divmod(timer.interval, NS), *divmod(left, NS))

@@ -1,0 +1,401 @@
+"""System calls on the address space: brk, mmap and their kin."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from enum import IntFlag
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
+from kernel.backing import Backing, SharedMemory
+from kernel.errors import Errno
+from kernel.limits import Resource
+from kernel.process import Thread
+from kernel.space import LOWEST, USER_END, AddressSpace, page_up
+from kernel.vfs.openfile import OpenFile
+from kernel.vma import Prot, Vma
+
+
+class Map(IntFlag):
+    """mmap(2)'s flags."""
+
+    SHARED = 0x01
+    PRIVATE = 0x02
+    SHARED_VALIDATE = 0x03
+    FIXED = 0x10
+    ANONYMOUS = 0x20
+    GROWSDOWN = 0x100
+    LOCKED = 0x2000
+    NORESERVE = 0x4000
+    POPULATE = 0x8000
+    STACK = 0x2_0000
+    HUGETLB = 0x4_0000
+    FIXED_NOREPLACE = 0x10_0000
+
+
+_MAYMOVE, _MREMAP_FIXED, _DONTUNMAP = 1, 2, 4
+_MS_ASYNC, _MS_INVALIDATE, _MS_SYNC = 1, 2, 4
+
+(_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _DONTNEED) = range(5)
+_FREE, _REMOVE, _DONTFORK, _DOFORK, _MERGEABLE, _UNMERGEABLE = 8, 9, 10, 11, 12, 13
+_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _WIPEONFORK, _KEEPONFORK = 14, 15, 16, 17, 18, 19
+_COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE = 20, 21, 22, 23
+_HINTS = frozenset(
+    (_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE, _HUGEPAGE)
+    + (_NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT)
+)
+_VMA_ADVICE = {
+    _DONTFORK: ("dont_fork", True),
+    _DOFORK: ("dont_fork", False),
+    _WIPEONFORK: ("wipe_on_fork", True),
+    _KEEPONFORK: ("wipe_on_fork", False),
+}
+
+
+def brk(t: Thread, address: int) -> int:
+    """Moves the end of the heap; the old end when that can't be (brk(2), the kernel's form)."""
+    space = t.process.space
+    if not space.brk_start <= address < USER_END:
+        return space.brk
+    old, new = page_up(space.brk), page_up(address)
+    if new < old:
+        space.unmap(new, old)
+    elif new > old and not _grow_heap(t, space, old, new):
+        return space.brk
+    space.brk = address
+    return address
+
+
+def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
+    above = space.above(old - 1)
+    if above is not None and above.start < new + PAGE_SIZE:
+        return False
+    if new - space.brk_start > t.process.limits.soft(Resource.DATA):
+        return False
+    try:
+        _check_room(t, new - old, reserve=True)
+    except Errno:
+        return False
+    heap = space.find(old - 1)
+    if heap is not None and heap.name == "[heap]" and heap.end == old:
+        space.set_end(heap, new)
+    else:
+        space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
+    return True
+
+
+def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
+    if not length or offset & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if length > USER_END or offset < 0 or offset + length > 1 << 62:
+        raise Errno(errno.ENOMEM if length > USER_END else errno.EOVERFLOW)
+    kind = flags & Map.SHARED_VALIDATE
+    if not kind or flags & Map.HUGETLB:
+        raise Errno(errno.EINVAL if not kind else errno.ENOMEM)
+    length = page_up(length)
+    file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
+    if file is not None:
+        _check_file(file, prot, shared=kind != Map.PRIVATE)
+    writable = bool(prot & Prot.WRITE) and kind == Map.PRIVATE
+    _check_room(t, length, reserve=writable and not flags & Map.NORESERVE)
+    space = t.process.space
+    start = _place(space, address, length, flags)
+    vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
+    vma.grows_down = bool(flags & Map.GROWSDOWN)
+    if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
+        space.unmap(start, start + length)
+    space.add(vma)
+    if flags & (Map.POPULATE | Map.LOCKED) and prot:
+        _populate(t, start, start + length, write=writable)
+    return start
+
+
+def _check_file(file: OpenFile, prot: int, *, shared: bool) -> None:
+    if not file.readable or (shared and prot & Prot.WRITE and not file.writable):
+        raise Errno(errno.EACCES)
+    if not stat.S_ISREG(file.inode.stat().mode) and not _is_zero_device(file):
+        raise Errno(errno.ENODEV)
+
+
+def _is_zero_device(file: OpenFile) -> bool:
+    status = file.inode.stat()
+    return stat.S_ISCHR(status.mode) and status.rdev == 0x105
+
+
+def _check_room(t: Thread, length: int, *, reserve: bool) -> None:
+    """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
+    space = t.process.space
+    if reserve and length > space.frames.total * PAGE_SIZE:
+        raise Errno(errno.ENOMEM)
+    limit = t.process.limits.soft(Resource.AS)
+    if limit < USER_END and space.virtual_pages() * PAGE_SIZE + length > limit:
+        raise Errno(errno.ENOMEM)
+
+
+def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
+    if not flags & (Map.FIXED | Map.FIXED_NOREPLACE):
+        return space.find_gap(length, address & ~PAGE_MASK)
+    if address & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if address > USER_END - length:
+        raise Errno(errno.ENOMEM)
+    if address < LOWEST:
+        raise Errno(errno.EPERM)
+    if flags & Map.FIXED_NOREPLACE and space.overlapping(address, address + length):
+        raise Errno(errno.EEXIST)
+    return address
+
+
+def _new_vma(
+    t: Thread,
+    start: int,
+    length: int,
+    prot: Prot,
+    shared: bool,
+    file: OpenFile | None,
+    offset: int,
+) -> Vma:
+    end = start + length
+    if file is None or _is_zero_device(file):
+        backing: Backing | None = None
+        if shared:
+            backing = SharedMemory(t.kernel.frames, length >> PAGE_SHIFT)
+        name = "/dev/zero (deleted)" if shared else ""
+        return Vma(start, end, prot, shared=shared, backing=backing, name=name)
+    pages = t.kernel.cache.pages_of(file.inode)
+    return Vma(
+        start,
+        end,
+        prot,
+        shared=shared,
+        backing=pages,
+        offset=offset,
+        name=file.path,
+        may_write=not shared or file.writable,
+    )
+
+
+def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+    """Touches every page; what can't be had is left for the fault (MAP_POPULATE)."""
+    for page in range(start, end, PAGE_SIZE):
+        try:
+            if write:
+                if not t.mem.writable(page, 1):
+                    return
+            else:
+                t.mem.read(page, 1)
+        except Errno:
+            return
+
+
+def munmap(t: Thread, address: int, length: int) -> int:
+    start, end = _range(address, length)
+    if start == end:
+        raise Errno(errno.EINVAL)
+    t.process.space.unmap(start, end)
+    return 0
+
+
+def _range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int, int]:
+    """[start, end) in whole pages; EINVAL for what is not aligned, ``failure`` outside."""
+    if address & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if length > USER_END or address + page_up(length) > USER_END:
+        raise Errno(failure)
+    return address, address + page_up(length)
+
+
+def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
+    if prot & ~(7 | 0x0300_0000) or prot & 0x0300_0000 == 0x0300_0000:
+        raise Errno(errno.EINVAL)
+    start, end = _range(address, length, errno.ENOMEM)
+    if start < end:
+        t.process.space.protect(start, end, Prot(prot & 7))
+    return 0
+
+
+def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
+    if flags & ~(_MAYMOVE | _MREMAP_FIXED) or not new_size or old & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if flags & _MREMAP_FIXED and not flags & _MAYMOVE:
+        raise Errno(errno.EINVAL)
+    if max(old_size, new_size) > USER_END:
+        raise Errno(errno.ENOMEM if new_size > USER_END else errno.EINVAL)
+    old_size, new_size = page_up(old_size), page_up(new_size)
+    space = t.process.space
+    vma = space.find(old)
+    if vma is None or old + old_size > vma.end:
+        raise Errno(errno.EFAULT)
+    if not old_size:
+        if not vma.shared:
+            raise Errno(errno.EINVAL)
+        return _duplicate(t, vma, old, new_size, flags, new)
+    if flags & _MREMAP_FIXED:
+        return _move_to(t, old, old_size, new_size, new)
+    if new_size <= old_size:
+        if new_size < old_size:
+            space.unmap(old + new_size, old + old_size)
+        return old
+    _check_room(t, new_size - old_size, reserve=vma.writable and not vma.shared)
+    if old + old_size == vma.end and _can_extend(space, vma, old + new_size):
+        space.set_end(vma, old + new_size)
+        return old
+    if not flags & _MAYMOVE:
+        raise Errno(errno.ENOMEM)
+    return _move(t, old, old_size, new_size, space.find_gap(new_size))
+
+
+def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
+    return end <= space.mmap_top and not space.overlapping(vma.end, end)
+
+
+def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
+    """An old size of 0 maps the pages of a shared mapping a second time."""
+    if not flags & _MAYMOVE:
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    start = new if flags & _MREMAP_FIXED else space.find_gap(size)
+    twin = vma.part(max(old, vma.start), vma.end)
+    twin.start, twin.end = start, start + size
+    if flags & _MREMAP_FIXED:
+        space.unmap(start, start + size)
+    space.add(twin)
+    return start
+
+
+def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+    if new & PAGE_MASK or new > USER_END - new_size or new < LOWEST:
+        raise Errno(errno.EINVAL)
+    if new < old + old_size and old < new + new_size:
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    space.unmap(new, new + new_size)
+    if new_size < old_size:
+        space.unmap(old + new_size, old + old_size)
+        old_size = new_size
+    return _move(t, old, old_size, new_size, new)
+
+
+def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+    space = t.process.space
+    vma = space.isolate(old, old + old_size)
+    if vma is None:
+        raise Errno(errno.EFAULT)
+    space.move(vma, new)
+    moved = space.find(new)
+    assert moved is not None
+    if new_size > old_size:
+        space.set_end(moved, max(moved.end, new + new_size))
+    return new
+
+
+def madvise(t: Thread, address: int, length: int, advice: int) -> int:
+    known = advice in _HINTS or advice in _VMA_ADVICE
+    if not known and advice not in (_DONTNEED, _FREE, _REMOVE, _POPULATE_READ, _POPULATE_WRITE):
+        raise Errno(errno.EINVAL)
+    start, end = _range(address, length)
+    if start == end:
+        return 0
+    space = t.process.space
+    whole = space.covers(start, end)
+    if advice in (_DONTNEED, _FREE):
+        _discard(space, start, end)
+    elif advice == _REMOVE:
+        raise Errno(errno.EOPNOTSUPP)
+    elif advice in (_POPULATE_READ, _POPULATE_WRITE):
+        _populate(t, start, end, write=advice == _POPULATE_WRITE)
+    elif advice in _VMA_ADVICE:
+        _advise_vmas(space, start, end, advice)
+    if not whole:
+        raise Errno(errno.ENOMEM)
+    return 0
+
+
+def _discard(space: AddressSpace, start: int, end: int) -> None:
+    """MADV_DONTNEED, and MADV_FREE, which may act at once."""
+    for vma in space.overlapping(start, end):
+        space.zap(max(start, vma.start), min(end, vma.end))
+
+
+def _advise_vmas(space: AddressSpace, start: int, end: int, advice: int) -> None:
+    name, value = _VMA_ADVICE[advice]
+    for vma in space.overlapping(start, end):
+        if advice == _WIPEONFORK and (vma.shared or vma.backing is not None):
+            raise Errno(errno.EINVAL)
+    space.mark(start, end, name, value)
+
+
+def msync(t: Thread, address: int, length: int, flags: int) -> int:
+    if flags & ~7 or flags & _MS_ASYNC and flags & _MS_SYNC:
+        raise Errno(errno.EINVAL)
+    start, end = _range(address, length, errno.ENOMEM)
+    space = t.process.space
+    for vma in space.overlapping(start, end):
+        space.write_back(vma, max(start, vma.start), min(end, vma.end))
+    if start < end and not space.covers(start, end):
+        raise Errno(errno.ENOMEM)
+    return 0
+
+
+def mincore(t: Thread, address: int, length: int, result: int) -> int:
+    start, end = _range(address, length, errno.ENOMEM)
+    space = t.process.space
+    if start < end and not space.covers(start, end):
+        raise Errno(errno.ENOMEM)
+    for chunk in range(start, end, 4096 * PAGE_SIZE):
+        pages = range(chunk, min(end, chunk + 4096 * PAGE_SIZE), PAGE_SIZE)
+        answer = bytes(_in_core(space, page) for page in pages)
+        t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
+    return 0
+
+
+def _in_core(space: AddressSpace, page: int) -> bool:
+    if space.table.pte(page) & V:
+        return True
+    vma = space.find(page)
+    return bool(vma and vma.backing and vma.backing.resident(vma.index_of(page)))
+
+
+def mlock(t: Thread, address: int, length: int) -> int:
+    """Brings the range in; nothing is ever paged out here."""
+    start = address & ~PAGE_MASK
+    end = page_up(address + length) if length < USER_END else USER_END
+    if start < end and not t.process.space.covers(start, min(end, USER_END)):
+        raise Errno(errno.ENOMEM)
+    for vma in t.process.space.overlapping(start, end):
+        _populate(t, max(start, vma.start), min(end, vma.end), write=False)
+    return 0
+
+
+def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
+    if flags & ~1:
+        raise Errno(errno.EINVAL)
+    return 0 if flags else mlock(t, address, length)
+
+
+def munlock(t: Thread, address: int, length: int) -> int:
+    return 0
+
+
+def mlockall(t: Thread, flags: int) -> int:
+    if not flags or flags & ~7:
+        raise Errno(errno.EINVAL)
+    return 0
+
+
+def munlockall(t: Thread) -> int:
+    return 0
+
+
+def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
+    """One hart, sequentially consistent: every command is fulfilled; QUERY lists two."""
+    if flags:
+        raise Errno(errno.EINVAL)
+    return 0x18 if command == 0 else 0
+
+
+def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:
+    if flags & ~1:
+        raise Errno(errno.EINVAL)
+    t.kernel.hart.fence_code()
+    return 0

@@ -1,0 +1,120 @@
+"""Calls that make descriptors of files: openat(2), pipe2(2), memfd_create(2)."""
+
+from __future__ import annotations
+
+import struct
+
+from kernel.errors import Errno
+from kernel.syscalls.paths import read_path, start_of
+from kernel.vfs.abi import (
+    O_ACCMODE,
+    O_APPEND,
+    O_CLOEXEC,
+    O_CREAT,
+    O_DIRECT,
+    O_DIRECTORY,
+    O_DSYNC,
+    O_EXCL,
+    O_LARGEFILE,
+    O_NOATIME,
+    O_NOCTTY,
+    O_NOFOLLOW,
+    O_NONBLOCK,
+    O_PATH,
+    O_RDWR,
+    O_SYNC,
+    O_TMPFILE,
+    O_TRUNC,
+)
+from kernel.vfs.caller import Caller
+from kernel.vfs.errnos import E2BIG, EAGAIN, EINVAL
+from kernel.vfs.fdtable import FdTable
+from kernel.vfs.openfile import OpenFile, RegularFile
+from kernel.vfs.opening import open_path
+from kernel.vfs.pipe import Pipe
+from kernel.wait import Blocking, Result
+
+_KNOWN = (
+    O_ACCMODE | O_APPEND | O_CLOEXEC | O_CREAT | O_DIRECT | O_DIRECTORY | O_DSYNC | O_EXCL
+    | O_LARGEFILE | O_NOATIME | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK | O_PATH | O_SYNC
+    | O_TMPFILE | O_TRUNC
+)  # fmt: skip
+_NOT_KEPT = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
+MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC = 1, 2, 8, 16
+MEMFD_NAME_MAX = 249
+RESOLVE_CACHED, RESOLVE_ALL = 0x20, 0x3F
+OPEN_HOW = struct.Struct("<QQQ")
+
+
+def openat(t: Caller, dirfd: int, path: int, flags: int, mode: int) -> Result:
+    text = read_path(t, path)
+    return _open(t, dirfd, text, flags & _KNOWN, mode & 0o7777)
+
+
+def openat2(t: Caller, dirfd: int, path: int, how: int, size: int) -> Result:
+    if size < OPEN_HOW.size:
+        raise Errno(EINVAL)
+    if size > OPEN_HOW.size:
+        raise Errno(E2BIG)
+    flags, mode, resolve = OPEN_HOW.unpack(t.mem.read(how, OPEN_HOW.size))
+    if flags & ~_KNOWN or mode & ~0o7777 or resolve & ~RESOLVE_ALL:
+        raise Errno(EINVAL)
+    if resolve:  # a walk restricted further is not there: say "try otherwise", never ignore it
+        raise Errno(EAGAIN if resolve == RESOLVE_CACHED else EINVAL)
+    return _open(t, dirfd, read_path(t, path), flags, mode)
+
+
+def _open(t: Caller, dirfd: int, path: str, flags: int, mode: int) -> Result:
+    file = open_path(t.fs, start_of(t, dirfd, path), path, flags, mode)
+    file.flags &= ~_NOT_KEPT
+    cloexec = bool(flags & O_CLOEXEC)
+    if file.opening() is None:
+        return t.files.install(file, cloexec=cloexec)
+    return _wait_for_other_end(t, file, cloexec)
+
+
+def _wait_for_other_end(t: Caller, file: OpenFile, cloexec: bool) -> Blocking:
+    file.acquire()
+    try:
+        wait = file.opening()
+        while wait is not None:
+            yield wait
+            wait = file.opening()
+        return t.files.install(file, cloexec=cloexec)
+    finally:
+        file.release()
+
+
+def pipe2(t: Caller, address: int, flags: int) -> Result:
+    if flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT):
+        raise Errno(EINVAL)
+    pipe = Pipe(t.fs.namespace.pipes, t.kernel.clock.realtime())
+    reading, writing = pipe.ends(flags & O_NONBLOCK)
+    return give_pair(t, address, (reading, writing), bool(flags & O_CLOEXEC))
+
+
+def give_pair(t: Caller, address: int, pair: tuple[OpenFile, OpenFile], cloexec: bool) -> int:
+    """Installs both and writes their numbers to ``address``; none is left when that fails."""
+    files: FdTable = t.files
+    first, second = files.install_pair(*pair, cloexec)
+    try:
+        t.mem.write(address, struct.pack("<ii", first, second))
+    except BaseException:
+        files.close(first)
+        files.close(second)
+        raise
+    return 0
+
+
+def memfd_create(t: Caller, name: int, flags: int) -> Result:
+    if flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC):
+        raise Errno(EINVAL)
+    raw = t.mem.read_cstr(name)
+    if len(raw) > MEMFD_NAME_MAX:
+        raise Errno(EINVAL)
+    node = t.fs.namespace.memory_files.root.create_unnamed(0o777)
+    path = f"/memfd:{raw.decode('utf-8', 'surrogateescape')} (deleted)"
+    file = RegularFile(node, O_RDWR | O_LARGEFILE, path)
+    return t.files.install(file, cloexec=bool(flags & MFD_CLOEXEC))
+
+

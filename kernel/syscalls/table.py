@@ -1,0 +1,317 @@
+"""The system calls: one row each, which is dispatch, tracing and documentation at once.
+
+Numbers are riscv64 Linux's (asm-generic/unistd.h). A number without a row answers ENOSYS. The note
+says what is not as in Linux; a row without one is supported as its man page says, as far as a
+single user on one hart can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.syscalls import (
+    attributes,
+    clocks,
+    copying,
+    descriptors,
+    dirs,
+    events,
+    futexes,
+    locking,
+    memory,
+    mounts,
+    opening,
+    polling,
+    processes,
+    readwrite,
+    signals,
+    sockets,
+    status,
+    syncing,
+    system,
+)
+
+_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig"))
+_SIGNED_64 = frozenset(("off", "long", "ssize"))
+_UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot"))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system call.
+
+    ``kinds`` names what each argument is, for conversion and for tracing: a C type's width (``int``,
+    ``uint``, ``long``, ``off``, ``size``, ``hex``), a meaning (``fd``, ``path``, ``sig``, …), or a
+    buffer with the position of its length (``inbuf:2``).
+    """
+
+    number: int
+    name: str
+    function: Callable[..., Any]
+    kinds: str = ""
+    note: str = ""
+
+    def convert(self, registers: list[int]) -> list[int]:
+        """a0, a1, … as the C types that the call declares."""
+        return [
+            convert(value)
+            for convert, value in zip(_CONVERTERS[self.kinds], registers, strict=False)
+        ]
+
+
+def _signed_32(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (value >> 31 << 32)
+
+
+def _signed_64(value: int) -> int:
+    return value - (value >> 63 << 64)
+
+
+def _unsigned_32(value: int) -> int:
+    return value & 0xFFFFFFFF
+
+
+def _unsigned_64(value: int) -> int:
+    return value
+
+
+def _converter(kind: str) -> Callable[[int], int]:
+    if kind in _SIGNED_32:
+        return _signed_32
+    if kind in _SIGNED_64:
+        return _signed_64
+    return _unsigned_32 if kind in _UNSIGNED_32 else _unsigned_64
+
+
+# fmt: off
+ROWS = (
+    # Files: reading, writing, positions
+    Row(63, "read", readwrite.read, "fd outbuf:2 size"),
+    Row(64, "write", readwrite.write, "fd inbuf:2 size"),
+    Row(65, "readv", readwrite.readv, "fd ptr int"),
+    Row(66, "writev", readwrite.writev, "fd ptr int"),
+    Row(67, "pread64", readwrite.pread64, "fd outbuf:2 size off"),
+    Row(68, "pwrite64", readwrite.pwrite64, "fd inbuf:2 size off"),
+    Row(69, "preadv", readwrite.preadv, "fd ptr int off"),
+    Row(70, "pwritev", readwrite.pwritev, "fd ptr int off"),
+    Row(286, "preadv2", readwrite.preadv2, "fd ptr int off long int"),
+    Row(287, "pwritev2", readwrite.pwritev2, "fd ptr int off long int"),
+    Row(62, "lseek", readwrite.lseek, "fd off int"),
+    Row(71, "sendfile", copying.sendfile, "fd fd ptr size"),
+    Row(285, "copy_file_range", copying.copy_file_range, "fd ptr fd ptr size uint"),
+    Row(75, "vmsplice", copying.splice, "fd ptr size uint", "always EINVAL, so that callers copy"),
+    Row(76, "splice", copying.splice, "fd ptr fd ptr size uint", "always EINVAL, so that callers copy"),
+    Row(77, "tee", copying.splice, "fd fd size uint", "always EINVAL, so that callers copy"),
+    # Files: opening, descriptors
+    Row(56, "openat", opening.openat, "dirfd path oflags mode"),
+    Row(437, "openat2", opening.openat2, "dirfd path ptr size"),
+    Row(57, "close", descriptors.close, "fd"),
+    Row(436, "close_range", descriptors.close_range, "uint uint uint"),
+    Row(23, "dup", descriptors.dup, "fd"),
+    Row(24, "dup3", descriptors.dup3, "fd fd oflags"),
+    Row(25, "fcntl", descriptors.fcntl, "fd int long"),
+    Row(29, "ioctl", descriptors.ioctl, "fd hex ptr", "terminals, FIONREAD, FIONBIO, FIOCLEX"),
+    Row(32, "flock", locking.flock, "fd int"),
+    Row(59, "pipe2", opening.pipe2, "ptr oflags"),
+    Row(279, "memfd_create", opening.memfd_create, "str uint"),
+    Row(19, "eventfd2", events.eventfd2, "uint oflags"),
+    Row(20, "epoll_create1", events.epoll_create1, "oflags"),
+    Row(21, "epoll_ctl", events.epoll_ctl, "fd int fd ptr"),
+    Row(22, "epoll_pwait", events.epoll_pwait, "fd ptr int int ptr size"),
+    Row(441, "epoll_pwait2", events.epoll_pwait2, "fd ptr int ptr ptr size"),
+    Row(85, "timerfd_create", events.timerfd_create, "int oflags"),
+    Row(86, "timerfd_settime", events.timerfd_settime, "fd int ptr ptr"),
+    Row(87, "timerfd_gettime", events.timerfd_gettime, "fd ptr"),
+    Row(72, "pselect6", polling.pselect6, "int ptr ptr ptr ptr ptr"),
+    Row(73, "ppoll", polling.ppoll, "ptr uint ptr ptr size"),
+    # Files: names and directories
+    Row(17, "getcwd", dirs.getcwd, "ptr size"),
+    Row(49, "chdir", dirs.chdir, "path"),
+    Row(50, "fchdir", dirs.fchdir, "fd"),
+    Row(51, "chroot", dirs.chroot, "path", "always EPERM"),
+    Row(61, "getdents64", dirs.getdents64, "fd ptr size"),
+    Row(33, "mknodat", dirs.mknodat, "dirfd path mode uint", "files and fifos; devices are EPERM"),
+    Row(34, "mkdirat", dirs.mkdirat, "dirfd path mode"),
+    Row(35, "unlinkat", dirs.unlinkat, "dirfd path int"),
+    Row(36, "symlinkat", dirs.symlinkat, "str dirfd path"),
+    Row(37, "linkat", dirs.linkat, "dirfd path dirfd path int"),
+    Row(38, "renameat", dirs.renameat, "dirfd path dirfd path"),
+    Row(276, "renameat2", dirs.renameat2, "dirfd path dirfd path uint"),
+    Row(78, "readlinkat", dirs.readlinkat, "dirfd path ptr size"),
+    # Files: status and attributes
+    Row(43, "statfs", status.statfs, "path ptr"),
+    Row(44, "fstatfs", status.fstatfs, "fd ptr"),
+    Row(45, "truncate", attributes.truncate, "path off"),
+    Row(46, "ftruncate", attributes.ftruncate, "fd off"),
+    Row(47, "fallocate", attributes.fallocate, "fd int off off"),
+    Row(48, "faccessat", status.faccessat, "dirfd path int"),
+    Row(439, "faccessat2", status.faccessat2, "dirfd path int int"),
+    Row(52, "fchmod", attributes.fchmod, "fd mode"),
+    Row(53, "fchmodat", attributes.fchmodat, "dirfd path mode"),
+    Row(452, "fchmodat2", attributes.fchmodat2, "dirfd path mode int"),
+    Row(54, "fchownat", attributes.fchownat, "dirfd path int int int"),
+    Row(55, "fchown", attributes.fchown, "fd int int"),
+    Row(79, "newfstatat", status.newfstatat, "dirfd path ptr int"),
+    Row(80, "fstat", status.fstat, "fd ptr"),
+    Row(291, "statx", status.statx, "dirfd path int uint ptr"),
+    Row(88, "utimensat", attributes.utimensat, "dirfd path ptr int"),
+    Row(166, "umask", attributes.umask, "mode"),
+    Row(5, "setxattr", attributes.no_xattr, "path str ptr size int", "no file has extended attributes"),
+    Row(6, "lsetxattr", attributes.no_xattr, "path str ptr size int", "as setxattr"),
+    Row(7, "fsetxattr", attributes.no_xattr, "fd str ptr size int", "as setxattr"),
+    Row(8, "getxattr", attributes.get_no_xattr, "path str ptr size", "no file has extended attributes"),
+    Row(9, "lgetxattr", attributes.get_no_xattr, "path str ptr size", "as getxattr"),
+    Row(10, "fgetxattr", attributes.get_no_xattr, "fd str ptr size", "as getxattr"),
+    Row(11, "listxattr", attributes.list_no_xattrs, "path ptr size", "an empty list"),
+    Row(12, "llistxattr", attributes.list_no_xattrs, "path ptr size", "an empty list"),
+    Row(13, "flistxattr", attributes.list_no_xattrs, "fd ptr size", "an empty list"),
+    Row(14, "removexattr", attributes.no_xattr, "path str", "no file has extended attributes"),
+    Row(15, "lremovexattr", attributes.no_xattr, "path str", "as removexattr"),
+    Row(16, "fremovexattr", attributes.no_xattr, "fd str", "as removexattr"),
+    Row(81, "sync", syncing.sync, ""),
+    Row(82, "fsync", syncing.fsync, "fd"),
+    Row(83, "fdatasync", syncing.fsync, "fd"),
+    Row(84, "sync_file_range", syncing.sync_file_range, "fd off off uint"),
+    Row(267, "syncfs", syncing.syncfs, "fd"),
+    Row(223, "fadvise64", syncing.fadvise64, "fd off off int"),
+    Row(213, "readahead", syncing.readahead, "fd off size"),
+    Row(40, "mount", mounts.refuse, "str path str hex ptr", "always EPERM"),
+    Row(39, "umount2", mounts.refuse, "path int", "always EPERM"),
+    Row(41, "pivot_root", mounts.refuse, "path path", "always EPERM"),
+    # Sockets: pairs inside the machine; no network is granted
+    Row(198, "socket", sockets.socket, "int int int", "EAFNOSUPPORT: no network is granted"),
+    Row(199, "socketpair", sockets.socketpair, "int int int ptr", "AF_UNIX"),
+    Row(206, "sendto", sockets.sendto, "fd inbuf:2 size int ptr uint"),
+    Row(207, "recvfrom", sockets.recvfrom, "fd outbuf:2 size int ptr ptr"),
+    Row(211, "sendmsg", sockets.sendmsg, "fd ptr int", "without ancillary data"),
+    Row(212, "recvmsg", sockets.recvmsg, "fd ptr int", "without ancillary data"),
+    Row(210, "shutdown", sockets.shutdown, "fd int"),
+    Row(204, "getsockname", sockets.getsockname, "fd ptr ptr"),
+    Row(205, "getpeername", sockets.getsockname, "fd ptr ptr"),
+    Row(208, "setsockopt", sockets.setsockopt, "fd int int ptr uint"),
+    Row(209, "getsockopt", sockets.getsockopt, "fd int int ptr ptr"),
+    Row(200, "bind", sockets.connected, "fd ptr uint", "pairs are connected already"),
+    Row(201, "listen", sockets.unsupported, "fd int", "EOPNOTSUPP"),
+    Row(202, "accept", sockets.unsupported, "fd ptr ptr", "EOPNOTSUPP"),
+    Row(242, "accept4", sockets.unsupported, "fd ptr ptr int", "EOPNOTSUPP"),
+    Row(203, "connect", sockets.connected, "fd ptr uint", "pairs are connected already"),
+    # Memory
+    Row(214, "brk", memory.brk, "ptr"),
+    Row(222, "mmap", memory.mmap, "ptr size prot mapflags fd off", "no huge pages"),
+    Row(215, "munmap", memory.munmap, "ptr size"),
+    Row(226, "mprotect", memory.mprotect, "ptr size prot"),
+    Row(216, "mremap", memory.mremap, "ptr size size uint ptr", "a range within one mapping"),
+    Row(233, "madvise", memory.madvise, "ptr size int"),
+    Row(227, "msync", memory.msync, "ptr size uint"),
+    Row(232, "mincore", memory.mincore, "ptr size ptr"),
+    Row(228, "mlock", memory.mlock, "ptr size", "brings pages in; nothing is ever paged out"),
+    Row(284, "mlock2", memory.mlock2, "ptr size uint", "as mlock"),
+    Row(229, "munlock", memory.munlock, "ptr size"),
+    Row(230, "mlockall", memory.mlockall, "uint"),
+    Row(231, "munlockall", memory.munlockall, ""),
+    Row(283, "membarrier", memory.membarrier, "int uint int"),
+    Row(259, "riscv_flush_icache", memory.riscv_flush_icache, "ptr ptr long"),
+    # Processes and threads
+    Row(220, "clone", processes.clone, "hex ptr ptr ptr ptr", "processes and threads; no namespaces, no pidfds"),
+    Row(435, "clone3", processes.clone3, "ptr size", "as clone; no set_tid, no cgroups"),
+    Row(221, "execve", processes.execve, "path argv ptr"),
+    Row(281, "execveat", processes.execveat, "dirfd path argv ptr int"),
+    Row(93, "exit", processes.exit, "int"),
+    Row(94, "exit_group", processes.exit_group, "int"),
+    Row(260, "wait4", processes.wait4, "int ptr int ptr", "resource usage is zero"),
+    Row(95, "waitid", processes.waitid, "int int ptr int ptr", "no pidfds; resource usage is zero"),
+    Row(172, "getpid", processes.getpid, ""),
+    Row(173, "getppid", processes.getppid, ""),
+    Row(178, "gettid", processes.gettid, ""),
+    Row(154, "setpgid", processes.setpgid, "int int"),
+    Row(155, "getpgid", processes.getpgid, "int"),
+    Row(156, "getsid", processes.getsid, "int"),
+    Row(157, "setsid", processes.setsid, ""),
+    Row(96, "set_tid_address", processes.set_tid_address, "ptr"),
+    Row(98, "futex", futexes.futex, "ptr int uint ptr ptr uint", "no priority inheritance"),
+    Row(99, "set_robust_list", processes.set_robust_list, "ptr size", "remembered only"),
+    Row(100, "get_robust_list", processes.get_robust_list, "int ptr ptr"),
+    Row(261, "prlimit64", processes.prlimit64, "int int ptr ptr", "see kernel/limits.py for what is enforced"),
+    Row(163, "getrlimit", processes.getrlimit, "int ptr"),
+    Row(164, "setrlimit", processes.setrlimit, "int ptr"),
+    Row(124, "sched_yield", processes.sched_yield, ""),
+    Row(122, "sched_setaffinity", processes.sched_setaffinity, "int size ptr", "one hart"),
+    Row(123, "sched_getaffinity", processes.sched_getaffinity, "int size ptr", "one hart"),
+    Row(119, "sched_setscheduler", processes.sched_setscheduler, "int int ptr", "SCHED_OTHER only"),
+    Row(120, "sched_getscheduler", processes.sched_getscheduler, "int"),
+    Row(118, "sched_setparam", processes.sched_getscheduler, "int", "nothing to set"),
+    Row(121, "sched_getparam", processes.sched_getparam, "int ptr"),
+    Row(125, "sched_get_priority_max", processes.sched_priority_limit, "int"),
+    Row(126, "sched_get_priority_min", processes.sched_priority_limit, "int"),
+    Row(140, "setpriority", processes.setpriority, "int int int", "ignored"),
+    Row(141, "getpriority", processes.getpriority, "int int", "always nice 0"),
+    Row(168, "getcpu", processes.getcpu, "ptr ptr ptr"),
+    # Signals
+    Row(129, "kill", signals.kill, "int sig"),
+    Row(130, "tkill", signals.tkill, "int sig"),
+    Row(131, "tgkill", signals.tgkill, "int int sig"),
+    Row(134, "rt_sigaction", signals.rt_sigaction, "sig ptr ptr size"),
+    Row(135, "rt_sigprocmask", signals.rt_sigprocmask, "int ptr ptr size"),
+    Row(136, "rt_sigpending", signals.rt_sigpending, "ptr size"),
+    Row(133, "rt_sigsuspend", signals.rt_sigsuspend, "ptr size"),
+    Row(137, "rt_sigtimedwait", signals.rt_sigtimedwait, "ptr ptr ptr size"),
+    Row(138, "rt_sigqueueinfo", signals.rt_sigqueueinfo, "int sig ptr"),
+    Row(240, "rt_tgsigqueueinfo", signals.rt_tgsigqueueinfo, "int int sig ptr"),
+    Row(139, "rt_sigreturn", signals.rt_sigreturn, ""),
+    Row(132, "sigaltstack", signals.sigaltstack, "ptr ptr"),
+    Row(128, "restart_syscall", signals.restart_syscall, ""),
+    # Time
+    Row(113, "clock_gettime", clocks.clock_gettime, "int ptr"),
+    Row(114, "clock_getres", clocks.clock_getres, "int ptr"),
+    Row(112, "clock_settime", clocks.clock_settime, "int ptr", "always EPERM"),
+    Row(115, "clock_nanosleep", clocks.clock_nanosleep, "int int ptr ptr"),
+    Row(101, "nanosleep", clocks.nanosleep, "ptr ptr"),
+    Row(169, "gettimeofday", clocks.gettimeofday, "ptr ptr"),
+    Row(170, "settimeofday", clocks.clock_settime, "ptr ptr", "always EPERM"),
+    Row(153, "times", clocks.times, "ptr"),
+    Row(165, "getrusage", clocks.getrusage, "int ptr", "time since the start and resident pages"),
+    Row(102, "getitimer", clocks.getitimer, "int ptr"),
+    Row(103, "setitimer", clocks.setitimer, "int ptr ptr", "ITIMER_REAL; the CPU timers never expire"),
+    Row(107, "timer_create", clocks.timer_create, "int ptr ptr"),
+    Row(108, "timer_gettime", clocks.timer_gettime, "int ptr"),
+    Row(109, "timer_getoverrun", clocks.timer_getoverrun, "int"),
+    Row(110, "timer_settime", clocks.timer_settime, "int int ptr ptr"),
+    Row(111, "timer_delete", clocks.timer_delete, "int"),
+    # System and user
+    Row(160, "uname", system.uname, "ptr"),
+    Row(179, "sysinfo", system.sysinfo, "ptr"),
+    Row(278, "getrandom", system.getrandom, "ptr size uint"),
+    Row(174, "getuid", system.getuid, ""),
+    Row(175, "geteuid", system.getuid, ""),
+    Row(176, "getgid", system.getgid, ""),
+    Row(177, "getegid", system.getgid, ""),
+    Row(148, "getresuid", system.getresuid, "ptr ptr ptr"),
+    Row(150, "getresgid", system.getresgid, "ptr ptr ptr"),
+    Row(146, "setuid", system.setuid, "int", "only to what it is"),
+    Row(144, "setgid", system.setgid, "int", "only to what it is"),
+    Row(145, "setreuid", system.setreuid, "int int", "only to what they are"),
+    Row(143, "setregid", system.setregid, "int int", "only to what they are"),
+    Row(147, "setresuid", system.setresuid, "int int int", "only to what they are"),
+    Row(149, "setresgid", system.setresgid, "int int int", "only to what they are"),
+    Row(151, "setfsuid", system.setfsuid, "int"),
+    Row(152, "setfsgid", system.setfsgid, "int"),
+    Row(158, "getgroups", system.getgroups, "int ptr"),
+    Row(159, "setgroups", system.setgroups, "int ptr", "always EPERM"),
+    Row(90, "capget", system.capget, "ptr ptr", "no capabilities"),
+    Row(91, "capset", system.capset, "ptr ptr", "always EPERM"),
+    Row(92, "personality", system.personality, "uint", "ignored"),
+    Row(167, "prctl", system.prctl, "int ulong ulong ulong ulong", "names, death signal, subreaper"),
+    Row(161, "sethostname", system.sethostname, "ptr size", "always EPERM"),
+    Row(162, "setdomainname", system.sethostname, "ptr size", "always EPERM"),
+    Row(116, "syslog", system.syslog, "int ptr int", "always EPERM"),
+    Row(258, "riscv_hwprobe", system.riscv_hwprobe, "ptr size size ptr uint"),
+)
+# fmt: on
+
+_CONVERTERS = {row.kinds: tuple(map(_converter, row.kinds.split())) for row in ROWS}
+
+TABLE = {row.number: row for row in ROWS}
+"""The rows by number."""

@@ -1,0 +1,54 @@
+"""Things to do at a time: sleepers to wake, timer signals to send."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+from kernel.clock import Clock
+
+
+class Timer:
+    """One deadline in nanoseconds of the monotonic clock; ``cancel`` makes it void."""
+
+    __slots__ = ("action", "deadline")
+
+    def __init__(self, deadline: int, action: Callable[[], None]) -> None:
+        self.deadline = deadline
+        self.action: Callable[[], None] | None = action
+
+    def cancel(self) -> None:
+        self.action = None
+
+
+class Timers:
+    """All pending timers, the earliest first; equal ones in the order in which they were set."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._order = count()
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    def at(self, deadline: int, action: Callable[[], None]) -> Timer:
+        timer = Timer(deadline, action)
+        heapq.heappush(self._heap, (deadline, next(self._order), timer))
+        return timer
+
+    def next_deadline(self) -> int | None:
+        """When the next timer is due; None when there is none."""
+        while self._heap and self._heap[0][2].action is None:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def run_due(self) -> None:
+        """Carries out every timer whose time has come."""
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            timer = heapq.heappop(self._heap)[2]
+            if timer.action is not None:
+                action, timer.action = timer.action, None
+                action()

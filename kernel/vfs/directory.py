@@ -1,0 +1,50 @@
+"""An open directory: its listing, and where in it the reader is (getdents64(2))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernel.errors import Errno
+from kernel.vfs.abi import SEEK_CUR, SEEK_SET
+from kernel.vfs.errnos import EINVAL, EISDIR, ENOENT
+from kernel.vfs.inode import Inode
+from kernel.vfs.openfile import OpenFile
+
+if TYPE_CHECKING:
+    from kernel.vfs.namespace import Namespace
+
+
+class DirectoryFile(OpenFile):
+    """Lists what was there when the listing was begun; seeking to 0 begins it anew."""
+
+    def __init__(self, namespace: Namespace, inode: Inode, flags: int, path: str) -> None:
+        super().__init__(inode, flags, path)
+        self._namespace = namespace
+        self._listed: list[tuple[str, int, int]] | None = None
+        self.offset = 0
+
+    def entry(self) -> tuple[str, int, int] | None:
+        """(name, inode number, DT_ type) at the offset; None at the end."""
+        if self._listed is None:
+            if self.inode.parent is None:
+                raise Errno(ENOENT)
+            self._listed = self._namespace.entries(self.inode)
+        return self._listed[self.offset] if self.offset < len(self._listed) else None
+
+    def read(self, count: int) -> bytes | None:
+        raise Errno(EISDIR)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        raise Errno(EISDIR)
+
+    def seek(self, offset: int, whence: int) -> int:
+        if whence == SEEK_CUR:
+            offset += self.offset
+        elif whence != SEEK_SET:
+            raise Errno(EINVAL)
+        if not 0 <= offset < 1 << 63:
+            raise Errno(EINVAL)
+        if offset == 0:
+            self._listed = None
+        self.offset = offset
+        return offset

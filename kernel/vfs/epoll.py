@@ -1,0 +1,145 @@
+"""epoll(7): a set of files, of which one asks which are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernel.errors import Errno
+from kernel.vfs.abi import O_RDWR, POLLERR, POLLHUP, POLLIN
+from kernel.vfs.errnos import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
+from kernel.vfs.inode import Inode
+from kernel.vfs.openfile import OpenFile, Sources
+from kernel.wait import HostReady, WaitQueue
+
+EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
+ALWAYS_REPORTED = POLLERR | POLLHUP
+DEEPEST = 5
+MOST = 4096
+"""The most files of one set."""
+
+
+class Interest:
+    """One file of a set: which events, and the 64 bits the guest wants back with them."""
+
+    def __init__(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+        self.fd = fd
+        self.file = file
+        self.events = events
+        self.data = data
+        self.armed = True
+        """Edge-triggered: something happened since it was last reported."""
+        self.spent = False
+        """One-shot: it was reported, and waits for EPOLL_CTL_MOD."""
+        self._queues: tuple[WaitQueue, ...] = ()
+        if events & EPOLLET:
+            self._queues = file.sources(events).queues
+            for queue in self._queues:
+                queue.add(self)
+
+    def wake(self) -> None:
+        self.armed = True
+
+    def forget(self) -> None:
+        for queue in self._queues:
+            queue.discard(self)
+
+    def ready(self) -> int:
+        """The events to report now."""
+        if self.spent or (self.events & EPOLLET and self._queues and not self.armed):
+            return 0
+        return self.file.poll() & (self.events | ALWAYS_REPORTED) & 0xFFFF
+
+    def reported(self) -> None:
+        self.armed = False
+        if self.events & EPOLLONESHOT:
+            self.spent = True
+
+
+class EpollFile(OpenFile):
+    """A set of interests. A file leaves it when its last descriptor was closed."""
+
+    def __init__(self, inode: Inode, flags: int) -> None:
+        super().__init__(inode, flags | O_RDWR, "anon_inode:[eventpoll]")
+        self._interests: dict[tuple[int, OpenFile], Interest] = {}
+        self.changed = WaitQueue()
+
+    def released(self) -> None:
+        for interest in self._interests.values():
+            interest.forget()
+        self._interests.clear()
+
+    def add(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+        if file is self:
+            raise Errno(EINVAL)
+        self._drop_closed()
+        if (fd, file) in self._interests:
+            raise Errno(EEXIST)
+        if len(self._interests) >= MOST:
+            raise Errno(ENOSPC)
+        if isinstance(file, EpollFile) and (file.reaches(self) or file.depth() >= DEEPEST):
+            raise Errno(ELOOP)
+        self._interests[fd, file] = Interest(fd, file, events, data)
+        self.changed.wake()
+
+    def modify(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+        self.remove(fd, file)
+        self._interests[fd, file] = Interest(fd, file, events, data)
+        self.changed.wake()
+
+    def remove(self, fd: int, file: OpenFile) -> None:
+        interest = self._interests.pop((fd, file), None)
+        if interest is None:
+            raise Errno(ENOENT)
+        interest.forget()
+
+    def collect(self, most: int) -> list[tuple[int, int]]:
+        """(events, data) of up to ``most`` files that are ready."""
+        self._drop_closed()
+        found: list[tuple[int, int]] = []
+        for key, interest in list(self._interests.items()):
+            events = interest.ready()
+            if not events:
+                continue
+            interest.reported()
+            found.append((events, interest.data))
+            # It goes to the end, so that with few places every file has its turn.
+            self._interests[key] = self._interests.pop(key)
+            if len(found) == most:
+                break
+        return found
+
+    def poll(self) -> int:
+        return POLLIN if any(interest.ready() for interest in self._live()) else 0
+
+    def sources(self, events: int) -> Sources:
+        queues = [self.changed]
+        host: list[HostReady] = []
+        deadlines: list[int] = []
+        for interest in self._live():
+            part = interest.file.sources(interest.events)
+            queues.extend(part.queues)
+            host.extend(part.host)
+            if part.deadline is not None:
+                deadlines.append(part.deadline)
+        return Sources(tuple(queues), tuple(host), min(deadlines, default=None))
+
+    def reaches(self, other: EpollFile) -> bool:
+        """Whether ``other`` is in this set, or in a set within it."""
+        return any(
+            interest.file is other
+            or (isinstance(interest.file, EpollFile) and interest.file.reaches(other))
+            for interest in self._live()
+        )
+
+    def depth(self) -> int:
+        sets = [i.file for i in self._live() if isinstance(i.file, EpollFile)]
+        return 1 + max((nested.depth() for nested in sets), default=0)
+
+    def _live(self) -> Iterator[Interest]:
+        return (i for i in list(self._interests.values()) if i.file.refs > 0 and not i.spent)
+
+    def _drop_closed(self) -> None:
+        for key, interest in list(self._interests.items()):
+            if interest.file.refs <= 0:
+                interest.forget()
+                del self._interests[key]

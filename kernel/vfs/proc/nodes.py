@@ -1,0 +1,168 @@
+"""The nodes /proc is made of: they are made when looked up, and read the kernel when read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterable
+
+from kernel.errors import Errno
+from kernel.vfs.abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK
+from kernel.vfs.credentials import Credentials
+from kernel.vfs.errnos import EACCES, EINVAL, ENOENT
+from kernel.vfs.filesystem import PROC_MAGIC, FileSystem
+from kernel.vfs.inode import Inode, Stat
+from kernel.vfs.openfile import OpenFile
+
+
+class ProcFs(FileSystem):
+    """The file system that all nodes of one /proc belong to."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        super().__init__("proc", PROC_MAGIC, number=6)
+        self.now = now
+
+
+class ProcNode(Inode):
+    """A node at ``path`` within /proc; the path gives it its number."""
+
+    filesystem: ProcFs
+    mode = 0
+
+    def __init__(self, filesystem: ProcFs, path: str) -> None:
+        self.filesystem = filesystem
+        self.path = path
+        self.ino = zlib.crc32(path.encode()) | 1 << 32
+
+    @property
+    def kind(self) -> int:
+        return stat.S_IFMT(self.mode)
+
+    def stat(self) -> Stat:
+        now, owner = self.filesystem.now(), (os.geteuid(), os.getegid())
+        device, links = self.filesystem.device, 2 if stat.S_ISDIR(self.mode) else 1
+        return Stat(device, self.ino, self.mode, links, *owner, 0, 0, now, now, now, 1024)
+
+    def chmod(self, mode: int) -> None:
+        raise Errno(EACCES)
+
+
+class ProcDir(ProcNode):
+    """A directory whose entries ``names`` lists and ``find`` makes (None: there is none)."""
+
+    mode = stat.S_IFDIR | 0o555
+
+    def __init__(
+        self,
+        filesystem: ProcFs,
+        path: str,
+        names: Callable[[], Iterable[str]],
+        find: Callable[[str], ProcNode | None],
+    ) -> None:
+        super().__init__(filesystem, path)
+        self._names = names
+        self._find = find
+
+    def lookup(self, name: str) -> Inode:
+        node = self._find(name)
+        if node is None:
+            raise Errno(ENOENT)
+        if isinstance(node, ProcDir):
+            node.parent, node.name = self, name
+        return node
+
+    def entries(self) -> Iterable[tuple[str, int, int]]:
+        for name in self._names():
+            node = self._find(name)
+            if node is not None:
+                yield name, node.ino, node.kind >> 12
+
+    def check(self, want: int, who: Credentials) -> None:
+        if want & W_OK:  # nobody can make or remove anything here, root included
+            raise Errno(EACCES)
+
+
+class ProcText(ProcNode):
+    """A file whose content is made when its reading begins."""
+
+    special = True
+    mode = stat.S_IFREG | 0o444
+
+    def __init__(self, filesystem: ProcFs, path: str, make: Callable[[], bytes]) -> None:
+        super().__init__(filesystem, path)
+        self.make = make
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        return self.make()[offset : offset + count]
+
+    def opened(self, flags: int, path: str) -> OpenFile:
+        if flags & O_ACCMODE != O_RDONLY:
+            raise Errno(EACCES)
+        return ProcFile(self, flags, path)
+
+
+class ProcFile(OpenFile):
+    """An open text of /proc: a snapshot, taken anew when it is read from the start."""
+
+    def __init__(self, node: ProcText, flags: int, path: str) -> None:
+        super().__init__(node, flags, path)
+        self._make = node.make
+        self._text = b""
+        self.offset = 0
+
+    def read(self, count: int) -> bytes | None:
+        data = self.read_at(self.offset, count)
+        self.offset += len(data)
+        return data
+
+    def unread(self, data: bytes) -> None:
+        self.offset -= len(data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        if offset == 0:
+            self._text = self._make()
+        return self._text[offset : offset + count]
+
+    def seek(self, offset: int, whence: int) -> int:
+        if whence == SEEK_CUR:
+            offset += self.offset
+        elif whence != SEEK_SET:
+            raise Errno(EINVAL)
+        if not 0 <= offset < 1 << 63:
+            raise Errno(EINVAL)
+        self.offset = offset
+        return offset
+
+
+class ProcLink(ProcNode):
+    """A symbolic link with a text that is made when it is read."""
+
+    mode = stat.S_IFLNK | 0o777
+
+    def __init__(self, filesystem: ProcFs, path: str, make: Callable[[], str]) -> None:
+        super().__init__(filesystem, path)
+        self._make = make
+
+    def readlink(self) -> str:
+        return self._make()
+
+
+class MagicLink(ProcLink):
+    """A link that leads to a node itself (exe, cwd, fd/N): always one the guest has already."""
+
+    def __init__(
+        self,
+        filesystem: ProcFs,
+        path: str,
+        make: Callable[[], str],
+        target: Callable[[], Inode | None],
+    ) -> None:
+        super().__init__(filesystem, path, make)
+        self._target = target
+
+    def jump(self) -> Inode | None:
+        target = self._target()
+        if target is None:
+            raise Errno(ENOENT)
+        return target

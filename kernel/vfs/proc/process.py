@@ -1,0 +1,134 @@
+"""/proc/PID: one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernel.errors import Errno
+from kernel.vfs.abi import O_ACCMODE, O_CLOEXEC
+from kernel.vfs.errnos import ENOENT
+from kernel.vfs.inode import Inode
+from kernel.vfs.openfile import OpenFile
+from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcText
+from kernel.vfs.proc.protocol import ProcProcess
+from kernel.vfs.proc.texts import limits_text, mounts_text, stat_text, statm_text, status_text
+
+Make = Callable[[], bytes]
+
+
+class ProcessFiles:
+    """Makes the nodes of one process's directory at ``base`` (``12`` or ``12/task/13``)."""
+
+    def __init__(
+        self, filesystem: ProcFs, process: ProcProcess, base: str, tid: int, tasks: bool
+    ) -> None:
+        self.filesystem = filesystem
+        self.process = process
+        self.base = base
+        self._tid = tid
+        self._texts: dict[str, Make] = {
+            "auxv": lambda: process.program.auxv,
+            "cmdline": lambda: process.program.arguments if process.alive else b"",
+            "comm": lambda: process.program.name.encode("utf-8", "surrogateescape") + b"\n",
+            "environ": lambda: process.program.environment if process.alive else b"",
+            "limits": lambda: limits_text(process).encode(),
+            "maps": self._maps,
+            "mounts": lambda: mounts_text(process.fs.namespace).encode(),
+            "oom_score": lambda: b"0\n",
+            "oom_score_adj": lambda: b"0\n",
+            "stat": lambda: stat_text(process, tid).encode("utf-8", "surrogateescape"),
+            "statm": lambda: statm_text(process).encode(),
+            "status": lambda: status_text(process, tid).encode("utf-8", "surrogateescape"),
+        }
+        self._links: dict[str, tuple[Callable[[], str], Callable[[], Inode | None]]] = {
+            "exe": (self._exe_text, lambda: process.program.inode if process.alive else None),
+            "cwd": (self._cwd_text, lambda: process.fs.cwd),
+            "root": (lambda: "/", lambda: process.fs.root),
+        }
+        self._dirs: dict[str, Callable[[], ProcDir]] = {
+            "fd": self._fd_dir,
+            "fdinfo": self._fdinfo_dir,
+        }
+        if tasks:
+            self._dirs["task"] = self._task_dir
+
+    def directory(self) -> ProcDir:
+        names = [*self._texts, *self._links, *self._dirs]
+        return ProcDir(self.filesystem, self.base, lambda: sorted(names), self._find)
+
+    def _find(self, name: str) -> ProcNode | None:
+        path = f"{self.base}/{name}"
+        if name in self._texts:
+            return ProcText(self.filesystem, path, self._texts[name])
+        if name in self._links:
+            return MagicLink(self.filesystem, path, *self._links[name])
+        if name in self._dirs:
+            return self._dirs[name]()
+        return None
+
+    def _exe_text(self) -> str:
+        if not self.process.alive:
+            raise Errno(ENOENT)
+        return self.process.program.path
+
+    def _cwd_text(self) -> str:
+        fs = self.process.fs
+        try:
+            return fs.namespace.path_of(fs.cwd)
+        except Errno:
+            return f"/{fs.cwd.name} (deleted)"
+
+    def _maps(self) -> bytes:
+        if not self.process.alive:
+            return b""
+        return self.process.space.maps_text().encode("utf-8", "surrogateescape")
+
+    def _file(self, name: str) -> OpenFile | None:
+        if not name.isascii() or not name.isdigit() or len(name) > 9:
+            return None
+        try:
+            return self.process.files.get(int(name))
+        except Errno:
+            return None
+
+    def _fd_names(self) -> list[str]:
+        return [str(fd) for fd, _ in self.process.files.items()]
+
+    def _fd_dir(self) -> ProcDir:
+        def find(name: str) -> ProcNode | None:
+            file = self._file(name)
+            if file is None:
+                return None
+            path = f"{self.base}/fd/{name}"
+            return MagicLink(self.filesystem, path, lambda: file.path, lambda: file.inode)
+
+        return ProcDir(self.filesystem, f"{self.base}/fd", self._fd_names, find)
+
+    def _fdinfo_dir(self) -> ProcDir:
+        def find(name: str) -> ProcNode | None:
+            file = self._file(name)
+            if file is None:
+                return None
+            closes = self.process.files.closes_on_exec(int(name))
+            path = f"{self.base}/fdinfo/{name}"
+            return ProcText(self.filesystem, path, lambda: _fdinfo(file, closes))
+
+        return ProcDir(self.filesystem, f"{self.base}/fdinfo", self._fd_names, find)
+
+    def _task_dir(self) -> ProcDir:
+        def find(name: str) -> ProcNode | None:
+            if name not in map(str, self.process.threads):
+                return None
+            base = f"{self.base}/task/{name}"
+            files = ProcessFiles(self.filesystem, self.process, base, int(name), False)
+            return files.directory()
+
+        path = f"{self.base}/task"
+        return ProcDir(self.filesystem, path, lambda: map(str, self.process.threads), find)
+
+
+def _fdinfo(file: OpenFile, closes: bool) -> bytes:
+    offset = getattr(file, "offset", 0)
+    flags = file.flags | (O_CLOEXEC if closes else 0)
+    access = file.flags & O_ACCMODE
+    return f"pos:\t{offset}\nflags:\t0{flags | access:o}\nmnt_id:\t1\n".encode()

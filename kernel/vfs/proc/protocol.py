@@ -1,0 +1,96 @@
+"""What /proc reads of the kernel's processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from kernel.vfs.caller import Caller, Clock, Process, Space
+from kernel.wait import Wait
+
+if TYPE_CHECKING:
+    from kernel.vfs.context import FsContext
+    from kernel.vfs.fdtable import FdTable
+    from kernel.vfs.inode import Inode
+
+
+class ProcProgram(Protocol):
+    """What a process runs."""
+
+    @property
+    def inode(self) -> Inode | None: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def name(self) -> str:
+        """Its short name, up to 15 characters (prctl(2), PR_SET_NAME)."""
+    @property
+    def arguments(self) -> bytes:
+        """Each with a NUL after it."""
+    @property
+    def environment(self) -> bytes:
+        """What it was started with, each with a NUL after it."""
+    @property
+    def auxv(self) -> bytes: ...
+
+
+class ProcProcess(Process, Protocol):
+    """A process, as /proc/PID shows it."""
+
+    @property
+    def ppid(self) -> int: ...
+    @property
+    def alive(self) -> bool:
+        """False for a zombie."""
+    @property
+    def stopped_by(self) -> int:
+        """The signal that stopped it, or 0."""
+    @property
+    def threads(self) -> Mapping[int, ProcThread]: ...
+    @property
+    def program(self) -> ProcProgram: ...
+    @property
+    def cpu_ns(self) -> int:
+        """Processor time used, nanoseconds."""
+    @property
+    def started(self) -> int:
+        """When it started, nanoseconds of the monotonic clock."""
+    @property
+    def files(self) -> FdTable: ...
+    @property
+    def fs(self) -> FsContext: ...
+    @property
+    def space(self) -> Space: ...
+
+
+class ProcThread(Protocol):
+    """A thread of a process."""
+
+    @property
+    def wait(self) -> Wait | None:
+        """What it waits for; None while it runs or could."""
+
+
+class ProcKernel(Protocol):
+    """What /proc asks of the kernel."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def random(self) -> Callable[[int], bytes]: ...
+    @property
+    def processes(self) -> Mapping[int, ProcProcess]: ...
+    @property
+    def current(self) -> Caller:
+        """The thread whose system call is being done."""
+    @property
+    def hostname(self) -> str: ...
+    @property
+    def release(self) -> str:
+        """uname(2)'s release, such as ``6.6.0``."""
+    @property
+    def memory_total(self) -> int:
+        """Bytes of physical memory."""
+    @property
+    def memory_free(self) -> int:
+        """Bytes of frames nobody uses."""

@@ -1,0 +1,110 @@
+"""The root of /proc: the machine, and a directory for each process."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+
+from kernel.vfs.namespace import Namespace
+from kernel.vfs.proc import texts
+from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText
+from kernel.vfs.proc.process import ProcessFiles
+from kernel.vfs.proc.protocol import ProcKernel
+
+_FILESYSTEMS = "nodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thostfs\n"
+
+
+class ProcRoot:
+    """Makes the nodes below /proc."""
+
+    def __init__(self, kernel: ProcKernel, namespace: Namespace) -> None:
+        self.kernel = kernel
+        self.filesystem = ProcFs(kernel.clock.realtime)
+        self._boot_id = _uuid(kernel.random(16))
+        self._texts: dict[str, Callable[[], str]] = {
+            "cpuinfo": lambda: texts.CPUINFO,
+            "filesystems": lambda: _FILESYSTEMS,
+            "loadavg": lambda: texts.loadavg_text(kernel),
+            "meminfo": lambda: texts.meminfo_text(kernel),
+            "stat": lambda: texts.system_stat_text(kernel),
+            "uptime": lambda: texts.uptime_text(kernel),
+            "version": lambda: f"Linux version {kernel.release} (emu) #1\n",
+        }
+        self._links: dict[str, Callable[[], str]] = {
+            "mounts": lambda: "self/mounts",
+            "self": lambda: str(kernel.current.process.pid),
+            "thread-self": lambda: f"{kernel.current.process.pid}/task/{kernel.current.tid}",
+        }
+        self._settings: dict[str, Callable[[], str]] = {
+            "kernel/hostname": lambda: kernel.hostname,
+            "kernel/ngroups_max": lambda: "65536",
+            "kernel/osrelease": lambda: kernel.release,
+            "kernel/ostype": lambda: "Linux",
+            "kernel/pid_max": lambda: "32768",
+            "kernel/random/boot_id": lambda: self._boot_id,
+            "kernel/random/entropy_avail": lambda: "256",
+            "kernel/random/uuid": lambda: _uuid(kernel.random(16)),
+            "kernel/randomize_va_space": lambda: "0",
+            "kernel/threads-max": lambda: "32768",
+            "fs/file-max": lambda: "65536",
+            "fs/nr_open": lambda: "65536",
+            "fs/pipe-max-size": lambda: "1048576",
+            "net/core/somaxconn": lambda: "4096",
+            "vm/max_map_count": lambda: "65530",
+            "vm/mmap_min_addr": lambda: "65536",
+            "vm/overcommit_memory": lambda: "1",
+        }
+
+    def directory(self) -> ProcDir:
+        return ProcDir(self.filesystem, "", self._names, self._find)
+
+    def _names(self) -> Iterable[str]:
+        yield from map(str, sorted(self.kernel.processes))
+        yield from (*self._texts, *self._links, "sys")
+
+    def _find(self, name: str) -> ProcNode | None:
+        if name in self._texts:
+            return self._text(name, self._texts[name])
+        if name in self._links:
+            return ProcLink(self.filesystem, name, self._links[name])
+        if name == "sys":
+            return self._settings_dir("")
+        return self._process(name)
+
+    def _process(self, name: str) -> ProcNode | None:
+        if not name.isascii() or not name.isdigit() or len(name) > 9:
+            return None
+        process = self.kernel.processes.get(int(name))
+        if process is None or str(process.pid) != name:
+            return None
+        return ProcessFiles(self.filesystem, process, name, process.pid, True).directory()
+
+    def _text(self, path: str, make: Callable[[], str]) -> ProcText:
+        return ProcText(self.filesystem, path, lambda: make().encode("utf-8", "surrogateescape"))
+
+    def _settings_dir(self, prefix: str) -> ProcDir:
+        """The directory of all settings whose path begins with ``prefix``."""
+
+        def names() -> list[str]:
+            below = [path[len(prefix) :] for path in self._settings if path.startswith(prefix)]
+            return sorted({path.split("/")[0] for path in below})
+
+        def find(name: str) -> ProcNode | None:
+            path = prefix + name
+            if path in self._settings:
+                make = self._settings[path]
+                return self._text(f"sys/{path}", lambda: make() + "\n")
+            if any(known.startswith(path + "/") for known in self._settings):
+                return self._settings_dir(path + "/")
+            return None
+
+        return ProcDir(self.filesystem, f"sys/{prefix}", names, find)
+
+
+def _uuid(random: bytes) -> str:
+    return str(uuid.UUID(bytes=random, version=4))
+
+
+def mount_proc(namespace: Namespace, kernel: ProcKernel) -> None:
+    """Lays /proc over the guest's tree."""
+    namespace.mount("/proc", ProcRoot(kernel, namespace).directory())

@@ -1,0 +1,139 @@
+"""Builds guests and runs programs under emu and under qemu-riscv64."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guest.manifest import FOLDER, Guest
+from toolchain.build import Variant, build, cache_folder, supports
+from toolchain.find import find
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROOTS = PROJECT / ".root"
+SECONDS = 240  # far more than any run needs, also on a busy machine
+
+POLICIES = ("cow", "eager")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave; `summary` is emu's, {} under qemu."""
+
+    output: str
+    status: int
+    errors: str
+    summary: dict[str, Any]
+
+
+def missing(what: str) -> None:
+    """Skip a test that lacks something; fail it in CI, where everything must be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing")
+
+
+@cache
+def qemu() -> str:
+    path = shutil.which("qemu-riscv64")
+    if path is None:
+        missing("qemu-riscv64")
+    return str(path)
+
+
+def _run(command: list[str], env: dict[str, str], cwd: Path | None, stdin: str) -> Run:
+    done = subprocess.run(
+        command,
+        env=env,
+        cwd=cwd or PROJECT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=SECONDS,
+        check=False,
+    )
+    return Run(done.stdout, done.returncode, done.stderr, {})
+
+
+def run_qemu(
+    program: Path,
+    *arguments: str,
+    root: Path | None = None,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+) -> Run:
+    """Run under qemu-riscv64; `root` is where the interpreter and libraries are."""
+    runner = [qemu()]
+    root = root or find().sysroot
+    if root:
+        runner += ["-L", str(root)]
+    given = {"PATH": "/none", **(env or {}), "GUEST_RUNNER": " ".join(runner)}
+    run = _run([*runner, str(program), *arguments], given, cwd, stdin)
+    # qemu dies of the guest's signal; a shell would report it as emu does.
+    return Run(run.output, 128 - run.status if run.status < 0 else run.status, run.errors, {})
+
+
+def run_emu(
+    program: Path | str,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+) -> Run:
+    """Run under emu; the summary is the last line on stderr."""
+    command = [sys.executable, "-m", "emu", "run", "--summary=json", *options]
+    for name, value in {"PATH": "/none", **(env or {})}.items():
+        command += ["--env", f"{name}={value}"]
+    run = _run([*command, str(program), *arguments], dict(os.environ), cwd, stdin)
+    *errors, last = run.errors.splitlines() or [""]
+    try:
+        summary = json.loads(last)
+    except ValueError:
+        pytest.fail(f"no summary from emu; status {run.status}, stderr:\n{run.errors}")
+    return Run(run.output, run.status, "\n".join(errors), summary)
+
+
+def built(guest: Guest, variant: str) -> Path:
+    """A guest's program: static, static-pie or dynamic by GCC, or musl (a static PIE) by Zig."""
+    if variant == "musl":
+        return _built_with_musl(guest)
+    return build([guest.source], variant=Variant(variant), flags=guest.flags)
+
+
+def _built_with_musl(guest: Guest) -> Path:
+    texts = [guest.source, *sorted(FOLDER.glob("*.h"))]
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in texts)).hexdigest()[:24]
+    program = cache_folder() / "musl" / digest / guest.name
+    if not program.exists():
+        program.parent.mkdir(parents=True, exist_ok=True)
+        draft = program.with_name(f"{guest.name}.{os.getpid()}")
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", "riscv64-linux-musl"]
+        command += ["-static", "-pie", "-fPIE", "-O2", "-g", "-o", str(draft)]
+        subprocess.run([*command, str(guest.source), *guest.flags], check=True)
+        draft.replace(program)
+    return program
+
+
+def variants(guest: Guest) -> list[str]:
+    """The ways in which a guest is built for the tests."""
+    if guest.bare:
+        return ["static", "static-pie"]
+    ways = ["static", "dynamic"]
+    if supports(Variant.STATIC_PIE):
+        ways.append("static-pie")
+    if guest.musl:
+        ways.append("musl")
+    return ways

@@ -1,0 +1,93 @@
+"""Every guest gives the same under emu as under qemu-riscv64, and counts what it must."""
+
+import importlib.util
+
+import pytest
+
+from guest.manifest import FOLDER, GUESTS, Counts, Guest
+from tests.guest.running import POLICIES, built, missing, run_emu, run_qemu, variants
+
+EVERY_WAY = [(guest, variant) for guest in GUESTS for variant in variants(guest)]
+COUNTED = [guest for guest in GUESTS if guest.per_page]
+EXACT = [guest for guest in GUESTS if guest.total]
+
+# Two numbers of pages of as many digits: the length of an argument moves the stack.
+FEWER, MORE = 10, 42
+
+
+def name_of(value: object) -> str | None:
+    return value.name if isinstance(value, Guest) else None
+
+
+def options(guest: Guest, policy: str) -> tuple[str, ...]:
+    return ("--fork-policy", policy, *(("--mem", guest.memory) if guest.memory else ()))
+
+
+def need_zig(variant: str) -> None:
+    if variant == "musl" and importlib.util.find_spec("ziglang") is None:
+        missing("the ziglang package, which brings musl,")
+
+
+def test_every_source_is_in_the_table() -> None:
+    sources = {path for path in FOLDER.iterdir() if path.suffix in {".c", ".S"}}
+    assert sources == {guest.source for guest in GUESTS}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(("guest", "variant"), EVERY_WAY, ids=name_of)
+def test_guest(guest: Guest, variant: str, policy: str) -> None:
+    need_zig(variant)
+    program = built(guest, variant)
+    run = run_emu(program, options=options(guest, policy))
+    assert "FAIL" not in run.output
+    assert run.status == 0, run.errors
+    assert run.summary["frames_leaked"] == 0
+    if guest.compare:
+        oracle = run_qemu(program)
+        assert (run.output, run.status) == (oracle.output, oracle.status)
+
+
+@pytest.mark.parametrize("guest", COUNTED, ids=name_of)
+def test_what_a_page_more_adds_to_the_counts(guest: Guest) -> None:
+    program = built(guest, "static")
+    fewer = run_emu(program, str(FEWER)).summary
+    more = run_emu(program, str(MORE)).summary
+    added = Counts(
+        copied=more["frames_copied"] - fewer["frames_copied"],
+        reused=more["frames_reused"] - fewer["frames_reused"],
+    )
+    assert guest.per_page is not None
+    pages = MORE - FEWER
+    assert added == Counts(guest.per_page.copied * pages, guest.per_page.reused * pages)
+
+
+@pytest.mark.parametrize("variant", ["static", "static-pie"])
+@pytest.mark.parametrize("guest", EXACT, ids=name_of)
+def test_exact_counts(guest: Guest, variant: str) -> None:
+    program = built(guest, variant)
+    summary = run_emu(program).summary
+    assert Counts(summary["frames_copied"], summary["frames_reused"]) == guest.total
+
+
+@pytest.mark.parametrize("guest", EXACT, ids=name_of)
+def test_what_eager_copying_would_cost_is_what_it_costs(guest: Guest) -> None:
+    program = built(guest, "static")
+    said = run_emu(program, options=("--fork-policy", "cow")).summary
+    real = run_emu(program, options=("--fork-policy", "eager")).summary
+    assert said["eager_frames_copied"] == real["eager_frames_copied"]
+    assert (said["forks"], said["processes"]) == (real["forks"], real["processes"])
+
+
+def test_processes_and_forks_are_counted() -> None:
+    chain = next(guest for guest in GUESTS if guest.name == "exact_chain")
+    summary = run_emu(built(chain, "static")).summary
+    assert (summary["processes"], summary["forks"]) == (4, 3)
+    tree = next(guest for guest in GUESTS if guest.name == "fork_tree")
+    summary = run_emu(built(tree, "static")).summary
+    assert (summary["processes"], summary["forks"]) == (40, 39)
+
+
+def test_out_of_memory_says_so() -> None:
+    guest = next(guest for guest in GUESTS if guest.name == "oom")
+    run = run_emu(built(guest, "static"), options=("--mem", "64M"))
+    assert run.errors.lower().count("out of memory") == 3

@@ -1,0 +1,105 @@
+"""Programs nobody here wrote give the same under emu as under qemu-riscv64."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.guest.running import POLICIES, ROOTS, Run, missing, qemu, run_emu, run_qemu
+
+SCRIPTS = Path(__file__).parent / "scripts"
+STATIC, DYNAMIC = ROOTS / "static", ROOTS / "dynamic"
+
+# What a script works on is in a folder of its own in /tmp, in memory under emu.
+IN_OWN_FOLDER = 'h=$PWD; cd "$(mktemp -d)" && . "$h/$1"; s=$?; rm -rf "$PWD"; exit $s'
+
+# fmt: off
+APPLETS = [
+    "awk", "cat", "chmod", "cmp", "cp", "cut", "diff", "dd", "echo", "expr", "find", "fold",
+    "grep", "gunzip", "gzip", "head", "ln", "ls", "md5sum", "mkdir", "mktemp", "mv", "od",
+    "paste", "readlink", "rev", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat",
+    "tail", "tar", "tee", "tr", "uniq", "wc", "xargs", "yes",
+]
+# fmt: on
+
+
+def program(root: Path, name: str) -> Path:
+    path = root / name
+    if not path.exists():
+        missing(f"{name} in {root.relative_to(root.parents[1])} (make roots)")
+    return path
+
+
+def wrappers(folder: Path, commands: dict[str, str]) -> Path:
+    """A folder of commands for qemu, which itself executes only programs of this machine."""
+    for name, command in commands.items():
+        path = folder / name
+        path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def applets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    busybox = program(STATIC, "usr/bin/busybox")
+    commands = {name: f"{qemu()} {busybox} {name}" for name in APPLETS}
+    return wrappers(tmp_path_factory.mktemp("applets"), commands)
+
+
+def same(run: Run, oracle: Run) -> None:
+    assert run.output == oracle.output
+    assert run.status == oracle.status
+    assert run.summary["frames_leaked"] == 0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("script", ["subshells", "pipelines", "heredocs", "files", "text"])
+def test_busybox_shell(script: str, policy: str, applets: Path) -> None:
+    busybox = program(STATIC, "usr/bin/busybox")
+    arguments = ("sh", "-c", IN_OWN_FOLDER, "sh", f"{script}.sh")
+    env = {"PATH": str(applets), "RUN": f"{qemu()} {busybox}"}
+    oracle = run_qemu(busybox, *arguments, cwd=SCRIPTS, env=env)
+    assert oracle.output
+    options = ("--fork-policy", policy)
+    run = run_emu(busybox, *arguments, cwd=SCRIPTS, env={"RUN": str(busybox)}, options=options)
+    same(run, oracle)
+
+
+def test_busybox_reads_a_script_from_standard_input(applets: Path) -> None:
+    busybox = program(STATIC, "usr/bin/busybox")
+    script = "x=1; (x=2; echo $x)\necho $x | cat\nexit 5\n"
+    run = run_emu(busybox, "sh", stdin=script)
+    same(run, run_qemu(busybox, "sh", stdin=script, env={"PATH": str(applets)}))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_bash(policy: str) -> None:
+    bash = program(STATIC, "usr/bin/bash-static")
+    oracle = run_qemu(bash, "bash.sh", cwd=SCRIPTS)
+    assert oracle.status == 9
+    run = run_emu(bash, "bash.sh", cwd=SCRIPTS, options=("--fork-policy", policy))
+    same(run, oracle)
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_a_static_pie_of_glibc(option: str) -> None:
+    ldconfig = program(STATIC, "usr/sbin/ldconfig")
+    same(run_emu(ldconfig, option), run_qemu(ldconfig, option))
+
+
+def test_dynamically_linked_programs_in_a_root_of_their_own(tmp_path: Path) -> None:
+    bash = program(DYNAMIC, "usr/bin/bash")
+    script = """
+        x=1; (x=2; echo $x); echo $x "$(seq 5 | tac | tr '\\n' ' ')" $BASH_VERSION
+        seq 300 | sort -r | head -n 3 | wc
+        bash -c 'exit 6'
+        exit $?
+    """
+    commands = {
+        name: f"{qemu()} -L {DYNAMIC} {DYNAMIC}/usr/bin/{name}"
+        for name in ("bash", "head", "seq", "sort", "tac", "tr", "wc")
+    }
+    env = {"PATH": str(wrappers(tmp_path, commands))}
+    oracle = run_qemu(bash, "-c", script, root=DYNAMIC, env=env)
+    assert oracle.status == 6
+    options = ("--root", str(DYNAMIC))
+    same(run_emu("/usr/bin/bash", "-c", script, options=options, env={"PATH": "/usr/bin"}), oracle)

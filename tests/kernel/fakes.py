@@ -1,0 +1,210 @@
+"""Stand-ins for a thread, its memory and its kernel, enough for calls on files."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator
+from typing import Any
+
+from kernel.errors import Errno
+from kernel.vfs.context import FsContext
+from kernel.vfs.credentials import Credentials
+from kernel.vfs.errnos import EFAULT, ENAMETOOLONG
+from kernel.vfs.fdtable import FdTable
+from kernel.vfs.memfs import MemFs
+from kernel.vfs.namespace import Namespace
+from kernel.vfs.proc.system import mount_proc
+from kernel.wait import Result, Wait
+
+BASE = 0x10000
+ROOT = Credentials(0, 0)
+
+
+class FakeMemory:
+    """``size`` bytes of guest memory from BASE on; everything else is EFAULT."""
+
+    def __init__(self, size: int = 1 << 21) -> None:
+        self.bytes = bytearray(size)
+        self._next = BASE
+
+    def _at(self, va: int, n: int) -> int:
+        if va < BASE or va + n > BASE + len(self.bytes):
+            raise Errno(EFAULT)
+        return va - BASE
+
+    def read(self, va: int, n: int) -> bytes:
+        at = self._at(va, n)
+        return bytes(self.bytes[at : at + n])
+
+    def write(self, va: int, data: bytes) -> None:
+        at = self._at(va, len(data))
+        self.bytes[at : at + len(data)] = data
+
+    def read_cstr(self, va: int, limit: int = 4096) -> bytes:
+        at = self._at(va, 1)
+        end = self.bytes.find(0, at, at + limit)
+        if end < 0:
+            raise Errno(ENAMETOOLONG)
+        return bytes(self.bytes[at:end])
+
+    def read_u32(self, va: int) -> int:
+        return int.from_bytes(self.read(va, 4), "little")
+
+    def read_u64(self, va: int) -> int:
+        return int.from_bytes(self.read(va, 8), "little")
+
+    def write_u32(self, va: int, value: int) -> None:
+        self.write(va, value.to_bytes(4, "little"))
+
+    def write_u64(self, va: int, value: int) -> None:
+        self.write(va, value.to_bytes(8, "little"))
+
+    def alloc(self, n: int) -> int:
+        """The address of ``n`` fresh bytes."""
+        va = self._next
+        self._next += (n + 15) & ~15
+        assert self._next <= BASE + len(self.bytes)
+        return va
+
+    def put(self, data: bytes) -> int:
+        va = self.alloc(len(data))
+        self.write(va, data)
+        return va
+
+    def text(self, text: str | bytes) -> int:
+        raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        return self.put(raw + b"\0")
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1_000_000_000
+
+    def monotonic(self) -> int:
+        return self.now
+
+    def realtime(self) -> int:
+        return self.now + 1_700_000_000_000_000_000
+
+
+class FakeProgram:
+    inode = None
+    path = "/bin/prog"
+    name = "prog"
+    arguments = b"prog\0-x\0"
+    environment = b"A=1\0"
+    auxv = b""
+
+
+class FakeSpace:
+    def maps_text(self) -> str:
+        return "10000-11000 r-xp 00000000 00:00 0 /bin/prog\n"
+
+    def resident_pages(self) -> int:
+        return 3
+
+    def virtual_pages(self) -> int:
+        return 7
+
+
+class FakeProcess:
+    """A process with one thread."""
+
+    def __init__(self, kernel: FakeKernel, pid: int, fs: FsContext, files: FdTable) -> None:
+        self.kernel = kernel
+        self.pid = self.pgid = self.sid = pid
+        self.ppid = 1
+        self.fs, self.files = fs, files
+        self.alive, self.stopped_by, self.cpu_ns, self.started = True, 0, 0, 0
+        self.program, self.space = FakeProgram(), FakeSpace()
+        self.threads: dict[int, FakeThread] = {}
+        kernel.processes[pid] = self
+
+
+class FakeKernel:
+    hostname, release = "emu", "6.6.0"
+    memory_total, memory_free = 1 << 30, 1 << 29
+    current: Any = None
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.processes: dict[int, Any] = {}
+        self._seed = itertools.count(1)
+
+    def random(self, n: int) -> bytes:
+        return bytes(next(self._seed) % 256 for _ in range(n))
+
+
+class FakeThread:
+    """The caller of a system call."""
+
+    def __init__(self, kernel: FakeKernel, fs: FsContext, files: FdTable, pid: int = 1) -> None:
+        self.kernel = kernel
+        self.fs, self.files = fs, files
+        self.tid = pid
+        self.mem = FakeMemory()
+        self.signals: list[int] = []
+        self.wait: Wait | None = None
+        self.mask: int | None = None
+        self.woken = 0
+        self.process = FakeProcess(kernel, pid, fs, files)
+        self.process.threads[pid] = self
+        kernel.current = self
+
+    def send_signal(self, signo: int) -> None:
+        self.signals.append(signo)
+
+    def temporary_mask(self, mask: int) -> None:
+        self.mask = mask
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def fork(self, pid: int = 2) -> FakeThread:
+        """Another process with a copy of the descriptors, in the same memory."""
+        child = FakeThread(self.kernel, self.fs.copy(), self.files.copy(), pid)
+        child.mem = self.mem
+        return child
+
+
+def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> FakeThread:
+    """A caller in ``namespace``, by default one that is all in memory, with /proc."""
+    namespace = namespace or Namespace(MemFs(number=9, owner=who).root)
+    kernel = FakeKernel()
+    mount_proc(namespace, kernel)
+    return FakeThread(kernel, FsContext(namespace, namespace.root, 0o022, who), FdTable())
+
+
+def done(result: Result) -> int:
+    """The answer of a call that must not have to wait."""
+    assert isinstance(result, int), "the call waits"
+    return result
+
+
+class Blocked:
+    """A call that has to wait, run as far as it goes."""
+
+    def __init__(self, result: Result) -> None:
+        assert isinstance(result, Generator), f"the call did not wait: {result}"
+        self._call = result
+        self.answer: int | None = None
+        self.wait: Wait | None = None
+        self._run(lambda: next(self._call))
+
+    def resume(self) -> Blocked:
+        self._run(lambda: next(self._call))
+        return self
+
+    def interrupt(self, error: BaseException) -> Blocked:
+        self._run(lambda: self._call.throw(error))
+        return self
+
+    def _run(self, step: Any) -> None:
+        try:
+            self.wait = step()
+        except StopIteration as stop:
+            self.wait, self.answer = None, stop.value
+
+    @property
+    def waits(self) -> bool:
+        return self.wait is not None

@@ -1,0 +1,1 @@
+"""Finds and drives the GCC cross compiler; fills a root folder with real programs."""

@@ -1,0 +1,130 @@
+"""Builds RISC-V Linux programs with fixed flags, into a cache keyed by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from toolchain.errors import BuildError
+from toolchain.find import Toolchain, ask, find
+
+
+class Variant(StrEnum):
+    """How a program is linked."""
+
+    STATIC = "static"  # ET_EXEC: fixed addresses, no interpreter
+    STATIC_PIE = "static-pie"  # ET_DYN without an interpreter
+    DYNAMIC = "dynamic"  # ET_DYN with an interpreter and shared libraries
+
+
+LINK_FLAGS = {
+    Variant.STATIC: ("-static", "-fno-pie", "-no-pie"),
+    # Older GCCs pass nothing of -static-pie on to the linker for RISC-V.
+    Variant.STATIC_PIE: ("-static-pie", "-fPIE", "-Wl,-static,--no-dynamic-linker,-z,text"),
+    Variant.DYNAMIC: ("-fPIE", "-pie"),
+}
+
+COMMON_FLAGS = ("-O2", "-g", "-march=rv64gc", "-mabi=lp64d", "-Wall", "-Wl,--build-id=none")
+
+
+def cache_folder() -> Path:
+    """Where built programs and downloaded packages are kept."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "emu"
+
+
+def supports(variant: Variant) -> bool:
+    """Whether the C library can be linked this way (glibc makes static PIEs since 2.38)."""
+    if variant is not Variant.STATIC_PIE:
+        return True
+    return Path(ask(find().gcc, "-print-file-name=rcrt1.o")).is_absolute()
+
+
+def build(
+    sources: Sequence[Path | str],
+    output: Path | str | None = None,
+    variant: Variant = Variant.STATIC,
+    flags: Sequence[str] = (),
+) -> Path:
+    """Compile and link C or assembly sources into one program; its path.
+
+    Without an output the program stays in the cache. The same text, flags and
+    compiler give the same bytes, and the second time no compiler run but the
+    preprocessor's. Raises ToolchainNotFoundError or BuildError.
+    """
+    toolchain = find()
+    if "-nostdlib" not in flags and not supports(variant):
+        raise BuildError("this toolchain's C library makes no static PIEs (it lacks rcrt1.o)", "")
+    paths = [Path(source).resolve() for source in sources]
+    command = [*COMMON_FLAGS, *LINK_FLAGS[variant], *_prefix_maps(paths), *flags]
+    digest = _digest(toolchain, paths, command)
+    program = cache_folder() / "programs" / digest / paths[0].stem
+    if not program.exists():
+        _compile(toolchain, paths, command, program)
+    if output is None:
+        return program
+    _copy(program, Path(output))
+    return Path(output)
+
+
+def _prefix_maps(paths: Sequence[Path]) -> list[str]:
+    """Keep the folder of the sources out of the program, so that it builds alike anywhere."""
+    folders = {path.parent for path in paths} | {Path.cwd()}
+    return [f"-ffile-prefix-map={folder}=." for folder in sorted(folders)]
+
+
+def _digest(toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str]) -> str:
+    """A key for the program: what the preprocessor makes of the text, flags, compiler."""
+    digest = hashlib.sha256(toolchain.version.encode())
+    own = [flag for flag in flags if not flag.startswith("-ffile-prefix-map=")]
+    digest.update("\0".join(own).encode())
+    for path in paths:
+        digest.update(path.name.encode())
+        digest.update(_run(toolchain, [*flags, "-E", str(path)], path).stdout)
+    return digest.hexdigest()[:24]
+
+
+def _compile(
+    toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str], program: Path
+) -> None:
+    """Make the program, and put it in its place in one step: others may be making it too."""
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=program.parent) as folder:
+        draft = Path(folder) / program.name
+        # The linker takes from a library what the sources before it lack.
+        libraries = [flag for flag in flags if flag.startswith("-l")]
+        arguments = [*flags, "-o", str(draft), *map(str, paths), *libraries]
+        warnings = _run(toolchain, arguments, paths[0]).stderr
+        sys.stderr.write(warnings.decode(errors="replace"))
+        draft.replace(program)
+
+
+def _run(
+    toolchain: Toolchain, arguments: Sequence[str], path: Path
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the compiler; BuildError with its own words when it fails."""
+    try:
+        done = subprocess.run([toolchain.gcc, *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise BuildError(f"{toolchain.gcc}: {error.strerror}", "") from error
+    if done.returncode != 0:
+        raise BuildError(f"{path.name} does not compile", done.stderr.decode(errors="replace"))
+    return done
+
+
+def _copy(program: Path, output: Path) -> None:
+    """Copy with the mode kept; a running or linked older output is replaced, not written into."""
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        shutil.copy(program, draft)
+        draft.replace(output)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise BuildError(f"{output}: {error.strerror}", "") from error

@@ -1,0 +1,136 @@
+"""`python -m toolchain.system NAME…`: has what the project needs from the operating system.
+
+Runs on the standard library alone, since the virtual environment is one of the
+things it prepares. Installs through apt what is missing; elsewhere it prints one
+line that names what to install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from toolchain.errors import SystemPackageError, ToolchainNotFoundError
+from toolchain.find import HOW_TO_INSTALL, find
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that must be there: how to see it, and what brings it."""
+
+    present: Callable[[], bool]
+    packages: tuple[str, ...]  # names in Debian and Ubuntu
+    elsewhere: str  # one line for every other system
+
+
+def _has_venv() -> bool:
+    return importlib.util.find_spec("ensurepip") is not None
+
+
+def _has_cross_compiler() -> bool:
+    find.cache_clear()
+    try:
+        find()
+    except ToolchainNotFoundError:
+        return False
+    return True
+
+
+def _has_qemu() -> bool:
+    return shutil.which("qemu-riscv64") is not None
+
+
+NEEDS = {
+    "venv": Need(
+        _has_venv,
+        (f"python3.{sys.version_info.minor}-venv",),
+        "this Python has no ensurepip: install its venv package",
+    ),
+    "compiler": Need(
+        _has_cross_compiler,
+        ("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"),
+        HOW_TO_INSTALL,
+    ),
+    "qemu": Need(
+        _has_qemu,
+        ("qemu-user",),
+        "tests that compare with qemu-riscv64 are skipped: install QEMU's user mode (qemu-user)",
+    ),
+}
+
+
+def provide(name: str) -> None:
+    """Install what is behind a name of NEEDS when it is missing.
+
+    Raises SystemPackageError with one line when that can't be done.
+    """
+    need = NEEDS[name]
+    if need.present():
+        return
+    if shutil.which("apt-get") is None:
+        raise SystemPackageError(need.elsewhere)
+    root = _become_root()
+    if root is None:
+        raise SystemPackageError(f"not root, and sudo asks: apt-get install {_words(need)}")
+    print(f"installing {_words(need)}", flush=True)
+    install = [*root, "apt-get", "install", "-qq", "-y", "--no-install-recommends", *need.packages]
+    # A package list that is empty or old fails the first time.
+    if _quietly(install).returncode != 0:
+        _quietly([*root, "apt-get", "update", "-qq"])
+        done = _quietly(install)
+        if done.returncode != 0:
+            last = (done.stdout.strip().splitlines() or ["no reason given"])[-1]
+            raise SystemPackageError(f"apt-get install {_words(need)}: {last}")
+    if not need.present():
+        raise SystemPackageError(need.elsewhere)
+
+
+def _words(need: Need) -> str:
+    return " ".join(need.packages)
+
+
+def _become_root() -> list[str] | None:
+    """What to put before a command to run it as root; None when only a person could."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    if sys.stdin.isatty():
+        return ["sudo"]
+    if subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def _quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal; its words are kept for the case that it fails."""
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Provide each name; the exit status is 1 when one could not be had."""
+    status = 0
+    for name in arguments:
+        try:
+            provide(name)
+        except SystemPackageError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
