@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emu.machine.ram import NoHostMemory
 from emu.observe.summary import summarize
 from emu.ticker import Ticker
 from kernel.errors import Errno, OutOfMemory
@@ -118,7 +119,10 @@ class Session:
             max_processes=options.max_processes,
             deterministic=options.deterministic,
         )
-        self.kernel = Kernel(config, self._log)
+        try:
+            self.kernel = Kernel(config, self._log)
+        except NoHostMemory as error:
+            raise CannotRun(str(error), 2) from None
         self._services = Services(self.kernel.clock.realtime, self.kernel.random)
         self._grants = self._make_grants()
         try:
@@ -126,7 +130,9 @@ class Session:
         except OSError as error:
             raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
         mount_proc(self.namespace, self.kernel)
-        self.console = Console.of_host(self.namespace) if use_host_streams else Console(self.namespace)
+        self.console = (
+            Console.of_host(self.namespace) if use_host_streams else Console(self.namespace)
+        )
 
     def _make_grants(self) -> Grants:
         options = self._options

@@ -6,9 +6,11 @@ maps the page: that is the page cache for files, and shared memory for MAP_SHARE
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+from kernel.errors import Errno
 from kernel.frames import Frames, Kind
 from kernel.vfs.inode import Inode
 
@@ -109,8 +111,13 @@ class FilePages:
             self.inode.write_at(offset, data)
 
     def unused(self) -> None:
-        """The file has its bytes back; the frames stay as a cache until they are wanted."""
-        self.write_back(0, max(self._stored, default=0))
+        """The file has its bytes back; the frames stay as a cache until they are wanted.
+
+        What can't be written (a full disk) is lost, as in Linux when nobody calls msync.
+        """
+        for index in sorted(self._stored):
+            with suppress(Errno):
+                self._write_page(index)
         self._stored.clear()
 
     def refresh(self) -> None:

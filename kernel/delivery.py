@@ -89,6 +89,8 @@ class Signals:
                 thread.pending.drop(cancelled)
         if signo in (Sig.CONT, Sig.KILL) and process.stopped_by:
             process.stopped_by = 0
+            if process.event is ChildEvent.STOPPED:
+                process.event = None
             for thread in process.threads.values():
                 thread.wake()
             if signo == Sig.CONT:
@@ -106,7 +108,8 @@ class Signals:
     # Delivering, always to the thread whose registers the hart holds.
 
     def deliver(self, thread: Thread, *, interrupted: bool = False) -> None:
-        """Acts on every signal that is deliverable, until a handler is to run.
+        """Acts on every signal that is deliverable; a later handler's frame lies on top, so that it
+        runs first, as in Linux.
 
         ``interrupted`` says that a system call was broken off for it and has to be started again,
         or to end with EINTR when a handler without SA_RESTART runs.
@@ -120,14 +123,24 @@ class Signals:
             if action.handler not in (SIG_DFL, SIG_IGN):
                 if interrupted:
                     self._end_call(thread, restart=bool(action.flags & SA_RESTART))
+                    interrupted = False
                 self._run_handler(thread, info, action)
-                return
+                continue
             if action.handler == SIG_DFL:
                 self._default(thread, info)
             if thread.process.stopped_by:
                 break
         if interrupted and thread.process.alive:
             self._end_call(thread, restart=True)
+
+    def needs_no_handler(self, thread: Thread) -> bool:
+        """Whether what is deliverable now is a matter of default actions only."""
+        if thread.deliverable & bit(Sig.KILL):
+            return True
+        return not any(
+            thread.deliverable & bit(signo) and action.handler not in (SIG_DFL, SIG_IGN)
+            for signo, action in thread.process.handlers.actions.items()
+        )
 
     def _end_call(self, thread: Thread, *, restart: bool) -> None:
         hart = self._kernel.hart

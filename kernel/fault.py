@@ -140,10 +140,11 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
     backing = vma.backing
     assert backing is not None
     index = vma.index_of(page)
+    # The table comes first: making one may take the cache's own unused frames.
+    space.table.leaf(page)
     frame = backing.frame(index)
     if frame is None:
         return Outcome.BUS_ADRERR
-    space.table.leaf(page)
     if vma.shared:
         flags = vma.pte_flags
         if access is Access.STORE:
@@ -155,7 +156,11 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
         space.frames.share(frame)
         return Outcome.SHARED
     if access is Access.STORE:
-        copy = _copy(space, frame)
+        space.frames.share(frame)  # or the page cache might give it away to make room
+        try:
+            copy = _copy(space, frame)
+        finally:
+            space.frames.release(frame)
         space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
         return Outcome.FILE_COPIED
     space.table.set_pte(page, make_pte(frame, _read_only(vma)))

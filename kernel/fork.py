@@ -22,7 +22,7 @@ from kernel.vma import Vma
 
 @dataclass(slots=True)
 class ForkCost:
-    """What one fork did: pages the child shares, frames copied, and what eager would have copied."""
+    """What one fork did: pages shared with the child, frames copied, what eager would copy."""
 
     pages_shared: int = 0
     frames_copied: int = 0

@@ -42,8 +42,8 @@ class Frames:
         self.counts = np.zeros(self.total, dtype=np.int32)
         self.kinds = np.zeros(self.total, dtype=np.uint8)
         # Single elements are read through memoryviews: three times as fast as through NumPy.
-        self._count = memoryview(self.counts)
-        self._kind = memoryview(self.kinds)
+        self._count: memoryview[int] = self.counts.data
+        self._kind: memoryview[int] = self.kinds.data
         self._untouched = 0
         self._free: list[int] = []
         self.used = 0
@@ -78,8 +78,7 @@ class Frames:
         self._count[index] = 1
         self._kind[index] = kind
         self.used += 1
-        if self.used > self.peak:
-            self.peak = self.used
+        self.peak = max(self.peak, self.used)
         return self.first + index, fresh
 
     def count(self, ppn: int) -> int:

@@ -30,7 +30,8 @@ class _Waiter:
 
 class Futexes:
     """All waiters, by the word they wait for: in a shared mapping the word has one identity
-    whatever address a process maps it at; in private memory it is of one address space."""
+    whatever address a process maps it at; in private memory it is of one address space.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class IntervalTimer:
     """One timer of a process. ``due`` and ``interval`` are in nanoseconds, ``due`` None when off.
 
-    ``info`` is what it sends, None for nothing (SIGEV_NONE).
+    ``info`` is what it sends, None for nothing (SIGEV_NONE); to thread ``tid`` alone unless that is
+    0 (SIGEV_THREAD_ID).
     """
 
     info: SigInfo | None
@@ -26,6 +27,7 @@ class IntervalTimer:
     timer: Timer | None = None
     clock: int = 0
     overruns: int = 0
+    tid: int = 0
 
     @property
     def due(self) -> int | None:
@@ -73,11 +75,18 @@ class IntervalTimers:
             missed = max(0, self._clock.monotonic() - due) // timer.interval
             timer.overruns = missed
             self.set(process, timer, due + (missed + 1) * timer.interval, timer.interval)
-        if timer.info is not None:
+        if timer.info is None:
+            return
+        if not timer.tid:
             process.send_signal(timer.info)
+        elif timer.tid in process.threads:
+            process.kernel.signals.send_thread(process.threads[timer.tid], timer.info)
 
-    def cancel(self, process: Process) -> None:
-        for timer in process.timers.values():
+    def cancel(self, process: Process, *, keep_real: bool = False) -> None:
+        """Deletes a process's timers, at its end or, all but ITIMER_REAL, at its exec."""
+        for number, timer in list(process.timers.items()):
+            if keep_real and number == self.REAL:
+                continue
             if timer.timer is not None:
                 timer.timer.cancel()
-        process.timers.clear()
+            del process.timers[number]

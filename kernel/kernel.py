@@ -117,6 +117,12 @@ class Kernel:
         self.sigreturn_page.users += 1
 
     @property
+    def caller(self) -> Thread:
+        """The thread whose system call is being carried out."""
+        assert self.current is not None
+        return self.current
+
+    @property
     def hostname(self) -> str:
         return system.HOSTNAME
 
@@ -166,11 +172,11 @@ class Kernel:
         old.leave()
         process.handlers = process.handlers.copy()
         process.handlers.reset_for_exec()
+        if self.lifecycle.shares_files(process):
+            process.files = process.files.copy()
         process.files.close_on_exec()
         process.has_execed = True
-        process.timers = {
-            number: timer for number, timer in process.timers.items() if number == -1
-        }
+        self.timers_of.cancel(process, keep_real=True)
         if self.observer is not None:
             self.observer.execed(process)
 
@@ -255,6 +261,8 @@ class Kernel:
             self.signals.deliver(thread)
         if thread.saved_mask is not None:
             thread.mask, thread.saved_mask = thread.saved_mask, None
+            if thread.deliverable:
+                self.signals.deliver(thread)
         if thread.process.stopped_by:
             self.scheduler.add(thread)
             return False
@@ -262,12 +270,16 @@ class Kernel:
 
     def _resume(self, thread: Thread) -> bool:
         """Goes on with the system call that had to wait; whether it has come to its end."""
-        if not thread.deliverable:
-            return dispatch.advance(self, thread, None)
-        if thread.deliverable & 1 << Sig.KILL - 1:
+        if thread.deliverable and self.signals.needs_no_handler(thread):
+            # Killed, or stopped and later continued: no handler runs, so the call just waits on.
             self.signals.deliver(thread)
-            return False
-        return dispatch.advance(self, thread, Interrupted())
+            if thread.state is not State.READY:
+                return False
+            if thread.process.stopped_by:
+                self.scheduler.add(thread)
+                return False
+        interruption = Interrupted() if thread.deliverable else None
+        return dispatch.advance(self, thread, interruption)
 
     def _switch_to(self, thread: Thread) -> None:
         if self.current is not thread:

@@ -12,6 +12,7 @@ from emu.machine.registers import A0, SP, TP
 from kernel import fork
 from kernel.errors import Errno, Interrupted, OutOfMemory
 from kernel.process import ChildEvent, Process, Thread
+from kernel.sigframe import AltStack
 from kernel.signals import (
     CLD_EXITED,
     CLD_KILLED,
@@ -22,7 +23,6 @@ from kernel.signals import (
     SigInfo,
     of_child,
 )
-from kernel.sigframe import AltStack
 from kernel.usermem import UserMemory
 from kernel.wait import Wait
 
@@ -92,8 +92,8 @@ class Lifecycle:
         else:
             self._check_room(threads=False)
             child = self._new_process(thread, args)
-        self._prepare(thread, child, args)
         self._kernel.scheduler.add(child)
+        self._prepare(thread, child, args)
         if flags & Clone.VFORK and not flags & Clone.THREAD:
             return self._wait_for_memory(child)
         return child.tid
@@ -171,12 +171,12 @@ class Lifecycle:
                 child.mem.write_u32(args.child_tid, child.tid)
         except Errno:
             pass  # as in Linux, a bad address here does not undo the clone
+        except OutOfMemory:
+            kernel.kill_for_memory(child)
 
     def _wait_for_memory(self, child: Thread) -> Generator[Wait, None, int]:
         process = child.process
-        wait = Wait(
-            f"its vfork child {process.pid} to exec or exit", (process.memory_released,)
-        )
+        wait = Wait(f"its vfork child {process.pid} to exec or exit", (process.memory_released,))
         while process.borrows_memory:
             try:
                 yield wait
@@ -227,8 +227,7 @@ class Lifecycle:
         process.status = status
         for thread in list(process.threads.values()):
             self._end_thread(thread)
-        sharers = [p for p in kernel.processes.values() if p.alive and p.files is process.files]
-        if not sharers:
+        if not self.shares_files(process):
             process.files.close_all()
         self.release_memory(process)
         process.space.leave()
@@ -239,6 +238,13 @@ class Lifecycle:
         self._become_zombie(process)
         process.ended.wake()
 
+    def shares_files(self, process: Process) -> bool:
+        """Whether another process, made with CLONE_FILES, uses the same descriptors."""
+        return any(
+            other.alive and other is not process and other.files is process.files
+            for other in self._kernel.processes.values()
+        )
+
     def release_memory(self, process: Process) -> None:
         """A vfork child no longer uses its parent's memory: the parent goes on."""
         if process.borrows_memory:
@@ -247,7 +253,7 @@ class Lifecycle:
 
     def _leave_orphans(self, process: Process) -> None:
         heir = process.parent
-        while heir is not None and not heir.subreaper:
+        while heir is not None and not (heir.subreaper and heir.alive):
             heir = heir.parent
         for child in list(process.children.values()):
             child.parent = heir

@@ -27,10 +27,10 @@ class Resource(IntEnum):
 
 
 class Limits:
-    """(soft, hard) of each resource. STACK, NOFILE, NPROC, AS and DATA are enforced."""
+    """(soft, hard) of each resource. STACK, NOFILE, AS and DATA are enforced."""
 
     def __init__(self) -> None:
-        self._limits = {resource: (INFINITY, INFINITY) for resource in Resource}
+        self._limits = dict.fromkeys(Resource, (INFINITY, INFINITY))
         self._limits[Resource.STACK] = (8 << 20, INFINITY)
         self._limits[Resource.NOFILE] = (1024, 4096)
         self._limits[Resource.CORE] = (0, INFINITY)

@@ -64,7 +64,7 @@ class _Placed:
 
 
 def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Image:
-    """Loads what ``request`` names. Errno when it can't be run, OutOfMemory when it does not fit."""
+    """Loads what ``request`` names; Errno when it can't be run, OutOfMemory when it doesn't fit."""
     name = request.path
     inode, path, program = _find(fs, request)
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
@@ -209,4 +209,3 @@ def _add_sigreturn_page(kernel: Kernel, space: AddressSpace) -> int:
     space.add(Vma(start, start + PAGE_SIZE, prot, backing=kernel.sigreturn_page, name="[vdso]"))
     space.mmap_top = start
     return start
-

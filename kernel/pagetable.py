@@ -122,8 +122,7 @@ class PageTable:
         """The leaf tables: va of the first page → PPN."""
         base = self._ram.base
         return {
-            key << LEAF_SHIFT: (base + 8 * leaf) >> PAGE_SHIFT
-            for key, leaf in self._leaves.items()
+            key << LEAF_SHIFT: (base + 8 * leaf) >> PAGE_SHIFT for key, leaf in self._leaves.items()
         }
 
     @property

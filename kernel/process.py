@@ -65,8 +65,8 @@ class Process:
         self.parent = parent
         self.children: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
-        self.pgid = parent.pgid if parent else pid
-        self.sid = parent.sid if parent else pid
+        self.pgid: int = parent.pgid if parent else pid
+        self.sid: int = parent.sid if parent else pid
         self.program = Program()
         self.space: AddressSpace
         self.mem: UserMemory

@@ -65,9 +65,7 @@ def push(
     return address
 
 
-def enter(
-    registers: Registers, handler: int, signo: int, frame: int, return_to: int
-) -> None:
+def enter(registers: Registers, handler: int, signo: int, frame: int, return_to: int) -> None:
     """Makes the registers those of a handler's first instruction."""
     registers[PC] = handler
     registers[RA] = return_to
@@ -82,7 +80,7 @@ def pop(memory: UserMemory, frame: int, registers: Registers) -> tuple[int, AltS
     if frame & 15:
         raise Errno(14)
     data = memory.read(frame, SIZE)
-    registers.words[:32] = struct.unpack_from("<32Q", data, _REGISTERS)
+    registers.words[:32] = [*struct.unpack_from("<32Q", data, _REGISTERS)]
     *floats, fcsr = struct.unpack_from("<32QI", data, _FLOATS)
     registers.words[F0:FCSR] = floats
     registers[FCSR] = fcsr & 0xFF

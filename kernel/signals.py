@@ -74,20 +74,20 @@ class Default(Enum):
     CONTINUE = auto()
 
 
-_DEFAULTS = {
+_DEFAULTS: dict[int, Default] = {
     **dict.fromkeys((Sig.CHLD, Sig.URG, Sig.WINCH), Default.IGNORE),
     **dict.fromkeys((Sig.STOP, Sig.TSTP, Sig.TTIN, Sig.TTOU), Default.STOP),
     Sig.CONT: Default.CONTINUE,
     **dict.fromkeys(
-        (Sig.QUIT, Sig.ILL, Sig.TRAP, Sig.ABRT, Sig.BUS, Sig.FPE, Sig.SEGV, Sig.XCPU, Sig.XFSZ)
-        + (Sig.SYS,),
+        {Sig.QUIT, Sig.ILL, Sig.TRAP, Sig.ABRT, Sig.BUS, Sig.FPE, Sig.SEGV}
+        | {Sig.XCPU, Sig.XFSZ, Sig.SYS},
         Default.CORE,
     ),
 }
 
 
 def default_action(signo: int) -> Default:
-    return _DEFAULTS.get(signo, Default.TERMINATE)  # type: ignore[call-overload]
+    return _DEFAULTS.get(signo, Default.TERMINATE)
 
 
 def bit(signo: int) -> int:
@@ -163,7 +163,9 @@ class Handlers:
         )
 
     def copy(self) -> Handlers:
-        return Handlers({signo: Action(a.handler, a.flags, a.mask) for signo, a in self.actions.items()})
+        return Handlers(
+            {signo: Action(a.handler, a.flags, a.mask) for signo, a in self.actions.items()}
+        )
 
     def reset_for_exec(self) -> None:
         """What was handled gets its default; what was ignored stays ignored (execve(2))."""
@@ -176,7 +178,7 @@ class Pending:
     """Signals that wait to be delivered: one of each standard kind, real-time ones in a queue."""
 
     MOST = 1024
-    """RLIMIT_SIGPENDING: what would be queued above it is dropped."""
+    """RLIMIT_SIGPENDING: real-time signals that would be queued above it are dropped."""
 
     __slots__ = ("_queue", "mask")
 
@@ -186,9 +188,10 @@ class Pending:
 
     def add(self, info: SigInfo) -> bool:
         """Whether it was queued; a standard signal that is pending already is not."""
-        if info.signo < FIRST_REALTIME and self.mask & bit(info.signo):
-            return False
-        if len(self._queue) >= self.MOST:
+        if info.signo < FIRST_REALTIME:
+            if self.mask & bit(info.signo):
+                return False
+        elif len(self._queue) >= self.MOST:
             return False
         self._queue.append(info)
         self.mask |= bit(info.signo)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -132,7 +133,8 @@ class AddressSpace:
         if not gone:
             return
         for vma in gone:
-            self.write_back(vma, vma.start, vma.end)
+            with suppress(Errno):  # only msync(2) tells of a full disk
+                self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
         first = bisect_right(self._starts, start - 1)
         del self.vmas[first : first + len(gone)]
@@ -185,9 +187,11 @@ class AddressSpace:
         """Which of the VMA's present pages need no copy before a store."""
         indices = self.frames.indices(ptes) % self.frames.total
         if vma.shared:
-            return (ptes & D) != 0
-        sole = self.frames.counts[indices] == 1
-        return sole & (self.frames.kinds[indices] == Kind.PRIVATE)
+            dirty: npt.NDArray[np.bool_] = (ptes & D) != 0
+            return dirty
+        sole: npt.NDArray[np.bool_] = self.frames.counts[indices] == 1
+        private: npt.NDArray[np.bool_] = self.frames.kinds[indices] == Kind.PRIVATE
+        return sole & private
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
         """Sets a yes-or-no field of the VMAs in [start, end)."""
@@ -250,7 +254,8 @@ class AddressSpace:
         if self.users:
             return
         for vma in self.vmas:
-            self.write_back(vma, vma.start, vma.end)
+            with suppress(Errno):
+                self.write_back(vma, vma.start, vma.end)
         self.table.destroy()
         for vma in self.vmas:
             _drop_user(vma.backing)

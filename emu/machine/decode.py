@@ -36,7 +36,7 @@ class MemoryOperand(NamedTuple):
 
 
 def instruction_length(low_half: int) -> int:
-    """2 or 4 bytes, from the first 16 bits (unprivileged spec, "Base Instruction-Length Encoding")."""
+    """2 or 4 bytes, from the first 16 bits (unprivileged spec, "Instruction-Length Encoding")."""
     return 4 if low_half & 3 == 3 else 2
 
 

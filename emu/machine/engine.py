@@ -162,7 +162,10 @@ class Engine:
         self._lib.uc_emu_stop(self._handle)
 
     def set_exits(self, addresses: list[int]) -> None:
-        """Addresses at which a run stops without executing what is there."""
+        """Addresses at which a run stops without executing what is there.
+
+        The byte before each must be in an executable page: the engine looks at it afterwards.
+        """
         self._uc.ctl_set_exits(addresses)
 
     def flush_tlb(self) -> None:

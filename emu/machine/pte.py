@@ -71,7 +71,7 @@ def make_pte(frame: int, flags: int) -> int:
 
 
 def make_satp(root: int, asid: int = 0) -> int:
-    """satp for an Sv39 table whose root lies in frame ``root``."""
+    """Satp for an Sv39 table whose root lies in frame ``root``."""
     return MODE_SV39 << 60 | (asid & ASID_MASK) << 44 | root
 
 

@@ -69,7 +69,7 @@ class Step(NamedTuple):
     """One page-table entry that a walk read. ``pte`` is None when its address is outside RAM."""
 
     level: int
-    index: int
+    vpn: int
     address: int
     pte: int | None
 

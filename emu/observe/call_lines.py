@@ -67,7 +67,9 @@ class CallLines(Observer):
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
         call = self._open.pop(thread, "?")
-        self._line(f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}")
+        self._line(
+            f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}"
+        )
 
     def forked(self, parent: Process, child: Process, cost: ForkCost) -> None:
         self._line(

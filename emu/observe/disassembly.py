@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 
 class Disassembler:
@@ -11,7 +12,8 @@ class Disassembler:
     def __init__(self) -> None:
         from capstone import CS_ARCH_RISCV, CS_MODE_RISCV64, CS_MODE_RISCVC, Cs
 
-        self._capstone = Cs(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC)
+        make: Any = Cs
+        self._capstone = make(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC)
 
     def text(self, code: bytes | None, pc: int) -> str:
         """Such as ``sd a5, 8(a0)``; ``?`` for what is not in memory or no instruction."""

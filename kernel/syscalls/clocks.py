@@ -98,6 +98,8 @@ def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: 
 
 def _timespec(t: Thread, address: int) -> int:
     """A struct timespec in nanoseconds; EINVAL for one that is not valid."""
+    seconds: int
+    nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
     if seconds < 0 or not 0 <= nanoseconds < NS:
         raise Errno(errno.EINVAL)
@@ -135,9 +137,7 @@ def setitimer(t: Thread, which: int, new: int, old: int) -> int:
         words = struct.unpack("<4q", t.mem.read(new, 32))
         if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
             raise Errno(errno.EINVAL)
-        interval, value = (
-            min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2)
-        )
+        interval, value = (min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2))
         if which == _ITIMER_REAL:
             due = t.kernel.clock.monotonic() + value if value else None
             timers.set(t.process, timer, due, interval)
@@ -176,16 +176,22 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
         raise Errno(errno.EAGAIN)
     signo: int | None = Sig.ALRM
     value: int | None = None
+    tid = 0
     if event:
-        value, signo, notify = struct.unpack("<Qii", t.mem.read(event, 16))
+        value, signo, notify, tid = struct.unpack("<Qiii", t.mem.read(event, 20))
         if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD_ID):
             raise Errno(errno.EINVAL)
         if notify == _SIGEV_NONE:
             signo = None
         elif not 1 <= signo <= HIGHEST:
             raise Errno(errno.EINVAL)
+        if notify != _SIGEV_THREAD_ID:
+            tid = 0
+        elif tid not in t.process.threads:
+            raise Errno(errno.EINVAL)
     number = t.kernel.timers_of.create(t.process, signo, value)
     t.process.timers[number].clock = clock
+    t.process.timers[number].tid = tid
     try:
         t.mem.write_u32(address, number)
     except Errno:

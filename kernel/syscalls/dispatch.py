@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def ecall(kernel: Kernel, thread: Thread, epc: int) -> None:
     """Carries out the system call of the ecall at ``epc``; a0 gets the result, or the thread
-    waits."""
+    waits.
+    """
     number, *arguments = kernel.hart.syscall_registers()
     kernel.hart.write(PC, epc + 4)
     kernel.stats.calls += 1
@@ -44,6 +45,8 @@ def ecall(kernel: Kernel, thread: Thread, epc: int) -> None:
         return
     thread.call = result
     advance(kernel, thread, None)
+    if thread.deliverable:
+        thread.wake()  # the call's own mask let a signal through that was pending already
 
 
 def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) -> bool:

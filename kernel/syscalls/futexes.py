@@ -51,6 +51,8 @@ def _count(value: int) -> int:
 
 
 def _deadline(t: Thread, address: int, absolute: bool, realtime: bool) -> int:
+    seconds: int
+    nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
     if seconds < 0 or not 0 <= nanoseconds < NS:
         raise Errno(errno.EINVAL)
@@ -111,5 +113,3 @@ def _compare(comparison: int, old: int, threshold: int) -> bool:
 def _signed12(value: int) -> int:
     value &= 0xFFF
     return value - 0x1000 if value & 0x800 else value
-
-

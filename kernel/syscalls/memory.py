@@ -41,8 +41,8 @@ _FREE, _REMOVE, _DONTFORK, _DOFORK, _MERGEABLE, _UNMERGEABLE = 8, 9, 10, 11, 12,
 _HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _WIPEONFORK, _KEEPONFORK = 14, 15, 16, 17, 18, 19
 _COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE = 20, 21, 22, 23
 _HINTS = frozenset(
-    (_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE, _HUGEPAGE)
-    + (_NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT)
+    {_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE}
+    | {_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT}
 )
 _VMA_ADVICE = {
     _DONTFORK: ("dont_fork", True),
@@ -326,7 +326,7 @@ def _advise_vmas(space: AddressSpace, start: int, end: int, advice: int) -> None
 
 
 def msync(t: Thread, address: int, length: int, flags: int) -> int:
-    if flags & ~7 or flags & _MS_ASYNC and flags & _MS_SYNC:
+    if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
         raise Errno(errno.EINVAL)
     start, end = _range(address, length, errno.ENOMEM)
     space = t.process.space

@@ -58,9 +58,7 @@ def clone3(t: Thread, address: int, size: int) -> Result:
         raise Errno(errno.EINVAL)
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
         raise Errno(errno.EINVAL)  # set_tid and cgroup are not supported
-    args = CloneArguments(
-        flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid
-    )
+    args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
     return t.kernel.lifecycle.clone(t, args)
 
 
@@ -122,7 +120,7 @@ def _strings(t: Thread, address: int) -> list[bytes]:
     return strings
 
 
-def exit(t: Thread, code: int) -> Result:
+def exit_thread(t: Thread, code: int) -> Result:
     t.kernel.lifecycle.exit_thread(t, code)
     return None
 
@@ -306,8 +304,7 @@ def setpgid(t: Thread, pid: int, pgid: int) -> int:
     if process.sid == process.pid or process.sid != t.process.sid:
         raise Errno(errno.EPERM)
     if group != process.pid and not any(
-        other.pgid == group and other.sid == t.process.sid
-        for other in t.kernel.processes.values()
+        other.pgid == group and other.sid == t.process.sid for other in t.kernel.processes.values()
     ):
         raise Errno(errno.EPERM)
     process.pgid = group
@@ -458,5 +455,3 @@ def getcpu(t: Thread, cpu: int, node: int, cache: int) -> int:
     if node:
         t.mem.write_u32(node, 0)
     return 0
-
-

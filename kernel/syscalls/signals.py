@@ -188,6 +188,8 @@ def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int)
             raise Errno(errno.EINVAL)
         deadline = t.kernel.clock.monotonic() + min(seconds, 1 << 31) * NS + nanoseconds
 
+    t.temporary_mask(t.mask | wanted)  # they are taken here, whatever else would become of them
+
     def blocking() -> Generator[Wait, None, int]:
         while True:
             taken = t.pending.take(wanted) or t.process.pending.take(wanted)

@@ -35,7 +35,7 @@ _STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH
 
 
 def pack_stat(status: Stat) -> bytes:
-    """struct stat of riscv64, 128 bytes."""
+    """Struct stat of riscv64, 128 bytes."""
     return _STAT.pack(
         status.dev, status.ino, status.mode, status.nlink, status.uid, status.gid, status.rdev, 0,
         status.size, status.blksize, 0, status.blocks, *divmod(status.atime, _SECOND),
@@ -44,7 +44,7 @@ def pack_stat(status: Stat) -> bytes:
 
 
 def pack_statx(status: Stat) -> bytes:
-    """struct statx, 256 bytes."""
+    """Struct statx, 256 bytes."""
     head = _STATX_HEAD.pack(
         STATX_BASIC_STATS, status.blksize, 0, status.nlink, status.uid, status.gid,
         status.mode, status.ino, status.size, status.blocks, 0,

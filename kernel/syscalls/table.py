@@ -219,7 +219,7 @@ ROWS = (
     Row(435, "clone3", processes.clone3, "ptr size", "as clone; no set_tid, no cgroups"),
     Row(221, "execve", processes.execve, "path argv ptr"),
     Row(281, "execveat", processes.execveat, "dirfd path argv ptr int"),
-    Row(93, "exit", processes.exit, "int"),
+    Row(93, "exit", processes.exit_thread, "int"),
     Row(94, "exit_group", processes.exit_group, "int"),
     Row(260, "wait4", processes.wait4, "int ptr int ptr", "resource usage is zero"),
     Row(95, "waitid", processes.waitid, "int int ptr int ptr", "no pidfds; resource usage is zero"),

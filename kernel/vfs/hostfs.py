@@ -57,7 +57,8 @@ def guest_stat(status: os.stat_result) -> Stat:
 
 class HostFs(FileSystem):
     """The tree below the host folder ``path`` (hostdir.granted_folder makes one). ``fds`` may be
-    shared by several of them."""
+    shared by several of them.
+    """
 
     def __init__(self, path: str, *, read_only: bool, fds: HostFds, number: int = 0) -> None:
         super().__init__("hostfs", HOST_MAGIC, number=number, read_only=read_only)

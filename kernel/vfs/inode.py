@@ -85,7 +85,8 @@ class Inode:
 
     def check(self, want: int, who: Credentials) -> None:
         """EACCES unless ``who`` may do all of ``want`` (R_OK, W_OK, X_OK); EROFS to write where
-        nobody can (access(2))."""
+        nobody can (access(2)).
+        """
         status = self.stat()
         if want & W_OK and self.filesystem.read_only and not stat.S_ISCHR(status.mode):
             raise Errno(EROFS)

@@ -53,7 +53,8 @@ class Namespace:
 
     def mount(self, path: str, node: Inode) -> None:
         """Lays ``node`` over the absolute guest path ``path``; directories above that don't exist
-        come into being, and list only what was granted."""
+        come into being, and list only what was granted.
+        """
         names = [name for name in path.split("/") if name]
         if not names:
             raise ValueError("the root is given when the namespace is made")

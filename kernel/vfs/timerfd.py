@@ -15,7 +15,8 @@ from kernel.wait import WaitQueue
 
 class TimerFile(OpenFile):
     """Counts how often it went off. Times are in nanoseconds; ``now`` is the timer's own clock,
-    ``monotonic`` the one deadlines are in."""
+    ``monotonic`` the one deadlines are in.
+    """
 
     stream = True
 

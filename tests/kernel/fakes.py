@@ -124,7 +124,7 @@ class FakeProcess:
 class FakeKernel:
     hostname, release = "emu", "6.6.0"
     memory_total, memory_free = 1 << 30, 1 << 29
-    current: Any = None
+    caller: Any = None
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -149,7 +149,7 @@ class FakeThread:
         self.woken = 0
         self.process = FakeProcess(kernel, pid, fs, files)
         self.process.threads[pid] = self
-        kernel.current = self
+        kernel.caller = self
 
     def send_signal(self, signo: int) -> None:
         self.signals.append(signo)

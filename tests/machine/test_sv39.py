@@ -362,7 +362,7 @@ def test_the_walk_lists_the_entries_read(tables: Tables, access: Access, levels_
     tables.set(broken, 0)
     walk = tables.fault(access).walk
     assert [step.level for step in walk] == [2, 1, 0][:levels_read]
-    assert [step.index for step in walk] == [VPNS[step.level] for step in walk]
+    assert [step.vpn for step in walk] == [VPNS[step.level] for step in walk]
     assert [step.address for step in walk] == [tables.entry(step.level) for step in walk]
     assert walk[-1].pte == 0
 

@@ -81,7 +81,7 @@ class ProcKernel(Protocol):
     @property
     def processes(self) -> Mapping[int, ProcProcess]: ...
     @property
-    def current(self) -> Caller:
+    def caller(self) -> Caller:
         """The thread whose system call is being done."""
     @property
     def hostname(self) -> str: ...

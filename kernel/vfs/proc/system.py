@@ -32,8 +32,8 @@ class ProcRoot:
         }
         self._links: dict[str, Callable[[], str]] = {
             "mounts": lambda: "self/mounts",
-            "self": lambda: str(kernel.current.process.pid),
-            "thread-self": lambda: f"{kernel.current.process.pid}/task/{kernel.current.tid}",
+            "self": lambda: str(kernel.caller.process.pid),
+            "thread-self": lambda: f"{kernel.caller.process.pid}/task/{kernel.caller.tid}",
         }
         self._settings: dict[str, Callable[[], str]] = {
             "kernel/hostname": lambda: kernel.hostname,

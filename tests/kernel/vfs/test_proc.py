@@ -31,7 +31,7 @@ def t() -> FakeThread:
 def test_who_is_self(t: FakeThread) -> None:
     child = t.fork(12)
     assert readlink(child, "/proc/self") == "12"
-    t.kernel.current = t
+    t.kernel.caller = t
     assert readlink(t, "/proc/self") == "1"
     assert listed(t, "/proc") >= {"1", "12", "self", "meminfo", "cpuinfo", "sys"}
     assert readlink(t, "/proc/thread-self") == "1/task/1"

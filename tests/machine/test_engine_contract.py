@@ -1,0 +1,333 @@
+"""What we rely on in Unicorn. A test that fails after an upgrade names the fact that changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unicorn import riscv_const as rv
+
+from emu.machine import engine as e
+from emu.machine.engine import Engine
+from emu.machine.pte import PAGE_SIZE
+from emu.machine.ram import Ram
+from emu.machine.registers import FCSR, PC, Registers
+from tests.machine import asm
+from tests.machine.asm import A0, A1, A2, A3, A4, NOP, ZERO
+
+RW, RX, RWX = e.PERM_R | e.PERM_W, e.PERM_R | e.PERM_X, e.PERM_R | e.PERM_W | e.PERM_X
+CODE, NEXT, DATA = 0x1000, 0x2000, 0x8000
+
+
+class Bench:
+    """An engine alone: ``pages`` is its page table, and it notes what the engine calls."""
+
+    def __init__(self) -> None:
+        self.ram = Ram(1 << 20)
+        self.pages = {CODE: (0, RX), DATA: (1, RW)}
+        self.fills: list[tuple[int, int]] = []
+        self.exceptions: list[tuple[int, int]] = []
+        self.invalid: list[int] = []
+        self.flush_at_fill = False
+        self.engine = Engine(self.ram, self.fill, self.on_exception, self.on_invalid)
+
+    def fill(self, _engine: int, va: int, access: int, entry: Any, _data: int) -> bool:
+        self.fills.append((va, access))
+        if self.flush_at_fill:
+            self.engine.flush_tlb()
+        frame, permissions = self.pages.get(va, (0, 0))
+        entry[0].paddr = self.ram.base + frame * PAGE_SIZE
+        entry[0].perms = permissions
+        return bool(permissions)
+
+    def on_exception(self, cause: int) -> None:
+        self.exceptions.append((cause, self.engine.read(PC)))
+        self.engine.stop()
+
+    def on_invalid(self) -> bool:
+        self.invalid.append(self.engine.read(PC))
+        return False
+
+    def code(self, *instructions: bytes, at: int = CODE) -> None:
+        frame, _ = self.pages[at & ~0xFFF]
+        self.write(frame, at & 0xFFF, b"".join(instructions))
+
+    def write(self, frame: int, offset: int, data: bytes) -> None:
+        start = frame * PAGE_SIZE + offset
+        self.ram.bytes[start : start + len(data)] = data
+
+    def word(self, offset: int = 0, frame: int = 1) -> int:
+        return self.ram.words[(frame * PAGE_SIZE + offset) >> 3]
+
+    def run(self, pc: int = CODE, count: int = 0, **registers: int) -> int:
+        for name, value in registers.items():
+            self.engine.write(int(name.removeprefix("x")), value)
+        self.fills.clear()
+        return self.engine.run(pc, count)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# Misses.
+
+
+def test_a_miss_tells_the_page_not_the_address(bench: Bench) -> None:
+    bench.code(asm.ld(A1, A0, 8), asm.ECALL)
+    bench.run(x10=DATA + 0x123)
+    assert bench.fills == [(CODE, e.FETCH), (DATA, e.READ)]
+
+
+def test_a_hit_calls_nobody(bench: Bench) -> None:
+    bench.code(asm.ld(A1, A0), asm.ld(A1, A0, 16), asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -12))
+    bench.code(asm.ECALL, at=CODE + 16)
+    bench.run(x10=DATA, x14=100)
+    assert len(bench.fills) == 2
+    bench.run(x10=DATA, x14=100)
+    assert bench.fills == []
+
+
+def test_an_entry_grants_what_the_fill_granted(bench: Bench) -> None:
+    bench.pages[DATA] = (1, e.PERM_R)
+    bench.code(asm.ld(A1, A0), asm.sd(A1, A0), asm.ECALL)
+    assert bench.run(x10=DATA) == e.EXCEPTION
+    assert bench.fills[1:] == [(DATA, e.READ), (DATA, e.WRITE)]
+    assert bench.engine.pc() == CODE + 4
+
+
+def test_a_miss_replaces_the_entry_of_its_page(bench: Bench) -> None:
+    """So a copy-on-write break needs no flush."""
+    bench.pages[DATA] = (1, e.PERM_R)
+    bench.code(asm.ld(A1, A0), asm.sd(A0, A0), asm.ld(A2, A0), asm.ECALL)
+    bench.run(x10=DATA)
+    bench.pages[DATA] = (2, RW)
+    assert bench.run(CODE + 4) == e.OK
+    assert (bench.word(frame=1), bench.word(frame=2)) == (0, DATA)
+    assert bench.engine.read(A2) == DATA
+
+
+def test_an_entry_stays_until_a_flush(bench: Bench) -> None:
+    bench.code(asm.sd(A0, A0), asm.ECALL)
+    bench.run(x10=DATA)
+    del bench.pages[DATA]
+    assert bench.run(x10=DATA) == e.OK
+    bench.engine.flush_tlb()
+    assert bench.run(x10=DATA) == e.EXCEPTION
+
+
+def test_the_tlb_may_be_flushed_within_a_fill(bench: Bench) -> None:
+    bench.flush_at_fill = True
+    bench.pages[DATA + 0x1000] = (2, RW)
+    bench.code(asm.sd(A1, A0), asm.ld(A2, A0), asm.ECALL)
+    assert bench.run(x10=DATA + 0xFFC, x11=0x1122_3344_5566_7788) == e.OK
+    assert bench.engine.read(A2) == 0x1122_3344_5566_7788
+
+
+def test_a_failed_fill_stops_at_the_instruction(bench: Bench) -> None:
+    bench.code(NOP, NOP, asm.ld(A1, A0), asm.ECALL)
+    assert bench.run(x10=0x5000) == e.EXCEPTION
+    assert bench.engine.pc() == CODE + 8
+    assert not bench.exceptions
+
+
+def test_an_amos_first_miss_is_a_read(bench: Bench) -> None:
+    bench.code(asm.amo("amoadd", 8, A1, A2, A0), asm.ECALL)
+    bench.run(x10=DATA)
+    assert bench.fills[1] == (DATA, e.READ)
+
+
+def test_a_straddling_store_looks_at_both_pages_before_it_writes(bench: Bench) -> None:
+    bench.code(asm.sd(A1, A0), asm.ECALL)
+    assert bench.run(x10=DATA + 0xFFC, x11=(1 << 64) - 1) == e.EXCEPTION
+    assert bench.fills[1:] == [(DATA, e.WRITE), (DATA + 0x1000, e.WRITE)]
+    assert bench.word(0xFF8) == 0
+
+
+# Exceptions.
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"), [(asm.ECALL, 8), (asm.ILLEGAL, 2), (asm.C_ILLEGAL, 2), (asm.half(0x8002), 2)]
+)
+def test_an_exceptions_pc_is_4_too_far(bench: Bench, code: bytes, cause: int) -> None:
+    """Whatever the instruction's size."""
+    bench.code(NOP, code)
+    assert bench.run() == e.OK
+    assert bench.exceptions == [(cause, CODE + 8)]
+    assert bench.engine.pc() == CODE + 4
+
+
+def test_a_misaligned_amo_is_told_as_a_misaligned_load(bench: Bench) -> None:
+    bench.code(NOP, asm.amo("amoadd", 8, A1, A2, A0))
+    bench.run(x10=DATA + 1)
+    assert bench.exceptions == [(4, CODE + 8)]
+
+
+@pytest.mark.parametrize("code", [asm.EBREAK, asm.C_EBREAK])
+def test_ebreak_comes_as_an_invalid_instruction_with_the_right_pc(
+    bench: Bench, code: bytes
+) -> None:
+    bench.code(NOP, code)
+    bench.run()
+    assert bench.invalid == [CODE + 4]
+    assert not bench.exceptions
+    assert bench.engine.pc() == CODE + 4
+
+
+def test_a_fault_of_an_instruction_that_crosses_is_told_at_its_blocks_start(bench: Bench) -> None:
+    bench.code(asm.addi(A0, A0, 1), NOP[:2], at=CODE + 0xFFA)
+    assert bench.run(CODE + 0xFFA, x10=0) == e.EXCEPTION
+    assert bench.fills == [(CODE, e.FETCH), (NEXT, e.FETCH)]
+    assert bench.engine.pc() == CODE + 0xFFA
+    assert bench.engine.read(A0) == 0
+
+
+def test_an_illegal_first_instruction_looks_at_the_page_before(bench: Bench) -> None:
+    """A block of no bytes seems to end in that page."""
+    bench.pages = {NEXT: (2, RX)}
+    bench.code(asm.C_ILLEGAL, at=NEXT)
+    assert bench.run(NEXT) == e.EXCEPTION
+    assert bench.fills == [(NEXT, e.FETCH), (CODE, e.FETCH)]
+    assert bench.engine.pc() == NEXT
+
+
+# Where a run ends.
+
+
+def test_a_jump_to_0_is_a_fault_not_an_end(bench: Bench) -> None:
+    bench.code(asm.jr(ZERO))
+    assert bench.run() == e.EXCEPTION
+    assert bench.fills[-1] == (0, e.FETCH)
+    assert bench.engine.pc() == 0
+
+
+def test_an_exit_stops_before_its_instruction_and_leaves_no_mark(bench: Bench) -> None:
+    bench.code(asm.addi(A0, A0, 1), asm.addi(A0, A0, 1), asm.ECALL)
+    bench.engine.set_exits([CODE + 4])
+    assert bench.run(x10=0) == e.OK
+    assert (bench.engine.pc(), bench.engine.read(A0)) == (CODE + 4, 1)
+    assert bench.run(CODE + 4, x10=0) == e.OK
+    assert (bench.engine.pc(), bench.engine.read(A0)) == (CODE + 4, 0)
+    bench.engine.set_exits([])
+    for pc, a0 in ((CODE, 2), (CODE + 4, 1)):
+        bench.run(pc, x10=0)
+        assert bench.engine.read(A0) == a0
+
+
+def test_at_the_end_of_a_run_the_byte_before_an_exit_is_fetched(bench: Bench) -> None:
+    """So an exit must not be the first byte of a page, unless the page before is code."""
+    bench.code(asm.ECALL)
+    bench.engine.set_exits([CODE])
+    assert bench.run() == e.EXCEPTION
+    assert bench.fills[-1] == (CODE - 0x1000, e.FETCH)
+
+
+def test_a_stop_before_the_start_is_lost(bench: Bench) -> None:
+    bench.code(asm.addi(A0, A0, 1), asm.ECALL)
+    bench.run(x10=0)
+    bench.engine.stop()
+    bench.run(x10=0)
+    assert bench.engine.read(A0) == 1
+
+
+def test_a_stop_within_a_block_waits_for_its_end(bench: Bench) -> None:
+    """Else the store would be run twice, and an AMO's addition too; see Engine."""
+    bench.code(asm.amo("amoadd", 8, A1, A2, A0), asm.addi(A3, A3, 1), asm.j(8))
+    bench.code(asm.ECALL, at=CODE + 16)
+    plain = bench.fill
+
+    def fill_and_stop(*arguments: Any) -> bool:
+        if arguments[1] == DATA:
+            bench.engine.stop()
+        return plain(*arguments)
+
+    bench.engine = Engine(bench.ram, fill_and_stop, bench.on_exception, bench.on_invalid)
+    assert bench.run(x10=DATA, x12=1, x13=0) == e.OK
+    assert bench.engine.pc() == CODE + 16
+    assert (bench.word(), bench.engine.read(A3)) == (1, 1)
+    assert not bench.exceptions
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_count_counts_also_in_blocks_that_ran_without(bench: Bench, count: int) -> None:
+    bench.code(*[asm.addi(A0, A0, 1)] * 6, asm.ECALL)
+    for _ in range(2):
+        bench.run(x10=0)
+        assert bench.engine.read(A0) == 6
+        assert bench.run(count=count, x10=0) == e.OK
+        assert bench.engine.read(A0) == count
+        assert bench.engine.pc() == CODE + 4 * count
+
+
+# Translated code.
+
+
+def test_translated_code_outlives_a_host_write_and_a_tlb_flush(bench: Bench) -> None:
+    """If this fails, the hart flushes code without need."""
+    bench.code(asm.li(A0, 1), asm.ECALL)
+    bench.run()
+    bench.code(asm.li(A0, 2))
+    bench.engine.flush_tlb()
+    bench.run(x10=0)
+    assert bench.engine.read(A0) == 1
+    bench.engine.flush_code()
+    bench.run()
+    assert bench.engine.read(A0) == 2
+
+
+def test_translated_code_belongs_to_its_frame(bench: Bench) -> None:
+    for frame, value in ((0, 1), (2, 2)):
+        bench.write(frame, 0, asm.li(A0, value) + asm.ECALL)
+    for frame, value in ((0, 1), (2, 2), (0, 1)):
+        bench.pages[CODE] = (frame, RX)
+        bench.engine.flush_tlb()
+        bench.run(x10=0)
+        assert bench.engine.read(A0) == value
+
+
+# Registers.
+
+
+def test_all_registers_are_read_and_written_at_once(bench: Bench) -> None:
+    registers, back = Registers(), Registers()
+    for n in range(1, 64):
+        registers[n] = n << 56 | n
+    registers[FCSR] = 0x7F
+    bench.engine.load(registers)
+    bench.engine.save(back)
+    assert list(back.words) == list(registers.words)
+    assert [bench.engine.read(n) for n in range(1, 65)] == list(registers.words)[1:]
+
+
+def test_a_batch_reads_those_asked_for(bench: Bench) -> None:
+    bench.engine.write(A0, 5)
+    bench.engine.write(A4, 6)
+    assert list(bench.engine.batch([A4, A0])()) == [6, 5]
+
+
+def test_machine_mode_registers_cannot_be_written_below(bench: Bench) -> None:
+    """So mstatus.FS is set before the hart goes to U-mode."""
+    bench.engine._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, 0)
+    bench.code(asm.fmv_d_x(1, A0), asm.ECALL)
+    bench.run()
+    assert bench.exceptions[-1][0] == 8, "floating point is still on"
+
+
+def test_writing_the_privilege_ends_a_reservation(bench: Bench) -> None:
+    bench.code(asm.lr(8, A1, A0), asm.ECALL, asm.sc(8, A2, A3, A0), asm.ECALL)
+    for drop, result in ((False, 0), (True, 1)):
+        bench.run(x10=DATA)
+        if drop:
+            bench.engine.drop_reservation()
+        bench.run(CODE + 8)
+        assert bench.engine.read(A2) == result
+
+
+@pytest.mark.parametrize("csr", [0x180, 0x300, 0x105, 0xC01])
+def test_a_user_has_no_other_csrs(bench: Bench, csr: int) -> None:
+    """satp, mstatus, stvec, and time, which has no clock behind it."""
+    bench.code(asm.csrr(A0, csr))
+    bench.run()
+    assert bench.exceptions == [(2, CODE + 4)]

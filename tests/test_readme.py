@@ -1,0 +1,76 @@
+"""The README's sessions, run word for word."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
+SESSIONS = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", CONSOLE, re.MULTILINE)
+
+# Addresses, frames and registers are the compiler's business.
+VARYING = (
+    (re.compile(r"0x[0-9a-f]+"), "0x…"),
+    (re.compile(r"\b[ast]\d+\b"), "reg"),
+    (re.compile(r" +"), " "),
+)
+
+
+def normal(text: str) -> str:
+    for pattern, replacement in VARYING:
+        text = pattern.sub(replacement, text)
+    return text.strip()
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a checkout after make setup, but may be written to."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "guest").symlink_to(ROOT / "guest")
+    command = ROOT / ".venv" / "bin" / "emu"
+    emu = command if command.exists() else shutil.which("emu")
+    if emu is None:
+        pytest.fail("the emu command is not installed: make setup")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "emu").symlink_to(emu)
+    return folder
+
+
+def test_does_the_first_session_print_what_the_readme_shows(checkout: Path) -> None:
+    assert len(SESSIONS) >= 4
+    for command, expected in SESSIONS:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=checkout, capture_output=True, text=True, check=False
+        )
+        assert normal(done.stdout) == normal(expected), f"$ {command}\n{done.stderr}"
+
+
+def test_does_every_option_in_the_table_exist(checkout: Path) -> None:
+    shown = subprocess.run(
+        [checkout / ".venv/bin/emu", "run", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = re.findall(r"^\| (`--.*?) \|", README, re.MULTILINE)
+    options = {option for row in rows for option in re.findall(r"--[a-z-]+", row)}
+    assert len(options) > 8
+    assert [option for option in sorted(options) if option not in shown] == []
+
+
+def test_does_the_python_example_run(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(checkout)
+    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    exec(compile(example, "README.md", "exec"), {})
+    assert re.fullmatch(r"0 \d+\n", capsys.readouterr().out)
+
+
+def test_does_every_file_it_links_to_exist() -> None:
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
