@@ -21,6 +21,7 @@ from kernel.events import Observer, Observers
 from kernel.kernel import Config, Deadlock, Kernel, Stopped
 from kernel.loader import Request
 from kernel.process import Process
+from kernel.signals import Sig
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
 from kernel.vfs.console import Console
 from kernel.vfs.fdtable import FdTable
@@ -28,6 +29,7 @@ from kernel.vfs.namespace import Namespace
 from kernel.vfs.proc.system import mount_proc
 
 DEADLOCK_STATUS = 1
+_FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
 
 
 class CannotRun(Exception):
@@ -196,7 +198,14 @@ class Session:
             except Deadlock as deadlock:
                 self._log(str(deadlock))
                 return DEADLOCK_STATUS
+        self._note_death(process)
         return exit_status(process.status or 0)
+
+    def _note_death(self, process: Process) -> None:
+        """Says what a program died of by its own fault; a shell can't know, the kernel does."""
+        signo = (process.status or 0) & 0x7F
+        if signo in _FAULTS and process.last_fault:
+            self._log(f"{process!r} was killed by SIG{Sig(signo).name}: {process.last_fault}")
 
     def _foreground(self) -> int | None:
         terminal = self.console.terminal

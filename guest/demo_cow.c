@@ -17,7 +17,7 @@ static void show(const char *who)
     say("%s sees  %s", who, letters);
 }
 
-static void write_page(int page, char letter)
+static __attribute__((noinline)) void write_page(int page, char letter)
 {
     pages[page][0] = letter;
 }

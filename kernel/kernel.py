@@ -168,6 +168,7 @@ class Kernel:
         self._enter(thread, image)
         self.hart.load(thread.registers)
         self.hart.set_satp(image.space.table.satp)
+        self.hart.flush_tlb()
         self.lifecycle.release_memory(process)
         old.leave()
         process.handlers = process.handlers.copy()

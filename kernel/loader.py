@@ -17,7 +17,7 @@ from kernel.elf import PF_R, PF_W, PF_X, Elf, NotExecutable
 from kernel.errors import Errno
 from kernel.limits import Resource
 from kernel.process import Program
-from kernel.space import USER_END, AddressSpace, page_down, page_up
+from kernel.space import LOWEST, USER_END, AddressSpace, page_down, page_up
 from kernel.usermem import UserMemory
 from kernel.vfs.inode import Inode
 from kernel.vfs.opening import open_for_exec
@@ -104,7 +104,7 @@ def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:
         head = inode.read_at(0, _HEAD)
         if not head.startswith(b"#!"):
             return inode, path, elf.parse(inode, head)
-        line = head[2:].split(b"\n")[0]
+        line = head[2:].split(b"\n")[0].split(b"\0")[0]
         if len(line) == _HEAD - 2 and not line.strip(b" \t").count(b" "):
             raise NotExecutable("the name of its interpreter is too long")
         words = line.strip(b" \t\r").split(None, 1)
@@ -165,7 +165,7 @@ def _map_segment(
     address = segment.address + base
     start, end = page_down(address), page_up(address + segment.size)
     file_end = page_up(address + segment.file_size) if segment.file_size else start
-    if end > USER_END - PAGE_SIZE or space.overlapping(start, end):
+    if start < LOWEST or end > USER_END - PAGE_SIZE or space.overlapping(start, end):
         raise NotExecutable("its segments overlap or lie outside the user's addresses")
     if file_end > start:
         pages = kernel.cache.pages_of(inode)

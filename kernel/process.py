@@ -80,6 +80,8 @@ class Process:
         self.exit_signal = 0
         self.status: int | None = None
         """The wait status once it has ended: exit code << 8, or the signal that killed it."""
+        self.last_fault = ""
+        """Its last fault that became a signal, in words for the user."""
         self.stopped_by = 0
         self.event: ChildEvent | None = None
         self.child_changed = WaitQueue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import PC
-from emu.machine.trap import ACCESS_OF_CAUSE, PAGE_FAULTS, Cause, Trap
+from emu.machine.trap import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause, Trap
 from kernel import fault
 from kernel.events import Fault
 from kernel.fault import Outcome
@@ -32,6 +32,19 @@ _SIGNAL_OF_FAILURE = {
     Outcome.BUS_ADRERR: (Sig.BUS, BUS_ADRERR),
 }
 
+_WHY = {
+    Outcome.SEGV_MAPERR: "nothing is mapped there",
+    Outcome.SEGV_ACCERR: "the mapping does not allow it",
+    Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file",
+}
+_DID = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
+_WHAT = {
+    Cause.ILLEGAL_INSTRUCTION: "illegal instruction",
+    Cause.BREAKPOINT: "breakpoint",
+    Cause.LOAD_MISALIGNED: "misaligned atomic load",
+    Cause.STORE_MISALIGNED: "misaligned atomic access",
+}
+
 _CSR_TIME = 0xC01
 _NS_PER_TICK = 100
 """The time CSR counts at 10 MHz, as on QEMU's virt board."""
@@ -51,6 +64,7 @@ def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
         return True
     if cause == Cause.ILLEGAL_INSTRUCTION and _reads_time(kernel, trap):
         return False
+    thread.process.last_fault = f"{_WHAT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"
     kernel.signals.force(thread, _signal_of(trap))
     return False
 
@@ -66,6 +80,10 @@ def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
         kernel.kill_for_memory(thread)
         return
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
+    thread.process.last_fault = (
+        f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: "
+        f"{_WHY[resolution.outcome]}"
+    )
     kernel.signals.force(thread, at_address(signo, code, trap.tval))
 
 

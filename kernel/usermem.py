@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome, Resolution, allows, handle
@@ -100,6 +100,9 @@ class UserMemory:
             if resolution.failed:
                 raise Errno(errno.EFAULT)
             pte = resolution.pte_after
+            if resolution.pte_before & V and ppn(resolution.pte_before) != ppn(pte):
+                # No miss of the user's replaces the TLB's entry, which names the old frame.
+                self.space.flush_tlb()
         elif pte & wanted != wanted:
             table.set_pte(va, pte | wanted)
         return ppn(pte) << PAGE_SHIFT | va & PAGE_MASK

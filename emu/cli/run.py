@@ -93,7 +93,11 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
-    lines = Lines(arguments.trace_file)
+    try:
+        lines = Lines(arguments.trace_file)
+    except OSError as error:
+        print(f"emu: {arguments.trace_file}: {error.strerror}", file=sys.stderr)
+        return 2
     try:
         command = [arguments.program, *arguments.rest]
         session = Session(_options(arguments), command, lines.message, use_host_streams=True)

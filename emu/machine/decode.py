@@ -26,7 +26,7 @@ class Kind(Enum):
 
 
 class MemoryOperand(NamedTuple):
-    """An access of ``size`` bytes at x[``base``] + ``offset``; the instruction is ``length`` long."""
+    """An access of ``size`` bytes at x[``base``] + ``offset``, by an instruction of ``length``."""
 
     kind: Kind
     base: int

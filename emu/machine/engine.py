@@ -88,7 +88,7 @@ class Engine:
     ) -> None:
         self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
         self._lib: Any = binding.uclib
-        self._handle = self._uc._uch
+        self._handle: ctypes.c_void_p = self._uc._uch
         self._uc.mem_map_ptr(ram.base, ram.size, uc.UC_PROT_ALL, ram.host_address)
         self._uc.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
         self._uc.ctl_exits_enabled(True)
@@ -97,6 +97,7 @@ class Engine:
         self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
         self._on_exception = on_exception
+        self._on_invalid = on_invalid
         self._past = 0
         self.counting = False
         self._whole_blocks = self._find_whole_blocks()
@@ -104,7 +105,7 @@ class Engine:
         self._hooks: list[Any] = []
         self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(fill))
         self._add_hook(uc.UC_HOOK_INTR, _INTR(self._on_interrupt))
-        self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(lambda _uc, _data: on_invalid()))
+        self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(self._on_invalid_instruction))
         ids = _register_ids()
         self._all = _Batch(ids)
         self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
@@ -119,7 +120,7 @@ class Engine:
         (``no_exit_request``, made for Arm's IT blocks) is no part of the interface; it is found by
         what stands before it in ``struct uc_struct``. A run with a count needs it off.
         """
-        start = self._handle.value
+        start = self._handle.value or 0
         page_sizes = struct.pack("=IIQQ", PAGE_SIZE, PAGE_MASK, mmap.PAGESIZE, mmap.PAGESIZE)
         at = ctypes.string_at(start, _SEARCHED).find(page_sizes) + _PAGE_SIZES_TO_SWITCH
         hook_insert, first_tb, switch, init_done = ctypes.string_at(start + at - 2, 4)
@@ -143,6 +144,10 @@ class Engine:
         # Here, and only here, the engine's pc is already 4 past the instruction, whatever its size.
         self._past = 4
         self._on_exception(cause)
+
+    def _on_invalid_instruction(self, _engine: int, _data: int) -> bool:
+        self._on_invalid()
+        return False  # nobody has repaired it, so the run ends
 
     def run(self, pc: int, count: int = 0) -> int:
         """Runs from ``pc`` until something stops it, or ``count`` instructions; an error code."""

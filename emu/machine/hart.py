@@ -3,9 +3,9 @@
 ``run()`` returns a :class:`Trap`; it never calls the kernel. Two caches lie between the page tables
 and the program, and the hart is answerable for both:
 
-* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which asks the MMU. Whoever takes a right
-  away from a PTE calls :meth:`flush_tlb`; one who only adds rights need not, since a miss looks at
-  the tables again. A clean page is filled without W, so its first store misses and sets D.
+* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which asks the MMU. Whoever takes a
+  right away from a PTE calls :meth:`flush_tlb`; one who only adds rights need not, since a miss
+  looks at the tables again. A clean page is filled without W, so its first store misses and sets D.
 * Translated code. A frame is at any time either writable through the TLB or executed, never both: a
   store to an executed frame drops the translations, and the first fetch from a frame drops the TLB
   that could write to it. So code that a program changes is run as changed, through whatever mapping
@@ -192,7 +192,7 @@ class Hart:
             self._engine.set_exits(outer)
 
     def _beyond_exit(self, trap: Trap | None, address: int, count: int) -> Trap | None:
-        """What to return for ``trap``, which ended a run with an exit; None to run on from there."""
+        """What to return for the ``trap`` of a run with an exit; None to run on from there."""
         if self.pc != address:
             return trap
         if count == 1:
@@ -336,6 +336,5 @@ class Hart:
             self._error = error
         self._engine.stop()
 
-    def _on_invalid(self) -> bool:
+    def _on_invalid(self) -> None:
         self._cause = Cause.BREAKPOINT
-        return False

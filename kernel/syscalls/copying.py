@@ -16,7 +16,7 @@ from kernel.wait import Blocking, Result
 
 def sendfile(t: Caller, out_fd: int, in_fd: int, offset: int, count: int) -> Result:
     source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
-    if sink.flags & O_APPEND and not sink.stream:
+    if source.stream or (sink.flags & O_APPEND and not sink.stream):
         raise Errno(EINVAL)
     at = _read_offset(t, offset) if offset else None
     return _Copy(t, source, sink, min(count, MAX_RW), at, offset).run()
@@ -135,7 +135,8 @@ def copy_file_range(
             raise Errno(EISDIR)
         if not isinstance(file, RegularFile):
             raise Errno(EINVAL if file.inode.kind != stat.S_IFREG else EXDEV)
-    assert isinstance(source, RegularFile) and isinstance(sink, RegularFile)
+    assert isinstance(source, RegularFile)
+    assert isinstance(sink, RegularFile)
     at = _read_offset(t, in_offset) if in_offset else source.offset
     to = _read_offset(t, out_offset) if out_offset else sink.offset
     count = min(count, MAX_RW)

@@ -30,10 +30,10 @@ def read_iovec(t: Caller, address: int, count: int) -> list[Span]:
     for va, length in zip(numbers[::2], numbers[1::2], strict=True):
         if length >= 1 << 63:
             raise Errno(EINVAL)
-        length = min(length, MAX_RW - total)
-        total += length
-        if length:
-            spans.append((va, length))
+        taken = min(length, MAX_RW - total)
+        total += taken
+        if taken:
+            spans.append((va, taken))
     return spans
 
 

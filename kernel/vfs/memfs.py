@@ -145,7 +145,7 @@ class MemFile(MemNode):
         return self.blocks.size
 
     def allocated(self) -> int:
-        return self.blocks.allocated
+        return -(-self.blocks.allocated // 4096) * 4096
 
     def read_at(self, offset: int, count: int) -> bytes:
         return self.blocks.read(offset, count)

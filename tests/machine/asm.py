@@ -190,10 +190,8 @@ def c_addi(rd: int, imm: int) -> bytes:
 
 def c_access(name: str, value_: int, base_: int, offset: int) -> bytes:
     """c.lw, c.ld, c.fld, c.sw, c.sd, c.fsd: format CL or CS."""
-    if C_SIZE[name] == 4:
-        low = bits(offset, 2, 2) << 1 | bits(offset, 6, 6)
-    else:
-        low = bits(offset, 7, 6)
+    four_bytes, eight_bytes = bits(offset, 2, 2) << 1 | bits(offset, 6, 6), bits(offset, 7, 6)
+    low = four_bytes if C_SIZE[name] == 4 else eight_bytes
     middle = bits(offset, 5, 3) << 10 | (base_ - 8) << 7 | low << 5
     return half(_CL_CS[name] << 13 | middle | (value_ - 8) << 2)
 

@@ -133,7 +133,7 @@ class Board:
         return self.hart.run()
 
     def run_to_ecall(self, pc: int | None = None, **registers: int) -> None:
-        """Runs, and on again after every timer interrupt; nothing else may come before the ecall."""
+        """Runs to an ecall, through timer interrupts; nothing else may come before it."""
         trap = self.run(pc, **registers)
         while trap.cause == Cause.TIMER_INTERRUPT:
             trap = self.hart.run()

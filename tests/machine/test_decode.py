@@ -28,7 +28,8 @@ SIZES = {"b": 1, "h": 2, "w": 4, "d": 8}
 
 @pytest.fixture(scope="module")
 def disassembler() -> capstone.Cs:
-    return capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
+    mode = capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC
+    return capstone.Cs(capstone.CS_ARCH_RISCV, mode)  # type: ignore[no-untyped-call]
 
 
 def expected(mnemonic: str, operands: str, length: int) -> MemoryOperand | None:
@@ -49,9 +50,8 @@ def expected(mnemonic: str, operands: str, length: int) -> MemoryOperand | None:
 
 
 def lines(disassembler: capstone.Cs, code: bytes) -> tuple[str, str] | None:
-    for _, _, mnemonic, operands in disassembler.disasm_lite(code, 0, 1):
-        return mnemonic, operands
-    return None
+    found = list(disassembler.disasm_lite(code, 0, 1))  # type: ignore[no-untyped-call]
+    return (found[0][2], found[0][3]) if found else None
 
 
 def test_every_compressed_instruction(disassembler: capstone.Cs) -> None:

@@ -44,9 +44,8 @@ class Bench:
         self.exceptions.append((cause, self.engine.read(PC)))
         self.engine.stop()
 
-    def on_invalid(self) -> bool:
+    def on_invalid(self) -> None:
         self.invalid.append(self.engine.read(PC))
-        return False
 
     def code(self, *instructions: bytes, at: int = CODE) -> None:
         frame, _ = self.pages[at & ~0xFFF]

@@ -29,9 +29,7 @@ def fill(board: Board) -> None:
 
 
 def holds(board: Board) -> None:
-    wrong = {
-        NAMES[n]: hex(board.x(n)) for n, value in PATTERN.items() if board.x(n) != value
-    }
+    wrong = {NAMES[n]: hex(board.x(n)) for n, value in PATTERN.items() if board.x(n) != value}
     assert not wrong
     assert board.x(FCSR) == 0x65
 

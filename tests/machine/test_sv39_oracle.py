@@ -114,4 +114,4 @@ def test_random_tables(seed: int) -> None:
 
 
 def test_reserved_bits_are_all_of_bits_63_to_54() -> None:
-    assert RESERVED == sum(1 << bit for bit in range(54, 64))
+    assert sum(1 << bit for bit in range(54, 64)) == RESERVED

@@ -1,0 +1,201 @@
+"""Address spaces without processes: frames, a page cache, and a CPU that reads and writes.
+
+The CPU goes through our MMU, has a TLB that forgets only when it is told to, and asks the fault
+handler as the kernel does, so a right that was taken away without a flush is seen here.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
+from emu.machine.ram import Ram
+from emu.machine.sv39 import Mmu, TranslationFault
+from emu.machine.trap import Access
+from kernel import fault, fork
+from kernel.backing import PageCache
+from kernel.fault import Outcome, Resolution
+from kernel.frames import Frames
+from kernel.limits import Limits
+from kernel.space import AddressSpace
+from kernel.syscalls import memory
+from kernel.usermem import UserMemory
+from kernel.vfs.credentials import Credentials
+from kernel.vfs.memfs import MemFs
+from kernel.vma import Prot, Vma
+from tests.kernel import invariants
+
+BASE = 0x4000_0000
+RW = Prot.READ | Prot.WRITE
+RX = Prot.READ | Prot.EXEC
+
+
+class Refused(Exception):
+    """The access would be a signal; ``outcome`` says which."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class World:
+    """``pages`` frames of RAM and whatever spaces a test makes in it."""
+
+    def __init__(self, pages: int = 512) -> None:
+        self.ram = Ram(pages * PAGE_SIZE)
+        self.frames = Frames(self.ram)
+        self.cache = PageCache(self.frames)
+        self.frames.reclaim = self.cache.reclaim
+        self.spaces: list[AddressSpace] = []
+        self.files = MemFs(owner=Credentials(0, 0))
+        self.mmu = Mmu(self.ram)
+        self.tlb: dict[int, tuple[int, bool, bool]] = {}
+        """Page → frame, whether it may be written, whether it may be fetched."""
+        self.flushes = 0
+        self.outcomes: list[Outcome] = []
+        self._asid = 0
+
+    # Making spaces.
+
+    def space(self) -> AddressSpace:
+        self._asid += 1
+        space = AddressSpace(self.frames, self._asid, self.flush)
+        self.spaces.append(space)
+        return space
+
+    def fork(self, parent: AddressSpace, policy: str = "cow") -> AddressSpace:
+        self._asid += 1
+        child, self.cost = fork.fork(parent, self._asid, fork.POLICIES[policy])
+        self.spaces.append(child)
+        return child
+
+    def file(self, content: bytes) -> Any:
+        """A regular file in memory."""
+        node = self.files.root.create(f"file{len(list(self.files.root.entries()))}", 0o644)
+        node.write_file(0, content)
+        return node
+
+    def exit(self, space: AddressSpace) -> None:
+        space.leave()
+        self.spaces.remove(space)
+
+    def check(self) -> None:
+        invariants.check(self.frames, self.spaces, self.cache)
+
+    def end(self) -> None:
+        """All processes end; whatever then is left was lost."""
+        for space in list(self.spaces):
+            self.exit(space)
+            self.check()
+        while self.cache.reclaim():
+            pass
+        invariants.nothing_is_left(self.frames)
+
+    # The CPU.
+
+    def flush(self) -> None:
+        self.flushes += 1
+        self.tlb.clear()
+
+    def load(self, space: AddressSpace, va: int, count: int = 1) -> bytes:
+        """What a program reads; raises :class:`Refused`."""
+        return b"".join(
+            self.ram.read(self._address(space, at, Access.LOAD), size)
+            for at, size in pieces(va, count)
+        )
+
+    def store(self, space: AddressSpace, va: int, data: bytes) -> None:
+        for at, size in pieces(va, len(data)):
+            self.ram.write(self._address(space, at, Access.STORE), data[at - va : at - va + size])
+
+    def fetch(self, space: AddressSpace, va: int) -> bytes:
+        return self.ram.read(self._address(space, va, Access.FETCH), 2)
+
+    def access(self, space: AddressSpace, va: int, access: Access) -> Outcome | None:
+        """The last thing the handler did for one access; None when it was not asked."""
+        before = len(self.outcomes)
+        try:
+            self._address(space, va, access)
+        except Refused as refused:
+            return refused.outcome
+        return self.outcomes[-1] if len(self.outcomes) > before else None
+
+    def _address(self, space: AddressSpace, va: int, access: Access) -> int:
+        if self.mmu.satp != space.table.satp:
+            self.mmu.satp = space.table.satp
+            self.flush()
+        for _ in range(3):
+            entry = self.tlb.get(va >> PAGE_SHIFT)
+            if entry is not None and (access is Access.LOAD or entry[access is Access.FETCH and 2 or 1]):
+                return entry[0] << PAGE_SHIFT | va & PAGE_MASK
+            translation = self.mmu.translate(va, access)
+            if not isinstance(translation, TranslationFault):
+                writable = bool(translation.pte & W and translation.pte & D)
+                self.tlb[va >> PAGE_SHIFT] = (
+                    translation.pa >> PAGE_SHIFT,
+                    writable and access is not Access.FETCH,
+                    access is Access.FETCH,
+                )
+                continue
+            resolution = fault.handle(space, va, access)
+            self.outcomes.append(resolution.outcome)
+            if resolution.failed:
+                raise Refused(resolution.outcome)
+        raise AssertionError(f"{access.name} of {va:#x} faults for ever: {self.outcomes[-3:]}")
+
+
+def pieces(va: int, count: int) -> list[tuple[int, int]]:
+    found, end = [], va + count
+    while va < end:
+        size = min(PAGE_SIZE - (va & PAGE_MASK), end - va)
+        found.append((va, size))
+        va += size
+    return found
+
+
+def anonymous(space: AddressSpace, pages: int, prot: Prot = RW, at: int = BASE) -> Vma:
+    """A private anonymous mapping."""
+    vma = Vma(at, at + pages * PAGE_SIZE, prot)
+    space.add(vma)
+    found = space.find(at)
+    assert found is not None
+    return found
+
+
+def mapped_file(
+    world: World,
+    space: AddressSpace,
+    node: Any,
+    pages: int,
+    prot: Prot = RW,
+    at: int = BASE,
+    *,
+    shared: bool = False,
+    offset: int = 0,
+) -> Any:
+    """The FilePages of ``node``, now mapped at ``at``."""
+    backing = world.cache.pages_of(node)
+    space.add(
+        Vma(at, at + pages * PAGE_SIZE, prot, shared=shared, backing=backing, offset=offset)
+    )
+    return backing
+
+
+def user_memory(space: AddressSpace, seen: list[Resolution] | None = None) -> UserMemory:
+    return UserMemory(space, seen.append if seen is not None else lambda _: None)
+
+
+class Caller:
+    """The thread of a system call on memory: just a space and what the calls look at."""
+
+    def __init__(self, world: World, space: AddressSpace) -> None:
+        self.mem = user_memory(space)
+        self.kernel = SimpleNamespace(frames=world.frames, cache=world.cache)
+        self.process = SimpleNamespace(space=space, limits=Limits())
+        self.files = SimpleNamespace(usable=lambda fd: fd)
+
+    def __getattr__(self, name: str) -> Any:
+        """``caller.mmap(…)`` is the system call."""
+        call = getattr(memory, name)
+        return lambda *arguments: call(self, *arguments)
