@@ -99,7 +99,7 @@ class Machine:
 class Session:
     """One run, in steps: set up, ``console`` to be wired, ``run``.
 
-    ``use_host_streams`` gives the guest the user's own standard streams.
+    ``host_streams`` are those of the user's own descriptors 0, 1 and 2 that the guest gets.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Session:
         command: Sequence[str],
         log: Callable[[str], None] | None = None,
         *,
-        use_host_streams: bool = False,
+        host_streams: Sequence[int] = (),
     ) -> None:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
@@ -132,9 +132,9 @@ class Session:
         except OSError as error:
             raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
         mount_proc(self.namespace, self.kernel)
-        self.console = (
-            Console.of_host(self.namespace) if use_host_streams else Console(self.namespace)
-        )
+        self.console = Console(self.namespace)
+        for fd in host_streams:
+            self.console.use_host(fd, fd)
 
     def _make_grants(self) -> Grants:
         options = self._options
@@ -189,7 +189,9 @@ class Session:
             raise CannotRun(f"{self._command[0]}: the machine's memory is too small", 2) from None
 
     def _run(self, process: Process) -> int:
-        with Ticker(self.kernel, self._options.timeout, self._foreground):
+        with Ticker(
+            self.kernel, self._options.timeout, self._foreground, self.console.step_aside
+        ):
             try:
                 self.kernel.run()
             except Stopped as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -15,7 +16,8 @@ from kernel.signals import SI_KERNEL, Sig, SigInfo
 PERIOD = 0.01
 """Seconds; a guest that has not trapped for so long is interrupted."""
 _AGAIN = 1.0
-"""A second Ctrl-C within so many seconds ends all guests, whatever they do with the first."""
+"""A second Ctrl-C within so many seconds ends all guests, whatever they do with the first; not
+when a guest is a shell that controls jobs, whose user may well press it twice."""
 
 INTERRUPTED_STATUS = 130
 TIMEOUT_STATUS = 124
@@ -27,14 +29,20 @@ class Ticker:
     The thread only stops the engine and leaves word in ``kernel.attention``; the kernel's own loop
     does what is to be done. A deterministic machine is never preempted by the host's time: it cuts
     its slices by counting instructions. ``foreground`` tells the process group that the terminal's
-    Ctrl-C is for, None for all.
+    Ctrl-C is for, None when no guest controls jobs: then it is for all. ``step_aside`` does
+    something with the user's terminal as it was before the guests.
     """
 
     def __init__(
-        self, kernel: Kernel, timeout: float | None, foreground: Callable[[], int | None]
+        self,
+        kernel: Kernel,
+        timeout: float | None,
+        foreground: Callable[[], int | None],
+        step_aside: Callable[[Callable[[], None]], None] = lambda act: act(),
     ) -> None:
         self._kernel = kernel
         self._foreground = foreground
+        self._step_aside = step_aside
         self._timeout = timeout
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True, name="emu-ticker")
@@ -45,6 +53,8 @@ class Ticker:
         if threading.current_thread() is threading.main_thread():
             for number, action in (
                 (signal.SIGINT, self._on_interrupt),
+                (signal.SIGQUIT, self._on_quit),
+                (signal.SIGTSTP, self._on_suspend),
                 (signal.SIGTERM, self._on_terminate),
                 (signal.SIGWINCH, self._on_resize),
             ):
@@ -82,9 +92,16 @@ class Ticker:
     # while the engine runs: the tick brings them out of it.
 
     def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        again = time.monotonic() - self._last_interrupt < _AGAIN
+        hurried = time.monotonic() - self._last_interrupt < _AGAIN
+        again = hurried and self._foreground() is None
         self._last_interrupt = time.monotonic()
         self._kernel.attention = self._interrupt_all if again else self._interrupt_foreground
+
+    def _on_quit(self, _number: int, _frame: FrameType | None) -> None:
+        self._kernel.attention = lambda: self._send(Sig.QUIT)
+
+    def _on_suspend(self, _number: int, _frame: FrameType | None) -> None:
+        self._kernel.attention = self._suspend
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._kernel.attention = lambda: self._stop(128 + Sig.TERM, "terminated")
@@ -99,6 +116,16 @@ class Ticker:
         """Ctrl-C is SIGINT for the guests, as from a terminal's driver."""
         self._send(Sig.INT)
 
+    def _suspend(self) -> None:
+        """Ctrl-Z is SIGTSTP for the guests in front when another is left to go on, as a shell is;
+        else it is for the machine itself."""
+        group = self._foreground()
+        living = [process for process in self._kernel.processes.values() if process.alive]
+        if group is not None and any(p.pgid != group or not p.stops_at(Sig.TSTP) for p in living):
+            self._send(Sig.TSTP)
+        else:
+            self._step_aside(_stop_here)
+
     def _stop(self, status: int, reason: str) -> None:
         raise Stopped(status, reason)
 
@@ -107,3 +134,10 @@ class Ticker:
         for process in list(self._kernel.processes.values()):
             if group is None or process.pgid == group:
                 process.send_signal(SigInfo(signo, SI_KERNEL))
+
+
+def _stop_here() -> None:
+    """Stops this very process, as if it had no handler, until the user's shell continues it."""
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, handler)

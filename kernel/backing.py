@@ -7,9 +7,10 @@ maps the page: that is the page cache for files, and shared memory for MAP_SHARE
 from __future__ import annotations
 
 from contextlib import suppress
+from collections.abc import Callable
 from typing import Protocol
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.errors import Errno
 from kernel.frames import Frames, Kind
 from kernel.vfs.inode import Inode
@@ -68,13 +69,18 @@ class SharedMemory:
         self._pages.clear()
 
 
+Unmap = Callable[[Backing, int], None]
+"""Takes a backing's pages, from a number on, out of every address space."""
+
+
 class FilePages:
     """The pages of one file that are in frames. Implements :class:`kernel.vfs.inode.Mapping`."""
 
-    def __init__(self, frames: Frames, inode: Inode) -> None:
+    def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
         self.users = 0
         self.inode = inode
         self._frames = frames
+        self._unmap = unmap
         self._pages: dict[int, int] = {}
         self._stored: set[int] = set()
         """Pages to which some process may store, so that they can be newer than the file."""
@@ -173,30 +179,47 @@ class FilePages:
             self._frames.ram.write(pa, view[start - offset : stop - offset])
 
     def truncated(self, size: int) -> None:
-        """Zeroes what lies beyond the new end, as a file that grows again must read there."""
-        for index, ppn in self._pages.items():
-            page = index << PAGE_SHIFT
-            keep = min(max(size - page, 0), PAGE_SIZE)
-            if keep < PAGE_SIZE:
-                self._frames.ram.write((ppn << PAGE_SHIFT) + keep, bytes(PAGE_SIZE - keep))
+        """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the
+        last one, as a file that grows again must read there."""
+        end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT
+        if self.users:
+            self._unmap(self, end)
+        for index in [index for index in self._pages if index >= end]:
+            self._stored.discard(index)
+            self._frames.release(self._pages.pop(index))
+        last, keep = self._pages.get(end - 1), size & PAGE_MASK
+        if last is not None and keep:
+            self._frames.ram.write((last << PAGE_SHIFT) + keep, bytes(PAGE_SIZE - keep))
 
 
 class PageCache:
     """The :class:`FilePages` of every file that is or was mapped."""
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: Frames, unmap: Unmap = lambda backing, first: None) -> None:
         self._frames = frames
+        self._unmap = unmap
         self._files: list[FilePages] = []
 
     def pages_of(self, inode: Inode) -> FilePages:
         """The file's pages; what was cached of an older content of it is forgotten."""
         pages = inode.mapping
         if not isinstance(pages, FilePages):
-            pages = inode.mapping = FilePages(self._frames, inode)
+            self._forget_removed()
+            pages = inode.mapping = FilePages(self._frames, inode, self._unmap)
             self._files.append(pages)
         elif not pages.users:
             pages.refresh()
         return pages
+
+    def _forget_removed(self) -> None:
+        """Lets go of the files that have lost their last name since they were mapped."""
+        for pages in self._files:
+            pages.inode.forget_pages()
+            if pages.inode.mapping is not pages:
+                pages.drop()
+        self._files = [
+            pages for pages in self._files if pages.inode.mapping is pages or not pages.empty
+        ]
 
     def reclaim(self) -> bool:
         """Frees what no process maps; whether that was anything."""

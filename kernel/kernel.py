@@ -12,8 +12,8 @@ from emu.machine.pte import PAGE_SHIFT
 from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
 from emu.machine.trap import Cause
-from kernel import traps
-from kernel.backing import PageCache, SharedMemory
+from kernel import robust, traps
+from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
 from kernel.errors import Interrupted
@@ -82,7 +82,7 @@ class Kernel:
         self.ram = Ram(config.memory)
         self.hart = Hart(self.ram)
         self.frames = Frames(self.ram)
-        self.cache = PageCache(self.frames)
+        self.cache = PageCache(self.frames, self._unmap_beyond)
         self.frames.reclaim = self.cache.reclaim
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
         self.random = _random_source(config.deterministic)
@@ -164,6 +164,7 @@ class Kernel:
         """execve(2), from the point of no return on."""
         process = thread.process
         self.lifecycle.end_other_threads(thread)
+        robust.let_go(thread)
         old = process.space
         self._enter(thread, image)
         self.hart.load(thread.registers)
@@ -192,6 +193,11 @@ class Kernel:
         thread.registers[SP] = image.sp
         thread.clear_tid = thread.robust_list = 0
         thread.alt_stack = type(thread.alt_stack)()
+
+    def _unmap_beyond(self, backing: Backing, first: int) -> None:
+        """A file became shorter: no process may keep the pages beyond its end."""
+        for space in {process.space for process in self.processes.values()}:
+            space.unmap_beyond(backing, first)
 
     def forget(self, thread: Thread) -> None:
         """The thread has ended: its registers need not be saved."""

@@ -9,7 +9,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import A0, SP, TP
-from kernel import fork
+from kernel import fork, robust
 from kernel.errors import Errno, Interrupted, OutOfMemory
 from kernel.process import ChildEvent, Process, Thread
 from kernel.sigframe import AltStack
@@ -195,8 +195,9 @@ class Lifecycle:
         self._end_thread(thread)
 
     def _end_thread(self, thread: Thread) -> None:
-        kernel = self._kernel
-        if thread.clear_tid and len(thread.process.threads) > 1:
+        kernel, process = self._kernel, thread.process
+        robust.let_go(thread)
+        if thread.clear_tid and (len(process.threads) > 1 or process.space.users > 1):
             try:
                 thread.mem.write_u32(thread.clear_tid, 0)
                 kernel.futexes.wake_address(thread.process.space, thread.clear_tid, 1)

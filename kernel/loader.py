@@ -89,7 +89,7 @@ def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Ima
             linker_base=linker.base if linker else 0,
             file_name=name,
         )
-        described = Program(inode, path)
+        described = Program(inode, path).renamed(name.rpartition("/")[2][:15])
         sp = stack.build(kernel, memory, STACK_TOP, request, layout, described)
     except BaseException:
         space.leave()

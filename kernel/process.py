@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from emu.machine.registers import Registers
 from kernel.limits import Limits
 from kernel.sigframe import AltStack
-from kernel.signals import Handlers, Pending, SigInfo, bit
+from kernel.signals import SIG_DFL, Handlers, Pending, SigInfo, bit
 from kernel.usermem import UserMemory
 from kernel.wait import Blocking, Wait, WaitQueue
 
@@ -95,6 +95,7 @@ class Process:
         self.started = kernel.clock.monotonic()
         self.timers: dict[int, IntervalTimer] = {}
         self.parent_death_signal = 0
+        self.nice: int = parent.nice if parent else 0
 
     @property
     def ppid(self) -> int:
@@ -113,6 +114,10 @@ class Process:
     def leader(self) -> Thread:
         """The thread whose id is the pid, or the oldest that is left."""
         return self.threads.get(self.pid) or next(iter(self.threads.values()))
+
+    def stops_at(self, signo: int) -> bool:
+        """Whether a stop signal would stop it: it neither handles nor ignores it."""
+        return self.handlers.get(signo).handler == SIG_DFL
 
     def send_signal(self, info: SigInfo) -> None:
         self.kernel.signals.send_process(self, info)

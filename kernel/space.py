@@ -24,7 +24,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from emu.machine.pte import PAGE_MASK, PAGE_SIZE, D, R, U, V, W, X
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X
 from kernel.backing import Backing
 from kernel.errors import Errno
 from kernel.frames import Frames, Kind, Ptes
@@ -152,6 +152,14 @@ class AddressSpace:
             self.table.writes += len(mapped)
             self.flush_tlb()
             self.frames.release_all(mapped)
+
+    def unmap_beyond(self, backing: Backing, first: int) -> None:
+        """Clears the PTEs of the backing's pages from number ``first`` on, private copies too."""
+        for vma in self.vmas:
+            if vma.backing is backing:
+                start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
+                if start < vma.end:
+                    self.zap(start, vma.end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
         """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had."""

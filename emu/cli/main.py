@@ -26,12 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.rest = rest
     try:
         status: int = options.function(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # the user may have closed it
+            sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + 13
+    except OSError as error:
+        print(f"emu: standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     except KeyboardInterrupt:
         return 130
 

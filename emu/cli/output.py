@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TextIO
+
+_BUFFERED = 1 << 16
 
 
 class Lines:
-    """Never mixes with the guest's stdout, and never fails because nobody reads stderr."""
+    """Never mixes with the guest's stdout, and never ends a run because nobody reads it.
+
+    OSError when ``trace_file`` can't be opened. One that can't be written any more (a full disk) is
+    given up with a message.
+    """
 
     def __init__(self, trace_file: str | None = None) -> None:
-        self._file: TextIO | None = None
         self._path = trace_file
+        self._fd: int | None = None
+        self._buffer = bytearray()
         if trace_file is not None:
-            self._file = open(trace_file, "w", encoding="utf-8")  # noqa: SIM115
+            self._fd = os.open(trace_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
 
     def message(self, text: str) -> None:
-        _print(f"emu: {text}", sys.stderr)
+        self.plain(f"emu: {text}")
+
+    def plain(self, text: str) -> None:
+        """To stderr as it is."""
+        if sys.stderr is None:  # the user closed it
+            return
+        try:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass
 
     def trace(self, line: str) -> None:
-        _print(line, self._file or sys.stderr)
+        if self._path is None:
+            self.plain(line)
+        elif self._fd is not None:
+            self._buffer += line.encode("utf-8", "surrogateescape") + b"\n"
+            if len(self._buffer) > _BUFFERED:
+                self._flush()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._flush()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
-
-def _print(text: str, stream: TextIO) -> None:
-    try:
-        stream.write(text + "\n")
-        if stream is sys.stderr:
-            stream.flush()
-    except (BrokenPipeError, ValueError):
-        pass
+    def _flush(self) -> None:
+        fd = self._fd
+        if fd is None:
+            return
+        try:
+            while self._buffer:
+                del self._buffer[: os.write(fd, self._buffer)]
+        except OSError as error:
+            os.close(fd)
+            self._fd = None
+            self.message(f"{self._path}: {error.strerror}; the trace ends here")

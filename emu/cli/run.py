@@ -93,6 +93,7 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
+    streams = _open_streams()
     try:
         lines = Lines(arguments.trace_file)
     except OSError as error:
@@ -100,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         command = [arguments.program, *arguments.rest]
-        session = Session(_options(arguments), command, lines.message, use_host_streams=True)
+        session = Session(_options(arguments), command, lines.message, host_streams=streams)
         status = session.run(_observers(arguments, lines))
     except CannotRun as error:
         lines.message(str(error))
@@ -112,10 +113,26 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         lines.close()
     if arguments.summary == "json":
-        print(json.dumps(session.summary), file=sys.stderr)
+        lines.plain(json.dumps(session.summary))
     elif arguments.summary:
-        print(summary_text(session.summary), file=sys.stderr)
+        lines.plain(summary_text(session.summary))
     return status
+
+
+def _open_streams() -> list[int]:
+    """Which of descriptors 0, 1 and 2 the user gave us.
+
+    One that is closed is occupied, lest the next file we open get its number and pass for the
+    user's: the guest has that descriptor closed.
+    """
+    streams = []
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+            streams.append(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    return streams
 
 
 def _defect() -> int:

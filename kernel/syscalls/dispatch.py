@@ -56,7 +56,9 @@ def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) ->
     row = TABLE[thread.call_number]
     kernel.current_call = row.name
     try:
-        wait = next(call) if interruption is None else call.throw(interruption)
+        wait = next(call)
+        if interruption is not None:  # only if what it waits for is still not there, as in Linux
+            wait = call.throw(interruption)
     except StopIteration as stop:
         result = stop.value
     except Errno as error:

@@ -138,7 +138,7 @@ def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
         raise Errno(errno.EINVAL)
     if pid == -(1 << 31):
         raise Errno(errno.ESRCH)
-    chosen = _chooser(t, pid)
+    chosen = _chooser(t, pid, options)
     events = {ChildEvent.EXITED}
     if options & _WUNTRACED:
         events.add(ChildEvent.STOPPED)
@@ -182,7 +182,7 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
         t.mem.write(info, bytes(128))
     return _wait(
         t,
-        _chooser(t, pid),
+        _chooser(t, pid, options),
         events,
         report,
         what="a child to change state",
@@ -191,14 +191,20 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
     )
 
 
-def _chooser(t: Thread, pid: int) -> Callable[[Process], bool]:
-    """Which children wait4's ``pid`` means."""
-    if pid == -1:
-        return lambda child: True
-    if pid > 0:
-        return lambda child: child.pid == pid
+def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:
+    """Which children wait4's ``pid`` and options mean: without __WALL or __WCLONE only those that
+    announce their end with SIGCHLD, as fork's do."""
     group = -pid or t.process.pgid
-    return lambda child: child.pgid == group
+
+    def kind(child: Process) -> bool:
+        is_clone = child.exit_signal != Sig.CHLD
+        return bool(options & _WALL) or is_clone == bool(options & _WCLONE)
+
+    if pid == -1:
+        return kind
+    if pid > 0:
+        return lambda child: child.pid == pid and kind(child)
+    return lambda child: child.pgid == group and kind(child)
 
 
 def _wait(
@@ -429,14 +435,6 @@ def sched_setscheduler(t: Thread, pid: int, policy: int, address: int) -> int:
 def sched_priority_limit(t: Thread, policy: int) -> int:
     if policy not in (0, 3, 5):
         raise Errno(errno.EINVAL)
-    return 0
-
-
-def getpriority(t: Thread, which: int, who: int) -> int:
-    return 20
-
-
-def setpriority(t: Thread, which: int, who: int, value: int) -> int:
     return 0
 
 

@@ -24,6 +24,7 @@ from kernel.vfs.errnos import (
     ESOCKTNOSUPPORT,
 )
 from kernel.vfs.unixsocket import (
+    CAPACITY,
     SOCK_DGRAM,
     SOCK_SEQPACKET,
     SOCK_STREAM,
@@ -242,7 +243,7 @@ def getsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: in
         packed = struct.pack("<iII", t.process.pid, t.fs.who.uid, t.fs.who.gid)
     else:
         known = {
-            SO_TYPE: file.type, SO_ERROR: 0, SO_SNDBUF: 212992, SO_RCVBUF: 212992,
+            SO_TYPE: file.type, SO_ERROR: 0, SO_SNDBUF: CAPACITY, SO_RCVBUF: CAPACITY,
             SO_ACCEPTCONN: 0, SO_PROTOCOL: 0, SO_DOMAIN: AF_UNIX,
         }  # fmt: skip
         if option not in known:

@@ -16,7 +16,8 @@ from kernel.vfs.filesystem import TMPFS_MAGIC, FileSystem
 from kernel.vfs.hostdir import granted_folder
 from kernel.vfs.hostfds import DEFAULT_KEPT, HostFds
 from kernel.vfs.inode import Inode
-from kernel.vfs.memfs import DEFAULT_LIMIT, MemFs
+from kernel.vfs.memfs import MemFs
+from kernel.vfs.memnodes import DEFAULT_LIMIT
 from kernel.vfs.namespace import Namespace
 from kernel.vfs.overlay import OverlayFs
 from kernel.vfs.path import walk

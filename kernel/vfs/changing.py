@@ -50,7 +50,7 @@ def _path(fs: FsContext, found: Found) -> Callable[[], str]:
 def _add(
     fs: FsContext, start: Inode, path: str, add: Callable[[Inode, str], object], *, directory: bool
 ) -> None:
-    found = walk(fs, start, path, follow=False)
+    found = walk(fs, start, path, follow=False, creating=True)
     if found.node is not None:
         raise Errno(EEXIST)
     if found.directory_meant and not directory:
@@ -133,7 +133,7 @@ def rename(
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == 3:
         raise Errno(EINVAL)
     source = walk(fs, old[0], old[1].rstrip("/") or old[1], follow=False)
-    target = walk(fs, new[0], new[1].rstrip("/") or new[1], follow=False)
+    target = walk(fs, new[0], new[1].rstrip("/") or new[1], follow=False, creating=True)
     if not source.named or not target.named:
         raise Errno(EBUSY)
     node = source.need()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 
 from kernel.errors import Errno
 from kernel.vfs import hostio
@@ -224,25 +225,13 @@ class ByteSink(OpenFile):
 
 
 class Console:
-    """The three standard files of the first process.
-
-    Make it before anything else opens host files: a standard descriptor that the user closed must
-    not turn out to be one of ours.
-    """
+    """The three standard files of the first process, closed until one is given."""
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
         self.terminal: Terminal | None = None
         self._files: dict[int, OpenFile] = {}
         self._captured: dict[int, Memory] = {}
-
-    @classmethod
-    def of_host(cls, namespace: Namespace) -> Console:
-        """The user's descriptors 0, 1 and 2, those that are open."""
-        console = cls(namespace)
-        for fd in (0, 1, 2):
-            console.use_host(fd, fd)
-        return console
 
     def use_host(self, fd: int, host: int) -> None:
         """The guest's ``fd`` is the host's descriptor ``host``; left closed when that is."""
@@ -278,6 +267,13 @@ class Console:
         """Puts the files at 0, 1 and 2 of an empty table."""
         for fd, file in sorted(self._files.items()):
             files.install_at(fd, file)
+
+    def step_aside(self, act: Callable[[], None]) -> None:
+        """Does ``act`` while the user's terminal is as it was before."""
+        if self.terminal is None:
+            act()
+        else:
+            self.terminal.step_aside(act)
 
     def restore(self) -> None:
         """The run is over: the user's terminal is as it was before."""

@@ -13,7 +13,6 @@ from kernel.wait import HostReady, WaitQueue
 
 EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
 ALWAYS_REPORTED = POLLERR | POLLHUP
-DEEPEST = 5
 MOST = 4096
 """The most files of one set."""
 
@@ -62,6 +61,9 @@ class EpollFile(OpenFile):
         super().__init__(inode, flags | O_RDWR, "anon_inode:[eventpoll]")
         self._interests: dict[tuple[int, OpenFile], Interest] = {}
         self.changed = WaitQueue()
+        self.nested = False
+        """It is or was in another set, so no set may be put in it: sets nest once, where Linux
+        allows five levels, and looking through them takes bounded time."""
 
     def released(self) -> None:
         for interest in self._interests.values():
@@ -76,8 +78,10 @@ class EpollFile(OpenFile):
             raise Errno(EEXIST)
         if len(self._interests) >= MOST:
             raise Errno(ENOSPC)
-        if isinstance(file, EpollFile) and (file.reaches(self) or file.depth() >= DEEPEST):
-            raise Errno(ELOOP)
+        if isinstance(file, EpollFile):
+            if self.nested or any(isinstance(one.file, EpollFile) for one in file._live()):
+                raise Errno(ELOOP)
+            file.nested = True
         self._interests[fd, file] = Interest(fd, file, events, data)
         self.changed.wake()
 
@@ -122,18 +126,6 @@ class EpollFile(OpenFile):
             if part.deadline is not None:
                 deadlines.append(part.deadline)
         return Sources(tuple(queues), tuple(host), min(deadlines, default=None))
-
-    def reaches(self, other: EpollFile) -> bool:
-        """Whether ``other`` is in this set, or in a set within it."""
-        return any(
-            interest.file is other
-            or (isinstance(interest.file, EpollFile) and interest.file.reaches(other))
-            for interest in self._live()
-        )
-
-    def depth(self) -> int:
-        sets = [i.file for i in self._live() if isinstance(i.file, EpollFile)]
-        return 1 + max((nested.depth() for nested in sets), default=0)
 
     def _live(self) -> Iterator[Interest]:
         return (i for i in list(self._interests.values()) if i.file.refs > 0 and not i.spent)

@@ -63,14 +63,31 @@ class HostDir(HostNode):
             self._fd = None
 
     def fd(self) -> int:
-        if self._fd is None:
-            self._fd = self.open_host(O_WALK)
+        fd = self._fd
+        if fd is None:
+            fd = self._open_from_above()
         if self.directory is not None:
             self.filesystem.fds.used(self)
-        return self._fd
+        return fd
+
+    def _open_from_above(self) -> int:
+        """Opens it from the nearest directory above that is open, going down one by one."""
+        closed: list[HostDir] = [self]
+        above = self.directory
+        while isinstance(above, HostDir) and above._fd is None:
+            closed.append(above)
+            above = above.directory
+        fd = -1
+        for node in reversed(closed):
+            fd = node._fd = node.open_host(O_WALK)
+            self.filesystem.fds.used(node)
+        return fd
 
     def host_stat(self) -> os.stat_result:
-        return os.fstat(self.fd())
+        try:
+            return os.fstat(self.fd())
+        except OSError as error:
+            raise from_host(error) from None
 
     # Looking.
 
@@ -145,9 +162,13 @@ class HostDir(HostNode):
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         mode &= SAFE_MODE
         fd = self.filesystem.fds.open(host_name(name), flags, self, mode)
-        if mode & _host_umask:
-            os.fchmod(fd, mode)
-        node = self._node(name, os.fstat(fd))
+        try:
+            if mode & _host_umask:
+                os.fchmod(fd, mode)
+            node = self._node(name, os.fstat(fd))
+        except OSError as error:
+            os.close(fd)
+            raise from_host(error) from None
         if not isinstance(node, HostFile):
             os.close(fd)
             raise Errno(EIO)

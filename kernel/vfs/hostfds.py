@@ -31,6 +31,7 @@ class HostFds:
     def __init__(self, kept: int = DEFAULT_KEPT) -> None:
         self.kept = kept
         self._holders: OrderedDict[Holder, None] = OrderedDict()
+        self._making_room = False
 
     def used(self, holder: Holder) -> None:
         """``holder`` has descriptors open and was used now."""
@@ -53,12 +54,17 @@ class HostFds:
         except OSError as error:
             if from_host(error).errno not in (EMFILE, ENFILE):
                 raise from_host(error) from None
-        self._close(len(self._holders))
+        if self._making_room:
+            raise Errno(ENFILE)
+        self._making_room = True
         try:
+            self._close(len(self._holders))
             return os.open(name, flags, mode, dir_fd=directory.fd())
         except OSError as error:
             failure = from_host(error)
             raise Errno(ENFILE) if failure.errno == EMFILE else failure from None
+        finally:
+            self._making_room = False
 
     def _close(self, count: int) -> None:
         """Closes the descriptors of up to ``count`` idle nodes, those used longest ago first."""

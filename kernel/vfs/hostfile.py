@@ -51,18 +51,18 @@ class HostFile(HostNode):
 
     def release(self) -> None:
         self._users -= 1
-        if not self.pinned() and self._gone():
-            self.lost_name()
+        self.lost_name()
 
     def lost_name(self) -> None:
         """A name of it was removed: its descriptors go when nobody uses them, to free its space."""
-        if not self.pinned() and self._gone():
+        if not self.pinned() and self.nameless:
+            self.forget_pages()
             self.filesystem.fds.forget(self)
             self.close_fds()
 
-    def _gone(self) -> bool:
-        fd = self._any_fd()
-        return fd is not None and os.fstat(fd).st_nlink == 0
+    @property
+    def nameless(self) -> bool:
+        return self._any_fd() is not None and self.host_stat().st_nlink == 0
 
     def _any_fd(self) -> int | None:
         return self._reader if self._reader is not None else self._writer
@@ -82,7 +82,12 @@ class HostFile(HostNode):
 
     def host_stat(self) -> os.stat_result:
         fd = self._any_fd()
-        return os.fstat(fd) if fd is not None else super().host_stat()
+        if fd is None:
+            return super().host_stat()
+        try:
+            return os.fstat(fd)
+        except OSError as error:
+            raise from_host(error) from None
 
     @property
     def size(self) -> int:
@@ -155,7 +160,7 @@ class HostFile(HostNode):
             super().set_times(atime, mtime)
             return
         self.filesystem.need_writable()
-        now = os.fstat(fd)
+        now = self.host_stat()
         try:
             os.utime(fd, ns=(now.st_atime_ns if atime is None else atime,
                              now.st_mtime_ns if mtime is None else mtime))  # fmt: skip

@@ -83,6 +83,16 @@ class Inode:
     def stat(self) -> Stat:
         raise NotImplementedError
 
+    @property
+    def nameless(self) -> bool:
+        """Whether its last name was removed: nobody will open it by a name again."""
+        return False
+
+    def forget_pages(self) -> None:
+        """Lets go of cached pages that nothing maps; called when the last name was removed."""
+        if self.nameless and self.mapping is not None and not self.mapping.users:
+            self.mapping = None
+
     def check(self, want: int, who: Credentials) -> None:
         """EACCES unless ``who`` may do all of ``want`` (R_OK, W_OK, X_OK); EROFS to write where
         nobody can (access(2)).

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kernel.errors import Errno
 from kernel.vfs.abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
 from kernel.vfs.errnos import ENOENT, ENOTDIR
-from kernel.vfs.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, FileSystem
+from kernel.vfs.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, BufferFs, FileSystem
 from kernel.vfs.inode import Inode
 from kernel.vfs.memfs import MemFs
 from kernel.vfs.static import StaticDir
@@ -43,8 +43,8 @@ class Namespace:
         self._between = FileSystem("tmpfs", root.filesystem.magic, number=1, read_only=True)
         self.refused_writes: list[str] = []
         """Guest paths, each once, that a guest wanted to write and could not (EROFS)."""
-        self.pipes = FileSystem("pipefs", PIPE_MAGIC, number=2)
-        self.sockets = FileSystem("sockfs", SOCK_MAGIC, number=3)
+        self.pipes = BufferFs("pipefs", PIPE_MAGIC, number=2)
+        self.sockets = BufferFs("sockfs", SOCK_MAGIC, number=3)
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.memory_files = MemFs(number=5, limit=memory_limit)
         """Where memfd_create(2) puts its files."""
@@ -120,6 +120,11 @@ class Namespace:
         """Remembers that a guest wanted to write ``path`` and could not."""
         if path not in self.refused_writes and len(self.refused_writes) < REFUSED_KEPT:
             self.refused_writes.append(path)
+
+    def stands_for_host(self, directory: Inode) -> bool:
+        """Whether it stands for a directory of the host of which only what was granted is shown."""
+        own = (self._between, self.root.filesystem)
+        return isinstance(directory, StaticDir) and directory.filesystem in own
 
     def mounted(self) -> Iterator[tuple[str, Inode]]:
         """(guest path, node) of the root and of everything laid over it."""

@@ -56,7 +56,8 @@ def _open(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> Open
     elif flags & _TMPFILE:
         return _open_unnamed(fs, start, path, flags, mode)
     exclusive = flags & O_CREAT and flags & O_EXCL
-    found = walk(fs, start, path, follow=not (flags & O_NOFOLLOW or exclusive))
+    follow = not (flags & O_NOFOLLOW or exclusive)
+    found = walk(fs, start, path, follow=follow, creating=bool(flags & O_CREAT))
     node = found.node
     if node is None:
         if not flags & O_CREAT:
@@ -151,6 +152,8 @@ def _path_of(fs: FsContext, found: Found, node: Inode) -> str:
             return fs.namespace.path_of(node)
         except Errno:
             return f"{node.name} (deleted)"
+    if found.shown is not None:
+        return found.shown
     return fs.namespace.path_in(found.parent, found.name)
 
 

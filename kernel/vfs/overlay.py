@@ -18,11 +18,12 @@ from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import ENOENT
 from kernel.vfs.filesystem import OVERLAY_MAGIC
 from kernel.vfs.inode import Inode
-from kernel.vfs.memfs import DEFAULT_LIMIT, MemDir, MemFile, MemFs, MemLink, MemNode
+from kernel.vfs.memfs import MemDir
+from kernel.vfs.memnodes import DEFAULT_LIMIT, MemFile, MemLink, MemNode, MemStore
 
 
-class OverlayFs(MemFs):
-    """``lower`` with up to ``limit`` bytes of changes over it; ``now`` as in :class:`MemFs`."""
+class OverlayFs(MemStore):
+    """``lower`` with up to ``limit`` bytes of changes over it; ``now`` as in :class:`MemStore`."""
 
     def __init__(
         self,

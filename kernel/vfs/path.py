@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kernel.errors import Errno
 from kernel.vfs.abi import MAX_LINKS, NAME_MAX, PATH_MAX
 from kernel.vfs.context import FsContext
-from kernel.vfs.errnos import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+from kernel.vfs.errnos import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS
 from kernel.vfs.inode import Inode
 
 
@@ -28,6 +28,8 @@ class Found:
     """None when the last component is not there."""
     directory_meant: bool
     """The path ended so that only a directory can be meant: in "/", "." or ".."."""
+    shown: str | None = None
+    """The name of what a link of /proc led to without a path being walked."""
 
     def need(self) -> Inode:
         """The node; ENOENT when there is none, ENOTDIR when a directory was meant."""
@@ -43,15 +45,26 @@ class Found:
         return self.name not in (".", "..", "/")
 
 
-def walk(fs: FsContext, start: Inode, path: str, *, follow: bool = True) -> Found:
+def walk(
+    fs: FsContext, start: Inode, path: str, *, follow: bool = True, creating: bool = False
+) -> Found:
     """Resolves ``path`` from directory ``start``; ``follow`` says whether a link at the end is
     followed (it always is when a directory is meant).
 
-    ELOOP after 40 links, ENAMETOOLONG, ENOENT, ENOTDIR and EACCES as path_resolution(7) says.
+    ELOOP after 40 links, ENAMETOOLONG, ENOENT, ENOTDIR and EACCES as path_resolution(7) says. When
+    the path is walked for ``creating`` something, a directory that was not granted is EROFS and is
+    remembered: it may well be there on the host, but the guest may not write in it.
     """
     if not path:
         raise Errno(ENOENT)
-    return _Walk(fs, start, follow).run(path)
+    steps = _Walk(fs, start, follow)
+    found = steps.run(path)
+    if found is not None:
+        return found
+    if creating and fs.namespace.stands_for_host(steps.at):
+        fs.namespace.refuse(path)
+        raise Errno(EROFS)
+    raise Errno(ENOENT)
 
 
 class _Walk:
@@ -66,14 +79,15 @@ class _Walk:
         self.pending: list[str] = []
         self.links = 0
 
-    def run(self, path: str) -> Found:
+    def run(self, path: str) -> Found | None:
+        """Where the path leads; None when a directory on the way is missing in ``at``."""
         self._push(path)
         while self.pending:
             self.found = self._step(self.pending.pop())
             node = self.found.node
             if node is None:
                 if self.pending:
-                    raise Errno(ENOENT)
+                    return None
             elif node.kind == stat.S_IFLNK and self._goes_through():
                 self._go_through(node)
             else:
@@ -129,6 +143,7 @@ class _Walk:
         target = link.jump()
         if target is not None:
             self.at = self.found.node = target
+            self.found.shown = link.readlink()
             return
         text = link.readlink()
         if not text:

@@ -21,7 +21,7 @@ from kernel.vfs.abi import (
     POLLWRNORM,
 )
 from kernel.vfs.errnos import EBUSY, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
-from kernel.vfs.filesystem import FileSystem
+from kernel.vfs.filesystem import ChargedFs
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import Result, Wait, WaitQueue
@@ -37,10 +37,10 @@ FIONREAD = 0x541B
 
 
 class Pipe(Inode):
-    """The buffer, and how many ends are open on it."""
+    """The buffer, and how many ends are open on it. While any is, its capacity is charged."""
 
-    def __init__(self, filesystem: FileSystem, now: int = 0) -> None:
-        self.filesystem = filesystem
+    def __init__(self, filesystem: ChargedFs, now: int = 0) -> None:
+        self.filesystem: ChargedFs = filesystem
         self.ino = filesystem.new_ino()
         self.capacity = DEFAULT_CAPACITY
         self.buffer = bytearray()
@@ -86,6 +86,11 @@ class Pipe(Inode):
         capacity = max(4096, 1 << max(0, size - 1).bit_length())
         if capacity < len(self.buffer):
             raise Errno(EBUSY)
+        if self.readers or self.writers:
+            try:
+                self.filesystem.charge(capacity - self.capacity)
+            except Errno:
+                raise Errno(EPERM) from None
         self.capacity = capacity
         self.writable.wake()
         return capacity
@@ -100,6 +105,8 @@ class PipeEnd(OpenFile):
     def __init__(self, pipe: Pipe, node: Inode, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
         self.pipe = pipe
+        if not pipe.readers and not pipe.writers:
+            pipe.filesystem.charge(pipe.capacity)
         if self.readable:
             pipe.readers += 1
             pipe.opened_readers += 1
@@ -118,14 +125,15 @@ class PipeEnd(OpenFile):
             pipe.writers -= 1
         if not pipe.readers and not pipe.writers:
             pipe.buffer.clear()
+            pipe.filesystem.charge(-pipe.capacity)
         pipe.readable.wake()
         pipe.writable.wake()
 
     def opening(self) -> Wait | None:
         pipe, (readers, writers) = self.pipe, self._others_before
         mode = self.flags & O_ACCMODE
-        if self.flags & O_NONBLOCK or mode == O_RDWR:
-            return None
+        if self.flags & O_NONBLOCK or mode == O_RDWR or self.inode is pipe:
+            return None  # a pipe's end opened again, by its name in /proc, waits for nobody
         if mode == O_RDONLY and not pipe.writers and pipe.opened_writers == writers:
             return Wait(f"a writer of the fifo {self.path}", (pipe.readable,))
         if mode == O_WRONLY and not pipe.readers and pipe.opened_readers == readers:

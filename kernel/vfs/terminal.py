@@ -56,6 +56,14 @@ class Terminal:
             with suppress(termios.error, OSError):
                 termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
 
+    def step_aside(self, act: Callable[[], None]) -> None:
+        """Does ``act`` while the user has the settings he had, then goes back to the guest's."""
+        guests, changed = self.settings(), self._changed
+        self.restore()
+        act()
+        if changed:
+            self.set(guests, termios.TCSADRAIN)
+
     def settings(self) -> bytes:
         return termios_abi.pack(_guarded(lambda: termios.tcgetattr(self.fd)))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kernel.errors import Errno
 from kernel.vfs.abi import O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 from kernel.vfs.errnos import ECONNRESET, EMSGSIZE, ENOTTY, ENXIO, EPIPE
-from kernel.vfs.filesystem import FileSystem
+from kernel.vfs.filesystem import BufferFs
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import Result, WaitQueue
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from kernel.vfs.caller import Caller
 
 SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
-CAPACITY = 212992
-"""Bytes that wait in one direction at most, net.core.wmem_default."""
+CAPACITY = 1 << 16
+"""Bytes that wait in one direction at most, SO_SNDBUF."""
 MOST_MESSAGES = 256
 FIONREAD = 0x541B
 
 
 class SocketInode(Inode):
-    """The node of one socket."""
+    """The node of one socket. While it is open, what it can send is charged."""
 
-    def __init__(self, filesystem: FileSystem) -> None:
-        self.filesystem = filesystem
+    def __init__(self, filesystem: BufferFs) -> None:
+        filesystem.charge(CAPACITY)
+        self.filesystem: BufferFs = filesystem
         self.ino = filesystem.new_ino()
 
     @property
@@ -125,12 +126,14 @@ class Socket(OpenFile):
         self, inode: SocketInode, flags: int, type_: int, channels: tuple[Channel, Channel]
     ) -> None:
         super().__init__(inode, flags | O_RDWR, f"socket:[{inode.ino}]")
+        self.socket = inode
         self.type = type_
         self.incoming, self.outgoing = channels
 
     def released(self) -> None:
         self.shut_reading()
         self.shut_writing()
+        self.socket.filesystem.charge(-CAPACITY)
 
     def shut_reading(self) -> None:
         """Nothing more is received (shutdown(2), SHUT_RD)."""
@@ -177,9 +180,14 @@ class Socket(OpenFile):
         return 0
 
 
-def socket_pair(filesystem: FileSystem, type_: int, flags: int) -> tuple[Socket, Socket]:
+def socket_pair(filesystem: BufferFs, type_: int, flags: int) -> tuple[Socket, Socket]:
     """Two sockets of ``type_``, each connected to the other."""
     borders = type_ != SOCK_STREAM
     one, other = Channel(borders), Channel(borders)
     first = Socket(SocketInode(filesystem), flags, type_, (one, other))
-    return first, Socket(SocketInode(filesystem), flags, type_, (other, one))
+    try:
+        second = SocketInode(filesystem)
+    except Errno:
+        first.acquire().release()
+        raise
+    return first, Socket(second, flags, type_, (other, one))

@@ -115,7 +115,8 @@ class FakeProcess:
         self.pid = self.pgid = self.sid = pid
         self.ppid = 1
         self.fs, self.files = fs, files
-        self.alive, self.stopped_by, self.cpu_ns, self.started = True, 0, 0, 0
+        self.alive, self.stopped_by, self.nice = True, 0, 0
+        self.cpu_ns, self.started = 0, 0
         self.program, self.space = FakeProgram(), FakeSpace()
         self.threads: dict[int, FakeThread] = {}
         kernel.processes[pid] = self

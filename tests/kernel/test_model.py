@@ -70,7 +70,9 @@ class Page:
     """None beyond the end of a file."""
     shared: bool = False
     from_file: bool = False
-    file_page: int | None = None
+    source: list[Bytes] | None = None
+    """The pages of the file, or of the shared memory, of which this is number ``index``."""
+    index: int = 0
     dont_fork: bool = False
     wipe: bool = False
 
@@ -151,7 +153,8 @@ class Processes(RuleBasedStateMachine):
     def map_shared(self, n: int, at: int, count: int, prot: Prot) -> None:
         side = self.side(n)
         self._map(side, at, count, prot, Map.SHARED | Map.ANONYMOUS, 0)
-        side.pages.update({at + i: Page(prot, Bytes(), shared=True) for i in range(count)})
+        memory = [Bytes() for _ in range(count)]
+        side.pages.update({at + i: from_source(prot, memory, i, True) for i in range(count)})
 
     @rule(n=who, at=pages, count=counts, prot=rights, shared=st.booleans(), first=st.integers(0, 2))
     @may_lack_memory
@@ -162,11 +165,7 @@ class Processes(RuleBasedStateMachine):
         flags = Map.SHARED if shared else Map.PRIVATE
         self._map(side, at, count, prot, flags, first)
         for i in range(count):
-            side.pages[at + i] = self._file_page(prot, shared, first + i)
-
-    def _file_page(self, prot: Prot, shared: bool, number: int) -> Page:
-        content = self.on_disk[number] if number < FILE_PAGES else None
-        return Page(prot, content, shared, from_file=not shared, file_page=number)
+            side.pages[at + i] = from_source(prot, self.on_disk, first + i, shared)
 
     @rule(n=who, at=pages, count=counts)
     @may_lack_memory
@@ -204,13 +203,11 @@ class Processes(RuleBasedStateMachine):
             page = side.pages.get(at + i)
             if page is None or page.shared:
                 continue
-            if page.file_page is None:
+            if page.source is None:
                 page.content = Bytes()
             else:
-                prot, number = page.prot, page.file_page
-                fresh = self._file_page(prot, False, number)
-                fresh.dont_fork = page.dont_fork
-                side.pages[at + i] = fresh
+                fresh = from_source(page.prot, page.source, page.index, False)
+                page.content, page.from_file = fresh.content, True
 
     @rule(n=who, at=pages, count=counts, advice=st.sampled_from((10, 11, 18, 19)))
     @may_lack_memory
@@ -222,7 +219,7 @@ class Processes(RuleBasedStateMachine):
             side.call.madvise(address(at), count * PAGE_SIZE, advice)
         except Errno as error:
             if str(error) == "EINVAL":
-                assert advice == 18 and any(p.shared or p.file_page is not None for p in touched)
+                assert advice == 18 and any(p.source is not None for p in touched)
                 return
             assert str(error) == "ENOMEM" and len(touched) < count
         for page in touched:
@@ -267,13 +264,11 @@ class Processes(RuleBasedStateMachine):
 
     def _grown(self, moved: list[Page], i: int) -> Page:
         last = moved[-1]
-        if last.file_page is not None:
-            number = last.file_page + i - len(moved) + 1
-            page = self._file_page(last.prot, last.shared, number)
-        elif last.shared:
-            page = Page(last.prot, None, shared=True)  # beyond the end of the shared object
-        else:
+        if last.source is None:
             page = Page(last.prot, Bytes())
+        else:
+            index = last.index + i - len(moved) + 1
+            page = from_source(last.prot, last.source, index, last.shared)
         page.dont_fork, page.wipe = last.dont_fork, last.wipe
         return page
 
@@ -294,6 +289,8 @@ class Processes(RuleBasedStateMachine):
         side = self.side(n)
         if self.short:
             text = text[: PAGE_SIZE - offset]  # so that it is written whole or not at all
+        if offset % 2 == 0:
+            self._look(side, at)
         va = address(at) + offset
         parts = self._parts(at, offset, text)
         allowed = []
@@ -314,8 +311,22 @@ class Processes(RuleBasedStateMachine):
             assert len(allowed) == len(parts), "a write that is forbidden succeeded"
         for page, start, part in allowed:
             self._model_write(page, start, part)
+        if offset % 3 == 0:
+            self._look(side, at)
 
-    def _was_memory(self, error: Refused | Errno) -> None:
+    def _look(self, side: Side, at: int) -> None:
+        """The program reads the page, through whatever its TLB remembers."""
+        page = side.pages.get(at)
+        if page is None or page.content is None or not page.prot & (Prot.READ | Prot.WRITE):
+            return
+        try:
+            seen = self.world.load(side.space, address(at), PAGE_SIZE)
+        except Refused as refused:
+            self._was_memory(refused)
+            raise
+        assert seen == page.content.data, f"the program sees something else in page {at}"
+
+    def _was_memory(self, error: Exception) -> None:
         if isinstance(error, Refused) and error.outcome is Outcome.OUT_OF_MEMORY:
             raise OutOfMemory
 
@@ -414,7 +425,7 @@ class Processes(RuleBasedStateMachine):
                     assert page.content is not None, "a page beyond the end of its file is there"
                     frame = self.world.ram.read_frame(ppn(pte))
                     assert frame == page.content.data, f"page {number} differs"
-                elif page.file_page is None and not page.shared:
+                elif page.source is None:
                     assert page.content is not None and not any(page.content.data), (
                         f"page {number} was lost"
                     )
@@ -424,6 +435,11 @@ class Processes(RuleBasedStateMachine):
             self.world.end()
             content = b"".join(bytes(page.data) for page in self.on_disk)
             assert self.node.read_at(0, len(content)) == content, "the file lacks what was stored"
+
+
+def from_source(prot: Prot, source: list[Bytes], index: int, shared: bool) -> Page:
+    content = source[index] if index < len(source) else None
+    return Page(prot, content, shared, not shared, source, index)
 
 
 def address(page: int) -> int:
@@ -460,7 +476,7 @@ def test_a_step_that_finds_no_frame_changes_nothing() -> None:
     run(ShortOfMemory, 60)
 
 
-STEPS = int(os.environ.get("EMU_STEPS", "0")) or 6000
+STEPS = int(os.environ.get("EMU_STEPS", "0")) or 4000
 
 
 @pytest.mark.parametrize("policy", ["cow", "eager"])
@@ -470,8 +486,11 @@ def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
     pick = random.Random(f"{machine.__name__} {policy}")
     walk = machine()
     walk.begin(policy=policy)
+    n = 0
     for number in range(STEPS):
-        step, arguments = random_step(pick, walk)
+        if pick.random() < 0.15:  # mostly on with the same process, whose TLB is warm
+            n = pick.randrange(MOST_PROCESSES)
+        step, arguments = random_step(pick, walk, n)
         try:
             getattr(walk, step)(**arguments)
             walk.all_invariants_hold()
@@ -482,10 +501,10 @@ def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
     walk.teardown()
 
 
-def random_step(pick: random.Random, walk: Processes) -> tuple[str, dict[str, Any]]:
-    n, at, count = pick.randrange(4), pick.randrange(PAGES), pick.randrange(1, 5)
+def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict[str, Any]]:
+    at, count = pick.randrange(PAGES), pick.randrange(1, 5)
     prot, kernel = pick.choice(RIGHTS), pick.random() < 0.5
-    offset = pick.choice((0, 8, PAGE_SIZE - 10, PAGE_SIZE - 1))
+    offset = pick.choice((0, 8, 9, PAGE_SIZE - 10, PAGE_SIZE - 1))
     text = pick.randbytes(pick.randrange(1, 24))
     where: dict[str, Any] = {"n": n, "at": at, "count": count}
     steps: list[tuple[int, str, dict[str, Any]]] = [

@@ -50,6 +50,8 @@ class ProcProcess(Process, Protocol):
     @property
     def program(self) -> ProcProgram: ...
     @property
+    def nice(self) -> int: ...
+    @property
     def cpu_ns(self) -> int:
         """Processor time used, nanoseconds."""
     @property

@@ -74,8 +74,8 @@ def stat_text(process: ProcProcess, tid: int) -> str:
     ticks, start = process.cpu_ns // TICK_NS, process.started // TICK_NS
     fields = [
         tid, f"({process.program.name})", _state(process), process.ppid, process.pgid, process.sid,
-        0, -1, 0, 0, 0, 0, 0, ticks, 0, 0, 0, 20, 0, len(process.threads), 0, start,
-        virtual * PAGE, resident, (1 << 64) - 1,
+        0, -1, 0, 0, 0, 0, 0, ticks, 0, 0, 0, 20 + process.nice, process.nice,
+        len(process.threads), 0, start, virtual * PAGE, resident, (1 << 64) - 1,
     ]  # fmt: skip
     fields += [0] * (52 - len(fields))
     return " ".join(map(str, fields)) + "\n"

@@ -10,7 +10,7 @@ from kernel.syscalls import readwrite
 from kernel.vfs.abi import O_APPEND, O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.errnos import EBADF, EFAULT, EINVAL, ESPIPE
 from tests.kernel.fakes import BASE, FakeThread, done, new_thread
-from tests.kernel.syscalls.calls import fails, get_file, open_, put_file, read, write
+from tests.kernel.syscalls.calls import fails, get_file, open_, put_file, read, unlink, write
 
 
 @pytest.fixture
@@ -154,3 +154,25 @@ def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
     assert pages.seen == (3, b"def")
     t.files.get(fd).truncate(2)
     assert pages.seen == (2, b"cut")
+
+
+def test_are_cached_pages_let_go_with_the_last_name(t: FakeThread) -> None:
+    class Pages:
+        users = 0
+
+        def overlay(self, offset: int, data: bytes) -> bytes:
+            return data
+
+        def written(self, offset: int, data: bytes) -> None:
+            pass
+
+        def truncated(self, size: int) -> None:
+            pass
+
+    for users in (0, 1):
+        put_file(t, "/a", b"abc")
+        node = t.fs.namespace.child(t.fs.root, "a")
+        pages = node.mapping = Pages()
+        pages.users = users
+        unlink(t, "/a")
+        assert (node.mapping is None) == (users == 0)

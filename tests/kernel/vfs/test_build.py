@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from kernel.syscalls import opening
 from kernel.vfs.abi import O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
-from kernel.vfs.errnos import EACCES, ENOSPC, EROFS
+from kernel.vfs.errnos import EACCES, ENFILE, ENOSPC, EROFS
 from kernel.vfs.opening import open_for_exec
 from tests.kernel.fakes import ROOT, FakeThread, new_thread
 from tests.kernel.syscalls.calls import (
+    chdir,
     fails,
     get_file,
     getcwd,
@@ -174,3 +177,38 @@ def test_is_another_program_of_one_name_shown_as_typed(home: Path, tmp_path: Pat
     os.symlink(tmp_path / "busybox", tmp_path / "ls")
     t = guest(Grants(cwd=str(home), program=str(tmp_path / "ls")))
     assert get_file(t, str(tmp_path / "ls")) == b"bb"
+
+
+@pytest.mark.parametrize("where", ["memory", "host"])
+def test_are_very_deep_trees_just_deep(home: Path, tmp_path: Path, where: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    t = guest(Grants(cwd=str(home), rw=[(str(out), str(out))]))
+    chdir(t, "/tmp" if where == "memory" else str(out))
+    for _ in range(1500):
+        mkdir(t, "d")
+        chdir(t, "d")
+    put_file(t, "leaf", b"x")
+    for i in range(300):  # so that the deep directory's descriptor is closed meanwhile
+        mkdir(t, f"{out}/{i}")
+        listed(t, f"{out}/{i}")
+        t.mem._next = 0x10000
+    assert get_file(t, "leaf") == b"x"
+    assert len(getcwd(t)) > 3000
+    for _ in range(1500):
+        chdir(t, "..")
+    # pytest's own clearing up goes down by recursion, and gives up on such a tree.
+    subprocess.run(["rm", "-rf", out], check=True)
+
+
+def test_is_what_pipes_hold_bounded(home: Path) -> None:
+    t = guest(Grants(cwd=str(home)))
+    t.files.limit = 1 << 16
+    code, count = 0, 0
+    while code == 0:
+        code = fails(lambda: opening.pipe2(t, 0x10000, 0))
+        count += 1
+        assert count < 10_000
+    assert code == ENFILE
+    t.files.close_all()
+    assert t.fs.namespace.pipes.used == 0
