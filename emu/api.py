@@ -8,24 +8,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from emu.machine.ram import NoHostMemory
 from emu.observe.summary import summarize
+from emu.options import Options
 from emu.ticker import Ticker
+from emu.view import build_view
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Config, Deadlock, Kernel, Stopped
 from kernel.loader import Request
 from kernel.process import Process
 from kernel.signals import Sig
-from kernel.vfs.build import Grants, Services, build_namespace, first_context
+from kernel.vfs.build import Services, first_context
 from kernel.vfs.console import Console
 from kernel.vfs.fdtable import FdTable
-from kernel.vfs.namespace import Namespace
 from kernel.vfs.proc.system import mount_proc
 
 DEADLOCK_STATUS = 1
@@ -38,25 +38,6 @@ class CannotRun(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a machine is set up; the command line's options in Python."""
-
-    memory: int = 1 << 30
-    """Bytes of physical memory; taken from the host only as they are used."""
-    fork_policy: str = "cow"
-    max_processes: int = 4096
-    deterministic: bool = False
-    timeout: float | None = None
-    """Seconds after which all guests are ended."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    cwd: str | None = None
-    """Where the guest starts; the host's current directory by default."""
-    root: str | None = None
-    read_write: Sequence[tuple[str, str]] = ()
-    """(host folder, path in the guest)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,35 +107,16 @@ class Session:
         except NoHostMemory as error:
             raise CannotRun(str(error), 2) from None
         self._services = Services(self.kernel.clock.realtime, self.kernel.random)
-        self._grants = self._make_grants()
         try:
-            self.namespace: Namespace = build_namespace(self._grants, self._services)
+            view = build_view(options, self._command[0], self._services)
         except OSError as error:
             raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
+        self._view = view
+        self.namespace = view.namespace
         mount_proc(self.namespace, self.kernel)
         self.console = Console(self.namespace)
         for fd in host_streams:
             self.console.use_host(fd, fd)
-
-    def _make_grants(self) -> Grants:
-        options = self._options
-        return Grants(
-            cwd=options.cwd or ("/" if options.root else os.getcwd()),
-            program=None if options.root else self._program_path(),
-            rw=options.read_write,
-            root=options.root,
-            lib_root=None if options.root else _library_root(),
-        )
-
-    def _program_path(self) -> str:
-        """The program on the host: as named, or found in PATH when the name has no slash."""
-        name = self._command[0]
-        if "/" not in name and not Path(name).is_file():
-            for folder in os.environ.get("PATH", "").split(os.pathsep):
-                candidate = os.path.join(folder, name)
-                if folder and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
-                    return os.path.abspath(candidate)
-        return os.path.abspath(name)
 
     def run(self, observers: Sequence[Observer] = ()) -> int:
         """Runs to the end; the exit status for the user."""
@@ -174,24 +136,22 @@ class Session:
     def _start(self) -> Process:
         files = FdTable()
         self.console.install(files)
-        path = self._command[0] if self._options.root else self._program_path()
         environment = [
             f"{name}={value}".encode("utf-8", "surrogateescape")
             for name, value in self._options.environment.items()
         ]
         arguments = [word.encode("utf-8", "surrogateescape") for word in self._command]
         try:
-            fs = first_context(self.namespace, self._grants, self._services)
-            return self.kernel.start(files, fs, Request(path, arguments, environment))
+            fs = first_context(self.namespace, self._view.grants, self._services)
+            request = Request(self._view.program, arguments, environment)
+            return self.kernel.start(files, fs, request)
         except Errno as error:
             raise _cannot_run(self._command[0], error) from None
         except OutOfMemory:
             raise CannotRun(f"{self._command[0]}: the machine's memory is too small", 2) from None
 
     def _run(self, process: Process) -> int:
-        with Ticker(
-            self.kernel, self._options.timeout, self._foreground, self.console.step_aside
-        ):
+        with Ticker(self.kernel, self._options.timeout, self._foreground, self.console.step_aside):
             try:
                 self.kernel.run()
             except Stopped as stop:
@@ -232,11 +192,3 @@ def _cannot_run(name: str, error: Errno) -> CannotRun:
     reason = error.reason if isinstance(error, NotExecutable) else os.strerror(error.errno)
     status = 127 if error.errno == 2 else 126
     return CannotRun(f"{name}: {reason}", status)
-
-
-def _library_root() -> str | None:
-    """The cross toolchain's own sysroot, when there is one."""
-    from toolchain.find import sysroot
-
-    root = sysroot()
-    return str(root) if root is not None else None

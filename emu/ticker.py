@@ -118,7 +118,8 @@ class Ticker:
 
     def _suspend(self) -> None:
         """Ctrl-Z is SIGTSTP for the guests in front when another is left to go on, as a shell is;
-        else it is for the machine itself."""
+        else it is for the machine itself.
+        """
         group = self._foreground()
         living = [process for process in self._kernel.processes.values() if process.alive]
         if group is not None and any(p.pgid != group or not p.stops_at(Sig.TSTP) for p in living):

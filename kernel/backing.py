@@ -6,8 +6,8 @@ maps the page: that is the page cache for files, and shared memory for MAP_SHARE
 
 from __future__ import annotations
 
-from contextlib import suppress
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
@@ -180,7 +180,8 @@ class FilePages:
 
     def truncated(self, size: int) -> None:
         """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the
-        last one, as a file that grows again must read there."""
+        last one, as a file that grows again must read there.
+        """
         end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT
         if self.users:
             self._unmap(self, end)

@@ -8,12 +8,17 @@ from typing import Protocol
 NS = 1_000_000_000
 
 
-class Clock(Protocol):
+class Counter(Protocol):
+    """Nanoseconds that only grow."""
+
+    def monotonic(self) -> int: ...
+
+
+class Clock(Counter, Protocol):
     """Nanoseconds. ``virtual`` clocks move only by what the machine does."""
 
     virtual: bool
 
-    def monotonic(self) -> int: ...
     def realtime(self) -> int: ...
 
     def advance(self, ns: int) -> None:

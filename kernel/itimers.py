@@ -11,12 +11,16 @@ from kernel.signals import SI_KERNEL, SI_TIMER, Sig, SigInfo
 from kernel.timers import Timer, Timers
 
 if TYPE_CHECKING:
-    from kernel.clock import Clock
+    from kernel.clock import Counter
+
+
+_SIGNAL_OF = (Sig.ALRM, Sig.VTALRM, Sig.PROF)
 
 
 @dataclass(slots=True)
 class IntervalTimer:
-    """One timer of a process. ``due`` and ``interval`` are in nanoseconds, ``due`` None when off.
+    """One timer of a process. ``due`` and ``interval`` are in nanoseconds, ``due`` None when off;
+    of the process's own CPU time if ``on_cpu``.
 
     ``info`` is what it sends, None for nothing (SIGEV_NONE); to thread ``tid`` alone unless that is
     0 (SIGEV_THREAD_ID).
@@ -28,6 +32,7 @@ class IntervalTimer:
     clock: int = 0
     overruns: int = 0
     tid: int = 0
+    on_cpu: bool = False
 
     @property
     def due(self) -> int | None:
@@ -35,19 +40,28 @@ class IntervalTimer:
 
 
 class IntervalTimers:
-    """The timers of all processes. A process's ITIMER_REAL has the id REAL."""
+    """The timers of all processes. Those of setitimer(2) have negative ids: -1 is ITIMER_REAL."""
 
-    REAL = -1
-
-    def __init__(self, timers: Timers, clock: Clock) -> None:
+    def __init__(self, timers: Timers, clock: Counter) -> None:
         self._timers = timers
         self._clock = clock
 
-    def real(self, process: Process) -> IntervalTimer:
-        timer = process.timers.get(self.REAL)
+    def itimer(self, process: Process, which: int) -> IntervalTimer:
+        """The timer that setitimer calls ``which``. VIRTUAL and PROF are alike: all CPU time is the user's."""
+        timer = process.timers.get(-1 - which)
         if timer is None:
-            timer = process.timers[self.REAL] = IntervalTimer(SigInfo(Sig.ALRM, SI_KERNEL))
+            info = SigInfo(_SIGNAL_OF[which], SI_KERNEL)
+            timer = process.timers[-1 - which] = IntervalTimer(info, on_cpu=which > 0)
         return timer
+
+    def left(self, process: Process, timer: IntervalTimer) -> int:
+        """Nanoseconds until it expires; 0 when it is off."""
+        if timer.due is None:
+            return 0
+        return max(1, timer.due - self._counter(process, timer).monotonic())
+
+    def _counter(self, process: Process, timer: IntervalTimer) -> Counter:
+        return process.cpu if timer.on_cpu else self._clock
 
     def create(self, process: Process, signo: int | None, value: int | None) -> int:
         """A timer that is not set yet, sending ``signo`` with ``value`` (None: its id); its id."""
@@ -59,12 +73,18 @@ class IntervalTimers:
         process.timers[number] = IntervalTimer(info)
         return number
 
-    def set(self, process: Process, timer: IntervalTimer, due: int | None, interval: int) -> None:
+    def set(self, process: Process, timer: IntervalTimer, wait: int | None, interval: int) -> None:
+        """Expires in ``wait`` nanoseconds, None for never, and every ``interval`` after."""
+        due = None if wait is None else self._counter(process, timer).monotonic() + wait
+        self._set(process, timer, due, interval)
+
+    def _set(self, process: Process, timer: IntervalTimer, due: int | None, interval: int) -> None:
         if timer.timer is not None:
             timer.timer.cancel()
         timer.timer, timer.interval = None, interval
         if due is not None:
-            timer.timer = self._timers.at(due, lambda: self._expire(process, timer))
+            timers = process.cpu_timers if timer.on_cpu else self._timers
+            timer.timer = timers.at(due, lambda: self._expire(process, timer))
 
     def _expire(self, process: Process, timer: IntervalTimer) -> None:
         due = timer.timer.deadline if timer.timer else 0
@@ -72,9 +92,10 @@ class IntervalTimers:
         if not process.alive:
             return
         if timer.interval:
-            missed = max(0, self._clock.monotonic() - due) // timer.interval
+            late = self._counter(process, timer).monotonic() - due
+            missed = max(0, late) // timer.interval
             timer.overruns = missed
-            self.set(process, timer, due + (missed + 1) * timer.interval, timer.interval)
+            self._set(process, timer, due + (missed + 1) * timer.interval, timer.interval)
         if timer.info is None:
             return
         if not timer.tid:
@@ -82,10 +103,10 @@ class IntervalTimers:
         elif timer.tid in process.threads:
             process.kernel.signals.send_thread(process.threads[timer.tid], timer.info)
 
-    def cancel(self, process: Process, *, keep_real: bool = False) -> None:
-        """Deletes a process's timers, at its end or, all but ITIMER_REAL, at its exec."""
+    def cancel(self, process: Process, *, keep_itimers: bool = False) -> None:
+        """Deletes a process's timers, at its end or, all but setitimer's, at its exec."""
         for number, timer in list(process.timers.items()):
-            if keep_real and number == self.REAL:
+            if keep_itimers and number < 0:
                 continue
             if timer.timer is not None:
                 timer.timer.cancel()

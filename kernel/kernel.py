@@ -178,7 +178,7 @@ class Kernel:
             process.files = process.files.copy()
         process.files.close_on_exec()
         process.has_execed = True
-        self.timers_of.cancel(process, keep_real=True)
+        self.timers_of.cancel(process, keep_itimers=True)
         if self.observer is not None:
             self.observer.execed(process)
 
@@ -238,7 +238,19 @@ class Kernel:
 
     def _turn(self, thread: Thread) -> None:
         """Lets one thread run until it waits, ends, or has had its turn."""
+        began = self.clock.monotonic()
+        thread.cpu.start(began)
+        thread.process.cpu.start(began)
+        try:
+            self._let_run(thread)
+        finally:
+            ended = self.clock.monotonic()
+            thread.cpu.stop(ended)
+            thread.process.cpu.stop(ended)
+
+    def _let_run(self, thread: Thread) -> None:
         self._switch_to(thread)
+        cpu_timers = thread.process.cpu_timers
         last = self.traps + TRAPS_PER_TURN
         while self._prepare(thread):
             trap = self.hart.run(self._slice)
@@ -251,6 +263,8 @@ class Kernel:
                 self._attend()
             if self.timers and (self._slice or gives_way or not self.traps & 63):
                 self.timers.run_due()
+            if cpu_timers:
+                cpu_timers.run_due()
             if gives_way or self.traps >= last:
                 self.scheduler.poll_host()
                 if self.scheduler.others_ready and thread.state is State.READY:

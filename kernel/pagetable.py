@@ -138,6 +138,11 @@ class PageTable:
             for index in np.flatnonzero(table & V).tolist():
                 yield (key << LEAF_SHIFT) + (index << PAGE_SHIFT), int(table[index])
 
+    def present_count(self) -> int:
+        """How many pages are mapped."""
+        tables = (self._words[leaf : leaf + PTES_PER_TABLE] for leaf in self._leaves.values())
+        return sum(int(np.count_nonzero(table & V)) for table in tables)
+
     def destroy(self) -> None:
         """Releases every mapped frame and every table."""
         for leaf in self._leaves.values():

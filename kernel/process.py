@@ -12,9 +12,11 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import Registers
+from kernel.cputime import CpuTime
 from kernel.limits import Limits
 from kernel.sigframe import AltStack
 from kernel.signals import SIG_DFL, Handlers, Pending, SigInfo, bit
+from kernel.timers import Timers
 from kernel.usermem import UserMemory
 from kernel.wait import Blocking, Wait, WaitQueue
 
@@ -93,7 +95,11 @@ class Process:
         self.has_execed = False
         self.subreaper = False
         self.started = kernel.clock.monotonic()
+        self.cpu = CpuTime(kernel.clock)
+        self.children_cpu_ns = 0
+        """What the children it has waited for used, with theirs."""
         self.timers: dict[int, IntervalTimer] = {}
+        self.cpu_timers = Timers(self.cpu)
         self.parent_death_signal = 0
         self.nice: int = parent.nice if parent else 0
 
@@ -103,8 +109,7 @@ class Process:
 
     @property
     def cpu_ns(self) -> int:
-        """Processor time. It is not measured: what counts is the time since the start."""
-        return self.kernel.clock.monotonic() - self.started
+        return self.cpu.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -156,6 +161,7 @@ class Thread:
         self.alt_stack = AltStack()
         self.clear_tid = 0
         self.robust_list = 0
+        self.cpu = CpuTime(self.kernel.clock)
         process.threads[tid] = self
 
     @property

@@ -46,11 +46,12 @@ def _entries(thread: Thread, head: int, entry: int) -> Iterator[int]:
 
 def _mark(thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
     """``pending`` is the entry that was being taken or let go when the thread ended: it may be
-    free already, but its waiter not yet woken."""
+    free already, but its waiter not yet woken.
+    """
     address = (entry & ~_PRIORITY_INHERITANCE) + offset
     word = thread.mem.read_u32(address)
     owned = word & _TID == thread.tid
     if owned:
         thread.mem.write_u32(address, word & _WAITERS | _OWNER_DIED)
-    if owned and word & _WAITERS or pending and not word:
+    if (owned and word & _WAITERS) or (pending and not word):
         thread.kernel.futexes.wake_address(thread.process.space, address, 1)

@@ -303,7 +303,7 @@ class AddressSpace:
     # Looking.
 
     def resident_pages(self) -> int:
-        return sum(1 for _ in self.table.present())
+        return self.table.present_count()
 
     def virtual_pages(self) -> int:
         return sum(vma.length for vma in self.vmas) // PAGE_SIZE

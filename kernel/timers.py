@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from kernel.clock import Clock
+from kernel.clock import Counter
 
 
 class Timer:
@@ -25,7 +25,7 @@ class Timer:
 class Timers:
     """All pending timers, the earliest first; equal ones in the order in which they were set."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Counter) -> None:
         self._clock = clock
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = count()

@@ -81,8 +81,7 @@ def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
         return
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
     thread.process.last_fault = (
-        f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: "
-        f"{_WHY[resolution.outcome]}"
+        f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: {_WHY[resolution.outcome]}"
     )
     kernel.signals.force(thread, at_address(signo, code, trap.tval))
 

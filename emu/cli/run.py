@@ -10,9 +10,10 @@ import sys
 import traceback
 from typing import Any
 
-from emu.api import CannotRun, Options, Session
+from emu.api import CannotRun, Session
 from emu.cli.output import Lines
 from emu.observe.summary import summary_text
+from emu.options import Options
 from kernel.events import Observer
 from kernel.fork import POLICIES
 

@@ -6,7 +6,7 @@ import errno
 import struct
 from collections.abc import Generator
 
-from kernel.clock import NS
+from kernel.clock import NS, Counter
 from kernel.errors import Errno, Interrupted
 from kernel.itimers import IntervalTimer
 from kernel.process import Thread
@@ -18,6 +18,7 @@ _MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE, _BOOTTIME, _TAI = 4, 5, 6, 
 _REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
 _CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
 _CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
+_PER_THREAD, _OF_FILE = 4, 3
 _TIMER_ABSTIME = 1
 _LONGEST = 1 << 62
 _ITIMER_REAL, _ITIMER_PROF = 0, 2
@@ -26,14 +27,32 @@ _MOST_TIMERS = 256
 
 
 def now(t: Thread, clock: int) -> int:
-    """The time of a clock in nanoseconds; CPU clocks count from the process's start."""
+    """The time of a clock in nanoseconds."""
     if clock in _REAL_CLOCKS:
         return t.kernel.clock.realtime()
-    if clock in _CPU_CLOCKS or clock < 0:
-        return t.kernel.clock.monotonic() - t.process.started
+    return _counter(t, clock).monotonic()
+
+
+def _counter(t: Thread, clock: int) -> Counter:
+    """What the clock counts by."""
+    if clock in _CPU_CLOCKS:
+        return t.process.cpu if clock == _PROCESS_CPU else t.cpu
     if clock in _CLOCKS:
-        return t.kernel.clock.monotonic()
-    raise Errno(errno.EINVAL)
+        return t.kernel.clock
+    if clock >= 0 or clock & 3 == _OF_FILE:
+        raise Errno(errno.EINVAL)
+    return _others_cpu(t, ~clock >> 3, bool(clock & _PER_THREAD))
+
+
+def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
+    """The CPU clock that a negative clock number means by an id, 0 for the caller's own
+    (pthread_getcpuclockid(3)).
+    """
+    owners = t.process.threads if per_thread else t.kernel.processes
+    owner = owners.get(number or (t.tid if per_thread else t.process.pid))
+    if owner is None:
+        raise Errno(errno.EINVAL)
+    return owner.cpu
 
 
 def clock_gettime(t: Thread, clock: int, address: int) -> int:
@@ -58,23 +77,6 @@ def gettimeofday(t: Thread, address: int, zone: int) -> int:
         t.mem.write(address, struct.pack("<qq", seconds, ns // 1000))
     if zone:
         t.mem.write(zone, bytes(8))
-    return 0
-
-
-def times(t: Thread, address: int) -> int:
-    elapsed = t.kernel.clock.monotonic() - t.process.started
-    if address:
-        t.mem.write(address, struct.pack("<4q", elapsed // 10_000_000, 0, 0, 0))
-    return t.kernel.clock.monotonic() // 10_000_000
-
-
-def getrusage(t: Thread, who: int, address: int) -> int:
-    if who not in (-1, 0, 1):
-        raise Errno(errno.EINVAL)
-    elapsed = t.kernel.clock.monotonic() - t.process.started if who >= 0 else 0
-    seconds, ns = divmod(elapsed, NS)
-    resident = t.process.space.resident_pages() * 4 if who >= 0 else 0
-    t.mem.write(address, struct.pack("<qqqqq", seconds, ns // 1000, 0, 0, resident) + bytes(104))
     return 0
 
 
@@ -131,16 +133,14 @@ def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
 def setitimer(t: Thread, which: int, new: int, old: int) -> int:
     _check_itimer(which)
     timers = t.kernel.timers_of
-    timer = timers.real(t.process) if which == _ITIMER_REAL else IntervalTimer(None)
+    timer = timers.itimer(t.process, which)
     before = _itimerval(t, timer)
     if new:
         words = struct.unpack("<4q", t.mem.read(new, 32))
         if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
             raise Errno(errno.EINVAL)
         interval, value = (min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2))
-        if which == _ITIMER_REAL:
-            due = t.kernel.clock.monotonic() + value if value else None
-            timers.set(t.process, timer, due, interval)
+        timers.set(t.process, timer, value or None, interval)
     if old:
         t.mem.write(old, before)
     return 0
@@ -148,10 +148,7 @@ def setitimer(t: Thread, which: int, new: int, old: int) -> int:
 
 def getitimer(t: Thread, which: int, address: int) -> int:
     _check_itimer(which)
-    if which == _ITIMER_REAL:
-        t.mem.write(address, _itimerval(t, t.kernel.timers_of.real(t.process)))
-    else:
-        t.mem.write(address, bytes(32))
+    t.mem.write(address, _itimerval(t, t.kernel.timers_of.itimer(t.process, which)))
     return 0
 
 
@@ -161,13 +158,10 @@ def _check_itimer(which: int) -> None:
 
 
 def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
-    interval, left = timer.interval, _left(t, timer)
+    left = t.kernel.timers_of.left(t.process, timer)
+    interval, left = timer.interval, max(1000, left) if left else 0
     words = (*divmod(interval, NS), *divmod(left, NS))
     return struct.pack("<4q", words[0], words[1] // 1000, words[2], words[3] // 1000)
-
-
-def _left(t: Thread, timer: IntervalTimer) -> int:
-    return 0 if timer.due is None else max(1000, timer.due - t.kernel.clock.monotonic())
 
 
 def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
@@ -191,6 +185,7 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
             raise Errno(errno.EINVAL)
     number = t.kernel.timers_of.create(t.process, signo, value)
     t.process.timers[number].clock = clock
+    t.process.timers[number].on_cpu = clock < 0 or clock in _CPU_CLOCKS
     t.process.timers[number].tid = tid
     try:
         t.mem.write_u32(address, number)
@@ -206,11 +201,10 @@ def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int
         raise Errno(errno.EINVAL)
     before = _itimerspec(t, timer)
     interval, value = _timespec(t, new), _timespec(t, new + 16)
-    due = None
+    wait = None
     if value:
-        start = now(t, timer.clock) if flags & _TIMER_ABSTIME else 0
-        due = t.kernel.clock.monotonic() + max(0, value - start)
-    t.kernel.timers_of.set(t.process, timer, due, interval)
+        wait = max(0, value - now(t, timer.clock)) if flags & _TIMER_ABSTIME else value
+    t.kernel.timers_of.set(t.process, timer, wait, interval)
     if old:
         t.mem.write(old, before)
     return 0
@@ -240,5 +234,5 @@ def _timer(t: Thread, number: int) -> IntervalTimer:
 
 
 def _itimerspec(t: Thread, timer: IntervalTimer) -> bytes:
-    left = 0 if timer.due is None else max(1, timer.due - t.kernel.clock.monotonic())
+    left = t.kernel.timers_of.left(t.process, timer)
     return struct.pack("<4q", *divmod(timer.interval, NS), *divmod(left, NS))

@@ -176,5 +176,3 @@ def _advance(t: Caller, file: RegularFile, told: int, offset: int) -> None:
 def splice(t: Caller, *arguments: int) -> Result:
     """splice(2), tee(2), vmsplice(2): programs fall back to read and write."""
     raise Errno(EINVAL)
-
-

@@ -163,5 +163,3 @@ def readlinkat(t: Caller, dirfd: int, path: int, buffer: int, size: int) -> Resu
     text = node.readlink().encode("utf-8", "surrogateescape")[:size]
     t.mem.write(buffer, text)
     return len(text)
-
-

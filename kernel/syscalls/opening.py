@@ -116,5 +116,3 @@ def memfd_create(t: Caller, name: int, flags: int) -> Result:
     path = f"/memfd:{raw.decode('utf-8', 'surrogateescape')} (deleted)"
     file = RegularFile(node, O_RDWR | O_LARGEFILE, path)
     return t.files.install(file, cloexec=bool(flags & MFD_CLOEXEC))
-
-

@@ -89,9 +89,7 @@ def wait_for_any(what: str, watched: Watched, deadline: int | None) -> Wait:
     return Wait(what, tuple(queues), tuple(HostReady(*one) for one in host.items()), deadline)
 
 
-def ppoll(
-    t: Caller, fds: int, count: int, timeout: int, mask: int, mask_size: int
-) -> Result:
+def ppoll(t: Caller, fds: int, count: int, timeout: int, mask: int, mask_size: int) -> Result:
     count &= 0xFFFFFFFF
     if count > max(t.files.limit, 1024):
         raise Errno(EINVAL)

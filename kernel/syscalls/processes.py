@@ -21,6 +21,7 @@ from kernel.signals import (
     Sig,
     of_child,
 )
+from kernel.syscalls import usage as rusage
 from kernel.vfs.abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from kernel.wait import Result, Wait
 
@@ -30,7 +31,6 @@ _WNOHANG, _WUNTRACED, _WEXITED, _WCONTINUED, _WNOWAIT = 1, 2, 4, 8, 0x0100_0000
 _WNOTHREAD, _WALL, _WCLONE = 0x2000_0000, 0x4000_0000, 0x8000_0000
 _WAIT4_OPTIONS = _WNOHANG | _WUNTRACED | _WCONTINUED | _WNOTHREAD | _WALL | _WCLONE
 _CONTINUED_STATUS = 0xFFFF
-_RUSAGE_SIZE = 144
 
 
 # Beginning and ending.
@@ -149,7 +149,7 @@ def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
         if status:
             t.mem.write_u32(status, _wait_status(child))
         if usage:
-            t.mem.write(usage, bytes(_RUSAGE_SIZE))
+            t.mem.write(usage, rusage.of_child(child))
         return child.pid
 
     what = "a child to end" if pid == -1 else f"child {pid} to end"
@@ -175,7 +175,7 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
         if info:
             t.mem.write(info, _child_info(child))
         if usage:
-            t.mem.write(usage, bytes(_RUSAGE_SIZE))
+            t.mem.write(usage, rusage.of_child(child))
         return 0
 
     if options & _WNOHANG and info:
@@ -193,7 +193,8 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
 
 def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:
     """Which children wait4's ``pid`` and options mean: without __WALL or __WCLONE only those that
-    announce their end with SIGCHLD, as fork's do."""
+    announce their end with SIGCHLD, as fork's do.
+    """
     group = -pid or t.process.pgid
 
     def kind(child: Process) -> bool:
@@ -250,6 +251,7 @@ def _try_wait(
             if not keep:
                 event, child.event = child.event, None
                 if event is ChildEvent.EXITED:
+                    t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
                     t.kernel.lifecycle.reap(child)
             return result
     return None

@@ -79,5 +79,3 @@ def lseek(t: Caller, fd: int, offset: int, whence: int) -> Result:
 def _need_offset(offset: int) -> None:
     if offset < 0:
         raise Errno(EINVAL)
-
-

@@ -32,6 +32,7 @@ from kernel.syscalls import (
     status,
     syncing,
     system,
+    usage,
 )
 
 _SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig"))
@@ -222,8 +223,8 @@ ROWS = (
     Row(281, "execveat", processes.execveat, "dirfd path argv ptr int"),
     Row(93, "exit", processes.exit_thread, "int"),
     Row(94, "exit_group", processes.exit_group, "int"),
-    Row(260, "wait4", processes.wait4, "int ptr int ptr", "resource usage is zero"),
-    Row(95, "waitid", processes.waitid, "int int ptr int ptr", "no pidfds; resource usage is zero"),
+    Row(260, "wait4", processes.wait4, "int ptr int ptr"),
+    Row(95, "waitid", processes.waitid, "int int ptr int ptr", "no pidfds"),
     Row(172, "getpid", processes.getpid, ""),
     Row(173, "getppid", processes.getppid, ""),
     Row(178, "gettid", processes.gettid, ""),
@@ -272,10 +273,10 @@ ROWS = (
     Row(101, "nanosleep", clocks.nanosleep, "ptr ptr"),
     Row(169, "gettimeofday", clocks.gettimeofday, "ptr ptr"),
     Row(170, "settimeofday", clocks.clock_settime, "ptr ptr", "always EPERM"),
-    Row(153, "times", clocks.times, "ptr"),
-    Row(165, "getrusage", clocks.getrusage, "int ptr", "time since the start and resident pages"),
+    Row(153, "times", usage.times, "ptr"),
+    Row(165, "getrusage", usage.getrusage, "int ptr", "CPU time, all as the user's, and resident pages"),
     Row(102, "getitimer", clocks.getitimer, "int ptr"),
-    Row(103, "setitimer", clocks.setitimer, "int ptr ptr", "ITIMER_REAL; the CPU timers never expire"),
+    Row(103, "setitimer", clocks.setitimer, "int ptr ptr", "VIRTUAL counts as PROF: no CPU time is the system's"),
     Row(107, "timer_create", clocks.timer_create, "int ptr ptr"),
     Row(108, "timer_gettime", clocks.timer_gettime, "int ptr"),
     Row(109, "timer_getoverrun", clocks.timer_getoverrun, "int"),

@@ -35,6 +35,8 @@ class Grants:
     path in the guest, where it starts."""
     program: str | None = None
     """This file alone is visible at its own path, not its directory."""
+    ro: Sequence[tuple[str, str]] = ()
+    """(host folder, guest path): the guest may read there."""
     rw: Sequence[tuple[str, str]] = ()
     """(host folder, guest path): the guest may write there."""
     root: str | None = None
@@ -97,6 +99,8 @@ class _Builder:
         self._devices()
         if grants.root is None:
             self._cwd()
+        for host, guest in grants.ro:
+            self._lay(guest, self._folder(host, read_only=True))
         for host, guest in sorted(grants.rw, key=lambda pair: pair[1].count("/")):
             self._lay(guest, self._folder(host, read_only=False))
         if grants.program is not None:

@@ -126,9 +126,7 @@ def _need_no_mount(fs: FsContext, found: Found) -> None:
         raise Errno(EBUSY)
 
 
-def rename(
-    fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags: int = 0
-) -> None:
+def rename(fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags: int = 0) -> None:
     """Moves (directory, path) ``old`` to ``new`` (renameat2(2))."""
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == 3:
         raise Errno(EINVAL)

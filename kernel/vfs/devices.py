@@ -76,5 +76,3 @@ def may_open(flags: int, have: int) -> None:
     asked, had = flags & O_ACCMODE, have & O_ACCMODE
     if had != O_RDWR and asked != had:
         raise Errno(EACCES)
-
-

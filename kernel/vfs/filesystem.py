@@ -37,9 +37,7 @@ class StatFs:
 class FileSystem:
     """One mounted tree. Nodes of two different ones can't be linked or renamed into each other."""
 
-    def __init__(
-        self, kind: str, magic: int, *, number: int = 0, read_only: bool = False
-    ) -> None:
+    def __init__(self, kind: str, magic: int, *, number: int = 0, read_only: bool = False) -> None:
         self.kind = kind
         """The type that /proc/mounts names."""
         self.magic = magic

@@ -111,8 +111,8 @@ class OverlayFile(MemFile):
         return self.blocks.allocated if self._copied else self._lower.size
 
     def read_at(self, offset: int, count: int) -> bytes:
-        return super().read_at(offset, count) if self._copied else self._lower.read_at(
-            offset, count
+        return (
+            super().read_at(offset, count) if self._copied else self._lower.read_at(offset, count)
         )
 
     def write_at(self, offset: int, data: bytes) -> int:

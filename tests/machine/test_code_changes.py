@@ -301,6 +301,20 @@ def test_a_page_that_was_data_is_run_then_written_again(board: Board) -> None:
         assert board.x(A0) == value
 
 
+def test_a_load_through_an_alias_opens_no_way_for_stores(
+    board: Board, run: Callable[..., None]
+) -> None:
+    board.map(CODE, FREE, RX)
+    board.map(OTHER, FREE + 1, RX)
+    board.map(ALIAS, FREE + 1, RW)
+    call = asm.jalr(asm.RA, A4)
+    board.write_code(FREE, call, asm.ld(A3, A2), asm.sw(A1, A2), call, asm.ECALL)
+    board.write_code(FREE + 1, sets_a0(1), asm.jr(asm.RA))
+    registers = {"x11": word_of(sets_a0(2)), "x12": address(ALIAS), "x14": address(OTHER)}
+    run(address(CODE), **registers)
+    assert board.x(A0) == 2
+
+
 def test_an_atomic_that_patches(board: Board, run: Callable[..., None]) -> None:
     board.map(CODE, FREE, RWX)
     board.write_code(FREE, asm.amo("amoadd", 4, ZERO, A1, A2), sets_a0(1), asm.ECALL)

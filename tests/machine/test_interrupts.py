@@ -173,6 +173,19 @@ def test_a_count_is_exact(board: Board, count: int) -> None:
         assert board.hart.pc == address(CODE, 4 * (count % 3))
 
 
+def test_a_counted_run_is_not_interrupted(board: Board) -> None:
+    """The engine could end one within an instruction, so it isn't asked to."""
+    loop(board, *INCREMENTS["amoadd"])
+    board.set(x10=address(DATA), x11=1, x14=TURNS)
+    board.hart.pc = address(CODE)
+    runs = 1
+    with ticking(board.hart, 0.0):
+        while board.hart.run(count=30_000).cause == Cause.TIMER_INTERRUPT:
+            runs += 1
+    assert board.read(FREE + 1) == TURNS
+    assert runs == 3 * TURNS // 30_000 + 1
+
+
 # What goes wrong on our own side comes out.
 
 

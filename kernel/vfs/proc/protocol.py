@@ -24,12 +24,15 @@ class ProcProgram(Protocol):
     @property
     def name(self) -> str:
         """Its short name, up to 15 characters (prctl(2), PR_SET_NAME)."""
+
     @property
     def arguments(self) -> bytes:
         """Each with a NUL after it."""
+
     @property
     def environment(self) -> bytes:
         """What it was started with, each with a NUL after it."""
+
     @property
     def auxv(self) -> bytes: ...
 
@@ -42,9 +45,11 @@ class ProcProcess(Process, Protocol):
     @property
     def alive(self) -> bool:
         """False for a zombie."""
+
     @property
     def stopped_by(self) -> int:
         """The signal that stopped it, or 0."""
+
     @property
     def threads(self) -> Mapping[int, ProcThread]: ...
     @property
@@ -54,9 +59,11 @@ class ProcProcess(Process, Protocol):
     @property
     def cpu_ns(self) -> int:
         """Processor time used, nanoseconds."""
+
     @property
     def started(self) -> int:
         """When it started, nanoseconds of the monotonic clock."""
+
     @property
     def files(self) -> FdTable: ...
     @property
@@ -85,14 +92,17 @@ class ProcKernel(Protocol):
     @property
     def caller(self) -> Caller:
         """The thread whose system call is being done."""
+
     @property
     def hostname(self) -> str: ...
     @property
     def release(self) -> str:
         """uname(2)'s release, such as ``6.6.0``."""
+
     @property
     def memory_total(self) -> int:
         """Bytes of physical memory."""
+
     @property
     def memory_free(self) -> int:
         """Bytes of frames nobody uses."""

@@ -11,7 +11,7 @@ import pytest
 from kernel.syscalls import opening
 from kernel.vfs.abi import O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
-from kernel.vfs.errnos import EACCES, ENFILE, ENOSPC, EROFS
+from kernel.vfs.errnos import EACCES, ENFILE, ENOENT, ENOSPC, EROFS
 from kernel.vfs.opening import open_for_exec
 from tests.kernel.fakes import ROOT, FakeThread, new_thread
 from tests.kernel.syscalls.calls import (
@@ -54,6 +54,21 @@ def test_what_is_there_by_default(home: Path) -> None:
     assert get_file(t, "notes") == b"hello"
     assert b"root:x:0:0" in get_file(t, "/etc/passwd")
     assert fails(lambda: put_file(t, "new")) == EROFS
+
+
+@pytest.mark.parametrize("path", ["/new", "/etc/new", "/no/such/folder/new", "/usr/lib/new"])
+def test_is_a_write_elsewhere_read_only_and_remembered(home: Path, path: str) -> None:
+    t = guest(Grants(cwd=str(home)))
+    assert fails(lambda: put_file(t, path)) == EROFS
+    assert fails(lambda: mkdir(t, f"{path}-folder")) == EROFS
+    assert t.fs.namespace.refused_writes == [path, f"{path}-folder"]
+    assert fails(lambda: get_file(t, path)) == ENOENT
+
+
+def test_is_a_missing_folder_in_a_granted_one_just_missing(home: Path) -> None:
+    t = guest(Grants(cwd=str(home), rw=[(str(home), str(home))]))
+    assert fails(lambda: put_file(t, f"{home}/none/new")) == ENOENT
+    assert t.fs.namespace.refused_writes == []
 
 
 def test_is_tmp_the_guests_own(home: Path) -> None:

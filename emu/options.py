@@ -1,0 +1,25 @@
+"""How a machine is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a machine is set up; the command line's options in Python."""
+
+    memory: int = 1 << 30
+    """Bytes of physical memory; taken from the host only as they are used."""
+    fork_policy: str = "cow"
+    max_processes: int = 4096
+    deterministic: bool = False
+    timeout: float | None = None
+    """Seconds after which all guests are ended."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    """Where the guest starts; the host's current directory by default."""
+    root: str | None = None
+    read_write: Sequence[tuple[str, str]] = ()
+    """(host folder, path in the guest)"""

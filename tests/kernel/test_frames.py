@@ -1,0 +1,123 @@
+"""Does every frame know how many hold it?"""
+
+import numpy as np
+import pytest
+
+from emu.machine.pte import PAGE_SIZE, V, make_pte
+from emu.machine.ram import Ram
+from kernel.errors import OutOfMemory
+from kernel.frames import Frames, Kind
+from tests.kernel import invariants
+
+
+def frames(pages: int = 8) -> Frames:
+    return Frames(Ram(pages * PAGE_SIZE))
+
+
+def ptes(*ppns: int) -> np.ndarray:
+    return np.array([make_pte(ppn, V) for ppn in ppns], dtype=np.uint64)
+
+
+def test_a_new_frame_has_one_holder_and_is_of_its_kind() -> None:
+    f = frames()
+    ppn = f.allocate(Kind.PRIVATE)
+    assert (f.count(ppn), f.kind(ppn), f.used) == (1, Kind.PRIVATE, 2)
+
+
+def test_a_frame_is_free_when_its_last_holder_goes_and_not_before() -> None:
+    f = frames()
+    ppn = f.allocate(Kind.PRIVATE)
+    f.share(ppn)
+    f.release(ppn)
+    assert f.count(ppn) == 1 and f.kind(ppn) is Kind.PRIVATE
+    f.release(ppn)
+    assert f.count(ppn) == 0 and f.kind(ppn) is Kind.FREE
+    invariants.nothing_is_left(f)
+
+
+def test_a_used_frame_comes_back_as_zeroes_when_zeroes_are_asked_for() -> None:
+    f = frames(2)
+    ppn = f.allocate_zeroed(Kind.PRIVATE)
+    f.ram.write(ppn << 12, b"secret")
+    f.release(ppn)
+    assert f.allocate_zeroed(Kind.TABLE) == ppn
+    assert not any(f.ram.read_frame(ppn))
+
+
+def test_all_frames_can_be_had_and_then_none() -> None:
+    f = frames(8)
+    taken = [f.allocate(Kind.PRIVATE) for _ in range(7)]
+    assert len({*taken, f.zero}) == 8
+    with pytest.raises(OutOfMemory):
+        f.allocate(Kind.PRIVATE)
+    f.release(taken[3])
+    assert f.allocate(Kind.CACHE) == taken[3]
+
+
+def test_running_out_asks_for_something_to_be_freed_as_long_as_that_helps() -> None:
+    f = frames(4)
+    cached = [f.allocate(Kind.CACHE) for _ in range(3)]
+
+    def reclaim() -> bool:
+        if cached:
+            f.release(cached.pop())
+            return True
+        return False
+
+    f.reclaim = reclaim
+    for _ in range(3):
+        f.allocate(Kind.PRIVATE)
+    with pytest.raises(OutOfMemory):
+        f.allocate(Kind.PRIVATE)
+
+
+def test_releasing_a_free_frame_is_loud() -> None:
+    f = frames()
+    ppn = f.allocate(Kind.PRIVATE)
+    f.release(ppn)
+    with pytest.raises(RuntimeError, match="more often than shared"):
+        f.release(ppn)
+    assert f.count(ppn) == 0
+    with pytest.raises(RuntimeError, match="more often than shared"):
+        f.release_all(ptes(ppn))
+
+
+def test_many_ptes_are_shared_and_released_at_once_also_when_they_name_one_frame_twice() -> None:
+    f = frames()
+    a, b = f.allocate(Kind.PRIVATE), f.allocate(Kind.PRIVATE)
+    array = ptes(a, b, a, a)
+    f.share_all(array)
+    assert (f.count(a), f.count(b)) == (4, 2)
+    f.release_all(array)
+    assert (f.count(a), f.count(b)) == (1, 1)
+    f.share_all(ptes(a))
+    f.release_all(ptes(a, b, a))
+    assert (f.count(a), f.count(b)) == (0, 0)
+    assert sorted(f._free) == sorted({a - f.first, b - f.first}), "each is free once"
+    invariants.nothing_is_left(f)
+
+
+@pytest.mark.parametrize("sharers", [255, 256, 65_535, 65_536, 100_000])
+def test_a_frame_can_have_very_many_holders(sharers: int) -> None:
+    f = frames()
+    ppn = f.allocate(Kind.CACHE)
+    array = ptes(*[ppn] * (sharers - 1))
+    f.share_all(array)
+    assert f.count(ppn) == sharers
+    f.release_all(array)
+    assert f.count(ppn) == 1
+
+
+def test_the_peak_is_the_most_that_were_ever_in_use() -> None:
+    f = frames()
+    taken = [f.allocate(Kind.PRIVATE) for _ in range(5)]
+    for ppn in taken:
+        f.release(ppn)
+    f.allocate(Kind.PRIVATE)
+    assert (f.peak, f.used) == (6, 2)
+
+
+def test_a_fresh_machine_hands_frames_out_in_order() -> None:
+    f = frames()
+    first = f.allocate(Kind.PRIVATE)
+    assert [f.allocate(Kind.PRIVATE) for _ in range(3)] == [first + 1, first + 2, first + 3]

@@ -1,0 +1,287 @@
+"""Do the VMAs and the page table of a process always agree?"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from emu.machine.pte import PAGE_SIZE, V, W, ppn
+from emu.machine.trap import Access
+from kernel.backing import SharedMemory
+from kernel.errors import Errno, OutOfMemory
+from kernel.fault import Outcome
+from kernel.pagetable import COW
+from kernel.space import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, AddressSpace
+from kernel.vma import Prot, Vma
+from tests.kernel.worlds import BASE, RW, RX, Refused, World, anonymous, mapped_file
+
+P = PAGE_SIZE
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.check()
+    world.end()
+
+
+@pytest.fixture
+def space(world: World) -> AddressSpace:
+    return world.space()
+
+
+def ranges(space: AddressSpace) -> list[tuple[int, int, Prot]]:
+    """(first page, end page, rights) relative to BASE."""
+    return [((v.start - BASE) // P, (v.end - BASE) // P, v.prot) for v in space.vmas]
+
+
+# Finding and joining.
+
+
+def test_a_vma_holds_its_first_byte_and_not_its_end(space: AddressSpace) -> None:
+    vma = anonymous(space, 2)
+    assert space.find(BASE) is vma and space.find(BASE + 2 * P - 1) is vma
+    assert space.find(BASE - 1) is None and space.find(BASE + 2 * P) is None
+    assert space.above(BASE - 1) is vma and space.above(BASE) is None
+
+
+def test_alike_neighbours_become_one(space: AddressSpace) -> None:
+    anonymous(space, 1, at=BASE)
+    anonymous(space, 1, at=BASE + 2 * P)
+    assert len(space.vmas) == 2
+    anonymous(space, 1, at=BASE + P)
+    assert ranges(space) == [(0, 3, RW)]
+
+
+@pytest.mark.parametrize("other", [{"prot": Prot.READ}, {"name": "[heap]"}, {"grows_down": True},
+                                   {"dont_fork": True}, {"wipe_on_fork": True}])  # fmt: skip
+def test_unlike_neighbours_stay_two(space: AddressSpace, other: dict[str, object]) -> None:
+    anonymous(space, 1)
+    space.add(Vma(BASE + P, BASE + 2 * P, **{"prot": RW, **other}))  # type: ignore[arg-type]
+    assert len(space.vmas) == 2
+
+
+def test_file_mappings_join_only_where_the_file_goes_on(world: World, space: AddressSpace) -> None:
+    node = world.file(bytes(4 * P))
+    mapped_file(world, space, node, 1, at=BASE, offset=0)
+    mapped_file(world, space, node, 1, at=BASE + P, offset=P)
+    mapped_file(world, space, node, 1, at=BASE + 2 * P, offset=3 * P)
+    assert ranges(space) == [(0, 2, RW), (2, 3, RW)]
+    assert node.mapping.users == 2
+
+
+@pytest.mark.parametrize("start, end, covered", [(0, 3, True), (0, 4, False), (1, 2, True),
+                                                 (3, 3, True), (2, 5, False), (4, 5, True)])  # fmt: skip
+def test_covers(space: AddressSpace, start: int, end: int, covered: bool) -> None:
+    anonymous(space, 2)
+    anonymous(space, 1, RX, BASE + 2 * P)
+    anonymous(space, 1, RX, BASE + 4 * P)
+    assert space.covers(BASE + start * P, BASE + end * P) is covered
+
+
+def test_a_gap_is_found_from_the_top_and_at_the_hint(space: AddressSpace) -> None:
+    space.mmap_top = BASE + 10 * P
+    assert space.find_gap(P) == BASE + 9 * P
+    anonymous(space, 2, at=BASE + 8 * P)
+    anonymous(space, 1, at=BASE + 5 * P)
+    assert space.find_gap(2 * P) == BASE + 6 * P
+    assert space.find_gap(3 * P) == BASE + 2 * P
+    assert space.find_gap(P, BASE + 1) == BASE + P
+    assert space.find_gap(P, BASE + 5 * P) == BASE + 7 * P
+    assert space.find_gap(P, USER_END) == BASE + 7 * P
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.find_gap(BASE + 10 * P - LOWEST + P)
+
+
+def test_a_gap_below_a_growing_stack_leaves_it_room(space: AddressSpace) -> None:
+    space.mmap_top = BASE + 2 * STACK_GUARD
+    space.add(Vma(space.mmap_top - P, space.mmap_top, RW, grows_down=True))
+    assert space.find_gap(P) == space.mmap_top - P - STACK_GUARD - P
+
+
+def test_there_is_a_limit_to_the_number_of_vmas(space: AddressSpace) -> None:
+    space.vmas = [Vma(0, P, RW)] * MAX_VMAS
+    with pytest.raises(Errno, match="ENOMEM"):
+        anonymous(space, 1)
+    space.vmas = []
+
+
+# Unmapping.
+
+
+def test_unmapping_the_middle_leaves_both_ends_with_their_pages(
+    world: World, space: AddressSpace
+) -> None:
+    anonymous(space, 5)
+    for page in range(5):
+        world.store(space, BASE + page * P, bytes([page + 65]))
+    used = world.frames.used
+    space.unmap(BASE + P, BASE + 4 * P)
+    assert ranges(space) == [(0, 1, RW), (4, 5, RW)]
+    assert world.frames.used == used - 3
+    assert world.load(space, BASE) == b"A" and world.load(space, BASE + 4 * P) == b"E"
+    with pytest.raises(Refused, match="segv_maperr"):
+        world.load(space, BASE + P)
+
+
+def test_what_is_mapped_anew_holds_nothing_of_the_old(world: World, space: AddressSpace) -> None:
+    anonymous(space, 1)
+    world.store(space, BASE, b"old")
+    space.unmap(BASE, BASE + P)
+    anonymous(space, 1)
+    assert world.load(space, BASE, 3) == bytes(3)
+
+
+def test_unmapping_across_holes_and_nothing_is_fine(world: World, space: AddressSpace) -> None:
+    anonymous(space, 1)
+    anonymous(space, 1, at=BASE + 3 * P)
+    space.unmap(BASE - 5 * P, BASE + 10 * P)
+    space.unmap(BASE, BASE + P)
+    assert space.vmas == []
+
+
+# Protection.
+
+
+def test_protecting_a_part_splits_and_protecting_it_back_joins(space: AddressSpace) -> None:
+    anonymous(space, 5)
+    space.protect(BASE + P, BASE + 3 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (3, 5, RW)]
+    space.protect(BASE + P, BASE + 3 * P, RW)
+    assert ranges(space) == [(0, 5, RW)]
+
+
+def test_a_hole_can_not_be_protected_and_nothing_changes(space: AddressSpace) -> None:
+    anonymous(space, 1)
+    anonymous(space, 1, at=BASE + 2 * P)
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE, BASE + 3 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, RW), (2, 3, RW)]
+
+
+def test_a_page_made_read_only_and_writable_again_keeps_its_content_and_needs_no_copy(
+    world: World, space: AddressSpace
+) -> None:
+    anonymous(space, 1)
+    world.store(space, BASE, b"kept")
+    space.protect(BASE, BASE + P, Prot.READ)
+    with pytest.raises(Refused, match="segv_accerr"):
+        world.store(space, BASE, b"x")
+    space.protect(BASE, BASE + P, RW)
+    assert world.access(space, BASE, Access.STORE) is None
+    assert world.load(space, BASE, 4) == b"kept"
+
+
+def test_no_access_and_back_keeps_the_content(world: World, space: AddressSpace) -> None:
+    anonymous(space, 1)
+    world.store(space, BASE, b"kept")
+    space.protect(BASE, BASE + P, Prot.NONE)
+    for access in Access:
+        assert world.access(space, BASE, access) is Outcome.SEGV_ACCERR
+    assert space.table.pte(BASE) & V, "the page stays in memory"
+    space.protect(BASE, BASE + P, RW)
+    assert world.load(space, BASE, 4) == b"kept"
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_mprotect_can_not_make_a_shared_frame_writable(
+    world: World, space: AddressSpace, side: int
+) -> None:
+    anonymous(space, 1)
+    world.store(space, BASE, b"both")
+    space.protect(BASE, BASE + P, Prot.READ)
+    child = world.fork(space)
+    chosen, other = (space, child) if side == 0 else (child, space)
+    chosen.protect(BASE, BASE + P, RW)
+    assert not chosen.table.pte(BASE) & W and chosen.table.pte(BASE) & COW
+    world.check()
+    assert world.access(chosen, BASE, Access.STORE) is Outcome.COPIED
+    world.store(chosen, BASE, b"mine")
+    assert world.load(other, BASE, 4) == b"both"
+
+
+def test_the_zero_frame_and_file_pages_never_become_writable(
+    world: World, space: AddressSpace
+) -> None:
+    node = world.file(b"file" + bytes(P - 4))
+    anonymous(space, 1, Prot.READ)
+    mapped_file(world, space, node, 1, Prot.READ, BASE + P)
+    world.load(space, BASE, 2 * P)
+    space.protect(BASE, BASE + 2 * P, RW)
+    world.check()
+    world.store(space, BASE, b"zero?")
+    world.store(space, BASE + P, b"mine")
+    assert node.read_file(0, 4) == b"file"
+    assert world.load(space, BASE, 5) == b"zero?"
+
+
+def test_a_file_opened_read_only_can_not_be_mapped_shared_and_then_made_writable(
+    world: World, space: AddressSpace
+) -> None:
+    backing = world.cache.pages_of(world.file(bytes(P)))
+    space.add(Vma(BASE, BASE + P, Prot.READ, shared=True, backing=backing, may_write=False))
+    with pytest.raises(Errno, match="EACCES"):
+        space.protect(BASE, BASE + P, RW)
+
+
+def test_execute_only_memory_can_be_fetched_and_not_read(world: World, space: AddressSpace) -> None:
+    anonymous(space, 1, Prot.EXEC)
+    assert world.access(space, BASE, Access.LOAD) is Outcome.SEGV_ACCERR
+    assert world.fetch(space, BASE) == bytes(2)
+
+
+def test_writable_memory_is_readable_as_risc_v_knows_no_other(
+    world: World, space: AddressSpace
+) -> None:
+    anonymous(space, 1, Prot.WRITE)
+    world.store(space, BASE, b"text")
+    assert world.load(space, BASE, 4) == b"text"
+
+
+# Moving.
+
+
+def test_moving_takes_the_pages_along(world: World, space: AddressSpace) -> None:
+    vma = anonymous(space, 3)
+    world.store(space, BASE, b"first")
+    world.store(space, BASE + 2 * P, b"third")
+    frame, to = ppn(space.table.pte(BASE)), BASE + 700 * P
+    space.move(vma, to)
+    assert ppn(space.table.pte(to)) == frame and not space.table.pte(BASE)
+    assert world.load(space, to, 5) == b"first" and world.load(space, to + 2 * P, 5) == b"third"
+    assert world.load(space, to + P, 1) == b"\0"
+    with pytest.raises(Refused, match="segv_maperr"):
+        world.load(space, BASE)
+
+
+def test_a_move_that_finds_no_table_moves_nothing() -> None:
+    world = World(8)  # zero frame, 3 tables, 2 pages: two are left, and 3 tables are needed
+    space = world.space()
+    vma = anonymous(space, 2)
+    world.store(space, BASE, b"a")
+    world.store(space, BASE + P, b"b")
+    world.frames.allocate(1)
+    with pytest.raises(OutOfMemory):
+        space.move(vma, BASE + (1 << 31))
+    assert world.load(space, BASE) == b"a" and world.load(space, BASE + P) == b"b"
+
+
+def test_moved_shared_memory_is_the_same_memory(world: World, space: AddressSpace) -> None:
+    backing = SharedMemory(world.frames, 2)
+    space.add(Vma(BASE, BASE + 2 * P, RW, shared=True, backing=backing))
+    world.store(space, BASE + P, b"here")
+    child = world.fork(space)
+    moved = space.isolate(BASE + P, BASE + 2 * P)
+    assert moved is not None
+    space.move(moved, BASE + 9 * P)
+    world.store(space, BASE + 9 * P, b"there")
+    assert world.load(child, BASE + P, 5) == b"there"
+
+
+def test_maps_text_is_as_in_proc(space: AddressSpace) -> None:
+    anonymous(space, 2, RX)
+    space.add(Vma(BASE + 2 * P, BASE + 3 * P, RW, name="[heap]"))
+    assert space.maps_text() == (
+        "40000000-40002000 r-xp 00000000 00:00 0\n"
+        "40002000-40003000 rw-p 00000000 00:00 0                                   [heap]\n"
+    ) or "[heap]" in space.maps_text()
