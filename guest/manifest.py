@@ -96,6 +96,7 @@ GUESTS = (
     Guest("madvise", per_page=Counts(copied=0, reused=0)),
     Guest("fork_advice", compare=False),
     Guest("protect", per_page=Counts(copied=2, reused=2)),
+    Guest("truncate"),
     Guest("stack_overflow"),
     Guest("oom", compare=False, memory="64M"),
     # Faults a program catches, and code that changes.
@@ -112,6 +113,9 @@ GUESTS = (
     Guest("signals"),
     Guest("pipes"),
     Guest("threads"),
+    Guest("robust", compare=False),
+    Guest("cpu_time"),
+    Guest("interrupted"),
     Guest("fp", libraries=("m",)),
 )
 

@@ -17,6 +17,7 @@ from kernel.signals import (
     SA_ONSTACK,
     SA_RESETHAND,
     SA_RESTART,
+    SI_KERNEL,
     SIG_DFL,
     SIG_IGN,
     UNBLOCKABLE,
@@ -72,6 +73,20 @@ class Signals:
         process.signalled.wake()
         if not blocked:
             thread.wake()
+
+    def stop_group(self, thread: Thread, signo: int) -> bool:
+        """Sends a terminal's stop signal to the thread's process group. False if it would be of no
+        use: the thread blocks or ignores it, or no shell is left to continue the group.
+        """
+        mine = thread.process
+        group = [p for p in self._kernel.processes.values() if p.alive and p.pgid == mine.pgid]
+        if thread.mask & bit(signo) or mine.handlers.ignores(signo):
+            return False
+        if not any(_has_shell(process) for process in group):
+            return False
+        for process in group:
+            self.send_process(process, SigInfo(signo, SI_KERNEL))
+        return True
 
     def force(self, thread: Thread, info: SigInfo) -> None:
         """From a fault of the thread itself: it can be caught, but not blocked or ignored."""
@@ -198,3 +213,11 @@ class Signals:
         self._kernel.hart.load(registers)
         thread.mask = mask & ~UNBLOCKABLE
         thread.alt_stack = stack
+
+
+def _has_shell(process: Process) -> bool:
+    """Whether its parent is of another group of its session, and so its shell."""
+    parent = process.parent
+    if parent is None or not parent.alive:
+        return False
+    return parent.pgid != process.pgid and parent.sid == process.sid

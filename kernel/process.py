@@ -183,6 +183,9 @@ class Thread:
         """A signal that its own system call brings on it, such as SIGPIPE."""
         self.kernel.signals.send_thread(self, SigInfo(signo, 0))
 
+    def stop_group(self, signo: int) -> bool:
+        return self.kernel.signals.stop_group(self, signo)
+
     def temporary_mask(self, mask: int) -> None:
         """Blocks just ``mask`` until this call, or its signal's handler, is done."""
         if self.saved_mask is None:

@@ -12,6 +12,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel.errors import Interrupted
+
 
 class Sleeper(Protocol):
     """Whoever can be put on a queue: in practice a thread."""
@@ -64,6 +66,13 @@ class Wait:
 
 Blocking = Generator[Wait, None, int]
 """A system call that may wait; what it returns at last is the guest's a0."""
+
+
+def interrupted() -> Blocking:
+    """A call that is broken off at once, by a signal that it has brought about."""
+    raise Interrupted
+    yield
+
 
 Result = int | Blocking | None
 """What a system call's function returns: its result at once, a generator that will, or None when

@@ -11,6 +11,7 @@ import ctypes
 import mmap
 import struct
 from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 from unicorn import riscv_const as rv
@@ -99,7 +100,8 @@ class Engine:
         self._on_exception = on_exception
         self._on_invalid = on_invalid
         self._past = 0
-        self.counting = False
+        self._counting = False
+        self._mode_lock = RLock()
         self._whole_blocks = self._find_whole_blocks()
         self._whole_blocks.value = 1
         self._hooks: list[Any] = []
@@ -152,19 +154,30 @@ class Engine:
     def run(self, pc: int, count: int = 0) -> int:
         """Runs from ``pc`` until something stops it, or ``count`` instructions; an error code."""
         self._past = 0
-        if count and not self.counting:
-            self.flush_code()  # the other change of mode flushes by itself
-        self.counting = count > 0
-        self._whole_blocks.value = count == 0
+        if self._counting != (count > 0):
+            self._set_counting(count > 0)
         status: int = self._lib.uc_emu_start(self._handle, pc, 0, 0, count)
         return status
 
-    def stop(self) -> None:
-        """Ends :meth:`run` soon; callable from a hook and from another host thread.
+    def _set_counting(self, counting: bool) -> None:
+        with self._mode_lock:
+            self._counting = counting
+        self._whole_blocks.value = not counting
+        if counting:
+            self.flush_code()  # blocks that don't count; the engine drops those that do by itself
 
-        From another thread not while ``counting``: such a run could end within an instruction.
-        """
+    def stop(self) -> None:
+        """Ends :meth:`run` soon; for a hook."""
         self._lib.uc_emu_stop(self._handle)
+
+    def interrupt(self) -> None:
+        """Ends :meth:`run` soon; for another host thread.
+
+        A run with a count goes on: it could end within an instruction.
+        """
+        with self._mode_lock:
+            if not self._counting:
+                self.stop()
 
     def set_exits(self, addresses: list[int]) -> None:
         """Addresses at which a run stops without executing what is there.

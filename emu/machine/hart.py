@@ -114,8 +114,7 @@ class Hart:
         A call that comes while the hart isn't running, or runs a count of instructions, is lost: a
         clock calls it again and again.
         """
-        if not self._engine.counting:
-            self._engine.stop()
+        self._engine.interrupt()
 
     def run(self, count: int = 0) -> Trap:
         """Runs from ``pc`` until the program traps, and returns the trap.

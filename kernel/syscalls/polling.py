@@ -57,8 +57,12 @@ def until_ready(
 ) -> Result:  # fmt: skip
     """``look``'s answer as soon as it is not 0, or 0 at the deadline."""
     found = look()
-    if found or (deadline is not None and deadline <= t.kernel.clock.monotonic()):
+    if found:
         return found
+    if deadline is not None and deadline <= t.kernel.clock.monotonic():
+        if t.deliverable:  # let in by the call's own mask
+            raise Errno(EINTR)
+        return 0
     return _wait(t, what, watched, look, deadline)
 
 

@@ -10,7 +10,7 @@ from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller, Memory
 from kernel.vfs.errnos import EAGAIN, EFAULT, EINVAL, EPIPE
 from kernel.vfs.openfile import OpenFile
-from kernel.wait import Blocking, Result, Wait
+from kernel.wait import Blocking, Result, Wait, interrupted
 
 PAGE = 4096
 IOV_MAX = 1024
@@ -143,12 +143,14 @@ def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
     buffers = Buffers(t.mem, spans)
     if not buffers.left and file.stream:
         return 0
+    if file.holds_back(t):
+        return interrupted()
     done = _read_available(file, buffers)
     if done is not None:
         return done
     if file.nonblocking:
         raise Errno(EAGAIN)
-    return _wait_and_read(file, buffers)
+    return _wait_and_read(t, file, buffers)
 
 
 def _read_available(file: OpenFile, buffers: Buffers) -> int | None:
@@ -192,11 +194,13 @@ def _read_pieces(
             return done
 
 
-def _wait_and_read(file: OpenFile, buffers: Buffers) -> Blocking:
+def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
     file.acquire()
     try:
         while True:
             yield wait_for(file, POLLIN)
+            if file.holds_back(t):
+                raise Interrupted
             done = _read_available(file, buffers)
             if done is not None:
                 return done

@@ -185,10 +185,10 @@ class _Builder:
     def _program(self, program: str) -> None:
         """Unless it can be seen already."""
         real, shown = os.path.realpath(program), os.path.abspath(program)
-        folder = granted_folder(os.path.dirname(real), read_only=True, fds=self.fds, number=8)
         try:
+            folder = granted_folder(os.path.dirname(real), read_only=True, fds=self.fds, number=8)
             node = folder.root.lookup(os.path.basename(real))
-        except Errno:
+        except (Errno, OSError):
             return  # the loader says what is wrong with it
         fs = FsContext(self.namespace, self.namespace.root, 0, self.services.who)
         try:

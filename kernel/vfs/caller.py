@@ -74,8 +74,14 @@ class Caller(Protocol):
     def process(self) -> Process: ...
     @property
     def kernel(self) -> Kernel: ...
+    @property
+    def deliverable(self) -> int:
+        """The set of signals that interrupt a call (bit signo-1)."""
 
     def send_signal(self, signo: int, /) -> None: ...
+
+    def stop_group(self, signo: int, /) -> bool:
+        """Sends a terminal's stop signal to its process group; False when that stops nobody."""
 
     def temporary_mask(self, mask: int, /) -> None:
         """Blocks just ``mask`` (bit signo-1) until this call, or its signal's frame, is done."""

@@ -120,6 +120,12 @@ class OpenFile:
     def ioctl(self, t: Caller, request: int, argument: int) -> Result:
         raise Errno(ENOTTY)
 
+    def holds_back(self, t: Caller) -> bool:
+        """Whether ``t`` may not read it now, and was sent the signal that stops it until it may (a
+        terminal's job control).
+        """
+        return False
+
     def describe(self) -> str:
         """Completes "waits for …"."""
         return self.path or "a file"

@@ -18,7 +18,7 @@ from kernel.vfs.errnos import EINVAL, EIO, ENOTTY, ENXIO, EPERM, from_host
 from kernel.vfs.filesystem import FileSystem
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile, Sources
-from kernel.wait import Result
+from kernel.wait import Result, interrupted
 
 if TYPE_CHECKING:
     from kernel.vfs.caller import Caller
@@ -34,6 +34,7 @@ _SET_WHEN = {
     TCSETS2: termios.TCSANOW, TCSETSW2: termios.TCSADRAIN, TCSETSF2: termios.TCSAFLUSH,
 }  # fmt: skip
 Answer = TypeVar("Answer")
+SIGTTIN, SIGTTOU = 21, 22
 _SPEEDS = struct.pack("<II", 38400, 38400)
 
 
@@ -140,11 +141,28 @@ class TerminalFile(OpenFile):
     def sources(self, events: int) -> Sources:
         return hostio.sources(self.fd, events)
 
+    def holds_back(self, t: Caller) -> bool:
+        return self._stops(t, SIGTTIN)
+
+    def _stops(self, t: Caller, signo: int) -> bool:
+        """Whether ``t`` is in the background, and has been sent ``signo`` for it."""
+        group, mine = self.terminal.foreground, t.process
+        others = t.kernel.processes.values()
+        if mine.pgid == group or not any(p.pgid == group and p.sid == mine.sid for p in others):
+            return False
+        if not t.stop_group(signo):
+            if signo == SIGTTIN:
+                raise Errno(EIO)
+            return False
+        return True
+
     def describe(self) -> str:
         return "terminal input"
 
     def ioctl(self, t: Caller, request: int, argument: int) -> Result:
         terminal = self.terminal
+        if (request in _SET_WHEN or request == TIOCSPGRP) and self._stops(t, SIGTTOU):
+            return interrupted()
         if request == TCGETS:
             t.mem.write(argument, terminal.settings())
         elif request == TCGETS2:

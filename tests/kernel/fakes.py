@@ -148,12 +148,16 @@ class FakeThread:
         self.wait: Wait | None = None
         self.mask: int | None = None
         self.woken = 0
+        self.deliverable = 0
         self.process = FakeProcess(kernel, pid, fs, files)
         self.process.threads[pid] = self
         kernel.caller = self
 
     def send_signal(self, signo: int) -> None:
         self.signals.append(signo)
+
+    def stop_group(self, signo: int) -> bool:
+        return False
 
     def temporary_mask(self, mask: int) -> None:
         self.mask = mask

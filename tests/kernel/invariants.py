@@ -14,7 +14,6 @@ import numpy as np
 
 from emu.machine.pte import (
     PAGE_SHIFT,
-    PTES_PER_TABLE,
     D,
     R,
     U,
@@ -118,7 +117,9 @@ def nothing_is_left(frames: Frames) -> None:
     assert not left, "frames that nobody gave back: " + ", ".join(
         f"{frame:#x} ({frames.kind(frame).name}, count {frames.count(frame)})" for frame in left
     )
-    assert frames.used == 1, f"{frames.used} frames are said to be in use; it is the zero frame only"
+    assert frames.used == 1, (
+        f"{frames.used} frames are said to be in use; it is the zero frame only"
+    )
 
 
 @invariant

@@ -158,9 +158,7 @@ class Processes(RuleBasedStateMachine):
 
     @rule(n=who, at=pages, count=counts, prot=rights, shared=st.booleans(), first=st.integers(0, 2))
     @may_lack_memory
-    def map_file(
-        self, n: int, at: int, count: int, prot: Prot, shared: bool, first: int
-    ) -> None:
+    def map_file(self, n: int, at: int, count: int, prot: Prot, shared: bool, first: int) -> None:
         side = self.side(n)
         flags = Map.SHARED if shared else Map.PRIVATE
         self._map(side, at, count, prot, flags, first)

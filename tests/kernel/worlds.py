@@ -14,7 +14,7 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access
 from kernel import fault, fork
-from kernel.backing import PageCache
+from kernel.backing import Backing, PageCache
 from kernel.fault import Outcome, Resolution
 from kernel.frames import Frames
 from kernel.limits import Limits
@@ -45,7 +45,7 @@ class World:
     def __init__(self, pages: int = 512) -> None:
         self.ram = Ram(pages * PAGE_SIZE)
         self.frames = Frames(self.ram)
-        self.cache = PageCache(self.frames)
+        self.cache = PageCache(self.frames, self._unmap_beyond)
         self.frames.reclaim = self.cache.reclaim
         self.spaces: list[AddressSpace] = []
         self.files = MemFs(owner=Credentials(0, 0))
@@ -75,6 +75,10 @@ class World:
         node = self.files.root.create(f"file{len(list(self.files.root.entries()))}", 0o644)
         node.write_file(0, content)
         return node
+
+    def _unmap_beyond(self, backing: Backing, first: int) -> None:
+        for space in self.spaces:
+            space.unmap_beyond(backing, first)
 
     def exit(self, space: AddressSpace) -> None:
         space.leave()
@@ -127,7 +131,9 @@ class World:
             self.flush()
         for _ in range(3):
             entry = self.tlb.get(va >> PAGE_SHIFT)
-            if entry is not None and (access is Access.LOAD or entry[access is Access.FETCH and 2 or 1]):
+            if entry is not None and (
+                access is Access.LOAD or entry[(access is Access.FETCH and 2) or 1]
+            ):
                 return entry[0] << PAGE_SHIFT | va & PAGE_MASK
             translation = self.mmu.translate(va, access)
             if not isinstance(translation, TranslationFault):
@@ -176,9 +182,7 @@ def mapped_file(
 ) -> Any:
     """The FilePages of ``node``, now mapped at ``at``."""
     backing = world.cache.pages_of(node)
-    space.add(
-        Vma(at, at + pages * PAGE_SIZE, prot, shared=shared, backing=backing, offset=offset)
-    )
+    space.add(Vma(at, at + pages * PAGE_SIZE, prot, shared=shared, backing=backing, offset=offset))
     return backing
 
 

@@ -301,18 +301,21 @@ def test_a_page_that_was_data_is_run_then_written_again(board: Board) -> None:
         assert board.x(A0) == value
 
 
-def test_a_load_through_an_alias_opens_no_way_for_stores(
-    board: Board, run: Callable[..., None]
+@pytest.mark.parametrize("opening", ["load", "store"])
+def test_a_right_to_write_through_an_alias_ends_when_the_code_is_run(
+    board: Board, run: Callable[..., None], opening: str
 ) -> None:
+    """However the alias came into the TLB: by a load of a dirty page, or by a store before."""
     board.map(CODE, FREE, RX)
     board.map(OTHER, FREE + 1, RX)
     board.map(ALIAS, FREE + 1, RW)
-    call = asm.jalr(asm.RA, A4)
-    board.write_code(FREE, call, asm.ld(A3, A2), asm.sw(A1, A2), call, asm.ECALL)
-    board.write_code(FREE + 1, sets_a0(1), asm.jr(asm.RA))
-    registers = {"x11": word_of(sets_a0(2)), "x12": address(ALIAS), "x14": address(OTHER)}
-    run(address(CODE), **registers)
-    assert board.x(A0) == 2
+    call, patch = asm.jalr(asm.RA, A4), (asm.sw(A1, A2), asm.add(A1, A1, A3))
+    first = (asm.ld(ZERO, A2),) if opening == "load" else patch
+    board.write_code(FREE, call, *first, call, *patch * 2, call, *patch, call, asm.ECALL)
+    board.write_code(FREE + 1, asm.addi(A0, A0, 1), asm.jr(asm.RA))
+    registers = {"x11": word_of(asm.addi(A0, A0, 1)), "x12": address(ALIAS), "x14": address(OTHER)}
+    run(address(CODE), x10=0, x13=1 << 20, **registers)
+    assert board.x(A0) == (1 + 1 + 2 + 3 if opening == "load" else 1 + 1 + 3 + 4)
 
 
 def test_an_atomic_that_patches(board: Board, run: Callable[..., None]) -> None:

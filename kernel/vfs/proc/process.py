@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 
 from kernel.errors import Errno
@@ -11,7 +12,14 @@ from kernel.vfs.inode import Inode
 from kernel.vfs.openfile import OpenFile
 from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcText
 from kernel.vfs.proc.protocol import ProcProcess
-from kernel.vfs.proc.texts import limits_text, mounts_text, stat_text, statm_text, status_text
+from kernel.vfs.proc.texts import (
+    limits_text,
+    mountinfo_text,
+    mounts_text,
+    stat_text,
+    statm_text,
+    status_text,
+)
 
 Make = Callable[[], bytes]
 
@@ -33,6 +41,7 @@ class ProcessFiles:
             "environ": lambda: process.program.environment if process.alive else b"",
             "limits": lambda: limits_text(process).encode(),
             "maps": self._maps,
+            "mountinfo": lambda: mountinfo_text(process.fs.namespace).encode(),
             "mounts": lambda: mounts_text(process.fs.namespace).encode(),
             "oom_score": lambda: b"0\n",
             "oom_score_adj": lambda: b"0\n",
@@ -100,7 +109,7 @@ class ProcessFiles:
             if file is None:
                 return None
             path = f"{self.base}/fd/{name}"
-            return MagicLink(self.filesystem, path, lambda: file.path, lambda: file.inode)
+            return MagicLink(self.filesystem, path, lambda: _shown(file), lambda: file.inode)
 
         return ProcDir(self.filesystem, f"{self.base}/fd", self._fd_names, find)
 
@@ -125,6 +134,11 @@ class ProcessFiles:
 
         path = f"{self.base}/task"
         return ProcDir(self.filesystem, path, lambda: map(str, self.process.threads), find)
+
+
+def _shown(file: OpenFile) -> str:
+    removed = file.inode.kind == stat.S_IFREG and not file.inode.stat().nlink
+    return f"{file.path} (deleted)" if removed and not file.path.endswith(")") else file.path
 
 
 def _fdinfo(file: OpenFile, closes: bool) -> bytes:

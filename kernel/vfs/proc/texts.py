@@ -102,6 +102,14 @@ def mounts_text(namespace: Namespace) -> str:
     return "".join(lines.values())
 
 
+def mountinfo_text(namespace: Namespace) -> str:
+    lines: dict[str, str] = {}
+    for number, line in enumerate(mounts_text(namespace).splitlines(), start=1):
+        kind, where, source, rights, *_ = line.split(" ")
+        lines[where] = f"{number} 0 0:{number} / {where} {rights} - {kind} {source} {rights}\n"
+    return "".join(lines.values())
+
+
 def meminfo_text(kernel: ProcKernel) -> str:
     total, free = kernel.memory_total // 1024, kernel.memory_free // 1024
     rows = {

@@ -79,9 +79,7 @@ def test_does_a_full_pipe_of_the_host_make_only_the_guest_wait(t: FakeThread) ->
     os.close(writing)
 
 
-def test_does_a_file_as_stdin_share_its_offset_with_the_user(
-    t: FakeThread, tmp_path: Path
-) -> None:
+def test_does_a_file_as_stdin_share_its_offset_with_the_user(t: FakeThread, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"0123456789")
     host = os.open(tmp_path / "in", os.O_RDONLY)
     console_of(t, fd0=host)

@@ -46,9 +46,7 @@ def test_does_a_process_show_itself(t: FakeThread) -> None:
     assert get_file(t, "/proc/self/statm").split()[:2] == [b"7", b"3"]
     fields = get_file(t, "/proc/self/stat").split()
     assert len(fields) == 52 and fields[:5] == [b"1", b"(prog)", b"R", b"1", b"1"]
-    status = dict(
-        line.split(b":", 1) for line in get_file(t, "/proc/self/status").splitlines()
-    )
+    status = dict(line.split(b":", 1) for line in get_file(t, "/proc/self/status").splitlines())
     assert status[b"State"].strip() == b"R (running)" and status[b"VmRSS"].split()[0] == b"12"
     assert readlink(t, "/proc/self/exe") == "/bin/prog"
 

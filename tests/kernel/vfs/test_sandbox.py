@@ -128,7 +128,9 @@ def test_does_a_link_the_host_has_lead_out(world: World, target: str) -> None:
     assert world.untouched()
 
 
-@pytest.mark.parametrize("target", ["{base}/outside", "../outside", "..", "/", "/".join([".."] * 40)])
+@pytest.mark.parametrize(
+    "target", ["{base}/outside", "../outside", "..", "/", "/".join([".."] * 40)]
+)
 def test_does_a_link_the_guest_makes_lead_out(t: FakeThread, world: World, target: str) -> None:
     at = f"{world.rw}/out"
     symlink(t, target.format(base=world.base), at)

@@ -1,0 +1,64 @@
+"""Runs the ``emu`` command as a user does, and builds small programs for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain.build import Variant, build, cache_folder
+
+PROJECT = Path(__file__).resolve().parents[2]
+EMU = (sys.executable, "-m", "emu")
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What --summary=json printed, the last line of stderr."""
+        return json.loads(self.stderr.splitlines()[-1])
+
+    @property
+    def messages(self) -> list[str]:
+        """emu's own lines."""
+        return [line for line in self.stderr.splitlines() if line.startswith("emu: ")]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+
+def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:
+    done = subprocess.run(
+        [*EMU, *map(str, words)],
+        cwd=cwd,
+        env=environment(),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def program(name: str, text: str, variant: Variant = Variant.STATIC) -> Path:
+    """A program from C source, built once."""
+    folder = cache_folder() / "test-sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / f"{name}.c"
+    if not source.exists() or source.read_text() != text:
+        draft = folder / f"{name}.{os.getpid()}.draft"
+        draft.write_text(text)
+        draft.replace(source)
+    return build([source], variant=variant)
