@@ -101,6 +101,7 @@ class Session:
             fork_policy=options.fork_policy,
             max_processes=options.max_processes,
             deterministic=options.deterministic,
+            check=options.check,
         )
         try:
             self.kernel = Kernel(config, self._log)

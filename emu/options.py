@@ -15,6 +15,8 @@ class Options:
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
+    check: bool = False
+    """Check the invariants of the kernel's memory before every return to a program."""
     timeout: float | None = None
     """Seconds after which all guests are ended."""
     environment: Mapping[str, str] = field(default_factory=dict)

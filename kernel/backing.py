@@ -6,7 +6,7 @@ maps the page: that is the page cache for files, and shared memory for MAP_SHARE
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
@@ -36,6 +36,9 @@ class Backing(Protocol):
     def unused(self) -> None:
         """The last Vma has gone."""
 
+    def held(self) -> Iterable[int]:
+        """The PPNs of the frames it pins."""
+
 
 class SharedMemory:
     """The pages of a shared anonymous mapping: zero at first, gone with the last Vma."""
@@ -62,6 +65,9 @@ class SharedMemory:
 
     def write_back(self, first: int, last: int) -> None:
         pass
+
+    def held(self) -> Iterable[int]:
+        return self._pages.values()
 
     def unused(self) -> None:
         for ppn in self._pages.values():
@@ -100,6 +106,13 @@ class FilePages:
 
     def resident(self, index: int) -> bool:
         return index in self._pages
+
+    def held(self) -> Iterable[int]:
+        return self._pages.values()
+
+    def was_stored_to(self, index: int) -> bool:
+        """Whether some process may have stored to the page."""
+        return index in self._stored
 
     def stored_to(self, index: int) -> None:
         self._stored.add(index)
@@ -221,6 +234,11 @@ class PageCache:
         self._files = [
             pages for pages in self._files if pages.inode.mapping is pages or not pages.empty
         ]
+
+    @property
+    def files(self) -> list[FilePages]:
+        """All that is cached or mapped."""
+        return list(self._files)
 
     def reclaim(self) -> bool:
         """Frees what no process maps; whether that was anything."""

@@ -120,6 +120,15 @@ class Frames:
         """Each PTE's frame as an index into ``counts`` and ``kinds``."""
         return ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - self.first
 
+    @property
+    def touched(self) -> int:
+        """How many frames were ever handed out; those beyond are as the host gave them."""
+        return self._untouched
+
+    def free_frames(self) -> list[int]:
+        """The frames that were used and are free."""
+        return [self.first + index for index in self._free]
+
     def _give_back(self, indices: list[int]) -> None:
         for index in indices:
             self._kind[index] = Kind.FREE

@@ -12,7 +12,7 @@ from emu.machine.pte import PAGE_SHIFT
 from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
 from emu.machine.trap import Cause
-from kernel import robust, traps
+from kernel import invariants, robust, traps
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
@@ -22,6 +22,7 @@ from kernel.fault import Resolution
 from kernel.fork import POLICIES, ForkCost
 from kernel.frames import Frames
 from kernel.futex import Futexes
+from kernel.invariants import InvariantBroken
 from kernel.itimers import IntervalTimers
 from kernel.lifecycle import Lifecycle
 from kernel.loader import Image, Request, load
@@ -34,6 +35,7 @@ from kernel.timers import Timers
 from kernel.usermem import UserMemory
 
 if TYPE_CHECKING:
+    from kernel.space import AddressSpace
     from kernel.vfs.context import FsContext
     from kernel.vfs.fdtable import FdTable
 
@@ -52,6 +54,8 @@ class Config:
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
+    check: bool = False
+    """Look after the invariants of memory before every return to a program."""
 
 
 class Deadlock(Exception):
@@ -253,6 +257,8 @@ class Kernel:
         cpu_timers = thread.process.cpu_timers
         last = self.traps + TRAPS_PER_TURN
         while self._prepare(thread):
+            if self.config.check:
+                self.check_memory()
             trap = self.hart.run(self._slice)
             self.traps += 1
             sliced = trap.cause == Cause.TIMER_INTERRUPT
@@ -314,6 +320,18 @@ class Kernel:
         attention, self.attention = self.attention, None
         if attention is not None:
             attention()
+
+    def check_memory(self) -> None:
+        """Raises InvariantBroken unless the invariants of memory hold."""
+        living = [process for process in self.processes.values() if process.alive]
+        names: dict[AddressSpace, str] = {}
+        for process in living:
+            names[process.space] = f"{names.get(process.space, 'pid')} {process.pid}"
+        spaces = invariants.unique(process.space for process in living)
+        memory = invariants.Memory(self.frames, spaces, self.cache, [self.sigreturn_page], names)
+        broken = invariants.violations(memory)
+        if broken:
+            raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}")
 
     def shut_down(self) -> int:
         """Ends what still lives and empties the caches; the number of frames that leaked."""

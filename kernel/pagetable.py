@@ -125,6 +125,10 @@ class PageTable:
             key << LEAF_SHIFT: (base + 8 * leaf) >> PAGE_SHIFT for key, leaf in self._leaves.items()
         }
 
+    def frames(self) -> set[int]:
+        """The PPNs of the tables of all levels."""
+        return {*self._upper, *self.leaf_tables().values()}
+
     @property
     def table_count(self) -> int:
         """Frames taken by the tables of all levels."""

@@ -49,6 +49,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.fail("the emu command is not installed: make setup")
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "emu").symlink_to(emu)
+    subprocess.run(["bash", "-c", SESSIONS[0][0]], cwd=folder, check=True)
     return folder
 
 

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-_VALUELESS = frozenset(("-h", "--help", "--summary", "--deterministic"))
+_VALUELESS = frozenset(("-h", "--help", "--summary", "--deterministic", "--check"))
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

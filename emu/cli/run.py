@@ -89,6 +89,11 @@ def add_parser(subcommands: Any) -> None:
         action="store_true",
         help="fixed seed and virtual clock: two runs are alike",
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check the invariants of the kernel's memory before every return to the program",
+    )
     parser.set_defaults(function=run)
 
 
@@ -153,6 +158,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         fork_policy=arguments.fork_policy,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
+        check=arguments.check,
         timeout=arguments.timeout,
         environment=_environment(arguments.env),
         cwd=arguments.cwd,

@@ -1,0 +1,386 @@
+"""What must be true of the kernel's memory whenever it returns to a program.
+
+Each invariant has a name and yields a message for each place where it does not hold. They read the
+page tables in RAM from the roots down and trust none of the kernel's own book-keeping, except where
+that is what they check. ``emu run --check`` looks after every trap.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.machine.pte import PAGE_SHIFT, D, R, U, V, W, X, flags_text, is_leaf, ppn
+from kernel.backing import Backing, FilePages, PageCache, SharedMemory
+from kernel.frames import Frames, Kind
+from kernel.pagetable import COW
+from kernel.space import AddressSpace
+from kernel.vma import Vma
+
+_Words = npt.NDArray[np.uint64]
+_Indices = npt.NDArray[np.int64]
+_RIGHTS = np.uint64(R | W | X | U)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place where the invariant ``name`` does not hold."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+class InvariantBroken(Exception):
+    """The kernel's memory is not consistent."""
+
+    def __init__(self, violations: list[Violation], when: str = "") -> None:
+        where = f" {when}" if when else ""
+        shown = "\n  ".join(map(str, violations[:20]))
+        super().__init__(f"the kernel's memory is not consistent{where}:\n  {shown}")
+        self.violations = violations
+
+
+class Mapped:
+    """The pages that one space's tables map, as arrays, with the VMA each belongs to."""
+
+    def __init__(self, frames: Frames, space: AddressSpace) -> None:
+        self.space = space
+        self.tables: list[int] = []
+        """PPNs of its tables, as a walk from the root finds them."""
+        self.vas, self.ptes = self._walk(frames)
+        self.indices = frames.indices(self.ptes)
+        self.vma_at = self._vmas()
+
+    def _walk(self, frames: Frames) -> tuple[_Indices, _Words]:
+        words = np.frombuffer(frames.ram.bytes, dtype=np.uint64)
+        vas: list[_Indices] = [np.empty(0, np.int64)]
+        ptes: list[_Words] = [np.empty(0, np.uint64)]
+        pending = [(self.space.table.root, 2, 0)]
+        while pending:
+            table, level, base = pending.pop()
+            self.tables.append(table)
+            first = ((table << PAGE_SHIFT) - frames.ram.base) >> 3
+            entries = words[first : first + 512]
+            valid = np.flatnonzero(entries & np.uint64(V))
+            if level == 0:
+                vas.append(base + (valid << PAGE_SHIFT))
+                ptes.append(entries[valid])
+                continue
+            for index in valid.tolist():
+                entry, va = int(entries[index]), base + (index << PAGE_SHIFT + 9 * level)
+                if is_leaf(entry) or not frames.ram.holds(ppn(entry) << PAGE_SHIFT):
+                    vas.append(np.array([va], np.int64))
+                    ptes.append(np.array([entry], np.uint64))
+                else:
+                    pending.append((ppn(entry), level - 1, va))
+        return np.concatenate(vas), np.concatenate(ptes)
+
+    def _vmas(self) -> _Indices:
+        """For each page the position of its VMA in the space's list, -1 when it has none."""
+        vmas = self.space.vmas
+        if not vmas:
+            return np.full(len(self.vas), -1)
+        starts = np.array([vma.start for vma in vmas])
+        ends = np.array([vma.end for vma in vmas])
+        position = np.searchsorted(starts, self.vas, side="right") - 1
+        return np.where((position >= 0) & (self.vas < ends[position]), position, -1)
+
+    def of_vmas(
+        self, value: Callable[[Vma], int | bool], without: int = 0
+    ) -> npt.NDArray[np.int64]:
+        """A property of each page's VMA, ``without`` for a page that has none."""
+        values = np.array([*(value(vma) for vma in self.space.vmas), without], dtype=np.int64)
+        return values[self.vma_at]
+
+    def where(self, wrong: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+        """(va, PTE) of the pages that are wrong."""
+        if wrong.any():
+            yield from zip(self.vas[wrong].tolist(), self.ptes[wrong].tolist(), strict=True)
+
+
+@dataclass
+class Memory:
+    """Everything that holds frames: the spaces of all processes, the page cache, pins.
+
+    ``names`` tells the processes of a space, for the messages.
+    """
+
+    frames: Frames
+    spaces: list[AddressSpace]
+    cache: PageCache | None = None
+    pinned: list[SharedMemory] = field(default_factory=list)
+    """Backings that live without a VMA, such as the kernel's sigreturn page."""
+    names: dict[AddressSpace, str] = field(default_factory=dict)
+
+    @cached_property
+    def mapped(self) -> list[Mapped]:
+        return [Mapped(self.frames, space) for space in self.spaces]
+
+    @cached_property
+    def backings(self) -> list[Backing]:
+        found: dict[int, Backing] = {id(backing): backing for backing in self.pinned}
+        for space in self.spaces:
+            for vma in space.vmas:
+                if vma.backing is not None:
+                    found[id(vma.backing)] = vma.backing
+        if self.cache is not None:
+            found |= {id(pages): pages for pages in self.cache.files}
+        return list(found.values())
+
+    @cached_property
+    def pte_counts(self) -> _Indices:
+        """How many PTEs map each frame, by index; frames outside RAM are left out."""
+        indices = np.concatenate([np.empty(0, np.int64), *(m.indices for m in self.mapped)])
+        inside = indices[(indices >= 0) & (indices < self.frames.total)]
+        return np.bincount(inside, minlength=self.frames.touched)[: self.frames.total]
+
+    @cached_property
+    def pin_counts(self) -> _Indices:
+        """How often the kernel itself holds each frame, by index."""
+        pins = np.zeros(len(self.pte_counts), dtype=np.int64)
+        held = [self.frames.zero, *(t for mapped in self.mapped for t in mapped.tables)]
+        held += [frame for backing in self.backings for frame in backing.held()]
+        np.add.at(pins, np.array(held) - self.frames.first, 1)
+        return pins
+
+    def space_name(self, space: AddressSpace) -> str:
+        return self.names.get(space) or f"space {space.table.root:#x}"
+
+    def page(self, space: AddressSpace, va: int, pte: int) -> str:
+        """Such as ``pid 2 at 0x11000 → frame 0x80231 R--U-A- CoW``."""
+        cow = " CoW" if pte & COW else ""
+        return f"{self.space_name(space)} at {va:#x} → frame {ppn(pte):#x} {flags_text(pte)}{cow}"
+
+    def sharers(self, frame: int) -> str:
+        """All pages that map ``frame``."""
+        pages = [
+            self.page(m.space, va, pte)
+            for m in self.mapped
+            for va, pte in m.where(m.indices == frame - self.frames.first)
+        ]
+        return "; ".join(pages) or "nobody"
+
+
+Check = Callable[[Memory], Iterator[str]]
+INVARIANTS: dict[str, Check] = {}
+
+
+def _invariant(check: Check) -> Check:
+    INVARIANTS[check.__name__.replace("_", "-")] = check
+    return check
+
+
+def violations(memory: Memory) -> list[Violation]:
+    """Every violation; empty when all is well. A table outside RAM makes the rest meaningless."""
+    return [
+        Violation(name, message) for name, check in INVARIANTS.items() for message in check(memory)
+    ]
+
+
+def leaks(frames: Frames) -> list[Violation]:
+    """What is left when all processes have gone and the caches are empty."""
+    left = (frames.first + np.flatnonzero(frames.counts)).tolist()
+    return [
+        Violation(
+            "nothing-is-left",
+            f"frame {frame:#x} ({frames.kind(frame).name}, count {frames.count(frame)}) was never "
+            "given back",
+        )
+        for frame in left
+        if frame != frames.zero
+    ]
+
+
+@_invariant
+def count_is_the_number_of_holders(memory: Memory) -> Iterator[str]:
+    frames = memory.frames
+    ptes, pins = memory.pte_counts, memory.pin_counts
+    counts = frames.counts[: len(ptes)]
+    for index in np.flatnonzero(counts != ptes + pins).tolist():
+        frame = frames.first + index
+        yield (
+            f"frame {frame:#x} ({frames.kind(frame).name}) has count {counts[index]}, but "
+            f"{ptes[index]} PTEs and {pins[index]} pins of the kernel hold it: "
+            f"{memory.sharers(frame)}"
+        )
+
+
+@_invariant
+def shared_is_not_writable(memory: Memory) -> Iterator[str]:
+    """A private frame with two users is writable nowhere."""
+    frames = memory.frames
+    for mapped in memory.mapped:
+        inside = _inside(frames, mapped)
+        writable = inside & ((mapped.ptes & np.uint64(W)) != 0)
+        index = np.where(inside, mapped.indices, 0)
+        shared = (frames.kinds[index] == Kind.PRIVATE) & (frames.counts[index] > 1)
+        for va, pte in mapped.where(writable & shared):
+            yield (
+                f"{memory.page(mapped.space, va, pte)} may be stored to, but the frame has "
+                f"{frames.count(ppn(pte))} users: {memory.sharers(ppn(pte))}"
+            )
+
+
+@_invariant
+def cow_is_readable_and_not_writable(memory: Memory) -> Iterator[str]:
+    for mapped in memory.mapped:
+        cow = (mapped.ptes & np.uint64(COW)) != 0
+        wrong = cow & ((mapped.ptes & np.uint64(R | W)) != np.uint64(R))
+        for va, pte in mapped.where(wrong):
+            yield memory.page(mapped.space, va, pte)
+
+
+@_invariant
+def mapped_frames_are_in_use(memory: Memory) -> Iterator[str]:
+    """Nothing maps a free frame, a page table, or what lies outside RAM."""
+    frames = memory.frames
+    for mapped in memory.mapped:
+        inside = _inside(frames, mapped)
+        for va, pte in mapped.where(~inside):
+            yield f"{memory.page(mapped.space, va, pte)} lies outside the machine's memory"
+        kinds = frames.kinds[np.where(inside, mapped.indices, 0)]
+        for va, pte in mapped.where(inside & ((kinds == Kind.FREE) | (kinds == Kind.TABLE))):
+            kind = frames.kind(ppn(pte)).name
+            yield f"{memory.page(mapped.space, va, pte)} is a {kind} frame"
+
+
+@_invariant
+def frame_is_used_for_its_kind(memory: Memory) -> Iterator[str]:
+    frames = memory.frames
+    for mapped in memory.mapped:
+        for table in mapped.tables:
+            if frames.kind(table) is not Kind.TABLE:
+                kind = frames.kind(table).name
+                yield f"{memory.space_name(mapped.space)}: page table {table:#x} is a {kind} frame"
+        kinds = frames.kinds[np.where(_inside(frames, mapped), mapped.indices, 0)]
+        shared = mapped.of_vmas(lambda vma: vma.shared).astype(bool)
+        for va, pte in mapped.where(shared & (kinds != Kind.CACHE)):
+            yield f"{memory.page(mapped.space, va, pte)} is shared memory in a private frame"
+        writable = (mapped.ptes & np.uint64(W)) != 0
+        for va, pte in mapped.where(~shared & writable & (kinds != Kind.PRIVATE)):
+            kind = frames.kind(ppn(pte)).name
+            yield f"{memory.page(mapped.space, va, pte)} lets a store change a {kind} frame"
+
+
+@_invariant
+def zero_frame_is_zero(memory: Memory) -> Iterator[str]:
+    if any(memory.frames.ram.read_frame(memory.frames.zero)):
+        yield f"the zero frame {memory.frames.zero:#x} was written"
+
+
+@_invariant
+def rights_are_the_mappings(memory: Memory) -> Iterator[str]:
+    """The PTE gives no right that the VMA denies: what is mapped read-only is never writable."""
+    for mapped in memory.mapped:
+        allowed = mapped.of_vmas(lambda vma: vma.pte_flags, V | R | W | X | U).astype(np.uint64)
+        for va, pte in mapped.where((mapped.ptes & _RIGHTS & ~allowed) != 0):
+            vma = mapped.space.find(va)
+            allows = flags_text(vma.pte_flags) if vma is not None else "nothing"
+            yield f"{memory.page(mapped.space, va, pte)}, but its mapping allows {allows}"
+        lacking = allowed & np.uint64(R | X | U) & ~mapped.ptes
+        for va, pte in mapped.where((lacking != 0) & (mapped.vma_at >= 0)):
+            yield f"{memory.page(mapped.space, va, pte)} lacks a right of its mapping"
+
+
+@_invariant
+def pages_and_mappings_agree(memory: Memory) -> Iterator[str]:
+    """Every page lies in a VMA; one of a private writable VMA is writable or CoW, no other CoW."""
+    for mapped in memory.mapped:
+        for va, pte in mapped.where(mapped.vma_at < 0):
+            yield f"{memory.page(mapped.space, va, pte)} is mapped but belongs to no mapping"
+        breakable = mapped.of_vmas(lambda vma: vma.writable and not vma.shared, 1).astype(bool)
+        cow = (mapped.ptes & np.uint64(COW)) != 0
+        for va, pte in mapped.where(cow & ~breakable):
+            yield f"{memory.page(mapped.space, va, pte)} is CoW in a shared or read-only mapping"
+        neither = (mapped.ptes & np.uint64(W | COW)) == 0
+        for va, pte in mapped.where(breakable & neither & (mapped.vma_at >= 0)):
+            yield f"{memory.page(mapped.space, va, pte)} is private and writable: W or CoW is due"
+
+
+@_invariant
+def mappings_are_in_order(memory: Memory) -> Iterator[str]:
+    for space in memory.spaces:
+        name, end = memory.space_name(space), 0
+        for vma in space.vmas:
+            span = f"[{vma.start:#x}, {vma.end:#x})"
+            if vma.start & 0xFFF or vma.end & 0xFFF or vma.start >= vma.end:
+                yield f"{name}: {span} is no range of whole pages"
+            if vma.start < end:
+                yield f"{name}: {span} begins before the mapping below it ends"
+            if vma.writable and not vma.may_write:
+                yield f"{name}: {span} is writable, but its file was opened read-only"
+            end = vma.end
+
+
+@_invariant
+def tables_are_their_spaces_own(memory: Memory) -> Iterator[str]:
+    """No table hangs in two places, and the kernel's index of tables is what a walk finds."""
+    found = Counter(table for mapped in memory.mapped for table in mapped.tables)
+    for table, times in found.items():
+        if times > 1:
+            yield f"page table {table:#x} is linked {times} times"
+    for mapped in memory.mapped:
+        known = mapped.space.table.frames()
+        if known != set(mapped.tables):
+            wrong = ", ".join(f"{table:#x}" for table in sorted(known ^ set(mapped.tables)))
+            yield f"{memory.space_name(mapped.space)}: tables not found or not known: {wrong}"
+
+
+@_invariant
+def free_list_is_what_nobody_uses(memory: Memory) -> Iterator[str]:
+    frames = memory.frames
+    free = Counter(frames.free_frames())
+    for frame, times in free.items():
+        if times > 1:
+            yield f"frame {frame:#x} is {times} times on the free list"
+        if frames.count(frame) or frames.kind(frame) is not Kind.FREE:
+            yield f"frame {frame:#x} is on the free list with count {frames.count(frame)}"
+    in_use = int(np.count_nonzero(frames.counts[: frames.touched]))
+    if frames.used != in_use or len(free) + in_use != frames.touched:
+        yield (
+            f"of {frames.touched} frames ever used {in_use} have a count and {len(free)} are free; "
+            f"{frames.used} are said to be in use"
+        )
+
+
+@_invariant
+def backings_know_their_users(memory: Memory) -> Iterator[str]:
+    users = Counter(
+        id(vma.backing) for space in memory.spaces for vma in space.vmas if vma.backing is not None
+    )
+    users.update(id(backing) for backing in memory.pinned)
+    for backing in memory.backings:
+        if backing.users != users[id(backing)]:
+            yield f"{backing} counts {backing.users} mappings, but {users[id(backing)]} map it"
+
+
+@_invariant
+def stores_to_files_are_known(memory: Memory) -> Iterator[str]:
+    """A page of a shared file mapping is writable only once its backing was told of a store."""
+    for mapped in memory.mapped:
+        in_files = mapped.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages))
+        writable = (mapped.ptes & np.uint64(W)) != 0
+        for va, pte in mapped.where(in_files.astype(bool) & writable):
+            vma = mapped.space.find(va)
+            if vma is None or not isinstance(vma.backing, FilePages):
+                continue
+            if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
+                yield f"{memory.page(mapped.space, va, pte)}: its file would not hear of a store"
+
+
+def _inside(frames: Frames, mapped: Mapped) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = (mapped.indices >= 0) & (mapped.indices < frames.total)
+    return inside
+
+
+def unique(spaces: Iterable[AddressSpace]) -> list[AddressSpace]:
+    """Each space once, those that are gone left out."""
+    return list({id(space): space for space in spaces if space.alive}.values())
