@@ -189,7 +189,7 @@ class Kernel:
     def _enter(self, thread: Thread, image: Image) -> None:
         process = thread.process
         process.space = image.space
-        process.mem = UserMemory(image.space, self.kernel_fault)
+        process.mem = UserMemory(image.space, lambda fault: self.kernel_fault(fault, process))
         process.program = image.program
         process.sigreturn = image.sigreturn
         thread.registers = Registers()
@@ -218,11 +218,15 @@ class Kernel:
         )
         self.lifecycle.exit_process(process, Sig.KILL)
 
-    def kernel_fault(self, resolution: Resolution) -> None:
-        """The kernel itself met a page fault in user memory and handled it."""
+    def kernel_fault(self, resolution: Resolution, process: Process | None = None) -> None:
+        """The kernel met a page fault in the memory of ``process``, by default the running one."""
         self.stats.fault(resolution)
-        if self.observer is not None and self.current is not None:
-            self.observer.fault(Fault(self.current, resolution, call=self.current_call))
+        thread = self.current
+        if self.observer is None or thread is None:
+            return
+        if process is not None and process is not thread.process:
+            thread = next(iter(process.threads.values()), thread)
+        self.observer.fault(Fault(thread, resolution, call=self.current_call))
 
     # Running.
 

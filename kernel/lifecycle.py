@@ -116,7 +116,7 @@ class Lifecycle:
         if flags & Clone.PARENT:
             process.parent = parent.parent
         process.space = space
-        process.mem = UserMemory(space, self._kernel.kernel_fault)
+        process.mem = UserMemory(space, lambda fault: self._kernel.kernel_fault(fault, process))
         process.files = parent.files if flags & Clone.FILES else parent.files.copy()
         process.fs = parent.fs if flags & Clone.FS else parent.fs.copy()
         process.handlers = parent.handlers if flags & Clone.SIGHAND else parent.handlers.copy()

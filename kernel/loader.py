@@ -11,7 +11,7 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emu.machine.pte import PAGE_SIZE
+from emu.machine.pte import PAGE_SIZE, VA_MASK
 from kernel import elf, stack
 from kernel.elf import PF_R, PF_W, PF_X, Elf, NotExecutable
 from kernel.errors import Errno
@@ -75,16 +75,16 @@ def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Ima
         _add_stack(space, program.executable_stack)
         sigreturn = _add_sigreturn_page(kernel, space)
         placed = _place(kernel, space, memory, inode, path, program)
-        entry = program.entry + placed.base
+        entry = program.entry + placed.base & VA_MASK
         linker = None
         if interpreter is not None:
             linker_inode, linker_path, linker_elf = interpreter
             linker = _place(kernel, space, memory, linker_inode, linker_path, linker_elf)
-            entry = linker_elf.entry + linker.base
+            entry = linker_elf.entry + linker.base & VA_MASK
         space.brk_start = space.brk = page_up(placed.end)
         layout = stack.Layout(
-            entry=program.entry + placed.base,
-            headers=program.header_address + placed.base if program.header_address else 0,
+            entry=program.entry + placed.base & VA_MASK,
+            headers=program.header_address + placed.base & VA_MASK if program.header_address else 0,
             header_count=program.header_count,
             linker_base=linker.base if linker else 0,
             file_name=name,

@@ -66,8 +66,11 @@ def build(
     auxv = _auxiliary(layout, random, file_name)
     words = [len(arguments), *arguments, 0, *environment, 0, *auxv]
     sp = (strings.bottom - 8 * len(words)) & ~15
-    memory.write(strings.bottom, strings.content())
-    memory.write(sp, struct.pack(f"<{len(words)}Q", *words))
+    try:
+        memory.write(strings.bottom, strings.content())
+        memory.write(sp, struct.pack(f"<{len(words)}Q", *words))
+    except Errno:
+        raise Errno(errno.E2BIG) from None  # beyond the stack's limit
     program.arguments = b"".join(text + b"\0" for text in request.arguments)
     program.environment = b"".join(text + b"\0" for text in request.environment)
     program.auxv = struct.pack(f"<{len(auxv)}Q", *auxv)

@@ -8,6 +8,8 @@ from itertools import count
 
 from kernel.clock import Counter
 
+_FEW = 64
+
 
 class Timer:
     """One deadline in nanoseconds of the monotonic clock; ``cancel`` makes it void."""
@@ -29,14 +31,23 @@ class Timers:
         self._clock = clock
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = count()
+        self._tidy_at = _FEW
 
     def __bool__(self) -> bool:
         return bool(self._heap)
 
     def at(self, deadline: int, action: Callable[[], None]) -> Timer:
+        if len(self._heap) >= self._tidy_at:
+            self._tidy()
         timer = Timer(deadline, action)
         heapq.heappush(self._heap, (deadline, next(self._order), timer))
         return timer
+
+    def _tidy(self) -> None:
+        """Drops what was cancelled: timeouts are set by the million, and few of them come."""
+        self._heap = [entry for entry in self._heap if entry[2].action is not None]
+        heapq.heapify(self._heap)
+        self._tidy_at = max(_FEW, 2 * len(self._heap))
 
     def next_deadline(self) -> int | None:
         """When the next timer is due; None when there is none."""

@@ -66,7 +66,9 @@ class CallLines(Observer):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        call = self._open.pop(thread, "?")
+        call = self._open.pop(thread, None)
+        if call is None:
+            return  # it did not outlive the call: exited() has told of it
         self._line(
             f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}"
         )
@@ -81,6 +83,8 @@ class CallLines(Observer):
         self._line(f"[pid {thread.process.pid}] --- {signals.name(signo)} ---")
 
     def exited(self, process: Process) -> None:
+        for thread in [thread for thread in self._open if thread.process is process]:
+            self._line(f"[pid {process.pid}] {self._open.pop(thread)} = ?")
         status = process.status or 0
         how = (
             f"killed by {signals.name(status & 0x7F)}"
@@ -109,7 +113,7 @@ def _argument(space: AddressSpace, kind: str, value: int, arguments: list[int]) 
         rest = _flags(value & ~3, _OPEN, "")
         return f"{access}|{rest}" if rest else access
     if name == "mode":
-        return f"{value:#o}"
+        return f"0{value:o}" if value else "0"
     if name == "sig":
         return signals.name(value)
     if name in ("ptr", "hex"):

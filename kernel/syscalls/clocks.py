@@ -19,6 +19,7 @@ _REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
 _CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
 _CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
 _PER_THREAD, _OF_FILE = 4, 3
+_WITHOUT_ALARM = frozenset((_THREAD_CPU, _MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
 _TIMER_ABSTIME = 1
 _LONGEST = 1 << 62
 _ITIMER_REAL, _ITIMER_PROF = 0, 2
@@ -89,9 +90,9 @@ def nanosleep(t: Thread, request: int, remaining: int) -> Result:
 
 
 def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
-    if clock == _THREAD_CPU:
-        raise Errno(errno.EINVAL)
     current = now(t, clock)
+    if clock in _WITHOUT_ALARM:
+        raise Errno(errno.EOPNOTSUPP)
     wanted = _timespec(t, request)
     if not flags & _TIMER_ABSTIME:
         return _sleep(t, t.kernel.clock.monotonic() + wanted, remaining)

@@ -254,6 +254,8 @@ def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -
     if not flags & _MAYMOVE:
         raise Errno(errno.EINVAL)
     space = t.process.space
+    if flags & _MREMAP_FIXED:
+        _check_target(old, 0, new, size)
     start = new if flags & _MREMAP_FIXED else space.find_gap(size)
     twin = vma.part(max(old, vma.start), vma.end)
     twin.start, twin.end = start, start + size
@@ -263,11 +265,16 @@ def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -
     return start
 
 
-def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
+    """EINVAL unless a range may be moved there: user addresses that do not overlap the old."""
     if new & PAGE_MASK or new > USER_END - new_size or new < LOWEST:
         raise Errno(errno.EINVAL)
-    if new < old + old_size and old < new + new_size:
+    if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
         raise Errno(errno.EINVAL)
+
+
+def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+    _check_target(old, old_size, new, new_size)
     space = t.process.space
     space.unmap(new, new + new_size)
     if new_size < old_size:

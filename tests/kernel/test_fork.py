@@ -7,9 +7,9 @@ from kernel.backing import SharedMemory
 from kernel.errors import OutOfMemory
 from kernel.fault import Outcome
 from kernel.frames import Frames
+from kernel.invariants import leaks
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
-from tests.kernel import invariants
 from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE
@@ -215,7 +215,7 @@ def test_two_users_of_a_space_leave_one_after_the_other(world: World) -> None:
     assert not space.alive
     while world.cache.reclaim():
         pass
-    invariants.nothing_is_left(world.frames)
+    assert leaks(world.frames) == []
 
 
 def test_a_read_only_page_is_shared_for_ever(world: World) -> None:

@@ -10,9 +10,9 @@ from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
+from kernel.invariants import leaks
 from kernel.pagetable import PageTable
 from kernel.space import USER_END
-from tests.kernel import invariants
 
 FLAGS = V | R | W | U | A | D
 LEAF = 1 << 21
@@ -127,7 +127,7 @@ def test_destroy_gives_every_frame_back(frames: Frames, table: PageTable) -> Non
     table.destroy()
     assert frames.count(shared) == 1
     frames.release(shared)
-    invariants.nothing_is_left(frames)
+    assert leaks(frames) == []
 
 
 @pytest.mark.parametrize("free", [0, 1, 2])
@@ -141,4 +141,4 @@ def test_a_table_that_can_not_be_made_leaves_nothing_behind(free: int) -> None:
     else:
         table.leaf(LEAF)
     table.destroy()
-    invariants.nothing_is_left(frames)
+    assert leaks(frames) == []

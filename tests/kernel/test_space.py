@@ -71,7 +71,8 @@ def test_file_mappings_join_only_where_the_file_goes_on(world: World, space: Add
 
 
 @pytest.mark.parametrize("start, end, covered", [(0, 3, True), (0, 4, False), (1, 2, True),
-                                                 (3, 3, True), (2, 5, False), (4, 5, True)])  # fmt: skip
+                                                 (3, 3, True), (2, 5, False),
+                                                 (4, 5, True)])  # fmt: skip
 def test_covers(space: AddressSpace, start: int, end: int, covered: bool) -> None:
     anonymous(space, 2)
     anonymous(space, 1, RX, BASE + 2 * P)

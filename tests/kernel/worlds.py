@@ -13,7 +13,7 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access
-from kernel import fault, fork
+from kernel import fault, fork, invariants
 from kernel.backing import Backing, PageCache
 from kernel.fault import Outcome, Resolution
 from kernel.frames import Frames
@@ -24,7 +24,6 @@ from kernel.usermem import UserMemory
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.memfs import MemFs
 from kernel.vma import Prot, Vma
-from tests.kernel import invariants
 
 BASE = 0x4000_0000
 RW = Prot.READ | Prot.WRITE
@@ -85,7 +84,11 @@ class World:
         self.spaces.remove(space)
 
     def check(self) -> None:
-        invariants.check(self.frames, self.spaces, self.cache)
+        """Raises InvariantBroken unless the invariants of memory hold."""
+        memory = invariants.Memory(self.frames, invariants.unique(self.spaces), self.cache)
+        broken = invariants.violations(memory)
+        if broken:
+            raise invariants.InvariantBroken(broken)
 
     def end(self) -> None:
         """All processes end; whatever then is left was lost."""
@@ -94,7 +97,7 @@ class World:
             self.check()
         while self.cache.reclaim():
             pass
-        invariants.nothing_is_left(self.frames)
+        assert invariants.leaks(self.frames) == []
 
     # The CPU.
 

@@ -135,8 +135,8 @@ def compiled(source: str, *flags: str) -> Path:
 
 
 def run(source: str, *arguments: str, stdin: bytes = b"", **options: Any) -> Result:
-    """Runs it here; no frame may be lost, and it may not hang."""
-    options = {"timeout": 20, "environment": {"PATH": "/none"}, **options}
+    """Runs it here, with the invariants checked; no frame may be lost, and it may not hang."""
+    options = {"timeout": 30, "check": True, "environment": {"PATH": "/none"}, **options}
     result = Machine(**options).run([compiled(source), *arguments], stdin=stdin)
     assert result.status != 124, f"it hangs; so far: {result.stdout[-500:].decode()}"
     assert result.summary["frames_leaked"] == 0

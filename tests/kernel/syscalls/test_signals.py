@@ -296,7 +296,11 @@ static void on(int signo, siginfo_t *info, void *context) {
     TRY(sigaltstack(&(stack_t){.ss_sp = other, .ss_size = sizeof other}, NULL));
     _exit(4);
 }
-__attribute__((noinline)) static int deep(int n) { volatile char page[4096]; page[0] = n; return deep(n + 1) + page[0]; }
+__attribute__((noinline)) static int deep(int n) {
+    volatile char page[4096];
+    page[0] = n;
+    return deep(n + 1) + page[0];
+}
 int main(void) {
     TRY(sigaltstack(&(stack_t){.ss_sp = other, .ss_size = 100}, NULL));
     TRY(sigaltstack(&(stack_t){.ss_sp = other, .ss_size = sizeof other, .ss_flags = 77}, NULL));
@@ -324,7 +328,8 @@ static void on(int signo, siginfo_t *info, void *context) {
     sigaddset(&user->uc_sigmask, SIGTERM);  /* takes effect at return */
 }
 int main(void) {
-    struct sigaction action = {.sa_sigaction = on, .sa_flags = SA_SIGINFO, .sa_mask = set_of(SIGUSR2, SIGKILL)};
+    struct sigaction action = {.sa_sigaction = on, .sa_flags = SA_SIGINFO,
+                               .sa_mask = set_of(SIGUSR2, SIGKILL)};
     sigaction(SIGUSR1, &action, NULL);
     raise(SIGUSR1);
     show("after");
@@ -362,7 +367,8 @@ def test_sigkill_and_sigstop_can_be_neither_caught_nor_blocked() -> None:
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     sigprocmask(SIG_SETMASK, NULL, &now);
-    say("%d %d %d\n", sigismember(&now, SIGKILL), sigismember(&now, SIGSTOP), sigismember(&now, SIGTERM));
+    say("%d %d %d\n", sigismember(&now, SIGKILL), sigismember(&now, SIGSTOP),
+        sigismember(&now, SIGTERM));
     TRY(sigprocmask(9, &all, NULL));
     return 0;
 """)
