@@ -19,9 +19,10 @@ from emu.ticker import Ticker
 from emu.view import build_view
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
-from kernel.kernel import Config, Deadlock, Kernel, Stopped
+from kernel.kernel import Config, Kernel
 from kernel.loader import Request
 from kernel.process import Process
+from kernel.running import Deadlock, Stopped
 from kernel.signals import Sig
 from kernel.vfs.build import Services, first_context
 from kernel.vfs.console import Console

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from kernel.kernel import Kernel, Stopped
+from kernel.kernel import Kernel
+from kernel.running import Stopped
 from kernel.signals import SI_KERNEL, Sig, SigInfo
 
 PERIOD = 0.01

@@ -47,7 +47,7 @@ class IntervalTimers:
         self._clock = clock
 
     def itimer(self, process: Process, which: int) -> IntervalTimer:
-        """The timer that setitimer calls ``which``. VIRTUAL and PROF are alike: all CPU time is the user's."""
+        """Setitimer's timer ``which``; VIRTUAL and PROF are alike: all CPU time is the user's."""
         timer = process.timers.get(-1 - which)
         if timer is None:
             info = SigInfo(_SIGNAL_OF[which], SI_KERNEL)

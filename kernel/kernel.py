@@ -1,4 +1,4 @@
-"""The kernel: what it is made of, and the loop that lets threads run and answers their traps."""
+"""The kernel: what it is made of, and how processes get their memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
 from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
-from emu.machine.trap import Cause
-from kernel import invariants, robust, traps
+from kernel import invariants, robust
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
-from kernel.errors import Interrupted
 from kernel.events import Fault, Observer
 from kernel.fault import Resolution
 from kernel.fork import POLICIES, ForkCost
@@ -26,11 +24,12 @@ from kernel.invariants import InvariantBroken
 from kernel.itimers import IntervalTimers
 from kernel.lifecycle import Lifecycle
 from kernel.loader import Image, Request, load
-from kernel.process import Process, State, Thread
-from kernel.scheduler import TRAPS_PER_TURN, Scheduler
+from kernel.process import Process, Thread
+from kernel.running import Runner
+from kernel.scheduler import Scheduler
 from kernel.signals import Sig
 from kernel.stats import Stats
-from kernel.syscalls import dispatch, system
+from kernel.syscalls import system
 from kernel.timers import Timers
 from kernel.usermem import UserMemory
 
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 _LI_A7_SIGRETURN = 139 << 20 | 17 << 7 | 0x13
 _ECALL = 0x73
-_INSTRUCTIONS_PER_SLICE = 1_000_000
-_NS_PER_INSTRUCTION = 1
-_NS_PER_TRAP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +52,6 @@ class Config:
     deterministic: bool = False
     check: bool = False
     """Look after the invariants of memory before every return to a program."""
-
-
-class Deadlock(Exception):
-    """Every thread waits for something that can't happen; ``waits`` has a line for each."""
-
-    def __init__(self, waits: list[str]) -> None:
-        super().__init__("every process waits for ever:\n  " + "\n  ".join(waits))
-        self.waits = waits
-
-
-class Stopped(Exception):
-    """The run was ended from outside, with the exit status to give."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class Kernel:
@@ -109,7 +89,6 @@ class Kernel:
         self.attention: Callable[[], None] | None = None
         """Called, once, before the next instruction runs: set from outside to be heard."""
         self._asid = 0
-        self._slice = _INSTRUCTIONS_PER_SLICE if config.deterministic else 0
         self.sigreturn_page = SharedMemory(self.frames, 1)
         self._write_sigreturn_page()
 
@@ -228,102 +207,9 @@ class Kernel:
             thread = next(iter(process.threads.values()), thread)
         self.observer.fault(Fault(thread, resolution, call=self.current_call))
 
-    # Running.
-
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""
-        scheduler = self.scheduler
-        while self.processes:
-            if self.attention is not None:
-                self._attend()
-            thread = scheduler.next()
-            if thread is not None:
-                self._turn(thread)
-            elif not any(process.alive for process in self.processes.values()):
-                break
-            elif not scheduler.idle():
-                raise Deadlock([_describe(waiting) for waiting in scheduler.waiting])
-
-    def _turn(self, thread: Thread) -> None:
-        """Lets one thread run until it waits, ends, or has had its turn."""
-        began = self.clock.monotonic()
-        thread.cpu.start(began)
-        thread.process.cpu.start(began)
-        try:
-            self._let_run(thread)
-        finally:
-            ended = self.clock.monotonic()
-            thread.cpu.stop(ended)
-            thread.process.cpu.stop(ended)
-
-    def _let_run(self, thread: Thread) -> None:
-        self._switch_to(thread)
-        cpu_timers = thread.process.cpu_timers
-        last = self.traps + TRAPS_PER_TURN
-        while self._prepare(thread):
-            if self.config.check:
-                self.check_memory()
-            trap = self.hart.run(self._slice)
-            self.traps += 1
-            sliced = trap.cause == Cause.TIMER_INTERRUPT
-            gives_way = traps.handle(self, thread, trap)
-            if self._slice:
-                self.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
-            if self.attention is not None:
-                self._attend()
-            if self.timers and (self._slice or gives_way or not self.traps & 63):
-                self.timers.run_due()
-            if cpu_timers:
-                cpu_timers.run_due()
-            if gives_way or self.traps >= last:
-                self.scheduler.poll_host()
-                if self.scheduler.others_ready and thread.state is State.READY:
-                    self.scheduler.add(thread)
-                    return
-                last = self.traps + TRAPS_PER_TURN
-
-    def _prepare(self, thread: Thread) -> bool:
-        """Finishes what the thread waited for and delivers its signals; whether it can run."""
-        if thread.state is not State.READY:
-            return False
-        if thread.call is not None and not self._resume(thread):
-            return False
-        if thread.deliverable:
-            self.signals.deliver(thread)
-        if thread.saved_mask is not None:
-            thread.mask, thread.saved_mask = thread.saved_mask, None
-            if thread.deliverable:
-                self.signals.deliver(thread)
-        if thread.process.stopped_by:
-            self.scheduler.add(thread)
-            return False
-        return thread.state is State.READY
-
-    def _resume(self, thread: Thread) -> bool:
-        """Goes on with the system call that had to wait; whether it has come to its end."""
-        if thread.deliverable and self.signals.needs_no_handler(thread):
-            # Killed, or stopped and later continued: no handler runs, so the call just waits on.
-            self.signals.deliver(thread)
-            if thread.state is not State.READY:
-                return False
-            if thread.process.stopped_by:
-                self.scheduler.add(thread)
-                return False
-        interruption = Interrupted() if thread.deliverable else None
-        return dispatch.advance(self, thread, interruption)
-
-    def _switch_to(self, thread: Thread) -> None:
-        if self.current is not thread:
-            if self.current is not None:
-                self.hart.save(self.current.registers)
-            self.hart.load(thread.registers)
-            self.current = thread
-        self.hart.set_satp(thread.process.space.table.satp)
-
-    def _attend(self) -> None:
-        attention, self.attention = self.attention, None
-        if attention is not None:
-            attention()
+        Runner(self).run()
 
     def check_memory(self) -> None:
         """Raises InvariantBroken unless the invariants of memory hold."""
@@ -346,11 +232,6 @@ class Kernel:
         while self.cache.reclaim():
             pass
         return self.frames.used - 1
-
-
-def _describe(thread: Thread) -> str:
-    what = thread.wait.what if thread.wait is not None else "a signal to go on (it is stopped)"
-    return f"{thread.process!r} waits for {what}"
 
 
 def _random_source(deterministic: bool) -> Callable[[int], bytes]:

@@ -6,7 +6,7 @@ import errno
 import stat
 from enum import IntFlag
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.backing import Backing, SharedMemory
 from kernel.errors import Errno
 from kernel.limits import Resource
@@ -33,23 +33,7 @@ class Map(IntFlag):
     FIXED_NOREPLACE = 0x10_0000
 
 
-_MAYMOVE, _MREMAP_FIXED, _DONTUNMAP = 1, 2, 4
-_MS_ASYNC, _MS_INVALIDATE, _MS_SYNC = 1, 2, 4
-
-(_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _DONTNEED) = range(5)
-_FREE, _REMOVE, _DONTFORK, _DOFORK, _MERGEABLE, _UNMERGEABLE = 8, 9, 10, 11, 12, 13
-_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _WIPEONFORK, _KEEPONFORK = 14, 15, 16, 17, 18, 19
-_COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE = 20, 21, 22, 23
-_HINTS = frozenset(
-    {_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE}
-    | {_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT}
-)
-_VMA_ADVICE = {
-    _DONTFORK: ("dont_fork", True),
-    _DOFORK: ("dont_fork", False),
-    _WIPEONFORK: ("wipe_on_fork", True),
-    _KEEPONFORK: ("wipe_on_fork", False),
-}
+_MAYMOVE, _MREMAP_FIXED = 1, 2
 
 
 def brk(t: Thread, address: int) -> int:
@@ -106,7 +90,7 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
         space.unmap(start, start + length)
     space.add(vma)
     if flags & (Map.POPULATE | Map.LOCKED) and prot:
-        _populate(t, start, start + length, write=writable)
+        populate(t, start, start + length, write=writable)
     return start
 
 
@@ -175,7 +159,7 @@ def _new_vma(
     )
 
 
-def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
     """Touches every page; what can't be had is left for the fault (MAP_POPULATE)."""
     for page in range(start, end, PAGE_SIZE):
         try:
@@ -189,14 +173,14 @@ def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
 
 
 def munmap(t: Thread, address: int, length: int) -> int:
-    start, end = _range(address, length)
+    start, end = page_range(address, length)
     if start == end:
         raise Errno(errno.EINVAL)
     t.process.space.unmap(start, end)
     return 0
 
 
-def _range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int, int]:
+def page_range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int, int]:
     """[start, end) in whole pages; EINVAL for what is not aligned, ``failure`` outside."""
     if address & PAGE_MASK:
         raise Errno(errno.EINVAL)
@@ -208,7 +192,7 @@ def _range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int,
 def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
     if prot & ~(7 | 0x0300_0000) or prot & 0x0300_0000 == 0x0300_0000:
         raise Errno(errno.EINVAL)
-    start, end = _range(address, length, errno.ENOMEM)
+    start, end = page_range(address, length, errno.ENOMEM)
     if start < end:
         t.process.space.protect(start, end, Prot(prot & 7))
     return 0
@@ -294,115 +278,3 @@ def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
     if new_size > old_size:
         space.set_end(moved, max(moved.end, new + new_size))
     return new
-
-
-def madvise(t: Thread, address: int, length: int, advice: int) -> int:
-    known = advice in _HINTS or advice in _VMA_ADVICE
-    if not known and advice not in (_DONTNEED, _FREE, _REMOVE, _POPULATE_READ, _POPULATE_WRITE):
-        raise Errno(errno.EINVAL)
-    start, end = _range(address, length)
-    if start == end:
-        return 0
-    space = t.process.space
-    whole = space.covers(start, end)
-    if advice in (_DONTNEED, _FREE):
-        _discard(space, start, end)
-    elif advice == _REMOVE:
-        raise Errno(errno.EOPNOTSUPP)
-    elif advice in (_POPULATE_READ, _POPULATE_WRITE):
-        _populate(t, start, end, write=advice == _POPULATE_WRITE)
-    elif advice in _VMA_ADVICE:
-        _advise_vmas(space, start, end, advice)
-    if not whole:
-        raise Errno(errno.ENOMEM)
-    return 0
-
-
-def _discard(space: AddressSpace, start: int, end: int) -> None:
-    """MADV_DONTNEED, and MADV_FREE, which may act at once."""
-    for vma in space.overlapping(start, end):
-        space.zap(max(start, vma.start), min(end, vma.end))
-
-
-def _advise_vmas(space: AddressSpace, start: int, end: int, advice: int) -> None:
-    name, value = _VMA_ADVICE[advice]
-    for vma in space.overlapping(start, end):
-        if advice == _WIPEONFORK and (vma.shared or vma.backing is not None):
-            raise Errno(errno.EINVAL)
-    space.mark(start, end, name, value)
-
-
-def msync(t: Thread, address: int, length: int, flags: int) -> int:
-    if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
-        raise Errno(errno.EINVAL)
-    start, end = _range(address, length, errno.ENOMEM)
-    space = t.process.space
-    for vma in space.overlapping(start, end):
-        space.write_back(vma, max(start, vma.start), min(end, vma.end))
-    if start < end and not space.covers(start, end):
-        raise Errno(errno.ENOMEM)
-    return 0
-
-
-def mincore(t: Thread, address: int, length: int, result: int) -> int:
-    start, end = _range(address, length, errno.ENOMEM)
-    space = t.process.space
-    if start < end and not space.covers(start, end):
-        raise Errno(errno.ENOMEM)
-    for chunk in range(start, end, 4096 * PAGE_SIZE):
-        pages = range(chunk, min(end, chunk + 4096 * PAGE_SIZE), PAGE_SIZE)
-        answer = bytes(_in_core(space, page) for page in pages)
-        t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
-    return 0
-
-
-def _in_core(space: AddressSpace, page: int) -> bool:
-    if space.table.pte(page) & V:
-        return True
-    vma = space.find(page)
-    return bool(vma and vma.backing and vma.backing.resident(vma.index_of(page)))
-
-
-def mlock(t: Thread, address: int, length: int) -> int:
-    """Brings the range in; nothing is ever paged out here."""
-    start = address & ~PAGE_MASK
-    end = page_up(address + length) if length < USER_END else USER_END
-    if start < end and not t.process.space.covers(start, min(end, USER_END)):
-        raise Errno(errno.ENOMEM)
-    for vma in t.process.space.overlapping(start, end):
-        _populate(t, max(start, vma.start), min(end, vma.end), write=False)
-    return 0
-
-
-def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
-    if flags & ~1:
-        raise Errno(errno.EINVAL)
-    return 0 if flags else mlock(t, address, length)
-
-
-def munlock(t: Thread, address: int, length: int) -> int:
-    return 0
-
-
-def mlockall(t: Thread, flags: int) -> int:
-    if not flags or flags & ~7:
-        raise Errno(errno.EINVAL)
-    return 0
-
-
-def munlockall(t: Thread) -> int:
-    return 0
-
-
-def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
-    """One hart, sequentially consistent: every command is fulfilled; QUERY lists two."""
-    if flags:
-        raise Errno(errno.EINVAL)
-    return 0x18 if command == 0 else 0
-
-
-def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:
-    if flags & ~1:
-        raise Errno(errno.EINVAL)
-    t.kernel.hart.fence_code()
-    return 0

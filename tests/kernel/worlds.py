@@ -19,7 +19,7 @@ from kernel.fault import Outcome, Resolution
 from kernel.frames import Frames
 from kernel.limits import Limits
 from kernel.space import AddressSpace
-from kernel.syscalls import memory
+from kernel.syscalls import advice, memory
 from kernel.usermem import UserMemory
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.memfs import MemFs
@@ -204,5 +204,5 @@ class Caller:
 
     def __getattr__(self, name: str) -> Any:
         """``caller.mmap(…)`` is the system call."""
-        call = getattr(memory, name)
+        call = getattr(memory, name, None) or getattr(advice, name)
         return lambda *arguments: call(self, *arguments)
