@@ -102,6 +102,7 @@ class Session:
             fork_policy=options.fork_policy,
             max_processes=options.max_processes,
             deterministic=options.deterministic,
+            fail_allocation=options.fail_allocation,
             check=options.check,
         )
         try:

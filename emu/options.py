@@ -15,6 +15,8 @@ class Options:
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
+    fail_allocation: int = 0
+    """The number of the frame allocation that is made to fail; 0 for none."""
     check: bool = False
     """Check the invariants of the kernel's memory before every return to a program."""
     timeout: float | None = None

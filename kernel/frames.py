@@ -47,6 +47,10 @@ class Frames:
         self._untouched = 0
         self._free: list[int] = []
         self.used = 0
+        self.allocations = 0
+        """How many allocations were asked for."""
+        self.fail_at = 0
+        """The number of the one allocation that is made to fail; 0 for none (fault injection)."""
         self.peak = 0
         self.reclaim: Callable[[], bool] = lambda: False
         """Asked to free something when no frame is left; whether it did."""
@@ -66,6 +70,9 @@ class Frames:
 
     def _take(self, kind: Kind) -> tuple[int, bool]:
         """A frame, and whether it is still as zero as the host gave it."""
+        self.allocations += 1
+        if self.allocations == self.fail_at:
+            raise OutOfMemory
         while not self._free and self._untouched == self.total:
             if not self.reclaim():
                 raise OutOfMemory

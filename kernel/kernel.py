@@ -50,6 +50,8 @@ class Config:
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
+    fail_allocation: int = 0
+    """The number of the frame allocation that is made to fail; 0 for none."""
     check: bool = False
     """Look after the invariants of memory before every return to a program."""
 
@@ -67,6 +69,7 @@ class Kernel:
         self.hart = Hart(self.ram)
         self.frames = Frames(self.ram)
         self.cache = PageCache(self.frames, self._unmap_beyond)
+        self.frames.fail_at = config.fail_allocation
         self.frames.reclaim = self.cache.reclaim
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
         self.random = _random_source(config.deterministic)
@@ -191,10 +194,11 @@ class Kernel:
         """Out of memory ends the process that asked; the machine goes on."""
         process = thread.process
         self.cache.reclaim()
-        self.log(
-            f"out of memory: {process!r} is killed; all {self.frames.total} frames "
-            f"of {self.config.memory >> 20} MiB are in use"
-        )
+        frames = self.frames
+        why = f"all {frames.total} frames of {self.config.memory >> 20} MiB are in use"
+        if frames.allocations == frames.fail_at:
+            why = f"allocation {frames.fail_at} was made to fail"
+        self.log(f"out of memory: {process!r} is killed; {why}")
         self.lifecycle.exit_process(process, Sig.KILL)
 
     def kernel_fault(self, resolution: Resolution, process: Process | None = None) -> None:

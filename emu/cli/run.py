@@ -90,6 +90,13 @@ def add_parser(subcommands: Any) -> None:
         help="fixed seed and virtual clock: two runs are alike",
     )
     parser.add_argument(
+        "--fail-alloc",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="make the Nth frame allocation fail, to see who survives",
+    )
+    parser.add_argument(
         "--check",
         action="store_true",
         help="check the invariants of the kernel's memory before every return to the program",
@@ -158,6 +165,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         fork_policy=arguments.fork_policy,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
+        fail_allocation=arguments.fail_alloc,
         check=arguments.check,
         timeout=arguments.timeout,
         environment=_environment(arguments.env),
@@ -229,6 +237,6 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1 << 20:
-        raise argparse.ArgumentTypeError(f"not a number of processes: {text!r}")
+    if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
+        raise argparse.ArgumentTypeError(f"not a number from 1 up: {text!r}")
     return int(text)
