@@ -16,7 +16,10 @@ from emu.observe.summary import summary_text
 from emu.options import Options
 from kernel.events import Observer
 from kernel.fork import POLICIES
+from kernel.invariants import InvariantBroken
 
+_DEFECT_STATUS = 70
+"""EX_SOFTWARE of sysexits.h."""
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
@@ -119,10 +122,10 @@ def run(arguments: argparse.Namespace) -> int:
     except CannotRun as error:
         lines.message(str(error))
         return error.status
-    except BrokenPipeError:
-        raise
+    except InvariantBroken as broken:
+        return _defect(lines, str(broken))
     except Exception:
-        return _defect()
+        return _defect(lines, traceback.format_exc())
     finally:
         lines.close()
     if arguments.summary == "json":
@@ -148,15 +151,14 @@ def _open_streams() -> list[int]:
     return streams
 
 
-def _defect() -> int:
-    """An exception in our own code is not the guest's crash; says what to send."""
-    traceback.print_exc()
-    print(
-        "emu: this is a defect of emu, not of the program; please report it with the lines "
-        "above, the command and the program",
-        file=sys.stderr,
+def _defect(lines: Lines, account: str) -> int:
+    """What went wrong in our own code is not the guest's crash; says what to send."""
+    lines.plain(account.rstrip())
+    lines.message(
+        "this is a defect of emu, not of the program; please report it with the lines above, "
+        "the command and the program"
     )
-    return 70
+    return _DEFECT_STATUS
 
 
 def _options(arguments: argparse.Namespace) -> Options:
