@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 # ---- what a person asks for
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(STAMPS)/runtime $(STAMPS)/compiler ## virtual environment, dependencies, cross compiler
 	@:
@@ -38,8 +38,17 @@ format: $(STAMPS)/dev ## put the Python files into the common style
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
+fuzz: test-setup ## random comparisons with the oracles, SECONDS=60 for each, from fresh seeds
+	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
+
+bare-metal-log: test-setup ## make the bare-metal oracle's log anew (needs qemu-system-riscv64)
+	@$(BIN)/python -m tests.oracles.bare.log
+
 guests: setup ## build every guest program into build/
 	@$(BIN)/python -m guest build
+
+wrong-kernels: setup $(STAMPS)/dev ## break the kernel in many ways, and show which check notices each
+	@$(BIN)/python -m tests.wrong
 
 lock: ## pin the newest fitting dependencies (needs uv)
 	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.lock
@@ -50,7 +59,7 @@ clean: ## remove all that these commands made here
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-setup lint format guests lock clean roots
+.PHONY: help setup demo test test-setup lint format fuzz bare-metal-log guests wrong-kernels lock clean roots
 
 # ---- what that needs, each made once
 

@@ -11,7 +11,7 @@ from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
 from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
-from kernel import invariants, robust
+from kernel import census, invariants, robust
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
@@ -221,8 +221,8 @@ class Kernel:
         names: dict[AddressSpace, str] = {}
         for process in living:
             names[process.space] = f"{names.get(process.space, 'pid')} {process.pid}"
-        spaces = invariants.unique(process.space for process in living)
-        memory = invariants.Memory(self.frames, spaces, self.cache, [self.sigreturn_page], names)
+        spaces = census.unique(process.space for process in living)
+        memory = census.Memory(self.frames, spaces, self.cache, [self.sigreturn_page], names)
         broken = invariants.violations(memory)
         if broken:
             raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}")

@@ -14,6 +14,7 @@ from toolchain.errors import BuildError, ToolchainError
 def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
         "build",
+        allow_abbrev=False,
         help="compile a program with the RISC-V cross toolchain",
         description="Compiles C or assembly sources into one program, with the cross toolchain "
         "that is found and fixed flags (-O2 -g -march=rv64gc).",

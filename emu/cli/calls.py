@@ -9,7 +9,9 @@ from kernel.syscalls.table import ROWS
 
 
 def add_parser(subcommands: Any) -> None:
-    parser = subcommands.add_parser("syscalls", help="list the supported system calls")
+    parser = subcommands.add_parser(
+        "syscalls", allow_abbrev=False, help="list the supported system calls"
+    )
     parser.set_defaults(function=show)
 
 

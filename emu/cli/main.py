@@ -14,6 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="emu",
+        allow_abbrev=False,
         description="Runs RISC-V Linux programs on a machine whose memory management can be "
         "watched.",
     )

@@ -27,6 +27,7 @@ _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
         "run",
+        allow_abbrev=False,
         help="run a RISC-V Linux program",
         description="Runs a 64-bit RISC-V Linux program. Its standard streams are yours, and so is "
         "its exit status (128 + signal when a signal killed it).",
@@ -66,6 +67,7 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--env",
         action="append",
+        type=_variable,
         default=[],
         metavar="NAME=VALUE",
         help="a variable of the guest's environment; NAME alone passes yours on",
@@ -226,6 +228,12 @@ def memory_size(text: str) -> int:
     if not _SMALLEST <= size <= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text} is not between 1M and 256G")
     return size
+
+
+def _variable(text: str) -> str:
+    if not text.partition("=")[0]:
+        raise argparse.ArgumentTypeError(f"a variable without a name: {text!r}")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -68,7 +68,8 @@ def test_a_second_ctrl_c_at_once_ends_guests_that_ignore_the_first(how: str) -> 
         except subprocess.TimeoutExpired:
             continue
     status, _, errors = end(process)
-    assert (status, errors) == (130, "emu: interrupted\n")
+    # A shell says 130 for both; one more SIGINT may come while Python itself is going.
+    assert status in (130, -signal.SIGINT) and errors == "emu: interrupted\n"
 
 
 def test_sigterm_ends_all_guests() -> None:

@@ -72,7 +72,9 @@ def test_is_a_trace_that_can_not_be_written_given_up_with_a_line() -> None:
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_does_a_closed_standard_stream_stay_closed_for_the_guest(closed: int) -> None:
     text = "#include <fcntl.h>\nint main(void) { int bad = 0;"
-    text += "for (int fd = 0; fd < 3; fd++) if (fcntl(fd, F_GETFD) < 0) bad |= 1 << fd; return bad; }\n"
+    text += (
+        "for (int fd = 0; fd < 3; fd++) if (fcntl(fd, F_GETFD) < 0) bad |= 1 << fd; return bad; }\n"
+    )
     done = subprocess.run(
         [*EMU, "run", str(program("streams", text))],
         env=environment(),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emu.machine.pte import PAGE_SIZE
-from kernel import invariants
+from kernel import census, invariants
 from kernel.backing import FilePages, SharedMemory
 from kernel.errors import Errno
 from kernel.space import AddressSpace
@@ -248,7 +248,7 @@ def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
         pte = space.table.pte(1 << 30)
         if pte & 1:
             assert world.ram.read_frame(pte >> 10)[1:8] == b"ilefile"
-        memory = invariants.Memory(world.frames, world.spaces, world.cache)
+        memory = census.Memory(world.frames, world.spaces, world.cache)
         lines = [
             str(violation)
             for violation in invariants.violations(memory)

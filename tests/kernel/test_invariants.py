@@ -6,8 +6,9 @@ import pytest
 
 from emu.machine.pte import PAGE_SIZE, R, U, V, W, X, make_pte, ppn
 from kernel import invariants
+from kernel.census import Memory
 from kernel.frames import Kind
-from kernel.invariants import INVARIANTS, Memory
+from kernel.invariants import INVARIANTS
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 from kernel.vma import Prot
@@ -69,6 +70,13 @@ def zero_frame_made_writable(s: Scene) -> None:
     s.world.frames.share(s.world.frames.zero)
 
 
+def a_page_of_another_file(s: Scene) -> None:
+    other = mapped_file(s.world, s.parent, s.world.file(b"other"), 1, at=BASE + 20 * P)
+    frame = other.frame(0)
+    s.parent.table.set_pte(BASE + 8 * P, make_pte(frame, V | R | U))
+    s.world.frames.share(frame)
+
+
 def table_mapped_as_memory(s: Scene) -> None:
     s.parent.table.set_pte(BASE + P, make_pte(s.child.table.root, V | R | U | COW))
     s.world.frames.share(s.child.table.root)
@@ -119,6 +127,10 @@ def file_stored_to_unknown(s: Scene) -> None:
     s.change(s.parent, 8, 0, W | 1 << 7)
 
 
+def page_that_its_cache_forgot(s: Scene) -> None:
+    s.parent.vmas[-1].backing._pages.clear()  # type: ignore[union-attr]
+
+
 DAMAGE = {
     count_too_high: "count-is-the-number-of-holders",
     count_too_low: "count-is-the-number-of-holders",
@@ -127,6 +139,8 @@ DAMAGE = {
     free_frame_mapped: "mapped-frames-are-in-use",
     table_mapped_as_memory: "mapped-frames-are-in-use",
     zero_frame_made_writable: "frame-is-used-for-its-kind",
+    a_page_of_another_file: "cached-pages-are-their-backings",
+    page_that_its_cache_forgot: "cached-pages-are-their-backings",
     zero_frame_written: "zero-frame-is-zero",
     read_only_made_writable: "rights-are-the-mappings",
     data_made_executable: "rights-are-the-mappings",

@@ -483,11 +483,15 @@ STEPS = int(os.environ.get("EMU_STEPS", "0")) or 4000
 @pytest.mark.parametrize("machine", [Processes, ShortOfMemory])
 def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
     """The same steps from a seed: many more of them, but a failure is not made small."""
-    pick = random.Random(f"{machine.__name__} {policy}")
+    walk_at_random(machine, policy, f"{machine.__name__} {policy}", STEPS)
+
+
+def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int) -> None:
+    pick = random.Random(seed)
     walk = machine()
     walk.begin(policy=policy)
     n = 0
-    for number in range(STEPS):
+    for number in range(steps):
         if pick.random() < 0.15:  # mostly on with the same process, whose TLB is warm
             n = pick.randrange(MOST_PROCESSES)
         step, arguments = random_step(pick, walk, n)

@@ -13,19 +13,20 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access
-from kernel import fault, fork, invariants
+from kernel import census, fault, fork, invariants
 from kernel.backing import Backing, PageCache
 from kernel.fault import Outcome, Resolution
 from kernel.frames import Frames
 from kernel.limits import Limits
 from kernel.space import AddressSpace
-from kernel.syscalls import advice, memory
+from kernel.syscalls.table import ROWS
 from kernel.usermem import UserMemory
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.memfs import MemFs
 from kernel.vma import Prot, Vma
 
 BASE = 0x4000_0000
+_CALLS = {row.name: row.function for row in ROWS}
 RW = Prot.READ | Prot.WRITE
 RX = Prot.READ | Prot.EXEC
 
@@ -85,7 +86,7 @@ class World:
 
     def check(self) -> None:
         """Raises InvariantBroken unless the invariants of memory hold."""
-        memory = invariants.Memory(self.frames, invariants.unique(self.spaces), self.cache)
+        memory = census.Memory(self.frames, census.unique(self.spaces), self.cache)
         broken = invariants.violations(memory)
         if broken:
             raise invariants.InvariantBroken(broken)
@@ -204,5 +205,5 @@ class Caller:
 
     def __getattr__(self, name: str) -> Any:
         """``caller.mmap(…)`` is the system call."""
-        call = getattr(memory, name, None) or getattr(advice, name)
+        call = _CALLS[name]
         return lambda *arguments: call(self, *arguments)

@@ -119,6 +119,14 @@ static inline const char *how(int status)
 """
 
 
+_USUAL: dict[str, Any] = {
+    "timeout": 60,
+    "check": True,
+    "deterministic": True,  # a busy host must not change what a program sees
+    "environment": {"PATH": "/none"},
+}
+
+
 @cache
 def compiled(source: str, *flags: str) -> Path:
     """The program that ``source`` makes; a source without main is the body of main."""
@@ -136,7 +144,7 @@ def compiled(source: str, *flags: str) -> Path:
 
 def run(source: str, *arguments: str, stdin: bytes = b"", **options: Any) -> Result:
     """Runs it here, with the invariants checked; no frame may be lost, and it may not hang."""
-    options = {"timeout": 30, "check": True, "environment": {"PATH": "/none"}, **options}
+    options = {**_USUAL, **options}
     result = Machine(**options).run([compiled(source), *arguments], stdin=stdin)
     assert result.status != 124, f"it hangs; so far: {result.stdout[-500:].decode()}"
     assert result.summary["frames_leaked"] == 0

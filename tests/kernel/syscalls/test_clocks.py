@@ -50,7 +50,7 @@ def test_sleeping_lasts_at_least_as_long_as_was_asked_for() -> None:
     clock_gettime(CLOCK_MONOTONIC, &a);
     say("%d\n", a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec >= b.tv_nsec));
     return 0;
-""") == ["1", "1"]  # fmt: skip
+""", deterministic=False) == ["1", "1"]  # fmt: skip
 
 
 def test_a_day_passes_at_once_on_a_virtual_clock() -> None:
@@ -60,7 +60,7 @@ def test_a_day_passes_at_once_on_a_virtual_clock() -> None:
     sleep(86400);
     say("%ld\n", time(NULL) - before);
     return 0;
-""", deterministic=True) == ["1577836801", "86400"]  # fmt: skip
+""") == ["1577836801", "86400"]  # fmt: skip
 
 
 def test_an_interval_timer_comes_again_and_again() -> None:

@@ -172,7 +172,7 @@ def test_an_orphan_gets_init_as_its_parent_and_its_end_bothers_nobody() -> None:
     pid_t child = fork();
     if (!child) {
         if (!fork()) {
-            while (getppid() != 1) sched_yield();
+            while (getppid() != 1) nap(1);
             say("orphan's parent 1\n");
             _exit(0);
         }
@@ -194,7 +194,7 @@ def test_a_subreaper_inherits_orphans_and_zombies() -> None:
     pid_t me = getpid(), child = fork();
     if (!child) {
         if (!fork()) _exit(5);
-        if (!fork()) { while (getppid() != me) sched_yield(); _exit(6); }
+        if (!fork()) { while (getppid() != me) nap(1); _exit(6); }
         nap(10);
         _exit(4);
     }

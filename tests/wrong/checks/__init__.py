@@ -1,0 +1,16 @@
+"""All that may notice a wrong kernel, the cheapest first."""
+
+from __future__ import annotations
+
+from tests.wrong.checks import access, files, guests, hart, mappings, sharing, walk
+from tests.wrong.checks.check import Check
+
+CHECKS: list[Check] = [
+    *walk.CHECKS,
+    *hart.CHECKS,
+    *sharing.CHECKS,
+    *access.CHECKS,
+    *mappings.CHECKS,
+    *files.CHECKS,
+    *guests.CHECKS,
+]

@@ -1,0 +1,88 @@
+"""Runs the checks on a wrong kernel until one notices."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from kernel.errors import Errno, OutOfMemory
+from kernel.invariants import InvariantBroken
+from tests.kernel.worlds import Refused
+from tests.wrong.checks.check import Check
+from tests.wrong.variant import Variant, broken
+
+SECONDS = 20
+"""After which a check has noticed that the kernel hangs."""
+
+_COMPLAINTS = (
+    AssertionError, InvariantBroken, Refused, Errno, OutOfMemory, RuntimeError,
+)  # fmt: skip
+"""What a check raises, or the kernel's own assertions. Anything else is a mistake of the variant:
+a NameError says nothing of what it was to break."""
+
+
+class Hangs(AssertionError):
+    """The check did not come to its end."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Which check noticed, and the first line of what it said.
+
+    When it was an invariant, ``check`` is the invariant's name, then where it was looked at.
+    """
+
+    check: str
+    message: str
+
+
+def notice(variant: Variant, checks: Iterable[Check]) -> Notice | None:
+    """The first check that notices the variant; None when it survives them all."""
+    return next(notices(variant, checks), None)
+
+
+def notices(variant: Variant, checks: Iterable[Check]) -> Iterator[Notice]:
+    """Every check that notices the variant."""
+    for check in checks:
+        check.prepare()
+        found = _complaint(variant, check)
+        if found is not None:
+            yield found
+
+
+def _complaint(variant: Variant, check: Check) -> Notice | None:
+    try:
+        with broken(variant), _alarm():
+            check.run()
+    except InvariantBroken as error:
+        first = error.violations[0]
+        return Notice(f"invariant {first.name} ({check.name})", _line(first.message))
+    except _COMPLAINTS as error:
+        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+        return Notice(check.name, kind + _line(str(error)))
+    except Exception as error:
+        error.add_note(f"the variant {variant.name} is no fair one: {check.name} met this")
+        raise
+    return None
+
+
+def _line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0] if lines else "(no message)"
+
+
+@contextmanager
+def _alarm() -> Iterator[None]:
+    def rings(signo: int, frame: FrameType | None) -> None:
+        raise Hangs(f"it still ran after {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, rings)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,17 @@
+"""The catalogue of wrong kernels."""
+
+from __future__ import annotations
+
+from tests.wrong.variant import Variant
+from tests.wrong.variants import faults, files, forking, frames, hart, mappings, processes, walk
+
+VARIANTS: list[Variant] = [
+    *walk.VARIANTS,
+    *hart.VARIANTS,
+    *frames.VARIANTS,
+    *forking.VARIANTS,
+    *faults.VARIANTS,
+    *mappings.VARIANTS,
+    *files.VARIANTS,
+    *processes.VARIANTS,
+]

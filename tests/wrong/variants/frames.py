@@ -1,0 +1,67 @@
+"""The allocator miscounts, or hands out what it should not."""
+
+from __future__ import annotations
+
+from tests.wrong.variant import wrong
+
+VARIANTS = [
+    wrong(
+        "share-uncounted", "one more holder of a frame is not counted",
+        "kernel.frames:Frames.share", "+= 1", "+= 0",
+    ),
+    wrong(
+        "share-counted-twice", "one more holder counts as two",
+        "kernel.frames:Frames.share", "+= 1", "+= 2",
+    ),
+    wrong(
+        "release-uncounted", "one holder less is not counted",
+        "kernel.frames:Frames.release", "self._count[index] - 1", "self._count[index]",
+    ),
+    wrong(
+        "freed-while-mapped", "a frame is free when one holder is left",
+        "kernel.frames:Frames.release", "if left == 0:", "if left <= 1:",
+    ),
+    wrong(
+        "never-freed", "a frame without holders is not given back",
+        "kernel.frames:Frames.release", "if left == 0:", "if False:",
+    ),
+    wrong(
+        "share-all-counts-once", "a frame that two PTEs of one table map is counted once",
+        "kernel.frames:Frames.share_all",
+        "np.add.at(self.counts, self.indices(ptes), 1)", "self.counts[self.indices(ptes)] += 1",
+    ),
+    wrong(
+        "release-all-counts-once", "a frame that two PTEs of one table map is released once",
+        "kernel.frames:Frames.release_all",
+        "np.subtract.at(self.counts, indices, 1)", "self.counts[indices] -= 1",
+    ),
+    wrong(
+        "release-all-frees-twice", "a frame that two PTEs of one table map is freed for each",
+        "kernel.frames:Frames.release_all",
+        "np.unique(free)[::-1].tolist()", "free.tolist()",
+    ),
+    wrong(
+        "not-zeroed", "a frame that was used before is handed out as it was left",
+        "kernel.frames:Frames.allocate_zeroed", "if not fresh:", "if False:",
+    ),
+    wrong(
+        "free-list-unused", "freed frames are never handed out again",
+        "kernel.frames:Frames._give_back", "self._free.extend(indices)", "pass",
+    ),
+    wrong(
+        "kind-kept", "a free frame keeps the kind it had",
+        "kernel.frames:Frames._give_back", "self._kind[index] = Kind.FREE", "pass",
+    ),
+    wrong(
+        "half-a-page", "a copy is of half a page",
+        "emu.machine.ram:Ram.copy_frame",
+        "self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]",
+        "self.bytes[to : to + 2048] = self.bytes[start : start + 2048]",
+    ),
+    wrong(
+        "copy-backwards", "a copy goes from the new frame to the old",
+        "emu.machine.ram:Ram.copy_frame",
+        "self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]",
+        "self.bytes[start : start + PAGE_SIZE] = self.bytes[to : to + PAGE_SIZE]",
+    ),
+]  # fmt: skip

@@ -1,0 +1,132 @@
+"""The address space forgets a flush, a page, a frame, or a rule about mappings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.wrong.variant import wrong
+
+_zap = partial(wrong, where="kernel.space:AddressSpace.zap")
+_protect = partial(wrong, where="kernel.space:AddressSpace.protect")
+_rights = partial(wrong, where="kernel.space:AddressSpace._set_rights")
+_in_place = partial(wrong, where="kernel.space:AddressSpace._writable_in_place")
+_move = partial(wrong, where="kernel.space:AddressSpace.move")
+_leave = partial(wrong, where="kernel.space:AddressSpace.leave")
+_destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
+
+VARIANTS = [
+    _zap(
+        "no-flush-at-munmap", "the TLB keeps pages that were unmapped",
+        old="self.flush_tlb()", new="pass",
+    ),
+    _zap(
+        "munmap-keeps-frames", "munmap does not release the frames",
+        old="self.frames.release_all(mapped)", new="pass",
+    ),
+    _zap(
+        "munmap-keeps-ptes", "munmap releases the frames and leaves them mapped",
+        old="ptes[:] = 0", new="pass",
+    ),
+    _protect(
+        "no-flush-at-mprotect", "the TLB keeps rights that mprotect took away",
+        old="self.flush_tlb()", new="pass",
+    ),
+    _protect(
+        "mprotect-over-holes", "mprotect succeeds where nothing is mapped",
+        old="if not self.covers(start, end):", new="if False:",
+    ),
+    _protect(
+        "mprotect-beyond-open", "mprotect lets a program write to a file it opened read-only",
+        old="if prot & Prot.WRITE and not vma.may_write:", new="if False:",
+    ),
+    _rights(
+        "mprotect-leaves-w", "mprotect to read-only leaves W in the PTEs",
+        old="ptes & ~rights | flags", new="ptes & ~rights | flags | ptes & W",
+    ),
+    _rights(
+        "mprotect-leaves-u", "PROT_NONE leaves U in the PTEs",
+        old="ptes & ~rights | flags", new="ptes & ~rights | flags | ptes & U",
+    ),
+    _rights(
+        "mprotect-without-mark", "mprotect to writable forgets the CoW mark",
+        old="otherwise = 0 if vma.shared else COW", new="otherwise = 0",
+    ),
+    _in_place(
+        "mprotect-w-while-shared", "mprotect to writable gives W to a frame that fork shared",
+        old="sole & private", new="private",
+    ),
+    _in_place(
+        "mprotect-w-to-zero-frame", "mprotect to writable gives W to the zero frame",
+        old="sole & private", new="sole | ~private",
+    ),
+    _move(
+        "mremap-loses-pages", "mremap moves the mapping without its pages",
+        old="self.table.set_pte(va - start + to, pte)", new="pass",
+    ),
+    _move(
+        "mremap-leaves-pages", "mremap leaves the pages at the old place too",
+        old="self.table.set_pte(va, 0)", new="pass",
+    ),
+    _move(
+        "no-flush-at-mremap", "the TLB keeps pages at the place they were moved from",
+        old="self.add(vma)\n    self.flush_tlb()", new="self.add(vma)",
+    ),
+    wrong(
+        "gap-is-no-gap", "mmap takes a hint where something is mapped",
+        "kernel.space:AddressSpace.find_gap",
+        " and not self.overlapping(hint, hint + length)", "",
+    ),
+    wrong(
+        "fixed-maps-over", "MAP_FIXED leaves what was mapped there",
+        "kernel.syscalls.memory:mmap", "space.unmap(start, start + length)", "pass",
+    ),
+    wrong(
+        "brk-keeps-pages", "a heap that shrinks keeps its pages",
+        "kernel.syscalls.memory:brk", "space.unmap(new, old)", "pass",
+    ),
+    wrong(
+        "dontneed-keeps-pages", "MADV_DONTNEED does nothing",
+        "kernel.syscalls.advice:_discard",
+        "space.zap(max(start, vma.start), min(end, vma.end))", "pass",
+    ),
+    wrong(
+        "offset-lost-in-split", "the upper part of a mapping cut in two begins at the lower's byte",
+        "kernel.vma:Vma._offset_at", "self.offset + va - self.start", "self.offset",
+    ),
+    wrong(
+        "offset-off-by-a-page", "a file mapping shows the page after the right one",
+        "kernel.vma:Vma.index_of", ">> PAGE_SHIFT", "+ 4096 >> PAGE_SHIFT",
+    ),
+    wrong(
+        "unlike-files-joined", "neighbours of one file become one mapping whatever their offsets",
+        "kernel.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
+    ),
+    wrong(
+        "split-uncounted", "the second half of a mapping is no user of its backing",
+        "kernel.space:AddressSpace._insert", "_take_user(vma.backing, 1)", "pass",
+    ),
+    _leave(
+        "exit-keeps-memory", "a process that ends gives nothing back",
+        old="self.table.destroy()", new="pass",
+    ),
+    _leave(
+        "exit-keeps-backings", "shared memory outlives its last process",
+        old="_drop_user(vma.backing)", new="pass",
+    ),
+    _destroy(
+        "exit-keeps-frames", "only the tables are given back at the end",
+        old="self._frames.release_all(mapped)", new="pass",
+    ),
+    _destroy(
+        "exit-keeps-leaf-tables", "the tables of the last level are never given back",
+        old="self._frames.release((self._ram.base + 8 * leaf) >> PAGE_SHIFT)", new="pass",
+    ),
+    wrong(
+        "table-forgotten", "the kernel forgets a table of the middle level as soon as it is linked",
+        "kernel.pagetable:PageTable._next_table", "self._upper.append(frame)", "pass",
+    ),
+    _destroy(
+        "exit-keeps-upper-tables", "the tables of the upper levels are never given back",
+        old="self._frames.release(frame)", new="pass",
+    ),
+]  # fmt: skip
