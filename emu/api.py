@@ -21,7 +21,7 @@ from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Config, Kernel
 from kernel.loader import Request
-from kernel.process import Process
+from kernel.process import Process, one_line
 from kernel.running import Deadlock, Stopped
 from kernel.signals import Sig
 from kernel.vfs.build import Services, first_context
@@ -67,6 +67,8 @@ class Machine:
         observers: Sequence[Observer] = (),
     ) -> Result:
         """Runs ``command`` with ``stdin`` as input, keeping its output. Raises CannotRun."""
+        if isinstance(command, str) or not command:
+            raise TypeError("a command is a sequence of words, the program first")
         session = Session(self.options, [os.fspath(word) for word in command])
         session.console.feed(stdin)
         session.console.capture(1)
@@ -180,7 +182,7 @@ class Session:
         refused = self.namespace.refused_writes
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            self._log(f"a write to {refused[0]}{more} was refused; --rw DIR grants one")
+            self._log(f"a write to {one_line(refused[0])}{more} was refused; --rw DIR grants one")
 
 
 def exit_status(wait_status: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kernel.fork import POLICIES
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -27,3 +29,14 @@ class Options:
     root: str | None = None
     read_write: Sequence[tuple[str, str]] = ()
     """(host folder, path in the guest)"""
+
+    def __post_init__(self) -> None:
+        for name in ("memory", "max_processes", "fail_allocation"):
+            if not isinstance(getattr(self, name), int):
+                raise TypeError(f"{name} must be a number, not {getattr(self, name)!r}")
+        if self.timeout is not None and not isinstance(self.timeout, int | float):
+            raise TypeError(f"timeout must be a number of seconds, not {self.timeout!r}")
+        if self.fork_policy not in POLICIES:
+            raise ValueError(f"fork_policy must be one of {', '.join(POLICIES)}")
+        if self.memory <= 0 or self.memory % 4096:
+            raise ValueError("memory must be a positive multiple of 4,096 bytes")

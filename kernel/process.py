@@ -50,6 +50,11 @@ class Program:
         return other
 
 
+def one_line(text: str) -> str:
+    """A guest's text, fit for our own messages: no control character, no second line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class ChildEvent(Enum):
     """What wait4 can report of a child, each once."""
 
@@ -128,7 +133,7 @@ class Process:
         self.kernel.signals.send_process(self, info)
 
     def __repr__(self) -> str:
-        return f"pid {self.pid} ({self.program.name})"
+        return f"pid {self.pid} ({one_line(self.program.name)})"
 
 
 class State(Enum):

@@ -78,3 +78,23 @@ def test_does_the_time_limit_leave_a_note() -> None:
     result = Machine(timeout=0.3).run([endless])
     assert result.status == 124
     assert "time limit" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    "option", [{"fork_policy": "x"}, {"memory": "1G"}, {"memory": 5}, {"timeout": "1"}]
+)
+def test_is_a_wrong_option_told_when_the_machine_is_made(option: dict[str, object]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Machine(**option)
+
+
+@pytest.mark.parametrize("command", [[], "./demo"])
+def test_is_a_command_that_is_no_sequence_of_words_refused(command: str) -> None:
+    with pytest.raises(TypeError):
+        Machine().run(command)
+
+
+def test_can_a_guest_not_forge_our_messages() -> None:
+    text = '#include <sys/stat.h>\nint main(void) { mkdir("/\\033[31mred\\nemu: x", 0755); }\n'
+    notes = Machine().run([program("forge", text)]).notes
+    assert len(notes) == 1 and notes[0].isprintable() and "red" in notes[0]
