@@ -19,7 +19,7 @@ from emu.ticker import Ticker
 from emu.view import build_view
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
-from kernel.kernel import Config, Kernel
+from kernel.kernel import Kernel
 from kernel.loader import Request
 from kernel.process import Process, one_line
 from kernel.running import Deadlock, Stopped
@@ -99,16 +99,8 @@ class Session:
         self._options = options
         self._command = list(command)
         self._log = log or self.notes.append
-        config = Config(
-            memory=options.memory,
-            fork_policy=options.fork_policy,
-            max_processes=options.max_processes,
-            deterministic=options.deterministic,
-            fail_allocation=options.fail_allocation,
-            check=options.check,
-        )
         try:
-            self.kernel = Kernel(config, self._log)
+            self.kernel = Kernel(options, self._log)
         except NoHostMemory as error:
             raise CannotRun(str(error), 2) from None
         self._services = Services(self.kernel.clock.realtime, self.kernel.random)

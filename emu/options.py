@@ -6,21 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernel.fork import POLICIES
+from kernel.kernel import Config
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How a machine is set up; the command line's options in Python."""
+class Options(Config):
+    """The kernel's settings, and what the host gives; the command line's options in Python.
 
-    memory: int = 1 << 30
-    """Bytes of physical memory; taken from the host only as they are used."""
-    fork_policy: str = "cow"
-    max_processes: int = 4096
-    deterministic: bool = False
-    fail_allocation: int = 0
-    """The number of the frame allocation that is made to fail; 0 for none."""
-    check: bool = False
-    """Check the invariants of the kernel's memory before every return to a program."""
+    TypeError or ValueError for an option that can't be.
+    """
+
     timeout: float | None = None
     """Seconds after which all guests are ended."""
     environment: Mapping[str, str] = field(default_factory=dict)

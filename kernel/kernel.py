@@ -44,16 +44,17 @@ _ECALL = 0x73
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a machine is started with. ``memory`` is in bytes, a multiple of the page size."""
+    """What a machine is started with."""
 
     memory: int = 1 << 30
+    """Bytes of physical memory, whole pages; taken from the host only as they are used."""
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
     fail_allocation: int = 0
     """The number of the frame allocation that is made to fail; 0 for none."""
     check: bool = False
-    """Look after the invariants of memory before every return to a program."""
+    """Check the invariants of the kernel's memory before every return to a program."""
 
 
 class Kernel:

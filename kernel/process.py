@@ -120,11 +120,6 @@ class Process:
     def alive(self) -> bool:
         return self.status is None
 
-    @property
-    def leader(self) -> Thread:
-        """The thread whose id is the pid, or the oldest that is left."""
-        return self.threads.get(self.pid) or next(iter(self.threads.values()))
-
     def stops_at(self, signo: int) -> bool:
         """Whether a stop signal would stop it: it neither handles nor ignores it."""
         return self.handlers.get(signo).handler == SIG_DFL

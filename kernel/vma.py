@@ -61,10 +61,6 @@ class Vma:
         """A copy of the range [start, end) of this Vma."""
         return replace(self, start=start, end=end, offset=self._offset_at(start))
 
-    def cut_front(self, start: int) -> None:
-        self.offset = self._offset_at(start)
-        self.start = start
-
     def _offset_at(self, va: int) -> int:
         return self.offset + va - self.start if self.backing is not None else 0
 

@@ -32,14 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more to say, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return 128 + 13
     except OSError as error:
         print(f"emu: standard output: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _drop_output() -> None:
+    """Sends nowhere what is still buffered for stdout, lest Python fail on it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 _VALUELESS = frozenset(("-h", "--help", "--summary", "--deterministic", "--check"))

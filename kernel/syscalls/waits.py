@@ -21,6 +21,11 @@ from kernel.wait import Result, Wait
 _WNOHANG, _WUNTRACED, _WEXITED, _WCONTINUED, _WNOWAIT = 1, 2, 4, 8, 0x0100_0000
 _WNOTHREAD, _WALL, _WCLONE = 0x2000_0000, 0x4000_0000, 0x8000_0000
 _WAIT4_OPTIONS = _WNOHANG | _WUNTRACED | _WCONTINUED | _WNOTHREAD | _WALL | _WCLONE
+_EVENT_OF = {
+    _WEXITED: ChildEvent.EXITED,
+    _WUNTRACED: ChildEvent.STOPPED,
+    _WCONTINUED: ChildEvent.CONTINUED,
+}
 _CONTINUED_STATUS = 0xFFFF
 
 
@@ -30,11 +35,7 @@ def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
     if pid == -(1 << 31):
         raise Errno(errno.ESRCH)
     chosen = _chooser(t, pid, options)
-    events = {ChildEvent.EXITED}
-    if options & _WUNTRACED:
-        events.add(ChildEvent.STOPPED)
-    if options & _WCONTINUED:
-        events.add(ChildEvent.CONTINUED)
+    events = _events(options | _WEXITED)
 
     def report(child: Process) -> int:
         if status:
@@ -54,13 +55,7 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
     if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
         raise Errno(errno.EINVAL)
     pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
-    events = set()
-    if options & _WEXITED:
-        events.add(ChildEvent.EXITED)
-    if options & _WUNTRACED:
-        events.add(ChildEvent.STOPPED)
-    if options & _WCONTINUED:
-        events.add(ChildEvent.CONTINUED)
+    events = _events(options)
 
     def report(child: Process) -> int:
         if info:
@@ -80,6 +75,11 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
         hang=not options & _WNOHANG,
         keep=bool(options & _WNOWAIT),
     )
+
+
+def _events(options: int) -> set[ChildEvent]:
+    """What the options ask to hear of."""
+    return {event for option, event in _EVENT_OF.items() if options & option}
 
 
 def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:

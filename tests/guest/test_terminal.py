@@ -52,7 +52,12 @@ class Session:
         self.expect(PROMPT)
 
     def status(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        """The exit status, when it comes."""
+        end = time.monotonic() + SECONDS
+        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            assert time.monotonic() < end, f"it does not end; the rest is {self.text!r}"
+            time.sleep(0.05)
+        return os.waitstatus_to_exitcode(ended[1])
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Is a mapped file the same file that read(2) and write(2) see?"""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -16,19 +15,6 @@ from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 TEXT = b"line one\n"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-    world.end()
-
-
-@pytest.fixture
-def space(world: World) -> AddressSpace:
-    return world.space()
 
 
 @pytest.fixture

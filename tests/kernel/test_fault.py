@@ -1,7 +1,5 @@
 """What does a process get when it touches a page?"""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emu.machine.pte import PAGE_SIZE, A, D, R, U, V, W, X, ppn
@@ -16,19 +14,6 @@ from tests.kernel.worlds import BASE, RW, RX, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 FETCH, LOAD, STORE = Access
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-    world.end()
-
-
-@pytest.fixture
-def space(world: World) -> AddressSpace:
-    return world.space()
 
 
 def flags(space: AddressSpace, va: int = BASE) -> int:

@@ -1,7 +1,5 @@
 """Do the VMAs and the page table of a process always agree?"""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emu.machine.pte import PAGE_SIZE, V, W, ppn
@@ -15,19 +13,6 @@ from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, Refused, World, anonymous, mapped_file
 
 P = PAGE_SIZE
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-    world.end()
-
-
-@pytest.fixture
-def space(world: World) -> AddressSpace:
-    return world.space()
 
 
 def ranges(space: AddressSpace) -> list[tuple[int, int, Prot]]:

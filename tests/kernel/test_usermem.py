@@ -1,7 +1,5 @@
 """Does the kernel reach user memory exactly where the user could?"""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emu.machine.pte import PAGE_SIZE, D
@@ -13,14 +11,6 @@ from kernel.vma import Prot
 from tests.kernel.worlds import BASE, RW, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-    world.end()
 
 
 @pytest.fixture

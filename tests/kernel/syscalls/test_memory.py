@@ -1,6 +1,6 @@
 """Do the memory calls do what their man pages say, and refuse what they must?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,14 +19,6 @@ from tests.kernel.worlds import BASE, RW, Caller, Refused, World, mapped_file
 P = PAGE_SIZE
 ANON = Map.PRIVATE | Map.ANONYMOUS
 HUGE = (1 << 64) - 1
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-    world.end()
 
 
 @pytest.fixture
