@@ -1,103 +1,106 @@
-"""Who holds which frame: what a look at the page tables in RAM and at the kernel's pins finds.
-
-It reads the tables from the roots down and trusts none of the kernel's own book-keeping.
-"""
+"""Who holds which frame: what a look at the page tables in RAM and at the kernel's pins finds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from emu.machine.pte import PAGE_SHIFT, V, flags_text, is_leaf, ppn
+from emu.machine.pte import flags_text, ppn
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.frames import Frames
+from kernel.mapped import Indices, Mapped, Walk
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
-from kernel.vma import Vma
-
-_Words = npt.NDArray[np.uint64]
-_Indices = npt.NDArray[np.int64]
 
 
-class Mapped:
-    """The pages that one space's tables map, as arrays, with the VMA each belongs to."""
-
-    def __init__(self, frames: Frames, space: AddressSpace) -> None:
-        self.space = space
-        self.tables: list[int] = []
-        """PPNs of its tables, as a walk from the root finds them."""
-        self.vas, self.ptes = self._walk(frames)
-        self.indices = frames.indices(self.ptes)
-        self.vma_at = self._vmas()
-
-    def _walk(self, frames: Frames) -> tuple[_Indices, _Words]:
-        words = np.frombuffer(frames.ram.bytes, dtype=np.uint64)
-        vas: list[_Indices] = [np.empty(0, np.int64)]
-        ptes: list[_Words] = [np.empty(0, np.uint64)]
-        pending = [(self.space.table.root, 2, 0)]
-        while pending:
-            table, level, base = pending.pop()
-            self.tables.append(table)
-            first = ((table << PAGE_SHIFT) - frames.ram.base) >> 3
-            entries = words[first : first + 512]
-            valid = np.flatnonzero(entries & np.uint64(V))
-            if level == 0:
-                vas.append(base + (valid << PAGE_SHIFT))
-                ptes.append(entries[valid])
-                continue
-            for index in valid.tolist():
-                entry, va = int(entries[index]), base + (index << PAGE_SHIFT + 9 * level)
-                if is_leaf(entry) or not frames.ram.holds(ppn(entry) << PAGE_SHIFT):
-                    vas.append(np.array([va], np.int64))
-                    ptes.append(np.array([entry], np.uint64))
-                else:
-                    pending.append((ppn(entry), level - 1, va))
-        return np.concatenate(vas), np.concatenate(ptes)
-
-    def _vmas(self) -> _Indices:
-        """For each page the position of its VMA in the space's list, -1 when it has none."""
-        vmas = self.space.vmas
-        if not vmas:
-            return np.full(len(self.vas), -1)
-        starts = np.array([vma.start for vma in vmas])
-        ends = np.array([vma.end for vma in vmas])
-        position = np.searchsorted(starts, self.vas, side="right") - 1
-        return np.where((position >= 0) & (self.vas < ends[position]), position, -1)
-
-    def of_vmas(
-        self, value: Callable[[Vma], int | bool], without: int = 0
-    ) -> npt.NDArray[np.int64]:
-        """A property of each page's VMA, ``without`` for a page that has none."""
-        values = np.array([*(value(vma) for vma in self.space.vmas), without], dtype=np.int64)
-        return values[self.vma_at]
-
-    def where(self, wrong: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-        """(va, PTE) of the pages that are wrong."""
-        if wrong.any():
-            yield from zip(self.vas[wrong].tolist(), self.ptes[wrong].tolist(), strict=True)
-
-
-@dataclass
 class Memory:
     """Everything that holds frames: the spaces of all processes, the page cache, pins.
 
-    ``names`` tells the processes of a space, for the messages.
+    With an ``earlier`` look, at which all was well, only what is different since is looked at anew.
     """
 
-    frames: Frames
-    spaces: list[AddressSpace]
-    cache: PageCache | None = None
-    pinned: list[SharedMemory] = field(default_factory=list)
-    """Backings that live without a VMA, such as the kernel's sigreturn page."""
-    names: dict[AddressSpace, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        frames: Frames,
+        spaces: list[AddressSpace],
+        cache: PageCache | None = None,
+        pinned: Iterable[SharedMemory] = (),
+        earlier: Memory | None = None,
+    ) -> None:
+        self.frames = frames
+        self.spaces = spaces
+        self.cache = cache
+        self.pinned = list(pinned)
+        """Backings that live without a VMA, such as the kernel's sigreturn page."""
+        self.names: dict[AddressSpace, str] = {}
+        """The processes of a space, for the messages."""
+        before = earlier.walks if earlier is not None else {}
+        self.walks: dict[AddressSpace, Walk] = {
+            space: Walk(frames, space, before.get(space)) for space in spaces
+        }
+        self.mapped = [mapped for walk in self.walks.values() for mapped in walk.mapped]
+        self._indices = self._of_all_pages(earlier)
+        self._take_stock()
+        self.unchecked = self._unlike(earlier) if earlier is not None else self.mapped
+        """The pages about which something is different from the earlier look."""
 
-    @cached_property
-    def mapped(self) -> list[Mapped]:
-        return [Mapped(self.frames, space) for space in self.spaces]
+    def _of_all_pages(self, earlier: Memory | None) -> Indices:
+        """The frames of all pages that lie in RAM, by index; those outside count as -1."""
+        if earlier is not None and earlier.mapped == self.mapped:
+            return earlier._indices
+        parts = [np.where(mapped.inside, mapped.indices, -1) for mapped in self.mapped]
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    def _take_stock(self) -> None:
+        """What is known of each frame, by index, up to the last one that anybody names."""
+        first = self.frames.first
+        held = [np.array(list(backing.held()), np.int64) - first for backing in self.backings]
+        fixed = np.array([self.frames.zero, *self.tables]) - first
+        pins = np.concatenate([fixed, *held])
+        span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
+        self.pte_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
+        """How many PTEs map each frame."""
+        self.pin_counts: Indices = np.bincount(pins, minlength=span)
+        """How often the kernel itself holds each frame."""
+        self.holder: Indices = np.zeros(span, np.int64)
+        """Which backing, by its id, holds each frame; 0 when none does."""
+        for backing, indices in zip(self.backings, held, strict=True):
+            self.holder[indices] = id(backing)
+        self._counts = self.frames.counts[:span].copy()
+        self._kinds = self.frames.kinds[:span].copy()
+
+    def _unlike(self, earlier: Memory) -> list[Mapped]:
+        """What isn't among the pages of the earlier look, maps a frame that isn't as it was, or
+        depends on more than these two.
+        """
+        both = min(len(self.holder), len(earlier.holder))
+        changed = np.ones(len(self.holder) + 1, bool)
+        changed[:both] = (
+            (self._counts[:both] != earlier._counts[:both])
+            | (self._kinds[:both] != earlier._kinds[:both])
+            | (self.holder[:both] != earlier.holder[:both])
+        )
+        hits = np.flatnonzero(changed[self._indices])
+        ends = np.cumsum([len(mapped.vas) for mapped in self.mapped])
+        touched = set(np.searchsorted(ends, hits, side="right").tolist())
+        known = set(earlier.mapped)
+        return [
+            mapped
+            for number, mapped in enumerate(self.mapped)
+            if number in touched or mapped not in known or mapped.stores_to_files
+        ]
+
+    @property
+    def remapped(self) -> list[AddressSpace]:
+        """The spaces whose VMAs are different from the earlier look."""
+        return [space for space, walk in self.walks.items() if not walk.same_vmas]
+
+    @property
+    def tables(self) -> list[int]:
+        """The PPNs of all page tables, as often as they are linked."""
+        return [table for walk in self.walks.values() for table in walk.tables]
 
     @cached_property
     def backings(self) -> list[Backing]:
@@ -109,31 +112,6 @@ class Memory:
         if self.cache is not None:
             found |= {id(pages): pages for pages in self.cache.files}
         return list(found.values())
-
-    @cached_property
-    def pte_counts(self) -> _Indices:
-        """How many PTEs map each frame, by index; frames outside RAM are left out."""
-        indices = np.concatenate([np.empty(0, np.int64), *(m.indices for m in self.mapped)])
-        inside = indices[(indices >= 0) & (indices < self.frames.total)]
-        return np.bincount(inside, minlength=self.frames.touched)[: self.frames.total]
-
-    @cached_property
-    def pin_counts(self) -> _Indices:
-        """How often the kernel itself holds each frame, by index."""
-        pins = np.zeros(len(self.pte_counts), dtype=np.int64)
-        held = [self.frames.zero, *(t for mapped in self.mapped for t in mapped.tables)]
-        held += [frame for backing in self.backings for frame in backing.held()]
-        np.add.at(pins, np.array(held) - self.frames.first, 1)
-        return pins
-
-    @cached_property
-    def holder(self) -> _Indices:
-        """For each frame, by index, which of ``backings`` holds it; -1 when none does."""
-        holder = np.full(len(self.pte_counts), -1)
-        for position, backing in enumerate(self.backings):
-            held = np.array(list(backing.held()), dtype=np.int64)
-            holder[held - self.frames.first] = position
-        return holder
 
     def space_name(self, space: AddressSpace) -> str:
         return self.names.get(space) or f"space {space.table.root:#x}"

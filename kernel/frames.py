@@ -7,6 +7,7 @@ page tables are counted here too.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -45,7 +46,7 @@ class Frames:
         self._count: memoryview[int] = self.counts.data
         self._kind: memoryview[int] = self.kinds.data
         self._untouched = 0
-        self._free: list[int] = []
+        self._free = array("q")
         self.used = 0
         self.allocations = 0
         """How many allocations were asked for."""
@@ -132,9 +133,9 @@ class Frames:
         """How many frames were ever handed out; those beyond are as the host gave them."""
         return self._untouched
 
-    def free_frames(self) -> list[int]:
+    def free_frames(self) -> npt.NDArray[np.int64]:
         """The frames that were used and are free."""
-        return [self.first + index for index in self._free]
+        return np.array(self._free, np.int64) + self.first
 
     def _give_back(self, indices: list[int]) -> None:
         for index in indices:

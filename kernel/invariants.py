@@ -2,7 +2,8 @@
 
 Each invariant has a name and yields a message for each place where it does not hold. They read the
 page tables in RAM from the roots down and trust none of the kernel's own book-keeping, except where
-that is what they check. ``emu run --check`` looks after every trap.
+that is what they check. ``emu run --check`` looks after every trap; what is as it was at the last
+look, by its bytes, is not gone through again.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from emu.machine.pte import D, R, U, V, W, X, flags_text, ppn
+from emu.machine.pte import PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
 from kernel.backing import FilePages
-from kernel.census import Mapped, Memory
+from kernel.census import Memory
 from kernel.frames import Frames, Kind
 from kernel.pagetable import COW
 
 _RIGHTS = np.uint64(R | W | X | U)
+_ZEROES = bytes(PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def count_is_the_number_of_holders(memory: Memory) -> Iterator[str]:
 def shared_is_not_writable(memory: Memory) -> Iterator[str]:
     """A private frame with two users is writable nowhere."""
     frames = memory.frames
-    for mapped in memory.mapped:
-        inside = _inside(frames, mapped)
+    for mapped in memory.unchecked:
+        inside = mapped.inside
         writable = inside & ((mapped.ptes & np.uint64(W)) != 0)
         index = np.where(inside, mapped.indices, 0)
         shared = (frames.kinds[index] == Kind.PRIVATE) & (frames.counts[index] > 1)
@@ -106,7 +107,7 @@ def shared_is_not_writable(memory: Memory) -> Iterator[str]:
 
 @_invariant
 def cow_is_readable_and_not_writable(memory: Memory) -> Iterator[str]:
-    for mapped in memory.mapped:
+    for mapped in memory.unchecked:
         cow = (mapped.ptes & np.uint64(COW)) != 0
         wrong = cow & ((mapped.ptes & np.uint64(R | W)) != np.uint64(R))
         for va, pte in mapped.where(wrong):
@@ -117,8 +118,8 @@ def cow_is_readable_and_not_writable(memory: Memory) -> Iterator[str]:
 def mapped_frames_are_in_use(memory: Memory) -> Iterator[str]:
     """Nothing maps a free frame, a page table, or what lies outside RAM."""
     frames = memory.frames
-    for mapped in memory.mapped:
-        inside = _inside(frames, mapped)
+    for mapped in memory.unchecked:
+        inside = mapped.inside
         for va, pte in mapped.where(~inside):
             yield f"{memory.page(mapped.space, va, pte)} lies outside the machine's memory"
         kinds = frames.kinds[np.where(inside, mapped.indices, 0)]
@@ -130,12 +131,13 @@ def mapped_frames_are_in_use(memory: Memory) -> Iterator[str]:
 @_invariant
 def frame_is_used_for_its_kind(memory: Memory) -> Iterator[str]:
     frames = memory.frames
-    for mapped in memory.mapped:
-        for table in mapped.tables:
-            if frames.kind(table) is not Kind.TABLE:
-                kind = frames.kind(table).name
-                yield f"{memory.space_name(mapped.space)}: page table {table:#x} is a {kind} frame"
-        kinds = frames.kinds[np.where(_inside(frames, mapped), mapped.indices, 0)]
+    for space, walk in memory.walks.items():
+        for table in walk.tables:
+            used_as = frames.kind(table)
+            if used_as is not Kind.TABLE:
+                yield f"{memory.space_name(space)}: page table {table:#x} is a {used_as.name} frame"
+    for mapped in memory.unchecked:
+        kinds = frames.kinds[np.where(mapped.inside, mapped.indices, 0)]
         shared = mapped.of_vmas(lambda vma: vma.shared).astype(bool)
         for va, pte in mapped.where(shared & (kinds != Kind.CACHE)):
             yield f"{memory.page(mapped.space, va, pte)} is shared memory in a private frame"
@@ -149,26 +151,25 @@ def frame_is_used_for_its_kind(memory: Memory) -> Iterator[str]:
 def cached_pages_are_their_backings(memory: Memory) -> Iterator[str]:
     """A mapped page of a file, or of shared memory, is one that the mapping's backing holds."""
     frames = memory.frames
-    position = {id(backing): n for n, backing in enumerate(memory.backings)}
-    for mapped in memory.mapped:
-        inside = _inside(frames, mapped) & (mapped.vma_at >= 0)
+    for mapped in memory.unchecked:
+        inside = mapped.inside & (mapped.vma_at >= 0)
         index = np.where(inside, mapped.indices, 0)
         cached = inside & (frames.kinds[index] == Kind.CACHE)
-        wanted = mapped.of_vmas(lambda vma: position.get(id(vma.backing), -2), -2)
+        wanted = mapped.of_vmas(lambda vma: id(vma.backing), -1)
         for va, pte in mapped.where(cached & (memory.holder[index] != wanted)):
             yield f"{memory.page(mapped.space, va, pte)} is no page that its mapping's source holds"
 
 
 @_invariant
 def zero_frame_is_zero(memory: Memory) -> Iterator[str]:
-    if any(memory.frames.ram.read_frame(memory.frames.zero)):
+    if memory.frames.ram.read_frame(memory.frames.zero) != _ZEROES:
         yield f"the zero frame {memory.frames.zero:#x} was written"
 
 
 @_invariant
 def rights_are_the_mappings(memory: Memory) -> Iterator[str]:
     """The PTE gives no right that the VMA denies: what is mapped read-only is never writable."""
-    for mapped in memory.mapped:
+    for mapped in memory.unchecked:
         allowed = mapped.of_vmas(lambda vma: vma.pte_flags, V | R | W | X | U).astype(np.uint64)
         for va, pte in mapped.where((mapped.ptes & _RIGHTS & ~allowed) != 0):
             vma = mapped.space.find(va)
@@ -182,7 +183,7 @@ def rights_are_the_mappings(memory: Memory) -> Iterator[str]:
 @_invariant
 def pages_and_mappings_agree(memory: Memory) -> Iterator[str]:
     """Every page lies in a VMA; one of a private writable VMA is writable or CoW, no other CoW."""
-    for mapped in memory.mapped:
+    for mapped in memory.unchecked:
         for va, pte in mapped.where(mapped.vma_at < 0):
             yield f"{memory.page(mapped.space, va, pte)} is mapped but belongs to no mapping"
         breakable = mapped.of_vmas(lambda vma: vma.writable and not vma.shared, 1).astype(bool)
@@ -196,7 +197,7 @@ def pages_and_mappings_agree(memory: Memory) -> Iterator[str]:
 
 @_invariant
 def mappings_are_in_order(memory: Memory) -> Iterator[str]:
-    for space in memory.spaces:
+    for space in memory.remapped:
         name, end = memory.space_name(space), 0
         for vma in space.vmas:
             span = f"[{vma.start:#x}, {vma.end:#x})"
@@ -212,30 +213,31 @@ def mappings_are_in_order(memory: Memory) -> Iterator[str]:
 @_invariant
 def tables_are_their_spaces_own(memory: Memory) -> Iterator[str]:
     """No table hangs in two places, and the kernel's index of tables is what a walk finds."""
-    found = Counter(table for mapped in memory.mapped for table in mapped.tables)
-    for table, times in found.items():
+    for table, times in Counter(memory.tables).items():
         if times > 1:
             yield f"page table {table:#x} is linked {times} times"
-    for mapped in memory.mapped:
-        known = mapped.space.table.frames()
-        if known != set(mapped.tables):
-            wrong = ", ".join(f"{table:#x}" for table in sorted(known ^ set(mapped.tables)))
-            yield f"{memory.space_name(mapped.space)}: tables not found or not known: {wrong}"
+    for space, walk in memory.walks.items():
+        known = space.table.frames()
+        if known != set(walk.tables):
+            wrong = ", ".join(f"{table:#x}" for table in sorted(known ^ set(walk.tables)))
+            yield f"{memory.space_name(space)}: tables not found or not known: {wrong}"
 
 
 @_invariant
 def free_list_is_what_nobody_uses(memory: Memory) -> Iterator[str]:
     frames = memory.frames
-    free = Counter(frames.free_frames())
-    for frame, times in free.items():
-        if times > 1:
-            yield f"frame {frame:#x} is {times} times on the free list"
-        if frames.count(frame) or frames.kind(frame) is not Kind.FREE:
-            yield f"frame {frame:#x} is on the free list with count {frames.count(frame)}"
+    times = np.bincount(frames.free_frames() - frames.first, minlength=frames.touched)
+    for index in np.flatnonzero(times > 1).tolist():
+        yield f"frame {frames.first + index:#x} is {times[index]} times on the free list"
+    used = (frames.counts[: len(times)] != 0) | (frames.kinds[: len(times)] != Kind.FREE)
+    for index in np.flatnonzero(used & (times != 0)).tolist():
+        frame = frames.first + index
+        yield f"frame {frame:#x} is on the free list with count {frames.count(frame)}"
     in_use = int(np.count_nonzero(frames.counts[: frames.touched]))
-    if frames.used != in_use or len(free) + in_use != frames.touched:
+    listed = int(np.count_nonzero(times))
+    if frames.used != in_use or listed + in_use != frames.touched:
         yield (
-            f"of {frames.touched} frames ever used {in_use} have a count and {len(free)} are free; "
+            f"of {frames.touched} frames ever used {in_use} have a count and {listed} are free; "
             f"{frames.used} are said to be in use"
         )
 
@@ -255,7 +257,7 @@ def backings_know_their_users(memory: Memory) -> Iterator[str]:
 @_invariant
 def stores_to_files_are_known(memory: Memory) -> Iterator[str]:
     """A page of a shared file mapping is writable only once its backing was told of a store."""
-    for mapped in memory.mapped:
+    for mapped in memory.unchecked:
         in_files = mapped.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages))
         writable = (mapped.ptes & np.uint64(W)) != 0
         for va, pte in mapped.where(in_files.astype(bool) & writable):
@@ -264,8 +266,3 @@ def stores_to_files_are_known(memory: Memory) -> Iterator[str]:
                 continue
             if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
                 yield f"{memory.page(mapped.space, va, pte)}: its file would not hear of a store"
-
-
-def _inside(frames: Frames, mapped: Mapped) -> npt.NDArray[np.bool_]:
-    inside: npt.NDArray[np.bool_] = (mapped.indices >= 0) & (mapped.indices < frames.total)
-    return inside

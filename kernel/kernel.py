@@ -92,6 +92,8 @@ class Kernel:
         self.traps = 0
         self.attention: Callable[[], None] | None = None
         """Called, once, before the next instruction runs: set from outside to be heard."""
+        self._found_well: census.Memory | None = None
+        """What the last check of memory saw."""
         self._asid = 0
         self.sigreturn_page = SharedMemory(self.frames, 1)
         self._write_sigreturn_page()
@@ -223,8 +225,12 @@ class Kernel:
         for process in living:
             names[process.space] = f"{names.get(process.space, 'pid')} {process.pid}"
         spaces = census.unique(process.space for process in living)
-        memory = census.Memory(self.frames, spaces, self.cache, [self.sigreturn_page], names)
+        memory = census.Memory(
+            self.frames, spaces, self.cache, [self.sigreturn_page], self._found_well
+        )
+        memory.names = names
         broken = invariants.violations(memory)
+        self._found_well = None if broken else memory
         if broken:
             raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}")
 

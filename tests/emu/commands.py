@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emu.api import Machine
 from toolchain.build import Variant, build, cache_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 EMU = (sys.executable, "-m", "emu")
+RUN = (*EMU, "run", "--check")
 SECONDS = 120
 
 
@@ -38,9 +40,17 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PROJECT)}
 
 
+def machine(**options: Any) -> Machine:
+    """A machine that looks after its invariants."""
+    return Machine(check=True, **options)
+
+
 def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:
+    """Runs the command; ``emu run`` with its invariants checked."""
+    command, *rest = map(str, words) if words else [""]
+    start = RUN if command == "run" else (*EMU, *([command] if words else []))
     done = subprocess.run(
-        [*EMU, *map(str, words)],
+        [*start, *rest],
         cwd=cwd,
         env=environment(),
         input=stdin,

@@ -7,7 +7,7 @@ import pytest
 from emu import CannotRun, Machine, Options
 from kernel.events import Fault, Observer
 from kernel.fault import Outcome
-from tests.emu.commands import program
+from tests.emu.commands import machine, program
 
 CAT = """
 #include <stdio.h>
@@ -27,7 +27,7 @@ int main(int c, char **v) {
 
 
 def test_does_a_result_carry_everything() -> None:
-    result = Machine().run([program("cat", CAT), "one"], stdin=b"text")
+    result = machine().run([program("cat", CAT), "one"], stdin=b"text")
     assert (result.status, result.stdout, result.stderr) == (3, b"text", b"2 args")
     assert result.summary["forks"] == 1
     assert result.summary["frames_leaked"] == 0
@@ -35,14 +35,14 @@ def test_does_a_result_carry_everything() -> None:
 
 
 def test_is_each_run_on_a_fresh_machine() -> None:
-    machine = Machine(Options(deterministic=True))
-    runs = [machine.run([program("cat", CAT)]) for _ in range(2)]
+    fresh = Machine(Options(deterministic=True, check=True))
+    runs = [fresh.run([program("cat", CAT)]) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize("policy", ["cow", "eager"])
 def test_do_fork_policies_give_the_same_output(policy: str) -> None:
-    result = Machine(fork_policy=policy).run([program("cat", CAT)], stdin=b"x")
+    result = machine(fork_policy=policy).run([program("cat", CAT)], stdin=b"x")
     assert (result.status, result.stdout) == (3, b"x")
     copied = result.summary["frames_copied"] == result.summary["eager_frames_copied"]
     assert copied == (policy == "eager")
@@ -58,7 +58,7 @@ def test_can_an_observer_see_the_faults() -> None:
                 self.seen.append(event)
 
     copies = Copies()
-    result = Machine().run([program("cat", CAT)], observers=[copies])
+    result = machine().run([program("cat", CAT)], observers=[copies])
     assert len(copies.seen) == result.summary["frames_copied"] > 0
 
 
@@ -75,7 +75,7 @@ def test_is_an_unknown_option_refused() -> None:
 
 def test_does_the_time_limit_leave_a_note() -> None:
     endless = program("endless", "int main(void) { for (;;) ; }\n")
-    result = Machine(timeout=0.3).run([endless])
+    result = machine(timeout=0.3).run([endless])
     assert result.status == 124
     assert "time limit" in result.notes[0]
 
@@ -91,10 +91,10 @@ def test_is_a_wrong_option_told_when_the_machine_is_made(option: dict[str, objec
 @pytest.mark.parametrize("command", [[], "./demo"])
 def test_is_a_command_that_is_no_sequence_of_words_refused(command: str) -> None:
     with pytest.raises(TypeError):
-        Machine().run(command)
+        machine().run(command)
 
 
 def test_can_a_guest_not_forge_our_messages() -> None:
     text = '#include <sys/stat.h>\nint main(void) { mkdir("/\\033[31mred\\nemu: x", 0755); }\n'
-    notes = Machine().run([program("forge", text)]).notes
+    notes = machine().run([program("forge", text)]).notes
     assert len(notes) == 1 and notes[0].isprintable() and "red" in notes[0]

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.emu.commands import EMU, SECONDS, environment
+from tests.emu.commands import RUN, SECONDS, environment
 from tests.kernel.syscalls.guests import compiled
 
 HANDLES = r"""
@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
 
 def start(source: str, *words: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [*EMU, "run", str(compiled(source)), *words],
+        [*RUN, str(compiled(source)), *words],
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import EMU, SECONDS, emu, environment, program
+from tests.emu.commands import EMU, RUN, SECONDS, emu, environment, program
 from toolchain.build import Variant
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 7; }\n'
@@ -214,7 +214,7 @@ def test_does_the_time_limit_end_it(text: str) -> None:
 def test_does_ctrl_c_end_it_with_status_130(text: str) -> None:
     guest = program(f"limit{len(text)}", text)
     process = subprocess.Popen(
-        [*EMU, "run", "--trace", "syscalls", str(guest)],
+        [*RUN, "--trace", "syscalls", str(guest)],
         env=environment(),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -232,7 +232,7 @@ def test_does_ctrl_c_end_it_with_status_130(text: str) -> None:
 def test_does_a_closed_pipe_end_it_as_it_ends_other_programs() -> None:
     text = '#include <stdio.h>\nint main(void) { for (;;) puts("y"); }\n'
     process = subprocess.Popen(
-        [*EMU, "run", str(program("yes", text))],
+        [*RUN, str(program("yes", text))],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -333,7 +333,7 @@ def test_is_memory_of_the_host_taken_only_as_it_is_used() -> None:
     sizes = []
     for memory in ("64M", "16G"):
         done = subprocess.run(
-            [EMU[0], "-c", code, *EMU, "run", "--mem", memory, str(hello())],
+            [EMU[0], "-c", code, *RUN, "--mem", memory, str(hello())],
             env=environment(),
             capture_output=True,
             text=True,

@@ -93,8 +93,8 @@ def run_emu(
     cwd: Path | None = None,
     stdin: str = "",
 ) -> Run:
-    """Run under emu; the summary is the last line on stderr."""
-    command = [sys.executable, "-m", "emu", "run", "--summary=json", *options]
+    """Run under emu with its invariants checked; the summary is the last line on stderr."""
+    command = [sys.executable, "-m", "emu", "run", "--check", "--summary=json", *options]
     for name, value in {"PATH": "/none", **(env or {})}.items():
         command += ["--env", f"{name}={value}"]
     run = _run([*command, str(program), *arguments], dict(os.environ), cwd, stdin)

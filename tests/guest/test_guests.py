@@ -96,5 +96,5 @@ def test_processes_and_forks_are_counted() -> None:
 
 def test_out_of_memory_says_so() -> None:
     guest = next(guest for guest in GUESTS if guest.name == "oom")
-    run = run_emu(built(guest, "static"), options=("--mem", "64M"))
+    run = run_emu(built(guest, "static"), options=options(guest, "cow"))
     assert run.errors.lower().count("out of memory") == 3

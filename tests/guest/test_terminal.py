@@ -29,7 +29,7 @@ class Session:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(PROJECT)
-            command = [sys.executable, "-m", "emu", "run", "--env", f"PS1={PROMPT}"]
+            command = [sys.executable, "-m", "emu", "run", "--check", "--env", f"PS1={PROMPT}"]
             os.execv(sys.executable, [*command, str(busybox), *arguments])
         self.settings = termios.tcgetattr(self.fd)
         self.text = ""

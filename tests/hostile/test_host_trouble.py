@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import EMU, SECONDS, emu, environment, program
+from tests.emu.commands import RUN, SECONDS, emu, environment, program
 
 WRITER = """
 #include <errno.h>
@@ -51,7 +51,7 @@ def test_is_a_full_disk_the_guests_errno(small_disk: Path) -> None:
 
 def test_is_a_limit_on_the_size_of_files_the_guests_errno(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*EMU, "run", "--rw", str(tmp_path), str(program("writer", WRITER)), f"{tmp_path}/file"],
+        [*RUN, "--rw", str(tmp_path), str(program("writer", WRITER)), f"{tmp_path}/file"],
         env=environment(),
         capture_output=True,
         text=True,
@@ -76,7 +76,7 @@ def test_does_a_closed_standard_stream_stay_closed_for_the_guest(closed: int) ->
         "for (int fd = 0; fd < 3; fd++) if (fcntl(fd, F_GETFD) < 0) bad |= 1 << fd; return bad; }\n"
     )
     done = subprocess.run(
-        [*EMU, "run", str(program("streams", text))],
+        [*RUN, str(program("streams", text))],
         env=environment(),
         capture_output=True,
         timeout=SECONDS,
@@ -96,7 +96,7 @@ def test_is_a_defect_of_ours_never_the_guests_crash(tmp_path: Path) -> None:
     )
     guest = program("hi", '#include <stdio.h>\nint main(void) { puts("hi"); }\n')
     done = subprocess.run(
-        [*EMU, "run", str(guest)],
+        [*RUN, str(guest)],
         env={**environment(), "PYTHONPATH": f"{tmp_path}:{environment()['PYTHONPATH']}"},
         capture_output=True,
         text=True,

@@ -38,9 +38,13 @@ class Scene:
         va = BASE + page * P
         space.table.set_pte(va, space.table.pte(va) & ~clear | set_)
 
-    def names(self) -> set[str]:
-        memory = Memory(self.world.frames, self.world.spaces, self.world.cache)
-        return {violation.name for violation in invariants.violations(memory)}
+    def look(self, earlier: Memory | None = None) -> Memory:
+        return Memory(
+            self.world.frames, self.world.spaces, self.world.cache, pinned=[], earlier=earlier
+        )
+
+    def names(self, earlier: Memory | None = None) -> set[str]:
+        return {violation.name for violation in invariants.violations(self.look(earlier))}
 
 
 def count_too_high(s: Scene) -> None:
@@ -163,6 +167,14 @@ def test_damage_is_noticed(damage: Callable[[Scene], None]) -> None:
     scene = Scene()
     damage(scene)
     assert DAMAGE[damage] in scene.names()
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_a_look_after_an_earlier_one_notices_as_much(damage: Callable[[Scene], None]) -> None:
+    scene = Scene()
+    healthy = scene.look(scene.look())
+    damage(scene)
+    assert scene.names(healthy) == scene.names()
 
 
 def test_every_invariant_has_damage_that_it_notices() -> None:

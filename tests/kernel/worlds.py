@@ -55,6 +55,7 @@ class World:
         self.flushes = 0
         self.outcomes: list[Outcome] = []
         self._asid = 0
+        self._found_well: census.Memory | None = None
 
     # Making spaces.
 
@@ -86,8 +87,12 @@ class World:
 
     def check(self) -> None:
         """Raises InvariantBroken unless the invariants of memory hold."""
-        memory = census.Memory(self.frames, census.unique(self.spaces), self.cache)
-        broken = invariants.violations(memory)
+        spaces = census.unique(self.spaces)
+        broken = invariants.violations(census.Memory(self.frames, spaces, self.cache))
+        since = census.Memory(self.frames, spaces, self.cache, earlier=self._found_well)
+        seen = {violation.name for violation in invariants.violations(since)}
+        assert seen == {violation.name for violation in broken}, "a second look sees less"
+        self._found_well = None if broken else since
         if broken:
             raise invariants.InvariantBroken(broken)
 

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from emu import Machine
 from emu.observe.call_lines import CallLines
+from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
 
 GUEST = r"""
@@ -39,8 +39,8 @@ int main(int argc, char **argv) {
 @cache
 def trace() -> list[str]:
     lines: list[str] = []
-    machine = Machine(deterministic=True)
-    assert machine.run([compiled(GUEST)], observers=[CallLines(lines.append)]).status == 4
+    watched = machine(deterministic=True)
+    assert watched.run([compiled(GUEST)], observers=[CallLines(lines.append)]).status == 4
     return lines
 
 
@@ -94,6 +94,6 @@ def test_the_call_that_ends_a_process_comes_before_its_end() -> None:
 def test_one_that_is_killed_in_a_call() -> None:
     lines: list[str] = []
     source = "if (!fork()) for (;;) pause(); nap(5); kill(getpid() + 1, SIGKILL); return 0;"
-    Machine(deterministic=True).run([compiled(source)], observers=[CallLines(lines.append)])
+    machine(deterministic=True).run([compiled(source)], observers=[CallLines(lines.append)])
     at = lines.index("[pid 3] +++ killed by SIGKILL +++")
     assert "[pid 3] ppoll(" in lines[at - 1] and lines[at - 1].endswith(" = ?")

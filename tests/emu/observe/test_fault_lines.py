@@ -5,11 +5,11 @@ from functools import cache
 
 import pytest
 
-from emu import Machine
 from emu.machine.pte import A, D, R, U, V, W, make_pte
 from emu.observe.fault_lines import _DONE, FaultLines, pte_text
 from kernel.fault import Outcome
 from kernel.pagetable import COW
+from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
 
 GUEST = r"""
@@ -47,7 +47,7 @@ LINE = re.compile(
 def trace() -> tuple[list[dict[str, str]], int, int]:
     """The lines, and where the guest's two memories are."""
     lines: list[str] = []
-    result = Machine(deterministic=True).run(
+    result = machine(deterministic=True).run(
         [compiled(GUEST)], observers=[FaultLines(lines.append)]
     )
     found = [LINE.fullmatch(line) for line in lines]

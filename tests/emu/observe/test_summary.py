@@ -2,9 +2,9 @@
 
 import json
 
-from emu import Machine
 from emu.observe.summary import summary_text
 from kernel.fault import Outcome
+from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
 
 FORKS = r"""
@@ -20,7 +20,7 @@ int main(void) {
 
 
 def test_the_counts_belong_together() -> None:
-    summary = Machine().run([compiled(FORKS)]).summary
+    summary = machine().run([compiled(FORKS)]).summary
     faults = summary["faults"]
     assert set(faults) == {str(outcome) for outcome in Outcome}
     assert (summary["processes"], summary["forks"]) == (4, 3)
@@ -32,15 +32,15 @@ def test_the_counts_belong_together() -> None:
 
 
 def test_eager_copies_what_it_says_it_would() -> None:
-    said = Machine(deterministic=True).run([compiled(FORKS)]).summary
-    done = Machine(deterministic=True, fork_policy="eager").run([compiled(FORKS)]).summary
+    said = machine(deterministic=True).run([compiled(FORKS)]).summary
+    done = machine(deterministic=True, fork_policy="eager").run([compiled(FORKS)]).summary
     assert done["frames_copied"] == done["eager_frames_copied"] == said["eager_frames_copied"]
     assert done["faults"]["copied"] == done["faults"]["reused"] == 0
     assert done["frames_peak"] > said["frames_peak"]
 
 
 def test_the_text_has_what_a_reader_looks_for() -> None:
-    summary = Machine().run([compiled(FORKS)]).summary
+    summary = machine().run([compiled(FORKS)]).summary
     text = summary_text(summary)
     assert "forks 3" in text and "peak frames" in text and "copy-on-write saved" in text
     assert "leaked" not in text
@@ -53,5 +53,5 @@ def test_the_text_has_what_a_reader_looks_for() -> None:
 
 
 def test_a_run_without_forks_promises_nothing() -> None:
-    text = summary_text(Machine().run([compiled("return 0;")]).summary)
+    text = summary_text(machine().run([compiled("return 0;")]).summary)
     assert "saved" not in text
