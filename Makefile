@@ -38,8 +38,9 @@ format: $(STAMPS)/dev ## put the Python files into the common style
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-fuzz: test-setup ## random comparisons with the oracles, SECONDS=60 for each, from fresh seeds
+fuzz: test-setup ## oracles, wild calls, damaged files: SECONDS=60 of each, from fresh seeds
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
+	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 
 bare-metal-log: test-setup ## make the bare-metal oracle's log anew (needs qemu-system-riscv64)
 	@$(BIN)/python -m tests.oracles.bare.log

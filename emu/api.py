@@ -34,10 +34,10 @@ _FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
 
 
 class CannotRun(Exception):
-    """The program can't be started; the message says why, ``status`` what a shell would give."""
+    """The program can't be started; the message says why, in one line; ``status`` is a shell's."""
 
     def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.status = status
 
 
@@ -128,6 +128,7 @@ class Session:
             leaked = kernel.shut_down()
         self.summary = summarize(kernel, leaked)
         self._note_refused_writes()
+        self._note_allocations()
         return status
 
     def _start(self) -> Process:
@@ -145,7 +146,8 @@ class Session:
         except Errno as error:
             raise _cannot_run(self._command[0], error) from None
         except OutOfMemory:
-            raise CannotRun(f"{self._command[0]}: the machine's memory is too small", 2) from None
+            why = f"out of memory as it was loaded; {self.kernel.frames.shortage}"
+            raise CannotRun(f"{self._command[0]}: {why}", 2) from None
 
     def _run(self, process: Process) -> int:
         with Ticker(self.kernel, self._options.timeout, self._foreground, self.console.step_aside):
@@ -169,6 +171,11 @@ class Session:
     def _foreground(self) -> int | None:
         terminal = self.console.terminal
         return (terminal.foreground or None) if terminal is not None else None
+
+    def _note_allocations(self) -> None:
+        wanted, made = self._options.fail_allocation, self.kernel.frames.allocations
+        if wanted > made:
+            self._log(f"allocation {wanted} was not made to fail: there were only {made}")
 
     def _note_refused_writes(self) -> None:
         refused = self.namespace.refused_writes

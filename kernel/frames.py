@@ -50,8 +50,7 @@ class Frames:
         self.used = 0
         self.allocations = 0
         """How many allocations were asked for."""
-        self.fail_at = 0
-        """The number of the one allocation that is made to fail; 0 for none (fault injection)."""
+        self._fail_at = 0
         self.peak = 0
         self.reclaim: Callable[[], bool] = lambda: False
         """Asked to free something when no frame is left; whether it did."""
@@ -72,7 +71,7 @@ class Frames:
     def _take(self, kind: Kind) -> tuple[int, bool]:
         """A frame, and whether it is still as zero as the host gave it."""
         self.allocations += 1
-        if self.allocations == self.fail_at:
+        if self.allocations == self._fail_at:
             raise OutOfMemory
         while not self._free and self._untouched == self.total:
             if not self.reclaim():
@@ -88,6 +87,17 @@ class Frames:
         self.used += 1
         self.peak = max(self.peak, self.used)
         return self.first + index, fresh
+
+    def start_counting(self, fail_at: int = 0) -> None:
+        """Counts allocations from now on, and makes number ``fail_at`` fail; 0 for none."""
+        self.allocations, self._fail_at = 0, fail_at
+
+    @property
+    def shortage(self) -> str:
+        """Why the last allocation failed, for the user."""
+        if self.allocations == self._fail_at:
+            return f"allocation {self._fail_at} was made to fail"
+        return f"all {self.total} frames of {self.ram.size >> 20} MiB are in use"
 
     def count(self, ppn: int) -> int:
         return self._count[ppn - self.first]

@@ -70,7 +70,6 @@ class Kernel:
         self.hart = Hart(self.ram)
         self.frames = Frames(self.ram)
         self.cache = PageCache(self.frames, self._unmap_beyond)
-        self.frames.fail_at = config.fail_allocation
         self.frames.reclaim = self.cache.reclaim
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
         self.random = _random_source(config.deterministic)
@@ -97,6 +96,7 @@ class Kernel:
         self._asid = 0
         self.sigreturn_page = SharedMemory(self.frames, 1)
         self._write_sigreturn_page()
+        self.frames.start_counting(config.fail_allocation)
 
     def _write_sigreturn_page(self) -> None:
         page = self.sigreturn_page.frame(0)
@@ -197,11 +197,7 @@ class Kernel:
         """Out of memory ends the process that asked; the machine goes on."""
         process = thread.process
         self.cache.reclaim()
-        frames = self.frames
-        why = f"all {frames.total} frames of {self.config.memory >> 20} MiB are in use"
-        if frames.allocations == frames.fail_at:
-            why = f"allocation {frames.fail_at} was made to fail"
-        self.log(f"out of memory: {process!r} is killed; {why}")
+        self.log(f"out of memory: {process!r} is killed; {self.frames.shortage}")
         self.lifecycle.exit_process(process, Sig.KILL)
 
     def kernel_fault(self, resolution: Resolution, process: Process | None = None) -> None:

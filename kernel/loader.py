@@ -8,6 +8,7 @@ so an execve that fails leaves its caller as it was.
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,8 +100,14 @@ def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Ima
 
 def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:
     """Follows ``#!`` lines until an ELF file is found."""
-    for _ in range(_MOST_SCRIPTS):
-        inode, path = open_for_exec(fs, request.path)
+    for depth in range(_MOST_SCRIPTS):
+        try:
+            inode, path = open_for_exec(fs, request.path)
+        except Errno as error:
+            if depth == 0:
+                raise
+            why = f"its interpreter {request.path}: {os.strerror(error.errno)}"
+            raise NotExecutable(why, error.errno) from None
         head = inode.read_at(0, _HEAD)
         if not head.startswith(b"#!"):
             return inode, path, elf.parse(inode, head)
@@ -111,8 +118,8 @@ def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:
         if not words:
             raise NotExecutable("it begins with #! but names no interpreter")
         option = [words[1].strip(b" \t")] if len(words) > 1 else []
-        script = request.path.encode("utf-8", "surrogateescape")
-        request.arguments[:1] = [words[0], *option, script]
+        given = request.path.encode("utf-8", "surrogateescape")
+        request.arguments[:1] = [words[0], *option, given]
         request.path = words[0].decode("utf-8", "surrogateescape")
     raise Errno(errno.ELOOP)
 

@@ -29,7 +29,7 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
 
     ``faults`` has a count per outcome. ``eager_frames_copied`` is what the same forks cost when
     every private page is copied at once. Frames are of 4,096 bytes; ``frames_peak`` includes page
-    tables.
+    tables, and so does ``frames_allocated``, the number of allocations (``--fail-alloc N``).
     """
     stats = kernel.stats
     return {
@@ -40,6 +40,7 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
         "frames_copied": stats.frames_copied,
         "frames_reused": stats.frames_reused,
+        "frames_allocated": kernel.frames.allocations,
         "frames_peak": kernel.frames.peak,
         "frames_leaked": frames_leaked,
         "eager_frames_copied": stats.eager_frames_copied,

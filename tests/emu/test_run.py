@@ -71,6 +71,7 @@ def test_does_the_summary_have_the_promised_keys() -> None:
         "faults",
         "frames_copied",
         "frames_reused",
+        "frames_allocated",
         "frames_peak",
         "frames_leaked",
         "eager_frames_copied",
@@ -91,7 +92,7 @@ BAD_FILES = {
     "text": (b"hello\n", 126, "not an ELF file"),
     "empty": (b"", 126, "not an ELF file"),
     "truncated": (b"\x7fELF\x02\x01\x01", 126, "not an ELF file"),
-    "script": (b"#!/no/such/interpreter\n", 127, "No such file"),
+    "script": (b"#!/no/such/interpreter\n", 127, "its interpreter /no/such/interpreter: No such"),
 }
 
 
@@ -106,6 +107,40 @@ def test_is_a_bad_program_one_clear_line(tmp_path: Path, name: str) -> None:
     assert outcome.status == status
     assert outcome.stderr.startswith("emu: ") and reason in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+def test_does_a_failed_allocation_end_the_process_that_asked_and_no_other() -> None:
+    text = """
+        #include <stdio.h>
+        #include <string.h>
+        #include <sys/mman.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(void) {
+            char *many = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (!fork()) { memset(many, 1, 1 << 20); _exit(0); }
+            int status;
+            wait(&status);
+            printf("%d\\n", status);
+        }
+    """
+    outcome = emu("run", "--fail-alloc", "200", program("greedy_child", text))
+    assert (outcome.status, outcome.stdout) == (0, "9\n"), outcome.stderr
+    assert outcome.messages == [
+        "emu: out of memory: pid 3 (greedy_child) is killed; allocation 200 was made to fail"
+    ]
+
+
+def test_is_a_failed_allocation_told_when_the_program_does_not_get_that_far() -> None:
+    outcome = emu("run", "--fail-alloc", "1", hello())
+    assert outcome.status == 2 and "allocation 1 was made to fail" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_is_an_allocation_told_that_never_came() -> None:
+    outcome = emu("run", "--fail-alloc", "9999", hello())
+    assert (outcome.status, outcome.stdout) == (7, "hello\n")
+    assert outcome.messages[0].startswith("emu: allocation 9999 was not made to fail: there were")
 
 
 def test_is_a_program_of_another_architecture_named() -> None:

@@ -1,29 +1,30 @@
-"""``python -m tests.hostile CALLS [SEED]``: wild system calls until CALLS have been made."""
+"""``python -m tests.hostile``: wild system calls and damaged files for as long as one likes."""
 
 from __future__ import annotations
 
 import sys
-import time
 
-from tests.hostile.wild import run
+from tests.fuzzing import Fuzz, main
+from tests.hostile import damaged_elf, wild
 
-_PER_RUN = 20_000
+CALLS, FILES = 20_000, 200
 
 
-def main() -> int:
-    total = int(sys.argv[1])
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
-    done = 0
-    while done < total:
-        report = run(seed, _PER_RUN)
-        if report.wrong:
-            print(f"seed {seed}: " + "; ".join(report.wrong))
-            return 1
-        done += _PER_RUN
-        seed += 1
-        print(f"{done:,} calls, all well", flush=True)
-    return 0
+def calls(seed: int) -> None:
+    report = wild.run(seed, CALLS)
+    if report.wrong:
+        raise AssertionError("; ".join(report.wrong))
 
+
+def files(seed: int) -> None:
+    for number in range(FILES):
+        damaged_elf.run(seed * FILES + number)
+
+
+HOSTILE = {
+    "calls": Fuzz("wild system calls", CALLS, calls),
+    "elf": Fuzz("damaged ELF files", FILES, files),
+}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("tests.hostile", HOSTILE))

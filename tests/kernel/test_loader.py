@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
-import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,12 +24,10 @@ from kernel.vma import Prot
 from tests.kernel import elves
 from tests.kernel.elves import CODE, PT_INTERP, PT_PHDR, PT_STACK, File, Segment, W, X
 from tests.kernel.fakes import ROOT
-from tests.kernel.syscalls.guests import compiled
 from tests.kernel.worlds import user_memory
 
 P = PAGE_SIZE
 HUGE = (1 << 64) - 1
-SECONDS = float(os.environ.get("EMU_FUZZ_SECONDS", "2"))
 
 
 class Loading:
@@ -165,68 +160,6 @@ def test_a_truncated_file_at_every_length(at: Loading) -> None:
             assert length >= 120
         except Errno:
             assert length < 120
-
-
-def damaged(pick: random.Random, original: bytes) -> bytes:
-    data = bytearray(original)
-    for _ in range(pick.randrange(1, 8)):
-        where = pick.choice(
-            (pick.randrange(64), pick.randrange(64 + 56 * 10), pick.randrange(len(data)))
-        )
-        how = pick.randrange(4)
-        if how == 0:
-            data[where % len(data)] = pick.randrange(256)
-        elif how == 1:
-            struct.pack_into("<Q", data, min(where & ~7, len(data) - 8), pick.choice(
-                (0, 1, 0xFFF, P, USER_END, USER_END - P, 1 << 62, 1 << 63, HUGE)))  # fmt: skip
-        elif how == 2:
-            data[where % len(data)] ^= 1 << pick.randrange(8)
-        else:
-            del data[max(where, 1) :]
-            data += bytes(8)
-    return bytes(data)
-
-
-def originals() -> dict[str, Callable[[], bytes]]:
-    interpreter = Segment(PT_INTERP, file_size=7, size=7, offset=0x900)
-    small = File([Segment(), Segment(PT_STACK), interpreter]).encode()
-    small = small[:0x900] + b"/linker"[:6] + b"\0" + small[0x907:]
-    pie = File([Segment(address=0), Segment(flags=6, address=0x2800, offset=0x1800, file_size=0x10,
-                                            size=0x5000)],
-               header={"type": 3, "entry": 0x800})  # fmt: skip
-    return {
-        "by hand": File().encode,
-        "with an interpreter": lambda: small,
-        "position-independent": pie.encode,
-        "a script": lambda: b"#!/linker  argument\n" + bytes(800),
-        "by the compiler": lambda: compiled("return 0;").read_bytes()[: 1 << 16],
-    }
-
-
-@pytest.mark.parametrize("name", originals())
-def test_a_damaged_file_is_loaded_or_refused_and_nothing_else(name: str) -> None:
-    """``EMU_FUZZ_SECONDS`` sets for how long each kind is tried."""
-    at, pick = Loading(), random.Random(name)
-    original = originals()[name]()
-    at.put("linker", File())
-    end, tried, loaded = time.monotonic() + SECONDS / 5, 0, 0
-    while time.monotonic() < end or tried < 50:
-        data = damaged(pick, original)
-        at.put("prog", data)
-        try:
-            image = at.load("/prog", b"argument", env=[b"A=1"])
-        except (Errno, OutOfMemory):
-            pass
-        except Exception as error:
-            error.add_note(f"number {tried} of {name!r}, {data[:800].hex()}")
-            raise
-        else:
-            loaded += 1
-            image.space.leave()
-        tried += 1
-        if tried % 50 == 0:
-            assert at.leaks() == 0
-    assert loaded, "some damage does not matter"
 
 
 # Scripts.

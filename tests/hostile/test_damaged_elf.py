@@ -1,0 +1,15 @@
+"""Is a damaged file a program or refused in one line, and nothing else ever?"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hostile import damaged_elf
+
+
+@pytest.mark.parametrize("start", range(0, 400, 100))
+def test_damaged_files_are_run_or_refused_and_nothing_else(start: int) -> None:
+    outcomes = [damaged_elf.run(seed) for seed in range(start, start + 100)]
+    refused = {outcome for outcome in outcomes if isinstance(outcome, str)}
+    assert len(refused) > 5, "damage is told apart"
+    assert len(refused) < len(outcomes), "some damage does not matter"
