@@ -31,6 +31,7 @@ class MemDir(MemNode):
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFDIR | mode)
         self._nodes: dict[str, Inode] = {}
+        self._subdirectories = 0
 
     # The table of entries. An overlay's directory also finds what lies beneath (overlay.py).
 
@@ -41,15 +42,20 @@ class MemDir(MemNode):
         """Adds or replaces an entry; a directory learns its place."""
         if name not in self._nodes:
             self.filesystem.charge(NAME_COST)
+        else:
+            self._subdirectories -= self._nodes[name].kind == stat.S_IFDIR
         self._nodes[name] = node
         if node.kind == stat.S_IFDIR:
+            self._subdirectories += 1
             node.parent, node.name = self, name
         self.changed()
 
     def drop(self, name: str) -> None:
         """Takes an entry away."""
-        if self._nodes.pop(name, None) is not None:
+        node = self._nodes.pop(name, None)
+        if node is not None:
             self.filesystem.charge(-NAME_COST)
+            self._subdirectories -= node.kind == stat.S_IFDIR
         self.changed()
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
@@ -60,8 +66,7 @@ class MemDir(MemNode):
     def stat(self) -> Stat:
         status = super().stat()
         if self.parent is not None:
-            kinds = [node.kind for node in self._nodes.values()]
-            status.nlink = 2 + kinds.count(stat.S_IFDIR)
+            status.nlink = 2 + self._subdirectories
         return status
 
     def length(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kernel.syscalls import opening
-from kernel.vfs.abi import O_CREAT, O_RDWR, O_WRONLY
+from kernel.vfs.abi import AT_REMOVEDIR, O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
 from kernel.vfs.errnos import EACCES, ENFILE, ENOENT, ENOSPC, EROFS
 from kernel.vfs.opening import open_for_exec
@@ -97,6 +97,27 @@ def test_is_memory_bounded(home: Path) -> None:
         t.mem._next = 0x10000
     else:
         pytest.fail("empty files cost nothing")
+
+
+def test_how_many_links_has_a_directory(home: Path) -> None:
+    t = guest(Grants(cwd=str(home)))
+
+    def links() -> int:
+        return stat_(t, "/tmp/d")["nlink"]
+
+    mkdir(t, "/tmp/d")
+    put_file(t, "/tmp/d/file")
+    assert links() == 2, "its name and its own ."
+    mkdir(t, "/tmp/d/a")
+    mkdir(t, "/tmp/d/b")
+    assert links() == 4, "and the .. of each directory in it"
+    rename(t, "/tmp/d/a", "/tmp/d/b")
+    assert links() == 3
+    rename(t, "/tmp/d/b", "/tmp/b")
+    assert links() == 2
+    rename(t, "/tmp/b", "/tmp/d/b")
+    unlink(t, "/tmp/d/b", AT_REMOVEDIR)
+    assert links() == 2
 
 
 def test_do_writes_to_a_granted_folder_happen(home: Path, tmp_path: Path) -> None:
