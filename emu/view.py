@@ -60,7 +60,7 @@ def _find_on_host(name: str) -> str:
             candidate = os.path.join(folder, name)
             if folder and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
                 return os.path.abspath(candidate)
-    return os.path.abspath(name)
+    return os.path.abspath(name) if name else ""
 
 
 def _find_in_guest(

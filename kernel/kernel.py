@@ -204,11 +204,14 @@ class Kernel:
         """The kernel met a page fault in the memory of ``process``, by default the running one."""
         self.stats.fault(resolution)
         thread = self.current
-        if self.observer is None or thread is None:
+        if thread is None:
             return
         if process is not None and process is not thread.process:
             thread = next(iter(process.threads.values()), thread)
-        self.observer.fault(Fault(thread, resolution, call=self.current_call))
+        thread.faults += 1
+        thread.process.faults += 1
+        if self.observer is not None:
+            self.observer.fault(Fault(thread, resolution, call=self.current_call))
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""

@@ -101,8 +101,11 @@ class Process:
         self.subreaper = False
         self.started = kernel.clock.monotonic()
         self.cpu = CpuTime(kernel.clock)
+        self.faults = 0
+        """Page faults, its own and the kernel's in its memory."""
         self.children_cpu_ns = 0
         """What the children it has waited for used, with theirs."""
+        self.children_faults = 0
         self.timers: dict[int, IntervalTimer] = {}
         self.cpu_timers = Timers(self.cpu)
         self.parent_death_signal = 0
@@ -162,6 +165,7 @@ class Thread:
         self.clear_tid = 0
         self.robust_list = 0
         self.cpu = CpuTime(self.kernel.clock)
+        self.faults = 0
         process.threads[tid] = self
 
     @property

@@ -72,6 +72,8 @@ def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
 def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
     resolution = fault.handle(thread.process.space, trap.page, ACCESS_OF_CAUSE[trap.cause])
     kernel.stats.fault(resolution)
+    thread.faults += 1
+    thread.process.faults += 1
     if kernel.observer is not None:
         kernel.observer.fault(Fault(thread, resolution, trap))
     if not resolution.failed:

@@ -280,7 +280,7 @@ ROWS = (
     Row(169, "gettimeofday", clocks.gettimeofday, "ptr ptr"),
     Row(170, "settimeofday", clocks.clock_settime, "ptr ptr", "always EPERM"),
     Row(153, "times", usage.times, "ptr"),
-    Row(165, "getrusage", usage.getrusage, "int ptr", "CPU time, all as the user's, and resident pages"),
+    Row(165, "getrusage", usage.getrusage, "int ptr", "CPU time, all as the user's, resident pages, page faults"),
     Row(102, "getitimer", clocks.getitimer, "int ptr"),
     Row(103, "setitimer", clocks.setitimer, "int ptr ptr", "VIRTUAL counts as PROF: no CPU time is the system's"),
     Row(107, "timer_create", clocks.timer_create, "int ptr ptr"),

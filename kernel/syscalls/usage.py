@@ -1,4 +1,7 @@
-"""System calls on what was used: times, getrusage. All processor time counts as the user's."""
+"""System calls on what was used: times, getrusage.
+
+All processor time counts as the user's, and all page faults as minor ones.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ def times(t: Thread, address: int) -> int:
 def getrusage(t: Thread, who: int, address: int) -> int:
     resident = t.process.space.resident_pages()
     if who == _SELF:
-        usage = _rusage(t.process.cpu_ns, resident)
+        usage = _rusage(t.process.cpu_ns, resident, t.process.faults)
     elif who == _THREAD:
-        usage = _rusage(t.cpu.monotonic(), resident)
+        usage = _rusage(t.cpu.monotonic(), resident, t.faults)
     elif who == _CHILDREN:
-        usage = _rusage(t.process.children_cpu_ns, 0)
+        usage = _rusage(t.process.children_cpu_ns, 0, t.process.children_faults)
     else:
         raise Errno(errno.EINVAL)
     t.mem.write(address, usage)
@@ -36,9 +39,11 @@ def getrusage(t: Thread, who: int, address: int) -> int:
 
 def of_child(child: Process) -> bytes:
     """The struct rusage that wait4 tells: the child's, with what it has waited for itself."""
-    return _rusage(child.cpu_ns + child.children_cpu_ns, 0)
+    faults = child.faults + child.children_faults
+    return _rusage(child.cpu_ns + child.children_cpu_ns, 0, faults)
 
 
-def _rusage(cpu_ns: int, resident: int) -> bytes:
+def _rusage(cpu_ns: int, resident: int, faults: int) -> bytes:
     seconds, ns = divmod(cpu_ns, NS)
-    return struct.pack("<5q", seconds, ns // 1000, 0, 0, resident * 4).ljust(144, b"\0")
+    numbers = (seconds, ns // 1000, 0, 0, resident * 4, 0, 0, 0, faults)
+    return struct.pack("<9q", *numbers).ljust(144, b"\0")

@@ -143,6 +143,7 @@ def _try_wait(
                 event, child.event = child.event, None
                 if event is ChildEvent.EXITED:
                     t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
+                    t.process.children_faults += child.faults + child.children_faults
                     t.kernel.lifecycle.reap(child)
             return result
     return None

@@ -109,6 +109,11 @@ def test_is_a_bad_program_one_clear_line(tmp_path: Path, name: str) -> None:
     assert outcome.stderr.count("\n") == 1
 
 
+def test_is_a_program_without_a_name_missing() -> None:
+    outcome = emu("run", "")
+    assert outcome.status == 127 and "No such file" in outcome.stderr
+
+
 def test_does_a_failed_allocation_end_the_process_that_asked_and_no_other() -> None:
     text = """
         #include <stdio.h>

@@ -200,3 +200,29 @@ def test_usage_and_times() -> None:
     return 0;
 """) == ["getrusage(RUSAGE_SELF, &usage): ok", "1", "getrusage(RUSAGE_CHILDREN, &usage): ok",
          "getrusage(9, &usage): EINVAL", "gettimeofday(&now, &zone): ok", "1"]  # fmt: skip
+
+
+def test_getrusage_counts_page_faults() -> None:
+    assert output(r"""
+    static struct rusage before, after, all;
+    char *p = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    getrusage(RUSAGE_SELF, &before);
+    getrusage(RUSAGE_SELF, &after);
+    getrusage(RUSAGE_SELF, &before);
+    for (int i = 0; i < 8; i++)
+        p[i * 4096] = 1;
+    getrusage(RUSAGE_SELF, &after);
+    say("%ld\n", after.ru_minflt - before.ru_minflt);
+    if (!fork()) {
+        getrusage(RUSAGE_SELF, &before);
+        say("%d\n", before.ru_minflt < 8);
+        for (int i = 0; i < 8; i++)
+            p[i * 4096] = 2;
+        _exit(0);
+    }
+    int status;
+    wait4(-1, &status, 0, &after);
+    getrusage(RUSAGE_CHILDREN, &all);
+    say("%d %d\n", after.ru_minflt >= 8, after.ru_minflt == all.ru_minflt);
+    return 0;
+""") == ["8", "1", "1 1"]  # fmt: skip
