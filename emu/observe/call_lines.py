@@ -42,6 +42,40 @@ _OPEN = (
     (abi.O_PATH, "O_PATH"),
 )
 
+_NAMED = {
+    "mapflags": _MAP,
+    "cloneflags": (
+        (0x100, "CLONE_VM"),
+        (0x200, "CLONE_FS"),
+        (0x400, "CLONE_FILES"),
+        (0x800, "CLONE_SIGHAND"),
+        (0x4000, "CLONE_VFORK"),
+        (0x8000, "CLONE_PARENT"),
+        (0x1_0000, "CLONE_THREAD"),
+        (0x4_0000, "CLONE_SYSVSEM"),
+        (0x8_0000, "CLONE_SETTLS"),
+        (0x10_0000, "CLONE_PARENT_SETTID"),
+        (0x20_0000, "CLONE_CHILD_CLEARTID"),
+        (0x100_0000, "CLONE_CHILD_SETTID"),
+        (signals.Sig.CHLD, "SIGCHLD"),
+    ),
+    "waitoptions": (
+        (1, "WNOHANG"),
+        (2, "WUNTRACED"),
+        (4, "WEXITED"),
+        (8, "WCONTINUED"),
+        (0x0100_0000, "WNOWAIT"),
+    ),
+    "atflags": (
+        (0x100, "AT_SYMLINK_NOFOLLOW"),
+        (0x200, "AT_REMOVEDIR"),
+        (0x400, "AT_SYMLINK_FOLLOW"),
+        (0x1000, "AT_EMPTY_PATH"),
+    ),
+    "access": ((1, "X_OK"), (2, "W_OK"), (4, "R_OK")),
+}
+"""Kinds of arguments that are bits with names."""
+
 
 class CallLines(Observer):
     """Writes to ``line`` when a call ends, or when it waits and another thread's line comes."""
@@ -59,7 +93,6 @@ class CallLines(Observer):
         shown = [
             _argument(thread.process.space, kind, value, arguments)
             for kind, value in zip(kinds, row.convert(arguments), strict=False)
-            if not kind.startswith("outbuf")
         ]
         self._open[thread] = f"{row.name}({', '.join(shown)})"
 
@@ -106,8 +139,6 @@ def _argument(space: AddressSpace, kind: str, value: int, arguments: list[int]) 
         return "AT_FDCWD"
     if name == "prot":
         return _flags(value, _PROT, "PROT_NONE")
-    if name == "mapflags":
-        return _flags(value, _MAP, "0")
     if name == "oflags":
         access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
         rest = _flags(value & ~3, _OPEN, "")
@@ -116,7 +147,9 @@ def _argument(space: AddressSpace, kind: str, value: int, arguments: list[int]) 
         return f"0{value:o}" if value else "0"
     if name == "sig":
         return signals.name(value)
-    if name in ("ptr", "hex"):
+    if name in _NAMED:
+        return _flags(value, _NAMED[name], "0")
+    if name in ("ptr", "hex", "outbuf"):
         return "NULL" if not value and name == "ptr" else f"{value:#x}"
     return str(value)
 

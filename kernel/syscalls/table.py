@@ -41,7 +41,7 @@ from kernel.syscalls import (
     waits,
 )
 
-_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig"))
+_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig", "access", "atflags", "waitoptions"))
 _SIGNED_64 = frozenset(("off", "long", "ssize"))
 _UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot"))
 
@@ -143,9 +143,9 @@ ROWS = (
     Row(61, "getdents64", dirs.getdents64, "fd ptr size"),
     Row(33, "mknodat", dirs.mknodat, "dirfd path mode uint", "files and fifos; devices are EPERM"),
     Row(34, "mkdirat", dirs.mkdirat, "dirfd path mode"),
-    Row(35, "unlinkat", dirs.unlinkat, "dirfd path int"),
+    Row(35, "unlinkat", dirs.unlinkat, "dirfd path atflags"),
     Row(36, "symlinkat", dirs.symlinkat, "str dirfd path"),
-    Row(37, "linkat", dirs.linkat, "dirfd path dirfd path int"),
+    Row(37, "linkat", dirs.linkat, "dirfd path dirfd path atflags"),
     Row(38, "renameat", dirs.renameat, "dirfd path dirfd path"),
     Row(276, "renameat2", dirs.renameat2, "dirfd path dirfd path uint"),
     Row(78, "readlinkat", dirs.readlinkat, "dirfd path ptr size"),
@@ -155,17 +155,17 @@ ROWS = (
     Row(45, "truncate", attributes.truncate, "path off"),
     Row(46, "ftruncate", attributes.ftruncate, "fd off"),
     Row(47, "fallocate", attributes.fallocate, "fd int off off"),
-    Row(48, "faccessat", status.faccessat, "dirfd path int"),
-    Row(439, "faccessat2", status.faccessat2, "dirfd path int int"),
+    Row(48, "faccessat", status.faccessat, "dirfd path access"),
+    Row(439, "faccessat2", status.faccessat2, "dirfd path access atflags"),
     Row(52, "fchmod", attributes.fchmod, "fd mode"),
     Row(53, "fchmodat", attributes.fchmodat, "dirfd path mode"),
-    Row(452, "fchmodat2", attributes.fchmodat2, "dirfd path mode int"),
-    Row(54, "fchownat", attributes.fchownat, "dirfd path int int int"),
+    Row(452, "fchmodat2", attributes.fchmodat2, "dirfd path mode atflags"),
+    Row(54, "fchownat", attributes.fchownat, "dirfd path int int atflags"),
     Row(55, "fchown", attributes.fchown, "fd int int"),
-    Row(79, "newfstatat", status.newfstatat, "dirfd path ptr int"),
+    Row(79, "newfstatat", status.newfstatat, "dirfd path ptr atflags"),
     Row(80, "fstat", status.fstat, "fd ptr"),
-    Row(291, "statx", status.statx, "dirfd path int uint ptr"),
-    Row(88, "utimensat", attributes.utimensat, "dirfd path ptr int"),
+    Row(291, "statx", status.statx, "dirfd path atflags uint ptr"),
+    Row(88, "utimensat", attributes.utimensat, "dirfd path ptr atflags"),
     Row(166, "umask", attributes.umask, "mode"),
     Row(5, "setxattr", attributes.no_xattr, "path str ptr size int", "no file has extended attributes"),
     Row(6, "lsetxattr", attributes.no_xattr, "path str ptr size int", "as setxattr"),
@@ -223,14 +223,14 @@ ROWS = (
     Row(283, "membarrier", advice.membarrier, "int uint int"),
     Row(259, "riscv_flush_icache", advice.riscv_flush_icache, "ptr ptr long"),
     # Processes and threads
-    Row(220, "clone", cloning.clone, "hex ptr ptr ptr ptr", "processes and threads; no namespaces, no pidfds"),
+    Row(220, "clone", cloning.clone, "cloneflags ptr ptr ptr ptr", "processes and threads; no namespaces, no pidfds"),
     Row(435, "clone3", cloning.clone3, "ptr size", "as clone; no set_tid, no cgroups"),
     Row(221, "execve", executing.execve, "path argv ptr"),
     Row(281, "execveat", executing.execveat, "dirfd path argv ptr int"),
     Row(93, "exit", cloning.exit_thread, "int"),
     Row(94, "exit_group", cloning.exit_group, "int"),
-    Row(260, "wait4", waits.wait4, "int ptr int ptr"),
-    Row(95, "waitid", waits.waitid, "int int ptr int ptr", "no pidfds"),
+    Row(260, "wait4", waits.wait4, "int ptr waitoptions ptr"),
+    Row(95, "waitid", waits.waitid, "int int ptr waitoptions ptr", "no pidfds"),
     Row(172, "getpid", identity.getpid, ""),
     Row(173, "getppid", identity.getppid, ""),
     Row(178, "gettid", identity.gettid, ""),
