@@ -10,7 +10,7 @@ import numpy as np
 from emu.machine.pte import flags_text, ppn
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.frames import Frames
-from kernel.mapped import Indices, Mapped, Walk
+from kernel.mapped import Indices, Mapped, Marks, Walk
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 
@@ -42,6 +42,7 @@ class Memory:
         }
         self.mapped = [mapped for walk in self.walks.values() for mapped in walk.mapped]
         self._indices = self._of_all_pages(earlier)
+        self._of_one_process = self._first_of_each_table()
         self._take_stock()
         self.unchecked = self._unlike(earlier) if earlier is not None else self.mapped
         """The pages about which something is different from the earlier look."""
@@ -53,6 +54,19 @@ class Memory:
         parts = [np.where(mapped.inside, mapped.indices, -1) for mapped in self.mapped]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
+    def _first_of_each_table(self) -> Marks:
+        """Of all pages, those of the first process that a table is found in."""
+        seen: set[int] = set()
+        first = np.ones(len(self._indices), bool)
+        at = 0
+        for mapped in self.mapped:
+            if mapped.table in seen:
+                first[at : at + len(mapped.vas)] = False
+            elif mapped.table:
+                seen.add(mapped.table)
+            at += len(mapped.vas)
+        return first
+
     def _take_stock(self) -> None:
         """What is known of each frame, by index, up to the last one that anybody names."""
         first = self.frames.first
@@ -60,8 +74,11 @@ class Memory:
         fixed = np.array([self.frames.zero, *self.tables]) - first
         pins = np.concatenate([fixed, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
-        self.pte_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
-        """How many PTEs map each frame."""
+        self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
+        """How many pages of processes are in each frame."""
+        distinct = self._indices[self._of_one_process]
+        self.pte_counts: Indices = np.bincount(distinct + 1, minlength=span + 1)[1:]
+        """How many PTEs map each frame: those in a table that is shared count once."""
         self.pin_counts: Indices = np.bincount(pins, minlength=span)
         """How often the kernel itself holds each frame."""
         self.holder: Indices = np.zeros(span, np.int64)
@@ -81,6 +98,7 @@ class Memory:
             (self._counts[:both] != earlier._counts[:both])
             | (self._kinds[:both] != earlier._kinds[:both])
             | (self.holder[:both] != earlier.holder[:both])
+            | (self.user_counts[:both] != earlier.user_counts[:both])
         )
         hits = np.flatnonzero(changed[self._indices])
         ends = np.cumsum([len(mapped.vas) for mapped in self.mapped])
@@ -96,6 +114,15 @@ class Memory:
     def remapped(self) -> list[AddressSpace]:
         """The spaces whose VMAs are different from the earlier look."""
         return [space for space, walk in self.walks.items() if not walk.same_vmas]
+
+    def users(self, frame: int) -> int:
+        """How many pages of processes, or other holders, a frame has."""
+        index = frame - self.frames.first
+        return int(max(self.frames.counts[index], self.user_counts[index]))
+
+    def leaf_places(self, table: int) -> list[tuple[AddressSpace, int]]:
+        """Where a leaf table hangs: the spaces, and the first address that it maps there."""
+        return [(space, va) for space, walk in self.walks.items() for va in walk.leaf_places(table)]
 
     @property
     def tables(self) -> list[int]:

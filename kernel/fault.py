@@ -70,6 +70,8 @@ class Resolution:
     pte_before: int
     pte_after: int
     count_before: int
+    table_copied: bool = False
+    """Whether the page's leaf table was shared, and copied before anything else."""
 
     @property
     def failed(self) -> bool:
@@ -80,15 +82,17 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     """Makes the page of ``va`` fit for ``access``, or says why it can't be."""
     page = va & ~PAGE_MASK
     before = space.table.pte(page) if va < USER_END else 0
-    count = space.frames.count(ppn(before)) if before & V else 0
+    count, table_copied = 0, False
     try:
+        table_copied = space.table.own(page)
+        count = space.frames.count(ppn(before)) if before & V else 0
         outcome = _resolve(space, page, access, before)
     except OutOfMemory:
         outcome = Outcome.OUT_OF_MEMORY
     except Errno:
         outcome = Outcome.BUS_ADRERR  # the file's page can't be read
     after = before if outcome in FAILURES else space.table.pte(page)
-    return Resolution(outcome, va, access, before, after, count)
+    return Resolution(outcome, va, access, before, after, count, table_copied)
 
 
 def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcome:

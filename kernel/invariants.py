@@ -97,11 +97,13 @@ def shared_is_not_writable(memory: Memory) -> Iterator[str]:
         inside = mapped.inside
         writable = inside & ((mapped.ptes & np.uint64(W)) != 0)
         index = np.where(inside, mapped.indices, 0)
-        shared = (frames.kinds[index] == Kind.PRIVATE) & (frames.counts[index] > 1)
+        users = np.maximum(frames.counts[index], memory.user_counts[index])
+        shared = (frames.kinds[index] == Kind.PRIVATE) & (users > 1)
         for va, pte in mapped.where(writable & shared):
+            frame = ppn(pte)
             yield (
                 f"{memory.page(mapped.space, va, pte)} may be stored to, but the frame has "
-                f"{frames.count(ppn(pte))} users: {memory.sharers(ppn(pte))}"
+                f"{memory.users(frame)} users: {memory.sharers(frame)}"
             )
 
 
@@ -212,9 +214,14 @@ def mappings_are_in_order(memory: Memory) -> Iterator[str]:
 
 @_invariant
 def tables_are_their_spaces_own(memory: Memory) -> Iterator[str]:
-    """No table hangs in two places, and the kernel's index of tables is what a walk finds."""
+    """The kernel's index of tables is what a walk finds, and no table hangs in two places; but a
+    leaf table may be shared: by processes that all have it at one address.
+    """
     for table, times in Counter(memory.tables).items():
-        if times > 1:
+        if times == 1:
+            continue
+        places = memory.leaf_places(table)
+        if len({space for space, _ in places}) != times or len({va for _, va in places}) != 1:
             yield f"page table {table:#x} is linked {times} times"
     for space, walk in memory.walks.items():
         known = space.table.frames()

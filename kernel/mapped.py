@@ -30,8 +30,12 @@ _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "
 class Mapped:
     """Pages of one space: those of one leaf table, or what stands where a table should be."""
 
-    def __init__(self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Words) -> None:
+    def __init__(
+        self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Words, table: int = 0
+    ) -> None:
         self.space = space
+        self.table = table
+        """The leaf table's PPN; 0 for what stands where a table should be."""
         self.vas = vas
         self.ptes = ptes
         self.indices = frames.indices(ptes)
@@ -77,7 +81,7 @@ class Walk:
         self.space = space
         self.vmas = list(map(_AS_VALUES, space.vmas))
         self.tables: list[int] = []
-        """PPNs of the tables of all levels, as often as they are linked; the root first."""
+        """PPNs of the tables of all levels, as often as they are linked: root, middle, leaves."""
         self.mapped: list[Mapped] = []
         self._frames = frames
         self._memory = np.frombuffer(frames.ram.bytes, np.uint64).reshape(-1, PTES_PER_TABLE)
@@ -125,7 +129,7 @@ class Walk:
         self._bases = earlier._bases
         self._content = content if changed else earlier._content
         if not self.same_vmas:
-            self.mapped = [self._pages(old.vas, old.ptes) for old in earlier.mapped]
+            self.mapped = [self._pages(old.vas, old.ptes, old.table) for old in earlier.mapped]
         elif changed:
             self.mapped = list(earlier.mapped)
         else:
@@ -134,10 +138,16 @@ class Walk:
             self.mapped[row - self._upper] = self._leaf(row - self._upper)
         return True
 
+    def leaf_places(self, table: int) -> list[int]:
+        """The first address of each span of 2 MiB that the leaf table ``table`` maps."""
+        leaves = self.tables[self._upper :]
+        return [base for leaf, base in zip(leaves, self._bases, strict=True) if leaf == table]
+
     def _leaf(self, number: int) -> Mapped:
         entries = self._content[self._upper + number]
         valid = np.flatnonzero(entries & np.uint64(V))
-        return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid])
+        table = self.tables[self._upper + number]
+        return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid], table)
 
-    def _pages(self, vas: Indices, ptes: Words) -> Mapped:
-        return Mapped(self._frames, self.space, vas, ptes)
+    def _pages(self, vas: Indices, ptes: Words, table: int = 0) -> Mapped:
+        return Mapped(self._frames, self.space, vas, ptes, table)

@@ -2,11 +2,16 @@
 
 The tables in RAM are what counts; the MMU walks them. Beside them the kernel keeps an index of the
 leaf tables, so that it finds a PTE without a walk and goes through a range a table at a time.
+
+A leaf table may hang in the page tables of several processes (the fork policy ``shared-tables``).
+Its frame counts them, as any frame counts its holders. Who wants to change it makes it his own
+first: :meth:`PageTable.own` copies it, and then each frame in it has one PTE more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +19,14 @@ from emu.machine.pte import (
     PAGE_SHIFT,
     PTES_PER_TABLE,
     RSW0,
+    VPN_BITS,
     V,
     make_pte,
     make_satp,
     ppn,
     vpn,
 )
+from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind, Ptes
 
 COW = RSW0
@@ -28,7 +35,15 @@ have other users: the next store copies the frame or takes it over."""
 
 LEAF_SHIFT = 21
 """A leaf table maps 2 MiB: addresses that agree above this bit share one."""
-_LEAF_SPAN = 1 << LEAF_SHIFT
+LEAF_SPAN = 1 << LEAF_SHIFT
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a leaf table that is shared holds: pages that are there, and those of private frames."""
+
+    pages: int
+    private: int
 
 
 class PageTable:
@@ -44,6 +59,8 @@ class PageTable:
         self._upper: list[int] = [self.root]
         self._leaves: dict[int, int] = {}
         """va >> LEAF_SHIFT → index of the leaf table's first word in RAM."""
+        self._shared: dict[int, Shared] = {}
+        """The keys of the leaf tables that others may hold too, and that so stay as they are."""
 
     def pte(self, va: int) -> int:
         """The leaf PTE of ``va``'s page; 0 when there is none."""
@@ -66,18 +83,124 @@ class PageTable:
         return self._ram.base + 8 * (leaf + vpn(va, 0))
 
     def leaf(self, va: int) -> int:
-        """The index in RAM's words of the leaf table for ``va``; made when it is missing.
+        """The index in RAM's words of the leaf table for ``va``, fit to be changed: made when it is
+        missing, copied when it is shared.
 
         :class:`kernel.errors.OutOfMemory` when a table can't be allocated; what was linked before
         stays, and is freed with the rest.
         """
         key = va >> LEAF_SHIFT
+        if key in self._shared:
+            self.own(va)
         leaf = self._leaves.get(key)
         if leaf is None:
-            middle = self._next_table(self.root, vpn(va, 2))
-            leaf = self._new_table(middle, vpn(va, 1))
-            self._leaves[key] = leaf
+            leaf = self._frame_to_words(self._frames.allocate_zeroed(Kind.TABLE))
+            self._link(key, leaf)
         return leaf
+
+    def own(self, va: int) -> bool:
+        """Makes the leaf table of ``va`` this process's own; whether it had to be copied for that.
+
+        :class:`kernel.errors.OutOfMemory` when there is no frame for the copy.
+        """
+        key = va >> LEAF_SHIFT
+        if key not in self._shared:
+            return False
+        leaf = self._leaves[key]
+        frame = self._words_to_frame(leaf)
+        copied = self._frames.count(frame) > 1
+        if copied:
+            copy = self._frames.allocate(Kind.TABLE)
+            self._frames.ram.copy_frame(frame, copy)
+            leaf = self._frame_to_words(copy)
+            self._link(key, leaf)
+            self._frames.release(frame)
+            table = self._words[leaf : leaf + PTES_PER_TABLE]
+            self._frames.share_all(table[(table & V) != 0])
+        del self._shared[key]
+        return copied
+
+    def share_with(self, other: PageTable, apart: Collection[int]) -> list[Shared]:
+        """Hangs the leaf tables into ``other`` too, but for those of the addresses ``apart``.
+
+        No page in them may be writable that is not shared memory. What the tables hold is returned.
+        """
+        left_out = {va >> LEAF_SHIFT for va in apart}
+        keys = [key for key in self._leaves if key not in left_out]
+        for key in keys:
+            if key not in self._shared:
+                self._shared[key] = self._count(self._leaves[key])
+        indices = sorted({key >> VPN_BITS for key in keys})
+        middles = [other._next_table(other.root, index) for index in indices]
+        for index, middle in zip(indices, middles, strict=True):
+            self._share_middle(index, middle, [k for k in keys if k >> VPN_BITS == index])
+        other._leaves.update((key, self._leaves[key]) for key in keys)
+        other._shared.update((key, self._shared[key]) for key in keys)
+        return [self._shared[key] for key in keys]
+
+    def _share_middle(self, index: int, middle: int, keys: list[int]) -> None:
+        """Copies the pointers to the leaf tables ``keys`` to another's ``middle`` table."""
+        own = self._frame_to_words(self._next_table(self.root, index))
+        at = np.array(keys) & (PTES_PER_TABLE - 1)
+        pointers = self._words[own + at]
+        self._frames.share_all(pointers)
+        self._words[self._frame_to_words(middle) + at] = pointers
+
+    def _count(self, leaf: int) -> Shared:
+        table = self._words[leaf : leaf + PTES_PER_TABLE]
+        mapped = table[(table & V) != 0]
+        private = self._frames.kinds[self._frames.indices(mapped)] == Kind.PRIVATE
+        return Shared(len(mapped), int(np.count_nonzero(private)))
+
+    def drop_shared(self, start: int, end: int) -> None:
+        """Lets go of what is shared and has to go: :meth:`slices` of [start, end) can be changed.
+
+        A shared table without pages outside the range is left to the others; one with such pages
+        is copied, or :class:`kernel.errors.OutOfMemory`.
+        """
+        for key in self._keys(start, end) if self._shared else ():
+            if key not in self._shared:
+                continue
+            leaf, begin = self._leaves[key], key << LEAF_SHIFT
+            table = self._words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
+            first = max(start - begin, 0) >> PAGE_SHIFT
+            last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
+            frame = self._words_to_frame(leaf)
+            if table[:first].any() or table[last:].any() or self._frames.count(frame) == 1:
+                self.own(begin)
+            else:
+                self._unlink(key)
+                self._frames.release(frame)
+
+    def own_all(self, start: int, end: int) -> None:
+        """Makes the leaf tables of [start, end) this process's own."""
+        for key in self._keys(start, end) if self._shared else ():
+            self.own(key << LEAF_SHIFT)
+
+    def _link(self, key: int, leaf: int) -> None:
+        """Hangs the leaf table at word ``leaf`` into the middle table, which is made if missing."""
+        va = key << LEAF_SHIFT
+        try:
+            middle = self._next_table(self.root, vpn(va, 2))
+        except OutOfMemory:
+            self._frames.release(self._words_to_frame(leaf))
+            raise
+        pointer = make_pte(self._words_to_frame(leaf), V)
+        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), pointer)
+        self._leaves[key] = leaf
+
+    def _unlink(self, key: int) -> None:
+        va = key << LEAF_SHIFT
+        middle = self._next_table(self.root, vpn(va, 2))
+        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)
+        self._shared.pop(key, None)
+        del self._leaves[key]
+
+    def _words_to_frame(self, leaf: int) -> int:
+        return (self._ram.base + 8 * leaf) >> PAGE_SHIFT
+
+    def _frame_to_words(self, frame: int) -> int:
+        return ((frame << PAGE_SHIFT) - self._ram.base) >> 3
 
     def _next_table(self, table: int, index: int) -> int:
         address = (table << PAGE_SHIFT) + 8 * index
@@ -89,29 +212,37 @@ class PageTable:
         self._ram.store64(address, make_pte(frame, V))
         return frame
 
-    def _new_table(self, table: int, index: int) -> int:
-        frame = self._frames.allocate_zeroed(Kind.TABLE)
-        self._ram.store64((table << PAGE_SHIFT) + 8 * index, make_pte(frame, V))
-        return ((frame << PAGE_SHIFT) - self._ram.base) >> 3
-
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
         """The PTEs of [start, end), a leaf table at a time: (address of the first, array).
 
-        The arrays are views: writing to them writes the tables. Missing tables are passed over.
+        The arrays are views: writing to them writes the tables, which must be the process's own.
+        Missing tables are passed over.
         """
-        last = (end - 1) >> LEAF_SHIFT
-        keys: Iterator[int] | list[int] = range(start >> LEAF_SHIFT, last + 1).__iter__()
-        if last - (start >> LEAF_SHIFT) > len(self._leaves):
-            keys = sorted(key for key in self._leaves if start >> LEAF_SHIFT <= key <= last)
-        for key in keys:
-            leaf = self._leaves.get(key)
-            if leaf is None:
-                continue
+        for key in self._keys(start, end):
+            leaf = self._leaves[key]
             begin = max(start, key << LEAF_SHIFT)
-            stop = min(end, (key << LEAF_SHIFT) + _LEAF_SPAN)
+            stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
             first = begin >> PAGE_SHIFT & 511
             count = (stop - begin) >> PAGE_SHIFT
             yield begin, self._words[leaf + first : leaf + first + count]
+
+    def _keys(self, start: int, end: int) -> list[int]:
+        """The keys of the leaf tables of [start, end) that there are, in order."""
+        first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
+        if last - first > len(self._leaves):
+            return sorted(key for key in self._leaves if first <= key <= last)
+        return [key for key in range(first, last + 1) if key in self._leaves]
+
+    def unshared_slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
+        """As :meth:`slices`, without the tables that may be shared."""
+        for key in self._keys(start, end):
+            if key not in self._shared:
+                begin = max(start, key << LEAF_SHIFT)
+                yield from self.slices(begin, min(end, (key << LEAF_SHIFT) + LEAF_SPAN))
+
+    def spans(self, start: int, end: int) -> list[int]:
+        """The first address of each leaf table that there is of [start, end)."""
+        return [key << LEAF_SHIFT for key in self._keys(start, end)]
 
     def range_at(self, va: int, count: int) -> Ptes:
         """The ``count`` PTEs from ``va`` on, which lie in one leaf table; made if missing."""
@@ -120,10 +251,7 @@ class PageTable:
 
     def leaf_tables(self) -> dict[int, int]:
         """The leaf tables: va of the first page → PPN."""
-        base = self._ram.base
-        return {
-            key << LEAF_SHIFT: (base + 8 * leaf) >> PAGE_SHIFT for key, leaf in self._leaves.items()
-        }
+        return {key << LEAF_SHIFT: self._words_to_frame(leaf) for key, leaf in self._leaves.items()}
 
     def frames(self) -> set[int]:
         """The PPNs of the tables of all levels."""
@@ -150,12 +278,15 @@ class PageTable:
     def destroy(self) -> None:
         """Releases every mapped frame and every table."""
         for leaf in self._leaves.values():
-            table = self._words[leaf : leaf + PTES_PER_TABLE]
-            mapped = table[(table & V) != 0]
-            if len(mapped):
-                self._frames.release_all(mapped)
-            self._frames.release((self._ram.base + 8 * leaf) >> PAGE_SHIFT)
+            frame = self._words_to_frame(leaf)
+            if self._frames.count(frame) == 1:
+                table = self._words[leaf : leaf + PTES_PER_TABLE]
+                mapped = table[(table & V) != 0]
+                if len(mapped):
+                    self._frames.release_all(mapped)
+            self._frames.release(frame)
         for frame in reversed(self._upper):
             self._frames.release(frame)
         self._leaves.clear()
+        self._shared.clear()
         self._upper.clear()

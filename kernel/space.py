@@ -144,6 +144,7 @@ class AddressSpace:
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        self.table.drop_shared(start, end)
         for _, ptes in self.table.slices(start, end):
             mapped = ptes[(ptes & V) != 0]
             if not len(mapped):
@@ -168,6 +169,7 @@ class AddressSpace:
         for vma in self.overlapping(start, end):
             if prot & Prot.WRITE and not vma.may_write:
                 raise Errno(errno.EACCES)
+        self.table.own_all(start, end)
         self._split(start)
         self._split(end)
         for vma in self.overlapping(start, end):
@@ -223,6 +225,7 @@ class AddressSpace:
     def move(self, vma: Vma, to: int) -> None:
         """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
         start, end = vma.start, vma.end
+        self.table.own_all(start, end)
         pages = [
             (va, int(pte))
             for begin, ptes in self.table.slices(start, end)

@@ -21,11 +21,16 @@ class Stats:
     frames_reused: int = 0
     eager_frames_copied: int = 0
     """Frames an eager fork copies, for the forks that were made."""
+    tables_shared: int = 0
+    """Leaf page tables that a fork shared instead of copying them."""
+    tables_copied: int = 0
+    """Shared leaf tables that a page fault had to copy."""
     calls: int = 0
 
     def fault(self, resolution: Resolution) -> None:
         outcome = resolution.outcome
         self.faults[outcome] += 1
+        self.tables_copied += resolution.table_copied
         if outcome is Outcome.COPIED:
             self.frames_copied += 1
         elif outcome is Outcome.REUSED:
@@ -35,3 +40,4 @@ class Stats:
         self.forks += 1
         self.frames_copied += cost.frames_copied
         self.eager_frames_copied += cost.eager_copies
+        self.tables_shared += cost.tables_shared

@@ -40,6 +40,8 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
         "frames_copied": stats.frames_copied,
         "frames_reused": stats.frames_reused,
+        "tables_shared": stats.tables_shared,
+        "tables_copied": stats.tables_copied,
         "frames_allocated": kernel.frames.allocations,
         "frames_peak": kernel.frames.peak,
         "frames_leaked": frames_leaked,
@@ -67,6 +69,11 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"eager copying  {eager:>9,}   {_kib(eager)}{_saved(copied, eager)}",
         f"peak frames    {summary['frames_peak']:>9,}   {_kib(summary['frames_peak'])}",
     ]
+    if summary["tables_shared"]:
+        lines.append(
+            f"tables shared  {summary['tables_shared']:>9,}   by fork; "
+            f"{summary['tables_copied']:,} copied at a later page fault"
+        )
     if summary["frames_leaked"]:
         lines.append(f"frames leaked  {summary['frames_leaked']:>9,}   a defect of emu")
     return "\n".join(lines)

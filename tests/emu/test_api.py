@@ -7,6 +7,7 @@ import pytest
 from emu import CannotRun, Machine, Options
 from kernel.events import Fault, Observer
 from kernel.fault import Outcome
+from kernel.fork import POLICIES
 from tests.emu.commands import machine, program
 
 CAT = """
@@ -40,7 +41,7 @@ def test_is_each_run_on_a_fresh_machine() -> None:
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("policy", ["cow", "eager"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_do_fork_policies_give_the_same_output(policy: str) -> None:
     result = machine(fork_policy=policy).run([program("cat", CAT)], stdin=b"x")
     assert (result.status, result.stdout) == (3, b"x")

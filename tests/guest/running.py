@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import kernel.fork
 from guest.manifest import FOLDER, Guest
 from toolchain.build import Variant, build, cache_folder, supports
 from toolchain.find import find
@@ -23,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ROOTS = PROJECT / ".root"
 SECONDS = 240  # far more than any run needs, also on a busy machine
 
-POLICIES = ("cow", "eager")
+POLICIES = tuple(kernel.fork.POLICIES)
 
 
 @dataclass(frozen=True)

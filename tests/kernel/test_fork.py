@@ -6,6 +6,7 @@ from emu.machine.pte import PAGE_SIZE, V, W, ppn
 from kernel.backing import SharedMemory
 from kernel.errors import OutOfMemory
 from kernel.fault import Outcome
+from kernel.fork import POLICIES
 from kernel.frames import Frames
 from kernel.invariants import leaks
 from kernel.space import AddressSpace
@@ -13,7 +14,7 @@ from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE
-POLICIES = pytest.mark.parametrize("policy", ["cow", "eager"])
+EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def parent(world: World, pages: int = 4) -> AddressSpace:
     return space
 
 
-@POLICIES
+@EVERY_POLICY
 def test_isolation_both_ways(world: World, policy: str) -> None:
     space = parent(world)
     child = world.fork(space, policy)
@@ -78,7 +79,7 @@ def test_eager_copies_private_pages_and_shares_the_rest(world: World) -> None:
     assert world.outcomes == []
 
 
-@POLICIES
+@EVERY_POLICY
 def test_a_tree_of_forks(world: World, policy: str) -> None:
     root = parent(world)
     spaces = [root]
@@ -105,7 +106,7 @@ def test_the_last_one_left_owns_everything_without_a_copy(world: World) -> None:
     assert world.outcomes == [Outcome.REUSED]
 
 
-@POLICIES
+@EVERY_POLICY
 def test_shared_memory_stays_shared(world: World, policy: str) -> None:
     space = world.space()
     memory = SharedMemory(world.frames, 2)
@@ -121,7 +122,7 @@ def test_shared_memory_stays_shared(world: World, policy: str) -> None:
     world.end()
 
 
-@POLICIES
+@EVERY_POLICY
 def test_advice_for_fork(world: World, policy: str) -> None:
     space = parent(world)
     space.mark(BASE, BASE + P, "dont_fork", True)
@@ -137,7 +138,7 @@ def test_advice_for_fork(world: World, policy: str) -> None:
     world.end()
 
 
-@POLICIES
+@EVERY_POLICY
 def test_memory_out_of_reach_is_forked_too(world: World, policy: str) -> None:
     space = parent(world)
     space.protect(BASE, BASE + P, Prot.NONE)
@@ -165,7 +166,7 @@ def test_the_brk_and_the_limits_are_inherited(world: World) -> None:
         assert getattr(child, name) == getattr(space, name)
 
 
-@POLICIES
+@EVERY_POLICY
 def test_a_fork_that_finds_no_frame_leaves_nothing_behind_and_the_parent_as_it_was(
     policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from emu import CannotRun, Machine, Options
+from kernel.fork import POLICIES
 from tests.kernel.syscalls.guests import compiled
 
 GUEST = r"""
@@ -53,7 +54,7 @@ int main(int argc, char **argv) {
 """
 
 
-@pytest.mark.parametrize("policy", ["cow", "eager"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_at_every_allocation(policy: str) -> None:
     program = compiled(GUEST)
     options = Options(fork_policy=policy, deterministic=True, check=True, timeout=60)

@@ -33,6 +33,7 @@ from hypothesis.stateful import (
 from emu.machine.pte import PAGE_SIZE, V, ppn
 from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome
+from kernel.fork import POLICIES
 from kernel.space import AddressSpace
 from kernel.syscalls.memory import Map
 from kernel.vfs.abi import O_RDWR
@@ -114,7 +115,7 @@ class Processes(RuleBasedStateMachine):
     memory_pages = 2048
     short = False
 
-    @initialize(policy=st.sampled_from(("cow", "eager")))
+    @initialize(policy=st.sampled_from(sorted(POLICIES)))
     def begin(self, policy: str) -> None:
         self.policy = policy
         self.world = World(self.memory_pages)
@@ -479,7 +480,7 @@ def test_a_step_that_finds_no_frame_changes_nothing() -> None:
 STEPS = int(os.environ.get("EMU_STEPS", "0")) or 4000
 
 
-@pytest.mark.parametrize("policy", ["cow", "eager"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("machine", [Processes, ShortOfMemory])
 def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
     """The same steps from a seed: many more of them, but a failure is not made small."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 
+from kernel.fork import POLICIES
 from tests.fuzzing import Fuzz, main
 from tests.kernel.test_model import Processes, ShortOfMemory, walk_at_random
 from tests.machine import test_sv39_oracle as mmu
@@ -22,7 +23,7 @@ def translations(seed: int) -> None:
 
 def kernel_steps(seed: int) -> None:
     machine = (Processes, ShortOfMemory)[seed & 1]
-    walk_at_random(machine, ("cow", "eager")[seed >> 1 & 1], str(seed), KERNEL_STEPS)
+    walk_at_random(machine, sorted(POLICIES)[(seed >> 1) % len(POLICIES)], str(seed), KERNEL_STEPS)
 
 
 def programs(seed: int) -> None:

@@ -11,6 +11,7 @@ from emu.machine.trap import Access
 from kernel.backing import SharedMemory
 from kernel.errors import OutOfMemory
 from kernel.fault import Outcome
+from kernel.fork import POLICIES
 from kernel.frames import Frames, Kind
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, anonymous, mapped_file
@@ -23,7 +24,7 @@ CHECKS = Checks("sharing")
 @CHECKS
 def a_child_sees_what_its_parent_stored() -> None:
     with scene() as s:
-        for policy in ("cow", "eager"):
+        for policy in POLICIES:
             child = s.fork(s.parent, policy)
             for page in range(3):
                 s.holds(child, BASE + page * P, b"page %d" % page, "the child")
@@ -32,7 +33,7 @@ def a_child_sees_what_its_parent_stored() -> None:
 
 @CHECKS
 def neither_sees_what_the_other_stores() -> None:
-    for policy in ("cow", "eager"):
+    for policy in POLICIES:
         with scene() as s:
             child = s.fork(s.parent, policy)
             s.store(child, BASE, b"child!")
@@ -89,7 +90,7 @@ def three_processes_share_and_part() -> None:
 
 @CHECKS
 def shared_memory_stays_one_memory() -> None:
-    for policy in ("cow", "eager"):
+    for policy in POLICIES:
         with scene(0) as s:
             memory = SharedMemory(s.frames, 2)
             s.parent.add(Vma(BASE, BASE + 2 * P, RW, shared=True, backing=memory))
@@ -166,7 +167,7 @@ def a_fork_costs_what_it_says() -> None:
 @CHECKS
 def a_fork_that_finds_no_frame_leaves_nothing() -> None:
     """Whichever of its allocations it is that fails."""
-    for policy in ("cow", "eager"):
+    for policy in POLICIES:
         for left in count():
             with scene() as s:
                 backing = mapped_file(s, s.parent, s.file(b"file"), 1, at=FILE)
