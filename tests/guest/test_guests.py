@@ -66,6 +66,16 @@ def test_what_a_page_more_adds_to_the_counts(guest: Guest) -> None:
     assert added == [one.copied * pages, one.reused * pages, one.from_file * pages]
 
 
+@pytest.mark.parametrize("guest", [*COUNTED, *EXACT], ids=name_of)
+def test_shared_tables_copy_and_reuse_the_same_frames(guest: Guest) -> None:
+    program = built(guest, "static")
+    one_by_one = run_emu(program, options=options(guest, "cow")).summary
+    by_tables = run_emu(program, options=options(guest, "shared-tables")).summary
+    assert counted(by_tables) == counted(one_by_one)
+    assert by_tables["eager_frames_copied"] == one_by_one["eager_frames_copied"]
+    assert bool(by_tables["tables_shared"]) == bool(by_tables["forks"])
+
+
 @pytest.mark.parametrize("variant", ["static", "static-pie"])
 @pytest.mark.parametrize("guest", EXACT, ids=name_of)
 def test_exact_counts(guest: Guest, variant: str) -> None:
