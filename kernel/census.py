@@ -9,8 +9,8 @@ import numpy as np
 
 from emu.machine.pte import flags_text, ppn
 from kernel.backing import Backing, PageCache, SharedMemory
-from kernel.frames import Frames
-from kernel.mapped import Indices, Mapped, Marks, Walk
+from kernel.frames import Frames, Indices
+from kernel.mapped import Mapped, Marks, Walk
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 

@@ -21,7 +21,7 @@ import numpy as np
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind, Ptes
-from kernel.pagetable import COW, LEAF_SPAN
+from kernel.pagetable import COW, LEAF_SHIFT, Part
 from kernel.space import AddressSpace
 from kernel.vma import Vma
 
@@ -65,36 +65,39 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
 def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Shares every frame; a private page loses W and is marked CoW in both processes."""
     for vma in _inherited(child):
-        for va, ptes in parent.table.slices(vma.start, vma.end):
-            _share_pages(parent, child, vma, (va, ptes), cost)
+        for part in parent.table.parts(vma.start, vma.end):
+            _share_pages(parent, child, vma, part, cost)
 
 
 def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Copies every private frame; the zero frame and the page cache's frames stay shared."""
     for vma in _inherited(child):
-        for va, ptes in parent.table.slices(vma.start, vma.end):
+        for part in parent.table.parts(vma.start, vma.end):
             if vma.shared:
-                _share_pages(parent, child, vma, (va, ptes), cost)
+                _share_pages(parent, child, vma, part, cost)
             else:
-                _copy_pages(parent, child, (va, ptes), cost)
+                _copy_pages(parent, child, part, cost)
 
 
 def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Shares every leaf table, but for those with pages that the child does not inherit."""
     apart = {
-        span
+        key
         for vma in parent.vmas
         if vma.dont_fork or vma.wipe_on_fork
-        for span in parent.table.spans(vma.start, vma.end)
+        for key in parent.table.keys(vma.start, vma.end)
     }
-    for span in apart:
-        parent.table.own(span)
+    for key in apart:
+        parent.table.own(key << LEAF_SHIFT)
     for vma in _inherited(child):
-        for va, ptes in parent.table.unshared_slices(vma.start, vma.end):
-            if va & -LEAF_SPAN in apart:
-                _share_pages(parent, child, vma, (va, ptes), cost)
-            elif not vma.shared:
-                _take_w(parent, ptes)
+        keys = [key for key in parent.table.keys(vma.start, vma.end) if key in apart]
+        for part in parent.table.parts(vma.start, vma.end, keys):
+            _share_pages(parent, child, vma, part, cost)
+        if not vma.shared:
+            keys = parent.table.unshared_keys(vma.start, vma.end)
+            for part in parent.table.parts(vma.start, vma.end, keys):
+                if _take_w(part):
+                    parent.table.write(part)
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
     cost.pages_shared += sum(table.pages for table in shared)
@@ -106,53 +109,63 @@ def _inherited(child: AddressSpace) -> list[Vma]:
     return [vma for vma in child.vmas if not vma.wipe_on_fork]
 
 
-Slice = tuple[int, Ptes]
-"""Where a part of a leaf table begins, and a view of its PTEs."""
-
-
 def _share_pages(
-    parent: AddressSpace, child: AddressSpace, vma: Vma, part: Slice, cost: ForkCost
+    parent: AddressSpace, child: AddressSpace, vma: Vma, part: Part, cost: ForkCost
 ) -> None:
-    frames = parent.frames
-    va, ptes = part
-    mapped = ptes[(ptes & V) != 0]
-    if not len(mapped):
+    present = (part.ptes & V) != 0
+    if not present.any():
         return
-    target = child.table.range_at(va, len(ptes))
-    if not vma.shared:
-        _take_w(parent, ptes)
-        cost.eager_copies += _private(frames, mapped)
-    target[:] = ptes
-    child.table.writes += len(mapped)
-    frames.share_all(mapped)
+    child.table.make_tables(part)
+    if not vma.shared and _take_w(part):
+        parent.table.write(part)
+    child.table.write(part)
+    mapped = part.ptes[present]
+    parent.frames.share_all(mapped)
     cost.pages_shared += len(mapped)
+    cost.eager_copies += _private(parent.frames, mapped)
 
 
-def _take_w(parent: AddressSpace, ptes: Ptes) -> None:
-    """Private pages that may be stored to are CoW from now on."""
-    writable = (ptes & W) != 0
-    ptes[writable] = ptes[writable] & ~np.uint64(W) | np.uint64(COW)
-    parent.table.writes += int(np.count_nonzero(writable))
+def _take_w(part: Part) -> bool:
+    """Makes private pages that may be stored to CoW; whether there were any."""
+    ptes = part.ptes
+    writable = ptes & W
+    if not writable.any():
+        return False
+    ptes ^= writable
+    ptes |= writable // W * COW
+    return True
 
 
-def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Slice, cost: ForkCost) -> None:
+def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: ForkCost) -> None:
     frames = parent.frames
-    va, ptes = part
-    for index in np.flatnonzero(ptes & V).tolist():
-        pte = int(ptes[index])
-        frame = pte >> PPN_SHIFT & PPN_MASK
-        target = child.table.range_at(va, len(ptes))
-        if frames.kind(frame) is Kind.PRIVATE:
-            copy = frames.allocate(Kind.PRIVATE)
-            frames.ram.copy_frame(frame, copy)
-            pte = pte & ~(PPN_MASK << PPN_SHIFT) | copy << PPN_SHIFT
-            cost.frames_copied += 1
-            cost.eager_copies += 1
-        else:
-            frames.share(frame)
-            cost.pages_shared += 1
-        target[index] = pte
-        child.table.writes += 1
+    present = (part.ptes & V) != 0
+    if not present.any():
+        return
+    child.table.make_tables(part)
+    mapped = part.ptes[present]
+    private = frames.kinds[frames.indices(mapped)] == Kind.PRIVATE
+    mapped[private] = _copies(frames, mapped[private], cost)
+    frames.share_all(mapped[~private])
+    cost.pages_shared += int(np.count_nonzero(~private))
+    part.ptes[present] = mapped
+    child.table.write(part)
+
+
+def _copies(frames: Frames, ptes: Ptes, cost: ForkCost) -> Ptes:
+    """The PTEs with new frames of the same content."""
+    copies: list[int] = []
+    try:
+        for frame in (frames.first + frames.indices(ptes)).tolist():
+            copies.append(frames.allocate(Kind.PRIVATE))
+            frames.ram.copy_frame(frame, copies[-1])
+    except OutOfMemory:
+        for copy in copies:
+            frames.release(copy)
+        raise
+    cost.frames_copied += len(copies)
+    cost.eager_copies += len(copies)
+    flags = ptes & ~np.uint64(PPN_MASK << PPN_SHIFT)
+    return flags | np.array(copies, np.uint64) << np.uint64(PPN_SHIFT)
 
 
 def _private(frames: Frames, ptes: Ptes) -> int:

@@ -19,6 +19,7 @@ from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
 
 Ptes = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.int64]
 
 
 class Kind(IntEnum):
@@ -117,24 +118,43 @@ class Frames:
             raise RuntimeError(f"frame {ppn:#x} was released more often than shared")
         self._count[index] = left
         if left == 0:
-            self._give_back([index])
+            self._kind[index] = Kind.FREE
+            self._free.append(index)
+            self.used -= 1
 
     def share_all(self, ptes: Ptes) -> None:
-        """One more holder for the frame of each PTE."""
-        np.add.at(self.counts, self.indices(ptes), 1)
+        """One more holder for the frame of each PTE, all of one process."""
+        once, again = self._by_repetition(self.indices(ptes))
+        self.counts[once] += 1
+        if len(again):
+            np.add.at(self.counts, again, 1)
 
     def release_all(self, ptes: Ptes) -> None:
-        """One holder less for the frame of each PTE."""
-        indices = self.indices(ptes)
-        np.subtract.at(self.counts, indices, 1)
-        left = self.counts[indices]
-        if (left < 0).any():
+        """One holder less for the frame of each PTE, all of one process."""
+        once, again = self._by_repetition(self.indices(ptes))
+        left = self.counts[once] - 1
+        self.counts[once] = left
+        self._give_back(once[left == 0])
+        if len(again):
+            np.subtract.at(self.counts, again, 1)
+            self._give_back(np.unique(again[self.counts[again] == 0]))
+            left = np.append(left, self.counts[again])
+        if left.min(initial=0) < 0:
             raise RuntimeError("a frame was released more often than shared")
-        free = indices[left == 0]
-        if len(free):
-            self._give_back(np.unique(free)[::-1].tolist())
 
-    def indices(self, ptes: Ptes) -> npt.NDArray[np.int64]:
+    def _by_repetition(self, indices: Indices) -> tuple[Indices, Indices]:
+        """Those that one process maps once, which NumPy counts twenty times as fast, and others.
+
+        A private frame and a table have one place in a process; the zero frame and a page of a
+        file or of shared memory may have several.
+        """
+        kinds = self.kinds[indices]
+        single = (kinds == Kind.PRIVATE) | (kinds == Kind.TABLE)
+        if single.all():
+            return indices, indices[:0]
+        return indices[single], indices[~single]
+
+    def indices(self, ptes: Ptes) -> Indices:
         """Each PTE's frame as an index into ``counts`` and ``kinds``."""
         return ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - self.first
 
@@ -147,8 +167,8 @@ class Frames:
         """The frames that were used and are free."""
         return np.array(self._free, np.int64) + self.first
 
-    def _give_back(self, indices: list[int]) -> None:
-        for index in indices:
-            self._kind[index] = Kind.FREE
-        self._free.extend(indices)
+    def _give_back(self, indices: Indices) -> None:
+        """What is handed out next is the lowest of them."""
+        self.kinds[indices] = Kind.FREE
+        self._free.frombytes(np.sort(indices)[::-1].tobytes())
         self.used -= len(indices)

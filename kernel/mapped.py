@@ -16,12 +16,11 @@ import numpy.typing as npt
 
 from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, V, W, is_leaf, ppn
 from kernel.backing import FilePages
-from kernel.frames import Frames
+from kernel.frames import Frames, Indices
 from kernel.space import AddressSpace
 from kernel.vma import Vma
 
 Words = npt.NDArray[np.uint64]
-Indices = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
 _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "may_write")

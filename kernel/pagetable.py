@@ -10,7 +10,7 @@ first: :meth:`PageTable.own` copies it, and then each frame in it has one PTE mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,20 @@ class Shared:
     private: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A copy of entries ``first`` to ``last`` of some leaf tables, a row for each."""
+
+    keys: list[int]
+    first: int
+    last: int
+    ptes: Ptes
+
+
+_TABLES_AT_ONCE = 64
+"""What NumPy works on at once stays in the processor's cache: 256 KiB."""
+
+
 class PageTable:
     """Maps pages to PTEs. ``writes`` counts the PTEs written, one by one or in bulk."""
 
@@ -53,6 +67,8 @@ class PageTable:
         self._frames = frames
         self._ram = frames.ram
         self._words = np.frombuffer(frames.ram.bytes, dtype=np.uint64)
+        self._tables = self._words.reshape(-1, PTES_PER_TABLE)
+        """All of RAM as if it were tables, by the index of the frame."""
         self.root = frames.allocate_zeroed(Kind.TABLE)
         self.satp = make_satp(self.root, asid)
         self.writes = 0
@@ -121,12 +137,11 @@ class PageTable:
         return copied
 
     def share_with(self, other: PageTable, apart: Collection[int]) -> list[Shared]:
-        """Hangs the leaf tables into ``other`` too, but for those of the addresses ``apart``.
+        """Hangs the leaf tables into ``other`` too, but for those with the keys ``apart``.
 
         No page in them may be writable that is not shared memory. What the tables hold is returned.
         """
-        left_out = {va >> LEAF_SHIFT for va in apart}
-        keys = [key for key in self._leaves if key not in left_out]
+        keys = [key for key in self._leaves if key not in apart]
         for key in keys:
             if key not in self._shared:
                 self._shared[key] = self._count(self._leaves[key])
@@ -158,7 +173,7 @@ class PageTable:
         A shared table without pages outside the range is left to the others; one with such pages
         is copied, or :class:`kernel.errors.OutOfMemory`.
         """
-        for key in self._keys(start, end) if self._shared else ():
+        for key in self.keys(start, end) if self._shared else ():
             if key not in self._shared:
                 continue
             leaf, begin = self._leaves[key], key << LEAF_SHIFT
@@ -172,9 +187,13 @@ class PageTable:
                 self._unlink(key)
                 self._frames.release(frame)
 
+    def unshared_keys(self, start: int, end: int) -> list[int]:
+        """Those of :meth:`keys` that no other process can hold."""
+        return [key for key in self.keys(start, end) if key not in self._shared]
+
     def own_all(self, start: int, end: int) -> None:
         """Makes the leaf tables of [start, end) this process's own."""
-        for key in self._keys(start, end) if self._shared else ():
+        for key in self.keys(start, end) if self._shared else ():
             self.own(key << LEAF_SHIFT)
 
     def _link(self, key: int, leaf: int) -> None:
@@ -218,7 +237,7 @@ class PageTable:
         The arrays are views: writing to them writes the tables, which must be the process's own.
         Missing tables are passed over.
         """
-        for key in self._keys(start, end):
+        for key in self.keys(start, end):
             leaf = self._leaves[key]
             begin = max(start, key << LEAF_SHIFT)
             stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
@@ -226,23 +245,45 @@ class PageTable:
             count = (stop - begin) >> PAGE_SHIFT
             yield begin, self._words[leaf + first : leaf + first + count]
 
-    def _keys(self, start: int, end: int) -> list[int]:
-        """The keys of the leaf tables of [start, end) that there are, in order."""
+    def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
+        """The PTEs of [start, end), many whole tables at a time; to be changed and written back.
+
+        With ``keys`` only those of these tables.
+        """
+        whole: list[int] = []
+        for key in self.keys(start, end) if keys is None else keys:
+            begin = key << LEAF_SHIFT
+            first = max(start - begin, 0) >> PAGE_SHIFT
+            last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
+            if last - first == PTES_PER_TABLE:
+                whole.append(key)
+            else:
+                yield self._part([key], first, last)
+        for at in range(0, len(whole), _TABLES_AT_ONCE):
+            yield self._part(whole[at : at + _TABLES_AT_ONCE], 0, PTES_PER_TABLE)
+
+    def _part(self, keys: list[int], first: int, last: int) -> Part:
+        return Part(keys, first, last, self._tables[self._rows(keys), first:last])
+
+    def _rows(self, keys: list[int]) -> list[int]:
+        return [self._leaves[key] // PTES_PER_TABLE for key in keys]
+
+    def make_tables(self, part: Part) -> None:
+        """Makes the leaf tables that ``part`` needs."""
+        for key in part.keys:
+            self.leaf(key << LEAF_SHIFT)
+
+    def write(self, part: Part) -> None:
+        """Writes ``part``, from this page table or from another, to where it lies."""
+        self._tables[self._rows(part.keys), part.first : part.last] = part.ptes
+        self.writes += part.ptes.size
+
+    def keys(self, start: int, end: int) -> list[int]:
+        """The leaf tables of [start, end) that there are, each by va >> LEAF_SHIFT, in order."""
         first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
         if last - first > len(self._leaves):
             return sorted(key for key in self._leaves if first <= key <= last)
         return [key for key in range(first, last + 1) if key in self._leaves]
-
-    def unshared_slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
-        """As :meth:`slices`, without the tables that may be shared."""
-        for key in self._keys(start, end):
-            if key not in self._shared:
-                begin = max(start, key << LEAF_SHIFT)
-                yield from self.slices(begin, min(end, (key << LEAF_SHIFT) + LEAF_SPAN))
-
-    def spans(self, start: int, end: int) -> list[int]:
-        """The first address of each leaf table that there is of [start, end)."""
-        return [key << LEAF_SHIFT for key in self._keys(start, end)]
 
     def range_at(self, va: int, count: int) -> Ptes:
         """The ``count`` PTEs from ``va`` on, which lie in one leaf table; made if missing."""

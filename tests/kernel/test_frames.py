@@ -82,19 +82,35 @@ def test_releasing_a_free_frame_is_loud() -> None:
         f.release_all(ptes(ppn))
 
 
-def test_many_ptes_are_shared_and_released_at_once_also_when_they_name_one_frame_twice() -> None:
+def test_many_ptes_are_shared_and_released_at_once() -> None:
     f = frames()
-    a, b = f.allocate(Kind.PRIVATE), f.allocate(Kind.PRIVATE)
-    array = ptes(a, b, a, a)
+    private, table, page = (f.allocate(kind) for kind in (Kind.PRIVATE, Kind.TABLE, Kind.CACHE))
+    array = ptes(private, page, table, page, page)
     f.share_all(array)
-    assert (f.count(a), f.count(b)) == (4, 2)
+    assert [f.count(frame) for frame in (private, table, page)] == [2, 2, 4], "page has three PTEs"
     f.release_all(array)
-    assert (f.count(a), f.count(b)) == (1, 1)
-    f.share_all(ptes(a))
-    f.release_all(ptes(a, b, a))
-    assert (f.count(a), f.count(b)) == (0, 0)
-    assert sorted(f._free) == sorted({a - f.first, b - f.first}), "each is free once"
+    assert [f.count(frame) for frame in (private, table, page)] == [1, 1, 1]
+    f.share_all(ptes(page))
+    f.release_all(ptes(page, private, page, table))
+    assert [f.count(frame) for frame in (private, table, page)] == [0, 0, 0]
+    assert sorted(f.free_frames()) == [private, table, page], "each is free once"
     assert leaks(f) == []
+
+
+def test_frames_given_back_together_are_handed_out_from_the_lowest() -> None:
+    f = frames()
+    taken = [f.allocate(Kind.PRIVATE) for _ in range(4)]
+    f.release_all(ptes(*reversed(taken)))
+    assert [f.allocate(Kind.PRIVATE) for _ in range(4)] == taken
+
+
+@pytest.mark.parametrize("kind", [Kind.PRIVATE, Kind.CACHE])
+def test_a_release_too_many_is_told(kind: Kind) -> None:
+    f = frames()
+    frame = f.allocate(kind)
+    f.release(frame)
+    with pytest.raises(RuntimeError):
+        f.release_all(ptes(frame))
 
 
 @pytest.mark.parametrize("sharers", [255, 256, 65_535, 65_536, 100_000])
