@@ -6,7 +6,7 @@ maps the page: that is the page cache for files, and shared memory for MAP_SHARE
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -36,8 +36,8 @@ class Backing(Protocol):
     def unused(self) -> None:
         """The last Vma has gone."""
 
-    def held(self) -> Iterable[int]:
-        """The PPNs of the frames it pins."""
+    def held(self) -> Mapping[int, int]:
+        """The PPNs of the frames it pins, by the number of the page."""
 
 
 class SharedMemory:
@@ -66,8 +66,8 @@ class SharedMemory:
     def write_back(self, first: int, last: int) -> None:
         pass
 
-    def held(self) -> Iterable[int]:
-        return self._pages.values()
+    def held(self) -> Mapping[int, int]:
+        return self._pages
 
     def unused(self) -> None:
         for ppn in self._pages.values():
@@ -107,8 +107,8 @@ class FilePages:
     def resident(self, index: int) -> bool:
         return index in self._pages
 
-    def held(self) -> Iterable[int]:
-        return self._pages.values()
+    def held(self) -> Mapping[int, int]:
+        return self._pages
 
     def was_stored_to(self, index: int) -> bool:
         """Whether some process may have stored to the page."""
@@ -118,9 +118,12 @@ class FilePages:
         self._stored.add(index)
 
     def write_back(self, first: int, last: int) -> None:
-        for index in sorted(self._stored):
-            if first <= index <= last:
-                self._write_page(index)
+        if last - first < len(self._stored):
+            stored = [index for index in range(first, last + 1) if index in self._stored]
+        else:
+            stored = sorted(index for index in self._stored if first <= index <= last)
+        for index in stored:
+            self._write_page(index)
 
     def _write_page(self, index: int) -> None:
         offset = index << PAGE_SHIFT

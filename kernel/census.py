@@ -70,7 +70,9 @@ class Memory:
     def _take_stock(self) -> None:
         """What is known of each frame, by index, up to the last one that anybody names."""
         first = self.frames.first
-        held = [np.array(list(backing.held()), np.int64) - first for backing in self.backings]
+        held = [
+            np.array(list(backing.held().values()), np.int64) - first for backing in self.backings
+        ]
         fixed = np.array([self.frames.zero, *self.tables]) - first
         pins = np.concatenate([fixed, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
@@ -83,8 +85,11 @@ class Memory:
         """How often the kernel itself holds each frame."""
         self.holder: Indices = np.zeros(span, np.int64)
         """Which backing, by its id, holds each frame; 0 when none does."""
+        self.page_held: Indices = np.zeros(span, np.int64)
+        """Which of the backing's pages that is."""
         for backing, indices in zip(self.backings, held, strict=True):
             self.holder[indices] = id(backing)
+            self.page_held[indices] = list(backing.held())
         self._counts = self.frames.counts[:span].copy()
         self._kinds = self.frames.kinds[:span].copy()
 
@@ -98,6 +103,7 @@ class Memory:
             (self._counts[:both] != earlier._counts[:both])
             | (self._kinds[:both] != earlier._kinds[:both])
             | (self.holder[:both] != earlier.holder[:both])
+            | (self.page_held[:both] != earlier.page_held[:both])
             | (self.user_counts[:both] != earlier.user_counts[:both])
         )
         hits = np.flatnonzero(changed[self._indices])

@@ -14,7 +14,7 @@ from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
 from kernel.frames import Kind
 from kernel.pagetable import COW
-from kernel.space import STACK_GUARD, USER_END, AddressSpace
+from kernel.space import LOWEST, STACK_GUARD, USER_END, AddressSpace
 from kernel.vma import Prot, Vma
 
 
@@ -118,7 +118,7 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
 def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
     """The stack's VMA, extended to ``page``; None when there is none or it may not grow so far."""
     vma = space.above(page)
-    if vma is None or not vma.grows_down or vma.end - page > space.stack_limit:
+    if vma is None or not vma.grows_down or vma.end - page > space.stack_limit or page < LOWEST:
         return None
     below = space.overlapping(max(page - STACK_GUARD, 0), page)
     if any(other.prot for other in below):

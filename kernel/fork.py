@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
-from kernel.errors import OutOfMemory
+from kernel.errors import Errno, OutOfMemory
 from kernel.frames import Frames, Kind, Ptes
 from kernel.pagetable import COW, LEAF_SHIFT, Part
 from kernel.space import AddressSpace
@@ -44,7 +44,7 @@ Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
 
 
 def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
-    """A copy of ``parent`` by ``policy``. On :class:`OutOfMemory` nothing is left of the child."""
+    """A copy of ``parent`` by ``policy``. On OutOfMemory or Errno nothing is left of it."""
     child = AddressSpace(parent.frames, asid, parent.flush_tlb)
     cost = ForkCost()
     try:
@@ -54,7 +54,7 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
             if not vma.dont_fork:
                 child.inherit(vma)
         policy(parent, child, cost)
-    except OutOfMemory:
+    except (OutOfMemory, Errno):
         child.leave()
         raise
     finally:

@@ -53,6 +53,8 @@ class Frames:
         """How many allocations were asked for."""
         self._fail_at = 0
         self.peak = 0
+        self.mappings = 0
+        """VMAs of all spaces: they take memory of the host, not frames, so they have a limit."""
         self.reclaim: Callable[[], bool] = lambda: False
         """Asked to free something when no frame is left; whether it did."""
         self.zero = self.allocate(Kind.ZERO)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emu.machine.pte import PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
 from kernel.backing import FilePages
 from kernel.census import Memory
 from kernel.frames import Frames, Kind
@@ -158,8 +158,10 @@ def cached_pages_are_their_backings(memory: Memory) -> Iterator[str]:
         index = np.where(inside, mapped.indices, 0)
         cached = inside & (frames.kinds[index] == Kind.CACHE)
         wanted = mapped.of_vmas(lambda vma: id(vma.backing), -1)
-        for va, pte in mapped.where(cached & (memory.holder[index] != wanted)):
-            yield f"{memory.page(mapped.space, va, pte)} is no page that its mapping's source holds"
+        number = (mapped.vas + mapped.of_vmas(lambda vma: vma.offset - vma.start)) >> PAGE_SHIFT
+        other = (memory.holder[index] != wanted) | (memory.page_held[index] != number)
+        for va, pte in mapped.where(cached & other):
+            yield f"{memory.page(mapped.space, va, pte)} is not the page that its mapping shows"
 
 
 @_invariant
@@ -228,6 +230,8 @@ def tables_are_their_spaces_own(memory: Memory) -> Iterator[str]:
         if known != set(walk.tables):
             wrong = ", ".join(f"{table:#x}" for table in sorted(known ^ set(walk.tables)))
             yield f"{memory.space_name(space)}: tables not found or not known: {wrong}"
+        elif space.table.leaf_tables() != walk.leaves:
+            yield f"{memory.space_name(space)}: a leaf table is not where the kernel takes it to be"
 
 
 @_invariant

@@ -137,10 +137,14 @@ class Walk:
             self.mapped[row - self._upper] = self._leaf(row - self._upper)
         return True
 
+    @property
+    def leaves(self) -> dict[int, int]:
+        """The leaf tables: va of the first page → PPN."""
+        return dict(zip(self._bases, self.tables[self._upper :], strict=True))
+
     def leaf_places(self, table: int) -> list[int]:
         """The first address of each span of 2 MiB that the leaf table ``table`` maps."""
-        leaves = self.tables[self._upper :]
-        return [base for leaf, base in zip(leaves, self._bases, strict=True) if leaf == table]
+        return [base for base, leaf in self.leaves.items() if leaf == table]
 
     def _leaf(self, number: int) -> Mapped:
         entries = self._content[self._upper + number]

@@ -37,6 +37,8 @@ LOWEST = 0x10000
 """mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
 MAX_VMAS = 65530
 """vm.max_map_count."""
+MAX_VMAS_OF_ALL = 1 << 20
+"""What all processes together may have: some 200 MB of the host's memory."""
 STACK_GUARD = 256 * PAGE_SIZE
 """What stays free below a growing stack (Linux's stack_guard_gap)."""
 
@@ -139,6 +141,7 @@ class AddressSpace:
         first = bisect_right(self._starts, start - 1)
         del self.vmas[first : first + len(gone)]
         del self._starts[first : first + len(gone)]
+        self.frames.mappings -= len(gone)
         for vma in gone:
             _drop_user(vma.backing)
 
@@ -239,6 +242,7 @@ class AddressSpace:
             self.table.set_pte(va - start + to, pte)
         index = self.vmas.index(vma)
         del self.vmas[index], self._starts[index]
+        self.frames.mappings -= 1
         vma.start, vma.end = to, to + end - start
         _take_user(vma.backing, -1)
         self.add(vma)
@@ -270,11 +274,15 @@ class AddressSpace:
         self.table.destroy()
         for vma in self.vmas:
             _drop_user(vma.backing)
+        self.frames.mappings -= len(self.vmas)
         self.vmas.clear()
         self._starts.clear()
         self.alive = False
 
     def _insert(self, vma: Vma) -> None:
+        if self.frames.mappings >= MAX_VMAS_OF_ALL:
+            raise Errno(errno.ENOMEM)
+        self.frames.mappings += 1
         index = bisect_right(self._starts, vma.start)
         self.vmas.insert(index, vma)
         self._starts.insert(index, vma.start)
@@ -288,8 +296,8 @@ class AddressSpace:
             raise Errno(errno.ENOMEM)
         upper = vma.part(va, vma.end)
         upper.grows_down = False
-        vma.end = va
         self._insert(upper)
+        vma.end = va
 
     def _join(self, start: int, end: int) -> None:
         """Makes one VMA of those in and beside [start, end] that continue each other."""
@@ -298,6 +306,7 @@ class AddressSpace:
             if self.vmas[index].continues(self.vmas[index + 1]):
                 upper = self.vmas.pop(index + 1)
                 del self._starts[index + 1]
+                self.frames.mappings -= 1
                 self.vmas[index].end = upper.end
                 _take_user(upper.backing, -1)
             else:

@@ -79,6 +79,7 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--rw",
         action="append",
+        type=_grant,
         default=[],
         metavar="DIR[:GUEST]",
         help="a folder the guest may write to, at its own path or at GUEST",
@@ -175,7 +176,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         environment=_environment(arguments.env),
         cwd=arguments.cwd,
         root=arguments.root,
-        read_write=[_grant(text) for text in arguments.rw],
+        read_write=arguments.rw,
     )
 
 
@@ -202,6 +203,8 @@ def _environment(given: list[str]) -> dict[str, str]:
 
 def _grant(text: str) -> tuple[str, str]:
     host, _, guest = text.partition(":")
+    if guest and not guest.startswith("/"):
+        raise argparse.ArgumentTypeError(f"the guest's path must be absolute: {text!r}")
     return host, guest or os.path.abspath(host)
 
 
@@ -242,7 +245,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}") from None
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("the time limit must be positive")
+        raise argparse.ArgumentTypeError("the time limit must be more than 0 and less than 1e9 s")
     return value
 
 

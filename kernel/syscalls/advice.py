@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 
+import numpy as np
+
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
 from kernel.errors import Errno
+from kernel.pagetable import LEAF_SPAN
 from kernel.process import Thread
 from kernel.space import USER_END, AddressSpace, page_up
 from kernel.syscalls.memory import page_range, populate
@@ -42,7 +45,8 @@ def madvise(t: Thread, address: int, length: int, advice: int) -> int:
     elif advice == _REMOVE:
         raise Errno(errno.EOPNOTSUPP)
     elif advice in (_POPULATE_READ, _POPULATE_WRITE):
-        populate(t, start, end, write=advice == _POPULATE_WRITE)
+        if not populate(t, start, end, write=advice == _POPULATE_WRITE):
+            raise Errno(errno.EAGAIN)
     elif advice in _VMA_ADVICE:
         _advise_vmas(space, start, end, advice)
     if not whole:
@@ -81,18 +85,26 @@ def mincore(t: Thread, address: int, length: int, result: int) -> int:
     space = t.process.space
     if start < end and not space.covers(start, end):
         raise Errno(errno.ENOMEM)
-    for chunk in range(start, end, 4096 * PAGE_SIZE):
-        pages = range(chunk, min(end, chunk + 4096 * PAGE_SIZE), PAGE_SIZE)
-        answer = bytes(_in_core(space, page) for page in pages)
+    for chunk in range(start, end, LEAF_SPAN):
+        answer = _in_core(space, chunk, min(end, chunk + LEAF_SPAN))
         t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
+        if t.kernel.attention is not None:
+            raise Errno(errno.EAGAIN)
     return 0
 
 
-def _in_core(space: AddressSpace, page: int) -> bool:
-    if space.table.pte(page) & V:
-        return True
-    vma = space.find(page)
-    return bool(vma and vma.backing and vma.backing.resident(vma.index_of(page)))
+def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
+    """A byte for each page of [start, end): 1 for one that is mapped, or in its backing."""
+    answer = bytearray(end - start >> PAGE_SHIFT)
+    for begin, ptes in space.table.slices(start, end):
+        at = begin - start >> PAGE_SHIFT
+        answer[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
+    for vma in space.overlapping(start, end):
+        if vma.backing is not None:
+            for page in range(max(start, vma.start), min(end, vma.end), PAGE_SIZE):
+                if vma.backing.resident(vma.index_of(page)):
+                    answer[page - start >> PAGE_SHIFT] = 1
+    return answer
 
 
 def mlock(t: Thread, address: int, length: int) -> int:
@@ -102,7 +114,8 @@ def mlock(t: Thread, address: int, length: int) -> int:
     if start < end and not t.process.space.covers(start, min(end, USER_END)):
         raise Errno(errno.ENOMEM)
     for vma in t.process.space.overlapping(start, end):
-        populate(t, max(start, vma.start), min(end, vma.end), write=False)
+        if not populate(t, max(start, vma.start), min(end, vma.end), write=False):
+            raise Errno(errno.EAGAIN)
     return 0
 
 

@@ -51,8 +51,7 @@ def brk(t: Thread, address: int) -> int:
 
 
 def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
-    above = space.above(old - 1)
-    if above is not None and above.start < new + PAGE_SIZE:
+    if space.overlapping(old, new + PAGE_SIZE):
         return False
     if new - space.brk_start > t.process.limits.soft(Resource.DATA):
         return False
@@ -60,11 +59,10 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
         _check_room(t, new - old, reserve=True)
     except Errno:
         return False
-    heap = space.find(old - 1)
-    if heap is not None and heap.name == "[heap]" and heap.end == old:
-        space.set_end(heap, new)
-    else:
+    try:
         space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
+    except Errno:
+        return False
     return True
 
 
@@ -86,6 +84,8 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
     start = _place(space, address, length, flags)
     vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
+    if vma.grows_down and vma.backing is not None:
+        raise Errno(errno.EINVAL)
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
         space.unmap(start, start + length)
     space.add(vma)
@@ -159,17 +159,23 @@ def _new_vma(
     )
 
 
-def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
-    """Touches every page; what can't be had is left for the fault (MAP_POPULATE)."""
+def populate(t: Thread, start: int, end: int, *, write: bool) -> bool:
+    """Touches every page; what can't be had is left for the fault (MAP_POPULATE).
+
+    Whether it came to the end: it stops when the user wants something of the machine.
+    """
     for page in range(start, end, PAGE_SIZE):
+        if t.kernel.attention is not None:
+            return False
         try:
             if write:
                 if not t.mem.writable(page, 1):
-                    return
+                    break
             else:
                 t.mem.read(page, 1)
         except Errno:
-            return
+            break
+    return True
 
 
 def munmap(t: Thread, address: int, length: int) -> int:

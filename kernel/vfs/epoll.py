@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kernel.errors import Errno
 from kernel.vfs.abi import O_RDWR, POLLERR, POLLHUP, POLLIN
 from kernel.vfs.errnos import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
+from kernel.vfs.filesystem import ChargedFs
 from kernel.vfs.inode import Inode
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import HostReady, WaitQueue
@@ -15,6 +16,8 @@ EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
 ALWAYS_REPORTED = POLLERR | POLLHUP
 MOST = 4096
 """The most files of one set."""
+COST = 512
+"""Bytes of memory that one is charged."""
 
 
 class Interest:
@@ -57,8 +60,9 @@ class Interest:
 class EpollFile(OpenFile):
     """A set of interests. A file leaves it when its last descriptor was closed."""
 
-    def __init__(self, inode: Inode, flags: int) -> None:
+    def __init__(self, inode: Inode, flags: int, budget: ChargedFs) -> None:
         super().__init__(inode, flags | O_RDWR, "anon_inode:[eventpoll]")
+        self._budget = budget
         self._interests: dict[tuple[int, OpenFile], Interest] = {}
         self.changed = WaitQueue()
         self.nested = False
@@ -68,6 +72,7 @@ class EpollFile(OpenFile):
     def released(self) -> None:
         for interest in self._interests.values():
             interest.forget()
+        self._budget.charge(-COST * len(self._interests))
         self._interests.clear()
 
     def add(self, fd: int, file: OpenFile, events: int, data: int) -> None:
@@ -82,18 +87,26 @@ class EpollFile(OpenFile):
             if self.nested or any(isinstance(one.file, EpollFile) for one in file._live()):
                 raise Errno(ELOOP)
             file.nested = True
-        self._interests[fd, file] = Interest(fd, file, events, data)
+        self._put(fd, file, events, data)
         self.changed.wake()
 
     def modify(self, fd: int, file: OpenFile, events: int, data: int) -> None:
         self.remove(fd, file)
-        self._interests[fd, file] = Interest(fd, file, events, data)
+        self._put(fd, file, events, data)
         self.changed.wake()
+
+    def _put(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+        try:
+            self._budget.charge(COST)
+        except Errno:
+            raise Errno(ENOSPC) from None
+        self._interests[fd, file] = Interest(fd, file, events, data)
 
     def remove(self, fd: int, file: OpenFile) -> None:
         interest = self._interests.pop((fd, file), None)
         if interest is None:
             raise Errno(ENOENT)
+        self._budget.charge(-COST)
         interest.forget()
 
     def collect(self, most: int) -> list[tuple[int, int]]:
@@ -134,4 +147,5 @@ class EpollFile(OpenFile):
         for key, interest in list(self._interests.items()):
             if interest.file.refs <= 0:
                 interest.forget()
+                self._budget.charge(-COST)
                 del self._interests[key]

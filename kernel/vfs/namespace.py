@@ -45,6 +45,8 @@ class Namespace:
         """Guest paths, each once, that a guest wanted to write and could not (EROFS)."""
         self.pipes = BufferFs("pipefs", PIPE_MAGIC, number=2)
         self.sockets = BufferFs("sockfs", SOCK_MAGIC, number=3)
+        self.watches = BufferFs("eventpoll", ANON_MAGIC, number=4, limit=64 << 20)
+        """What all epoll sets may hold."""
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.memory_files = MemFs(number=5, limit=memory_limit)
         """Where memfd_create(2) puts its files."""

@@ -204,7 +204,7 @@ class Caller:
 
     def __init__(self, world: World, space: AddressSpace) -> None:
         self.mem = user_memory(space)
-        self.kernel = SimpleNamespace(frames=world.frames, cache=world.cache)
+        self.kernel = SimpleNamespace(frames=world.frames, cache=world.cache, attention=None)
         self.process = SimpleNamespace(space=space, limits=Limits())
         self.files = SimpleNamespace(usable=lambda fd: fd)
 

@@ -8,9 +8,9 @@ import pytest
 from emu.machine.pte import PAGE_SIZE
 from kernel.errors import Errno
 from kernel.limits import Resource
-from kernel.space import USER_END
+from kernel.space import LOWEST, USER_END
 from kernel.syscalls.memory import Map
-from kernel.vfs.abi import O_RDONLY, O_WRONLY
+from kernel.vfs.abi import O_RDONLY, O_RDWR, O_WRONLY
 from kernel.vfs.openfile import RegularFile
 from kernel.vma import Prot
 from tests.kernel.syscalls.guests import output, same_as_qemu
@@ -396,3 +396,67 @@ int main(void) {
     say("%d\n", file[5000]);
 }
 """) == ["0", "signal 7"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Map.SHARED | Map.ANONYMOUS, Map.SHARED, Map.PRIVATE])
+def test_only_private_anonymous_memory_grows_down(world: World, call: Caller, kind: int) -> None:
+    call.files.usable = lambda fd: RegularFile(world.file(b"file"), O_RDWR, "/file")
+    step = lambda: call.mmap(BASE, P, RW, kind | Map.FIXED | Map.GROWSDOWN, 3, 0)  # noqa: E731
+    assert refused(step) == "EINVAL"
+
+
+def test_memory_does_not_grow_down_to_where_null_pointers_point(world: World, call: Caller) -> None:
+    call.mmap(LOWEST, P, RW, ANON | Map.FIXED | Map.GROWSDOWN, -1, 0)
+    with pytest.raises(Refused, match="segv_maperr"):
+        world.store(call.process.space, 8, b"x")
+
+
+def test_the_heap_does_not_grow_over_what_straddles_its_end() -> None:
+    same_as_qemu(r"""
+    unsigned long end = (syscall(SYS_brk, 0) + 4095) & -4096UL;
+    end = syscall(SYS_brk, end + 8192);
+    mmap((void *)(end - 4096), 8192, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    say("%d\n", syscall(SYS_brk, end + 4 * 4096) == end);
+    return 0;
+    """)
+
+
+def test_what_the_heap_gets_may_be_used_whatever_its_last_page_may() -> None:
+    same_as_qemu(r"""
+    unsigned long end = (syscall(SYS_brk, 0) + 4095) & -4096UL;
+    end = syscall(SYS_brk, end + 4096);
+    SHOW(mprotect((void *)(end - 4096), 4096, PROT_NONE));
+    say("%d\n", syscall(SYS_brk, end + 4096) == end + 4096);
+    *(volatile char *)end = 1;
+    return 0;
+    """)
+
+
+def test_bringing_in_much_memory_stops_when_the_user_wants_something(call: Caller) -> None:
+    start = call.mmap(0, 1 << 36, Prot.READ, ANON | Map.NORESERVE, -1, 0)
+    call.kernel.attention = lambda: None
+    begun = call.process.space.resident_pages()
+    call.mmap(0, 1 << 30, Prot.READ, ANON | Map.NORESERVE | Map.POPULATE, -1, 0)
+    assert call.process.space.resident_pages() == begun, "MAP_POPULATE promises nothing"
+    assert refused(lambda: call.madvise(start, 1 << 36, 22)) == "EAGAIN"
+    assert refused(lambda: call.mlock(start, 1 << 36)) == "EAGAIN"
+
+
+def test_all_processes_together_have_a_limit_of_mappings(
+    world: World, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernel.space.MAX_VMAS_OF_ALL", 10)
+    for page in range(0, 12, 2):
+        new_page = BASE + page * P
+        call.mmap(new_page, P, RW, ANON | Map.FIXED, -1, 0)
+    with pytest.raises(Errno, match="ENOMEM"):
+        world.fork(call.process.space)
+    world.check()
+    assert world.frames.mappings == 6, "what the child had is given back"
+    call.munmap(BASE, 2 * P)
+    child = world.fork(call.process.space)
+    assert world.frames.mappings == 10
+    step = lambda: call.mmap(BASE + 20 * P, P, RW, ANON | Map.FIXED, -1, 0)  # noqa: E731
+    assert refused(step) == "ENOMEM"
+    world.exit(child)
+    assert world.frames.mappings == 5
