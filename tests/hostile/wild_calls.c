@@ -63,6 +63,38 @@ static uint64_t wild(void)
     }
 }
 
+/* A call on memory whose arguments make sense often enough to get far: 32 pages of
+ * their own, the heap's end, and every flag of mmap that changes what a page is. */
+static long memory_call(uint64_t *a)
+{
+    static const long numbers[] = {222, 222, 222, 215, 226, 216, 233, 227, 232, 214, 63, 63, 64};
+    static const int kinds[] = {1, 2, 2, 3};
+    static const int flags[] = {0, 0x10, 0x20, 0x100, 0x4000, 0x8000, 0x100000};
+    long number = numbers[draw() % (sizeof numbers / sizeof *numbers)];
+    uint64_t window = 0x20000000 + draw() % 32 * SIZE, length = draw() % 9 * SIZE;
+    uint64_t heap = ((uint64_t)sbrk(0) + SIZE) & -SIZE;
+    a[0] = draw() % 6 ? window : heap + draw() % 8 * SIZE - 4 * SIZE;
+    a[1] = length;
+    a[2] = draw() % 8;
+    a[3] = kinds[draw() % 4];
+    for (int n = draw() % 4; n > 0; n--)
+        a[3] |= flags[draw() % (sizeof flags / sizeof *flags)];
+    a[4] = draw() % 3 ? draw() % 12 : 0x20000000 + draw() % 32 * SIZE;
+    a[5] = draw() % 4 * SIZE;
+    if (number == 233)
+        a[2] = draw() % 26;
+    if (number == 216) {
+        a[2] = draw() % 9 * SIZE;
+        a[3] = draw() % 4;
+    }
+    if (number == 63 || number == 64) {     /* read into it, write from it: no SIGSEGV */
+        a[2] = length;
+        a[1] = window + draw() % SIZE;
+        a[0] = 3 + draw() % 12;
+    }
+    return number;
+}
+
 static long call(long number, const uint64_t *a)
 {
     register long a7 asm("a7") = number;
@@ -103,6 +135,8 @@ static void ask(long until)
         long number = draw() % 8 ? (long)(draw() % 470) : (long)draw();
         for (int n = 0; n < 6; n++)
             a[n] = wild();
+        if (draw() % 4 == 0)
+            number = memory_call(a);
         if (skipped(number, a))
             continue;
         ++*made;
