@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     notes += sorted(set(result.failures))
     seconds = round(perf_counter() - began)
     print(table.text(rows))
-    print("\n".join(["", *notes, f"{result.rounds} rounds, {size}, {seconds} s"]))
+    print("\n".join(["", *notes, f"rounds: {result.rounds}, {size}, {seconds} s"]))
     if given.json:
         found = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -23,8 +23,10 @@ def text(rows: Sequence[Row]) -> str:
     alone = [row for row in rows if _alone(row)]
     parts = []
     if compared:
-        head = ("work", *WORLDS, "emu/qemu", "emu/native", "goal", "met")
-        parts.append(_columns([head, *map(_compared, compared)]) + "\n\n" + LEGEND)
+        others = [world for world in OTHERS if any(row.value(world) for row in compared)]
+        head = ("work", "emu", *others, *(f"emu/{other}" for other in others), "goal", "met")
+        lines = [head, *(_compared(row, others) for row in compared)]
+        parts.append(_columns(lines) + "\n\n" + LEGEND)
     if alone:
         parts.append(_columns([("emu alone", "median", "spread"), *map(_alone_cells, alone)]))
     return "\n\n".join(parts)
@@ -69,9 +71,9 @@ def _alone(row: Row) -> bool:
     return all(set(sample) <= {"emu"} for sample in row.samples) and row.goal is None
 
 
-def _compared(row: Row) -> tuple[str, ...]:
-    values = [row.value(world) for world in WORLDS]
-    ratios = [row.ratio(other) for other in OTHERS]
+def _compared(row: Row, others: Sequence[str]) -> tuple[str, ...]:
+    values = [row.value(world) for world in ("emu", *others)]
+    ratios = [row.ratio(other) for other in others]
     met = "-" if row.met is None else "yes" if row.met else "NO"
     return (
         row.name,

@@ -98,6 +98,14 @@ def test_the_table_fits_100_columns() -> None:
     assert json.dumps(table.as_json(rows))
 
 
+def test_a_world_that_is_missing_has_a_note_and_no_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    worlds, notes = others()
+    assert worlds == [] and [note.split()[0] for note in notes][:2] == ["qemu-riscv64", "gcc"]
+    lines = table.text([Row("getppid", "ns", [{"emu": 2, "qemu": 1}])]).splitlines()
+    assert lines[0].split() == ["work", "emu", "qemu", "emu/qemu", "goal", "met"]
+
+
 def test_heavy_work_is_done_less_often() -> None:
     heavy = next(work for work in WORKS if work.heavy)
     light = next(work for work in WORKS if not work.heavy)

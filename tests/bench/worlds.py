@@ -77,4 +77,13 @@ def others() -> tuple[list[World], list[str]]:
         found.append(World("native", (), for_host))
     else:
         notes.append("gcc is missing: no native column")
+    if "[always]" in _huge_pages():
+        notes.append("transparent huge pages are on for all: native faults serve 512 pages at once")
     return found, notes
+
+
+def _huge_pages() -> str:
+    try:
+        return Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    except OSError:
+        return ""
