@@ -45,6 +45,12 @@ fuzz: test-setup ## oracles, wild calls, damaged files: SECONDS=60 of each, from
 bare-metal-log: test-setup ## make the bare-metal oracle's log anew (needs qemu-system-riscv64)
 	@$(BIN)/python -m tests.oracles.bare.log
 
+bench: test-setup ## emu, qemu-riscv64 and the machine itself side by side, in under five minutes
+	@$(BIN)/python -m tests.bench --json build/bench.json
+
+bench-quick: test-setup ## the same with less work, in under one minute
+	@$(BIN)/python -m tests.bench --quick --json build/bench-quick.json
+
 guests: setup ## build every guest program into build/
 	@$(BIN)/python -m guest build
 
@@ -60,7 +66,7 @@ clean: ## remove all that these commands made here
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-setup lint format fuzz bare-metal-log guests wrong-kernels lock clean roots
+.PHONY: help setup demo test test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- what that needs, each made once
 

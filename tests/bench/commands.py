@@ -1,0 +1,59 @@
+"""Work that is a whole command, timed from outside, from its start to its end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+
+from tests.bench.compiling import PROJECT
+from tests.bench.program import parse
+from tests.bench.work import Size, Work
+from tests.bench.worlds import World, emu
+
+BUSYBOX = PROJECT / ".root" / "static" / "usr" / "bin" / "busybox"
+
+
+def _timed(action: Callable[[], object]) -> float:
+    start = perf_counter_ns()
+    action()
+    return perf_counter_ns() - start
+
+
+class Hello(Work):
+    """The start and end of a program that says one line."""
+
+    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
+        world.compiled("hello")
+        times = 1 if size is Size.TINY else 3
+        return {"run hello": median(_timed(lambda: world.run("hello")) for _ in range(times))}
+
+
+class Subshells(Work):
+    """A loop of subshells in busybox's shell; natively only where there is a busybox."""
+
+    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
+        native = world.name == "native"
+        busybox = shutil.which("busybox") if native else str(BUSYBOX)
+        if busybox is None or not Path(busybox).exists():
+            return {}
+        count = 2 if size is Size.TINY else 200
+        script = f"i=0; while [ $i -lt {count} ]; do ( : ); i=$((i+1)); done"
+        taken = _timed(lambda: world.run_command(busybox, "sh", "-c", script))
+        return {"200 busybox subshells": taken}
+
+
+class TraceCost(Work):
+    """How many times longer a first touch takes when each fault is written to a file."""
+
+    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
+        pages = {Size.FULL: 8192, Size.QUICK: 4096, Size.TINY: 8}[size]
+        with tempfile.TemporaryDirectory() as folder:
+            traced = emu(("--trace", "faults", "--trace-file", f"{folder}/trace"))
+            with_trace, without = (
+                parse(each.run("touch", str(pages), "1"))["touch"] for each in (traced, world)
+            )
+        return {"first touch with --trace faults": with_trace / without}

@@ -1,0 +1,89 @@
+"""Where a program runs: under emu, under qemu-riscv64, or natively."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.compiling import PROJECT, for_guest, for_host, host_compiler
+
+SECONDS = 120  # far more than any program takes
+
+
+class Failed(Exception):
+    """A program did not do its work; one line says why."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A command's beginning, and how a program for it is made."""
+
+    name: str
+    runner: tuple[str, ...]
+    compiled: Callable[[str], Path]
+
+    def run(self, program: str, *arguments: str) -> str:
+        """The output of one of our programs."""
+        return self.run_command(str(self.compiled(program)), *arguments)
+
+    def run_command(self, *words: str) -> str:
+        """The output of a command that is there already."""
+        try:
+            done = subprocess.run(
+                [*self.runner, *words],
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"more than {SECONDS} s") from error
+        if done.returncode != 0:
+            last = [line for line in (done.stdout + done.stderr).splitlines() if line][-1:]
+            raise Failed(f"status {done.returncode} {''.join(last)}"[:160])
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        """emu comes from this tree; a program under qemu learns how to execute another there."""
+        environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+        if self.name == "qemu":
+            environment["GUEST_RUNNER"] = " ".join(self.runner)
+        return environment
+
+
+def emu(options: Sequence[str] = ()) -> World:
+    """The command as a person calls it, from the virtual environment."""
+    script = Path(sys.executable).with_name("emu")
+    command = (str(script),) if script.exists() else (sys.executable, "-m", "emu")
+    return World("emu", (*command, "run", *options), for_guest)
+
+
+def others() -> tuple[list[World], list[str]]:
+    """The worlds that emu is compared with, and a note for each that this machine lacks."""
+    found, notes = [], []
+    qemu = shutil.which("qemu-riscv64")
+    if qemu:
+        found.append(World("qemu", (qemu,), for_guest))
+    else:
+        notes.append("qemu-riscv64 is missing: no column for it")
+    if host_compiler():
+        found.append(World("native", (), for_host))
+    else:
+        notes.append("gcc is missing: no native column")
+    if "[always]" in _huge_pages():
+        notes.append("transparent huge pages are on for all: native faults serve 512 pages at once")
+    return found, notes
+
+
+def _huge_pages() -> str:
+    try:
+        return Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    except OSError:
+        return ""
