@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
@@ -89,6 +89,10 @@ class Kernel:
         self.yielded = False
         """Set by sched_yield: the thread gives way after this trap."""
         self.traps = 0
+        self.begun: tuple[Any] | None = None
+        """The outcome of a system call that the vector began and could not finish."""
+        self.unresolved: Resolution | None = None
+        """A page fault for which the vector found nothing to do but to tell the program."""
         self.attention: Callable[[], None] | None = None
         """Called, once, before the next instruction runs: set from outside to be heard."""
         self._found_well: census.Memory | None = None

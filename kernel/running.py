@@ -10,6 +10,7 @@ from kernel.errors import Interrupted
 from kernel.process import State, Thread
 from kernel.scheduler import TRAPS_PER_TURN
 from kernel.syscalls import dispatch
+from kernel.vector import KernelVector
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -42,6 +43,8 @@ class Runner:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self._slice = _INSTRUCTIONS_PER_SLICE if kernel.config.deterministic else 0
+        if not self._slice:  # a virtual clock moves with each trap, in the loop
+            kernel.hart.vector = KernelVector(kernel)
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""

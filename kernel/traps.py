@@ -8,7 +8,7 @@ from emu.machine.registers import PC
 from emu.machine.trap import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause, Trap
 from kernel import fault
 from kernel.events import Fault
-from kernel.fault import Outcome
+from kernel.fault import Outcome, Resolution
 from kernel.process import Thread
 from kernel.signals import (
     BUS_ADRALN,
@@ -69,11 +69,19 @@ def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
     return False
 
 
-def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
-    resolution = fault.handle(thread.process.space, trap.page, ACCESS_OF_CAUSE[trap.cause])
+def resolve(kernel: Kernel, thread: Thread, page: int, access: Access) -> Resolution:
+    """Has a page fault of the thread handled, and counts it."""
+    resolution = fault.handle(thread.process.space, page, access)
     kernel.stats.fault(resolution)
     thread.faults += 1
     thread.process.faults += 1
+    return resolution
+
+
+def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
+    resolution, kernel.unresolved = kernel.unresolved, None
+    if resolution is None:
+        resolution = resolve(kernel, thread, trap.page, ACCESS_OF_CAUSE[trap.cause])
     if kernel.observer is not None:
         kernel.observer.fault(Fault(thread, resolution, trap))
     if not resolution.failed:

@@ -28,6 +28,9 @@ EXCEPTION = uc.UC_ERR_EXCEPTION
 READ, WRITE, FETCH = uc.UC_MEM_READ, uc.UC_MEM_WRITE, uc.UC_MEM_FETCH
 PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
 
+PAST_EXCEPTION = 4
+"""So many bytes is the engine's pc past an instruction that raised an exception, in the hook."""
+
 _MSTATUS_FS_DIRTY = 3 << 13
 _SEARCHED = 4096
 _PAGE_SIZES_TO_SWITCH = 50
@@ -76,15 +79,15 @@ class _Batch:
 class Engine:
     """One Unicorn instance over ``ram``, in U-mode, whose every translation ``fill`` answers.
 
-    ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. pc is then
-    on the instruction that caused it.
+    ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. The first
+    says whether the program goes on after the instruction; if not, the run ends on it.
     """
 
     def __init__(
         self,
         ram: Ram,
         fill: FillHook,
-        on_exception: Callable[[int], None],
+        on_exception: Callable[[int], bool],
         on_invalid: Callable[[], None],
     ) -> None:
         self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
@@ -144,8 +147,11 @@ class Engine:
 
     def _on_interrupt(self, _engine: int, cause: int, _data: int) -> None:
         # Here, and only here, the engine's pc is already 4 past the instruction, whatever its size.
-        self._past = 4
-        self._on_exception(cause)
+        self._past = PAST_EXCEPTION
+        if self._on_exception(cause):
+            self._past = 0
+        else:
+            self._lib.uc_emu_stop(self._handle)
 
     def _on_invalid_instruction(self, _engine: int, _data: int) -> bool:
         self._on_invalid()

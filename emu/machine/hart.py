@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from emu.machine import engine as e
 from emu.machine.decode import instruction_length, memory_operand
-from emu.machine.engine import Engine
+from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
 from emu.machine.ram import Ram
 from emu.machine.registers import A0, A7, PC, Registers
-from emu.machine.sv39 import Mmu, TranslationFault
+from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.trap import Access, Cause, Trap
 
 _SMALLEST_TLB = 256
@@ -38,15 +38,34 @@ _STORE_INSTEAD = {
 }
 
 
+class Vector(Protocol):
+    """What a trap handler may do at once, while the program stands at the trap (compare stvec).
+
+    It spares the engine's stop and start, which cost more than most traps' handling. Whatever it
+    leaves undone comes out of :meth:`Hart.run` as a trap. It may not run the hart, load registers,
+    or change what the program executes.
+    """
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        """The result for a0 of the system call at ``epc``; None to have it returned as a trap."""
+
+    def store_fault(self, page: int) -> bool:
+        """Whether the page table now allows the store to ``page`` that it did not."""
+
+
 class Hart:
-    """One hardware thread in U-mode over ``ram``."""
+    """One hardware thread in U-mode over ``ram``.
+
+    ``vector``, when there is one, is asked first about system calls and faults of stores.
+    """
 
     def __init__(self, ram: Ram) -> None:
         self.ram = ram
         self.mmu = Mmu(ram)
         self.pc = 0
         self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
-        self._syscall_registers = self._engine.batch([A7, *range(A0, A0 + 6)])
+        self.vector: Vector | None = None
+        self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
@@ -71,7 +90,7 @@ class Hart:
 
     def syscall_registers(self) -> list[int]:
         """a7 and a0 to a5, as a system call passes them."""
-        return list(self._syscall_registers())
+        return list(self._call()[1:])
 
     def save(self, registers: Registers) -> None:
         self._engine.save(registers)
@@ -283,8 +302,11 @@ class Hart:
         try:
             translation = self.mmu.translate(va, _ACCESS[access])
             if isinstance(translation, TranslationFault):
-                self._fault = translation
-                return False
+                repaired = self._repaired(translation)
+                if repaired is None:
+                    self._fault = translation
+                    return False
+                translation = repaired
             ppn = translation.pa >> PAGE_SHIFT
             perms = self._permissions(access, translation.pte, ppn)
             if not perms:
@@ -300,6 +322,15 @@ class Hart:
         except BaseException as error:
             self._error = error
             return False
+
+    def _repaired(self, fault: TranslationFault) -> Translation | None:
+        """The translation after the vector has repaired a store's fault; None when it did not."""
+        if fault.access is not Access.STORE or self.vector is None:
+            return None
+        if fault.rule in ACCESS_FAULT_RULES or not self.vector.store_fault(fault.va):
+            return None
+        translation = self.mmu.translate(fault.va, Access.STORE)
+        return None if isinstance(translation, TranslationFault) else translation
 
     def _permissions(self, access: int, pte: int, ppn: int) -> int:
         """What the TLB may allow on the page; nothing when a store would change executed code.
@@ -328,12 +359,18 @@ class Hart:
             self.flush_tlb()
             self._tlb_size *= 2
 
-    def _on_exception(self, cause: int) -> None:
+    def _on_exception(self, cause: int) -> bool:
         try:
+            if cause == Cause.ECALL_FROM_U and self.vector is not None:
+                pc, number, *arguments = self._call()
+                result = self.vector.ecall(pc - PAST_EXCEPTION, number, arguments)
+                if result is not None:
+                    self._engine.write(A0, result)
+                    return True
             self._cause = Cause(cause)
-        except ValueError as error:
+        except BaseException as error:
             self._error = error
-        self._engine.stop()
+        return False
 
     def _on_invalid(self) -> None:
         self._cause = Cause.BREAKPOINT

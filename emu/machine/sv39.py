@@ -62,7 +62,7 @@ class Rule(Enum):
     PAGE_OUTSIDE_RAM = "the page lies outside physical memory"
 
 
-_ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
+ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
 
 
 class Step(NamedTuple):
@@ -108,7 +108,7 @@ class TranslationFault:
     @property
     def cause(self) -> Cause:
         """The exception to raise: a page fault, or an access fault when RAM ends."""
-        if self.rule in _ACCESS_FAULT_RULES:
+        if self.rule in ACCESS_FAULT_RULES:
             return self.access.access_fault
         return self.access.page_fault
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emu.machine.registers import A0, PC
 from kernel.errors import Errno, Interrupted, OutOfMemory
@@ -15,31 +15,22 @@ if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
 
+KILLED = object()
+"""What a call comes to that ends its process for want of memory."""
+
+
 def ecall(kernel: Kernel, thread: Thread, epc: int) -> None:
     """Carries out the system call of the ecall at ``epc``; a0 gets the result, or the thread
     waits.
     """
-    number, *arguments = kernel.hart.syscall_registers()
     kernel.hart.write(PC, epc + 4)
-    kernel.stats.calls += 1
-    thread.call_start = epc, arguments[0]
-    thread.call_number, thread.call_arguments = number, arguments
-    if kernel.observer is not None:
-        kernel.observer.call_entered(thread, number, arguments)
-    row = TABLE.get(number)
-    if row is None:
-        _finish(kernel, thread, -errno.ENOSYS)
+    if kernel.begun is not None:
+        (result,), kernel.begun = kernel.begun, None
+    else:
+        number, *arguments = kernel.hart.syscall_registers()
+        result = begin(kernel, thread, epc, number, arguments)
+    if result is KILLED:
         return
-    kernel.current_call = row.name
-    try:
-        result: Result = row.function(thread, *row.convert(arguments))
-    except Errno as error:
-        result = -error.errno
-    except OutOfMemory:
-        kernel.kill_for_memory(thread)
-        return
-    finally:
-        kernel.current_call = None
     if result is None or isinstance(result, int):
         _finish(kernel, thread, result)
         return
@@ -47,6 +38,29 @@ def ecall(kernel: Kernel, thread: Thread, epc: int) -> None:
     advance(kernel, thread, None)
     if thread.deliverable:
         thread.wake()  # the call's own mask let a signal through that was pending already
+
+
+def begin(kernel: Kernel, thread: Thread, epc: int, number: int, arguments: list[int]) -> Any:
+    """Calls the function of the table: its result, negative for an error, or what it waits for."""
+    kernel.stats.calls += 1
+    thread.call_start = epc, arguments[0]
+    thread.call_number, thread.call_arguments = number, arguments
+    if kernel.observer is not None:
+        kernel.observer.call_entered(thread, number, arguments)
+    row = TABLE.get(number)
+    if row is None:
+        return -errno.ENOSYS
+    kernel.current_call = row.name
+    try:
+        result: Result = row.function(thread, *row.convert(arguments))
+    except Errno as error:
+        return -error.errno
+    except OutOfMemory:
+        kernel.kill_for_memory(thread)
+        return KILLED
+    finally:
+        kernel.current_call = None
+    return result
 
 
 def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) -> bool:
