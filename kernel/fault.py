@@ -15,7 +15,7 @@ from kernel.errors import Errno, OutOfMemory
 from kernel.frames import Kind
 from kernel.pagetable import COW
 from kernel.space import LOWEST, STACK_GUARD, USER_END, AddressSpace
-from kernel.vma import Prot, Vma
+from kernel.vma import Vma
 
 
 class Outcome(StrEnum):
@@ -53,11 +53,8 @@ FAILURES = frozenset(
     (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.BUS_ADRERR, Outcome.OUT_OF_MEMORY)
 )
 
-_NEEDED = {
-    Access.LOAD: Prot.READ | Prot.WRITE,
-    Access.STORE: Prot.WRITE,
-    Access.FETCH: Prot.EXEC,
-}
+_NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
+"""What a Vma's PTE flags must have."""
 
 
 @dataclass(slots=True)
@@ -103,7 +100,8 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
         if vma is None:
             return Outcome.SEGV_MAPERR
         grown = True
-    if not vma.prot & _NEEDED[access]:
+    needed = _NEEDED[access]
+    if vma.pte_flags & needed != needed:
         return Outcome.SEGV_ACCERR
     if pte & V:
         return _present(space, vma, page, access, pte)
@@ -224,5 +222,5 @@ def _read_only(vma: Vma) -> int:
 
 def allows(pte: int, access: Access) -> bool:
     """Whether a leaf PTE lets user code do ``access`` without a fault."""
-    wanted = {Access.LOAD: V | U | R, Access.STORE: V | U | W, Access.FETCH: V | U | X}[access]
+    wanted = _NEEDED[access] | V
     return pte & wanted == wanted

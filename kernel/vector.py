@@ -36,7 +36,7 @@ class KernelVector:
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         kernel = self._kernel
         thread = kernel.current
-        if number not in _AT_ONCE or thread is None or not self._may_go_on(thread):
+        if number not in _AT_ONCE or thread is None or self._loop_is_due():
             return None
         result = dispatch.begin(kernel, thread, epc, number, arguments)
         if not isinstance(result, int) or not self._may_go_on(thread):
@@ -52,7 +52,7 @@ class KernelVector:
     def store_fault(self, page: int) -> bool:
         kernel = self._kernel
         thread = kernel.current
-        if kernel.observer is not None or thread is None or not self._may_go_on(thread):
+        if kernel.observer is not None or thread is None or self._loop_is_due():
             return False  # an observer wants the trap, with its epc and tval
         resolution = traps.resolve(kernel, thread, page, Access.STORE)
         if resolution.failed or kernel.ram.code_is_stale:
@@ -63,16 +63,16 @@ class KernelVector:
             kernel.check_memory()
         return True
 
-    def _may_go_on(self, thread: Thread) -> bool:
+    def _loop_is_due(self) -> bool:
         kernel = self._kernel
+        return not (kernel.traps + 1) % _LOOP_EVERY or kernel.attention is not None
+
+    def _may_go_on(self, thread: Thread) -> bool:
+        """Whether the program goes on after a system call as if nothing had happened."""
         return (
-            bool((kernel.traps + 1) % _LOOP_EVERY)
-            and kernel.attention is None
-            and thread.state is State.READY
+            thread.state is State.READY
             and not thread.deliverable
-            and not thread.process.cpu_timers
             and not thread.process.stopped_by
             and thread.saved_mask is None
-            and not kernel.yielded
-            and not kernel.ram.code_is_stale
+            and not self._kernel.ram.code_is_stale
         )

@@ -94,4 +94,4 @@ def _flags(prot: Prot) -> int:
     return flags
 
 
-_PTE_FLAGS = {Prot(bits): _flags(Prot(bits)) for bits in range(8)}
+_PTE_FLAGS = tuple(_flags(Prot(bits)) for bits in range(8))

@@ -19,6 +19,7 @@ from emu.machine.pte import (
     PPN_MASK,
     PPN_SHIFT,
     RESERVED,
+    VA_HALF,
     VPN_BITS,
     A,
     D,
@@ -61,6 +62,10 @@ class Rule(Enum):
     NOT_DIRTY = "the page's D bit is clear and Svade leaves setting it to software"
     PAGE_OUTSIDE_RAM = "the page lies outside physical memory"
 
+
+_NOT_IN_POINTER = V | R | W | X | U | A | D | RESERVED
+_READY = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}
+"""What a leaf has that U-mode may access at once: nothing of steps 6 to 9 is left to do."""
 
 ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
 
@@ -151,7 +156,7 @@ class Mmu:
         """The physical address of ``va``, or the fault. Sets A and D unless ``svade``."""
         if self._root is None:
             return self._bare(va, access)
-        if not is_canonical(va):
+        if va >= VA_HALF and not is_canonical(va):
             return self._fault(Rule.NON_CANONICAL, va, access)
         ram = self.ram
         table = self._root  # step 1
@@ -161,6 +166,10 @@ class Mmu:
             if not ram.base <= entry < ram.end:
                 return self._fault(Rule.TABLE_OUTSIDE_RAM, va, access)
             pte = ram.words[entry - ram.base >> 3]
+            if pte & _NOT_IN_POINTER == V and level:  # by steps 3 and 4 a pointer, like most
+                level -= 1
+                table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
+                continue
             if not pte & V:  # step 3
                 return self._fault(Rule.INVALID, va, access)
             if pte & (R | W) == W:
@@ -171,17 +180,16 @@ class Mmu:
                 break
             if pte & (A | D | U):
                 return self._fault(Rule.POINTER_WITH_FLAGS, va, access)
-            if level == 0:
-                return self._fault(Rule.NO_LEAF, va, access)
-            level -= 1
-            table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
+            return self._fault(Rule.NO_LEAF, va, access)
         offset_mask = (1 << PAGE_SHIFT + VPN_BITS * level) - 1
         frame = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
         if frame & offset_mask:  # step 5
             return self._fault(Rule.MISALIGNED_SUPERPAGE, va, access)
-        broken = self._forbidden(pte, access)  # steps 6 to 8
-        if broken is not None:
-            return self._fault(broken, va, access)
+        ready = _READY[access]
+        if pte & ready != ready or self.privilege:
+            broken = self._forbidden(pte, access)  # steps 6 to 8
+            if broken is not None:
+                return self._fault(broken, va, access)
         wanted = A | D if access == Access.STORE else A
         if pte & wanted != wanted:  # step 9
             if self.svade:
