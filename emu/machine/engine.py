@@ -26,6 +26,7 @@ OK = uc.UC_ERR_OK
 EXCEPTION = uc.UC_ERR_EXCEPTION
 
 READ, WRITE, FETCH = uc.UC_MEM_READ, uc.UC_MEM_WRITE, uc.UC_MEM_FETCH
+_PERMISSIONS = 7
 PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
 
 PAST_EXCEPTION = 4
@@ -40,15 +41,16 @@ class TlbEntry(ctypes.Structure):
     _fields_ = (("paddr", ctypes.c_uint64), ("perms", ctypes.c_uint32))
 
 
-FillHook = Callable[[int, int, int, Any, int], bool]
-"""(engine, page's virtual address, access, pointer to a TlbEntry, 0) → whether it was filled."""
+Fill = Callable[[int, int], int]
+"""(page's virtual address, access) → the frame's address with its permissions in the lowest three
+bits; 0 for a fault."""
 
 _FILL = ctypes.CFUNCTYPE(
     ctypes.c_bool,
     ctypes.c_void_p,
     ctypes.c_uint64,
     ctypes.c_int,
-    ctypes.POINTER(TlbEntry),
+    ctypes.c_void_p,
     ctypes.c_void_p,
 )
 _INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
@@ -76,6 +78,24 @@ class _Batch:
         )
 
 
+def _fill_hook(fill: Fill) -> Callable[[int, int, int, int, int], bool]:
+    """The engine's own form of ``fill``. Its entry lies on the C stack, at few addresses."""
+    entries: dict[int, TlbEntry] = {}
+
+    def hook(_engine: int, va: int, access: int, address: int, _data: int) -> bool:
+        answer = fill(va, access)
+        if not answer:
+            return False
+        entry = entries.get(address)
+        if entry is None:
+            entry = entries[address] = TlbEntry.from_address(address)
+        entry.paddr = answer & ~_PERMISSIONS
+        entry.perms = answer & _PERMISSIONS
+        return True
+
+    return hook
+
+
 class Engine:
     """One Unicorn instance over ``ram``, in U-mode, whose every translation ``fill`` answers.
 
@@ -86,7 +106,7 @@ class Engine:
     def __init__(
         self,
         ram: Ram,
-        fill: FillHook,
+        fill: Fill,
         on_exception: Callable[[int], bool],
         on_invalid: Callable[[], None],
     ) -> None:
@@ -108,7 +128,7 @@ class Engine:
         self._whole_blocks = self._find_whole_blocks()
         self._whole_blocks.value = 1
         self._hooks: list[Any] = []
-        self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(fill))
+        self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(_fill_hook(fill)))
         self._add_hook(uc.UC_HOOK_INTR, _INTR(self._on_interrupt))
         self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(self._on_invalid_instruction))
         ids = _register_ids()

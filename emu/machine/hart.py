@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from emu.machine import engine as e
 from emu.machine.decode import instruction_length, memory_operand
@@ -298,30 +298,27 @@ class Hart:
 
     # What the engine calls. An exception that leaves a hook is lost, so it is kept for run().
 
-    def _fill(self, _engine: int, va: int, access: int, entry: Any, _data: int) -> bool:
+    def _fill(self, va: int, access: int) -> int:
         try:
             translation = self.mmu.translate(va, _ACCESS[access])
             if isinstance(translation, TranslationFault):
                 repaired = self._repaired(translation)
                 if repaired is None:
                     self._fault = translation
-                    return False
+                    return 0
                 translation = repaired
             ppn = translation.pa >> PAGE_SHIFT
             perms = self._permissions(access, translation.pte, ppn)
             if not perms:
                 self._conflict = ppn
-                return False
+                return 0
             self._count_miss()
             if perms & e.PERM_W:
                 self._writable.add(ppn)
-            filled = entry[0]
-            filled.paddr = ppn << PAGE_SHIFT
-            filled.perms = perms
-            return True
+            return ppn << PAGE_SHIFT | perms
         except BaseException as error:
             self._error = error
-            return False
+            return 0
 
     def _repaired(self, fault: TranslationFault) -> Translation | None:
         """The translation after the vector has repaired a store's fault; None when it did not."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from unicorn import riscv_const as rv
 
@@ -31,14 +29,12 @@ class Bench:
         self.flush_at_fill = False
         self.engine = Engine(self.ram, self.fill, self.on_exception, self.on_invalid)
 
-    def fill(self, _engine: int, va: int, access: int, entry: Any, _data: int) -> bool:
+    def fill(self, va: int, access: int) -> int:
         self.fills.append((va, access))
         if self.flush_at_fill:
             self.engine.flush_tlb()
         frame, permissions = self.pages.get(va, (0, 0))
-        entry[0].paddr = self.ram.base + frame * PAGE_SIZE
-        entry[0].perms = permissions
-        return bool(permissions)
+        return permissions and self.ram.base + frame * PAGE_SIZE | permissions
 
     def on_exception(self, cause: int) -> None:
         self.exceptions.append((cause, self.engine.read(PC)))
@@ -237,10 +233,10 @@ def test_a_stop_within_a_block_waits_for_its_end(bench: Bench) -> None:
     bench.code(asm.ECALL, at=CODE + 16)
     plain = bench.fill
 
-    def fill_and_stop(*arguments: Any) -> bool:
-        if arguments[1] == DATA:
+    def fill_and_stop(va: int, access: int) -> int:
+        if va == DATA:
             bench.engine.stop()
-        return plain(*arguments)
+        return plain(va, access)
 
     bench.engine = Engine(bench.ram, fill_and_stop, bench.on_exception, bench.on_invalid)
     assert bench.run(x10=DATA, x12=1, x13=0) == e.OK
