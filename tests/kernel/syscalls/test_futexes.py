@@ -59,7 +59,7 @@ int main(void) {
 }
 """) == [
         "FUTEX(&word, FUTEX_WAKE, 2, NULL, NULL, 0) = 2", "woken 0: 0", "woken 1: 0",
-        "FUTEX(&word, FUTEX_REQUEUE, 1, 1, &other, 0) = 1", "woken 2: 0",
+        "FUTEX(&word, FUTEX_REQUEUE, 1, 1, &other, 0) = 2", "woken 2: 0",
         "FUTEX(&other, FUTEX_WAKE, 9, NULL, NULL, 0) = 1", "woken 3: 0",
         "FUTEX(&word, FUTEX_WAKE, -1, NULL, NULL, 0) = 1", "woken 4: 0",
     ]  # fmt: skip
