@@ -104,6 +104,29 @@ def a_shared_table_that_is_unmapped_stays_the_others() -> None:
 
 
 @CHECKS
+def a_munmap_that_finds_no_frame_takes_nothing() -> None:
+    """It lets one table go, and has to copy the other."""
+    with scene(0) as s:
+        anonymous(s.parent, 8, at=NEXT - 4 * P)
+        for page in (-1, 0, 1):
+            s.store(s.parent, NEXT + page * P, b"page")
+        child = s.fork(s.parent, SHARED)
+        s.frames.total = s.frames.touched
+        try:
+            child.unmap(NEXT - P, NEXT + P)
+        except OutOfMemory:
+            s.frames.total = s.ram.frame_count
+        else:
+            raise AssertionError("a table was copied to no frame")
+        s.check()
+        s.holds(child, NEXT - P, b"page", "the child")
+        child.unmap(NEXT - P, NEXT + P)
+        s.check()
+        s.holds(child, NEXT + P, b"page", "the child")
+        s.holds(s.parent, NEXT - P, b"page", "the parent")
+
+
+@CHECKS
 def a_part_of_a_shared_table_that_is_unmapped_leaves_the_rest() -> None:
     for page in (0, 2):
         with scene() as s:

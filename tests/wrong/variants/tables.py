@@ -108,6 +108,13 @@ VARIANTS = [
         old="or alone", new="",
     ),
     _drop(
+        "dropped-before-copied", "a munmap that finds no frame has let tables go already",
+        old="gone.append(key)",
+        new="gone.append(key)\n            frame = self._words_to_frame(self._leaves[key])\n"
+        "            self._unlink(key)\n            self._frames.release(frame)\n"
+        "    return bool(gone)",
+    ),
+    _drop(
         "dropped-table-kept", "who lets a shared table go still counts as its holder",
         old="self._frames.release(frame)", new="pass",
     ),
