@@ -167,12 +167,14 @@ class PageTable:
         private = self._frames.kinds[self._frames.indices(mapped)] == Kind.PRIVATE
         return Shared(len(mapped), int(np.count_nonzero(private)))
 
-    def drop_shared(self, start: int, end: int) -> None:
+    def drop_shared(self, start: int, end: int) -> bool:
         """Lets go of what is shared and has to go: :meth:`slices` of [start, end) can be changed.
 
         A shared table without pages outside the range is left to the others; one with such pages
-        is copied, or :class:`kernel.errors.OutOfMemory`.
+        is copied, or :class:`kernel.errors.OutOfMemory` and nothing is gone. Whether any is gone:
+        the TLB may remember its pages.
         """
+        gone: list[int] = []
         for key in self.keys(start, end) if self._shared else ():
             if key not in self._shared:
                 continue
@@ -180,12 +182,16 @@ class PageTable:
             table = self._words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
             first = max(start - begin, 0) >> PAGE_SHIFT
             last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
-            frame = self._words_to_frame(leaf)
-            if table[:first].any() or table[last:].any() or self._frames.count(frame) == 1:
+            alone = self._frames.count(self._words_to_frame(leaf)) == 1
+            if table[:first].any() or table[last:].any() or alone:
                 self.own(begin)
             else:
-                self._unlink(key)
-                self._frames.release(frame)
+                gone.append(key)
+        for key in gone:
+            frame = self._words_to_frame(self._leaves[key])
+            self._unlink(key)
+            self._frames.release(frame)
+        return bool(gone)
 
     def unshared_keys(self, start: int, end: int) -> list[int]:
         """Those of :meth:`keys` that no other process can hold."""

@@ -147,7 +147,8 @@ class AddressSpace:
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
-        self.table.drop_shared(start, end)
+        if self.table.drop_shared(start, end):
+            self.flush_tlb()
         for _, ptes in self.table.slices(start, end):
             mapped = ptes[(ptes & V) != 0]
             if not len(mapped):

@@ -38,7 +38,7 @@ def futex(
             raise Errno(errno.EAGAIN)
         source, target = futexes.key(space, address), futexes.key(space, second)
         woken, moved = futexes.requeue(source, target, _count(value), _count(timeout))
-        return woken + moved if command == _CMP_REQUEUE else woken
+        return woken + moved
     if command == _WAKE_OP:
         return _wake_op(t, address, value, timeout, second, third)
     raise Errno(errno.ENOSYS)

@@ -9,6 +9,7 @@ from emu.machine.pte import PAGE_SIZE
 from kernel import census, invariants
 from kernel.backing import FilePages, SharedMemory
 from kernel.errors import Errno
+from kernel.frames import Kind
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file
@@ -28,6 +29,17 @@ def test_a_store_to_a_shared_mapping_is_read_back_by_read(
     mapped_file(world, space, node, 1, shared=True)
     world.store(space, BASE + 5, b"ONE")
     assert node.read_file(0, 9) == b"line ONE\n"
+
+
+def test_every_byte_that_was_stored_is_read_back_by_read(
+    world: World, space: AddressSpace, node: Any
+) -> None:
+    """The first and the last of a page too."""
+    mapped_file(world, space, node, 2, shared=True)
+    text = bytes(range(1, 255)) * 40
+    world.store(space, BASE, text[: 2 * P])
+    assert node.read_file(0, 2 * P) == text[: 2 * P]
+    assert node.read_file(P - 1, 2) == text[P - 1 : P + 1]
 
 
 def test_a_write_is_seen_through_mappings_that_did_not_copy_the_page(
@@ -148,6 +160,23 @@ def test_a_page_cut_off_while_it_is_mapped_is_a_bus_error(
         assert world.load(each, BASE, 4) == b"line"
 
 
+def test_pages_cut_off_are_those_of_the_file_wherever_it_is_mapped(
+    world: World, space: AddressSpace
+) -> None:
+    """From an offset on, the file's page 2 is the mapping's page 1."""
+    node = world.file(bytes(4 * P))
+    mapped_file(world, space, node, 3, offset=P)
+    mapped_file(world, space, node, 1, at=BASE + 16 * P, offset=3 * P)
+    for at in (BASE, BASE + P, BASE + 2 * P, BASE + 16 * P):
+        world.store(space, at, b"mine")  # private copies go as well
+    node.truncate_file(2 * P)
+    world.check()
+    assert [va for va, _ in space.table.present()] == [BASE]
+    for at in (BASE + P, BASE + 2 * P, BASE + 16 * P):
+        with pytest.raises(Refused, match="bus_adrerr"):
+            world.load(space, at)
+
+
 def test_a_page_cut_off_while_nobody_maps_it_is_a_bus_error_later(
     world: World, space: AddressSpace, node: Any
 ) -> None:
@@ -178,6 +207,34 @@ def test_a_file_changed_by_the_host_is_read_again_when_it_is_mapped_anew(
     node.mtime += 1
     mapped_file(world, space, node, 1, Prot.READ)
     assert world.load(space, BASE, 4) == b"host"
+
+
+def test_a_file_that_the_host_made_longer_in_the_same_moment_is_read_again(
+    world: World, space: AddressSpace
+) -> None:
+    """Its time of change says nothing, but its size does."""
+    node = world.file(b"short")
+    mapped_file(world, space, node, 1, Prot.READ)
+    world.load(space, BASE)
+    space.unmap(BASE, BASE + P)
+    before = node.mtime
+    node.write_at(5, b" and long")
+    node.mtime = before
+    mapped_file(world, space, node, 1, Prot.READ)
+    assert world.load(space, BASE, 14) == b"short and long"
+
+
+def test_two_mappings_at_one_time_show_one_content(
+    world: World, space: AddressSpace, node: Any
+) -> None:
+    """Even where a page that was read is mapped by nobody at the moment."""
+    mapped_file(world, space, node, 1, Prot.READ)
+    assert world.load(space, BASE, 4) == b"line"
+    space.zap(BASE, BASE + P)
+    node.write_at(0, b"host")  # behind the page cache's back
+    node.mtime += 1
+    mapped_file(world, space, node, 1, Prot.READ, at=BASE + 8 * P)
+    assert world.load(space, BASE + 8 * P, 4) == world.load(space, BASE, 4) == b"line"
 
 
 # Memory pressure.
@@ -226,7 +283,7 @@ def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
         space, node = world.space(), world.file(b"file" * P)
         backing = mapped_file(world, space, node, 4, at=1 << 30, shared=shared)
         while world.frames.used < pages - 1:
-            world.frames.allocate(1)
+            world.frames.allocate(Kind.PRIVATE)
         backing.frame(0)
         assert world.frames.used == pages
         with suppress(Refused):
@@ -241,6 +298,35 @@ def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
             if "0 PTEs" not in violation.message  # the frames that the test took
         ]
         assert lines == []
+
+
+@pytest.mark.parametrize("spare", range(3))
+def test_a_page_is_not_reclaimed_while_it_is_copied(spare: int) -> None:
+    """A frame that was given away may hold anything."""
+    world = World(16)
+    space, node = world.space(), world.file(b"file" * P)
+    backing = mapped_file(world, space, node, 4)
+    anonymous(space, 1, at=BASE + 16 * P)
+    world.store(space, BASE + 16 * P, b"the table is there")
+    for page in range(1 + spare):
+        backing.frame(page)
+
+    def reclaim() -> bool:
+        freed = world.cache.reclaim()
+        for frame in world.frames.free_frames().tolist():
+            world.ram.write(frame << 12, b"junk" * 1024)
+        return freed
+
+    world.frames.reclaim = reclaim
+    while world.frames.used < 16:
+        world.frames.allocate(Kind.PRIVATE)
+    if spare:
+        world.store(space, BASE, b"FILE")
+        assert world.load(space, BASE, 12) == b"FILEfilefile"
+    else:
+        with pytest.raises(Refused, match="out_of_memory"):
+            world.store(space, BASE, b"FILE")
+    assert world.load(space, BASE + 4, 4) == b"file"
 
 
 def test_the_cache_forgets_files_that_have_no_pages_left(world: World) -> None:

@@ -71,6 +71,22 @@ def test_running_out_asks_for_something_to_be_freed_as_long_as_that_helps() -> N
         f.allocate(Kind.PRIVATE)
 
 
+def test_what_was_freed_and_is_gone_again_is_asked_for_again() -> None:
+    f = frames(3)
+    cached, asked = [f.allocate(Kind.CACHE) for _ in range(2)], []
+
+    def reclaim() -> bool:
+        asked.append(1)
+        if len(asked) == 2:
+            f.release(cached[1])
+        return len(asked) < 3
+
+    f.reclaim = reclaim
+    assert f.allocate(Kind.PRIVATE) == cached[1] and len(asked) == 2
+    with pytest.raises(OutOfMemory):
+        f.allocate(Kind.PRIVATE)
+
+
 def test_releasing_a_free_frame_is_loud() -> None:
     f = frames()
     ppn = f.allocate(Kind.PRIVATE)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from emu.machine.pte import PAGE_SIZE, V, W, ppn
+from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from emu.machine.trap import Access
 from kernel.backing import SharedMemory
 from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome
+from kernel.frames import Kind
 from kernel.pagetable import COW
 from kernel.space import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, AddressSpace
 from kernel.vma import Prot, Vma
@@ -44,6 +45,51 @@ def test_unlike_neighbours_stay_two(space: AddressSpace, other: dict[str, object
     anonymous(space, 1)
     space.add(Vma(BASE + P, BASE + 2 * P, **{"prot": RW, **other}))  # type: ignore[arg-type]
     assert len(space.vmas) == 2
+
+
+def test_a_stack_and_what_lies_above_it_stay_two(world: World, space: AddressSpace) -> None:
+    """Or its limit would be counted from the other's end."""
+    space.stack_limit = 16 * P
+    space.add(Vma(BASE, BASE + P, RW, grows_down=True))
+    anonymous(space, 8, at=BASE + P)
+    assert ranges(space) == [(0, 1, RW), (1, 9, RW)]
+    world.store(space, BASE - 15 * P, b"deep")
+
+
+def test_a_private_mapping_and_a_shared_one_that_goes_on_stay_two(
+    world: World, space: AddressSpace
+) -> None:
+    node = world.file(bytes(2 * P))
+    mapped_file(world, space, node, 1)
+    mapped_file(world, space, node, 1, at=BASE + P, offset=P, shared=True)
+    world.store(space, BASE, b"mine")
+    world.store(space, BASE + P, b"both")
+    world.check()
+    space.unmap(BASE, BASE + 2 * P)
+    assert node.read_at(0, 4) == bytes(4) and node.read_at(P, 4) == b"both"
+
+
+@pytest.mark.parametrize("locked", [0, 1])
+def test_a_file_opened_read_only_stays_so_beside_one_that_goes_on(
+    world: World, space: AddressSpace, locked: int
+) -> None:
+    """Both are mappings of one file, by two descriptors."""
+    backing = world.cache.pages_of(world.file(bytes(2 * P)))
+    for page in range(2):
+        start, may_write = BASE + page * P, page != locked
+        space.add(Vma(start, start + P, Prot.READ, True, backing, page * P, may_write=may_write))
+    with pytest.raises(Errno, match="EACCES"):
+        space.protect(BASE + locked * P, BASE + locked * P + P, RW)
+    other = BASE + (1 - locked) * P
+    space.protect(other, other + P, RW)
+    world.check()
+
+
+def test_a_mark_begins_and_ends_where_it_is_said(space: AddressSpace) -> None:
+    anonymous(space, 4)
+    space.mark(BASE + P, BASE + 3 * P, "dont_fork", True)
+    assert [vma.dont_fork for vma in space.vmas] == [False, True, False]
+    assert ranges(space) == [(0, 1, RW), (1, 3, RW), (3, 4, RW)]
 
 
 def test_file_mappings_join_only_where_the_file_goes_on(world: World, space: AddressSpace) -> None:
@@ -126,6 +172,19 @@ def test_unmapping_across_holes_and_nothing_is_fine(world: World, space: Address
     assert space.vmas == []
 
 
+def test_a_sparse_range_is_emptied_up_to_its_last_table(world: World, space: AddressSpace) -> None:
+    """It spans more tables than there are."""
+    pages = 40 * 512
+    anonymous(space, pages + 1)
+    for page in (0, pages - 1, pages):
+        world.store(space, BASE + page * P, b"x")
+    space.zap(BASE, BASE + pages * P)
+    assert [va for va, _ in space.table.present()] == [BASE + pages * P]
+    space.unmap(BASE, BASE + (pages + 1) * P)
+    assert list(space.table.present()) == []
+    world.check()
+
+
 # Protection.
 
 
@@ -135,6 +194,18 @@ def test_protecting_a_part_splits_and_protecting_it_back_joins(space: AddressSpa
     assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (3, 5, RW)]
     space.protect(BASE + P, BASE + 3 * P, RW)
     assert ranges(space) == [(0, 5, RW)]
+
+
+def test_only_the_lowest_part_of_a_stack_that_was_cut_grows(
+    world: World, space: AddressSpace
+) -> None:
+    """The others are memory like any, and join."""
+    space.add(Vma(BASE, BASE + 4 * P, RW, grows_down=True))
+    space.protect(BASE + P, BASE + 3 * P, Prot.READ)
+    space.protect(BASE + P, BASE + 3 * P, RW)
+    assert ranges(space) == [(0, 1, RW), (1, 4, RW)]
+    assert [vma.grows_down for vma in space.vmas] == [True, False]
+    world.store(space, BASE - P, b"grown")
 
 
 def test_a_hole_can_not_be_protected_and_nothing_changes(space: AddressSpace) -> None:
@@ -210,6 +281,33 @@ def test_a_file_opened_read_only_can_not_be_mapped_shared_and_then_made_writable
         space.protect(BASE, BASE + P, RW)
 
 
+def test_memory_that_is_no_longer_executable_is_not_fetched(
+    world: World, space: AddressSpace
+) -> None:
+    anonymous(space, 1, RW | RX)
+    world.store(space, BASE, b"code")
+    world.fetch(space, BASE)
+    space.protect(BASE, BASE + P, RW)
+    assert not space.table.pte(BASE) & X
+    world.check()
+    with pytest.raises(Refused, match="segv_accerr"):
+        world.fetch(space, BASE)
+
+
+def test_a_shared_page_made_writable_again_still_tells_its_file_of_a_store(
+    world: World, space: AddressSpace
+) -> None:
+    node = world.file(b"file")
+    mapped_file(world, space, node, 1, shared=True)
+    world.load(space, BASE)
+    space.protect(BASE, BASE + P, Prot.READ)
+    space.protect(BASE, BASE + P, RW)
+    assert not space.table.pte(BASE) & W
+    world.store(space, BASE, b"FILE")
+    assert node.read_file(0, 4) == b"FILE"
+    world.check()
+
+
 def test_execute_only_memory_can_be_fetched_and_not_read(world: World, space: AddressSpace) -> None:
     anonymous(space, 1, Prot.EXEC)
     assert world.access(space, BASE, Access.LOAD) is Outcome.SEGV_ACCERR
@@ -246,10 +344,34 @@ def test_a_move_that_finds_no_table_moves_nothing() -> None:
     vma = anonymous(space, 2)
     world.store(space, BASE, b"a")
     world.store(space, BASE + P, b"b")
-    world.frames.allocate(1)
+    world.frames.allocate(Kind.PRIVATE)
     with pytest.raises(OutOfMemory):
         space.move(vma, BASE + (1 << 31))
     assert world.load(space, BASE) == b"a" and world.load(space, BASE + P) == b"b"
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_a_move_to_several_tables_moves_all_pages_or_none(left: int) -> None:
+    """It goes from two leaf tables to two, below a middle table of their own."""
+    world = World(64)
+    space = world.space()
+    middle = BASE + 512 * P
+    vma = Vma(middle - P, middle + P, RW)
+    space.add(vma)
+    world.store(space, middle - P, b"a")
+    world.store(space, middle, b"b")
+    world.frames.total = world.frames.touched + left
+    at, to = middle, middle + (1 << 31)
+    if left < 3:
+        with pytest.raises(OutOfMemory):
+            space.move(vma, to - P)
+    else:
+        space.move(vma, to - P)
+        at = to
+    world.frames.total = world.ram.frame_count
+    world.check()
+    assert world.load(space, at - P) == b"a" and world.load(space, at) == b"b"
+    world.end()
 
 
 def test_moved_shared_memory_is_the_same_memory(world: World, space: AddressSpace) -> None:

@@ -680,6 +680,21 @@ def test_a_deadlock_is_named() -> None:
     assert result.status == 1
 
 
+def test_the_timer_of_a_process_that_has_ended_keeps_nobody_waiting() -> None:
+    """On the host's clock the deadlock would be none until the alarm."""
+    result = run(r"""
+    int pipes[2];
+    pipe(pipes);
+    if (!fork()) { alarm(1000); _exit(0); }
+    wait(NULL);
+    char b;
+    read(pipes[0], &b, 1);
+    return 0;
+""", deterministic=False, timeout=15)  # fmt: skip
+    assert result.notes[0].splitlines()[0] == "every process waits for ever:"
+    assert result.status == 1
+
+
 def test_a_program_that_is_its_own_interpreter_gets_the_scripts_words(tmp_path: Path) -> None:
     program = compiled('for (int i = 0; i < argc; i++) say("[%s]", argv[i]); say("\\n"); return 0;')
     script = tmp_path / "script"

@@ -314,6 +314,35 @@ int main(void) {
     ]
 
 
+def test_a_handler_in_a_handler_stays_below_it_on_the_alternative_stack() -> None:
+    """The second frame does not begin at the stack's top again."""
+    assert same_as_qemu(r"""
+static char other[65536];
+static char *volatile outer;
+static void second(int signo) {
+    char here;
+    say("on it %d, below %d\n", &here > other && &here < other + sizeof other, &here < outer);
+}
+static void first(int signo) {
+    volatile char mine[4096];
+    outer = (char *)mine;
+    memset((void *)mine, 'm', sizeof mine);
+    raise(SIGUSR2);
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof mine; i++) wrong += mine[i] != 'm';
+    say("overwritten %d\n", wrong);
+}
+int main(void) {
+    sigaltstack(&(stack_t){.ss_sp = other, .ss_size = sizeof other}, NULL);
+    catch(SIGUSR1, first, SA_ONSTACK);
+    catch(SIGUSR2, second, SA_ONSTACK);
+    raise(SIGUSR1);
+    say("back\n");
+    return 0;
+}
+""") == ["on it 1, below 1", "overwritten 0", "back"]
+
+
 def test_the_mask_in_a_handler_and_after_it() -> None:
     assert output(r"""
 static void show(const char *when) {

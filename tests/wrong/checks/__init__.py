@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.wrong.checks import access, files, guests, hart, mappings, sharing, walk
+from tests.wrong.checks import access, files, guests, hart, mappings, sharing, tables, walk
 from tests.wrong.checks.check import Check
 
 CHECKS: list[Check] = [
     *walk.CHECKS,
     *hart.CHECKS,
     *sharing.CHECKS,
+    *tables.CHECKS,
     *access.CHECKS,
     *mappings.CHECKS,
     *files.CHECKS,

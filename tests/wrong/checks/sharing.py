@@ -244,7 +244,7 @@ def frames_are_used_again() -> None:
 @CHECKS
 def a_frame_that_two_ptes_give_up_at_once_is_free_once() -> None:
     with scene(0) as s:
-        frame = s.frames.allocate(Kind.PRIVATE)
+        frame = s.frames.allocate(Kind.CACHE)  # a private frame is mapped once by a process
         s.frames.share(frame)
         s.frames.release_all(np.array([make_pte(frame, V), make_pte(frame, V)], np.uint64))
         s.check()

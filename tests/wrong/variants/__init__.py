@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from tests.wrong.variant import Variant
-from tests.wrong.variants import faults, files, forking, frames, hart, mappings, processes, walk
+from tests.wrong.variants import (
+    faults,
+    files,
+    forking,
+    frames,
+    hart,
+    mappings,
+    processes,
+    tables,
+    walk,
+)
 
 VARIANTS: list[Variant] = [
     *walk.VARIANTS,
     *hart.VARIANTS,
     *frames.VARIANTS,
     *forking.VARIANTS,
+    *tables.VARIANTS,
     *faults.VARIANTS,
     *mappings.VARIANTS,
     *files.VARIANTS,

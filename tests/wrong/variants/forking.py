@@ -7,62 +7,70 @@ from functools import partial
 from tests.wrong.variant import Edit, Variant, wrong
 
 _fork = partial(wrong, where="kernel.fork:fork")
-_cow = partial(wrong, where="kernel.fork:cow")
-_eager = partial(wrong, where="kernel.fork:eager")
+_share = partial(wrong, where="kernel.fork:_share_pages")
+_TAKE_W = "kernel.fork:_take_w"
 
 VARIANTS = [
     _fork(
         "no-flush-at-fork", "the TLB still lets the parent store to what is shared now",
         old="finally:\n        parent.flush_tlb()", new="finally:\n        pass",
     ),
-    _cow(
+    _share(
         "w-left-in-parent", "the parent keeps W, and no CoW mark",
-        old="ptes[writable] =", new="ptes = ptes.copy()\n            ptes[writable] =",
+        old="parent.table.write(part)", new="pass",
     ),
-    _cow(
+    _share(
         "w-left-in-child", "the child gets W, and no CoW mark",
-        old="target[:] = ptes",
-        new="target[:] = ptes\n        if not vma.shared:\n"
-        "            target[writable] ^= np.uint64(W | COW)",
+        old="        parent.table.write(part)\n    child.table.write(part)",
+        new="        parent.table.write(part)\n"
+        "        part.ptes[part.ptes & COW != 0] ^= np.uint64(W | COW)\n"
+        "    child.table.write(part)",
     ),
-    _cow(
+    _share(
         "no-mark-in-child", "only the parent's PTE is marked CoW",
-        old="target[:] = ptes", new="target[:] = ptes & ~np.uint64(COW)",
+        old="child.table.write(part)",
+        new="part.ptes[:] &= ~np.uint64(COW)\n    child.table.write(part)",
     ),
-    _cow(
+    _share(
         "no-mark-in-parent", "only the child's PTE is marked CoW",
-        old="target[:] = ptes", new="target[:] = ptes\n        ptes &= ~np.uint64(COW)",
+        old="parent.table.write(part)",
+        new="parent.table.write(Part(part.keys, part.first, part.last, "
+        "part.ptes & ~np.uint64(COW)))",
     ),
-    _cow(
+    Variant(
         "mark-on-read-only", "read-only pages are marked CoW too",
-        old="writable = (ptes & W) != 0", new="writable = (ptes & V) != 0",
+        (
+            Edit(_TAKE_W, "if not writable.any():", "if False:"),
+            Edit(_TAKE_W, "writable // W * COW", "(ptes & V) * COW"),
+        ),
     ),
-    _cow(
+    wrong(
         "w-kept-beside-cow", "pages are marked CoW and keep W",
-        old="ptes[writable] & ~np.uint64(W) |", new="ptes[writable] |",
+        _TAKE_W, "ptes ^= writable", "pass",
     ),
-    _cow(
+    _share(
         "fork-uncounted", "fork does not count the child as a user of the frames",
-        old="frames.share_all(mapped)", new="pass",
+        old="parent.frames.share_all(mapped)", new="pass",
     ),
-    _cow(
+    _share(
         "fork-counted-twice", "fork counts the child as two users",
-        old="frames.share_all(mapped)",
-        new="frames.share_all(mapped)\n        frames.share_all(mapped)",
+        old="parent.frames.share_all(mapped)",
+        new="parent.frames.share_all(mapped)\n    parent.frames.share_all(mapped)",
     ),
-    _cow(
+    _share(
         "shared-memory-parted", "shared memory is marked CoW as private memory is",
-        old="if not vma.shared:", new="if True:",
+        old="if not vma.shared and", new="if",
     ),
-    _cow(
+    _share(
         "last-page-forgotten", "the child lacks the last page of each mapping",
-        old="target[:] = ptes", new="target[:-1] = ptes[:-1]",
+        old="child.table.write(part)",
+        new="child.table.write(Part(part.keys, part.first, part.last - 1, part.ptes[:, :-1]))",
     ),
-    _cow(
+    _share(
         "count-lost-in-failing-fork", "the frames are counted before a table is asked for in vain",
-        old="target = child.table.range_at(va, len(ptes))",
-        new="frames.share_all(mapped)\n        target = child.table.range_at(va, len(ptes))\n"
-        "        frames.release_all(mapped)",
+        old="child.table.make_tables(part)",
+        new="parent.frames.share_all(part.ptes[present])\n    child.table.make_tables(part)\n"
+        "    parent.frames.release_all(part.ptes[present])",
     ),
     _fork(
         "failed-fork-leaks", "a fork that finds no frame leaves the child's tables behind",
@@ -70,11 +78,11 @@ VARIANTS = [
     ),
     _fork(
         "dontfork-ignored", "MADV_DONTFORK does nothing",
-        old="if vma.dont_fork:", new="if False:",
+        old="if not vma.dont_fork:", new="if True:",
     ),
-    _fork(
+    wrong(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",
-        old="if not vma.wipe_on_fork:", new="if True:",
+        "kernel.fork:_inherited", " if not vma.wipe_on_fork", "",
     ),
     _fork(
         "brk-not-inherited", "the child's heap begins at 0",
@@ -84,13 +92,21 @@ VARIANTS = [
         "stack-limit-not-inherited", "the child has the default stack limit",
         old=", child.stack_limit = parent.mmap_top, parent.stack_limit", new=" = parent.mmap_top",
     ),
-    _eager(
+    wrong(
         "eager-shares", "the eager policy shares what it should copy",
-        old="if frames.kind(frame) is Kind.PRIVATE:", new="if False:",
+        "kernel.fork:eager", "if vma.shared:", "if True:",
     ),
-    _eager(
+    wrong(
         "eager-copies-nothing", "the eager policy allocates a frame and leaves it as it was",
-        old="frames.ram.copy_frame(frame, copy)", new="pass",
+        "kernel.fork:_copies", "frames.ram.copy_frame(frame, copies[-1])", "pass",
+    ),
+    wrong(
+        "eager-uncounted", "the eager policy does not count the frames that stay shared",
+        "kernel.fork:_copy_pages", "frames.share_all(mapped[~private])", "pass",
+    ),
+    wrong(
+        "failed-eager-leaks", "the frames that a failing fork has copied to are lost",
+        "kernel.fork:_copies", "frames.release(copy)", "pass",
     ),
     Variant(
         "ptes-swapped", "after a break the writer has the old frame and the other the copy",

@@ -28,17 +28,21 @@ VARIANTS = [
     wrong(
         "share-all-counts-once", "a frame that two PTEs of one table map is counted once",
         "kernel.frames:Frames.share_all",
-        "np.add.at(self.counts, self.indices(ptes), 1)", "self.counts[self.indices(ptes)] += 1",
+        "np.add.at(self.counts, again, 1)", "self.counts[again] += 1",
     ),
     wrong(
         "release-all-counts-once", "a frame that two PTEs of one table map is released once",
         "kernel.frames:Frames.release_all",
-        "np.subtract.at(self.counts, indices, 1)", "self.counts[indices] -= 1",
+        "np.subtract.at(self.counts, again, 1)", "self.counts[again] -= 1",
     ),
     wrong(
         "release-all-frees-twice", "a frame that two PTEs of one table map is freed for each",
         "kernel.frames:Frames.release_all",
-        "np.unique(free)[::-1].tolist()", "free.tolist()",
+        "np.unique(again[self.counts[again] == 0])", "again[self.counts[again] == 0]",
+    ),
+    wrong(
+        "all-taken-for-single", "a process is thought to map no frame twice",
+        "kernel.frames:Frames._by_repetition", "if single.all():", "if True:",
     ),
     wrong(
         "not-zeroed", "a frame that was used before is handed out as it was left",
@@ -46,11 +50,12 @@ VARIANTS = [
     ),
     wrong(
         "free-list-unused", "freed frames are never handed out again",
-        "kernel.frames:Frames._give_back", "self._free.extend(indices)", "pass",
+        "kernel.frames:Frames._give_back",
+        "self._free.frombytes(np.sort(indices)[::-1].tobytes())", "pass",
     ),
     wrong(
         "kind-kept", "a free frame keeps the kind it had",
-        "kernel.frames:Frames._give_back", "self._kind[index] = Kind.FREE", "pass",
+        "kernel.frames:Frames._give_back", "self.kinds[indices] = Kind.FREE", "pass",
     ),
     wrong(
         "half-a-page", "a copy is of half a page",

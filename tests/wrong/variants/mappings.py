@@ -17,7 +17,7 @@ _destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
 VARIANTS = [
     _zap(
         "no-flush-at-munmap", "the TLB keeps pages that were unmapped",
-        old="self.flush_tlb()", new="pass",
+        old="self.flush_tlb()\n        self.frames", new="self.frames",
     ),
     _zap(
         "munmap-keeps-frames", "munmap does not release the frames",
@@ -119,7 +119,7 @@ VARIANTS = [
     ),
     _destroy(
         "exit-keeps-leaf-tables", "the tables of the last level are never given back",
-        old="self._frames.release((self._ram.base + 8 * leaf) >> PAGE_SHIFT)", new="pass",
+        old="self._frames.release(frame)\n    for frame in", new="pass\n    for frame in",
     ),
     wrong(
         "table-forgotten", "the kernel forgets a table of the middle level as soon as it is linked",
@@ -127,6 +127,7 @@ VARIANTS = [
     ),
     _destroy(
         "exit-keeps-upper-tables", "the tables of the upper levels are never given back",
-        old="self._frames.release(frame)", new="pass",
+        old="reversed(self._upper):\n        self._frames.release(frame)",
+        new="reversed(self._upper):\n        pass",
     ),
 ]  # fmt: skip

@@ -1,0 +1,137 @@
+"""Leaf tables that processes share (the fork policy shared-tables): changed, counted, dropped."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.wrong.variant import wrong
+
+_fork = partial(wrong, where="kernel.fork:shared_tables")
+_own = partial(wrong, where="kernel.pagetable:PageTable.own")
+_drop = partial(wrong, where="kernel.pagetable:PageTable.drop_shared")
+_zap = partial(wrong, where="kernel.space:AddressSpace.zap")
+
+VARIANTS = [
+    _fork(
+        "shared-table-keeps-w", "pages keep W when their table is shared",
+        old="if _take_w(part):\n                    parent.table.write(part)",
+        new="pass",
+    ),
+    _fork(
+        "shared-memory-loses-w", "shared memory loses W when its table is shared",
+        old="if not vma.shared:", new="if True:",
+    ),
+    _fork(
+        "dontfork-in-a-shared-table", "MADV_DONTFORK's pages go along with their whole table",
+        old="if vma.dont_fork or vma.wipe_on_fork", new="if vma.wipe_on_fork",
+    ),
+    _fork(
+        "wipeonfork-in-a-shared-table", "MADV_WIPEONFORK's pages go along with their whole table",
+        old="if vma.dont_fork or vma.wipe_on_fork", new="if vma.dont_fork",
+    ),
+    _fork(
+        "tables-apart-are-empty", "a child lacks what lies in one table with MADV_DONTFORK's pages",
+        old="_share_pages(parent, child, vma, part, cost)", new="pass",
+    ),
+    wrong(
+        "shared-table-uncounted", "fork does not count the child as a holder of the tables",
+        "kernel.pagetable:PageTable._share_middle", "self._frames.share_all(pointers)", "pass",
+    ),
+    wrong(
+        "sharing-unknown-to-the-child", "the child takes the tables that it shares for its own",
+        "kernel.pagetable:PageTable.share_with",
+        "other._shared.update((key, self._shared[key]) for key in keys)", "pass",
+    ),
+    wrong(
+        "shared-tables-not-linked", "the child's middle tables do not lead to what it shares",
+        "kernel.pagetable:PageTable._share_middle",
+        "self._words[self._frame_to_words(middle) + at] = pointers", "pass",
+    ),
+    _own(
+        "table-copy-uncounted", "the frames in a table are not counted when it is copied",
+        old="self._frames.share_all(table[(table & V) != 0])", new="pass",
+    ),
+    _own(
+        "table-copy-keeps-the-old", "who has copied a table still counts as the old one's holder",
+        old="self._frames.release(frame)", new="pass",
+    ),
+    _own(
+        "table-copy-not-linked", "a table is copied, and the old one stays linked",
+        old="self._link(key, leaf)", new="self._leaves[key] = leaf",
+    ),
+    _own(
+        "table-copy-is-empty", "the copy of a table holds what its frame held before",
+        old="self._frames.ram.copy_frame(frame, copy)", new="pass",
+    ),
+    _own(
+        "table-taken-over", "a table that others hold is changed without a copy",
+        old="self._frames.count(frame) > 1", new="False",
+    ),
+    _own(
+        "table-never-reused", "a table's last holder copies it too",
+        old="self._frames.count(frame) > 1", new="True",
+    ),
+    wrong(
+        "store-in-a-shared-table", "a page's users are counted without those of its table",
+        "kernel.fault:handle", "space.table.own(page)", "False",
+    ),
+    wrong(
+        "leaf-of-a-shared-table", "a PTE is written to a table that is shared",
+        "kernel.pagetable:PageTable.leaf", "self.own(va)", "pass",
+    ),
+    wrong(
+        "mprotect-in-a-shared-table", "mprotect changes the rights of all that share the table",
+        "kernel.space:AddressSpace.protect", "self.table.own_all(start, end)", "pass",
+    ),
+    wrong(
+        "mremap-in-a-shared-table", "mremap finds no frame for a table when half has been moved",
+        "kernel.space:AddressSpace.move", "self.table.own_all(start, end)", "pass",
+    ),
+    _zap(
+        "munmap-in-a-shared-table", "munmap clears the pages of all that share the table",
+        old="self.table.drop_shared(start, end)", new="False",
+    ),
+    _zap(
+        "no-flush-at-dropped-table", "the TLB keeps the pages of a table that was let go",
+        old="        self.flush_tlb()\n    for", new="        pass\n    for",
+    ),
+    _drop(
+        "dropped-with-what-is-below", "munmap lets a table go that has pages below the range",
+        old="table[:first].any() or", new="",
+    ),
+    _drop(
+        "dropped-with-what-is-above", "munmap lets a table go that has pages above the range",
+        old="or table[last:].any()", new="",
+    ),
+    _drop(
+        "last-holder-drops", "the last holder of a table lets it go with its pages",
+        old="or alone", new="",
+    ),
+    _drop(
+        "dropped-before-copied", "a munmap that finds no frame has let tables go already",
+        old="gone.append(key)",
+        new="gone.append(key)\n            frame = self._words_to_frame(self._leaves[key])\n"
+        "            self._unlink(key)\n            self._frames.release(frame)\n"
+        "    return bool(gone)",
+    ),
+    _drop(
+        "dropped-table-kept", "who lets a shared table go still counts as its holder",
+        old="self._frames.release(frame)", new="pass",
+    ),
+    wrong(
+        "dropped-table-linked", "a table that was let go stays linked",
+        "kernel.pagetable:PageTable._unlink",
+        "self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)", "pass",
+    ),
+    wrong(
+        "exit-empties-shared-tables", "exit gives up the pages of a table that others still hold",
+        "kernel.pagetable:PageTable.destroy", "if self._frames.count(frame) == 1:", "if True:",
+    ),
+    wrong(
+        "exit-leaves-shared-pages", "a table's last holder gives it back without its pages",
+        "kernel.pagetable:PageTable.destroy",
+        "if self._frames.count(frame) == 1:",
+        "if self._frames.count(frame) == 1 and leaf not in"
+        " [self._leaves[key] for key in self._shared]:",
+    ),
+]  # fmt: skip
