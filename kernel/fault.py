@@ -119,7 +119,7 @@ def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
     if vma is None or not vma.grows_down or vma.end - page > space.stack_limit or page < LOWEST:
         return None
     below = space.overlapping(max(page - STACK_GUARD, 0), page)
-    if any(other.prot for other in below):
+    if any(other.prot and not other.grows_down for other in below):
         return None
     space.grow(vma, page)
     return vma

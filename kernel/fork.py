@@ -21,7 +21,7 @@ import numpy as np
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
 from kernel.errors import Errno, OutOfMemory
 from kernel.frames import Frames, Kind, Ptes
-from kernel.pagetable import COW, LEAF_SHIFT, Part
+from kernel.pagetable import COW, Part
 from kernel.space import AddressSpace
 from kernel.vma import Vma
 
@@ -87,8 +87,6 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
         if vma.dont_fork or vma.wipe_on_fork
         for key in parent.table.keys(vma.start, vma.end)
     }
-    for key in apart:
-        parent.table.own(key << LEAF_SHIFT)
     for vma in _inherited(child):
         keys = [key for key in parent.table.keys(vma.start, vma.end) if key in apart]
         for part in parent.table.parts(vma.start, vma.end, keys):

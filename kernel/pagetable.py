@@ -38,9 +38,12 @@ LEAF_SHIFT = 21
 LEAF_SPAN = 1 << LEAF_SHIFT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shared:
-    """What a leaf table that is shared holds: pages that are there, and those of private frames."""
+    """What a leaf table that is shared holds: pages that are there, and those of private frames.
+
+    All who share the table have the same object.
+    """
 
     pages: int
     private: int
@@ -192,6 +195,13 @@ class PageTable:
             self._unlink(key)
             self._frames.release(frame)
         return bool(gone)
+
+    def recount_shared(self, start: int, end: int) -> None:
+        """The pages of [start, end) changed for all who share the tables."""
+        for key in self.keys(start, end) if self._shared else ():
+            if key in self._shared:
+                shared, now = self._shared[key], self._count(self._leaves[key])
+                shared.pages, shared.private = now.pages, now.private
 
     def unshared_keys(self, start: int, end: int) -> list[int]:
         """Those of :meth:`keys` that no other process can hold."""

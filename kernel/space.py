@@ -149,6 +149,9 @@ class AddressSpace:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
         if self.table.drop_shared(start, end):
             self.flush_tlb()
+        self._clear(start, end)
+
+    def _clear(self, start: int, end: int) -> None:
         for _, ptes in self.table.slices(start, end):
             mapped = ptes[(ptes & V) != 0]
             if not len(mapped):
@@ -159,12 +162,16 @@ class AddressSpace:
             self.frames.release_all(mapped)
 
     def unmap_beyond(self, backing: Backing, first: int) -> None:
-        """Clears the PTEs of the backing's pages from number ``first`` on, private copies too."""
+        """Clears the PTEs of the backing's pages from number ``first`` on, private copies too.
+
+        All who share a leaf table lose the pages in it at once; so this takes no frame.
+        """
         for vma in self.vmas:
             if vma.backing is backing:
                 start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
                 if start < vma.end:
-                    self.zap(start, vma.end)
+                    self._clear(start, vma.end)
+                    self.table.recount_shared(start, vma.end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
         """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had."""
@@ -296,7 +303,6 @@ class AddressSpace:
         if len(self.vmas) >= MAX_VMAS:
             raise Errno(errno.ENOMEM)
         upper = vma.part(va, vma.end)
-        upper.grows_down = False
         self._insert(upper)
         vma.end = va
 
