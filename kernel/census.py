@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-import numpy as np
-
 from emu.machine.pte import flags_text, ppn
 from kernel.backing import Backing, PageCache, SharedMemory
-from kernel.frames import Frames, Indices
-from kernel.mapped import Mapped, Marks, Walk
+from kernel.frames import Frames
+from kernel.lazy import Indices, Marks, np
+from kernel.mapped import Mapped, Walk
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 

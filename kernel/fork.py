@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
 from kernel.errors import Errno, OutOfMemory
-from kernel.frames import Frames, Kind, Ptes
+from kernel.frames import Frames, Kind
+from kernel.lazy import Ptes, np
 from kernel.pagetable import COW, Part
 from kernel.space import AddressSpace
 from kernel.vma import Vma

@@ -10,16 +10,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
-from emu.machine.pte import PPN_MASK, PPN_SHIFT
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
-
-Ptes = npt.NDArray[np.uint64]
-Indices = npt.NDArray[np.int64]
+from kernel.lazy import Bytes, Counts, Indices, Ptes, np
 
 
 class Kind(IntEnum):
@@ -41,11 +37,9 @@ class Frames:
         self.ram = ram
         self.first = ram.first_ppn
         self.total = ram.frame_count
-        self.counts = np.zeros(self.total, dtype=np.int32)
-        self.kinds = np.zeros(self.total, dtype=np.uint8)
         # Single elements are read through memoryviews: three times as fast as through NumPy.
-        self._count: memoryview[int] = self.counts.data
-        self._kind: memoryview[int] = self.kinds.data
+        self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
+        self._kind: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
         self._free = array("q")
         self.used = 0
@@ -59,6 +53,26 @@ class Frames:
         """Asked to free something when no frame is left; whether it did."""
         self.zero = self.allocate(Kind.ZERO)
         """The one frame of zeroes that all reads of untouched anonymous memory share."""
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The count of each frame, by index."""
+        return np.frombuffer(self._count, np.int32)
+
+    @cached_property
+    def kinds(self) -> Bytes:
+        """The kind of each frame, by index."""
+        return np.frombuffer(self._kind, np.uint8)
+
+    @cached_property
+    def words(self) -> Ptes:
+        """All of RAM as if it were PTEs."""
+        return np.frombuffer(self.ram.bytes, np.uint64)
+
+    @cached_property
+    def tables(self) -> Ptes:
+        """All of RAM as if it were tables, a row for each frame."""
+        return self.words.reshape(-1, PTES_PER_TABLE)
 
     def allocate(self, kind: Kind) -> int:
         """A frame with count 1 and undefined content; :class:`OutOfMemory` when none is left."""
@@ -165,7 +179,7 @@ class Frames:
         """How many frames were ever handed out; those beyond are as the host gave them."""
         return self._untouched
 
-    def free_frames(self) -> npt.NDArray[np.int64]:
+    def free_frames(self) -> Indices:
         """The frames that were used and are free."""
         return np.array(self._free, np.int64) + self.first
 

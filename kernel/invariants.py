@@ -12,15 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
 from kernel.backing import FilePages
 from kernel.census import Memory
 from kernel.frames import Frames, Kind
+from kernel.lazy import np
 from kernel.pagetable import COW
 
-_RIGHTS = np.uint64(R | W | X | U)
+_RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
 
 

@@ -11,17 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from operator import attrgetter
 
-import numpy as np
-import numpy.typing as npt
-
-from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, V, W, is_leaf, ppn
+from emu.machine.pte import PAGE_SHIFT, V, W, is_leaf, ppn
 from kernel.backing import FilePages
-from kernel.frames import Frames, Indices
+from kernel.frames import Frames
+from kernel.lazy import Indices, Marks, Ptes, np
 from kernel.space import AddressSpace
 from kernel.vma import Vma
-
-Words = npt.NDArray[np.uint64]
-Marks = npt.NDArray[np.bool_]
 
 _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "may_write")
 
@@ -30,7 +25,7 @@ class Mapped:
     """Pages of one space: those of one leaf table, or what stands where a table should be."""
 
     def __init__(
-        self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Words, table: int = 0
+        self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Ptes, table: int = 0
     ) -> None:
         self.space = space
         self.table = table
@@ -83,7 +78,6 @@ class Walk:
         """PPNs of the tables of all levels, as often as they are linked: root, middle, leaves."""
         self.mapped: list[Mapped] = []
         self._frames = frames
-        self._memory = np.frombuffer(frames.ram.bytes, np.uint64).reshape(-1, PTES_PER_TABLE)
         self.same_vmas = earlier is not None and earlier.vmas == self.vmas
         if earlier is None or not self._take_over(earlier):
             self._look()
@@ -99,7 +93,7 @@ class Walk:
                 leaves.append((table, base))
                 continue
             upper.append(table)
-            entries = self._memory[table - self._frames.first]
+            entries = self._frames.tables[table - self._frames.first]
             for index in np.flatnonzero(entries & np.uint64(V)).tolist():
                 entry, va = int(entries[index]), base + (index << PAGE_SHIFT + 9 * level)
                 if is_leaf(entry) or not self._frames.ram.holds(ppn(entry) << PAGE_SHIFT):
@@ -108,7 +102,7 @@ class Walk:
                     pending.append((ppn(entry), level - 1, va))
         self.tables = upper + [table for table, _ in leaves]
         self._rows = np.array(self.tables) - self._frames.first
-        self._content = self._memory[self._rows]
+        self._content = self._frames.tables[self._rows]
         self._upper = len(upper)
         self._bases = [base for _, base in leaves]
         self.mapped = [self._leaf(number) for number in range(len(leaves))]
@@ -120,7 +114,7 @@ class Walk:
         """Whether only leaf tables changed since the earlier walk, so that it could be used."""
         if earlier.tables[0] != self.space.table.root:
             return False
-        content = self._memory[earlier._rows]
+        content = self._frames.tables[earlier._rows]
         changed = np.flatnonzero((content != earlier._content).any(axis=1)).tolist()
         if changed and changed[0] < earlier._upper:
             return False
@@ -152,5 +146,5 @@ class Walk:
         table = self.tables[self._upper + number]
         return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid], table)
 
-    def _pages(self, vas: Indices, ptes: Words, table: int = 0) -> Mapped:
+    def _pages(self, vas: Indices, ptes: Ptes, table: int = 0) -> Mapped:
         return Mapped(self._frames, self.space, vas, ptes, table)

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from emu.machine.pte import (
     PAGE_SHIFT,
     PTES_PER_TABLE,
     RSW0,
+    VA_HALF,
     VPN_BITS,
     V,
     make_pte,
@@ -27,7 +26,8 @@ from emu.machine.pte import (
     vpn,
 )
 from kernel.errors import OutOfMemory
-from kernel.frames import Frames, Kind, Ptes
+from kernel.frames import Frames, Kind
+from kernel.lazy import Ptes, np
 
 COW = RSW0
 """Set on a page that is private and writable by right, but whose W is clear because its frame may
@@ -59,6 +59,9 @@ class Part:
     ptes: Ptes
 
 
+SHORT = 6
+"""Up to so many tables at once Python is as fast as NumPy, whose each operation costs a microsecond
+or more."""
 _TABLES_AT_ONCE = 64
 """What NumPy works on at once stays in the processor's cache: 256 KiB."""
 
@@ -69,9 +72,6 @@ class PageTable:
     def __init__(self, frames: Frames, asid: int) -> None:
         self._frames = frames
         self._ram = frames.ram
-        self._words = np.frombuffer(frames.ram.bytes, dtype=np.uint64)
-        self._tables = self._words.reshape(-1, PTES_PER_TABLE)
-        """All of RAM as if it were tables, by the index of the frame."""
         self.root = frames.allocate_zeroed(Kind.TABLE)
         self.satp = make_satp(self.root, asid)
         self.writes = 0
@@ -134,7 +134,7 @@ class PageTable:
             leaf = self._frame_to_words(copy)
             self._link(key, leaf)
             self._frames.release(frame)
-            table = self._words[leaf : leaf + PTES_PER_TABLE]
+            table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
             self._frames.share_all(table[(table & V) != 0])
         del self._shared[key]
         return copied
@@ -160,12 +160,12 @@ class PageTable:
         """Copies the pointers to the leaf tables ``keys`` to another's ``middle`` table."""
         own = self._frame_to_words(self._next_table(self.root, index))
         at = np.array(keys) & (PTES_PER_TABLE - 1)
-        pointers = self._words[own + at]
+        pointers = self._frames.words[own + at]
         self._frames.share_all(pointers)
-        self._words[self._frame_to_words(middle) + at] = pointers
+        self._frames.words[self._frame_to_words(middle) + at] = pointers
 
     def _count(self, leaf: int) -> Shared:
-        table = self._words[leaf : leaf + PTES_PER_TABLE]
+        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
         mapped = table[(table & V) != 0]
         private = self._frames.kinds[self._frames.indices(mapped)] == Kind.PRIVATE
         return Shared(len(mapped), int(np.count_nonzero(private)))
@@ -182,7 +182,7 @@ class PageTable:
             if key not in self._shared:
                 continue
             leaf, begin = self._leaves[key], key << LEAF_SHIFT
-            table = self._words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
+            table = self._frames.words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
             first = max(start - begin, 0) >> PAGE_SHIFT
             last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
             alone = self._frames.count(self._words_to_frame(leaf)) == 1
@@ -247,6 +247,28 @@ class PageTable:
         self._ram.store64(address, make_pte(frame, V))
         return frame
 
+    def is_short(self, start: int, end: int) -> bool:
+        """Whether [start, end) has so few tables that it is gone through page by page."""
+        return len(self.keys(start, end)) <= SHORT
+
+    def pages(self, start: int, end: int) -> list[tuple[int, int]]:
+        """(va, PTE) of every page of [start, end) that is mapped, in the order of addresses."""
+        found: list[tuple[int, int]] = []
+        for key in self.keys(start, end):
+            begin = max(start, key << LEAF_SHIFT)
+            stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
+            first = self._leaves[key] + (begin >> PAGE_SHIFT & 511)
+            ptes = self._ram.words[first : first + (stop - begin >> PAGE_SHIFT)].tolist()
+            found += [
+                (begin + (index << PAGE_SHIFT), pte) for index, pte in enumerate(ptes) if pte & V
+            ]
+        return found
+
+    def clear(self, va: int) -> None:
+        """Clears the leaf PTE of ``va``'s page, which is there, for all who share the table."""
+        self._ram.words[self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)] = 0
+        self.writes += 1
+
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
         """The PTEs of [start, end), a leaf table at a time: (address of the first, array).
 
@@ -259,7 +281,7 @@ class PageTable:
             stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
             first = begin >> PAGE_SHIFT & 511
             count = (stop - begin) >> PAGE_SHIFT
-            yield begin, self._words[leaf + first : leaf + first + count]
+            yield begin, self._frames.words[leaf + first : leaf + first + count]
 
     def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
         """The PTEs of [start, end), many whole tables at a time; to be changed and written back.
@@ -279,7 +301,7 @@ class PageTable:
             yield self._part(whole[at : at + _TABLES_AT_ONCE], 0, PTES_PER_TABLE)
 
     def _part(self, keys: list[int], first: int, last: int) -> Part:
-        return Part(keys, first, last, self._tables[self._rows(keys), first:last])
+        return Part(keys, first, last, self._frames.tables[self._rows(keys), first:last])
 
     def _rows(self, keys: list[int]) -> list[int]:
         return [self._leaves[key] // PTES_PER_TABLE for key in keys]
@@ -291,7 +313,7 @@ class PageTable:
 
     def write(self, part: Part) -> None:
         """Writes ``part``, from this page table or from another, to where it lies."""
-        self._tables[self._rows(part.keys), part.first : part.last] = part.ptes
+        self._frames.tables[self._rows(part.keys), part.first : part.last] = part.ptes
         self.writes += part.ptes.size
 
     def keys(self, start: int, end: int) -> list[int]:
@@ -304,7 +326,7 @@ class PageTable:
     def range_at(self, va: int, count: int) -> Ptes:
         """The ``count`` PTEs from ``va`` on, which lie in one leaf table; made if missing."""
         first = self.leaf(va) + vpn(va, 0)
-        return self._words[first : first + count]
+        return self._frames.words[first : first + count]
 
     def leaf_tables(self) -> dict[int, int]:
         """The leaf tables: va of the first page → PPN."""
@@ -319,28 +341,35 @@ class PageTable:
         """Frames taken by the tables of all levels."""
         return len(self._upper) + len(self._leaves)
 
-    def present(self) -> Iterator[tuple[int, int]]:
+    def present(self) -> list[tuple[int, int]]:
         """(va, PTE) of every page that is mapped, in the order of addresses."""
-        for key in sorted(self._leaves):
-            leaf = self._leaves[key]
-            table = self._words[leaf : leaf + PTES_PER_TABLE]
-            for index in np.flatnonzero(table & V).tolist():
-                yield (key << LEAF_SHIFT) + (index << PAGE_SHIFT), int(table[index])
+        return self.pages(0, VA_HALF)
 
     def present_count(self) -> int:
         """How many pages are mapped."""
-        tables = (self._words[leaf : leaf + PTES_PER_TABLE] for leaf in self._leaves.values())
+        tables = (
+            self._frames.words[leaf : leaf + PTES_PER_TABLE] for leaf in self._leaves.values()
+        )
         return sum(int(np.count_nonzero(table & V)) for table in tables)
+
+    def _release_pages(self, leaf: int, short: bool) -> None:
+        if short:
+            for pte in reversed(self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()):
+                if pte & V:
+                    self._frames.release(ppn(pte))
+            return
+        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
+        mapped = table[(table & V) != 0]
+        if len(mapped):
+            self._frames.release_all(mapped)
 
     def destroy(self) -> None:
         """Releases every mapped frame and every table."""
-        for leaf in self._leaves.values():
+        short = len(self._leaves) <= SHORT
+        for leaf in reversed(self._leaves.values()):
             frame = self._words_to_frame(leaf)
             if self._frames.count(frame) == 1:
-                table = self._words[leaf : leaf + PTES_PER_TABLE]
-                mapped = table[(table & V) != 0]
-                if len(mapped):
-                    self._frames.release_all(mapped)
+                self._release_pages(leaf, short)
             self._frames.release(frame)
         for frame in reversed(self._upper):
             self._frames.release(frame)

@@ -21,13 +21,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, ppn
 from kernel.backing import Backing
 from kernel.errors import Errno
-from kernel.frames import Frames, Kind, Ptes
+from kernel.frames import Frames, Kind
+from kernel.lazy import Marks, Ptes, np
 from kernel.pagetable import COW, PageTable
 from kernel.vma import Prot, Vma
 
@@ -152,6 +150,15 @@ class AddressSpace:
         self._clear(start, end)
 
     def _clear(self, start: int, end: int) -> None:
+        if self.table.is_short(start, end):
+            pages = self.table.pages(start, end)
+            for va, _ in pages:
+                self.table.clear(va)
+            if pages:
+                self.flush_tlb()
+            for _, pte in reversed(pages):
+                self.frames.release(ppn(pte))
+            return
         for _, ptes in self.table.slices(start, end):
             mapped = ptes[(ptes & V) != 0]
             if not len(mapped):
@@ -192,6 +199,10 @@ class AddressSpace:
 
     def _set_rights(self, vma: Vma) -> None:
         """Gives the VMA's present pages its rights: W only where no other user would notice."""
+        if self.table.is_short(vma.start, vma.end):
+            for va, pte in self.table.pages(vma.start, vma.end):
+                self.table.set_pte(va, self._with_rights(vma, pte))
+            return
         rights = np.uint64(R | W | X | U | COW)
         flags = np.uint64(vma.pte_flags & (R | X | U))
         for _, ptes in self.table.slices(vma.start, vma.end):
@@ -204,14 +215,25 @@ class AddressSpace:
             ptes[present] = changed[present]
             self.table.writes += int(np.count_nonzero(present))
 
-    def _writable_in_place(self, vma: Vma, ptes: Ptes) -> npt.NDArray[np.bool_]:
+    def _with_rights(self, vma: Vma, pte: int) -> int:
+        """The same for one present page."""
+        changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
+        if not vma.writable:
+            return changed
+        if vma.shared:
+            return changed | W if pte & D else changed
+        frame = ppn(pte)
+        sole = self.frames.count(frame) == 1 and self.frames.kind(frame) is Kind.PRIVATE
+        return changed | (W if sole else COW)
+
+    def _writable_in_place(self, vma: Vma, ptes: Ptes) -> Marks:
         """Which of the VMA's present pages need no copy before a store."""
         indices = self.frames.indices(ptes) % self.frames.total
         if vma.shared:
-            dirty: npt.NDArray[np.bool_] = (ptes & D) != 0
+            dirty: Marks = (ptes & D) != 0
             return dirty
-        sole: npt.NDArray[np.bool_] = self.frames.counts[indices] == 1
-        private: npt.NDArray[np.bool_] = self.frames.kinds[indices] == Kind.PRIVATE
+        sole: Marks = self.frames.counts[indices] == 1
+        private: Marks = self.frames.kinds[indices] == Kind.PRIVATE
         return sole & private
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
@@ -237,12 +259,7 @@ class AddressSpace:
         """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
         start, end = vma.start, vma.end
         self.table.own_all(start, end)
-        pages = [
-            (va, int(pte))
-            for begin, ptes in self.table.slices(start, end)
-            for va, pte in zip(range(begin, end, PAGE_SIZE), ptes, strict=False)
-            if pte & V
-        ]
+        pages = self.table.pages(start, end)
         for va, _ in pages:
             self.table.leaf(va - start + to)
         for va, pte in pages:
@@ -329,9 +346,7 @@ class AddressSpace:
 
     def pages_of(self, vma: Vma) -> Iterator[tuple[int, int]]:
         """(va, PTE) of the VMA's present pages."""
-        for begin, ptes in self.table.slices(vma.start, vma.end):
-            for index in np.flatnonzero(ptes & V).tolist():
-                yield begin + index * PAGE_SIZE, int(ptes[index])
+        yield from self.table.pages(vma.start, vma.end)
 
     def maps_text(self) -> str:
         """The text of /proc/PID/maps (proc_pid_maps(5))."""

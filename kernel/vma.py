@@ -46,7 +46,7 @@ class Vma:
 
     @property
     def writable(self) -> bool:
-        return bool(self.prot & Prot.WRITE)
+        return bool(self.pte_flags & pte.W)
 
     @property
     def pte_flags(self) -> int:

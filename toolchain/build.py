@@ -9,20 +9,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 
 from toolchain.errors import BuildError
 from toolchain.find import Toolchain, ask, find
-
-
-class Variant(StrEnum):
-    """How a program is linked."""
-
-    STATIC = "static"  # ET_EXEC: fixed addresses, no interpreter
-    STATIC_PIE = "static-pie"  # ET_DYN without an interpreter
-    DYNAMIC = "dynamic"  # ET_DYN with an interpreter and shared libraries
-
+from toolchain.variant import Variant
 
 LINK_FLAGS = {
     Variant.STATIC: ("-static", "-fno-pie", "-no-pie"),

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from toolchain.build import Variant, build
 from toolchain.errors import BuildError, ToolchainError
+from toolchain.variant import Variant
 
 
 def add_parser(subcommands: Any) -> None:
@@ -34,6 +34,8 @@ def add_parser(subcommands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from toolchain.build import build  # what it imports would slow down every other command
+
     output = arguments.output or arguments.sources[0].with_suffix("")
     try:
         missing = next((path for path in arguments.sources if not path.is_file()), None)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from emu.api import Machine
-from toolchain.build import Variant, build, cache_folder
+from toolchain.build import build, cache_folder
+from toolchain.variant import Variant
 
 PROJECT = Path(__file__).resolve().parents[2]
 EMU = (sys.executable, "-m", "emu")

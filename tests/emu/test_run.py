@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.emu.commands import EMU, RUN, SECONDS, emu, environment, program
-from toolchain.build import Variant
+from toolchain.variant import Variant
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 7; }\n'
 

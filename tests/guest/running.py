@@ -17,8 +17,9 @@ import pytest
 
 import kernel.fork
 from guest.manifest import FOLDER, Guest
-from toolchain.build import Variant, build, cache_folder, supports
+from toolchain.build import build, cache_folder, supports
 from toolchain.find import find
+from toolchain.variant import Variant
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROOTS = PROJECT / ".root"

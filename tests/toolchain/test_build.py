@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from toolchain import build as module
-from toolchain.build import Variant, build, supports
+from toolchain.build import build, supports
 from toolchain.errors import BuildError
+from toolchain.variant import Variant
 
 PROGRAM = "int main(void) { return 0; }\n"
 ET_EXEC, ET_DYN = 2, 3

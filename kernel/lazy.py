@@ -1,0 +1,33 @@
+"""NumPy, imported when it is first used.
+
+Its import takes as long as the rest of a small program's start-up. Only what goes through whole
+page tables needs it: fork, changes of long ranges, the checks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ptes = npt.NDArray[np.uint64]
+    Indices = npt.NDArray[np.int64]
+    Counts = npt.NDArray[np.int32]
+    Bytes = npt.NDArray[np.uint8]
+    Marks = npt.NDArray[np.bool_]
+else:
+    Ptes = Indices = Counts = Bytes = Marks = Any
+
+    class _NumPy:
+        def __getattr__(self, name: str) -> Any:
+            import numpy
+
+            value = getattr(numpy, name)
+            setattr(self, name, value)
+            return value
+
+    np = _NumPy()
+
+__all__ = ["Bytes", "Counts", "Indices", "Marks", "Ptes", "np"]
