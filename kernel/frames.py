@@ -8,7 +8,7 @@ page tables are counted here too.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import cached_property
 
@@ -16,6 +16,11 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
 from kernel.lazy import Bytes, Counts, Indices, Ptes, np
+
+_MANY_FREE = 8192
+"""32 MiB: so much the host may have to wait for."""
+_LEAST_TRIMMED = 32
+"""The shortest run of free frames for which the host is called."""
 
 
 class Kind(IntEnum):
@@ -42,6 +47,7 @@ class Frames:
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
         self._free = array("q")
+        self._trim_at = _MANY_FREE
         self.used = 0
         self.allocations = 0
         """How many allocations were asked for."""
@@ -138,6 +144,12 @@ class Frames:
             self._free.append(index)
             self.used -= 1
 
+    def release_each(self, ppns: Iterable[int]) -> None:
+        """One holder less for each frame; the lowest that is free then is handed out next."""
+        for ppn in sorted(ppns, reverse=True):
+            self.release(ppn)
+        self._trim()
+
     def share_all(self, ptes: Ptes) -> None:
         """One more holder for the frame of each PTE, all of one process."""
         once, again = self._by_repetition(self.indices(ptes))
@@ -188,3 +200,17 @@ class Frames:
         self.kinds[indices] = Kind.FREE
         self._free.frombytes(np.sort(indices)[::-1].tobytes())
         self.used -= len(indices)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Gives the host its memory back when many more frames are free than were the last time."""
+        if len(self._free) < self._trim_at:
+            return
+        free = np.sort(np.array(self._free, np.int64))
+        ends = np.flatnonzero(np.diff(free, append=free[-1] + 2) != 1)
+        first = 0
+        for end in ends.tolist():
+            if end + 1 - first >= _LEAST_TRIMMED:
+                self.ram.discard(self.first + int(free[first]), end + 1 - first)
+            first = end + 1
+        self._trim_at = len(free) + _MANY_FREE

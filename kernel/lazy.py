@@ -6,6 +6,7 @@ page tables needs it: fork, changes of long ranges, the checks.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,4 +31,10 @@ else:
 
     np = _NumPy()
 
-__all__ = ["Bytes", "Counts", "Indices", "Marks", "Ptes", "np"]
+
+def numpy_is_there() -> bool:
+    """Whether its import has been paid for."""
+    return "numpy" in sys.modules
+
+
+__all__ = ["Bytes", "Counts", "Indices", "Marks", "Ptes", "np", "numpy_is_there"]

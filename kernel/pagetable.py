@@ -27,7 +27,7 @@ from emu.machine.pte import (
 )
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
-from kernel.lazy import Ptes, np
+from kernel.lazy import Ptes, np, numpy_is_there
 
 COW = RSW0
 """Set on a page that is private and writable by right, but whose W is clear because its frame may
@@ -59,9 +59,9 @@ class Part:
     ptes: Ptes
 
 
-SHORT = 6
-"""Up to so many tables at once Python is as fast as NumPy, whose each operation costs a microsecond
-or more."""
+_FEW_PAGES = 64
+_FEW_TABLES = 6
+"""Up to so many Python is as fast as NumPy, or as fast as NumPy and its import."""
 _TABLES_AT_ONCE = 64
 """What NumPy works on at once stays in the processor's cache: 256 KiB."""
 
@@ -248,8 +248,10 @@ class PageTable:
         return frame
 
     def is_short(self, start: int, end: int) -> bool:
-        """Whether [start, end) has so few tables that it is gone through page by page."""
-        return len(self.keys(start, end)) <= SHORT
+        """Whether [start, end) is better gone through page by page than with NumPy."""
+        if end - start <= _FEW_PAGES << PAGE_SHIFT:
+            return True
+        return not numpy_is_there() and len(self.keys(start, end)) <= _FEW_TABLES
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of every page of [start, end) that is mapped, in the order of addresses."""
@@ -354,9 +356,8 @@ class PageTable:
 
     def _release_pages(self, leaf: int, short: bool) -> None:
         if short:
-            for pte in reversed(self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()):
-                if pte & V:
-                    self._frames.release(ppn(pte))
+            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
+            self._frames.release_each(ppn(pte) for pte in ptes if pte & V)
             return
         table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
         mapped = table[(table & V) != 0]
@@ -365,8 +366,8 @@ class PageTable:
 
     def destroy(self) -> None:
         """Releases every mapped frame and every table."""
-        short = len(self._leaves) <= SHORT
-        for leaf in reversed(self._leaves.values()):
+        short = not numpy_is_there() and len(self._leaves) <= _FEW_TABLES
+        for leaf in self._leaves.values():
             frame = self._words_to_frame(leaf)
             if self._frames.count(frame) == 1:
                 self._release_pages(leaf, short)

@@ -156,8 +156,7 @@ class AddressSpace:
                 self.table.clear(va)
             if pages:
                 self.flush_tlb()
-            for _, pte in reversed(pages):
-                self.frames.release(ppn(pte))
+            self.frames.release_each(ppn(pte) for _, pte in pages)
             return
         for _, ptes in self.table.slices(start, end):
             mapped = ptes[(ptes & V) != 0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import sys
 from contextlib import suppress
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
@@ -93,6 +94,16 @@ class Ram:
         to = (target << PAGE_SHIFT) - self.base
         self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]
         self._snoop(target)
+
+    def discard(self, ppn: int, count: int) -> None:
+        """Makes ``count`` frames from ``ppn`` on zero, and gives the host its memory back."""
+        start = (ppn << PAGE_SHIFT) - self.base
+        if hasattr(mmap, "MADV_DONTNEED") and sys.platform == "linux":
+            self._map.madvise(mmap.MADV_DONTNEED, start, count << PAGE_SHIFT)
+        else:
+            self.bytes[start : start + (count << PAGE_SHIFT)] = bytes(count << PAGE_SHIFT)
+        if not self.executed.isdisjoint(range(ppn, ppn + count)):
+            self.code_is_stale = True
 
     def zero_frame(self, ppn: int) -> None:
         start = (ppn << PAGE_SHIFT) - self.base

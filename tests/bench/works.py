@@ -43,7 +43,8 @@ WORKS: tuple[Work, ...] = (
     replace(_program("cow", "CoW break", _sizes("4096 8", "4096 3", "4 1")), policies=_LAZY),
     Program(
         name="fork",
-        rows={f"fork_{size}": f"fork {size} MiB" for size in MEBIBYTES},
+        rows={f"fork_{size}": f"fork {size} MiB" for size in MEBIBYTES}
+        | {f"first_{size}": f"first fork {size} MiB" for size in MEBIBYTES[-1:]},
         arguments=_sizes("1 20 64 10 256 5 1024 3", "1 20 64 5 256 3 1024 2", "1 1"),
         by_policy={"eager": _sizes("1 20 64 2 256 1 1024 1", "1 10 64 1 256 1", "1 1")},
         heavy=True,

@@ -4,8 +4,10 @@
 int main(int argc, char **argv)
 {
     size_t times = argument(argc, argv, 1, 200);
-    uint64_t start = now();
-    for (size_t time = 0; time < times; time++) {
+    uint64_t start = 0;
+    for (size_t time = 0; time <= times; time++) {
+        if (time == 1) /* the first one of all loads what is needed for it */
+            start = now();
         pid_t child = fork();
         if (child == 0)
             _exit(0);
