@@ -35,6 +35,9 @@ class Kind(IntEnum):
     ZERO = 4
 
 
+_PRIVATE, _TABLE = int(Kind.PRIVATE), int(Kind.TABLE)  # NumPy is slow with an enum's members
+
+
 class Frames:
     """The allocator. Frames are named by their PPN; a fresh machine hands them out in order."""
 
@@ -177,7 +180,7 @@ class Frames:
         file or of shared memory may have several.
         """
         kinds = self.kinds[indices]
-        single = (kinds == Kind.PRIVATE) | (kinds == Kind.TABLE)
+        single = (kinds == _PRIVATE) | (kinds == _TABLE)
         if single.all():
             return indices, indices[:0]
         return indices[single], indices[~single]

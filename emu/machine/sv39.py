@@ -159,13 +159,14 @@ class Mmu:
         if va >= VA_HALF and not is_canonical(va):
             return self._fault(Rule.NON_CANONICAL, va, access)
         ram = self.ram
+        base, end, words = ram.base, ram.end, ram.words
         table = self._root  # step 1
         level = LEVELS - 1
         while True:
             entry = table + ((va >> PAGE_SHIFT + VPN_BITS * level & 0x1FF) << 3)  # step 2
-            if not ram.base <= entry < ram.end:
+            if not base <= entry < end:
                 return self._fault(Rule.TABLE_OUTSIDE_RAM, va, access)
-            pte = ram.words[entry - ram.base >> 3]
+            pte = words[entry - base >> 3]
             if pte & _NOT_IN_POINTER == V and level:  # by steps 3 and 4 a pointer, like most
                 level -= 1
                 table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT
@@ -197,7 +198,7 @@ class Mmu:
             pte |= wanted
             ram.store64(entry, pte)
         pa = frame | va & offset_mask  # step 10
-        if not ram.base <= pa < ram.end:
+        if not base <= pa < end:
             return self._fault(Rule.PAGE_OUTSIDE_RAM, va, access)
         return Translation(pa, pte, level)
 
