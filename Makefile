@@ -86,6 +86,8 @@ $(STAMPS)/runtime: $(STAMPS)/venv requirements.lock pyproject.toml
 	@echo "installing dependencies"
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# A start takes twice as long where Python may not write its bytecode by itself.
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/runtime requirements-dev.lock

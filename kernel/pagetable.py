@@ -1,16 +1,12 @@
-"""One process's Sv39 page table: three levels of real tables in the machine's memory.
+"""One process's Sv39 page table: its PTEs, one by one, in short ranges, and in long ones.
 
-The tables in RAM are what counts; the MMU walks them. Beside them the kernel keeps an index of the
-leaf tables, so that it finds a PTE without a walk and goes through a range a table at a time.
-
-A leaf table may hang in the page tables of several processes (the fork policy ``shared-tables``).
-Its frame counts them, as any frame counts its holders. Who wants to change it makes it his own
-first: :meth:`PageTable.own` copies it, and then each frame in it has one PTE more.
+The tables themselves are found and made by :mod:`kernel.leaftables`, and shared between processes
+by :mod:`kernel.sharedtables`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from emu.machine.pte import (
@@ -18,35 +14,18 @@ from emu.machine.pte import (
     PTES_PER_TABLE,
     RSW0,
     VA_HALF,
-    VPN_BITS,
     V,
-    make_pte,
-    make_satp,
     ppn,
     vpn,
 )
-from kernel.errors import OutOfMemory
-from kernel.frames import Frames, Kind
+from kernel.frames import Kind
 from kernel.lazy import Ptes, np, numpy_is_there
+from kernel.leaftables import LEAF_SHIFT, LEAF_SPAN
+from kernel.sharedtables import SharedTables
 
 COW = RSW0
 """Set on a page that is private and writable by right, but whose W is clear because its frame may
 have other users: the next store copies the frame or takes it over."""
-
-LEAF_SHIFT = 21
-"""A leaf table maps 2 MiB: addresses that agree above this bit share one."""
-LEAF_SPAN = 1 << LEAF_SHIFT
-
-
-@dataclass(slots=True)
-class Shared:
-    """What a leaf table that is shared holds: pages that are there, and those of private frames.
-
-    All who share the table have the same object.
-    """
-
-    pages: int
-    private: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +45,14 @@ _TABLES_AT_ONCE = 64
 """What NumPy works on at once stays in the processor's cache: 256 KiB."""
 
 
-class PageTable:
+class PageTable(SharedTables):
     """Maps pages to PTEs. ``writes`` counts the PTEs written, one by one or in bulk."""
-
-    def __init__(self, frames: Frames, asid: int) -> None:
-        self._frames = frames
-        self._ram = frames.ram
-        self.root = frames.allocate_zeroed(Kind.TABLE)
-        self.satp = make_satp(self.root, asid)
-        self.writes = 0
-        self._upper: list[int] = [self.root]
-        self._leaves: dict[int, int] = {}
-        """va >> LEAF_SHIFT → index of the leaf table's first word in RAM."""
-        self._shared: dict[int, Shared] = {}
-        """The keys of the leaf tables that others may hold too, and that so stay as they are."""
-
-    def pte(self, va: int) -> int:
-        """The leaf PTE of ``va``'s page; 0 when there is none."""
-        leaf = self._leaves.get(va >> LEAF_SHIFT)
-        if leaf is None:
-            return 0
-        return self._ram.words[leaf + (va >> PAGE_SHIFT & 511)]
 
     def set_pte(self, va: int, pte: int) -> None:
         """Writes the leaf PTE of ``va``'s page, with new tables where they are missing."""
         index = self.leaf(va) + (va >> PAGE_SHIFT & 511)
         self._ram.words[index] = pte
         self.writes += 1
-
-    def pte_address(self, va: int) -> int | None:
-        """The physical address of ``va``'s leaf PTE, None when it has no leaf table."""
-        leaf = self._leaves.get(va >> LEAF_SHIFT)
-        if leaf is None:
-            return None
-        return self._ram.base + 8 * (leaf + vpn(va, 0))
 
     def leaf(self, va: int) -> int:
         """The index in RAM's words of the leaf table for ``va``, fit to be changed: made when it is
@@ -116,136 +69,6 @@ class PageTable:
             leaf = self._frame_to_words(self._frames.allocate_zeroed(Kind.TABLE))
             self._link(key, leaf)
         return leaf
-
-    def own(self, va: int) -> bool:
-        """Makes the leaf table of ``va`` this process's own; whether it had to be copied for that.
-
-        :class:`kernel.errors.OutOfMemory` when there is no frame for the copy.
-        """
-        key = va >> LEAF_SHIFT
-        if key not in self._shared:
-            return False
-        leaf = self._leaves[key]
-        frame = self._words_to_frame(leaf)
-        copied = self._frames.count(frame) > 1
-        if copied:
-            copy = self._frames.allocate(Kind.TABLE)
-            self._frames.ram.copy_frame(frame, copy)
-            leaf = self._frame_to_words(copy)
-            self._link(key, leaf)
-            self._frames.release(frame)
-            table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
-            self._frames.share_all(table[(table & V) != 0])
-        del self._shared[key]
-        return copied
-
-    def share_with(self, other: PageTable, apart: Collection[int]) -> list[Shared]:
-        """Hangs the leaf tables into ``other`` too, but for those with the keys ``apart``.
-
-        No page in them may be writable that is not shared memory. What the tables hold is returned.
-        """
-        keys = [key for key in self._leaves if key not in apart]
-        for key in keys:
-            if key not in self._shared:
-                self._shared[key] = self._count(self._leaves[key])
-        indices = sorted({key >> VPN_BITS for key in keys})
-        middles = [other._next_table(other.root, index) for index in indices]
-        for index, middle in zip(indices, middles, strict=True):
-            self._share_middle(index, middle, [k for k in keys if k >> VPN_BITS == index])
-        other._leaves.update((key, self._leaves[key]) for key in keys)
-        other._shared.update((key, self._shared[key]) for key in keys)
-        return [self._shared[key] for key in keys]
-
-    def _share_middle(self, index: int, middle: int, keys: list[int]) -> None:
-        """Copies the pointers to the leaf tables ``keys`` to another's ``middle`` table."""
-        own = self._frame_to_words(self._next_table(self.root, index))
-        at = np.array(keys) & (PTES_PER_TABLE - 1)
-        pointers = self._frames.words[own + at]
-        self._frames.share_all(pointers)
-        self._frames.words[self._frame_to_words(middle) + at] = pointers
-
-    def _count(self, leaf: int) -> Shared:
-        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
-        mapped = table[(table & V) != 0]
-        private = self._frames.kinds[self._frames.indices(mapped)] == Kind.PRIVATE
-        return Shared(len(mapped), int(np.count_nonzero(private)))
-
-    def drop_shared(self, start: int, end: int) -> bool:
-        """Lets go of what is shared and has to go: :meth:`slices` of [start, end) can be changed.
-
-        A shared table without pages outside the range is left to the others; one with such pages
-        is copied, or :class:`kernel.errors.OutOfMemory` and nothing is gone. Whether any is gone:
-        the TLB may remember its pages.
-        """
-        gone: list[int] = []
-        for key in self.keys(start, end) if self._shared else ():
-            if key not in self._shared:
-                continue
-            leaf, begin = self._leaves[key], key << LEAF_SHIFT
-            table = self._frames.words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
-            first = max(start - begin, 0) >> PAGE_SHIFT
-            last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
-            alone = self._frames.count(self._words_to_frame(leaf)) == 1
-            if table[:first].any() or table[last:].any() or alone:
-                self.own(begin)
-            else:
-                gone.append(key)
-        for key in gone:
-            frame = self._words_to_frame(self._leaves[key])
-            self._unlink(key)
-            self._frames.release(frame)
-        return bool(gone)
-
-    def recount_shared(self, start: int, end: int) -> None:
-        """The pages of [start, end) changed for all who share the tables."""
-        for key in self.keys(start, end) if self._shared else ():
-            if key in self._shared:
-                shared, now = self._shared[key], self._count(self._leaves[key])
-                shared.pages, shared.private = now.pages, now.private
-
-    def unshared_keys(self, start: int, end: int) -> list[int]:
-        """Those of :meth:`keys` that no other process can hold."""
-        return [key for key in self.keys(start, end) if key not in self._shared]
-
-    def own_all(self, start: int, end: int) -> None:
-        """Makes the leaf tables of [start, end) this process's own."""
-        for key in self.keys(start, end) if self._shared else ():
-            self.own(key << LEAF_SHIFT)
-
-    def _link(self, key: int, leaf: int) -> None:
-        """Hangs the leaf table at word ``leaf`` into the middle table, which is made if missing."""
-        va = key << LEAF_SHIFT
-        try:
-            middle = self._next_table(self.root, vpn(va, 2))
-        except OutOfMemory:
-            self._frames.release(self._words_to_frame(leaf))
-            raise
-        pointer = make_pte(self._words_to_frame(leaf), V)
-        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), pointer)
-        self._leaves[key] = leaf
-
-    def _unlink(self, key: int) -> None:
-        va = key << LEAF_SHIFT
-        middle = self._next_table(self.root, vpn(va, 2))
-        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)
-        self._shared.pop(key, None)
-        del self._leaves[key]
-
-    def _words_to_frame(self, leaf: int) -> int:
-        return (self._ram.base + 8 * leaf) >> PAGE_SHIFT
-
-    def _frame_to_words(self, frame: int) -> int:
-        return ((frame << PAGE_SHIFT) - self._ram.base) >> 3
-
-    def _next_table(self, table: int, index: int) -> int:
-        address = (table << PAGE_SHIFT) + 8 * index
-        entry = self._ram.load64(address)
-        if entry & V:
-            return ppn(entry)
-        frame = self._frames.allocate_zeroed(Kind.TABLE)
-        self._upper.append(frame)
-        self._ram.store64(address, make_pte(frame, V))
-        return frame
 
     def is_short(self, start: int, end: int) -> bool:
         """Whether [start, end) is better gone through page by page than with NumPy."""
@@ -318,30 +141,10 @@ class PageTable:
         self._frames.tables[self._rows(part.keys), part.first : part.last] = part.ptes
         self.writes += part.ptes.size
 
-    def keys(self, start: int, end: int) -> list[int]:
-        """The leaf tables of [start, end) that there are, each by va >> LEAF_SHIFT, in order."""
-        first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
-        if last - first > len(self._leaves):
-            return sorted(key for key in self._leaves if first <= key <= last)
-        return [key for key in range(first, last + 1) if key in self._leaves]
-
     def range_at(self, va: int, count: int) -> Ptes:
         """The ``count`` PTEs from ``va`` on, which lie in one leaf table; made if missing."""
         first = self.leaf(va) + vpn(va, 0)
         return self._frames.words[first : first + count]
-
-    def leaf_tables(self) -> dict[int, int]:
-        """The leaf tables: va of the first page → PPN."""
-        return {key << LEAF_SHIFT: self._words_to_frame(leaf) for key, leaf in self._leaves.items()}
-
-    def frames(self) -> set[int]:
-        """The PPNs of the tables of all levels."""
-        return {*self._upper, *self.leaf_tables().values()}
-
-    @property
-    def table_count(self) -> int:
-        """Frames taken by the tables of all levels."""
-        return len(self._upper) + len(self._leaves)
 
     def present(self) -> list[tuple[int, int]]:
         """(va, PTE) of every page that is mapped, in the order of addresses."""

@@ -7,7 +7,7 @@ import errno
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
 from kernel.errors import Errno
 from kernel.lazy import np
-from kernel.pagetable import LEAF_SPAN
+from kernel.leaftables import LEAF_SPAN
 from kernel.process import Thread
 from kernel.space import USER_END, AddressSpace, page_up
 from kernel.syscalls.memory import page_range, populate

@@ -9,7 +9,7 @@ from kernel.backing import SharedMemory
 from kernel.errors import OutOfMemory
 from kernel.fault import Outcome, Resolution
 from kernel.frames import Kind
-from kernel.pagetable import LEAF_SPAN
+from kernel.leaftables import LEAF_SPAN
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous

@@ -9,7 +9,7 @@ from kernel import fault
 from kernel.backing import SharedMemory
 from kernel.errors import OutOfMemory
 from kernel.fault import Outcome
-from kernel.pagetable import LEAF_SPAN
+from kernel.leaftables import LEAF_SPAN
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
