@@ -63,10 +63,11 @@ class Row:
 
     def convert(self, registers: list[int]) -> list[int]:
         """a0, a1, … as the C types that the call declares."""
-        return [
-            convert(value)
-            for convert, value in zip(_CONVERTERS[self.kinds], registers, strict=False)
-        ]
+        count, narrower = _PLANS[self.kinds]
+        arguments = registers[:count]
+        for position, convert in narrower:
+            arguments[position] = convert(arguments[position])
+        return arguments
 
 
 def _signed_32(value: int) -> int:
@@ -82,16 +83,22 @@ def _unsigned_32(value: int) -> int:
     return value & 0xFFFFFFFF
 
 
-def _unsigned_64(value: int) -> int:
-    return value
+Narrowing = tuple[int, Callable[[int], int]]
+"""The position of an argument that is not the whole register, and what it becomes."""
 
 
-def _converter(kind: str) -> Callable[[int], int]:
-    if kind in _SIGNED_32:
-        return _signed_32
-    if kind in _SIGNED_64:
-        return _signed_64
-    return _unsigned_32 if kind in _UNSIGNED_32 else _unsigned_64
+def _plan(kinds: list[str]) -> tuple[int, list[Narrowing]]:
+    narrower: list[Narrowing] = [
+        (position, convert)
+        for position, kind in enumerate(kinds)
+        for names, convert in (
+            (_SIGNED_32, _signed_32),
+            (_SIGNED_64, _signed_64),
+            (_UNSIGNED_32, _unsigned_32),
+        )
+        if kind in names
+    ]
+    return len(kinds), narrower
 
 
 # fmt: off
@@ -319,7 +326,7 @@ ROWS = (
 )
 # fmt: on
 
-_CONVERTERS = {row.kinds: tuple(map(_converter, row.kinds.split())) for row in ROWS}
+_PLANS = {row.kinds: _plan(row.kinds.split()) for row in ROWS}
 
 TABLE = {row.number: row for row in ROWS}
 """The rows by number."""
