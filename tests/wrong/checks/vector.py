@@ -18,6 +18,7 @@ from tests.kernel.syscalls.guests import compiled
 from tests.wrong.checks.check import Check, same
 
 _EXIT = 93
+_GETPPID = 173
 
 TOUCHES = r"""
     static volatile char pages[50][4096] __attribute__((aligned(4096)));
@@ -36,6 +37,20 @@ int main(void) {
         getppid();
 }
 """
+TOUCH_UNTIL_A_TIMER = r"""
+static volatile int rung;
+static void on(int signo) { rung = 1; }
+int main(void) {
+    long size = 12000 * 4096;
+    char *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    catch(SIGALRM, on, 0);
+    struct itimerval soon = {.it_value = {0, 5000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    for (long i = 0; i < size && !rung; i += 4096)
+        pages[i] = 1;
+    return !rung;
+}
+"""
 CALLS = r"""
     for (int i = 0; i < 200; i++)
         getppid();
@@ -50,6 +65,31 @@ def _run(source: str, observer: Observer | None = None, fail_allocation: int = 0
 
 def a_timer_reaches_a_loop_of_calls() -> None:
     same(_run(LOOP_UNTIL_A_TIMER).status, 0, "status")
+
+
+def a_timer_reaches_a_loop_of_touches() -> None:
+    same(_run(TOUCH_UNTIL_A_TIMER).status, 0, "status")
+
+
+class _Calls(Observer):
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int | None]] = []
+        """Each call's number, and None as it begins or its result."""
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        self.told.append((number, None))
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        self.told.append((number, result))
+
+
+def an_observer_sees_each_call_begin_and_end() -> None:
+    observer = _Calls()
+    _run(CALLS, observer)
+    calls = [result for number, result in observer.told if number == _GETPPID]
+    same(calls, [None, 1] * 200, "what is told of getppid")
 
 
 class _Stops(Observer):
@@ -174,6 +214,7 @@ CHECKS = [
     Check(f"vector: {function.__name__.replace('_', ' ')}", function, prepare)
     for function, prepare in (
         (an_observer_sees_every_fault_and_its_trap, partial(compiled, TOUCHES)),
+        (an_observer_sees_each_call_begin_and_end, partial(compiled, CALLS)),
         (word_from_outside_is_heard_at_the_next_trap, partial(compiled, CALLS)),
         (a_store_that_finds_no_frame_is_one_kill, _allocations),
         (
@@ -181,5 +222,6 @@ CHECKS = [
             partial(compiled, EXCHANGES),
         ),
         (a_timer_reaches_a_loop_of_calls, partial(compiled, LOOP_UNTIL_A_TIMER)),
+        (a_timer_reaches_a_loop_of_touches, partial(compiled, TOUCH_UNTIL_A_TIMER)),
     )
 ]

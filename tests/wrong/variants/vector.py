@@ -40,6 +40,32 @@ VARIANTS = [
         "    if kernel.observer is not None and not resolution.failed:\n"
         "        kernel.observer.fault(traps.Fault(thread, resolution))",
     ),
+    _store(
+        "loop-never-due-for-stores", "timers don't reach a loop that touches new pages",
+        old=" or self._loop_is_due()", new="",
+    ),
+    wrong(
+        "old-fault-again", "what was left of a store's fault is the answer to all later ones",
+        "kernel.traps:_page_fault",
+        "resolution, kernel.unresolved = kernel.unresolved, None", "resolution = kernel.unresolved",
+    ),
+    _ecall(
+        "call-left-untold", "an observer is not told that a call has ended",
+        old="kernel.observer.call_left(thread, number, arguments, result)", new="pass",
+    ),
+    wrong(
+        "old-call-again", "the result of a call that the vector left is that of all later ones",
+        "kernel.syscalls.dispatch:ecall",
+        "(result,), kernel.begun = kernel.begun, None", "(result,) = kernel.begun",
+    ),
+    wrong(
+        "result-lost", "a call that is answered at once leaves a0 as it was",
+        "emu.machine.hart:Hart._on_exception", "self._engine.write(A0, result)", "pass",
+    ),
+    wrong(
+        "loads-in-the-hook", "the vector handles a load's fault as a store's",
+        "emu.machine.hart:Hart._repaired", "fault.access is not Access.STORE or", "",
+    ),
     _ecall(
         "call-begun-twice", "a call that the vector began is begun again in the loop",
         old="kernel.begun = (result,)", new="pass",
