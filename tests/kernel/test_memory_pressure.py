@@ -54,10 +54,12 @@ int main(int argc, char **argv) {
 """
 
 
+@pytest.mark.parametrize("deterministic", [True, False], ids=["loop", "vector"])
 @pytest.mark.parametrize("policy", POLICIES)
-def test_at_every_allocation(policy: str) -> None:
+def test_at_every_allocation(policy: str, deterministic: bool) -> None:
+    """Whether the kernel's loop meets it or its vector, while the engine runs."""
     program = compiled(GUEST)
-    options = Options(fork_policy=policy, deterministic=True, check=True, timeout=60)
+    options = Options(fork_policy=policy, deterministic=deterministic, check=True, timeout=60)
     unharmed = Machine(options).run([program])
     assert unharmed.stdout == b"end\n"
     total = unharmed.summary["frames_allocated"]

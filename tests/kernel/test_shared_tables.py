@@ -1,5 +1,7 @@
 """The fork policy shared-tables: when are leaf page tables shared, copied, and one's own again?"""
 
+from typing import Any
+
 import pytest
 
 from emu.machine.pte import PAGE_SIZE, W, ppn
@@ -12,7 +14,7 @@ from kernel.frames import Kind
 from kernel.leaftables import LEAF_SPAN
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous
+from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 NEXT = BASE + LEAF_SPAN
@@ -362,6 +364,70 @@ def test_is_memory_to_be_wiped_zero_in_the_child(world: World) -> None:
     world.store(child, BASE, b"child!")
     assert world.load(space, BASE, 6) == b"page 0"
     world.check()
+    world.end()
+
+
+# A file that is cut.
+
+
+def holders_of_a_file(world: World) -> tuple[list[AddressSpace], Any]:
+    """Three who share a table with four pages of a file, of which 0 and 3 are private copies."""
+    space = world.space()
+    node = world.file(b"".join(b"file %d" % page + bytes(P - 6) for page in range(4)))
+    mapped_file(world, space, node, 4)
+    for page in range(4):
+        world.load(space, BASE + page * P)
+    for page in (0, 3):
+        world.store(space, BASE + page * P, b"mine %d" % page)
+    child = fork(world, space)
+    return [space, child, fork(world, child)], node
+
+
+def test_does_a_truncation_take_no_frame_and_the_pages_from_all(world: World) -> None:
+    spaces, node = holders_of_a_file(world)
+    table = leaf(spaces[0], BASE)
+    for space in spaces:  # and the TLB knows the last one's pages
+        world.load(space, BASE + 2 * P)
+    taken = use_up(world)
+    allocations, used = world.frames.allocations, world.frames.used
+    node.truncate_file(P)
+    assert world.frames.allocations == allocations
+    assert used - world.frames.used == 3, "two pages of the file and a private copy of one"
+    assert [leaf(space, BASE) for space in spaces] == [table] * 3, "it is still shared"
+    give_back(world, taken)
+    for space in reversed(spaces):
+        assert world.load(space, BASE, 6) == b"mine 0"
+        for page in range(1, 4):
+            with pytest.raises(Refused, match="bus_adrerr"):
+                world.load(space, BASE + page * P)
+    world.check()
+    world.end()
+
+
+def test_does_a_fork_after_a_truncation_count_what_is_left(world: World) -> None:
+    spaces, node = holders_of_a_file(world)
+    assert (world.cost.tables_shared, world.cost.pages_shared, world.cost.eager_copies) == (1, 4, 2)
+    for size, left in ((3 * P, (1, 3, 1)), (P + 7, (1, 2, 1)), (0, (1, 0, 0))):
+        node.truncate_file(size)
+        for space in spaces:
+            child = world.fork(space, "shared-tables")
+            cost = world.cost
+            assert (cost.tables_shared, cost.pages_shared, cost.eager_copies) == left
+            world.exit(child)
+        world.check()
+    world.end()
+
+
+def test_does_one_with_a_table_of_its_own_lose_its_pages_to_a_truncation_too(world: World) -> None:
+    spaces, node = holders_of_a_file(world)
+    world.store(spaces[1], BASE + P, b"mine 1")  # so it has a copy of the table
+    assert leaf(spaces[1], BASE) != leaf(spaces[0], BASE) == leaf(spaces[2], BASE)
+    node.truncate_file(P)
+    world.check()
+    for space in spaces:
+        assert world.load(space, BASE, 6) == b"mine 0"
+        with pytest.raises(Refused, match="bus_adrerr"):
+            world.load(space, BASE + P)
     world.end()
 
 

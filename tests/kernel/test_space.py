@@ -196,16 +196,59 @@ def test_protecting_a_part_splits_and_protecting_it_back_joins(space: AddressSpa
     assert ranges(space) == [(0, 5, RW)]
 
 
-def test_only_the_lowest_part_of_a_stack_that_was_cut_grows(
+def test_the_parts_of_a_stack_that_was_cut_grow_and_stay_apart(
     world: World, space: AddressSpace
 ) -> None:
-    """The others are memory like any, and join."""
+    """As on Linux, where each part is VM_GROWSDOWN; a part may end where the next begins."""
     space.add(Vma(BASE, BASE + 4 * P, RW, grows_down=True))
     space.protect(BASE + P, BASE + 3 * P, Prot.READ)
     space.protect(BASE + P, BASE + 3 * P, RW)
-    assert ranges(space) == [(0, 1, RW), (1, 4, RW)]
-    assert [vma.grows_down for vma in space.vmas] == [True, False]
+    assert ranges(space) == [(0, 1, RW), (1, 3, RW), (3, 4, RW)]
+    assert all(vma.grows_down for vma in space.vmas)
     world.store(space, BASE - P, b"grown")
+    assert ranges(space) == [(-1, 1, RW), (1, 3, RW), (3, 4, RW)]
+
+
+@pytest.mark.parametrize("name", ["[stack]", ""])
+@pytest.mark.parametrize(("first", "end"), [(0, 1), (0, 3), (3, 4), (2, 6)])
+def test_a_hole_in_a_stack_is_filled_again_where_it_is_touched(
+    world: World, space: AddressSpace, name: str, first: int, end: int
+) -> None:
+    """As on Linux: at the stack's lowest pages and in its middle; with MAP_GROWSDOWN too."""
+    space.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True, name=name))
+    for page in range(8):
+        world.store(space, BASE + page * P, b"old %d" % page)
+    space.unmap(BASE + first * P, BASE + end * P)
+    world.check()
+    for page in reversed(range(first, end)):
+        world.outcomes.clear()
+        assert world.load(space, BASE + page * P, 5) == bytes(5)
+        assert world.outcomes == [Outcome.STACK_GROWN]
+        world.store(space, BASE + page * P, b"new")
+        world.check()
+    for page in {*range(8)} - {*range(first, end)}:
+        assert world.load(space, BASE + page * P, 5) == b"old %d" % page
+    world.end()
+
+
+def test_a_hole_in_a_stack_is_filled_from_the_touched_page_up(
+    world: World, space: AddressSpace
+) -> None:
+    space.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True))
+    space.unmap(BASE + 2 * P, BASE + 6 * P)
+    world.store(space, BASE + 4 * P, b"new")
+    assert ranges(space) == [(0, 2, RW), (4, 8, RW)]
+
+
+def test_a_hole_above_a_stack_that_ends_in_other_memory_is_none_of_its_own(
+    world: World, space: AddressSpace
+) -> None:
+    """What is above the hole does not grow down, so nothing fills it."""
+    space.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True))
+    space.unmap(BASE + 6 * P, BASE + 8 * P)
+    anonymous(space, 1, at=BASE + 7 * P)
+    with pytest.raises(Refused, match="segv_maperr"):
+        world.store(space, BASE + 6 * P, b"x")
 
 
 def test_a_hole_can_not_be_protected_and_nothing_changes(space: AddressSpace) -> None:

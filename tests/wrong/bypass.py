@@ -1,8 +1,14 @@
-"""What a kernel does that writes to user memory without asking its page tables' W."""
+"""What wrong kernels do that takes more than a line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from emu.machine.pte import PAGE_SHIFT, V, ppn
+from kernel.frames import Frames
+from kernel.pagetable import PageTable
+from kernel.space import AddressSpace
 from kernel.usermem import UserMemory
 from tests.kernel.worlds import pieces
 
@@ -16,3 +22,36 @@ def write_through(memory: UserMemory, va: int, data: bytes) -> None:
             memory.space.frames.ram.write((ppn(pte) << PAGE_SHIFT) + at % 4096, part)
         else:
             memory.write(at, part)
+
+
+@contextmanager
+def without_flush(space: AddressSpace) -> Iterator[None]:
+    """Flushing the TLB does nothing."""
+    right = space.flush_tlb
+    space.flush_tlb = lambda: None
+    try:
+        yield
+    finally:
+        space.flush_tlb = right
+
+
+@contextmanager
+def without_release(frames: Frames) -> Iterator[None]:
+    """No frame loses a holder, by whatever method of the allocator."""
+    names = [name for name in dir(Frames) if name.startswith("release")]
+    for name in names:
+        setattr(frames, name, lambda *_: None)
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(frames, name)
+
+
+@contextmanager
+def with_ptes_kept(table: PageTable, start: int, end: int) -> Iterator[None]:
+    """The PTEs of the range are there again afterwards."""
+    kept = [(va, pte) for va, pte in table.present() if start <= va < end]
+    yield
+    for va, pte in kept:
+        table.set_pte(va, pte)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.wrong.checks import access, files, guests, hart, mappings, sharing, tables, walk
+from tests.wrong.checks import access, files, guests, hart, mappings, sharing, tables, vector, walk
 from tests.wrong.checks.check import Check
 
 CHECKS: list[Check] = [
@@ -13,5 +13,6 @@ CHECKS: list[Check] = [
     *access.CHECKS,
     *mappings.CHECKS,
     *files.CHECKS,
+    *vector.CHECKS,
     *guests.CHECKS,
 ]

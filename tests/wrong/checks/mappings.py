@@ -160,3 +160,17 @@ def the_stack_stops_before_what_lies_below() -> None:
         anonymous(s.parent, 1, at=top - 260 * P)
         s.store(s.parent, top - 3 * P, b"x")
         s.refuses(s.parent, top - 100 * P, b"x", Outcome.SEGV_MAPERR)
+
+
+@CHECKS
+def a_stack_that_was_cut_is_filled_again() -> None:
+    with scene(0) as s:
+        s.parent.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True))
+        for page in range(8):
+            s.store(s.parent, BASE + page * P, b"old %d" % page)
+        for page in (4, 0):
+            s.parent.unmap(BASE + page * P, BASE + page * P + P)
+            s.check()
+            s.store(s.parent, BASE + page * P + 8, b"new %d" % page)
+            s.holds(s.parent, BASE + page * P, bytes(8) + b"new %d" % page, "it")
+        s.holds(s.parent, BASE + 3 * P, b"old 3", "it")

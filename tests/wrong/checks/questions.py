@@ -150,3 +150,124 @@ QUESTIONS = {
             say("ok\n");
         }""",
 }
+
+VECTOR_QUESTIONS = {
+    "a signal to oneself comes at once": r"""
+        static volatile int count;
+        static void on(int signo) { count++; }
+        int main(void) {
+            catch(SIGUSR1, on, 0);
+            catch(SIGRTMIN, on, 0);
+            for (int i = 0; i < 20; i++) {
+                kill(getpid(), i & 1 ? SIGUSR1 : SIGRTMIN);
+                if (count != i + 1) {
+                    say("FAIL %d signals, %d seen\n", i + 1, count);
+                    return 1;
+                }
+            }
+            say("ok\n");
+        }""",
+    "a mask that lasts for one call": r"""
+        #include <poll.h>
+        static volatile int count;
+        static void on(int signo) { count++; }
+        int main(void) {
+            int pipes[2];
+            pipe(pipes);
+            write(pipes[1], "x", 1);
+            catch(SIGUSR1, on, 0);
+            sigset_t set = set_of(SIGUSR1, 0);
+            struct pollfd ready = {pipes[0], POLLIN};
+            for (int i = 0; i < 4; i++) {
+                if (ppoll(&ready, 1, NULL, &set) != 1)
+                    say("FAIL nothing is ready\n");
+                kill(getpid(), SIGUSR1);
+                if (count != i + 1)
+                    say("FAIL the mask stays\n");
+            }
+            say("ok\n");
+        }""",
+    "code that read changes": r"""
+        static unsigned code[1024] __attribute__((aligned(4096))) = {
+            0x00000513 /* li a0, 0 */, 0x00008067 /* ret */};
+        int main(void) {
+            int pipes[2], found = 0;
+            pipe(pipes);
+            mprotect(code, sizeof code, PROT_READ | PROT_WRITE | PROT_EXEC);
+            for (unsigned i = 1; i < 9; i++) {
+                unsigned li = 0x00000513 | i << 20;
+                found += ((int (*)(void))code)();
+                write(pipes[1], &li, 4);
+                read(pipes[0], code, 4);
+                if (((int (*)(void))code)() != i)
+                    say("FAIL old code is run\n");
+            }
+            say(found == 28 ? "ok\n" : "FAIL %d\n", found);
+        }""",
+    "stores that are refused": r"""
+        #include <setjmp.h>
+        static sigjmp_buf back;
+        static char *volatile where;
+        static void on(int signo, siginfo_t *info, void *context) {
+            where = info->si_addr;
+            siglongjmp(back, 1);
+        }
+        int main(void) {
+            catch_info(SIGSEGV, on, 0);
+            char *page = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            munmap(page + 4096, 4096);
+            for (int i = 0; i < 4; i++) {
+                char *volatile at = page + i * 2000 + 3;
+                if (!sigsetjmp(back, 1)) {
+                    *at = 1;
+                    say("FAIL the store was done\n");
+                } else if (where != at)
+                    say("FAIL it was at %+ld\n", (long)(where - page));
+            }
+            say("ok\n");
+        }""",
+    "who yields lets the others run": r"""
+        int main(void) {
+            volatile int *turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+            turns[1] = 0;
+            pid_t child = fork();
+            if (!child)
+                while (!turns[1])
+                    turns[0]++, sched_yield();
+            for (int i = 0; i < 6; i++) {
+                int before = turns[0];
+                sched_yield();
+                if (turns[0] == before)
+                    say("FAIL no turn of the other's\n");
+            }
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+            say("ok\n");
+        }""",
+    "a call that waits is begun once more after a handler": r"""
+        static volatile int count;
+        static void on(int signo) { count++; }
+        int main(void) {
+            int pipes[2], seen = 0;
+            char byte = 0;
+            pipe(pipes);
+            catch(SIGUSR1, on, SA_RESTART);
+            for (int i = 0; i < 3; i++) {
+                pid_t child = fork();
+                if (!child) {
+                    kill(getppid(), SIGUSR1);
+                    while (sched_yield(), count < i)
+                        ;
+                    write(pipes[1], "x", 1);
+                    _exit(0);
+                }
+                int result = read(pipes[0], &byte, 1);
+                if (result == 1 && byte == 'x')
+                    seen++;
+                waitpid(child, NULL, 0);
+            }
+            say(seen == 3 && count == 3 ? "ok\n" : "FAIL %d %d\n", seen, count);
+        }""",
+}
+"""Of what a vector may get wrong; the counts don't depend on time."""

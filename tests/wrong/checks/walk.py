@@ -77,6 +77,10 @@ FAULTS: list[tuple[str, Change, tuple[Access, ...], dict[Access, int]]] = [
         (f"a pointer with {name}", entry(1, 2, V | bit), ALL, PAGE_FAULTS)
         for name, bit in (("A", A), ("D", D), ("U", U))
     ),
+    *(
+        (f"a pointer with reserved bit {bit}", entry(1, 2, V | 1 << bit), ALL, PAGE_FAULTS)
+        for bit in range(54, 64)
+    ),
     ("a pointer at level 0", fourth_level, ALL, PAGE_FAULTS),
     ("a misaligned 2 MiB page", entry(1, 1, FULL), ALL, PAGE_FAULTS),
     ("a misaligned 1 GiB page", entry(2, 1 << 9, FULL), ALL, PAGE_FAULTS),

@@ -12,6 +12,7 @@ from tests.wrong.variants import (
     mappings,
     processes,
     tables,
+    vector,
     walk,
 )
 
@@ -25,4 +26,5 @@ VARIANTS: list[Variant] = [
     *mappings.VARIANTS,
     *files.VARIANTS,
     *processes.VARIANTS,
+    *vector.VARIANTS,
 ]

@@ -9,6 +9,7 @@ from tests.wrong.variant import wrong
 _break = partial(wrong, where="kernel.fault:_break_cow")
 _resolve = partial(wrong, where="kernel.fault:_resolve")
 _reach = partial(wrong, where="kernel.usermem:UserMemory._reach")
+_REFUSES = "vma.pte_flags & needed != needed"
 _COPIED = "space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))"
 
 VARIANTS = [
@@ -103,13 +104,11 @@ VARIANTS = [
     ),
     _resolve(
         "read-only-made-writable", "a store to a read-only page that is present breaks CoW",
-        old="if not vma.prot & _NEEDED[access]:",
-        new="if not vma.prot & _NEEDED[access] and not pte & 1:",
+        old=_REFUSES, new=f"not pte & 1 and {_REFUSES}",
     ),
     _resolve(
         "data-executed", "a fetch asks for no PROT_EXEC",
-        old="if not vma.prot & _NEEDED[access]:",
-        new="if access is not Access.FETCH and not vma.prot & _NEEDED[access]:",
+        old=_REFUSES, new=f"access is not Access.FETCH and {_REFUSES}",
     ),
     wrong(
         "stack-without-limit", "the stack grows beyond RLIMIT_STACK",
@@ -117,7 +116,20 @@ VARIANTS = [
     ),
     wrong(
         "guard-gap-ignored", "the stack grows up to the mapping below it",
-        "kernel.fault:_grow_stack", "if any(other.prot for other in below):", "if False:",
+        "kernel.fault:_grow_stack",
+        "if any(other.prot and not other.grows_down for other in below):", "if False:",
+    ),
+    wrong(
+        "guard-gap-in-a-stack", "a hole in a stack is not filled, for the part of it below",
+        "kernel.fault:_grow_stack", " and not other.grows_down", "",
+    ),
+    wrong(
+        "cut-stack-stays-cut", "only the lowest part of a stack that was cut in two grows",
+        "kernel.vma:Vma.part",
+        "return replace(self, start=start, end=end, offset=self._offset_at(start))",
+        "upper = replace(self, start=start, end=end, offset=self._offset_at(start))\n"
+        "    upper.grows_down = self.grows_down and start == self.start\n"
+        "    return upper",
     ),
     _reach(
         "kernel-ignores-cow", "the kernel writes to whatever frame is mapped",

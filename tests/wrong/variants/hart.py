@@ -11,7 +11,7 @@ _permissions = partial(wrong, where="emu.machine.hart:Hart._permissions")
 VARIANTS = [
     wrong(
         "ecall-epc", "the engine's pc at an ecall, which is 4 too far, is taken as it is",
-        "emu.machine.engine:Engine._on_interrupt", "self._past = 4", "self._past = 0",
+        "emu.machine.engine:Engine._on_interrupt", "self._past = PAST_EXCEPTION", "self._past = 0",
     ),
     wrong(
         "stval-of-the-page", "stval is where the page begins",

@@ -6,26 +6,28 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_zap = partial(wrong, where="kernel.space:AddressSpace.zap")
+_unmap = partial(wrong, where="kernel.space:AddressSpace.unmap")
 _protect = partial(wrong, where="kernel.space:AddressSpace.protect")
 _rights = partial(wrong, where="kernel.space:AddressSpace._set_rights")
 _in_place = partial(wrong, where="kernel.space:AddressSpace._writable_in_place")
 _move = partial(wrong, where="kernel.space:AddressSpace.move")
 _leave = partial(wrong, where="kernel.space:AddressSpace.leave")
 _destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
+_ZAP = "self.zap(start, end)"
+_BYPASS = "__import__('tests.wrong.bypass').wrong.bypass."
 
 VARIANTS = [
-    _zap(
+    _unmap(
         "no-flush-at-munmap", "the TLB keeps pages that were unmapped",
-        old="self.flush_tlb()\n        self.frames", new="self.frames",
+        old=_ZAP, new=f"with {_BYPASS}without_flush(self):\n        {_ZAP}",
     ),
-    _zap(
+    _unmap(
         "munmap-keeps-frames", "munmap does not release the frames",
-        old="self.frames.release_all(mapped)", new="pass",
+        old=_ZAP, new=f"with {_BYPASS}without_release(self.frames):\n        {_ZAP}",
     ),
-    _zap(
+    _unmap(
         "munmap-keeps-ptes", "munmap releases the frames and leaves them mapped",
-        old="ptes[:] = 0", new="pass",
+        old=_ZAP, new=f"with {_BYPASS}with_ptes_kept(self.table, start, end):\n        {_ZAP}",
     ),
     _protect(
         "no-flush-at-mprotect", "the TLB keeps rights that mprotect took away",

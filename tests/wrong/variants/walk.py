@@ -8,11 +8,13 @@ from tests.wrong.variant import wrong
 
 _translate = partial(wrong, where="emu.machine.sv39:Mmu.translate")
 _forbidden = partial(wrong, where="emu.machine.sv39:Mmu._forbidden")
+_POINTER = "pte & _NOT_IN_POINTER == V"
+_READY = "_READY[access]"
 
 VARIANTS = [
     _translate(
         "non-canonical", "bits 63-39 of an address are not looked at",
-        old="if not is_canonical(va):", new="if False:",
+        old="if va >= VA_HALF and not is_canonical(va):", new="if False:",
     ),
     _translate(
         "half-a-table", "only 8 bits of each VPN are used",
@@ -41,11 +43,27 @@ VARIANTS = [
     ),
     _translate(
         "pointer-with-flags", "a pointer may have A, D and U",
-        old="if pte & (A | D | U):", new="if False:",
+        old=_POINTER, new="pte & (V | R | W | X | RESERVED) == V",
+    ),
+    _translate(
+        "pointer-with-a", "a pointer may have A",
+        old=_POINTER, new="pte & (_NOT_IN_POINTER ^ A) == V",
+    ),
+    _translate(
+        "pointer-with-d", "a pointer may have D",
+        old=_POINTER, new="pte & (_NOT_IN_POINTER ^ D) == V",
+    ),
+    _translate(
+        "pointer-with-u", "a pointer may have U",
+        old=_POINTER, new="pte & (_NOT_IN_POINTER ^ U) == V",
+    ),
+    _translate(
+        "pointer-with-reserved-bits", "bits 63-54 of a pointer are not looked at",
+        old=_POINTER, new="pte & (_NOT_IN_POINTER ^ RESERVED) == V",
     ),
     _translate(
         "no-leaf", "a pointer at level 0 leads to a fourth level",
-        old="if level == 0:", new="if level == -1:",
+        old=_POINTER + " and level:", new=_POINTER + ":",
     ),
     _translate(
         "misaligned-superpage", "a superpage may begin anywhere",
@@ -88,6 +106,26 @@ VARIANTS = [
         old="if access == Access.FETCH:", new="if access == Access.FETCH and not self.sum:",
     ),
     _translate(
+        "ready-without-u", "U-mode reaches at once what has all but U",
+        old=_READY, new="_READY[access] & ~U",
+    ),
+    _translate(
+        "ready-without-r", "a load needs no R where all else is there",
+        old=_READY, new="_READY[access] & ~R",
+    ),
+    _translate(
+        "ready-without-w", "a store needs no W where all else is there",
+        old=_READY, new="_READY[access] & ~W",
+    ),
+    _translate(
+        "ready-without-x", "a fetch needs no X where all else is there",
+        old=_READY, new="_READY[access] & ~X",
+    ),
+    _translate(
+        "ready-in-s-mode", "S-mode reaches at once what U-mode may",
+        old="if pte & ready != ready or self.privilege:", new="if pte & ready != ready:",
+    ),
+    _translate(
         "page-outside-ram", "a page beyond RAM's end is handed out",
         old="if not ram.base <= pa < ram.end:", new="if False:",
     ),
@@ -120,12 +158,12 @@ VARIANTS = [
     _translate(
         "refused-access-sets-a", "A is set before the rights are looked at",
         old="broken = self._forbidden(pte, access)",
-        new="ram.store64(entry, pte | A)\n    broken = self._forbidden(pte, access)",
+        new="ram.store64(entry, pte | A)\n        broken = self._forbidden(pte, access)",
     ),
     wrong(
         "access-fault-as-page-fault", "where RAM ends a page fault is raised",
         "emu.machine.sv39:TranslationFault.cause",
-        old="if self.rule in _ACCESS_FAULT_RULES:", new="if False:",
+        old="if self.rule in ACCESS_FAULT_RULES:", new="if False:",
     ),
     wrong(
         "satp-mode", "satp takes modes that this hart does not have",

@@ -1,0 +1,227 @@
+"""The vector, where time or the place of an event in a run is what matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import NoReturn
+from unittest.mock import patch
+
+from emu import Machine, Options, Result
+from emu.api import Session
+from emu.machine.registers import Registers
+from emu.machine.trap import Cause
+from kernel.events import Fault, Observer
+from kernel.process import Process, Thread
+from kernel.running import Stopped
+from tests.kernel.syscalls.guests import compiled
+from tests.wrong.checks.check import Check, same
+
+_EXIT = 93
+_GETPPID = 173
+
+TOUCHES = r"""
+    static volatile char pages[50][4096] __attribute__((aligned(4096)));
+    for (int i = 0; i < 50; i++)
+        pages[i][5] = 1;
+    return 0;
+"""
+LOOP_UNTIL_A_TIMER = r"""
+static volatile int rung;
+static void on(int signo) { rung = 1; }
+int main(void) {
+    catch(SIGALRM, on, 0);
+    struct itimerval soon = {.it_value = {0, 20000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    while (!rung)
+        getppid();
+}
+"""
+TOUCH_UNTIL_A_TIMER = r"""
+static volatile int rung;
+static void on(int signo) { rung = 1; }
+int main(void) {
+    long size = 12000 * 4096;
+    char *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    catch(SIGALRM, on, 0);
+    struct itimerval soon = {.it_value = {0, 5000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    for (long i = 0; i < size && !rung; i += 4096)
+        pages[i] = 1;
+    return !rung;
+}
+"""
+CALLS = r"""
+    for (int i = 0; i < 200; i++)
+        getppid();
+    return 0;
+"""
+
+
+def _run(source: str, observer: Observer | None = None, fail_allocation: int = 0) -> Result:
+    machine = Machine(timeout=3, memory=64 << 20, fail_allocation=fail_allocation)
+    return machine.run([compiled(source)], observers=[observer] if observer is not None else [])
+
+
+def a_timer_reaches_a_loop_of_calls() -> None:
+    same(_run(LOOP_UNTIL_A_TIMER).status, 0, "status")
+
+
+def a_timer_reaches_a_loop_of_touches() -> None:
+    same(_run(TOUCH_UNTIL_A_TIMER).status, 0, "status")
+
+
+class _Calls(Observer):
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int | None]] = []
+        """Each call's number, and None as it begins or its result."""
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        self.told.append((number, None))
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        self.told.append((number, result))
+
+
+def an_observer_sees_each_call_begin_and_end() -> None:
+    observer = _Calls()
+    _run(CALLS, observer)
+    calls = [result for number, result in observer.told if number == _GETPPID]
+    same(calls, [None, 1] * 200, "what is told of getppid")
+
+
+class _Stops(Observer):
+    """Leaves word for the kernel at the 100th call, as a Ctrl-C or a time limit does."""
+
+    def __init__(self) -> None:
+        self.calls = self.after = 0
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        self.calls += 1
+        self.after += self.calls > 100
+        if self.calls == 100:
+            thread.process.kernel.attention = _stop
+
+
+def _stop() -> NoReturn:
+    raise Stopped(7, "stopped")
+
+
+def word_from_outside_is_heard_at_the_next_trap() -> None:
+    observer = _Stops()
+    same(_run(CALLS, observer).status, 7, "status")
+    assert observer.after <= 2, f"{observer.after} calls were begun before it was heard"
+
+
+class _Faults(Observer):
+    def __init__(self) -> None:
+        self.stores: list[tuple[int, int]] = []
+        """stval and sepc of the program's; a trap tells stval only while the machine stands."""
+        self.without_trap = 0
+
+    def fault(self, event: Fault) -> None:
+        if event.trap is None:
+            self.without_trap += event.call is None
+        elif event.trap.cause == Cause.STORE_PAGE_FAULT:
+            self.stores.append((event.trap.tval, event.trap.epc))
+
+
+def an_observer_sees_every_fault_and_its_trap() -> None:
+    observer = _Faults()
+    _run(TOUCHES, observer)
+    same(observer.without_trap, 0, "faults of the program without a trap")
+    touches = [epc for stval, epc in observer.stores if stval % 4096 == 5]
+    same((len(touches), len(set(touches))), (50, 1), "stores, and places they are at")
+
+
+@cache
+def _allocations() -> int:
+    return int(_run(TOUCHES).summary["frames_allocated"])
+
+
+def a_store_that_finds_no_frame_is_one_kill() -> None:
+    for back in range(3, 9):
+        result = _run(TOUCHES, fail_allocation=_allocations() - back)
+        same(result.status, 128 + 9, "status")
+        same(result.summary["faults"]["out_of_memory"], 1, "faults that found no frame")
+        same([note.split(":")[0] for note in result.notes], ["out of memory"], "notes")
+
+
+EXCHANGES = r"""
+static void on(int signo) {}
+static void *body(void *argument) { return NULL; }
+int main(int argc, char **argv) {
+    syscall(259, argv, argv + 1, 0); /* riscv_flush_icache */
+    catch(SIGUSR1, on, 0);
+    raise(SIGUSR1);
+    pthread_t thread;
+    pthread_create(&thread, NULL, body, NULL);
+    pthread_join(thread, NULL);
+    if (argc < 2 && !fork())
+        return execl("/proc/self/exe", "self", "again", NULL);
+    wait(NULL);
+}
+"""
+
+
+class _Ends(Observer):
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self._told = told
+
+    def exited(self, process: Process) -> None:
+        self._told("exit_group")
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        if number == _EXIT:
+            self._told("exit")
+
+
+def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
+    """What the protocol Vector says that it may not do: load registers, change or end a program."""
+    session = Session(Options(timeout=5, memory=64 << 20), [str(compiled(EXCHANGES))])
+    hart, engine, runs = session.kernel.hart, session.kernel.hart._engine, [False]
+
+    def standing(what: str) -> None:
+        assert not runs[0], f"{what} while the engine runs"
+
+    def run(pc: int, count: int = 0) -> int:
+        runs[0] = True
+        try:
+            return right_run(pc, count)
+        finally:
+            runs[0] = False
+
+    def load(registers: Registers) -> None:
+        standing("registers are loaded")
+        right_load(registers)
+
+    def fence_code() -> None:
+        standing("code is dropped")
+        right_fence()
+
+    right_run, right_load, right_fence = engine.run, hart.load, hart.fence_code
+    with (
+        patch.object(engine, "run", run),
+        patch.object(hart, "load", load),
+        patch.object(hart, "fence_code", fence_code),
+    ):
+        same(session.run([_Ends(standing)]), 0, "status")
+
+
+CHECKS = [
+    Check(f"vector: {function.__name__.replace('_', ' ')}", function, prepare)
+    for function, prepare in (
+        (an_observer_sees_every_fault_and_its_trap, partial(compiled, TOUCHES)),
+        (an_observer_sees_each_call_begin_and_end, partial(compiled, CALLS)),
+        (word_from_outside_is_heard_at_the_next_trap, partial(compiled, CALLS)),
+        (a_store_that_finds_no_frame_is_one_kill, _allocations),
+        (
+            the_hart_is_exchanged_only_while_the_engine_stands,
+            partial(compiled, EXCHANGES),
+        ),
+        (a_timer_reaches_a_loop_of_calls, partial(compiled, LOOP_UNTIL_A_TIMER)),
+        (a_timer_reaches_a_loop_of_touches, partial(compiled, TOUCH_UNTIL_A_TIMER)),
+    )
+]

@@ -1,0 +1,110 @@
+"""What is answered while the program stands at its trap: begun twice, too late, or not to be."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.wrong.variant import wrong
+
+_ecall = partial(wrong, where="kernel.vector:KernelVector.ecall")
+_store = partial(wrong, where="kernel.vector:KernelVector.store_fault")
+_due = partial(wrong, where="kernel.vector:KernelVector._loop_is_due")
+_goes_on = partial(wrong, where="kernel.vector:KernelVector._may_go_on")
+_LEFT = "if number not in _AT_ONCE or"
+_ALIKE = "if not isinstance(result, int) or not self._may_go_on(thread):"
+_IN_LOOP = {
+    "clone": 220, "execve": 221, "rt_sigreturn": 139, "exit": 93, "exit_group": 94,
+    "sched_yield": 124, "riscv_flush_icache": 259,
+}  # fmt: skip
+
+VARIANTS = [
+    _store(
+        "fault-handled-twice", "a store's fault that the vector could not mend is handled again",
+        old="kernel.unresolved = resolution", new="pass",
+    ),
+    _store(
+        "fault-uncounted", "a store's fault that the vector mends is not counted",
+        old="traps.resolve(kernel, thread, page, Access.STORE)",
+        new="traps.fault.handle(thread.process.space, page, Access.STORE)",
+    ),
+    _store(
+        "fault-unobserved", "an observer is not told of stores' faults",
+        old="kernel.observer is not None or", new="",
+    ),
+    _store(
+        "fault-without-a-trap", "an observer is told of a store's fault without its trap",
+        old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
+        "        return False  # an observer wants the trap, with its epc and tval\n"
+        "    resolution = traps.resolve(kernel, thread, page, Access.STORE)",
+        new="resolution = traps.resolve(kernel, thread, page, Access.STORE)\n"
+        "    if kernel.observer is not None and not resolution.failed:\n"
+        "        kernel.observer.fault(traps.Fault(thread, resolution))",
+    ),
+    _store(
+        "loop-never-due-for-stores", "timers don't reach a loop that touches new pages",
+        old=" or self._loop_is_due()", new="",
+    ),
+    wrong(
+        "old-fault-again", "what was left of a store's fault is the answer to all later ones",
+        "kernel.traps:_page_fault",
+        "resolution, kernel.unresolved = kernel.unresolved, None", "resolution = kernel.unresolved",
+    ),
+    _ecall(
+        "call-left-untold", "an observer is not told that a call has ended",
+        old="kernel.observer.call_left(thread, number, arguments, result)", new="pass",
+    ),
+    wrong(
+        "old-call-again", "the result of a call that the vector left is that of all later ones",
+        "kernel.syscalls.dispatch:ecall",
+        "(result,), kernel.begun = kernel.begun, None", "(result,) = kernel.begun",
+    ),
+    wrong(
+        "result-lost", "a call that is answered at once leaves a0 as it was",
+        "emu.machine.hart:Hart._on_exception", "self._engine.write(A0, result)", "pass",
+    ),
+    wrong(
+        "loads-in-the-hook", "the vector handles a load's fault as a store's",
+        "emu.machine.hart:Hart._repaired", "fault.access is not Access.STORE or", "",
+    ),
+    _ecall(
+        "call-begun-twice", "a call that the vector began is begun again in the loop",
+        old="kernel.begun = (result,)", new="pass",
+    ),
+    _ecall(
+        "call-that-waits-is-done", "a call that has to wait returns 0 at once",
+        old=_ALIKE,
+        new="result = result if isinstance(result, int) else 0\n"
+        "    if not self._may_go_on(thread):",
+    ),
+    wrong(
+        "call-epc-in-the-hook", "a call that is begun again after a handler begins after its ecall",
+        "emu.machine.hart:Hart._on_exception", "pc - PAST_EXCEPTION", "pc",
+    ),
+    _goes_on(
+        "signal-after-the-call", "a signal to oneself comes some traps after the call",
+        old="and not thread.deliverable", new="",
+    ),
+    _goes_on(
+        "mask-after-the-call", "a call's own mask stays for some traps",
+        old="and thread.saved_mask is None", new="",
+    ),
+    _goes_on(
+        "stale-code-after-the-call", "code that a call changed is run as it was for some traps",
+        old="and not self._kernel.ram.code_is_stale", new="",
+    ),
+    _due(
+        "loop-never-due", "timers don't reach a loop of calls",
+        old="not (kernel.traps + 1) % _LOOP_EVERY or", new="",
+    ),
+    _due(
+        "attention-unheard", "word from outside is not heard at the next trap",
+        old="or kernel.attention is not None", new="",
+    ),
+    *(
+        _ecall(
+            f"{name}-in-the-hook", f"{name} is carried out while the engine runs",
+            old=_LEFT, new=f"if number not in _AT_ONCE and number != {number} or",
+        )
+        for name, number in _IN_LOOP.items()
+    ),
+]  # fmt: skip
