@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.trap import Access
 from kernel import traps
-from kernel.process import State, Thread
+from kernel.process import Thread
 from kernel.syscalls import dispatch
 from kernel.syscalls.table import TABLE
 
@@ -70,9 +70,7 @@ class KernelVector:
     def _may_go_on(self, thread: Thread) -> bool:
         """Whether the program goes on after a system call as if nothing had happened."""
         return (
-            thread.state is State.READY
-            and not thread.deliverable
-            and not thread.process.stopped_by
+            not thread.deliverable
             and thread.saved_mask is None
             and not self._kernel.ram.code_is_stale
         )

@@ -191,12 +191,12 @@ class Mmu:
             broken = self._forbidden(pte, access)  # steps 6 to 8
             if broken is not None:
                 return self._fault(broken, va, access)
-        wanted = A | D if access == Access.STORE else A
-        if pte & wanted != wanted:  # step 9
-            if self.svade:
-                return self._fault(Rule.NOT_DIRTY if pte & A else Rule.NOT_ACCESSED, va, access)
-            pte |= wanted
-            ram.store64(entry, pte)
+            wanted = A | D if access == Access.STORE else A
+            if pte & wanted != wanted:  # step 9
+                if self.svade:
+                    return self._fault(Rule.NOT_DIRTY if pte & A else Rule.NOT_ACCESSED, va, access)
+                pte |= wanted
+                ram.store64(entry, pte)
         pa = frame | va & offset_mask  # step 10
         if not base <= pa < end:
             return self._fault(Rule.PAGE_OUTSIDE_RAM, va, access)
