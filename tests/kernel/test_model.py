@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
@@ -39,7 +40,7 @@ from kernel.syscalls.memory import Map
 from kernel.vfs.abi import O_RDWR
 from kernel.vfs.openfile import RegularFile
 from kernel.vma import Prot
-from tests.kernel.worlds import RW, Caller, Refused, World
+from tests.kernel.worlds import RW, Caller, Refused, World, ranges_gone_through
 
 EXAMPLES = int(os.environ.get("EMU_EXAMPLES", "0"))
 
@@ -115,9 +116,11 @@ class Processes(RuleBasedStateMachine):
     memory_pages = 2048
     short = False
 
-    @initialize(policy=st.sampled_from(sorted(POLICIES)))
-    def begin(self, policy: str) -> None:
+    @initialize(policy=st.sampled_from(sorted(POLICIES)), page_by_page=st.booleans())
+    def begin(self, policy: str, page_by_page: bool = True) -> None:
         self.policy = policy
+        self.ranges = ExitStack()
+        self.ranges.enter_context(ranges_gone_through(page_by_page=page_by_page))
         self.world = World(self.memory_pages)
         content = bytes(range(256)) * 16 * FILE_PAGES
         self.node = self.world.file(content)
@@ -432,7 +435,9 @@ class Processes(RuleBasedStateMachine):
                     )
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        if not hasattr(self, "world"):
+            return
+        with self.ranges:
             self.world.end()
             content = b"".join(bytes(page.data) for page in self.on_disk)
             assert self.node.read_at(0, len(content)) == content, "the file lacks what was stored"
@@ -490,7 +495,7 @@ def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
 def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int) -> None:
     pick = random.Random(seed)
     walk = machine()
-    walk.begin(policy=policy)
+    walk.begin(policy=policy, page_by_page=pick.random() < 0.5)
     n = 0
     for number in range(steps):
         if pick.random() < 0.15:  # mostly on with the same process, whose TLB is warm
@@ -501,6 +506,7 @@ def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int)
             walk.all_invariants_hold()
             walk.every_page_is_as_in_the_model()
         except Exception as error:
+            walk.ranges.close()
             error.add_note(f"at step {number}: {step}({arguments})")
             raise
     walk.teardown()

@@ -6,8 +6,11 @@ handler as the kernel does, so a right that was taken away without a flush is se
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
 from emu.machine.ram import Ram
@@ -37,6 +40,16 @@ class Refused(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+
+
+@contextmanager
+def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
+    """Page by page, as short ranges are, or with NumPy, as long ones are."""
+    with (
+        patch("kernel.pagetable._FEW_PAGES", 64 if page_by_page else 0),
+        patch("kernel.pagetable.numpy_is_there", lambda: not page_by_page),
+    ):
+        yield
 
 
 class World:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.kernel.worlds import ranges_gone_through
+
 
 @dataclass(frozen=True)
 class Check:
@@ -16,14 +18,22 @@ class Check:
 
 
 class Checks(list[Check]):
-    """A list whose call, as a decorator, adds a function under the name of its layer."""
+    """A list whose call, as a decorator, adds a function under the name of its layer.
+
+    Each is run twice: with ranges of pages gone through one by one, and with NumPy.
+    """
 
     def __init__(self, layer: str) -> None:
         super().__init__()
         self.layer = layer
 
     def __call__(self, function: Callable[[], None]) -> Callable[[], None]:
-        self.append(Check(f"{self.layer}: {function.__name__.replace('_', ' ')}", function))
+        def both_ways() -> None:
+            for page_by_page in (True, False):
+                with ranges_gone_through(page_by_page=page_by_page):
+                    function()
+
+        self.append(Check(f"{self.layer}: {function.__name__.replace('_', ' ')}", both_ways))
         return function
 
 

@@ -9,6 +9,7 @@ from tests.wrong.variant import wrong
 _unmap = partial(wrong, where="kernel.space:AddressSpace.unmap")
 _protect = partial(wrong, where="kernel.space:AddressSpace.protect")
 _rights = partial(wrong, where="kernel.space:AddressSpace._set_rights")
+_each = partial(wrong, where="kernel.space:AddressSpace._with_rights")
 _in_place = partial(wrong, where="kernel.space:AddressSpace._writable_in_place")
 _move = partial(wrong, where="kernel.space:AddressSpace.move")
 _leave = partial(wrong, where="kernel.space:AddressSpace.leave")
@@ -60,6 +61,39 @@ VARIANTS = [
     _in_place(
         "mprotect-w-to-zero-frame", "mprotect to writable gives W to the zero frame",
         old="sole & private", new="sole | ~private",
+    ),
+    _each(
+        "mprotect-leaves-w-in-a-page", "mprotect of a few pages to read-only leaves W",
+        old="~(R | W | X | U | COW)", new="~(R | X | U | COW)",
+    ),
+    _each(
+        "mprotect-leaves-u-in-a-page", "PROT_NONE leaves a few pages U",
+        old="~(R | W | X | U | COW)", new="~(R | W | X | COW)",
+    ),
+    _each(
+        "mprotect-without-mark-in-a-page", "mprotect of a few pages forgets the CoW mark",
+        old="W if sole else COW", new="W if sole else 0",
+    ),
+    _each(
+        "mprotect-w-to-a-shared-page", "mprotect of a few pages gives W while fork shares them",
+        old="self.frames.count(frame) == 1 and", new="",
+    ),
+    _each(
+        "mprotect-w-to-zero-frame-page", "mprotect of a few pages gives W to the zero frame",
+        old="and self.frames.kind(frame) is Kind.PRIVATE", new="or frame == self.frames.zero",
+    ),
+    wrong(
+        "few-pages-not-cleared", "munmap of a few pages leaves their PTEs",
+        "kernel.space:AddressSpace._clear", "self.table.clear(va)", "pass",
+    ),
+    wrong(
+        "few-pages-not-flushed", "munmap of a few pages leaves them in the TLB",
+        "kernel.space:AddressSpace._clear", "if pages:", "if False:",
+    ),
+    wrong(
+        "few-frames-kept", "munmap of a few pages keeps their frames",
+        "kernel.space:AddressSpace._clear",
+        "self.frames.release_each(ppn(pte) for _, pte in pages)", "pass",
     ),
     _move(
         "mremap-loses-pages", "mremap moves the mapping without its pages",
@@ -115,9 +149,15 @@ VARIANTS = [
         "exit-keeps-backings", "shared memory outlives its last process",
         old="_drop_user(vma.backing)", new="pass",
     ),
-    _destroy(
+    wrong(
         "exit-keeps-frames", "only the tables are given back at the end",
-        old="self._frames.release_all(mapped)", new="pass",
+        "kernel.pagetable:PageTable._release_pages",
+        "self._frames.release_all(mapped)", "pass",
+    ),
+    wrong(
+        "exit-keeps-few-frames", "a small process gives only its tables back",
+        "kernel.pagetable:PageTable._release_pages",
+        "self._frames.release_each(ppn(pte) for pte in ptes if pte & V)", "pass",
     ),
     _destroy(
         "exit-keeps-leaf-tables", "the tables of the last level are never given back",

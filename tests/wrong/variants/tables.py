@@ -45,7 +45,7 @@ VARIANTS = [
     wrong(
         "shared-tables-not-linked", "the child's middle tables do not lead to what it shares",
         "kernel.pagetable:PageTable._share_middle",
-        "self._words[self._frame_to_words(middle) + at] = pointers", "pass",
+        "self._frames.words[self._frame_to_words(middle) + at] = pointers", "pass",
     ),
     _own(
         "table-copy-uncounted", "the frames in a table are not counted when it is copied",
@@ -121,7 +121,7 @@ VARIANTS = [
     ),
     wrong(
         "dropped-table-linked", "a table that was let go stays linked",
-        "kernel.pagetable:PageTable._unlink",
+        "kernel.leaftables:LeafTables._unlink",
         "self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)", "pass",
     ),
     wrong(

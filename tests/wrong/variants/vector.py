@@ -82,7 +82,7 @@ VARIANTS = [
     ),
     _goes_on(
         "signal-after-the-call", "a signal to oneself comes some traps after the call",
-        old="and not thread.deliverable", new="",
+        old="not thread.deliverable", new="True",
     ),
     _goes_on(
         "mask-after-the-call", "a call's own mask stays for some traps",

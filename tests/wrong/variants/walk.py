@@ -22,8 +22,8 @@ VARIANTS = [
     ),
     _translate(
         "table-outside-ram", "a table beyond RAM's end is read as if RAM came again there",
-        old="if not ram.base <= entry < ram.end:",
-        new="entry = ram.base + (entry - ram.base) % ram.size\n        if False:",
+        old="if not base <= entry < end:",
+        new="entry = base + (entry - base) % ram.size\n        if False:",
     ),
     _translate(
         "v-ignored", "a PTE whose V is clear is used",
@@ -127,7 +127,7 @@ VARIANTS = [
     ),
     _translate(
         "page-outside-ram", "a page beyond RAM's end is handed out",
-        old="if not ram.base <= pa < ram.end:", new="if False:",
+        old="if not base <= pa < end:", new="if False:",
     ),
     _translate(
         "svade-ignored", "A and D are set by the hardware even under Svade",
