@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
+from kernel import rights
 from kernel.backing import Backing
 from kernel.errors import Errno
-from kernel.frames import Frames, Kind
-from kernel.lazy import Marks, Ptes, np
-from kernel.pagetable import COW, PageTable
+from kernel.frames import Frames
+from kernel.pagetable import PageTable
 from kernel.vma import Prot, Vma
 
 USER_END = 1 << 38
@@ -192,48 +192,9 @@ class AddressSpace:
         for vma in self.overlapping(start, end):
             if vma.prot != prot:
                 vma.prot = prot
-                self._set_rights(vma)
+                rights.apply(self.table, self.frames, vma)
         self._join(start, end)
         self.flush_tlb()
-
-    def _set_rights(self, vma: Vma) -> None:
-        """Gives the VMA's present pages its rights: W only where no other user would notice."""
-        if self.table.is_short(vma.start, vma.end):
-            for va, pte in self.table.pages(vma.start, vma.end):
-                self.table.set_pte(va, self._with_rights(vma, pte))
-            return
-        rights = np.uint64(R | W | X | U | COW)
-        flags = np.uint64(vma.pte_flags & (R | X | U))
-        for _, ptes in self.table.slices(vma.start, vma.end):
-            present = (ptes & V) != 0
-            changed = ptes & ~rights | flags
-            if vma.writable:
-                in_place = self._writable_in_place(vma, ptes)
-                otherwise = 0 if vma.shared else COW
-                changed |= np.where(in_place, W, otherwise).astype(np.uint64)
-            ptes[present] = changed[present]
-            self.table.writes += int(np.count_nonzero(present))
-
-    def _with_rights(self, vma: Vma, pte: int) -> int:
-        """The same for one present page."""
-        changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
-        if not vma.writable:
-            return changed
-        if vma.shared:
-            return changed | W if pte & D else changed
-        frame = ppn(pte)
-        sole = self.frames.count(frame) == 1 and self.frames.kind(frame) is Kind.PRIVATE
-        return changed | (W if sole else COW)
-
-    def _writable_in_place(self, vma: Vma, ptes: Ptes) -> Marks:
-        """Which of the VMA's present pages need no copy before a store."""
-        indices = self.frames.indices(ptes) % self.frames.total
-        if vma.shared:
-            dirty: Marks = (ptes & D) != 0
-            return dirty
-        sole: Marks = self.frames.counts[indices] == 1
-        private: Marks = self.frames.kinds[indices] == Kind.PRIVATE
-        return sole & private
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
         """Sets a yes-or-no field of the VMAs in [start, end)."""

@@ -8,9 +8,9 @@ from tests.wrong.variant import wrong
 
 _unmap = partial(wrong, where="kernel.space:AddressSpace.unmap")
 _protect = partial(wrong, where="kernel.space:AddressSpace.protect")
-_rights = partial(wrong, where="kernel.space:AddressSpace._set_rights")
-_each = partial(wrong, where="kernel.space:AddressSpace._with_rights")
-_in_place = partial(wrong, where="kernel.space:AddressSpace._writable_in_place")
+_rights = partial(wrong, where="kernel.rights:_of_pages")
+_each = partial(wrong, where="kernel.rights:_of_page")
+_in_place = partial(wrong, where="kernel.rights:_writable_in_place")
 _move = partial(wrong, where="kernel.space:AddressSpace.move")
 _leave = partial(wrong, where="kernel.space:AddressSpace.leave")
 _destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
@@ -44,11 +44,13 @@ VARIANTS = [
     ),
     _rights(
         "mprotect-leaves-w", "mprotect to read-only leaves W in the PTEs",
-        old="ptes & ~rights | flags", new="ptes & ~rights | flags | ptes & W",
+        old="np.uint64(vma.pte_flags & (R | X | U))",
+        new="np.uint64(vma.pte_flags & (R | X | U)) | ptes & W",
     ),
     _rights(
         "mprotect-leaves-u", "PROT_NONE leaves U in the PTEs",
-        old="ptes & ~rights | flags", new="ptes & ~rights | flags | ptes & U",
+        old="np.uint64(vma.pte_flags & (R | X | U))",
+        new="np.uint64(vma.pte_flags & (R | X | U)) | ptes & U",
     ),
     _rights(
         "mprotect-without-mark", "mprotect to writable forgets the CoW mark",
@@ -76,11 +78,11 @@ VARIANTS = [
     ),
     _each(
         "mprotect-w-to-a-shared-page", "mprotect of a few pages gives W while fork shares them",
-        old="self.frames.count(frame) == 1 and", new="",
+        old="frames.count(frame) == 1 and", new="",
     ),
     _each(
         "mprotect-w-to-zero-frame-page", "mprotect of a few pages gives W to the zero frame",
-        old="and self.frames.kind(frame) is Kind.PRIVATE", new="or frame == self.frames.zero",
+        old="and frames.kind(frame) is Kind.PRIVATE", new="or frame == frames.zero",
     ),
     wrong(
         "few-pages-not-cleared", "munmap of a few pages leaves their PTEs",

@@ -1,0 +1,52 @@
+"""The rights of a VMA's pages after mprotect: W only where no other user would notice a store."""
+
+from __future__ import annotations
+
+from emu.machine.pte import D, R, U, V, W, X, ppn
+from kernel.frames import Frames, Kind
+from kernel.lazy import Marks, Ptes, np
+from kernel.pagetable import COW, PageTable
+from kernel.vma import Vma
+
+
+def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
+    """Gives the VMA's present pages its rights. The tables must be the process's own."""
+    if table.is_short(vma.start, vma.end):
+        for va, pte in table.pages(vma.start, vma.end):
+            table.set_pte(va, _of_page(frames, vma, pte))
+        return
+    for _, ptes in table.slices(vma.start, vma.end):
+        present = (ptes & V) != 0
+        ptes[present] = _of_pages(frames, vma, ptes)[present]
+        table.writes += int(np.count_nonzero(present))
+
+
+def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
+    changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
+    if not vma.writable:
+        return changed
+    if vma.shared:
+        return changed | W if pte & D else changed
+    frame = ppn(pte)
+    sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE
+    return changed | (W if sole else COW)
+
+
+def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
+    """The same for many pages, of which those that are not present do not matter."""
+    changed = ptes & ~np.uint64(R | W | X | U | COW) | np.uint64(vma.pte_flags & (R | X | U))
+    if vma.writable:
+        otherwise = 0 if vma.shared else COW
+        changed |= np.where(_writable_in_place(frames, vma, ptes), W, otherwise).astype(np.uint64)
+    return changed
+
+
+def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
+    """Which pages need no copy before a store."""
+    if vma.shared:
+        dirty: Marks = (ptes & D) != 0
+        return dirty
+    indices = frames.indices(ptes) % frames.total
+    sole: Marks = frames.counts[indices] == 1
+    private: Marks = frames.kinds[indices] == Kind.PRIVATE
+    return sole & private
