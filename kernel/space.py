@@ -215,13 +215,21 @@ class AddressSpace:
         vma = self.find(start)
         return vma if vma is not None and vma.start == start and vma.end == end else None
 
-    def move(self, vma: Vma, to: int) -> None:
-        """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
-        start, end = vma.start, vma.end
+    def make_room(self, start: int, end: int, to: int) -> list[tuple[int, int]]:
+        """Gets all tables that it takes to move [start, end), whose pages are returned, to ``to``.
+
+        :class:`kernel.errors.OutOfMemory`, and nothing is mapped otherwise than before.
+        """
         self.table.own_all(start, end)
         pages = self.table.pages(start, end)
         for va, _ in pages:
             self.table.leaf(va - start + to)
+        return pages
+
+    def move(self, vma: Vma, to: int) -> None:
+        """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
+        start, end = vma.start, vma.end
+        pages = self.make_room(start, end, to)
         for va, pte in pages:
             self.table.set_pte(va, 0)
             self.table.set_pte(va - start + to, pte)

@@ -266,6 +266,10 @@ def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
 def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
     _check_target(old, old_size, new, new_size)
     space = t.process.space
+    # What can fail for want of a frame comes before anything is changed.
+    space.table.own_all(old, old + old_size)
+    space.table.own_all(new, new + new_size)
+    space.make_room(old, old + min(old_size, new_size), new)
     space.unmap(new, new + new_size)
     if new_size < old_size:
         space.unmap(old + new_size, old + old_size)

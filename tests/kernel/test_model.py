@@ -247,11 +247,6 @@ class Processes(RuleBasedStateMachine):
             assert str(error) in ("EFAULT", "EINVAL")
             assert overlap or None in before or count > 1  # it may have been two mappings
             return
-        except OutOfMemory:
-            self._freed_target(side, to, new_count)
-            for i in range(new_count, count):
-                side.pages.pop(at + i, None)
-            raise
         assert got == address(to) and not overlap and None not in before
         self._freed_target(side, to, new_count)
         for i in range(count):
