@@ -40,7 +40,7 @@ def madvise(t: Thread, address: int, length: int, advice: int) -> int:
     space = t.process.space
     whole = space.covers(start, end)
     if advice in (_DONTNEED, _FREE):
-        _discard(space, start, end)
+        space.zap(start, end)  # MADV_FREE may act at once
     elif advice == _REMOVE:
         raise Errno(errno.EOPNOTSUPP)
     elif advice in (_POPULATE_READ, _POPULATE_WRITE):
@@ -51,12 +51,6 @@ def madvise(t: Thread, address: int, length: int, advice: int) -> int:
     if not whole:
         raise Errno(errno.ENOMEM)
     return 0
-
-
-def _discard(space: AddressSpace, start: int, end: int) -> None:
-    """MADV_DONTNEED, and MADV_FREE, which may act at once."""
-    for vma in space.overlapping(start, end):
-        space.zap(max(start, vma.start), min(end, vma.end))
 
 
 def _advise_vmas(space: AddressSpace, start: int, end: int, advice: int) -> None:
