@@ -11,12 +11,13 @@ from kernel.errors import OutOfMemory
 from kernel.fault import Outcome
 from kernel.leaftables import LEAF_SPAN
 from kernel.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, scene
 
 CHECKS = Checks("tables")
 SHARED = "shared-tables"
+MADV_DONTNEED = 4
 NEXT = BASE + LEAF_SPAN
 
 
@@ -232,3 +233,29 @@ def a_table_that_finds_no_frame_for_its_copy_stays_shared() -> None:
         s.frames.total = s.ram.frame_count
         s.store(child, BASE, b"child!")
         s.holds(s.parent, BASE, b"page 0", "the parent")
+
+
+@CHECKS
+def a_range_of_two_mappings_is_discarded_whole_or_not_at_all() -> None:
+    """Whichever of its allocations it is that fails."""
+    for left in count():
+        with scene(0) as s:
+            anonymous(s.parent, 8, at=NEXT - 8 * P)
+            anonymous(s.parent, 8, Prot.READ | Prot.WRITE | Prot.EXEC, at=NEXT)
+            for page in (-8, -1, 0, 7):
+                s.store(s.parent, NEXT + page * P, b"before")
+            child = s.fork(s.parent, SHARED)
+            caller = Caller(s, child)
+            s.frames.total = s.frames.touched + left
+            try:
+                caller.madvise(NEXT - 4 * P, 8 * P, MADV_DONTNEED)
+                expected = bytes(6)
+            except OutOfMemory:
+                expected = b"before"
+            s.frames.total = s.ram.frame_count
+            s.check()
+            s.holds(child, NEXT - P, expected, "the child")
+            s.holds(child, NEXT, expected, "the child")
+            s.holds(s.parent, NEXT, b"before", "the parent")
+        if expected == bytes(6):
+            break

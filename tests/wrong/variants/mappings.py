@@ -124,8 +124,13 @@ VARIANTS = [
     ),
     wrong(
         "dontneed-keeps-pages", "MADV_DONTNEED does nothing",
-        "kernel.syscalls.advice:_discard",
-        "space.zap(max(start, vma.start), min(end, vma.end))", "pass",
+        "kernel.syscalls.advice:madvise", "space.zap(start, end)", "pass",
+    ),
+    wrong(
+        "dontneed-by-halves", "MADV_DONTNEED lets a mapping go before it has tables for the next",
+        "kernel.syscalls.advice:madvise", "space.zap(start, end)",
+        "for vma in space.overlapping(start, end):\n"
+        "            space.zap(max(start, vma.start), min(end, vma.end))",
     ),
     wrong(
         "offset-lost-in-split", "the upper part of a mapping cut in two begins at the lower's byte",
