@@ -70,8 +70,7 @@ class SharedMemory:
         return self._pages
 
     def unused(self) -> None:
-        for ppn in self._pages.values():
-            self._frames.release(ppn)
+        self._frames.release_each(self._pages.values())
         self._pages.clear()
 
 
@@ -160,8 +159,7 @@ class FilePages:
             for index, ppn in self._pages.items()
             if index not in self._stored and self._frames.count(ppn) == 1
         ]
-        for index in free:
-            self._frames.release(self._pages.pop(index))
+        self._frames.release_each([self._pages.pop(index) for index in free])
         return bool(free)
 
     @property

@@ -50,7 +50,8 @@ class Frames:
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
         self._free = array("q")
-        self._trim_at = _MANY_FREE
+        self._given_to_host = 0
+        """So many of the free frames, at the least, take no memory of the host."""
         self.used = 0
         self.allocations = 0
         """How many allocations were asked for."""
@@ -108,6 +109,7 @@ class Frames:
             self._untouched += 1
         else:
             index = self._free.pop()
+            self._given_to_host = min(self._given_to_host, len(self._free))
         self._count[index] = 1
         self._kind[index] = kind
         self.used += 1
@@ -206,8 +208,8 @@ class Frames:
         self._trim()
 
     def _trim(self) -> None:
-        """Gives the host its memory back when many more frames are free than were the last time."""
-        if len(self._free) < self._trim_at:
+        """Gives the host its memory back when many frames are free that it still holds."""
+        if len(self._free) - self._given_to_host < _MANY_FREE:
             return
         free = np.sort(np.array(self._free, np.int64))
         ends = np.flatnonzero(np.diff(free, append=free[-1] + 2) != 1)
@@ -216,4 +218,4 @@ class Frames:
             if end + 1 - first >= _LEAST_TRIMMED:
                 self.ram.discard(self.first + int(free[first]), end + 1 - first)
             first = end + 1
-        self._trim_at = len(free) + _MANY_FREE
+        self._given_to_host = len(free)

@@ -9,6 +9,7 @@ from kernel.fault import Outcome
 from kernel.fork import POLICIES
 from kernel.frames import Frames
 from kernel.invariants import leaks
+from kernel.leaftables import LEAF_SPAN
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file, user_memory
@@ -227,3 +228,19 @@ def test_a_read_only_page_is_shared_for_ever(world: World) -> None:
     assert child.table.pte(BASE) & V
     world.exit(space)
     assert world.load(child, BASE, 6) == b"page 0"
+
+
+@EVERY_POLICY
+def test_a_mapping_of_very_many_tables_is_forked_whole(policy: str) -> None:
+    world = World(2048)
+    space = world.space()
+    tables = 300
+    space.add(Vma(BASE, BASE + tables * LEAF_SPAN, RW))
+    for number in range(tables):
+        world.store(space, BASE + number * LEAF_SPAN, number.to_bytes(2, "little"))
+    child = world.fork(space, policy)
+    world.check()
+    for number in range(0, tables, 37):
+        assert world.load(child, BASE + number * LEAF_SPAN, 2) == number.to_bytes(2, "little")
+    assert len(child.table.present()) == tables
+    world.end()

@@ -153,3 +153,54 @@ def test_a_fresh_machine_hands_frames_out_in_order() -> None:
     f = frames()
     first = f.allocate(Kind.PRIVATE)
     assert [f.allocate(Kind.PRIVATE) for _ in range(3)] == [first + 1, first + 2, first + 3]
+
+
+def returned(f: Frames, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The runs of frames that the host got back, as they are given."""
+    runs: list[tuple[int, int]] = []
+    give = f.ram.discard
+
+    def discard(ppn: int, count: int) -> None:
+        runs.append((ppn, count))
+        give(ppn, count)
+
+    monkeypatch.setattr(f.ram, "discard", discard)
+    monkeypatch.setattr("kernel.frames._MANY_FREE", 64)
+    return runs
+
+
+def test_the_host_gets_its_memory_back_each_time_that_many_frames_are_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    f = Frames(Ram(300 * PAGE_SIZE))
+    runs = returned(f, monkeypatch)
+    for _ in range(3):
+        taken = sorted(f.allocate(Kind.PRIVATE) for _ in range(100))
+        for ppn in taken:
+            f.ram.write(ppn << 12, b"used")
+        kept, gone = taken[40], [*taken[:40], *taken[41:]]
+        f.release_all(ptes(*gone))
+        assert runs == [(taken[0], 40), (taken[41], 59)], "but for the one in the middle"
+        assert f.ram.read(kept << 12, 4) == b"used"
+        assert not any(f.ram.read_frame(taken[39]) + f.ram.read_frame(taken[99]))
+        f.release(kept)
+        runs.clear()
+
+
+def test_few_free_frames_and_short_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = Frames(Ram(300 * PAGE_SIZE))
+    runs = returned(f, monkeypatch)
+    taken = [f.allocate(Kind.PRIVATE) for _ in range(200)]
+    f.release_each(taken[:60])
+    assert runs == [], "60 are not many"
+    f.release_each(taken[100::2])
+    assert runs == [(taken[0], 60)], "single frames are not worth a call"
+
+
+def test_code_in_a_frame_that_the_host_gets_back_is_stale() -> None:
+    ram = Ram(64 * PAGE_SIZE)
+    ram.executed.add(ram.first_ppn + 9)
+    ram.discard(ram.first_ppn, 9)
+    assert not ram.code_is_stale
+    ram.discard(ram.first_ppn + 9, 1)
+    assert ram.code_is_stale
