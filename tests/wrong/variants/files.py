@@ -62,6 +62,7 @@ VARIANTS = [
     ),
     wrong(
         "shared-memory-leaks", "shared memory keeps its frames when nobody maps it",
-        "kernel.backing:SharedMemory.unused", "self._frames.release(ppn)", "pass",
+        "kernel.backing:SharedMemory.unused",
+        "self._frames.release_each(self._pages.values())", "pass",
     ),
 ]  # fmt: skip
