@@ -119,7 +119,7 @@ def _share_pages(
     mapped = part.ptes[present]
     parent.frames.share_all(mapped)
     cost.pages_shared += len(mapped)
-    cost.eager_copies += _private(parent.frames, mapped)
+    cost.eager_copies += int(np.count_nonzero(parent.frames.private(mapped)))
 
 
 def _take_w(part: Part) -> bool:
@@ -140,7 +140,7 @@ def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: For
         return
     child.table.make_tables(part)
     mapped = part.ptes[present]
-    private = frames.kinds[frames.indices(mapped)] == Kind.PRIVATE
+    private = frames.private(mapped)
     mapped[private] = _copies(frames, mapped[private], cost)
     frames.share_all(mapped[~private])
     cost.pages_shared += int(np.count_nonzero(~private))
@@ -163,10 +163,6 @@ def _copies(frames: Frames, ptes: Ptes, cost: ForkCost) -> Ptes:
     cost.eager_copies += len(copies)
     flags = ptes & ~np.uint64(PPN_MASK << PPN_SHIFT)
     return flags | np.array(copies, np.uint64) << np.uint64(PPN_SHIFT)
-
-
-def _private(frames: Frames, ptes: Ptes) -> int:
-    return int(np.count_nonzero(frames.kinds[frames.indices(ptes)] == Kind.PRIVATE))
 
 
 POLICIES: dict[str, Policy] = {"cow": cow, "eager": eager, "shared-tables": shared_tables}

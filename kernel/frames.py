@@ -15,7 +15,7 @@ from functools import cached_property
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
-from kernel.lazy import Bytes, Counts, Indices, Ptes, np
+from kernel.lazy import Bytes, Counts, Indices, Marks, Ptes, np
 
 _MANY_FREE = 8192
 """32 MiB: so much the host may have to wait for."""
@@ -190,6 +190,11 @@ class Frames:
     def indices(self, ptes: Ptes) -> Indices:
         """Each PTE's frame as an index into ``counts`` and ``kinds``."""
         return ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - self.first
+
+    def private(self, ptes: Ptes) -> Marks:
+        """Which of the PTEs are of private frames."""
+        marks: Marks = self.kinds[self.indices(ptes)] == _PRIVATE
+        return marks
 
     @property
     def touched(self) -> int:

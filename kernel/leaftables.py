@@ -7,9 +7,10 @@ key of a leaf table is ``va >> LEAF_SHIFT`` of what it maps.
 
 from __future__ import annotations
 
-from emu.machine.pte import PAGE_SHIFT, V, make_pte, make_satp, ppn, vpn
+from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, V, make_pte, make_satp, ppn, vpn
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
+from kernel.lazy import Ptes
 
 LEAF_SHIFT = 21
 """A leaf table maps 2 MiB: addresses that agree above this bit share one."""
@@ -24,7 +25,6 @@ class LeafTables:
         self._ram = frames.ram
         self.root = frames.allocate_zeroed(Kind.TABLE)
         self.satp = make_satp(self.root, asid)
-        self.writes = 0
         self._upper: list[int] = [self.root]
         self._leaves: dict[int, int] = {}
         """va >> LEAF_SHIFT → index of the leaf table's first word in RAM."""
@@ -60,6 +60,18 @@ class LeafTables:
         middle = self._next_table(self.root, vpn(va, 2))
         self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)
         del self._leaves[key]
+
+    def _mapped(self, leaf: int) -> Ptes:
+        """The PTEs that map a page in the leaf table at word ``leaf``; a copy."""
+        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
+        mapped: Ptes = table[(table & V) != 0]
+        return mapped
+
+    @staticmethod
+    def _within(key: int, start: int, end: int) -> tuple[int, int]:
+        """The entries, from the first to before the last, that [start, end) has in a leaf table."""
+        begin = key << LEAF_SHIFT
+        return max(start - begin, 0) >> PAGE_SHIFT, min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
 
     def _words_to_frame(self, leaf: int) -> int:
         return (self._ram.base + 8 * leaf) >> PAGE_SHIFT

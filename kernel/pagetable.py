@@ -16,11 +16,10 @@ from emu.machine.pte import (
     VA_HALF,
     V,
     ppn,
-    vpn,
 )
 from kernel.frames import Kind
 from kernel.lazy import Ptes, np, numpy_is_there
-from kernel.leaftables import LEAF_SHIFT, LEAF_SPAN
+from kernel.leaftables import LEAF_SHIFT
 from kernel.sharedtables import SharedTables
 
 COW = RSW0
@@ -45,14 +44,18 @@ _TABLES_AT_ONCE = 64
 """What NumPy works on at once stays in the processor's cache: 256 KiB."""
 
 
+def _without_numpy(tables: int) -> bool:
+    """Whether so many tables are not worth NumPy's import."""
+    return tables <= _FEW_TABLES and not numpy_is_there()
+
+
 class PageTable(SharedTables):
-    """Maps pages to PTEs. ``writes`` counts the PTEs written, one by one or in bulk."""
+    """Maps pages to PTEs."""
 
     def set_pte(self, va: int, pte: int) -> None:
         """Writes the leaf PTE of ``va``'s page, with new tables where they are missing."""
         index = self.leaf(va) + (va >> PAGE_SHIFT & 511)
         self._ram.words[index] = pte
-        self.writes += 1
 
     def leaf(self, va: int) -> int:
         """The index in RAM's words of the leaf table for ``va``, fit to be changed: made when it is
@@ -74,25 +77,24 @@ class PageTable(SharedTables):
         """Whether [start, end) is better gone through page by page than with NumPy."""
         if end - start <= _FEW_PAGES << PAGE_SHIFT:
             return True
-        return not numpy_is_there() and len(self.keys(start, end)) <= _FEW_TABLES
+        return _without_numpy(len(self.keys(start, end)))
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of every page of [start, end) that is mapped, in the order of addresses."""
         found: list[tuple[int, int]] = []
         for key in self.keys(start, end):
-            begin = max(start, key << LEAF_SHIFT)
-            stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
-            first = self._leaves[key] + (begin >> PAGE_SHIFT & 511)
-            ptes = self._ram.words[first : first + (stop - begin >> PAGE_SHIFT)].tolist()
+            leaf, (first, last) = self._leaves[key], self._within(key, start, end)
+            ptes = self._ram.words[leaf + first : leaf + last].tolist()
             found += [
-                (begin + (index << PAGE_SHIFT), pte) for index, pte in enumerate(ptes) if pte & V
+                ((key << LEAF_SHIFT) + (index << PAGE_SHIFT), pte)
+                for index, pte in enumerate(ptes, first)
+                if pte & V
             ]
         return found
 
     def clear(self, va: int) -> None:
         """Clears the leaf PTE of ``va``'s page, which is there, for all who share the table."""
         self._ram.words[self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)] = 0
-        self.writes += 1
 
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
         """The PTEs of [start, end), a leaf table at a time: (address of the first, array).
@@ -101,12 +103,9 @@ class PageTable(SharedTables):
         Missing tables are passed over.
         """
         for key in self.keys(start, end):
-            leaf = self._leaves[key]
-            begin = max(start, key << LEAF_SHIFT)
-            stop = min(end, (key << LEAF_SHIFT) + LEAF_SPAN)
-            first = begin >> PAGE_SHIFT & 511
-            count = (stop - begin) >> PAGE_SHIFT
-            yield begin, self._frames.words[leaf + first : leaf + first + count]
+            leaf, (first, last) = self._leaves[key], self._within(key, start, end)
+            begin = (key << LEAF_SHIFT) + (first << PAGE_SHIFT)
+            yield begin, self._frames.words[leaf + first : leaf + last]
 
     def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
         """The PTEs of [start, end), many whole tables at a time; to be changed and written back.
@@ -115,9 +114,7 @@ class PageTable(SharedTables):
         """
         whole: list[int] = []
         for key in self.keys(start, end) if keys is None else keys:
-            begin = key << LEAF_SHIFT
-            first = max(start - begin, 0) >> PAGE_SHIFT
-            last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
+            first, last = self._within(key, start, end)
             if last - first == PTES_PER_TABLE:
                 whole.append(key)
             else:
@@ -139,12 +136,6 @@ class PageTable(SharedTables):
     def write(self, part: Part) -> None:
         """Writes ``part``, from this page table or from another, to where it lies."""
         self._frames.tables[self._rows(part.keys), part.first : part.last] = part.ptes
-        self.writes += part.ptes.size
-
-    def range_at(self, va: int, count: int) -> Ptes:
-        """The ``count`` PTEs from ``va`` on, which lie in one leaf table; made if missing."""
-        first = self.leaf(va) + vpn(va, 0)
-        return self._frames.words[first : first + count]
 
     def present(self) -> list[tuple[int, int]]:
         """(va, PTE) of every page that is mapped, in the order of addresses."""
@@ -152,28 +143,22 @@ class PageTable(SharedTables):
 
     def present_count(self) -> int:
         """How many pages are mapped."""
-        tables = (
-            self._frames.words[leaf : leaf + PTES_PER_TABLE] for leaf in self._leaves.values()
-        )
-        return sum(int(np.count_nonzero(table & V)) for table in tables)
+        return sum(len(self._mapped(leaf)) for leaf in self._leaves.values())
 
-    def _release_pages(self, leaf: int, short: bool) -> None:
-        if short:
-            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
-            self._frames.release_each(ppn(pte) for pte in ptes if pte & V)
-            return
-        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
-        mapped = table[(table & V) != 0]
-        if len(mapped):
-            self._frames.release_all(mapped)
+    def _release_pages(self, leaves: list[int]) -> None:
+        """Releases the frames that the leaf tables at these words map."""
+        if _without_numpy(len(leaves)):
+            for leaf in leaves:
+                ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
+                self._frames.release_each(ppn(pte) for pte in ptes if pte & V)
+        elif leaves:
+            self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))
 
     def destroy(self) -> None:
-        """Releases every mapped frame and every table."""
-        short = not numpy_is_there() and len(self._leaves) <= _FEW_TABLES
-        for leaf in self._leaves.values():
-            frame = self._words_to_frame(leaf)
-            if self._frames.count(frame) == 1:
-                self._release_pages(leaf, short)
+        """Releases every mapped frame and every table; pages in a table that others hold stay."""
+        frames = {leaf: self._words_to_frame(leaf) for leaf in self._leaves.values()}
+        self._release_pages([leaf for leaf in frames if self._frames.count(frames[leaf]) == 1])
+        for frame in frames.values():
             self._frames.release(frame)
         for frame in reversed(self._upper):
             self._frames.release(frame)

@@ -18,7 +18,6 @@ def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
     for _, ptes in table.slices(vma.start, vma.end):
         present = (ptes & V) != 0
         ptes[present] = _of_pages(frames, vma, ptes)[present]
-        table.writes += int(np.count_nonzero(present))
 
 
 def _of_page(frames: Frames, vma: Vma, pte: int) -> int:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, V
+from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
 from kernel.frames import Frames, Kind
 from kernel.lazy import np
-from kernel.leaftables import LEAF_SHIFT, LEAF_SPAN, LeafTables
+from kernel.leaftables import LEAF_SHIFT, LeafTables
 
 
 @dataclass(slots=True)
@@ -56,8 +56,7 @@ class SharedTables(LeafTables):
             leaf = self._frame_to_words(copy)
             self._link(key, leaf)
             self._frames.release(frame)
-            table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
-            self._frames.share_all(table[(table & V) != 0])
+            self._frames.share_all(self._mapped(leaf))
         del self._shared[key]
         return copied
 
@@ -87,10 +86,8 @@ class SharedTables(LeafTables):
         self._frames.words[self._frame_to_words(middle) + at] = pointers
 
     def _count(self, leaf: int) -> Shared:
-        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
-        mapped = table[(table & V) != 0]
-        private = self._frames.kinds[self._frames.indices(mapped)] == Kind.PRIVATE
-        return Shared(len(mapped), int(np.count_nonzero(private)))
+        mapped = self._mapped(leaf)
+        return Shared(len(mapped), int(np.count_nonzero(self._frames.private(mapped))))
 
     def drop_shared(self, start: int, end: int) -> bool:
         """Lets go of what is shared and has to go: :meth:`slices` of [start, end) can be changed.
@@ -103,13 +100,12 @@ class SharedTables(LeafTables):
         for key in self.keys(start, end) if self._shared else ():
             if key not in self._shared:
                 continue
-            leaf, begin = self._leaves[key], key << LEAF_SHIFT
+            leaf = self._leaves[key]
             table = self._frames.words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
-            first = max(start - begin, 0) >> PAGE_SHIFT
-            last = min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
+            first, last = self._within(key, start, end)
             alone = self._frames.count(self._words_to_frame(leaf)) == 1
             if table[:first].any() or table[last:].any() or alone:
-                self.own(begin)
+                self.own(key << LEAF_SHIFT)
             else:
                 gone.append(key)
         for key in gone:

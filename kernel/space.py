@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import errno
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -26,6 +26,7 @@ from kernel import rights
 from kernel.backing import Backing
 from kernel.errors import Errno
 from kernel.frames import Frames
+from kernel.lazy import np
 from kernel.pagetable import PageTable
 from kernel.vma import Prot, Vma
 
@@ -158,14 +159,13 @@ class AddressSpace:
                 self.flush_tlb()
             self.frames.release_each(ppn(pte) for _, pte in pages)
             return
+        gone = []
         for _, ptes in self.table.slices(start, end):
-            mapped = ptes[(ptes & V) != 0]
-            if not len(mapped):
-                continue
+            gone.append(ptes[(ptes & V) != 0])
             ptes[:] = 0
-            self.table.writes += len(mapped)
+        if gone:
             self.flush_tlb()
-            self.frames.release_all(mapped)
+            self.frames.release_all(np.concatenate(gone))
 
     def unmap_beyond(self, backing: Backing, first: int) -> None:
         """Clears the PTEs of the backing's pages from number ``first`` on, private copies too.
@@ -311,10 +311,6 @@ class AddressSpace:
 
     def virtual_pages(self) -> int:
         return sum(vma.length for vma in self.vmas) // PAGE_SIZE
-
-    def pages_of(self, vma: Vma) -> Iterator[tuple[int, int]]:
-        """(va, PTE) of the VMA's present pages."""
-        yield from self.table.pages(vma.start, vma.end)
 
     def maps_text(self) -> str:
         """The text of /proc/PID/maps (proc_pid_maps(5))."""

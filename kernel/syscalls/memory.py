@@ -57,9 +57,6 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
         return False
     try:
         _check_room(t, new - old, reserve=True)
-    except Errno:
-        return False
-    try:
         space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
     except Errno:
         return False

@@ -401,8 +401,8 @@ int main(void) {
 @pytest.mark.parametrize("kind", [Map.SHARED | Map.ANONYMOUS, Map.SHARED, Map.PRIVATE])
 def test_only_private_anonymous_memory_grows_down(world: World, call: Caller, kind: int) -> None:
     call.files.usable = lambda fd: RegularFile(world.file(b"file"), O_RDWR, "/file")
-    step = lambda: call.mmap(BASE, P, RW, kind | Map.FIXED | Map.GROWSDOWN, 3, 0)  # noqa: E731
-    assert refused(step) == "EINVAL"
+    flags = kind | Map.FIXED | Map.GROWSDOWN
+    assert refused(lambda: call.mmap(BASE, P, RW, flags, 3, 0)) == "EINVAL"
 
 
 def test_memory_does_not_grow_down_to_where_null_pointers_point(world: World, call: Caller) -> None:
@@ -456,7 +456,7 @@ def test_all_processes_together_have_a_limit_of_mappings(
     call.munmap(BASE, 2 * P)
     child = world.fork(call.process.space)
     assert world.frames.mappings == 10
-    step = lambda: call.mmap(BASE + 20 * P, P, RW, ANON | Map.FIXED, -1, 0)  # noqa: E731
-    assert refused(step) == "ENOMEM"
+    flags = ANON | Map.FIXED
+    assert refused(lambda: call.mmap(BASE + 20 * P, P, RW, flags, -1, 0)) == "ENOMEM"
     world.exit(child)
     assert world.frames.mappings == 5

@@ -49,7 +49,7 @@ VARIANTS = [
     ),
     _own(
         "table-copy-uncounted", "the frames in a table are not counted when it is copied",
-        old="self._frames.share_all(table[(table & V) != 0])", new="pass",
+        old="self._frames.share_all(self._mapped(leaf))", new="pass",
     ),
     _own(
         "table-copy-keeps-the-old", "who has copied a table still counts as the old one's holder",
@@ -126,13 +126,14 @@ VARIANTS = [
     ),
     wrong(
         "exit-empties-shared-tables", "exit gives up the pages of a table that others still hold",
-        "kernel.pagetable:PageTable.destroy", "if self._frames.count(frame) == 1:", "if True:",
+        "kernel.pagetable:PageTable.destroy",
+        "if self._frames.count(frames[leaf]) == 1", "",
     ),
     wrong(
         "exit-leaves-shared-pages", "a table's last holder gives it back without its pages",
         "kernel.pagetable:PageTable.destroy",
-        "if self._frames.count(frame) == 1:",
-        "if self._frames.count(frame) == 1 and leaf not in"
-        " [self._leaves[key] for key in self._shared]:",
+        "if self._frames.count(frames[leaf]) == 1",
+        "if self._frames.count(frames[leaf]) == 1 and leaf not in"
+        " [self._leaves[key] for key in self._shared]",
     ),
 ]  # fmt: skip
