@@ -6,25 +6,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from emu.cli import build, calls, run
+from emu.cli.words import split
+
+_MODULES = {"run": "run", "build": "build", "syscalls": "calls"}
+"""Where each command is; only the one that is wanted is imported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="emu",
-        allow_abbrev=False,
-        description="Runs RISC-V Linux programs on a machine whose memory management can be "
-        "watched.",
-    )
-    subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (run, build, calls):
-        module.add_parser(subcommands)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    own, rest = _split(words)
-    options = parser.parse_args(own)
-    options.rest = rest
+    options = _parse(words)
     try:
         status: int = options.function(options)
         if sys.stdout is not None:  # the user may have closed it
@@ -42,30 +35,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _parse(words: list[str]) -> argparse.Namespace:
+    """The options; ``rest`` has the words that are the guest's or the compiler's."""
+    parser = argparse.ArgumentParser(
+        prog="emu",
+        allow_abbrev=False,
+        description="Runs RISC-V Linux programs on a machine whose memory management can be "
+        "watched.",
+    )
+    subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = words[:1] if words[:1] and words[0] in _MODULES else _MODULES
+    for name in wanted:
+        import_module(f"emu.cli.{_MODULES[name]}").add_parser(subcommands)
+    own: list[str] = words
+    rest: list[str] = []
+    command = subcommands.choices.get(words[0]) if words else None
+    if command is not None:
+        guest = command.get_default("guest")
+        if guest is not None:
+            own, rest = split(words[1:], command, guest, trailing=command.get_default("trailing"))
+            own = [words[0], *own]
+        elif "--" in words:
+            end = words.index("--")
+            own, rest = words[:end], words[end + 1 :]
+    options = parser.parse_args(own)
+    options.rest = rest
+    return options
+
+
 def _drop_output() -> None:
     """Sends nowhere what is still buffered for stdout, lest Python fail on it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-_VALUELESS = frozenset(("-h", "--help", "--summary", "--deterministic", "--check"))
-
-
-def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Our own words, and those that are somebody else's: the guest's, or the compiler's.
-
-    argparse alone can't tell them apart: an option of the guest may look like ours, and
-    ``--summary``, whose value is optional, would take the program's name for it.
-    """
-    if words[:1] == ["build"] and "--" in words:
-        end = words.index("--")
-        return words[:end], words[end + 1 :]
-    if words[:1] != ["run"]:
-        return words, []
-    at = 1
-    while at < len(words) and words[at].startswith("-") and words[at] != "--":
-        takes_next = words[at] not in _VALUELESS and "=" not in words[at]
-        at += 2 if takes_next else 1
-    own = [f"{word}=text" if word == "--summary" else word for word in words[:at]]
-    if words[at : at + 1] == ["--"]:
-        at += 1
-    return [*own, *([] if at >= len(words) else ["--", words[at]])], words[at + 1 :]

@@ -1,0 +1,85 @@
+"""Running a guest for a command: its streams, its observers, and what may go wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from emu.api import CannotRun, Session
+from emu.cli.guest_options import guest_options
+from emu.cli.output import Lines
+from kernel.events import Observer
+from kernel.invariants import InvariantBroken
+
+_DEFECT_STATUS = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+
+class NotRun(Exception):
+    """The guest did not come to its end; the reason has been told. ``status`` is the command's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def open_session(arguments: argparse.Namespace, lines: Lines) -> Session:
+    """A session of the user's program, wired to the user's streams. Raises :class:`NotRun`."""
+    command = [arguments.program, *arguments.rest]
+    streams = _open_streams()
+    try:
+        return Session(guest_options(arguments), command, lines.message, host_streams=streams)
+    except CannotRun as error:
+        lines.message(str(error))
+        raise NotRun(error.status) from None
+
+
+def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -> int:
+    """Runs it; the exit status that a shell gives. Raises :class:`NotRun`."""
+    try:
+        return session.run(observers)
+    except CannotRun as error:
+        lines.message(str(error))
+        raise NotRun(error.status) from None
+    except InvariantBroken as broken:
+        raise _defect(lines, str(broken)) from None
+    except Exception:
+        raise _defect(lines, traceback.format_exc()) from None
+
+
+def open_lines(trace_file: str | None) -> Lines:
+    """Where the command's lines go. Raises :class:`NotRun` when the file can't be written."""
+    try:
+        return Lines(trace_file)
+    except OSError as error:
+        print(f"emu: {trace_file}: {error.strerror}", file=sys.stderr)
+        raise NotRun(2) from None
+
+
+def _open_streams() -> list[int]:
+    """Which of descriptors 0, 1 and 2 the user gave us.
+
+    One that is closed is occupied, lest the next file we open get its number and pass for the
+    user's: the guest has that descriptor closed.
+    """
+    streams = []
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+            streams.append(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    return streams
+
+
+def _defect(lines: Lines, account: str) -> NotRun:
+    """What went wrong in our own code is not the guest's crash; says what to send."""
+    lines.plain(account.rstrip())
+    lines.message(
+        "this is a defect of emu, not of the program; please report it with the lines above, "
+        "the command and the program"
+    )
+    return NotRun(_DEFECT_STATUS)
