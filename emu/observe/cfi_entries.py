@@ -1,0 +1,201 @@
+"""Call frame information: the CIEs and FDEs of an .eh_frame or a .debug_frame.
+
+LSB Core 5.0, "Exception Frames" (.eh_frame); DWARF 5, section 6.4 (.debug_frame). The bytes may be
+damaged: whatever reads them raises Damaged, and believes no length that it finds in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from emu.machine.registers import RA
+
+OMITTED = 0xFF
+LARGEST_ENTRY = 1 << 16
+_MASK = (1 << 64) - 1
+_LONGEST_LEB = 10
+_MOST_CIES = 64
+
+_SIZES = {0: 8, 2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
+_PCREL, _DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
+
+
+class Damaged(Exception):
+    """The bytes are not what they should be, or say what we don't understand."""
+
+
+class Cursor:
+    """Reads numbers one after the other; ``base`` is the address of the first byte."""
+
+    __slots__ = ("at", "base", "data")
+
+    def __init__(self, data: bytes, base: int = 0) -> None:
+        self.data, self.base, self.at = data, base, 0
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+    def take(self, count: int) -> bytes:
+        if count > self.left:
+            raise Damaged
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def fixed(self, size: int, *, signed: bool = False) -> int:
+        return int.from_bytes(self.take(size), "little", signed=signed)
+
+    def leb(self, *, signed: bool = False) -> int:
+        """LEB128 (DWARF 5, 7.6), of no more bytes than 64 bits can need."""
+        value = 0
+        for shift in range(0, 7 * _LONGEST_LEB, 7):
+            byte = self.fixed(1)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value - (1 << shift + 7) if signed and byte & 0x40 else value
+        raise Damaged
+
+    def text(self) -> bytes:
+        end = self.data.find(b"\0", self.at)
+        if end < 0:
+            raise Damaged
+        return self.take(end + 1 - self.at)[:-1]
+
+    def value(self, encoding: int) -> int:
+        """A number in the format of a pointer encoding, whatever it is relative to."""
+        form = encoding & 0xF
+        if form in (1, 9):
+            return self.leb(signed=form == 9)
+        if form not in _SIZES:
+            raise Damaged
+        return self.fixed(_SIZES[form], signed=form > 9)
+
+    def pointer(self, encoding: int, datarel: int | None = None) -> int:
+        """An encoded pointer (LSB, "DWARF Exception Header Encoding")."""
+        if encoding == _ALIGNED:
+            self.take(-(self.base + self.at) % 8)
+            return self.fixed(8)
+        bases = {0: 0, _PCREL: self.base + self.at, _DATAREL: datarel}
+        base = bases.get(encoding & 0xF0)
+        if base is None:
+            raise Damaged
+        return base + self.value(encoding) & _MASK
+
+
+class Cie(NamedTuple):
+    """What FDEs have in common; ``program`` starts each of theirs."""
+
+    code_factor: int
+    data_factor: int
+    encoding: int
+    augmented: bool
+    program: bytes
+
+
+class Fde(NamedTuple):
+    """The addresses from ``start`` up to ``end``, and their program."""
+
+    cie: Cie
+    start: int
+    end: int
+    program: bytes
+    program_base: int
+
+
+class Frames:
+    """One .eh_frame or .debug_frame, of which ``read`` gives bytes at an address.
+
+    The addresses are those of memory, or offsets in a .debug_frame, which is in no memory.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], *, exceptions: bool) -> None:
+        self._read = read
+        self._exceptions = exceptions
+        self._cies: dict[int, Cie] = {}
+
+    def extent(self, address: int) -> tuple[int, int, int]:
+        """Of an entry: where its body starts and ends, the size of the CIE's id in it (0: last)."""
+        head = Cursor(self._read(address, 12))
+        length = head.fixed(4)
+        if length != 0xFFFF_FFFF:
+            return address + 4, address + 4 + length, 4 if length else 0
+        length = head.fixed(8)
+        return address + 12, address + 12 + length, 4 if self._exceptions else 8
+
+    def fde(self, address: int) -> Fde | None:
+        """The FDE at an address; None when a CIE is there."""
+        body, where = self._entry(address)
+        if where is None:
+            return None
+        cie = self._cie(where)
+        start = body.pointer(cie.encoding)
+        end = start + body.value(cie.encoding & 0xF)
+        if cie.augmented:
+            body.take(body.leb())
+        return Fde(cie, start, end, body.data[body.at :], body.base + body.at)
+
+    def _entry(self, address: int) -> tuple[Cursor, int | None]:
+        """An entry behind its id, and where its CIE is; None for one that is a CIE."""
+        start, end, size = self.extent(address)
+        if not size or end - start > LARGEST_ENTRY:
+            raise Damaged
+        body = Cursor(self._read(start, end - start), start)
+        if body.left < end - start:
+            raise Damaged
+        number = body.fixed(size)
+        if self._exceptions:
+            return body, start - number if number else None
+        return body, None if number == (1 << 8 * size) - 1 else number
+
+    def _cie(self, address: int) -> Cie:
+        cie = self._cies.get(address)
+        if cie is None:
+            body, other = self._entry(address)
+            if other is not None:
+                raise Damaged
+            if len(self._cies) >= _MOST_CIES:
+                self._cies.clear()
+            cie = self._cies[address] = _parse_cie(body)
+        return cie
+
+
+def _parse_cie(body: Cursor) -> Cie:
+    version = body.fixed(1)
+    augmentation = body.text()
+    if version not in (1, 3, 4) or augmentation[:1] not in (b"", b"z"):
+        raise Damaged
+    if version == 4 and body.take(2) != b"\x08\x00":
+        raise Damaged
+    code_factor, data_factor = body.leb(), body.leb(signed=True)
+    return_column = body.fixed(1) if version == 1 else body.leb()
+    if return_column != RA:
+        raise Damaged
+    encoding = 0
+    if augmentation:
+        data = Cursor(body.data[: body.leb() + body.at], body.base)
+        data.at = body.at
+        encoding = _fde_encoding(augmentation[1:], data)
+        body.take(len(data.data) - body.at)
+    program = body.data[body.at :]
+    return Cie(code_factor, data_factor, encoding, bool(augmentation), program)
+
+
+def _fde_encoding(letters: bytes, data: Cursor) -> int:
+    encoding = 0
+    for letter in letters:
+        match chr(letter):
+            case "R":
+                encoding = data.fixed(1)
+            case "L":
+                data.fixed(1)
+            case "P":
+                form = data.fixed(1)
+                data.pointer(form & _ALIGNED if form & 0x70 == _ALIGNED else form & 0xF)
+            case "S" | "B":
+                pass
+            case _:
+                raise Damaged
+    if encoding & _INDIRECT:
+        raise Damaged
+    return encoding
