@@ -27,7 +27,7 @@ _SHT_NOBITS, _SHF_COMPRESSED = 8, 0x800
 _MOST_SEGMENTS, _MOST_SECTIONS = 64, 1024
 _LONGEST_NAMES = 1 << 16
 _LARGEST_SCAN = 16 << 20
-_MOST_SCANNED = 200_000
+_MOST_SCANNED = 100_000
 
 _TABLE_ENTRIES = {2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
 """Bytes of a field of the search table: its entries must be of one size."""
@@ -153,7 +153,9 @@ class _Scanned:
         """Where each function starts, and where its FDE is; up to what makes no sense."""
         found: list[tuple[int, int]] = []
         where, end = self._base, self._base + len(self._data)
-        while where < end and len(found) < _MOST_SCANNED:
+        for _ in range(_MOST_SCANNED):
+            if where >= end:
+                break
             try:
                 _, after, size = self._frames.extent(where)
             except Damaged:

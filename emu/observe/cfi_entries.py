@@ -12,7 +12,7 @@ from typing import NamedTuple
 from emu.machine.registers import RA
 
 OMITTED = 0xFF
-LARGEST_ENTRY = 1 << 16
+LARGEST_ENTRY = 1 << 14
 _MASK = (1 << 64) - 1
 _LONGEST_LEB = 10
 _MOST_CIES = 64
