@@ -13,6 +13,7 @@ from typing import Protocol
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.errors import Errno
 from kernel.frames import Frames, Kind
+from kernel.pagetable import is_few
 from kernel.vfs.inode import Inode
 
 
@@ -70,7 +71,11 @@ class SharedMemory:
         return self._pages
 
     def unused(self) -> None:
-        self._frames.release_each(self._pages.values())
+        frames = self._pages.values()
+        if is_few(len(frames)):
+            self._frames.release_each(frames)
+        else:
+            self._frames.release_many(frames)
         self._pages.clear()
 
 

@@ -49,6 +49,11 @@ def _without_numpy(tables: int) -> bool:
     return tables <= _FEW_TABLES and not numpy_is_there()
 
 
+def is_few(pages: int) -> bool:
+    """Whether so many pages that lie anywhere are better gone through one by one."""
+    return pages <= _FEW_PAGES or _without_numpy(pages // PTES_PER_TABLE + 1)
+
+
 class PageTable(SharedTables):
     """Maps pages to PTEs."""
 
@@ -103,9 +108,14 @@ class PageTable(SharedTables):
         Missing tables are passed over.
         """
         for key in self.keys(start, end):
-            leaf, (first, last) = self._leaves[key], self._within(key, start, end)
+            first, last = self._within(key, start, end)
             begin = (key << LEAF_SHIFT) + (first << PAGE_SHIFT)
-            yield begin, self._frames.words[leaf + first : leaf + last]
+            yield begin, self.entries(begin, last - first)
+
+    def entries(self, va: int, count: int) -> Ptes:
+        """A view of ``count`` PTEs from ``va``'s on, all in one leaf table, which is there."""
+        first = self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)
+        return self._frames.words[first : first + count]
 
     def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
         """The PTEs of [start, end), many whole tables at a time; to be changed and written back.

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
-from kernel import rights
+from kernel import moving, rights
 from kernel.backing import Backing
 from kernel.errors import Errno
 from kernel.frames import Frames
@@ -215,24 +215,11 @@ class AddressSpace:
         vma = self.find(start)
         return vma if vma is not None and vma.start == start and vma.end == end else None
 
-    def make_room(self, start: int, end: int, to: int) -> list[tuple[int, int]]:
-        """Gets all tables that it takes to move [start, end), whose pages are returned, to ``to``.
-
-        :class:`kernel.errors.OutOfMemory`, and nothing is mapped otherwise than before.
-        """
-        self.table.own_all(start, end)
-        pages = self.table.pages(start, end)
-        for va, _ in pages:
-            self.table.leaf(va - start + to)
-        return pages
-
     def move(self, vma: Vma, to: int) -> None:
         """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
         start, end = vma.start, vma.end
-        pages = self.make_room(start, end, to)
-        for va, pte in pages:
-            self.table.set_pte(va, 0)
-            self.table.set_pte(va - start + to, pte)
+        moving.make_room(self.table, start, end, to)
+        moving.move(self.table, start, end, to)
         index = self.vmas.index(vma)
         del self.vmas[index], self._starts[index]
         self.frames.mappings -= 1

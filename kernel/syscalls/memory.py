@@ -7,6 +7,7 @@ import stat
 from enum import IntFlag
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from kernel import moving
 from kernel.backing import Backing, SharedMemory
 from kernel.errors import Errno
 from kernel.limits import Resource
@@ -266,7 +267,7 @@ def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int
     # What can fail for want of a frame comes before anything is changed.
     space.table.own_all(old, old + old_size)
     space.table.own_all(new, new + new_size)
-    space.make_room(old, old + min(old_size, new_size), new)
+    moving.make_room(space.table, old, old + min(old_size, new_size), new)
     space.unmap(new, new + new_size)
     if new_size < old_size:
         space.unmap(old + new_size, old + old_size)

@@ -11,6 +11,7 @@ from tests.bench.resident import Resident
 from tests.bench.work import Size, Work
 
 MEBIBYTES = (1, 64, 256, 1024)
+RANGES = (1, 64, 256)  # MiB too
 PROCESSES = (1, 10, 100, 1000)
 
 
@@ -50,6 +51,24 @@ WORKS: tuple[Work, ...] = (
         heavy=True,
         policies=_ALL,
         mem="3G",  # eager needs 1 GiB twice
+    ),
+    Program(
+        name="mappings",
+        rows={
+            f"{call}_{size}": f"{call} {size} MiB"
+            for size in RANGES
+            for call in ("mprotect", "mremap", "munmap")
+        },
+        arguments=_sizes("64 256", "64", "1"),
+        heavy=True,
+    ),
+    Program(
+        name="leave",
+        rows={
+            f"{call}_{size}": f"{call} {size} MiB" for size in RANGES for call in ("exit", "exec")
+        },
+        arguments=_sizes("64 256", "64", "1"),
+        heavy=True,
     ),
     replace(_program("fork_wait", "fork+wait", _sizes("500", "150", "2")), policies=_ALL),
     _program("fork_exec", "fork+exec+wait", _sizes("100", "40", "1")),

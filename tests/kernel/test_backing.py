@@ -12,7 +12,15 @@ from kernel.errors import Errno
 from kernel.frames import Kind
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file
+from tests.kernel.worlds import (
+    BASE,
+    RW,
+    Refused,
+    World,
+    anonymous,
+    mapped_file,
+    ranges_gone_through,
+)
 
 P = PAGE_SIZE
 TEXT = b"line one\n"
@@ -353,6 +361,24 @@ def test_shared_memory_is_zero_at_first_and_gone_with_its_last_vma(world: World)
     used = world.frames.used
     b.unmap(BASE, BASE + 2 * P)
     assert world.frames.used == used - 1
+
+
+@pytest.mark.parametrize("page_by_page", [True, False])
+def test_shared_memory_gives_each_of_its_frames_back(world: World, page_by_page: bool) -> None:
+    """Those that no process maps any more too; a page that was never touched has none."""
+    space = world.space()
+    memory = SharedMemory(world.frames, 300)
+    space.add(Vma(BASE, BASE + 300 * P, RW, shared=True, backing=memory))
+    for page in range(0, 300, 3):
+        world.store(space, BASE + page * P, b"all")
+    child = world.fork(space)
+    space.zap(BASE, BASE + 100 * P)
+    with ranges_gone_through(page_by_page=page_by_page):
+        world.exit(space)
+        world.check()
+        assert world.load(child, BASE, 3) == b"all"
+        child.unmap(BASE, BASE + 300 * P)
+    assert not memory.held() and Kind.CACHE not in world.frames.kinds
 
 
 def test_shared_memory_has_an_end(world: World, space: AddressSpace) -> None:

@@ -118,6 +118,19 @@ def test_frames_given_back_together_are_handed_out_from_the_lowest() -> None:
     taken = [f.allocate(Kind.PRIVATE) for _ in range(4)]
     f.release_all(ptes(*reversed(taken)))
     assert [f.allocate(Kind.PRIVATE) for _ in range(4)] == taken
+    f.release_many(taken[::-1])
+    assert [f.allocate(Kind.PRIVATE) for _ in range(4)] == taken
+
+
+def test_many_frames_lose_a_holder_each() -> None:
+    f = frames()
+    taken = [f.allocate(Kind.CACHE) for _ in range(4)]
+    f.share(taken[1])
+    f.release_many(dict(enumerate(taken)).values())
+    assert [f.count(ppn) for ppn in taken] == [0, 1, 0, 0] and f.used == 2
+    assert sorted(f.free_frames()) == [taken[0], *taken[2:]]
+    f.release(taken[1])
+    assert leaks(f) == []
 
 
 @pytest.mark.parametrize("kind", [Kind.PRIVATE, Kind.CACHE])
@@ -127,6 +140,8 @@ def test_a_release_too_many_is_told(kind: Kind) -> None:
     f.release(frame)
     with pytest.raises(RuntimeError):
         f.release_all(ptes(frame))
+    with pytest.raises(RuntimeError):
+        f.release_many([frame])
 
 
 @pytest.mark.parametrize("sharers", [255, 256, 65_535, 65_536, 100_000])

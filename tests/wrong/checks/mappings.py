@@ -6,6 +6,7 @@ import errno
 
 from emu.machine.trap import Access
 from kernel.fault import Outcome
+from kernel.leaftables import LEAF_SPAN
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
@@ -107,6 +108,17 @@ def what_is_moved_keeps_its_pages() -> None:
         s.refuses(child, BASE, None, Outcome.SEGV_MAPERR)
         s.holds(s.parent, BASE + P, b"page 1", "the parent")
         s.store(child, FILE, b"child!")
+
+
+@CHECKS
+def what_is_moved_across_a_border_of_tables_keeps_its_pages() -> None:
+    """From one leaf table to the last entry of another and the first ones of the next."""
+    to = BASE + 4 * LEAF_SPAN - P
+    with scene() as s:
+        Caller(s, s.parent).mremap(BASE, 3 * P, 3 * P, 3, to)
+        s.check()
+        for page in range(3):
+            s.holds(s.parent, to + page * P, b"page %d" % page, "it")
 
 
 @CHECKS

@@ -11,7 +11,9 @@ _protect = partial(wrong, where="kernel.space:AddressSpace.protect")
 _rights = partial(wrong, where="kernel.rights:_of_pages")
 _each = partial(wrong, where="kernel.rights:_of_page")
 _in_place = partial(wrong, where="kernel.rights:_writable_in_place")
-_move = partial(wrong, where="kernel.space:AddressSpace.move")
+_room = partial(wrong, where="kernel.moving:make_room")
+_move = partial(wrong, where="kernel.moving:move")
+_pieces = partial(wrong, where="kernel.moving:_pieces")
 _leave = partial(wrong, where="kernel.space:AddressSpace.leave")
 _destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
 _ZAP = "self.zap(start, end)"
@@ -99,14 +101,39 @@ VARIANTS = [
     ),
     _move(
         "mremap-loses-pages", "mremap moves the mapping without its pages",
-        old="self.table.set_pte(va - start + to, pte)", new="pass",
+        old="table.entries(at, len(ptes))[:] = ptes", new="pass",
+    ),
+    _move(
+        "mremap-loses-few-pages", "mremap moves a small mapping without its pages",
+        old="table.set_pte(va - start + to, pte)", new="pass",
     ),
     _move(
         "mremap-leaves-pages", "mremap leaves the pages at the old place too",
-        old="self.table.set_pte(va, 0)", new="pass",
+        old="ptes[:] = 0", new="pass",
     ),
     _move(
+        "mremap-leaves-few-pages", "mremap leaves a few pages at the old place too",
+        old="table.set_pte(va, 0)", new="pass",
+    ),
+    _room(
+        "mremap-without-room", "mremap makes no tables before it moves pages to them",
+        old="table.leaf(at)", new="pass",
+    ),
+    _room(
+        "mremap-makes-room-as-it-goes", "mremap finds no frame for a table with a few pages moved",
+        old="table.leaf(va - start + to)", new="pass",
+    ),
+    _pieces(
+        "mremap-beyond-a-table", "mremap writes what belongs to the next table behind one",
+        old="-at % LEAF_SPAN >> PAGE_SHIFT", new="len(ptes)",
+    ),
+    _pieces(
+        "mremap-to-the-tables-start", "what goes to a second table goes to the first one's place",
+        old="at + (first << PAGE_SHIFT), piece", new="at, piece",
+    ),
+    wrong(
         "no-flush-at-mremap", "the TLB keeps pages at the place they were moved from",
+        "kernel.space:AddressSpace.move",
         old="self.add(vma)\n    self.flush_tlb()", new="self.add(vma)",
     ),
     wrong(

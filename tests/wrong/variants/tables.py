@@ -85,7 +85,7 @@ VARIANTS = [
     ),
     wrong(
         "mremap-in-a-shared-table", "mremap finds no frame for a table when half has been moved",
-        "kernel.space:AddressSpace.make_room", "self.table.own_all(start, end)", "pass",
+        "kernel.moving:make_room", "table.own_all(start, end)", "pass",
     ),
     _zap(
         "munmap-in-a-shared-table", "munmap clears the pages of all that share the table",
