@@ -180,21 +180,41 @@ class AddressSpace:
                     self.table.recount_shared(start, vma.end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
-        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had."""
-        if not self.covers(start, end):
-            raise Errno(errno.ENOMEM)
+        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had.
+
+        What lies below that has changed by then, as mprotect(3p) allows and Linux does, which goes
+        from VMA to VMA. :class:`kernel.errors.OutOfMemory`, and nothing has changed.
+        """
+        reach, failure = self._protectable(start, end, prot)
+        if start < reach:
+            self._protect_mapped(start, reach, prot)
+        if failure is not None:
+            raise Errno(failure)
+
+    def _protectable(self, start: int, end: int, prot: Prot) -> tuple[int, int | None]:
+        """Where mprotect of [start, end) stops, and the errno of what stops it before the end."""
+        at = start
         for vma in self.overlapping(start, end):
+            if vma.start > at:
+                break
             if prot & Prot.WRITE and not vma.may_write:
-                raise Errno(errno.EACCES)
+                return at, errno.EACCES
+            at = min(vma.end, end)
+        return at, errno.ENOMEM if at < end else None
+
+    def _protect_mapped(self, start: int, end: int, prot: Prot) -> None:
+        """Gives [start, end) its rights; ENOMEM at a VMA of which no more can be made two."""
         self.table.own_all(start, end)
-        self._split(start)
-        self._split(end)
-        for vma in self.overlapping(start, end):
-            if vma.prot != prot:
-                vma.prot = prot
-                rights.apply(self.table, self.frames, vma)
-        self._join(start, end)
-        self.flush_tlb()
+        try:
+            for vma in self.overlapping(start, end):
+                if vma.prot != prot:
+                    part = self.isolate(max(start, vma.start), min(end, vma.end))
+                    assert part is not None
+                    part.prot = prot
+                    rights.apply(self.table, self.frames, part)
+        finally:
+            self._join(start, end)
+            self.flush_tlb()
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
         """Sets a yes-or-no field of the VMAs in [start, end)."""

@@ -37,7 +37,7 @@ from kernel.fault import Outcome
 from kernel.fork import POLICIES
 from kernel.space import AddressSpace
 from kernel.syscalls.memory import Map
-from kernel.vfs.abi import O_RDWR
+from kernel.vfs.abi import O_RDONLY, O_RDWR
 from kernel.vfs.openfile import RegularFile
 from kernel.vma import Prot
 from tests.kernel.worlds import RW, Caller, Refused, World, ranges_gone_through
@@ -79,6 +79,8 @@ class Page:
     index: int = 0
     dont_fork: bool = False
     wipe: bool = False
+    may_write: bool = True
+    """Not where a file opened read-only is shared."""
 
     def copied(self) -> Page:
         """What a forked child has."""
@@ -125,6 +127,7 @@ class Processes(RuleBasedStateMachine):
         content = bytes(range(256)) * 16 * FILE_PAGES
         self.node = self.world.file(content)
         self.file = RegularFile(self.node, O_RDWR, "/file").acquire()
+        self.sealed = RegularFile(self.node, O_RDONLY, "/file").acquire()
         self.on_disk = [
             Bytes(bytearray(content[i * PAGE_SIZE : (i + 1) * PAGE_SIZE]))
             for i in range(FILE_PAGES)
@@ -171,6 +174,19 @@ class Processes(RuleBasedStateMachine):
         for i in range(count):
             side.pages[at + i] = from_source(prot, self.on_disk, first + i, shared)
 
+    @rule(n=who, at=pages, count=counts, first=st.integers(0, 2))
+    @may_lack_memory
+    def map_sealed(self, n: int, at: int, count: int, first: int) -> None:
+        """The file, opened read-only and shared."""
+        side = self.side(n)
+        offset = first * PAGE_SIZE
+        flags = Map.SHARED | Map.FIXED
+        side.call.mmap(address(at), count * PAGE_SIZE, Prot.READ, flags, self.sealed, offset)
+        for i in range(count):
+            page = from_source(Prot.READ, self.on_disk, first + i, True)
+            page.may_write = False
+            side.pages[at + i] = page
+
     @rule(n=who, at=pages, count=counts)
     @may_lack_memory
     def unmap(self, n: int, at: int, count: int) -> None:
@@ -182,16 +198,28 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, prot=rights)
     @may_lack_memory
     def protect(self, n: int, at: int, count: int, prot: Prot) -> None:
+        """Changes all that lies below the first page that can't be changed."""
         side = self.side(n)
-        whole = all(at + i in side.pages for i in range(count))
+        changed, failure = self._protectable(side, at, count, prot)
         try:
             side.call.mprotect(address(at), count * PAGE_SIZE, prot)
         except Errno as error:
-            assert str(error) == "ENOMEM" and not whole
-            return
-        assert whole, "mprotect of a hole succeeded"
-        for i in range(count):
-            side.pages[at + i].prot = prot
+            assert str(error) == failure
+        else:
+            assert not failure, f"mprotect succeeded instead of {failure}"
+        for page in changed:
+            page.prot = prot
+
+    def _protectable(self, side: Side, at: int, count: int, prot: Prot) -> tuple[list[Page], str]:
+        found: list[Page] = []
+        for number in range(at, at + count):
+            page = side.pages.get(number)
+            if page is None:
+                return found, "ENOMEM"
+            if prot & Prot.WRITE and not page.may_write:
+                return found, "EACCES"
+            found.append(page)
+        return found, ""
 
     @rule(n=who, at=pages, count=counts)
     @may_lack_memory
@@ -269,6 +297,7 @@ class Processes(RuleBasedStateMachine):
             index = last.index + i - len(moved) + 1
             page = from_source(last.prot, last.source, index, last.shared)
         page.dont_fork, page.wipe = last.dont_fork, last.wipe
+        page.may_write = last.may_write
         return page
 
     # Reading and writing.
@@ -519,6 +548,7 @@ def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict
         (6, "map_anonymous", {**where, "prot": prot}),
         (2, "map_shared", {**where, "prot": prot}),
         (3, "map_file", {**where, "prot": prot, "shared": kernel, "first": pick.randrange(3)}),
+        (1, "map_sealed", {**where, "first": pick.randrange(3)}),
         (2, "unmap", where),
         (6, "protect", {**where, "prot": prot}),
         (3, "discard", where),

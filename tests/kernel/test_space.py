@@ -251,12 +251,70 @@ def test_a_hole_above_a_stack_that_ends_in_other_memory_is_none_of_its_own(
         world.store(space, BASE + 6 * P, b"x")
 
 
-def test_a_hole_can_not_be_protected_and_nothing_changes(space: AddressSpace) -> None:
+def test_protecting_over_a_hole_changes_what_lies_below_it(
+    world: World, space: AddressSpace
+) -> None:
+    """From the middle of one mapping, over another, to a hole, as Linux does."""
+    anonymous(space, 2)
+    anonymous(space, 1, RX, at=BASE + 2 * P)
+    anonymous(space, 1, at=BASE + 4 * P)
+    world.store(space, BASE, b"both" * (P // 2))
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE + P, BASE + 5 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (4, 5, RW)]
+    world.check()
+    with pytest.raises(Refused, match="segv_accerr"):
+        world.store(space, BASE + P, b"x")
+    world.store(space, BASE, b"x")
+
+
+def test_protecting_what_ends_before_the_range_does_changes_it(space: AddressSpace) -> None:
+    anonymous(space, 2)
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE + P, BASE + 3 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, RW), (1, 2, Prot.READ)]
+
+
+@pytest.mark.parametrize("first", [-2, 1])
+def test_protecting_from_a_hole_on_changes_nothing(space: AddressSpace, first: int) -> None:
     anonymous(space, 1)
     anonymous(space, 1, at=BASE + 2 * P)
     with pytest.raises(Errno, match="ENOMEM"):
-        space.protect(BASE, BASE + 3 * P, Prot.READ)
+        space.protect(BASE + first * P, BASE + 3 * P, Prot.READ)
     assert ranges(space) == [(0, 1, RW), (2, 3, RW)]
+
+
+def test_protecting_stops_at_what_may_not_have_the_right(world: World, space: AddressSpace) -> None:
+    """Before a hole too: the first of the two says what is wrong."""
+    backing = world.cache.pages_of(world.file(bytes(2 * P)))
+    anonymous(space, 1, Prot.READ)
+    sealed = Vma(BASE + P, BASE + 3 * P, Prot.READ, shared=True, backing=backing, may_write=False)
+    space.add(sealed)
+    anonymous(space, 1, Prot.READ, at=BASE + 3 * P)
+    with pytest.raises(Errno, match="EACCES"):
+        space.protect(BASE, BASE + 5 * P, RW)
+    assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (3, 4, Prot.READ)]
+    with pytest.raises(Errno, match="EACCES"):
+        space.protect(BASE + 2 * P, BASE + 4 * P, RW)
+    assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (3, 4, Prot.READ)]
+    world.check()
+
+
+def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
+    space: AddressSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more mappings may be made (vm.max_map_count): what lies below has changed, as on Linux."""
+    anonymous(space, 1, RX)
+    anonymous(space, 3, at=BASE + P)
+    monkeypatch.setattr("kernel.space.MAX_VMAS", 2)
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE, BASE + 2 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)]
+    monkeypatch.setattr("kernel.space.MAX_VMAS", 3)
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE + 2 * P, BASE + 3 * P, Prot.READ)
+    assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)], "of two cuts it got one"
+    space.protect(BASE + 2 * P, BASE + 3 * P, RW)
 
 
 def test_a_page_made_read_only_and_writable_again_keeps_its_content_and_needs_no_copy(

@@ -66,11 +66,24 @@ def mprotect_gives_no_w_to_the_zero_frame() -> None:
 
 
 @CHECKS
-def mprotect_needs_the_whole_range() -> None:
+def mprotect_changes_what_lies_below_a_hole() -> None:
     with scene() as s:
         s.parent.unmap(BASE + P, BASE + 2 * P)
         with refused(errno.ENOMEM):
             s.parent.protect(BASE, BASE + 3 * P, Prot.READ)
+        s.check()
+        s.refuses(s.parent, BASE, b"x", Outcome.SEGV_ACCERR)
+        s.store(s.parent, BASE + 2 * P, b"x")
+
+
+@CHECKS
+def mprotect_needs_the_range_to_its_end() -> None:
+    with scene() as s:
+        with refused(errno.ENOMEM):
+            s.parent.protect(BASE + P, BASE + 4 * P, Prot.READ)
+        s.check()
+        s.refuses(s.parent, BASE + 2 * P, b"x", Outcome.SEGV_ACCERR)
+        s.store(s.parent, BASE, b"x")
 
 
 @CHECKS

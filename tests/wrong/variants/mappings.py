@@ -8,6 +8,8 @@ from tests.wrong.variant import wrong
 
 _unmap = partial(wrong, where="kernel.space:AddressSpace.unmap")
 _protect = partial(wrong, where="kernel.space:AddressSpace.protect")
+_protectable = partial(wrong, where="kernel.space:AddressSpace._protectable")
+_protect_mapped = partial(wrong, where="kernel.space:AddressSpace._protect_mapped")
 _rights = partial(wrong, where="kernel.rights:_of_pages")
 _each = partial(wrong, where="kernel.rights:_of_page")
 _in_place = partial(wrong, where="kernel.rights:_writable_in_place")
@@ -32,15 +34,32 @@ VARIANTS = [
         "munmap-keeps-ptes", "munmap releases the frames and leaves them mapped",
         old=_ZAP, new=f"with {_BYPASS}with_ptes_kept(self.table, start, end):\n        {_ZAP}",
     ),
-    _protect(
+    _protect_mapped(
         "no-flush-at-mprotect", "the TLB keeps rights that mprotect took away",
         old="self.flush_tlb()", new="pass",
     ),
-    _protect(
+    _protectable(
         "mprotect-over-holes", "mprotect succeeds where nothing is mapped",
-        old="if not self.covers(start, end):", new="if False:",
+        old="if vma.start > at:", new="if False:",
+    ),
+    _protectable(
+        "mprotect-stops-in-silence", "mprotect stops at a hole and says that all went well",
+        old="errno.ENOMEM if at < end else None", new="None",
+    ),
+    _protectable(
+        "mprotect-beyond-holes", "mprotect changes what lies above a hole before it fails",
+        old="return at, errno.ENOMEM if at < end else None",
+        new="return (end, errno.ENOMEM) if not self.covers(start, end) else (end, None)",
     ),
     _protect(
+        "mprotect-all-or-nothing", "mprotect that meets a hole changes nothing below it",
+        old="if start < reach:", new="if failure is None:",
+    ),
+    _protect_mapped(
+        "mprotect-of-the-whole-mapping", "mprotect of a part changes all of the mapping",
+        old="self.isolate(max(start, vma.start), min(end, vma.end))", new="vma",
+    ),
+    _protectable(
         "mprotect-beyond-open", "mprotect lets a program write to a file it opened read-only",
         old="if prot & Prot.WRITE and not vma.may_write:", new="if False:",
     ),

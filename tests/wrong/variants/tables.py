@@ -81,7 +81,7 @@ VARIANTS = [
     ),
     wrong(
         "mprotect-in-a-shared-table", "mprotect changes the rights of all that share the table",
-        "kernel.space:AddressSpace.protect", "self.table.own_all(start, end)", "pass",
+        "kernel.space:AddressSpace._protect_mapped", "self.table.own_all(start, end)", "pass",
     ),
     wrong(
         "mremap-in-a-shared-table", "mremap finds no frame for a table when half has been moved",
