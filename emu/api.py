@@ -97,7 +97,7 @@ class Session:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
         self._options = options
-        self._command = list(command)
+        self.command = list(command)
         self._log = log or self.notes.append
         try:
             self.kernel = Kernel(options, self._log)
@@ -105,7 +105,7 @@ class Session:
             raise CannotRun(str(error), 2) from None
         self._services = Services(self.kernel.clock.realtime, self.kernel.random)
         try:
-            view = build_view(options, self._command[0], self._services)
+            view = build_view(options, self.command[0], self._services)
         except OSError as error:
             raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
         self._view = view
@@ -138,16 +138,16 @@ class Session:
             f"{name}={value}".encode("utf-8", "surrogateescape")
             for name, value in self._options.environment.items()
         ]
-        arguments = [word.encode("utf-8", "surrogateescape") for word in self._command]
+        arguments = [word.encode("utf-8", "surrogateescape") for word in self.command]
         try:
             fs = first_context(self.namespace, self._view.grants, self._services)
             request = Request(self._view.program, arguments, environment)
             return self.kernel.start(files, fs, request)
         except Errno as error:
-            raise _cannot_run(self._command[0], error) from None
+            raise _cannot_run(self.command[0], error) from None
         except OutOfMemory:
             why = f"out of memory as it was loaded; {self.kernel.frames.shortage}"
-            raise CannotRun(f"{self._command[0]}: {why}", 2) from None
+            raise CannotRun(f"{self.command[0]}: {why}", 2) from None
 
     def _run(self, process: Process) -> int:
         with Ticker(self.kernel, self._options.timeout, self._foreground, self.console.step_aside):

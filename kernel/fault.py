@@ -12,6 +12,7 @@ from enum import StrEnum
 from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
+from kernel.events import NOBODY
 from kernel.frames import Kind
 from kernel.pagetable import COW
 from kernel.space import LOWEST, STACK_GUARD, USER_END, AddressSpace
@@ -78,6 +79,8 @@ class Resolution:
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     """Makes the page of ``va`` fit for ``access``, or says why it can't be."""
     page = va & ~PAGE_MASK
+    if space.observer is not NOBODY:
+        space.observer.faulting(space, page)
     before = space.table.pte(page) if va < USER_END else 0
     count, table_copied = 0, False
     try:

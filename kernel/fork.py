@@ -29,13 +29,16 @@ from kernel.vma import Vma
 class ForkCost:
     """What one fork did: pages shared with the child, frames copied, what eager would copy.
 
-    ``tables_shared`` are the leaf tables that it shared instead of copying.
+    ``tables_shared`` are the leaf tables that it shared instead of copying. ``ptes_written`` counts
+    what it wrote to page tables: the parent's PTEs that lost W, the child's, and for a table that
+    is shared the one pointer to it.
     """
 
     pages_shared: int = 0
     tables_shared: int = 0
     frames_copied: int = 0
     eager_copies: int = 0
+    ptes_written: int = 0
 
 
 Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
@@ -45,6 +48,7 @@ Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
 def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
     """A copy of ``parent`` by ``policy``. On OutOfMemory or Errno nothing is left of it."""
     child = AddressSpace(parent.frames, asid, parent.flush_tlb)
+    child.observer = parent.observer
     cost = ForkCost()
     try:
         child.brk_start, child.brk = parent.brk_start, parent.brk
@@ -93,10 +97,12 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
         if not vma.shared:
             keys = parent.table.unshared_keys(vma.start, vma.end)
             for part in parent.table.parts(vma.start, vma.end, keys):
-                if _take_w(part):
+                if lost := _take_w(part):
                     parent.table.write(part)
+                    cost.ptes_written += lost
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
+    cost.ptes_written += len(shared)
     cost.pages_shared += sum(table.pages for table in shared)
     cost.eager_copies += sum(table.private for table in shared)
 
@@ -113,24 +119,26 @@ def _share_pages(
     if not present.any():
         return
     child.table.make_tables(part)
-    if not vma.shared and _take_w(part):
+    if not vma.shared and (lost := _take_w(part)):
         parent.table.write(part)
+        cost.ptes_written += lost
     child.table.write(part)
     mapped = part.ptes[present]
     parent.frames.share_all(mapped)
     cost.pages_shared += len(mapped)
+    cost.ptes_written += len(mapped)
     cost.eager_copies += int(np.count_nonzero(parent.frames.private(mapped)))
 
 
-def _take_w(part: Part) -> bool:
-    """Makes private pages that may be stored to CoW; whether there were any."""
+def _take_w(part: Part) -> int:
+    """Makes private pages that may be stored to CoW; how many there were."""
     ptes = part.ptes
     writable = ptes & W
-    if not writable.any():
-        return False
-    ptes ^= writable
-    ptes |= writable // W * COW
-    return True
+    count = int(np.count_nonzero(writable))
+    if count:
+        ptes ^= writable
+        ptes |= writable // W * COW
+    return count
 
 
 def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: ForkCost) -> None:
@@ -144,6 +152,7 @@ def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: For
     mapped[private] = _copies(frames, mapped[private], cost)
     frames.share_all(mapped[~private])
     cost.pages_shared += int(np.count_nonzero(~private))
+    cost.ptes_written += len(mapped)
     part.ptes[present] = mapped
     child.table.write(part)
 

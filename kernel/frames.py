@@ -56,6 +56,8 @@ class Frames:
         self.allocations = 0
         """How many allocations were asked for."""
         self._fail_at = 0
+        self.tables_made = 0
+        """How many page tables, of all levels, were ever made."""
         self.peak = 0
         self.mappings = 0
         """VMAs of all spaces: they take memory of the host, not frames, so they have a limit."""
@@ -112,6 +114,8 @@ class Frames:
             self._given_to_host = min(self._given_to_host, len(self._free))
         self._count[index] = 1
         self._kind[index] = kind
+        if kind is Kind.TABLE:
+            self.tables_made += 1
         self.used += 1
         self.peak = max(self.peak, self.used)
         return self.first + index, fresh

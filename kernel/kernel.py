@@ -31,7 +31,7 @@ from kernel.signals import Sig
 from kernel.stats import Stats
 from kernel.syscalls import system
 from kernel.timers import Timers
-from kernel.usermem import UserMemory
+from kernel.usermem import FaultSeen, UserMemory
 
 if TYPE_CHECKING:
     from kernel.space import AddressSpace
@@ -85,6 +85,7 @@ class Kernel:
         self.last_fork_cost = ForkCost()
         self.processes: dict[int, Process] = {}
         self.current: Thread | None = None
+        self._first: Thread | None = None
         self.current_call: str | None = None
         self.yielded = False
         """Set by sched_yield: the thread gives way after this trap."""
@@ -142,10 +143,12 @@ class Kernel:
         pid = self.lifecycle.new_id()
         process = Process(self, pid, None)
         process.files, process.fs = files, fs
+        thread = self._first = Thread(process, pid)
         image = load(self, fs, process.limits, request)
         self.add_process(process)
-        thread = Thread(process, pid)
         self._enter(thread, image)
+        if self.observer is not None:
+            self.observer.execed(process)
         self.scheduler.add(thread)
         return process
 
@@ -178,7 +181,7 @@ class Kernel:
     def _enter(self, thread: Thread, image: Image) -> None:
         process = thread.process
         process.space = image.space
-        process.mem = UserMemory(image.space, lambda fault: self.kernel_fault(fault, process))
+        process.mem = UserMemory(image.space, self.told_of_faults(process))
         process.program = image.program
         process.sigreturn = image.sigreturn
         thread.registers = Registers()
@@ -204,10 +207,16 @@ class Kernel:
         self.log(f"out of memory: {process!r} is killed; {self.frames.shortage}")
         self.lifecycle.exit_process(process, Sig.KILL)
 
-    def kernel_fault(self, resolution: Resolution, process: Process | None = None) -> None:
-        """The kernel met a page fault in the memory of ``process``, by default the running one."""
+    def told_of_faults(self, process: Process) -> FaultSeen:
+        """What is told of the faults that the kernel itself meets in the memory of ``process``."""
+        return lambda space, fault: self.kernel_fault(space, fault, process)
+
+    def kernel_fault(
+        self, space: AddressSpace, resolution: Resolution, process: Process | None = None
+    ) -> None:
+        """The kernel met a page fault in ``space``: that of ``process``, or one that is made."""
         self.stats.fault(resolution)
-        thread = self.current
+        thread = self.current or self._first
         if thread is None:
             return
         if process is not None and process is not thread.process:
@@ -215,7 +224,7 @@ class Kernel:
         thread.faults += 1
         thread.process.faults += 1
         if self.observer is not None:
-            self.observer.fault(Fault(thread, resolution, call=self.current_call))
+            self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""

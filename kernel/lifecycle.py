@@ -116,7 +116,7 @@ class Lifecycle:
         if flags & Clone.PARENT:
             process.parent = parent.parent
         process.space = space
-        process.mem = UserMemory(space, lambda fault: self._kernel.kernel_fault(fault, process))
+        process.mem = UserMemory(space, self._kernel.told_of_faults(process))
         process.files = parent.files if flags & Clone.FILES else parent.files.copy()
         process.fs = parent.fs if flags & Clone.FS else parent.fs.copy()
         process.handlers = parent.handlers if flags & Clone.SIGHAND else parent.handlers.copy()
@@ -160,8 +160,9 @@ class Lifecycle:
             child.alt_stack = thread.alt_stack
         else:
             child.alt_stack = AltStack()
-        if kernel.observer is not None and not flags & Clone.VM:
-            kernel.observer.forked(thread.process, child.process, kernel.last_fork_cost)
+        if kernel.observer is not None and child.process is not thread.process:
+            cost = None if flags & Clone.VM else kernel.last_fork_cost
+            kernel.observer.forked(thread, child.process, cost)
         if flags & Clone.CHILD_CLEARTID:
             child.clear_tid = args.child_tid
         try:

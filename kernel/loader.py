@@ -16,6 +16,7 @@ from emu.machine.pte import PAGE_SIZE, VA_MASK
 from kernel import elf, stack
 from kernel.elf import PF_R, PF_W, PF_X, Elf, NotExecutable
 from kernel.errors import Errno
+from kernel.events import NOBODY
 from kernel.limits import Resource
 from kernel.process import Program
 from kernel.space import LOWEST, USER_END, AddressSpace, page_down, page_up
@@ -70,6 +71,7 @@ def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Ima
     inode, path, program = _find(fs, request)
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
     space = AddressSpace(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
+    space.observer = kernel.observer or NOBODY
     try:
         memory = UserMemory(space, kernel.kernel_fault)
         space.stack_limit = min(limits.soft(Resource.STACK), _LARGEST_STACK_GAP)

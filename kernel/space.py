@@ -25,6 +25,7 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel import moving, rights
 from kernel.backing import Backing
 from kernel.errors import Errno
+from kernel.events import NOBODY
 from kernel.frames import Frames
 from kernel.lazy import np
 from kernel.pagetable import PageTable
@@ -53,7 +54,8 @@ def page_down(value: int) -> int:
 class AddressSpace:
     """``users`` counts the processes in it (two between vfork and exec).
 
-    ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember.
+    ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember. ``observer`` is
+    told what becomes of the ranges and their pages.
     """
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
@@ -68,6 +70,7 @@ class AddressSpace:
         self.mmap_top = USER_END
         self.stack_limit = 8 << 20
         self.alive = True
+        self.observer = NOBODY
 
     # Finding.
 
@@ -124,6 +127,7 @@ class AddressSpace:
         if len(self.vmas) >= MAX_VMAS:
             raise Errno(errno.ENOMEM)
         self._insert(vma)
+        self.observer.mapped(self, vma.start, vma.end)
         self._join(vma.start, vma.end)
 
     def unmap(self, start: int, end: int) -> None:
@@ -143,9 +147,11 @@ class AddressSpace:
         self.frames.mappings -= len(gone)
         for vma in gone:
             _drop_user(vma.backing)
+        self.observer.unmapped(self, start, end)
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        self.observer.clearing(self, start, end)
         if self.table.drop_shared(start, end):
             self.flush_tlb()
         self._clear(start, end)
@@ -176,6 +182,7 @@ class AddressSpace:
             if vma.backing is backing:
                 start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
                 if start < vma.end:
+                    self.observer.clearing(self, start, vma.end)
                     self._clear(start, vma.end)
                     self.table.recount_shared(start, vma.end)
 
@@ -213,6 +220,7 @@ class AddressSpace:
                     part.prot = prot
                     rights.apply(self.table, self.frames, part)
         finally:
+            self.observer.protected(self, start, end)
             self._join(start, end)
             self.flush_tlb()
 
@@ -243,6 +251,7 @@ class AddressSpace:
         index = self.vmas.index(vma)
         del self.vmas[index], self._starts[index]
         self.frames.mappings -= 1
+        self.observer.moved(self, start, end, to)
         vma.start, vma.end = to, to + end - start
         _take_user(vma.backing, -1)
         self.add(vma)
@@ -256,11 +265,13 @@ class AddressSpace:
     def grow(self, vma: Vma, start: int) -> None:
         """Moves the start of a growing VMA down to ``start``."""
         self._starts[self.vmas.index(vma)] = start
-        vma.start = start
+        end, vma.start = vma.start, start
+        self.observer.mapped(self, start, end)
 
     def set_end(self, vma: Vma, end: int) -> None:
         """Moves the end of a VMA up, over a range that is free."""
-        vma.end = end
+        start, vma.end = vma.end, end
+        self.observer.mapped(self, start, end)
         self._join(vma.start, end)
 
     def leave(self) -> None:
@@ -268,6 +279,7 @@ class AddressSpace:
         self.users -= 1
         if self.users:
             return
+        self.observer.discarding(self)
         for vma in self.vmas:
             with suppress(Errno):
                 self.write_back(vma, vma.start, vma.end)
@@ -323,13 +335,8 @@ class AddressSpace:
         """The text of /proc/PID/maps (proc_pid_maps(5))."""
         lines = []
         for vma in self.vmas:
-            rights = "".join(
-                letter if vma.prot & bit else "-"
-                for letter, bit in (("r", Prot.READ), ("w", Prot.WRITE), ("x", Prot.EXEC))
-            )
-            kind = "s" if vma.shared else "p"
             offset = vma.offset if vma.backing is not None else 0
-            head = f"{vma.start:08x}-{vma.end:08x} {rights}{kind} {offset:08x} 00:00 0"
+            head = f"{vma.start:08x}-{vma.end:08x} {vma.rights_text} {offset:08x} 00:00 0"
             lines.append(f"{head:<73}{vma.name}".rstrip() + "\n")
         return "".join(lines)
 

@@ -25,12 +25,15 @@ class Stats:
     """Leaf page tables that a fork shared instead of copying them."""
     tables_copied: int = 0
     """Shared leaf tables that a page fault had to copy."""
+    ptes_written: int = 0
+    """Page-table entries that forks and page faults wrote."""
     calls: int = 0
 
     def fault(self, resolution: Resolution) -> None:
         outcome = resolution.outcome
         self.faults[outcome] += 1
         self.tables_copied += resolution.table_copied
+        self.ptes_written += resolution.pte_before != resolution.pte_after
         if outcome is Outcome.COPIED:
             self.frames_copied += 1
         elif outcome is Outcome.REUSED:
@@ -41,3 +44,4 @@ class Stats:
         self.frames_copied += cost.frames_copied
         self.eager_frames_copied += cost.eager_copies
         self.tables_shared += cost.tables_shared
+        self.ptes_written += cost.ptes_written

@@ -83,7 +83,7 @@ def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
     if resolution is None:
         resolution = resolve(kernel, thread, trap.page, ACCESS_OF_CAUSE[trap.cause])
     if kernel.observer is not None:
-        kernel.observer.fault(Fault(thread, resolution, trap))
+        kernel.observer.fault(Fault(thread, thread.process.space, resolution, trap))
     if not resolution.failed:
         return
     if resolution.outcome is Outcome.OUT_OF_MEMORY:

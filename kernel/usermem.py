@@ -16,7 +16,7 @@ from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome, Resolution, allows, handle
 from kernel.space import USER_END, AddressSpace
 
-FaultSeen = Callable[[Resolution], None]
+FaultSeen = Callable[[AddressSpace, Resolution], None]
 
 
 class UserMemory:
@@ -94,7 +94,7 @@ class UserMemory:
         wanted = A | D if access is Access.STORE else A
         if not allows(pte, access):
             resolution = handle(self.space, va, access)
-            self.on_fault(resolution)
+            self.on_fault(self.space, resolution)
             if resolution.outcome is Outcome.OUT_OF_MEMORY:
                 raise OutOfMemory
             if resolution.failed:

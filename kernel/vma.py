@@ -49,6 +49,13 @@ class Vma:
         return bool(self.pte_flags & pte.W)
 
     @property
+    def rights_text(self) -> str:
+        """As in /proc/PID/maps, such as ``rw-p``."""
+        bits = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
+        rights = "".join(letter if self.prot & bit else "-" for bit, letter in bits)
+        return rights + ("s" if self.shared else "p")
+
+    @property
     def pte_flags(self) -> int:
         """The PTE flags of a page with all rights of the Vma, accessed but not dirty."""
         return _PTE_FLAGS[self.prot]

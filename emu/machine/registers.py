@@ -7,6 +7,7 @@ import ctypes
 PC = 0
 """Index of pc. x1 to x31 stand at their own numbers, so index 0 is free for it."""
 RA, SP, GP, TP = 1, 2, 3, 4
+FP = 8
 A0, A1, A2, A3, A4, A5, A6, A7 = range(10, 18)
 F0 = 32
 FCSR = 64

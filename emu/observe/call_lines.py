@@ -106,9 +106,11 @@ class CallLines(Observer):
             f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}"
         )
 
-    def forked(self, parent: Process, child: Process, cost: ForkCost) -> None:
+    def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
+        if cost is None:
+            return
         self._line(
-            f"[pid {parent.pid}] forked pid {child.pid}: {cost.pages_shared} pages shared, "
+            f"[pid {thread.process.pid}] forked pid {child.pid}: {cost.pages_shared} pages shared, "
             f"{cost.frames_copied} copied"
         )
 

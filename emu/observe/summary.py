@@ -42,6 +42,8 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "frames_reused": stats.frames_reused,
         "tables_shared": stats.tables_shared,
         "tables_copied": stats.tables_copied,
+        "tables_made": kernel.frames.tables_made,
+        "ptes_written": stats.ptes_written,
         "frames_allocated": kernel.frames.allocations,
         "frames_peak": kernel.frames.peak,
         "frames_leaked": frames_leaked,

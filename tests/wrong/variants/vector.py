@@ -38,7 +38,7 @@ VARIANTS = [
         "    resolution = traps.resolve(kernel, thread, page, Access.STORE)",
         new="resolution = traps.resolve(kernel, thread, page, Access.STORE)\n"
         "    if kernel.observer is not None and not resolution.failed:\n"
-        "        kernel.observer.fault(traps.Fault(thread, resolution))",
+        "        kernel.observer.fault(traps.Fault(thread, thread.process.space, resolution))",
     ),
     _store(
         "loop-never-due-for-stores", "timers don't reach a loop that touches new pages",

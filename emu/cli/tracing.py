@@ -1,0 +1,172 @@
+"""What the commands that record a run have in common: files to write, filters, the recorder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from emu.cli.guest_run import NotRun, run_session
+from emu.cli.output import Lines
+from emu.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from emu.api import Session
+    from emu.observe.filters import Filter
+    from emu.observe.recorder import Sink, Wanted
+    from emu.observe.records import AnyRecord
+    from kernel.events import Observer
+
+SUFFIXES = (".jsonl", ".perfetto-trace", ".folded")
+
+
+class FileSink(Protocol):
+    """What writes a trace to a file."""
+
+    def __call__(self, record: AnyRecord) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def add_filter_options(parser: argparse.ArgumentParser) -> None:
+    """Which faults are told of."""
+    group = parser.add_argument_group("which faults (each may be given several times)")
+    group.add_argument("--pid", type=int, action="append", default=[], help="of this process")
+    group.add_argument(
+        "--outcome", type=_outcome, action="append", default=[], help="such as copied or reused"
+    )
+    group.add_argument(
+        "--address",
+        type=address_range,
+        action="append",
+        default=[],
+        metavar="START-END",
+        help="at an address of this range, such as 0x10000-0x20000, or at this address",
+    )
+    group.add_argument(
+        "--function",
+        dest="functions",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="by this function's code; * stands for anything",
+    )
+
+
+def filter_of(arguments: argparse.Namespace) -> Filter | None:
+    """None when everything is wanted."""
+    from emu.observe.filters import Filter
+
+    chosen = Filter(
+        frozenset(arguments.pid),
+        frozenset(arguments.outcome),
+        tuple(arguments.address),
+        tuple(arguments.functions),
+    )
+    return None if chosen == Filter() else chosen
+
+
+def _outcome(text: str) -> str:
+    from kernel.fault import Outcome
+
+    names = [str(outcome) for outcome in Outcome]
+    if text not in names:
+        raise argparse.ArgumentTypeError(f"no outcome: {text!r} (there are {', '.join(names)})")
+    return text
+
+
+def address_range(text: str) -> tuple[int, int]:
+    """[start, end) from ``0x1000-0x2000``, or one address."""
+    first, dash, last = text.partition("-")
+    try:
+        start = int(first, 0)
+        end = int(last, 0) if dash else start + 1
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"no range of addresses: {text!r}") from None
+    if not 0 <= start < end <= 1 << 64:
+        raise argparse.ArgumentTypeError(f"an empty range of addresses: {text!r}")
+    return start, end
+
+
+def trace_file(text: str) -> str:
+    """A file's name whose suffix says what to write."""
+    if not text.endswith(SUFFIXES):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(SUFFIXES)}")
+    return text
+
+
+@dataclass(slots=True)
+class Files:
+    """The trace files of a run; one that can't be written any more is given up with a message."""
+
+    lines: Lines
+    _open: dict[str, FileSink] = field(default_factory=dict)
+
+    def add(self, name: str) -> None:
+        """Begins a file. Raises :class:`NotRun` when it can't be opened."""
+        try:
+            self._open[name] = _file_sink(name)
+        except OSError as error:
+            self.lines.message(f"{name}: {error.strerror}")
+            raise NotRun(2) from None
+
+    def __call__(self, record: AnyRecord) -> None:
+        for name, sink in list(self._open.items()):
+            self._try(name, lambda sink=sink: sink(record))  # type: ignore[misc]
+
+    def close(self) -> None:
+        for name, sink in list(self._open.items()):
+            self._try(name, sink.close)
+        self._open.clear()
+
+    def _try(self, name: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            del self._open[name]
+            self.lines.message(f"{name}: {error.strerror}; the trace ends here")
+
+
+def _file_sink(name: str) -> FileSink:
+    file: BinaryIO = Path(name).open("wb")  # noqa: SIM115 (the sink closes it)
+    match Path(name).suffix:
+        case ".jsonl":
+            from emu.observe.jsonl import JsonLines
+
+            return JsonLines(file)
+        case ".folded":
+            from emu.observe.folded import Folded
+
+            return Folded(file)
+        case _:
+            from emu.observe.perfetto import PerfettoTrace
+
+            return PerfettoTrace(file)
+
+
+def record(
+    session: Session,
+    sinks: Sequence[Sink],
+    lines: Lines,
+    wanted: Wanted | None = None,
+    observers: Sequence[Observer] = (),
+) -> int:
+    """Runs the session and tells ``sinks`` all about it; the exit status. Raises NotRun."""
+    from emu.observe.recorder import Recorder
+
+    progress = Progress(sys.stderr)
+
+    def tell(what: AnyRecord) -> None:
+        progress.count += 1
+        for sink in sinks:
+            sink(what)
+
+    recorder = Recorder(session.kernel, session.command, tell, wanted)
+    recorder.begin()
+    with progress:
+        status = run_session(session, [recorder, *observers], lines)
+    recorder.finish(session.summary)
+    return status

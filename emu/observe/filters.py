@@ -1,0 +1,70 @@
+"""Which records of a trace are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from emu.observe import records
+from emu.observe.recorder import Sink
+from emu.observe.records import AnyRecord, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Each that is given must be met. Addresses are [start, end); functions may have wildcards."""
+
+    pids: frozenset[int] = frozenset()
+    outcomes: frozenset[str] = frozenset()
+    addresses: tuple[tuple[int, int], ...] = ()
+    functions: tuple[str, ...] = ()
+
+    def wants(self, fault: records.Fault) -> bool:
+        return (
+            (not self.outcomes or fault.outcome in self.outcomes)
+            and (not self.addresses or any(a <= fault.stval < b for a, b in self.addresses))
+            and (not self.functions or any(self._names(name) for name in _names(fault.place)))
+        )
+
+    def _names(self, function: str) -> bool:
+        return any(fnmatchcase(function, pattern) for pattern in self.functions)
+
+    @property
+    def chooses_faults(self) -> bool:
+        return bool(self.outcomes or self.addresses or self.functions)
+
+
+def _names(place: Place) -> list[str]:
+    return [place.function, *(caller.function for caller in place.inlined)]
+
+
+@dataclass(slots=True)
+class Filtered:
+    """A sink that passes on what the filter wants: of faults, and of all that has a pid.
+
+    Where faults are chosen, records of system calls and ranges are left out, and the end of a
+    copied page is told of when its fault was.
+    """
+
+    sink: Sink
+    filter: Filter
+    _told: set[int] = field(default_factory=set)
+
+    def __call__(self, record: AnyRecord) -> None:
+        if self._wants(record):
+            self.sink(record)
+
+    def _wants(self, record: AnyRecord) -> bool:
+        pid = getattr(record, "pid", None)
+        if pid is not None and self.filter.pids and pid not in self.filter.pids:
+            return False
+        if isinstance(record, records.Fault):
+            wanted = self.filter.wants(record)
+            if wanted:
+                self._told.add(record.seq)
+            return wanted
+        if isinstance(record, records.Settled):
+            return record.fault in self._told
+        if isinstance(record, records.Call | records.Map | records.Unmap | records.Clear):
+            return not self.filter.chooses_faults
+        return True

@@ -1,0 +1,384 @@
+"""Makes records of what the kernel tells: the one place where the machine becomes a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from emu.machine.pte import PAGE_MASK, RSW0, V, flags_text, ppn
+from emu.machine.registers import FP, RA, SP
+from emu.machine.trap import Access
+from emu.observe import records
+from emu.observe.copies import Copies, Copy
+from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
+from emu.observe.sharing import memory_use, sharers
+from emu.observe.symbols import Symbols
+from emu.observe.unwind import unwind
+from emu.version import VERSION
+from kernel import signals
+from kernel.events import Fault, Observer
+from kernel.fault import Outcome, Resolution
+from kernel.fork import ForkCost
+from kernel.kernel import Kernel
+from kernel.process import Process, Thread
+from kernel.space import USER_END, AddressSpace
+from kernel.syscalls.table import TABLE
+from kernel.vma import Vma
+
+Sink = Callable[[AnyRecord], None]
+
+_ACCESS = {Access.FETCH: "fetch", Access.LOAD: "load", Access.STORE: "store"}
+_COPIES = frozenset((Outcome.COPIED, Outcome.FILE_COPIED))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is recorded beside faults, forks, exec and exit."""
+
+    backtraces: int = 16
+    """So many callers of each fault at the most."""
+    calls: bool = False
+    samples: bool = True
+
+
+class Recorder(Observer):
+    """Tells ``sink`` of a run, record by record. ``begin`` before it, ``finish`` after it."""
+
+    def __init__(
+        self, kernel: Kernel, command: Sequence[str], sink: Sink, wanted: Wanted | None = None
+    ) -> None:
+        self.symbols = Symbols()
+        self._kernel = kernel
+        self._command = list(command)
+        self._sink = sink
+        self._wanted = wanted or Wanted()
+        self._copies = Copies(self._settled)
+        self._seq = 0
+        self._began = kernel.clock.monotonic()
+        self._walk: list[Entry] = []
+        self._handler_began = 0
+        self._deterministic = kernel.config.deterministic
+        self._pids: dict[AddressSpace, int] = {}
+        self._calls: dict[Thread, int] = {}
+        self._until_sample = 0
+
+    def begin(self) -> None:
+        config = self._kernel.config
+        self._sink(
+            records.Start(
+                **self._stamp(),
+                schema=records.SCHEMA,
+                emu=VERSION,
+                command=[_text(word) for word in self._command],
+                fork_policy=config.fork_policy,
+                memory=config.memory,
+                deterministic=config.deterministic,
+            )
+        )
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        self._sink(records.End(**self._stamp(), summary=summary))
+
+    def _stamp(self) -> dict[str, int]:
+        """The fields that every record has."""
+        self._seq += 1
+        return {"seq": self._seq - 1, "time": self._kernel.clock.monotonic() - self._began}
+
+    # Page faults.
+
+    def faulting(self, space: AddressSpace, page: int) -> None:
+        self._walk = _walk(space, page)
+        self._handler_began = perf_counter_ns()
+
+    def fault(self, event: Fault) -> None:
+        host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
+        r, space, trap = event.resolution, event.space, event.trap
+        by = event.thread if trap is not None else self._kernel.current or event.thread
+        pc = trap.epc if trap is not None else by.call_start[0]
+        stval = trap.tval if trap is not None else r.va
+        vma = space.find(stval)
+        frames = space.frames
+        before, after = r.pte_before, r.pte_after
+        frame_before = ppn(before) if before & V else 0
+        frame_after = ppn(after) if after & V else 0
+        page = stval & ~PAGE_MASK
+        record = records.Fault(
+            seq=self._seq,
+            time=self._kernel.clock.monotonic() - self._began,
+            pid=event.thread.process.pid,
+            tid=event.thread.tid,
+            place=self.symbols.place(by.process.space, pc) if pc else _NOWHERE,
+            instruction=self._instruction(event, pc),
+            access=_ACCESS[r.access],
+            cause=int(trap.cause) if trap is not None else int(r.access.page_fault),
+            stval=stval,
+            outcome=str(r.outcome),
+            call=event.call or ("" if trap is not None else "execve"),
+            vma=_range(vma) if vma is not None else None,
+            table_copied=r.table_copied,
+            walk=self._walk,
+            pte_before=before,
+            pte_after=after,
+            flags_before=_flags(before),
+            flags_after=_flags(after),
+            frame_before=frame_before,
+            frame_after=frame_after,
+            count_before=r.count_before,
+            count_after=frames.count(frame_after) if frame_after else 0,
+            sharers=self._sharers(r, space, page, frame_before),
+            backtrace=self._backtrace(by, pc),
+            host_ns=host_ns,
+        )
+        self._seq += 1
+        if r.outcome in _COPIES:
+            self._copies.copied(space, page, record.seq, record.pid)
+        self._sink(record)
+        self._until_sample -= 1
+        if self._until_sample < 0:
+            self._sample()
+
+    def _instruction(self, event: Fault, pc: int) -> str:
+        if event.trap is None:
+            return ""
+        return self.symbols.instruction(event.space, pc)
+
+    def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
+        """Of the frame that a store found there, when others had it too."""
+        if r.count_before < 2 or r.access is not Access.STORE or frame == space.frames.zero:
+            return []
+        found = sharers(self._kernel.processes.values(), space, page, frame)
+        return [Sharer(pid, address) for pid, address in found]
+
+    def _backtrace(self, thread: Thread, pc: int) -> list[Place]:
+        """The callers of ``pc``, the nearest first; of the running thread only."""
+        if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
+            return []
+        read, space = self._kernel.hart.read, thread.process.space
+        callers = unwind(
+            lambda at: self.symbols.rule(space, at),
+            lambda va: _word(space, va),
+            pc,
+            read(RA),
+            read(SP),
+            read(FP),
+            self._wanted.backtraces,
+            thread.process.sigreturn,
+        )
+        return [self.symbols.caller(space, caller) for caller in callers]
+
+    def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
+        self._sink(
+            records.Settled(
+                **self._stamp(),
+                fault=copy.fault,
+                pid=copy.pid,
+                address=page,
+                bytes_changed=changed,
+                why=why,
+            )
+        )
+
+    # Processes.
+
+    def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
+        pc = thread.call_start[0]
+        parent = thread.process
+        if cost is not None:
+            self.symbols.forked(parent.space, child.space)
+            self._pids[child.space] = child.pid
+        self._sink(
+            records.Fork(
+                **self._stamp(),
+                pid=parent.pid,
+                tid=thread.tid,
+                child=child.pid,
+                place=self.symbols.place(parent.space, pc),
+                backtrace=self._backtrace(thread, pc),
+                root=child.space.table.root,
+                shares_memory=cost is None,
+                **_cost(cost),
+            )
+        )
+        self._sample()
+
+    def execed(self, process: Process) -> None:
+        space = process.space
+        self._pids[space] = process.pid
+        self._sink(
+            records.Exec(
+                **self._stamp(),
+                pid=process.pid,
+                path=_text(process.program.path),
+                entry=next(iter(process.threads.values())).registers[0],
+                root=space.table.root,
+                maps=[_range(vma) for vma in space.vmas],
+            )
+        )
+        self._sample()
+
+    def exited(self, process: Process) -> None:
+        status = process.status or 0
+        shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+        self._sink(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+
+    def signalled(self, thread: Thread, signo: int) -> None:
+        stamp, pid = self._stamp(), thread.process.pid
+        name = signals.name(signo)
+        self._sink(records.Signal(**stamp, pid=pid, tid=thread.tid, signal=name))
+
+    # Address spaces.
+
+    def mapped(self, space: AddressSpace, start: int, end: int) -> None:
+        self.symbols.changed(space, start, end)
+        self._tell_of_ranges(space, start, end)
+
+    protected = mapped
+
+    def _tell_of_ranges(self, space: AddressSpace, start: int, end: int) -> None:
+        pid = self._pids.get(space)
+        if pid is None:
+            return  # an image that is being made: the exec record has its ranges
+        for vma in space.overlapping(start, end):
+            part = _range(vma, max(start, vma.start), min(end, vma.end))
+            self._sink(records.Map(**self._stamp(), pid=pid, range=part))
+
+    def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
+        self._copies.moved(space, start, end, to)
+        self.symbols.unmapped(space, start, end)
+        pid = self._pids.get(space)
+        if pid is not None:
+            self._sink(records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to))
+
+    def clearing(self, space: AddressSpace, start: int, end: int) -> None:
+        self._copies.clearing(space, start, end)
+        pid = self._pids.get(space)
+        if pid is not None:
+            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
+
+    def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
+        self.symbols.unmapped(space, start, end)
+        pid = self._pids.get(space)
+        if pid is not None:
+            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
+
+    def discarding(self, space: AddressSpace) -> None:
+        self._sample()
+        self._copies.discarding(space, "discarded")
+        self.symbols.discarding(space)
+        self._pids.pop(space, None)
+
+    # System calls.
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        if self._wanted.calls:
+            self._calls[thread] = self._kernel.clock.monotonic() - self._began
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        began = self._calls.pop(thread, None)
+        if began is None:
+            return
+        row = TABLE.get(number)
+        self._sink(
+            records.Call(
+                **self._stamp(),
+                pid=thread.process.pid,
+                tid=thread.tid,
+                name=row.name if row is not None else f"syscall_{number}",
+                arguments=arguments,
+                result=result,
+                began=began,
+            )
+        )
+
+    # Memory over time.
+
+    def _sample(self) -> None:
+        """Tells how much memory each process has; so seldom that it is a small part of the work."""
+        if not self._wanted.samples or self._until_sample > 0:
+            return
+        spaces = list(self._pids)
+        pages = 0
+        for space, use in zip(spaces, memory_use(spaces), strict=True):
+            pages += use.resident
+            self._sink(
+                records.Sample(
+                    **self._stamp(),
+                    pid=self._pids[space],
+                    resident=use.resident,
+                    proportional=round(use.proportional, 2),
+                    unique=use.unique,
+                    tables=space.table.table_count,
+                )
+            )
+        self._until_sample = 16 * len(spaces) + pages // 64
+
+
+_NOWHERE = Place(0)
+
+
+def _walk(space: AddressSpace, va: int) -> list[Entry]:
+    """The entries that a walk of ``va`` reads, root first, as the tables are now."""
+    ram, table = space.frames.ram, space.table.root
+    entries: list[Entry] = []
+    if va >= USER_END:
+        return entries
+    for level in (2, 1, 0):
+        address = (table << 12) + 8 * (va >> 12 + 9 * level & 511)
+        pte = ram.load64(address) if ram.holds(address) else None
+        entries.append(Entry(level, address, pte, _flags(pte or 0)))
+        if pte is None or not pte & V or pte & 0xE:
+            break
+        table = ppn(pte)
+    return entries
+
+
+_FLAGS: dict[int, str] = {}
+
+
+def _flags(pte: int) -> str:
+    """Such as ``R--U-A- CoW``; nothing for an entry that is not valid."""
+    key = pte & 0x3FF
+    text = _FLAGS.get(key)
+    if text is None:
+        text = flags_text(pte) + (" CoW" if pte & RSW0 else "") if pte & V else ""
+        _FLAGS[key] = text
+    return text
+
+
+def _range(vma: Vma, start: int | None = None, end: int | None = None) -> Range:
+    return Range(
+        vma.start if start is None else start,
+        vma.end if end is None else end,
+        vma.rights_text,
+        _text(vma.name),
+    )
+
+
+def _word(space: AddressSpace, va: int) -> int | None:
+    """The eight bytes at ``va``; None when they are not in memory."""
+    if va & 7 or not 0 <= va < USER_END:
+        return None
+    pte = space.table.pte(va)
+    if not pte & V:
+        return None
+    return space.frames.ram.load64(ppn(pte) << 12 | va & PAGE_MASK)
+
+
+def _cost(cost: ForkCost | None) -> dict[str, int]:
+    if cost is None:
+        return {}
+    return {
+        "pages_shared": cost.pages_shared,
+        "tables_shared": cost.tables_shared,
+        "frames_copied": cost.frames_copied,
+        "eager_copies": cost.eager_copies,
+        "ptes_written": cost.ptes_written,
+    }
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,97 @@
+"""Who else has a frame, and how much memory a process has: looks at the page tables as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from kernel.lazy import np
+from kernel.process import Process
+from kernel.space import USER_END, AddressSpace
+
+MOST_SHARERS = 16
+"""So many others are named at the most; the frame's count tells how many there are."""
+
+
+def sharers(
+    processes: Iterable[Process], space: AddressSpace, page: int, frame: int
+) -> list[tuple[int, int]]:
+    """(pid, address) of pages of other address spaces that map ``frame``, which ``page`` mapped.
+
+    After a fork a frame lies at the same address in all who share it, so that is where it is looked
+    for first; only a page that was moved costs a look at all tables.
+    """
+    others = list(_others(processes, space))
+    found = [(process.pid, page) for process in others if _maps(process.space, page, frame)]
+    if not found:
+        found = [(process.pid, va) for process in others for va in _places(process.space, frame)]
+    return found[:MOST_SHARERS]
+
+
+def _others(processes: Iterable[Process], space: AddressSpace) -> Iterator[Process]:
+    """One process of each other address space."""
+    seen = {space}
+    for process in processes:
+        if process.alive and process.space not in seen:
+            seen.add(process.space)
+            yield process
+
+
+def _maps(space: AddressSpace, page: int, frame: int) -> bool:
+    pte = space.table.pte(page)
+    return bool(pte & V) and ppn(pte) == frame
+
+
+def _places(space: AddressSpace, frame: int) -> Iterator[int]:
+    for start, ptes in space.table.slices(0, USER_END):
+        here = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        for index in np.flatnonzero(here).tolist():
+            yield start + (index << PAGE_SHIFT)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Pages of a process, as in Linux's smaps; the zero page is nobody's.
+
+    ``proportional`` counts each page divided by how many processes' pages map its frame.
+    """
+
+    resident: int = 0
+    proportional: float = 0.0
+    unique: int = 0
+
+    def __add__(self, other: MemoryUse) -> MemoryUse:
+        return MemoryUse(
+            self.resident + other.resident,
+            self.proportional + other.proportional,
+            self.unique + other.unique,
+        )
+
+
+def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
+    """How much memory each of ``spaces`` has, which must be all that there are.
+
+    A page in a leaf table that hangs in several page tables has all of these as users.
+    """
+    if not spaces:
+        return []
+    frames = spaces[0].frames
+    leaves = [list(space.table.leaf_tables().values()) for space in spaces]
+    tables = sorted({table for of_space in leaves for table in of_space})
+    rows = np.array(tables, np.int64) - frames.first
+    entries = frames.tables[rows]
+    entries[(entries & V) == 0] = 0
+    entries[((entries >> PPN_SHIFT) & PPN_MASK) == frames.zero] = 0
+    row_of, _ = mapped = np.nonzero(entries)
+    indices = frames.indices(entries[mapped])
+    weights = frames.counts[rows][row_of]
+    users = np.bincount(indices, weights)[indices]
+    resident = np.bincount(row_of, minlength=len(tables))
+    proportional = np.bincount(row_of, 1 / users, len(tables))
+    unique = np.bincount(row_of, users == 1, len(tables))
+    of_table = {
+        table: MemoryUse(int(resident[row]), float(proportional[row]), int(unique[row]))
+        for row, table in enumerate(tables)
+    }
+    return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]

@@ -1,0 +1,130 @@
+"""Records as lines for a reader, as they happen: ``emu trace`` without ``-o``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emu.machine.pte import V
+from emu.observe import records
+from emu.observe.records import AnyRecord, Place
+
+_DONE = {
+    "zero_shared": "zero page mapped",
+    "zero_filled": "zero-filled",
+    "stack_grown": "stack grown",
+    "file": "file page mapped",
+    "file_copied": "FILE PAGE COPIED",
+    "shared": "shared page mapped",
+    "copied": "COPIED",
+    "reused": "REUSED",
+    "spurious": "already mapped",
+    "segv_maperr": "SIGSEGV (nothing mapped)",
+    "segv_accerr": "SIGSEGV (not allowed)",
+    "bus_adrerr": "SIGBUS (beyond the file's end)",
+    "out_of_memory": "OUT OF MEMORY",
+}
+_BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (1, 2, 31, 32, 33, 36))
+_PLAIN = "\x1b[0m"
+_COLOURS = {
+    "copied": _YELLOW,
+    "file_copied": _YELLOW,
+    "reused": _GREEN,
+    "segv_maperr": _RED,
+    "segv_accerr": _RED,
+    "bus_adrerr": _RED,
+    "out_of_memory": _RED,
+}
+
+Walk = Callable[[records.Fault], list[str]]
+
+
+class TraceLines:
+    """A sink that writes to ``line``; ``walk``, when given, draws each fault's walk below it."""
+
+    def __init__(
+        self, line: Callable[[str], None], *, colour: bool = False, walk: Walk | None = None
+    ) -> None:
+        self._line = line
+        self._colour = colour
+        self._walk = walk
+
+    def __call__(self, record: AnyRecord) -> None:
+        if isinstance(record, records.Fault):
+            self._line(self._fault(record))
+            if self._walk is not None:
+                for line in self._walk(record):
+                    self._line(f"    {line}")
+        else:
+            text = _other(record)
+            if text:
+                self._line(self._painted(text, _DIM))
+
+    def _painted(self, text: str, colour: str | None) -> str:
+        return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
+
+    def _fault(self, f: records.Fault) -> str:
+        done = self._painted(_DONE[f.outcome], _COLOURS.get(f.outcome))
+        parts = [
+            f"[pid {f.pid}] {self._painted(_by(f), _CYAN)}",
+            f"{f.access} {f.stval:#x} → {done}",
+            _pte_change(f),
+        ]
+        if f.count_before or f.count_after:
+            before = f"{f.count_before} → " if f.count_before else ""
+            parts.append(f"count {before}{f.count_after}")
+        if f.table_copied:
+            parts.append("leaf table copied")
+        if f.sharers:
+            parts.append("shared with " + ", ".join(f"pid {s.pid}" for s in f.sharers))
+        return "  ".join(parts)
+
+
+def place_text(place: Place) -> str:
+    """Such as ``write_page+0xc demo_cow.c:22``; the pc where no symbol is known."""
+    if not place.function:
+        return f"pc {place.pc:#x}"
+    source = f" {place.file.rpartition('/')[2]}:{place.line}" if place.line else ""
+    outer = place.inlined[-1].function if place.inlined else place.function
+    inlined = f" ({place.function}, inlined)" if place.inlined else ""
+    return f"{outer}+{place.offset:#x}{inlined}{source}"
+
+
+def _by(f: records.Fault) -> str:
+    if f.call:
+        return f"kernel, in {f.call}" + (f", for {place_text(f.place)}" if f.place.pc else "")
+    return f"{place_text(f.place)}  {f.instruction}"
+
+
+def _pte_change(f: records.Fault) -> str:
+    before, after = (
+        f"{frame:#x} {flags}" if pte & V else "none"
+        for frame, flags, pte in (
+            (f.frame_before, f.flags_before, f.pte_before),
+            (f.frame_after, f.flags_after, f.pte_after),
+        )
+    )
+    return f"pte {before}" if before == after else f"pte {before} → {after}"
+
+
+def _other(record: AnyRecord) -> str:
+    match record:
+        case records.Fork(shares_memory=True):
+            return f"[pid {record.pid}] vfork: pid {record.child} borrows its memory"
+        case records.Fork():
+            shared = f"{record.pages_shared:,} pages shared, {record.frames_copied:,} copied"
+            return f"[pid {record.pid}] fork: pid {record.child}, {shared}"
+        case records.Exec():
+            return f"[pid {record.pid}] exec {record.path}"
+        case records.Exit():
+            return f"[pid {record.pid}] exit, status {record.status}"
+        case records.Signal():
+            return f"[pid {record.pid}] {record.signal}"
+        case records.Settled():
+            changed = f"{record.bytes_changed:,} of its 4,096 bytes had changed"
+            return (
+                f"[pid {record.pid}] page {record.address:#x}, copied at {record.fault}: {changed}"
+            )
+        case records.Call():
+            arguments = ", ".join(f"{argument:#x}" for argument in record.arguments)
+            return f"[pid {record.pid}] {record.name}({arguments}) = {record.result}"
+    return ""
