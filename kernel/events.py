@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Fault:
     """A page fault in ``space`` that was handled, or could not be.
 
-    ``trap`` is None when the kernel itself met the fault, on behalf of ``thread``'s system call
-    ``call``; or, with no call, as it loaded the first program. ``space`` is the thread's, but for
-    an image that execve is making.
+    ``trap`` is None when the kernel itself met the fault, on behalf of system call ``call``; it may
+    be another thread's, such as clone in the memory of a child. ``space`` is that of ``thread``,
+    but for an image that execve is making.
     """
 
     thread: Thread

@@ -144,7 +144,11 @@ class Kernel:
         process = Process(self, pid, None)
         process.files, process.fs = files, fs
         thread = self._first = Thread(process, pid)
-        image = load(self, fs, process.limits, request)
+        self.current_call = "execve"
+        try:
+            image = load(self, fs, process.limits, request)
+        finally:
+            self.current_call = None
         self.add_process(process)
         self._enter(thread, image)
         if self.observer is not None:

@@ -55,7 +55,7 @@ def fault_line(event: Fault) -> str:
 def _by_user(event: Fault) -> str:
     trap = event.trap
     assert trap is not None
-    code = instruction_bytes(event.thread.process.space, trap.epc)
+    code = instruction_bytes(event.space, trap.epc)
     text = disassembler().text(code, trap.epc)
     return f"pc {trap.epc:#x}  {text:<22} cause {int(trap.cause)}"
 
@@ -76,7 +76,7 @@ def pte_text(pte: int) -> str:
 def _count(event: Fault) -> str:
     """How many hold the frame: of the old one before, of the new one after."""
     r = event.resolution
-    frames = event.thread.process.space.frames
+    frames = event.space.frames
     after = frames.count(ppn(r.pte_after)) if r.pte_after & V else 0
     if r.pte_before & V:
         return f"  count {r.count_before} → {after}"

@@ -115,7 +115,7 @@ class Recorder(Observer):
             cause=int(trap.cause) if trap is not None else int(r.access.page_fault),
             stval=stval,
             outcome=str(r.outcome),
-            call=event.call or ("" if trap is not None else "execve"),
+            call=event.call or "",
             vma=_range(vma) if vma is not None else None,
             table_copied=r.table_copied,
             walk=self._walk,

@@ -209,7 +209,7 @@ def mapped_file(
 
 
 def user_memory(space: AddressSpace, seen: list[Resolution] | None = None) -> UserMemory:
-    return UserMemory(space, seen.append if seen is not None else lambda _: None)
+    return UserMemory(space, lambda _, fault: seen.append(fault) if seen is not None else None)
 
 
 class Caller:
