@@ -31,7 +31,7 @@ from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
 from emu.machine.ram import Ram
-from emu.machine.registers import A0, A7, PC, Registers
+from emu.machine.registers import A0, A7, FP, PC, RA, SP, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.trap import Access, Cause, Trap
 
@@ -74,6 +74,7 @@ class Hart:
         self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
         self.vector: Vector | None = None
         self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
+        self._stack = self._engine.batch([RA, SP, FP])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
@@ -99,6 +100,11 @@ class Hart:
     def syscall_registers(self) -> list[int]:
         """a7 and a0 to a5, as a system call passes them."""
         return list(self._call()[1:])
+
+    def stack_registers(self) -> tuple[int, int, int]:
+        """ra, sp and fp (s0): what it takes to find the callers."""
+        ra, sp, fp = self._stack()
+        return ra, sp, fp
 
     def save(self, registers: Registers) -> None:
         self._engine.save(registers)

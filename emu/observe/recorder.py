@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter_ns
 from typing import Any
 
-from emu.machine.pte import PAGE_MASK, RSW0, V, flags_text, ppn
-from emu.machine.registers import FP, RA, SP
+from msgspec.structs import replace
+
+from emu.machine.pte import (
+    FLAGS,
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PTES_PER_TABLE,
+    VPN_BITS,
+    R,
+    V,
+    W,
+    X,
+    flags_text,
+    ppn,
+)
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
 from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
 from emu.observe.sharing import memory_use, sharers
-from emu.observe.symbols import Symbols
+from emu.observe.stack_reader import stack_reader
+from emu.observe.symbols import Code, Symbols
 from emu.observe.unwind import unwind
 from emu.version import VERSION
 from kernel import signals
@@ -22,15 +37,17 @@ from kernel.events import Fault, Observer
 from kernel.fault import Outcome, Resolution
 from kernel.fork import ForkCost
 from kernel.kernel import Kernel
+from kernel.pagetable import COW
 from kernel.process import Process, Thread
 from kernel.space import USER_END, AddressSpace
 from kernel.syscalls.table import TABLE
-from kernel.vma import Vma
+from kernel.vma import Prot, Vma
 
 Sink = Callable[[AnyRecord], None]
 
-_ACCESS = {Access.FETCH: "fetch", Access.LOAD: "load", Access.STORE: "store"}
-_COPIES = frozenset((Outcome.COPIED, Outcome.FILE_COPIED))
+_ACCESS = ("fetch", "load", "store")
+_CAUSE = tuple(int(access.page_fault) for access in Access)
+_COPIES = frozenset((str(Outcome.COPIED), str(Outcome.FILE_COPIED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +111,29 @@ class Recorder(Observer):
 
     def fault(self, event: Fault) -> None:
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
-        r, space, trap = event.resolution, event.space, event.trap
-        by = event.thread if trap is not None else self._kernel.current or event.thread
+        r, space, trap, kernel = event.resolution, event.space, event.trap, self._kernel
+        by = event.thread if trap is not None else kernel.current or event.thread
         pc = trap.epc if trap is not None else by.call_start[0]
+        code = self.symbols.of(by.process.space if pc else space)
         stval = trap.tval if trap is not None else r.va
         vma = space.find(stval)
-        frames = space.frames
         before, after = r.pte_before, r.pte_after
         frame_before = ppn(before) if before & V else 0
         frame_after = ppn(after) if after & V else 0
-        page = stval & ~PAGE_MASK
+        page, outcome = stval & ~PAGE_MASK, str(r.outcome)
+        seq, self._seq = self._seq, self._seq + 1
+        pid = event.thread.process.pid
         record = records.Fault(
-            seq=self._seq,
-            time=self._kernel.clock.monotonic() - self._began,
-            pid=event.thread.process.pid,
+            seq=seq,
+            time=kernel.clock.monotonic() - self._began,
+            pid=pid,
             tid=event.thread.tid,
-            place=self.symbols.place(by.process.space, pc) if pc else _NOWHERE,
-            instruction=self._instruction(event, pc),
+            place=code.places[pc] if pc else _NOWHERE,
+            instruction=code.instruction(pc) if trap is not None else "",
             access=_ACCESS[r.access],
-            cause=int(trap.cause) if trap is not None else int(r.access.page_fault),
+            cause=_CAUSE[r.access] if trap is None else int(trap.cause),
             stval=stval,
-            outcome=str(r.outcome),
+            outcome=outcome,
             call=event.call or "",
             vma=_range(vma) if vma is not None else None,
             table_copied=r.table_copied,
@@ -126,23 +145,17 @@ class Recorder(Observer):
             frame_before=frame_before,
             frame_after=frame_after,
             count_before=r.count_before,
-            count_after=frames.count(frame_after) if frame_after else 0,
+            count_after=space.frames.count(frame_after) if frame_after else 0,
             sharers=self._sharers(r, space, page, frame_before),
-            backtrace=self._backtrace(by, pc),
+            backtrace=self._backtrace(by, code, pc),
             host_ns=host_ns,
         )
-        self._seq += 1
-        if r.outcome in _COPIES:
-            self._copies.copied(space, page, record.seq, record.pid)
+        if outcome in _COPIES:
+            self._copies.copied(space, page, seq, pid)
         self._sink(record)
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
-
-    def _instruction(self, event: Fault, pc: int) -> str:
-        if event.trap is None:
-            return ""
-        return self.symbols.instruction(event.space, pc)
 
     def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
         """Of the frame that a store found there, when others had it too."""
@@ -151,22 +164,18 @@ class Recorder(Observer):
         found = sharers(self._kernel.processes.values(), space, page, frame)
         return [Sharer(pid, address) for pid, address in found]
 
-    def _backtrace(self, thread: Thread, pc: int) -> list[Place]:
+    def _backtrace(self, thread: Thread, code: Code, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
-        if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
+        depth = self._wanted.backtraces
+        if not depth or thread is not self._kernel.current or not pc:
             return []
-        read, space = self._kernel.hart.read, thread.process.space
-        callers = unwind(
-            lambda at: self.symbols.rule(space, at),
-            lambda va: _word(space, va),
-            pc,
-            read(RA),
-            read(SP),
-            read(FP),
-            self._wanted.backtraces,
-            thread.process.sigreturn,
+        process = thread.process
+        ra, sp, fp = self._kernel.hart.stack_registers()
+        read = stack_reader(process.space)
+        found = unwind(
+            code.rules.__getitem__, read, pc, ra, sp, fp, limit=depth, sigreturn=process.sigreturn
         )
-        return [self.symbols.caller(space, caller) for caller in callers]
+        return [code.callers[caller] for caller in found]
 
     def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
         self._sink(
@@ -185,6 +194,7 @@ class Recorder(Observer):
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         pc = thread.call_start[0]
         parent = thread.process
+        code = self.symbols.of(parent.space)
         if cost is not None:
             self.symbols.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
@@ -194,8 +204,8 @@ class Recorder(Observer):
                 pid=parent.pid,
                 tid=thread.tid,
                 child=child.pid,
-                place=self.symbols.place(parent.space, pc),
-                backtrace=self._backtrace(thread, pc),
+                place=code.places[pc],
+                backtrace=self._backtrace(thread, code, pc),
                 root=child.space.table.root,
                 shares_memory=cost is None,
                 **_cost(cost),
@@ -241,7 +251,8 @@ class Recorder(Observer):
         if pid is None:
             return  # an image that is being made: the exec record has its ranges
         for vma in space.overlapping(start, end):
-            part = _range(vma, max(start, vma.start), min(end, vma.end))
+            whole = _range(vma)
+            part = replace(whole, start=max(start, vma.start), end=min(end, vma.end))
             self._sink(records.Map(**self._stamp(), pid=pid, range=part))
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
@@ -314,7 +325,7 @@ class Recorder(Observer):
                     tables=space.table.table_count,
                 )
             )
-        self._until_sample = 16 * len(spaces) + pages // 64
+        self._until_sample = 32 * len(spaces) + pages // 16
 
 
 _NOWHERE = Place(0)
@@ -322,50 +333,38 @@ _NOWHERE = Place(0)
 
 def _walk(space: AddressSpace, va: int) -> list[Entry]:
     """The entries that a walk of ``va`` reads, root first, as the tables are now."""
-    ram, table = space.frames.ram, space.table.root
     entries: list[Entry] = []
     if va >= USER_END:
         return entries
+    ram = space.frames.ram
+    words, first, table = ram.words, ram.base, space.table.root << PAGE_SHIFT
     for level in (2, 1, 0):
-        address = (table << 12) + 8 * (va >> 12 + 9 * level & 511)
-        pte = ram.load64(address) if ram.holds(address) else None
-        entries.append(Entry(level, address, pte, _flags(pte or 0)))
-        if pte is None or not pte & V or pte & 0xE:
+        address = table + 8 * (va >> PAGE_SHIFT + VPN_BITS * level & PTES_PER_TABLE - 1)
+        pte = words[address - first >> 3]
+        entries.append(Entry(level, address, pte, _flags(pte)))
+        if not pte & V or pte & (R | W | X):
             break
-        table = ppn(pte)
+        table = ppn(pte) << PAGE_SHIFT
     return entries
 
 
-_FLAGS: dict[int, str] = {}
+@lru_cache(maxsize=FLAGS + 1)
+def _flags_of(flags: int) -> str:
+    return flags_text(flags) + (" CoW" if flags & COW else "") if flags & V else ""
 
 
 def _flags(pte: int) -> str:
     """Such as ``R--U-A- CoW``; nothing for an entry that is not valid."""
-    key = pte & 0x3FF
-    text = _FLAGS.get(key)
-    if text is None:
-        text = flags_text(pte) + (" CoW" if pte & RSW0 else "") if pte & V else ""
-        _FLAGS[key] = text
-    return text
+    return _flags_of(pte & FLAGS)
 
 
-def _range(vma: Vma, start: int | None = None, end: int | None = None) -> Range:
-    return Range(
-        vma.start if start is None else start,
-        vma.end if end is None else end,
-        vma.rights_text,
-        _text(vma.name),
-    )
+def _range(vma: Vma) -> Range:
+    return _range_of(vma.start, vma.end, int(vma.prot), vma.shared, vma.name)
 
 
-def _word(space: AddressSpace, va: int) -> int | None:
-    """The eight bytes at ``va``; None when they are not in memory."""
-    if va & 7 or not 0 <= va < USER_END:
-        return None
-    pte = space.table.pte(va)
-    if not pte & V:
-        return None
-    return space.frames.ram.load64(ppn(pte) << 12 | va & PAGE_MASK)
+@lru_cache(maxsize=4096)
+def _range_of(start: int, end: int, prot: int, shared: bool, name: str) -> Range:
+    return Range(start, end, Vma(start, end, Prot(prot), shared).rights_text, _text(name))
 
 
 def _cost(cost: ForkCost | None) -> dict[str, int]:

@@ -1,0 +1,84 @@
+"""One ELF file that has code mapped: its symbols and lines, and its call frame information."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+from emu.observe.cfi import CallFrames
+from kernel.errors import Errno
+from kernel.vfs.inode import Inode
+
+_PT_LOAD = 1
+_LARGEST_FILE = 1 << 31
+
+
+class Location(NamedTuple):
+    """A function and a line in it. ``start`` is the ELF's address of the function's beginning."""
+
+    function: str
+    file: str
+    line: int
+    start: int
+
+
+class Image:
+    """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
+
+    def __init__(self, inode: Inode) -> None:
+        self._data = _content(inode)
+        self._segments = _load_segments(self._data)
+        self._base = min((segment[0] for segment in self._segments), default=0)
+        self._symbols: Any = _symbol_cache(self._data)
+        self.frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
+
+    def address(self, offset: int) -> int | None:
+        """The address of the byte at ``offset`` of the file."""
+        for address, start, size in self._segments:
+            if start <= offset < start + size:
+                return address + offset - start
+        return None
+
+    def look_up(self, address: int) -> list[Location]:
+        """Where ``address`` is: the innermost of inlined functions first; nothing if unknown."""
+        if self._symbols is None:
+            return []
+        return [
+            Location(
+                found.symbol or "", found.full_path or "", found.line, found.sym_addr + self._base
+            )
+            for found in self._symbols.lookup(address - self._base)
+        ]
+
+
+def _content(inode: Inode) -> bytes:
+    try:
+        return inode.read_at(0, min(inode.size, _LARGEST_FILE))
+    except Errno:
+        return b""
+
+
+def _symbol_cache(data: bytes) -> Any:
+    """None for a file in which symbolic finds nothing."""
+    from symbolic.debuginfo import Archive
+    from symbolic.exceptions import SymbolicError
+
+    try:
+        objects = Archive.from_bytes(data).iter_objects()
+        return next(iter(objects)).make_symcache()
+    except (SymbolicError, StopIteration, ValueError):
+        return None
+
+
+def _load_segments(data: bytes) -> list[tuple[int, int, int]]:
+    """(address, offset, bytes in the file) of the segments to load (System V ABI, chapter 5)."""
+    if len(data) < 64 or data[:5] != b"\x7fELF\x02":
+        return []
+    (offset,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    segments = []
+    for at in range(offset, min(offset + size * count, len(data) - 55), size or 56):
+        kind, _, start, address, _, length = struct.unpack_from("<IIQQQQ", data, at)
+        if kind == _PT_LOAD:
+            segments.append((address, start, length))
+    return segments
