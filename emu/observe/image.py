@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from emu.observe.cfi import CallFrames
+from emu.observe.records import Caller, Place, text
+from emu.observe.remembered import Remembered
 from kernel.errors import Errno
 from kernel.vfs.inode import Inode
 
 _PT_LOAD = 1
 _LARGEST_FILE = 1 << 31
-
-
-class Location(NamedTuple):
-    """A function and a line in it. ``start`` is the ELF's address of the function's beginning."""
-
-    function: str
-    file: str
-    line: int
-    start: int
 
 
 class Image:
@@ -30,7 +23,11 @@ class Image:
         self._segments = _load_segments(self._data)
         self._base = min((segment[0] for segment in self._segments), default=0)
         self._symbols: Any = _symbol_cache(self._data)
-        self.frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
+        frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
+        self.rules = Remembered(frames.rule)
+        """How to find the caller, by address."""
+        self.places = Remembered(self._place)
+        """The :class:`Place` of an address, as its pc."""
 
     def address(self, offset: int) -> int | None:
         """The address of the byte at ``offset`` of the file."""
@@ -39,16 +36,19 @@ class Image:
                 return address + offset - start
         return None
 
-    def look_up(self, address: int) -> list[Location]:
-        """Where ``address`` is: the innermost of inlined functions first; nothing if unknown."""
-        if self._symbols is None:
-            return []
-        return [
-            Location(
-                found.symbol or "", found.full_path or "", found.line, found.sym_addr + self._base
-            )
-            for found in self._symbols.lookup(address - self._base)
-        ]
+    def _place(self, address: int) -> Place:
+        found = self._symbols.lookup(address - self._base) if self._symbols is not None else ()
+        if not found:
+            return Place(address)
+        innermost, *outer = found
+        return Place(
+            address,
+            function=text(innermost.symbol),
+            offset=address - self._base - found[-1].sym_addr,
+            file=text(innermost.full_path),
+            line=innermost.line,
+            inlined=tuple(Caller(text(at.symbol), text(at.full_path), at.line) for at in outer),
+        )
 
 
 def _content(inode: Inode) -> bytes:

@@ -26,7 +26,7 @@ from emu.machine.pte import (
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
-from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
+from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer, text
 from emu.observe.sharing import memory_use, sharers
 from emu.observe.stack_reader import stack_reader
 from emu.observe.symbols import Code, Symbols
@@ -88,7 +88,7 @@ class Recorder(Observer):
                 **self._stamp(),
                 schema=records.SCHEMA,
                 emu=VERSION,
-                command=[_text(word) for word in self._command],
+                command=[text(word) for word in self._command],
                 fork_policy=config.fork_policy,
                 memory=config.memory,
                 deterministic=config.deterministic,
@@ -220,7 +220,7 @@ class Recorder(Observer):
             records.Exec(
                 **self._stamp(),
                 pid=process.pid,
-                path=_text(process.program.path),
+                path=text(process.program.path),
                 entry=next(iter(process.threads.values())).registers[0],
                 root=space.table.root,
                 maps=[_range(vma) for vma in space.vmas],
@@ -364,7 +364,7 @@ def _range(vma: Vma) -> Range:
 
 @lru_cache(maxsize=4096)
 def _range_of(start: int, end: int, prot: int, shared: bool, name: str) -> Range:
-    return Range(start, end, Vma(start, end, Prot(prot), shared).rights_text, _text(name))
+    return Range(start, end, Vma(start, end, Prot(prot), shared).rights_text, text(name))
 
 
 def _cost(cost: ForkCost | None) -> dict[str, int]:
@@ -377,7 +377,3 @@ def _cost(cost: ForkCost | None) -> dict[str, int]:
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,
     }
-
-
-def _text(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")

@@ -67,6 +67,11 @@ class Sharer(msgspec.Struct, frozen=True):
     address: int
 
 
+def text(name: str | None) -> str:
+    """A name of the guest's as proper Unicode."""
+    return (name or "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Start(Record, tag="start", kw_only=True):
     """The first record of a trace."""
 

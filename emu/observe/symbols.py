@@ -8,36 +8,19 @@ second, and knows inlined functions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from msgspec.structs import replace
 
 from emu.observe.cfi_program import Rule
 from emu.observe.disassembly import disassembler
-from emu.observe.image import Image, Location
+from emu.observe.image import Image
 from emu.observe.peek import instruction_bytes
-from emu.observe.records import Caller, Place
+from emu.observe.records import Place, text
+from emu.observe.remembered import Remembered
 from kernel.backing import FilePages
 from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
 from kernel.vma import Prot, Vma
-
-_MOST_REMEMBERED = 1 << 18
-T = TypeVar("T")
-
-
-class _Remembered(dict[int, T]):
-    """What ``find`` says of an address, asked once; most look-ups then cost what a dict's do."""
-
-    def __init__(self, find: Callable[[int], T]) -> None:
-        super().__init__()
-        self._find = find
-
-    def __missing__(self, address: int) -> T:
-        if len(self) >= _MOST_REMEMBERED:
-            self.clear()
-        found = self[address] = self._find(address)
-        return found
 
 
 class Code:
@@ -52,10 +35,10 @@ class Code:
         self._image_of = image_of
         self.seen: set[tuple[int, int]] = set()
         """The ranges that all this was found in."""
-        self.places = _Remembered(self._place)
-        self.callers = _Remembered(self._caller)
-        self.rules = _Remembered(self._rule)
-        self.texts = _Remembered(self._text)
+        self.places = Remembered(self._place)
+        self.callers = Remembered(self._caller)
+        self.rules = Remembered(self._rule)
+        self.texts = Remembered(self._text)
 
     def _located(self, pc: int) -> tuple[Vma, Image, int] | None:
         """The ELF file that ``pc`` is in, and the ELF's address of it."""
@@ -71,9 +54,9 @@ class Code:
         located = self._located(pc)
         if located is None:
             vma = self.space.find(pc)
-            return Place(pc, image=_text(vma.name) if vma is not None else "")
+            return Place(pc, image=text(vma.name) if vma is not None else "")
         vma, image, address = located
-        return _place(pc, _text(vma.name), address, image.look_up(address))
+        return replace(image.places[address], pc=pc, image=text(vma.name))
 
     def _caller(self, address: int) -> Place:
         call = self._place(address - 1)
@@ -81,10 +64,11 @@ class Code:
 
     def _rule(self, pc: int) -> Rule | None:
         located = self._located(pc)
-        return located[1].frames.rule(located[2]) if located is not None else None
+        return located[1].rules[located[2]] if located is not None else None
 
     def _text(self, pc: int) -> str:
-        return disassembler().text(instruction_bytes(self.space, pc), pc)
+        code = instruction_bytes(self.space, pc)
+        return disassembler().text(code, pc) if code is not None else "?"
 
     def instruction(self, pc: int) -> str:
         """The instruction at ``pc`` as text; remembered where it lies in a file."""
@@ -134,23 +118,3 @@ class Symbols:
         code = self._code.pop(space, None)
         if code is not None and code.space is space:
             code.space = next((other for other, its in self._code.items() if its is code), space)
-
-
-def _place(pc: int, image: str, address: int, found: list[Location]) -> Place:
-    if not found:
-        return Place(pc, image=image)
-    innermost, *outer = found
-    return Place(
-        pc,
-        function=_text(innermost.function),
-        offset=address - found[-1].start,
-        file=_text(innermost.file),
-        line=innermost.line,
-        image=image,
-        inlined=tuple(Caller(_text(at.function), _text(at.file), at.line) for at in outer),
-    )
-
-
-def _text(name: str) -> str:
-    """A name of the guest's as proper Unicode."""
-    return name.encode("utf-8", "replace").decode("utf-8")
