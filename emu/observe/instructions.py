@@ -24,17 +24,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from emu.machine.cpu_state import WORDS
+from emu.machine.cpu_state import PC_WORD, WORDS
 from emu.machine.probe import InstructionProbe, Stop
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
 from emu.observe.decoded import Decoded, Instruction
 from emu.observe.instruction_forms import Form, LineWriter, Record, RecordWriter, TextForm
-from emu.observe.steps import Steps, steps
+from emu.observe.steps import Steps, call, steps
 from kernel import signals
 from kernel.events import Observer
 from kernel.kernel import Kernel
@@ -48,6 +48,14 @@ class _Writer(Protocol):
     def steps(self, pid: int, tid: int, steps: Steps) -> None: ...
 
     def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None: ...
+
+
+class _Open(NamedTuple):
+    """An instruction that has not completed: its id, a0 as it was, and why the hart stopped."""
+
+    number: int
+    a0: int
+    stop: Stop
 
 
 class InstructionTrace(Observer):
@@ -70,7 +78,7 @@ class InstructionTrace(Observer):
             raise TypeError("a trace goes either to write or to take")
         self._kernel = kernel
         self._end = None if span is None else span[1]
-        self._open: dict[Thread, tuple[bytes, Stop]] = {}
+        self._open: dict[Thread, _Open] = {}
         kernel.hart.attach(partial(self._probe, span))
         instructions = self._decoded.instructions
         self._out: _Writer = (
@@ -101,12 +109,15 @@ class InstructionTrace(Observer):
             return
         self._open.pop(thread, None)  # begun anew
         if count:
-            self._tell(thread, self._rows[: count + 1])
+            found = steps(self._rows[: count + 1], self._decoded, self._frames, self._end)
+            self._out.steps(thread.process.pid, thread.tid, found)
 
     def unfinished(self, row: bytes, stop: Stop) -> None:
-        thread = self._kernel.current
-        if thread is not None and int.from_bytes(row[-8:], "little") != self._end:
-            self._open[thread] = row, stop
+        thread, words = self._kernel.current, memoryview(row).cast("Q")
+        if thread is not None and words[PC_WORD] != self._end:
+            # Found now: another process may run, with other code there, before it is told of.
+            number = self._decoded.ids[words[PC_WORD]]
+            self._open[thread] = _Open(number, words[A0], stop)
 
     def moved(self, page: int) -> None:
         self._decoded.moved(page)
@@ -119,17 +130,16 @@ class InstructionTrace(Observer):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        row, stop = self._open.get(thread, (b"", Stop.TIME))
-        if stop is Stop.ECALL:
+        open_ = self._open.get(thread)
+        if open_ is not None and open_.stop is Stop.ECALL:
             del self._open[thread]
-            self._tell_call(thread, row, result)
+            self._tell_call(thread, open_, result)
 
     def signalled(self, thread: Thread, signo: int) -> None:
-        row, stop = self._open.get(thread, (b"", Stop.TIME))
-        if stop is Stop.FAULT:
+        open_ = self._open.get(thread)
+        if open_ is not None and open_.stop is Stop.FAULT:
             del self._open[thread]
-            pc = int.from_bytes(row[-8:], "little")
-            instruction = self._decoded.instructions[self._decoded.ids[pc]]
+            instruction = self._decoded.instructions[open_.number]
             process = thread.process
             self._out.unfinished(process.pid, thread.tid, instruction, signals.name(signo))
 
@@ -138,16 +148,10 @@ class InstructionTrace(Observer):
             self._give_up(thread)
 
     def _give_up(self, thread: Thread) -> None:
-        row, stop = self._open.pop(thread)
-        if stop is Stop.ECALL:
-            self._tell_call(thread, row, None)
+        open_ = self._open.pop(thread)
+        if open_.stop is Stop.ECALL:
+            self._tell_call(thread, open_, None)
 
-    def _tell_call(self, thread: Thread, row: bytes, result: int | None) -> None:
-        rows = np.frombuffer(row + row, np.uint64).reshape(2, WORDS).copy()
-        if result is not None:
-            rows[1, A0] = result & VA_MASK
-        self._tell(thread, rows)
-
-    def _tell(self, thread: Thread, rows: Any) -> None:
-        found = steps(rows, self._decoded, self._frames, self._end)
-        self._out.steps(thread.process.pid, thread.tid, found)
+    def _tell_call(self, thread: Thread, open_: _Open, result: int | None) -> None:
+        told = call(open_.number, open_.a0, None if result is None else result & VA_MASK)
+        self._out.steps(thread.process.pid, thread.tid, told)

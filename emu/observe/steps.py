@@ -47,6 +47,14 @@ def steps(rows: Any, decoded: Decoded, frames: dict[int, int], end: int | None) 
     return Steps(ids[kept], registers[kept], numbers[kept], used[kept])
 
 
+def call(number: int, a0: int, result: int | None) -> Steps:
+    """An ecall of id ``number`` that was made with ``a0`` there, and what it has there now."""
+    numbers = np.array([[result or 0, 0, 0, 0]], np.uint64)
+    used = np.array([[result not in (None, a0), False, False, False]])
+    registers = np.where(used[:, VALUE], A0, NO_REGISTER)
+    return Steps(np.array([number], np.intp), registers, numbers, used)
+
+
 def _changes(rows: Any, table: Any, values: Any, used: Any) -> Any:
     """The register that each instruction changed. None changes two."""
     count = len(table)

@@ -36,17 +36,17 @@ def session(program: Path, **options: object) -> Session:
     return made
 
 
-def stepped(program: Path) -> list[Step]:
+def stepped(program: Path, **options: object) -> list[Step]:
     """What a deterministic run of ``program`` executes, an instruction at a time."""
-    watched = session(program)
+    watched = session(program, **options)
     stepper = _Stepper(watched)
     watched.run([stepper])
     return stepper.steps
 
 
-def traced(program: Path) -> list[Step]:
+def traced(program: Path, **options: object) -> list[Step]:
     """The same of a trace of instructions."""
-    watched = session(program)
+    watched = session(program, **options)
     found: list[Step] = []
     trace = InstructionTrace(watched.kernel, take=lambda record: found.append(_step(record)))
     watched.run([trace])

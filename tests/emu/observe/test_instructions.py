@@ -64,8 +64,8 @@ def run(program: Path, **keywords: Any) -> tuple[list[str], Session]:
     return text.decode().splitlines(), made
 
 
-def records(program: Path) -> list[Record]:
-    made = session(program)
+def records(program: Path, **options: object) -> list[Record]:
+    made = session(program, **options)
     found: list[Record] = []
     trace = InstructionTrace(made.kernel, take=found.append)
     made.run([trace])
@@ -313,6 +313,29 @@ def test_a_call_that_waits_has_its_line_when_it_has_its_result() -> None:
     assert {r.pid for r in between} == {3} and any(r.text == "ecall" for r in between)
 
 
+def test_the_ecall_of_a_wait_is_told_as_what_it_was() -> None:
+    """Though another program lies at its address in the process that ran meanwhile."""
+    other = assembled("    .rept 60\n    li t0, 0x12345\n    .endr\n    exit 0\n")
+    program = assembled(
+        f"""
+            fork
+            bnez a0, 1f
+            lla a0, path
+            li a1, 0
+            li a2, 0
+            call 221
+        1:  wait_for_child
+            exit 0
+        path:
+            .asciz "{other}"
+        """
+    )
+    found = records(program, read_write=((str(other.parent), str(other.parent)),))
+    assert any("lui t0" in r.text for r in found)
+    calls = [r for r in found if r.pid == 2 and r.text == "ecall"]
+    assert [(r.register, r.value) for r in calls] == [("a0", 3), ("a0", 3), (None, None)]
+
+
 def test_a_child_begins_after_its_parents_ecall() -> None:
     found = records(bare("exact_parent"))
     first = next(n for n, r in enumerate(found) if r.pid == 3)
@@ -411,5 +434,7 @@ def test_code_that_is_mapped_elsewhere_is_read_anew() -> None:
     """Two programs, at the same addresses, one after the other in one process."""
     other = compiled("return 4;")
     program = compiled(f'execl("{other}", "x", NULL); return 1;')
-    ours = traced(program)
-    assert ours == stepped(program)
+    grant = {"read_write": ((str(other.parent), str(other.parent)),)}
+    ours = traced(program, **grant)
+    assert ours == stepped(program, **grant)
+    assert sum(step.pc == ours[0].pc for step in ours) == 2
