@@ -22,13 +22,14 @@ engine it is, and what is kept across switches is the translated code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from emu.machine import engine as e
 from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import PAST_EXCEPTION, Engine
+from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
 from emu.machine.ram import Ram
 from emu.machine.registers import A0, A7, FP, PC, RA, SP, Registers
@@ -73,6 +74,7 @@ class Hart:
         self.pc = 0
         self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
         self.vector: Vector | None = None
+        self._probe: Probe | None = None
         self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
         self._stack = self._engine.batch([RA, SP, FP])
         self._cause: Cause | None = None
@@ -138,6 +140,31 @@ class Hart:
         self.ram.executed.clear()
         self.ram.code_is_stale = False
         self.flush_tlb()
+        if self._probe is not None:
+            self._probe.code_changed()
+
+    # Being watched.
+
+    def attach(self, make: Callable[[Engine, Callable[[BaseException], None]], Probe]) -> None:
+        """Has a probe see all that runs from now on. It is made of the engine and of a function
+        that ends :meth:`run` with an error.
+        """
+        if self._probe is not None:
+            raise RuntimeError("a hart has at most one probe")
+        self._probe = make(self._engine, self._fail)
+        self.fence_code()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._engine.stop()
+
+    def _reason(self) -> Stop:
+        """Why the engine has stopped."""
+        if self._fault is not None or self._conflict is not None:
+            return Stop.FAULT
+        if self._cause is None:
+            return Stop.TIME
+        return Stop.ECALL if self._cause == Cause.ECALL_FROM_U else Stop.FAULT
 
     # Running.
 
@@ -174,6 +201,8 @@ class Hart:
         start = self.pc
         status = self._engine.run(start, count)
         self.pc = self._engine.pc()
+        if self._probe is not None:
+            self._probe.stopped(self.pc, self._reason())
         if self._error is not None:
             error, self._error = self._error, None
             raise error
@@ -329,6 +358,8 @@ class Hart:
             self._count_miss()
             if perms & e.PERM_W:
                 self._writable.add(ppn)
+            if self._probe is not None:
+                self._probe.filled(va, ppn << PAGE_SHIFT)
             return ppn << PAGE_SHIFT | perms
         except BaseException as error:
             self._error = error
