@@ -40,11 +40,22 @@ class Observer:
     ) -> None:
         """It ended with ``result`` in a0; None for one that does not return to its caller."""
 
+    def started(self, process: Process) -> None:
+        """The first process has its image; nothing has run."""
+
+    def reached(self, thread: Thread, pc: int) -> None:
+        """The thread, which runs, comes to the instruction at ``pc``, one of
+        :attr:`kernel.breakpoints.Breakpoints.addresses`.
+        """
+
     def forked(self, parent: Process, child: Process, cost: ForkCost) -> None:
         """``child`` has its memory; neither has run on."""
 
     def execed(self, process: Process) -> None:
         """The process has its new image."""
+
+    def leaving(self, process: Process) -> None:
+        """Its memory is about to go: by exec while it is alive, else by its end."""
 
     def exited(self, process: Process) -> None:
         """The process has its status; its memory is gone."""
@@ -73,6 +84,14 @@ class Observers(Observer):
         for observer in self._observers:
             observer.call_left(thread, number, arguments, result)
 
+    def started(self, process: Process) -> None:
+        for observer in self._observers:
+            observer.started(process)
+
+    def reached(self, thread: Thread, pc: int) -> None:
+        for observer in self._observers:
+            observer.reached(thread, pc)
+
     def forked(self, parent: Process, child: Process, cost: ForkCost) -> None:
         for observer in self._observers:
             observer.forked(parent, child, cost)
@@ -80,6 +99,10 @@ class Observers(Observer):
     def execed(self, process: Process) -> None:
         for observer in self._observers:
             observer.execed(process)
+
+    def leaving(self, process: Process) -> None:
+        for observer in self._observers:
+            observer.leaving(process)
 
     def exited(self, process: Process) -> None:
         for observer in self._observers:

@@ -79,7 +79,10 @@ class Runner:
         while self._prepare(thread):
             if kernel.config.check:
                 kernel.check_memory()
-            trap = kernel.hart.run(self._slice)
+            if kernel.breakpoints.addresses:
+                trap = kernel.breakpoints.run(thread, self._slice)
+            else:
+                trap = kernel.hart.run(self._slice)
             kernel.traps += 1
             gives_way = traps.handle(kernel, thread, trap)
             self._let_time_pass(thread, trap, gives_way)
@@ -93,7 +96,7 @@ class Runner:
     def _let_time_pass(self, thread: Thread, trap: Trap, gives_way: bool) -> None:
         """Moves a virtual clock, hears the host, and runs the timers that are due."""
         kernel = self.kernel
-        if self._slice:
+        if self._slice and trap.cause != Cause.HART_BREAKPOINT:
             sliced = trap.cause == Cause.TIMER_INTERRUPT
             kernel.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
         if kernel.attention is not None:
