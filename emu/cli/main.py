@@ -10,7 +10,7 @@ from importlib import import_module
 
 from emu.cli.words import split
 
-_MODULES = {"run": "run", "build": "build", "syscalls": "calls"}
+_MODULES = {"run": "run", "build": "build", "syscalls": "calls", "walk": "walk"}
 """Where each command is; only the one that is wanted is imported."""
 
 

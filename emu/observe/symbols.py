@@ -67,6 +67,12 @@ class Symbols:
     @cached_property
     def _found(self) -> dict[str, set[int]]:
         """The addresses of each name: those of global symbols, else of the files' own."""
+        try:
+            return self._read()
+        except Exception as error:  # the reader has many ways to say that a file is damaged
+            raise NoSymbol(f"{self._path}: its symbol table can't be read") from error
+
+    def _read(self) -> dict[str, set[int]]:
         public: dict[str, set[int]] = {}
         local: dict[str, set[int]] = {}
         for symbol in self._all():
