@@ -30,9 +30,12 @@ class Deadlock(Exception):
 
 
 class Stopped(Exception):
-    """The run was ended from outside, with the exit status to give."""
+    """The run was ended from outside, with the exit status to give.
 
-    def __init__(self, status: int, reason: str) -> None:
+    An observer may raise it when a breakpoint is reached. Without a reason nobody is told of it.
+    """
+
+    def __init__(self, status: int, reason: str = "") -> None:
         super().__init__(reason)
         self.status = status
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from emu.machine.registers import SP
@@ -11,7 +13,7 @@ from kernel.events import Observer
 from kernel.process import Process
 from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
-from toolchain.build import build, cache_folder
+from toolchain.build import build
 
 
 class Asks(Observer):
@@ -38,19 +40,19 @@ def test_functions_data_and_offsets() -> None:
     assert asks.found == [main, data, data + 8, data - 16, 7, 8]
 
 
-def test_a_name_that_several_files_have_for_themselves_is_none() -> None:
-    folder = cache_folder() / "test-sources"
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = []
-    for name, body in (("one", "int both = 1; int main(void) { return f() + two(); }"),
-                       ("two", "int two(void) { return f(); }")):  # fmt: skip
-        path = folder / f"symbols_{name}.c"
-        text = f'int two(void); static __attribute__((noinline)) int f(void) {{ asm(""); return 0; }}\n{body}\n'
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-        sources.append(path)
+OWN = 'static __attribute__((noinline)) int f(void) { asm(""); return 0; }\n'
+FILES = {
+    "one": "int two(void);\n" + OWN + "int main(void) { return f() + two(); }\n",
+    "two": OWN + "int two(void) { return f(); }\n",
+}
+
+
+def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -> None:
+    sources = [tmp_path / f"{name}.c" for name in FILES]
+    for source in sources:
+        source.write_text(FILES[source.stem])
     asks = Asks("f", "two", "nothing")
-    machine().run([build(sources)], observers=[asks])
+    machine().run([build(sources, tmp_path / "program")], observers=[asks])
     assert "has several symbols 'f', at 0x" in str(asks.found[0])
     assert isinstance(asks.found[1], int)
     assert "has no symbol 'nothing'" in str(asks.found[2])
@@ -68,7 +70,7 @@ def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "+", "1_0", "10f", "sp+", "sp+x", "0x", "1+1+1", str(1 << 64)]
+    "text", ["", "+", "1_0", "10f", "sp+", "sp+x", "0x", "1+1+1", f"{1 << 64}"]
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
