@@ -53,7 +53,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, metavar="SECONDS", help="end all guests then, status 124"
     )
     parser.add_argument(
-        "--max-procs", type=_count, default=4096, metavar="N", help="fork fails beyond N processes"
+        "--max-procs", type=count, default=4096, metavar="N", help="fork fails beyond N processes"
     )
     parser.add_argument(
         "--deterministic",
@@ -62,7 +62,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fail-alloc",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="make the Nth frame allocation fail, to see who survives",
@@ -147,7 +147,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
         raise argparse.ArgumentTypeError(f"not a number from 1 up: {text!r}")
     return int(text)

@@ -22,13 +22,13 @@ engine it is, and what is kept across switches is the translated code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from emu.machine import engine as e
 from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import PAST_EXCEPTION, Engine
+from emu.machine.exits import Exits
 from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
 from emu.machine.ram import Ram
@@ -82,7 +82,8 @@ class Hart:
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._unrestricted = False
-        self._exits: list[int] = []
+        self._exits = Exits(self._engine, self.mmu)
+        self._rearm = False
         self._error: BaseException | None = None
         self._writable: set[int] = set()
         self._misses = 0
@@ -183,21 +184,71 @@ class Hart:
         count begins anew when the hart has to start a stretch again (code changed under it).
         """
         self.pc &= ~1  # sepc's lowest bit is always zero
-        while True:
-            if self.ram.code_is_stale:
-                self.fence_code()
-            trap = self._run_once(count)
-            if trap is not None:
-                return trap
+        if self._exits.to_arm:
+            return self._run_to_breakpoint(count)
+        return self._run_on(count)
 
     def step(self) -> Trap | None:
         """Runs one instruction; its trap, or None when it completed."""
         trap = self.run(count=1)
         return None if trap.cause == Cause.TIMER_INTERRUPT else trap
 
+    def _run_on(self, count: int) -> Trap:
+        """Stretch after stretch, to a trap; a breakpoint is a timer interrupt here."""
+        while True:
+            if self.ram.code_is_stale:
+                self.fence_code()
+            if self._exits.breakpoints:
+                self._exits.arm()
+                if self.pc & _PAGE in self._exits.stepped:
+                    return Trap(Cause.TIMER_INTERRUPT, self.pc)
+            trap = self._run_once(count)
+            if trap is not None:
+                return trap
+
+    # Breakpoints.
+
+    @property
+    def breakpoints(self) -> frozenset[int]:
+        """Virtual addresses, of whatever address space, before whose instruction a run ends.
+
+        A change is heard of when the hart is run the next time.
+        The instruction at which a run starts is run. An address that the program comes to by
+        another way than by running is thus for whoever brings it there to look at.
+        """
+        return self._exits.breakpoints
+
+    @breakpoints.setter
+    def breakpoints(self, addresses: Iterable[int]) -> None:
+        self._exits.set_breakpoints(addresses)
+
+    def _run_to_breakpoint(self, count: int) -> Trap:
+        self._exits.arm()
+        stepped = self.pc & _PAGE in self._exits.stepped
+        if stepped or self.pc in self.breakpoints:
+            trap = self._pass_breakpoint()
+            if trap.cause != Cause.TIMER_INTERRUPT:
+                return trap
+            if stepped or count == 1:
+                return self._at_breakpoint(trap)
+        return self._at_breakpoint(self._run_on(count))
+
+    def _pass_breakpoint(self) -> Trap:
+        """Runs one instruction, whatever breakpoint is there."""
+        with self._exits.no_breakpoints():
+            return self._run_on(1)
+
+    def _at_breakpoint(self, trap: Trap) -> Trap:
+        if trap.cause == Cause.TIMER_INTERRUPT and self.pc in self.breakpoints:
+            return Trap(Cause.HART_BREAKPOINT, self.pc)
+        return trap
+
+    # One stretch, and what may have ended it.
+
     def _run_once(self, count: int) -> Trap | None:
         """One stretch of the engine; None when it ended for the hart's own reasons."""
         self._cause = self._fault = self._conflict = None
+        self._rearm = False
         start = self.pc
         status = self._engine.run(start, count)
         self.pc = self._engine.pc()
@@ -214,6 +265,8 @@ class Hart:
             return self._resolve_conflict(self._conflict, count)
         if self._cause is not None:
             return self._exception(self._cause)
+        if self._rearm:
+            return None
         if status != e.OK:
             raise RuntimeError(f"the engine stopped at {self.pc:#x} with error {status}")
         return Trap(Cause.TIMER_INTERRUPT, self.pc)
@@ -234,23 +287,12 @@ class Hart:
         after = (self.pc + instruction_length(store)) & VA_MASK
         self._unrestricted = True
         try:
-            with self._exit_at(after):
+            with self._exits.one_more(after):
                 trap = self._run_once(0)
         finally:
             self._unrestricted = False
             self.fence_code()
         return self._beyond_exit(trap, after, count)
-
-    @contextmanager
-    def _exit_at(self, address: int) -> Iterator[None]:
-        """Makes the engine stop before the instruction at ``address``."""
-        outer, self._exits = self._exits, [address]
-        self._engine.set_exits(self._exits)
-        try:
-            yield
-        finally:
-            self._exits = outer
-            self._engine.set_exits(outer)
 
     def _beyond_exit(self, trap: Trap | None, address: int, count: int) -> Trap | None:
         """What to return for the ``trap`` of a run with an exit; None to run on from there."""
@@ -284,8 +326,8 @@ class Hart:
         the crossing one have run; an exit there lets them.
         """
         self.fence_code()
-        with self._exit_at(address):
-            trap = self.run(count)
+        with self._exits.one_more(address):
+            trap = self._run_on(count)
         return self._beyond_exit(trap, address, count)
 
     def _exception(self, cause: Cause) -> Trap:
@@ -347,9 +389,12 @@ class Hart:
             if isinstance(translation, TranslationFault):
                 repaired = self._repaired(translation)
                 if repaired is None:
-                    self._fault = translation
+                    self._keep(translation)
                     return 0
                 translation = repaired
+            if access == e.FETCH and va in self._exits.watched:
+                self._rearm = True
+                return 0
             ppn = translation.pa >> PAGE_SHIFT
             perms = self._permissions(access, translation.pte, ppn)
             if not perms:
@@ -364,6 +409,17 @@ class Hart:
         except BaseException as error:
             self._error = error
             return 0
+
+    def _keep(self, fault: TranslationFault) -> None:
+        """A fault of the program's, or of the engine's own look beside a breakpoint.
+
+        The page could be executed when the breakpoint became an exit, so there's no exit any more
+        when the run goes on, and if the fault is the program's it is met again.
+        """
+        if fault.access is Access.FETCH and fault.va in self._exits.probed:
+            self._rearm = True
+        else:
+            self._fault = fault
 
     def _repaired(self, fault: TranslationFault) -> Translation | None:
         """The translation after the vector has repaired a store's fault; None when it did not."""

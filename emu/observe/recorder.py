@@ -228,6 +228,8 @@ class Recorder(Observer):
         )
         self._sample()
 
+    started = execed
+
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
