@@ -61,7 +61,7 @@ class Sink(Protocol):
     def unfinished(self, row: bytes, stop: Stop) -> None:
         """The hart stopped within this instruction."""
 
-    def moved(self, page: int) -> None:
+    def page_moved(self, page: int) -> None:
         """A page has another frame than before."""
 
     def code_changed(self) -> None:
@@ -137,7 +137,7 @@ class InstructionProbe:
             return
         if known is not None:
             self._hand_on()
-            self._sink.moved(page)
+            self._sink.page_moved(page)
         self.frames[page] = frame
 
     def stopped(self, pc: int, stop: Stop) -> None:

@@ -91,7 +91,7 @@ class AroundFaults(Observer):
         blocks = list(self._history.get(event.thread, ()))
         if event.thread is self._kernel.current:  # a system call that stopped nothing
             blocks += self._recent
-        executed = _backwards(event.thread.process.space, blocks)
+        executed = _backwards(event.thread.process.space, blocks) if blocks else iter(())
         self._tell(Window(event, list(islice(executed, self._count))[::-1]))
 
     def execed(self, process: Process) -> None:

@@ -119,7 +119,7 @@ class InstructionTrace(Observer):
             number = self._decoded.ids[words[PC_WORD]]
             self._open[thread] = _Open(number, words[A0], stop)
 
-    def moved(self, page: int) -> None:
+    def page_moved(self, page: int) -> None:
         self._decoded.moved(page)
 
     def code_changed(self) -> None:

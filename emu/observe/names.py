@@ -38,14 +38,20 @@ class Symbols:
 
     def address(self, name: str, process: Process) -> int:
         """Where the symbol is in the memory of ``process``. Raises :class:`NoSymbol`."""
+        return self.extent(name, process)[0]
+
+    def extent(self, name: str, process: Process) -> tuple[int, int]:
+        """[start, end) of what the symbol names; empty if its size is not known. NoSymbol."""
         found = self._found.get(name)
         if not found:
             none_at_all = "" if self._found else ": it has no symbol table"
             raise NoSymbol(f"{self._path} has no symbol {name!r}{none_at_all}")
         if len(found) > 1:
-            places = ", ".join(f"{at:#x}" for at in sorted(found))
+            places = ", ".join(f"{at:#x}" for at in sorted(found.keys()))
             raise NoSymbol(f"{self._path} has several symbols {name!r}, at {places}")
-        return next(iter(found)) + self._bias(process) & VA_MASK
+        at, size = next(iter(found.items()))
+        start = at + self._bias(process) & VA_MASK
+        return start, start + size
 
     def _bias(self, process: Process) -> int:
         """What a position-independent program's addresses are moved by."""
@@ -65,19 +71,20 @@ class Symbols:
         return int(self._elf.header.e_entry)
 
     @cached_property
-    def _found(self) -> dict[str, set[int]]:
-        """The addresses of each name: those of global symbols, else of the files' own."""
+    def _found(self) -> dict[str, dict[int, int]]:
+        """Each name's addresses with sizes: those of global symbols, else of the files' own."""
         try:
             return self._read()
         except Exception as error:  # the reader has many ways to say that a file is damaged
             raise NoSymbol(f"{self._path}: its symbol table can't be read") from error
 
-    def _read(self) -> dict[str, set[int]]:
-        public: dict[str, set[int]] = {}
-        local: dict[str, set[int]] = {}
+    def _read(self) -> dict[str, dict[int, int]]:
+        public: dict[str, dict[int, int]] = {}
+        local: dict[str, dict[int, int]] = {}
         for symbol in self._all():
             scope = local if symbol.entry.st_info.bind == "STB_LOCAL" else public
-            scope.setdefault(symbol.name, set()).add(symbol.entry.st_value)
+            entry = symbol.entry
+            scope.setdefault(symbol.name, {})[int(entry.st_value)] = int(entry.st_size)
         return local | public
 
     def _all(self) -> list[Any]:

@@ -17,13 +17,15 @@ from emu.machine.pte import (
     PTES_PER_TABLE,
     VPN_BITS,
     R,
+    U,
     V,
     W,
     X,
     flags_text,
     ppn,
 )
-from emu.machine.trap import Access
+from emu.machine.sv39 import Rule
+from emu.machine.trap import Access, Trap
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
 from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer, text
@@ -134,6 +136,7 @@ class Recorder(Observer):
             cause=_CAUSE[r.access] if trap is None else int(trap.cause),
             stval=stval,
             outcome=outcome,
+            rule=_rule(trap, before, r.access),
             call=event.call or "",
             vma=_range(vma) if vma is not None else None,
             table_copied=r.table_copied,
@@ -348,6 +351,20 @@ def _walk(space: AddressSpace, va: int) -> list[Entry]:
             break
         table = ppn(pte) << PAGE_SHIFT
     return entries
+
+
+def _rule(trap: Trap | None, pte: int, access: Access) -> str:
+    """Why the access failed, in the MMU's words."""
+    if trap is not None and trap.fault is not None:
+        return _RULES[trap.fault.rule.name]
+    if not pte & V:
+        return _RULES["INVALID"]
+    if not pte & U:
+        return _RULES["NOT_USER"]
+    return _RULES[("NOT_EXECUTABLE", "NOT_READABLE", "NOT_WRITABLE")[access]]
+
+
+_RULES = {rule.name: rule.value for rule in Rule}
 
 
 @lru_cache(maxsize=FLAGS + 1)

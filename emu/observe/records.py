@@ -159,6 +159,7 @@ class Fault(Record, tag="fault", kw_only=True):
     cause: int
     stval: int
     outcome: str
+    rule: str = ""
     instruction: str = ""
     call: str = ""
     vma: Range | None = None

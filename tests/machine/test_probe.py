@@ -44,7 +44,7 @@ class Watched(Board):
         assert len(row) == ROW
         self.left.append((int.from_bytes(row[-8:], "little") - CODE, stop))
 
-    def moved(self, page: int) -> None:
+    def page_moved(self, page: int) -> None:
         self.events.append(f"moved {page:#x}")
 
     def code_changed(self) -> None:
