@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from emu.cli.guest_options import count
@@ -65,7 +66,7 @@ def _writer(names: list[str], lines: Lines, stack: ExitStack) -> Callable[[bytes
     if not names:
         return lambda data: lines.plain(data.decode().removesuffix("\n"))
     try:
-        file = stack.enter_context(open(names[0], "wb", buffering=0))
+        file = stack.enter_context(FileIO(names[0], "w"))
     except OSError as error:
         lines.message(f"{names[0]}: {error.strerror}")
         raise NotRun(2) from None
