@@ -57,7 +57,8 @@ class TraceProcessor(TraceProcessorRpc):  # type: ignore[misc]
         result = self.execute_query(sql)
         assert not result.error, result.error
         found = QueryResultIterator(result.column_names, result.batch)
-        return [tuple(vars(row).values()) for row in found]
+        cells, width = list(found.cells), len(result.column_names)
+        return [tuple(cells[at : at + width]) for at in range(0, len(cells), width)]
 
     def _ask(self, method: str, data: bytes = b"") -> Any:
         stream = self.protos.TraceProcessorRpcStream()
