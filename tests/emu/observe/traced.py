@@ -26,6 +26,7 @@ __attribute__((noipa)) void child(int in) {
     fill(1);
     fill(2);
     read(in, (char *)pages[3], 4); /* the kernel copies this one */
+    fill(3);
 }
 static void handler(int signal) { (void)signal; }
 static void *thread(void *unused) { fill(4); return unused; }
