@@ -132,9 +132,9 @@ class Recorder(Observer):
             host_ns=host_ns,
         )
         self._seq += 1
+        self._sink(record)
         if r.outcome in _COPIES:
             self._copies.copied(space, page, record.seq, record.pid)
-        self._sink(record)
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from emu.observe import records
 from emu.observe.jsonl import read_trace
 from emu.observe.records import AnyRecord
 from tests.emu.commands import Outcome, emu, program
+from toolchain.build import cache_folder
 
 SOURCE = r"""
 #include <pthread.h>
@@ -78,14 +80,26 @@ class Traced:
 
 
 @cache
+def _folder() -> Path:
+    """Where ``first`` and ``second`` are: always the same, for their paths are in the trace."""
+    folder = cache_folder() / "test-traced"
+    folder.mkdir(parents=True, exist_ok=True)
+    for word in ("first", "second"):
+        draft = folder / f"{word}.{os.getpid()}.draft"
+        shutil.copy(program("traced", SOURCE), draft)
+        draft.replace(folder / word)
+    return folder
+
+
+@cache
 def traced(*options: str) -> Traced:
     """The run under these options; all have system calls in them."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for word in ("first", "second"):
-            shutil.copy(program("traced", SOURCE), folder / word)
-        files = [folder / f"trace{suffix}" for suffix in (".jsonl", ".folded", ".perfetto-trace")]
+        files = [
+            Path(name, f"trace{suffix}") for suffix in (".jsonl", ".folded", ".perfetto-trace")
+        ]
         outputs = [word for file in files for word in ("-o", str(file))]
-        outcome = emu("trace", *outputs, "--calls", "--check", *options, "./first", cwd=folder)
+        words = ["trace", *outputs, "--calls", "--check", *options, "./first"]
+        outcome = emu(*words, cwd=_folder())
         assert outcome.status == 3, outcome
         return Traced(outcome, *(file.read_bytes() for file in files))
