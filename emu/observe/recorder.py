@@ -153,9 +153,9 @@ class Recorder(Observer):
             backtrace=self._backtrace(by, code, pc),
             host_ns=host_ns,
         )
+        self._sink(record)
         if outcome in _COPIES:
             self._copies.copied(space, page, seq, pid)
-        self._sink(record)
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
