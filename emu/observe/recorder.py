@@ -240,9 +240,13 @@ class Recorder(Observer):
         pid = self._pids.get(space)
         if pid is None:
             return  # an image that is being made: the exec record has its ranges
+        call, by = self._kernel.current_call, self._kernel.current
+        place = self.symbols.place(by.process.space, by.call_start[0]) if call and by else None
         for vma in space.overlapping(start, end):
             part = _range(vma, max(start, vma.start), min(end, vma.end))
-            self._sink(records.Map(**self._stamp(), pid=pid, range=part))
+            self._sink(
+                records.Map(**self._stamp(), pid=pid, range=part, call=call or "", place=place)
+            )
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
@@ -297,8 +301,11 @@ class Recorder(Observer):
     # Memory over time.
 
     def _sample(self) -> None:
-        """Tells how much memory each process has; so seldom that it is a small part of the work."""
-        if not self._wanted.samples or self._until_sample > 0:
+        """Tells how much memory each process has; so seldom that it is a small part of the work.
+
+        Where a fork, an exec or an end calls it that is each time, unless there are many processes.
+        """
+        if not self._wanted.samples or (self._until_sample > 0 and len(self._pids) > _FEW):
             return
         spaces = list(self._pids)
         pages = 0
@@ -318,6 +325,8 @@ class Recorder(Observer):
 
 
 _NOWHERE = Place(0)
+_FEW = 16
+"""Processes."""
 
 
 def _walk(space: AddressSpace, va: int) -> list[Entry]:

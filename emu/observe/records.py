@@ -113,10 +113,15 @@ class Exit(Record, tag="exit", kw_only=True):
 
 
 class Map(Record, tag="map", kw_only=True):
-    """A range became mapped, or has other rights."""
+    """A range became mapped, or has other rights.
+
+    ``call`` is the system call that did it, at ``place``; neither is there for a stack that grew.
+    """
 
     pid: int
     range: Range
+    call: str = ""
+    place: Place | None = None
 
 
 class Unmap(Record, tag="unmap", kw_only=True):
