@@ -14,6 +14,7 @@ _MODULES = {
     "run": "run",
     "trace": "trace",
     "cow": "cow",
+    "compare": "compare",
     "build": "build",
     "syscalls": "calls",
 }
