@@ -15,6 +15,7 @@ _MODULES = {
     "trace": "trace",
     "cow": "cow",
     "compare": "compare",
+    "why": "why",
     "build": "build",
     "syscalls": "calls",
 }

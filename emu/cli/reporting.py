@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emu.cli.guest_run import NotRun, open_session
 from emu.cli.output import Lines
@@ -13,6 +14,7 @@ from emu.cli.tracing import record
 
 if TYPE_CHECKING:
     from emu.observe.recorder import Sink, Wanted
+    from emu.observe.records import AnyRecord
 
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _BEGINNING = b'{"event":"start"'
@@ -66,18 +68,19 @@ def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: Wanted
     """Tells ``sink`` the records; the exit status: the guest's, 0 after a file."""
     if not is_trace(arguments.program):
         return record(open_session(arguments, lines), [sink], lines, wanted)
-    if arguments.rest:
-        lines.message(f"no words may follow a trace file: {arguments.rest[0]!r}")
-        raise NotRun(2)
-    for each in open_trace(arguments.program, lines):
+    for each in read_records(arguments, lines):
         sink(each)
     return 0
 
 
-def open_trace(name: str, lines: Lines) -> Any:
-    """The records of a file in turn. Raises :class:`NotRun` where they are none."""
+def read_records(arguments: argparse.Namespace, lines: Lines) -> Iterator[AnyRecord]:
+    """The records of the trace file that takes the program's place. Raises :class:`NotRun`."""
     from emu.observe.jsonl import NotATrace, read_trace
 
+    name = arguments.program
+    if arguments.rest:
+        lines.message(f"no words may follow a trace file: {arguments.rest[0]!r}")
+        raise NotRun(2)
     try:
         with Path(name).open("rb") as file:
             yield from read_trace(file)

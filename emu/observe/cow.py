@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from emu.observe import records
 from emu.observe.cow_report import PAGE_SIZE, CowProfile, FewBytes, ForkShare, Side, Site, Usage
 from emu.observe.lineage import Lineage, Memory, Shared
+from emu.observe.places import function_name, with_line
 from emu.observe.records import AnyRecord, Place
 
 
@@ -97,7 +98,7 @@ class CowCollector:
         return profile
 
     def _forked(self, record: records.Fork) -> None:
-        place = _with_line(record.place or Place(0), record.backtrace)
+        place = with_line(record.place or Place(0), record.backtrace)
         share = ForkShare(
             number=len(self._forks) + 1,
             seq=record.seq,
@@ -156,19 +157,19 @@ class CowCollector:
     def _sites(self, fault: records.Fault) -> list[Site]:
         return [
             self._line_site(fault),
-            self._functions.find(_function(fault.place)),
+            self._functions.find(function_name(fault.place)),
             self._mappings.find(mapping_name(fault.vma)),
             *([self._heap_site(fault)] if fault.heap else []),
         ]
 
     def _line_site(self, fault: records.Fault) -> Site:
-        place = _with_line(fault.place, fault.backtrace)
-        via = fault.call or ("" if place is fault.place else _function(fault.place))
-        return self._lines.find(_function(place), place.file, place.line, via)
+        place = with_line(fault.place, fault.backtrace)
+        via = fault.call or ("" if place is fault.place else function_name(fault.place))
+        return self._lines.find(function_name(place), place.file, place.line, via)
 
     def _heap_site(self, fault: records.Fault) -> Site:
-        place = _with_line(fault.heap[0], fault.heap)
-        return self._heap.find(_function(place), place.file, place.line)
+        place = with_line(fault.heap[0], fault.heap)
+        return self._heap.find(function_name(place), place.file, place.line)
 
     def _settled(self, record: records.Settled) -> None:
         profile, changed = self._profile, record.bytes_changed
@@ -206,17 +207,6 @@ class CowCollector:
         usage.resident.append(record.resident)
         usage.proportional.append(record.proportional)
         usage.unique.append(record.unique)
-
-
-def _with_line(place: Place, callers: Iterable[Place]) -> Place:
-    """The innermost of a place and its callers that has a source line; the place if none has."""
-    return next((each for each in (place, *callers) if each.line), place)
-
-
-def _function(place: Place) -> str:
-    if place.function:
-        return place.function
-    return f"{place.image.rpartition('/')[2]} pc {place.pc:#x}".strip() if place.pc else "[kernel]"
 
 
 def mapping_name(vma: records.Range | None) -> str:

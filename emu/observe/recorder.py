@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
@@ -12,6 +12,8 @@ from emu.machine.registers import FP, RA, SP
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
+from emu.observe.peek import peek
+from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
 from emu.observe.sharing import memory_use, sharers
 from emu.observe.symbols import Symbols
@@ -41,6 +43,8 @@ class Wanted:
     """So many callers of each fault at the most."""
     calls: bool = False
     samples: bool = True
+    pages: set[int] = field(default_factory=set)
+    """Addresses of pages to watch; may grow while the program runs."""
 
 
 class Recorder(Observer):
@@ -61,6 +65,7 @@ class Recorder(Observer):
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
+        self._watched: dict[tuple[AddressSpace, int], tuple[int, int]] = {}
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
 
@@ -81,7 +86,7 @@ class Recorder(Observer):
     def finish(self, summary: dict[str, Any]) -> None:
         self._sink(records.End(**self._stamp(), summary=summary))
 
-    def _stamp(self) -> dict[str, int]:
+    def _stamp(self) -> dict[str, Any]:
         """The fields that every record has."""
         self._seq += 1
         return {"seq": self._seq - 1, "time": self._kernel.clock.monotonic() - self._began}
@@ -135,6 +140,8 @@ class Recorder(Observer):
         if r.outcome in _COPIES:
             self._copies.copied(space, page, record.seq, record.pid)
         self._sink(record)
+        if page in self._wanted.pages:
+            self._watch()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
@@ -201,6 +208,7 @@ class Recorder(Observer):
                 **_cost(cost),
             )
         )
+        self._watch()
         self._sample()
 
     def execed(self, process: Process) -> None:
@@ -216,12 +224,14 @@ class Recorder(Observer):
                 maps=[_range(vma) for vma in space.vmas],
             )
         )
+        self._watch()
         self._sample()
 
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
         self._sink(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._watch()
 
     def signalled(self, thread: Thread, signo: int) -> None:
         stamp, pid = self._stamp(), thread.process.pid
@@ -240,38 +250,75 @@ class Recorder(Observer):
         pid = self._pids.get(space)
         if pid is None:
             return  # an image that is being made: the exec record has its ranges
-        call, by = self._kernel.current_call, self._kernel.current
-        place = self.symbols.place(by.process.space, by.call_start[0]) if call and by else None
         for vma in space.overlapping(start, end):
             part = _range(vma, max(start, vma.start), min(end, vma.end))
-            self._sink(
-                records.Map(**self._stamp(), pid=pid, range=part, call=call or "", place=place)
+            self._sink(records.Map(**self._stamp(), pid=pid, range=part, **self._by()))
+        self._watch()
+
+    def _by(self) -> dict[str, Any]:
+        """The system call that changes an address space, and the source line that made it."""
+        call, by = self._kernel.current_call, self._kernel.current
+        if call is None or by is None:
+            return {}
+        pc = by.call_start[0]
+        place = self.symbols.place(by.process.space, pc)
+        return {"call": call, "place": with_line(place, self._backtrace(by, pc))}
+
+    def _watch(self) -> None:
+        """Tells how the watched pages are, where that has changed."""
+        for page in self._wanted.pages:
+            for space, pid in self._pids.items():
+                pte = space.table.pte(page)
+                frame = ppn(pte) if pte & V else 0
+                known = frame and frame != space.frames.zero
+                state = pte, space.frames.count(frame) if known else 0
+                if self._watched.get((space, page), (0, 0)) != state:
+                    self._watched[space, page] = state
+                    self._tell_of_page(pid, page, frame, *state)
+
+    def _tell_of_page(self, pid: int, page: int, frame: int, pte: int, count: int) -> None:
+        self._sink(
+            records.Page(
+                **self._stamp(),
+                pid=pid,
+                address=page,
+                pte=pte,
+                flags=_flags(pte),
+                frame=frame,
+                count=count,
             )
+        )
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to))
+            self._sink(
+                records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to, **self._by())
+            )
+            self._watch()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
+            self._watch()
 
     def discarding(self, space: AddressSpace) -> None:
         self._sample()
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
         self._pids.pop(space, None)
+        for page in self._wanted.pages:
+            self._watched.pop((space, page), None)
 
     # System calls.
 
@@ -369,7 +416,10 @@ def _range(vma: Vma, start: int | None = None, end: int | None = None) -> Range:
 
 def _word(space: AddressSpace, va: int) -> int | None:
     """The eight bytes at ``va``; None when they are not in memory."""
-    if va & 7 or not 0 <= va < USER_END:
+    if va & 7:  # code: what is before a return address
+        data = peek(space, va, 8)
+        return int.from_bytes(data, "little") if data is not None else None
+    if not 0 <= va < USER_END:
         return None
     pte = space.table.pte(va)
     if not pte & V:

@@ -59,6 +59,15 @@ class Image:
         return int(location.sym_addr) + self._base
 
 
+def program_file(space: AddressSpace, path: str) -> bytes:
+    """What the file holds that is mapped under the name ``path``; nothing when none is."""
+    for vma in space.vmas:
+        if _text(vma.name) == path and isinstance(vma.backing, FilePages):
+            inode = vma.backing.inode
+            return inode.read_at(0, min(inode.size, _LARGEST_FILE))
+    return b""
+
+
 def _symbol_cache(data: bytes) -> Any:
     """None for a file in which symbolic finds nothing."""
     from symbolic.debuginfo import Archive
