@@ -13,8 +13,8 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
-def add_guest_options(parser: argparse.ArgumentParser) -> None:
-    """PROG and the options of the machine that it runs on."""
+def add_guest_options(parser: argparse.ArgumentParser, *, policy: bool = True) -> None:
+    """PROG and the options of the machine that it runs on; ``policy`` says whether fork's too."""
     parser.add_argument("program", metavar="PROG")
     parser.add_argument(
         "--mem",
@@ -23,12 +23,13 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="physical memory, such as 64M or 2G (default 1G; used only as it is touched)",
     )
-    parser.add_argument(
-        "--fork-policy",
-        choices=tuple(POLICIES),
-        default="cow",
-        help="how fork gives a child its memory (default cow)",
-    )
+    if policy:
+        parser.add_argument(
+            "--fork-policy",
+            choices=tuple(POLICIES),
+            default="cow",
+            help="how fork gives a child its memory (default cow)",
+        )
     parser.add_argument(
         "--env",
         action="append",

@@ -13,6 +13,9 @@ from emu.cli.words import split
 _MODULES = {
     "run": "run",
     "trace": "trace",
+    "cow": "cow",
+    "compare": "compare",
+    "why": "why",
     "walk": "walk",
     "build": "build",
     "syscalls": "calls",

@@ -10,7 +10,7 @@ from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
 from emu.cli.walk_image import draw_in_image
 from emu.machine.trap import Access
-from emu.observe.places import parse_place
+from emu.observe.addresses import parse_address
 
 _NOT_REACHED = 1
 _USAGE = 2
@@ -120,8 +120,8 @@ def _draw_in_program(arguments: argparse.Namespace, access: Access, lines: Lines
     if arguments.program is None or arguments.address is None or arguments.at is None:
         raise ValueError("walk wants PROG, --at PLACE and ADDRESS (see emu walk --help)")
     arguments.mem = _memory(arguments.mem)
-    at = None if arguments.at == "exit" else parse_place(arguments.at, hexadecimal=True)
-    address = parse_place(arguments.address)
+    at = None if arguments.at == "exit" else parse_address(arguments.at, hexadecimal=True)
+    address = parse_address(arguments.address)
     if at is not None and at.register is not None:
         raise ValueError(f"--at {at.text} is a register, not a place in the program")
     if at is None and address.register is not None:

@@ -9,7 +9,7 @@ from emu.machine.pte import MODE_BARE, MODE_SV39, PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import BASE, NoHostMemory, Ram
 from emu.machine.sv39 import Mmu, Privilege
 from emu.machine.trap import Access
-from emu.observe.places import parse_number
+from emu.observe.addresses import parse_number
 from emu.observe.walk_drawing import draw_walk, take_walk
 
 _RSW0 = "(the supervisor's own)"

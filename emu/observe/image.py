@@ -19,7 +19,7 @@ class Image:
     """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
 
     def __init__(self, inode: Inode) -> None:
-        self._data = _content(inode)
+        self._data = content(inode)
         self._segments = _load_segments(self._data)
         self._base = min((segment[0] for segment in self._segments), default=0)
         self._symbols: Any = _symbol_cache(self._data)
@@ -51,7 +51,8 @@ class Image:
         )
 
 
-def _content(inode: Inode) -> bytes:
+def content(inode: Inode) -> bytes:
+    """What an ELF file holds; nothing when it can't be read."""
     try:
         return inode.read_at(0, min(inode.size, _LARGEST_FILE))
     except Errno:

@@ -1,68 +1,27 @@
-"""Addresses as a user names them: a number, a register or a symbol, each with an offset."""
+"""Places in the program as short texts for a reader: the source line that he wrote himself."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from emu.machine.pte import VA_MASK
-from emu.machine.registers import F0, NAMES
-from emu.observe.names import NoSymbol, Symbols
-
-if TYPE_CHECKING:
-    from kernel.process import Process
-
-_FORM = re.compile(r"(?P<base>[^+-]+)(?P<offset>[+-](?:0[xX][0-9a-fA-F]+|[0-9]+))?")
+from emu.observe.records import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One of ``register`` and ``symbol``, or neither: then ``offset`` alone is the address."""
-
-    text: str
-    offset: int
-    register: int | None = None
-    symbol: str | None = None
-
-    def address(self, symbols: Symbols, process: Process) -> int:
-        """Where it is in ``process``, which is running if it is a register that is meant.
-
-        Raises :class:`emu.observe.names.NoSymbol`.
-        """
-        base = 0
-        if self.register is not None:
-            base = process.kernel.hart.read(self.register)
-        elif self.symbol is not None:
-            if not symbols.belong_to(process):
-                raise NoSymbol(f"{process!r} runs another program than {self.symbol!r} is of")
-            base = symbols.address(self.symbol, process)
-        return base + self.offset & VA_MASK
+def with_line(place: Place, callers: Iterable[Place]) -> Place:
+    """The innermost of a place and its callers that has a source line; the place if none has."""
+    return next((each for each in (place, *callers) if each.line), place)
 
 
-def parse_number(text: str, *, hexadecimal: bool = False) -> int:
-    """An address; ``0x`` may be left out when it is ``hexadecimal``. Raises ValueError."""
-    try:
-        value = int(text, 16 if hexadecimal or text[:2] in ("0x", "0X") else 10)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= VA_MASK or "_" in text:
-        raise ValueError(f"not an address: {text!r}")
-    return value
+def function_name(place: Place) -> str:
+    """The function's, or the pc in its file where no symbol is known; the kernel has neither."""
+    if place.function:
+        return place.function
+    return f"{place.image.rpartition('/')[2]} pc {place.pc:#x}".strip() if place.pc else "[kernel]"
 
 
-def parse_place(text: str, *, hexadecimal: bool = False) -> Place:
-    """Raises ValueError when nothing can be meant by ``text``.
-
-    A number is decimal unless it begins with ``0x`` or all are to be ``hexadecimal``.
-    """
-    match = _FORM.fullmatch(text)
-    if match is None:
-        raise ValueError(f"not an address: {text!r}")
-    base, more = match["base"], match["offset"]
-    offset = int(more, 0 if "x" in more.lower() else 10) if more else 0
-    if base[0].isdigit():
-        return Place(text, parse_number(base, hexadecimal=hexadecimal) + offset)
-    if base in NAMES[:F0]:
-        return Place(text, offset, register=NAMES.index(base))
-    return Place(text, offset, symbol=base)
+def where_text(place: Place, callers: Iterable[Place] = ()) -> str:
+    """Such as ``counter.c:12 count``, or ``counter.c:12 count (memset)`` for what it called."""
+    shown = with_line(place, callers)
+    line = f"{shown.file.rpartition('/')[2]}:{shown.line} " if shown.line else ""
+    inner = "" if shown is place else f" ({function_name(place)})"
+    return f"{line}{function_name(shown)}{inner}"

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
 from msgspec.structs import replace
 
-from emu.machine.pte import (
-    FLAGS,
-    PAGE_MASK,
-    PAGE_SHIFT,
-    PTES_PER_TABLE,
-    VPN_BITS,
-    R,
-    U,
-    V,
-    W,
-    X,
-    flags_text,
-    ppn,
-)
-from emu.machine.sv39 import Rule
-from emu.machine.trap import Access, Trap
+from emu.machine.pte import PAGE_MASK, V, ppn
+from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
-from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer, text
+from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
+from emu.observe.page_watch import PageWatch
+from emu.observe.places import with_line
+from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
 from emu.observe.sharing import memory_use, sharers
 from emu.observe.stack_reader import stack_reader
 from emu.observe.symbols import Code, Symbols
@@ -39,11 +27,9 @@ from kernel.events import Fault, Observer
 from kernel.fault import Outcome, Resolution
 from kernel.fork import ForkCost
 from kernel.kernel import Kernel
-from kernel.pagetable import COW
 from kernel.process import Process, Thread
-from kernel.space import USER_END, AddressSpace
+from kernel.space import AddressSpace
 from kernel.syscalls.table import TABLE
-from kernel.vma import Prot, Vma
 
 Sink = Callable[[AnyRecord], None]
 
@@ -60,6 +46,8 @@ class Wanted:
     """So many callers of each fault at the most."""
     calls: bool = False
     samples: bool = True
+    pages: set[int] = field(default_factory=set)
+    """Addresses of pages to watch; may grow while the program runs."""
 
 
 class Recorder(Observer):
@@ -80,6 +68,7 @@ class Recorder(Observer):
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
+        self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
 
@@ -100,7 +89,7 @@ class Recorder(Observer):
     def finish(self, summary: dict[str, Any]) -> None:
         self._sink(records.End(**self._stamp(), summary=summary))
 
-    def _stamp(self) -> dict[str, int]:
+    def _stamp(self) -> dict[str, Any]:
         """The fields that every record has."""
         self._seq += 1
         return {"seq": self._seq - 1, "time": self._kernel.clock.monotonic() - self._began}
@@ -108,7 +97,7 @@ class Recorder(Observer):
     # Page faults.
 
     def faulting(self, space: AddressSpace, page: int) -> None:
-        self._walk = _walk(space, page)
+        self._walk = walk_entries(space, page)
         self._handler_began = perf_counter_ns()
 
     def fault(self, event: Fault) -> None:
@@ -136,15 +125,15 @@ class Recorder(Observer):
             cause=_CAUSE[r.access] if trap is None else int(trap.cause),
             stval=stval,
             outcome=outcome,
-            rule=_rule(trap, before, r.access),
+            rule=broken_rule(trap, before, r.access),
             call=event.call or "",
-            vma=_range(vma) if vma is not None else None,
+            vma=range_of(vma) if vma is not None else None,
             table_copied=r.table_copied,
             walk=self._walk,
             pte_before=before,
             pte_after=after,
-            flags_before=_flags(before),
-            flags_after=_flags(after),
+            flags_before=pte_flags(before),
+            flags_after=pte_flags(after),
             frame_before=frame_before,
             frame_after=frame_after,
             count_before=r.count_before,
@@ -156,6 +145,8 @@ class Recorder(Observer):
         self._sink(record)
         if outcome in _COPIES:
             self._copies.copied(space, page, seq, pid)
+        if page in self._wanted.pages:
+            self._watch.look()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
@@ -214,6 +205,7 @@ class Recorder(Observer):
                 **_cost(cost),
             )
         )
+        self._watch.look()
         self._sample()
 
     def execed(self, process: Process) -> None:
@@ -226,9 +218,10 @@ class Recorder(Observer):
                 path=text(process.program.path),
                 entry=next(iter(process.threads.values())).registers[0],
                 root=space.table.root,
-                maps=[_range(vma) for vma in space.vmas],
+                maps=[range_of(vma) for vma in space.vmas],
             )
         )
+        self._watch.look()
         self._sample()
 
     started = execed
@@ -237,6 +230,7 @@ class Recorder(Observer):
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
         self._sink(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._watch.look()
 
     def signalled(self, thread: Thread, signo: int) -> None:
         stamp, pid = self._stamp(), thread.process.pid
@@ -256,34 +250,63 @@ class Recorder(Observer):
         if pid is None:
             return  # an image that is being made: the exec record has its ranges
         for vma in space.overlapping(start, end):
-            whole = _range(vma)
+            whole = range_of(vma)
             part = replace(whole, start=max(start, vma.start), end=min(end, vma.end))
-            self._sink(records.Map(**self._stamp(), pid=pid, range=part))
+            self._sink(records.Map(**self._stamp(), pid=pid, range=part, **self._by()))
+        self._watch.look()
+
+    def _by(self) -> dict[str, Any]:
+        """The system call that changes an address space, and the source line that made it."""
+        call, by = self._kernel.current_call, self._kernel.current
+        if call is None or by is None:
+            return {}
+        pc = by.call_start[0]
+        code = self.symbols.of(by.process.space)
+        return {"call": call, "place": with_line(code.places[pc], self._backtrace(by, code, pc))}
+
+    def _tell_of_page(self, pid: int, page: int, pte: int, count: int) -> None:
+        frame = ppn(pte) if pte & V else 0
+        self._sink(
+            records.Page(
+                **self._stamp(),
+                pid=pid,
+                address=page,
+                pte=pte,
+                flags=pte_flags(pte),
+                frame=frame,
+                count=count,
+            )
+        )
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to))
+            self._sink(
+                records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to, **self._by())
+            )
+            self._watch.look()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
+            self._watch.look()
 
     def discarding(self, space: AddressSpace) -> None:
         self._sample()
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
         self._pids.pop(space, None)
+        self._watch.discarding(space)
 
     # System calls.
 
@@ -313,8 +336,11 @@ class Recorder(Observer):
     # Memory over time.
 
     def _sample(self) -> None:
-        """Tells how much memory each process has; so seldom that it is a small part of the work."""
-        if not self._wanted.samples or self._until_sample > 0:
+        """Tells how much memory each process has; so seldom that it is a small part of the work.
+
+        Where a fork, an exec or an end calls it that is each time, unless there are many processes.
+        """
+        if not self._wanted.samples or (self._until_sample > 0 and len(self._pids) > _FEW):
             return
         spaces = list(self._pids)
         pages = 0
@@ -334,56 +360,8 @@ class Recorder(Observer):
 
 
 _NOWHERE = Place(0)
-
-
-def _walk(space: AddressSpace, va: int) -> list[Entry]:
-    """The entries that a walk of ``va`` reads, root first, as the tables are now."""
-    entries: list[Entry] = []
-    if va >= USER_END:
-        return entries
-    ram = space.frames.ram
-    words, first, table = ram.words, ram.base, space.table.root << PAGE_SHIFT
-    for level in (2, 1, 0):
-        address = table + 8 * (va >> PAGE_SHIFT + VPN_BITS * level & PTES_PER_TABLE - 1)
-        pte = words[address - first >> 3]
-        entries.append(Entry(level, address, pte, _flags(pte)))
-        if not pte & V or pte & (R | W | X):
-            break
-        table = ppn(pte) << PAGE_SHIFT
-    return entries
-
-
-def _rule(trap: Trap | None, pte: int, access: Access) -> str:
-    """Why the access failed, in the MMU's words."""
-    if trap is not None and trap.fault is not None:
-        return _RULES[trap.fault.rule.name]
-    if not pte & V:
-        return _RULES["INVALID"]
-    if not pte & U:
-        return _RULES["NOT_USER"]
-    return _RULES[("NOT_EXECUTABLE", "NOT_READABLE", "NOT_WRITABLE")[access]]
-
-
-_RULES = {rule.name: rule.value for rule in Rule}
-
-
-@lru_cache(maxsize=FLAGS + 1)
-def _flags_of(flags: int) -> str:
-    return flags_text(flags) + (" CoW" if flags & COW else "") if flags & V else ""
-
-
-def _flags(pte: int) -> str:
-    """Such as ``R--U-A- CoW``; nothing for an entry that is not valid."""
-    return _flags_of(pte & FLAGS)
-
-
-def _range(vma: Vma) -> Range:
-    return _range_of(vma.start, vma.end, int(vma.prot), vma.shared, vma.name)
-
-
-@lru_cache(maxsize=4096)
-def _range_of(start: int, end: int, prot: int, shared: bool, name: str) -> Range:
-    return Range(start, end, Vma(start, end, Prot(prot), shared).rights_text, text(name))
+_FEW = 16
+"""Processes."""
 
 
 def _cost(cost: ForkCost | None) -> dict[str, int]:

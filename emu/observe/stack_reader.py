@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, ppn
+from emu.observe.peek import peek
 from kernel.space import USER_END, AddressSpace
 
 
@@ -24,6 +25,9 @@ def stack_reader(space: AddressSpace) -> Callable[[int], int | None]:
             if not pte & V:
                 return None
             start = pages[va >> PAGE_SHIFT] = (ppn(pte) << PAGE_SHIFT) - base
-        return words[start + (va & PAGE_MASK) >> 3] if not va & 7 else None
+        if va & 7:  # code, before a return address
+            data = peek(space, va, 8)
+            return int.from_bytes(data, "little") if data is not None else None
+        return words[start + (va & PAGE_MASK) >> 3]
 
     return read

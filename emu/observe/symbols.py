@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from emu.observe.cfi_program import Rule
 from emu.observe.disassembly import disassembler
-from emu.observe.image import Image
+from emu.observe.image import Image, content
 from emu.observe.peek import instruction_bytes
 from emu.observe.records import Place, text
 from emu.observe.remembered import Remembered
@@ -118,3 +118,11 @@ class Symbols:
         code = self._code.pop(space, None)
         if code is not None and code.space is space:
             code.space = next((other for other, its in self._code.items() if its is code), space)
+
+
+def program_file(space: AddressSpace, path: str) -> bytes:
+    """What the file holds that is mapped under the name ``path``; nothing when none is."""
+    for vma in space.vmas:
+        if text(vma.name) == path and isinstance(vma.backing, FilePages):
+            return content(vma.backing.inode)
+    return b""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
 from emu.machine.trap import Access
+from emu.observe.addresses import NamedAddress
 from emu.observe.names import NoSymbol, Symbols
-from emu.observe.places import Place
 from emu.observe.walk_drawing import Walk, draw_walk, take_walk
 from kernel.events import Observer
 from kernel.frames import Kind
@@ -36,7 +36,12 @@ class WalkAt(Observer):
     """
 
     def __init__(
-        self, at: Place | None, address: Place, access: Access, pid: int | None, hit: int
+        self,
+        at: NamedAddress | None,
+        address: NamedAddress,
+        access: Access,
+        pid: int | None,
+        hit: int,
     ) -> None:
         self.at, self.address = at, address
         self.access = access

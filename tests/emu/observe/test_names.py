@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from emu.machine.registers import SP
+from emu.observe.addresses import parse_address
 from emu.observe.names import NoSymbol, Symbols
-from emu.observe.places import parse_place
 from kernel.events import Observer
 from kernel.process import Process
 from tests.emu.commands import machine
@@ -27,7 +27,7 @@ class Asks(Observer):
         symbols = Symbols(process)
         for name in self.names:
             try:
-                self.found.append(parse_place(name).address(symbols, process))
+                self.found.append(parse_address(name).address(symbols, process))
             except NoSymbol as error:
                 self.found.append(str(error))
 
@@ -64,7 +64,7 @@ def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -
      ("0x10+10", True, 26), ("0010", False, 10), ("sp-8", False, -8), ("sp", False, 0)],
 )  # fmt: skip
 def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> None:
-    place = parse_place(text, hexadecimal=hexadecimal)
+    place = parse_address(text, hexadecimal=hexadecimal)
     assert (place.offset, place.symbol) == (offset, None)
     assert place.register == (SP if text.startswith("sp") else None)
 
@@ -74,4 +74,4 @@ def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> Non
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
-        parse_place(text)
+        parse_address(text)
