@@ -199,7 +199,7 @@ def changes(samples: list[Any], value: Any) -> list[Sample]:
 def test_all_goes_to_nothing_when_a_process_ends(both: tuple[Traced, TraceProcessor]) -> None:
     _, processor = both
     last = processor.rows(
-        "SELECT t.name, pid, value, max(ts) FROM counter JOIN process_counter_track t "
+        "SELECT t.name, pid, value, max(counter.id) FROM counter JOIN process_counter_track t "
         "ON track_id = t.id JOIN process USING (upid) GROUP BY track_id"
     )
     assert {value for name, _, value, _ in last if "copied" not in name} == {0}
