@@ -220,11 +220,11 @@ def test_copied_frames_are_those_of_the_summary(policy: str) -> None:
             "SELECT max(value) FROM counter JOIN track ON track_id = track.id "
             "WHERE track.type LIKE 'global%' AND track.name = '{}'"
         )
-        assert processor.rows(total.format("copied")) == [(trace.summary["frames_copied"],)]
-        assert processor.rows(total.format("file copied")) == [(faults["file_copied"],)]
+        assert processor.rows(total.format("frames copied")) == [(trace.summary["frames_copied"],)]
+        assert processor.rows(total.format("file pages copied")) == [(faults["file_copied"],)]
         by_process = processor.rows(
             "SELECT sum(n) FROM (SELECT max(value) n FROM counter JOIN process_counter_track t "
-            "ON track_id = t.id WHERE t.name = 'copied' GROUP BY track_id)"
+            "ON track_id = t.id WHERE t.name = 'frames copied' GROUP BY track_id)"
         )
         assert by_process == [(trace.summary["frames_copied"],)]
 
