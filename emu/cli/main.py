@@ -10,7 +10,16 @@ from importlib import import_module
 
 from emu.cli.words import split
 
-_MODULES = {"run": "run", "trace": "trace", "build": "build", "syscalls": "calls"}
+_MODULES = {
+    "run": "run",
+    "trace": "trace",
+    "cow": "cow",
+    "compare": "compare",
+    "why": "why",
+    "walk": "walk",
+    "build": "build",
+    "syscalls": "calls",
+}
 """Where each command is; only the one that is wanted is imported."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emu.observe.records import AnyRecord
     from kernel.events import Observer
 
-SUFFIXES = (".jsonl", ".perfetto-trace", ".folded")
+SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")
 
 
 class FileSink(Protocol):
@@ -130,6 +130,25 @@ class Files:
             self.lines.message(f"{name}: {error.strerror}; the trace ends here")
 
 
+class _TextFile:
+    """The lines that a terminal gets, in a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        from emu.observe.trace_lines import TraceLines
+
+        self._file = file
+        self._lines = TraceLines(self._write)
+
+    def __call__(self, record: AnyRecord) -> None:
+        self._lines(record)
+
+    def _write(self, line: str) -> None:
+        self._file.write(f"{line}\n".encode())
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def _file_sink(name: str) -> FileSink:
     file: BinaryIO = Path(name).open("wb")  # noqa: SIM115 (the sink closes it)
     match Path(name).suffix:
@@ -137,6 +156,8 @@ def _file_sink(name: str) -> FileSink:
             from emu.observe.jsonl import JsonLines
 
             return JsonLines(file)
+        case ".txt":
+            return _TextFile(file)
         case ".folded":
             from emu.observe.folded import Folded
 
