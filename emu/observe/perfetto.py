@@ -23,7 +23,8 @@ from emu.observe.perfetto_arguments import fault_arguments, fork_arguments, sett
 from emu.observe.perfetto_packets import Arguments, Kind, Name, Packets
 from emu.observe.records import AnyRecord
 
-_COPIES = frozenset(("copied", "file_copied"))
+_COPIES = {"copied": "frames copied", "file_copied": "file pages copied"}
+"""The counter of each outcome that copies."""
 
 
 _Done: TypeAlias = (
@@ -140,7 +141,7 @@ class PerfettoTrace:
         child.parent, child.born, child.ended = fork.pid, [flow], False
         self._name(fork.time, child, parent.name)
         for counters in (parent.counters, self._counters):
-            counters.add(fork.time, "copied", fork.frames_copied)
+            counters.add(fork.time, "frames copied", fork.frames_copied)
 
     def _exec(self, new: records.Exec) -> None:
         self._name(new.time, self._process(new.pid), new.path)
@@ -218,7 +219,7 @@ class PerfettoTrace:
         )
         if copied:
             for counters in (self._process(fault.pid).counters, self._counters):
-                counters.add(fault.time, fault.outcome.replace("_", " "), 1)
+                counters.add(fault.time, _COPIES[fault.outcome], 1)
 
     def _call(self, call: records.Call) -> None:
         arguments: Arguments = {

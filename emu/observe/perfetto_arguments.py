@@ -13,6 +13,7 @@ def fault_arguments(fault: records.Fault) -> Arguments:
     shown: dict[str, Value] = {
         **_code(fault.place, fault.backtrace),
         "instruction": Name(fault.instruction),
+        "rule": Name(fault.rule),
         "call": Name(fault.call),
         "stval": hex(fault.stval),
         "vma": Name(f"{fault.vma.rights} {fault.vma.name}".rstrip()) if fault.vma else "",

@@ -50,7 +50,6 @@ _PACKET = 1  # of Trace
 _PROCESS_TREE, _TIMESTAMP, _SEQUENCE, _TRACK_EVENT = 2, 8, 10, 11  # of TracePacket
 _INTERNED_DATA, _SEQUENCE_FLAGS, _TRACK_DESCRIPTOR = 12, 13, 60
 _CLEARED, _NEEDS_INTERNED = 1, 2  # sequence_flags
-_UNIT_COUNT = 2
 
 
 class Packets:
@@ -103,7 +102,7 @@ class Packets:
         return self._track("", parent, descriptor, track=track)
 
     def counter_track(self, parent: int, name: str, unit: str) -> int:
-        descriptor = message(8, number(3, _UNIT_COUNT), text(6, unit))
+        descriptor = message(8, text(6, unit))
         return self._track(name, parent, descriptor)
 
     def plain_track(self, parent: int, name: str) -> int:

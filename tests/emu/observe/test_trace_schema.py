@@ -118,6 +118,6 @@ def test_a_default_is_what_the_document_says_of_a_field_that_is_left_out() -> No
 
 
 def test_a_trace_has_what_is_described() -> None:
-    """Of forks, exec, a signal, copies and threads; mremap and a watched page are missing."""
+    """Of a run with a fork, an exec, a signal, copies and threads, in which no page is watched."""
     kinds = {type(record).__struct_config__.tag for record in traced().records}
     assert kinds >= set(RECORDS) - {"move", "unmap", "page"}

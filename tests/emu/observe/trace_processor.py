@@ -43,7 +43,7 @@ class _Pipe:
         pass
 
 
-class TraceProcessor(TraceProcessorRpc):  # type: ignore[misc]
+class TraceProcessor(TraceProcessorRpc):
     """Answers queries about the trace that it has loaded."""
 
     def load(self, trace: bytes) -> None:

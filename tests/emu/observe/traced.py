@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from emu.observe import records
 from emu.observe.jsonl import read_trace
@@ -56,6 +57,9 @@ int main(int argc, char **argv) {
 """
 
 
+Kind = TypeVar("Kind")
+
+
 @dataclass(frozen=True)
 class Traced:
     """One run: ``emu trace -o`` a file of each form."""
@@ -75,7 +79,7 @@ class Traced:
         assert isinstance(end, records.End)
         return end.summary
 
-    def all(self, kind: type[AnyRecord]) -> list[AnyRecord]:
+    def all(self, kind: type[Kind]) -> list[Kind]:
         return [record for record in self.records if isinstance(record, kind)]
 
 
