@@ -6,6 +6,8 @@ import struct
 from typing import Any
 
 from emu.observe.cfi import CallFrames
+from emu.observe.cfi_program import Rule
+from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
 from kernel.errors import Errno
@@ -24,7 +26,8 @@ class Image:
         self._base = min((segment[0] for segment in self._segments), default=0)
         self._symbols: Any = _symbol_cache(self._data)
         frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
-        self.rules = Remembered(frames.rule)
+        self._frames = frames
+        self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
         """The :class:`Place` of an address, as its pc."""
@@ -34,6 +37,20 @@ class Image:
         for address, start, size in self._segments:
             if start <= offset < start + size:
                 return address + offset - start
+        return None
+
+    def _rule(self, address: int) -> Rule | None:
+        return self._frames.rule(address) or self._rule_by_code(address)
+
+    def _rule_by_code(self, address: int) -> Rule | None:
+        """Where the file has no call frame information, which is so of much of glibc."""
+        place = self.places[address]
+        if not place.function or place.offset > LONGEST:
+            return None
+        for start, offset, size in self._segments:
+            if start <= address - place.offset and address < start + size:
+                at = offset + address - start
+                return prologue_rule(self._data[at - place.offset : at])
         return None
 
     def _place(self, address: int) -> Place:
