@@ -348,17 +348,20 @@ class Hart:
 
     def instruction(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
-        low = self._fetch_half(pc)
+        if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
+            bits = self._fetch(pc, 4)
+            return bits if bits is None or instruction_length(bits) == 4 else bits & 0xFFFF
+        low = self._fetch(pc, 2)
         if low is None or instruction_length(low) == 2:
             return low
-        high = self._fetch_half((pc + 2) & VA_MASK)
+        high = self._fetch((pc + 2) & VA_MASK, 2)
         return None if high is None else high << 16 | low
 
-    def _fetch_half(self, va: int) -> int | None:
+    def _fetch(self, va: int, size: int) -> int | None:
         translation = self.mmu.translate(va, Access.FETCH)
         if isinstance(translation, TranslationFault):
             return None
-        return int.from_bytes(self.ram.read(translation.pa, 2), "little")
+        return int.from_bytes(self.ram.read(translation.pa, size), "little")
 
     def _faults_as_store(self) -> bool:
         bits = self.instruction(self.pc)

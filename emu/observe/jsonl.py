@@ -8,7 +8,7 @@ from typing import BinaryIO
 import msgspec
 
 from emu.observe import records
-from emu.observe.records import AnyRecord
+from emu.observe.records import AnyRecord, Place
 
 _BUFFERED = 1 << 16
 
@@ -24,13 +24,32 @@ class JsonLines:
         self._file = file
         self._encode = msgspec.json.Encoder().encode_into
         self._buffer = bytearray()
+        self._stacks: dict[int, tuple[int, list[Place]]] = {}
+        """By identity: a recorder has the same list for the same callers."""
 
     def __call__(self, record: AnyRecord) -> None:
-        buffer = self._buffer
-        self._encode(record, buffer, -1)
-        buffer.append(10)
-        if len(buffer) > _BUFFERED:
+        if isinstance(record, records.Fault | records.Fork) and record.backtrace:
+            self._write_with_stack(record)
+        else:
+            self._write(record)
+        if len(self._buffer) > _BUFFERED:
             self._flush()
+
+    def _write(self, record: AnyRecord | records.Stack) -> None:
+        self._encode(record, self._buffer, -1)
+        self._buffer.append(10)
+
+    def _write_with_stack(self, record: records.Fault | records.Fork) -> None:
+        """The callers have a line of their own, once: few stacks make most of the faults."""
+        places = record.backtrace
+        number, _ = self._stacks.get(id(places), (0, None))
+        if not number:
+            number = len(self._stacks) + 1
+            self._stacks[id(places)] = number, places
+            self._write(records.Stack(number, places))
+        record.stack, record.backtrace = number, []
+        self._write(record)
+        record.stack, record.backtrace = 0, places
 
     def close(self) -> None:
         self._flush()
@@ -43,20 +62,31 @@ class JsonLines:
 
 def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
     """The records of a file in turn. Raises :class:`NotATrace`; a cut-off last line is left out."""
-    decode = msgspec.json.Decoder(AnyRecord).decode
+    stacks: dict[int, list[Place]] = {}
     first = True
-    for number, line in enumerate(file, 1):
-        try:
-            record = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if line.endswith(b"\n") or first:
-                raise NotATrace(f"line {number} is no record of a trace: {error}") from None
-            return
+    for record in _lines(file):
+        if isinstance(record, records.Stack):
+            stacks[record.number] = record.places
+            continue
         if first and not isinstance(record, records.Start):
             raise NotATrace("it does not begin with a start record")
         if isinstance(record, records.Start) and record.schema != records.SCHEMA:
             raise NotATrace(f"it has schema {record.schema}, and this emu reads {records.SCHEMA}")
+        if isinstance(record, records.Fault | records.Fork) and record.stack:
+            record.backtrace = stacks.get(record.stack, [])
+            record.stack = 0
         first = False
         yield record
     if first:
         raise NotATrace("it is empty")
+
+
+def _lines(file: BinaryIO) -> Iterator[AnyRecord | records.Stack]:
+    decode = msgspec.json.Decoder(AnyRecord | records.Stack).decode
+    for number, line in enumerate(file, 1):
+        try:
+            yield decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if line.endswith(b"\n") or number == 1:
+                raise NotATrace(f"line {number} is no record of a trace: {error}") from None
+            return

@@ -12,15 +12,14 @@ from msgspec.structs import replace
 from emu.machine.pte import PAGE_MASK, V, ppn
 from emu.machine.trap import Access
 from emu.observe import records
+from emu.observe.backtraces import Backtraces
 from emu.observe.copies import Copies, Copy
 from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
 from emu.observe.page_watch import PageWatch
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
 from emu.observe.sharing import memory_use, sharers
-from emu.observe.stack_reader import stack_reader
 from emu.observe.symbols import Code, Symbols
-from emu.observe.unwind import unwind
 from emu.version import VERSION
 from kernel import signals
 from kernel.events import Fault, Observer
@@ -62,6 +61,7 @@ class Recorder(Observer):
         self._sink = sink
         self._wanted = wanted or Wanted()
         self._copies = Copies(self._settled)
+        self._backtraces = Backtraces(self._wanted.backtraces)
         self._seq = 0
         self._began = kernel.clock.monotonic()
         self._walk: list[Entry] = []
@@ -71,6 +71,7 @@ class Recorder(Observer):
         self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
+        self._sampled = 0
 
     def begin(self) -> None:
         config = self._kernel.config
@@ -160,16 +161,10 @@ class Recorder(Observer):
 
     def _backtrace(self, thread: Thread, code: Code, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
-        depth = self._wanted.backtraces
-        if not depth or thread is not self._kernel.current or not pc:
+        if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
             return []
-        process = thread.process
-        ra, sp, fp = self._kernel.hart.stack_registers()
-        read = stack_reader(process.space)
-        found = unwind(
-            code.rules.__getitem__, read, pc, ra, sp, fp, limit=depth, sigreturn=process.sigreturn
-        )
-        return [code.callers[caller] for caller in found]
+        registers = self._kernel.hart.stack_registers()
+        return self._backtraces.of(thread.process, code, pc, registers)
 
     def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
         self._sink(
@@ -338,10 +333,12 @@ class Recorder(Observer):
     def _sample(self) -> None:
         """Tells how much memory each process has; so seldom that it is a small part of the work.
 
-        Where a fork, an exec or an end calls it that is each time, unless there are many processes.
+        Where a fork, an exec or an end calls it that is each time, in the first part of a run.
         """
-        if not self._wanted.samples or (self._until_sample > 0 and len(self._pids) > _FEW):
+        seldom = self._sampled > _OFTEN or len(self._pids) > _FEW
+        if not self._wanted.samples or (self._until_sample > 0 and seldom):
             return
+        self._sampled += 1
         spaces = list(self._pids)
         pages = 0
         for space, use in zip(spaces, memory_use(spaces), strict=True):
@@ -362,6 +359,8 @@ class Recorder(Observer):
 _NOWHERE = Place(0)
 _FEW = 16
 """Processes."""
+_OFTEN = 256
+"""Samples."""
 
 
 def _cost(cost: ForkCost | None) -> dict[str, int]:

@@ -72,6 +72,13 @@ def text(name: str | None) -> str:
     return (name or "").encode("utf-8", "replace").decode("utf-8")
 
 
+class Stack(msgspec.Struct, tag_field="event", tag="stack"):
+    """Callers that records name by number from then on; no event, so without seq and time."""
+
+    number: int
+    places: list[Place]
+
+
 class Start(Record, tag="start", kw_only=True):
     """The first record of a trace."""
 
@@ -100,6 +107,7 @@ class Fork(Record, tag="fork", kw_only=True):
     tid: int
     child: int
     place: Place | None = None
+    stack: int = 0
     backtrace: list[Place] = []
     root: int = 0
     pages_shared: int = 0
@@ -202,6 +210,7 @@ class Fault(Record, tag="fault", kw_only=True):
     count_before: int = 0
     count_after: int = 0
     sharers: list[Sharer] = []
+    stack: int = 0
     backtrace: list[Place] = []
     heap: list[Place] = []
     host_ns: int = 0

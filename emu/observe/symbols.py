@@ -8,6 +8,7 @@ second, and knows inlined functions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -22,6 +23,8 @@ from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
 from kernel.vma import Prot, Vma
 
+_NUMBERS = count()
+
 
 class Code:
     """What is known of the code that an address space has mapped.
@@ -32,6 +35,8 @@ class Code:
 
     def __init__(self, space: AddressSpace, image_of: Callable[[Inode], Image]) -> None:
         self.space = space
+        self.number = next(_NUMBERS)
+        """Never that of another one."""
         self._image_of = image_of
         self.seen: set[tuple[int, int]] = set()
         """The ranges that all this was found in."""

@@ -1,0 +1,75 @@
+"""The callers of a pc as places; one and the same list for the same callers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from emu.observe.records import Place
+from emu.observe.stack_reader import stack_reader
+from emu.observe.symbols import Code
+from emu.observe.unwind import unwind
+from kernel.process import Process
+
+_MOST = 1 << 16
+
+
+class _Known(NamedTuple):
+    """What was found once, and the words of the stack that it was found from."""
+
+    words: list[tuple[int, int | None]]
+    places: list[Place]
+
+
+class Backtraces:
+    """Finds at most ``depth`` callers.
+
+    Programs fault at the same places again and again, with the same stack; so what was found is
+    kept with the words that were read for it, and holds as long as these are the same.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._known: dict[tuple[int, int, int, int, int], _Known] = {}
+        self._lists: dict[tuple[int, ...], list[Place]] = {}
+
+    def of(
+        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
+    ) -> list[Place]:
+        """The callers, the nearest first. ``registers`` are ra, sp and fp."""
+        read = stack_reader(process.space)
+        key = (code.number, pc, *registers)
+        known = self._known.get(key)
+        if known is None or any(read(va) != word for va, word in known.words):
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            known = self._known[key] = self._find(process, code, pc, registers, read)
+        return known.places
+
+    def _find(
+        self,
+        process: Process,
+        code: Code,
+        pc: int,
+        registers: tuple[int, int, int],
+        read: Callable[[int], int | None],
+    ) -> _Known:
+        words: list[tuple[int, int | None]] = []
+
+        def noted(va: int) -> int | None:
+            word = read(va)
+            words.append((va, word))
+            return word
+
+        rule_at = code.rules.__getitem__
+        callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
+        return _Known(words, self._interned(code, callers))
+
+    def _interned(self, code: Code, callers: list[int]) -> list[Place]:
+        key = (code.number, *callers)
+        places = self._lists.get(key)
+        if places is None:
+            if len(self._lists) >= _MOST:
+                self._lists.clear()
+            places = self._lists[key] = [code.callers[caller] for caller in callers]
+        return places
