@@ -1,0 +1,183 @@
+"""Does ``emu trace`` tell what it should, where it should?"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.emu.commands import EMU, PROJECT, emu, environment, program
+from toolchain.build import build
+
+BREAKS_ONE_PAGE = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+char page[4096] __attribute__((aligned(4096)));
+__attribute__((noinline)) static void write_it(void)
+{
+    page[5] = 'c'; /* LINE */
+}
+int main(void)
+{
+    page[0] = 'p';
+    if (!fork()) {
+        write_it();
+        _exit(7);
+    }
+    int status;
+    wait(&status);
+    return WEXITSTATUS(status);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def guest() -> Path:
+    return program("breaks_one_page", BREAKS_ONE_PAGE)
+
+
+LINE = 1 + BREAKS_ONE_PAGE[: BREAKS_ONE_PAGE.index("/* LINE")].count("\n")
+
+
+def test_is_the_line_that_broke_the_sharing_named(guest: Path) -> None:
+    ran = emu("trace", "--function", "write_it", guest)
+    (copied,) = [line for line in ran.stderr.splitlines() if "COPIED" in line]
+    assert "write_it+0x" in copied and f"breaks_one_page.c:{LINE}" in copied
+    assert re.search(r"store 0x[0-9a-f]+005 ", copied), copied
+    assert re.search(r"R--U-AD CoW → 0x[0-9a-f]+ RW-U-AD  count 2 → 1  shared with pid 2", copied)
+    assert any("1 of its 4,096 bytes had changed" in line for line in ran.stderr.splitlines())
+    assert ran.status == 7 and ran.stdout == ""
+
+
+def test_options_may_follow_the_program_and_words_after_two_dashes_are_its_own() -> None:
+    echo = program(
+        "trace_echo", "#include <stdio.h>\nint main(int n, char **w) { puts(w[n - 1]); }"
+    )
+    ran = emu("trace", echo, "--outcome", "copied", "--", "--outcome")
+    assert ran.stdout == "--outcome\n" and "zero-filled" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "chosen, others",
+    [
+        (("--pid", "3"), "[pid 2]"),
+        (("--outcome", "copied"), "zero-filled"),
+        (("--address", "0x3000000000-0x4000000000"), "store 0x7"),
+    ],
+)
+def test_are_only_the_chosen_faults_told_of(
+    guest: Path, chosen: tuple[str, str], others: str
+) -> None:
+    faults = [line for line in emu("trace", *chosen, guest).stderr.splitlines() if " pte " in line]
+    assert faults and not any(others in line for line in faults)
+
+
+def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
+    lines = emu("trace", "--walk", "--function", "write_it", guest).stderr.splitlines()
+    at = next(number for number, line in enumerate(lines) if "COPIED" in line)
+    drawing = [line.strip() for line in lines[at + 1 : at + 6]]
+    assert "root table" in drawing[0]
+    assert [line[:9] for line in drawing[1:4]] == ["├ level 2", "├ level 1", "├ level 0"]
+    assert drawing[3].endswith("R--U-AD CoW") and drawing[4] == "└ the page's W bit is clear"
+
+
+def test_does_the_guests_output_stay_its_own() -> None:
+    hello = build([PROJECT / "guest" / "hello.c"])
+    ran = emu("trace", hello)
+    assert ran.stdout == emu("run", hello).stdout and " pte " in ran.stderr
+
+
+def test_is_it_plain_text_where_nobody_sees_colours(guest: Path) -> None:
+    assert "\x1b" not in emu("trace", guest).stderr
+
+
+def test_is_it_coloured_on_a_terminal(guest: Path) -> None:
+    assert "\x1b[33mCOPIED" in on_a_terminal("trace", guest)
+    assert "\x1b" not in on_a_terminal("trace", guest, NO_COLOR="1")
+
+
+def on_a_terminal(*words: str | Path, **variables: str) -> str:
+    """What a terminal shows of stderr."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*EMU, *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=slave,
+        env={**environment(), **variables},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 1 << 16):
+            shown += part
+    except OSError:  # the other side is closed
+        pass
+    os.close(master)
+    process.wait()
+    return shown.decode()
+
+
+def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) -> None:
+    names = [tmp_path / f"t{suffix}" for suffix in (".jsonl", ".folded", ".perfetto-trace", ".txt")]
+    ran = emu("trace", *(word for name in names for word in ("-o", name)), guest)
+    assert ran.stderr == "" and ran.status == 7
+    lines = names[0].read_text().splitlines()
+    assert json.loads(lines[0])["event"] == "start" and json.loads(lines[-1])["event"] == "end"
+    assert re.search(r"main;write_it 4096$", names[1].read_text(), re.MULTILINE)
+    assert names[2].stat().st_size > 1000
+    assert "COPIED" in names[3].read_text()
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("-o", "trace.html"), "does not end in"),
+        (("-o", "/nowhere/trace.jsonl"), "emu: /nowhere/trace.jsonl: No such file or directory"),
+        (("--outcome", "burnt"), "no outcome: 'burnt'"),
+        (("--address", "12-3"), "an empty range"),
+        (("--insn", "--around-faults", "3"), "can't be had at once"),
+        (("--insn=nosuch",), "has no symbol 'nosuch'"),
+        (("--insn", "-o", "a.folded"), "instructions go to one file"),
+    ],
+)
+def test_is_a_wrong_option_refused_in_one_line(
+    guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    ran = emu("trace", *words, guest, cwd=tmp_path)
+    assert ran.status == 2 and said in ran.stderr and "Traceback" not in ran.stderr
+
+
+def test_does_a_full_disk_end_the_trace_and_not_the_run(guest: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full.jsonl"
+    full.symlink_to("/dev/full")
+    ran = emu("trace", "-o", full, guest)
+    assert ran.status == 7 and ran.messages == [
+        f"emu: {full}: No space left on device; the trace ends here"
+    ]
+
+
+def test_are_the_instructions_of_a_function_shown(guest: Path) -> None:
+    lines = emu("trace", "--insn=write_it", guest).stderr.splitlines()
+    assert lines and all(line.startswith("[pid 3] 0x") for line in lines)
+    assert any(re.search(r"store 0x\w+005 → pa 0x\w+005 \(1\)$", line) for line in lines)
+    assert lines[-1].endswith("ra")
+
+
+def test_are_instructions_also_objects(guest: Path, tmp_path: Path) -> None:
+    name = tmp_path / "insn.jsonl"
+    assert emu("trace", "--insn=write_it", "-o", name, guest).stderr == ""
+    stores = [json.loads(line) for line in name.read_text().splitlines() if "store" in line]
+    assert [store["size"] for store in stores] == [1]
+
+
+def test_is_what_led_to_a_fault_shown(guest: Path) -> None:
+    text = emu("trace", "--around-faults", "3", guest).stderr
+    (window,) = [part for part in text.split("\n\n") if re.search(r"005 → COPIED", part)]
+    assert len(window.splitlines()) == 4
