@@ -107,3 +107,4 @@ roots: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.root .root/static busybox-static bash-static libc-bin \
 		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/dynamic --depends bash coreutils || [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/python --depends python3-minimal || [ -z "$$CI" ]
