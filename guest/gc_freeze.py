@@ -1,5 +1,4 @@
-"""What a forked child copies, beside a long list, when it collects garbage and when not.
- a forked child copy that collects garbage, or does not, beside a long list?
+"""What a forked child copies beside a long list: when it collects garbage, and when not.
 
 The words `collect` and `freeze` say what is done. Runs on any Python 3.7 or later.
 """
