@@ -54,6 +54,7 @@ _FILL = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
 )
 _INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_CODE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 _INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -154,12 +155,29 @@ class Engine:
             raise RuntimeError("this build of Unicorn isn't laid out as 2.1.4 is")
         return ctypes.c_uint8.from_address(start + at)
 
-    def _add_hook(self, kind: int, callback: Any) -> None:
+    def watch(self, address: int, reached: Callable[[int], None]) -> None:
+        """Calls ``reached(address)`` before the instruction there; it may not raise.
+
+        In code that is translated already it takes effect after :meth:`flush_code`.
+        """
+
+        def hook(_engine: int, pc: int, _size: int, _data: int) -> None:
+            reached(pc)
+
+        self._add_hook(uc.UC_HOOK_CODE, _CODE(hook), address, address)
+
+    def _add_hook(self, kind: int, callback: Any, first: int = 1, last: int = 0) -> None:
+        """For the instructions from ``first`` to ``last``; by default, for all."""
         handle = ctypes.c_ulong()
         function = ctypes.cast(callback, ctypes.c_void_p)
-        everywhere = 1, 0
         status = self._lib.uc_hook_add(
-            self._handle, ctypes.byref(handle), kind, function, None, *everywhere
+            self._handle,
+            ctypes.byref(handle),
+            kind,
+            function,
+            None,
+            ctypes.c_uint64(first),
+            ctypes.c_uint64(last),
         )
         if status != OK:
             raise RuntimeError(f"Unicorn refuses hook {kind}: error {status}")

@@ -22,7 +22,7 @@ engine it is, and what is kept across switches is the translated code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -79,6 +79,7 @@ class Hart:
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._unrestricted = False
+        self._running = self._has_to_start_again = False
         self._exits: list[int] = []
         self._error: BaseException | None = None
         self._writable: set[int] = set()
@@ -165,8 +166,11 @@ class Hart:
     def _run_once(self, count: int) -> Trap | None:
         """One stretch of the engine; None when it ended for the hart's own reasons."""
         self._cause = self._fault = self._conflict = None
+        self._has_to_start_again = False
         start = self.pc
+        self._running = True
         status = self._engine.run(start, count)
+        self._running = False
         self.pc = self._engine.pc()
         if self._error is not None:
             error, self._error = self._error, None
@@ -181,6 +185,8 @@ class Hart:
             return self._exception(self._cause)
         if status != e.OK:
             raise RuntimeError(f"the engine stopped at {self.pc:#x} with error {status}")
+        if self._has_to_start_again:
+            return None
         return Trap(Cause.TIMER_INTERRUPT, self.pc)
 
     def _resolve_conflict(self, ppn: int, count: int) -> Trap | None:
@@ -266,6 +272,26 @@ class Hart:
 
     def _illegal(self) -> Trap:
         return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self.instruction(self.pc) or 0)
+
+    def watch(self, address: int, reached: Callable[[int], None]) -> None:
+        """Calls ``reached(address)`` each time before the program runs the instruction there.
+
+        It may read registers and watch other addresses, and nothing else of the hart. It is called
+        again for the same instruction when the engine had to start again. There is no end to it.
+        """
+
+        def call(pc: int) -> None:
+            try:
+                reached(pc)
+            except BaseException as error:
+                self._error = error
+                self._engine.stop()
+
+        self._engine.watch(address, call)
+        self.ram.code_is_stale = True  # what is translated does not call
+        if self._running:
+            self._has_to_start_again = True
+            self._engine.stop()
 
     # Looking at the instruction at epc.
 

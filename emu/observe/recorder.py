@@ -12,12 +12,14 @@ from emu.machine.registers import FP, RA, SP
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
+from emu.observe.heap import Heap
 from emu.observe.peek import peek
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
 from emu.observe.sharing import memory_use, sharers
 from emu.observe.symbols import Symbols
 from emu.observe.unwind import unwind
+from emu.observe.watched import WatchedPages
 from emu.version import VERSION
 from kernel import signals
 from kernel.events import Fault, Observer
@@ -45,6 +47,8 @@ class Wanted:
     samples: bool = True
     pages: set[int] = field(default_factory=set)
     """Addresses of pages to watch; may grow while the program runs."""
+    heap: bool = False
+    """Whether to tell of a copied page which call allocated the heap block there."""
 
 
 class Recorder(Observer):
@@ -65,9 +69,10 @@ class Recorder(Observer):
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
-        self._watched: dict[tuple[AddressSpace, int], tuple[int, int]] = {}
+        self._watched = WatchedPages(self._wanted.pages)
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
+        self._heap = Heap(kernel, self._callers) if self._wanted.heap else None
 
     def begin(self) -> None:
         config = self._kernel.config
@@ -134,6 +139,7 @@ class Recorder(Observer):
             count_after=frames.count(frame_after) if frame_after else 0,
             sharers=self._sharers(r, space, page, frame_before),
             backtrace=self._backtrace(by, pc),
+            heap=self._allocated(r, space, stval),
             host_ns=host_ns,
         )
         self._seq += 1
@@ -158,12 +164,24 @@ class Recorder(Observer):
         found = sharers(self._kernel.processes.values(), space, page, frame)
         return [Sharer(pid, address) for pid, address in found]
 
+    def _allocated(self, r: Resolution, space: AddressSpace, address: int) -> list[Place]:
+        """The calls that allocated the block in which a store fell that had a page copied."""
+        if self._heap is None or r.outcome is not Outcome.COPIED:
+            return []
+        block = self._heap.block(space, address)
+        return [self.symbols.caller(space, call) for call in block.calls] if block else []
+
     def _backtrace(self, thread: Thread, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
         if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
             return []
+        space = thread.process.space
+        return [self.symbols.caller(space, caller) for caller in self._callers(thread, pc)]
+
+    def _callers(self, thread: Thread, pc: int) -> list[int]:
+        """The return addresses of the running thread at ``pc``."""
         read, space = self._kernel.hart.read, thread.process.space
-        callers = unwind(
+        return unwind(
             lambda at: self.symbols.rule(space, at),
             lambda va: _word(space, va),
             pc,
@@ -173,7 +191,6 @@ class Recorder(Observer):
             self._wanted.backtraces,
             thread.process.sigreturn,
         )
-        return [self.symbols.caller(space, caller) for caller in callers]
 
     def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
         self._sink(
@@ -194,6 +211,8 @@ class Recorder(Observer):
         parent = thread.process
         if cost is not None:
             self.symbols.forked(parent.space, child.space)
+            if self._heap is not None:
+                self._heap.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
         self._sink(
             records.Fork(
@@ -214,6 +233,8 @@ class Recorder(Observer):
     def execed(self, process: Process) -> None:
         space = process.space
         self._pids[space] = process.pid
+        if self._heap is not None:
+            self._heap.execed(process)
         self._sink(
             records.Exec(
                 **self._stamp(),
@@ -242,6 +263,8 @@ class Recorder(Observer):
 
     def mapped(self, space: AddressSpace, start: int, end: int) -> None:
         self.symbols.changed(space, start, end)
+        if self._heap is not None and space in self._pids:
+            self._heap.mapped(space, start, end)
         self._tell_of_ranges(space, start, end)
 
     protected = mapped
@@ -266,28 +289,18 @@ class Recorder(Observer):
 
     def _watch(self) -> None:
         """Tells how the watched pages are, where that has changed."""
-        for page in self._wanted.pages:
-            for space, pid in self._pids.items():
-                pte = space.table.pte(page)
-                frame = ppn(pte) if pte & V else 0
-                known = frame and frame != space.frames.zero
-                state = pte, space.frames.count(frame) if known else 0
-                if self._watched.get((space, page), (0, 0)) != state:
-                    self._watched[space, page] = state
-                    self._tell_of_page(pid, page, frame, *state)
-
-    def _tell_of_page(self, pid: int, page: int, frame: int, pte: int, count: int) -> None:
-        self._sink(
-            records.Page(
-                **self._stamp(),
-                pid=pid,
-                address=page,
-                pte=pte,
-                flags=_flags(pte),
-                frame=frame,
-                count=count,
+        for pid, page, pte, frame, count in self._watched.changes(self._pids):
+            self._sink(
+                records.Page(
+                    **self._stamp(),
+                    pid=pid,
+                    address=page,
+                    pte=pte,
+                    flags=_flags(pte),
+                    frame=frame,
+                    count=count,
+                )
             )
-        )
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
@@ -316,9 +329,10 @@ class Recorder(Observer):
         self._sample()
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
+        if self._heap is not None:
+            self._heap.discarding(space)
         self._pids.pop(space, None)
-        for page in self._wanted.pages:
-            self._watched.pop((space, page), None)
+        self._watched.discarding(space)
 
     # System calls.
 
