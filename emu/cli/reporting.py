@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ class Report:
         self._lines = lines
         self._path = path
         try:
-            self._fd = None if path is None else os.open(path, _WRITE, 0o666)
+            self._fd = None if path is None else _open(path)
         except OSError as error:
             lines.message(f"{path}: {error.strerror}")
             raise NotRun(2) from None
@@ -53,6 +54,17 @@ class Report:
         except OSError as error:
             self._lines.message(f"{self._path}: {error.strerror}")
             raise NotRun(2) from None
+
+
+def _open(path: str) -> int:
+    """A descriptor that can't pass for one of the user's, who may have closed some."""
+    fd = os.open(path, _WRITE, 0o666)
+    if fd > 2:
+        return fd
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(fd)
 
 
 def is_trace(name: str) -> bool:

@@ -55,6 +55,9 @@ _FILL = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
 )
 _INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_REACHED = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
+)
 _INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 # A C function may have fewer parameters than it is called with, and narrower ones; each that is not
 # made a Python object saves a tenth of the call.
@@ -158,6 +161,17 @@ class Engine:
         if at < _PAGE_SIZES_TO_SWITCH or not as_known:
             raise RuntimeError("this build of Unicorn isn't laid out as 2.1.4 is")
         return ctypes.c_uint8.from_address(start + at)
+
+    def watch(self, address: int, reached: Callable[[int], None]) -> None:
+        """Calls ``reached(address)`` before the instruction there; it may not raise.
+
+        In code that is translated already it takes effect after :meth:`flush_code`.
+        """
+
+        def hook(_engine: int, pc: int, _size: int, _data: int) -> None:
+            reached(pc)
+
+        self._add_hook(uc.UC_HOOK_CODE, _REACHED(hook), address, address)
 
     def _add_hook(self, kind: int, callback: Any, first: int = 1, last: int = 0) -> None:
         """Adds a hook for ``first`` to ``last``; a last one below the first means everywhere."""

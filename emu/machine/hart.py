@@ -82,6 +82,7 @@ class Hart:
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._unrestricted = False
+        self._running = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
         self._error: BaseException | None = None
@@ -250,7 +251,9 @@ class Hart:
         self._cause = self._fault = self._conflict = None
         self._rearm = False
         start = self.pc
+        self._running = True
         status = self._engine.run(start, count)
+        self._running = False
         self.pc = self._engine.pc()
         if self._probe is not None:
             self._probe.stopped(self.pc, self._reason())
@@ -343,6 +346,26 @@ class Hart:
 
     def _illegal(self) -> Trap:
         return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self.instruction(self.pc) or 0)
+
+    def watch(self, address: int, reached: Callable[[int], None]) -> None:
+        """Calls ``reached(address)`` each time before the program runs the instruction there.
+
+        It may read registers and watch other addresses, and nothing else of the hart. It is called
+        again for the same instruction when the engine had to start again. There is no end to it.
+        """
+
+        def call(pc: int) -> None:
+            try:
+                reached(pc)
+            except BaseException as error:
+                self._error = error
+                self._engine.stop()
+
+        self._engine.watch(address, call)
+        self.ram.code_is_stale = True  # what is translated does not call
+        if self._running:
+            self._rearm = True
+            self._engine.stop()
 
     # Looking at the instruction at epc.
 

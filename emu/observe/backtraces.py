@@ -1,4 +1,4 @@
-"""The callers of a pc as places; one and the same list for the same callers."""
+"""The callers of a pc, remembered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class _Known(NamedTuple):
     """What was found once, and the words of the stack that it was found from."""
 
     words: list[tuple[int, int | None]]
+    callers: list[int]
     places: list[Place]
 
 
 class Backtraces:
-    """Finds at most ``depth`` callers.
+    """Finds at most ``depth`` callers. ``registers`` are ra, sp and fp.
 
     Programs fault at the same places again and again, with the same stack; so what was found is
     kept with the words that were read for it, and holds as long as these are the same.
@@ -33,10 +34,21 @@ class Backtraces:
         self._known: dict[tuple[int, int, int, int, int], _Known] = {}
         self._lists: dict[tuple[int, ...], list[Place]] = {}
 
-    def of(
+    def callers(
+        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
+    ) -> list[int]:
+        """Where the calls that the process is in return to, the nearest first."""
+        return self._look(process, code, pc, registers).callers
+
+    def places(
         self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
     ) -> list[Place]:
-        """The callers, the nearest first. ``registers`` are ra, sp and fp."""
+        """The places of these calls; one and the same list for the same callers."""
+        return self._look(process, code, pc, registers).places
+
+    def _look(
+        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
+    ) -> _Known:
         read = stack_reader(process.space)
         key = (code.number, pc, *registers)
         known = self._known.get(key)
@@ -44,7 +56,7 @@ class Backtraces:
             if len(self._known) >= _MOST:
                 self._known.clear()
             known = self._known[key] = self._find(process, code, pc, registers, read)
-        return known.places
+        return known
 
     def _find(
         self,
@@ -63,7 +75,7 @@ class Backtraces:
 
         rule_at = code.rules.__getitem__
         callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
-        return _Known(words, self._interned(code, callers))
+        return _Known(words, callers, self._interned(code, callers))
 
     def _interned(self, code: Code, callers: list[int]) -> list[Place]:
         key = (code.number, *callers)

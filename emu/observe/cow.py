@@ -17,6 +17,8 @@ from emu.observe.lineage import Lineage, Memory, Shared
 from emu.observe.places import function_name, with_line
 from emu.observe.records import AnyRecord, Place
 
+_CALLS_NAMED = 3
+
 
 def profile(trace: Iterable[AnyRecord]) -> CowProfile:
     """The profile of a whole trace."""
@@ -168,8 +170,11 @@ class CowCollector:
         return self._lines.find(function_name(place), place.file, place.line, via)
 
     def _heap_site(self, fault: records.Fault) -> Site:
+        """Without a source line, the innermost functions: one is often a wrapper of malloc."""
         place = with_line(fault.heap[0], fault.heap)
-        return self._heap.find(function_name(place), place.file, place.line)
+        if place.line:
+            return self._heap.find(function_name(place), place.file, place.line)
+        return self._heap.find(" ← ".join(map(function_name, fault.heap[:_CALLS_NAMED])))
 
     def _settled(self, record: records.Settled) -> None:
         profile, changed = self._profile, record.bytes_changed

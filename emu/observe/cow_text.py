@@ -58,6 +58,12 @@ def _totals(profile: CowProfile) -> list[str]:
             f"file's pages     {_kib(profile.file_copied * PAGE_SIZE):>13}   "
             f"{_pages(profile.file_copied)} made private, for no fork"
         )
+    other = profile.without_fork
+    if other.copied or other.reused:
+        lines.append(
+            f"of no fork       {other.copied + other.reused:>13,}   "
+            f"pages, {other.copied:,} of them copied: W was taken by other means"
+        )
     if profile.unsettled:
         lines.append(f"unknown          {profile.unsettled:>13,}   copies with no end in the trace")
     return lines

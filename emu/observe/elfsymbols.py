@@ -34,7 +34,15 @@ class ElfSymbols:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._tables = [] if _damaged(data) else list(_tables(data))
-        self.base = 0 if _damaged(data) else _base(data)
+        self._segments = [] if _damaged(data) else _segments(data)
+        self.base = min((start for start, _, _ in self._segments), default=0) & ~_PAGE_MASK
+
+    def offset(self, address: int) -> int | None:
+        """Where in the file the byte at ``address`` is."""
+        for start, at, size in self._segments:
+            if start <= address < start + size:
+                return address - start + at
+        return None
 
     def find(self, name: str) -> Symbol | None:
         """What the name stands for; a global one if there is a choice."""
@@ -98,12 +106,13 @@ def _defined(table: bytes) -> Any:
     return entries[(entries["section"] != 0) & np.isin(entries["info"] & 15, _WANTED)]
 
 
-def _base(data: bytes) -> int:
+def _segments(data: bytes) -> list[tuple[int, int, int]]:
+    """(address, offset, bytes in the file) of those to load."""
     (offset,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
-    addresses = []
+    segments = []
     for at in range(offset, min(offset + size * count, len(data) - 55), max(size, 56)):
-        kind, _, _, address = struct.unpack_from("<IIQQ", data, at)
+        kind, _, start, address, _, length = struct.unpack_from("<IIQQQQ", data, at)
         if kind == _PT_LOAD:
-            addresses.append(address)
-    return min(addresses, default=0) & ~_PAGE_MASK
+            segments.append((address, start, length))
+    return segments

@@ -15,6 +15,7 @@ from emu.observe import records
 from emu.observe.backtraces import Backtraces
 from emu.observe.copies import Copies, Copy
 from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
+from emu.observe.heap import Heap
 from emu.observe.page_watch import PageWatch
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
@@ -47,6 +48,8 @@ class Wanted:
     samples: bool = True
     pages: set[int] = field(default_factory=set)
     """Addresses of pages to watch; may grow while the program runs."""
+    heap: bool = False
+    """Whether to tell of a copied page which call allocated the heap block there."""
 
 
 class Recorder(Observer):
@@ -72,6 +75,7 @@ class Recorder(Observer):
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
         self._sampled = 0
+        self._heap = Heap(kernel, self._callers) if self._wanted.heap else None
 
     def begin(self) -> None:
         config = self._kernel.config
@@ -141,6 +145,7 @@ class Recorder(Observer):
             count_after=space.frames.count(frame_after) if frame_after else 0,
             sharers=self._sharers(r, space, page, frame_before),
             backtrace=self._backtrace(by, code, pc),
+            heap=self._allocated(r, space, stval),
             host_ns=host_ns,
         )
         self._sink(record)
@@ -159,12 +164,25 @@ class Recorder(Observer):
         found = sharers(self._kernel.processes.values(), space, page, frame)
         return [Sharer(pid, address) for pid, address in found]
 
+    def _allocated(self, r: Resolution, space: AddressSpace, address: int) -> list[Place]:
+        """The calls that allocated the block in which a store fell that had a page copied."""
+        if self._heap is None or r.outcome is not Outcome.COPIED:
+            return []
+        block = self._heap.block(space, address)
+        code = self.symbols.of(space)
+        return [code.callers[call] for call in block.calls] if block else []
+
     def _backtrace(self, thread: Thread, code: Code, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
         if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
             return []
         registers = self._kernel.hart.stack_registers()
-        return self._backtraces.of(thread.process, code, pc, registers)
+        return self._backtraces.places(thread.process, code, pc, registers)
+
+    def _callers(self, thread: Thread, pc: int) -> list[int]:
+        """The return addresses of the running thread at ``pc``."""
+        process, registers = thread.process, self._kernel.hart.stack_registers()
+        return self._backtraces.callers(process, self.symbols.of(process.space), pc, registers)
 
     def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
         self._sink(
@@ -186,6 +204,8 @@ class Recorder(Observer):
         code = self.symbols.of(parent.space)
         if cost is not None:
             self.symbols.forked(parent.space, child.space)
+            if self._heap is not None:
+                self._heap.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
         self._sink(
             records.Fork(
@@ -206,6 +226,8 @@ class Recorder(Observer):
     def execed(self, process: Process) -> None:
         space = process.space
         self._pids[space] = process.pid
+        if self._heap is not None:
+            self._heap.execed(process)
         self._sink(
             records.Exec(
                 **self._stamp(),
@@ -236,6 +258,8 @@ class Recorder(Observer):
 
     def mapped(self, space: AddressSpace, start: int, end: int) -> None:
         self.symbols.changed(space, start, end)
+        if self._heap is not None and space in self._pids:
+            self._heap.mapped(space, start, end)
         self._tell_of_ranges(space, start, end)
 
     protected = mapped
@@ -300,6 +324,8 @@ class Recorder(Observer):
         self._sample()
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
+        if self._heap is not None:
+            self._heap.discarding(space)
         self._pids.pop(space, None)
         self._watch.discarding(space)
 

@@ -229,6 +229,8 @@ class Story:
         step.before = PageState(
             fault.pte_before, fault.frame_before, fault.flags_before, fault.count_before
         )
+        if chapter.state.pte == fault.pte_before and not chapter.state.holders:
+            step.before = chapter.state  # the zero page
         step.after = PageState(
             fault.pte_after, fault.frame_after, fault.flags_after, 0 if zero else fault.count_after
         )

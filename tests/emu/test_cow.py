@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from guest.manifest import BY_NAME
 from kernel.fork import POLICIES
-from tests.emu.commands import Outcome, emu
+from tests.emu.commands import EMU, Outcome, emu, environment, program
 from tests.guest.running import built
 
 SEEN = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
@@ -72,6 +73,15 @@ def test_is_the_status_3_when_more_was_copied_than_allowed(policy: str) -> None:
         f"emu: {copied} KiB were copied for fork, more than the {copied - 1} KiB allowed; "
         f"most {worst}{f' ({copied} KiB)' if policy == 'eager' else ''}\n"
     )
+
+
+def test_does_the_guest_not_get_our_file_for_a_stream_that_is_closed(tmp_path: Path) -> None:
+    text = "#include <unistd.h>\nint main(void) { char c; return read(0, &c, 1) < 0 ? 9 : 0; }\n"
+    report = tmp_path / "cow.txt"
+    words = [*EMU, "cow", "-o", str(report), str(program("reads_stdin", text))]
+    command = ["sh", "-c", '"$@" <&-', "sh", *words]
+    assert subprocess.run(command, env=environment(), check=False).returncode == 9
+    assert "no fork shared memory" in report.read_text()
 
 
 WRONG = [

@@ -17,7 +17,8 @@ from tests.kernel.syscalls.guests import compiled
 
 
 def profiled(name: str, *arguments: str, policy: str = "cow") -> CowProfile:
-    run = record([built(BY_NAME[name], "static"), *arguments], fork_policy=policy)
+    command = [built(BY_NAME[name], "static"), *arguments]
+    run = record(command, fork_policy=policy, deterministic=True)
     assert run.status == 0, run.output
     return checked(run)
 
@@ -207,6 +208,7 @@ def test_does_a_grandchild_count_for_its_parent() -> None:
 def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
     found = profile([fork(1, 2, 3), store(2, 2, "zero_filled"), store(3, 2, "reused")])
     assert found.without_fork == Side(reused=1) and found.forks[0].by_parent == Side()
+    assert "of no fork" in cow_text(found)
 
 
 def test_does_a_vforks_child_store_as_its_parent_until_it_execs() -> None:
@@ -215,6 +217,15 @@ def test_does_a_vforks_child_store_as_its_parent_until_it_execs() -> None:
     image = records.Exec(seq=3, time=3, pid=4, path="/bin/x", entry=0, root=0, maps=[])
     found = profile([fork(1, 2, 3), borrowed, image, store(4, 4, "reused")])
     assert found.without_fork == Side(reused=1)
+
+
+def test_is_a_heap_site_without_a_line_told_by_its_callers() -> None:
+    fault = store(2, 3, "copied", 2)
+    fault.heap = [Place(1, "xmalloc"), Place(2, "make"), Place(3, "run"), Place(4, "main")]
+    assert [site.name for site in profile([fork(1, 2, 3), fault]).heap] == ["xmalloc ← make ← run"]
+    fault.heap[1] = Place(2, "make", file="/a/make.c", line=7)
+    (site,) = profile([fork(1, 2, 3), fault]).heap
+    assert (site.name, site.file, site.line) == ("make", "/a/make.c", 7)
 
 
 def test_is_a_cut_off_trace_told_of() -> None:

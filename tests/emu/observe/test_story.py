@@ -103,6 +103,15 @@ def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -
             assert entry == 0, "let go of"
 
 
+def test_is_the_zero_pages_count_nobodys_business() -> None:
+    (parent, child) = exact("exact_zero", 1).chapters
+    steps = [step for chapter in (parent, child) for step in chapter.steps]
+    zero = [s for s in steps if s.text.endswith("zero page mapped")]
+    assert len(zero) == 1 and zero[0].after is not None and zero[0].after.holders == 0
+    filled = [s.before for s in steps if s.text.endswith("new page of zeroes")]
+    assert [before.holders for before in filled if before is not None] == [0, 0]
+
+
 def test_is_the_kernels_store_told_with_its_call() -> None:
     _, child = exact("exact_kernel", 1).chapters
     assert "by kernel, read, for" in child.steps[1].text
