@@ -10,7 +10,13 @@ from importlib import import_module
 
 from emu.cli.words import split
 
-_MODULES = {"run": "run", "trace": "trace", "build": "build", "syscalls": "calls"}
+_MODULES = {
+    "run": "run",
+    "trace": "trace",
+    "report": "report",
+    "build": "build",
+    "syscalls": "calls",
+}
 """Where each command is; only the one that is wanted is imported."""
 
 

@@ -1,0 +1,87 @@
+/* What the reader looks at now. Parts of the page set it here, and are told of changes. */
+
+const app = {
+  model: null,
+  history: null,
+  moment: 0,
+  process: 0,
+  beside: -1,
+  fault: -1,
+  page: null,
+  colours: {},
+  listeners: {},
+
+  on(names, listener) {
+    for (const name of names.split(" ")) (this.listeners[name] ??= []).push(listener);
+  },
+
+  tell(name) {
+    for (const listener of this.listeners[name] ?? []) listener();
+  },
+
+  get replay() {
+    return this.history.replay;
+  },
+
+  /** After the first `moment` steps; the last of them is the one that is told of. */
+  goTo(moment) {
+    this.moment = Math.max(0, Math.min(moment, this.model.stepCount));
+    this.history.seek(this.moment);
+    this.tell("moment");
+  },
+
+  choose(process, beside = -1) {
+    if (process === this.process && beside === this.beside) return;
+    this.process = process;
+    this.beside = beside === process ? -1 : beside;
+    this.tell("process");
+  },
+
+  /** Opens a fault, at the moment when it has just been handled. */
+  open(fault) {
+    this.fault = fault;
+    const {process, step} = this.model.faults;
+    if (process[fault] !== this.beside) this.choose(process[fault], this.beside);
+    this.goTo(step[fault] + 1);
+    this.tell("fault");
+  },
+
+  /** The faults of a page of a space are wanted; null for those of all pages. */
+  filterPage(page) {
+    this.page = page;
+    this.tell("page");
+  },
+};
+
+/** Which space a process has at the moment; undefined when it has none. */
+function spaceAt(process) {
+  const owners = app.owners ??= spaceOwners(app.model);
+  let number;
+  for (const [step, space] of owners[process]) {
+    if (step >= app.moment) break;
+    number = space;
+  }
+  return number;
+}
+
+/** [step, space] of each process, from the step on after which it has it. */
+function spaceOwners(model) {
+  const owners = model.processes.map(() => []);
+  model.steps.kind.forEach((kind, step) => {
+    const name = model.kinds[kind];
+    if (name === "fault") {
+      const fault = model.steps.row[step];
+      const own = owners[model.faults.process[fault]];
+      if (!own.length && model.strings[model.faults.call[fault]] !== "execve") own.push([step, model.faults.space[fault]]);
+      return;
+    }
+    const row = model.stepRow(step);
+    if (name === "exec") owners[row[0]].push([step, row[2]]);
+    if (name === "exit") owners[row[0]].push([step, undefined]);
+    if (name === "fork") {
+      if (!owners[row[0]].length) owners[row[0]].push([step, row[2]]);
+      owners[row[1]].push([step, row[3]]);
+    }
+  });
+  return owners;
+}
