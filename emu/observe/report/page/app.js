@@ -9,6 +9,7 @@ const app = {
   fault: -1,
   page: null,
   colours: {},
+  axis: "order",
   listeners: {},
 
   on(names, listener) {
@@ -37,13 +38,44 @@ const app = {
     this.tell("process");
   },
 
+  /** Shows a process; one beside it stays if it is its parent or its child. */
+  chooseWithKin(process) {
+    if (process === this.process || process === this.beside) return;
+    const {parent, children} = this.model.processes[process];
+    const kin = [this.process, this.beside].find((other) => other === parent || children.includes(other));
+    this.choose(process, kin ?? -1);
+  },
+
   /** Opens a fault, at the moment when it has just been handled. */
   open(fault) {
     this.fault = fault;
     const {process, step} = this.model.faults;
-    if (process[fault] !== this.beside) this.choose(process[fault], this.beside);
+    this.chooseWithKin(process[fault]);
     this.goTo(step[fault] + 1);
     this.tell("fault");
+  },
+
+  /** What the charts lie along: the order of events, or time. */
+  setAxis(axis) {
+    this.axis = axis;
+    this.tell("axis");
+  },
+
+  get axisLength() {
+    return this.axis === "time" ? this.model.end : this.model.stepCount;
+  },
+
+  /** Where a step lies on the axis, and where a time does. */
+  ofStep(step) {
+    return this.axis === "time" ? this.model.steps.time[step] : step;
+  },
+
+  ofTime(time) {
+    return this.axis === "time" ? time : firstNotLess(this.model.stepCount, (step) => this.model.steps.time[step], time);
+  },
+
+  get now() {
+    return this.axis === "time" ? momentTime() : this.moment;
   },
 
   /** The faults of a page of a space are wanted; null for those of all pages. */
@@ -52,6 +84,9 @@ const app = {
     this.tell("page");
   },
 };
+
+/** The time of the last step that has been done. */
+const momentTime = () => (app.moment ? app.model.steps.time[app.moment - 1] : 0);
 
 /** Which space a process has at the moment; undefined when it has none. */
 function spaceAt(process) {

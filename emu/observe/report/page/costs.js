@@ -1,5 +1,7 @@
 /* The tables of what forks cost. */
 
+const MOST_FORKS = 300;
+
 const Costs = {
   start() {
     const {costs} = app.model;
@@ -8,7 +10,7 @@ const Costs = {
       body.append(make("p", {class: "hint"}, "This run has no forks."));
       return;
     }
-    body.append(make("div", {class: "wide tall", tabindex: 0, role: "region", "aria-label": "Forks"}, this.forks(costs.forks)));
+    body.append(this.note(costs.forks.length), make("div", {class: "wide tall", tabindex: 0, role: "region", "aria-label": "Forks"}, this.forks(costs.forks)));
     body.append(make("div", {class: "columns"}, [
       this.top("Lines by copied pages", "line", costs.lines.map(([file, line, pages]) => [`${file}:${line}`, pages])),
       this.top("Functions by copied pages", "function", costs.functions),
@@ -17,9 +19,16 @@ const Costs = {
     ]));
   },
 
+  note(total) {
+    return total > MOST_FORKS ? make("p", {class: "hint"}, `The ${count(MOST_FORKS)} forks of ${count(total)} that were copied most for.`) : "";
+  },
+
   forks(rows) {
     const columns = ["fork", "parent", "child", "pages shared", "shared tables", "copied at once", "copied by parent", "by child", "reused", "KiB copied", "bytes changed"];
-    return makeTable("Forks", columns.map((head, at) => ({head, number: at > 0})), rows.map((row, at) => this.forkRow(row, at)));
+    const numbered = rows.map((row, at) => [row, at]);
+    const copies = ([row]) => row[5] + row[6] + row[7];
+    const shown = rows.length <= MOST_FORKS ? numbered : numbered.sort((a, b) => copies(b) - copies(a)).slice(0, MOST_FORKS);
+    return makeTable("Forks", columns.map((head, at) => ({head, number: at > 0})), shown.map(([row, at]) => this.forkRow(row, at)));
   },
 
   forkRow([step, ...numbers], at) {

@@ -1,6 +1,7 @@
 /* The faults as a table, a part at a time, with filters. */
 
 const ROWS = 50;
+const BY = 3; // the column that may take several lines
 
 const FaultList = {
   found: [],
@@ -87,7 +88,7 @@ function faultRow(fault) {
     [make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter), ` ${name}`],
     fault.changed < 0 ? "" : count(fault.changed),
   ];
-  return make("tr", {"data-fault": fault.number, class: fault.number === app.fault ? "current" : null}, cells.map((cell) => make("td", {}, cell)));
+  return make("tr", {"data-fault": fault.number, class: fault.number === app.fault ? "current" : null}, cells.map((cell, at) => make("td", {class: at === BY ? "free" : null}, cell)));
 }
 
 /** The numbers of the places whose function, file or image has `text` in its name. */

@@ -9,12 +9,12 @@ function showHeader() {
   byId("command").textContent = command;
   const total = (name) => app.model.faults.outcome.filter((outcome) => app.model.strings[outcome] === name).length;
   const totals = [
-    [processes.length, "processes"], [forkSteps.length, "forks"], [faultCount, "page faults"],
-    [total("copied"), "copied"], [total("reused"), "reused"],
-    ...(summary ? [[summary.frames_peak, "frames at the peak"]] : []),
+    [processes.length, "process", "processes"], [forkSteps.length, "fork", "forks"], [faultCount, "page fault", "page faults"],
+    [total("copied"), "copied", "copied"], [total("reused"), "reused", "reused"],
+    ...(summary ? [[Number(summary.frames_peak), "frame at the peak", "frames at the peak"]] : []),
   ];
   byId("totals").replaceChildren(
-    ...totals.map(([number, name]) => make("li", {}, make("b", {}, count(Number(number))), ` ${name}`)),
+    ...totals.map(([number, one, many]) => make("li", {}, make("b", {}, count(number)), ` ${number === 1 ? one : many}`)),
     make("li", {}, `fork policy ${about.policy} · ${nanoseconds(end)} · emu ${about.emu}`));
   const notes = byId("notes");
   notes.hidden = complete;
@@ -34,6 +34,20 @@ function globalKeys(event) {
   action();
 }
 
+/** The first copy whose source line is known, with parent and child beside each other; or the first fork; or the end. */
+function beginAt() {
+  const {forkSteps, stepCount, faults, strings, places} = app.model;
+  if (!forkSteps.length) {
+    app.goTo(stepCount);
+    return;
+  }
+  Scrubber.showFork(forkSteps[0], 1);
+  const copied = (fault) => strings[faults.outcome[fault]] === "copied";
+  const numbers = faults.outcome.map((_, fault) => fault).filter(copied);
+  const fault = numbers.find((number) => places[faults.place[number]].line) ?? numbers[0];
+  if (fault !== undefined) app.open(fault);
+}
+
 async function main() {
   app.model = await readData();
   app.history = new RunHistory(app.model);
@@ -46,9 +60,7 @@ async function main() {
     app.colours = readColours();
     app.tell("colours");
   });
-  const {forkSteps, stepCount} = app.model;
-  if (forkSteps.length) Scrubber.showFork(forkSteps[0], 1);
-  else app.goTo(stepCount);
+  beginAt();
   app.ready = true;
 }
 

@@ -1,82 +1,81 @@
-/* The process tree: a row for each, with its memory over its life. One row has the keyboard. */
+/* The process tree: a row for each, with its memory over its life. Only rows in view are elements. */
+
+const ROW = 28;
+const CHART = 1000;
 
 const ProcessTree = {
-  rows: [],
-  chartWidth: 1000,
+  order: [],
 
   start() {
     const {model} = app;
-    const most = Math.max(1, largest(model.processes.map((process) => largest(process.resident))));
-    const roots = model.processes.filter((process) => !model.processes[process.parent]);
-    const order = [];
-    const waiting = roots.map((process) => [process.number, 1]).reverse();
-    while (waiting.length) {
-      const [number, depth] = waiting.pop();
-      order.push([number, depth]);
-      for (const child of [...model.processes[number].children].reverse()) waiting.push([child, depth + 1]);
-    }
-    this.rows = order.map(([number, depth]) => this.row(model.processes[number], depth, most));
-    byId("tree").append(...this.rows.map((row) => row.element));
-    byId("tree").onkeydown = (event) => this.key(event);
-    app.on("process", () => this.select());
-    app.on("moment", () => this.showMoment());
-    this.select();
+    this.most = Math.max(1, largest(model.processes.map((process) => largest(process.resident))));
+    this.order = inTreeOrder(model);
+    this.rank = new Map(this.order.map(([number], at) => [number, at]));
+    this.box = byId("tree");
+    this.draw = onceAFrame(() => this.paint());
+    byId("tree-space").style.height = `${this.order.length * ROW}px`;
+    this.box.onscroll = this.draw;
+    this.box.onkeydown = (event) => this.key(event);
+    this.box.onclick = (event) => this.click(event);
+    new ResizeObserver(this.draw).observe(this.box);
+    app.on("process", () => this.reveal());
+    app.on("moment axis zoom process", this.draw);
+    this.reveal();
   },
 
-  row(process, depth, most) {
-    const now = makeSvg("line", {class: "now", y1: 0, y2: 26});
-    const svg = makeSvg("svg", {viewBox: `0 0 ${this.chartWidth} 26`, preserveAspectRatio: "none", "aria-hidden": "true"}, chartParts(process, most), now);
-    const who = make("span", {class: "who", style: `padding-left:${Math.min(depth - 1, 8) * 12}px`}, this.text(process), " ", make("small", {}, endText(process)));
-    const element = make("div", {class: "process", role: "treeitem", tabindex: -1, "aria-level": depth, "aria-label": describeProcess(process), title: describeProcess(process)}, who, svg);
-    element.onclick = () => app.choose(process.number);
-    return {element, number: process.number, now};
+  paint() {
+    const first = Math.max(0, Math.floor(this.box.scrollTop / ROW) - 2);
+    const shown = this.order.slice(first, first + Math.ceil(this.box.clientHeight / ROW) + 4);
+    const {from, span, length} = Timeline.zoom;
+    const view = `${(from / length) * CHART} 0 ${(span / length) * CHART} 26`;
+    byId("tree-rows").replaceChildren(...shown.map(([number, depth], at) => this.row(app.model.processes[number], depth, first + at, view)));
+    this.box.setAttribute("aria-activedescendant", `process-${app.process}`);
   },
 
-  text(process) {
-    return `${process.pid} ${baseName(process.program) || "?"}`;
+  row(process, depth, at, view) {
+    const x = (app.now / Math.max(1, app.axisLength)) * CHART;
+    const now = makeSvg("line", {class: "now", x1: x, x2: x, y1: 0, y2: 26});
+    const svg = makeSvg("svg", {viewBox: view, preserveAspectRatio: "none", "aria-hidden": "true"}, chartParts(process, this.most), now);
+    const who = make("span", {class: "who", style: `padding-left:${Math.min(depth - 1, 8) * 12}px`},
+      `${process.pid} ${baseName(process.program) || "?"} `, make("small", {}, process.status ? `status ${process.status}` : ""));
+    return make("div", {
+      class: "process", role: "treeitem", id: `process-${process.number}`, "data-at": at, style: `top:${at * ROW}px`,
+      "aria-level": depth, "aria-posinset": at + 1, "aria-setsize": this.order.length, "aria-selected": String(process.number === app.process),
+      "aria-label": describeProcess(process), title: describeProcess(process),
+    }, who, svg);
   },
 
-  select() {
-    for (const {element, number} of this.rows) {
-      const chosen = number === app.process;
-      element.setAttribute("aria-selected", String(chosen));
-      element.tabIndex = chosen ? 0 : -1;
-      if (chosen) scrollWithin(byId("tree"), element);
-    }
+  reveal() {
+    const top = this.rank.get(app.process) * ROW;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    else if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + ROW - this.box.clientHeight;
+    this.draw();
   },
 
-  showMoment() {
-    const x = (momentTime() / Math.max(1, app.model.end)) * this.chartWidth;
-    for (const {now} of this.rows) {
-      now.setAttribute("x1", x);
-      now.setAttribute("x2", x);
-    }
+  click(event) {
+    const row = event.target.closest(".process");
+    if (row) app.chooseWithKin(this.order[Number(row.dataset.at)][0]);
   },
 
   key(event) {
-    const at = this.rows.findIndex((row) => row.number === app.process);
-    const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this.rows.length - 1, PageDown: at + 10, PageUp: at - 10}[event.key];
+    const at = this.rank.get(app.process);
+    const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this.order.length - 1, PageDown: at + 8, PageUp: at - 8}[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    const row = this.rows[Math.max(0, Math.min(to, this.rows.length - 1))];
-    app.choose(row.number);
-    row.element.focus({preventScroll: true});
+    app.choose(this.order[Math.max(0, Math.min(to, this.order.length - 1))][0]);
   },
 };
 
-/** The time of the last step that has been done. */
-const momentTime = () => (app.moment ? app.model.steps.time[app.moment - 1] : 0);
-
-/** Scrolls a box to show a child, and leaves the page where it is. */
-function scrollWithin(box, child) {
-  const top = child.offsetTop - box.offsetTop;
-  if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + child.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + child.offsetHeight - box.clientHeight;
-}
-
-function endText(process) {
-  if (process.status === null) return "";
-  return process.status === 0 ? "" : `status ${process.status}`;
+/** [process, depth] of all, each before its children; without recursion, as chains of forks are long. */
+function inTreeOrder(model) {
+  const order = [];
+  const waiting = model.processes.filter((process) => !model.processes[process.parent]).map((process) => [process.number, 1]).reverse();
+  while (waiting.length) {
+    const [number, depth] = waiting.pop();
+    order.push([number, depth]);
+    for (const child of [...model.processes[number].children].reverse()) waiting.push([child, depth + 1]);
+  }
+  return order;
 }
 
 function describeProcess(process) {
@@ -86,23 +85,25 @@ function describeProcess(process) {
     `pid ${process.pid}, ${process.program || "program unknown"}`,
     parent ? `child of ${parent.pid}` : null,
     `from ${nanoseconds(process.began)}${process.ended === null ? "" : ` to ${nanoseconds(process.ended)}, status ${process.status}`}`,
-    most ? `at most ${plural(most, "page")} resident (${bytes(most)})` : null,
+    most ? `at most ${plural(most, "page")} resident (${bytes(most)})` : "too short for a sample of its memory",
     plural(app.model.faultsOf[process.number].length, "fault"),
   ].filter(Boolean).join(", ");
 }
 
 /** Life as a line; memory as areas above it. */
 function chartParts(process, most) {
-  const x = (time) => (time / Math.max(1, app.model.end)) * ProcessTree.chartWidth;
-  const y = (pages) => 24 - (pages / most) * 22;
+  const x = (time) => (app.ofTime(time) / Math.max(1, app.axisLength)) * CHART;
+  const y = (pages) => 23 - (pages / most) * 21;
   const end = process.ended ?? app.model.end;
-  const life = makeSvg("rect", {class: "life", x: x(process.began), y: 23.5, width: Math.max(2, x(end) - x(process.began)), height: 1});
+  const width = (Timeline.zoom.span / Timeline.zoom.length) * CHART;
+  const life = makeSvg("rect", {class: "life", x: x(process.began), y: 23, width: Math.max(width / 250, x(end) - x(process.began)), height: 2});
   if (!process.sampled.length) return [life];
+  const at = process.sampled.map(x);
   const line = (values) => {
-    const points = values.map((value, at) => [x(process.sampled[at]), y(value)]);
-    return points.map(([px, py], at) => `${at ? `H${px.toFixed(1)}V${py.toFixed(1)}` : `M${px.toFixed(1)} ${py.toFixed(1)}`}`).join("") + `H${x(end).toFixed(1)}`;
+    const points = values.map((value, index) => `${index ? "H" : "M"}${at[index].toFixed(2)}${index ? "V" : " "}${y(value).toFixed(1)}`);
+    return `${points.join("")}H${x(end).toFixed(2)}`;
   };
-  const area = (values) => `${line(values)}V24H${x(process.sampled[0]).toFixed(1)}Z`;
+  const area = (values) => `${line(values)}V23H${at[0].toFixed(2)}Z`;
   return [
     makeSvg("path", {class: "resident", d: area(process.resident)}),
     makeSvg("path", {class: "unique", d: area(process.unique)}),

@@ -52,7 +52,7 @@ const Scrubber = {
     const slider = byId("moment");
     slider.value = moment;
     const text = moment ? `${count(moment)} of ${count(model.stepCount)} · ${nanoseconds(model.steps.time[moment - 1])} · ${stepText(moment - 1)}` : `Before the first of ${count(model.stepCount)} events`;
-    byId("moment-text").textContent = text;
+    byId("moment-text").textContent = byId("moment-text").title = text;
     slider.setAttribute("aria-valuetext", text);
     byId("fork-before").setAttribute("aria-pressed", String(model.forkSteps.includes(moment)));
     byId("fork-after").setAttribute("aria-pressed", String(moment > 0 && model.stepKind(moment - 1) === "fork"));

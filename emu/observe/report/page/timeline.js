@@ -8,7 +8,6 @@ const LETTER = 11;
 
 const Timeline = {
   zoom: new Zoom(1, 1),
-  axis: "time",
   hidden: new Set(),
   tracks: [],
 
@@ -19,10 +18,13 @@ const Timeline = {
     this.canvas = byId("timeline-canvas");
     this.box = byId("timeline-scroll");
     this.draw = onceAFrame(() => this.paint());
-    byId("timeline-space").style.height = `${Math.max(0, AXIS + this.tracks.length * TRACK - this.box.clientHeight)}px`;
+    const whole = AXIS + this.tracks.length * TRACK;
+    this.box.style.height = `${Math.min(218, whole + 2)}px`;
+    byId("timeline-space").style.height = `${Math.max(0, whole - this.box.clientHeight)}px`;
     this.legend();
-    this.setAxis("time");
-    byId("timeline-axis").onchange = (event) => this.setAxis(event.target.value);
+    app.on("axis", () => this.setAxis());
+    this.setAxis();
+    byId("timeline-axis").onchange = (event) => app.setAxis(event.target.value);
     byId("zoom-in").onclick = () => this.change(() => this.zoom.by(2));
     byId("zoom-out").onclick = () => this.change(() => this.zoom.by(0.5));
     byId("zoom-all").onclick = () => this.change(() => this.zoom.all());
@@ -37,16 +39,13 @@ const Timeline = {
   change(how) {
     how();
     this.draw();
+    app.tell("zoom");
   },
 
-  setAxis(name) {
-    const {model} = app;
-    this.axis = name;
-    this.position = name === "time"
-      ? (fault) => model.steps.time[model.faults.step[fault]]
-      : (fault) => fault;
-    this.zoom.reset(name === "time" ? model.end : model.faultCount, name === "time" ? 1000 : 5);
-    this.draw();
+  setAxis() {
+    const {step} = app.model.faults;
+    this.position = (fault) => app.ofStep(step[fault]);
+    this.change(() => this.zoom.reset(app.axisLength, app.axis === "time" ? 1000 : 5));
   },
 
   legend() {
@@ -159,16 +158,14 @@ const Timeline = {
       const value = this.zoom.from + (this.zoom.span * tick) / ticks;
       const x = this.x(value, width);
       context.fillRect(x, 0, 1, AXIS);
-      context.fillText(this.axis === "time" ? tickTime(value, this.zoom.span) : `fault ${count(Math.round(value) + 1)}`, x + 4, AXIS / 2);
+      context.fillText(app.axis === "time" ? tickTime(value, this.zoom.span) : `event ${count(Math.round(value) + 1)}`, x + 4, AXIS / 2);
     }
-    const now = this.x(this.axis === "time" ? momentTime() : faultsBefore(app.moment), width);
+    const now = this.x(app.now, width);
     if (now < LABEL - 1 || now > width) return;
     context.fillStyle = colours.accent;
     context.fillRect(Math.min(now, width - 2), 0, 2, height);
   },
 };
-
-const faultsBefore = (moment) => firstNotLess(app.model.faultCount, (fault) => app.model.faults.step[fault], moment);
 
 function tickTime(value, span) {
   const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(span / 1e6 / 10))));
