@@ -63,10 +63,7 @@ class FaultColumns:
             name: differences(values) if name in _RISING else values
             for name, values in self._columns.items()
         }
-        walks = [
-            [[level, exact(address), None if pte is None else exact(pte)] for level, address, pte in w]
-            for w in self._walks.rows
-        ]
+        walks = [[_entry_row(*entry) for entry in walk] for walk in self._walks.rows]
         return {**columns, "walks": walks, "others": self._sharers.rows}
 
     def _walk(self, fault: Fault) -> tuple[int, int]:
@@ -79,6 +76,10 @@ class FaultColumns:
     def _others(self, sharers: list[Sharer], page: int) -> int:
         """Addresses are relative to the fault's page: mostly 0."""
         return self._sharers.number(tuple((s.pid, s.address - page) for s in sharers))
+
+
+def _entry_row(level: int, address: int, pte: int | None) -> list[int | str | None]:
+    return [level, exact(address), None if pte is None else exact(pte)]
 
 
 def _leaf_follows(fault: Fault, entries: list[Entry]) -> bool:

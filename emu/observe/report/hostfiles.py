@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _SOURCES = frozenset(
-    (".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".inc", ".ipp", ".tcc", ".s", ".sx")
-    + (".asm", ".rs", ".go", ".zig", ".d", ".f", ".f90", ".f95", ".adb", ".ads", ".swift", ".nim")
-    + (".m", ".mm", ".pas", ".ml", ".cu", ".y", ".l", ".def")
+    (
+        *(".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".inc", ".ipp", ".tcc"),
+        *(".s", ".sx", ".asm", ".rs", ".go", ".zig", ".d", ".f", ".f90", ".f95", ".adb"),
+        *(".ads", ".swift", ".nim", ".m", ".mm", ".pas", ".ml", ".cu", ".y", ".l", ".def"),
+    )
 )
 LARGEST_SOURCE = 4 << 20
 LARGEST_IMAGE = 256 << 20

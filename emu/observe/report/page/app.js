@@ -38,20 +38,24 @@ const app = {
     this.tell("process");
   },
 
-  /** Shows a process; one beside it stays if it is its parent or its child. */
-  chooseWithKin(process) {
-    if (process === this.process || process === this.beside) return;
+  /** Shows a process, and beside it a parent or child that is shown already, or one of `others`. */
+  chooseWithKin(process, others = []) {
+    const shown = [this.process, this.beside].filter((each) => each >= 0);
+    if (shown.includes(process) && shown.every((each) => livesNow(each))) return;
     const {parent, children} = this.model.processes[process];
-    const kin = [this.process, this.beside].find((other) => other === parent || children.includes(other));
-    this.choose(process, kin ?? -1);
+    const kin = shown.filter((other) => other === parent || children.includes(other));
+    const beside = [...kin, ...others].find((other) => other !== process && livesNow(other));
+    this.choose(process, beside ?? -1);
   },
 
   /** Opens a fault, at the moment when it has just been handled. */
   open(fault) {
     this.fault = fault;
     const {process, step} = this.model.faults;
-    this.chooseWithKin(process[fault]);
     this.goTo(step[fault] + 1);
+    const pids = new Set(this.model.fault(fault).sharers.map(({pid}) => pid));
+    const sharers = pids.size ? this.model.processes.filter(({pid}) => pids.has(pid)) : [];
+    this.chooseWithKin(process[fault], sharers.map(({number}) => number));
     this.tell("fault");
   },
 
@@ -88,11 +92,13 @@ const app = {
 /** The time of the last step that has been done. */
 const momentTime = () => (app.moment ? app.model.steps.time[app.moment - 1] : 0);
 
+const livesNow = (process) => spaceAt(process) !== undefined;
+
 /** Which space a process has at the moment; undefined when it has none. */
 function spaceAt(process) {
   const owners = app.owners ??= spaceOwners(app.model);
   let number;
-  for (const [step, space] of owners[process]) {
+  for (const [step, space] of owners[process] ?? []) {
     if (step >= app.moment) break;
     number = space;
   }

@@ -46,7 +46,7 @@ const ProcessTree = {
   },
 
   reveal() {
-    const top = this.rank.get(app.process) * ROW;
+    const top = (this.rank.get(app.process) ?? 0) * ROW;
     if (top < this.box.scrollTop) this.box.scrollTop = top;
     else if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + ROW - this.box.clientHeight;
     this.draw();

@@ -134,7 +134,7 @@ const Timeline = {
   column(context, bin, x, top, most) {
     const height = Math.max(6, ((TRACK - 3) * Math.log2(1 + bin.total)) / Math.log2(1 + most));
     let bottom = top + TRACK - 2;
-    for (const [outcome, total] of bin.outcomes) {
+    for (const [outcome, total] of [...bin.outcomes].sort(([a], [b]) => a - b)) {
       const part = (height * total) / bin.total;
       context.fillStyle = app.colours[outcomeOf(app.model.strings[outcome]).colour];
       context.fillRect(x, bottom - part, COLUMN, part);

@@ -1,4 +1,4 @@
-"""Drives a headless Chromium by the DevTools protocol over pipes: JSON messages, a NUL after each."""
+"""Drives a headless Chromium by the DevTools protocol over pipes: JSON messages that NUL ends."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import base64
 import json
 import os
 import select
-import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +22,15 @@ _FLAGS = (
     *("--no-first-run", "--disable-extensions", "--disable-background-networking"),
     *("--remote-debugging-pipe", "--force-device-scale-factor=1"),
 )
+
+_START = """
+import fcntl, os, sys
+ours = [fcntl.fcntl(int(word), fcntl.F_DUPFD, 10) for word in sys.argv[1:3]]
+for given, wanted in zip(ours, (3, 4)):
+    os.dup2(given, wanted)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads commands at descriptor 3 and answers at 4."""
 
 
 def find() -> str | None:
@@ -40,9 +49,8 @@ class Browser:
         to_us, their_write = os.pipe()
         their_read, to_them = os.pipe()
         words = [program, *_FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
-        command = f"exec {shlex.join(words)} 3<&{their_read} 4>&{their_write}"
         self._process = subprocess.Popen(
-            ["sh", "-c", command],
+            [sys.executable, "-c", _START, str(their_read), str(their_write), *words],
             pass_fds=(their_read, their_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -166,7 +174,8 @@ class Page:
     def settle(self) -> None:
         """Until what was asked for has been drawn."""
         self.value(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
+            "new Promise((done) => "
+            "requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
         )
 
     def press(self, key: str, times: int = 1) -> None:
@@ -184,9 +193,7 @@ class Page:
 
     def click(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):
-            self.send(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
         self.settle()
 
     def screenshot(self, file: Path, *, whole: bool = False) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from emu.api import Session
 from emu.machine.pte import A, D, R, U, V, W, make_pte
 from emu.observe import records
 from emu.observe.jsonl import JsonLines
-from emu.observe.records import AnyRecord, Place, Range
 from emu.observe.recorder import Recorder
-from emu.api import Session
-from emu.options import Options
+from emu.observe.records import AnyRecord, Place, Range
 from emu.observe.report.build import Builder
 from emu.observe.report.hostfiles import HostFiles
+from emu.options import Options
 from guest.manifest import GUESTS
 from kernel.pagetable import COW
 from toolchain.build import build
@@ -89,9 +89,14 @@ class MadeUp:
         return self._frame
 
     def exec(self, pid: int, pages: int, path: str = "/made/up") -> None:
-        heap = Range(HEAP, HEAP + pages * 4096, "rw-p", "[heap]")
+        maps = [CODE, Range(HEAP, HEAP + pages * 4096, "rw-p", "[heap]")]
         self._tell(
-            records.Exec, pid=pid, path=path, entry=CODE.start, root=0x80000 + pid, maps=[CODE, heap]
+            records.Exec,
+            pid=pid,
+            path=path,
+            entry=CODE.start,
+            root=0x80000 + pid,
+            maps=maps,
         )
 
     def fork(self, pid: int, child: int, pages: int) -> None:
@@ -122,6 +127,7 @@ class MadeUp:
             records.Entry(1, (0x81000 + pid << 12), make_pte(0x82000 + pid, V), "-------"),
             records.Entry(0, (0x82000 + pid << 12) + 8 * (address >> 12 & 511), pte, ""),
         ]
+        callers = [Place(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)]
         self._tell(
             records.Fault,
             pid=pid,
@@ -141,7 +147,7 @@ class MadeUp:
             count_before=2 if outcome == "copied" else int(bool(before)),
             count_after=1,
             sharers=[records.Sharer(2, address & -4096)] if outcome == "copied" else [],
-            backtrace=[Place(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)],
+            backtrace=callers,
             host_ns=9000 + page % 5000,
         )
         return frame
