@@ -55,7 +55,10 @@ const app = {
     this.goTo(step[fault] + 1);
     const pids = new Set(this.model.fault(fault).sharers.map(({pid}) => pid));
     const sharers = pids.size ? this.model.processes.filter(({pid}) => pids.has(pid)) : [];
-    this.chooseWithKin(process[fault], sharers.map(({number}) => number));
+    this.chooseWithKin(
+      process[fault],
+      sharers.map(({number}) => number),
+    );
     this.tell("fault");
   },
 
@@ -75,7 +78,9 @@ const app = {
   },
 
   ofTime(time) {
-    return this.axis === "time" ? time : firstNotLess(this.model.stepCount, (step) => this.model.steps.time[step], time);
+    return this.axis === "time"
+      ? time
+      : firstNotLess(this.model.stepCount, (step) => this.model.steps.time[step], time);
   },
 
   get now() {
@@ -96,7 +101,7 @@ const livesNow = (process) => spaceAt(process) !== undefined;
 
 /** Which space a process has at the moment; undefined when it has none. */
 function spaceAt(process) {
-  const owners = app.owners ??= spaceOwners(app.model);
+  const owners = (app.owners ??= spaceOwners(app.model));
   let number;
   for (const [step, space] of owners[process] ?? []) {
     if (step >= app.moment) break;
@@ -113,7 +118,8 @@ function spaceOwners(model) {
     if (name === "fault") {
       const fault = model.steps.row[step];
       const own = owners[model.faults.process[fault]];
-      if (!own.length && model.strings[model.faults.call[fault]] !== "execve") own.push([step, model.faults.space[fault]]);
+      if (!own.length && model.strings[model.faults.call[fault]] !== "execve")
+        own.push([step, model.faults.space[fault]]);
       return;
     }
     const row = model.stepRow(step);

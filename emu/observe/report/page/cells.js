@@ -39,7 +39,12 @@ function fold(context, {layout}, block, segment, scroll) {
   context.fillStyle = app.colours.faint;
   context.font = `${Math.min(11, size)}px "DejaVu Sans", sans-serif`;
   context.textAlign = "center";
-  context.fillText(`⋯${short(segment.pages)}⋯`, x + (FOLD * size) / 2, y - scroll + size / 2, FOLD * size - 2);
+  context.fillText(
+    `⋯${short(segment.pages)}⋯`,
+    x + (FOLD * size) / 2,
+    y - scroll + size / 2,
+    FOLD * size - 2,
+  );
   context.textAlign = "start";
 }
 

@@ -13,16 +13,38 @@ const sums = (differences) => {
 
 class Model {
   constructor(data) {
-    Object.assign(this, {about: data.about, summary: data.summary, complete: data.complete, end: data.end, rows: data.rows, costs: data.costs});
+    Object.assign(this, {
+      about: data.about,
+      summary: data.summary,
+      complete: data.complete,
+      end: data.end,
+      rows: data.rows,
+      costs: data.costs,
+    });
     this.strings = data.strings;
     this.stacks = data.stacks;
     this.places = data.places.map((row) => this.place(row));
-    this.ranges = data.ranges.map(([start, end, rights, name]) => ({start: Number(start), end: Number(end), rights: this.strings[rights], name: this.strings[name]}));
+    this.ranges = data.ranges.map(([start, end, rights, name]) => ({
+      start: Number(start),
+      end: Number(end),
+      rights: this.strings[rights],
+      name: this.strings[name],
+    }));
     this.kinds = data.steps.kinds;
-    this.steps = {kind: data.steps.kind, row: data.steps.row, time: sums(data.steps.time), seq: sums(data.steps.seq)};
+    this.steps = {
+      kind: data.steps.kind,
+      row: data.steps.row,
+      time: sums(data.steps.time),
+      seq: sums(data.steps.seq),
+    };
     this.faults = data.faults;
     this.faults.step = sums(this.faults.step);
-    this.processes = data.processes.map((process, number) => ({...process, number, sampled: sums(process.sampled), children: []}));
+    this.processes = data.processes.map((process, number) => ({
+      ...process,
+      number,
+      sampled: sums(process.sampled),
+      children: [],
+    }));
     for (const process of this.processes) this.processes[process.parent]?.children.push(process.number);
     this.sources = new Map(data.sources);
     this.code = new Map(data.code);
@@ -64,14 +86,38 @@ class Model {
     const address = pick("stval");
     const place = this.places[pick("place")];
     return {
-      number, step, address, place, page: pageOf(address), process: this.processes[pick("process")], tid: pick("tid"), space: pick("space"),
-      time: this.steps.time[step], seq: this.steps.seq[step],
-      instruction: string("instruction"), access: string("access"), outcome: string("outcome"), cause: pick("cause"), call: string("call"),
-      range: pick("range") < 0 ? null : this.ranges[pick("range")], tableCopied: Boolean(pick("table")), walk: this.walk(number),
-      before: pick("before"), after: pick("after"), countBefore: pick("countBefore"), countAfter: pick("countAfter"),
-      sharers: f.others[pick("sharers")].map(([pid, away]) => ({pid, address: Number(address) - Number(address) % 4096 + away})),
-      stack: this.stacks[pick("stack")].map((at) => this.places[at]), heap: this.stacks[pick("heap")].map((at) => this.places[at]),
-      host: pick("host"), changed: pick("changed"), why: string("why"), code: this.code.get(pick("place")) ?? [],
+      number,
+      step,
+      address,
+      place,
+      page: pageOf(address),
+      process: this.processes[pick("process")],
+      tid: pick("tid"),
+      space: pick("space"),
+      time: this.steps.time[step],
+      seq: this.steps.seq[step],
+      instruction: string("instruction"),
+      access: string("access"),
+      outcome: string("outcome"),
+      cause: pick("cause"),
+      call: string("call"),
+      range: pick("range") < 0 ? null : this.ranges[pick("range")],
+      tableCopied: Boolean(pick("table")),
+      walk: this.walk(number),
+      before: pick("before"),
+      after: pick("after"),
+      countBefore: pick("countBefore"),
+      countAfter: pick("countAfter"),
+      sharers: f.others[pick("sharers")].map(([pid, away]) => ({
+        pid,
+        address: Number(address) - (Number(address) % 4096) + away,
+      })),
+      stack: this.stacks[pick("stack")].map((at) => this.places[at]),
+      heap: this.stacks[pick("heap")].map((at) => this.places[at]),
+      host: pick("host"),
+      changed: pick("changed"),
+      why: string("why"),
+      code: this.code.get(pick("place")) ?? [],
     };
   }
 

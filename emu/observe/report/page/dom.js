@@ -23,11 +23,25 @@ function fill(element, properties, children) {
 
 /** A table. A column is {head, number, mono}; a cell is text or an element. */
 function makeTable(caption, columns, rows) {
-  const style = (column) => [column.number && "number", column.mono && "mono"].filter(Boolean).join(" ") || null;
-  const head = columns.map((column) => make("th", {scope: "col", class: column.number ? "number" : null}, column.head));
-  const body = rows.map((row) => make("tr", {}, row.map((cell, at) => make("td", {class: style(columns[at])}, cell))));
-  return make("table", {}, caption ? make("caption", {}, caption) : null,
-    make("thead", {}, make("tr", {}, head)), make("tbody", {}, body));
+  const style = (column) =>
+    [column.number && "number", column.mono && "mono"].filter(Boolean).join(" ") || null;
+  const head = columns.map((column) =>
+    make("th", {scope: "col", class: column.number ? "number" : null}, column.head),
+  );
+  const body = rows.map((row) =>
+    make(
+      "tr",
+      {},
+      row.map((cell, at) => make("td", {class: style(columns[at])}, cell)),
+    ),
+  );
+  return make(
+    "table",
+    {},
+    caption ? make("caption", {}, caption) : null,
+    make("thead", {}, make("tr", {}, head)),
+    make("tbody", {}, body),
+  );
 }
 
 function options(select, pairs, chosen) {

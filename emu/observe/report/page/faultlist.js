@@ -9,18 +9,36 @@ const FaultList = {
 
   start() {
     const {model} = app;
-    options(byId("list-process"), [[-1, "all"], ...model.processes.map((process) => [process.number, model.name(process)])], -1);
-    const outcomes = [...new Set(model.faults.outcome)].map((outcome) => [outcome, outcomeOf(model.strings[outcome]).name]);
+    options(
+      byId("list-process"),
+      [[-1, "all"], ...model.processes.map((process) => [process.number, model.name(process)])],
+      -1,
+    );
+    const outcomes = [...new Set(model.faults.outcome)].map((outcome) => [
+      outcome,
+      outcomeOf(model.strings[outcome]).name,
+    ]);
     options(byId("list-outcome"), [[-1, "all"], ...outcomes], -1);
     for (const id of ["list-process", "list-outcome"]) byId(id).onchange = () => this.filter();
     byId("list-text").oninput = () => this.filter();
     byId("list-page").onclick = () => app.filterPage(null);
-    const turn = {"list-first": () => 0, "list-back": () => this.first - ROWS, "list-on": () => this.first + ROWS, "list-last": () => this.found.length};
+    const turn = {
+      "list-first": () => 0,
+      "list-back": () => this.first - ROWS,
+      "list-on": () => this.first + ROWS,
+      "list-last": () => this.found.length,
+    };
     for (const [id, to] of Object.entries(turn)) byId(id).onclick = () => this.turn(to());
     app.on("page", () => this.filter());
     app.on("fault shown", () => this.reveal());
     const heads = ["", "time", "pid", "by", "access", "address", "outcome", "changed"];
-    byId("list-table").tHead.replaceChildren(make("tr", {}, heads.map((head) => make("th", {scope: "col"}, head || make("span", {"aria-label": "fault"}, "#")))));
+    byId("list-table").tHead.replaceChildren(
+      make(
+        "tr",
+        {},
+        heads.map((head) => make("th", {scope: "col"}, head || make("span", {"aria-label": "fault"}, "#"))),
+      ),
+    );
     this.filter();
   },
 
@@ -43,7 +61,10 @@ const FaultList = {
     }
     byId("list-page").hidden = !page;
     byId("list-page").textContent = page ? `page ${hex(page.page * 4096)} ✕` : "";
-    byId("list-page").setAttribute("aria-label", page ? `Only page ${hex(page.page * 4096)}: show all pages` : "");
+    byId("list-page").setAttribute(
+      "aria-label",
+      page ? `Only page ${hex(page.page * 4096)}: show all pages` : "",
+    );
     this.turn(0);
   },
 
@@ -55,7 +76,8 @@ const FaultList = {
     byId("list-on").disabled = byId("list-last").disabled = this.first === last;
     const shown = this.found.slice(this.first, this.first + ROWS);
     byId("list-count").textContent = this.found.length
-      ? `${count(this.first + 1)} to ${count(this.first + shown.length)} of ${plural(this.found.length, "fault")}` : "No fault is like that.";
+      ? `${count(this.first + 1)} to ${count(this.first + shown.length)} of ${plural(this.found.length, "fault")}`
+      : "No fault is like that.";
     byId("list-table").tBodies[0].replaceChildren(...shown.map((fault) => faultRow(app.model.fault(fault))));
   },
 
@@ -63,7 +85,8 @@ const FaultList = {
   reveal() {
     const at = firstNotLess(this.found.length, (index) => this.found[index], app.fault);
     if (this.found[at] === app.fault && (at < this.first || at >= this.first + ROWS)) this.turn(at);
-    for (const row of byId("list-table").tBodies[0].rows) row.className = Number(row.dataset.fault) === app.fault ? "current" : "";
+    for (const row of byId("list-table").tBodies[0].rows)
+      row.className = Number(row.dataset.fault) === app.fault ? "current" : "";
   },
 
   /** Opens the next or the previous of those that were found. */
@@ -76,24 +99,40 @@ const FaultList = {
 
 function faultRow(fault) {
   const {letter, name, colour} = outcomeOf(fault.outcome);
-  const open = make("button", {type: "button", "aria-label": `Open fault ${count(fault.number + 1)}`}, count(fault.number + 1));
+  const open = make(
+    "button",
+    {type: "button", "aria-label": `Open fault ${count(fault.number + 1)}`},
+    count(fault.number + 1),
+  );
   open.onclick = () => {
     app.open(fault.number);
     byId("fault-title").focus({preventScroll: true});
     byId("fault").scrollIntoView({block: "nearest"});
   };
   const cells = [
-    open, nanoseconds(fault.time), String(fault.process.pid),
-    fault.call ? `kernel, in ${fault.call}` : placeText(fault.place), fault.access, make("span", {class: "mono"}, hex(fault.address)),
-    [make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter), ` ${name}`],
+    open,
+    nanoseconds(fault.time),
+    String(fault.process.pid),
+    fault.call ? `kernel, in ${fault.call}` : placeText(fault.place),
+    fault.access,
+    make("span", {class: "mono"}, hex(fault.address)),
+    [
+      make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter),
+      ` ${name}`,
+    ],
     fault.changed < 0 ? "" : count(fault.changed),
   ];
-  return make("tr", {"data-fault": fault.number, class: fault.number === app.fault ? "current" : null}, cells.map((cell, at) => make("td", {class: at === BY ? "free" : null}, cell)));
+  return make(
+    "tr",
+    {"data-fault": fault.number, class: fault.number === app.fault ? "current" : null},
+    cells.map((cell, at) => make("td", {class: at === BY ? "free" : null}, cell)),
+  );
 }
 
 /** The numbers of the places whose function, file or image has `text` in its name. */
 function matchingPlaces(text) {
   const wanted = text.toLowerCase();
-  const matches = (place) => `${placeText(place)} ${place.file} ${place.image}`.toLowerCase().includes(wanted);
+  const matches = (place) =>
+    `${placeText(place)} ${place.file} ${place.image}`.toLowerCase().includes(wanted);
   return new Set(app.model.places.flatMap((place, number) => (matches(place) ? [number] : [])));
 }

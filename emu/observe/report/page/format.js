@@ -21,7 +21,15 @@ function bytes(pages) {
 
 /* PTEs (privileged spec, "Sv39"): flags in bits 0 to 9, of which RSW0 is the kernel's CoW mark. */
 
-const PTE_LETTERS = [[2, "R"], [4, "W"], [8, "X"], [16, "U"], [32, "G"], [64, "A"], [128, "D"]];
+const PTE_LETTERS = [
+  [2, "R"],
+  [4, "W"],
+  [8, "X"],
+  [16, "U"],
+  [32, "G"],
+  [64, "A"],
+  [128, "D"],
+];
 
 function pteFlags(pte) {
   const bits = Number(pte) % 1024;
@@ -32,11 +40,13 @@ function pteFlags(pte) {
 
 const pteFrame = (pte) => Math.floor(Number(pte) / 1024) % 2 ** 44;
 const pteValid = (pte) => Number(pte) % 2 === 1;
-const pteText = (pte) => (pteValid(pte) ? `frame ${hex(pteFrame(pte))} ${pteFlags(pte)}` : "none (not valid)");
+const pteText = (pte) =>
+  pteValid(pte) ? `frame ${hex(pteFrame(pte))} ${pteFlags(pte)}` : "none (not valid)";
 
 /** Such as `write_page+0xc`, with the source line when it is known. */
 function placeText(place) {
-  if (!place.function) return place.pc ? `pc ${hex(place.pc)}${place.image ? ` in ${baseName(place.image)}` : ""}` : "—";
+  if (!place.function)
+    return place.pc ? `pc ${hex(place.pc)}${place.image ? ` in ${baseName(place.image)}` : ""}` : "—";
   const outer = place.inlined.length ? place.inlined[place.inlined.length - 1].function : place.function;
   const inlined = place.inlined.length ? ` (${place.function}, inlined)` : "";
   return `${outer}+${hex(place.offset)}${inlined}${lineText(place)}`;

@@ -16,7 +16,8 @@ class RunHistory {
     if (moment < replay.at || nearest > replay.at) this.load(nearest);
     while (replay.at < moment) {
       replay.step();
-      if (replay.at % this.every === 0 && !this.snapshots.has(replay.at)) this.snapshots.set(replay.at, this.save());
+      if (replay.at % this.every === 0 && !this.snapshots.has(replay.at))
+        this.snapshots.set(replay.at, this.save());
     }
     return replay;
   }
@@ -28,7 +29,13 @@ class RunHistory {
 
   load(at) {
     const {spaces, frames, holders, nextTable} = this.snapshots.get(at);
-    Object.assign(this.replay, {at, spaces: copySpaces(spaces), frames: frames.slice(), holders: new Map(holders), nextTable});
+    Object.assign(this.replay, {
+      at,
+      spaces: copySpaces(spaces),
+      frames: frames.slice(),
+      holders: new Map(holders),
+      nextTable,
+    });
   }
 }
 

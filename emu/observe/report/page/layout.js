@@ -7,7 +7,12 @@ const HEADING = 20;
 const GAP = 6;
 const FOLD = 6;
 const LEAST_FOLDED = 16;
-const SIZES = [[1500, 16], [6000, 12], [40000, 8], [Infinity, 5]];
+const SIZES = [
+  [1500, 16],
+  [6000, 12],
+  [40000, 8],
+  [Infinity, 5],
+];
 
 class Layout {
   /** `touched` are the pages that are shown for certain, in order. */
@@ -30,11 +35,13 @@ class Layout {
     const segments = [];
     let units = 0;
     const add = (kind, start, pages) => {
-      if (kind === "fold" && (units % this.perRow) + FOLD > this.perRow) units += this.perRow - (units % this.perRow);
+      if (kind === "fold" && (units % this.perRow) + FOLD > this.perRow)
+        units += this.perRow - (units % this.perRow);
       segments.push({kind, start, pages, at: units});
       units += kind === "fold" ? FOLD : pages;
     };
-    for (const [start, stop, folded] of runs(first, end, touched)) add(folded ? "fold" : "cells", start, stop - start);
+    for (const [start, stop, folded] of runs(first, end, touched))
+      add(folded ? "fold" : "cells", start, stop - start);
     const rows = Math.ceil(units / this.perRow);
     return {range, top, cells: top + HEADING, bottom: top + HEADING + rows * this.size, segments};
   }
@@ -64,7 +71,8 @@ class Layout {
   pageOfUnit(block, unit) {
     for (const segment of block.segments) {
       const units = segment.kind === "fold" ? FOLD : segment.pages;
-      if (unit >= segment.at && unit < segment.at + units) return segment.kind === "fold" ? segment.start : segment.start + unit - segment.at;
+      if (unit >= segment.at && unit < segment.at + units)
+        return segment.kind === "fold" ? segment.start : segment.start + unit - segment.at;
     }
     return null;
   }
@@ -75,7 +83,8 @@ class Layout {
     if (!here) return this.firstPage();
     if (key === "Home") return this.firstPage();
     if (key === "End") return this.lastPage();
-    if (key === "ArrowLeft" || key === "ArrowRight") return this.beside(here, page, key === "ArrowRight" ? 1 : -1);
+    if (key === "ArrowLeft" || key === "ArrowRight")
+      return this.beside(here, page, key === "ArrowRight" ? 1 : -1);
     const rows = {ArrowUp: -1, ArrowDown: 1, PageUp: -12, PageDown: 12}[key];
     const [x, y] = this.position(here.block, here.unit);
     for (let row = rows; row !== 0; row -= Math.sign(rows)) {
@@ -86,7 +95,8 @@ class Layout {
   }
 
   beside({block, segment}, page, step) {
-    const next = segment.kind === "fold" ? (step > 0 ? segment.start + segment.pages : segment.start - 1) : page + step;
+    const next =
+      segment.kind === "fold" ? (step > 0 ? segment.start + segment.pages : segment.start - 1) : page + step;
     const found = this.find(next);
     if (found && found.block === block) return found.segment.kind === "fold" ? found.segment.start : next;
     return this.otherBlock(block, step) ?? page;
@@ -132,12 +142,14 @@ function* runs(first, end, touched) {
 
 /** Pages of a space that are shown at every moment, so that the map stays as it is. */
 function touchedPages(number) {
-  const cache = touchedPages.cache ??= new Map();
+  const cache = (touchedPages.cache ??= new Map());
   if (!cache.has(number)) {
     const {model} = app;
     const ancestors = new Set(ancestorsOf(number));
     const pages = new Set();
-    model.faults.space.forEach((space, fault) => ancestors.has(space) && pages.add(pageOf(model.faults.stval[fault])));
+    model.faults.space.forEach(
+      (space, fault) => ancestors.has(space) && pages.add(pageOf(model.faults.stval[fault])),
+    );
     cache.set(number, pages);
   }
   return cache.get(number);
@@ -145,7 +157,9 @@ function touchedPages(number) {
 
 /** A space and those that it was forked from. */
 function ancestorsOf(number) {
-  const parents = ancestorsOf.parents ??= new Map(app.model.rows.fork.filter((row) => !row[4]).map((row) => [row[3], row[2]]));
+  const parents = (ancestorsOf.parents ??= new Map(
+    app.model.rows.fork.filter((row) => !row[4]).map((row) => [row[3], row[2]]),
+  ));
   const found = [];
   for (let at = number; at !== undefined; at = parents.get(at)) found.push(at);
   return found;

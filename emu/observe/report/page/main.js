@@ -7,15 +7,22 @@ function showHeader() {
   const command = about.command.join(" ") || "A run";
   document.title = `${command} – emu report`;
   byId("command").textContent = command;
-  const total = (name) => app.model.faults.outcome.filter((outcome) => app.model.strings[outcome] === name).length;
+  const total = (name) =>
+    app.model.faults.outcome.filter((outcome) => app.model.strings[outcome] === name).length;
   const totals = [
-    [processes.length, "process", "processes"], [forkSteps.length, "fork", "forks"], [faultCount, "page fault", "page faults"],
-    [total("copied"), "copied", "copied"], [total("reused"), "reused", "reused"],
+    [processes.length, "process", "processes"],
+    [forkSteps.length, "fork", "forks"],
+    [faultCount, "page fault", "page faults"],
+    [total("copied"), "copied", "copied"],
+    [total("reused"), "reused", "reused"],
     ...(summary ? [[Number(summary.frames_peak), "frame at the peak", "frames at the peak"]] : []),
   ];
   byId("totals").replaceChildren(
-    ...totals.map(([number, one, many]) => make("li", {}, make("b", {}, count(number)), ` ${number === 1 ? one : many}`)),
-    make("li", {}, `fork policy ${about.policy} · ${nanoseconds(end)} · emu ${about.emu}`));
+    ...totals.map(([number, one, many]) =>
+      make("li", {}, make("b", {}, count(number)), ` ${number === 1 ? one : many}`),
+    ),
+    make("li", {}, `fork policy ${about.policy} · ${nanoseconds(end)} · emu ${about.emu}`),
+  );
   const notes = byId("notes");
   notes.hidden = complete;
   notes.textContent = complete ? "" : "The trace ends before the run does: what came after is missing here.";
@@ -23,11 +30,20 @@ function showHeader() {
 
 /** Keys that work wherever no other part wants them. */
 function globalKeys(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, canvas, textarea")) return;
+  if (
+    event.ctrlKey ||
+    event.altKey ||
+    event.metaKey ||
+    event.target.matches("input, select, canvas, textarea")
+  )
+    return;
   const action = {
-    "[": () => Scrubber.toFork(-1), "]": () => Scrubber.toFork(1),
-    ",": () => app.goTo(app.moment - 1), ".": () => app.goTo(app.moment + 1),
-    n: () => FaultList.walk(1), p: () => FaultList.walk(-1),
+    "[": () => Scrubber.toFork(-1),
+    "]": () => Scrubber.toFork(1),
+    ",": () => app.goTo(app.moment - 1),
+    ".": () => app.goTo(app.moment + 1),
+    n: () => FaultList.walk(1),
+    p: () => FaultList.walk(-1),
   }[event.key];
   if (!action) return;
   event.preventDefault();

@@ -131,7 +131,12 @@ class Replay {
   copyChunk(parent, child, key) {
     const from = parent.chunks.get(key);
     const frames = from.frames.map((frame, at) => (isPrivate(from.kinds[at] & KIND) ? 0 : frame));
-    child.chunks.set(key, {kinds: from.kinds.map((kind) => kind & KIND), frames, table: 0, owner: child.token});
+    child.chunks.set(key, {
+      kinds: from.kinds.map((kind) => kind & KIND),
+      frames,
+      table: 0,
+      owner: child.token,
+    });
   }
 
   shareChunk(parent, child, key, withTable) {
@@ -241,7 +246,8 @@ class Replay {
 /** [page, kind, frame] of each page that is in memory. */
 function* pagesOf(space) {
   for (const [key, chunk] of space.chunks) {
-    for (let at = 0; at < CHUNK; at++) if (chunk.kinds[at]) yield [key * CHUNK + at, chunk.kinds[at], chunk.frames[at]];
+    for (let at = 0; at < CHUNK; at++)
+      if (chunk.kinds[at]) yield [key * CHUNK + at, chunk.kinds[at], chunk.frames[at]];
   }
 }
 
@@ -260,7 +266,8 @@ function joined(ranges) {
   const result = [];
   for (const range of ranges) {
     const before = result[result.length - 1];
-    const same = before && before.end === range.start && before.rights === range.rights && before.name === range.name;
+    const same =
+      before && before.end === range.start && before.rights === range.rights && before.name === range.name;
     if (same) result[result.length - 1] = {...before, end: range.end};
     else result.push(range);
   }

@@ -12,7 +12,8 @@ const Scrubber = {
     byId("fork-next").onclick = () => this.toFork(1);
     byId("fork-before").onclick = () => this.beforeOrAfter(0);
     byId("fork-after").onclick = () => this.beforeOrAfter(1);
-    for (const id of ["fork-previous", "fork-next", "fork-before", "fork-after"]) byId(id).disabled = !model.forkSteps.length;
+    for (const id of ["fork-previous", "fork-next", "fork-before", "fork-after"])
+      byId(id).disabled = !model.forkSteps.length;
     app.on("moment", () => this.show());
   },
 
@@ -51,11 +52,16 @@ const Scrubber = {
     const {model, moment} = app;
     const slider = byId("moment");
     slider.value = moment;
-    const text = moment ? `${count(moment)} of ${count(model.stepCount)} · ${nanoseconds(model.steps.time[moment - 1])} · ${stepText(moment - 1)}` : `Before the first of ${count(model.stepCount)} events`;
+    const text = moment
+      ? `${count(moment)} of ${count(model.stepCount)} · ${nanoseconds(model.steps.time[moment - 1])} · ${stepText(moment - 1)}`
+      : `Before the first of ${count(model.stepCount)} events`;
     byId("moment-text").textContent = byId("moment-text").title = text;
     slider.setAttribute("aria-valuetext", text);
     byId("fork-before").setAttribute("aria-pressed", String(model.forkSteps.includes(moment)));
-    byId("fork-after").setAttribute("aria-pressed", String(moment > 0 && model.stepKind(moment - 1) === "fork"));
+    byId("fork-after").setAttribute(
+      "aria-pressed",
+      String(moment > 0 && model.stepKind(moment - 1) === "fork"),
+    );
   },
 };
 
@@ -68,22 +74,32 @@ function stepText(step) {
   const pid = `pid ${model.processes[row[0]].pid}`;
   const span = () => `${hex(row[2])}–${hex(row[3])}`;
   switch (kind) {
-    case "exec": return `${pid}: exec ${model.strings[row[4]]}`;
-    case "fork": return forkText(pid, row);
-    case "exit": return `${pid}: exit, status ${row[2]}`;
+    case "exec":
+      return `${pid}: exec ${model.strings[row[4]]}`;
+    case "fork":
+      return forkText(pid, row);
+    case "exit":
+      return `${pid}: exit, status ${row[2]}`;
     case "map": {
       const range = model.ranges[row[2]];
       return `${pid}: mapped ${hex(range.start)}–${hex(range.end)} ${range.rights} ${range.name}`;
     }
-    case "unmap": return `${pid}: unmapped ${span()}`;
-    case "clear": return `${pid}: pages of ${span()} let go of`;
-    default: return `${pid}: ${span()} moved to ${hex(row[4])}`;
+    case "unmap":
+      return `${pid}: unmapped ${span()}`;
+    case "clear":
+      return `${pid}: pages of ${span()} let go of`;
+    default:
+      return `${pid}: ${span()} moved to ${hex(row[4])}`;
   }
 }
 
 function forkText(pid, [, child, , , borrowed, pages, tables, copied]) {
   const who = `${pid}: ${borrowed ? "vfork" : "fork"}, child pid ${app.model.processes[child].pid}`;
   if (borrowed) return `${who} borrows its memory`;
-  const parts = [`${plural(pages, "page")} shared`, tables ? `in ${plural(tables, "shared table")}` : null, copied ? `${count(copied)} copied at once` : null];
+  const parts = [
+    `${plural(pages, "page")} shared`,
+    tables ? `in ${plural(tables, "shared table")}` : null,
+    copied ? `${count(copied)} copied at once` : null,
+  ];
   return `${who}, ${parts.filter(Boolean).join(", ")}`;
 }

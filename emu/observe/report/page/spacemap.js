@@ -25,7 +25,13 @@ class MapPane {
     for (const [page] of pagesOf(space)) shown.add(page);
     const touched = Float64Array.from(shown).sort();
     const layout = new Layout(space.ranges, touched, this.box.clientWidth);
-    return {number, space, layout, cursor: document.activeElement === this.canvas ? this.cursor : null, marked: this.marked(number)};
+    return {
+      number,
+      space,
+      layout,
+      cursor: document.activeElement === this.canvas ? this.cursor : null,
+      marked: this.marked(number),
+    };
   }
 
   /** The page that the last step was about. */
@@ -49,7 +55,9 @@ class MapPane {
     if (this.wanted && look && look.marked !== null) this.reveal(look.marked);
     this.wanted = false;
     const {context, width, height} = fitCanvas(this.canvas, this.box);
-    this.title.textContent = process ? app.model.name(process) + (look ? "" : " (has no memory at this moment)") : "";
+    this.title.textContent = process
+      ? app.model.name(process) + (look ? "" : " (has no memory at this moment)")
+      : "";
     if (look) drawCells(context, look, this.box.scrollTop, width, height);
   }
 
@@ -60,7 +68,8 @@ class MapPane {
     const [, y] = layout.position(found.block, found.unit);
     const top = found.unit < layout.perRow ? found.block.top : y;
     if (top < this.box.scrollTop) this.box.scrollTop = Math.max(0, top - 4);
-    else if (y + layout.size > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = y + layout.size + 4 - this.box.clientHeight;
+    else if (y + layout.size > this.box.scrollTop + this.box.clientHeight)
+      this.box.scrollTop = y + layout.size + 4 - this.box.clientHeight;
   }
 
   pageAt(event) {
@@ -99,10 +108,13 @@ class MapPane {
   describe(page) {
     const {space, number, layout} = this.current;
     const found = layout.find(page);
-    if (found?.segment.kind === "fold") return `${hex(page * 4096)}: ${plural(found.segment.pages, "page")} that nobody touched`;
+    if (found?.segment.kind === "fold")
+      return `${hex(page * 4096)}: ${plural(found.segment.pages, "page")} that nobody touched`;
     const {letter, name} = STATES[app.replay.state(space, page)];
     const range = found?.block.range;
-    const where = range ? ` in ${range.name ? baseName(range.name) : "anonymous memory"} ${range.rights}` : "";
+    const where = range
+      ? ` in ${range.name ? baseName(range.name) : "anonymous memory"} ${range.rights}`
+      : "";
     return `Page ${hex(page * 4096)}${where}: ${letter ? `${letter}, ` : ""}${name}; ${plural(faultsOfPage(number, page).length, "fault")}`;
   }
 
@@ -156,14 +168,29 @@ const SpaceMap = {
   },
 
   legend() {
-    const spaces = [app.process, app.beside].filter((process) => process >= 0)
-      .map((process) => app.replay.spaces.get(spaceAt(process))).filter(Boolean);
+    const spaces = [app.process, app.beside]
+      .filter((process) => process >= 0)
+      .map((process) => app.replay.spaces.get(spaceAt(process)))
+      .filter(Boolean);
     const censuses = spaces.map((space) => app.replay.census(space));
-    byId("map-legend").replaceChildren(...STATES.flatMap(({letter, name, colour}, state) => {
-      if (!colour) return [];
-      const counts = censuses.map((census) => count(census[state])).join(" | ");
-      return [make("li", {}, make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter), `${name} ${counts}`)];
-    }));
+    byId("map-legend").replaceChildren(
+      ...STATES.flatMap(({letter, name, colour}, state) => {
+        if (!colour) return [];
+        const counts = censuses.map((census) => count(census[state])).join(" | ");
+        return [
+          make(
+            "li",
+            {},
+            make(
+              "span",
+              {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"},
+              letter,
+            ),
+            `${name} ${counts}`,
+          ),
+        ];
+      }),
+    );
   },
 
   say(text) {

@@ -14,7 +14,9 @@ const Timeline = {
   start() {
     const {model} = app;
     this.outcome = model.faults.outcome;
-    this.tracks = model.processes.filter((process) => model.faultsOf[process.number].length).map((process) => process.number);
+    this.tracks = model.processes
+      .filter((process) => model.faultsOf[process.number].length)
+      .map((process) => process.number);
     this.canvas = byId("timeline-canvas");
     this.box = byId("timeline-scroll");
     this.draw = onceAFrame(() => this.paint());
@@ -55,13 +57,23 @@ const Timeline = {
     const order = Object.keys(OUTCOMES);
     const rank = (name) => (order.indexOf(name) + order.length + 1) % (order.length + 1);
     const known = [...totals].sort(([a], [b]) => rank(model.strings[a]) - rank(model.strings[b]));
-    byId("timeline-legend").replaceChildren(...known.map(([outcome, total]) => {
-      const {letter, name, colour, text} = outcomeOf(model.strings[outcome]);
-      const button = make("button", {type: "button", "aria-pressed": "true", title: text},
-        make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter), `${name} ${count(total)}`);
-      button.onclick = () => this.toggle(outcome, button);
-      return button;
-    }));
+    byId("timeline-legend").replaceChildren(
+      ...known.map(([outcome, total]) => {
+        const {letter, name, colour, text} = outcomeOf(model.strings[outcome]);
+        const button = make(
+          "button",
+          {type: "button", "aria-pressed": "true", title: text},
+          make(
+            "span",
+            {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"},
+            letter,
+          ),
+          `${name} ${count(total)}`,
+        );
+        button.onclick = () => this.toggle(outcome, button);
+        return button;
+      }),
+    );
   },
 
   toggle(outcome, button) {
@@ -91,10 +103,26 @@ const Timeline = {
     context.font = '12px "DejaVu Sans", system-ui, sans-serif';
     context.textBaseline = "middle";
     const shown = this.tracks.slice(first, first + seen);
-    const found = shown.map((process) => columns(app.model.faultsOf[process], this.position, this.zoom, Math.max(1, Math.floor((width - LABEL) / COLUMN)), this.outcome, this.hidden));
+    const found = shown.map((process) =>
+      columns(
+        app.model.faultsOf[process],
+        this.position,
+        this.zoom,
+        Math.max(1, Math.floor((width - LABEL) / COLUMN)),
+        this.outcome,
+        this.hidden,
+      ),
+    );
     const most = Math.max(1, largest(found.flat().map((bin) => bin.total)));
     shown.forEach((process, index) => {
-      this.track(context, process, found[index], (first + index) * TRACK - this.box.scrollTop + AXIS, width, most);
+      this.track(
+        context,
+        process,
+        found[index],
+        (first + index) * TRACK - this.box.scrollTop + AXIS,
+        width,
+        most,
+      );
     });
     this.ruler(context, width, height);
   },
@@ -109,7 +137,9 @@ const Timeline = {
     context.fillRect(0, top + TRACK - 1, width, 1);
     context.fillStyle = colours.text;
     context.fillText(`pid ${model.processes[process].pid}`, 6, top + TRACK / 2, LABEL - 10);
-    const spacious = bins.every((bin, at) => bin.total === 1 && (!at || (bin.x - bins[at - 1].x) * COLUMN >= LETTER));
+    const spacious = bins.every(
+      (bin, at) => bin.total === 1 && (!at || (bin.x - bins[at - 1].x) * COLUMN >= LETTER),
+    );
     for (const bin of bins) {
       const x = LABEL + bin.x * COLUMN;
       if (bin.total === 1) this.mark(context, bin.first, x, top, spacious);
@@ -158,7 +188,11 @@ const Timeline = {
       const value = this.zoom.from + (this.zoom.span * tick) / ticks;
       const x = this.x(value, width);
       context.fillRect(x, 0, 1, AXIS);
-      context.fillText(app.axis === "time" ? tickTime(value, this.zoom.span) : `event ${count(Math.round(value) + 1)}`, x + 4, AXIS / 2);
+      context.fillText(
+        app.axis === "time" ? tickTime(value, this.zoom.span) : `event ${count(Math.round(value) + 1)}`,
+        x + 4,
+        AXIS / 2,
+      );
     }
     const now = this.x(app.now, width);
     if (now < LABEL - 1 || now > width) return;

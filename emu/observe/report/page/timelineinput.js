@@ -20,9 +20,11 @@ const TimelineInput = {
     if (event.shiftKey) return; // the box scrolls
     event.preventDefault();
     const {timeline} = this;
-    timeline.change(() => (Math.abs(event.deltaX) > Math.abs(event.deltaY)
-      ? timeline.zoom.pan(event.deltaX / 1000)
-      : timeline.zoom.by(event.deltaY < 0 ? 1.3 : 1 / 1.3, this.fraction(event))));
+    timeline.change(() =>
+      Math.abs(event.deltaX) > Math.abs(event.deltaY)
+        ? timeline.zoom.pan(event.deltaX / 1000)
+        : timeline.zoom.by(event.deltaY < 0 ? 1.3 : 1 / 1.3, this.fraction(event)),
+    );
   },
 
   press(event) {
@@ -40,7 +42,13 @@ const TimelineInput = {
     }
     const pixels = event.offsetX - drag.x;
     drag.far ||= Math.abs(pixels) > 4;
-    if (drag.far) timeline.change(() => timeline.zoom.show(drag.from - (pixels / (timeline.canvas.clientWidth - LABEL)) * timeline.zoom.span, timeline.zoom.span));
+    if (drag.far)
+      timeline.change(() =>
+        timeline.zoom.show(
+          drag.from - (pixels / (timeline.canvas.clientWidth - LABEL)) * timeline.zoom.span,
+          timeline.zoom.span,
+        ),
+      );
   },
 
   release(event) {
@@ -55,7 +63,9 @@ const TimelineInput = {
 
   trackAt(event) {
     const {box, tracks} = this.timeline;
-    return event.offsetY < AXIS ? undefined : tracks[Math.floor((event.offsetY - AXIS + box.scrollTop) / TRACK)];
+    return event.offsetY < AXIS
+      ? undefined
+      : tracks[Math.floor((event.offsetY - AXIS + box.scrollTop) / TRACK)];
   },
 
   /** The fault nearest to the pointer, if one is near. */
@@ -64,7 +74,8 @@ const TimelineInput = {
     const track = this.trackAt(event);
     if (track === undefined || event.offsetX < LABEL) return null;
     const width = timeline.canvas.clientWidth;
-    const near = (pixels) => timeline.zoom.from + ((event.offsetX - pixels - LABEL) / (width - LABEL)) * timeline.zoom.span;
+    const near = (pixels) =>
+      timeline.zoom.from + ((event.offsetX - pixels - LABEL) / (width - LABEL)) * timeline.zoom.span;
     const faults = app.model.faultsOf[track];
     const from = firstNotLess(faults.length, (index) => timeline.position(faults[index]), near(LETTER));
     let best = null;
@@ -77,13 +88,14 @@ const TimelineInput = {
 
   key(event) {
     const {timeline} = this;
-    const zoom = {"+": 2, "=": 2, "-": 0.5, "_": 0.5}[event.key];
+    const zoom = {"+": 2, "=": 2, "-": 0.5, _: 0.5}[event.key];
     const pan = {ArrowLeft: -0.1, ArrowRight: 0.1, PageUp: -0.9, PageDown: 0.9}[event.key];
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (zoom) timeline.change(() => timeline.zoom.by(zoom));
     else if (pan) timeline.change(() => timeline.zoom.pan(pan));
     else if (event.key === "0" || event.key === "Home") timeline.change(() => timeline.zoom.all());
-    else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.chooseTrack(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp")
+      this.chooseTrack(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "n" || event.key === "p") this.walk(event.key === "n" ? 1 : -1);
     else if (event.key === "Enter" && this.at !== undefined) app.open(this.at);
     else return;
@@ -95,15 +107,22 @@ const TimelineInput = {
     const {tracks} = this.timeline;
     const at = Math.max(0, Math.min(tracks.length - 1, tracks.indexOf(app.process) + step));
     app.choose(tracks[at]);
-    byId("timeline-live").textContent = `pid ${app.model.processes[tracks[at]].pid}: ${plural(app.model.faultsOf[tracks[at]].length, "fault")}`;
+    byId("timeline-live").textContent =
+      `pid ${app.model.processes[tracks[at]].pid}: ${plural(app.model.faultsOf[tracks[at]].length, "fault")}`;
   },
 
   /** To the next or previous fault of the chosen process; the memory goes with it. */
   walk(step) {
     const {timeline} = this;
-    const faults = app.model.faultsOf[app.process].filter((fault) => !timeline.hidden.has(timeline.outcome[fault]));
+    const faults = app.model.faultsOf[app.process].filter(
+      (fault) => !timeline.hidden.has(timeline.outcome[fault]),
+    );
     if (!faults.length) return;
-    const next = firstNotLess(faults.length, (index) => app.model.faults.step[faults[index]], step > 0 ? app.moment : app.moment - 1);
+    const next = firstNotLess(
+      faults.length,
+      (index) => app.model.faults.step[faults[index]],
+      step > 0 ? app.moment : app.moment - 1,
+    );
     this.at = faults[Math.max(0, Math.min(faults.length - 1, step > 0 ? next : next - 1))];
     app.goTo(app.model.faults.step[this.at] + 1);
     timeline.change(() => timeline.zoom.reveal(timeline.position(this.at)));
