@@ -154,7 +154,8 @@ class Session:
             try:
                 self.kernel.run()
             except Stopped as stop:
-                self._log(str(stop))
+                if str(stop):
+                    self._log(str(stop))
                 return stop.status
             except Deadlock as deadlock:
                 self._log(str(deadlock))

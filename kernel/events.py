@@ -47,11 +47,22 @@ class Observer:
     ) -> None:
         """It ended with ``result`` in a0; None for one that does not return to its caller."""
 
+    def started(self, process: Process) -> None:
+        """The first process has its image; nothing has run."""
+
+    def reached(self, thread: Thread, pc: int) -> None:
+        """The thread, which runs, comes to the instruction at ``pc``, one of
+        :attr:`kernel.breakpoints.Breakpoints.addresses`.
+        """
+
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         """``thread`` has a child with its memory; neither has run on. No cost: the same memory."""
 
     def execed(self, process: Process) -> None:
-        """The process has its new image, or its first."""
+        """The process has its new image."""
+
+    def leaving(self, process: Process) -> None:
+        """Its memory is about to go: by exec while it is alive, else by its end."""
 
     def exited(self, process: Process) -> None:
         """The process has its status; its memory is gone."""

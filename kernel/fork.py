@@ -98,8 +98,8 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
             keys = parent.table.unshared_keys(vma.start, vma.end)
             for part in parent.table.parts(vma.start, vma.end, keys):
                 if lost := _take_w(part):
-                    parent.table.write(part)
                     cost.ptes_written += lost
+                    parent.table.write(part)
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
     cost.ptes_written += len(shared)
@@ -120,8 +120,8 @@ def _share_pages(
         return
     child.table.make_tables(part)
     if not vma.shared and (lost := _take_w(part)):
-        parent.table.write(part)
         cost.ptes_written += lost
+        parent.table.write(part)
     child.table.write(part)
     mapped = part.ptes[present]
     parent.frames.share_all(mapped)

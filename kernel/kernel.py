@@ -13,6 +13,7 @@ from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
 from kernel import census, invariants, robust
 from kernel.backing import Backing, PageCache, SharedMemory
+from kernel.breakpoints import Breakpoints
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
 from kernel.events import Fault, Observer
@@ -68,6 +69,7 @@ class Kernel:
         self.observer = observer
         self.ram = Ram(config.memory)
         self.hart = Hart(self.ram)
+        self.breakpoints = Breakpoints(self)
         self.frames = Frames(self.ram)
         self.cache = PageCache(self.frames, self._unmap_beyond)
         self.frames.reclaim = self.cache.reclaim
@@ -151,9 +153,9 @@ class Kernel:
             self.current_call = None
         self.add_process(process)
         self._enter(thread, image)
-        if self.observer is not None:
-            self.observer.execed(process)
         self.scheduler.add(thread)
+        if self.observer is not None:
+            self.observer.started(process)
         return process
 
     def add_process(self, process: Process) -> None:
@@ -165,6 +167,8 @@ class Kernel:
         process = thread.process
         self.lifecycle.end_other_threads(thread)
         robust.let_go(thread)
+        if self.observer is not None:
+            self.observer.leaving(process)
         old = process.space
         self._enter(thread, image)
         self.hart.load(thread.registers)

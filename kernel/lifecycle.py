@@ -232,6 +232,8 @@ class Lifecycle:
         if not self.shares_files(process):
             process.files.close_all()
         self.release_memory(process)
+        if kernel.observer is not None:
+            kernel.observer.leaving(process)
         process.space.leave()
         kernel.timers_of.cancel(process)
         if kernel.observer is not None:

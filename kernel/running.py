@@ -30,9 +30,12 @@ class Deadlock(Exception):
 
 
 class Stopped(Exception):
-    """The run was ended from outside, with the exit status to give."""
+    """The run was ended from outside, with the exit status to give.
 
-    def __init__(self, status: int, reason: str) -> None:
+    An observer may raise it when a breakpoint is reached. Without a reason nobody is told of it.
+    """
+
+    def __init__(self, status: int, reason: str = "") -> None:
         super().__init__(reason)
         self.status = status
 
@@ -79,7 +82,10 @@ class Runner:
         while self._prepare(thread):
             if kernel.config.check:
                 kernel.check_memory()
-            trap = kernel.hart.run(self._slice)
+            if kernel.breakpoints.addresses:
+                trap = kernel.breakpoints.run(thread, self._slice)
+            else:
+                trap = kernel.hart.run(self._slice)
             kernel.traps += 1
             gives_way = traps.handle(kernel, thread, trap)
             self._let_time_pass(thread, trap, gives_way)
@@ -93,7 +99,7 @@ class Runner:
     def _let_time_pass(self, thread: Thread, trap: Trap, gives_way: bool) -> None:
         """Moves a virtual clock, hears the host, and runs the timers that are due."""
         kernel = self.kernel
-        if self._slice:
+        if self._slice and trap.cause != Cause.HART_BREAKPOINT:
             sliced = trap.cause == Cause.TIMER_INTERRUPT
             kernel.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
         if kernel.attention is not None:

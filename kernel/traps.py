@@ -62,6 +62,8 @@ def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
         return False
     if cause == Cause.TIMER_INTERRUPT:
         return True
+    if cause == Cause.HART_BREAKPOINT:
+        return False  # whoever runs the thread next tells the observer
     if cause == Cause.ILLEGAL_INSTRUCTION and _reads_time(kernel, trap):
         return False
     thread.process.last_fault = f"{_WHAT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"

@@ -13,8 +13,8 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
-def add_guest_options(parser: argparse.ArgumentParser) -> None:
-    """PROG and the options of the machine that it runs on."""
+def add_guest_options(parser: argparse.ArgumentParser, *, policy: bool = True) -> None:
+    """PROG and the options of the machine that it runs on; ``policy`` says whether fork's too."""
     parser.add_argument("program", metavar="PROG")
     parser.add_argument(
         "--mem",
@@ -23,12 +23,13 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="physical memory, such as 64M or 2G (default 1G; used only as it is touched)",
     )
-    parser.add_argument(
-        "--fork-policy",
-        choices=tuple(POLICIES),
-        default="cow",
-        help="how fork gives a child its memory (default cow)",
-    )
+    if policy:
+        parser.add_argument(
+            "--fork-policy",
+            choices=tuple(POLICIES),
+            default="cow",
+            help="how fork gives a child its memory (default cow)",
+        )
     parser.add_argument(
         "--env",
         action="append",
@@ -53,7 +54,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, metavar="SECONDS", help="end all guests then, status 124"
     )
     parser.add_argument(
-        "--max-procs", type=_count, default=4096, metavar="N", help="fork fails beyond N processes"
+        "--max-procs", type=count, default=4096, metavar="N", help="fork fails beyond N processes"
     )
     parser.add_argument(
         "--deterministic",
@@ -62,7 +63,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fail-alloc",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="make the Nth frame allocation fail, to see who survives",
@@ -147,7 +148,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
         raise argparse.ArgumentTypeError(f"not a number from 1 up: {text!r}")
     return int(text)

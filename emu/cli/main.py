@@ -14,6 +14,10 @@ _MODULES = {
     "run": "run",
     "trace": "trace",
     "report": "report",
+    "cow": "cow",
+    "compare": "compare",
+    "why": "why",
+    "walk": "walk",
     "build": "build",
     "syscalls": "calls",
 }

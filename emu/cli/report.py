@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session
 from emu.cli.output import Lines
+from emu.cli.reporting import is_trace, read_records
 from emu.cli.tracing import Files, record
 
 if TYPE_CHECKING:
     from emu.observe.report.hostfiles import HostFiles
     from emu.observe.report.sink import Report
-
-_TRACE_BEGINS = b'{"event":"start"'
 
 
 def add_parser(subcommands: Any) -> None:
@@ -50,30 +49,22 @@ def add_source_option(parser: argparse.ArgumentParser) -> None:
 def host_files(arguments: argparse.Namespace, program: str) -> HostFiles:
     """Where the report of a run may find source text and code."""
     from emu.observe.report.hostfiles import HostFiles
+    from toolchain.find import sysroot
 
     folders = [*arguments.source, str(Path(program).parent), "."]
-    return HostFiles(folders, arguments.root)
+    libraries = sysroot()  # where the guest finds them that has no root
+    return HostFiles(folders, arguments.root or (str(libraries) if libraries else None))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
     lines = open_lines(None)
     try:
-        if _is_trace(arguments.program):
+        if arguments.program.endswith(".jsonl") or is_trace(arguments.program):
             return _from_trace(arguments, lines)
         return _from_program(arguments, lines)
     except NotRun as failure:
         return failure.status
-
-
-def _is_trace(name: str) -> bool:
-    if name.endswith(".jsonl"):
-        return True
-    try:
-        with open(name, "rb") as file:
-            return file.read(len(_TRACE_BEGINS)) == _TRACE_BEGINS
-    except OSError:
-        return False
 
 
 def _from_program(arguments: argparse.Namespace, lines: Lines) -> int:
@@ -89,15 +80,7 @@ def _from_program(arguments: argparse.Namespace, lines: Lines) -> int:
 
 def _from_trace(arguments: argparse.Namespace, lines: Lines) -> int:
     name = arguments.program
-    if arguments.rest:
-        lines.message(f"{name}: a trace has no arguments: {arguments.rest[0]!r}")
-        return 2
-    try:
-        with open(name, "rb") as file:
-            report = _read(arguments, file, lines)
-    except OSError as error:
-        lines.message(f"{name}: {error.strerror}")
-        return 2
+    report = _read(arguments, lines)
     try:
         with open(arguments.output, "wb") as output:
             report.write(output)
@@ -110,23 +93,17 @@ def _from_trace(arguments: argparse.Namespace, lines: Lines) -> int:
     return 2
 
 
-def _read(arguments: argparse.Namespace, file: BinaryIO, lines: Lines) -> Report:
-    """The report of a trace. Raises :class:`NotRun` for what is none; OSError from reading."""
+def _read(arguments: argparse.Namespace, lines: Lines) -> Report:
+    """The report of a trace. Raises :class:`NotRun` for what is none."""
     from emu.observe import records
-    from emu.observe.jsonl import NotATrace, read_trace
     from emu.observe.report.sink import Report
 
     report = None
-    try:
-        for each in read_trace(file):
-            if report is None:
-                assert isinstance(each, records.Start)
-                program = each.command[0] if each.command else "."
-                report = Report(host_files(arguments, program))
-            report(each)
-    except NotATrace as problem:
-        lines.message(f"{arguments.program}: {problem}")
-        raise NotRun(2) from None
+    for each in read_records(arguments, lines):
+        if report is None:
+            assert isinstance(each, records.Start)
+            report = Report(host_files(arguments, each.command[0] if each.command else "."))
+        report(each)
     if report is None:
         lines.message(f"{arguments.program}: the file is empty")
         raise NotRun(2)

@@ -7,13 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.guest_options import add_guest_options
-from emu.cli.guest_run import NotRun, open_lines, open_session
+from emu.cli.guest_options import add_guest_options, count
+from emu.cli.guest_run import NotRun, open_session
+from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
 from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
 
 if TYPE_CHECKING:
-    from emu.observe.recorder import Sink
+    from emu.observe.recorder import Sink, Wanted
 
 
 def add_parser(subcommands: Any) -> None:
@@ -24,7 +25,7 @@ def add_parser(subcommands: Any) -> None:
         description="Runs a program and tells of each page fault: which instruction on which "
         "source line, what the page table said, what the kernel did, who shares the frame. Lines "
         "go to stderr; with -o the trace goes to files, and the suffix says which kind: .jsonl "
-        "(JSON Lines), .perfetto-trace (ui.perfetto.dev), .folded (stacks by copied bytes).",
+        "(JSON Lines), .perfetto-trace (ui.perfetto.dev), .folded (stacks by copied bytes), .txt.",
         epilog="Options may also follow PROG; -- ends them, before words of the guest like them.",
     )
     parser.usage = "emu trace [OPTIONS] PROG [ARGS...]"
@@ -40,8 +41,9 @@ def add_parser(subcommands: Any) -> None:
         type=_depth,
         default=16,
         metavar="N",
-        help="record at most N callers of each fault (default 16; 0 for none)",
+        help="to files: record at most N callers of each fault (default 16; 0 for none)",
     )
+    add_instruction_options(parser)
     add_filter_options(parser)
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)
@@ -49,36 +51,45 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
+    lines = Lines()
     try:
-        lines = open_lines(None)
-        session = open_session(arguments, lines)
-        files = Files(lines)
-        try:
-            for name in arguments.output:
-                files.add(name)
-            return record(session, _sinks(arguments, files, lines), lines, _wanted(arguments))
-        finally:
-            files.close()
+        if arguments.insn is not None or arguments.around_faults:
+            return trace_instructions(arguments, lines)
+        return _trace_faults(arguments, lines)
     except NotRun as failure:
         return failure.status
 
 
-def _wanted(arguments: argparse.Namespace) -> Any:
+def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
+    session = open_session(arguments, lines)
+    files = Files(lines)
+    try:
+        for name in arguments.output:
+            files.add(name)
+        return record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
+    finally:
+        files.close()
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
     from emu.observe.recorder import Wanted
 
-    backtraces = arguments.backtrace if arguments.output else 0
-    return Wanted(backtraces=backtraces, calls=arguments.calls, samples=bool(arguments.output))
+    if not arguments.output:
+        return Wanted(backtraces=0, calls=arguments.calls, samples=False)
+    return Wanted(backtraces=arguments.backtrace, calls=arguments.calls)
 
 
-def _sinks(arguments: argparse.Namespace, files: Files, lines: Lines) -> list[Sink]:
+def _sink(arguments: argparse.Namespace, files: Files, lines: Lines) -> Sink:
     from emu.observe.filters import Filtered
     from emu.observe.trace_lines import TraceLines
+    from emu.observe.walk_lines import walk_lines
 
     sink: Sink = files
     if not arguments.output:
-        sink = TraceLines(lines.plain, colour=_colour(), walk=None)
+        walk = walk_lines if arguments.walk else None
+        sink = TraceLines(lines.plain, colour=_colour(), walk=walk)
     chosen = filter_of(arguments)
-    return [sink if chosen is None else Filtered(sink, chosen)]
+    return sink if chosen is None else Filtered(sink, chosen)
 
 
 def _colour() -> bool:
@@ -86,6 +97,4 @@ def _colour() -> bool:
 
 
 def _depth(text: str) -> int:
-    if not text.isdigit() or int(text) > 1000:
-        raise argparse.ArgumentTypeError(f"not a number from 0 to 1000: {text!r}")
-    return int(text)
+    return 0 if text == "0" else count(text)

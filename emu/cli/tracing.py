@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emu.observe.report.hostfiles import HostFiles
     from kernel.events import Observer
 
-SUFFIXES = (".jsonl", ".perfetto-trace", ".folded")
+SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")
 
 
 class FileSink(Protocol):
@@ -140,7 +140,27 @@ class Files:
         except OSError as error:
             del self._open[name]
             self.failed = True
-            self.lines.message(f"{name}: {error.strerror}; the trace ends here")
+            left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
+            self.lines.message(f"{name}: {error.strerror}; {left}")
+
+
+class _TextFile:
+    """The lines that a terminal gets, in a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        from emu.observe.trace_lines import TraceLines
+
+        self._file = file
+        self._lines = TraceLines(self._write)
+
+    def __call__(self, record: AnyRecord) -> None:
+        self._lines(record)
+
+    def _write(self, line: str) -> None:
+        self._file.write(f"{line}\n".encode())
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _file_sink(name: str) -> FileSink:
@@ -150,6 +170,8 @@ def _file_sink(name: str) -> FileSink:
             from emu.observe.jsonl import JsonLines
 
             return JsonLines(file)
+        case ".txt":
+            return _TextFile(file)
         case ".folded":
             from emu.observe.folded import Folded
 

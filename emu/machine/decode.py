@@ -104,6 +104,27 @@ def _compressed(half: int) -> MemoryOperand | None:
     return MemoryOperand(kind, _SP, offset, size, 2)
 
 
+def jump_link(instruction: int) -> int | None:
+    """The register in which a jump or branch leaves its return address, 0 for none; None for an
+    instruction that is neither (unprivileged spec, "Control Transfer Instructions").
+    """
+    if instruction_length(instruction) == 2:
+        return _compressed_link(instruction & 0xFFFF)
+    opcode = instruction & 0x7F
+    if opcode in (0x67, 0x6F):  # JALR, JAL
+        return instruction >> 7 & 0x1F
+    return 0 if opcode == 0x63 else None  # BRANCH
+
+
+def _compressed_link(half: int) -> int | None:
+    key = (half & 3) << 3 | half >> 13
+    if key in (0b01_101, 0b01_110, 0b01_111):  # c.j, c.beqz, c.bnez
+        return 0
+    if key != 0b10_100 or half >> 2 & 0x1F or not half >> 7 & 0x1F:  # c.mv, c.add, c.ebreak
+        return None
+    return half >> 12 & 1  # c.jr, c.jalr: the latter links in ra
+
+
 def _signed(value: int, bits: int) -> int:
     sign = 1 << bits - 1
     return (value & sign - 1) - (value & sign)

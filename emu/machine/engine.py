@@ -18,6 +18,7 @@ from unicorn import riscv_const as rv
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3 import unicorn as binding
 
+from emu.machine.cpu_state import ORDER, find_state
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.ram import Ram
 from emu.machine.registers import COUNT, PC, Registers, Words
@@ -55,6 +56,10 @@ _FILL = ctypes.CFUNCTYPE(
 )
 _INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 _INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
+# A C function may have fewer parameters than it is called with, and narrower ones; each that is not
+# made a Python object saves a tenth of the call.
+_CODE = ctypes.CFUNCTYPE(None)
+_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64, ctypes.c_uint32)
 
 
 def _register_ids() -> list[int]:
@@ -154,16 +159,27 @@ class Engine:
             raise RuntimeError("this build of Unicorn isn't laid out as 2.1.4 is")
         return ctypes.c_uint8.from_address(start + at)
 
-    def _add_hook(self, kind: int, callback: Any) -> None:
+    def _add_hook(self, kind: int, callback: Any, first: int = 1, last: int = 0) -> None:
+        """Adds a hook for ``first`` to ``last``; a last one below the first means everywhere."""
         handle = ctypes.c_ulong()
         function = ctypes.cast(callback, ctypes.c_void_p)
-        everywhere = 1, 0
+        bounds = ctypes.c_uint64(first), ctypes.c_uint64(last)
         status = self._lib.uc_hook_add(
-            self._handle, ctypes.byref(handle), kind, function, None, *everywhere
+            self._handle, ctypes.byref(handle), kind, function, None, *bounds
         )
         if status != OK:
             raise RuntimeError(f"Unicorn refuses hook {kind}: error {status}")
         self._hooks.append(callback)
+
+    # The callbacks of these may not raise. Code that was translated before doesn't call them.
+
+    def hook_instructions(self, callback: Callable[[], None], first: int, last: int) -> None:
+        """Has ``callback`` called before each instruction from ``first`` to ``last``, included."""
+        self._add_hook(uc.UC_HOOK_CODE, _CODE(callback), first, last)
+
+    def hook_blocks(self, callback: Callable[[int, int, int], None]) -> None:
+        """Has it called with (anything, address, size in bytes) before each translated block."""
+        self._add_hook(uc.UC_HOOK_BLOCK, _BLOCK(callback))
 
     def _on_interrupt(self, _engine: int, cause: int, _data: int) -> None:
         # Here, and only here, the engine's pc is already 4 past the instruction, whatever its size.
@@ -257,3 +273,18 @@ class Engine:
         batch = self._all
         ctypes.memmove(batch.values, registers.words, ctypes.sizeof(Words))
         self._lib.uc_reg_write_batch(self._handle, batch.ids, batch.pointers, batch.count)
+
+    def state(self) -> tuple[memoryview, Callable[[], object] | None]:
+        """A row of registers (see :mod:`emu.machine.cpu_state`), and what brings it up to date,
+        None if it always is. Not for a hook: it writes the registers.
+        """
+        in_place = find_state(self._handle.value or 0, self.save, self.load, self.write)
+        if in_place is not None:
+            return in_place, None
+        row = (ctypes.c_uint64 * (1 + len(ORDER)))()
+        read = self.batch(ORDER)
+
+        def refresh() -> None:
+            row[1:] = read()
+
+        return memoryview(row).cast("B"), refresh

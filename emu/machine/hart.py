@@ -22,16 +22,17 @@ engine it is, and what is kept across switches is the translated code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from emu.machine import engine as e
 from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import PAST_EXCEPTION, Engine
+from emu.machine.exits import Exits
+from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
 from emu.machine.ram import Ram
-from emu.machine.registers import A0, A7, PC, Registers
+from emu.machine.registers import A0, A7, FP, PC, RA, SP, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.trap import Access, Cause, Trap
 
@@ -73,13 +74,16 @@ class Hart:
         self.pc = 0
         self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
         self.vector: Vector | None = None
+        self._probe: Probe | None = None
         self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
+        self._stack = self._engine.batch([RA, SP, FP])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._unrestricted = False
-        self._exits: list[int] = []
+        self._exits = Exits(self._engine, self.mmu)
+        self._rearm = False
         self._error: BaseException | None = None
         self._writable: set[int] = set()
         self._misses = 0
@@ -99,6 +103,11 @@ class Hart:
     def syscall_registers(self) -> list[int]:
         """a7 and a0 to a5, as a system call passes them."""
         return list(self._call()[1:])
+
+    def stack_registers(self) -> tuple[int, int, int]:
+        """ra, sp and fp (s0): what it takes to find the callers."""
+        ra, sp, fp = self._stack()
+        return ra, sp, fp
 
     def save(self, registers: Registers) -> None:
         self._engine.save(registers)
@@ -132,6 +141,31 @@ class Hart:
         self.ram.executed.clear()
         self.ram.code_is_stale = False
         self.flush_tlb()
+        if self._probe is not None:
+            self._probe.code_changed()
+
+    # Being watched.
+
+    def attach(self, make: Callable[[Engine, Callable[[BaseException], None]], Probe]) -> None:
+        """Has a probe see all that runs from now on. It is made of the engine and of a function
+        that ends :meth:`run` with an error.
+        """
+        if self._probe is not None:
+            raise RuntimeError("a hart has at most one probe")
+        self._probe = make(self._engine, self._fail)
+        self.fence_code()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._engine.stop()
+
+    def _reason(self) -> Stop:
+        """Why the engine has stopped."""
+        if self._fault is not None or self._conflict is not None:
+            return Stop.FAULT
+        if self._cause is None:
+            return Stop.TIME
+        return Stop.ECALL if self._cause == Cause.ECALL_FROM_U else Stop.FAULT
 
     # Running.
 
@@ -150,24 +184,76 @@ class Hart:
         count begins anew when the hart has to start a stretch again (code changed under it).
         """
         self.pc &= ~1  # sepc's lowest bit is always zero
-        while True:
-            if self.ram.code_is_stale:
-                self.fence_code()
-            trap = self._run_once(count)
-            if trap is not None:
-                return trap
+        if self._exits.to_arm:
+            return self._run_to_breakpoint(count)
+        return self._run_on(count)
 
     def step(self) -> Trap | None:
         """Runs one instruction; its trap, or None when it completed."""
         trap = self.run(count=1)
         return None if trap.cause == Cause.TIMER_INTERRUPT else trap
 
+    def _run_on(self, count: int) -> Trap:
+        """Stretch after stretch, to a trap; a breakpoint is a timer interrupt here."""
+        while True:
+            if self.ram.code_is_stale:
+                self.fence_code()
+            if self._exits.breakpoints:
+                self._exits.arm()
+                if self.pc & _PAGE in self._exits.stepped:
+                    return Trap(Cause.TIMER_INTERRUPT, self.pc)
+            trap = self._run_once(count)
+            if trap is not None:
+                return trap
+
+    # Breakpoints.
+
+    @property
+    def breakpoints(self) -> frozenset[int]:
+        """Virtual addresses, of whatever address space, before whose instruction a run ends.
+
+        A change is heard of when the hart is run the next time.
+        The instruction at which a run starts is run. An address that the program comes to by
+        another way than by running is thus for whoever brings it there to look at.
+        """
+        return self._exits.breakpoints
+
+    @breakpoints.setter
+    def breakpoints(self, addresses: Iterable[int]) -> None:
+        self._exits.set_breakpoints(addresses)
+
+    def _run_to_breakpoint(self, count: int) -> Trap:
+        self._exits.arm()
+        stepped = self.pc & _PAGE in self._exits.stepped
+        if stepped or self.pc in self.breakpoints:
+            trap = self._pass_breakpoint()
+            if trap.cause != Cause.TIMER_INTERRUPT:
+                return trap
+            if stepped or count == 1:
+                return self._at_breakpoint(trap)
+        return self._at_breakpoint(self._run_on(count))
+
+    def _pass_breakpoint(self) -> Trap:
+        """Runs one instruction, whatever breakpoint is there."""
+        with self._exits.no_breakpoints():
+            return self._run_on(1)
+
+    def _at_breakpoint(self, trap: Trap) -> Trap:
+        if trap.cause == Cause.TIMER_INTERRUPT and self.pc in self.breakpoints:
+            return Trap(Cause.HART_BREAKPOINT, self.pc)
+        return trap
+
+    # One stretch, and what may have ended it.
+
     def _run_once(self, count: int) -> Trap | None:
         """One stretch of the engine; None when it ended for the hart's own reasons."""
         self._cause = self._fault = self._conflict = None
+        self._rearm = False
         start = self.pc
         status = self._engine.run(start, count)
         self.pc = self._engine.pc()
+        if self._probe is not None:
+            self._probe.stopped(self.pc, self._reason())
         if self._error is not None:
             error, self._error = self._error, None
             raise error
@@ -179,6 +265,8 @@ class Hart:
             return self._resolve_conflict(self._conflict, count)
         if self._cause is not None:
             return self._exception(self._cause)
+        if self._rearm:
+            return None
         if status != e.OK:
             raise RuntimeError(f"the engine stopped at {self.pc:#x} with error {status}")
         return Trap(Cause.TIMER_INTERRUPT, self.pc)
@@ -199,23 +287,12 @@ class Hart:
         after = (self.pc + instruction_length(store)) & VA_MASK
         self._unrestricted = True
         try:
-            with self._exit_at(after):
+            with self._exits.one_more(after):
                 trap = self._run_once(0)
         finally:
             self._unrestricted = False
             self.fence_code()
         return self._beyond_exit(trap, after, count)
-
-    @contextmanager
-    def _exit_at(self, address: int) -> Iterator[None]:
-        """Makes the engine stop before the instruction at ``address``."""
-        outer, self._exits = self._exits, [address]
-        self._engine.set_exits(self._exits)
-        try:
-            yield
-        finally:
-            self._exits = outer
-            self._engine.set_exits(outer)
 
     def _beyond_exit(self, trap: Trap | None, address: int, count: int) -> Trap | None:
         """What to return for the ``trap`` of a run with an exit; None to run on from there."""
@@ -249,8 +326,8 @@ class Hart:
         the crossing one have run; an exit there lets them.
         """
         self.fence_code()
-        with self._exit_at(address):
-            trap = self.run(count)
+        with self._exits.one_more(address):
+            trap = self._run_on(count)
         return self._beyond_exit(trap, address, count)
 
     def _exception(self, cause: Cause) -> Trap:
@@ -312,9 +389,12 @@ class Hart:
             if isinstance(translation, TranslationFault):
                 repaired = self._repaired(translation)
                 if repaired is None:
-                    self._fault = translation
+                    self._keep(translation)
                     return 0
                 translation = repaired
+            if access == e.FETCH and va in self._exits.watched:
+                self._rearm = True
+                return 0
             ppn = translation.pa >> PAGE_SHIFT
             perms = self._permissions(access, translation.pte, ppn)
             if not perms:
@@ -323,10 +403,23 @@ class Hart:
             self._count_miss()
             if perms & e.PERM_W:
                 self._writable.add(ppn)
+            if self._probe is not None:
+                self._probe.filled(va, ppn << PAGE_SHIFT)
             return ppn << PAGE_SHIFT | perms
         except BaseException as error:
             self._error = error
             return 0
+
+    def _keep(self, fault: TranslationFault) -> None:
+        """A fault of the program's, or of the engine's own look beside a breakpoint.
+
+        The page could be executed when the breakpoint became an exit, so there's no exit any more
+        when the run goes on, and if the fault is the program's it is met again.
+        """
+        if fault.access is Access.FETCH and fault.va in self._exits.probed:
+            self._rearm = True
+        else:
+            self._fault = fault
 
     def _repaired(self, fault: TranslationFault) -> Translation | None:
         """The translation after the vector has repaired a store's fault; None when it did not."""

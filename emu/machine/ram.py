@@ -30,9 +30,9 @@ class NoHostMemory(Exception):
 
 
 class Ram:
-    """``size`` bytes of physical memory from ``BASE``; a frame is named by its number, the PPN."""
+    """``size`` bytes of physical memory from ``base``; a frame is named by its number, the PPN."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, base: int = BASE) -> None:
         if size <= 0 or size % PAGE_SIZE:
             raise ValueError(f"RAM must be a positive multiple of {PAGE_SIZE} bytes, not {size}")
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
@@ -41,9 +41,9 @@ class Ram:
         except (OSError, OverflowError, ValueError) as error:
             raise NoHostMemory(size) from error
         self._ask_for_huge_pages()
-        self.base = BASE
+        self.base = base
         self.size = size
-        self.end = BASE + size
+        self.end = base + size
         self.bytes = memoryview(self._map)
         self.words = self.bytes.cast("Q")
         """The same memory as 64-bit words: ``words[(pa - base) >> 3]``."""

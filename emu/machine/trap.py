@@ -33,6 +33,9 @@ class Cause(IntEnum):
     FETCH_PAGE_FAULT = 12
     LOAD_PAGE_FAULT = 13
     STORE_PAGE_FAULT = 15
+    HART_BREAKPOINT = 24
+    """The hart has come to one of its breakpoints: no exception of the program's, so the cause is
+    of those that the spec leaves to custom use."""
     TIMER_INTERRUPT = _INTERRUPT | 5
 
 

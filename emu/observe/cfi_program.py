@@ -53,6 +53,7 @@ class Rule(NamedTuple):
     """How to leave a frame: the CFA is the caller's sp, the value of ``register`` + ``offset``.
 
     ``ra`` and ``fp`` say where x1 and x8 are saved, from the CFA; None: still in the register.
+    One that is not ``certain`` was found in the code, and may be wrong.
     """
 
     register: int
@@ -60,6 +61,7 @@ class Rule(NamedTuple):
     ra: int | None
     fp: int | None
     outermost: bool = False
+    certain: bool = True
 
 
 class _Odd(Enum):

@@ -9,6 +9,14 @@ from emu.observe import records
 from emu.observe.recorder import Sink
 from emu.observe.records import AnyRecord, Place
 
+_NOT_BESIDE_CHOSEN_FAULTS = (
+    records.Call,
+    records.Map,
+    records.Unmap,
+    records.Move,
+    records.Clear,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -42,8 +50,8 @@ def _names(place: Place) -> list[str]:
 class Filtered:
     """A sink that passes on what the filter wants: of faults, and of all that has a pid.
 
-    Where faults are chosen, records of system calls and ranges are left out, and the end of a
-    copied page is told of when its fault was.
+    A fork is its child's, too. Where faults are chosen, records of system calls and ranges are left
+    out, and the end of a copied page is told of when its fault was.
     """
 
     sink: Sink
@@ -55,8 +63,7 @@ class Filtered:
             self.sink(record)
 
     def _wants(self, record: AnyRecord) -> bool:
-        pid = getattr(record, "pid", None)
-        if pid is not None and self.filter.pids and pid not in self.filter.pids:
+        if not self._of_a_wanted_process(record):
             return False
         if isinstance(record, records.Fault):
             wanted = self.filter.wants(record)
@@ -65,6 +72,14 @@ class Filtered:
             return wanted
         if isinstance(record, records.Settled):
             return record.fault in self._told
-        if isinstance(record, records.Call | records.Map | records.Unmap | records.Clear):
+        if isinstance(record, _NOT_BESIDE_CHOSEN_FAULTS):
             return not self.filter.chooses_faults
         return True
+
+    def _of_a_wanted_process(self, record: AnyRecord) -> bool:
+        pids = self.filter.pids
+        if not pids or isinstance(record, records.Start | records.End):
+            return True
+        if isinstance(record, records.Fork) and record.child in pids:
+            return True
+        return record.pid in pids

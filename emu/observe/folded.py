@@ -1,6 +1,9 @@
-"""Stacks by copied bytes, one a line, for flamegraph tools and speedscope.
+"""Stacks by copied bytes, one a line: for speedscope.app, inferno and FlameGraph.
 
-``outermost;…;innermost bytes``: how many bytes the page faults of a stack had the kernel copy.
+``program;outermost;…;innermost bytes``: how many bytes the kernel copied for that stack, at page
+faults (copy-on-write, and private pages of files) and at forks (where the policy copies then). As
+FlameGraph has it, the root is the program, ``_[i]`` marks inlined functions and ``_[k]`` the
+system call during which the kernel itself stored to the page.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from emu.observe import records
 from emu.observe.records import AnyRecord, Place
 
 _COPIED = frozenset(("copied", "file_copied"))
+_CLEAN = str.maketrans({";": ":", "\n": " ", "\r": " "})
 
 
 class Folded:
@@ -21,30 +25,52 @@ class Folded:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._bytes: Counter[str] = Counter()
+        self._programs: dict[int, str] = {}
+        self._first = ""
 
     def __call__(self, record: AnyRecord) -> None:
-        if isinstance(record, records.Fault) and record.outcome in _COPIED:
-            self._bytes[_stack(record)] += PAGE_SIZE
+        match record:
+            case records.Fault() if record.outcome in _COPIED:
+                stack = [record.place, *record.backtrace]
+                self._add(record.pid, stack, record.call, 1)
+            case records.Fork():
+                stack = [] if record.place is None else [record.place, *record.backtrace]
+                self._add(record.pid, stack, "fork", record.frames_copied)
+                self._programs[record.child] = self._program(record.pid)
+            case records.Exec():
+                self._programs[record.pid] = _base(record.path)
+            case records.Start():
+                self._first = _base(record.command[0]) if record.command else ""
 
     def close(self) -> None:
         for stack, count in sorted(self._bytes.items()):
-            self._file.write(f"{stack} {count}\n".encode())
+            self._file.write(f"{stack} {count}\n".encode("utf-8", "replace"))
         self._file.close()
 
+    def _add(self, pid: int, stack: list[Place], call: str, pages: int) -> None:
+        """``stack`` is the innermost place first."""
+        if not pages:
+            return
+        names = [f"{call}_[k]"] if call else []
+        for place in stack:
+            names += _functions(place)
+        names.append(self._program(pid))
+        key = ";".join(name.translate(_CLEAN) for name in reversed(names))
+        self._bytes[key] += pages * PAGE_SIZE
 
-def _stack(fault: records.Fault) -> str:
-    names: list[str] = []
-    for place in [fault.place, *fault.backtrace]:
-        names += _functions(place)
-    if fault.call:
-        names.insert(0, f"[kernel: {fault.call}]")
-    return ";".join(name.replace(";", ":") for name in reversed(names))
+    def _program(self, pid: int) -> str:
+        """Until it is known, as when a filter leaves the fork out, it is the trace's first."""
+        return self._programs.get(pid) or self._first or "?"
 
 
 def _functions(place: Place) -> list[str]:
-    """The functions of a place, the innermost first; inlined ones are marked."""
+    """The functions of a place, the innermost first."""
     if not place.function:
-        return [f"{place.image or '?'}:{place.pc:#x}".replace(" ", "_")]
+        return [f"{_base(place.image) or '?'}:{place.pc:#x}"] if place.pc else []
     names = [place.function, *(caller.function for caller in place.inlined)]
     marked = [f"{name}_[i]" for name in names[:-1]]
     return [*marked, names[-1]]
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]

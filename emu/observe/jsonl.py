@@ -58,3 +58,5 @@ def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
             raise NotATrace(f"it has schema {record.schema}, and this emu reads {records.SCHEMA}")
         first = False
         yield record
+    if first:
+        raise NotATrace("it is empty")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
-from emu.machine.pte import PAGE_MASK, RSW0, V, flags_text, ppn
-from emu.machine.registers import FP, RA, SP
+from msgspec.structs import replace
+
+from emu.machine.pte import PAGE_MASK, V, ppn
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.copies import Copies, Copy
-from emu.observe.records import AnyRecord, Entry, Place, Range, Sharer
+from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
+from emu.observe.page_watch import PageWatch
+from emu.observe.places import with_line
+from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
 from emu.observe.sharing import memory_use, sharers
-from emu.observe.symbols import Symbols
+from emu.observe.stack_reader import stack_reader
+from emu.observe.symbols import Code, Symbols
 from emu.observe.unwind import unwind
 from emu.version import VERSION
 from kernel import signals
@@ -23,14 +28,14 @@ from kernel.fault import Outcome, Resolution
 from kernel.fork import ForkCost
 from kernel.kernel import Kernel
 from kernel.process import Process, Thread
-from kernel.space import USER_END, AddressSpace
+from kernel.space import AddressSpace
 from kernel.syscalls.table import TABLE
-from kernel.vma import Vma
 
 Sink = Callable[[AnyRecord], None]
 
-_ACCESS = {Access.FETCH: "fetch", Access.LOAD: "load", Access.STORE: "store"}
-_COPIES = frozenset((Outcome.COPIED, Outcome.FILE_COPIED))
+_ACCESS = ("fetch", "load", "store")
+_CAUSE = tuple(int(access.page_fault) for access in Access)
+_COPIES = frozenset((str(Outcome.COPIED), str(Outcome.FILE_COPIED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Wanted:
     """So many callers of each fault at the most."""
     calls: bool = False
     samples: bool = True
+    pages: set[int] = field(default_factory=set)
+    """Addresses of pages to watch; may grow while the program runs."""
 
 
 class Recorder(Observer):
@@ -61,6 +68,7 @@ class Recorder(Observer):
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
+        self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
 
@@ -71,7 +79,7 @@ class Recorder(Observer):
                 **self._stamp(),
                 schema=records.SCHEMA,
                 emu=VERSION,
-                command=[_text(word) for word in self._command],
+                command=[text(word) for word in self._command],
                 fork_policy=config.fork_policy,
                 memory=config.memory,
                 deterministic=config.deterministic,
@@ -81,7 +89,7 @@ class Recorder(Observer):
     def finish(self, summary: dict[str, Any]) -> None:
         self._sink(records.End(**self._stamp(), summary=summary))
 
-    def _stamp(self) -> dict[str, int]:
+    def _stamp(self) -> dict[str, Any]:
         """The fields that every record has."""
         self._seq += 1
         return {"seq": self._seq - 1, "time": self._kernel.clock.monotonic() - self._began}
@@ -89,60 +97,59 @@ class Recorder(Observer):
     # Page faults.
 
     def faulting(self, space: AddressSpace, page: int) -> None:
-        self._walk = _walk(space, page)
+        self._walk = walk_entries(space, page)
         self._handler_began = perf_counter_ns()
 
     def fault(self, event: Fault) -> None:
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
-        r, space, trap = event.resolution, event.space, event.trap
-        by = event.thread if trap is not None else self._kernel.current or event.thread
+        r, space, trap, kernel = event.resolution, event.space, event.trap, self._kernel
+        by = event.thread if trap is not None else kernel.current or event.thread
         pc = trap.epc if trap is not None else by.call_start[0]
+        code = self.symbols.of(by.process.space if pc else space)
         stval = trap.tval if trap is not None else r.va
         vma = space.find(stval)
-        frames = space.frames
         before, after = r.pte_before, r.pte_after
         frame_before = ppn(before) if before & V else 0
         frame_after = ppn(after) if after & V else 0
-        page = stval & ~PAGE_MASK
+        page, outcome = stval & ~PAGE_MASK, str(r.outcome)
+        seq, self._seq = self._seq, self._seq + 1
+        pid = event.thread.process.pid
         record = records.Fault(
-            seq=self._seq,
-            time=self._kernel.clock.monotonic() - self._began,
-            pid=event.thread.process.pid,
+            seq=seq,
+            time=kernel.clock.monotonic() - self._began,
+            pid=pid,
             tid=event.thread.tid,
-            place=self.symbols.place(by.process.space, pc) if pc else _NOWHERE,
-            instruction=self._instruction(event, pc),
+            place=code.places[pc] if pc else _NOWHERE,
+            instruction=code.instruction(pc) if trap is not None else "",
             access=_ACCESS[r.access],
-            cause=int(trap.cause) if trap is not None else int(r.access.page_fault),
+            cause=_CAUSE[r.access] if trap is None else int(trap.cause),
             stval=stval,
-            outcome=str(r.outcome),
+            outcome=outcome,
+            rule=broken_rule(trap, before, r.access),
             call=event.call or "",
-            vma=_range(vma) if vma is not None else None,
+            vma=range_of(vma) if vma is not None else None,
             table_copied=r.table_copied,
             walk=self._walk,
             pte_before=before,
             pte_after=after,
-            flags_before=_flags(before),
-            flags_after=_flags(after),
+            flags_before=pte_flags(before),
+            flags_after=pte_flags(after),
             frame_before=frame_before,
             frame_after=frame_after,
             count_before=r.count_before,
-            count_after=frames.count(frame_after) if frame_after else 0,
+            count_after=space.frames.count(frame_after) if frame_after else 0,
             sharers=self._sharers(r, space, page, frame_before),
-            backtrace=self._backtrace(by, pc),
+            backtrace=self._backtrace(by, code, pc),
             host_ns=host_ns,
         )
-        self._seq += 1
-        if r.outcome in _COPIES:
-            self._copies.copied(space, page, record.seq, record.pid)
         self._sink(record)
+        if outcome in _COPIES:
+            self._copies.copied(space, page, seq, pid)
+        if page in self._wanted.pages:
+            self._watch.look()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
-
-    def _instruction(self, event: Fault, pc: int) -> str:
-        if event.trap is None:
-            return ""
-        return self.symbols.instruction(event.space, pc)
 
     def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
         """Of the frame that a store found there, when others had it too."""
@@ -151,22 +158,18 @@ class Recorder(Observer):
         found = sharers(self._kernel.processes.values(), space, page, frame)
         return [Sharer(pid, address) for pid, address in found]
 
-    def _backtrace(self, thread: Thread, pc: int) -> list[Place]:
+    def _backtrace(self, thread: Thread, code: Code, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
-        if not self._wanted.backtraces or thread is not self._kernel.current or not pc:
+        depth = self._wanted.backtraces
+        if not depth or thread is not self._kernel.current or not pc:
             return []
-        read, space = self._kernel.hart.read, thread.process.space
-        callers = unwind(
-            lambda at: self.symbols.rule(space, at),
-            lambda va: _word(space, va),
-            pc,
-            read(RA),
-            read(SP),
-            read(FP),
-            self._wanted.backtraces,
-            thread.process.sigreturn,
+        process = thread.process
+        ra, sp, fp = self._kernel.hart.stack_registers()
+        read = stack_reader(process.space)
+        found = unwind(
+            code.rules.__getitem__, read, pc, ra, sp, fp, limit=depth, sigreturn=process.sigreturn
         )
-        return [self.symbols.caller(space, caller) for caller in callers]
+        return [code.callers[caller] for caller in found]
 
     def _settled(self, copy: Copy, page: int, changed: int, why: str) -> None:
         self._sink(
@@ -185,6 +188,7 @@ class Recorder(Observer):
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         pc = thread.call_start[0]
         parent = thread.process
+        code = self.symbols.of(parent.space)
         if cost is not None:
             self.symbols.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
@@ -194,13 +198,14 @@ class Recorder(Observer):
                 pid=parent.pid,
                 tid=thread.tid,
                 child=child.pid,
-                place=self.symbols.place(parent.space, pc),
-                backtrace=self._backtrace(thread, pc),
+                place=code.places[pc],
+                backtrace=self._backtrace(thread, code, pc),
                 root=child.space.table.root,
                 shares_memory=cost is None,
                 **_cost(cost),
             )
         )
+        self._watch.look()
         self._sample()
 
     def execed(self, process: Process) -> None:
@@ -210,18 +215,22 @@ class Recorder(Observer):
             records.Exec(
                 **self._stamp(),
                 pid=process.pid,
-                path=_text(process.program.path),
+                path=text(process.program.path),
                 entry=next(iter(process.threads.values())).registers[0],
                 root=space.table.root,
-                maps=[_range(vma) for vma in space.vmas],
+                maps=[range_of(vma) for vma in space.vmas],
             )
         )
+        self._watch.look()
         self._sample()
+
+    started = execed
 
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
         self._sink(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._watch.look()
 
     def signalled(self, thread: Thread, signo: int) -> None:
         stamp, pid = self._stamp(), thread.process.pid
@@ -241,33 +250,63 @@ class Recorder(Observer):
         if pid is None:
             return  # an image that is being made: the exec record has its ranges
         for vma in space.overlapping(start, end):
-            part = _range(vma, max(start, vma.start), min(end, vma.end))
-            self._sink(records.Map(**self._stamp(), pid=pid, range=part))
+            whole = range_of(vma)
+            part = replace(whole, start=max(start, vma.start), end=min(end, vma.end))
+            self._sink(records.Map(**self._stamp(), pid=pid, range=part, **self._by()))
+        self._watch.look()
+
+    def _by(self) -> dict[str, Any]:
+        """The system call that changes an address space, and the source line that made it."""
+        call, by = self._kernel.current_call, self._kernel.current
+        if call is None or by is None:
+            return {}
+        pc = by.call_start[0]
+        code = self.symbols.of(by.process.space)
+        return {"call": call, "place": with_line(code.places[pc], self._backtrace(by, code, pc))}
+
+    def _tell_of_page(self, pid: int, page: int, pte: int, count: int) -> None:
+        frame = ppn(pte) if pte & V else 0
+        self._sink(
+            records.Page(
+                **self._stamp(),
+                pid=pid,
+                address=page,
+                pte=pte,
+                flags=pte_flags(pte),
+                frame=frame,
+                count=count,
+            )
+        )
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to))
+            self._sink(
+                records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to, **self._by())
+            )
+            self._watch.look()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         self.symbols.unmapped(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
+            self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
+            self._watch.look()
 
     def discarding(self, space: AddressSpace) -> None:
         self._sample()
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
         self._pids.pop(space, None)
+        self._watch.discarding(space)
 
     # System calls.
 
@@ -297,8 +336,11 @@ class Recorder(Observer):
     # Memory over time.
 
     def _sample(self) -> None:
-        """Tells how much memory each process has; so seldom that it is a small part of the work."""
-        if not self._wanted.samples or self._until_sample > 0:
+        """Tells how much memory each process has; so seldom that it is a small part of the work.
+
+        Where a fork, an exec or an end calls it that is each time, unless there are many processes.
+        """
+        if not self._wanted.samples or (self._until_sample > 0 and len(self._pids) > _FEW):
             return
         spaces = list(self._pids)
         pages = 0
@@ -314,58 +356,12 @@ class Recorder(Observer):
                     tables=space.table.table_count,
                 )
             )
-        self._until_sample = 16 * len(spaces) + pages // 64
+        self._until_sample = 32 * len(spaces) + pages // 16
 
 
 _NOWHERE = Place(0)
-
-
-def _walk(space: AddressSpace, va: int) -> list[Entry]:
-    """The entries that a walk of ``va`` reads, root first, as the tables are now."""
-    ram, table = space.frames.ram, space.table.root
-    entries: list[Entry] = []
-    if va >= USER_END:
-        return entries
-    for level in (2, 1, 0):
-        address = (table << 12) + 8 * (va >> 12 + 9 * level & 511)
-        pte = ram.load64(address) if ram.holds(address) else None
-        entries.append(Entry(level, address, pte, _flags(pte or 0)))
-        if pte is None or not pte & V or pte & 0xE:
-            break
-        table = ppn(pte)
-    return entries
-
-
-_FLAGS: dict[int, str] = {}
-
-
-def _flags(pte: int) -> str:
-    """Such as ``R--U-A- CoW``; nothing for an entry that is not valid."""
-    key = pte & 0x3FF
-    text = _FLAGS.get(key)
-    if text is None:
-        text = flags_text(pte) + (" CoW" if pte & RSW0 else "") if pte & V else ""
-        _FLAGS[key] = text
-    return text
-
-
-def _range(vma: Vma, start: int | None = None, end: int | None = None) -> Range:
-    return Range(
-        vma.start if start is None else start,
-        vma.end if end is None else end,
-        vma.rights_text,
-        _text(vma.name),
-    )
-
-
-def _word(space: AddressSpace, va: int) -> int | None:
-    """The eight bytes at ``va``; None when they are not in memory."""
-    if va & 7 or not 0 <= va < USER_END:
-        return None
-    pte = space.table.pte(va)
-    if not pte & V:
-        return None
-    return space.frames.ram.load64(ppn(pte) << 12 | va & PAGE_MASK)
+_FEW = 16
+"""Processes."""
 
 
 def _cost(cost: ForkCost | None) -> dict[str, int]:
@@ -378,7 +374,3 @@ def _cost(cost: ForkCost | None) -> dict[str, int]:
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,
     }
-
-
-def _text(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")

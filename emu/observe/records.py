@@ -67,6 +67,11 @@ class Sharer(msgspec.Struct, frozen=True):
     address: int
 
 
+def text(name: str | None) -> str:
+    """A name of the guest's as proper Unicode."""
+    return (name or "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Start(Record, tag="start", kw_only=True):
     """The first record of a trace."""
 
@@ -113,10 +118,17 @@ class Exit(Record, tag="exit", kw_only=True):
 
 
 class Map(Record, tag="map", kw_only=True):
-    """A range became mapped, or has other rights."""
+    """A range became mapped, or has other rights.
+
+    ``call`` is the system call that did it, at ``place``: the innermost of its callers with a known
+    source line. Neither is there for a stack that grew.
+    The same holds for the records that follow.
+    """
 
     pid: int
     range: Range
+    call: str = ""
+    place: Place | None = None
 
 
 class Unmap(Record, tag="unmap", kw_only=True):
@@ -125,6 +137,8 @@ class Unmap(Record, tag="unmap", kw_only=True):
     pid: int
     start: int
     end: int
+    call: str = ""
+    place: Place | None = None
 
 
 class Move(Record, tag="move", kw_only=True):
@@ -134,6 +148,8 @@ class Move(Record, tag="move", kw_only=True):
     start: int
     end: int
     to: int
+    call: str = ""
+    place: Place | None = None
 
 
 class Clear(Record, tag="clear", kw_only=True):
@@ -142,6 +158,23 @@ class Clear(Record, tag="clear", kw_only=True):
     pid: int
     start: int
     end: int
+    call: str = ""
+    place: Place | None = None
+
+
+class Page(Record, tag="page", kw_only=True):
+    """What became of a page that is watched: its PTE, and how many hold its frame.
+
+    It follows the record of what changed them, be it another process's. ``count`` is 0 for the zero
+    page, which any number may hold.
+    """
+
+    pid: int
+    address: int
+    pte: int = 0
+    flags: str = ""
+    frame: int = 0
+    count: int = 0
 
 
 class Fault(Record, tag="fault", kw_only=True):
@@ -154,6 +187,7 @@ class Fault(Record, tag="fault", kw_only=True):
     cause: int
     stval: int
     outcome: str
+    rule: str = ""
     instruction: str = ""
     call: str = ""
     vma: Range | None = None
@@ -236,6 +270,7 @@ AnyRecord: TypeAlias = (
     | Unmap
     | Move
     | Clear
+    | Page
     | Fault
     | Settled
     | Call

@@ -60,7 +60,7 @@ def unwind(
             look = back - 1 if guessed else back
             calls.append(back)
             continue
-        register, offset, ra_at, fp_at, outermost = rule
+        register, offset, ra_at, fp_at, outermost, certain = rule
         if register == SP:
             cfa = sp + offset
         elif register == FP:
@@ -73,7 +73,9 @@ def unwind(
         if (
             not found
             or found & 1
-            or (guessed and not _Guess(rule_at, read64, sigreturn).is_return(found))
+            or (
+                (guessed or not certain) and not _Guess(rule_at, read64, sigreturn).is_return(found)
+            )
         ):
             break
         if fp_at is not None:

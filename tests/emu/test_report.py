@@ -91,9 +91,9 @@ def test_run_writes_a_report_and_a_trace_beside_it(tmp_path: Path) -> None:
 
 
 def test_run_knows_no_other_kind_of_trace(tmp_path: Path) -> None:
-    outcome = emu("run", "--trace-out", "x.txt", EXIT_7, cwd=tmp_path)
-    assert outcome.status == 2 and "x.txt" in outcome.stderr
-    assert not (tmp_path / "x.txt").exists()
+    outcome = emu("run", "--trace-out", "x.png", EXIT_7, cwd=tmp_path)
+    assert outcome.status == 2 and "x.png" in outcome.stderr
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_a_trace_that_was_cut_off_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -139,13 +139,15 @@ def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     for wanted in (trace(tmp_path), EXIT_7):
-        assert_one_line(emu("report", wanted, "-o", "/dev/full"), "No space left on device")
+        assert_one_line(
+            emu("report", wanted, "-o", "/dev/full"), "No space left on device; there is no report"
+        )
     assert_one_line(emu("run", "--report", "/dev/full", EXIT_7), "No space left", status=7)
 
 
 def test_a_trace_takes_no_arguments(tmp_path: Path) -> None:
     file = trace(tmp_path)
-    assert_one_line(emu("report", "-o", tmp_path / "o.html", file, "word"), "no arguments")
+    assert_one_line(emu("report", "-o", tmp_path / "o.html", file, "word"), "no words may follow")
 
 
 def test_the_report_needs_a_name() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import capstone
 import pytest
 
-from emu.machine.decode import Kind, MemoryOperand, instruction_length, memory_operand
+from emu.machine.decode import Kind, MemoryOperand, instruction_length, jump_link, memory_operand
 from tests.machine import asm
 
 REGISTERS = (
@@ -69,6 +69,47 @@ def test_every_compressed_instruction(disassembler: capstone.Cs) -> None:
             wrong.append((hex(bits), *line))
     assert not wrong
     assert accesses > 20_000
+
+
+def expected_link(mnemonic: str, operands: str) -> int | None:
+    """What a disassembled line says of a return address."""
+    name = mnemonic.removeprefix("c.")
+    if name in ("jalr", "jal"):
+        return (
+            REGISTERS.index(operands.split(",", maxsplit=1)[0])
+            if "c." not in mnemonic and "," in operands
+            else 1
+        )
+    is_jump = name in ("j", "jr", "ret") or (name.startswith("b") and "break" not in name)
+    return 0 if is_jump else None
+
+
+def test_the_link_of_every_compressed_instruction(disassembler: capstone.Cs) -> None:
+    wrong = []
+    for bits in range(0x1_0000):
+        line = lines(disassembler, asm.half(bits)) if bits & 3 != 3 else None
+        if line is not None and jump_link(bits) != expected_link(*line):
+            wrong.append((hex(bits), *line))
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "link"),
+    [
+        (asm.jal(1, 8), 1),
+        (asm.jal(5, -8), 5),
+        (asm.j(8), 0),
+        (asm.jalr(31, 10, 4), 31),
+        (asm.jr(1), 0),
+        (asm.beq(1, 2, 8), 0),
+        (asm.ECALL, None),
+        (asm.EBREAK, None),
+        (asm.lui(1, 1), None),
+        (asm.ld(1, 2), None),
+    ],
+)
+def test_the_link_of_other_instructions(code: bytes, link: int | None) -> None:
+    assert jump_link(int.from_bytes(code, "little")) == link
 
 
 def simple_accesses() -> Iterator[bytes]:

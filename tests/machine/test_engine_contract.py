@@ -326,3 +326,117 @@ def test_a_user_has_no_other_csrs(bench: Bench, csr: int) -> None:
     bench.code(asm.csrr(A0, csr))
     bench.run()
     assert bench.exceptions == [(2, CODE + 4)]
+
+
+# Watching.
+
+
+def watched(bench: Bench, first: int = 1, last: int = 0) -> list[tuple[int, int]]:
+    """(pc, a0) at each call of an instruction hook, read from the engine's own memory."""
+    seen: list[tuple[int, int]] = []
+    row, refresh = bench.engine.state()
+    assert refresh is None
+    words = row.cast("Q")
+    bench.engine.hook_instructions(lambda: seen.append((words[64], words[10])), first, last)
+    bench.engine.flush_code()
+    return seen
+
+
+def test_an_instruction_hook_sees_the_registers_as_they_are_before_each(bench: Bench) -> None:
+    bench.code(asm.li(A0, 1), asm.addi(A0, A0, 4), asm.j(8), NOP, asm.C_NOP, asm.ECALL)
+    seen = watched(bench)
+    bench.run(x10=7)
+    places = [(CODE, 7), (CODE + 4, 1), (CODE + 8, 5), (CODE + 16, 5), (CODE + 18, 5)]
+    assert seen == places
+
+
+def test_a_hook_in_bounds_is_called_for_both_bounds_and_what_lies_between(bench: Bench) -> None:
+    bench.code(*[asm.addi(A0, A0, 1)] * 6, asm.ECALL)
+    seen = watched(bench, CODE + 8, CODE + 16)
+    bench.run(x10=0)
+    assert [pc - CODE for pc, _ in seen] == [8, 12, 16]
+
+
+def test_code_that_was_translated_before_does_not_call_a_hook(bench: Bench) -> None:
+    bench.code(asm.li(A0, 1), asm.ECALL)
+    bench.run()
+    seen: list[int] = []
+    bench.engine.hook_instructions(lambda: seen.append(1), 1, 0)
+    bench.run()
+    assert not seen
+    bench.engine.flush_code()
+    bench.run()
+    assert len(seen) == 2
+
+
+def test_an_instruction_that_faults_is_told_of_at_each_attempt(bench: Bench) -> None:
+    bench.code(NOP, asm.sd(A1, A0), NOP, asm.ECALL)
+    seen = watched(bench)
+    bench.run(x10=0x5000)
+    assert [pc - CODE for pc, _ in seen] == [0, 4]
+    bench.pages[0x5000] = (2, RW)
+    bench.run(CODE + 4)
+    assert [pc - CODE for pc, _ in seen] == [0, 4, 4, 8, 12]
+
+
+def test_an_illegal_instruction_is_told_of(bench: Bench) -> None:
+    bench.code(NOP, asm.ILLEGAL)
+    seen = watched(bench)
+    bench.run()
+    assert [pc - CODE for pc, _ in seen] == [0, 4]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_with_a_count_no_more_than_that_are_told_of(bench: Bench, count: int) -> None:
+    """Though the count ends within the engine's own hook of the next instruction."""
+    bench.code(NOP, NOP, asm.j(4), NOP, NOP, NOP, asm.ECALL)
+    seen = watched(bench)
+    bench.run(count=count)
+    assert [pc - CODE for pc, _ in seen] == [4 * n for n in range(count)]
+
+
+def blocks(bench: Bench) -> list[tuple[int, int]]:
+    """(offset, size) at each call of a block hook."""
+    seen: list[tuple[int, int]] = []
+    bench.engine.hook_blocks(lambda _, start, size: seen.append((start - CODE, size)))
+    bench.engine.flush_code()
+    return seen
+
+
+def test_a_block_hook_tells_of_each_block_each_time_and_of_its_size(bench: Bench) -> None:
+    bench.code(NOP, asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -4), asm.C_NOP, asm.ECALL)
+    seen = blocks(bench)
+    bench.run(x14=4)
+    assert seen == [(0, 12), (4, 8), (4, 8), (4, 8), (12, 6)]
+
+
+def test_a_block_is_told_of_before_the_engine_looks_whether_to_stop(bench: Bench) -> None:
+    """So the last block told of at a stop need not have been executed."""
+    bench.code(NOP, asm.j(8), NOP, asm.addi(A0, A0, 1), asm.ECALL)
+    seen: list[int] = []
+
+    def hook(_engine: int, start: int, _size: int) -> None:
+        seen.append(start - CODE)
+        bench.engine.stop()
+
+    bench.engine.hook_blocks(hook)
+    bench.run(x10=0)
+    assert (seen, bench.engine.pc() - CODE, bench.engine.read(A0)) == ([0], 0, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_count_may_end_within_a_block_or_on_one_just_told_of(bench: Bench, count: int) -> None:
+    bench.code(NOP, asm.j(4), NOP, NOP, asm.ECALL)
+    seen = blocks(bench)
+    bench.run(count=count)
+    assert bench.engine.pc() == CODE + 4 * count
+    assert seen == [(0, 8), (8, 12)][: 1 if count < 2 else 2]
+
+
+def test_a_block_that_was_cut_by_a_fault_goes_on_as_another(bench: Bench) -> None:
+    bench.code(NOP, asm.sd(A1, A0), NOP, asm.ECALL)
+    seen = blocks(bench)
+    bench.run(x10=0x5000)
+    bench.pages[0x5000] = (2, RW)
+    bench.run(CODE + 4)
+    assert seen == [(0, 16), (4, 12)]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from emu.observe import records
+from emu.observe.cow import CowCollector
 from emu.observe.records import AnyRecord
-from emu.observe.report.costs import Costs
+from emu.observe.report.costs import cost_data
 from emu.observe.report.faults import FaultColumns
 from emu.observe.report.hostfiles import HostFiles
 from emu.observe.report.listing import Instruction, Listings, excerpts
@@ -34,7 +35,7 @@ class Builder:
         self._faults = FaultColumns(self._names)
         self._spaces = Spaces()
         self._processes = Processes()
-        self._costs = Costs()
+        self._costs = CowCollector()
         self._about: dict[str, Any] = {"command": [], "policy": "?", "emu": "?", "memory": 0}
         self._summary: dict[str, Any] | None = None
         self._last = 0
@@ -57,6 +58,7 @@ class Builder:
 
     def __call__(self, record: AnyRecord) -> None:
         self._last = record.time
+        self._costs(record)
         tell = self._tell.get(type(record))
         if tell is not None:
             tell(record)
@@ -84,7 +86,7 @@ class Builder:
             "rows": self._rows,
             "processes": self._processes.data(),
             "faults": self._faults.data(),
-            "costs": self._costs.data(),
+            "costs": cost_data(self._costs.result(), steps["seq"]),
             "sources": [[name, lines] for name, lines in excerpt.items()],
             "code": [
                 [place, [[exact(address), text] for address, text in listing]]
@@ -130,7 +132,6 @@ class Builder:
         processes = self._processes.forked(record.pid, record.child, record.time, borrowed=borrowed)
         parent, child = self._spaces.forked(record)
         place = self._names.place(record.place) if record.place is not None else -1
-        self._costs.forked(record, len(self._steps["kind"]))
         self._row(
             *(record, "fork", *processes, parent.number, child.number, int(borrowed)),
             *(record.pages_shared, record.tables_shared, record.frames_copied),
@@ -169,7 +170,6 @@ class Builder:
         space = self._spaces.of_fault(record)
         process = self._processes.number(record.pid, record.time)
         row = self._faults.add(record, len(self._steps["kind"]), process, space.number)
-        self._costs.faulted(record, row)
         self._step(record, "fault", row)
         place = self._names.place(record.place)
         base = space.bases.get(record.place.image)
@@ -181,4 +181,3 @@ class Builder:
 
     def _settle(self, record: records.Settled) -> None:
         self._faults.settle(record)
-        self._costs.settled(record)

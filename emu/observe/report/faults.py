@@ -9,8 +9,8 @@ from emu.observe.report.places import Names
 from emu.observe.report.tables import Table, differences, exact
 
 _COLUMNS = (
-    *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "stval"),
-    *("cause", "call", "range", "table", "walk", "leaf", "before", "after"),
+    *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "rule"),
+    *("stval", "cause", "call", "range", "table", "walk", "leaf", "before", "after"),
     *("countBefore", "countAfter", "sharers", "stack", "heap", "host", "changed", "why"),
 )
 _RISING = ("step",)
@@ -39,7 +39,8 @@ class FaultColumns:
         values = (
             *(step, process, fault.tid, space, names.place(fault.place)),
             *(names.string(fault.instruction), names.string(fault.access)),
-            *(names.string(fault.outcome), exact(fault.stval), fault.cause),
+            *(names.string(fault.outcome), names.string(fault.rule)),
+            *(exact(fault.stval), fault.cause),
             *(names.string(fault.call), names.range(fault.vma) if fault.vma else UNKNOWN),
             *(int(fault.table_copied), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),

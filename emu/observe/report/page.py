@@ -21,7 +21,7 @@ SCRIPTS = (
     *("layout", "cells", "spacemap", "walk", "code", "fault", "faultlist", "costs", "main"),
 )
 """The modules of the script, in the order in which they use one another."""
-STYLES = ("colours", "report")
+STYLES = ("colours", "frame", "parts")
 
 
 def page(data: dict[str, Any]) -> Iterator[bytes]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from emu.observe.records import Exec, Fault, Fork, Range
 
+_LOADING = frozenset(("execve", "execveat"))
+"""System calls that fill pages of an image that is yet to come."""
+
 
 @dataclass(slots=True)
 class Space:
@@ -45,7 +48,7 @@ class Spaces:
         if coming is not None and coming.root == root:
             return coming
         known = self._of.get(fault.pid)
-        if fault.call == "execve" and root and (known is None or known.root not in (0, root)):
+        if fault.call in _LOADING and root and (known is None or known.root not in (0, root)):
             coming = self._coming[fault.pid] = self._new(root)
             return coming
         space = self.of(fault.pid)

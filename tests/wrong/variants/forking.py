@@ -40,7 +40,7 @@ VARIANTS = [
     Variant(
         "mark-on-read-only", "read-only pages are marked CoW too",
         (
-            Edit(_TAKE_W, "if not writable.any():", "if False:"),
+            Edit(_TAKE_W, "if count:", "if True:"),
             Edit(_TAKE_W, "writable // W * COW", "(ptes & V) * COW"),
         ),
     ),

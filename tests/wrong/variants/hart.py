@@ -73,7 +73,7 @@ VARIANTS = [
     ),
     wrong(
         "no-fence-on-host-write", "translated code outlives a change by the kernel",
-        "emu.machine.hart:Hart.run", "if self.ram.code_is_stale:", "if False:",
+        "emu.machine.hart:Hart._run_on", "if self.ram.code_is_stale:", "if False:",
     ),
     wrong(
         "fence-forgets-nothing", "fence.i leaves the translated code",

@@ -14,7 +14,8 @@ _zap = partial(wrong, where="kernel.space:AddressSpace.zap")
 VARIANTS = [
     _fork(
         "shared-table-keeps-w", "pages keep W when their table is shared",
-        old="if _take_w(part):\n                    parent.table.write(part)",
+        old="if lost := _take_w(part):\n                    cost.ptes_written += lost\n"
+        "                    parent.table.write(part)",
         new="pass",
     ),
     _fork(

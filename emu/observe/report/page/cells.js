@@ -23,7 +23,8 @@ function heading(context, {range}, y, width) {
   context.fillText(text, 6, y + HEADING / 2 + 1);
   const used = 6 + context.measureText(text).width + 10;
   context.fillStyle = colours.faint;
-  const name = `${range.name ? baseName(range.name) : "anonymous"} · ${plural((range.end - range.start) / 4096, "page")}`;
+  const size = plural((range.end - range.start) / 4096, "page");
+  const name = `${range.name ? baseName(range.name) : "anonymous"} · ${size}`;
   context.save();
   context.beginPath();
   context.rect(used, y, width - used - 4, HEADING);

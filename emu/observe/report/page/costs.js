@@ -1,132 +1,93 @@
-/* The tables of what forks cost. */
+/* The tables of `emu cow`: what the forks cost, and where. */
 
 const MOST_FORKS = 300;
 
 const Costs = {
   start() {
-    const {costs} = app.model;
+    const {forks, lines, functions, mappings, heap, few} = app.model.costs;
     const body = byId("costs-body");
-    if (!costs.forks.length) {
+    if (!forks.length) {
       body.append(make("p", {class: "hint"}, "This run has no forks."));
       return;
     }
-    body.append(
-      this.note(costs.forks.length),
-      make(
-        "div",
-        {class: "wide tall", tabindex: 0, role: "region", "aria-label": "Forks"},
-        this.forks(costs.forks),
-      ),
-    );
-    body.append(
-      make("div", {class: "columns"}, [
-        this.top(
-          "Lines by copied pages",
-          "line",
-          costs.lines.map(([file, line, pages]) => [`${file}:${line}`, pages]),
-        ),
-        this.top("Functions by copied pages", "function", costs.functions),
-        this.top("Mappings by copied pages", "mapping", costs.mappings),
-        this.few(costs.few),
-      ]),
-    );
+    if (forks.length > MOST_FORKS) body.append(this.note(forks.length));
+    body.append(this.region("tall", "Forks", this.forks(forks)));
+    const tables = [
+      this.sites("Lines by copied pages", "line", lines),
+      this.sites("Functions by copied pages", "function", functions),
+      this.sites("Mappings by copied pages", "mapping", mappings),
+      this.sites("Heap blocks by copied pages", "allocated by", heap),
+      this.few(few),
+    ];
+    body.append(make("div", {class: "columns"}, tables));
+  },
+
+  region(style, label, table) {
+    return make("div", {class: `wide ${style}`, tabindex: 0, role: "region", "aria-label": label}, table);
   },
 
   note(total) {
-    return total > MOST_FORKS
-      ? make(
-          "p",
-          {class: "hint"},
-          `The ${count(MOST_FORKS)} forks of ${count(total)} that were copied most for.`,
-        )
-      : "";
+    const text = `The ${count(MOST_FORKS)} forks of ${count(total)} that were copied most for.`;
+    return make("p", {class: "hint"}, text);
   },
 
   forks(rows) {
-    const columns = [
-      "fork",
-      "parent",
-      "child",
-      "pages shared",
-      "shared tables",
-      "copied at once",
-      "copied by parent",
-      "by child",
-      "reused",
-      "KiB copied",
-      "bytes changed",
-    ];
+    const heads = ["fork", "parent", "child", "pages shared", "shared tables", "copied at once"];
+    heads.push("copied by parent", "by child", "reused", "KiB copied", "bytes changed");
     const numbered = rows.map((row, at) => [row, at]);
-    const copies = ([row]) => row[5] + row[6] + row[7];
-    const shown =
-      rows.length <= MOST_FORKS
-        ? numbered
-        : numbered.sort((a, b) => copies(b) - copies(a)).slice(0, MOST_FORKS);
+    const copied = ([row]) => row[9];
+    if (rows.length > MOST_FORKS) numbered.sort((a, b) => copied(b) - copied(a));
     return makeTable(
       "Forks",
-      columns.map((head, at) => ({head, number: at > 0})),
-      shown.map(([row, at]) => this.forkRow(row, at)),
+      heads.map((head, at) => ({head, number: at > 0})),
+      numbered.slice(0, MOST_FORKS).map(([row, at]) => this.forkRow(row, at)),
     );
   },
 
-  forkRow([step, ...numbers], at) {
-    const go = make(
-      "button",
-      {type: "button", title: "Show the memory after this fork"},
-      `fork ${count(at + 1)}`,
-    );
+  forkRow([step, parent, child, ...rest], at) {
+    const go = make("button", {type: "button", title: "Show the memory after this fork"});
+    go.textContent = `fork ${count(at + 1)}`;
     go.onclick = () => {
       Scrubber.showFork(step, 1);
       byId("map-title").focus();
     };
-    const [parent, child, shared, tables, atOnce, byParent, byChild, reused, changed] = numbers;
-    const kib = 4 * (atOnce + byParent + byChild);
-    return [
-      go,
-      String(parent),
-      String(child),
-      ...[shared, tables, atOnce, byParent, byChild, reused, kib, changed].map(count),
+    const [copiedBytes, changed] = rest.splice(-2);
+    return [go, String(parent), String(child), ...rest.map(count), count(copiedBytes / 1024), count(changed)];
+  },
+
+  sites(caption, head, rows) {
+    if (!rows.length) return null;
+    const numbers = ["pages", "KiB", "bytes changed"].map((name) => ({head: name, number: true}));
+    const cells = rows.map(([name, pages, copied, changed]) => {
+      return [name, count(pages), count(copied / 1024), count(changed)];
+    });
+    return this.region("", caption, makeTable(caption, [{head, mono: true}, ...numbers], cells));
+  },
+
+  few({copies, limit, rows}) {
+    if (!copies) return null;
+    const caption = `Pages copied for at most ${limit} bytes: ${plural(copies, "copy", "copies")}`;
+    const columns = [
+      {head: "page", mono: true},
+      {head: "by", mono: true},
+      {head: "copies", number: true},
+      {head: "bytes changed", number: true},
+      {head: "mapping", mono: true},
     ];
+    const cells = rows.map(([address, mapping, where, times, changed]) => {
+      return [this.pageButton(address), where, count(times), count(changed), mapping];
+    });
+    return this.region("", "Pages copied for few bytes", makeTable(caption, columns, cells));
   },
 
-  top(caption, head, rows) {
-    const table = makeTable(
-      caption,
-      [
-        {head, mono: true},
-        {head: "pages", number: true},
-        {head: "KiB", number: true},
-      ],
-      rows.map(([name, pages]) => [name, count(pages), count(4 * pages)]),
-    );
-    return rows.length ? make("div", {class: "wide"}, table) : null;
-  },
-
-  few({count: total, limit, rows}) {
-    if (!total) return null;
-    const table = makeTable(
-      `Copied for at most ${limit} bytes that changed: ${plural(total, "page")}`,
-      [{head: "bytes", number: true}, {head: "fault"}, {head: "page", mono: true}, {head: "by", mono: true}],
-      rows.map(([changed, fault]) => this.fewRow(changed, app.model.fault(fault))),
-    );
-    return make(
-      "div",
-      {class: "wide", tabindex: 0, role: "region", "aria-label": "Pages copied for few bytes"},
-      table,
-    );
-  },
-
-  fewRow(changed, fault) {
-    const open = make("button", {type: "button"}, count(fault.number + 1));
-    open.onclick = () => {
-      app.open(fault.number);
-      byId("fault-title").focus();
+  /** Lists the faults of the page in all processes. */
+  pageButton(address) {
+    const button = make("button", {type: "button", title: "List this page's faults"}, hex(address));
+    button.onclick = () => {
+      byId("list-text").value = hex(address);
+      FaultList.filter();
+      byId("list-title").focus();
     };
-    return [
-      String(changed),
-      open,
-      `pid ${fault.process.pid} ${hex(fault.page * 4096)}`,
-      fault.call ? `kernel, in ${fault.call}` : placeText(fault.place),
-    ];
+    return button;
   },
 };

@@ -99,6 +99,7 @@ class Model {
       instruction: string("instruction"),
       access: string("access"),
       outcome: string("outcome"),
+      rule: string("rule"),
       cause: pick("cause"),
       call: string("call"),
       range: pick("range") < 0 ? null : this.ranges[pick("range")],

@@ -57,7 +57,8 @@ const FaultPanel = {
 };
 
 function facts(fault) {
-  const {range} = fault;
+  const rule = fault.rule ? `: ${fault.rule}` : "";
+  const handled = fault.host ? `; handled in ${nanoseconds(fault.host)} of the host` : "";
   return factList(
     [
       [
@@ -73,11 +74,8 @@ function facts(fault) {
       fault.instruction
         ? ["instruction", make("code", {}, `${hex(fault.place.pc)}  ${fault.instruction}`)]
         : null,
-      ["access", `${fault.access} at ${hex(fault.address)}, cause ${fault.cause}`],
-      [
-        "mapping",
-        range ? `${hex(range.start)}–${hex(range.end)} ${range.rights} ${range.name || "anonymous"}` : "none",
-      ],
+      ["access", `${fault.access} at ${hex(fault.address)}, cause ${fault.cause}${rule}`],
+      ["mapping", rangeText(fault.range)],
       ["users", usersText(fault)],
       fault.sharers.length
         ? [
@@ -92,10 +90,7 @@ function facts(fault) {
         : null,
       fault.tableCopied ? ["table", "the leaf table was shared, and copied first"] : null,
       fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
-      [
-        "when",
-        `${nanoseconds(fault.time)}, record ${count(fault.seq)}${fault.host ? `; handled in ${nanoseconds(fault.host)} of the host` : ""}`,
-      ],
+      ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
     ].filter(Boolean),
   );
 }
@@ -106,6 +101,11 @@ const factList = (rows) =>
     {},
     rows.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
   );
+
+function rangeText(range) {
+  if (!range) return "none";
+  return `${hex(range.start)}–${hex(range.end)} ${range.rights} ${range.name || "anonymous"}`;
+}
 
 function usersText({countBefore, countAfter}) {
   if (!countBefore && !countAfter) return "—";

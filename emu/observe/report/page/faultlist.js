@@ -75,9 +75,9 @@ const FaultList = {
     byId("list-first").disabled = byId("list-back").disabled = this.first === 0;
     byId("list-on").disabled = byId("list-last").disabled = this.first === last;
     const shown = this.found.slice(this.first, this.first + ROWS);
-    byId("list-count").textContent = this.found.length
-      ? `${count(this.first + 1)} to ${count(this.first + shown.length)} of ${plural(this.found.length, "fault")}`
-      : "No fault is like that.";
+    const part = `${count(this.first + 1)} to ${count(this.first + shown.length)}`;
+    const all = plural(this.found.length, "fault");
+    byId("list-count").textContent = this.found.length ? `${part} of ${all}` : "No fault is like that.";
     byId("list-table").tBodies[0].replaceChildren(...shown.map((fault) => faultRow(app.model.fault(fault))));
   },
 

@@ -50,7 +50,7 @@ function globalKeys(event) {
   action();
 }
 
-/** The first copy whose source line is known, with parent and child beside each other; or the first fork; or the end. */
+/** At the first copy, parent and child beside each other; or the first fork; or the end. */
 function beginAt() {
   const {forkSteps, stepCount, faults, strings, places} = app.model;
   if (!forkSteps.length) {

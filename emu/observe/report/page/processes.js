@@ -119,7 +119,8 @@ function describeProcess(process) {
   return [
     `pid ${process.pid}, ${process.program || "program unknown"}`,
     parent ? `child of ${parent.pid}` : null,
-    `from ${nanoseconds(process.began)}${process.ended === null ? "" : ` to ${nanoseconds(process.ended)}, status ${process.status}`}`,
+    `from ${nanoseconds(process.began)}`,
+    process.ended === null ? null : `to ${nanoseconds(process.ended)}, status ${process.status}`,
     most
       ? `at most ${plural(most, "page")} resident (${bytes(most)})`
       : "too short for a sample of its memory",

@@ -48,13 +48,18 @@ const Scrubber = {
     app.goTo(step + after);
   },
 
+  text() {
+    const {model, moment} = app;
+    if (!moment) return `Before the first of ${count(model.stepCount)} events`;
+    const time = nanoseconds(model.steps.time[moment - 1]);
+    return `${count(moment)} of ${count(model.stepCount)} · ${time} · ${stepText(moment - 1)}`;
+  },
+
   show() {
     const {model, moment} = app;
     const slider = byId("moment");
     slider.value = moment;
-    const text = moment
-      ? `${count(moment)} of ${count(model.stepCount)} · ${nanoseconds(model.steps.time[moment - 1])} · ${stepText(moment - 1)}`
-      : `Before the first of ${count(model.stepCount)} events`;
+    const text = this.text();
     byId("moment-text").textContent = byId("moment-text").title = text;
     slider.setAttribute("aria-valuetext", text);
     byId("fork-before").setAttribute("aria-pressed", String(model.forkSteps.includes(moment)));

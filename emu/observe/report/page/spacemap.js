@@ -115,7 +115,9 @@ class MapPane {
     const where = range
       ? ` in ${range.name ? baseName(range.name) : "anonymous memory"} ${range.rights}`
       : "";
-    return `Page ${hex(page * 4096)}${where}: ${letter ? `${letter}, ` : ""}${name}; ${plural(faultsOfPage(number, page).length, "fault")}`;
+    const state = letter ? `${letter}, ${name}` : name;
+    const faults = plural(faultsOfPage(number, page).length, "fault");
+    return `Page ${hex(page * 4096)}${where}: ${state}; ${faults}`;
   }
 
   /** Lists the page's faults, and opens the last until now. */

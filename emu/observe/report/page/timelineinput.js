@@ -134,5 +134,7 @@ const TimelineInput = {
 function summaryOf(number) {
   const fault = app.model.fault(number);
   const by = fault.call ? `kernel, in ${fault.call}` : placeText(fault.place);
-  return `Fault ${count(number + 1)}: pid ${fault.process.pid}, ${by}, ${fault.access} ${hex(fault.address)}, ${outcomeOf(fault.outcome).name}`;
+  const {name} = outcomeOf(fault.outcome);
+  const who = `pid ${fault.process.pid}, ${by}`;
+  return `Fault ${count(number + 1)}: ${who}, ${fault.access} ${hex(fault.address)}, ${name}`;
 }

@@ -26,14 +26,15 @@ def test_every_fault_of_the_run_is_there() -> None:
 
 def test_the_fork_of_the_demo_cost_what_the_readme_says() -> None:
     data = built(demo()).data()
-    ((_, parent, child, shared, tables, at_once, by_parent, by_child, reused, _),) = data["costs"][
-        "forks"
-    ]
+    (row,) = data["costs"]["forks"]
+    step, parent, child, shared, tables, at_once, by_parent, by_child, reused, copied, _ = row
+    assert data["steps"]["kinds"][data["steps"]["kind"][step]] == "fork"
     assert (parent, child, tables, at_once) == (2, 3, 0, 0)
+    assert copied == 7 * 4096
     assert by_parent + by_child == data["summary"]["frames_copied"] == 7
     assert reused == data["summary"]["frames_reused"] == 8
     assert shared == next(r for r in demo() if isinstance(r, records.Fork)).pages_shared
-    assert ["demo_cow.c", 22, 3] in [list(row) for row in data["costs"]["lines"]]
+    assert ["demo_cow.c:22 write_page", 3, 3 * 4096, 3] in data["costs"]["lines"]
 
 
 def test_bytes_changed_belong_to_the_fault_that_copied() -> None:

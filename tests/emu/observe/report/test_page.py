@@ -63,6 +63,7 @@ def test_data_never_becomes_markup_in_the_scripts() -> None:
         for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert way not in script, f"{way} in {name}.js"
         assert len(script.splitlines()) < 300
+        assert max(map(len, script.splitlines())) <= 110
 
 
 def test_every_part_is_used() -> None:

@@ -1,0 +1,106 @@
+"""``emu compare``: the same program under each fork policy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+from emu.api import CannotRun, Session
+from emu.cli.guest_options import add_guest_options, guest_options
+from emu.cli.guest_run import NotRun, open_lines, run_session
+from emu.cli.output import Lines
+from emu.cli.reporting import Report, add_report_options
+from emu.observe.comparison import PolicyRun, comparison_json, comparison_text, differences
+from kernel.fork import POLICIES
+
+_DIFFERENT = 1
+_ENDED_BY_USER = (128 + 2, 128 + 15)
+
+
+def add_parser(subcommands: Any) -> None:
+    parser = subcommands.add_parser(
+        "compare",
+        allow_abbrev=False,
+        help="run a program under each fork policy, and compare output and costs",
+        description="Runs a program under each fork policy (cow, eager, shared-tables), checks "
+        "that what it prints and its exit status are the same, and shows what each policy cost. "
+        "The guest's output is that of the first run; the table goes to stderr, or to FILE. "
+        "Standard input, unless it is a terminal, is read once and given to each run. A program "
+        "that prints random numbers or depends on who runs first is best run with --deterministic; "
+        "even then times differ, since the clock moves with each page fault.",
+        epilog="The exit status is the guest's when all runs agree, and 1 when they do not. "
+        "Options may also follow PROG; -- ends them.",
+    )
+    parser.usage = "emu compare [OPTIONS] PROG [ARGS...]"
+    add_report_options(parser, "the table")
+    add_guest_options(parser, policy=False)
+    parser.set_defaults(function=run, guest=1, trailing=True, fork_policy="cow")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it three times; the guest's status, 1 where the runs differ, or a shell's."""
+    try:
+        lines = open_lines(None)
+        report = Report(arguments.output, lines)
+        runs = _runs(arguments, lines)
+        report.write(comparison_json(runs) if arguments.json else comparison_text(runs))
+    except NotRun as failure:
+        return failure.status
+    found = differences(runs)
+    for line in found:
+        lines.message(line)
+    return _DIFFERENT if found else runs[0].status
+
+
+def _runs(arguments: argparse.Namespace, lines: Lines) -> list[PolicyRun]:
+    stdin = _standard_input()
+    runs: list[PolicyRun] = []
+    for policy in POLICIES:
+        done = _run(arguments, policy, stdin, lines)
+        if not runs:
+            _print(done)
+        if done.status in _ENDED_BY_USER:
+            lines.message(f"ended under {policy} with status {done.status}: nothing to compare")
+            raise NotRun(done.status)
+        runs.append(done)
+    return runs
+
+
+def _run(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Lines) -> PolicyRun:
+    options = replace(guest_options(arguments), fork_policy=policy)
+    command = [arguments.program, *arguments.rest]
+    try:
+        session = Session(options, command, lambda text: lines.message(f"{policy}: {text}"))
+    except CannotRun as error:
+        lines.message(str(error))
+        raise NotRun(error.status) from None
+    console = session.console
+    console.feed(stdin)
+    console.capture(1)
+    console.capture(2)
+    began = time.perf_counter()
+    status = run_session(session, [], lines)
+    seconds = None if options.deterministic else round(time.perf_counter() - began, 3)
+    return PolicyRun(
+        policy, status, console.captured(1), console.captured(2), session.summary, seconds
+    )
+
+
+def _standard_input() -> bytes:
+    """Nothing of a terminal: who sits there would have to type it before the program asks."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return b""
+    try:
+        return sys.stdin.buffer.read()
+    except OSError:
+        return b""
+
+
+def _print(done: PolicyRun) -> None:
+    for stream, output in ((sys.stdout, done.stdout), (sys.stderr, done.stderr)):
+        if stream is not None:
+            stream.buffer.write(output)
+            stream.flush()

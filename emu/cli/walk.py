@@ -1,0 +1,153 @@
+"""``emu walk``: draws how an address is translated, in a program or in an image of memory."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from emu.cli.guest_options import add_guest_options, count, memory_size
+from emu.cli.guest_run import NotRun, open_session, run_session
+from emu.cli.output import Lines
+from emu.cli.walk_image import draw_in_image
+from emu.machine.trap import Access
+from emu.observe.addresses import parse_address
+
+_NOT_REACHED = 1
+_USAGE = 2
+_ACCESSES = {access.name.lower(): access for access in Access}
+
+
+def add_parser(subcommands: Any) -> None:
+    parser = subcommands.add_parser(
+        "walk",
+        allow_abbrev=False,
+        conflict_handler="resolve",
+        help="draw the page-table walk of an address",
+        description="Runs a program to a place and draws how an address is translated there: satp, "
+        "the indices, each page-table entry, and the physical address or the rule that was broken. "
+        "The drawing goes to standard output; what the program writes to its own goes to standard "
+        "error. The run ends with the drawing: status 0, or 1 when the place was never reached. "
+        "Without PROG it reads an image of physical memory instead.",
+        epilog="ADDRESS is a number (0x... or decimal), a register (sp, a0, pc, as it is then) or "
+        "a symbol of PROG; the last two may have an offset: sp+16, table+0x1000.",
+    )
+    parser.usage = (
+        "emu walk [OPTIONS] PROG --at SYMBOL|PC|exit ADDRESS [ARGS...]\n"
+        "       emu walk (--satp VALUE | --root PPN) --mem FILE [OPTIONS] ADDRESS"
+    )
+    parser.add_argument(
+        "--access",
+        choices=tuple(_ACCESSES),
+        default="load",
+        help="the access that is to be translated (default load)",
+    )
+    add_guest_options(parser)
+    parser.add_argument("address", metavar="ADDRESS", nargs="?")
+    _add_place(parser.add_argument_group("in a program"))
+    _add_image(parser.add_argument_group("in an image of physical memory"))
+    _add_shared_names(parser)
+    parser.set_defaults(function=walk, guest=2, trailing=True)
+
+
+def _add_place(group: Any) -> None:
+    group.add_argument(
+        "--at",
+        metavar="PLACE",
+        help="where to draw: before the instruction at a symbol of PROG (or symbol+OFFSET) or at a "
+        "pc in hex; or at the exit of a process, while its memory is still there",
+    )
+    group.add_argument(
+        "--pid", type=count, metavar="N", help="the process (default: the first that is there)"
+    )
+    group.add_argument(
+        "--hit", type=count, default=1, metavar="N", help="the Nth time that it is there"
+    )
+
+
+def _add_image(group: Any) -> None:
+    group.add_argument("--satp", metavar="VALUE", help="the whole register, mode and all")
+    group.add_argument(
+        "--base", metavar="ADDRESS", help="of the file's first byte (default 0x80000000)"
+    )
+    group.add_argument(
+        "--supervisor", action="store_true", help="translate for S-mode instead of U-mode"
+    )
+    group.add_argument("--sum", action="store_true", help="sstatus.SUM: S-mode may use U pages")
+    group.add_argument("--mxr", action="store_true", help="sstatus.MXR: X pages are readable")
+    group.add_argument(
+        "--svade", action="store_true", help="a clear A or D bit is a fault instead of being set"
+    )
+
+
+def _add_shared_names(parser: argparse.ArgumentParser) -> None:
+    """Options that mean one thing with PROG and another with an image."""
+    parser.add_argument(
+        "--mem",
+        metavar="SIZE|FILE",
+        help="with PROG its physical memory (default 1G), without it the image",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR|PPN",
+        help="with PROG the guest's /, without it the root table: its page number or address",
+    )
+
+
+def walk(arguments: argparse.Namespace) -> int:
+    """Draws; the status of the command."""
+    lines = Lines()
+    access = _ACCESSES[arguments.access]
+    in_image = arguments.satp is not None or (arguments.root is not None and arguments.at is None)
+    try:
+        if in_image:
+            drawing = draw_in_image(arguments, access)
+        else:
+            drawing = _draw_in_program(arguments, access, lines)
+    except ValueError as error:
+        lines.message(str(error))
+        return _USAGE
+    except NotRun as failure:
+        return failure.status
+    for line in drawing:
+        print(line)
+    return 0
+
+
+def _draw_in_program(arguments: argparse.Namespace, access: Access, lines: Lines) -> list[str]:
+    """Raises ValueError for a bad word and NotRun when there is nothing to draw."""
+    from emu.observe.walk_at import WalkAt
+
+    if arguments.program is None or arguments.address is None or arguments.at is None:
+        raise ValueError("walk wants PROG, --at PLACE and ADDRESS (see emu walk --help)")
+    arguments.mem = _memory(arguments.mem)
+    at = None if arguments.at == "exit" else parse_address(arguments.at, hexadecimal=True)
+    address = parse_address(arguments.address)
+    if at is not None and at.register is not None:
+        raise ValueError(f"--at {at.text} is a register, not a place in the program")
+    if at is None and address.register is not None:
+        raise ValueError(f"{address.text} is a register, which a process that exits has no more")
+    observer = WalkAt(at, address, access, arguments.pid, arguments.hit)
+    session = open_session(arguments, lines)
+    session.console.use_host(1, 2)
+    status = run_session(session, [observer], lines)
+    if observer.refused:
+        raise NotRun(status)
+    if not observer.lines:
+        lines.message(_not_reached(arguments, observer.hits))
+        raise NotRun(_NOT_REACHED)
+    return observer.lines
+
+
+def _memory(text: str | None) -> int:
+    try:
+        return memory_size(text or "1G")
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"--mem: {error}") from None
+
+
+def _not_reached(arguments: argparse.Namespace, hits: dict[int, int]) -> str:
+    who = "no process" if arguments.pid is None else f"pid {arguments.pid} never"
+    what = "came to its exit" if arguments.at == "exit" else f"came to {arguments.at}"
+    times = f" {arguments.hit} times" if arguments.hit > 1 else ""
+    seen = ", ".join(f"pid {pid}: {n}" for pid, n in sorted(hits.items()))
+    return f"{who} {what}{times}" + (f" (it was reached by {seen})" if seen else "")

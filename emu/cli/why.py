@@ -1,0 +1,144 @@
+"""``emu why``: the story of one page."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from emu.api import CannotRun, Session
+from emu.cli.guest_options import add_guest_options
+from emu.cli.guest_run import NotRun, open_lines, open_session
+from emu.cli.output import Lines
+from emu.cli.reporting import Report, add_report_options, is_trace, read_records
+from emu.cli.tracing import record
+from emu.machine.pte import PAGE_MASK
+from emu.observe import records
+from emu.observe.story import Story
+from emu.observe.targets import NoTarget, Target
+
+if TYPE_CHECKING:
+    from emu.observe.records import AnyRecord
+
+_LARGEST_FILE = 1 << 31
+
+
+def add_parser(subcommands: Any) -> None:
+    parser = subcommands.add_parser(
+        "why",
+        allow_abbrev=False,
+        help="run a program and tell the story of one page",
+        description="Runs a program, or reads a trace (.jsonl) of one, and tells the story of one "
+        "page: who mapped it, where it was first touched, which forks shared it, which store broke "
+        "that, whether it was copied or taken over; with the page-table entry and the count of the "
+        "frame's holders before and after each step. The story goes to stderr after the run, or to "
+        "FILE, never to the guest's stdout. A trace tells PTE and count at page faults only.",
+        epilog="The exit status is the guest's (0 for a trace). Options may also follow PROG; "
+        "-- ends them.",
+    )
+    parser.usage = "emu why [OPTIONS] PROG [ARGS...] --at ADDRESS|SYMBOL | TRACE.jsonl --at …"
+    parser.add_argument(
+        "--at",
+        type=_target,
+        required=True,
+        metavar="ADDRESS|SYMBOL",
+        help="an address in the page, such as 0x7b000, or a variable or function of PROG: "
+        "counter, counter+0x10",
+    )
+    parser.add_argument(
+        "--pid", type=_pid, metavar="N", help="only of this process and what it inherited"
+    )
+    add_report_options(parser, "the story")
+    add_guest_options(parser)
+    parser.set_defaults(function=run, guest=1, trailing=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the program; its status, or that of a shell that could not run it."""
+    from emu.observe.story_text import story_json, story_text
+
+    try:
+        lines = open_lines(None)
+        report = Report(arguments.output, lines)
+        witness = _Witness(arguments.at)
+        status = _witness(arguments, lines, witness)
+        tell = story_json if arguments.json else story_text
+        report.write(tell(witness.story, witness.title, arguments.pid))
+    except NotRun as failure:
+        return failure.status
+    except CannotRun as error:
+        lines.message(str(error))
+        return error.status
+    return status
+
+
+class _Witness:
+    """Tells a story whose page is known when the program is loaded."""
+
+    def __init__(self, target: Target) -> None:
+        self.story = Story()
+        self.title = ""
+        self.pages: set[int] = set()
+        self.session: Session | None = None
+        self._target = target
+        self._early: list[AnyRecord] | None = []
+
+    def __call__(self, record: AnyRecord) -> None:
+        if self._early is None:
+            self.story(record)
+        elif isinstance(record, records.Exec):
+            early, self._early = self._early, None
+            self._locate(record)
+            for each in [*early, record]:
+                self.story(each)
+        else:
+            self._early.append(record)
+
+    def _locate(self, image: records.Exec) -> None:
+        target = self._target
+        try:
+            address = target.locate(image, self._file(image) if target.symbol else b"")
+        except NoTarget as error:
+            raise CannotRun(str(error), 2) from None
+        self.story.page = address & ~PAGE_MASK
+        self.pages.add(self.story.page)
+        self.title = target.text
+        if target.symbol or address & PAGE_MASK:
+            size = f", {target.size:,} bytes" if target.size else ""
+            self.title += f" is at {address:#x}{size}"
+
+    def _file(self, image: records.Exec) -> bytes:
+        """What the program's file holds: the guest's, or for a trace the host's of that name."""
+        if self.session is not None:
+            from emu.observe.symbols import program_file
+
+            return program_file(self.session.kernel.processes[image.pid].space, image.path)
+        try:
+            with open(image.path, "rb") as file:
+                return file.read(_LARGEST_FILE)
+        except OSError as error:
+            raise NoTarget(f"{image.path}, which has the symbols: {error.strerror}") from None
+
+
+def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> int:
+    from emu.observe.recorder import Wanted
+
+    if is_trace(arguments.program):
+        for each in read_records(arguments, lines):
+            witness(each)
+        return 0
+    witness.session = open_session(arguments, lines)
+    wanted = Wanted(backtraces=8, samples=False, pages=witness.pages)
+    return record(witness.session, [witness], lines, wanted)
+
+
+def _target(text: str) -> Target:
+    try:
+        return Target(text)
+    except NoTarget as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _pid(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
+        raise argparse.ArgumentTypeError(f"not a process's number: {text!r}")
+    return int(text)

@@ -1,0 +1,117 @@
+"""The same program under several fork policies: whether they can be told apart, and the costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_SECONDS = "seconds, of the emulator"
+_SHOWN = 24
+"""So much of a line that differs is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRun:
+    """What a run came to. ``seconds`` are the emulator's own, None on a virtual clock."""
+
+    policy: str
+    status: int
+    stdout: bytes
+    stderr: bytes
+    summary: dict[str, Any]
+    seconds: float | None = None
+
+
+def differences(runs: Sequence[PolicyRun]) -> list[str]:
+    """A line for each way in which a run differs from the first; none when all agree."""
+    first, *others = runs
+    found = []
+    for run in others:
+        if run.status != first.status:
+            found.append(
+                f"the exit status is {first.status} under {first.policy} "
+                f"and {run.status} under {run.policy}"
+            )
+        for name in ("stdout", "stderr"):
+            here, there = getattr(first, name), getattr(run, name)
+            if here != there:
+                found.append(f"{name} differs {_where(first.policy, here, run.policy, there)}")
+    return found
+
+
+def _where(policy: str, here: bytes, other: str, there: bytes) -> str:
+    """The first line that is not the same, and how each has it."""
+    pairs = zip(here, there, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(here), len(there)))
+    start = here.rfind(b"\n", 0, at) + 1
+    line = here.count(b"\n", 0, at) + 1
+    return (
+        f"in line {line} (byte {at}): "
+        f"{_shown(here, start, at)} under {policy}, {_shown(there, start, at)} under {other}"
+    )
+
+
+def _shown(output: bytes, start: int, at: int) -> str:
+    """The line that begins at ``start``, or of a long one the part around ``at``."""
+    if at >= len(output) == start:
+        return "nothing"
+    end = output.find(b"\n", at)
+    end = len(output) if end < 0 else end + 1
+    first = max(start, at - _SHOWN // 2)
+    shown = output[first : min(end, first + _SHOWN)]
+    before, after = "…" * (first > start), "…" * (first + _SHOWN < end)
+    return f"{before}{shown.decode('utf-8', 'backslashreplace')!r}{after}"
+
+
+_ROWS: tuple[tuple[str, Callable[[PolicyRun], int]], ...] = (
+    ("frames copied", lambda run: run.summary["frames_copied"]),
+    ("  at stores", lambda run: run.summary["faults"]["copied"]),
+    ("  at forks", lambda run: run.summary["frames_copied"] - run.summary["faults"]["copied"]),
+    ("pages taken over, no copy", lambda run: run.summary["frames_reused"]),
+    ("page-table entries written", lambda run: run.summary["ptes_written"]),
+    ("page tables made", lambda run: run.summary["tables_made"]),
+    ("  shared by forks instead", lambda run: run.summary["tables_shared"]),
+    ("  copied at a page fault", lambda run: run.summary["tables_copied"]),
+    ("page faults", lambda run: sum(run.summary["faults"].values())),
+    ("peak memory, KiB", lambda run: run.summary["frames_peak"] * 4),
+)
+
+
+def comparison_text(runs: Sequence[PolicyRun]) -> str:
+    """A table with a column for each policy, at most 80 columns wide."""
+    rows = [f"{'':<28}" + "".join(f"{run.policy:>16}" for run in runs)]
+    rows += [f"{name:<28}" + "".join(f"{get(run):>16,}" for run in runs) for name, get in _ROWS]
+    if any(run.seconds is not None for run in runs):
+        times = "".join(f"{run.seconds or 0:>16.2f}" for run in runs)
+        rows.append(f"{_SECONDS:<28}{times}")
+    if not differences(runs):
+        first = runs[0]
+        rows.append(
+            f"identical: {len(first.stdout):,} bytes of stdout, "
+            f"{len(first.stderr):,} of stderr, exit status {first.status}"
+        )
+    return "\n".join(rows)
+
+
+def comparison_json(runs: Sequence[PolicyRun]) -> str:
+    found = differences(runs)
+    return msgspec.json.encode(
+        {
+            "identical": not found,
+            "differences": found,
+            "runs": [
+                {
+                    "policy": run.policy,
+                    "status": run.status,
+                    "stdout_bytes": len(run.stdout),
+                    "stderr_bytes": len(run.stderr),
+                    "seconds": run.seconds,
+                    "summary": run.summary,
+                }
+                for run in runs
+            ],
+        }
+    ).decode()

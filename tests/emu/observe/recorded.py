@@ -1,0 +1,44 @@
+"""Runs that are recorded, in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emu.api import Session
+from emu.observe.recorder import Recorder, Wanted
+from emu.observe.records import AnyRecord
+from emu.options import Options
+from kernel.events import Observer
+
+
+@dataclass(frozen=True)
+class Recorded:
+    status: int
+    output: str
+    records: list[AnyRecord]
+    summary: dict[str, Any]
+
+
+def record(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    wanted: Wanted | None = None,
+    observers: Sequence[Observer] = (),
+    stdin: bytes = b"",
+    **options: Any,
+) -> Recorded:
+    """A run with its invariants checked, and all that the recorder told of it."""
+    words = [os.fspath(word) for word in command]
+    session = Session(Options(check=True, timeout=100, **options), words)
+    session.console.feed(stdin)
+    session.console.capture(1)
+    session.console.capture(2)
+    told: list[AnyRecord] = []
+    recorder = Recorder(session.kernel, words, told.append, wanted)
+    recorder.begin()
+    status = session.run([recorder, *observers])
+    recorder.finish(session.summary)
+    return Recorded(status, session.console.captured(1).decode(), told, session.summary)

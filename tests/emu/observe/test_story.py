@@ -1,0 +1,244 @@
+"""Is the story of a page what happened to it, step by step?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emu.machine.pte import PAGE_MASK, ppn
+from emu.observe import records
+from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.recorder import Wanted
+from emu.observe.records import Place, Range
+from emu.observe.story import Chapter, Story
+from emu.observe.story_text import story_json, story_text
+from emu.observe.targets import NoTarget, Target, bias
+from guest.manifest import BY_NAME
+from kernel.fork import POLICIES
+from tests.emu.observe.recorded import record
+from tests.guest.running import built
+from tests.kernel.syscalls.guests import compiled
+
+
+def symbol(program: Path, name: str) -> int:
+    found = ElfSymbols(program.read_bytes()).find(name)
+    assert found is not None
+    return found.address
+
+
+def story(program: Path, name: str = "pages", offset: int = 0, policy: str = "cow") -> Story:
+    """Of a statically linked program."""
+    page = symbol(program, name) + offset & ~PAGE_MASK
+    run = record([program], wanted=Wanted(pages={page}), fork_policy=policy)
+    assert run.status == 0, run.output
+    told = Story(page)
+    for each in run.records:
+        told(each)
+    return told
+
+
+def brief(chapter: Chapter) -> list[tuple[str, int, int]]:
+    """(the step's first word, count before, count after)"""
+    return [
+        (
+            step.text.split(":")[-1].split()[0],
+            step.before.holders if step.before else -1,
+            step.after.holders if step.after else -1,
+        )
+        for step in chapter.steps
+    ]
+
+
+def exact(name: str, page: int = 0, policy: str = "cow") -> Story:
+    return story(built(BY_NAME[name], "static"), offset=page << 12, policy=policy)
+
+
+def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
+    parent, child = exact("exact_child", 0).chapters
+    assert brief(parent) == [
+        ("mapped", -1, -1),
+        ("new", 0, 1),
+        ("shared", 1, 2),
+        ("pid", 2, 1),
+        ("TAKEN", 1, 1),
+        ("exit,", 1, 0),
+    ]
+    assert brief(child) == [("inherited", 0, 2), ("COPIED", 2, 1), ("exit,", 1, 0)]
+    assert child.origin is parent and "pid 3 has a copy of its own" == parent.steps[3].text
+
+
+def test_is_a_page_that_the_child_left_alone_the_parents_again_at_its_end() -> None:
+    parent, child = exact("exact_child", 9).chapters
+    assert brief(parent)[2:5] == [("shared", 1, 2), ("pid", 2, 1), ("TAKEN", 1, 1)]
+    assert parent.steps[3].text == "pid 3 ended"
+    assert brief(child) == [("inherited", 0, 2), ("exit,", 2, 0)]
+
+
+def test_is_a_chain_told_to_its_end() -> None:
+    chapters = exact("exact_chain", 3).chapters
+    assert [chapter.origin for chapter in chapters] == [None, *chapters[:3]]
+    last = [step for step in chapters[3].steps if "COPIED" in step.text]
+    assert last[0].before is not None and last[0].before.holders == 4
+    assert "TAKEN OVER" in chapters[0].steps[-2].text
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", ["exact_child", "exact_parent", "exact_chain", "exact_kernel"])
+def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -> None:
+    for page in range(4):
+        told = exact(name, page, policy)
+        assert len(told.chapters) == (4 if name == "exact_chain" else 2)
+        for chapter in told.chapters:
+            entry = frame = holders = 0
+            for step in chapter.steps:
+                if step.before is None or step.after is None:
+                    continue
+                assert (step.before.pte, step.before.frame) == (entry, frame)
+                if policy != "shared-tables":  # a copied leaf table makes it more, at the fault
+                    assert step.before.holders == holders
+                entry, frame, _, holders = step.after
+                assert frame == ppn(entry)
+            assert entry == 0, "let go of"
+
+
+def test_is_the_kernels_store_told_with_its_call() -> None:
+    _, child = exact("exact_kernel", 1).chapters
+    assert "by kernel, read, for" in child.steps[1].text
+
+
+def test_does_eager_copy_at_once_and_shared_tables_later() -> None:
+    parent, child = exact("exact_child", 0, "eager").chapters
+    assert "copied at once" in parent.steps[2].text and brief(child)[0] == ("inherited", 0, 1)
+    assert not [step for step in child.steps if "COPIED" in step.text]
+    parent, child = exact("exact_child", 0, "shared-tables").chapters
+    assert "with its leaf table" in parent.steps[2].text
+    (copied,) = [step for step in child.steps if "COPIED" in step.text]
+    assert "leaf table was shared, and copied first" in copied.text
+
+
+REMAPS = r"""
+int main(void) {
+    char *page = mmap((void *)0x5000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    page[0] = 1;
+    mprotect(page, 4096, PROT_READ);
+    mprotect(page, 4096, PROT_READ | PROT_WRITE);
+    page[1] = 2;
+    madvise(page, 4096, MADV_DONTNEED);
+    if (page[1]) return 1;
+    mremap(page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)0x6000000);
+    munmap((void *)0x6000000, 4096);
+    return 0;
+}
+"""
+
+
+def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() -> None:
+    page = 0x5000000
+    told = Story(page)
+    for each in record([compiled(REMAPS)], wanted=Wanted(pages={page})).records:
+        told(each)
+    (chapter,) = told.chapters
+    texts = [step.text for step in chapter.steps]
+    assert texts[0].startswith("mapped rw-p in 0x5000000-0x5001000 by mmap at ")
+    assert texts[1].startswith("first touched, store") and texts[1].endswith("new page of zeroes")
+    assert texts[2].startswith("rights now r--p, were rw-p by mprotect at ")
+    assert texts[3].startswith("rights now rw-p, were r--p by mprotect at ")
+    assert texts[4].startswith("let go of by madvise at ")
+    assert texts[5].endswith("zero page mapped")
+    assert texts[6].startswith("moved to 0x6000000 by mremap at ")
+    flags = [step.after.flags for step in chapter.steps if step.after is not None]
+    assert flags == ["RW-U-AD", "R--U-AD", "RW-U-AD", "", "R--U-A- CoW", ""]
+    moved = Story(0x6000000)
+    for each in record([compiled(REMAPS)], wanted=Wanted(pages={0x6000000})).records:
+        moved(each)
+    texts = [step.text for step in moved.chapters[0].steps]
+    assert any(text.startswith("moved here from 0x5000000 by mremap") for text in texts)
+    assert any(text.startswith("unmapped by munmap") for text in texts)
+
+
+def test_is_an_exec_the_end_of_one_chapter_and_the_start_of_another() -> None:
+    chapters = story(built(BY_NAME["fork_exec"], "static"), "main").chapters
+    again = [chapter for chapter in chapters if chapter.origin is None]
+    assert len(again) > 1 and all("by exec of" in chapter.steps[0].text for chapter in again)
+    assert any("let go of: exec of" in step.text for step in chapters[1].steps)
+
+
+# Text, and names.
+
+
+def told_by(*trace: records.AnyRecord) -> Story:
+    found = Story(0x5000)
+    for each in trace:
+        found(each)
+    return found
+
+
+def mapped(pid: int, *ranges: tuple[int, int, str]) -> records.Exec:
+    maps = [Range(start, end, "rw-p", name) for start, end, name in ranges]
+    return records.Exec(seq=0, time=0, pid=pid, path="/bin/x", entry=0, root=0, maps=maps)
+
+
+def test_is_a_page_that_was_never_mapped_told_with_its_neighbours() -> None:
+    lines = story_text(told_by(mapped(2, (0x1000, 0x2000, "a"), (0x9000, 0xA000, "b"))), "counter")
+    assert lines.splitlines() == [
+        "page 0x5000: counter",
+        "it was never mapped",
+        "nearest mapping below: 0x1000-0x2000 rw-p a",
+        "nearest mapping above: 0x9000-0xa000 rw-p b",
+    ]
+
+
+def test_is_one_process_told_with_what_it_inherited() -> None:
+    def fork(seq: int, child: int) -> records.Fork:
+        return records.Fork(seq=seq, time=0, pid=2, tid=2, child=child, place=Place(8, "f"))
+
+    found = told_by(mapped(2, (0x5000, 0x6000, "a")), fork(1, 3), fork(2, 4))
+    text = story_text(found, "", 3)
+    assert "fork of pid 3" in text and "inherited from pid 2" in text and "pid 4" not in text
+    assert "pid 3, child" not in story_text(found, "", 2)
+    assert "pid 9 never had it; pid 2, pid 3, pid 4 had" in story_text(found, "", 9)
+    assert len(json.loads(story_json(found, "", 3))["processes"]) == 2
+
+
+def test_is_the_text_at_most_80_columns_and_not_endless() -> None:
+    trace: list[records.AnyRecord] = [mapped(2, (0x5000, 0x6000, "/" + "d" * 40 + "/" + "e" * 90))]
+    for child in range(3, 203):
+        place = Place(1, function="f" * 100, file="/a/" + "b" * 80, line=12)
+        trace.append(
+            records.Fork(seq=child, time=10**12, pid=child - 1, tid=2, child=child, place=place)
+        )
+        trace.append(
+            records.Fork(seq=child, time=10**12, pid=2, tid=2, child=child + 1000, place=place)
+        )
+    text = story_text(told_by(*trace), "x" * 200)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "more steps" in text
+
+
+@pytest.mark.parametrize("variant", ["static", "musl", "dynamic"])
+def test_is_a_symbol_found_wherever_the_program_was_loaded(variant: str) -> None:
+    program = built(BY_NAME["demo_cow"], variant)
+    run = record([program], wanted=Wanted(samples=False))
+    image = next(each for each in run.records if isinstance(each, records.Exec))
+    target = Target("pages+0x1000")
+    address = target.locate(image, program.read_bytes())
+    stores = [each for each in run.records if isinstance(each, records.Fault) and each.place.line]
+    by_write_page = [each.stval for each in stores if each.place.function == "write_page"]
+    assert by_write_page[0] == address and target.size == 8 * 4096
+    loaded_low = bias(image, ElfSymbols(program.read_bytes())) == 0
+    assert loaded_low == (variant == "static")
+
+
+@pytest.mark.parametrize("text", ["", "0x", "0x1ffffffffffffffff"])
+def test_is_what_names_nothing_refused(text: str) -> None:
+    with pytest.raises(NoTarget):
+        Target(text).locate(mapped(2), b"")
+
+
+def test_are_addresses_and_offsets_read() -> None:
+    image = mapped(2)
+    assert Target("0x7b000").locate(image, b"") == 0x7B000
+    assert Target("123").locate(image, b"") == 123
+    assert (Target("a+b+0x10").symbol, Target("a+b+0x10").address) == ("a+b", 16)

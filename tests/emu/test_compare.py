@@ -1,0 +1,96 @@
+"""Does ``emu compare`` find the policies alike, and say it where a program is not?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guest.manifest import BY_NAME
+from tests.emu.commands import emu, program
+from tests.guest.running import built
+
+ECHO = """
+#include <stdio.h>
+int main(void) { int c; while ((c = getchar()) != EOF) putchar(c); fputs("end", stderr); return 7; }
+"""
+DIFFERS = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int c, char **v) {
+    char b[9] = "";
+    int fd = open(v[1], O_RDWR | O_CREAT, 0600), n = read(fd, b, 8);
+    write(fd, "x", 1);
+    printf("same\\nrun %d\\n", n);
+    return n;
+}
+"""
+
+
+def compared(*words: str | Path) -> dict[str, Any]:
+    outcome = emu("compare", "--check", "--json", *words)
+    return {"status_of_emu": outcome.status, **json.loads(outcome.stderr.splitlines()[-1])}
+
+
+def test_is_the_output_printed_once_and_the_table_on_stderr() -> None:
+    outcome = emu("compare", "--check", built(BY_NAME["demo_cow"], "static"))
+    assert outcome.status == 0
+    assert outcome.stdout.splitlines() == [
+        "parent sees  pppppppp",
+        " child sees  pCCppCpp",
+        "parent sees  pPpppppP",
+    ]
+    assert "frames copied                              7              20               7" in (
+        outcome.stderr.splitlines()
+    )
+    assert max(map(len, outcome.stderr.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ["exact_child", "exact_parent", "exact_chain", "exact_kernel"])
+def test_are_the_counts_those_of_the_manifest(name: str) -> None:
+    guest = BY_NAME[name]
+    assert guest.total is not None
+    told = compared(built(guest, "static"))
+    assert told["identical"] and told["differences"] == []
+    cow, eager, tables = (run["summary"] for run in told["runs"])
+    assert cow["frames_copied"] == tables["frames_copied"] == guest.total.copied
+    assert cow["frames_reused"] == tables["frames_reused"] == guest.total.reused
+    assert eager["frames_copied"] == cow["eager_frames_copied"]
+    assert [run["policy"] for run in told["runs"]] == ["cow", "eager", "shared-tables"]
+
+
+def test_is_standard_input_given_to_each_run() -> None:
+    outcome = emu("compare", program("compare_echo", ECHO), stdin="line\n")
+    assert (outcome.status, outcome.stdout) == (7, "line\n")
+    assert outcome.stderr.startswith("end") and "identical: 5 bytes of stdout" in outcome.stderr
+
+
+def test_is_a_program_that_differs_status_1_with_the_place(tmp_path: Path) -> None:
+    words = ("--rw", tmp_path, program("compare_differs", DIFFERS), tmp_path / "count")
+    outcome = emu("compare", *words)
+    assert (outcome.status, outcome.stdout) == (1, "same\nrun 0\n")
+    assert outcome.messages == [
+        "emu: the exit status is 0 under cow and 1 under eager",
+        "emu: stdout differs in line 2 (byte 9): 'run 0\\n' under cow, 'run 1\\n' under eager",
+        "emu: the exit status is 0 under cow and 2 under shared-tables",
+        "emu: stdout differs in line 2 (byte 9): "
+        "'run 0\\n' under cow, 'run 2\\n' under shared-tables",
+    ]
+    assert "identical" not in outcome.stderr
+
+
+def test_are_two_deterministic_runs_alike() -> None:
+    guest = built(BY_NAME["fork_chain"], "static")
+    assert compared("--deterministic", guest) == compared("--deterministic", guest)
+
+
+def test_is_a_program_that_cannot_run_one_clear_line() -> None:
+    outcome = emu("compare", "/no/such/program")
+    assert outcome.status == 127 and outcome.stderr.count("\n") == 1
+    outcome = emu("compare", "--fork-policy", "eager", "x")
+    assert outcome.status == 2 and "Traceback" not in outcome.stderr
+    outcome = emu("compare", "-o", "/no/such/folder/file", "x")
+    assert outcome.status == 2 and outcome.stderr.count("\n") == 1

@@ -1,0 +1,101 @@
+"""What does ``emu cow`` promise to the shell that calls it, and to continuous integration?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from guest.manifest import BY_NAME
+from kernel.fork import POLICIES
+from tests.emu.commands import Outcome, emu
+from tests.guest.running import built
+
+SEEN = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
+
+
+def cow(*words: str | Path) -> Outcome:
+    return emu("cow", "--check", *words)
+
+
+def demo() -> Path:
+    return built(BY_NAME["demo_cow"], "static")
+
+
+def test_is_stdout_the_guests_alone_and_the_profile_on_stderr() -> None:
+    outcome = cow(demo())
+    assert (outcome.status, outcome.stdout) == (0, SEEN)
+    assert "demo_cow.c:22 write_page" in outcome.stderr
+    assert max(map(len, outcome.stderr.splitlines())) <= 80
+
+
+def test_is_the_exit_status_the_guests() -> None:
+    assert cow(built(BY_NAME["exact_child"], "static"), "ignored").status == 0
+    assert cow("/no/such/program").status == 127
+
+
+def test_does_the_profile_go_to_a_file(tmp_path: Path) -> None:
+    outcome = cow(demo(), "--json", "-o", tmp_path / "cow.json")
+    assert (outcome.stdout, outcome.stderr) == (SEEN, "")
+    profile = json.loads((tmp_path / "cow.json").read_text())
+    assert profile["copied"] == profile["summary"]["faults"]["copied"]
+    assert profile["lines"][0]["line"] == 22 and profile["lines"][0]["copies"] == 3
+    assert all(len(usage["time"]) == len(usage["unique"]) > 0 for usage in profile["memory"])
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_are_two_deterministic_runs_alike(policy: str) -> None:
+    words = ("--deterministic", "--json", "--fork-policy", policy, demo())
+    first, second = cow(*words), cow(*words)
+    assert first == second and json.loads(first.stderr)["fork_policy"] == policy
+
+
+def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    words = ("--deterministic", demo())
+    assert emu("trace", "--backtrace", "8", "-o", trace, *words).status == 0
+    live, told = cow("--json", *words), emu("cow", "--json", trace)
+    assert (told.status, told.stdout) == (0, "")
+    assert json.loads(live.stderr) == json.loads(told.stderr)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_is_the_status_3_when_more_was_copied_than_allowed(policy: str) -> None:
+    words = (demo(), "--fork-policy", policy, "-o", "/dev/null")
+    copied = 4 * emu("run", "--summary=json", *words[1:3], demo()).summary["frames_copied"]
+    assert cow("--max-cow-kb", str(copied), *words).status == 0
+    outcome = cow("--max-cow-kb", str(copied - 1), *words)
+    assert outcome.status == 3 and outcome.stdout == SEEN
+    worst = "by the fork of pid 3" if policy == "eager" else "by demo_cow.c:22 write_page (12 KiB)"
+    assert outcome.stderr == (
+        f"emu: {copied} KiB were copied for fork, more than the {copied - 1} KiB allowed; "
+        f"most {worst}{f' ({copied} KiB)' if policy == 'eager' else ''}\n"
+    )
+
+
+WRONG = [
+    (["--max-cow-kb", "much"], "not a number of KiB"),
+    (["--max-cow-kb", "-1"], "not a number of KiB"),
+    (["--max-cow-kb", "nan"], "not a number of KiB"),
+    (["--top", "0"], "not a number from 1 up"),
+    (["-o", "/no/such/folder/file"], "No such file"),
+    (["--fork-policy", "lazy"], "invalid choice"),
+]
+
+
+@pytest.mark.parametrize("words, reason", WRONG)
+def test_is_a_wrong_option_one_clear_line(words: list[str], reason: str) -> None:
+    outcome = cow(*words, demo())
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert reason in outcome.stderr.splitlines()[-1] and "Traceback" not in outcome.stderr
+
+
+def test_is_a_damaged_trace_one_clear_line(tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    trace.write_text('{"event":"start","seq":0}\n{"event":"what"}\n')
+    outcome = emu("cow", trace)
+    assert outcome.status == 2 and outcome.stderr.count("\n") == 1
+    assert outcome.stderr.startswith(f"emu: {trace}: line 1 is no record of a trace")
+    outcome = emu("cow", trace, "word")
+    assert outcome.status == 2 and "no words may follow a trace file" in outcome.stderr
