@@ -23,13 +23,16 @@ function heading(context, {range}, y, width) {
   context.fillText(text, 6, y + HEADING / 2 + 1);
   const used = 6 + context.measureText(text).width + 10;
   context.fillStyle = colours.faint;
-  const size = plural((range.end - range.start) / 4096, "page");
-  const name = `${range.name ? baseName(range.name) : "anonymous"} · ${size}`;
+  const name = range.name ? baseName(range.name) : "anonymous";
+  const pages = (range.end - range.start) / 4096;
+  const forms = [`${name} · ${plural(pages, "page")}`, `${name} · ${count(pages)}`, name];
+  const room = width - used - 4;
+  const form = forms.find((each) => context.measureText(each).width <= room) ?? name;
   context.save();
   context.beginPath();
-  context.rect(used, y, width - used - 4, HEADING);
+  context.rect(used, y, room, HEADING);
   context.clip();
-  context.fillText(name, used, y + HEADING / 2 + 1);
+  context.fillText(form, used, y + HEADING / 2 + 1);
   context.restore();
 }
 

@@ -1,15 +1,17 @@
 /* Source text and instructions around a place. */
 
-/** The lines around a place's line; says so when the report has none. */
-function sourceOf(place) {
-  const where = place.inlined.length ? place.inlined : [];
-  const shown = [{file: place.file, line: place.line, function: place.function}, ...where].filter(
-    ({file, line}) => file && line,
-  );
-  if (!shown.length) return make("p", {class: "hint"}, "No source line is known for this instruction.");
+/** The lines around a fault's line, or that of the nearest caller with one; says so when there is none. */
+function sourceOf(fault) {
+  const place = [fault.place, ...fault.stack].find(({line}) => line);
+  if (!place) return make("p", {class: "hint"}, "No source line is known for this instruction.");
+  const innermost = {file: place.file, line: place.line, function: place.function};
+  const shown = [innermost, ...place.inlined].filter(({file, line}) => file && line);
+  const note =
+    place === fault.place ? null : make("p", {class: "hint"}, "The line of the nearest caller that has one:");
   return make(
     "div",
     {},
+    note,
     shown.map((each, at) => excerpt(each, at > 0)),
   );
 }

@@ -61,7 +61,7 @@ const Costs = {
     const cells = rows.map(([name, pages, copied, changed]) => {
       return [name, count(pages), count(copied / 1024), count(changed)];
     });
-    return this.region("", caption, makeTable(caption, [{head, mono: true}, ...numbers], cells));
+    return this.region("", caption, makeTable(caption, [{head, mono: true, free: true}, ...numbers], cells));
   },
 
   few({copies, limit, rows}) {
@@ -69,10 +69,10 @@ const Costs = {
     const caption = `Pages copied for at most ${limit} bytes: ${plural(copies, "copy", "copies")}`;
     const columns = [
       {head: "page", mono: true},
-      {head: "by", mono: true},
+      {head: "by", mono: true, free: true},
       {head: "copies", number: true},
       {head: "bytes changed", number: true},
-      {head: "mapping", mono: true},
+      {head: "mapping", mono: true, free: true},
     ];
     const cells = rows.map(([address, mapping, where, times, changed]) => {
       return [this.pageButton(address), where, count(times), count(changed), mapping];

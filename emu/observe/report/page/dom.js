@@ -21,10 +21,11 @@ function fill(element, properties, children) {
   return element;
 }
 
-/** A table. A column is {head, number, mono}; a cell is text or an element. */
+/** A table. A column is {head, number, mono, free}; a cell is text or an element. */
 function makeTable(caption, columns, rows) {
   const style = (column) =>
-    [column.number && "number", column.mono && "mono"].filter(Boolean).join(" ") || null;
+    [column.number && "number", column.mono && "mono", column.free && "free"].filter(Boolean).join(" ") ||
+    null;
   const head = columns.map((column) =>
     make("th", {scope: "col", class: column.number ? "number" : null}, column.head),
   );

@@ -44,7 +44,7 @@ const FaultPanel = {
       title("Page-table entry"),
       pteChange(fault),
       title("Source"),
-      sourceOf(fault.place),
+      sourceOf(fault),
       title("Code"),
       codeOf(fault),
       title("Callers"),

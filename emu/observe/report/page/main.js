@@ -60,7 +60,8 @@ function beginAt() {
   Scrubber.showFork(forkSteps[0], 1);
   const copied = (fault) => strings[faults.outcome[fault]] === "copied";
   const numbers = faults.outcome.map((_, fault) => fault).filter(copied);
-  const fault = numbers.find((number) => places[faults.place[number]].line) ?? numbers[0];
+  const ownLine = numbers.find((number) => places[faults.place[number]].line);
+  const fault = ownLine ?? numbers[0];
   if (fault !== undefined) app.open(fault);
 }
 

@@ -13,7 +13,7 @@ class MapPane {
     this.canvas.onclick = (event) => this.click(event);
     this.canvas.onpointermove = (event) => this.hover(event);
     this.canvas.onpointerleave = () => SpaceMap.say("");
-    this.box.onscroll = this.draw;
+    this.box.onscroll = () => this.scrolled();
     new ResizeObserver(this.draw).observe(this.box);
   }
 
@@ -21,8 +21,7 @@ class MapPane {
     const number = this.process() < 0 ? undefined : spaceAt(this.process());
     const space = number === undefined ? undefined : app.replay.spaces.get(number);
     if (!space) return null;
-    const shown = new Set(touchedPages(number));
-    for (const [page] of pagesOf(space)) shown.add(page);
+    const shown = SpaceMap.pagesShown();
     const touched = Float64Array.from(shown).sort();
     const layout = new Layout(space.ranges, touched, this.box.clientWidth);
     return {
@@ -32,6 +31,14 @@ class MapPane {
       cursor: document.activeElement === this.canvas ? this.cursor : null,
       marked: this.marked(number),
     };
+  }
+
+  /** Panes beside each other show the same part. */
+  scrolled() {
+    this.draw();
+    for (const {box} of SpaceMap.panes) {
+      if (box !== this.box && box.scrollTop !== this.box.scrollTop) box.scrollTop = this.box.scrollTop;
+    }
   }
 
   /** The page that the last step was about. */
@@ -156,6 +163,19 @@ const SpaceMap = {
     app.on("moment process", () => this.renew());
     app.on("colours", () => this.panes.forEach((pane) => pane.draw()));
     this.choose();
+  },
+
+  /** Pages that every pane shows, so that a page lies at the same place in each. */
+  pagesShown() {
+    const pages = new Set();
+    for (const {process} of this.panes) {
+      const number = process() < 0 ? undefined : spaceAt(process());
+      const space = app.replay.spaces.get(number);
+      if (!space) continue;
+      for (const page of touchedPages(number)) pages.add(page);
+      for (const [page] of pagesOf(space)) pages.add(page);
+    }
+    return pages;
   },
 
   choose() {

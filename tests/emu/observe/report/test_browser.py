@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.observe.records import AnyRecord
+from emu.observe.records import AnyRecord, Fault, Place
 from emu.observe.report.hostfiles import HostFiles
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
@@ -151,6 +151,32 @@ def test_a_fault_opens_by_keyboard_and_tells_all(demo_page: Page) -> None:
     here = demo_page.value("[...document.querySelectorAll('#fault .here')].map((e) => e.innerText)")
     assert len(here) == 2 and "pages[page]" in here[0] and "sb a1" in here[1]
     assert demo_page.problems == []
+
+
+def test_a_fault_of_a_library_shows_the_callers_line(browser: Browser, tmp_path: Path) -> None:
+    run = MadeUp()
+    run.exec(2, 4)
+    run.fault(2, 1, "zero_filled", place=Place(0x10004, "memset"))
+    fault = run.told[-1]
+    assert isinstance(fault, Fault)
+    fault.backtrace = [Place(0x10010, "outer"), Place(0x10020, "main", 4, "demo_cow.c", 29)]
+    shown = browser.open(written(tmp_path, run.end()))
+    shown.value("app.open(0), 1")
+    body = text_of(shown, "fault-body")
+    assert "nearest caller" in body and "memset(pages[page], 'p', PAGE);" in body
+    shown.close()
+
+
+def test_maps_beside_each_other_lie_alike(demo_page: Page) -> None:
+    demo_page.value("app.open(61), 1")
+    demo_page.settle()
+    tops = demo_page.value(
+        "SpaceMap.panes.map((pane) => pane.current.layout.blocks.map((block) => block.top))"
+    )
+    assert tops[0] == tops[1] and len(tops[0]) > 4
+    demo_page.value("byId('map-scroll-0').scrollTop = 30, 1")
+    demo_page.settle()
+    assert demo_page.value("byId('map-scroll-1').scrollTop === byId('map-scroll-0').scrollTop")
 
 
 def test_the_timeline_zooms_pans_and_opens_by_keyboard(demo_page: Page) -> None:
