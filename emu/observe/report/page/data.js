@@ -25,8 +25,8 @@ class Model {
     this.stacks = data.stacks;
     this.places = data.places.map((row) => this.place(row));
     this.ranges = data.ranges.map(([start, end, rights, name]) => ({
-      start: Number(start),
-      end: Number(end),
+      start: pageOf(start) * 4096,
+      end: pageOf(end) * 4096,
       rights: this.strings[rights],
       name: this.strings[name],
     }));

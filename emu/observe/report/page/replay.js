@@ -217,6 +217,7 @@ class Replay {
   }
 
   addRange(number, range) {
+    if (!(range.start < range.end)) return; // no kernel tells of such a one, but a damaged trace may
     const space = this.space(number);
     const ranges = without(space.ranges, range.start, range.end);
     const at = ranges.findIndex((other) => other.start > range.start);
