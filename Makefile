@@ -26,7 +26,7 @@ test: test-setup lint ## lint and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 # Nothing here is fetched again once it is there.
-test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu roots
+test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
 lint: $(STAMPS)/dev ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet
@@ -102,6 +102,10 @@ $(STAMPS)/compiler: $(STAMPS)/venv
 # Tests compare with qemu-riscv64 and run Debian's programs where these can be had.
 $(STAMPS)/qemu: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system qemu && touch $@ || [ -z "$$CI" ]
+
+# Tests open reports in a headless Chromium.
+$(STAMPS)/browser: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.system browser && touch $@ || [ -z "$$CI" ]
 
 roots: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.root .root/static busybox-static bash-static libc-bin \

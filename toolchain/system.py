@@ -45,6 +45,10 @@ def _has_qemu() -> bool:
     return shutil.which("qemu-riscv64") is not None
 
 
+def _has_browser() -> bool:
+    return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+
+
 NEEDS = {
     "venv": Need(
         _has_venv,
@@ -60,6 +64,11 @@ NEEDS = {
         _has_qemu,
         ("qemu-user",),
         "tests that compare with qemu-riscv64 are skipped: install QEMU's user mode (qemu-user)",
+    ),
+    "browser": Need(
+        _has_browser,
+        ("chromium",),
+        "tests of the report in a browser are skipped: install Chromium",
     ),
 }
 

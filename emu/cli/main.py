@@ -13,6 +13,7 @@ from emu.cli.words import split
 _MODULES = {
     "run": "run",
     "trace": "trace",
+    "report": "report",
     "cow": "cow",
     "compare": "compare",
     "why": "why",

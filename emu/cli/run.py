@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session, run_session
 from emu.cli.output import Lines
+from emu.cli.report import add_source_option, host_files
+from emu.cli.tracing import Files, record, trace_file
 from emu.observe.summary import summary_text
 from kernel.events import Observer
+
+if TYPE_CHECKING:
+    from emu.api import Session
 
 
 def add_parser(subcommands: Any) -> None:
@@ -41,6 +46,18 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--trace-file", metavar="FILE", help="write the trace there instead of to stderr"
     )
+    parser.add_argument(
+        "--trace-out",
+        type=trace_file,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="record the run there; the suffix says how, as for emu trace -o",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", help="write a report of the run for a browser, as emu report"
+    )
+    add_source_option(parser)
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=False)
 
@@ -51,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         lines = open_lines(arguments.trace_file)
         try:
             session = open_session(arguments, lines)
-            status = run_session(session, _observers(arguments, lines), lines)
+            status = _run(arguments, session, lines)
         finally:
             lines.close()
     except NotRun as failure:
@@ -61,6 +78,22 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.summary:
         lines.plain(summary_text(session.summary))
     return status
+
+
+def _run(arguments: argparse.Namespace, session: Session, lines: Lines) -> int:
+    """The run's status; it is recorded only where a file is wanted, since that takes time."""
+    observers = _observers(arguments, lines)
+    if not arguments.trace_out and not arguments.report:
+        return run_session(session, observers, lines)
+    files = Files(lines)
+    try:
+        for name in arguments.trace_out:
+            files.add(name)
+        if arguments.report:
+            files.add_report(arguments.report, host_files(arguments, arguments.program))
+        return record(session, [files], lines, observers=observers)
+    finally:
+        files.close()
 
 
 def _observers(arguments: argparse.Namespace, lines: Lines) -> list[Observer]:

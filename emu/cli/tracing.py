@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emu.observe.filters import Filter
     from emu.observe.recorder import Sink, Wanted
     from emu.observe.records import AnyRecord
+    from emu.observe.report.hostfiles import HostFiles
     from kernel.events import Observer
 
 SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")
@@ -103,12 +104,23 @@ class Files:
     """The trace files of a run; one that can't be written any more is given up with a message."""
 
     lines: Lines
+    failed: bool = False
+    """Whether a file was given up."""
     _open: dict[str, FileSink] = field(default_factory=dict)
 
     def add(self, name: str) -> None:
-        """Begins a file. Raises :class:`NotRun` when it can't be opened."""
+        """Begins a trace. Raises :class:`NotRun` when it can't be opened."""
+        self._add(name, lambda: _file_sink(name))
+
+    def add_report(self, name: str, files: HostFiles) -> None:
+        """Begins a report, with source text and code from ``files``. Raises :class:`NotRun`."""
+        from emu.observe.report.sink import ReportFile
+
+        self._add(name, lambda: ReportFile(open(name, "wb"), files))  # noqa: SIM115
+
+    def _add(self, name: str, make: Callable[[], FileSink]) -> None:
         try:
-            self._open[name] = _file_sink(name)
+            self._open[name] = make()
         except OSError as error:
             self.lines.message(f"{name}: {error.strerror}")
             raise NotRun(2) from None
@@ -127,7 +139,9 @@ class Files:
             action()
         except OSError as error:
             del self._open[name]
-            self.lines.message(f"{name}: {error.strerror}; the trace ends here")
+            self.failed = True
+            left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
+            self.lines.message(f"{name}: {error.strerror}; {left}")
 
 
 class _TextFile:

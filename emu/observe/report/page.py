@@ -1,0 +1,46 @@
+"""The page: one HTML file that holds its style, its script and its data.
+
+What comes from the guest is in the data alone, which is compressed and in base64: no name of a file
+or a function is ever part of the markup. The script shows it as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+SCRIPTS = (
+    *("dom", "format", "meanings", "data", "replay", "history", "app"),
+    *("zoom", "processes", "marks", "timeline", "timelineinput", "scrubber"),
+    *("layout", "cells", "spacemap", "walk", "code", "fault", "faultlist", "costs", "main"),
+)
+"""The modules of the script, in the order in which they use one another."""
+STYLES = ("colours", "frame", "parts")
+
+
+def page(data: dict[str, Any]) -> Iterator[bytes]:
+    """The file in pieces."""
+    packed = base64.b64encode(zlib.compress(msgspec.json.encode(data), 6))
+    before, style, between, script, middle, after = _template()
+    yield from (before, style, between, packed, middle, script, after)
+
+
+@cache
+def _template() -> tuple[bytes, ...]:
+    text = _part("page.html")
+    before, rest = text.split("/*STYLE*/")
+    between, rest = rest.split("DATA")
+    middle, after = rest.split("/*SCRIPT*/")
+    style = "".join(_part(f"{name}.css") for name in STYLES)
+    script = "".join(_part(f"{name}.js") for name in SCRIPTS)
+    return tuple(part.encode() for part in (before, style, between, script, middle, after))
+
+
+def _part(name: str) -> str:
+    return (files("emu.observe.report") / "page" / name).read_text("utf-8")

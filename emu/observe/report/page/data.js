@@ -1,0 +1,141 @@
+/* The run's data as build.py wrote it, made handy: see there for what each field is. */
+
+async function readData() {
+  const packed = Uint8Array.from(atob(byId("data").textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Model(JSON.parse(await new Response(stream).text()));
+}
+
+const sums = (differences) => {
+  let sum = 0;
+  return differences.map((difference) => (sum += difference));
+};
+
+class Model {
+  constructor(data) {
+    Object.assign(this, {
+      about: data.about,
+      summary: data.summary,
+      complete: data.complete,
+      end: data.end,
+      rows: data.rows,
+      costs: data.costs,
+    });
+    this.strings = data.strings;
+    this.stacks = data.stacks;
+    this.places = data.places.map((row) => this.place(row));
+    this.ranges = data.ranges.map(([start, end, rights, name]) => ({
+      start: pageOf(start) * 4096,
+      end: pageOf(end) * 4096,
+      rights: this.strings[rights],
+      name: this.strings[name],
+    }));
+    this.kinds = data.steps.kinds;
+    this.steps = {
+      kind: data.steps.kind,
+      row: data.steps.row,
+      time: sums(data.steps.time),
+      seq: sums(data.steps.seq),
+    };
+    this.faults = data.faults;
+    this.faults.step = sums(this.faults.step);
+    this.processes = data.processes.map((process, number) => ({
+      ...process,
+      number,
+      sampled: sums(process.sampled),
+      children: [],
+    }));
+    for (const process of this.processes) this.processes[process.parent]?.children.push(process.number);
+    this.sources = new Map(data.sources);
+    this.code = new Map(data.code);
+    this.forkSteps = [];
+    this.steps.kind.forEach((kind, step) => this.kinds[kind] === "fork" && this.forkSteps.push(step));
+    this.faultsOf = this.processes.map(() => []);
+    this.faults.process.forEach((process, fault) => this.faultsOf[process].push(fault));
+  }
+
+  get stepCount() {
+    return this.steps.kind.length;
+  }
+
+  get faultCount() {
+    return this.faults.step.length;
+  }
+
+  place([pc, name, offset, file, line, image, inlined]) {
+    const s = this.strings;
+    const callers = inlined.map(([caller, from, at]) => ({function: s[caller], file: s[from], line: at}));
+    return {pc, function: s[name], offset, file: s[file], line, image: s[image], inlined: callers};
+  }
+
+  stepKind(step) {
+    return this.kinds[this.steps.kind[step]];
+  }
+
+  /** The row of a step that is no fault. */
+  stepRow(step) {
+    return this.rows[this.stepKind(step)][this.steps.row[step]];
+  }
+
+  /** A fault with its fields, for those that are looked at. */
+  fault(number) {
+    const f = this.faults;
+    const pick = (name) => f[name][number];
+    const string = (name) => this.strings[pick(name)];
+    const step = pick("step");
+    const address = pick("stval");
+    const place = this.places[pick("place")];
+    return {
+      number,
+      step,
+      address,
+      place,
+      page: pageOf(address),
+      process: this.processes[pick("process")],
+      tid: pick("tid"),
+      space: pick("space"),
+      time: this.steps.time[step],
+      seq: this.steps.seq[step],
+      instruction: string("instruction"),
+      access: string("access"),
+      outcome: string("outcome"),
+      rule: string("rule"),
+      cause: pick("cause"),
+      call: string("call"),
+      range: pick("range") < 0 ? null : this.ranges[pick("range")],
+      tableCopied: Boolean(pick("table")),
+      walk: this.walk(number),
+      before: pick("before"),
+      after: pick("after"),
+      countBefore: pick("countBefore"),
+      countAfter: pick("countAfter"),
+      sharers: f.others[pick("sharers")].map(([pid, away]) => ({
+        pid,
+        address: Number(address) - (Number(address) % 4096) + away,
+      })),
+      stack: this.stacks[pick("stack")].map((at) => this.places[at]),
+      heap: this.stacks[pick("heap")].map((at) => this.places[at]),
+      host: pick("host"),
+      changed: pick("changed"),
+      why: string("why"),
+      code: this.code.get(pick("place")) ?? [],
+    };
+  }
+
+  /** The entries of a fault's walk; the leaf that build.py left out is where the walk leads. */
+  walk(number) {
+    const f = this.faults;
+    const entries = f.walks[f.walk[number]].map(([level, address, pte]) => ({level, address, pte}));
+    if (f.leaf[number]) {
+      const table = pteFrame(entries[1].pte) * 4096;
+      const address = table + 8 * (pageOf(f.stval[number]) % 512);
+      entries.push({level: 0, address, pte: f.before[number]});
+    }
+    return entries;
+  }
+
+  /** Whose space it is: the number of a process that has it, the latest. */
+  name(process) {
+    return `pid ${process.pid}${process.program ? ` ${baseName(process.program)}` : ""}`;
+  }
+}

@@ -1,0 +1,137 @@
+/* All about one fault. */
+
+const FaultPanel = {
+  start() {
+    app.on("fault shown", () => this.show());
+    byId("fault-previous").onclick = () => FaultList.walk(-1);
+    byId("fault-next").onclick = () => FaultList.walk(1);
+    this.show();
+  },
+
+  show() {
+    const body = byId("fault-body");
+    if (app.fault < 0) {
+      byId("fault-title").textContent = "Fault";
+      body.replaceChildren(
+        make(
+          "p",
+          {class: "hint"},
+          app.model.faultCount
+            ? "Choose a fault in the timeline, in the list, or a page in the map."
+            : "This run has no page faults on record.",
+        ),
+      );
+      return;
+    }
+    const fault = app.model.fault(app.fault);
+    byId("fault-title").textContent = `Fault ${count(fault.number + 1)} of ${count(app.model.faultCount)}`;
+    body.replaceChildren(...this.parts(fault));
+  },
+
+  parts(fault) {
+    const {letter, name, colour, text} = outcomeOf(fault.outcome);
+    const title = (words) => make("h3", {}, words);
+    return [
+      make(
+        "p",
+        {},
+        make("span", {class: "tag", style: `background:var(--${colour})`}, `${letter} ${name}`),
+        ` ${text}`,
+      ),
+      facts(fault),
+      title("Walk, as the fault found it"),
+      drawWalk(fault),
+      title("Page-table entry"),
+      pteChange(fault),
+      title("Source"),
+      sourceOf(fault),
+      title("Code"),
+      codeOf(fault),
+      title("Callers"),
+      stackOf(fault.stack, "Callers"),
+      ...(fault.heap.length
+        ? [title("Allocated by"), stackOf(fault.heap, "Where the memory was allocated")]
+        : []),
+    ];
+  },
+};
+
+function facts(fault) {
+  const rule = fault.rule ? `: ${fault.rule}` : "";
+  const handled = fault.host ? `; handled in ${nanoseconds(fault.host)} of the host` : "";
+  return factList(
+    [
+      [
+        "process",
+        `${app.model.name(fault.process)}${fault.tid === fault.process.pid ? "" : `, thread ${fault.tid}`}`,
+      ],
+      [
+        "by",
+        fault.call
+          ? `the kernel, in ${fault.call}${fault.place.pc ? `, for ${placeText(fault.place)}` : ""}`
+          : placeText(fault.place),
+      ],
+      fault.instruction
+        ? ["instruction", make("code", {}, `${hex(fault.place.pc)}  ${fault.instruction}`)]
+        : null,
+      ["access", `${fault.access} at ${hex(fault.address)}, cause ${fault.cause}${rule}`],
+      ["mapping", rangeText(fault.range)],
+      ["users", usersText(fault)],
+      fault.sharers.length
+        ? [
+            "shared with",
+            fault.sharers
+              .map(
+                ({pid, address}) =>
+                  `pid ${pid}${pageOf(address) === fault.page ? "" : ` at ${hex(address)}`}`,
+              )
+              .join(", "),
+          ]
+        : null,
+      fault.tableCopied ? ["table", "the leaf table was shared, and copied first"] : null,
+      fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
+      ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
+    ].filter(Boolean),
+  );
+}
+
+const factList = (rows) =>
+  make(
+    "dl",
+    {},
+    rows.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+  );
+
+function rangeText(range) {
+  if (!range) return "none";
+  return `${hex(range.start)}–${hex(range.end)} ${range.rights} ${range.name || "anonymous"}`;
+}
+
+function usersText({countBefore, countAfter}) {
+  if (!countBefore && !countAfter) return "—";
+  return countBefore
+    ? `${countBefore} of the frame before, ${countAfter} of the frame after`
+    : `${countAfter} of the frame after`;
+}
+
+function changedText({changed, why}) {
+  return changed < 0
+    ? "not known: the trace does not tell the copy's end"
+    : `${count(changed)} of 4,096 by the time it was ${why}`;
+}
+
+function pteChange({before, after}) {
+  const row = (name, pte) =>
+    make(
+      "tr",
+      {},
+      make("th", {scope: "row"}, name),
+      make("td", {class: "mono"}, hex(pte)),
+      make("td", {class: "mono"}, pteText(pte)),
+    );
+  return make(
+    "div",
+    {class: "wide"},
+    make("table", {}, make("tbody", {}, row("before", before), row("after", after))),
+  );
+}

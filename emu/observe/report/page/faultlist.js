@@ -1,0 +1,138 @@
+/* The faults as a table, a part at a time, with filters. */
+
+const ROWS = 50;
+const BY = 3; // the column that may take several lines
+
+const FaultList = {
+  found: [],
+  first: 0,
+
+  start() {
+    const {model} = app;
+    options(
+      byId("list-process"),
+      [[-1, "all"], ...model.processes.map((process) => [process.number, model.name(process)])],
+      -1,
+    );
+    const outcomes = [...new Set(model.faults.outcome)].map((outcome) => [
+      outcome,
+      outcomeOf(model.strings[outcome]).name,
+    ]);
+    options(byId("list-outcome"), [[-1, "all"], ...outcomes], -1);
+    for (const id of ["list-process", "list-outcome"]) byId(id).onchange = () => this.filter();
+    byId("list-text").oninput = () => this.filter();
+    byId("list-page").onclick = () => app.filterPage(null);
+    const turn = {
+      "list-first": () => 0,
+      "list-back": () => this.first - ROWS,
+      "list-on": () => this.first + ROWS,
+      "list-last": () => this.found.length,
+    };
+    for (const [id, to] of Object.entries(turn)) byId(id).onclick = () => this.turn(to());
+    app.on("page", () => this.filter());
+    app.on("fault shown", () => this.reveal());
+    const heads = ["", "time", "pid", "by", "access", "address", "outcome", "changed"];
+    byId("list-table").tHead.replaceChildren(
+      make(
+        "tr",
+        {},
+        heads.map((head) => make("th", {scope: "col"}, head || make("span", {"aria-label": "fault"}, "#"))),
+      ),
+    );
+    this.filter();
+  },
+
+  filter() {
+    const {model, page} = app;
+    const process = Number(byId("list-process").value);
+    const outcome = Number(byId("list-outcome").value);
+    const text = byId("list-text").value.trim();
+    const places = text ? matchingPlaces(text) : null;
+    const address = /^0x[0-9a-f]+$/i.test(text) ? pageOf(text) : -1;
+    const onPage = page ? new Set(faultsOfPage(page.space, page.page)) : null;
+    const {faults} = model;
+    this.found = [];
+    for (let fault = 0; fault < model.faultCount; fault++) {
+      if (process >= 0 && faults.process[fault] !== process) continue;
+      if (outcome >= 0 && faults.outcome[fault] !== outcome) continue;
+      if (onPage && !onPage.has(fault)) continue;
+      if (places && !places.has(faults.place[fault]) && pageOf(faults.stval[fault]) !== address) continue;
+      this.found.push(fault);
+    }
+    byId("list-page").hidden = !page;
+    byId("list-page").textContent = page ? `page ${hex(page.page * 4096)} ✕` : "";
+    byId("list-page").setAttribute(
+      "aria-label",
+      page ? `Only page ${hex(page.page * 4096)}: show all pages` : "",
+    );
+    this.turn(0);
+  },
+
+  turn(first) {
+    const last = Math.max(0, Math.floor((this.found.length - 1) / ROWS) * ROWS);
+    this.first = Math.max(0, Math.min(first, last));
+    this.first -= this.first % ROWS;
+    byId("list-first").disabled = byId("list-back").disabled = this.first === 0;
+    byId("list-on").disabled = byId("list-last").disabled = this.first === last;
+    const shown = this.found.slice(this.first, this.first + ROWS);
+    const part = `${count(this.first + 1)} to ${count(this.first + shown.length)}`;
+    const all = plural(this.found.length, "fault");
+    byId("list-count").textContent = this.found.length ? `${part} of ${all}` : "No fault is like that.";
+    byId("list-table").tBodies[0].replaceChildren(...shown.map((fault) => faultRow(app.model.fault(fault))));
+  },
+
+  /** Shows the part with the fault that is open, if it is one of those. */
+  reveal() {
+    const at = firstNotLess(this.found.length, (index) => this.found[index], app.fault);
+    if (this.found[at] === app.fault && (at < this.first || at >= this.first + ROWS)) this.turn(at);
+    for (const row of byId("list-table").tBodies[0].rows)
+      row.className = Number(row.dataset.fault) === app.fault ? "current" : "";
+  },
+
+  /** Opens the next or the previous of those that were found. */
+  walk(step) {
+    const at = firstNotLess(this.found.length, (index) => this.found[index], app.fault + (step > 0 ? 1 : 0));
+    const to = this.found[step > 0 ? at : at - 1];
+    if (to !== undefined) app.open(to);
+  },
+};
+
+function faultRow(fault) {
+  const {letter, name, colour} = outcomeOf(fault.outcome);
+  const open = make(
+    "button",
+    {type: "button", "aria-label": `Open fault ${count(fault.number + 1)}`},
+    count(fault.number + 1),
+  );
+  open.onclick = () => {
+    app.open(fault.number);
+    byId("fault-title").focus({preventScroll: true});
+    byId("fault").scrollIntoView({block: "nearest"});
+  };
+  const cells = [
+    open,
+    nanoseconds(fault.time),
+    String(fault.process.pid),
+    fault.call ? `kernel, in ${fault.call}` : placeText(fault.place),
+    fault.access,
+    make("span", {class: "mono"}, hex(fault.address)),
+    [
+      make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter),
+      ` ${name}`,
+    ],
+    fault.changed < 0 ? "" : count(fault.changed),
+  ];
+  return make(
+    "tr",
+    {"data-fault": fault.number, class: fault.number === app.fault ? "current" : null},
+    cells.map((cell, at) => make("td", {class: at === BY ? "free" : null}, cell)),
+  );
+}
+
+/** The numbers of the places whose function, file or image has `text` in its name. */
+function matchingPlaces(text) {
+  const wanted = text.toLowerCase();
+  const matches = (place) =>
+    `${placeText(place)} ${place.file} ${place.image}`.toLowerCase().includes(wanted);
+  return new Set(app.model.places.flatMap((place, number) => (matches(place) ? [number] : [])));
+}

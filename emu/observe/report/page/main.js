@@ -1,0 +1,87 @@
+/* Reads the data and starts the parts of the page. */
+
+const PARTS = [ProcessTree, Timeline, Scrubber, SpaceMap, FaultList, FaultPanel, Costs];
+
+function showHeader() {
+  const {about, summary, processes, faultCount, forkSteps, complete, end} = app.model;
+  const command = about.command.join(" ") || "A run";
+  document.title = `${command} – emu report`;
+  byId("command").textContent = command;
+  const total = (name) =>
+    app.model.faults.outcome.filter((outcome) => app.model.strings[outcome] === name).length;
+  const totals = [
+    [processes.length, "process", "processes"],
+    [forkSteps.length, "fork", "forks"],
+    [faultCount, "page fault", "page faults"],
+    [total("copied"), "copied", "copied"],
+    [total("reused"), "reused", "reused"],
+    ...(summary ? [[Number(summary.frames_peak), "frame at the peak", "frames at the peak"]] : []),
+  ];
+  byId("totals").replaceChildren(
+    ...totals.map(([number, one, many]) =>
+      make("li", {}, make("b", {}, count(number)), ` ${number === 1 ? one : many}`),
+    ),
+    make("li", {}, `fork policy ${about.policy} · ${nanoseconds(end)} · emu ${about.emu}`),
+  );
+  const notes = byId("notes");
+  notes.hidden = complete;
+  notes.textContent = complete ? "" : "The trace ends before the run does: what came after is missing here.";
+}
+
+/** Keys that work wherever no other part wants them. */
+function globalKeys(event) {
+  if (
+    event.ctrlKey ||
+    event.altKey ||
+    event.metaKey ||
+    event.target.matches("input, select, canvas, textarea")
+  )
+    return;
+  const action = {
+    "[": () => Scrubber.toFork(-1),
+    "]": () => Scrubber.toFork(1),
+    ",": () => app.goTo(app.moment - 1),
+    ".": () => app.goTo(app.moment + 1),
+    n: () => FaultList.walk(1),
+    p: () => FaultList.walk(-1),
+  }[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+/** At the first copy, parent and child beside each other; or the first fork; or the end. */
+function beginAt() {
+  const {forkSteps, stepCount, faults, strings, places} = app.model;
+  if (!forkSteps.length) {
+    app.goTo(stepCount);
+    return;
+  }
+  Scrubber.showFork(forkSteps[0], 1);
+  const copied = (fault) => strings[faults.outcome[fault]] === "copied";
+  const numbers = faults.outcome.map((_, fault) => fault).filter(copied);
+  const ownLine = numbers.find((number) => places[faults.place[number]].line);
+  const fault = ownLine ?? numbers[0];
+  if (fault !== undefined) app.open(fault);
+}
+
+async function main() {
+  app.model = await readData();
+  app.history = new RunHistory(app.model);
+  app.colours = readColours();
+  showHeader();
+  document.querySelector("main").hidden = false;
+  for (const part of PARTS) part.start();
+  document.addEventListener("keydown", globalKeys);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    app.colours = readColours();
+    app.tell("colours");
+  });
+  beginAt();
+  app.ready = true;
+}
+
+main().catch((error) => {
+  byId("command").textContent = `This report can't be shown: ${error.message}`;
+  throw error;
+});

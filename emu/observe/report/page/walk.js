@@ -1,0 +1,56 @@
+/* The walk of the page table as a picture: an entry for each level (privileged spec, "Sv39"). */
+
+const LEVELS = ["level 0 (leaf)", "level 1", "level 2 (root)"];
+
+/** The parts of the address, and the entries that the walk read. */
+function drawWalk(fault) {
+  if (!fault.walk.length)
+    return make("p", {class: "hint"}, "The address is beyond what a user can map: nothing was walked.");
+  const entries = fault.walk.flatMap((entry, at) => [
+    at ? make("div", {class: "arrow", "aria-hidden": "true"}, "↓") : null,
+    level(entry, fault),
+  ]);
+  return make(
+    "div",
+    {},
+    addressBits(fault),
+    make("div", {class: "walk", role: "list", "aria-label": "Entries of the walk"}, entries),
+  );
+}
+
+function addressBits(fault) {
+  const page = fault.page;
+  const parts = [
+    ["VPN 2", Math.floor(page / 2 ** 18) % 512],
+    ["VPN 1", Math.floor(page / 512) % 512],
+    ["VPN 0", page % 512],
+    ["offset", hex(Number(fault.address) % 4096)],
+  ];
+  return make(
+    "div",
+    {class: "bits mono"},
+    make("small", {}, ""),
+    parts.map(([name]) => make("small", {}, name)),
+    make("small", {}, hex(fault.address)),
+    parts.map(([, value]) => make("span", {}, String(value))),
+  );
+}
+
+function level(entry, fault) {
+  const index = Math.floor(fault.page / 512 ** entry.level) % 512;
+  const value = entry.pte === null ? "outside physical memory" : meaningOf(entry);
+  return make(
+    "div",
+    {class: entry.level === 0 ? "level leaf" : "level", role: "listitem"},
+    make("span", {}, LEVELS[entry.level] ?? `level ${entry.level}`),
+    make("span", {class: "mono"}, `entry ${index} at ${hex(entry.address)}`),
+    make("span", {}, ""),
+    make("span", {class: "mono"}, value),
+  );
+}
+
+function meaningOf({pte}) {
+  if (!pteValid(pte)) return `PTE ${hex(pte)}: not valid, the walk ends`;
+  const pointer = Math.floor(Number(pte) / 2) % 8 === 0;
+  return `PTE ${hex(pte)}: ${pointer ? `table at frame ${hex(pteFrame(pte))}` : pteText(pte)}`;
+}

@@ -1,0 +1,18 @@
+"""A browser for the tests that look at a report as a reader does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emu.observe.report.browser import Browser, find
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = find()
+    if program is None:
+        pytest.skip("no Chromium here: python -m toolchain.system browser")
+    with Browser(program) as running:
+        yield running

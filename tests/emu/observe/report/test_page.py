@@ -1,0 +1,73 @@
+"""Is the page whole, and free of what the guest could put into it?"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from importlib.resources import files
+
+from emu.observe.records import Place
+from emu.observe.report.page import SCRIPTS, STYLES, page
+from tests.emu.observe.report.traces import MadeUp, built
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def evil_run() -> MadeUp:
+    run = MadeUp([EVIL, EVIL])
+    run.exec(2, 8, EVIL)
+    place = Place(0x10004, EVIL, 4, EVIL, 7, EVIL)
+    frame = run.fault(2, 1, "zero_filled", place=place)
+    run.fork(2, 3, 1)
+    run.fault(3, 1, "copied", frame, place)
+    run.end()
+    return run
+
+
+def text() -> str:
+    return b"".join(page(built(evil_run().told).data())).decode()
+
+
+def test_no_word_of_the_guest_is_markup() -> None:
+    assert "alert" not in text() and "onerror" not in text()
+    assert text().count("<script") == text().count("</script>") == 2
+
+
+def test_the_data_has_every_word_of_it() -> None:
+    found = re.search(r'id="data">([A-Za-z0-9+/=]+)</script>', text())
+    assert found is not None
+    data = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    assert data["about"]["command"] == [EVIL, EVIL]
+    assert EVIL in data["strings"]
+
+
+def test_the_page_asks_for_nothing() -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text())
+    assert policy is not None
+    assert policy[1].split("; ") == [
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "script-src 'unsafe-inline'",
+        "img-src data:",
+    ]
+    outside = set(re.findall(r"https?://[^\s\"']+", text()))
+    assert outside == {"http://www.w3.org/2000/svg"}  # a name, not an address
+
+
+def test_data_never_becomes_markup_in_the_scripts() -> None:
+    folder = files("emu.observe.report") / "page"
+    for name in SCRIPTS:
+        script = (folder / f"{name}.js").read_text("utf-8")
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in script, f"{way} in {name}.js"
+        assert len(script.splitlines()) < 300
+        assert max(map(len, script.splitlines())) <= 110
+
+
+def test_every_part_is_used() -> None:
+    folder = files("emu.observe.report") / "page"
+    names = {f"{name}.js" for name in SCRIPTS} | {f"{name}.css" for name in STYLES}
+    there = {entry.name for entry in folder.iterdir()}
+    assert there == names | {"page.html"}

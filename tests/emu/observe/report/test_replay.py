@@ -1,0 +1,173 @@
+"""Does the page's replay of a run agree with what the kernel said at each step?
+
+The kernel counts: pages shared at a fork, users of a frame at a store. The replay must have come to
+the same numbers by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.observe.records import AnyRecord
+from emu.observe.report.page import page
+from tests.emu.observe.report.browser import Browser, Page
+from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, recorded
+
+AT_FORKS = r"""
+(() => {
+  const wrong = [];
+  for (const step of app.model.forkSteps) {
+    const [, , , child, borrowed, shared, , copied] = app.model.stepRow(step);
+    if (borrowed) continue;
+    const replay = app.history.seek(step + 1);
+    const pages = replay.census(replay.space(child)).reduce((sum, n) => sum + n, 0);
+    if (pages !== shared + copied) wrong.push([step, pages, shared, copied]);
+  }
+  return wrong;
+})()
+"""
+AT_FAULTS = r"""
+(() => {
+  const wrong = [];
+  const {faults, strings} = app.model;
+  for (let fault = 0; fault < app.model.faultCount; fault++) {
+    const outcome = strings[faults.outcome[fault]];
+    if (outcome !== "copied" && outcome !== "reused") continue;
+    const replay = app.history.seek(faults.step[fault]);
+    const space = replay.space(faults.space[fault]);
+    const page = pageOf(faults.stval[fault]);
+    const state = replay.state(space, page);
+    const expected = state === TABLE || (outcome === "copied" ? state === SHARED : state === ALONE);
+    if (!expected) wrong.push([fault, outcome, STATES[state].name]);
+  }
+  return wrong;
+})()
+"""
+AT_THE_END = r"""
+(() => {
+  const replay = app.history.seek(app.model.stepCount);
+  return [replay.spaces.size, replay.frames.reduce((sum, n) => sum + n, 0)];
+})()
+"""
+
+
+def opened(browser: Browser, told: list[AnyRecord], folder: Path) -> Page:
+    file = folder / "report.html"
+    file.write_bytes(b"".join(page(built(told).data())))
+    return browser.open(file)
+
+
+RUNS = [
+    ("demo_cow", "cow"),
+    ("demo_cow", "eager"),
+    ("demo_cow", "shared-tables"),
+    ("fork_tree", "cow"),
+    ("fork_tree", "shared-tables"),
+    ("fork_chain", "cow"),
+    ("fork_exec", "cow"),
+    ("fork_storm", "shared-tables"),
+    ("vfork", "cow"),
+    ("second_write", "cow"),
+    ("sole_owner", "cow"),
+    ("kernel_writes", "cow"),
+    ("mremap", "cow"),
+    ("madvise", "cow"),
+]
+
+
+@pytest.mark.parametrize(("name", "policy"), RUNS)
+def test_the_replay_comes_to_the_kernels_counts(
+    browser: Browser, tmp_path: Path, name: str, policy: str
+) -> None:
+    shown = opened(browser, recorded(guest(name), fork_policy=policy), tmp_path)
+    assert shown.value(AT_FORKS) == []
+    assert shown.value(AT_FAULTS) == []
+    spaces, users = shown.value(AT_THE_END)
+    assert (spaces, users) == (0, 0)
+    shown.close()
+
+
+def test_going_back_is_the_same_as_going_forth(browser: Browser, tmp_path: Path) -> None:
+    shown = opened(browser, recorded(guest("fork_tree")), tmp_path)
+    script = """
+    (() => {
+      const all = (moment) => {
+        const replay = app.history.seek(moment);
+        return JSON.stringify([...replay.spaces].sort((a, b) => a[0] - b[0])
+          .map(([number, space]) => [number, replay.census(space), space.ranges.length]));
+      };
+      app.history.every = 50;
+      const moments = Array.from({length: app.model.stepCount + 1}, (_, at) => at);
+      const forth = moments.map(all);
+      const back = [...moments].reverse().map(all).reverse();
+      const leaps = moments.map((at) => all((at * 137) % moments.length));
+      return forth.every((state, at) => state === back[at])
+        && leaps.every((state, at) => state === forth[(at * 137) % moments.length]);
+    })()
+    """
+    assert shown.value(script) is True
+    shown.close()
+
+
+def states(shown: Page, process: int, first: int, count: int) -> str:
+    """The letters of pages of the heap as the map has them now."""
+    start = HEAP // 4096 + first
+    letters: str = shown.value(
+        f"Array.from({{length: {count}}}, (_, at) => app.replay.state("
+        f"app.replay.space(spaceAt({process})), {start} + at))"
+        ".map((state) => STATES[state].letter || '-').join('')"
+    )
+    return letters
+
+
+def test_what_becomes_of_pages_one_by_one(browser: Browser, tmp_path: Path) -> None:
+    run = MadeUp()
+    run.exec(2, 8)
+    frames = [run.fault(2, page, "zero_filled") for page in range(3)]
+    run.fork(2, 3, 3)
+    run.fault(3, 0, "copied", frames[0])
+    run.fault(2, 0, "reused", frames[0])
+    run.unmap(3, HEAP + 4096, HEAP + 8192)
+    run.exit(3)
+    shown = opened(browser, run.end(), tmp_path)
+    seen = []
+    for moment in range(3, shown.value("app.model.stepCount") + 1):
+        shown.value(f"app.goTo({moment}), 1")
+        alive = shown.value("spaceAt(1) !== undefined")
+        seen.append((states(shown, 0, 0, 4), states(shown, 1, 0, 4) if alive else ""))
+    assert seen == [
+        ("PP--", ""),
+        ("PPP-", ""),
+        ("SSS-", "SSS-"),
+        ("ASS-", "CSS-"),
+        ("PSS-", "CSS-"),
+        ("PAS-", "C-S-"),
+        ("PAA-", ""),
+    ]
+    shown.close()
+
+
+def test_each_fault_is_read_back_as_it_was_written(browser: Browser, tmp_path: Path) -> None:
+    told = list(demo())
+    faults: list[Any] = [record for record in told if hasattr(record, "stval")]
+    shown = opened(browser, told, tmp_path)
+    read = shown.value(
+        "app.model.faults.step.map((_, n) => app.model.fault(n)).map((f) => [f.seq, f.time, "
+        "f.process.pid, f.address, f.outcome, f.access, f.call, f.instruction, f.before, f.after, "
+        "f.walk.map((e) => [e.level, e.address, e.pte]), f.stack.map((p) => p.function), "
+        "f.sharers.map((s) => [s.pid, s.address]), f.walk.map((e) => pteFlags(e.pte)), f.host])"
+    )
+    for fault, found in zip(faults, read, strict=True):
+        assert found == [
+            *(fault.seq, fault.time, fault.pid, fault.stval, fault.outcome, fault.access),
+            *(fault.call, fault.instruction, fault.pte_before, fault.pte_after),
+            [[entry.level, entry.address, entry.pte] for entry in fault.walk],
+            [place.function for place in fault.backtrace],
+            [[sharer.pid, sharer.address] for sharer in fault.sharers],
+            [entry.flags for entry in fault.walk],
+            fault.host_ns,
+        ]
+    shown.close()

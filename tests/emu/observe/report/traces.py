@@ -1,0 +1,187 @@
+"""Traces for the tests: of real guests, and one that is made up and large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from emu.api import Session
+from emu.machine.pte import A, D, R, U, V, W, make_pte
+from emu.observe import records
+from emu.observe.jsonl import JsonLines
+from emu.observe.recorder import Recorder
+from emu.observe.records import AnyRecord, Place, Range
+from emu.observe.report.build import Builder
+from emu.observe.report.hostfiles import HostFiles
+from emu.options import Options
+from guest.manifest import GUESTS
+from kernel.pagetable import COW
+from toolchain.build import build
+
+HEAP = 0x100000
+CODE = Range(0x10000, 0x20000, "r-xp", "/made/up")
+
+
+def guest(name: str) -> Path:
+    """A guest of the manifest, built."""
+    found = next(each for each in GUESTS if each.name == name)
+    return build([found.source], flags=found.flags)
+
+
+def recorded(program: Path, *arguments: str, **options: object) -> list[AnyRecord]:
+    """All records of a run."""
+    told: list[AnyRecord] = []
+    session = Session(
+        Options(deterministic=True, **options),  # type: ignore[arg-type]
+        [str(program), *arguments],
+    )
+    session.console.capture(1)
+    session.console.capture(2)
+    recorder = Recorder(session.kernel, session.command, told.append)
+    recorder.begin()
+    session.run([recorder])
+    recorder.finish(session.summary)
+    return told
+
+
+@cache
+def demo() -> tuple[AnyRecord, ...]:
+    return tuple(recorded(guest("demo_cow")))
+
+
+def built(told: Iterable[AnyRecord], files: HostFiles | None = None) -> Builder:
+    builder = Builder(files or HostFiles([]))
+    for record in told:
+        builder(record)
+    return builder
+
+
+def write(told: Iterable[AnyRecord], file: Path) -> Path:
+    sink = JsonLines(file.open("wb"))
+    for record in told:
+        sink(record)
+    sink.close()
+    return file
+
+
+class MadeUp:
+    """A run that never was: what a test wants to have happened, one step after another."""
+
+    def __init__(self, command: list[str] | None = None, policy: str = "cow") -> None:
+        self.told: list[AnyRecord] = []
+        self._frame = 0x80100
+        self._tell(
+            records.Start,
+            schema=records.SCHEMA,
+            emu="test",
+            command=command or ["/made/up"],
+            fork_policy=policy,
+            memory=1 << 30,
+        )
+
+    def _tell(self, kind: type[records.Record], **fields: object) -> None:
+        number = len(self.told)
+        self.told.append(kind(seq=number, time=number * 1000, **fields))  # type: ignore[arg-type]
+
+    def new_frame(self) -> int:
+        self._frame += 1
+        return self._frame
+
+    def exec(self, pid: int, pages: int, path: str = "/made/up") -> None:
+        maps = [CODE, Range(HEAP, HEAP + pages * 4096, "rw-p", "[heap]")]
+        self._tell(
+            records.Exec,
+            pid=pid,
+            path=path,
+            entry=CODE.start,
+            root=0x80000 + pid,
+            maps=maps,
+        )
+
+    def fork(self, pid: int, child: int, pages: int) -> None:
+        self._tell(
+            records.Fork, pid=pid, tid=pid, child=child, root=0x80000 + child, pages_shared=pages
+        )
+
+    def exit(self, pid: int) -> None:
+        self._tell(records.Exit, pid=pid, status=0)
+
+    def sample(self, pid: int, pages: int) -> None:
+        self._tell(
+            records.Sample, pid=pid, resident=pages, proportional=pages / 2, unique=0, tables=4
+        )
+
+    def unmap(self, pid: int, start: int, end: int) -> None:
+        self._tell(records.Unmap, pid=pid, start=start, end=end)
+
+    def fault(
+        self, pid: int, page: int, outcome: str, before: int = 0, place: Place | None = None
+    ) -> int:
+        """On page number ``page`` of the heap; the frame that it has then."""
+        frame = before if outcome == "reused" else self.new_frame()
+        address = HEAP + page * 4096 + 8 * (page % 512)
+        pte = make_pte(before, V | R | U | A | D | COW) if before else 0
+        entries = [
+            records.Entry(2, (0x80000 + pid << 12), make_pte(0x81000 + pid, V), "-------"),
+            records.Entry(1, (0x81000 + pid << 12), make_pte(0x82000 + pid, V), "-------"),
+            records.Entry(0, (0x82000 + pid << 12) + 8 * (address >> 12 & 511), pte, ""),
+        ]
+        callers = [Place(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)]
+        self._tell(
+            records.Fault,
+            pid=pid,
+            tid=pid,
+            place=place or Place(CODE.start + 4 * (page % 97), f"f{page % 97}", 4, "made.c", 7),
+            access="store",
+            cause=15,
+            stval=address,
+            outcome=outcome,
+            instruction="sd a5, 0(a0)",
+            vma=Range(HEAP, HEAP + (1 << 28), "rw-p", "[heap]"),
+            walk=entries,
+            pte_before=pte,
+            pte_after=make_pte(frame, V | R | W | U | A | D),
+            frame_before=before,
+            frame_after=frame,
+            count_before=2 if outcome == "copied" else int(bool(before)),
+            count_after=1,
+            sharers=[records.Sharer(2, address & -4096)] if outcome == "copied" else [],
+            backtrace=callers,
+            host_ns=9000 + page % 5000,
+        )
+        return frame
+
+    def settled(self, fault: int, pid: int, changed: int) -> None:
+        self._tell(
+            records.Settled,
+            fault=fault,
+            pid=pid,
+            address=HEAP,
+            bytes_changed=changed,
+            why="discarded",
+        )
+
+    def end(self) -> list[AnyRecord]:
+        self._tell(records.End, summary={"frames_peak": 7})
+        return self.told
+
+
+def large(faults: int = 100_000, children: int = 48) -> list[AnyRecord]:
+    """A parent with a large heap, and children that each store to a part of it."""
+    run = MadeUp()
+    share = faults // (children + 1)
+    run.exec(2, share)
+    frames = [run.fault(2, page, "zero_filled") for page in range(share)]
+    for child in range(3, 3 + children):
+        run.fork(2, child, share)
+        for page in range(share):
+            run.fault(child, page, "copied", frames[page])
+            if page % 64 == 0:
+                run.settled(len(run.told) - 1, child, page % 512)
+            if page % 500 == 0:
+                run.sample(child, share)
+        run.exit(child)
+    for page in range(faults - share * (children + 1)):
+        run.fault(2, page, "reused", frames[page])
+    return run.end()
