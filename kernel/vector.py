@@ -28,7 +28,7 @@ _AT_ONCE = frozenset(number for number, row in TABLE.items() if row.name not in 
 
 
 class KernelVector:
-    """Implements :class:`emu.machine.hart.Vector`."""
+    """Implements :class:`emu.machine.vector.Vector`."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel

@@ -23,21 +23,21 @@ engine it is, and what is kept across switches is the translated code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from emu.machine import engine as e
-from emu.machine.decode import instruction_length, memory_operand
+from emu.machine.decode import instruction_length
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.exits import Exits
+from emu.machine.instruction import Instructions
 from emu.machine.probe import Probe, Stop
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK, D, R, W
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram
 from emu.machine.registers import A0, A7, FP, PC, RA, SP, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
+from emu.machine.tlb import Tlb
 from emu.machine.trap import Access, Cause, Trap
+from emu.machine.vector import Vector
 
-_SMALLEST_TLB = 256
-_LARGEST_TLB = 1 << 16
 _EBREAK = (0x00100073, 0x9002)
 _ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
 _PAGE = VA_MASK & ~PAGE_MASK
@@ -45,21 +45,6 @@ _STORE_INSTEAD = {
     Cause.LOAD_PAGE_FAULT: Cause.STORE_PAGE_FAULT,
     Cause.LOAD_ACCESS_FAULT: Cause.STORE_ACCESS_FAULT,
 }
-
-
-class Vector(Protocol):
-    """What a trap handler may do at once, while the program stands at the trap (compare stvec).
-
-    It spares the engine's stop and start, which cost more than most traps' handling. Whatever it
-    leaves undone comes out of :meth:`Hart.run` as a trap. It may not run the hart, load registers,
-    or change what the program executes.
-    """
-
-    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
-        """The result for a0 of the system call at ``epc``; None to have it returned as a trap."""
-
-    def store_fault(self, page: int) -> bool:
-        """Whether the page table now allows the store to ``page`` that it did not."""
 
 
 class Hart:
@@ -81,14 +66,12 @@ class Hart:
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
-        self._unrestricted = False
         self._running = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
         self._error: BaseException | None = None
-        self._writable: set[int] = set()
-        self._misses = 0
-        self._tlb_size = _SMALLEST_TLB
+        self._tlb = Tlb(self._engine, ram)
+        self._instructions = Instructions(self._engine, self.mmu)
 
     # Registers.
 
@@ -130,11 +113,7 @@ class Hart:
 
     def flush_tlb(self) -> None:
         """sfence.vma: forgets all translations."""
-        self._engine.flush_tlb()
-        self._writable.clear()
-        if self._misses * 3 < self._tlb_size:  # the engine may have shrunk it, by the same rule
-            self._tlb_size = max(_SMALLEST_TLB, 1 << self._misses.bit_length())
-        self._misses = 0
+        self._tlb.flush()
 
     def fence_code(self) -> None:
         """fence.i for all harts: forgets all translated code."""
@@ -144,6 +123,10 @@ class Hart:
         self.flush_tlb()
         if self._probe is not None:
             self._probe.code_changed()
+
+    def instruction(self, pc: int) -> int | None:
+        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+        return self._instructions.bits(pc)
 
     # Being watched.
 
@@ -286,14 +269,14 @@ class Hart:
             self._last_conflict = here
             return None
         self._last_conflict = None
-        store = self.instruction(self.pc) or 0
+        store = self._instructions.bits(self.pc) or 0
         after = (self.pc + instruction_length(store)) & VA_MASK
-        self._unrestricted = True
+        self._tlb.unrestricted = True
         try:
             with self._exits.one_more(after):
                 trap = self._run_once(0)
         finally:
-            self._unrestricted = False
+            self._tlb.unrestricted = False
             self.fence_code()
         return self._beyond_exit(trap, after, count)
 
@@ -318,9 +301,9 @@ class Hart:
                 return self._run_up_to((page - 2) & VA_MASK, count)
             return Trap(fault.cause, self.pc, page, fault)
         cause = fault.cause
-        if fault.access is Access.LOAD and self._faults_as_store():
+        if fault.access is Access.LOAD and self._instructions.faults_as_store(self.pc):
             cause = _STORE_INSTEAD[cause]
-        return Trap(cause, self.pc, page, fault, self._find_address)
+        return Trap(cause, self.pc, page, fault, self._instructions.stval)
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
         """Runs the block that faulted on its last instruction, the one that crosses into a page.
@@ -334,18 +317,18 @@ class Hart:
         return self._beyond_exit(trap, address, count)
 
     def _exception(self, cause: Cause) -> Trap:
-        if cause == Cause.BREAKPOINT and self.instruction(self.pc) in _EBREAK:
+        if cause == Cause.BREAKPOINT and self._instructions.bits(self.pc) in _EBREAK:
             return Trap(cause, self.pc, self.pc)
         if cause in (Cause.BREAKPOINT, Cause.ILLEGAL_INSTRUCTION):
             return self._illegal()
         if cause in (Cause.LOAD_MISALIGNED, Cause.STORE_MISALIGNED):
-            if self._faults_as_store():
+            if self._instructions.faults_as_store(self.pc):
                 cause = Cause.STORE_MISALIGNED
-            return Trap(cause, self.pc, self._operand_address() or 0)
+            return Trap(cause, self.pc, self._instructions.operand_address(self.pc) or 0)
         return Trap(cause, self.pc)
 
     def _illegal(self) -> Trap:
-        return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self.instruction(self.pc) or 0)
+        return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self._instructions.bits(self.pc) or 0)
 
     def watch(self, address: int, reached: Callable[[int], None]) -> None:
         """Calls ``reached(address)`` each time before the program runs the instruction there.
@@ -367,46 +350,6 @@ class Hart:
             self._rearm = True
             self._engine.stop()
 
-    # Looking at the instruction at epc.
-
-    def instruction(self, pc: int) -> int | None:
-        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
-        if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
-            bits = self._fetch(pc, 4)
-            return bits if bits is None or instruction_length(bits) == 4 else bits & 0xFFFF
-        low = self._fetch(pc, 2)
-        if low is None or instruction_length(low) == 2:
-            return low
-        high = self._fetch((pc + 2) & VA_MASK, 2)
-        return None if high is None else high << 16 | low
-
-    def _fetch(self, va: int, size: int) -> int | None:
-        translation = self.mmu.translate(va, Access.FETCH)
-        if isinstance(translation, TranslationFault):
-            return None
-        return int.from_bytes(self.ram.read(translation.pa, size), "little")
-
-    def _faults_as_store(self) -> bool:
-        bits = self.instruction(self.pc)
-        operand = memory_operand(bits) if bits is not None else None
-        return operand is not None and operand.kind.faults_as_store
-
-    def _operand_address(self) -> int | None:
-        """The address that the load or store at pc accesses."""
-        bits = self.instruction(self.pc)
-        operand = memory_operand(bits) if bits is not None else None
-        if operand is None:
-            return None
-        base = self._engine.read(operand.base) if operand.base else 0
-        return (base + operand.offset) & VA_MASK
-
-    def _find_address(self, trap: Trap) -> int:
-        """stval: the access's address, or where its second page begins if that is what faulted."""
-        address = self._operand_address()
-        if address is not None and address & ~PAGE_MASK == trap.page:
-            return address
-        return trap.page
-
     # What the engine calls. An exception that leaves a hook is lost, so it is kept for run().
 
     def _fill(self, va: int, access: int) -> int:
@@ -422,13 +365,11 @@ class Hart:
                 self._rearm = True
                 return 0
             ppn = translation.pa >> PAGE_SHIFT
-            perms = self._permissions(access, translation.pte, ppn)
+            perms = self._tlb.permissions(access, translation.pte, ppn)
             if not perms:
                 self._conflict = ppn
                 return 0
-            self._count_miss()
-            if perms & e.PERM_W:
-                self._writable.add(ppn)
+            self._tlb.filled(ppn, perms)
             if self._probe is not None:
                 self._probe.filled(va, ppn << PAGE_SHIFT)
             return ppn << PAGE_SHIFT | perms
@@ -455,33 +396,6 @@ class Hart:
             return None
         translation = self.mmu.translate(fault.va, Access.STORE)
         return None if isinstance(translation, TranslationFault) else translation
-
-    def _permissions(self, access: int, pte: int, ppn: int) -> int:
-        """What the TLB may allow on the page; nothing when a store would change executed code.
-
-        A data page never gets X: the engine keeps stores to such an entry on a path ten times
-        slower.
-        """
-        executed = ppn in self.ram.executed and not self._unrestricted
-        if access == e.WRITE:
-            return 0 if executed else e.PERM_R | e.PERM_W
-        if access == e.READ:
-            return e.PERM_R | e.PERM_W if pte & W and pte & D and not executed else e.PERM_R
-        if ppn in self._writable and not self._unrestricted:
-            self.flush_tlb()
-        self.ram.executed.add(ppn)
-        return e.PERM_R | e.PERM_X if pte & R else e.PERM_X
-
-    def _count_miss(self) -> None:
-        """Lets the TLB grow with the working set.
-
-        The engine's TLB doubles only when it is flushed and was nearly full, so it is flushed each
-        time it must have become full.
-        """
-        self._misses += 1
-        if self._misses >= self._tlb_size and self._tlb_size < _LARGEST_TLB:
-            self.flush_tlb()
-            self._tlb_size *= 2
 
     def _on_exception(self, cause: int) -> bool:
         try:

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_permissions = partial(wrong, where="emu.machine.hart:Hart._permissions")
+_permissions = partial(wrong, where="emu.machine.tlb:Tlb.permissions")
 
 VARIANTS = [
     wrong(
@@ -15,11 +15,11 @@ VARIANTS = [
     ),
     wrong(
         "stval-of-the-page", "stval is where the page begins",
-        "emu.machine.hart:Hart._find_address", "return address", "return trap.page",
+        "emu.machine.instruction:Instructions.stval", "return address", "return trap.page",
     ),
     wrong(
         "stval-straddling", "an access that straddles has its own address in stval",
-        "emu.machine.hart:Hart._find_address",
+        "emu.machine.instruction:Instructions.stval",
         "if address is not None and address & ~PAGE_MASK == trap.page:", "if address is not None:",
     ),
     wrong(
@@ -28,7 +28,7 @@ VARIANTS = [
     ),
     wrong(
         "amo-as-load", "a failing AMO raises a load page fault",
-        "emu.machine.hart:Hart._faults_as_store", "and operand.kind.faults_as_store", "and False",
+        "emu.machine.instruction:Instructions.faults_as_store", "and operand.kind.faults_as_store", "and False",
     ),
     wrong(
         "crossing-fetch", "a fetch fault in the middle of an instruction is at its block's start",
@@ -37,7 +37,7 @@ VARIANTS = [
     ),
     wrong(
         "no-flush", "flushing the TLB does nothing",
-        "emu.machine.hart:Hart.flush_tlb", "self._engine.flush_tlb()", "pass",
+        "emu.machine.hart:Hart.flush_tlb", "self._tlb.flush()", "pass",
     ),
     wrong(
         "no-flush-at-satp", "a new satp leaves the TLB's entries",
@@ -65,7 +65,7 @@ VARIANTS = [
     ),
     _permissions(
         "executed-while-writable", "the TLB keeps W for a frame from which code is fetched",
-        old="if ppn in self._writable and not self._unrestricted:", new="if False:",
+        old="if ppn in self._writable and not self.unrestricted:", new="if False:",
     ),
     wrong(
         "reservation-kept", "an LR's reservation outlives a context switch",

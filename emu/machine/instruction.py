@@ -1,0 +1,57 @@
+"""A look at the instruction that trapped: what it is, and which address it meant."""
+
+from __future__ import annotations
+
+from emu.machine.decode import MemoryOperand, instruction_length, memory_operand
+from emu.machine.engine import Engine
+from emu.machine.pte import PAGE_MASK, VA_MASK
+from emu.machine.sv39 import Mmu, TranslationFault
+from emu.machine.trap import Access, Trap
+
+
+class Instructions:
+    """What ``mmu`` lets the program execute; registers are those of ``engine``."""
+
+    def __init__(self, engine: Engine, mmu: Mmu) -> None:
+        self._engine = engine
+        self._mmu = mmu
+
+    def bits(self, pc: int) -> int | None:
+        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+        if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
+            bits = self._fetch(pc, 4)
+            return bits if bits is None or instruction_length(bits) == 4 else bits & 0xFFFF
+        low = self._fetch(pc, 2)
+        if low is None or instruction_length(low) == 2:
+            return low
+        high = self._fetch((pc + 2) & VA_MASK, 2)
+        return None if high is None else high << 16 | low
+
+    def faults_as_store(self, pc: int) -> bool:
+        operand = self._operand(pc)
+        return operand is not None and operand.kind.faults_as_store
+
+    def operand_address(self, pc: int) -> int | None:
+        """The address that the load or store at ``pc``, where the program stands, accesses."""
+        operand = self._operand(pc)
+        if operand is None:
+            return None
+        base = self._engine.read(operand.base) if operand.base else 0
+        return (base + operand.offset) & VA_MASK
+
+    def stval(self, trap: Trap) -> int:
+        """The access's address, or where its second page begins if that is what faulted."""
+        address = self.operand_address(trap.epc)
+        if address is not None and address & ~PAGE_MASK == trap.page:
+            return address
+        return trap.page
+
+    def _operand(self, pc: int) -> MemoryOperand | None:
+        bits = self.bits(pc)
+        return memory_operand(bits) if bits is not None else None
+
+    def _fetch(self, va: int, size: int) -> int | None:
+        translation = self._mmu.translate(va, Access.FETCH)
+        if isinstance(translation, TranslationFault):
+            return None
+        return int.from_bytes(self._mmu.ram.read(translation.pa, size), "little")

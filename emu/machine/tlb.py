@@ -1,0 +1,62 @@
+"""The rules of the engine's TLB: its size, and what an entry may allow."""
+
+from __future__ import annotations
+
+from emu.machine import engine as e
+from emu.machine.engine import Engine
+from emu.machine.pte import D, R, W
+from emu.machine.ram import Ram
+
+_SMALLEST = 256
+_LARGEST = 1 << 16
+
+
+class Tlb:
+    """The entries themselves are the engine's. ``unrestricted`` lets one instruction store to the
+    frame that it lies in.
+    """
+
+    def __init__(self, engine: Engine, ram: Ram) -> None:
+        self.unrestricted = False
+        self._engine = engine
+        self._ram = ram
+        self._writable: set[int] = set()
+        self._misses = 0
+        self._size = _SMALLEST
+
+    def flush(self) -> None:
+        """Forgets all translations."""
+        self._engine.flush_tlb()
+        self._writable.clear()
+        if self._misses * 3 < self._size:  # the engine may have shrunk it, by the same rule
+            self._size = max(_SMALLEST, 1 << self._misses.bit_length())
+        self._misses = 0
+
+    def filled(self, ppn: int, perms: int) -> None:
+        """An entry is about to be there. Lets the TLB grow with the working set.
+
+        The engine's TLB doubles only when it is flushed and was nearly full, so it is flushed each
+        time it must have become full.
+        """
+        self._misses += 1
+        if self._misses >= self._size and self._size < _LARGEST:
+            self.flush()
+            self._size *= 2
+        if perms & e.PERM_W:
+            self._writable.add(ppn)
+
+    def permissions(self, access: int, pte: int, ppn: int) -> int:
+        """What an entry may allow on the page; nothing when a store would change executed code.
+
+        A data page never gets X: the engine keeps stores to such an entry on a path ten times
+        slower.
+        """
+        executed = ppn in self._ram.executed and not self.unrestricted
+        if access == e.WRITE:
+            return 0 if executed else e.PERM_R | e.PERM_W
+        if access == e.READ:
+            return e.PERM_R | e.PERM_W if pte & W and pte & D and not executed else e.PERM_R
+        if ppn in self._writable and not self.unrestricted:
+            self.flush()
+        self._ram.executed.add(ppn)
+        return e.PERM_R | e.PERM_X if pte & R else e.PERM_X
