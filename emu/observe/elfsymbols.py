@@ -34,7 +34,7 @@ class ElfSymbols:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._tables = [] if _damaged(data) else list(_tables(data))
-        self._segments = [] if _damaged(data) else _segments(data)
+        self._segments = load_segments(data)
         self.base = min((start for start, _, _ in self._segments), default=0) & ~_PAGE_MASK
 
     def offset(self, address: int) -> int | None:
@@ -44,11 +44,24 @@ class ElfSymbols:
                 return address - start + at
         return None
 
+    @property
+    def entry(self) -> int:
+        """The address of the first instruction; 0 for a damaged file."""
+        return 0 if _damaged(self._data) else int.from_bytes(self._data[24:32], "little")
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return any(len(entries) for entries, _ in self._tables)
+
     def find(self, name: str) -> Symbol | None:
-        """What the name stands for; a global one if there is a choice."""
+        """What the name stands for; one of them if there is a choice."""
+        return next(iter(self.find_all(name)), None)
+
+    def find_all(self, name: str) -> list[Symbol]:
+        """All that the name stands for: a global symbol, or else each file's own."""
         wanted = name.encode("utf-8", "surrogateescape")
         if not wanted or len(wanted) > _LONGEST_NAME:
-            return None
+            return []
         for entries, strings in self._tables:
             found = [
                 entry
@@ -56,9 +69,13 @@ class ElfSymbols:
                 for entry in entries[entries["name"] == at]
             ]
             if found:
-                best = max(found, key=lambda entry: int(entry["info"]) >> 4 != 0)
-                return Symbol(int(best["value"]), int(best["size"]))
-        return None
+                public = [entry for entry in found if int(entry["info"]) >> 4] or found
+                return list({_symbol(entry): None for entry in public})
+        return []
+
+
+def _symbol(entry: Any) -> Symbol:
+    return Symbol(int(entry["value"]), int(entry["size"]))
 
 
 def _occurrences(strings: bytes, wanted: bytes) -> list[int]:
@@ -106,8 +123,10 @@ def _defined(table: bytes) -> Any:
     return entries[(entries["section"] != 0) & np.isin(entries["info"] & 15, _WANTED)]
 
 
-def _segments(data: bytes) -> list[tuple[int, int, int]]:
-    """(address, offset, bytes in the file) of those to load."""
+def load_segments(data: bytes) -> list[tuple[int, int, int]]:
+    """(address, offset, bytes in the file) of the segments to load (System V ABI, chapter 5)."""
+    if _damaged(data):
+        return []
     (offset,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     segments = []

@@ -1,15 +1,10 @@
-"""What a user names with ``--at``: an address, or a symbol of the program, as an address."""
+"""The page that a user names with ``--at``: an address, or a symbol of the program."""
 
 from __future__ import annotations
 
-import re
-
+from emu.observe.addresses import parse_address
 from emu.observe.elfsymbols import ElfSymbols
 from emu.observe.records import Exec
-
-_ADDRESS = re.compile(r"0[xX][0-9a-fA-F]+|\d+")
-_SYMBOL = re.compile(r"(?P<name>.+?)(?:\+(?P<offset>0[xX][0-9a-fA-F]+|\d+))?")
-_MOST = (1 << 64) - 1
 
 
 class NoTarget(ValueError):
@@ -21,19 +16,16 @@ class Target:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.symbol = ""
         self.size = 0
         """Of what the symbol names, in bytes; 0 when it is not known."""
-        if _ADDRESS.fullmatch(text):
-            self.address = int(text, 0 if text[:2].lower() == "0x" else 10)
-        else:
-            match = _SYMBOL.fullmatch(text)
-            if match is None:
-                raise NoTarget(f"no address and no symbol: {text!r}")
-            self.symbol = match["name"]
-            self.address = int(match["offset"] or "0", 0)
-        if self.address > _MOST:
-            raise NoTarget(f"beyond 64 bits: {text!r}")
+        try:
+            named = parse_address(text)
+        except ValueError as error:
+            raise NoTarget(str(error)) from None
+        if named.register is not None:
+            raise NoTarget(f"{text!r} is a register, and has no story")
+        self.symbol = named.symbol or ""
+        self.address = named.offset
 
     def locate(self, image: Exec, data: bytes) -> int:
         """The address in a process with ``image``, whose file holds ``data``."""

@@ -108,7 +108,7 @@ def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
     "words, reason",
     [
         ([], "required: --at"),
-        (["--at", "0x1ffffffffffffffff"], "beyond 64 bits"),
+        (["--at", "0x1ffffffffffffffff"], "not an address"),
         (["--at", "main", "--pid", "x"], "not a process's number"),
         (["--at", "main", "-o", "/no/such/folder/x"], "No such file"),
     ],

@@ -28,7 +28,8 @@ VARIANTS = [
     ),
     wrong(
         "amo-as-load", "a failing AMO raises a load page fault",
-        "emu.machine.instruction:Instructions.faults_as_store", "and operand.kind.faults_as_store", "and False",
+        "emu.machine.instruction:Instructions.faults_as_store",
+        "and operand.kind.faults_as_store", "and False",
     ),
     wrong(
         "crossing-fetch", "a fetch fault in the middle of an instruction is at its block's start",
