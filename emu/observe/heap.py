@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from emu.machine.registers import A0, RA, SP
 from emu.observe.blocks import Block, Blocks
-from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.elf import ElfFile
 from emu.observe.exits import exits
 from emu.observe.peek import peek
 from kernel.backing import FilePages
@@ -174,7 +174,7 @@ def _result(call: _Call, a0: int, space: AddressSpace) -> tuple[int, int]:
 
 def _functions(data: bytes) -> _Functions:
     """By offset in the file, where the functions are entered and left."""
-    symbols = ElfSymbols(data)
+    symbols = ElfFile(data)
     found = _Functions({}, set(), set())
     for name in _NAMES:
         symbol = symbols.find(name)

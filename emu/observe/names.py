@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import VA_MASK
-from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.elf import ElfFile
 
 if TYPE_CHECKING:
     from kernel.process import Process
@@ -41,7 +41,7 @@ class Symbols:
         """[start, end) of what the symbol names; empty if its size is not known. NoSymbol."""
         found = self._elf.find_all(name)
         if not found:
-            none_at_all = "" if self._elf else ": it has no symbol table"
+            none_at_all = "" if self._elf.has_symbols else ": it has no symbol table"
             raise NoSymbol(f"{self._path} has no symbol {name!r}{none_at_all}")
         if len({symbol.address for symbol in found}) > 1:
             places = ", ".join(f"{at:#x}" for at in sorted(symbol.address for symbol in found))
@@ -56,6 +56,6 @@ class Symbols:
         return int(next((value for kind, value in words if kind == _AT_ENTRY), own)) - own
 
     @cached_property
-    def _elf(self) -> ElfSymbols:
+    def _elf(self) -> ElfFile:
         inode = self._inode
-        return ElfSymbols(inode.read_at(0, inode.size) if inode is not None else b"")
+        return ElfFile(inode.read_at(0, inode.size) if inode is not None else b"")

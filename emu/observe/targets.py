@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.observe.addresses import parse_address
-from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.elf import ElfFile
 from emu.observe.records import Exec
 
 
@@ -31,7 +31,7 @@ class Target:
         """The address in a process with ``image``, whose file holds ``data``."""
         if not self.symbol:
             return self.address
-        elf = ElfSymbols(data)
+        elf = ElfFile(data)
         found = elf.find(self.symbol)
         if found is None:
             raise NoTarget(f"{image.path} has no symbol {self.symbol!r}")
@@ -39,7 +39,7 @@ class Target:
         return bias(image, elf) + found.address + self.address
 
 
-def bias(image: Exec, elf: ElfSymbols) -> int:
+def bias(image: Exec, elf: ElfFile) -> int:
     """How far from its own addresses the program of ``image`` was loaded."""
     starts = [mapped.start for mapped in image.maps if mapped.name == image.path]
     return min(starts, default=elf.base) - elf.base

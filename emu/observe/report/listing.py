@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from emu.observe.disassembly import disassembler
+from emu.observe.elf import ElfFile
 from emu.observe.records import Place
-from emu.observe.report.elf import Elf
 from emu.observe.report.hostfiles import HostFiles
 
 _LINES = 9
@@ -47,7 +47,7 @@ class Listings:
 
     def __init__(self, files: HostFiles) -> None:
         self._files = files
-        self._elves: dict[str, Elf | None] = {}
+        self._elves: dict[str, ElfFile | None] = {}
         self._done: dict[tuple[Place, int], list[Instruction]] = {}
 
     def around(self, place: Place, base: int) -> list[Instruction]:
@@ -76,14 +76,14 @@ class Listings:
         here = next(i for i, (address, _) in enumerate(listing) if address >= place.pc)
         return listing[max(0, here - _INSTRUCTIONS) : here + _INSTRUCTIONS + 1]
 
-    def _elf(self, image: str) -> Elf | None:
+    def _elf(self, image: str) -> ElfFile | None:
         if image not in self._elves:
             data = self._files.image(image)
-            self._elves[image] = Elf(data) if data is not None else None
+            self._elves[image] = ElfFile(data) if data is not None else None
         return self._elves[image]
 
 
-def _start(place: Place, elf: Elf, bias: int) -> int | None:
+def _start(place: Place, elf: ElfFile, bias: int) -> int | None:
     """An address before the pc from which instruction after instruction leads to it."""
     candidates = [place.pc - place.offset] if 0 < place.offset < _FARTHEST else []
     candidates += [place.pc - back for back in range(_BACK, -1, -2)]

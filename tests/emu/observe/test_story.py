@@ -9,7 +9,7 @@ import pytest
 
 from emu.machine.pte import PAGE_MASK, ppn
 from emu.observe import records
-from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.elf import ElfFile
 from emu.observe.recorder import Wanted
 from emu.observe.records import Place, Range
 from emu.observe.story import Chapter, Story
@@ -23,7 +23,7 @@ from tests.kernel.syscalls.guests import compiled
 
 
 def symbol(program: Path, name: str) -> int:
-    found = ElfSymbols(program.read_bytes()).find(name)
+    found = ElfFile(program.read_bytes()).find(name)
     assert found is not None
     return found.address
 
@@ -236,7 +236,7 @@ def test_is_a_symbol_found_wherever_the_program_was_loaded(variant: str) -> None
     stores = [each for each in run.records if isinstance(each, records.Fault) and each.place.line]
     by_write_page = [each.stval for each in stores if each.place.function == "write_page"]
     assert by_write_page[0] == address and target.size == 8 * 4096
-    loaded_low = bias(image, ElfSymbols(program.read_bytes())) == 0
+    loaded_low = bias(image, ElfFile(program.read_bytes())) == 0
     assert loaded_low == (variant == "static")
 
 

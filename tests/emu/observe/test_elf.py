@@ -7,7 +7,7 @@ import random
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from emu.observe.elfsymbols import ElfSymbols
+from emu.observe.elf import ElfFile
 from guest.manifest import BY_NAME
 from tests.guest.running import built
 from toolchain.find import find
@@ -19,7 +19,7 @@ def test_are_the_addresses_those_that_pyelftools_finds(variant: str) -> None:
     with program.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
         wanted = {row.name: (row["st_value"], row["st_size"]) for row in table.iter_symbols()}
-    symbols = ElfSymbols(program.read_bytes())
+    symbols = ElfFile(program.read_bytes())
     for name in ("main", "pages", "write_page"):
         found = symbols.find(name)
         assert found is not None and (found.address, found.size) == wanted[name]
@@ -32,7 +32,7 @@ def test_is_a_shared_library_searched_by_its_dynamic_symbols() -> None:
     root = find().sysroot
     assert root is not None
     libc = next(root.rglob("libc.so.6"))
-    symbols = ElfSymbols(libc.read_bytes())
+    symbols = ElfFile(libc.read_bytes())
     assert all(symbols.find(name) for name in ("malloc", "free", "calloc", "realloc"))
 
 
@@ -45,6 +45,6 @@ def test_is_a_damaged_file_poorer_and_no_exception() -> None:
             at = chance.randrange(len(data) or 1)
             if at < len(data) and (at < 64 or at > len(data) - 2000 or chance.random() < 0.1):
                 data[at] = chance.randrange(256)
-        ElfSymbols(bytes(data)).find("pages")
-    assert ElfSymbols(whole).find("pages") is not None
-    assert ElfSymbols(b"").find("pages") is None
+        ElfFile(bytes(data)).find("pages")
+    assert ElfFile(whole).find("pages") is not None
+    assert ElfFile(b"").find("pages") is None
