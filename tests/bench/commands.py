@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter_ns
@@ -14,7 +15,8 @@ from tests.bench.program import parse
 from tests.bench.work import Size, Work
 from tests.bench.worlds import World, emu
 
-BUSYBOX = PROJECT / ".root" / "static" / "usr" / "bin" / "busybox"
+ROOTS = PROJECT / ".root"
+BUSYBOX = ROOTS / "static" / "usr" / "bin" / "busybox"
 
 
 def _timed(action: Callable[[], object]) -> float:
@@ -57,3 +59,47 @@ class TraceCost(Work):
                 parse(each.run("touch", str(pages), "1"))["touch"] for each in (traced, world)
             )
         return {"first touch with --trace faults": with_trace / without}
+
+
+class TracedRuns(Work):
+    """How many times longer real programs that fork much take when ``emu trace`` tells it all.
+
+    The whole command is timed, its start and the writing of the file too.
+    """
+
+    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
+        ratios: dict[str, float] = {}
+        for row, (root, words) in _forking(size).items():
+            if not root.exists():
+                continue
+            plain = emu(("--root", str(root)))
+            with tempfile.TemporaryDirectory() as folder:
+                traced = emu(("--root", str(root), "-o", f"{folder}/trace.jsonl"), "trace")
+                told = _timed(partial(traced.run_command, *words))
+                untold = _timed(partial(plain.run_command, *words))
+            ratios[row] = told / untold
+        return ratios
+
+
+def _forking(size: Size) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    times = {Size.FULL: 1000, Size.QUICK: 300, Size.TINY: 2}[size]
+    loop = f"i=0; while [ $i -lt {times} ]; do (true); i=$((i+1)); done"
+    dates = f"for i in {{1..{times // 10 + 1}}}; do x=$(date +%s | cut -c1-3); done"
+    return {
+        "emu trace, busybox subshells": (ROOTS / "static", ("/bin/busybox", "sh", "-c", loop)),
+        "emu trace, bash pipelines": (ROOTS / "dynamic", ("/bin/bash", "-c", dates)),
+    }
+
+
+class InstructionRate(Work):
+    """How many million instructions a second ``emu trace --insn`` tells of, to a file of text."""
+
+    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
+        loops = {Size.FULL: 400_000, Size.QUICK: 100_000, Size.TINY: 10}[size]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "trace.txt"
+            traced = emu(("--insn=main", "-o", str(file)), "trace")
+            taken = _timed(lambda: traced.run("integer", str(loops)))
+            with file.open("rb") as lines:
+                count = sum(1 for _ in lines)
+        return {"emu trace --insn": count / taken * 1000}

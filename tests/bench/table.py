@@ -58,6 +58,8 @@ def amount(value: float, unit: Unit) -> str:
     """A value with its unit; of times, the one that leaves one to three digits before the point."""
     if unit == "x":
         return f"{number(value)} x"
+    if unit == "million/s":
+        return f"{number(value)} million/s"
     if unit == "MiB":
         return f"{value:.0f} MiB"
     for suffix in ("ns", "µs", "ms"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kernel.fork import POLICIES
-from tests.bench.commands import Hello, Subshells, TraceCost
+from tests.bench.commands import Hello, InstructionRate, Subshells, TraceCost, TracedRuns
 from tests.bench.program import Arguments, Program
 from tests.bench.resident import Resident
 from tests.bench.work import Size, Work
@@ -85,5 +85,7 @@ WORKS: tuple[Work, ...] = (
     Subshells(name="subshells"),
     Hello(name="hello"),
     TraceCost(name="trace", unit="x", compared=False),
+    TracedRuns(name="traced", unit="x", compared=False, heavy=True),
+    InstructionRate(name="insn", unit="million/s", compared=False),
     Resident(name="resident", unit="MiB", compared=False, heavy=True, mem="16G"),
 )

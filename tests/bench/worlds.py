@@ -58,11 +58,11 @@ class World:
         return environment
 
 
-def emu(options: Sequence[str] = ()) -> World:
-    """The command as a person calls it, from the virtual environment."""
+def emu(options: Sequence[str] = (), command: str = "run") -> World:
+    """``emu run``, or another command, as a person calls it, from the virtual environment."""
     script = Path(sys.executable).with_name("emu")
-    command = (str(script),) if script.exists() else (sys.executable, "-m", "emu")
-    return World("emu", (*command, "run", *options), for_guest)
+    start = (str(script),) if script.exists() else (sys.executable, "-m", "emu")
+    return World("emu", (*start, command, *options), for_guest)
 
 
 def others() -> tuple[list[World], list[str]]:
