@@ -9,7 +9,7 @@ from typing import Literal
 
 from tests.bench.budget import GOALS, Goal
 
-Unit = Literal["ns", "MiB", "x"]
+Unit = Literal["ns", "MiB", "x", "million/s"]
 
 
 @dataclass(frozen=True)
