@@ -194,7 +194,14 @@ class _Builder:
         try:
             seen = walk(fs, fs.root, shown).need().stat()
         except Errno:
-            self.namespace.mount(shown, node)
+            self._show(node, shown, real)
             return
         if (seen.dev, seen.ino) != (node.stat().dev, node.stat().ino):
+            self._show(node, shown, real)
+
+    def _show(self, node: Inode, shown: str, real: str) -> None:
+        """At the path that the user named; where a link is on the way, at the one it leads to."""
+        try:
             self.namespace.mount(shown, node)
+        except Errno:
+            self.namespace.mount(real, node)

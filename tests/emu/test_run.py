@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -382,3 +383,16 @@ def test_is_memory_of_the_host_taken_only_as_it_is_used() -> None:
         )
         sizes.append(int(done.stdout.split()[-1]))
     assert sizes[1] < sizes[0] + (64 << 10), f"KiB resident with 64M and with 16G: {sizes}"
+
+
+@pytest.mark.parametrize("seen_from", ["above", "inside", "aside", "/tmp", "/"])
+def test_a_program_below_a_link_runs_wherever_the_user_is(tmp_path: Path, seen_from: str) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "aside").mkdir()
+    shutil.copy(hello(), tmp_path / "real" / "hello")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "relative").symlink_to("real")
+    folders = {"above": tmp_path, "inside": tmp_path / "link", "aside": tmp_path / "aside"}
+    for link in ("link", "relative"):
+        ran = emu("run", tmp_path / link / "hello", cwd=folders.get(seen_from, Path(seen_from)))
+        assert (ran.status, ran.stdout, ran.stderr) == (7, "hello\n", "")
