@@ -200,7 +200,10 @@ class Kernel:
 
     def _unmap_beyond(self, backing: Backing, first: int) -> None:
         """A file became shorter: no process may keep the pages beyond its end."""
-        for space in {process.space for process in self.processes.values()}:
+        spaces = dict.fromkeys(process.space for process in self.processes.values())
+        for space in spaces:
+            space.tell_beyond(backing, first)
+        for space in spaces:
             space.unmap_beyond(backing, first)
 
     def forget(self, thread: Thread) -> None:
