@@ -200,10 +200,8 @@ class Kernel:
 
     def _unmap_beyond(self, backing: Backing, first: int) -> None:
         """A file became shorter: no process may keep the pages beyond its end."""
-        spaces = dict.fromkeys(process.space for process in self.processes.values())
-        for space in spaces:
-            space.tell_beyond(backing, first)
-        for space in spaces:
+        # Parents come first: whoever copied a page is told before it goes with a shared leaf table.
+        for space in dict.fromkeys(process.space for process in self.processes.values()):
             space.unmap_beyond(backing, first)
 
     def forget(self, thread: Thread) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import errno
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -178,24 +178,15 @@ class AddressSpace:
     def unmap_beyond(self, backing: Backing, first: int) -> None:
         """Clears the PTEs of the backing's pages from number ``first`` on, private copies too.
 
-        All who share a leaf table lose the pages in it at once; so this takes no frame, and whoever
-        observes them is told by :meth:`tell_beyond` before any of them loses some.
+        All who share a leaf table lose the pages in it at once; so this takes no frame.
         """
-        for start, end in self._beyond(backing, first):
-            self._clear(start, end)
-            self.table.recount_shared(start, end)
-
-    def tell_beyond(self, backing: Backing, first: int) -> None:
-        """Tells the observer what :meth:`unmap_beyond` is about to clear."""
-        for start, end in self._beyond(backing, first):
-            self.observer.clearing(self, start, end)
-
-    def _beyond(self, backing: Backing, first: int) -> Iterator[tuple[int, int]]:
         for vma in self.vmas:
             if vma.backing is backing:
                 start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
                 if start < vma.end:
-                    yield start, vma.end
+                    self.observer.clearing(self, start, vma.end)
+                    self._clear(start, vma.end)
+                    self.table.recount_shared(start, vma.end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
         """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had.
