@@ -71,6 +71,8 @@ class Recorder(Observer):
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
         self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
+        self._cleared = False
+        """Whether a system call lets go of pages that may be watched."""
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
         self._sampled = 0
@@ -294,6 +296,7 @@ class Recorder(Observer):
             self._watch.look()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
+        self._cleared = True
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
@@ -322,6 +325,9 @@ class Recorder(Observer):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
+        if self._cleared:
+            self._cleared = False
+            self._watch.look()
         began = self._calls.pop(thread, None)
         if began is None:
             return

@@ -6,11 +6,13 @@ import os
 import subprocess
 from collections import Counter
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
-from emu.observe.records import Exec, Exit, Fault, Fork, Signal
+from emu.observe.recorder import Wanted
+from emu.observe.records import Clear, Exec, Exit, Fault, Fork, Page, Signal
 from guest.manifest import BY_NAME, GUESTS
 from kernel.fork import POLICIES
 from tests.emu.commands import EMU, environment, program
@@ -193,3 +195,39 @@ def test_a_signals_frame_is_the_fault_of_what_it_interrupts() -> None:
     assert after.place == before.place
     assert [place.function for place in after.backtrace][:1] == ["main"]
     assert os.fspath(after.place.file).endswith("signal_frame.c")
+
+
+DROPPED = r"""
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    char *page = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    page[0] = 1;
+    printf("%lx\n", (long)page);
+    fflush(stdout);
+    if (!fork()) {
+        madvise(page, 4096, MADV_DONTNEED);
+        _exit(0);
+    }
+    wait(0);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_watched_page_that_is_let_go_is_told_of_at_once(policy: str) -> None:
+    path = program("dropped_page", DROPPED)
+    options = {"fork_policy": policy, "deterministic": True}
+    page = int(record([path], **options).output, 16)
+    wanted = Wanted(pages={page}, samples=False)
+    records = record([path], wanted=wanted, **options).records
+    at = next(n for n, each in enumerate(records) if isinstance(each, Clear) and each.pid == 3)
+    told = takewhile(lambda each: isinstance(each, Page), records[at + 1 :])
+    pages = {each.pid: (each.pte != 0, each.count) for each in told if isinstance(each, Page)}
+    assert pages[3] == (False, 0)
+    if policy == "cow":
+        assert pages[2] == (True, 1)
