@@ -82,10 +82,12 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     if space.observer is not NOBODY:
         space.observer.faulting(space, page)
     before = space.table.pte(page) if va < USER_END else 0
-    count, table_copied = 0, False
+    count = space.frames.count(ppn(before)) if before & V else 0
+    table_copied = False
     try:
         table_copied = space.table.own(page)
-        count = space.frames.count(ppn(before)) if before & V else 0
+        if table_copied and count:
+            count = space.frames.count(ppn(before))
         outcome = _resolve(space, page, access, before)
     except OutOfMemory:
         outcome = Outcome.OUT_OF_MEMORY

@@ -200,7 +200,8 @@ class Kernel:
 
     def _unmap_beyond(self, backing: Backing, first: int) -> None:
         """A file became shorter: no process may keep the pages beyond its end."""
-        for space in {process.space for process in self.processes.values()}:
+        # Parents come first: whoever copied a page is told before it goes with a shared leaf table.
+        for space in dict.fromkeys(process.space for process in self.processes.values()):
             space.unmap_beyond(backing, first)
 
     def forget(self, thread: Thread) -> None:

@@ -89,12 +89,11 @@ class SharedTables(LeafTables):
         mapped = self._mapped(leaf)
         return Shared(len(mapped), int(np.count_nonzero(self._frames.private(mapped))))
 
-    def drop_shared(self, start: int, end: int) -> bool:
-        """Lets go of what is shared and has to go: :meth:`slices` of [start, end) can be changed.
+    def droppable(self, start: int, end: int) -> list[int]:
+        """The keys of the shared tables that go as a whole when [start, end) goes.
 
-        A shared table without pages outside the range is left to the others; one with such pages
-        is copied, or :class:`kernel.errors.OutOfMemory` and nothing is gone. Whether any is gone:
-        the TLB may remember its pages.
+        Those are without pages outside the range. One with such pages is copied, or
+        :class:`kernel.errors.OutOfMemory` and nothing is mapped otherwise than before.
         """
         gone: list[int] = []
         for key in self.keys(start, end) if self._shared else ():
@@ -108,11 +107,14 @@ class SharedTables(LeafTables):
                 self.own(key << LEAF_SHIFT)
             else:
                 gone.append(key)
-        for key in gone:
+        return gone
+
+    def drop(self, keys: list[int]) -> None:
+        """Leaves the shared tables to the others; the TLB may remember their pages."""
+        for key in keys:
             frame = self._words_to_frame(self._leaves[key])
             self._unlink(key)
             self._frames.release(frame)
-        return bool(gone)
 
     def recount_shared(self, start: int, end: int) -> None:
         """The pages of [start, end) changed for all who share the tables."""

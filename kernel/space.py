@@ -151,8 +151,10 @@ class AddressSpace:
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        droppable = self.table.droppable(start, end)  # may fail, so before anybody is told
         self.observer.clearing(self, start, end)
-        if self.table.drop_shared(start, end):
+        if droppable:
+            self.table.drop(droppable)
             self.flush_tlb()
         self._clear(start, end)
 

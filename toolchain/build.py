@@ -77,7 +77,7 @@ def _digest(toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str]) -
     own = [flag for flag in flags if not flag.startswith("-ffile-prefix-map=")]
     digest.update("\0".join(own).encode())
     for path in paths:
-        digest.update(path.name.encode())
+        digest.update(os.fsencode(path.name))
         digest.update(_run(toolchain, [*flags, "-E", str(path)], path).stdout)
     return digest.hexdigest()[:24]
 

@@ -15,6 +15,7 @@ from kernel.vfs.inode import Inode
 
 _PT_LOAD = 1
 _LARGEST_FILE = 1 << 31
+_END = 1 << 64
 
 
 class Image:
@@ -54,14 +55,16 @@ class Image:
         return None
 
     def _place(self, address: int) -> Place:
-        found = self._symbols.lookup(address - self._base) if self._symbols is not None else ()
+        at = address - self._base
+        known = self._symbols is not None and 0 <= at < _END
+        found = self._symbols.lookup(at) if known else ()
         if not found:
             return Place(address)
         innermost, *outer = found
         return Place(
             address,
             function=text(innermost.symbol),
-            offset=address - self._base - found[-1].sym_addr,
+            offset=at - found[-1].sym_addr,
             file=text(innermost.full_path),
             line=innermost.line,
             inlined=tuple(Caller(text(at.symbol), text(at.full_path), at.line) for at in outer),

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from emu.machine.pte import PAGE_MASK, V, ppn
+from emu.machine.registers import PC
 from emu.machine.trap import Access
 from emu.observe import records
 from emu.observe.backtraces import Backtraces
@@ -26,6 +27,7 @@ from kernel import signals
 from kernel.events import Fault, Observer
 from kernel.fault import Outcome, Resolution
 from kernel.fork import ForkCost
+from kernel.frames import Kind
 from kernel.kernel import Kernel
 from kernel.process import Process, Thread
 from kernel.space import AddressSpace
@@ -72,6 +74,8 @@ class Recorder(Observer):
         self._deterministic = kernel.config.deterministic
         self._pids: dict[AddressSpace, int] = {}
         self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
+        self._cleared = False
+        """Whether a system call lets go of pages that may be watched."""
         self._calls: dict[Thread, int] = {}
         self._until_sample = 0
         self._sampled = 0
@@ -109,7 +113,7 @@ class Recorder(Observer):
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
         r, space, trap, kernel = event.resolution, event.space, event.trap, self._kernel
         by = event.thread if trap is not None else kernel.current or event.thread
-        pc = trap.epc if trap is not None else by.call_start[0]
+        pc = trap.epc if trap is not None else self._kernels_pc(by, event.call)
         code = self.symbols.of(by.process.space if pc else space)
         stval = trap.tval if trap is not None else r.va
         vma = space.find(stval)
@@ -157,11 +161,19 @@ class Recorder(Observer):
         if self._until_sample < 0:
             self._sample()
 
+    def _kernels_pc(self, thread: Thread, call: str | None) -> int:
+        """Where the thread is for which the kernel meets a fault: in a call, or at a signal."""
+        if call is None and thread is self._kernel.current:
+            return self._kernel.hart.read(PC)
+        return thread.call_start[0]
+
     def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
         """Of the frame that a store found there, when others had it too."""
         if r.count_before < 2 or r.access is not Access.STORE or frame == space.frames.zero:
             return []
-        found = sharers(self._kernel.processes.values(), space, page, frame)
+        pins = space.frames.kind(frame) is Kind.CACHE
+        processes = self._kernel.processes.values()
+        found = sharers(processes, space, page, frame, r.count_before - pins)
         return [Sharer(pid, address) for pid, address in found]
 
     def _allocated(self, r: Resolution, space: AddressSpace, address: int) -> list[Place]:
@@ -308,6 +320,7 @@ class Recorder(Observer):
             self._watch.look()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
+        self._cleared = True
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
@@ -338,6 +351,9 @@ class Recorder(Observer):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
+        if self._cleared:
+            self._cleared = False
+            self._watch.look()
         began = self._calls.pop(thread, None)
         if began is None:
             return

@@ -15,16 +15,18 @@ MOST_SHARERS = 16
 
 
 def sharers(
-    processes: Iterable[Process], space: AddressSpace, page: int, frame: int
+    processes: Iterable[Process], space: AddressSpace, page: int, frame: int, users: int
 ) -> list[tuple[int, int]]:
     """(pid, address) of pages of other address spaces that map ``frame``, which ``page`` mapped.
 
     After a fork a frame lies at the same address in all who share it, so that is where it is looked
-    for first; only a page that was moved costs a look at all tables.
+    for first; only a page that was moved costs a look at all tables. That there is one is seen by
+    how many PTEs map the frame, ``users`` with that of ``page``.
     """
     others = list(_others(processes, space))
-    found = [(process.pid, page) for process in others if _maps(process.space, page, frame)]
-    if not found:
+    there = [process for process in others if _maps(process.space, page, frame)]
+    found = [(process.pid, page) for process in there]
+    if len({process.space.table.pte_address(page) for process in there}) < users - 1:
         found = [(process.pid, va) for process in others for va in _places(process.space, frame)]
     return found[:MOST_SHARERS]
 

@@ -19,6 +19,7 @@ from emu.observe.peek import instruction_bytes
 from emu.observe.records import Place, text
 from emu.observe.remembered import Remembered
 from kernel.backing import FilePages
+from kernel.errors import Errno
 from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
 from kernel.vma import Prot, Vma
@@ -89,7 +90,7 @@ class Symbols:
     """The code of all processes. A child has what its parent had found, until either maps other."""
 
     def __init__(self) -> None:
-        self._images: dict[int, tuple[Inode, Image]] = {}
+        self._images: dict[int, tuple[Inode, tuple[int, int] | None, Image]] = {}
         self._code: dict[AddressSpace, Code] = {}
 
     def of(self, space: AddressSpace) -> Code:
@@ -99,10 +100,12 @@ class Symbols:
         return code
 
     def _image(self, inode: Inode) -> Image:
+        """Read anew when the file was written since: a program may compile another."""
+        version = _version(inode)
         known = self._images.get(id(inode))
-        if known is None:
-            known = self._images[id(inode)] = inode, Image(inode)
-        return known[1]
+        if known is None or version not in (None, known[1]):
+            known = self._images[id(inode)] = inode, version, Image(inode)
+        return known[2]
 
     def forked(self, parent: AddressSpace, child: AddressSpace) -> None:
         self._code[child] = self.of(parent)
@@ -123,6 +126,15 @@ class Symbols:
         code = self._code.pop(space, None)
         if code is not None and code.space is space:
             code.space = next((other for other, its in self._code.items() if its is code), space)
+
+
+def _version(inode: Inode) -> tuple[int, int] | None:
+    """What changes when the file is written; None when it is out of reach."""
+    try:
+        stat = inode.stat()
+    except Errno:
+        return None
+    return stat.mtime, stat.size
 
 
 def program_file(space: AddressSpace, path: str) -> bytes:

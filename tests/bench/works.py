@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kernel.fork import POLICIES
 from tests.bench.commands import Hello, InstructionRate, Subshells, TraceCost, TracedRuns
+from tests.bench.debug_info import DebugInfo
 from tests.bench.program import Arguments, Program
 from tests.bench.resident import Resident
 from tests.bench.work import Size, Work
@@ -84,6 +85,7 @@ WORKS: tuple[Work, ...] = (
     ),
     Subshells(name="subshells"),
     Hello(name="hello"),
+    DebugInfo(name="debug_info", compared=False),
     TraceCost(name="trace", unit="x", compared=False),
     TracedRuns(name="traced", unit="x", compared=False, heavy=True),
     InstructionRate(name="insn", unit="million/s", compared=False),

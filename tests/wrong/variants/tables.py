@@ -8,7 +8,7 @@ from tests.wrong.variant import wrong
 
 _fork = partial(wrong, where="kernel.fork:shared_tables")
 _own = partial(wrong, where="kernel.pagetable:PageTable.own")
-_drop = partial(wrong, where="kernel.pagetable:PageTable.drop_shared")
+_drop = partial(wrong, where="kernel.pagetable:PageTable.droppable")
 _zap = partial(wrong, where="kernel.space:AddressSpace.zap")
 
 VARIANTS = [
@@ -90,12 +90,12 @@ VARIANTS = [
     ),
     _zap(
         "munmap-in-a-shared-table", "munmap clears the pages of all that share the table",
-        old="self.table.drop_shared(start, end)", new="False",
+        old="self.table.droppable(start, end)", new="[]",
     ),
     _zap(
         "no-flush-at-dropped-table", "the TLB keeps the pages of a table that was let go",
-        old="if self.table.drop_shared(start, end):",
-        new="if self.table.drop_shared(start, end) and False:",
+        old="self.table.drop(droppable)\n        self.flush_tlb()",
+        new="self.table.drop(droppable)",
     ),
     _drop(
         "dropped-with-what-is-below", "munmap lets a table go that has pages below the range",
@@ -112,12 +112,11 @@ VARIANTS = [
     _drop(
         "dropped-before-copied", "a munmap that finds no frame has let tables go already",
         old="gone.append(key)",
-        new="gone.append(key)\n            frame = self._words_to_frame(self._leaves[key])\n"
-        "            self._unlink(key)\n            self._frames.release(frame)\n"
-        "    return bool(gone)",
+        new="gone.append(key)\n            self.drop([key])\n    return []",
     ),
-    _drop(
+    wrong(
         "dropped-table-kept", "who lets a shared table go still counts as its holder",
+        "kernel.pagetable:PageTable.drop",
         old="self._frames.release(frame)", new="pass",
     ),
     wrong(
