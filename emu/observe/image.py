@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from emu.observe.cfi import CallFrames
 from emu.observe.cfi_program import Rule
+from emu.observe.elf import ElfFile
 from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
 from kernel.errors import Errno
 from kernel.vfs.inode import Inode
 
-_PT_LOAD = 1
 _LARGEST_FILE = 1 << 31
 _END = 1 << 64
 
@@ -23,22 +22,16 @@ class Image:
 
     def __init__(self, inode: Inode) -> None:
         self._data = content(inode)
-        self._segments = _load_segments(self._data)
-        self._base = min((segment[0] for segment in self._segments), default=0)
+        self._elf = ElfFile(self._data)
+        self._base = min((start for start, _, _ in self._elf.segments), default=0)
+        self.address = self._elf.address
+        """The address of a byte of the file, by its offset; None where nothing is loaded."""
         self._symbols: Any = _symbol_cache(self._data)
-        frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
-        self._frames = frames
+        self._frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
         """The :class:`Place` of an address, as its pc."""
-
-    def address(self, offset: int) -> int | None:
-        """The address of the byte at ``offset`` of the file."""
-        for address, start, size in self._segments:
-            if start <= offset < start + size:
-                return address + offset - start
-        return None
 
     def _rule(self, address: int) -> Rule | None:
         return self._frames.rule(address) or self._rule_by_code(address)
@@ -48,11 +41,8 @@ class Image:
         place = self.places[address]
         if not place.function or place.offset > LONGEST:
             return None
-        for start, offset, size in self._segments:
-            if start <= address - place.offset and address < start + size:
-                at = offset + address - start
-                return prologue_rule(self._data[at - place.offset : at])
-        return None
+        code = self._elf.code(address - place.offset, place.offset)
+        return prologue_rule(code) if len(code) == place.offset else None
 
     def _place(self, address: int) -> Place:
         at = address - self._base
@@ -89,17 +79,3 @@ def _symbol_cache(data: bytes) -> Any:
         return next(iter(objects)).make_symcache()
     except (SymbolicError, StopIteration, ValueError):
         return None
-
-
-def _load_segments(data: bytes) -> list[tuple[int, int, int]]:
-    """(address, offset, bytes in the file) of the segments to load (System V ABI, chapter 5)."""
-    if len(data) < 64 or data[:5] != b"\x7fELF\x02":
-        return []
-    (offset,) = struct.unpack_from("<Q", data, 32)
-    size, count = struct.unpack_from("<HH", data, 54)
-    segments = []
-    for at in range(offset, min(offset + size * count, len(data) - 55), size or 56):
-        kind, _, start, address, _, length = struct.unpack_from("<IIQQQQ", data, at)
-        if kind == _PT_LOAD:
-            segments.append((address, start, length))
-    return segments
