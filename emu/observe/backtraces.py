@@ -11,7 +11,7 @@ from emu.observe.symbols import Code
 from emu.observe.unwind import unwind
 from kernel.process import Process
 
-_MOST = 1 << 16
+_MOST = 1 << 13
 
 
 class _Known(NamedTuple):
@@ -32,7 +32,7 @@ class Backtraces:
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._known: dict[tuple[int, int, int, int, int], _Known] = {}
-        self._lists: dict[tuple[int, ...], list[Place]] = {}
+        self._lists: dict[tuple[Place, ...], list[Place]] = {}
 
     def callers(
         self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
@@ -50,7 +50,7 @@ class Backtraces:
         self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
     ) -> _Known:
         read = stack_reader(process.space)
-        key = (code.number, pc, *registers)
+        key = (code.known.number, pc, *registers)
         known = self._known.get(key)
         if known is None or any(read(va) != word for va, word in known.words):
             if len(self._known) >= _MOST:
@@ -73,15 +73,14 @@ class Backtraces:
             words.append((va, word))
             return word
 
-        rule_at = code.rules.__getitem__
-        callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
+        callers = unwind(code.rule, noted, pc, *registers, self._depth, process.sigreturn)
         return _Known(words, callers, self._interned(code, callers))
 
     def _interned(self, code: Code, callers: list[int]) -> list[Place]:
-        key = (code.number, *callers)
-        places = self._lists.get(key)
-        if places is None:
+        places = tuple(map(code.caller, callers))
+        known = self._lists.get(places)
+        if known is None:
             if len(self._lists) >= _MOST:
                 self._lists.clear()
-            places = self._lists[key] = [code.callers[caller] for caller in callers]
-        return places
+            known = self._lists[places] = list(places)
+        return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from emu.observe.cfi import CallFrames
@@ -21,17 +22,37 @@ class Image:
     """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
 
     def __init__(self, inode: Inode) -> None:
-        self._data = content(inode)
-        self._elf = ElfFile(self._data)
-        self._base = min((start for start, _, _ in self._elf.segments), default=0)
-        self.address = self._elf.address
-        """The address of a byte of the file, by its offset; None where nothing is loaded."""
-        self._symbols: Any = _symbol_cache(self._data)
-        self._frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
+        self._inode = inode
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
         """The :class:`Place` of an address, as its pc."""
+
+    # The file is read when something is first asked of it.
+
+    @cached_property
+    def _data(self) -> bytes:
+        return content(self._inode)
+
+    @cached_property
+    def _elf(self) -> ElfFile:
+        return ElfFile(self._data)
+
+    @cached_property
+    def _base(self) -> int:
+        return min((start for start, _, _ in self._elf.segments), default=0)
+
+    @cached_property
+    def _symbols(self) -> Any:
+        return _symbol_cache(self._data)
+
+    @cached_property
+    def _frames(self) -> CallFrames:
+        return CallFrames(lambda offset, count: self._data[offset : offset + count])
+
+    def address(self, offset: int) -> int | None:
+        """The address of a byte of the file; None where nothing is loaded."""
+        return self._elf.address(offset)
 
     def _rule(self, address: int) -> Rule | None:
         return self._frames.rule(address) or self._rule_by_code(address)

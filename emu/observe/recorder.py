@@ -128,7 +128,7 @@ class Recorder(Observer):
             time=kernel.clock.monotonic() - self._began,
             pid=pid,
             tid=event.thread.tid,
-            place=code.places[pc] if pc else _NOWHERE,
+            place=code.place(pc) if pc else _NOWHERE,
             instruction=code.instruction(pc) if trap is not None else "",
             access=_ACCESS[r.access],
             cause=_CAUSE[r.access] if trap is None else int(trap.cause),
@@ -182,7 +182,7 @@ class Recorder(Observer):
             return []
         block = self._heap.block(space, address)
         code = self.symbols.of(space)
-        return [code.callers[call] for call in block.calls] if block else []
+        return [code.caller(call) for call in block.calls] if block else []
 
     def _backtrace(self, thread: Thread, code: Code, pc: int) -> list[Place]:
         """The callers of ``pc``, the nearest first; of the running thread only."""
@@ -215,7 +215,6 @@ class Recorder(Observer):
         parent = thread.process
         code = self.symbols.of(parent.space)
         if cost is not None:
-            self.symbols.forked(parent.space, child.space)
             if self._heap is not None:
                 self._heap.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
@@ -225,7 +224,7 @@ class Recorder(Observer):
                 pid=parent.pid,
                 tid=thread.tid,
                 child=child.pid,
-                place=code.places[pc],
+                place=code.place(pc),
                 backtrace=self._backtrace(thread, code, pc),
                 root=child.space.table.root,
                 shares_memory=cost is None,
@@ -293,7 +292,7 @@ class Recorder(Observer):
             return {}
         pc = by.call_start[0]
         code = self.symbols.of(by.process.space)
-        return {"call": call, "place": with_line(code.places[pc], self._backtrace(by, code, pc))}
+        return {"call": call, "place": with_line(code.place(pc), self._backtrace(by, code, pc))}
 
     def _tell_of_page(self, pid: int, page: int, pte: int, count: int) -> None:
         frame = ppn(pte) if pte & V else 0
@@ -311,7 +310,7 @@ class Recorder(Observer):
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         self._copies.moved(space, start, end, to)
-        self.symbols.unmapped(space, start, end)
+        self.symbols.changed(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
             self._sink(
@@ -327,7 +326,7 @@ class Recorder(Observer):
             self._sink(records.Clear(**self._stamp(), pid=pid, start=start, end=end, **self._by()))
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
-        self.symbols.unmapped(space, start, end)
+        self.symbols.changed(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
             self._sink(records.Unmap(**self._stamp(), pid=pid, start=start, end=end, **self._by()))

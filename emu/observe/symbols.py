@@ -1,14 +1,15 @@
 """From a guest's pc to function, file and line: the symbol tables and DWARF of what is mapped.
 
-A file is read when the first address in it is asked for, and what was found for an address is
-remembered. The library ``symbolic`` reads DWARF and symbol tables of any size in a fraction of a
-second, and knows inlined functions.
+What is found out about an address depends on which files have code mapped where, and on nothing
+else; so processes with the same layout share it: a child with its parent, one run of a program with
+the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from itertools import count
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -17,115 +18,151 @@ from emu.observe.disassembly import disassembler
 from emu.observe.image import Image, content
 from emu.observe.peek import instruction_bytes
 from emu.observe.records import Place, text
-from emu.observe.remembered import Remembered
 from kernel.backing import FilePages
 from kernel.errors import Errno
 from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
 from kernel.vma import Prot, Vma
 
+_MOST_ADDRESSES = 1 << 16
+_MOST_LAYOUTS = 64
+_MOST_IMAGES = 64
 _NUMBERS = count()
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+_Layout = tuple[tuple[int, int, int, int], ...]
+"""(start, end, offset, id of the image) of each range that has a file's code."""
+
+
+class Known:
+    """What was found out about the addresses of one layout. ``number`` is never another's."""
+
+    def __init__(self) -> None:
+        self.number = next(_NUMBERS)
+        self.places: dict[int, Place] = {}
+        self.callers: dict[int, Place] = {}
+        self.rules: dict[int, Rule | None] = {}
 
 
 class Code:
-    """What is known of the code that an address space has mapped.
+    """The code that an address space has mapped."""
 
-    ``places``: the place of a pc. ``callers``: of the call that returns to an address. ``rules``:
-    how to find the caller of a pc's function. ``texts``: the instruction at a pc.
-    """
+    def __init__(self, space: AddressSpace, symbols: Symbols) -> None:
+        self._space = space
+        self._symbols = symbols
+        self.known = symbols.known(space)
 
-    def __init__(self, space: AddressSpace, image_of: Callable[[Inode], Image]) -> None:
-        self.space = space
-        self.number = next(_NUMBERS)
-        """Never that of another one."""
-        self._image_of = image_of
-        self.seen: set[tuple[int, int]] = set()
-        """The ranges that all this was found in."""
-        self.places = Remembered(self._place)
-        self.callers = Remembered(self._caller)
-        self.rules = Remembered(self._rule)
-        self.texts = Remembered(self._text)
+    def place(self, pc: int) -> Place:
+        """Function, file and line of ``pc``."""
+        place = self.known.places.get(pc)
+        return place if place is not None else self._place(pc)
 
-    def _located(self, pc: int) -> tuple[Vma, Image, int] | None:
-        """The ELF file that ``pc`` is in, and the ELF's address of it."""
-        vma = self.space.find(pc)
-        if vma is None or not isinstance(vma.backing, FilePages):
-            return None
-        self.seen.add((vma.start, vma.end))
-        image = self._image_of(vma.backing.inode)
-        address = image.address(vma.offset + pc - vma.start)
-        return None if address is None else (vma, image, address)
+    def caller(self, address: int) -> Place:
+        """The place of the call that returns to ``address``."""
+        place = self.known.callers.get(address)
+        if place is None:
+            call = self._place(address - 1)
+            place = replace(call, pc=address, offset=call.offset + 1)
+            _remember(self.known.callers, address, place)
+        return place
+
+    def rule(self, pc: int) -> Rule | None:
+        """How to find the caller of the function that ``pc`` is in."""
+        rules = self.known.rules
+        return rules[pc] if pc in rules else self._rule(pc)
+
+    def instruction(self, pc: int) -> str:
+        """The instruction that is at ``pc`` now, as text; ``?`` when it isn't in memory."""
+        code = instruction_bytes(self._space, pc)
+        return self._symbols.instruction(pc, code) if code is not None else "?"
 
     def _place(self, pc: int) -> Place:
         located = self._located(pc)
         if located is None:
-            vma = self.space.find(pc)
+            vma = self._space.find(pc)
             return Place(pc, image=text(vma.name) if vma is not None else "")
         vma, image, address = located
-        return replace(image.places[address], pc=pc, image=text(vma.name))
-
-    def _caller(self, address: int) -> Place:
-        call = self._place(address - 1)
-        return replace(call, pc=address, offset=call.offset + 1)
+        place = replace(image.places[address], pc=pc, image=text(vma.name))
+        _remember(self.known.places, pc, place)
+        return place
 
     def _rule(self, pc: int) -> Rule | None:
         located = self._located(pc)
-        return located[1].rules[located[2]] if located is not None else None
+        if located is None:
+            return None
+        rule = located[1].rules[located[2]]
+        _remember(self.known.rules, pc, rule)
+        return rule
 
-    def _text(self, pc: int) -> str:
-        code = instruction_bytes(self.space, pc)
-        return disassembler().text(code, pc) if code is not None else "?"
-
-    def instruction(self, pc: int) -> str:
-        """The instruction at ``pc`` as text; remembered where it lies in a file."""
-        if pc in self.texts:
-            return self.texts[pc]
-        vma = self.space.find(pc)
-        if vma is not None and vma.backing is not None and not vma.prot & Prot.WRITE:
-            return self.texts[pc]
-        return self._text(pc)
+    def _located(self, pc: int) -> tuple[Vma, Image, int] | None:
+        """The ELF file that ``pc`` is in, and the ELF's address of it."""
+        vma = self._space.find(pc)
+        if vma is None or not vma.prot & Prot.EXEC or not isinstance(vma.backing, FilePages):
+            return None
+        image = self._symbols.image(vma.backing.inode)
+        address = image.address(vma.offset + pc - vma.start)
+        return None if address is None else (vma, image, address)
 
 
 class Symbols:
-    """The code of all processes. A child has what its parent had found, until either maps other."""
+    """The code of all processes."""
 
     def __init__(self) -> None:
         self._images: dict[int, tuple[Inode, tuple[int, int] | None, Image]] = {}
+        self._known: dict[_Layout, Known] = {}
         self._code: dict[AddressSpace, Code] = {}
+        self._texts: dict[tuple[int, bytes], str] = {}
 
     def of(self, space: AddressSpace) -> Code:
         code = self._code.get(space)
         if code is None:
-            code = self._code[space] = Code(space, self._image)
+            code = self._code[space] = Code(space, self)
         return code
 
-    def _image(self, inode: Inode) -> Image:
+    def changed(self, space: AddressSpace, start: int, end: int) -> None:
+        """What is mapped in [start, end) is something else now, or nothing."""
+        self._code.pop(space, None)
+
+    def discarding(self, space: AddressSpace) -> None:
+        self._code.pop(space, None)
+
+    def known(self, space: AddressSpace) -> Known:
+        layout = tuple(
+            (vma.start, vma.end, vma.offset, id(self.image(vma.backing.inode)))
+            for vma in space.vmas
+            if vma.prot & Prot.EXEC and isinstance(vma.backing, FilePages)
+        )
+        return _kept(self._known, layout, Known, _MOST_LAYOUTS)
+
+    def image(self, inode: Inode) -> Image:
         """Read anew when the file was written since: a program may compile another."""
         version = _version(inode)
         known = self._images.get(id(inode))
         if known is None or version not in (None, known[1]):
-            known = self._images[id(inode)] = inode, version, Image(inode)
+            self._images.pop(id(inode), None)
+            made = inode, version, Image(inode)
+            known = _kept(self._images, id(inode), lambda: made, _MOST_IMAGES)
         return known[2]
 
-    def forked(self, parent: AddressSpace, child: AddressSpace) -> None:
-        self._code[child] = self.of(parent)
+    def instruction(self, pc: int, code: bytes) -> str:
+        key = pc, code
+        return _kept(self._texts, key, lambda: disassembler().text(code, pc), _MOST_ADDRESSES)
 
-    def changed(self, space: AddressSpace, start: int, end: int) -> None:
-        """What is mapped in [start, end) is something else now."""
-        if any(vma.prot & Prot.EXEC for vma in space.overlapping(start, end)):
-            self.discarding(space)
 
-    def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
-        """Nothing is mapped in [start, end) any more."""
-        code = self._code.get(space)
-        if code is not None and any(first < end and last > start for first, last in code.seen):
-            self.discarding(space)
+def _remember(found: dict[int, Value], address: int, value: Value) -> None:
+    if len(found) >= _MOST_ADDRESSES:
+        found.clear()
+    found[address] = value
 
-    def discarding(self, space: AddressSpace) -> None:
-        """Nothing that was found in ``space`` holds for it any more; for its children it does."""
-        code = self._code.pop(space, None)
-        if code is not None and code.space is space:
-            code.space = next((other for other, its in self._code.items() if its is code), space)
+
+def _kept(known: dict[Key, Value], key: Key, make: Callable[[], Value], most: int) -> Value:
+    """The value of ``key``; the oldest goes when a new one would be too many."""
+    value = known.get(key)
+    if value is None:
+        if len(known) >= most:
+            del known[next(iter(known))]
+        value = known[key] = make()
+    return value
 
 
 def _version(inode: Inode) -> tuple[int, int] | None:
