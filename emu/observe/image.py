@@ -10,6 +10,7 @@ from emu.observe.cfi_program import Rule
 from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
+from emu.observe.starts import Starts
 from kernel.errors import Errno
 from kernel.vfs.inode import Inode
 
@@ -28,6 +29,7 @@ class Image:
         self._symbols: Any = _symbol_cache(self._data)
         frames = CallFrames(lambda offset, count: self._data[offset : offset + count])
         self._frames = frames
+        self._starts: dict[int, Starts] = {}
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
@@ -45,14 +47,26 @@ class Image:
 
     def _rule_by_code(self, address: int) -> Rule | None:
         """Where the file has no call frame information, which is so of much of glibc."""
-        place = self.places[address]
-        if not place.function or place.offset > LONGEST:
-            return None
-        for start, offset, size in self._segments:
-            if start <= address - place.offset and address < start + size:
-                at = offset + address - start
-                return prologue_rule(self._data[at - place.offset : at])
+        for number, (start, offset, size) in enumerate(self._segments):
+            if start <= address < start + size:
+                begin = self._function(address, number)
+                if begin is None or not start <= begin <= address <= begin + LONGEST:
+                    return None
+                at = offset - start
+                return prologue_rule(self._data[at + begin : at + address])
         return None
+
+    def _function(self, address: int, segment: int) -> int | None:
+        """Where the function begins that the byte is in; without a symbol, as calls tell."""
+        place = self.places[address]
+        if place.function:
+            return address - place.offset
+        starts = self._starts.get(segment)
+        if starts is None:
+            start, offset, size = self._segments[segment]
+            starts = Starts(self._data[offset : offset + size], start)
+            self._starts[segment] = starts
+        return starts.before(address)
 
     def _place(self, address: int) -> Place:
         at = address - self._base
