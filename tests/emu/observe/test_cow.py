@@ -17,7 +17,8 @@ from tests.kernel.syscalls.guests import compiled
 
 
 def profiled(name: str, *arguments: str, policy: str = "cow") -> CowProfile:
-    run = record([built(BY_NAME[name], "static"), *arguments], fork_policy=policy)
+    command = [built(BY_NAME[name], "static"), *arguments]
+    run = record(command, fork_policy=policy, deterministic=True)
     assert run.status == 0, run.output
     return checked(run)
 
