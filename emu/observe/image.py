@@ -11,6 +11,7 @@ from emu.observe.elf import ElfFile
 from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
+from emu.observe.starts import Starts
 from kernel.errors import Errno
 from kernel.vfs.inode import Inode
 
@@ -23,6 +24,7 @@ class Image:
 
     def __init__(self, inode: Inode) -> None:
         self._inode = inode
+        self._starts: dict[int, Starts] = {}
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
@@ -59,11 +61,24 @@ class Image:
 
     def _rule_by_code(self, address: int) -> Rule | None:
         """Where the file has no call frame information, which is so of much of glibc."""
-        place = self.places[address]
-        if not place.function or place.offset > LONGEST:
+        begin = self._function(address)
+        if begin is None or not 0 <= address - begin <= LONGEST:
             return None
-        code = self._elf.code(address - place.offset, place.offset)
-        return prologue_rule(code) if len(code) == place.offset else None
+        code = self._elf.code(begin, address - begin)
+        return prologue_rule(code) if len(code) == address - begin else None
+
+    def _function(self, address: int) -> int | None:
+        """Where the function begins that the byte is in; without a symbol, as calls tell."""
+        place = self.places[address]
+        if place.function:
+            return address - place.offset
+        for start, offset, size in self._elf.segments:
+            if start <= address < start + size:
+                starts = self._starts.get(start)
+                if starts is None:
+                    starts = self._starts[start] = Starts(self._data[offset : offset + size], start)
+                return starts.before(address)
+        return None
 
     def _place(self, address: int) -> Place:
         at = address - self._base
