@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from emu.machine.registers import SP
+from emu.observe.cfi_program import Rule
 from emu.observe.records import Place
 from emu.observe.stack_reader import stack_reader
 from emu.observe.symbols import Code
@@ -15,9 +17,10 @@ _MOST = 1 << 13
 
 
 class _Known(NamedTuple):
-    """What was found once, and the words of the stack that it was found from."""
+    """What was found once, and what it was found from: words of the stack, and fp if that was."""
 
     words: list[tuple[int, int | None]]
+    fp: int | None
     callers: list[int]
     places: list[Place]
 
@@ -26,12 +29,12 @@ class Backtraces:
     """Finds at most ``depth`` callers. ``registers`` are ra, sp and fp.
 
     Programs fault at the same places again and again, with the same stack; so what was found is
-    kept with the words that were read for it, and holds as long as these are the same.
+    kept with what it was found from, and holds as long as that is the same.
     """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._known: dict[tuple[int, int, int, int, int], _Known] = {}
+        self._known: dict[tuple[int, int, int, int], _Known] = {}
         self._lists: dict[tuple[Place, ...], list[Place]] = {}
 
     def callers(
@@ -50,9 +53,10 @@ class Backtraces:
         self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
     ) -> _Known:
         read = stack_reader(process.space)
-        key = (code.known.number, pc, *registers)
+        ra, sp, fp = registers
+        key = (code.known.number, pc, ra, sp)
         known = self._known.get(key)
-        if known is None or any(read(va) != word for va, word in known.words):
+        if known is None or not _holds(known, fp, read):
             if len(self._known) >= _MOST:
                 self._known.clear()
             known = self._known[key] = self._find(process, code, pc, registers, read)
@@ -67,14 +71,23 @@ class Backtraces:
         read: Callable[[int], int | None],
     ) -> _Known:
         words: list[tuple[int, int | None]] = []
+        _, sp, fp = registers
+        uses_fp = False
 
         def noted(va: int) -> int | None:
             word = read(va)
-            words.append((va, word))
+            if va >= sp:  # below it is code, to see whether a call is there
+                words.append((va, word))
             return word
 
-        callers = unwind(code.rule, noted, pc, *registers, self._depth, process.sigreturn)
-        return _Known(words, callers, self._interned(code, callers))
+        def rule_at(address: int) -> Rule | None:
+            nonlocal uses_fp
+            rule = code.rule(address)
+            uses_fp = uses_fp or rule is None or rule.register != SP
+            return rule
+
+        callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
+        return _Known(words, fp if uses_fp else None, callers, self._interned(code, callers))
 
     def _interned(self, code: Code, callers: list[int]) -> list[Place]:
         places = tuple(map(code.caller, callers))
@@ -84,3 +97,13 @@ class Backtraces:
                 self._lists.clear()
             known = self._lists[places] = list(places)
         return known
+
+
+def _holds(known: _Known, fp: int, read: Callable[[int], int | None]) -> bool:
+    """Whether all is as when it was found."""
+    if known.fp is not None and known.fp != fp:
+        return False
+    for va, word in known.words:  # noqa: SIM110 (all() takes twice the time)
+        if read(va) != word:
+            return False
+    return True
