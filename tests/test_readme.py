@@ -22,7 +22,6 @@ VARYING = (
         lambda m: re.sub(r"[\d,]+", "N", m[1]),
     ),
     (re.compile(r"\b[ast]\d+\b"), "reg"),
-    (re.compile(r"copied at \d+"), "copied at N"),
     (re.compile(r"\d+\.\d+ ms"), "N ms"),
     (re.compile(r"^ +8 +\d+  demo_cow", re.MULTILINE), "N N demo_cow"),
     (re.compile(r" +"), " "),

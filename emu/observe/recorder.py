@@ -20,7 +20,7 @@ from emu.observe.heap import Heap
 from emu.observe.page_watch import PageWatch
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
-from emu.observe.sharing import memory_use, sharers
+from emu.observe.sharing import MemoryUse, memory_use, memory_use_alone, sharers
 from emu.observe.symbols import Code, Symbols
 from emu.version import VERSION
 from kernel import signals
@@ -333,7 +333,7 @@ class Recorder(Observer):
             self._watch.look()
 
     def discarding(self, space: AddressSpace) -> None:
-        self._sample()
+        self._last_sample(space)
         self._copies.discarding(space, "discarded")
         self.symbols.discarding(space)
         if self._heap is not None:
@@ -371,30 +371,40 @@ class Recorder(Observer):
 
     # Memory over time.
 
-    def _sample(self) -> None:
+    def _sample(self) -> bool:
         """Tells how much memory each process has; so seldom that it is a small part of the work.
 
         Where a fork, an exec or an end calls it that is each time, in the first part of a run.
+        Whether it did.
         """
         seldom = self._sampled > _OFTEN or len(self._pids) > _FEW
         if not self._wanted.samples or (self._until_sample > 0 and seldom):
-            return
+            return False
         self._sampled += 1
         spaces = list(self._pids)
-        pages = 0
-        for space, use in zip(spaces, memory_use(spaces), strict=True):
-            pages += use.resident
-            self._sink(
-                records.Sample(
-                    **self._stamp(),
-                    pid=self._pids[space],
-                    resident=use.resident,
-                    proportional=round(use.proportional, 2),
-                    unique=use.unique,
-                    tables=space.table.table_count,
-                )
+        uses = memory_use(spaces)
+        for space, use in zip(spaces, uses, strict=True):
+            self._tell_of_memory(space, use)
+        self._until_sample = 32 * len(spaces) + sum(use.resident for use in uses) // 16
+        return True
+
+    def _last_sample(self, space: AddressSpace) -> None:
+        """Of a process that ends there is one in any case, but where tables are shared."""
+        done = self._sample() or not self._wanted.samples or space not in self._pids
+        if not done and self._kernel.config.fork_policy != "shared-tables":
+            self._tell_of_memory(space, memory_use_alone(space))
+
+    def _tell_of_memory(self, space: AddressSpace, use: MemoryUse) -> None:
+        self._sink(
+            records.Sample(
+                **self._stamp(),
+                pid=self._pids[space],
+                resident=use.resident,
+                proportional=round(use.proportional, 2),
+                unique=use.unique,
+                tables=space.table.table_count,
             )
-        self._until_sample = 32 * len(spaces) + pages // 16
+        )
 
 
 _NOWHERE = Place(0)

@@ -68,8 +68,13 @@ class Sharer(msgspec.Struct, frozen=True):
 
 
 def text(name: str | None) -> str:
-    """A name of the guest's as proper Unicode."""
-    return (name or "").encode("utf-8", "replace").decode("utf-8")
+    """A name of the guest's as Unicode that is fit for a terminal: what isn't is escaped."""
+    if not name or name.isprintable():
+        return name or ""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape", "replace").decode()
+        for each in name.encode("utf-8", "replace").decode("utf-8")
+    )
 
 
 class Stack(msgspec.Struct, tag_field="event", tag="stack"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from kernel.frames import Kind
 from kernel.lazy import np
 from kernel.process import Process
 from kernel.space import USER_END, AddressSpace
@@ -97,3 +98,17 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
         for row, table in enumerate(tables)
     }
     return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]
+
+
+def memory_use_alone(space: AddressSpace) -> MemoryUse:
+    """The same of one space, where no leaf table is shared: then counts tell of users.
+
+    The kernel itself holds each page of a file or of shared memory once.
+    """
+    frames = space.frames
+    rows = np.array(list(space.table.leaf_tables().values()), np.int64) - frames.first
+    entries = frames.tables[rows]
+    indices = frames.indices(entries[(entries & V) != 0])
+    indices = indices[indices != frames.zero - frames.first]
+    users = frames.counts[indices] - (frames.kinds[indices] == int(Kind.CACHE))
+    return MemoryUse(len(indices), float((1 / users).sum()), int(np.count_nonzero(users == 1)))

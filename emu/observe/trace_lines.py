@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from emu.machine.pte import V
 from emu.observe import records
-from emu.observe.records import AnyRecord, Place
+from emu.observe.records import AnyRecord, Place, Settled
 
 _DONE = {
     "zero_shared": "zero page mapped",
@@ -35,6 +35,8 @@ _COLOURS = {
     "out_of_memory": _RED,
 }
 
+_COPIES = frozenset(("copied", "file_copied"))
+
 Walk = Callable[[records.Fault], list[str]]
 
 
@@ -47,17 +49,26 @@ class TraceLines:
         self._line = line
         self._colour = colour
         self._walk = walk
+        self._copied: dict[int, str] = {}
+        """Who copied a page that has not come to its end, by the number of the fault."""
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._line(self._fault(record))
+            if record.outcome in _COPIES:
+                self._copied[record.seq] = _by(record).partition("  ")[0]
             if self._walk is not None:
                 for line in self._walk(record):
                     self._line(f"    {line}")
         else:
-            text = _other(record)
+            text = self._settled(record) if isinstance(record, Settled) else _other(record)
             if text:
                 self._line(self._painted(text, _DIM))
+
+    def _settled(self, record: Settled) -> str:
+        by = self._copied.pop(record.fault, f"fault {record.fault}")
+        changed = f"{record.bytes_changed:,} of its 4,096 bytes had changed"
+        return f"[pid {record.pid}] page {record.address:#x}, copied by {by}: {changed}"
 
     def _painted(self, text: str, colour: str | None) -> str:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
@@ -119,11 +130,6 @@ def _other(record: AnyRecord) -> str:
             return f"[pid {record.pid}] exit, status {record.status}"
         case records.Signal():
             return f"[pid {record.pid}] {record.signal}"
-        case records.Settled():
-            changed = f"{record.bytes_changed:,} of its 4,096 bytes had changed"
-            return (
-                f"[pid {record.pid}] page {record.address:#x}, copied at {record.fault}: {changed}"
-            )
         case records.Call():
             arguments = ", ".join(f"{argument:#x}" for argument in record.arguments)
             return f"[pid {record.pid}] {record.name}({arguments}) = {record.result}"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import ClassVar
 
 import pytest
 
+from emu.api import Session
+from emu.observe.recorder import Recorder
 from emu.observe.records import Fault, Fork, Sharer
-from emu.observe.sharing import MOST_SHARERS
-from tests.emu.commands import program
+from emu.observe.sharing import MOST_SHARERS, MemoryUse, memory_use, memory_use_alone
+from emu.options import Options
+from kernel.space import AddressSpace
+from tests.emu.commands import PROJECT, program
 from tests.emu.observe.ledger import contradictions, of_kind
 from tests.emu.observe.recorded import Recorded, record
+from toolchain.build import build
 
 LAZY = ["cow", "shared-tables"]
 TREE = r"""
@@ -179,3 +185,30 @@ def test_threads_of_a_process_do_not_share_with_each_other(policy: str) -> None:
     (fault,) = stores(recorded, page)
     assert fault.pid == 2 and fault.tid != 2
     assert fault.sharers == [Sharer(3, page)]
+
+
+class _Both(Recorder):
+    """Looks at the memory of each process that ends in both ways."""
+
+    differing: ClassVar[list[tuple[MemoryUse, MemoryUse]]] = []
+    looked = 0
+
+    def discarding(self, space: AddressSpace) -> None:
+        if space in self._pids:
+            spaces = list(self._pids)
+            of_all = memory_use(spaces)[spaces.index(space)]
+            alone = memory_use_alone(space)
+            type(self).looked += 1
+            same = (of_all.resident, of_all.unique) == (alone.resident, alone.unique)
+            if not same or abs(of_all.proportional - alone.proportional) > 1e-6:
+                self.differing.append((of_all, alone))
+        super().discarding(space)
+
+
+@pytest.mark.parametrize("policy", ["cow", "eager"])
+def test_is_a_process_alone_counted_as_among_all(policy: str) -> None:
+    program = build([PROJECT / "guest" / "fork_tree.c"])
+    session = Session(Options(fork_policy=policy), [str(program)])
+    session.console.capture(1)
+    session.run([_Both(session.kernel, [], lambda record: None)])
+    assert _Both.looked and not _Both.differing

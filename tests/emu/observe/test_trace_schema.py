@@ -78,7 +78,7 @@ def test_what_all_records_have() -> None:
 
 
 def test_nothing_is_described_that_is_not_there() -> None:
-    headings = {"All records", "Kinds of record", "Objects in them"}
+    headings = {"All records", "Kinds of record", "Objects in them", "Instructions"}
     assert set(sections()) - headings == {*RECORDS, *OBJECTS}
 
 
