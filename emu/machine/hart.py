@@ -234,6 +234,7 @@ class Hart:
         self._cause = self._fault = self._conflict = None
         self._rearm = False
         start = self.pc
+        self._instructions.forget()
         self._running = True
         status = self._engine.run(start, count)
         self._running = False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from emu.machine.decode import MemoryOperand, instruction_length, memory_operand
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access, Trap
+
+_operand_of = lru_cache(maxsize=4096)(memory_operand)
 
 
 class Instructions:
@@ -15,9 +19,21 @@ class Instructions:
     def __init__(self, engine: Engine, mmu: Mmu) -> None:
         self._engine = engine
         self._mmu = mmu
+        self._last: tuple[int, int | None] = (-1, None)
+
+    def forget(self) -> None:
+        """The program runs on: what was seen may change."""
+        self._last = (-1, None)
 
     def bits(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+        last, bits = self._last
+        if pc != last:
+            bits = self._read(pc)
+            self._last = pc, bits
+        return bits
+
+    def _read(self, pc: int) -> int | None:
         if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
             bits = self._fetch(pc, 4)
             return bits if bits is None or instruction_length(bits) == 4 else bits & 0xFFFF
@@ -48,7 +64,7 @@ class Instructions:
 
     def _operand(self, pc: int) -> MemoryOperand | None:
         bits = self.bits(pc)
-        return memory_operand(bits) if bits is not None else None
+        return _operand_of(bits) if bits is not None else None
 
     def _fetch(self, va: int, size: int) -> int | None:
         translation = self._mmu.translate(va, Access.FETCH)

@@ -129,7 +129,9 @@ class Recorder(Observer):
             pid=pid,
             tid=event.thread.tid,
             place=code.place(pc) if pc else _NOWHERE,
-            instruction=code.instruction(pc) if trap is not None else "",
+            instruction=code.instruction(pc, kernel.hart.instruction(pc))
+            if trap is not None
+            else "",
             access=_ACCESS[r.access],
             cause=_CAUSE[r.access] if trap is None else int(trap.cause),
             stval=stval,
@@ -160,6 +162,9 @@ class Recorder(Observer):
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
+
+    def _instruction(self, code: Code, pc: int) -> str:
+        return code.instruction(pc, self._kernel.hart.instruction(pc))
 
     def _kernels_pc(self, thread: Thread, call: str | None) -> int:
         """Where the thread is for which the kernel meets a fault: in a call, or at a signal."""

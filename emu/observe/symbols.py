@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from emu.machine.decode import instruction_length
 from emu.observe.cfi_program import Rule
 from emu.observe.disassembly import disassembler
 from emu.observe.image import Image, content
-from emu.observe.peek import instruction_bytes
 from emu.observe.records import Place, text
 from kernel.backing import FilePages
 from kernel.errors import Errno
@@ -71,10 +71,9 @@ class Code:
         rules = self.known.rules
         return rules[pc] if pc in rules else self._rule(pc)
 
-    def instruction(self, pc: int) -> str:
-        """The instruction that is at ``pc`` now, as text; ``?`` when it isn't in memory."""
-        code = instruction_bytes(self._space, pc)
-        return self._symbols.instruction(pc, code) if code is not None else "?"
+    def instruction(self, pc: int, bits: int | None) -> str:
+        """An instruction as text; ``?`` for one that isn't in memory."""
+        return self._symbols.instruction(pc, bits) if bits is not None else "?"
 
     def _place(self, pc: int) -> Place:
         located = self._located(pc)
@@ -111,7 +110,7 @@ class Symbols:
         self._images: dict[int, tuple[Inode, tuple[int, int] | None, Image]] = {}
         self._known: dict[_Layout, Known] = {}
         self._code: dict[AddressSpace, Code] = {}
-        self._texts: dict[tuple[int, bytes], str] = {}
+        self._texts: dict[tuple[int, int], str] = {}
 
     def of(self, space: AddressSpace) -> Code:
         code = self._code.get(space)
@@ -144,9 +143,13 @@ class Symbols:
             known = _kept(self._images, id(inode), lambda: made, _MOST_IMAGES)
         return known[2]
 
-    def instruction(self, pc: int, code: bytes) -> str:
-        key = pc, code
-        return _kept(self._texts, key, lambda: disassembler().text(code, pc), _MOST_ADDRESSES)
+    def instruction(self, pc: int, bits: int) -> str:
+        text = self._texts.get((pc, bits))
+        if text is None:
+            code = bits.to_bytes(instruction_length(bits), "little")
+            made = disassembler().text(code, pc)
+            text = _kept(self._texts, (pc, bits), lambda: made, _MOST_ADDRESSES)
+        return text
 
 
 def _remember(found: dict[int, Value], address: int, value: Value) -> None:
