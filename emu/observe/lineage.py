@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from emu.observe import records
+from emu.observe.outcomes import OWN
 from emu.observe.records import AnyRecord
 
-_OWN = frozenset(("zero_filled", "stack_grown", "copied", "reused", "file_copied"))
-"""The outcomes that leave a page with a frame of the process's own."""
 _LOADING = frozenset(("execve", "execveat"))
 """System calls that fill pages of an image that is yet to come."""
 
@@ -69,7 +68,7 @@ class Lineage:
 
     def __call__(self, record: AnyRecord) -> None:
         match record:
-            case records.Fault() if record.outcome in _OWN and record.call not in _LOADING:
+            case records.Fault() if record.outcome in OWN and record.call not in _LOADING:
                 self.of(record.pid).own[record.page] = record.seq
             case records.Fork():
                 self._forked(record)

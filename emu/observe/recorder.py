@@ -17,6 +17,7 @@ from emu.observe.backtraces import Backtraces
 from emu.observe.copies import Copies, Copy
 from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
 from emu.observe.heap import Heap
+from emu.observe.outcomes import COPIES
 from emu.observe.page_watch import PageWatch
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
@@ -37,7 +38,6 @@ Sink = Callable[[AnyRecord], None]
 
 _ACCESS = ("fetch", "load", "store")
 _CAUSE = tuple(int(access.page_fault) for access in Access)
-_COPIES = frozenset((str(Outcome.COPIED), str(Outcome.FILE_COPIED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Recorder(Observer):
             host_ns=host_ns,
         )
         self._sink(record)
-        if outcome in _COPIES:
+        if outcome in COPIES:
             self._copies.copied(space, page, seq, pid)
         if page in self._wanted.pages:
             self._watch.look()

@@ -129,8 +129,7 @@ class Map(Record, tag="map", kw_only=True):
     """A range became mapped, or has other rights.
 
     ``call`` is the system call that did it, at ``place``: the innermost of its callers with a known
-    source line. Neither is there for a stack that grew.
-    The same holds for the records that follow.
+    source line; as in the records that follow. Neither is there for a stack that grew.
     """
 
     pid: int
@@ -186,7 +185,11 @@ class Page(Record, tag="page", kw_only=True):
 
 
 class Fault(Record, tag="fault", kw_only=True):
-    """A page fault, and what was done about it."""
+    """A page fault, and what was done about it.
+
+    The counts are of those that hold a frame: PTEs, where those of a leaf table that several
+    processes share count once, and the kernel itself.
+    """
 
     pid: int
     tid: int

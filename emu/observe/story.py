@@ -15,24 +15,10 @@ import msgspec
 from emu.machine.pte import W
 from emu.observe import records
 from emu.observe.lineage import Lineage, Memory
+from emu.observe.outcomes import IN_A_STORY
 from emu.observe.places import where_text
 from emu.observe.records import AnyRecord, Place, Range
 
-_DONE = {
-    "zero_shared": "zero page mapped",
-    "zero_filled": "new page of zeroes",
-    "stack_grown": "stack grown, new page of zeroes",
-    "file": "the file's page mapped",
-    "file_copied": "private copy of the file's page",
-    "shared": "shared page mapped",
-    "copied": "sharing broken: COPIED",
-    "reused": "TAKEN OVER without a copy",
-    "spurious": "nothing to do",
-    "segv_maperr": "SIGSEGV, nothing mapped",
-    "segv_accerr": "SIGSEGV, not allowed",
-    "bus_adrerr": "SIGBUS, beyond the file's end",
-    "out_of_memory": "out of memory",
-}
 _LOADING = frozenset(("execve", "execveat"))
 
 
@@ -220,7 +206,7 @@ class Story:
         text = (
             f"{first}{fault.access} to {fault.stval:#x} by {by}"
             f"{where_text(fault.place, fault.backtrace)}{borrower}: "
-            f"{_DONE.get(fault.outcome, fault.outcome)}"
+            f"{IN_A_STORY.get(fault.outcome, fault.outcome)}"
         )
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"

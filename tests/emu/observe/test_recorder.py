@@ -197,6 +197,28 @@ def test_a_signals_frame_is_the_fault_of_what_it_interrupts() -> None:
     assert os.fspath(after.place.file).endswith("signal_frame.c")
 
 
+STOPPED = r"""
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    int child = fork(), status;
+    while (!child)
+        raise(SIGTSTP);
+    waitpid(child, &status, WUNTRACED);
+    kill(child, SIGKILL);
+    return waitpid(child, &status, 0) != child;
+}
+"""
+
+
+def test_a_signal_that_stops_a_process_is_told_as_one_that_ends_it_is() -> None:
+    told = of_kind(record([program("stopped", STOPPED)]).records, Signal)
+    of_child = [signal.signal for signal in told if signal.pid == 3]
+    assert of_child == ["SIGTSTP", "SIGKILL"]
+
+
 DROPPED = r"""
 #include <stdio.h>
 #include <sys/mman.h>
