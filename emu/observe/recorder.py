@@ -136,6 +136,7 @@ class Recorder(Observer):
             outcome=outcome,
             rule=broken_rule(trap, before, r.access),
             call=event.call or "",
+            loading=space not in self._pids,
             vma=range_of(vma) if vma is not None else None,
             table_copied=r.table_copied,
             walk=self._walk,
@@ -155,7 +156,7 @@ class Recorder(Observer):
         self._sink(record)
         if outcome in COPIES:
             self._copies.copied(space, page, seq, pid)
-        if page in self._wanted.pages:
+        if page in self._wanted.pages or r.table_copied:
             self._watch.look()
         self._until_sample -= 1
         if self._until_sample < 0:
@@ -229,7 +230,7 @@ class Recorder(Observer):
                 backtrace=self._backtrace(thread, code, pc),
                 root=child.space.table.root,
                 shares_memory=cost is None,
-                **_cost(cost),
+                **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
             )
         )
         self._watch.look()
@@ -254,6 +255,16 @@ class Recorder(Observer):
         self._sample()
 
     started = execed
+
+    def leaving(self, process: Process) -> None:
+        """A space in which others live on is told of as one of theirs."""
+        space, others = process.space, self._kernel.processes.values()
+        heirs = (p for p in others if p.alive and p is not process and p.space is space)
+        heir = next(heirs, None) if space.users > 1 else None
+        if heir is not None:
+            if self._pids[space] == process.pid:
+                self._pids[space] = heir.pid
+            self._copies.handed_on(space, process.pid, self._pids[space])
 
     def exited(self, process: Process) -> None:
         status = process.status or 0
@@ -405,13 +416,19 @@ _OFTEN = 256
 """Samples."""
 
 
-def _cost(cost: ForkCost | None) -> dict[str, int]:
-    if cost is None:
-        return {}
+def _cost(cost: ForkCost) -> dict[str, Any]:
     return {
         "pages_shared": cost.pages_shared,
         "tables_shared": cost.tables_shared,
         "frames_copied": cost.frames_copied,
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,
+    }
+
+
+def _kept_back(parent: AddressSpace) -> dict[str, Any]:
+    """What a fork does not give to the child."""
+    return {
+        "left_out": [range_of(vma) for vma in parent.vmas if vma.dont_fork],
+        "wiped": [range_of(vma) for vma in parent.vmas if vma.wipe_on_fork and not vma.dont_fork],
     }

@@ -101,7 +101,11 @@ class Exec(Record, tag="exec", kw_only=True):
 
 
 class Fork(Record, tag="fork", kw_only=True):
-    """A child. ``shares_memory`` is a vfork's, which costs nothing and copies nothing."""
+    """A child. ``shares_memory`` is a vfork's, which costs nothing and copies nothing.
+
+    Of the parent's ranges the child does not have those that are ``left_out``, nor the pages of
+    those that are ``wiped``.
+    """
 
     pid: int
     tid: int
@@ -116,6 +120,8 @@ class Fork(Record, tag="fork", kw_only=True):
     eager_copies: int = 0
     ptes_written: int = 0
     shares_memory: bool = False
+    left_out: list[Range] = []
+    wiped: list[Range] = []
 
 
 class Exit(Record, tag="exit", kw_only=True):
@@ -201,6 +207,7 @@ class Fault(Record, tag="fault", kw_only=True):
     rule: str = ""
     instruction: str = ""
     call: str = ""
+    loading: bool = False
     vma: Range | None = None
     table_copied: bool = False
     walk: list[Entry] = []

@@ -75,6 +75,9 @@ RUNS = [
     ("kernel_writes", "cow"),
     ("mremap", "cow"),
     ("madvise", "cow"),
+    ("fork_advice", "cow"),
+    ("fork_advice", "eager"),
+    ("fork_advice", "shared-tables"),
 ]
 
 
