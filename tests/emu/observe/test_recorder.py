@@ -333,7 +333,7 @@ def test_a_memory_that_outlives_its_owner_is_another_ones(leaves: str) -> None:
     for each in recorded.records:
         assert getattr(each, "pid", 0) not in gone, each
         gone |= {each.pid} if isinstance(each, Exit) else set()
-    copied = {f.seq: f.pid for f in of_kind(recorded.records, Fault) if f.outcome == "copied"}
+    copied = {fault.seq: fault.pid for fault in of_kind(recorded.records, Fault)}
     moved = [(copied[end.fault], end.pid) for end in of_kind(recorded.records, Settled)]
     assert (3, 4) in moved and (4, 4) in moved
     assert [each.pid for each in of_kind(recorded.records, Map) if each.call == "mmap"][-1] >= 4
