@@ -58,8 +58,10 @@ class Ticker:
                 (signal.SIGTSTP, self._on_suspend),
                 (signal.SIGTERM, self._on_terminate),
                 (signal.SIGWINCH, self._on_resize),
+                (signal.SIGHUP, self._on_hangup),
             ):
-                self._handlers[number] = signal.signal(number, action)
+                if number != signal.SIGHUP or not _nohup():
+                    self._handlers[number] = signal.signal(number, action)
         self._thread.start()
         return self
 
@@ -107,6 +109,9 @@ class Ticker:
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._kernel.attention = lambda: self._stop(128 + Sig.TERM, "terminated")
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._kernel.attention = lambda: self._stop(128 + Sig.HUP, "the terminal was closed")
+
     def _on_resize(self, _number: int, _frame: FrameType | None) -> None:
         self._kernel.attention = lambda: self._send(Sig.WINCH)
 
@@ -136,6 +141,11 @@ class Ticker:
         for process in list(self._kernel.processes.values()):
             if group is None or process.pgid == group:
                 process.send_signal(SigInfo(signo, SI_KERNEL))
+
+
+def _nohup() -> bool:
+    """Whether whoever started emu wants it to outlive the terminal."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def _stop_here() -> None:

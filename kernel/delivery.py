@@ -169,12 +169,12 @@ class Signals:
     def _default(self, thread: Thread, info: SigInfo) -> None:
         process = thread.process
         kind = default_action(info.signo)
+        if kind in (Default.STOP, Default.TERMINATE, Default.CORE) and self._kernel.observer:
+            self._kernel.observer.signalled(thread, info.signo)
         if kind is Default.STOP:
             process.stopped_by = info.signo
             self._tell_parent(process, ChildEvent.STOPPED, CLD_STOPPED, info.signo)
         elif kind in (Default.TERMINATE, Default.CORE):
-            if self._kernel.observer is not None:
-                self._kernel.observer.signalled(thread, info.signo)
             self._kernel.lifecycle.exit_process(process, info.signo)
 
     def _run_handler(self, thread: Thread, info: SigInfo, action: Action) -> None:

@@ -68,10 +68,15 @@ def _open(path: str) -> int:
 
 
 def is_trace(name: str) -> bool:
-    """Whether it is a file that begins with a trace's first record."""
+    """Whether it is a file that begins with a trace's first record.
+
+    To open a FIFO would wait for its writer, and to open a device may do anything.
+    """
     try:
+        if not os.path.isfile(name):
+            return False
         with Path(name).open("rb") as file:
-            return os.path.isfile(name) and file.read(len(_BEGINNING)) == _BEGINNING
+            return file.read(len(_BEGINNING)) == _BEGINNING
     except (OSError, ValueError):
         return False
 

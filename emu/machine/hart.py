@@ -12,12 +12,12 @@ and the program, and the hart is answerable for both:
   it wrote. An instruction that stores to the very frame it lies in is run alone, with both rights.
 
 There is one engine for all processes, so a switch between them empties the TLB. An engine for each
-of the last 8 processes was tried, side by side with this: a round trip through two pipes took 77 µs
-instead of 122, fork, exit and wait as long as before, 1,000 living processes 974 µs each instead of
+of the last 8 processes makes a round trip through two pipes cheaper, 77 µs instead of 122, but not
+fork, exit and wait; and it costs more elsewhere: 1,000 living processes take 974 µs each instead of
 958, 200 subshells of busybox 8 % longer, since a new engine knows no code yet, and 20 MiB more of
-the host's memory were resident. With 64 engines the subshells took 77 % longer, the 1,000 processes
-15 %, with 186 MiB more. And code that changes would have to be forgotten by all of them. So one
-engine it is, and what is kept across switches is the translated code.
+the host's memory are resident. With 64 engines the subshells take 77 % longer, the 1,000 processes
+15 %, with 186 MiB more. And code that changes has to be forgotten by all of them. So there is one,
+and what is kept across switches is the translated code.
 """
 
 from __future__ import annotations

@@ -55,6 +55,13 @@ class Copies:
         for page in [page for page in pages if start <= page < end]:
             pages[page - start + to] = pages.pop(page)
 
+    def handed_on(self, space: AddressSpace, pid: int, to: int) -> None:
+        """Process ``pid`` leaves the space; what it had copied there is ``to``'s from now on."""
+        pages = self._open.get(space, {})
+        for page, copy in pages.items():
+            if copy.pid == pid:
+                pages[page] = copy._replace(pid=to)
+
     def discarding(self, space: AddressSpace, why: str) -> None:
         """The space is about to go; or the run is."""
         for page, copy in sorted(self._open.pop(space, {}).items()):

@@ -7,28 +7,12 @@ from collections.abc import Callable
 from emu.machine.pte import V, flags_text, ppn
 from emu.machine.trap import Access
 from emu.observe.disassembly import disassembler
+from emu.observe.outcomes import IN_A_LINE
 from emu.observe.peek import instruction_bytes
 from kernel.events import Fault, Observer
-from kernel.fault import Outcome
 from kernel.pagetable import COW
 
 _ACCESS = {Access.LOAD: "load", Access.STORE: "store", Access.FETCH: "fetch"}
-
-_DONE = {
-    Outcome.ZERO_SHARED: "zero page mapped",
-    Outcome.ZERO_FILLED: "zero-filled",
-    Outcome.STACK_GROWN: "stack grown",
-    Outcome.FILE: "file page mapped",
-    Outcome.FILE_COPIED: "file page copied",
-    Outcome.SHARED: "shared page mapped",
-    Outcome.COPIED: "COPIED",
-    Outcome.REUSED: "REUSED",
-    Outcome.SPURIOUS: "already mapped",
-    Outcome.SEGV_MAPERR: "SIGSEGV (nothing mapped)",
-    Outcome.SEGV_ACCERR: "SIGSEGV (not allowed)",
-    Outcome.BUS_ADRERR: "SIGBUS (beyond the file's end)",
-    Outcome.OUT_OF_MEMORY: "out of memory",
-}
 
 
 class FaultLines(Observer):
@@ -48,7 +32,7 @@ def fault_line(event: Fault) -> str:
     address = event.trap.tval if event.trap is not None else r.va
     return (
         f"[pid {event.thread.process.pid}] {where} {_ACCESS[r.access]} {address:#x} → "
-        f"{_DONE[r.outcome]}  {_pte_change(r.pte_before, r.pte_after)}{_count(event)}"
+        f"{IN_A_LINE[r.outcome]}  {_pte_change(r.pte_before, r.pte_after)}{_count(event)}"
     )
 
 

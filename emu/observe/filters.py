@@ -63,6 +63,8 @@ class Filtered:
             self.sink(record)
 
     def _wants(self, record: AnyRecord) -> bool:
+        if isinstance(record, records.Settled):  # by another process, if the copier left it
+            return record.fault in self._told
         if not self._of_a_wanted_process(record):
             return False
         if isinstance(record, records.Fault):
@@ -70,8 +72,6 @@ class Filtered:
             if wanted:
                 self._told.add(record.seq)
             return wanted
-        if isinstance(record, records.Settled):
-            return record.fault in self._told
         if isinstance(record, _NOT_BESIDE_CHOSEN_FAULTS):
             return not self.filter.chooses_faults
         return True

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from emu.machine.pte import PAGE_SIZE
 from emu.observe import records
+from emu.observe.outcomes import COPIES
 from emu.observe.records import AnyRecord, Place
 
-_COPIED = frozenset(("copied", "file_copied"))
 _CLEAN = str.maketrans({";": ":", "\n": " ", "\r": " "})
 
 
@@ -30,7 +30,7 @@ class Folded:
 
     def __call__(self, record: AnyRecord) -> None:
         match record:
-            case records.Fault() if record.outcome in _COPIED:
+            case records.Fault() if record.outcome in COPIES:
                 stack = [record.place, *record.backtrace]
                 self._add(record.pid, stack, record.call, 1)
             case records.Fork():

@@ -8,16 +8,12 @@ became its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from emu.observe import records
-from emu.observe.records import AnyRecord
-
-_OWN = frozenset(("zero_filled", "stack_grown", "copied", "reused", "file_copied"))
-"""The outcomes that leave a page with a frame of the process's own."""
-_LOADING = frozenset(("execve", "execveat"))
-"""System calls that fill pages of an image that is yet to come."""
+from emu.observe.outcomes import OWN
+from emu.observe.records import AnyRecord, Range
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +47,11 @@ class Shared:
     record: records.Fork
     parent: Memory
     child: Memory
+    before: Shared | None = None
+    """The latest fork that the parent was part in before, if this one did not share all pages."""
+
+    def shared(self, page: int) -> bool:
+        return not among(self.record.left_out, page) and not among(self.record.wiped, page)
 
 
 class Lineage:
@@ -67,9 +68,14 @@ class Lineage:
             memory = self._of[pid] = Memory(pid)
         return memory
 
+    def lives_on(self, pid: int) -> bool:
+        """Whether another process has the memory too: it borrows it, or has outlived its owner."""
+        memory = self.of(pid)
+        return any(other is memory for user, other in self._of.items() if user != pid)
+
     def __call__(self, record: AnyRecord) -> None:
         match record:
-            case records.Fault() if record.outcome in _OWN and record.call not in _LOADING:
+            case records.Fault() if record.outcome in OWN and not record.loading:
                 self.of(record.pid).own[record.page] = record.seq
             case records.Fork():
                 self._forked(record)
@@ -87,7 +93,8 @@ class Lineage:
             return
         child = Memory(record.child, parent.name)
         self._forks += 1
-        fork = Shared(self._forks, record, parent, child)
+        before = parent.latest if record.left_out or record.wiped else None
+        fork = Shared(self._forks, record, parent, child, before)
         child.origin = child.latest = parent.latest = fork
         self._of[record.child] = child
 
@@ -99,6 +106,8 @@ class Lineage:
         if forks:
             return max(forks, key=lambda fork: fork.number)
         latest = memory.latest
+        while latest is not None and not latest.shared(fault.page):
+            latest = latest.before if latest.parent is memory else None
         if latest is None or memory.own.get(fault.page, -1) > latest.record.seq:
             return None
         return latest
@@ -109,6 +118,10 @@ class Lineage:
             if ancestor.origin is not None and ancestor.origin.parent is memory:
                 return ancestor.origin
         return memory.origin
+
+
+def among(ranges: Iterable[Range], page: int) -> bool:
+    return any(each.start <= page < each.end for each in ranges)
 
 
 def _move(own: dict[int, int], record: records.Move) -> None:

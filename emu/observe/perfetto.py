@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias, cast
 
 from emu.observe import records
+from emu.observe.outcomes import COPIES
 from emu.observe.perfetto_arguments import fault_arguments, fork_arguments, settled_arguments
 from emu.observe.perfetto_packets import Arguments, Kind, Name, Packets
 from emu.observe.records import AnyRecord
 
-_COPIES = {"copied": "frames copied", "file_copied": "file pages copied"}
+_COUNTERS = {"copied": "frames copied", "file_copied": "file pages copied"}
 """The counter of each outcome that copies."""
 
 
@@ -207,7 +208,7 @@ class PerfettoTrace:
             self._packets.event(Kind.END, record.time, track)
 
     def _fault(self, fault: records.Fault) -> None:
-        copied = fault.outcome in _COPIES
+        copied = fault.outcome in COPIES
         self._slice(
             fault,
             fault.tid,
@@ -219,7 +220,7 @@ class PerfettoTrace:
         )
         if copied:
             for counters in (self._process(fault.pid).counters, self._counters):
-                counters.add(fault.time, _COPIES[fault.outcome], 1)
+                counters.add(fault.time, _COUNTERS[fault.outcome], 1)
 
     def _call(self, call: records.Call) -> None:
         arguments: Arguments = {

@@ -17,6 +17,7 @@ from emu.observe.backtraces import Backtraces
 from emu.observe.copies import Copies, Copy
 from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
 from emu.observe.heap import Heap
+from emu.observe.outcomes import COPIES
 from emu.observe.page_watch import PageWatch
 from emu.observe.places import with_line
 from emu.observe.records import AnyRecord, Entry, Place, Sharer, text
@@ -37,7 +38,6 @@ Sink = Callable[[AnyRecord], None]
 
 _ACCESS = ("fetch", "load", "store")
 _CAUSE = tuple(int(access.page_fault) for access in Access)
-_COPIES = frozenset((str(Outcome.COPIED), str(Outcome.FILE_COPIED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ class Recorder(Observer):
             outcome=outcome,
             rule=broken_rule(trap, before, r.access),
             call=event.call or "",
+            loading=space not in self._pids,
             vma=range_of(vma) if vma is not None else None,
             table_copied=r.table_copied,
             walk=self._walk,
@@ -155,9 +156,9 @@ class Recorder(Observer):
             host_ns=host_ns,
         )
         self._sink(record)
-        if outcome in _COPIES:
+        if outcome in COPIES:
             self._copies.copied(space, page, seq, pid)
-        if page in self._wanted.pages:
+        if page in self._wanted.pages or r.table_copied:
             self._watch.look()
         self._until_sample -= 1
         if self._until_sample < 0:
@@ -233,7 +234,7 @@ class Recorder(Observer):
                 backtrace=self._backtrace(thread, code, pc),
                 root=child.space.table.root,
                 shares_memory=cost is None,
-                **_cost(cost),
+                **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
             )
         )
         self._watch.look()
@@ -258,6 +259,16 @@ class Recorder(Observer):
         self._sample()
 
     started = execed
+
+    def leaving(self, process: Process) -> None:
+        """A space in which others live on is told of as one of theirs."""
+        space, others = process.space, self._kernel.processes.values()
+        heirs = (p for p in others if p.alive and p is not process and p.space is space)
+        heir = next(heirs, None) if space.users > 1 else None
+        if heir is not None:
+            if self._pids[space] == process.pid:
+                self._pids[space] = heir.pid
+            self._copies.handed_on(space, process.pid, self._pids[space])
 
     def exited(self, process: Process) -> None:
         status = process.status or 0
@@ -419,13 +430,19 @@ _OFTEN = 256
 """Samples."""
 
 
-def _cost(cost: ForkCost | None) -> dict[str, int]:
-    if cost is None:
-        return {}
+def _cost(cost: ForkCost) -> dict[str, Any]:
     return {
         "pages_shared": cost.pages_shared,
         "tables_shared": cost.tables_shared,
         "frames_copied": cost.frames_copied,
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,
+    }
+
+
+def _kept_back(parent: AddressSpace) -> dict[str, Any]:
+    """What a fork does not give to the child."""
+    return {
+        "left_out": [range_of(vma) for vma in parent.vmas if vma.dont_fork],
+        "wiped": [range_of(vma) for vma in parent.vmas if vma.wipe_on_fork and not vma.dont_fork],
     }

@@ -106,7 +106,11 @@ class Exec(Record, tag="exec", kw_only=True):
 
 
 class Fork(Record, tag="fork", kw_only=True):
-    """A child. ``shares_memory`` is a vfork's, which costs nothing and copies nothing."""
+    """A child. ``shares_memory`` is a vfork's, which costs nothing and copies nothing.
+
+    Of the parent's ranges the child does not have those that are ``left_out``, nor the pages of
+    those that are ``wiped``.
+    """
 
     pid: int
     tid: int
@@ -121,6 +125,8 @@ class Fork(Record, tag="fork", kw_only=True):
     eager_copies: int = 0
     ptes_written: int = 0
     shares_memory: bool = False
+    left_out: list[Range] = []
+    wiped: list[Range] = []
 
 
 class Exit(Record, tag="exit", kw_only=True):
@@ -134,8 +140,7 @@ class Map(Record, tag="map", kw_only=True):
     """A range became mapped, or has other rights.
 
     ``call`` is the system call that did it, at ``place``: the innermost of its callers with a known
-    source line. Neither is there for a stack that grew.
-    The same holds for the records that follow.
+    source line; as in the records that follow. Neither is there for a stack that grew.
     """
 
     pid: int
@@ -191,7 +196,11 @@ class Page(Record, tag="page", kw_only=True):
 
 
 class Fault(Record, tag="fault", kw_only=True):
-    """A page fault, and what was done about it."""
+    """A page fault, and what was done about it.
+
+    The counts are of those that hold a frame: PTEs, where those of a leaf table that several
+    processes share count once, and the kernel itself.
+    """
 
     pid: int
     tid: int
@@ -203,6 +212,7 @@ class Fault(Record, tag="fault", kw_only=True):
     rule: str = ""
     instruction: str = ""
     call: str = ""
+    loading: bool = False
     vma: Range | None = None
     table_copied: bool = False
     walk: list[Entry] = []

@@ -14,26 +14,10 @@ import msgspec
 
 from emu.machine.pte import W
 from emu.observe import records
-from emu.observe.lineage import Lineage, Memory
+from emu.observe.lineage import Lineage, Memory, among
+from emu.observe.outcomes import IN_A_STORY
 from emu.observe.places import where_text
 from emu.observe.records import AnyRecord, Place, Range
-
-_DONE = {
-    "zero_shared": "zero page mapped",
-    "zero_filled": "new page of zeroes",
-    "stack_grown": "stack grown, new page of zeroes",
-    "file": "the file's page mapped",
-    "file_copied": "private copy of the file's page",
-    "shared": "shared page mapped",
-    "copied": "sharing broken: COPIED",
-    "reused": "TAKEN OVER without a copy",
-    "spurious": "nothing to do",
-    "segv_maperr": "SIGSEGV, nothing mapped",
-    "segv_accerr": "SIGSEGV, not allowed",
-    "bus_adrerr": "SIGBUS, beyond the file's end",
-    "out_of_memory": "out of memory",
-}
-_LOADING = frozenset(("execve", "execveat"))
 
 
 class PageState(NamedTuple):
@@ -193,21 +177,28 @@ class Story:
         if record.shares_memory:
             self._tell(parent, record, f"pid {record.child} borrows the memory (vfork){at}")
             return
-        child = self._chapter(record.child)
-        child.range, child.touched = parent.range, parent.touched
-        self._tell(parent, record, f"{_forks(parent, record)} fork of pid {record.child}{at}")
-        self._tell(child, record, f"inherited from pid {record.pid}{at}")
+        self._tell(parent, record, f"{_forks(parent, record, self.page)} pid {record.child}{at}")
+        if among(record.left_out, self.page):
+            return
+        child, wiped = self._chapter(record.child), among(record.wiped, self.page)
+        child.range, child.touched = parent.range, parent.touched and not wiped
+        without = " without the page (MADV_WIPEONFORK)" if wiped else ""
+        self._tell(child, record, f"inherited from pid {record.pid}{without}{at}")
 
     def _ended(self, pid: int, record: AnyRecord, text: str) -> None:
         memory = self._lineage.of(pid)
         chapter = self._of.get(memory)
-        if chapter is not None and memory.pid == pid and chapter.state.pte:
+        if chapter is None or not chapter.state.pte:
+            return
+        if not self._lineage.lives_on(pid):
             self._let_go(chapter, record, text)
+        elif memory.pid == pid:
+            self._tell(chapter, record, text.replace("let go of", "left to others", 1))
 
     # The page itself.
 
     def _fault(self, fault: records.Fault) -> None:
-        if fault.call in _LOADING:
+        if fault.loading:
             self._loading.setdefault(fault.pid, []).append(fault)
         elif fault.page == self.page:
             self._touched(self._chapter(fault.pid), fault)
@@ -220,7 +211,7 @@ class Story:
         text = (
             f"{first}{fault.access} to {fault.stval:#x} by {by}"
             f"{where_text(fault.place, fault.backtrace)}{borrower}: "
-            f"{_DONE.get(fault.outcome, fault.outcome)}"
+            f"{IN_A_STORY.get(fault.outcome, fault.outcome)}"
         )
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"
@@ -260,24 +251,33 @@ class Story:
             case records.Exec():
                 self._cause = f"pid {record.pid} has another image"
             case records.Fault():
-                self._cause = f"pid {record.pid} {_does(record.outcome)}"
+                self._cause = f"pid {record.pid} {_does(record, self.page)}"
             case records.Map() | records.Unmap() | records.Clear() | records.Move():
                 self._cause = f"pid {record.pid} changed its mappings"
         self._at = record.seq
 
 
-def _forks(parent: Chapter, fork: records.Fork) -> str:
+def _forks(parent: Chapter, fork: records.Fork, page: int) -> str:
     """What a fork does with a page; an eager one copies what may be stored to."""
+    if among(fork.left_out, page):
+        return "left out (MADV_DONTFORK) by fork of"
+    if among(fork.wiped, page):
+        return "kept back (MADV_WIPEONFORK) by fork of"
     if not parent.state.pte:
-        return "not there yet at the"
+        return "not there yet at the fork of"
+    kept_back = [*fork.left_out, *fork.wiped]  # no leaf table with such a page is shared
     private = parent.range is None or parent.range.rights.endswith("p")
     if fork.frames_copied and private and parent.state.pte & W:
-        return "kept, and copied at once for the child, at the"
-    return "shared, with its leaf table, by" if fork.tables_shared else "shared by"
+        return "kept, and copied at once for the child, at the fork of"
+    apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in kept_back)
+    with_table = fork.tables_shared and not apart
+    return f"shared{', with its leaf table,' if with_table else ''} by fork of"
 
 
-def _does(outcome: str) -> str:
-    return "has a copy of its own" if outcome == "copied" else "touched it"
+def _does(fault: records.Fault, page: int) -> str:
+    if fault.page != page:
+        return f"has its own copy of the leaf table, for its {fault.access} to {fault.stval:#x}"
+    return "has a copy of its own" if fault.outcome == "copied" else "touched it"
 
 
 def _by(call: str, place: Place | None) -> str:

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from emu.observe.outcomes import IN_A_SUMMARY
 from kernel.fault import Outcome
 from kernel.kernel import Kernel
-
-_MEANINGS = {
-    Outcome.ZERO_SHARED: "read of untouched memory, the zero page",
-    Outcome.ZERO_FILLED: "new page of zeroes",
-    Outcome.STACK_GROWN: "stack grown",
-    Outcome.FILE: "page of a file",
-    Outcome.FILE_COPIED: "private copy of a file's page",
-    Outcome.SHARED: "page of a shared mapping",
-    Outcome.COPIED: "copied: a page that fork had shared",
-    Outcome.REUSED: "reused: by the frame's last user, no copy",
-    Outcome.SPURIOUS: "nothing to do",
-    Outcome.SEGV_MAPERR: "SIGSEGV: nothing mapped",
-    Outcome.SEGV_ACCERR: "SIGSEGV: not allowed",
-    Outcome.BUS_ADRERR: "SIGBUS: beyond the file's end",
-    Outcome.OUT_OF_MEMORY: "out of memory",
-}
 
 
 def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
@@ -61,7 +46,7 @@ def summary_text(summary: dict[str, Any]) -> str:
     ]
     lines += [
         f"  {faults[outcome]:>12,}   {meaning}"
-        for outcome, meaning in _MEANINGS.items()
+        for outcome, meaning in IN_A_SUMMARY.items()
         if faults[outcome]
     ]
     copied, eager = summary["frames_copied"], summary["eager_frames_copied"]

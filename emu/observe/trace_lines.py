@@ -6,23 +6,9 @@ from collections.abc import Callable
 
 from emu.machine.pte import V
 from emu.observe import records
+from emu.observe.outcomes import COPIES, IN_A_LINE
 from emu.observe.records import AnyRecord, Place, Settled
 
-_DONE = {
-    "zero_shared": "zero page mapped",
-    "zero_filled": "zero-filled",
-    "stack_grown": "stack grown",
-    "file": "file page mapped",
-    "file_copied": "FILE PAGE COPIED",
-    "shared": "shared page mapped",
-    "copied": "COPIED",
-    "reused": "REUSED",
-    "spurious": "already mapped",
-    "segv_maperr": "SIGSEGV (nothing mapped)",
-    "segv_accerr": "SIGSEGV (not allowed)",
-    "bus_adrerr": "SIGBUS (beyond the file's end)",
-    "out_of_memory": "OUT OF MEMORY",
-}
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (1, 2, 31, 32, 33, 36))
 _PLAIN = "\x1b[0m"
 _COLOURS = {
@@ -34,8 +20,6 @@ _COLOURS = {
     "bus_adrerr": _RED,
     "out_of_memory": _RED,
 }
-
-_COPIES = frozenset(("copied", "file_copied"))
 
 Walk = Callable[[records.Fault], list[str]]
 
@@ -55,7 +39,7 @@ class TraceLines:
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._line(self._fault(record))
-            if record.outcome in _COPIES:
+            if record.outcome in COPIES:
                 self._copied[record.seq] = _by(record).partition("  ")[0]
             if self._walk is not None:
                 for line in self._walk(record):
@@ -74,7 +58,7 @@ class TraceLines:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
 
     def _fault(self, f: records.Fault) -> str:
-        done = self._painted(_DONE[f.outcome], _COLOURS.get(f.outcome))
+        done = self._painted(IN_A_LINE[f.outcome], _COLOURS.get(f.outcome))
         parts = [
             f"[pid {f.pid}] {self._painted(_by(f), _CYAN)}",
             f"{f.access} {f.stval:#x} → {done}",

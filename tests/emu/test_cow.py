@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_does_the_profile_go_to_a_file(tmp_path: Path) -> None:
     assert profile["copied"] == profile["summary"]["faults"]["copied"]
     assert profile["lines"][0]["line"] == 22 and profile["lines"][0]["copies"] == 3
     assert all(len(usage["time"]) == len(usage["unique"]) > 0 for usage in profile["memory"])
+
+
+@pytest.mark.parametrize("command", ["cow", "report", "why"])
+def test_is_a_fifo_no_trace_to_wait_for(command: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    words = {"cow": (), "report": ("-o", "r.html"), "why": ("--at", "0x5000")}[command]
+    outcome = emu(command, *words, "./fifo", cwd=tmp_path)
+    assert (outcome.status, outcome.stderr) == (126, "emu: ./fifo: Permission denied\n")
 
 
 @pytest.mark.parametrize("policy", POLICIES)

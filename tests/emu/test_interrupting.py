@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import RUN, SECONDS, environment
+from emu.observe import records
+from emu.observe.jsonl import read_trace
+from tests.emu.commands import EMU, RUN, SECONDS, environment
 from tests.kernel.syscalls.guests import compiled
 
 HANDLES = r"""
@@ -89,3 +94,37 @@ def test_all_processes_of_a_run_get_ctrl_c() -> None:
     """)
     process.send_signal(signal.SIGINT)
     assert end(process)[0] == 130
+
+
+def test_a_closed_terminal_ends_all_guests() -> None:
+    process = start(IGNORES, "sleeps")
+    process.send_signal(signal.SIGHUP)
+    status, _, errors = end(process)
+    assert (status, errors) == (128 + 1, "emu: the terminal was closed\n")
+
+
+def test_a_run_that_is_to_outlive_the_terminal_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        process = start(HANDLES, "sleeps")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    assert end(process) == (3, "caught 2\n", "")
+
+
+@pytest.mark.parametrize("how", ["sleeps", "computes"])
+def test_a_trace_is_whole_when_the_terminal_goes_away(how: str, tmp_path: Path) -> None:
+    file = tmp_path / "cut.jsonl"
+    pid, terminal = pty.fork()
+    if not pid:
+        words = [*EMU, "trace", "-o", str(file), str(compiled(IGNORES)), how]
+        os.execve(words[0], words, environment())
+    while b"ready" not in os.read(terminal, 4096):
+        pass
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + 1
+    with file.open("rb") as trace:
+        assert isinstance(list(read_trace(trace))[-1], records.End)

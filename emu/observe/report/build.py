@@ -136,6 +136,10 @@ class Builder:
             *(record, "fork", *processes, parent.number, child.number, int(borrowed)),
             *(record.pages_shared, record.tables_shared, record.frames_copied),
             *(place, self._names.stack(record.backtrace)),
+            *(
+                [self._names.range(of) for of in ranges]
+                for ranges in (record.left_out, record.wiped)
+            ),
         )
 
     def _exit(self, record: records.Exit) -> None:

@@ -10,7 +10,7 @@ from emu.observe.report.tables import Table, differences, exact
 
 _COLUMNS = (
     *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "rule"),
-    *("stval", "cause", "call", "range", "table", "walk", "leaf", "before", "after"),
+    *("stval", "cause", "call", "loading", "range", "table", "walk", "leaf", "before", "after"),
     *("countBefore", "countAfter", "sharers", "stack", "heap", "host", "changed", "why"),
 )
 _RISING = ("step",)
@@ -41,7 +41,8 @@ class FaultColumns:
             *(names.string(fault.instruction), names.string(fault.access)),
             *(names.string(fault.outcome), names.string(fault.rule)),
             *(exact(fault.stval), fault.cause),
-            *(names.string(fault.call), names.range(fault.vma) if fault.vma else UNKNOWN),
+            *(names.string(fault.call), int(fault.loading)),
+            names.range(fault.vma) if fault.vma else UNKNOWN,
             *(int(fault.table_copied), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),
             *(fault.count_before, fault.count_after, self._others(fault.sharers, fault.page)),

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 
 from emu.observe.records import Exec, Fault, Fork, Range
 
-_LOADING = frozenset(("execve", "execveat"))
-"""System calls that fill pages of an image that is yet to come."""
-
 
 @dataclass(slots=True)
 class Space:
@@ -47,8 +44,7 @@ class Spaces:
         coming = self._coming.get(fault.pid)
         if coming is not None and coming.root == root:
             return coming
-        known = self._of.get(fault.pid)
-        if fault.call in _LOADING and root and (known is None or known.root not in (0, root)):
+        if fault.loading and root:
             coming = self._coming[fault.pid] = self._new(root)
             return coming
         space = self.of(fault.pid)

@@ -211,6 +211,19 @@ def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
     assert "of no fork" in cow_text(found)
 
 
+def test_is_no_fork_blamed_that_kept_the_page_back() -> None:
+    kept = [Range(0x5000, 0x6000, "rw-p")]
+    second = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, left_out=kept)
+    third = records.Fork(seq=3, time=3, pid=2, tid=2, child=5, wiped=kept)
+    forks = (fork(1, 2, 3), second, third)
+    none = (0, 0, 0, 0)
+    assert sides(*forks, store(4, 2, "reused")) == [(0, 1, 0, 0), none, none]
+    found = profile([*forks, store(4, 4, "reused"), store(5, 5, "reused")])
+    assert found.without_fork == Side(reused=2)
+    other = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, left_out=[Range(0, 0x5000, "rw-p")])
+    assert sides(fork(1, 2, 3), other, store(4, 4, "reused")) == [none, (0, 0, 0, 1)]
+
+
 def test_does_a_vforks_child_store_as_its_parent_until_it_execs() -> None:
     borrowed = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, shares_memory=True)
     assert sides(fork(1, 2, 3), borrowed, store(3, 4, "copied", 3)) == [(1, 0, 0, 0)]

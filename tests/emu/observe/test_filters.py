@@ -175,6 +175,11 @@ def test_the_end_of_a_copy_is_told_when_its_fault_was(chosen: Filter) -> None:
     assert missed == []
 
 
+def test_the_end_of_a_wanted_processs_copy_is_told_when_another_has_the_memory_by_then() -> None:
+    told = [fault(1, pid=3), fault(2, pid=2), settled(1, pid=2), settled(2, pid=2)]
+    assert passed(Filter(pids=frozenset({3})), *told) == [told[0], told[2]]
+
+
 def test_a_filtered_run_is_a_part_of_the_whole() -> None:
     whole = traced("--deterministic").records
     part = traced("--deterministic", "--outcome", "copied", "--function", "fill").records

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emu.observe.recorder import Wanted
-from emu.observe.records import Clear, Exec, Exit, Fault, Fork, Page, Signal
+from emu.observe.records import Clear, Exec, Exit, Fault, Fork, Map, Page, Settled, Signal
 from guest.manifest import BY_NAME, GUESTS
 from kernel.fork import POLICIES
 from tests.emu.commands import EMU, environment, program
@@ -195,6 +195,148 @@ def test_a_signals_frame_is_the_fault_of_what_it_interrupts() -> None:
     assert after.place == before.place
     assert [place.function for place in after.backtrace][:1] == ["main"]
     assert os.fspath(after.place.file).endswith("signal_frame.c")
+
+
+STOPPED = r"""
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    int child = fork(), status;
+    while (!child)
+        raise(SIGTSTP);
+    waitpid(child, &status, WUNTRACED);
+    kill(child, SIGKILL);
+    return waitpid(child, &status, 0) != child;
+}
+"""
+
+
+def test_a_signal_that_stops_a_process_is_told_as_one_that_ends_it_is() -> None:
+    told = of_kind(record([program("stopped", STOPPED)]).records, Signal)
+    of_child = [signal.signal for signal in told if signal.pid == 3]
+    assert of_child == ["SIGTSTP", "SIGKILL"]
+
+
+KEPT_BACK = r"""
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    char *pages = mmap(0, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(pages + 4096, 4096, MADV_DONTFORK);
+    madvise(pages + 3 * 4096, 2 * 4096, 18 /* MADV_WIPEONFORK */);
+    madvise(pages + 4 * 4096, 4096, MADV_DONTFORK);
+    printf("%lx\n", (long)pages);
+    fflush(stdout);
+    if (!fork())
+        _exit(0);
+    madvise(pages, 8 * 4096, MADV_DOFORK);
+    if (!vfork())
+        _exit(0);
+    return wait(0) < 0 || wait(0) < 0;
+}
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_fork_tells_what_it_keeps_back(policy: str) -> None:
+    recorded = record([program("kept_back", KEPT_BACK)], fork_policy=policy)
+    base = int(recorded.output, 16)
+    first, borrowed = of_kind(recorded.records, Fork)
+    kept = [
+        [((each.start - base) >> 12, (each.end - base) >> 12) for each in ranges]
+        for ranges in (first.left_out, first.wiped)
+    ]
+    assert kept == [[(1, 2), (4, 5)], [(3, 4)]]
+    assert borrowed.shares_memory and not borrowed.left_out and not borrowed.wiped
+
+
+EXECS = r"""
+#include <unistd.h>
+static const char far[8192] __attribute__((aligned(4096))) = {[4096] = '/', 'n', 'o'};
+int main(int argc, char **argv)
+{
+    char *words[] = {"x", "y", 0};
+    if (argc == 1 && execve(far + 4096, words, words))
+        execv(argv[0], words);
+    return 0;
+}
+"""
+
+
+def test_a_fault_tells_which_image_of_an_execve_it_is_in() -> None:
+    records = record([program("execs_far", EXECS)]).records
+    roots = [each.root for each in of_kind(records, Exec)]
+    assert len(roots) == 2
+    seen = set()
+    for fault in of_kind(records, Fault):
+        execs = sum(each.seq < fault.seq for each in of_kind(records, Exec))
+        assert fault.walk[0].address >> 12 == roots[execs if fault.loading else execs - 1]
+        seen.add((fault.loading, fault.call))
+    assert seen >= {(True, "execve"), (False, "execve"), (False, "")}
+
+
+OUTLIVES = r"""
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static char stack[1 << 16] __attribute__((aligned(16)));
+static volatile char pages[4][4096] __attribute__((aligned(4096)));
+static volatile int go;
+static int child(void *unused)
+{
+    while (!go)
+        usleep(1000);
+    pages[1][0] = 2;
+    mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    usleep(1000);
+    _exit(0);
+}
+int main(int argc, char **argv)
+{
+    int ends[2];
+    char byte;
+    pages[0][0] = pages[1][0] = 1;
+    pipe(ends);
+    if (!fork()) {
+        pages[0][0] = 2;
+        clone(child, stack + sizeof stack, CLONE_VM | SIGCHLD, 0);
+        go = 1;
+        if (argc > 1)
+            execv(argv[0], (char *[]){argv[0], 0});
+        _exit(0);
+    }
+    close(ends[1]);
+    if (argc == 1)
+        read(ends[0], &byte, 1);
+    wait(0);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("leaves", ["by exit", "by exec"])
+def test_a_memory_that_outlives_its_owner_is_another_ones(leaves: str) -> None:
+    path = program("outlives", OUTLIVES)
+    words = [path] if leaves == "by exit" else [path, Path("x")]
+    recorded = record(words)
+    assert_exact(recorded)
+    gone: set[int] = set()
+    for each in recorded.records:
+        assert getattr(each, "pid", 0) not in gone, each
+        gone |= {each.pid} if isinstance(each, Exit) else set()
+    copied = {fault.seq: fault.pid for fault in of_kind(recorded.records, Fault)}
+    moved = [(copied[end.fault], end.pid) for end in of_kind(recorded.records, Settled)]
+    assert (3, 4) in moved and (4, 4) in moved
+    assert [each.pid for each in of_kind(recorded.records, Map) if each.call == "mmap"][-1] >= 4
 
 
 DROPPED = r"""

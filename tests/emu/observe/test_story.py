@@ -127,6 +127,68 @@ def test_does_eager_copy_at_once_and_shared_tables_later() -> None:
     assert "leaf table was shared, and copied first" in copied.text
 
 
+def test_is_a_leaf_table_that_a_neighbours_fault_copies_told_of() -> None:
+    parent, child = exact("exact_child", 9, "shared-tables").chapters
+    for chapter, at in ((parent, 3), (child, 1)):
+        step = chapter.steps[at]
+        assert step.text.startswith("pid 3 has its own copy of the leaf table, for its store to 0x")
+        assert brief(chapter)[at][1:] == (1, 2)
+
+
+KEPT_BACK = r"""
+int main(void) {
+    char *out = mmap((void *)0x5000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *wiped = mmap((void *)0x6000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    out[0] = wiped[0] = 1;
+    madvise(out, 4096, MADV_DONTFORK);
+    madvise(wiped, 4096, 18);
+    if (!fork()) {
+        mmap(out, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        wiped[0] = out[0] = 2;
+        _exit(0);
+    }
+    wait(NULL);
+    out[0] = wiped[0] = 3;
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("page, kept", [(0x5000000, "left out"), (0x6000000, "kept back")])
+def test_is_nothing_shared_that_a_fork_keeps_back(page: int, kept: str, policy: str) -> None:
+    wanted = Wanted(pages={page})
+    told = Story(page)
+    for each in record([compiled(KEPT_BACK)], wanted=wanted, fork_policy=policy).records:
+        told(each)
+    parent, child = told.chapters
+    assert [text for text in brief(parent) if text[1:] != (-1, -1)] == [
+        ("new", 0, 1),
+        ("exit,", 1, 0),
+    ]
+    assert parent.steps[2].text.startswith(kept) and " by fork of pid 3" in parent.steps[2].text
+    first = child.steps[0].text
+    assert first.startswith("mapped rw-p" if kept == "left out" else "inherited from pid 2 without")
+    assert child.steps[1].text.startswith("first touched, store") and child.origin is parent
+    assert brief(child)[1:] == [("new", 0, 1), ("exit,", 1, 0)]
+
+
+EXECS = r"""
+static const char far[8192] __attribute__((aligned(4096))) = {[4096] = '/', 'n', 'o'};
+int main(int argc, char **argv) {
+    char *words[] = {"x", "y", 0};
+    if (argc == 1 && execve(far + 4096, words, words)) execv(argv[0], words);
+    return 0;
+}
+"""
+
+
+def test_is_what_execve_reads_of_the_old_image_told_of_that() -> None:
+    first, second = story(compiled(EXECS), "far", 4096).chapters
+    assert "by kernel, execve" in first.steps[1].text and first.steps[1].text.startswith("first")
+    assert first.steps[-1].text.startswith("let go of: exec of") and len(second.steps) == 1
+
+
 REMAPS = r"""
 int main(void) {
     char *page = mmap((void *)0x5000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -172,6 +234,23 @@ def test_is_an_exec_the_end_of_one_chapter_and_the_start_of_another() -> None:
     again = [chapter for chapter in chapters if chapter.origin is None]
     assert len(again) > 1 and all("by exec of" in chapter.steps[0].text for chapter in again)
     assert any("let go of: exec of" in step.text for step in chapters[1].steps)
+
+
+def test_does_a_memory_end_with_the_last_who_has_it() -> None:
+    def fault(seq: int, pid: int) -> records.Fault:
+        return records.Fault(
+            seq=seq, time=seq, pid=pid, tid=pid, place=Place(0), access="store", cause=15,
+            stval=0x5000, outcome="zero_filled", pte_after=1, frame_after=7, count_after=1,
+        )  # fmt: skip
+
+    borrowed = records.Fork(seq=1, time=1, pid=2, tid=2, child=3, shares_memory=True)
+    ends = [records.Exit(seq=pid + 1, time=pid, pid=pid, status=0) for pid in (2, 3)]
+    (chapter,) = told_by(mapped(2, (0x5000, 0x6000, "")), borrowed, fault(2, 2), *ends).chapters
+    assert [step.text for step in chapter.steps[-2:]] == [
+        "left to others: exit, status 0",
+        "let go of: exit, status 0",
+    ]
+    assert chapter.steps[-2].after is None and chapter.state.pte == 0
 
 
 # Text, and names.

@@ -110,9 +110,6 @@ function spaceAt(process) {
   return number;
 }
 
-/** System calls whose faults are in an image that is yet to come. */
-const LOADING = new Set(["execve", "execveat"]);
-
 /** [step, space] of each process, from the step on after which it has it. */
 function spaceOwners(model) {
   const owners = model.processes.map(() => []);
@@ -121,8 +118,7 @@ function spaceOwners(model) {
     if (name === "fault") {
       const fault = model.steps.row[step];
       const own = owners[model.faults.process[fault]];
-      if (!own.length && !LOADING.has(model.strings[model.faults.call[fault]]))
-        own.push([step, model.faults.space[fault]]);
+      if (!own.length && !model.faults.loading[fault]) own.push([step, model.faults.space[fault]]);
       return;
     }
     const row = model.stepRow(step);

@@ -112,31 +112,51 @@ class Replay {
     for (const range of maps) this.addRange(number, this.model.ranges[range]);
   }
 
-  fork(parentProcess, childProcess, parentNumber, childNumber, borrowed) {
+  fork(parentProcess, childProcess, parentNumber, childNumber, borrowed, ...more) {
     const parent = this.space(parentNumber);
     if (borrowed) {
       parent.users++;
       return;
     }
-    const child = {chunks: new Map(), ranges: parent.ranges, users: 1, token: {}};
+    const [leftOut, wiped] = more.slice(-2).map((list) => list.map((range) => this.model.ranges[range]));
+    const ranges = leftOut.reduce((left, {start, end}) => without(left, start, end), parent.ranges);
+    const child = {chunks: new Map(), ranges, users: 1, token: {}};
     this.spaces.set(childNumber, child);
     const policy = this.model.about.policy;
+    const kept = [...leftOut, ...wiped].map(({start, end}) => [pageOf(start), pageOf(end)]);
     for (const key of parent.chunks.keys()) {
-      if (policy === "eager") this.copyChunk(parent, child, key);
+      const base = key * CHUNK;
+      const here = kept.filter(([first, last]) => first < base + CHUNK && last > base);
+      const gives = (at) => !here.some(([first, last]) => base + at >= first && base + at < last);
+      if (policy === "eager") this.copyChunk(parent, child, key, gives);
+      else if (here.length) this.shareSome(parent, child, key, gives);
       else this.shareChunk(parent, child, key, policy === "shared-tables");
     }
     parent.token = {};
   }
 
-  copyChunk(parent, child, key) {
+  copyChunk(parent, child, key, gives) {
     const from = parent.chunks.get(key);
     const frames = from.frames.map((frame, at) => (isPrivate(from.kinds[at] & KIND) ? 0 : frame));
     child.chunks.set(key, {
-      kinds: from.kinds.map((kind) => kind & KIND),
+      kinds: from.kinds.map((kind, at) => (gives(at) ? kind & KIND : ABSENT)),
       frames,
       table: 0,
       owner: child.token,
     });
+  }
+
+  /** Where the child does not get all pages it has a leaf table of its own, whatever the policy. */
+  shareSome(parent, child, key, gives) {
+    const chunk = this.chunk(parent, key);
+    const given = this.chunk(child, key);
+    for (let at = 0; at < CHUNK; at++) {
+      if (!chunk.kinds[at] || !gives(at)) continue;
+      if (isPrivate(chunk.kinds[at] & KIND)) chunk.kinds[at] |= COW;
+      given.kinds[at] = chunk.kinds[at];
+      given.frames[at] = chunk.frames[at];
+      this.countFrame(given.kinds[at], given.frames[at], 1);
+    }
   }
 
   shareChunk(parent, child, key, withTable) {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emu.observe.records import AnyRecord
+from emu.observe.records import AnyRecord, Range
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, recorded
@@ -75,6 +75,9 @@ RUNS = [
     ("kernel_writes", "cow"),
     ("mremap", "cow"),
     ("madvise", "cow"),
+    ("fork_advice", "cow"),
+    ("fork_advice", "eager"),
+    ("fork_advice", "shared-tables"),
 ]
 
 
@@ -147,6 +150,31 @@ def test_what_becomes_of_pages_one_by_one(browser: Browser, tmp_path: Path) -> N
         ("PAS-", "C-S-"),
         ("PAA-", ""),
     ]
+    shown.close()
+
+
+@pytest.mark.parametrize("policy", ["cow", "eager", "shared-tables"])
+def test_a_child_lacks_what_a_fork_keeps_back(
+    browser: Browser, tmp_path: Path, policy: str
+) -> None:
+    run = MadeUp(policy=policy)
+    run.exec(2, 600)
+    for number in (*range(5), 590):
+        run.fault(2, number, "zero_filled")
+    ranges = [Range(HEAP + 4096 * at, HEAP + 4096 * (at + 1), "rw-p", "[heap]") for at in (1, 3)]
+    run.fork(2, 3, 4, left_out=ranges[:1], wiped=ranges[1:])
+    shown = opened(browser, run.end(), tmp_path)
+    shown.value("app.goTo(app.model.stepCount), 1")
+    parent, child = ("PPPPP", "P-P-P") if policy == "eager" else ("SPSPS", "S-S-S")
+    assert (states(shown, 0, 0, 5), states(shown, 1, 0, 5)) == (parent, child)
+    far = {"cow": "S", "eager": "P", "shared-tables": "T"}[policy]
+    assert states(shown, 0, 590, 1) == states(shown, 1, 590, 1) == far
+    within = f"start <= {ranges[0].start} && {ranges[0].start} < end"
+    script = (
+        "[0, 1].map((at) => app.replay.space(spaceAt(at)).ranges"
+        f".some(({{start, end}}) => {within}))"
+    )
+    assert shown.value(script) == [True, False]
     shown.close()
 
 

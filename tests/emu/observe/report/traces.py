@@ -99,9 +99,10 @@ class MadeUp:
             maps=maps,
         )
 
-    def fork(self, pid: int, child: int, pages: int) -> None:
+    def fork(self, pid: int, child: int, pages: int, **more: object) -> None:
+        root = 0x80000 + child
         self._tell(
-            records.Fork, pid=pid, tid=pid, child=child, root=0x80000 + child, pages_shared=pages
+            records.Fork, pid=pid, tid=pid, child=child, root=root, pages_shared=pages, **more
         )
 
     def exit(self, pid: int) -> None:
