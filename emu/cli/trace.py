@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options, count
 from emu.cli.guest_run import NotRun, open_session
+from emu.cli.inputs import keep_input
 from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
 from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
     lines = Lines()
     try:
+        keep_input(arguments, arguments.output)
         if arguments.insn is not None or arguments.around_faults:
             return trace_instructions(arguments, lines)
         return _trace_faults(arguments, lines)
@@ -66,9 +68,10 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
     try:
         for name in arguments.output:
             files.add(name)
-        return record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
+        status = record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
     finally:
         files.close()
+    return 2 if files.failed else status
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
