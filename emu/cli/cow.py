@@ -41,7 +41,7 @@ def add_parser(subcommands: Any) -> None:
         "--heap",
         action="store_true",
         help="tell of copied heap blocks which call of malloc and its kin allocated them; costs "
-        "some 30 µs for each allocation, and a trace has it only if its run was asked to",
+        "some 30 µs for each allocation, and a trace has it only if emu trace was given --heap",
     )
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)

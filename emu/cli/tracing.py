@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +43,12 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which faults (each may be given several times)")
     group.add_argument("--pid", type=int, action="append", default=[], help="of this process")
     group.add_argument(
-        "--outcome", type=_outcome, action="append", default=[], help="such as copied or reused"
+        "--outcome",
+        type=_outcomes,
+        action="extend",
+        default=[],
+        metavar="OUTCOME[,OUTCOME...]",
+        help="such as copied or reused",
     )
     group.add_argument(
         "--address",
@@ -75,13 +81,15 @@ def filter_of(arguments: argparse.Namespace) -> Filter | None:
     return None if chosen == Filter() else chosen
 
 
-def _outcome(text: str) -> str:
+def _outcomes(text: str) -> list[str]:
     from kernel.fault import Outcome
 
     names = [str(outcome) for outcome in Outcome]
-    if text not in names:
-        raise argparse.ArgumentTypeError(f"no outcome: {text!r} (there are {', '.join(names)})")
-    return text
+    found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]
+    wrong = next((word for word in found if word not in names), None)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(f"no outcome: {wrong!r} (there are {', '.join(names)})")
+    return found
 
 
 def address_range(text: str) -> tuple[int, int]:

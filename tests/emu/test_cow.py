@@ -61,6 +61,33 @@ def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
     assert json.loads(live.stderr) == json.loads(told.stderr)
 
 
+HEAP = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    volatile char *block = malloc(3 * 4096);
+    block[5000] = 1;
+    if (!fork()) {
+        block[5000] = 2;
+        _exit(0);
+    }
+    return wait(0) < 0;
+}
+"""
+
+
+def test_has_a_trace_heap_sites_when_asked_to(tmp_path: Path) -> None:
+    guest = program("cow_heap", HEAP)
+    trace = tmp_path / "t.jsonl"
+    words = ("--deterministic", guest)
+    assert emu("trace", "--heap", "--backtrace", "8", "-o", trace, *words).status == 0
+    live, told = cow("--heap", "--json", *words), emu("cow", "--json", trace)
+    heap = json.loads(told.stderr)["heap"]
+    assert heap and heap == json.loads(live.stderr)["heap"]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_is_the_status_3_when_more_was_copied_than_allowed(policy: str) -> None:
     words = (demo(), "--fork-policy", policy, "-o", "/dev/null")

@@ -78,6 +78,14 @@ def test_are_only_the_chosen_faults_told_of(
     assert faults and not any(others in line for line in faults)
 
 
+@pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
+def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
+    lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
+    assert any("→ COPIED" in line for line in lines)
+    assert any("FILE PAGE COPIED" in line for line in lines) is ("," in words)
+    assert not any("zero-filled" in line for line in lines)
+
+
 def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     lines = emu("trace", "--walk", "--function", "write_it", guest).stderr.splitlines()
     at = next(number for number, line in enumerate(lines) if "COPIED" in line)
@@ -141,6 +149,7 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
         (("-o", "trace.html"), "does not end in"),
         (("-o", "/nowhere/trace.jsonl"), "emu: /nowhere/trace.jsonl: No such file or directory"),
         (("--outcome", "burnt"), "no outcome: 'burnt'"),
+        (("--outcome", "copied,"), "no outcome: ''"),
         (("--address", "12-3"), "an empty range"),
         (("--insn", "--around-faults", "3"), "can't be had at once"),
         (("--insn=nosuch",), "has no symbol 'nosuch'"),
