@@ -22,8 +22,8 @@ def add_parser(subcommands: Any) -> None:
         "child; lines, functions and mappings by copied bytes; bytes copied against bytes really "
         "changed; memory over time; what eager copying would have cost. The profile goes to "
         "stderr after the run, or to FILE, never to the guest's stdout.",
-        epilog="The exit status is the guest's (0 for a trace), and 3 when more than "
-        "--max-cow-kb was copied. Options may also follow PROG; -- ends them.",
+        epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off), and 3 "
+        "when more than --max-cow-kb was copied. Options may also follow PROG; -- ends them.",
     )
     parser.usage = "emu cow [OPTIONS] PROG [ARGS...] | TRACE.jsonl"
     add_report_options(parser, "the profile")
@@ -41,7 +41,7 @@ def add_parser(subcommands: Any) -> None:
         "--heap",
         action="store_true",
         help="tell of copied heap blocks which call of malloc and its kin allocated them; costs "
-        "some 30 µs for each allocation, and a trace has it only if its run was asked to",
+        "some 30 µs for each allocation, and a trace has it only if emu trace was given --heap",
     )
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)
@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     collector = CowCollector()
     try:
         lines = open_lines(None)
-        report = Report(arguments.output, lines)
-        status = tell(arguments, lines, collector, Wanted(backtraces=8, heap=arguments.heap))
-        profile = collector.result()
-        report.write(profile.json() if arguments.json else cow_text(profile, arguments.top))
+        with Report(arguments, lines) as report:
+            status = tell(arguments, lines, collector, Wanted(backtraces=8, heap=arguments.heap))
+            profile = collector.result()
+            report.write(profile.json() if arguments.json else cow_text(profile, arguments.top))
     except NotRun as failure:
         return failure.status
     if arguments.max_cow_kb is not None:

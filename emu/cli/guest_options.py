@@ -13,9 +13,13 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
-def add_guest_options(parser: argparse.ArgumentParser, *, policy: bool = True) -> None:
-    """PROG and the options of the machine that it runs on; ``policy`` says whether fork's too."""
-    parser.add_argument("program", metavar="PROG")
+def add_guest_options(
+    parser: argparse.ArgumentParser, *, policy: bool = True, needed: bool = True
+) -> None:
+    """PROG, which may be ``needed``, and the options of the machine that it runs on; ``policy``
+    says whether fork's too.
+    """
+    parser.add_argument("program", metavar="PROG", nargs=None if needed else "?")
     parser.add_argument(
         "--mem",
         type=memory_size,

@@ -29,7 +29,7 @@ class NotRun(Exception):
 def open_session(arguments: argparse.Namespace, lines: Lines) -> Session:
     """A session of the user's program, wired to the user's streams. Raises :class:`NotRun`."""
     command = [arguments.program, *arguments.rest]
-    streams = _open_streams()
+    streams = open_streams()
     try:
         return Session(guest_options(arguments), command, lines.message, host_streams=streams)
     except CannotRun as error:
@@ -59,7 +59,7 @@ def open_lines(trace_file: str | None) -> Lines:
         raise NotRun(2) from None
 
 
-def _open_streams() -> list[int]:
+def open_streams() -> list[int]:
     """Which of descriptors 0, 1 and 2 the user gave us.
 
     One that is closed is occupied, lest the next file we open get its number and pass for the

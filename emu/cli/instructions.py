@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import ExitStack
 from io import FileIO
 from typing import TYPE_CHECKING
 
 from emu.cli.guest_options import count
 from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
-from emu.cli.tracing import address_range
+from emu.cli.outputs import Output
+from emu.cli.tracing import address_range, filter_of, record
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -36,24 +36,45 @@ def add_instruction_options(parser: argparse.ArgumentParser) -> None:
         "--around-faults",
         type=count,
         metavar="N",
-        help="before each fault the N instructions that led to it, at a small part of the cost",
+        help="before each fault that is chosen the N instructions that led to it, at a small part "
+        "of the cost",
     )
 
 
 def trace_instructions(arguments: argparse.Namespace, lines: Lines) -> int:
     """Runs the program; its status. Raises :class:`NotRun`."""
-    if arguments.insn is not None and arguments.around_faults:
-        return _usage(lines, "--insn and --around-faults can't be had at once")
+    wrong = _wrong_together(arguments)
+    if wrong:
+        return _usage(lines, f"{wrong} can't be had at once")
     if len(arguments.output) > 1 or not all(n.endswith(_SUFFIXES) for n in arguments.output):
         return _usage(lines, "instructions go to one file, .txt or .jsonl")
     if arguments.around_faults and any(n.endswith(".jsonl") for n in arguments.output):
         return _usage(lines, "--around-faults writes text: a .txt file")
     session = open_session(arguments, lines)
-    with ExitStack() as stack:
-        write = _writer(arguments.output, lines, stack)
+    with _Writer(arguments.output, lines) as write:
         if arguments.around_faults:
-            return _around_faults(session, arguments.around_faults, write, lines)
-        return _every_instruction(session, arguments, write, lines)
+            status = _around_faults(session, arguments, write, lines)
+        else:
+            status = _every_instruction(session, arguments, write, lines)
+    return 2 if write.failed else status
+
+
+def _wrong_together(arguments: argparse.Namespace) -> str:
+    """Options of which one would be ignored."""
+    if arguments.insn is None:
+        return "--around-faults and --calls" if arguments.calls else ""
+    if arguments.around_faults:
+        return "--insn and --around-faults"
+    filters = {
+        "--pid": arguments.pid,
+        "--outcome": arguments.outcome,
+        "--address": arguments.address,
+        "--function": arguments.functions,
+        "--calls": arguments.calls,
+        "--walk": arguments.walk,
+    }
+    given = next((name for name, value in filters.items() if value), None)
+    return f"--insn, whose RANGE says what is wanted, and {given}" if given else ""
 
 
 def _usage(lines: Lines, message: str) -> int:
@@ -61,27 +82,52 @@ def _usage(lines: Lines, message: str) -> int:
     return 2
 
 
-def _writer(names: list[str], lines: Lines, stack: ExitStack) -> Callable[[bytes], object]:
-    """Where whole lines go: stderr or the file. A full disk ends the trace, not the run."""
-    if not names:
-        return lambda data: lines.plain(data.decode().removesuffix("\n"))
-    try:
-        file = stack.enter_context(FileIO(names[0], "w"))
-    except OSError as error:
-        lines.message(f"{names[0]}: {error.strerror}")
-        raise NotRun(2) from None
-    failed = False
+class _Writer:
+    """Where whole lines go: stderr or the file. A full disk ends the trace, not the run.
 
-    def write(data: bytes) -> None:
-        nonlocal failed
+    A context manager: an earlier file is kept when nothing was written, not even ``b""``.
+    """
+
+    def __init__(self, names: list[str], lines: Lines) -> None:
+        self.failed = False
+        self._lines = lines
+        self._name = names[0] if names else ""
+        self._output: Output | None = None
+        self._file: FileIO | None = None
         try:
-            while data and not failed:
-                data = data[file.write(data) :]
+            if names:
+                self._output = Output(self._name)
         except OSError as error:
-            failed = True
-            lines.message(f"{names[0]}: {error.strerror}; the trace ends here")
+            lines.message(f"{self._name}: {error.strerror}")
+            raise NotRun(2) from None
 
-    return write
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._output is not None:
+            self._output.abandon()
+        if self._file is not None:
+            self._file.close()
+
+    def __call__(self, data: bytes) -> None:
+        if not self._name:
+            if data:
+                self._lines.plain(data.decode().removesuffix("\n"))
+        elif not self.failed:
+            try:
+                self._write(data)
+            except OSError as error:
+                self.failed = True
+                self._lines.message(f"{self._name}: {error.strerror}; the trace ends here")
+
+    def _write(self, data: bytes) -> None:
+        if self._output is not None:
+            output, self._output = self._output, None
+            self._file = FileIO(output.begin(), "w")
+        assert self._file is not None
+        while data:
+            data = data[self._file.write(data) :]
 
 
 def _every_instruction(
@@ -97,6 +143,8 @@ def _every_instruction(
         return run_session(session, [trace], lines)
     finally:
         trace.close()
+        if trace.began:
+            write(b"")
 
 
 def _span(text: str) -> Span | None:
@@ -113,11 +161,13 @@ def _span(text: str) -> Span | None:
 
 
 def _around_faults(
-    session: Session, instructions: int, write: Callable[[bytes], object], lines: Lines
+    session: Session, arguments: argparse.Namespace, write: Callable[[bytes], object], lines: Lines
 ) -> int:
-    from emu.observe.around_faults import AroundFaults, Window, window_lines
+    from emu.cli.windows import Windows
+    from emu.observe.around_faults import AroundFaults
+    from emu.observe.recorder import Wanted
 
-    def tell(window: Window) -> None:
-        write("".join(f"{line}\n" for line in [*window_lines(window), ""]).encode())
-
-    return run_session(session, [AroundFaults(session.kernel, instructions, tell)], lines)
+    windows = Windows(write, filter_of(arguments), walk=arguments.walk)
+    around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
+    wanted = Wanted(backtraces=0, samples=False)
+    return record(session, [windows], lines, wanted, first=[around])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from emu.cli.outputs import Output
+
 _BUFFERED = 1 << 16
 
 
@@ -12,15 +14,14 @@ class Lines:
     """Never mixes with the guest's stdout, and never ends a run because nobody reads it.
 
     OSError when ``trace_file`` can't be opened. One that can't be written any more (a full disk) is
-    given up with a message.
+    given up with a message; an earlier one is kept when there is no line for it.
     """
 
     def __init__(self, trace_file: str | None = None) -> None:
         self._path = trace_file
         self._fd: int | None = None
         self._buffer = bytearray()
-        if trace_file is not None:
-            self._fd = os.open(trace_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._output = None if trace_file is None else Output(trace_file)
 
     def message(self, text: str) -> None:
         self.plain(f"emu: {text}")
@@ -38,25 +39,29 @@ class Lines:
     def trace(self, line: str) -> None:
         if self._path is None:
             self.plain(line)
-        elif self._fd is not None:
+        elif self._fd is not None or self._output is not None:
             self._buffer += line.encode("utf-8", "surrogateescape") + b"\n"
             if len(self._buffer) > _BUFFERED:
                 self._flush()
 
     def close(self) -> None:
         self._flush()
+        if self._output is not None:
+            self._output.abandon()
+            self._output = None
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def _flush(self) -> None:
-        fd = self._fd
-        if fd is None:
-            return
         try:
-            while self._buffer:
-                del self._buffer[: os.write(fd, self._buffer)]
+            if self._buffer and self._output is not None:
+                output, self._output = self._output, None
+                self._fd = output.begin()
+            while self._buffer and self._fd is not None:
+                del self._buffer[: os.write(self._fd, self._buffer)]
         except OSError as error:
-            os.close(fd)
-            self._fd = None
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
             self.message(f"{self._path}: {error.strerror}; the trace ends here")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session
+from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
-from emu.cli.reporting import is_trace, read_records
+from emu.cli.reporting import read_records, takes_trace
 from emu.cli.tracing import Files, record
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
     lines = open_lines(None)
     try:
-        if arguments.program.endswith(".jsonl") or is_trace(arguments.program):
+        keep_input(arguments, [arguments.output])
+        if arguments.program.endswith(".jsonl") or takes_trace(arguments.program, lines):
             return _from_trace(arguments, lines)
         return _from_program(arguments, lines)
     except NotRun as failure:
@@ -102,6 +104,10 @@ def _read(arguments: argparse.Namespace, lines: Lines) -> Report:
     for each in read_records(arguments, lines):
         if report is None:
             assert isinstance(each, records.Start)
+            if each.filtered:
+                lines.message(
+                    f"{arguments.program}: the trace was filtered; the report lacks the rest"
+                )
             report = Report(host_files(arguments, each.command[0] if each.command else "."))
         report(each)
     if report is None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emu.cli.guest_run import NotRun, open_session
+from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
-from emu.cli.tracing import record
+from emu.cli.outputs import Output
+from emu.cli.tracing import SUFFIXES, record
 
 if TYPE_CHECKING:
     from emu.observe.recorder import Sink, Wanted
     from emu.observe.records import AnyRecord
 
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _BEGINNING = b'{"event":"start"'
 
 
@@ -30,41 +30,40 @@ def add_report_options(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 class Report:
-    """Where a command's account of the run goes: to stderr, never to the guest's stdout, or to a
-    file, which is opened before the guest runs. Raises :class:`NotRun` when it can't be.
+    """Where a command's account of the run goes: to stderr, never to the guest's stdout, or to the
+    file of ``--output``, which is opened before the guest runs. Raises :class:`NotRun` when it
+    can't be. A context manager: an earlier file is kept when there is no account.
     """
 
-    def __init__(self, path: str | None, lines: Lines) -> None:
+    def __init__(self, arguments: argparse.Namespace, lines: Lines) -> None:
         self._lines = lines
-        self._path = path
+        self._path = path = arguments.output
+        keep_input(arguments, [path])
         try:
-            self._fd = None if path is None else _open(path)
+            self._output = None if path is None else Output(path)
         except OSError as error:
             lines.message(f"{path}: {error.strerror}")
             raise NotRun(2) from None
 
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._output is not None:
+            self._output.abandon()
+
     def write(self, text: str) -> None:
         """The whole of it. Raises :class:`NotRun` when the file can't be written."""
-        if self._fd is None:
+        if self._output is None:
             self._lines.plain(text)
             return
+        output, self._output = self._output, None
         try:
-            with open(self._fd, "w", encoding="utf-8") as file:
+            with open(output.begin(), "w", encoding="utf-8") as file:
                 file.write(text + "\n")
         except OSError as error:
             self._lines.message(f"{self._path}: {error.strerror}")
             raise NotRun(2) from None
-
-
-def _open(path: str) -> int:
-    """A descriptor that can't pass for one of the user's, who may have closed some."""
-    fd = os.open(path, _WRITE, 0o666)
-    if fd > 2:
-        return fd
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    finally:
-        os.close(fd)
 
 
 def is_trace(name: str) -> bool:
@@ -81,13 +80,47 @@ def is_trace(name: str) -> bool:
         return False
 
 
+def takes_trace(name: str, lines: Lines) -> bool:
+    """Whether it is a trace, and no program. Raises :class:`NotRun` for what is neither."""
+    if is_trace(name):
+        return True
+    if name.endswith(SUFFIXES) and not _may_run(name):
+        lines.message(f"{name}: it is no trace (a .jsonl of emu trace -o)")
+        raise NotRun(2)
+    return False
+
+
+def _may_run(name: str) -> bool:
+    """Whether it begins as a program or script does, or can't be looked at."""
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(4).startswith((b"\x7fELF", b"#!"))
+    except (OSError, ValueError):
+        return True
+
+
 def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: Wanted) -> int:
-    """Tells ``sink`` the records; the exit status: the guest's, 0 after a file."""
-    if not is_trace(arguments.program):
-        return record(open_session(arguments, lines), [sink], lines, wanted)
+    """Tells ``sink`` the records; the exit status: the guest's, or that of ``tell_trace``."""
+    if takes_trace(arguments.program, lines):
+        return tell_trace(arguments, lines, sink)
+    return record(open_session(arguments, lines), [sink], lines, wanted)
+
+
+def tell_trace(arguments: argparse.Namespace, lines: Lines, sink: Sink) -> int:
+    """Tells ``sink`` the records of a trace; 0, or 2 when it was cut off. Raises NotRun."""
+    from emu.observe import records
+
+    name = arguments.program
+    complete = False
     for each in read_records(arguments, lines):
+        if isinstance(each, records.Start) and each.filtered:
+            lines.message(f"{name}: the trace was filtered; this needs one that has all records")
+            raise NotRun(2)
+        complete = isinstance(each, records.End)
         sink(each)
-    return 0
+    if not complete:
+        lines.message(f"{name}: the trace was cut off")
+    return 0 if complete else 2
 
 
 def read_records(arguments: argparse.Namespace, lines: Lines) -> Iterator[AnyRecord]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session, run_session
+from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
 from emu.cli.report import add_source_option, host_files
 from emu.cli.tracing import Files, record, trace_file
@@ -65,6 +66,7 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
     try:
+        keep_input(arguments, [arguments.trace_file, arguments.report, *arguments.trace_out])
         lines = open_lines(arguments.trace_file)
         try:
             session = open_session(arguments, lines)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.guest_options import add_guest_options, count
 from emu.cli.guest_run import NotRun, open_session
+from emu.cli.inputs import keep_input
 from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
 from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
@@ -43,6 +44,12 @@ def add_parser(subcommands: Any) -> None:
         metavar="N",
         help="to files: record at most N callers of each fault (default 16; 0 for none)",
     )
+    parser.add_argument(
+        "--heap",
+        action="store_true",
+        help="to files: record of copied heap blocks which call of malloc and its kin allocated "
+        "them, for emu cow; costs some 30 µs for each allocation",
+    )
     add_instruction_options(parser)
     add_filter_options(parser)
     add_guest_options(parser)
@@ -53,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
     lines = Lines()
     try:
+        keep_input(arguments, arguments.output)
         if arguments.insn is not None or arguments.around_faults:
             return trace_instructions(arguments, lines)
         return _trace_faults(arguments, lines)
@@ -66,9 +74,10 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
     try:
         for name in arguments.output:
             files.add(name)
-        return record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
+        status = record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
     finally:
         files.close()
+    return 2 if files.failed else status
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -76,7 +85,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 
     if not arguments.output:
         return Wanted(backtraces=0, calls=arguments.calls, samples=False)
-    return Wanted(backtraces=arguments.backtrace, calls=arguments.calls)
+    return Wanted(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
 
 
 def _sink(arguments: argparse.Namespace, files: Files, lines: Lines) -> Sink:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from emu.cli.guest_run import NotRun, run_session
 from emu.cli.output import Lines
+from emu.cli.outputs import Output
 from emu.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,12 +35,20 @@ class FileSink(Protocol):
     def close(self) -> None: ...
 
 
+_Make: TypeAlias = Callable[[BinaryIO], FileSink]
+
+
 def add_filter_options(parser: argparse.ArgumentParser) -> None:
     """Which faults are told of."""
     group = parser.add_argument_group("which faults (each may be given several times)")
     group.add_argument("--pid", type=int, action="append", default=[], help="of this process")
     group.add_argument(
-        "--outcome", type=_outcome, action="append", default=[], help="such as copied or reused"
+        "--outcome",
+        type=_outcomes,
+        action="extend",
+        default=[],
+        metavar="OUTCOME[,OUTCOME...]",
+        help="such as copied or reused",
     )
     group.add_argument(
         "--address",
@@ -70,13 +81,15 @@ def filter_of(arguments: argparse.Namespace) -> Filter | None:
     return None if chosen == Filter() else chosen
 
 
-def _outcome(text: str) -> str:
+def _outcomes(text: str) -> list[str]:
     from kernel.fault import Outcome
 
     names = [str(outcome) for outcome in Outcome]
-    if text not in names:
-        raise argparse.ArgumentTypeError(f"no outcome: {text!r} (there are {', '.join(names)})")
-    return text
+    found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]
+    wrong = next((word for word in found if word not in names), None)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(f"no outcome: {wrong!r} (there are {', '.join(names)})")
+    return found
 
 
 def address_range(text: str) -> tuple[int, int]:
@@ -106,30 +119,45 @@ class Files:
     lines: Lines
     failed: bool = False
     """Whether a file was given up."""
+    _waiting: dict[str, tuple[Output, _Make]] = field(default_factory=dict)
     _open: dict[str, FileSink] = field(default_factory=dict)
 
     def add(self, name: str) -> None:
-        """Begins a trace. Raises :class:`NotRun` when it can't be opened."""
-        self._add(name, lambda: _file_sink(name))
+        """A trace. Raises :class:`NotRun` when it can't be opened."""
+        self._add(name, lambda file: _file_sink(name, file))
 
     def add_report(self, name: str, files: HostFiles) -> None:
-        """Begins a report, with source text and code from ``files``. Raises :class:`NotRun`."""
+        """A report, with source text and code from ``files``. Raises :class:`NotRun`."""
         from emu.observe.report.sink import ReportFile
 
-        self._add(name, lambda: ReportFile(open(name, "wb"), files))  # noqa: SIM115
+        self._add(name, lambda file: ReportFile(file, files))
 
-    def _add(self, name: str, make: Callable[[], FileSink]) -> None:
+    def _add(self, name: str, make: _Make) -> None:
         try:
-            self._open[name] = make()
+            self._waiting[name] = Output(name), make
         except OSError as error:
             self.lines.message(f"{name}: {error.strerror}")
             raise NotRun(2) from None
 
     def __call__(self, record: AnyRecord) -> None:
+        if self._waiting:
+            self._begin()
         for name, sink in list(self._open.items()):
             self._try(name, lambda sink=sink: sink(record))  # type: ignore[misc]
 
+    def _begin(self) -> None:
+        for name, (output, make) in self._waiting.items():
+            try:
+                self._open[name] = make(os.fdopen(output.begin(), "wb"))
+            except OSError as error:
+                self._give_up(name, error)
+        self._waiting.clear()
+
     def close(self) -> None:
+        """Files of which nothing was told are left as they were."""
+        for output, _ in self._waiting.values():
+            output.abandon()
+        self._waiting.clear()
         for name, sink in list(self._open.items()):
             self._try(name, sink.close)
         self._open.clear()
@@ -139,9 +167,12 @@ class Files:
             action()
         except OSError as error:
             del self._open[name]
-            self.failed = True
-            left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
-            self.lines.message(f"{name}: {error.strerror}; {left}")
+            self._give_up(name, error)
+
+    def _give_up(self, name: str, error: OSError) -> None:
+        self.failed = True
+        left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
+        self.lines.message(f"{name}: {error.strerror}; {left}")
 
 
 class _TextFile:
@@ -163,8 +194,7 @@ class _TextFile:
         self._file.close()
 
 
-def _file_sink(name: str) -> FileSink:
-    file: BinaryIO = Path(name).open("wb")  # noqa: SIM115 (the sink closes it)
+def _file_sink(name: str, file: BinaryIO) -> FileSink:
     match Path(name).suffix:
         case ".jsonl":
             from emu.observe.jsonl import JsonLines
@@ -188,20 +218,21 @@ def record(
     lines: Lines,
     wanted: Wanted | None = None,
     observers: Sequence[Observer] = (),
+    first: Sequence[Observer] = (),
 ) -> int:
-    """Runs the session and tells ``sinks`` all about it; the exit status. Raises NotRun."""
+    """Runs the session and tells ``sinks`` all about it; the exit status. Raises NotRun.
+
+    ``first`` are told of each event before the sinks are. Of a program that can't be loaded the
+    sinks are told nothing.
+    """
+    from emu.cli.when_loaded import WhenLoaded
     from emu.observe.recorder import Recorder
 
     progress = Progress(sys.stderr)
-
-    def tell(what: AnyRecord) -> None:
-        progress.count += 1
-        for sink in sinks:
-            sink(what)
-
+    tell = WhenLoaded(sinks, progress)
     recorder = Recorder(session.kernel, session.command, tell, wanted)
     recorder.begin()
     with progress:
-        status = run_session(session, [recorder, *observers], lines)
+        status = run_session(session, [*first, recorder, *observers], lines)
     recorder.finish(session.summary)
     return status

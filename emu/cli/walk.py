@@ -41,7 +41,7 @@ def add_parser(subcommands: Any) -> None:
         default="load",
         help="the access that is to be translated (default load)",
     )
-    add_guest_options(parser)
+    add_guest_options(parser, needed=False)
     parser.add_argument("address", metavar="ADDRESS", nargs="?")
     _add_place(parser.add_argument_group("in a program"))
     _add_image(parser.add_argument_group("in an image of physical memory"))

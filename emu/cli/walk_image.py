@@ -20,7 +20,8 @@ def draw_in_image(arguments: argparse.Namespace, access: Access) -> list[str]:
     if arguments.address is not None:
         raise ValueError("--satp and --root draw in an image: ADDRESS is all there is to name")
     if arguments.program is None or arguments.mem is None:
-        raise ValueError("a walk in an image wants --mem FILE and ADDRESS (see emu walk --help)")
+        missing = "ADDRESS" if arguments.program is None else "--mem FILE"
+        raise ValueError(f"a walk in an image wants {missing} (see emu walk --help)")
     if arguments.satp is not None and arguments.root is not None:
         raise ValueError("--satp and --root: one of them says where the root table is")
     va = parse_number(arguments.program)

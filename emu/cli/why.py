@@ -9,7 +9,7 @@ from emu.api import CannotRun, Session
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session
 from emu.cli.output import Lines
-from emu.cli.reporting import Report, add_report_options, is_trace, read_records
+from emu.cli.reporting import Report, add_report_options, takes_trace, tell_trace
 from emu.cli.tracing import record
 from emu.machine.pte import PAGE_MASK
 from emu.observe import records
@@ -32,8 +32,8 @@ def add_parser(subcommands: Any) -> None:
         "that, whether it was copied or taken over; with the page-table entry and the count of the "
         "frame's holders before and after each step. The story goes to stderr after the run, or to "
         "FILE, never to the guest's stdout. A trace tells PTE and count at page faults only.",
-        epilog="The exit status is the guest's (0 for a trace). Options may also follow PROG; "
-        "-- ends them.",
+        epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off). "
+        "Options may also follow PROG; -- ends them.",
     )
     parser.usage = "emu why [OPTIONS] PROG [ARGS...] --at ADDRESS|SYMBOL | TRACE.jsonl --at …"
     parser.add_argument(
@@ -58,11 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         lines = open_lines(None)
-        report = Report(arguments.output, lines)
-        witness = _Witness(arguments.at)
-        status = _witness(arguments, lines, witness)
-        tell = story_json if arguments.json else story_text
-        report.write(tell(witness.story, witness.title, arguments.pid))
+        with Report(arguments, lines) as report:
+            witness = _Witness(arguments.at)
+            status = _witness(arguments, lines, witness)
+            tell = story_json if arguments.json else story_text
+            report.write(tell(witness.story, witness.title, arguments.pid))
     except NotRun as failure:
         return failure.status
     except CannotRun as error:
@@ -122,10 +122,8 @@ class _Witness:
 def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> int:
     from emu.observe.recorder import Wanted
 
-    if is_trace(arguments.program):
-        for each in read_records(arguments, lines):
-            witness(each)
-        return 0
+    if takes_trace(arguments.program, lines):
+        return tell_trace(arguments, lines, witness)
     witness.session = open_session(arguments, lines)
     wanted = Wanted(backtraces=8, samples=False, pages=witness.pages)
     return record(witness.session, [witness], lines, wanted)

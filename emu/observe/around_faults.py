@@ -23,7 +23,6 @@ from weakref import WeakKeyDictionary
 from emu.machine.decode import instruction_length
 from emu.machine.probe import BlockProbe
 from emu.observe.disassembly import disassembler
-from emu.observe.fault_lines import fault_line
 from emu.observe.peek import peek
 from kernel.events import Fault, Observer
 from kernel.kernel import Kernel
@@ -117,9 +116,8 @@ def _instructions(space: AddressSpace, pc: int, end: int) -> Iterator[Executed]:
 
 
 def window_lines(window: Window) -> list[str]:
-    """A line for each instruction, and the fault's as of ``--trace faults``."""
+    """A line for each instruction."""
     thread = window.fault.thread
     pid = thread.process.pid
     prefix = f"[pid {pid}]" if thread.tid == pid else f"[pid {pid} tid {thread.tid}]"
-    before = [f"{prefix}    {step.pc:#x}  {step.text}".rstrip() for step in window.executed]
-    return [*before, fault_line(window.fault)]
+    return [f"{prefix}    {step.pc:#x}  {step.text}".rstrip() for step in window.executed]

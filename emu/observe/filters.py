@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from msgspec.structs import replace
+
 from emu.observe import records
 from emu.observe.recorder import Sink
 from emu.observe.records import AnyRecord, Place
@@ -51,7 +53,8 @@ class Filtered:
     """A sink that passes on what the filter wants: of faults, and of all that has a pid.
 
     A fork is its child's, too. Where faults are chosen, records of system calls and ranges are left
-    out, and the end of a copied page is told of when its fault was.
+    out, and the end of a copied page is told of when its fault was. The start says that it is not
+    all.
     """
 
     sink: Sink
@@ -59,7 +62,9 @@ class Filtered:
     _told: set[int] = field(default_factory=set)
 
     def __call__(self, record: AnyRecord) -> None:
-        if self._wants(record):
+        if isinstance(record, records.Start):
+            self.sink(replace(record, filtered=self.filter != Filter()))
+        elif self._wants(record):
             self.sink(record)
 
     def _wants(self, record: AnyRecord) -> bool:

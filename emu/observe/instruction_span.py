@@ -66,6 +66,11 @@ class SpanTrace(Observer):
         if self._trace is not None:
             self._trace.exited(process)
 
+    @property
+    def began(self) -> bool:
+        """Whether the program came to run, and the range was found in it."""
+        return self._trace is not None
+
     def close(self) -> None:
         """Tells of what has not been told of; after the run."""
         if self._trace is not None:

@@ -93,6 +93,7 @@ class Start(Record, tag="start", kw_only=True):
     fork_policy: str
     memory: int
     deterministic: bool = False
+    filtered: bool = False
 
 
 class Exec(Record, tag="exec", kw_only=True):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guest.manifest import BY_NAME
-from tests.emu.commands import emu, program
+from tests.emu.commands import EMU, emu, environment, program
 from tests.guest.running import built
 
 ECHO = """
@@ -85,6 +87,33 @@ def test_is_a_program_that_differs_status_1_with_the_place(tmp_path: Path) -> No
 def test_are_two_deterministic_runs_alike() -> None:
     guest = built(BY_NAME["fork_chain"], "static")
     assert compared("--deterministic", guest) == compared("--deterministic", guest)
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_is_the_status_the_guests_where_nobody_reads_the_table(streams: str) -> None:
+    words = [*EMU, "compare", str(program("compare_echo", ECHO))]
+    command = ["sh", "-c", f'"$@" {streams}', "sh", *words]
+    done = subprocess.run(command, env=environment(), input=b"", check=False)
+    assert done.returncode == 7
+
+
+def test_does_the_first_run_import_no_more_than_the_others() -> None:
+    script = """if True:
+        import sys
+        from emu.cli import compare, main
+        run = compare.run_session
+        def told(*given):
+            before = set(sys.modules)
+            status = run(*given)
+            print("more:", *sorted(set(sys.modules) - before), file=sys.stderr)
+            return status
+        compare.run_session = told
+        main.main(sys.argv[1:])
+    """
+    words = [sys.executable, "-c", script, "compare", str(built(BY_NAME["demo_cow"], "static"))]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("more:")]
+    assert lines == ["more:"] * 3
 
 
 def test_is_a_program_that_cannot_run_one_clear_line() -> None:

@@ -70,6 +70,33 @@ def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
     assert json.loads(live.stderr) == json.loads(told.stderr)
 
 
+HEAP = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    volatile char *block = malloc(3 * 4096);
+    block[5000] = 1;
+    if (!fork()) {
+        block[5000] = 2;
+        _exit(0);
+    }
+    return wait(0) < 0;
+}
+"""
+
+
+def test_has_a_trace_heap_sites_when_asked_to(tmp_path: Path) -> None:
+    guest = program("cow_heap", HEAP)
+    trace = tmp_path / "t.jsonl"
+    words = ("--deterministic", guest)
+    assert emu("trace", "--heap", "--backtrace", "8", "-o", trace, *words).status == 0
+    live, told = cow("--heap", "--json", *words), emu("cow", "--json", trace)
+    heap = json.loads(told.stderr)["heap"]
+    assert heap and heap == json.loads(live.stderr)["heap"]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_is_the_status_3_when_more_was_copied_than_allowed(policy: str) -> None:
     words = (demo(), "--fork-policy", policy, "-o", "/dev/null")
@@ -108,6 +135,53 @@ def test_is_a_wrong_option_one_clear_line(words: list[str], reason: str) -> None
     outcome = cow(*words, demo())
     assert (outcome.status, outcome.stdout) == (2, "")
     assert reason in outcome.stderr.splitlines()[-1] and "Traceback" not in outcome.stderr
+
+
+def cut_off(folder: Path) -> Path:
+    trace = folder / "cut.jsonl"
+    assert emu("trace", "-o", trace, demo()).status == 0
+    trace.write_bytes(trace.read_bytes()[:-20])
+    return trace
+
+
+def test_is_a_trace_that_was_cut_off_told_and_not_passed(tmp_path: Path) -> None:
+    trace = cut_off(tmp_path)
+    outcome = emu("cow", "--max-cow-kb", "1000", trace)
+    assert outcome.status == 2 and "demo_cow.c:22 write_page" in outcome.stderr
+    assert outcome.messages == [f"emu: {trace}: the trace was cut off"]
+    assert emu("cow", "--max-cow-kb", "1", trace).status == 3
+    trace.write_text(trace.read_text().splitlines(keepends=True)[0])
+    assert emu("cow", trace).status == 2
+
+
+def test_is_a_filtered_trace_refused_in_one_line(tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    assert emu("trace", "--outcome", "copied", "-o", trace, demo()).status == 0
+    outcome = emu("cow", trace)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert outcome.stderr == (
+        f"emu: {trace}: the trace was filtered; this needs one that has all records\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.folded", "x.perfetto-trace", "x.txt"])
+@pytest.mark.parametrize("content", ["", "garbage\n", '{"pid":2,"pc":66}\n'])
+def test_is_what_is_no_trace_named_so(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    outcome = emu("cow", name, cwd=tmp_path)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert outcome.stderr == f"emu: {name}: it is no trace (a .jsonl of emu trace -o)\n"
+
+
+def test_is_neither_input_nor_an_earlier_profile_overwritten(tmp_path: Path) -> None:
+    trace = cut_off(tmp_path)
+    before = trace.read_bytes()
+    outcome = emu("cow", "-o", trace, trace)
+    assert (outcome.status, outcome.stderr) == (2, f"emu: {trace}: would overwrite its input\n")
+    assert emu("cow", "-o", trace, tmp_path / "nothing").status == 127
+    assert trace.read_bytes() == before
+    assert emu("cow", "-o", tmp_path / "new", tmp_path / "nothing").status == 127
+    assert not (tmp_path / "new").exists()
 
 
 def test_is_a_damaged_trace_one_clear_line(tmp_path: Path) -> None:

@@ -119,6 +119,29 @@ def test_what_is_no_trace_is_one_line(tmp_path: Path, content: bytes, words: str
     assert not (tmp_path / "out.html").exists()
 
 
+def test_a_filtered_trace_is_reported_and_said_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    assert emu("trace", "--outcome", "zero_filled", "-o", file, EXIT_7).status == 7
+    outcome = emu("report", file, "-o", tmp_path / "out.html")
+    assert_one_line(outcome, "x.jsonl: the trace was filtered", status=0)
+    assert data_of(tmp_path / "out.html")["complete"]
+
+
+def test_neither_program_nor_trace_is_overwritten(tmp_path: Path) -> None:
+    file = trace(tmp_path)
+    for wanted in (file, EXIT_7):
+        before = wanted.read_bytes()
+        assert_one_line(emu("report", "-o", wanted, wanted), "would overwrite its input")
+        assert wanted.read_bytes() == before
+
+
+def test_a_report_is_kept_when_the_next_program_cannot_be_run(tmp_path: Path) -> None:
+    report = tmp_path / "out.html"
+    report.write_text("earlier")
+    assert_one_line(emu("report", "-o", report, tmp_path / "nothing"), "No such", status=127)
+    assert report.read_text() == "earlier"
+
+
 def test_another_schema_is_named(tmp_path: Path) -> None:
     file = trace(tmp_path)
     file.write_text(file.read_text().replace('"schema":1', '"schema":99', 1))

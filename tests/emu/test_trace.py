@@ -78,6 +78,14 @@ def test_are_only_the_chosen_faults_told_of(
     assert faults and not any(others in line for line in faults)
 
 
+@pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
+def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
+    lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
+    assert any("→ COPIED" in line for line in lines)
+    assert any("FILE PAGE COPIED" in line for line in lines) is ("," in words)
+    assert not any("zero-filled" in line for line in lines)
+
+
 def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     lines = emu("trace", "--walk", "--function", "write_it", guest).stderr.splitlines()
     at = next(number for number, line in enumerate(lines) if "COPIED" in line)
@@ -141,6 +149,7 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
         (("-o", "trace.html"), "does not end in"),
         (("-o", "/nowhere/trace.jsonl"), "emu: /nowhere/trace.jsonl: No such file or directory"),
         (("--outcome", "burnt"), "no outcome: 'burnt'"),
+        (("--outcome", "copied,"), "no outcome: ''"),
         (("--address", "12-3"), "an empty range"),
         (("--insn", "--around-faults", "3"), "can't be had at once"),
         (("--insn=nosuch",), "has no symbol 'nosuch'"),
@@ -154,13 +163,67 @@ def test_is_a_wrong_option_refused_in_one_line(
     assert ran.status == 2 and said in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_does_a_full_disk_end_the_trace_and_not_the_run(guest: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words, status",
+    [(("trace", "-o"), 2), (("trace", "--insn", "-o"), 2), (("run", "--trace-out"), 7)],
+)
+def test_is_a_full_disk_status_2_where_the_trace_is_what_is_wanted(
+    guest: Path, tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
     full = tmp_path / "full.jsonl"
     full.symlink_to("/dev/full")
-    ran = emu("trace", "-o", full, guest)
-    assert ran.status == 7 and ran.messages == [
+    ran = emu(*words, full, guest)
+    assert ran.status == status and ran.messages == [
         f"emu: {full}: No space left on device; the trace ends here"
     ]
+
+
+@pytest.mark.parametrize("words", [(), ("--insn",), ("--around-faults", "3")])
+def test_is_a_file_kept_when_the_program_cannot_be_run(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    suffix = ".txt" if words else ".jsonl"
+    earlier, new = tmp_path / f"earlier{suffix}", tmp_path / f"new{suffix}"
+    earlier.write_text("earlier\n")
+    for name in (earlier, new):
+        assert emu("trace", *words, "-o", name, tmp_path / "nothing").status == 127
+    assert earlier.read_text() == "earlier\n" and not new.exists()
+
+
+def test_is_a_longer_file_emptied_before_it_is_written(guest: Path, tmp_path: Path) -> None:
+    for name, words in (("t.jsonl", ()), ("i.txt", ("--insn=write_it",))):
+        file = tmp_path / name
+        file.write_text("earlier\n" * 100_000)
+        assert emu("trace", *words, "-o", file, guest).status == 7
+        assert "earlier" not in file.read_text()
+
+
+def test_is_the_program_not_overwritten_by_its_trace(guest: Path, tmp_path: Path) -> None:
+    copy, link = tmp_path / "prog.jsonl", tmp_path / "link.txt"
+    copy.write_bytes(guest.read_bytes())
+    copy.chmod(0o755)
+    link.symlink_to(copy)
+    for words in (
+        ("trace", "-o", copy),
+        ("trace", "--insn", "-o", link),
+        ("run", "--trace-out", copy),
+        ("run", "--trace-file", link),
+        ("run", "--report", link),
+    ):
+        ran = emu(*words, copy)
+        assert (ran.status, ran.stdout) == (2, "")
+        assert ran.messages == [f"emu: {words[-1]}: would overwrite its input"]
+    assert copy.read_bytes() == guest.read_bytes()
+
+
+def test_does_run_keep_a_trace_file_of_an_earlier_run(guest: Path, tmp_path: Path) -> None:
+    file = tmp_path / "faults"
+    words = ("run", "--trace", "faults", "--trace-file", file)
+    assert emu(*words, guest).status == 7
+    earlier = file.read_text()
+    assert "COPIED" in earlier
+    assert emu(*words, tmp_path / "nothing").status == 127
+    assert file.read_text() == earlier
 
 
 def test_are_the_instructions_of_a_function_shown(guest: Path) -> None:
@@ -181,3 +244,31 @@ def test_is_what_led_to_a_fault_shown(guest: Path) -> None:
     text = emu("trace", "--around-faults", "3", guest).stderr
     (window,) = [part for part in text.split("\n\n") if re.search(r"005 → COPIED", part)]
     assert len(window.splitlines()) == 4
+    assert f"write_it+0x8 breaks_one_page.c:{LINE}" in window.splitlines()[-1]
+
+
+def test_are_windows_shown_of_the_chosen_faults_only(guest: Path) -> None:
+    words = ("--around-faults", "2", "--function", "write_it", "--walk")
+    window, end = emu("trace", *words, guest).stderr.split("\n\n")
+    lines = window.splitlines()
+    assert end == "" and "COPIED" in lines[2] and "root table" in lines[3]
+    assert all(line.startswith("[pid 3]    0x") for line in lines[:2])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--pid", "3"),
+        ("--outcome", "copied"),
+        ("--address", "0"),
+        ("--function", "main"),
+        ("--calls",),
+        ("--walk",),
+    ],
+)
+def test_is_no_choice_of_faults_ignored(guest: Path, words: tuple[str, ...]) -> None:
+    ran = emu("trace", "--insn", *words, guest)
+    assert (ran.status, ran.stderr) == (
+        2,
+        f"emu: --insn, whose RANGE says what is wanted, and {words[0]} can't be had at once\n",
+    )

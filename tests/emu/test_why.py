@@ -82,6 +82,22 @@ def test_does_a_trace_tell_it_with_ptes_at_the_faults(tmp_path: Path) -> None:
     assert in_order(outcome.stderr, "shared by fork", "TAKEN OVER", "pid 3", "COPIED")
 
 
+def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    assert emu("trace", "-o", trace, demo()).status == 0
+    trace.write_bytes(trace.read_bytes()[:-20])
+    outcome = emu("why", trace, "--at", "pages+0x1000")
+    assert outcome.status == 2 and "TAKEN OVER" in outcome.stderr
+    assert outcome.messages == [f"emu: {trace}: the trace was cut off"]
+    assert emu("trace", "--pid", "3", "-o", trace, demo()).status == 0
+    outcome = emu("why", trace, "--at", "pages+0x1000")
+    assert outcome.status == 2 and outcome.stderr.count("\n") == 1
+    assert "the trace was filtered" in outcome.stderr
+    trace.write_text("")
+    outcome = emu("why", trace, "--at", "0x1000")
+    assert outcome.status == 2 and "it is no trace" in outcome.stderr
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_are_two_deterministic_runs_alike(policy: str) -> None:
     words = ("--deterministic", "--json", "--at", "pages", "--fork-policy", policy, demo())

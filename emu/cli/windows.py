@@ -1,0 +1,42 @@
+"""``emu trace --around-faults``: each fault as ``emu trace`` has it, below what led to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from emu.observe import records
+from emu.observe.around_faults import Window, window_lines
+from emu.observe.filters import Filter, Filtered
+from emu.observe.recorder import Sink
+from emu.observe.records import AnyRecord
+from emu.observe.trace_lines import TraceLines
+from emu.observe.walk_lines import walk_lines
+
+
+class Windows:
+    """A sink for records, and for the window of each fault, which comes before its record."""
+
+    def __init__(
+        self, write: Callable[[bytes], object], chosen: Filter | None, *, walk: bool
+    ) -> None:
+        self._write = write
+        self._lines: list[str] = []
+        self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
+        self._waiting: deque[list[str]] = deque()
+        self._window: list[str] = []
+        self._sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
+
+    def add(self, window: Window) -> None:
+        self._waiting.append(window_lines(window))
+
+    def __call__(self, record: AnyRecord) -> None:
+        if isinstance(record, records.Fault):
+            self._window = self._waiting.popleft()
+            self._sink(record)
+
+    def _tell(self, record: AnyRecord) -> None:
+        self._lines.clear()
+        self._fault(record)
+        text = "".join(f"{line}\n" for line in [*self._window, *self._lines, ""])
+        self._write(text.encode())
