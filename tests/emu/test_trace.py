@@ -82,7 +82,7 @@ def test_are_only_the_chosen_faults_told_of(
 def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
     lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
     assert any("→ COPIED" in line for line in lines)
-    assert any("FILE PAGE COPIED" in line for line in lines) is ("," in words)
+    assert any("file page copied" in line for line in lines) is ("," in words)
     assert not any("zero-filled" in line for line in lines)
 
 
