@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, 3 when the limit is exceeded, or a shell's."""
     from emu.observe.cow import CowCollector
     from emu.observe.cow_text import cow_text, limit_message
-    from emu.observe.recorder import Wanted
+    from emu.observe.wanted import Wanted
 
     collector = CowCollector()
     try:

@@ -165,7 +165,7 @@ def _around_faults(
 ) -> int:
     from emu.cli.windows import Windows
     from emu.observe.around_faults import AroundFaults
-    from emu.observe.recorder import Wanted
+    from emu.observe.wanted import Wanted
 
     windows = Windows(write, filter_of(arguments), walk=arguments.walk)
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)

@@ -15,8 +15,8 @@ from emu.cli.outputs import Output
 from emu.cli.tracing import SUFFIXES, record
 
 if TYPE_CHECKING:
-    from emu.observe.recorder import Sink, Wanted
     from emu.observe.records import AnyRecord
+    from emu.observe.wanted import Sink, Wanted
 
 _BEGINNING = b'{"event":"start"'
 

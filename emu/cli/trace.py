@@ -15,7 +15,7 @@ from emu.cli.output import Lines
 from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
 
 if TYPE_CHECKING:
-    from emu.observe.recorder import Sink, Wanted
+    from emu.observe.wanted import Sink, Wanted
 
 
 def add_parser(subcommands: Any) -> None:
@@ -81,7 +81,7 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    from emu.observe.recorder import Wanted
+    from emu.observe.wanted import Wanted
 
     if not arguments.output:
         return Wanted(backtraces=0, calls=arguments.calls, samples=False)

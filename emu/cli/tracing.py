@@ -19,9 +19,9 @@ from emu.cli.progress import Progress
 if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.filters import Filter
-    from emu.observe.recorder import Sink, Wanted
     from emu.observe.records import AnyRecord
     from emu.observe.report.hostfiles import HostFiles
+    from emu.observe.wanted import Sink, Wanted
     from kernel.events import Observer
 
 SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from emu.cli.progress import Progress
 from emu.observe import records
-from emu.observe.recorder import Sink
 from emu.observe.records import AnyRecord
+from emu.observe.wanted import Sink
 
 
 class WhenLoaded:

@@ -120,7 +120,7 @@ class _Witness:
 
 
 def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> int:
-    from emu.observe.recorder import Wanted
+    from emu.observe.wanted import Wanted
 
     if takes_trace(arguments.program, lines):
         return tell_trace(arguments, lines, witness)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from emu.observe import records
 from emu.observe.around_faults import Window, window_lines
 from emu.observe.filters import Filter, Filtered
-from emu.observe.recorder import Sink
 from emu.observe.records import AnyRecord
 from emu.observe.trace_lines import TraceLines
 from emu.observe.walk_lines import walk_lines
+from emu.observe.wanted import Sink
 
 
 class Windows:

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from emu.observe import records
-from emu.observe.recorder import Sink
 from emu.observe.records import AnyRecord, Place
+from emu.observe.wanted import Sink
 
 _NOT_BESIDE_CHOSEN_FAULTS = (
     records.Call,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from emu.api import Session
-from emu.observe.recorder import Recorder, Wanted
+from emu.observe.recorder import Recorder
 from emu.observe.records import AnyRecord
+from emu.observe.wanted import Wanted
 from emu.options import Options
 from kernel.events import Observer
 

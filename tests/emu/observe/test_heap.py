@@ -8,7 +8,7 @@ import pytest
 
 from emu.observe import records
 from emu.observe.cow import profile
-from emu.observe.recorder import Wanted
+from emu.observe.wanted import Wanted
 from tests.emu.commands import emu, program
 from tests.emu.observe.recorded import record
 from toolchain.variant import Variant

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emu.observe.recorder import Wanted
 from emu.observe.records import Clear, Exec, Exit, Fault, Fork, Map, Page, Settled, Signal
+from emu.observe.wanted import Wanted
 from guest.manifest import BY_NAME, GUESTS
 from kernel.fork import POLICIES
 from tests.emu.commands import EMU, environment, program

@@ -10,11 +10,11 @@ import pytest
 from emu.machine.pte import PAGE_MASK, ppn
 from emu.observe import records
 from emu.observe.elf import ElfFile
-from emu.observe.recorder import Wanted
 from emu.observe.records import Place, Range
 from emu.observe.story import Chapter, Story
 from emu.observe.story_text import story_json, story_text
 from emu.observe.targets import NoTarget, Target, bias
+from emu.observe.wanted import Wanted
 from guest.manifest import BY_NAME
 from kernel.fork import POLICIES
 from tests.emu.observe.recorded import record
