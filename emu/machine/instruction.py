@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from emu.machine.decode import MemoryOperand, instruction_length, memory_operand
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access, Trap
-
-_operand_of = lru_cache(maxsize=4096)(memory_operand)
 
 
 class Instructions:
@@ -64,7 +60,7 @@ class Instructions:
 
     def _operand(self, pc: int) -> MemoryOperand | None:
         bits = self.bits(pc)
-        return _operand_of(bits) if bits is not None else None
+        return memory_operand(bits) if bits is not None else None
 
     def _fetch(self, va: int, size: int) -> int | None:
         translation = self._mmu.translate(va, Access.FETCH)
