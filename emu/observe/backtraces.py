@@ -14,6 +14,8 @@ from emu.observe.unwind import unwind
 from kernel.process import Process
 
 _MOST = 1 << 13
+_VARIANTS = 4
+"""So many stacks are kept for one pc, ra and sp."""
 
 
 class _Known(NamedTuple):
@@ -34,7 +36,7 @@ class Backtraces:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._known: dict[tuple[int, int, int, int], _Known] = {}
+        self._known: dict[tuple[int, int, int, int], list[_Known]] = {}
         self._lists: dict[tuple[Place, ...], list[Place]] = {}
 
     def callers(
@@ -55,11 +57,17 @@ class Backtraces:
         read = stack_reader(process.space)
         ra, sp, fp = registers
         key = (code.known.number, pc, ra, sp)
-        known = self._known.get(key)
-        if known is None or not _holds(known, fp, read):
+        variants = self._known.get(key)
+        if variants is None:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            known = self._known[key] = self._find(process, code, pc, registers, read)
+            variants = self._known[key] = []
+        for known in variants:
+            if _holds(known, fp, read):
+                return known
+        known = self._find(process, code, pc, registers, read)
+        variants[_VARIANTS - 1 :] = []
+        variants.insert(0, known)
         return known
 
     def _find(
