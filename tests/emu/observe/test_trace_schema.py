@@ -98,7 +98,7 @@ def test_each_outcome_is_described() -> None:
 
 def test_each_end_of_a_copy_is_described() -> None:
     source = Path(copies.__file__).read_text()
-    recorder = Path(copies.__file__).with_name("recorder.py").read_text()
+    recorder = Path(copies.__file__).with_name("space_recorder.py").read_text()
     said = set(re.findall(r'_?(?:settled?|discarding)\([^"\n]+"([a-z ]+)"\)', source + recorder))
     row = next(line for line in TEXT.splitlines() if line.startswith("| `why`"))
     assert said == set(re.findall(r"`([a-z ]+)`", row)) - {"why"}
