@@ -8,10 +8,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from emu.machine.registers import RA, SP
+from emu.machine.registers import FP, RA, SP
 from emu.observe.cfi_entries import Cie, Cursor, Damaged, Fde
 
-FP = 8
 _LONGEST_OFFSET = 1 << 40
 _MOST_REMEMBERED = 64
 

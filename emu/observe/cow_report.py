@@ -122,9 +122,5 @@ class CowProfile:
     summary: dict[str, Any] = field(default_factory=dict)
     """The kernel's own counts; empty for a trace that was cut off."""
 
-    @property
-    def kib_copied(self) -> int:
-        return self.bytes_copied >> 10
-
     def json(self) -> str:
         return msgspec.json.encode(self).decode()

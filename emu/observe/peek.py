@@ -23,9 +23,6 @@ def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
 
 def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:
     """The 2 or 4 bytes of the instruction at ``pc``; None when it is not in memory."""
-    if pc & PAGE_MASK <= PAGE_SIZE - 4:  # all in one page, as mostly
-        code = peek(space, pc, 4)
-        return code if code is None or instruction_length(code[0]) == 4 else code[:2]
     low = peek(space, pc, 2)
     if low is None or instruction_length(int.from_bytes(low, "little")) == 2:
         return low

@@ -9,7 +9,7 @@ from emu.observe import records
 from emu.observe.outcomes import COPIES, IN_A_LINE
 from emu.observe.records import AnyRecord, Place, Settled
 
-_BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (1, 2, 31, 32, 33, 36))
+_DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (2, 31, 32, 33, 36))
 _PLAIN = "\x1b[0m"
 _COLOURS = {
     "copied": _YELLOW,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from emu.machine.registers import RA, SP
-from emu.observe.cfi_program import FP, Rule
+from emu.machine.registers import FP, RA, SP
+from emu.observe.cfi_program import Rule
 
 _RuleAt = Callable[[int], Rule | None]
 _Read64 = Callable[[int], int | None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from emu.observe.disassembly import disassembler
 from emu.observe.elf import ElfFile
@@ -110,7 +109,3 @@ def _split(code: bytes, start: int) -> list[tuple[int, bytes]]:
 def _disassemble(code: bytes, start: int) -> list[Instruction]:
     text = disassembler().text
     return [(address, text(part, address)) for address, part in _split(code, start)]
-
-
-def listing_data(instructions: list[Instruction]) -> list[Any]:
-    return [[address, text] for address, text in instructions]
