@@ -98,6 +98,10 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
 
 
 def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcome:
+    if space.pager is not None:
+        outcome = space.pager.resolve(space, page, access, pte)
+        if outcome is not None:
+            return outcome
     grown = False
     vma = space.find(page)
     if vma is None:

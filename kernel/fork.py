@@ -47,7 +47,7 @@ Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
 
 def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
     """A copy of ``parent`` by ``policy``. On OutOfMemory or Errno nothing is left of it."""
-    child = AddressSpace(parent.frames, asid, parent.flush_tlb)
+    child = type(parent)(parent.frames, asid, parent.flush_tlb)
     child.observer = parent.observer
     cost = ForkCost()
     try:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
-from emu.machine.ram import Ram
 from emu.machine.registers import PC, SP, Registers
 from kernel import census, invariants, robust
 from kernel.backing import Backing, PageCache, SharedMemory
@@ -19,12 +18,12 @@ from kernel.delivery import Signals
 from kernel.events import Fault, Observer
 from kernel.fault import Resolution
 from kernel.fork import POLICIES, ForkCost
-from kernel.frames import Frames
 from kernel.futex import Futexes
 from kernel.invariants import InvariantBroken
 from kernel.itimers import IntervalTimers
 from kernel.lifecycle import Lifecycle
 from kernel.loader import Image, Request, load
+from kernel.parts import Parts
 from kernel.process import Process, Thread
 from kernel.running import Runner
 from kernel.scheduler import Scheduler
@@ -32,7 +31,7 @@ from kernel.signals import Sig
 from kernel.stats import Stats
 from kernel.syscalls import system
 from kernel.timers import Timers
-from kernel.usermem import FaultSeen, UserMemory
+from kernel.usermem import FaultSeen
 
 if TYPE_CHECKING:
     from kernel.space import AddressSpace
@@ -62,15 +61,20 @@ class Kernel:
     """One machine's kernel. ``log`` gets lines for the user, such as a process's death by OOM."""
 
     def __init__(
-        self, config: Config, log: Callable[[str], None], observer: Observer | None = None
+        self,
+        config: Config,
+        log: Callable[[str], None],
+        observer: Observer | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self.config = config
+        self.parts = parts = parts or Parts()
         self.log = log
         self.observer = observer
-        self.ram = Ram(config.memory)
-        self.hart = Hart(self.ram)
+        self.ram = parts.ram(config.memory)
+        self.hart = Hart(self.ram, parts.mmu(self.ram))
         self.breakpoints = Breakpoints(self)
-        self.frames = Frames(self.ram)
+        self.frames = parts.frames(self.ram)
         self.cache = PageCache(self.frames, self._unmap_beyond)
         self.frames.reclaim = self.cache.reclaim
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
@@ -81,7 +85,7 @@ class Kernel:
         self.signals = Signals(self)
         self.lifecycle = Lifecycle(self)
         self.futexes = Futexes(self.clock)
-        self.fork_policy = POLICIES[config.fork_policy]
+        self.fork_policy = parts.fork or POLICIES[config.fork_policy]
         self.max_processes = config.max_processes
         self.stats = Stats()
         self.last_fork_cost = ForkCost()
@@ -189,7 +193,7 @@ class Kernel:
     def _enter(self, thread: Thread, image: Image) -> None:
         process = thread.process
         process.space = image.space
-        process.mem = UserMemory(image.space, self.told_of_faults(process))
+        process.mem = self.parts.user_memory(image.space, self.told_of_faults(process))
         process.program = image.program
         process.sigreturn = image.sigreturn
         thread.registers = Registers()

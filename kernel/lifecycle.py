@@ -23,7 +23,6 @@ from kernel.signals import (
     SigInfo,
     of_child,
 )
-from kernel.usermem import UserMemory
 from kernel.wait import Wait
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class Lifecycle:
         if flags & Clone.PARENT:
             process.parent = parent.parent
         process.space = space
-        process.mem = UserMemory(space, self._kernel.told_of_faults(process))
+        process.mem = self._kernel.parts.user_memory(space, self._kernel.told_of_faults(process))
         process.files = parent.files if flags & Clone.FILES else parent.files.copy()
         process.fs = parent.fs if flags & Clone.FS else parent.fs.copy()
         process.handlers = parent.handlers if flags & Clone.SIGHAND else parent.handlers.copy()

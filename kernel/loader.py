@@ -70,10 +70,10 @@ def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Ima
     name = request.path
     inode, path, program = _find(fs, request)
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
-    space = AddressSpace(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
+    space = kernel.parts.space(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
     space.observer = kernel.observer or NOBODY
     try:
-        memory = UserMemory(space, kernel.kernel_fault)
+        memory = kernel.parts.user_memory(space, kernel.kernel_fault)
         space.stack_limit = min(limits.soft(Resource.STACK), _LARGEST_STACK_GAP)
         _add_stack(space, program.executable_stack)
         sigreturn = _add_sigreturn_page(kernel, space)

@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel import moving, rights
@@ -30,6 +31,9 @@ from kernel.frames import Frames
 from kernel.lazy import np
 from kernel.pagetable import PageTable
 from kernel.vma import Prot, Vma
+
+if TYPE_CHECKING:
+    from kernel.parts import Pager
 
 USER_END = 1 << 38
 """User addresses are [0, USER_END): the lower canonical half of Sv39."""
@@ -55,12 +59,16 @@ class AddressSpace:
     """``users`` counts the processes in it (two between vfork and exec).
 
     ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember. ``observer`` is
-    told what becomes of the ranges and their pages.
+    told what becomes of the ranges and their pages. ``pager``, when there is one, is asked about
+    page faults before the kernel's own handler.
     """
+
+    table_type: type[PageTable] = PageTable
+    pager: Pager | None = None
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
         self.frames = frames
-        self.table = PageTable(frames, asid)
+        self.table = self.table_type(frames, asid)
         self.flush_tlb = flush_tlb
         self.users = 1
         self.vmas: list[Vma] = []

@@ -53,9 +53,9 @@ class Hart:
     ``vector``, when there is one, is asked first about system calls and faults of stores.
     """
 
-    def __init__(self, ram: Ram) -> None:
+    def __init__(self, ram: Ram, mmu: Mmu | None = None) -> None:
         self.ram = ram
-        self.mmu = Mmu(ram)
+        self.mmu = mmu or Mmu(ram)
         self.pc = 0
         self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
         self.vector: Vector | None = None
