@@ -21,6 +21,7 @@ from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Kernel
 from kernel.loader import Request
+from kernel.parts import Parts
 from kernel.process import Process, one_line
 from kernel.running import Deadlock, Stopped
 from kernel.signals import Sig
@@ -54,10 +55,16 @@ class Result:
 
 
 class Machine:
-    """Runs programs, each on a fresh machine with the same options."""
+    """Runs programs, each on a fresh machine with the same options.
 
-    def __init__(self, options: Options | None = None, **changes: Any) -> None:
+    ``parts`` stand in the place of the kernel's own; they may serve for one run only.
+    """
+
+    def __init__(
+        self, options: Options | None = None, parts: Parts | None = None, **changes: Any
+    ) -> None:
         self.options = options or Options(**changes)
+        self._parts = parts
 
     def run(
         self,
@@ -69,7 +76,8 @@ class Machine:
         """Runs ``command`` with ``stdin`` as input, keeping its output. Raises CannotRun."""
         if isinstance(command, str) or not command:
             raise TypeError("a command is a sequence of words, the program first")
-        session = Session(self.options, [os.fspath(word) for word in command])
+        words = [os.fspath(word) for word in command]
+        session = Session(self.options, words, parts=self._parts)
         session.console.feed(stdin)
         session.console.capture(1)
         session.console.capture(2)
@@ -93,6 +101,7 @@ class Session:
         log: Callable[[str], None] | None = None,
         *,
         host_streams: Sequence[int] = (),
+        parts: Parts | None = None,
     ) -> None:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
@@ -100,7 +109,7 @@ class Session:
         self.command = list(command)
         self._log = log or self.notes.append
         try:
-            self.kernel = Kernel(options, self._log)
+            self.kernel = Kernel(options, self._log, parts=parts)
         except NoHostMemory as error:
             raise CannotRun(str(error), 2) from None
         self._services = Services(self.kernel.clock.realtime, self.kernel.random)

@@ -35,9 +35,8 @@ class Ram:
     def __init__(self, size: int, base: int = BASE) -> None:
         if size <= 0 or size % PAGE_SIZE:
             raise ValueError(f"RAM must be a positive multiple of {PAGE_SIZE} bytes, not {size}")
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
         try:
-            self._map = mmap.mmap(-1, size, flags=flags)
+            self._map = self._mapping(size)
         except (OSError, OverflowError, ValueError) as error:
             raise NoHostMemory(size) from error
         self._ask_for_huge_pages()
@@ -50,6 +49,10 @@ class Ram:
         self.executed: set[int] = set()
         """PPNs of the frames from which the engine may hold translated code."""
         self.code_is_stale = False
+
+    def _mapping(self, size: int) -> mmap.mmap:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+        return mmap.mmap(-1, size, flags=flags)
 
     def _ask_for_huge_pages(self) -> None:
         """The host then takes a quarter of the time to give a page that is touched first."""

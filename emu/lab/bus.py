@@ -1,0 +1,182 @@
+"""What a student's code can do to the machine: the orders and questions of the kit, looked at.
+
+Everything that the code changes comes through here, so it is also known which line wrote a PTE, how
+many PTEs were written and how many frames copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emu.lab.failures import NotAllowed, said
+from emu.lab.kit.port import Place
+from emu.lab.ram import SharedRam
+from emu.machine.pte import PAGE_SHIFT, V, is_leaf
+from kernel.frames import Frames, Kind
+
+_NOWHERE = Place("", 0, "")
+
+
+class Counts:
+    """What was done in one call, or several."""
+
+    __slots__ = ("copies", "ptes", "tables")
+
+    def __init__(self) -> None:
+        self.copies = 0
+        """Frames copied."""
+        self.ptes = 0
+        """Leaf PTEs written; the pointers to tables are not counted."""
+        self.tables = 0
+        """Page tables made."""
+
+
+class Bus:
+    """Carries out a student's orders on ``ram`` and ``frames``."""
+
+    def __init__(self, ram: SharedRam, frames: Frames) -> None:
+        self.ram = ram
+        self.frames = frames
+        self.written_at: dict[int, Place] = {}
+        """The place that last wrote each PTE, by the PTE's physical address."""
+        self.taken_at: dict[int, Place] = {}
+        """The place that allocated each frame."""
+        self.counted_at: dict[int, Place] = {}
+        """The place that last changed each frame's count."""
+        self.counts = Counts()
+        self._orders: dict[str, Callable[..., None]] = {
+            "store": self._store,
+            "write": self._write,
+            "copy": self._copy,
+            "zero": self._zero,
+            "share": self._share,
+            "release": self._release,
+        }
+        self._questions: dict[str, Callable[..., Any]] = {
+            "allocate": lambda where: self._allocate(Kind.PRIVATE, where),
+            "allocate_table": lambda where: self._allocate(Kind.TABLE, where),
+            "count": lambda frame: frames.count(self._frame(frame)),
+            "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
+        }
+
+    @property
+    def zero(self) -> int:
+        return self.frames.zero
+
+    def order(self, name: str, values: list[Any]) -> None:
+        """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
+        self._orders[name](*values)
+
+    def ask(self, name: str, values: list[Any]) -> Any:
+        """As :meth:`order`; and OutOfMemory."""
+        return self._questions[name](*values)
+
+    # Orders.
+
+    def _store(self, address: int, value: int, where: list[Any]) -> None:
+        place = _place(where)
+        frame = self._frame(address >> PAGE_SHIFT, place)
+        if address & 7 or not 0 <= value < 1 << 64:
+            raise ValueError("no aligned word")
+        kind = self.frames.kind(frame)
+        if kind is not Kind.TABLE:
+            raise NotAllowed(
+                f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
+                f"{_KINDS[kind]}",
+                [f"it was stored at {said(place)}"],
+            )
+        self.ram.store64(address, value)
+        self.written_at[address] = place
+        self.counts.ptes += not value & V or is_leaf(value)
+
+    def _write(self, address: int, data: str, where: list[Any]) -> None:
+        content = bytes.fromhex(data)
+        frame = self._frame(address >> PAGE_SHIFT, _place(where))
+        self._must_be_private(frame, _place(where), "written")
+        if (address & 0xFFF) + len(content) > 0x1000:
+            raise ValueError("beyond the frame")
+        self.ram.write(address, content)
+
+    def _copy(self, source: int, target: int, where: list[Any]) -> None:
+        place = _place(where)
+        self._frame(source, place)
+        if self.frames.kind(self._frame(target, place)) is not Kind.TABLE:
+            self._must_be_private(target, place, "copied to")
+            self.counts.copies += 1
+        self.ram.copy_frame(source, target)
+
+    def _zero(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if self.frames.kind(self._frame(frame, place)) is not Kind.TABLE:
+            self._must_be_private(frame, place, "zeroed")
+        self.ram.zero_frame(frame)
+
+    def _share(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if not self.frames.count(self._frame(frame, place)):
+            raise NotAllowed(
+                f"frame {frame:#x} is free, and was shared",
+                [f"you called frames.share({frame:#x}) at {said(place)}"],
+            )
+        self.frames.share(frame)
+        self.counted_at[frame] = place
+
+    def _release(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if not self.frames.count(self._frame(frame, place)):
+            raise NotAllowed(
+                f"frame {frame:#x} was released more often than it was shared",
+                [f"you called frames.release({frame:#x}) at {said(place)}"],
+            )
+        if frame == self.zero and self.frames.count(frame) == 1:
+            raise NotAllowed("the frame of zeroes was given away", [f"at {said(place)}"])
+        self.frames.release(frame)
+        self.counted_at[frame] = place
+
+    def _allocate(self, kind: Kind, where: list[Any]) -> int:
+        place = _place(where)
+        if kind is Kind.TABLE:
+            frame = self.frames.allocate_zeroed(kind)
+            self.counts.tables += 1
+        else:
+            frame = self.frames.allocate(kind)
+        self.taken_at[frame] = self.counted_at[frame] = place
+        return frame
+
+    # What may be named.
+
+    def _frame(self, frame: int, place: Place = _NOWHERE) -> int:
+        if type(frame) is not int:
+            raise TypeError("no number")
+        first, total = self.frames.first, self.frames.total
+        if not first <= frame < first + total:
+            raise NotAllowed(
+                f"{frame:#x} is no frame of the machine's memory ({first:#x} to "
+                f"{first + total - 1:#x})",
+                [f"at {said(place)}"] if place.file else [],
+            )
+        return frame
+
+    def _must_be_private(self, frame: int, place: Place, done: str) -> None:
+        kind = self.frames.kind(frame)
+        if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
+            raise NotAllowed(
+                f"frame {frame:#x} is {_KINDS[kind]} and was {done}", [f"at {said(place)}"]
+            )
+
+
+_KINDS = {
+    Kind.FREE: "free",
+    Kind.PRIVATE: "a process's memory",
+    Kind.CACHE: "a page of a file or of shared memory",
+    Kind.TABLE: "a page table",
+    Kind.ZERO: "the frame of zeroes",
+}
+
+
+def _place(given: list[Any]) -> Place:
+    file, line, function = given
+    if not (isinstance(file, str) and isinstance(line, int) and isinstance(function, str)):
+        raise TypeError("no place")
+    return Place(file[:80], line, function[:80])

@@ -1,0 +1,92 @@
+"""The labs that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from emu.lab.skeleton import skeleton, solution
+
+if TYPE_CHECKING:
+    from emu.lab.testing import Test
+    from emu.lab.wrong import Wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One lab: its files lie in a package of its own below :mod:`emu.lab.labs`."""
+
+    number: int
+    name: str
+    title: str
+    core: bool = False
+    guests: tuple[str, ...] = ()
+    """The programs in C that go with it, by their names in :mod:`guest`."""
+
+    @property
+    def module(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def file(self) -> str:
+        """The Python file that the student completes."""
+        return f"{self.module}.py"
+
+    def _text(self, name: str) -> str:
+        return (files("emu.lab.labs") / self.module / name).read_text(encoding="utf-8")
+
+    @property
+    def handout(self) -> str:
+        return self._text("HANDOUT.md")
+
+    @property
+    def skeleton(self) -> str:
+        return skeleton(self._text(self.file))
+
+    @property
+    def solution(self) -> str:
+        return solution(self._text(self.file))
+
+    @property
+    def tests(self) -> Sequence[Test]:
+        tests: Sequence[Test] = import_module(f"emu.lab.labs.{self.module}.tests").TESTS
+        return tests
+
+    @property
+    def wrong(self) -> Sequence[Wrong]:
+        """The catalogue of wrong solutions."""
+        wrong: Sequence[Wrong] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
+        return wrong
+
+
+LABS = {
+    lab.name: lab
+    for lab in (
+        Lab(1, "walk", "translate an address: the page-table walk", core=True),
+        Lab(2, "frames", "allocate, share and release frames", core=True),
+        Lab(3, "eager-fork", "fork by copying an address space", core=True),
+        Lab(4, "cow-fork", "fork by sharing, copy on write", core=True),
+        Lab(5, "demand", "memory that is there when it is touched"),
+        Lab(6, "tlb", "what must be flushed, and when"),
+        Lab(7, "superpages", "map 2 MiB at once, split on a copy"),
+        Lab(8, "shared-tables", "fork that shares page tables"),
+    )
+}
+
+
+class NoSuchLab(Exception):
+    """There is no lab of that name; the message lists those that there are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no lab {name!r}; there are {', '.join(LABS)}")
+
+
+def find(name: str) -> Lab:
+    """The lab of that name, or number. Raises :class:`NoSuchLab`."""
+    for lab in LABS.values():
+        if name in (lab.name, str(lab.number), lab.module):
+            return lab
+    raise NoSuchLab(name)

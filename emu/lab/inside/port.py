@@ -1,0 +1,101 @@
+"""The student's end of the line to the grader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emu.lab import channel
+from emu.lab.kit.frames import Frames, OutOfFrames
+from emu.lab.kit.port import place
+
+
+class GraderPort:
+    """Implements :class:`emu.lab.kit.port.Port`."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self._requests, self._replies = requests, replies
+        self._orders: list[list[Any]] = []
+        self.settled: Callable[[], None] = lambda: None
+        """Called when the machine has carried out all orders."""
+
+    def order(self, name: str, *values: Any) -> None:
+        self._orders.append([name, *values])
+
+    def ask(self, name: str, *values: Any) -> Any:
+        self.reply({"ask": [name, *values]})
+        answer = channel.receive(channel.Descriptor(self._requests))
+        if answer.get("out_of_frames"):
+            raise OutOfFrames
+        return answer["answer"]
+
+    def reply(self, message: dict[str, Any]) -> None:
+        orders, self._orders = self._orders, []
+        channel.send(self._replies, {"orders": orders, **message})
+        self.settled()
+
+
+class MachineFrames:
+    """The machine's own allocator; implements :class:`emu.lab.kit.frames.Frames`."""
+
+    def __init__(self, port: GraderPort, zero: int) -> None:
+        self.zero = zero
+        self._port = port
+
+    def allocate(self) -> int:
+        return self._port.ask("allocate", place())  # type: ignore[no-any-return]
+
+    def allocate_table(self) -> int:
+        return self._port.ask("allocate_table", place())  # type: ignore[no-any-return]
+
+    def allocate_superpage(self) -> int:
+        return self._port.ask("allocate_superpage", place())  # type: ignore[no-any-return]
+
+    def share(self, frame: int) -> None:
+        self._port.order("share", frame, place())
+
+    def release(self, frame: int) -> None:
+        self._port.order("release", frame, place())
+
+    def count(self, frame: int) -> int:
+        return self._port.ask("count", frame)  # type: ignore[no-any-return]
+
+    def is_private(self, frame: int) -> bool:
+        return self._port.ask("is_private", frame)  # type: ignore[no-any-return]
+
+
+class OwnFrames:
+    """The allocator of the lab ``frames``, of whose doings the machine is told."""
+
+    def __init__(self, port: GraderPort, allocator: Any, machine: Frames) -> None:
+        self.allocator = allocator
+        self.zero = machine.zero
+        self._port = port
+        self._machine = machine
+
+    def allocate(self) -> int:
+        frame = self.allocator.allocate()
+        self._port.ask("allocated", frame, False, place())
+        return frame  # type: ignore[no-any-return]
+
+    def allocate_table(self) -> int:
+        frame = self.allocator.allocate_table()
+        self._port.ask("allocated", frame, True, place())
+        return frame  # type: ignore[no-any-return]
+
+    def allocate_superpage(self) -> int:
+        return self._machine.allocate_superpage()
+
+    def share(self, frame: int) -> None:
+        self.allocator.share(frame)
+        self._port.order("share", frame, place())
+
+    def release(self, frame: int) -> None:
+        self.allocator.release(frame)
+        self._port.order("release", frame, place())
+
+    def count(self, frame: int) -> int:
+        return self.allocator.count(frame)  # type: ignore[no-any-return]
+
+    def is_private(self, frame: int) -> bool:
+        return self._machine.is_private(frame)

@@ -1,0 +1,66 @@
+"""Puts a student's code in the place of the kernel's own parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emu.lab.bus import Bus
+from emu.lab.parts.allocator import LabFrames
+from emu.lab.parts.forking import policy_of
+from emu.lab.parts.mmu import LabMmu
+from emu.lab.parts.paging import LabPager, LabUserMemory
+from emu.lab.parts.table import LabTable
+from emu.lab.ram import SharedRam
+from emu.lab.student import LabFile, Limits, Student
+from emu.machine.ram import Ram
+from emu.machine.sv39 import Mmu
+from kernel.frames import Frames
+from kernel.parts import Parts
+from kernel.space import AddressSpace
+
+
+class LabMachine:
+    """``memory`` bytes of RAM, and a kernel's parts of which some are the student's.
+
+    Raises :class:`StudentFailed` when the files can't even be loaded.
+    """
+
+    def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
+        self.ram = SharedRam(memory)
+        labs = {file.lab for file in files}
+        self.frames = LabFrames(self.ram) if "frames" in labs else Frames(self.ram)
+        self.bus = Bus(self.ram, self.frames)
+        try:
+            self.student = Student(files, self.bus, limits or Limits())
+        except BaseException:
+            self.ram.close()
+            raise
+        if isinstance(self.frames, LabFrames):
+            self.frames.hand_over(self.student)
+        self.space = self._space()
+
+    def parts(self) -> Parts:
+        """What :class:`kernel.kernel.Kernel` takes."""
+        return Parts(
+            ram=lambda size: self.ram,
+            mmu=self.mmu,
+            frames=lambda ram: self.frames,
+            space=self.space,
+            user_memory=type("UserMemory", (LabUserMemory,), {"student": self.student}),
+            fork=policy_of(self.student),
+        )
+
+    def mmu(self, ram: Ram) -> Mmu:
+        if "walk" in self.student.labs:
+            return LabMmu(ram, lambda: self.student)
+        return Mmu(ram)
+
+    def _space(self) -> type[AddressSpace]:
+        """Address spaces whose tables and pages the student looks after."""
+        table = type("Table", (LabTable,), {"student": self.student})
+        members = {"table_type": table, "pager": LabPager(self.student)}
+        return type("Space", (AddressSpace,), members)
+
+    def close(self) -> None:
+        self.student.close()
+        self.ram.close()

@@ -1,0 +1,51 @@
+"""Physical memory that a student's process sees too, and can't write."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import mmap
+import os
+import tempfile
+
+from emu.machine.pte import PAGE_SHIFT
+from emu.machine.ram import BASE, Ram
+
+_F_ADD_SEALS = 1033
+_NO_MORE_WRITERS = 0x10 | 0x2 | 0x4
+"""F_SEAL_FUTURE_WRITE, SHRINK and GROW (fcntl(2)): the mapping made before is the only writer."""
+
+
+class SharedRam(Ram):
+    """RAM in a file without a name; ``descriptor`` lets others map it, to read."""
+
+    def __init__(self, size: int, base: int = BASE) -> None:
+        self.descriptor = _nameless_file(size)
+        super().__init__(size, base)
+        if hasattr(os, "memfd_create"):
+            fcntl.fcntl(self.descriptor, _F_ADD_SEALS, _NO_MORE_WRITERS)
+
+    def _mapping(self, size: int) -> mmap.mmap:
+        return mmap.mmap(self.descriptor, size)
+
+    def discard(self, ppn: int, count: int) -> None:
+        """What is sealed can't be given back to the host."""
+        ctypes.memset(self.host_address + (ppn << PAGE_SHIFT) - self.base, 0, count << PAGE_SHIFT)
+        if not self.executed.isdisjoint(range(ppn, ppn + count)):
+            self.code_is_stale = True
+
+    def close(self) -> None:
+        """Nobody more may map it; who has, keeps it."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _nameless_file(size: int) -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    else:
+        descriptor, name = tempfile.mkstemp()
+        os.unlink(name)
+    os.ftruncate(descriptor, size)
+    return descriptor

@@ -1,0 +1,294 @@
+"""The process in which a student's code runs, seen from the grader's.
+
+Whatever comes out of it is a claim. What is true is what the machine's memory says, which only the
+grader writes, by orders that the :class:`~emu.lab.bus.Bus` looks at one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+import emu
+from emu.lab import channel
+from emu.lab.bus import Bus
+from emu.lab.entries import ENTRIES
+from emu.lab.failures import (
+    Ended,
+    NotAllowed,
+    NotDone,
+    Raised,
+    StudentFailed,
+    TooLong,
+    traceback_lines,
+)
+from emu.lab.kit.port import Place
+from emu.lab.results import sent, taken
+from kernel.errors import OutOfMemory
+
+_PROJECT = Path(emu.__file__).resolve().parent.parent
+_LAST_WORDS = 1.0
+"""Seconds that code has to say where it is when it has taken too long."""
+_MOST_PRINTED = 20_000
+
+
+class LabFile(NamedTuple):
+    """One lab's Python file: its name as the student knows it, and what is in it."""
+
+    lab: str
+    name: str
+    source: str
+
+
+class Limits(NamedTuple):
+    """What a student's process may take."""
+
+    seconds: float = 5.0
+    """For one call."""
+    cpu_seconds: int = 60
+    """In all."""
+    memory: int = 512 << 20
+    """Bytes of address space, beside the machine's memory."""
+
+
+_USUAL = Limits()
+
+
+class Student:
+    """Calls the functions of the lab's files. Raises :class:`StudentFailed` for what goes wrong,
+    and OutOfMemory when a function says that it ran out of frames.
+
+    After a failure the process is gone, and every call fails in the same way.
+    """
+
+    def __init__(self, files: Sequence[LabFile], bus: Bus, limits: Limits = _USUAL) -> None:
+        self.files = list(files)
+        self.bus = bus
+        self.failed: StudentFailed | None = None
+        self.printed = ""
+        self.confined = False
+        self.after_call: Callable[[str], None] = lambda function: None
+        """Called when a function has come back, with its name."""
+        self._limits = limits
+        self._sources = {file.name: file.source.splitlines() for file in files}
+        self._calling = ""
+        self._start()
+        ready = self._reply(deadline=monotonic() + 20)
+        self.confined = ready.get("ready") == "full"
+        self._request({"files": [list(file) for file in files]})
+
+    @property
+    def labs(self) -> set[str]:
+        """The labs whose parts of the kernel these files are."""
+        return {file.lab for file in self.files}
+
+    def _start(self) -> None:
+        requests, self._to = os.pipe()
+        self._from, replies = os.pipe()
+        memory = self.bus.ram.descriptor
+        words = [sys.executable, "-I", "-S", "-B", str(_PROJECT / "emu" / "lab" / "inside")]
+        try:
+            self._process = subprocess.Popen(
+                [*words, str(requests), str(replies), str(_PROJECT)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(requests, replies, memory),
+                env={},
+                cwd="/",
+            )
+        finally:
+            os.close(requests)
+            os.close(replies)
+        os.set_blocking(self._to, False)
+        order = {
+            "memory": memory,
+            "base": self.bus.ram.base,
+            "size": self.bus.ram.size,
+            "zero": self.bus.zero,
+            "limit": self._limits.memory + self.bus.ram.size,
+            "seconds": self._limits.cpu_seconds,
+        }
+        self._send(order)
+
+    def call(self, lab: str, function: str, *arguments: Any) -> Any:
+        """What ``function`` of the lab returns, of the type that it has to."""
+        entry = ENTRIES[lab][function]
+        self._calling = function
+        values = [sent(argument) for argument in arguments]
+        reply = self._request({"lab": lab, "function": function, "arguments": values})
+        try:
+            result = taken(function, entry.result, reply.get("result"))
+        except StudentFailed as failure:
+            raise self._fail(failure) from None
+        self.after_call(function)
+        return result
+
+    def use_own_frames(self, first: int, total: int) -> None:
+        """The allocator of the lab ``frames`` is the one that functions are given."""
+        self._calling = "Allocator"
+        self._request({"frames": [first, total]})
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        for descriptor in (self._to, self._from):
+            with suppress(OSError):
+                os.close(descriptor)
+        self._to = self._from = -1
+
+    # Talking.
+
+    def _request(self, message: dict[str, Any]) -> dict[str, Any]:
+        if self.failed is not None:
+            raise self.failed
+        deadline = monotonic() + self._limits.seconds
+        try:
+            self._send(message)
+            while True:
+                reply = self._reply(deadline)
+                self._carry_out(reply)
+                if "ask" not in reply:
+                    break
+                self._send(self._answer(reply["ask"]))
+        except StudentFailed as failure:
+            raise self._fail(failure) from None
+        if "raised" in reply:
+            raise self._fail(self._raised(reply["raised"]))
+        if reply.get("out_of_frames"):
+            raise OutOfMemory
+        return reply
+
+    def _send(self, message: Any) -> None:
+        poll = select.poll()
+        poll.register(self._to, select.POLLOUT)
+        data = memoryview(channel.framed(message))
+        end = monotonic() + self._limits.seconds
+        while data:
+            if not poll.poll(max(0.0, end - monotonic()) * 1000):
+                raise self._too_long([])
+            try:
+                data = data[os.write(self._to, data) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._gone() from None
+
+    def _reply(self, deadline: float) -> dict[str, Any]:
+        try:
+            message = channel.receive(_Waiting(self._from, deadline))
+        except TimeoutError:
+            raise self._too_long(self._last_place()) from None
+        except channel.Closed:
+            raise self._gone() from None
+        except (ValueError, RecursionError):
+            raise self._nonsense() from None
+        if not isinstance(message, dict):
+            raise self._nonsense()
+        return message
+
+    def _carry_out(self, reply: dict[str, Any]) -> None:
+        if "late" in reply:
+            raise self._too_long(_places(reply["late"]))
+        orders = reply.get("orders", [])
+        if not isinstance(orders, list):
+            raise self._nonsense()
+        for order in orders:
+            try:
+                name, *values = order
+                if name == "print":
+                    self.printed = (self.printed + str(values[0]))[:_MOST_PRINTED]
+                else:
+                    self.bus.order(name, values)
+            except (TypeError, ValueError, LookupError):
+                raise self._nonsense() from None
+
+    def _answer(self, ask: Any) -> dict[str, Any]:
+        try:
+            name, *values = ask
+            return {"answer": self.bus.ask(name, values)}
+        except OutOfMemory:
+            return {"out_of_frames": True}
+        except (TypeError, ValueError, LookupError):
+            raise self._nonsense() from None
+
+    def _last_place(self) -> list[Place]:
+        """Asks code that takes too long where it is."""
+        with suppress(OSError):
+            self._process.send_signal(signal.SIGUSR1)
+        try:
+            while True:
+                message = channel.receive(_Waiting(self._from, monotonic() + _LAST_WORDS))
+                if isinstance(message, dict) and "late" in message:
+                    return _places(message["late"])
+        except (TimeoutError, channel.Closed, ValueError, RecursionError):
+            return []
+
+    # Failing.
+
+    def _fail(self, failure: StudentFailed) -> StudentFailed:
+        self.failed = failure
+        self.close()
+        return failure
+
+    def _raised(self, account: Any) -> StudentFailed:
+        try:
+            kind, text = str(account["type"])[:80], str(account["text"])[:2000]
+            places = _places(account["places"])
+        except (TypeError, LookupError):
+            return self._nonsense()
+        if kind == "NotImplementedError":
+            return NotDone(f"{text or self._calling} is not implemented")
+        lines = traceback_lines(places, self._sources)
+        return Raised(f"{kind}: {text}" if text else kind, lines)
+
+    def _too_long(self, places: list[Place]) -> StudentFailed:
+        lines = traceback_lines(places, self._sources)
+        where = ["it was here:", *lines] if lines else []
+        return TooLong(f"{self._calling}() did not return within {self._limits.seconds:g} s", where)
+
+    def _gone(self) -> StudentFailed:
+        try:
+            status = self._process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            return self._nonsense()
+        if status == -signal.SIGXCPU:
+            return TooLong(f"more than {self._limits.cpu_seconds} s of processor time were used")
+        why = f"signal {-status} ended it" if status < 0 else f"it exited with status {status}"
+        return Ended(f"the process of your code ended in {self._calling}(): {why}")
+
+    def _nonsense(self) -> StudentFailed:
+        return NotAllowed(f"{self._calling}() spoke to the grader otherwise than through the kit")
+
+
+class _Waiting:
+    """A descriptor that is read from until a deadline."""
+
+    def __init__(self, descriptor: int, deadline: float) -> None:
+        self._descriptor = descriptor
+        self._deadline = deadline
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def read(self, count: int) -> bytes:
+        left = self._deadline - monotonic()
+        if not self._poll.poll(max(0.0, left) * 1000):
+            raise TimeoutError
+        return os.read(self._descriptor, count)
+
+
+def _places(given: Any) -> list[Place]:
+    places = []
+    for file, line, function in given if isinstance(given, list) else []:
+        if isinstance(file, str) and isinstance(line, int) and isinstance(function, str):
+            places.append(Place(file[:80], line, function[:80]))
+    return places
