@@ -27,14 +27,15 @@ class GuestProgram:
     points: int = 5
     status: int = 0
     """What the program exits with when all is well."""
+    memory: int = _MEMORY
     source: Path | None = None
     """Another C file than the project's of that name."""
 
     def run(self, submission: Submission) -> Failure | None:
         program = built(self.source or guest_source(self.guest))
-        options = Options(memory=_MEMORY, timeout=_SECONDS, check=True)
+        options = Options(memory=self.memory, timeout=_SECONDS, check=True)
         try:
-            machine = LabMachine(submission.files, _MEMORY, Limits(seconds=5))
+            machine = LabMachine(submission.files, self.memory, Limits(seconds=5))
         except StudentFailed as failed:
             return Failure(failed.name, failed.headline, failed.details)
         try:

@@ -6,7 +6,7 @@ there does nothing, so a part of a sequence is a sequence too.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 
 class Fork(NamedTuple):
@@ -48,6 +48,16 @@ class Load(NamedTuple):
         return f"pid {self.pid} loads from {self.va:#x}"
 
 
+class Fetch(NamedTuple):
+    """``pid`` fetches an instruction."""
+
+    pid: int
+    va: int
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} jumps to {self.va:#x}"
+
+
 class Read(NamedTuple):
     """``pid`` has the kernel write ``size`` bytes to its memory, as read(2) does."""
 
@@ -73,6 +83,34 @@ class SetBreak(NamedTuple):
         return f"pid {self.pid} sets its heap to {self.pages} pages"
 
 
+class Map(NamedTuple):
+    """``pid`` maps ``pages`` pages of anonymous memory at ``va``, where nothing is (mmap(2))."""
+
+    pid: int
+    va: int
+    pages: int
+    prot: int
+    """mmap's PROT_ bits: 1 to read, 2 to write, 4 to execute."""
+
+    def __str__(self) -> str:
+        rights = "".join(letter if self.prot & bit else "-" for bit, letter in _PROT)
+        return f"pid {self.pid} maps {self.pages} pages {rights} at {self.va:#x}"
+
+
+_PROT = ((1, "r"), (2, "w"), (4, "x"))
+
+
+class Unmap(NamedTuple):
+    """``pid`` gives back ``pages`` pages of addresses from ``va`` on (munmap(2))."""
+
+    pid: int
+    va: int
+    pages: int
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} unmaps {self.pages} pages at {self.va:#x}"
+
+
 class Exec(NamedTuple):
     """``pid`` execs: its memory is that of a new program."""
 
@@ -91,8 +129,10 @@ class FailAllocation(NamedTuple):
         return f"(allocation {self.number} from here finds no frame)"
 
 
-Operation = Fork | Exit | Store | Load | Read | SetBreak | Exec | FailAllocation
-_KINDS: tuple[Any, ...] = (Fork, Exit, Store, Load, Read, SetBreak, Exec, FailAllocation)
+Operation = (
+    Fork | Exit | Store | Load | Fetch | Read | SetBreak | Map | Unmap | Exec | FailAllocation
+)
+_KINDS: tuple[Any, ...] = get_args(Operation)
 _NAMES = {kind.__name__: kind for kind in _KINDS}
 
 

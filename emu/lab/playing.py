@@ -217,6 +217,10 @@ _OUTCOME_NAMES = {
     "reused": "sole-owner-reuse",
     "copied": "copied-on-write",
     "segv_accerr": "read-only-is-kept",
+    "segv_maperr": "nothing-is-mapped-there",
+    "zero_shared": "zeroes-are-shared",
+    "zero_filled": "zero-filled-on-write",
+    "stack_grown": "stack-grows",
     "no memory": "running-out",
     "out_of_memory": "running-out",
 }

@@ -16,7 +16,6 @@ _MARKS = {
     "mapped-frames-are-in-use": "not a frame that may be mapped",
     "frame-is-used-for-its-kind": "not a frame that may be stored to",
     "rights-are-the-mappings": "not the rights of the mapping",
-    "pages-and-mappings-agree": "not what the mapping asks for",
 }
 
 
@@ -61,16 +60,32 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
     lines = []
     for space, va, pte in users:
         here = marked is not None and marked.space is space and marked.va == va
-        mark = f"   ← {_MARKS.get(violation.name, 'this one')}" if here else ""
+        mark = f"   ← {_mark(violation.name, space, va, pte)}" if here else ""
         lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{mark}")
+    if not head.endswith(":"):
+        return [head, *(f"  {line}" for line in lines)]
     indent = " " * len(head)
     return [f"{head}  {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])]
+
+
+def _mark(name: str, space: AddressSpace, va: int, pte: int) -> str:
+    if name != "pages-and-mappings-agree":
+        return _MARKS.get(name, "this one")
+    if space.find(va) is None:
+        return "no mapping is there"
+    return "COW, but not private and writable" if pte & COW else "W or COW is due"
 
 
 def _head(violation: Violation, memory: Memory, frame: int, users: int) -> str:
     if violation.name != "count-is-the-number-of-holders":
         return f"frame {frame:#x} has {users} user{'s' * (users != 1)}:"
     count = memory.frames.count(frame) if memory.frames.kind(frame) else 0
+    if pins := int(memory.pin_counts[frame - memory.frames.first]):
+        what = " of zeroes" if frame == memory.frames.zero else ""
+        return (
+            f"frame {frame:#x}{what} has count {count}, and should have {pins + users}: "
+            f"{pins} for the kernel, {users} for pages"
+        )
     if not users:
         return f"frame {frame:#x} has count {count}, and nobody uses it: it is lost"
     return f"frame {frame:#x} has count {count}, and {users} user{'s' * (users != 1)}:"

@@ -15,12 +15,15 @@ from emu.lab.operations import (
     Exec,
     Exit,
     FailAllocation,
+    Fetch,
     Fork,
     Load,
+    Map,
     Operation,
     Read,
     SetBreak,
     Store,
+    Unmap,
 )
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.student import LabFile
@@ -143,8 +146,14 @@ class World:
                 return self._load(pid, va)
             case Read(pid, va, count, value):
                 self._read(pid, va, bytes([value]) * count)
+            case Fetch(pid, va):
+                self._reach(pid, va, Access.FETCH)
             case SetBreak(pid, pages):
                 self._set_break(self.spaces[pid], pages)
+            case Map(pid, va, pages, prot):
+                _map(self.spaces[pid], va, va + pages * PAGE_SIZE, Prot(prot))
+            case Unmap(pid, va, pages):
+                self.spaces[pid].unmap(va, va + pages * PAGE_SIZE)
             case Exec(pid):
                 self._exec(pid)
         return None
@@ -200,11 +209,13 @@ class World:
         self._switch(space)
         page = va & ~PAGE_MASK
         for _ in range(_ATTEMPTS):
-            known = self._tlb.get(page)
+            known = self._tlb.get(page) if access is not Access.FETCH else None
             if known is not None and (known[1] or access is not Access.STORE):
                 return known[0]
             found = self.mmu.translate(va, access)
             if not isinstance(found, TranslationFault):
+                if access is Access.FETCH:
+                    return found.pa >> PAGE_SHIFT
                 writable = bool(found.pte & W and found.pte & D)
                 self._tlb[page] = found.pa >> PAGE_SHIFT, writable
                 return found.pa >> PAGE_SHIFT
@@ -238,3 +249,9 @@ class World:
             for va, pte in self.spaces[pid].table.present()
             if pte & V and self.ram.holds(ppn(pte) << PAGE_SHIFT)
         }
+
+
+def _map(space: AddressSpace, start: int, end: int, prot: Prot) -> None:
+    """mmap(2) with MAP_FIXED_NOREPLACE: where something is already, nothing is done."""
+    if not space.overlapping(start, end):
+        space.add(Vma(start, end, prot, name="mmap"))

@@ -9,6 +9,7 @@ from emu.lab.parts.allocator import LabFrames
 from emu.lab.parts.forking import policy_of
 from emu.lab.parts.mmu import LabMmu
 from emu.lab.parts.paging import LabPager, LabUserMemory
+from emu.lab.parts.space import LabSpace
 from emu.lab.parts.table import LabTable
 from emu.lab.ram import SharedRam
 from emu.lab.student import LabFile, Limits, Student
@@ -58,8 +59,9 @@ class LabMachine:
     def _space(self) -> type[AddressSpace]:
         """Address spaces whose tables and pages the student looks after."""
         table = type("Table", (LabTable,), {"student": self.student})
-        members = {"table_type": table, "pager": LabPager(self.student)}
-        return type("Space", (AddressSpace,), members)
+        pager = LabPager(self.student)
+        members = {"student": self.student, "table_type": table, "pager": pager}
+        return type("Space", (LabSpace,), members)
 
     def close(self) -> None:
         self.student.close()

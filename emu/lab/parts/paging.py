@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 from emu.lab.failures import WrongResult
 from emu.lab.kit.values import Access as LabAccess
@@ -55,8 +56,7 @@ class LabPager:
         if self._store_lab is None or access is not Access.STORE or pte & W or not private:
             return None
         kind = space.frames.kind(ppn(pte))
-        result = self._student.call(self._store_lab, "store_fault", space.table.root, page)
-        _look(space)
+        result = self._called(space, self._store_lab, "store_fault", page)
         outcome = _OUTCOMES[result]
         return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
 
@@ -65,13 +65,17 @@ class LabPager:
         if vma is not None and vma.backing is not None:
             return None
         mappings = _anonymous(space)
-        result = self._student.call(
-            "demand", "page_fault", space.table.root, mappings, page, LabAccess(access)
-        )
-        _look(space)
+        result = self._called(space, "demand", "page_fault", mappings, page, LabAccess(access))
         if result is LabOutcome.STACK_GROWN:
             self._grow(space, page, mappings)
         return _OUTCOMES[result]
+
+    def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> LabOutcome:
+        """What the student's function says of ``space``, whose tables are looked at anew."""
+        assert isinstance(space.table, LabTable)
+        with space.table.changing():
+            result: LabOutcome = self._student.call(lab, function, space.table.root, *values)
+        return result
 
     def _grow(self, space: AddressSpace, page: int, mappings: list[Mapping]) -> None:
         stack = space.above(page)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from emu.lab.failures import NotAllowed
 from emu.lab.student import Student
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V, is_leaf, make_satp, ppn
+from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.pagetable import PageTable
 
@@ -29,6 +33,16 @@ class LabTable(PageTable):
         super().destroy()
         self.root = root
         self.satp = make_satp(root, self._asid)
+        self.look()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """While the student's code changes the tables; out of memory, it may have made some."""
+        try:
+            yield
+        except OutOfMemory:
+            self.look()
+            raise
         self.look()
 
     def look(self) -> None:

@@ -1,0 +1,234 @@
+"""The graded tests of the lab ``demand``."""
+
+from __future__ import annotations
+
+import random
+
+from emu.lab.guests import GuestProgram
+from emu.lab.layout import DATA, FAR, HEAP, STACK_PAGES, STACK_TOP
+from emu.lab.operations import (
+    Exec,
+    Exit,
+    Fetch,
+    Fork,
+    Load,
+    Map,
+    Operation,
+    Read,
+    SetBreak,
+    Store,
+    Unmap,
+)
+from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
+
+_POLICY = "cow"
+_PAGE = 0x1000
+_R, _RW, _RX = 1, 3, 5
+_AREA = 0x1000_0000
+_TABLE = 0x20_0000
+"""What one leaf table maps."""
+_ELSEWHERE = 0x1_0000_0000
+"""A middle table of its own."""
+_STACK = STACK_TOP - STACK_PAGES * _PAGE
+_STACK_LIMIT = STACK_TOP - (8 << 20)
+_GUARD = 256 * _PAGE
+
+_PLACES = (
+    *(HEAP + number * _PAGE for number in range(10)),
+    *(_AREA + _TABLE + number * _PAGE for number in range(-3, 3)),
+    *(_STACK - number * _PAGE for number in range(3)),
+    _STACK_LIMIT - _PAGE,
+    DATA,
+)
+
+
+def random_operation(source: random.Random) -> Operation:
+    """Any operation of one of the first processes, most of them on memory that comes and goes."""
+    pid = source.randint(1, 3)
+    va = source.choice(_PLACES) + source.randrange(_PAGE)
+    first, pages = _AREA + _TABLE + source.randint(-4, 1) * _PAGE, source.randint(1, 5)
+    kinds: list[Operation] = [
+        Store(pid, va, source.randrange(256)),
+        Store(pid, source.choice(_PLACES[:10]), source.randrange(256)),
+        Load(pid, va),
+        Load(pid, source.choice(_PLACES[:10])),
+        Read(pid, HEAP + source.randrange(5 * _PAGE), source.randint(1, 9000), 7),
+        SetBreak(pid, source.randrange(12)),
+        SetBreak(pid, source.randrange(12)),
+        Map(pid, first, pages, source.choice((_RW, _RW, _R))),
+        Map(pid, _AREA + _TABLE - 3 * _PAGE, 6, _RW),
+        Unmap(pid, first, pages),
+        Fork(pid),
+        Exec(pid) if source.random() < 0.3 else Load(pid, va),
+        Exit(pid) if source.random() < 0.3 else Fetch(pid, DATA),
+    ]
+    return source.choice(kinds)
+
+
+TESTS: list[Test] = [
+    Script(
+        "only-what-is-touched",
+        "does a large mapping take no frame before it is touched, and then one for each page?",
+        _POLICY,
+        [
+            *(SetBreak(1, 2000), Map(1, _AREA, 5000, _RW), Store(1, _AREA + 0x123, 1)),
+            *(Store(1, HEAP, 2), Store(1, HEAP + 1999 * _PAGE, 3), Load(1, HEAP + _PAGE)),
+        ],
+    ),
+    Script(
+        "zeroes-are-shared",
+        "does a page that is only read show the frame of zeroes, in every process?",
+        _POLICY,
+        [
+            *(Load(1, HEAP), Load(1, HEAP + 7 * _PAGE), Fork(1), Load(2, HEAP)),
+            *(Load(2, HEAP + _PAGE), Map(2, _AREA, 2, _RX), Fetch(2, _AREA), Load(2, _AREA)),
+            *(Exit(1), Exit(2)),
+        ],
+        points=8,
+    ),
+    Script(
+        "zero-frame-is-never-written",
+        "does a store to a page that was read get a frame of its own?",
+        _POLICY,
+        [
+            *(Load(1, HEAP), Load(1, HEAP + _PAGE), Store(1, HEAP, 5), Load(1, HEAP + _PAGE)),
+            *(Read(1, HEAP + 0xFFE, 4, 6), Load(1, HEAP + 2 * _PAGE), Exit(1)),
+        ],
+    ),
+    Script(
+        "zero-filled-on-write",
+        "does a first store get a frame of its own, and the next one none?",
+        _POLICY,
+        [Store(1, HEAP + 8, 1), Store(1, HEAP + 9, 2), Load(1, HEAP), Store(1, HEAP + _PAGE, 3)],
+    ),
+    Script(
+        "no-old-bytes",
+        "are the bytes of a frame that was used before seen by nobody?",
+        _POLICY,
+        [
+            *(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
+            *(SetBreak(1, 0), SetBreak(1, 8), Store(1, HEAP + 4, 4), Store(1, HEAP + 0x1004, 5)),
+        ],
+    ),
+    Script(
+        "rights-of-the-mapping",
+        "is who touches a page otherwise than its mapping allows killed, and nobody else?",
+        _POLICY,
+        [
+            *(Map(1, _AREA, 1, _R), Map(1, _AREA + _PAGE, 1, 0), Map(1, _AREA + 0x2000, 1, _RW)),
+            *(Fork(1), Fork(1), Fork(1), Store(2, _AREA, 1), Load(3, _AREA + _PAGE)),
+            *(Fetch(4, _AREA + 0x2000), Load(1, _AREA), Store(1, _AREA, 1)),
+        ],
+        points=7,
+    ),
+    Script(
+        "ends-of-mappings",
+        "is a mapping's last byte there, and the first one after it not?",
+        _POLICY,
+        [
+            *(Map(1, _AREA, 2, _RW), Fork(1), Store(1, _AREA + 0x1FFF, 1)),
+            *(Store(1, _AREA + 0x2000, 1), Load(2, _AREA), Load(2, _AREA - 1)),
+        ],
+    ),
+    Script(
+        "stack-grows",
+        "does the stack grow to where it is touched, and no page more be made?",
+        _POLICY,
+        [
+            *(Store(1, _STACK - 8, 1), Load(1, _STACK - _PAGE - 1), Fork(1)),
+            *(Store(1, _STACK - 40 * _PAGE, 2), Load(1, _STACK - 30 * _PAGE)),
+            *(Store(2, _STACK - 50 * _PAGE, 3), Store(2, _STACK - 3 * _PAGE, 4)),
+        ],
+    ),
+    Script(
+        "stack-has-a-limit",
+        "does the stack grow to its lowest page, and not below, nor near what lies there?",
+        _POLICY,
+        [
+            *(Fork(1), Fork(1), Store(1, _STACK_LIMIT, 1), Store(1, _STACK_LIMIT - 1, 2)),
+            *(Map(2, _STACK - 2 * _GUARD, 1, _RW), Store(2, _STACK - _GUARD + _PAGE, 3)),
+            *(Store(2, _STACK - _GUARD, 4), Fetch(3, _STACK - 8)),
+        ],
+    ),
+    Script(
+        "shrinking-gives-back",
+        "does a smaller heap give back every page that was touched, and no other?",
+        _POLICY,
+        [
+            *(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE), Store(1, HEAP + 0x7000, 2)),
+            *(SetBreak(1, 4), SetBreak(1, 3), SetBreak(1, 2), Load(1, DATA), SetBreak(1, 8)),
+            *(Load(1, HEAP + 2 * _PAGE), Load(1, FAR + 2 * _PAGE)),
+        ],
+        points=7,
+    ),
+    Script(
+        "unmap-spans-tables",
+        "does munmap find its pages in several tables, and pass over tables that are not there?",
+        _POLICY,
+        [
+            *(Map(1, _AREA, 3000, _RW), Store(1, _AREA + 0x1000, 1), Store(1, _AREA + 0x2000, 2)),
+            *(Store(1, _AREA + 2 * _TABLE, 3), Store(1, _AREA + 5 * _TABLE, 4)),
+            *(Store(1, _AREA + 5 * _TABLE + _PAGE, 5), Map(1, _ELSEWHERE, 2, _RW)),
+            Unmap(1, _AREA + 3 * _TABLE // 2, 300),
+            *(Store(1, _ELSEWHERE, 6), Unmap(1, _AREA + 0x2000, 5 * 512 - 1), Load(1, _ELSEWHERE)),
+            Unmap(1, _ELSEWHERE, 1),
+        ],
+        points=7,
+    ),
+    Script(
+        "unmap-while-shared",
+        "does unmapping in one process leave the pages of the other?",
+        _POLICY,
+        [
+            *(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1), SetBreak(2, 0), Load(1, HEAP)),
+            *(Store(1, HEAP, 2), Fork(1), SetBreak(1, 0), Load(3, HEAP), Store(3, HEAP, 3)),
+        ],
+    ),
+    Script(
+        "fork-then-exec",
+        "is memory new after exec, and the parent's as it was?",
+        _POLICY,
+        [
+            *(Store(1, HEAP, 1), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
+            *(Load(1, HEAP), Store(2, _STACK - 8, 3), Exec(1), Load(1, HEAP), Exit(2), Exit(1)),
+        ],
+    ),
+    EveryAllocation(
+        "touch-runs-out",
+        "does a store that finds no frame, for the page or its table, leave nothing behind?",
+        _POLICY,
+        before=[Fork(1)],
+        operation=Store(2, HEAP, 1),
+        after=[Load(1, HEAP), Store(1, HEAP, 2), Exit(1)],
+        points=5,
+    ),
+    EveryAllocation(
+        "kernel-touch-runs-out",
+        "does a system call that finds no frame leave a process that can go on?",
+        _POLICY,
+        before=[],
+        operation=Read(1, HEAP + 0xFF0, 0x1020, 1),
+        after=[Load(1, HEAP + 0xFF0), Load(1, HEAP + 2 * _PAGE), Store(1, HEAP, 2), Exit(1)],
+        points=3,
+    ),
+    RandomOperations(
+        "random-operations",
+        "do many random operations, in a large memory and a small one, come out right?",
+        _POLICY,
+        random_operation,
+        points=8,
+        sequences=16,
+        frames=(256, 48),
+    ),
+    GuestProgram("brk", "does a program's heap move as it should?", "brk", points=3),
+    GuestProgram("zero-page", "does a program read zeroes, and store apart?", "zero_page", 3),
+    GuestProgram("mappings", "do mmap and munmap do what a program expects?", "mappings", 2),
+    GuestProgram("fork-exec", "can a program fork and exec?", "fork_exec", points=1),
+    GuestProgram(
+        "stack-overflow",
+        "is endless recursion stopped?",
+        "stack_overflow",
+        points=1,
+        memory=64 << 20,
+    ),
+]

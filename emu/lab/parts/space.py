@@ -1,0 +1,22 @@
+"""An address space of which a student's code takes pages out."""
+
+from __future__ import annotations
+
+from emu.lab.parts.table import LabTable
+from emu.lab.student import Student
+from kernel.space import AddressSpace
+
+
+class LabSpace(AddressSpace):
+    """``student`` is set by :mod:`emu.lab.parts.kernel_parts` in a subclass for each machine."""
+
+    student: Student
+
+    def _clear(self, start: int, end: int) -> None:
+        if "demand" not in self.student.labs:
+            super()._clear(start, end)
+            return
+        assert isinstance(self.table, LabTable)
+        with self.table.changing():
+            self.student.call("demand", "unmap_range", self.table.root, start, end)
+        self.flush_tlb()
