@@ -12,7 +12,7 @@ from typing import Any
 from emu.lab.failures import NotAllowed, said
 from emu.lab.kit.port import Place
 from emu.lab.ram import SharedRam
-from emu.machine.pte import PAGE_SHIFT, RSW0, V, flags_text, is_leaf, ppn
+from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, RSW0, V, flags_text, is_leaf, ppn
 from kernel.frames import Frames, Kind
 
 _NOWHERE = Place("", 0, "")
@@ -41,6 +41,8 @@ class Bus:
         self.frames = frames
         self.written_at: dict[int, Place] = {}
         """The place that last wrote each PTE, by the PTE's physical address."""
+        self.table_copied_at: dict[int, Place] = {}
+        """The place that copied another table to each table."""
         self.taken_at: dict[int, Place] = {}
         """The place that allocated each frame."""
         self.counted_at: dict[int, Place] = {}
@@ -106,7 +108,10 @@ class Bus:
     def _copy(self, source: int, target: int, where: list[Any]) -> None:
         place = _place(where)
         self._frame(source, place)
-        if self.frames.kind(self._frame(target, place)) is not Kind.TABLE:
+        if self.frames.kind(self._frame(target, place)) is Kind.TABLE:
+            self._forget_table(target)
+            self.table_copied_at[target] = place
+        else:
             self._must_be_private(target, place, "copied to")
             self.counts.copies += 1
         self.ram.copy_frame(source, target)
@@ -149,6 +154,7 @@ class Bus:
         place = _place(where)
         if kind is Kind.TABLE:
             frame = self.frames.allocate_zeroed(kind)
+            self._forget_table(frame)
             self.counts.tables += 1
         else:
             frame = self.frames.allocate(kind)
@@ -156,6 +162,12 @@ class Bus:
         self._note(place, f"{name}(): {frame:#x}")
         self.taken_at[frame] = self.counted_at[frame] = place
         return frame
+
+    def _forget_table(self, table: int) -> None:
+        """Who wrote the PTEs that the frame had before is of no interest any more."""
+        self.table_copied_at.pop(table, None)
+        for address in range(table << PAGE_SHIFT, table + 1 << PAGE_SHIFT, PTE_SIZE):
+            self.written_at.pop(address, None)
 
     def _note(self, place: Place, what: str) -> None:
         if len(self.orders) < _MOST_NOTED:

@@ -69,10 +69,20 @@ LABS = {
         Lab(2, "frames", "allocate, share and release frames", core=True),
         Lab(3, "eager-fork", "fork by copying an address space", core=True),
         Lab(4, "cow-fork", "fork by sharing, copy on write", core=True),
-        Lab(5, "demand", "memory that is there when it is touched"),
+        Lab(
+            5,
+            "demand",
+            "memory that is there when it is touched",
+            guests=("brk", "zero_page", "mappings", "fork_exec", "stack_overflow"),
+        ),
         Lab(6, "tlb", "what must be flushed, and when"),
         Lab(7, "superpages", "map 2 MiB at once, split on a copy"),
-        Lab(8, "shared-tables", "fork that shares page tables"),
+        Lab(
+            8,
+            "shared-tables",
+            "fork that shares page tables",
+            guests=("isolation", "fork_tree", "protect"),
+        ),
     )
 }
 

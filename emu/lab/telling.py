@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from emu.lab.failures import Finding, said
+from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.world import World
-from emu.machine.pte import R, V, flags_text, ppn
+from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn
 from kernel.census import Memory
+from kernel.frames import Kind
 from kernel.invariants import Violation, violations
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
@@ -54,6 +56,8 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
     assert frame is not None
     users = page_users(memory, frame)
     head = _head(violation, memory, frame, len(users))
+    if memory.frames.kind(frame) is Kind.TABLE:
+        return [head, *_table_places(memory, frame)]
     if not users:
         return [head]
     marked = broken.page
@@ -68,6 +72,14 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
     return [f"{head}  {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])]
 
 
+def _table_places(memory: Memory, table: int) -> list[str]:
+    """Where a leaf table hangs."""
+    return [
+        f"  {memory.space_name(space)}  {va:#x} to {va + SUPERPAGE_SIZE - 1:#x}"
+        for space, va in memory.leaf_places(table)
+    ]
+
+
 def _mark(name: str, space: AddressSpace, va: int, pte: int) -> str:
     if name != "pages-and-mappings-agree":
         return _MARKS.get(name, "this one")
@@ -77,18 +89,27 @@ def _mark(name: str, space: AddressSpace, va: int, pte: int) -> str:
 
 
 def _head(violation: Violation, memory: Memory, frame: int, users: int) -> str:
+    frames = memory.frames
+    index = frame - frames.first
+    count = int(frames.counts[index])
+    pins, ptes = int(memory.pin_counts[index]), int(memory.pte_counts[index])
     if violation.name != "count-is-the-number-of-holders":
-        return f"frame {frame:#x} has {users} user{'s' * (users != 1)}:"
-    count = memory.frames.count(frame) if memory.frames.kind(frame) else 0
-    if pins := int(memory.pin_counts[frame - memory.frames.first]):
-        what = " of zeroes" if frame == memory.frames.zero else ""
-        return (
-            f"frame {frame:#x}{what} has count {count}, and should have {pins + users}: "
-            f"{pins} for the kernel, {users} for pages"
-        )
-    if not users:
-        return f"frame {frame:#x} has count {count}, and nobody uses it: it is lost"
-    return f"frame {frame:#x} has count {count}, and {users} user{'s' * (users != 1)}:"
+        wrong = f"count {count}, and " if count != pins + ptes else ""
+        return f"frame {frame:#x} has {wrong}{users} user{'s' * (users != 1)}:"
+    what = f"{_WHAT.get(frames.kind(frame), 'frame')} {frame:#x} has count {count}"
+    if frames.kind(frame) is Kind.TABLE and pins:
+        return f"{what}, and hangs in {pins} page table{'s' * (pins != 1)}"
+    if not users and not pins:
+        return f"{what}, and nobody uses it: it is lost"
+    if pins:
+        return f"{what}, and should have {pins + ptes}: {pins} for the kernel, {ptes} for PTEs"
+    if ptes != users:
+        one = "1 PTE, in a table" if ptes == 1 else f"{ptes} PTEs, some in tables"
+        return f"{what}, and {one} that several processes share:"
+    return f"{what}, and {users} user{'s' * (users != 1)}:"
+
+
+_WHAT = {Kind.TABLE: "page table", Kind.ZERO: "the frame of zeroes"}
 
 
 def page_users(memory: Memory, frame: int) -> list[tuple[AddressSpace, int, int]]:
@@ -107,11 +128,16 @@ def pte_text(pte: int) -> str:
 
 def _writer(world: World, space: AddressSpace, va: int) -> list[str]:
     """Who wrote the PTE of a page."""
-    written = world.machine.bus.written_at if world.machine is not None else {}
-    place = written.get(space.table.pte_address(va) or 0)
-    if place is None:
-        return ["this PTE was there before your code ran: it should have changed it"]
-    return [f"you wrote this PTE at {said(place)}"]
+    if world.machine is None:
+        return []
+    address = space.table.pte_address(va) or 0
+    place = world.machine.bus.written_at.get(address)
+    if place is not None:
+        return [f"you wrote this PTE at {said(place)}"]
+    copied = world.machine.bus.table_copied_at.get(address >> PAGE_SHIFT)
+    if copied is not None:
+        return [f"your code did not write this PTE; you copied its table at {said(copied)}"]
+    return ["this PTE was there before your code ran: it should have changed it"]
 
 
 def _taker(world: World, frame: int) -> list[str]:

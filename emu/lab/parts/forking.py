@@ -31,13 +31,16 @@ def policy_of(student: Student) -> Policy | None:
         cost.eager_copies += sum(
             parent.frames.kind(ppn(pte)) is Kind.PRIVATE for _, pte in parent.table.present()
         )
-        root = student.call(lab, function, parent.table.root)
+        child.table.make_way()
+        with parent.table.changing():
+            root = student.call(lab, function, parent.table.root)
         child.table.adopt(root)
-        parent.table.look()
         _take_what_is_not_inherited(child)
         cost.frames_copied += student.bus.counts.copies - copies
         cost.ptes_written += student.bus.counts.ptes - before
         cost.pages_shared += child.table.present_count() - cost.frames_copied
+        cost.tables_shared += child.table.shared_count
+        cost.ptes_written += child.table.shared_count
 
     return fork
 

@@ -162,11 +162,13 @@ class LabUserMemory(UserMemory):
         while at < end:
             pte = self.space.table.pte(at)
             vma = self.space.find(at)
-            if not pte & V or vma is None or vma.shared:
-                try:
+            try:
+                if not pte & V or vma is None or vma.shared:
                     self._reach(at, Access.STORE)
-                except (Errno, OutOfMemory) as failure:
-                    return at - va, failure
+                else:
+                    self.space.table.own(at)
+            except (Errno, OutOfMemory) as failure:
+                return at - va, failure
             at = (at & -PAGE_SIZE) + PAGE_SIZE
         return count, None
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emu.lab.failures import NotAllowed
+from emu.lab.failures import NotAllowed, WrongResult
 from emu.lab.student import Student
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V, is_leaf, make_satp, ppn
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
+from kernel.leaftables import LEAF_SHIFT
 from kernel.pagetable import PageTable
 
-RELEASES = {"eager-fork": "release_space", "shared-tables": "release_tables"}
-"""The labs that take address spaces apart, and their functions for it."""
+RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
+"""The labs that take address spaces apart, the later ones first, and their functions for it."""
 
 
 class LabTable(PageTable):
@@ -28,9 +29,15 @@ class LabTable(PageTable):
         super().__init__(frames, asid)
         self._asid = asid
 
-    def adopt(self, root: int) -> None:
-        """Takes the tables from ``root`` on in place of those that there are, and of nothing."""
+    def make_way(self) -> None:
+        """Gives the one table that there is back, for a student's to be adopted in its place; as if
+        it had not been asked for, that the student's counts as the same allocation.
+        """
         super().destroy()
+        self._frames.allocations -= 1
+
+    def adopt(self, root: int) -> None:
+        """Takes the tables from ``root`` on."""
         self.root = root
         self.satp = make_satp(root, self._asid)
         self.look()
@@ -47,17 +54,25 @@ class LabTable(PageTable):
 
     def look(self) -> None:
         """Finds the tables that the root leads to. Raises :class:`NotAllowed` for what is none."""
-        self._upper, self._leaves, self._shared = [], {}, {}
+        self._upper, self._leaves = [], {}
         seen: set[int] = set()
-        self._upper.append(self._table(self.root, "the root", seen))
+        self._upper.append(self._upper_table(self.root, "the root", seen))
         for index, top in self._entries(self.root):
-            middle = self._table(ppn(top), f"entry {index} of the root", seen)
+            middle = self._upper_table(ppn(top), f"entry {index} of the root", seen)
             self._upper.append(middle)
             for at, pointer in self._entries(middle):
                 key = index << VPN_BITS | at
                 if not is_leaf(pointer):
                     leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", seen)
                     self._leaves[key] = self._frame_to_words(leaf)
+        self._find_shared()
+
+    def _find_shared(self) -> None:
+        """The leaf tables that others have too are those with several users."""
+        known, self._shared = self._shared, {}
+        for key, leaf in self._leaves.items():
+            if self._frames.count(self._words_to_frame(leaf)) > 1:
+                self._shared[key] = known.get(key) or self._count(leaf)
 
     def _entries(self, table: int) -> list[tuple[int, int]]:
         first = self._frame_to_words(table)
@@ -76,9 +91,43 @@ class LabTable(PageTable):
         seen.add(frame)
         return frame
 
-    def place_of(self, va: int) -> int:
-        """The physical address of the PTE of ``va``; 0 without a table for it."""
-        return self.pte_address(va) or 0
+    def _upper_table(self, frame: int, where: str, seen: set[int]) -> int:
+        users = self._frames.count(self._table(frame, where, seen))
+        if users > 1:
+            raise NotAllowed(
+                f"{where} points to table {frame:#x}, which has {users} users",
+                ["the root and the middle tables are each process's own"],
+            )
+        return frame
+
+    def own(self, va: int) -> bool:
+        """The student does, where that is a lab."""
+        key = va >> LEAF_SHIFT
+        if key not in self._shared or "shared-tables" not in self.student.labs:
+            return super().own(va)
+        before = self._words_to_frame(self._leaves[key])
+        with self.changing():
+            said = self.student.call("shared-tables", "own_table", self.root, va)
+        if key not in self._leaves:
+            raise WrongResult(f"own_table() took the leaf table for {va:#x} away")
+        now = self._words_to_frame(self._leaves[key])
+        if users := self._frames.count(now) - 1:
+            raise WrongResult(
+                f"after own_table() the leaf table {now:#x} for {va:#x} is not the process's own",
+                [f"it has {users} other user{'s' * (users > 1)}; it was table {before:#x} before"],
+            )
+        if said != (now != before):
+            raise WrongResult(
+                f"own_table() returned {said}, and the leaf table for {va:#x} was "
+                f"{'not ' * (now == before)}exchanged",
+                [f"it was table {before:#x} before, and is {now:#x} now"],
+            )
+        return now != before
+
+    @property
+    def shared_count(self) -> int:
+        """How many of its leaf tables others have too."""
+        return len(self._shared)
 
     def destroy(self) -> None:
         """Releases every mapped frame and every table: the student does, where that is a lab."""

@@ -1,0 +1,247 @@
+"""Wrong solutions of the lab ``shared-tables``."""
+
+from __future__ import annotations
+
+from emu.lab.wrong import Wrong
+
+_COUNT = "count-is-the-number-of-holders"
+_TAKE = "        if pte & V and pte & W and frames.is_private(ppn(pte)):\n"
+_SHARE_PAGES = """\
+    for pte in memory.table(copy):
+        if pte & V:
+            frames.share(ppn(pte))
+"""
+_RELEASE_PAGES = """\
+            if frames.count(table) == 1:
+                for pte in memory.table(table):
+                    if pte & V:
+                        frames.release(ppn(pte))
+"""
+_OWN = "    if not pointer & V or frames.count(ppn(pointer)) == 1:\n        return False\n"
+_FIRST_TIME = """\
+            if frames.count(ppn(pointer)) == 1:
+                take_w(memory, frames, ppn(pointer))
+"""
+
+WRONG = [
+    Wrong(
+        "still-writable",
+        "tables are shared while their pages may be stored to",
+        _FIRST_TIME,
+        "",
+        ("shared-is-not-writable",),
+    ),
+    Wrong(
+        "w-taken-without-cow",
+        "pages lose W and are not marked, so they are read-only for good",
+        "pte & ~W | COW)\n",
+        "pte & ~W)\n",
+        ("pages-and-mappings-agree",),
+    ),
+    Wrong(
+        "read-only-becomes-cow",
+        "read-only pages are marked COW too, so a store to one is let through",
+        _TAKE,
+        "        if pte & V and frames.is_private(ppn(pte)):\n",
+        ("pages-and-mappings-agree",),
+    ),
+    Wrong(
+        "shared-memory-becomes-cow",
+        "memory that is shared on purpose is marked COW",
+        _TAKE,
+        "        if pte & V and pte & W:\n",
+        ("pages-and-mappings-agree",),
+    ),
+    Wrong(
+        "last-entries-forgotten",
+        "only the first 256 pages of a table lose W",
+        "    for index, pte in enumerate(memory.table(table)):\n",
+        "    for index, pte in enumerate(memory.table(table)[:256]):\n",
+        ("shared-is-not-writable",),
+    ),
+    Wrong(
+        "written-again",
+        "PTEs of a table that is shared already are written at every fork",
+        "    for index, pte in enumerate(memory.table(table)):\n" + _TAKE,
+        "    for index, pte in enumerate(memory.table(table)):\n"
+        "        if pte & V and (pte & W or pte & COW) and frames.is_private(ppn(pte)):\n",
+        ("exact-pte-writes",),
+    ),
+    Wrong(
+        "table-not-counted",
+        "a leaf table that is shared has one user still",
+        "            frames.share(ppn(pointer))\n",
+        "",
+        (_COUNT,),
+    ),
+    Wrong(
+        "pages-counted-at-fork",
+        "the frames in a shared table count twice, though they have one PTE each",
+        "            frames.share(ppn(pointer))\n",
+        """\
+            frames.share(ppn(pointer))
+            for pte in memory.table(ppn(pointer)):
+                if pte & V:
+                    frames.share(ppn(pte))
+""",
+        (_COUNT,),
+    ),
+    Wrong(
+        "tables-copied",
+        "fork copies the leaf tables, as an ordinary copy-on-write fork does",
+        """\
+            memory.store((child << PAGE_SHIFT) + PTE_SIZE * index, pointer)
+            frames.share(ppn(pointer))
+""",
+        """\
+            copy = frames.allocate_table()
+            memory.copy_frame(ppn(pointer), copy)
+            for pte in memory.table(copy):
+                if pte & V:
+                    frames.share(ppn(pte))
+            memory.store((child << PAGE_SHIFT) + PTE_SIZE * index, make_pte(copy, V))
+""",
+        ("nothing-is-lost",),
+    ),
+    Wrong(
+        "middle-tables-shared",
+        "the middle tables are shared as well, and changed for both",
+        """\
+                middle = frames.allocate_table()
+                memory.store((child << PAGE_SHIFT) + PTE_SIZE * index, make_pte(middle, V))
+                share_leaves(memory, frames, ppn(top), middle)
+""",
+        """\
+                for pointer in memory.table(ppn(top)):
+                    if pointer & V:
+                        take_w(memory, frames, ppn(pointer))
+                memory.store((child << PAGE_SHIFT) + PTE_SIZE * index, top)
+                frames.share(ppn(top))
+""",
+        ("not-allowed",),
+    ),
+    Wrong(
+        "fork-keeps-tables",
+        "a fork that runs out leaves the child's tables behind",
+        "        release_tables(memory, frames, child)\n        raise\n",
+        "        raise\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "fork-keeps-middles",
+        "a fork that runs out gives back the root only",
+        "        release_tables(memory, frames, child)\n        raise\n",
+        "        frames.release(child)\n        raise\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "own-does-nothing",
+        "a table that others use is changed as it is",
+        _OWN,
+        "    return False\n",
+        ("wrong-result",),
+    ),
+    Wrong(
+        "pages-of-copy-not-counted",
+        "the frames in a copied table do not get the user that they have more",
+        _SHARE_PAGES,
+        "",
+        ("shared-is-not-writable", _COUNT),
+    ),
+    Wrong(
+        "only-private-pages-counted",
+        "only private frames in a copied table get a user more",
+        _SHARE_PAGES,
+        "    for pte in memory.table(copy):\n"
+        "        if pte & V and frames.is_private(ppn(pte)):\n            frames.share(ppn(pte))\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "old-table-kept",
+        "the old table keeps the user that has a copy now",
+        "    frames.release(ppn(pointer))\n    return True\n",
+        "    return True\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "copy-not-linked",
+        "the copy hangs in no page table",
+        "    memory.store(place, make_pte(copy, V))\n",
+        "",
+        ("wrong-result",),
+    ),
+    Wrong(
+        "released-before-allocated",
+        "the old table is given away before there is a frame for the copy",
+        """\
+    copy = frames.allocate_table()
+    memory.copy_frame(ppn(pointer), copy)
+""",
+        """\
+    frames.release(ppn(pointer))
+    copy = frames.allocate_table()
+    memory.copy_frame(ppn(pointer), copy)
+    frames.share(ppn(pointer))
+""",
+        (_COUNT,),
+    ),
+    Wrong(
+        "copied-when-alone",
+        "a table is copied though nobody else uses it any more",
+        _OWN,
+        "    if not pointer & V:\n        return False\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "says-nothing",
+        "own_table() does not say that it copied",
+        "    frames.release(ppn(pointer))\n    return True\n",
+        "    frames.release(ppn(pointer))\n    return False\n",
+        ("wrong-result",),
+    ),
+    Wrong(
+        "first-table-only",
+        "own_table() copies the first leaf table, whatever the address",
+        "    place = (ppn(top) << PAGE_SHIFT) + PTE_SIZE * vpn(address, 1)\n",
+        "    place = ppn(top) << PAGE_SHIFT\n",
+        ("wrong-result",),
+    ),
+    Wrong(
+        "exit-takes-others-pages",
+        "exit releases the pages of a table that others still use",
+        _RELEASE_PAGES,
+        """\
+            for pte in memory.table(table):
+                if pte & V:
+                    frames.release(ppn(pte))
+""",
+        (_COUNT, "not-allowed", "mapped-frames-are-in-use"),
+    ),
+    Wrong(
+        "exit-leaves-pages",
+        "exit never releases a page",
+        _RELEASE_PAGES,
+        "",
+        (_COUNT,),
+    ),
+    Wrong(
+        "exit-looks-too-late",
+        "exit asks whether it was a table's last user after it gave the table back",
+        _RELEASE_PAGES + "            frames.release(table)\n",
+        """\
+            frames.release(table)
+            if frames.count(table) == 1:
+                for pte in memory.table(table):
+                    if pte & V:
+                        frames.release(ppn(pte))
+""",
+        (_COUNT, "not-allowed", "mapped-frames-are-in-use"),
+    ),
+    Wrong(
+        "exit-leaves-middles",
+        "exit leaves the middle tables",
+        "        frames.release(ppn(top))\n    frames.release(root)\n",
+        "    frames.release(root)\n",
+        (_COUNT,),
+    ),
+]
