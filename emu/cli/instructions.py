@@ -36,8 +36,9 @@ def add_instruction_options(parser: argparse.ArgumentParser) -> None:
         "--around-faults",
         type=count,
         metavar="N",
-        help="before each fault that is chosen the N instructions that led to it, at a small part "
-        "of the cost",
+        help="before each fault that is chosen the N instructions that led to it, as --insn has "
+        "them but without physical addresses, at an eighth of the cost; ? for a value, or an "
+        "address, that was loaded and written over before the next jump",
     )
 
 
