@@ -19,7 +19,7 @@ class NoSymbol(Exception):
     """The program has no such symbol; the message says so in a line."""
 
 
-class Symbols:
+class ProgramSymbols:
     """The symbol table of the ELF file that ``process`` runs (elf(5)).
 
     Other processes may run the same file, and each its own place of it.

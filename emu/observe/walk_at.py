@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
 from emu.machine.trap import Access
 from emu.observe.addresses import NamedAddress
-from emu.observe.names import NoSymbol, Symbols
+from emu.observe.names import NoSymbol, ProgramSymbols
 from emu.observe.walk_drawing import Walk, draw_walk, take_walk
 from kernel.events import Observer
 from kernel.frames import Kind
@@ -52,10 +52,10 @@ class WalkAt(Observer):
         """The user asked for what can't be; the run has told what."""
         self.hits: Counter[int] = Counter()
         """How often each process has come there."""
-        self._symbols: Symbols
+        self._symbols: ProgramSymbols
 
     def started(self, process: Process) -> None:
-        self._symbols = Symbols(process)
+        self._symbols = ProgramSymbols(process)
         try:
             if self.address.symbol is not None:
                 self.address.address(self._symbols, process)
