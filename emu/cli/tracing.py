@@ -48,7 +48,7 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="OUTCOME[,OUTCOME...]",
-        help="such as copied or reused",
+        help="such as copied or reused; table-unshared for those that copied a leaf table first",
     )
     group.add_argument(
         "--address",
@@ -82,9 +82,10 @@ def filter_of(arguments: argparse.Namespace) -> Filter | None:
 
 
 def _outcomes(text: str) -> list[str]:
+    from emu.observe.outcomes import TABLE_UNSHARED
     from kernel.fault import Outcome
 
-    names = [str(outcome) for outcome in Outcome]
+    names = [*(str(outcome) for outcome in Outcome), TABLE_UNSHARED]
     found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]
     wrong = next((word for word in found if word not in names), None)
     if wrong is not None:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from emu.observe import records
+from emu.observe.outcomes import TABLE_UNSHARED
 from emu.observe.records import AnyRecord, Place
 from emu.observe.wanted import Sink
 
@@ -31,10 +32,14 @@ class Filter:
 
     def wants(self, fault: records.Fault) -> bool:
         return (
-            (not self.outcomes or fault.outcome in self.outcomes)
+            (not self.outcomes or self._has_outcome(fault))
             and (not self.addresses or any(a <= fault.stval < b for a, b in self.addresses))
             and (not self.functions or any(self._names(name) for name in _names(fault.place)))
         )
+
+    def _has_outcome(self, fault: records.Fault) -> bool:
+        unshared = fault.table_copied and TABLE_UNSHARED in self.outcomes
+        return unshared or fault.outcome in self.outcomes
 
     def _names(self, function: str) -> bool:
         return any(fnmatchcase(function, pattern) for pattern in self.functions)

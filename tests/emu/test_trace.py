@@ -86,6 +86,12 @@ def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
     assert not any("zero-filled" in line for line in lines)
 
 
+def test_are_faults_chosen_that_copied_a_shared_table(guest: Path) -> None:
+    words = ("--fork-policy", "shared-tables", "--outcome", "table-unshared", guest)
+    faults = [line for line in emu("trace", *words).stderr.splitlines() if " pte " in line]
+    assert faults and all("leaf table copied" in line for line in faults)
+
+
 def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     lines = emu("trace", "--walk", "--function", "write_it", guest).stderr.splitlines()
     at = next(number for number, line in enumerate(lines) if "COPIED" in line)
