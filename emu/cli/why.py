@@ -47,6 +47,11 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--pid", type=_pid, metavar="N", help="only of this process and what it inherited"
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="of every process, not only of the first 50 (--json has all in any case)",
+    )
     add_report_options(parser, "the story")
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)
@@ -54,15 +59,16 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
-    from emu.observe.story_text import story_json, story_text
+    from emu.observe.story_text import MOST_PROCESSES, story_json, story_text
 
     try:
         lines = open_lines(None)
         with Report(arguments, lines) as report:
             witness = _Witness(arguments.at)
             status = _witness(arguments, lines, witness)
-            tell = story_json if arguments.json else story_text
-            report.write(tell(witness.story, witness.title, arguments.pid))
+            told = witness.story, witness.title, arguments.pid
+            most = None if arguments.all else MOST_PROCESSES
+            report.write(story_json(*told) if arguments.json else story_text(*told, most))
     except NotRun as failure:
         return failure.status
     except CannotRun as error:
