@@ -101,6 +101,12 @@ def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     assert drawing[3].endswith("R--U-AD CoW") and drawing[4] == "└ the page's W bit is clear"
 
 
+def test_is_a_call_that_does_not_return_told_of_as_strace_does(guest: Path) -> None:
+    calls = [line for line in emu("trace", "--calls", guest).stderr.splitlines() if ") = " in line]
+    assert [line for line in calls if line.endswith(" = ?")]
+    assert not [line for line in calls if "None" in line]
+
+
 def test_does_the_guests_output_stay_its_own() -> None:
     hello = build([PROJECT / "guest" / "hello.c"])
     ran = emu("trace", hello)
