@@ -11,7 +11,7 @@ from emu.cli.guest_options import count
 from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
-from emu.cli.tracing import address_range, filter_of, record
+from emu.cli.tracing import address_range, filter_of, record, tell_hint
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -171,4 +171,6 @@ def _around_faults(
     windows = Windows(write, filter_of(arguments), walk=arguments.walk)
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
     wanted = Wanted(backtraces=0, samples=False)
-    return record(session, [windows], lines, wanted, first=[around])
+    status = record(session, [windows], lines, wanted, first=[around])
+    tell_hint(windows.sink, lines)
+    return status

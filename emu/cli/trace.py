@@ -12,7 +12,14 @@ from emu.cli.guest_run import NotRun, open_session
 from emu.cli.inputs import keep_input
 from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
-from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
+from emu.cli.tracing import (
+    Files,
+    add_filter_options,
+    filter_of,
+    record,
+    tell_hint,
+    trace_file,
+)
 
 if TYPE_CHECKING:
     from emu.observe.wanted import Sink, Wanted
@@ -74,9 +81,11 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
     try:
         for name in arguments.output:
             files.add(name)
-        status = record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
+        sink = _sink(arguments, files, lines)
+        status = record(session, [sink], lines, _wanted(arguments))
     finally:
         files.close()
+    tell_hint(sink, lines)
     return 2 if files.failed else status
 
 

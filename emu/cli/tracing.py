@@ -81,6 +81,14 @@ def filter_of(arguments: argparse.Namespace) -> Filter | None:
     return None if chosen == Filter() else chosen
 
 
+def tell_hint(sink: Sink, lines: Lines) -> None:
+    """After the run: says so when a filter wanted none of the faults there were."""
+    from emu.observe.filters import Filtered
+
+    if isinstance(sink, Filtered) and sink.hint:
+        lines.message(sink.hint)
+
+
 def _outcomes(text: str) -> list[str]:
     from emu.observe.outcomes import TABLE_UNSHARED
     from kernel.fault import Outcome

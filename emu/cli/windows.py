@@ -25,7 +25,7 @@ class Windows:
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
         self._waiting: deque[Window] = deque()
         self._window: Window
-        self._sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
+        self.sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
 
     def add(self, window: Window) -> None:
         self._waiting.append(window)
@@ -33,7 +33,7 @@ class Windows:
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._window = self._waiting.popleft()
-            self._sink(record)
+            self.sink(record)
 
     def _tell(self, record: AnyRecord) -> None:
         self._lines.clear()

@@ -45,6 +45,19 @@ class Filter:
         return any(fnmatchcase(function, pattern) for pattern in self.functions)
 
     @property
+    def words(self) -> str:
+        """What a fault has to be, for a message."""
+        names = [outcome.replace("_", "-") for outcome in sorted(self.outcomes)]
+        ranges = [f"{a:#x}" if b == a + 1 else f"{a:#x}-{b:#x}" for a, b in self.addresses]
+        parts = {
+            "of pid": [str(pid) for pid in sorted(self.pids)],
+            "with outcome": names,
+            "at": ranges,
+            "in function": list(self.functions),
+        }
+        return " ".join(f"{what} {' or '.join(each)}" for what, each in parts.items() if each)
+
+    @property
     def chooses_faults(self) -> bool:
         return bool(self.outcomes or self.addresses or self.functions)
 
@@ -65,12 +78,22 @@ class Filtered:
     sink: Sink
     filter: Filter
     _told: set[int] = field(default_factory=set)
+    _faults: int = 0
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Start):
             self.sink(replace(record, filtered=self.filter != Filter()))
-        elif self._wants(record):
-            self.sink(record)
+        else:
+            self._faults += isinstance(record, records.Fault)
+            if self._wants(record):
+                self.sink(record)
+
+    @property
+    def hint(self) -> str:
+        """A line that says so when there were faults, and the filter wanted none of them."""
+        if self._told or not self._faults:
+            return ""
+        return f"{self._faults:,} faults, none {self.filter.words}"
 
     def _wants(self, record: AnyRecord) -> bool:
         if isinstance(record, records.Settled):  # by another process, if the copier left it

@@ -78,6 +78,25 @@ def test_are_only_the_chosen_faults_told_of(
     assert faults and not any(others in line for line in faults)
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--function", "foo"), "in function foo"),
+        (("--pid", "9", "--outcome", "file-copied"), "of pid 9 with outcome file-copied"),
+        (("--around-faults", "2", "--address", "0x8"), "at 0x8"),
+        (("-o", "/dev/null.txt", "--function", "foo"), ""),
+    ],
+)
+def test_is_a_filter_that_chose_nothing_told_of(
+    guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    words = tuple(word.replace("/dev/null", str(tmp_path / "t")) for word in words)
+    ran = emu("trace", *words, guest)
+    assert ran.status == 7
+    assert re.fullmatch(rf"emu: \d+ faults, none {said or 'in function foo'}", ran.messages[0])
+    assert emu("trace", "--function", "write_it", guest).messages == []
+
+
 @pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
 def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
     lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
