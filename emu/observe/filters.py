@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from emu.observe import records
+from emu.observe.named_ranges import NamedRange
 from emu.observe.outcomes import TABLE_UNSHARED
 from emu.observe.records import AnyRecord, Place
 from emu.observe.wanted import Sink
@@ -29,13 +30,19 @@ class Filter:
     outcomes: frozenset[str] = frozenset()
     addresses: tuple[tuple[int, int], ...] = ()
     functions: tuple[str, ...] = ()
+    named: tuple[NamedRange, ...] = ()
+    """Ranges that are known once the program is there: in ``located`` then."""
+    located: list[tuple[int, int]] = field(default_factory=list, compare=False)
 
     def wants(self, fault: records.Fault) -> bool:
         return (
             (not self.outcomes or self._has_outcome(fault))
-            and (not self.addresses or any(a <= fault.stval < b for a, b in self.addresses))
+            and (not (self.addresses or self.named) or self._is_at(fault.stval))
             and (not self.functions or any(self._names(name) for name in _names(fault.place)))
         )
+
+    def _is_at(self, address: int) -> bool:
+        return any(a <= address < b for a, b in (*self.addresses, *self.located))
 
     def _has_outcome(self, fault: records.Fault) -> bool:
         unshared = fault.table_copied and TABLE_UNSHARED in self.outcomes
@@ -52,14 +59,14 @@ class Filter:
         parts = {
             "of pid": [str(pid) for pid in sorted(self.pids)],
             "with outcome": names,
-            "at": ranges,
+            "at": [*ranges, *map(str, self.named)],
             "in function": list(self.functions),
         }
         return " ".join(f"{what} {' or '.join(each)}" for what, each in parts.items() if each)
 
     @property
     def chooses_faults(self) -> bool:
-        return bool(self.outcomes or self.addresses or self.functions)
+        return bool(self.outcomes or self.addresses or self.named or self.functions)
 
 
 def _names(place: Place) -> list[str]:

@@ -97,6 +97,27 @@ def test_is_a_filter_that_chose_nothing_told_of(
     assert emu("trace", "--function", "write_it", guest).messages == []
 
 
+@pytest.mark.parametrize("words", [(), ("--around-faults", "2")])
+@pytest.mark.parametrize("place, count", [("page", 3), ("page+6", 3), ("page+0x5", 2)])
+def test_may_addresses_be_named_by_a_symbol(
+    guest: Path, place: str, count: int, words: tuple[str, ...]
+) -> None:
+    text = emu("trace", *words, "--address", place, guest).stderr
+    faults = [line for line in text.splitlines() if " pte " in line]
+    at = [re.search(r"(?:store|load) 0x[0-9a-f]+(00[05]) ", line) for line in faults]
+    assert len(faults) <= count and all(at) and faults, text
+
+
+def test_is_a_symbol_that_is_not_there_refused_before_a_file_is_touched(
+    guest: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text("earlier")
+    ran = emu("trace", "--address", "nosuch", "-o", file, guest)
+    assert ran.status == 2 and ran.stderr == f"emu: {guest} has no symbol 'nosuch'\n"
+    assert file.read_text() == "earlier"
+
+
 @pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
 def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
     lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
