@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from emu.api import CannotRun, Session
 from emu.cli.guest_options import add_guest_options
-from emu.cli.guest_run import NotRun, open_lines, open_session
+from emu.cli.guest_run import NotRun, open_lines
 from emu.cli.output import Lines
-from emu.cli.reporting import Report, add_report_options, takes_trace, tell_trace
+from emu.cli.reporting import Report, add_report_options, open_guest, takes_trace, tell_trace
 from emu.cli.tracing import record
 from emu.machine.pte import PAGE_MASK
 from emu.observe import records
@@ -31,7 +31,7 @@ def add_parser(subcommands: Any) -> None:
         "page: who mapped it, where it was first touched, which forks shared it, which store broke "
         "that, whether it was copied or taken over; with the page-table entry and the count of the "
         "frame's holders before and after each step. The story goes to stderr after the run, or to "
-        "FILE, never to the guest's stdout. A trace tells PTE and count at page faults only.",
+        "FILE. A trace tells PTE and count at page faults only.",
         epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off). "
         "Options may also follow PROG; -- ends them.",
     )
@@ -130,7 +130,7 @@ def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> 
 
     if takes_trace(arguments.program, lines):
         return tell_trace(arguments, lines, witness)
-    witness.session = open_session(arguments, lines)
+    witness.session = open_guest(arguments, lines)
     wanted = Wanted(backtraces=8, samples=False, pages=witness.pages)
     return record(witness.session, [witness], lines, wanted)
 

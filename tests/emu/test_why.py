@@ -127,7 +127,7 @@ def test_are_two_deterministic_runs_alike(policy: str) -> None:
     words = ("--deterministic", "--json", "--at", "pages", "--fork-policy", policy, demo())
     first, second = why(*words), why(*words)
     assert first == second
-    story = json.loads(first.stderr)
+    story = json.loads(first.stdout)
     assert [each["pid"] for each in story["processes"]] == [2, 3]
     assert story["processes"][1]["parent"] == 2 and story["mapped"]
 
