@@ -120,7 +120,7 @@ class Files:
     failed: bool = False
     """Whether a file was given up."""
     _waiting: dict[str, tuple[Output, _Make]] = field(default_factory=dict)
-    _open: dict[str, FileSink] = field(default_factory=dict)
+    _sinks: tuple[tuple[str, FileSink], ...] = ()
 
     def add(self, name: str) -> None:
         """A trace. Raises :class:`NotRun` when it can't be opened."""
@@ -142,13 +142,16 @@ class Files:
     def __call__(self, record: AnyRecord) -> None:
         if self._waiting:
             self._begin()
-        for name, sink in list(self._open.items()):
-            self._try(name, lambda sink=sink: sink(record))  # type: ignore[misc]
+        for name, sink in self._sinks:
+            try:
+                sink(record)
+            except OSError as error:
+                self._give_up(name, error)
 
     def _begin(self) -> None:
         for name, (output, make) in self._waiting.items():
             try:
-                self._open[name] = make(os.fdopen(output.begin(), "wb"))
+                self._sinks = (*self._sinks, (name, make(os.fdopen(output.begin(), "wb"))))
             except OSError as error:
                 self._give_up(name, error)
         self._waiting.clear()
@@ -158,19 +161,16 @@ class Files:
         for output, _ in self._waiting.values():
             output.abandon()
         self._waiting.clear()
-        for name, sink in list(self._open.items()):
-            self._try(name, sink.close)
-        self._open.clear()
-
-    def _try(self, name: str, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except OSError as error:
-            del self._open[name]
-            self._give_up(name, error)
+        for name, sink in self._sinks:
+            try:
+                sink.close()
+            except OSError as error:
+                self._give_up(name, error)
+        self._sinks = ()
 
     def _give_up(self, name: str, error: OSError) -> None:
         self.failed = True
+        self._sinks = tuple(each for each in self._sinks if each[0] != name)
         left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
         self.lines.message(f"{name}: {error.strerror}; {left}")
 
