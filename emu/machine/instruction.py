@@ -18,10 +18,16 @@ class Instructions:
         self._pc = -1
         self._bits: int | None = None
         self._operand: MemoryOperand | None = None
+        self._pages: dict[int, int] = {}
+        """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
 
     def forget(self) -> None:
         """The program runs on: what was seen may change."""
         self._pc = -1
+
+    def forget_pages(self) -> None:
+        """The page tables may have changed, or others are in use."""
+        self._pages.clear()
 
     def bits(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
@@ -68,9 +74,13 @@ class Instructions:
         return trap.page
 
     def _fetch(self, va: int, size: int) -> int | None:
-        translation = self._mmu.translate(va, Access.FETCH)
-        if isinstance(translation, TranslationFault):
-            return None
         ram = self._mmu.ram
-        start = translation.pa - ram.base
+        page = va & ~PAGE_MASK
+        start = self._pages.get(page)
+        if start is None:
+            translation = self._mmu.translate(page, Access.FETCH)
+            if isinstance(translation, TranslationFault):
+                return None
+            start = self._pages[page] = translation.pa - ram.base
+        start += va & PAGE_MASK
         return int.from_bytes(ram.bytes[start : start + size], "little")

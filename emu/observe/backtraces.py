@@ -76,7 +76,7 @@ class Backtraces:
         read = stack_reader(process.space)
         words: list[Word] = []
         _, sp, fp = registers
-        uses_fp = False
+        uses_fp = saved = False  # once a callee has saved it, fp comes from the stack
 
         def noted(va: int) -> int | None:
             word = read(va)
@@ -85,9 +85,10 @@ class Backtraces:
             return word
 
         def rule_at(address: int) -> Rule | None:
-            nonlocal uses_fp
+            nonlocal uses_fp, saved
             rule = code.rule(address)
-            uses_fp = uses_fp or rule is None or rule.register != SP
+            uses_fp |= not saved and (rule is None or rule.register != SP)
+            saved |= rule is not None and rule.fp is not None
             return rule
 
         callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)

@@ -49,6 +49,7 @@ class Recorder(SpaceRecorder):
         self._calls: dict[Thread, int] = {}
 
     def begin(self) -> None:
+        self._kernel.hart.expect_reading()
         config = self._kernel.config
         self._sink(
             records.Start(
