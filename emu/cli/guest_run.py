@@ -54,7 +54,9 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
         raise NotRun(error.status) from None
     except InvariantBroken as broken:
         if session.lab:
-            lines.message(f"with the lab's code {broken}")
+            from emu.cli.lab_run import tell_broken
+
+            tell_broken(broken, session, lines)
             raise NotRun(LAB_STATUS) from None
         raise _defect(lines, str(broken)) from None
     except Exception as error:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from emu.api import Session
 from emu.cli.guest_run import LAB_STATUS, NotRun
 from emu.cli.output import Lines
 from emu.lab.failures import StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
+from emu.lab.parts.table import LabTable
 from emu.lab.student import Limits
+from emu.lab.telling import told as told_finding
 from emu.lab.workspace import BadWorkspace, work_in
+from kernel.invariants import InvariantBroken
 from kernel.parts import Parts
 
 _LIMITS = Limits(seconds=10, cpu_seconds=3600)
@@ -37,6 +41,17 @@ def told(error: Exception, lines: Lines) -> bool:
         return False
     _tell(error, lines)
     return True
+
+
+def tell_broken(broken: InvariantBroken, session: Session, lines: Lines) -> None:
+    """Tells of an invariant that the lab's code broke."""
+    space = session.kernel.parts.space
+    table = space.table_type
+    bus = table.student.bus if issubclass(table, LabTable) else None
+    finding = told_finding(broken, bus)
+    lines.message(f"lab: {finding.name}   {broken.when}")
+    for line in finding.lines:
+        lines.plain(f"  {line}")
 
 
 def _tell(failed: StudentFailed, lines: Lines) -> None:

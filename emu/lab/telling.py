@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from emu.lab.bus import Bus
 from emu.lab.failures import Finding, said
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.world import World
-from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn
+from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn, vpn
 from kernel.census import Memory
 from kernel.frames import Kind
-from kernel.invariants import Violation, violations
+from kernel.invariants import InvariantBroken, Page, Violation, violations
+from kernel.leaftables import LEAF_SHIFT
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 
@@ -20,6 +22,13 @@ _MARKS = {
     "rights-are-the-mappings": "not the rights of the mapping",
 }
 
+_KINDS = {
+    Kind.CACHE: ", a page of a file or of shared memory,",
+    Kind.ZERO: ", the frame of zeroes,",
+    Kind.TABLE: ", a page table,",
+    Kind.FREE: ", which is free,",
+}
+
 
 def broken_invariant(world: World) -> Finding | None:
     """The first invariant that does not hold, if there is one."""
@@ -27,7 +36,16 @@ def broken_invariant(world: World) -> Finding | None:
     broken = violations(memory)
     if not broken:
         return None
-    return _told(_clearest(broken), memory, world)
+    return _told(_clearest(broken), memory, world.machine.bus if world.machine else None)
+
+
+def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
+    """The most telling of the violations, with who wrote the PTE by the ``bus``'s account.
+
+    The machine may have been shut down since: only what the look at its memory saw is told.
+    """
+    assert broken.memory is not None
+    return _told(_clearest(broken.violations), broken.memory, bus)
 
 
 def _clearest(broken: list[Violation]) -> Violation:
@@ -35,17 +53,17 @@ def _clearest(broken: list[Violation]) -> Violation:
     return min(broken, key=lambda v: (v.broken.page is None, v.broken.frame is None))
 
 
-def _told(violation: Violation, memory: Memory, world: World) -> Finding:
+def _told(violation: Violation, memory: Memory, bus: Bus | None) -> Finding:
     broken = violation.broken
     if broken.frame is None:
         return Finding(violation.name, [broken.message])
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
-        lines += _writer(world, broken.page.space, broken.page.va)
+        lines += _writer(bus, memory, broken.page)
     elif not memory.user_counts[broken.frame - memory.frames.first]:
-        lines += _taker(world, broken.frame)
+        lines += _taker(bus, broken.frame)
     if violation.name == "count-is-the-number-of-holders":
-        lines += _counter(world, broken.frame)
+        lines += _counter(bus, broken.frame)
     return Finding(violation.name, lines)
 
 
@@ -56,7 +74,7 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
     assert frame is not None
     users = page_users(memory, frame)
     head = _head(violation, memory, frame, len(users))
-    if memory.frames.kind(frame) is Kind.TABLE:
+    if frame in memory.tables:
         return [head, *_table_places(memory, frame)]
     if not users:
         return [head]
@@ -64,7 +82,7 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
     lines = []
     for space, va, pte in users:
         here = marked is not None and marked.space is space and marked.va == va
-        mark = f"   ← {_mark(violation.name, space, va, pte)}" if here else ""
+        mark = f"   ← {_mark(violation.name, memory, marked)}" if here and marked else ""
         lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{mark}")
     if not head.endswith(":"):
         return [head, *(f"  {line}" for line in lines)]
@@ -80,24 +98,30 @@ def _table_places(memory: Memory, table: int) -> list[str]:
     ]
 
 
-def _mark(name: str, space: AddressSpace, va: int, pte: int) -> str:
+def _mark(name: str, memory: Memory, page: Page) -> str:
     if name != "pages-and-mappings-agree":
         return _MARKS.get(name, "this one")
-    if space.find(va) is None:
+    vmas = memory.walks[page.space].vmas
+    if not any(start <= page.va < end for start, end, *_ in vmas):
         return "no mapping is there"
-    return "COW, but not private and writable" if pte & COW else "W or COW is due"
+    return "COW, but not private and writable" if page.pte & COW else "W or COW is due"
 
 
 def _head(violation: Violation, memory: Memory, frame: int, users: int) -> str:
-    frames = memory.frames
-    index = frame - frames.first
-    count = int(frames.counts[index])
-    pins, ptes = int(memory.pin_counts[index]), int(memory.pte_counts[index])
+    index = frame - memory.frames.first
+    inside = 0 <= index < len(memory.counts)
+    kind = Kind(memory.kinds[index]) if inside else Kind.PRIVATE
+    count = int(memory.counts[index]) if inside else 0
+    pins, ptes = (
+        (int(memory.pin_counts[index]), int(memory.pte_counts[index])) if inside else (0, 0)
+    )
     if violation.name != "count-is-the-number-of-holders":
-        wrong = f"count {count}, and " if count != pins + ptes else ""
-        return f"frame {frame:#x} has {wrong}{users} user{'s' * (users != 1)}:"
-    what = f"{_WHAT.get(frames.kind(frame), 'frame')} {frame:#x} has count {count}"
-    if frames.kind(frame) is Kind.TABLE and pins:
+        wrong = f"count {count}, and " if inside and count != pins + ptes else ""
+        return (
+            f"frame {frame:#x}{_KINDS.get(kind, '')} has {wrong}{users} user{'s' * (users != 1)}:"
+        )
+    what = f"{_WHAT.get(kind, 'frame')} {frame:#x} has count {count}"
+    if kind is Kind.TABLE and pins:
         return f"{what}, and hangs in {pins} page table{'s' * (pins != 1)}"
     if not users and not pins:
         return f"{what}, and nobody uses it: it is lost"
@@ -126,27 +150,27 @@ def pte_text(pte: int) -> str:
     return f"{flags_text(pte)}{' C' if pte & COW else ''}"
 
 
-def _writer(world: World, space: AddressSpace, va: int) -> list[str]:
+def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:
     """Who wrote the PTE of a page."""
-    if world.machine is None:
+    if bus is None:
         return []
-    address = space.table.pte_address(va) or 0
-    place = world.machine.bus.written_at.get(address)
+    leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
+    place = bus.written_at.get((leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0))
     if place is not None:
         return [f"you wrote this PTE at {said(place)}"]
-    copied = world.machine.bus.table_copied_at.get(address >> PAGE_SHIFT)
+    copied = bus.table_copied_at.get(leaf)
     if copied is not None:
         return [f"your code did not write this PTE; you copied its table at {said(copied)}"]
     return ["this PTE was there before your code ran: it should have changed it"]
 
 
-def _taker(world: World, frame: int) -> list[str]:
-    taken = world.machine.bus.taken_at if world.machine is not None else {}
+def _taker(bus: Bus | None, frame: int) -> list[str]:
+    taken = bus.taken_at if bus is not None else {}
     return [f"you allocated it at {said(taken[frame])}"] if frame in taken else []
 
 
-def _counter(world: World, frame: int) -> list[str]:
-    counted = world.machine.bus.counted_at if world.machine is not None else {}
+def _counter(bus: Bus | None, frame: int) -> list[str]:
+    counted = bus.counted_at if bus is not None else {}
     if frame not in counted:
         return ["its count was never changed by your code"]
     return [f"you last changed its count at {said(counted[frame])}"]

@@ -143,7 +143,7 @@ def serve(requests: int, replies: int) -> None:
     signal.signal(signal.SIGUSR1, _interrupted(replies))
     restrict_imports(ALLOWED)
     sys.stdout = sys.stderr = Printed(process.port)
-    confinement = confine(order["limit"], order["seconds"])
+    confinement = confine(order["limit"], order["seconds"], order["grader"])
     channel.send(replies, {"ready": confinement.level.value})
     gc.freeze()
     try:
