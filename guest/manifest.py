@@ -98,6 +98,7 @@ GUESTS = (
     Guest("protect", per_page=Counts(copied=2, reused=2)),
     Guest("truncate"),
     Guest("stack_overflow"),
+    Guest("large_pages"),
     Guest("oom", compare=False, memory="24M"),
     # Faults a program catches, and code that changes.
     Guest("segv"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from operator import attrgetter
 
-from emu.machine.pte import PAGE_SHIFT, V, W, is_leaf, ppn
+from emu.machine.pte import PAGE_SHIFT, PPN_SHIFT, PTES_PER_TABLE, V, W, is_leaf, ppn
 from kernel.backing import FilePages
 from kernel.frames import Frames
 from kernel.lazy import Indices, Marks, Ptes, np
@@ -22,14 +22,14 @@ _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "
 
 
 class Mapped:
-    """Pages of one space: those of one leaf table, or what stands where a table should be."""
+    """Pages of one space: those of a leaf table or a superpage, or what is where no page can be."""
 
     def __init__(
         self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Ptes, table: int = 0
     ) -> None:
         self.space = space
         self.table = table
-        """The leaf table's PPN; 0 for what stands where a table should be."""
+        """The leaf table's PPN; 0 for what is in none."""
         self.vas = vas
         self.ptes = ptes
         self.indices = frames.indices(ptes)
@@ -86,6 +86,7 @@ class Walk:
         upper: list[int] = []
         leaves: list[tuple[int, int]] = []
         odd: list[tuple[int, int]] = []
+        large: list[tuple[int, int]] = []
         pending = [(self.space.table.root, 2, 0)]
         while pending:
             table, level, base = pending.pop()
@@ -96,7 +97,9 @@ class Walk:
             entries = self._frames.tables[table - self._frames.first]
             for index in np.flatnonzero(entries & np.uint64(V)).tolist():
                 entry, va = int(entries[index]), base + (index << PAGE_SHIFT + 9 * level)
-                if is_leaf(entry) or not self._frames.ram.holds(ppn(entry) << PAGE_SHIFT):
+                if is_leaf(entry) and level == 1:
+                    large.append((va, entry))
+                elif is_leaf(entry) or not self._frames.ram.holds(ppn(entry) << PAGE_SHIFT):
                     odd.append((va, entry))
                 else:
                     pending.append((ppn(entry), level - 1, va))
@@ -106,6 +109,7 @@ class Walk:
         self._upper = len(upper)
         self._bases = [base for _, base in leaves]
         self.mapped = [self._leaf(number) for number in range(len(leaves))]
+        self.mapped += [self._superpage(va, entry) for va, entry in large]
         if odd:
             vas, ptes = zip(*odd, strict=True)
             self.mapped.append(self._pages(np.array(vas), np.array(ptes, np.uint64)))
@@ -145,6 +149,12 @@ class Walk:
         valid = np.flatnonzero(entries & np.uint64(V))
         table = self.tables[self._upper + number]
         return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid], table)
+
+    def _superpage(self, va: int, entry: int) -> Mapped:
+        """A PTE that maps 2 MiB, as the 512 pages that it stands for (privileged spec, 4.3.2)."""
+        number = np.arange(PTES_PER_TABLE)
+        ptes = np.uint64(entry) + (number.astype(np.uint64) << np.uint64(PPN_SHIFT))
+        return self._pages(va + (number << PAGE_SHIFT), ptes)
 
     def _pages(self, vas: Indices, ptes: Ptes, table: int = 0) -> Mapped:
         return Mapped(self._frames, self.space, vas, ptes, table)

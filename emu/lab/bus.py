@@ -11,8 +11,10 @@ from typing import Any
 
 from emu.lab.failures import NotAllowed, said
 from emu.lab.kit.port import Place
+from emu.lab.parts.superframes import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.ram import SharedRam
 from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, RSW0, V, flags_text, is_leaf, ppn
+from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 
 _NOWHERE = Place("", 0, "")
@@ -61,6 +63,7 @@ class Bus:
         self._questions: dict[str, Callable[..., Any]] = {
             "allocate": lambda where: self._allocate(Kind.PRIVATE, where),
             "allocate_table": lambda where: self._allocate(Kind.TABLE, where),
+            "allocate_superpage": self._allocate_superpage,
             "count": lambda frame: frames.count(self._frame(frame)),
             "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
         }
@@ -162,6 +165,17 @@ class Bus:
         self._note(place, f"{name}(): {frame:#x}")
         self.taken_at[frame] = self.counted_at[frame] = place
         return frame
+
+    def _allocate_superpage(self, where: list[Any]) -> int:
+        """A student's own allocator has none: then memory is made of small pages."""
+        if not isinstance(self.frames, SuperpageFrames):
+            raise OutOfMemory
+        place = _place(where)
+        first = self.frames.allocate_superpage()
+        for frame in range(first, first + SUPERPAGE_FRAMES):
+            self.taken_at[frame] = self.counted_at[frame] = place
+        self._note(place, f"allocate_superpage(): {first:#x}")
+        return first
 
     def _forget_table(self, table: int) -> None:
         """Who wrote the PTEs that the frame had before is of no interest any more."""

@@ -76,7 +76,12 @@ LABS = {
             guests=("brk", "zero_page", "mappings", "fork_exec", "stack_overflow"),
         ),
         Lab(6, "tlb", "what must be flushed, and when"),
-        Lab(7, "superpages", "map 2 MiB at once, split on a copy"),
+        Lab(
+            7,
+            "superpages",
+            "map 2 MiB at once, split on a copy",
+            guests=("large_pages", "isolation"),
+        ),
         Lab(
             8,
             "shared-tables",

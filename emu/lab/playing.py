@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from emu.lab.catalogue import find
 from emu.lab.failures import Finding, StudentFailed
 from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.student import LabFile
@@ -54,7 +55,7 @@ def play(
         ours = World(stage.frames, policy, stage.files)
     except StudentFailed as failed:
         return Failure(failed.name, failed.headline, failed.details)
-    reference = World(stage.frames, policy)
+    reference = World(stage.frames, policy, reference_files(stage.files))
     try:
         duel = _Duel(ours, reference, trace)
         for number, operation in enumerate(operations):
@@ -66,6 +67,15 @@ def play(
         return None
     finally:
         ours.close()
+        reference.close()
+
+
+def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
+    """What makes the reference: our kernel as it is; it has no superpages, so for these the lab's
+    solution.
+    """
+    labs = [find(file.lab) for file in files if file.lab == "superpages"]
+    return [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
 
 
 class Trace:

@@ -22,6 +22,9 @@ _MARKS = {
     "rights-are-the-mappings": "not the rights of the mapping",
 }
 
+_MOST_USERS = 8
+"""So many pages of one frame are shown."""
+
 _KINDS = {
     Kind.CACHE: ", a page of a file or of shared memory,",
     Kind.ZERO: ", the frame of zeroes,",
@@ -80,14 +83,28 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
         return [head]
     marked = broken.page
     lines = []
-    for space, va, pte in users:
+    for space, va, pte in _few(users, marked):
         here = marked is not None and marked.space is space and marked.va == va
         mark = f"   ← {_mark(violation.name, memory, marked)}" if here and marked else ""
-        lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{mark}")
+        large = va >> LEAF_SHIFT << LEAF_SHIFT not in memory.walks[space].leaves
+        size = " in a superpage" if large else ""
+        lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{size}{mark}")
+    if len(lines) < len(users):
+        lines.append(f"… and {len(users) - len(lines)} more")
     if not head.endswith(":"):
         return [head, *(f"  {line}" for line in lines)]
     indent = " " * len(head)
     return [f"{head}  {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])]
+
+
+def _few(
+    users: list[tuple[AddressSpace, int, int]], marked: Page | None
+) -> list[tuple[AddressSpace, int, int]]:
+    """Some of them, and the marked one in any case."""
+    some = users[:_MOST_USERS]
+    if marked is not None and tuple(marked) not in some:
+        some[-1:] = [user for user in users if user == tuple(marked)]
+    return some
 
 
 def _table_places(memory: Memory, table: int) -> list[str]:
@@ -155,7 +172,10 @@ def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:
     if bus is None:
         return []
     leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
-    place = bus.written_at.get((leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0))
+    address = (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0)
+    if not leaf:
+        address = page.space.table.pte_address(page.va) or 0
+    place = bus.written_at.get(address)
     if place is not None:
         return [f"you wrote this PTE at {said(place)}"]
     copied = bus.table_copied_at.get(leaf)

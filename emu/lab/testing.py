@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from emu.lab.operations import FailAllocation, Operation
-from emu.lab.playing import MACHINE_FRAMES, Failure, Stage, play
+from emu.lab.playing import MACHINE_FRAMES, Failure, Stage, play, reference_files
 from emu.lab.student import LabFile
 
 
@@ -88,27 +88,32 @@ class EveryAllocation:
     operation: Operation
     after: Sequence[Operation]
     points: int = 10
+    frames: int = MACHINE_FRAMES
 
     def run(self, submission: Submission) -> Failure | None:
-        stage = Stage(submission.files, self.policy)
-        for number in range(1, self._allocations() + 1):
+        stage = Stage(submission.files, self.policy, self.frames)
+        for number in range(1, self._allocations(submission) + 1):
             failing = [FailAllocation(number), self.operation, FailAllocation(0)]
             failure = play(stage, [*self.before, *failing, *self.after])
             if failure is not None:
                 return failure
         return None
 
-    def _allocations(self) -> int:
+    def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
         from emu.lab.world import World
         from kernel.fork import POLICIES
 
-        world = World(MACHINE_FRAMES, POLICIES[self.policy])
-        for operation in self.before:
-            world.do(operation)
-        world.frames.start_counting()
-        world.do(self.operation)
-        return world.frames.allocations
+        files = reference_files(submission.files)
+        world = World(self.frames, POLICIES[self.policy], files)
+        try:
+            for operation in self.before:
+                world.do(operation)
+            world.frames.start_counting()
+            world.do(self.operation)
+            return world.frames.allocations
+        finally:
+            world.close()
 
 
 Maker = Callable[[random.Random], Operation]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.table import LabTable
 from emu.lab.student import Student
-from emu.machine.pte import ppn
-from kernel.fork import ForkCost, Policy
+from emu.machine.pte import W, ppn
+from kernel.fork import ForkCost, Policy, cow
 from kernel.frames import Kind
-from kernel.space import AddressSpace
+from kernel.pagetable import COW
+from kernel.space import USER_END, AddressSpace
 
 FORKS = {
     "shared-tables": "share_tables",
@@ -21,7 +24,7 @@ def policy_of(student: Student) -> Policy | None:
     """The student's fork; None when none of the labs has one."""
     lab = next((lab for lab in FORKS if lab in student.labs), None)
     if lab is None:
-        return None
+        return _share_with_superpages if "superpages" in student.labs else None
     function = FORKS[lab]
 
     def fork(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
@@ -31,6 +34,7 @@ def policy_of(student: Student) -> Policy | None:
         cost.eager_copies += sum(
             parent.frames.kind(ppn(pte)) is Kind.PRIVATE for _, pte in parent.table.present()
         )
+        parent.table.split_all(0, USER_END)  # the other labs know pages of one size
         child.table.make_way()
         with parent.table.changing():
             root = student.call(lab, function, parent.table.root)
@@ -53,3 +57,28 @@ def _take_what_is_not_inherited(child: AddressSpace) -> None:
         vma = child.find(va)
         if vma is None or vma.wipe_on_fork:
             child.zap(va, va + 4096)
+
+
+def _share_with_superpages(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
+    """The kernel's copy-on-write, which shares a superpage as a whole: one PTE in each process.
+
+    A superpage of which the child does not get all is split, and its pages go one by one.
+    """
+    assert isinstance(parent.table, LabTable)
+    assert isinstance(child.table, LabTable)
+    for va, _ in parent.table.superpages(0, USER_END):
+        vma = child.find(va)
+        if vma is None or vma.wipe_on_fork or vma.end < va + SUPERPAGE_SIZE:
+            parent.table.split(va)
+    cow(parent, child, cost)
+    for va, pte in parent.table.superpages(0, USER_END):
+        cost.ptes_written += 1
+        cost.pages_shared += SUPERPAGE_FRAMES
+        cost.eager_copies += SUPERPAGE_FRAMES
+        shared = pte & ~W | COW if pte & W else pte
+        if shared != pte:
+            parent.table.rewrite_superpage(va, shared)
+            cost.ptes_written += 1
+        child.table.link_superpage(va, shared)
+        for frame in range(ppn(pte), ppn(pte) + SUPERPAGE_FRAMES):
+            parent.frames.share(frame)

@@ -10,12 +10,12 @@ from emu.lab.parts.forking import policy_of
 from emu.lab.parts.mmu import LabMmu
 from emu.lab.parts.paging import LabPager, LabUserMemory
 from emu.lab.parts.space import LabSpace
+from emu.lab.parts.superframes import SuperpageFrames
 from emu.lab.parts.table import LabTable
 from emu.lab.ram import SharedRam
 from emu.lab.student import LabFile, Limits, Student
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
-from kernel.frames import Frames
 from kernel.parts import Parts
 from kernel.space import AddressSpace
 
@@ -29,7 +29,7 @@ class LabMachine:
     def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
         self.ram = SharedRam(memory)
         labs = {file.lab for file in files}
-        self.frames = LabFrames(self.ram) if "frames" in labs else Frames(self.ram)
+        self.frames = LabFrames(self.ram) if "frames" in labs else SuperpageFrames(self.ram)
         self.bus = Bus(self.ram, self.frames)
         try:
             self.student = Student(files, self.bus, limits or Limits())

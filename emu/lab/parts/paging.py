@@ -6,15 +6,15 @@ import errno
 from typing import Any
 
 from emu.lab.failures import WrongResult
+from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
 from emu.lab.kit.values import Access as LabAccess
-from emu.lab.kit.values import Mapping
 from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.parts.table import LabTable
 from emu.lab.student import Student
-from emu.machine.pte import PAGE_SIZE, V, W, ppn
+from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
-from kernel.fault import Outcome, Resolution
+from kernel.fault import Outcome, Resolution, allows
 from kernel.frames import Kind
 from kernel.space import USER_END, AddressSpace
 from kernel.usermem import UserMemory
@@ -46,6 +46,8 @@ class LabPager:
     def resolve(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
         if pte & V:
             return self._present(space, page, access, pte)
+        if self._may_be_large(space, page, access):
+            return self._large(space, page & -SUPERPAGE_SIZE)
         if "demand" in self._student.labs:
             return self._absent(space, page, access)
         return None
@@ -60,6 +62,35 @@ class LabPager:
         outcome = _OUTCOMES[result]
         return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
 
+    def _may_be_large(self, space: AddressSpace, page: int, access: Access) -> bool:
+        """Whether a superpage fits there: private, writable, untouched memory, but no stack."""
+        vma = space.find(page)
+        if "superpages" not in self._student.labs or vma is None or not vma.writable:
+            return False
+        if vma.shared or vma.backing is not None or vma.grows_down:
+            return False
+        assert isinstance(space.table, LabTable)
+        base = page & -SUPERPAGE_SIZE
+        fits = vma.start <= base and base + SUPERPAGE_SIZE <= vma.end
+        return fits and allows(vma.pte_flags, access) and space.table.is_free(base)
+
+    def _large(self, space: AddressSpace, base: int) -> Outcome | None:
+        """Maps 2 MiB; None when there are none free together, and a small page has to do."""
+        vma = space.find(base)
+        assert vma is not None
+        assert isinstance(space.table, LabTable)
+        try:
+            self._called(space, "superpages", "map_superpage", base, vma.pte_flags | D)
+        except OutOfMemory:
+            if not space.table.is_free(base):
+                raise WrongResult(
+                    f"map_superpage({base:#x}) raised OutOfFrames, and something is there now"
+                ) from None
+            return None
+        if not space.table.is_superpage(base):
+            raise WrongResult(f"map_superpage({base:#x}) came back, and no superpage is there")
+        return Outcome.ZERO_FILLED
+
     def _absent(self, space: AddressSpace, page: int, access: Access) -> Outcome | None:
         vma = space.find(page)
         if vma is not None and vma.backing is not None:
@@ -70,12 +101,11 @@ class LabPager:
             self._grow(space, page, mappings)
         return _OUTCOMES[result]
 
-    def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> LabOutcome:
+    def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> Any:
         """What the student's function says of ``space``, whose tables are looked at anew."""
         assert isinstance(space.table, LabTable)
         with space.table.changing():
-            result: LabOutcome = self._student.call(lab, function, space.table.root, *values)
-        return result
+            return self._student.call(lab, function, space.table.root, *values)
 
     def _grow(self, space: AddressSpace, page: int, mappings: list[Mapping]) -> None:
         stack = space.above(page)
@@ -166,7 +196,7 @@ class LabUserMemory(UserMemory):
                 if not pte & V or vma is None or vma.shared:
                     self._reach(at, Access.STORE)
                 else:
-                    self.space.table.own(at)
+                    self.space.table.leaf(at)  # a table of the process's own, of small pages
             except (Errno, OutOfMemory) as failure:
                 return at - va, failure
             at = (at & -PAGE_SIZE) + PAGE_SIZE

@@ -13,10 +13,12 @@ class LabSpace(AddressSpace):
     student: Student
 
     def _clear(self, start: int, end: int) -> None:
+        assert isinstance(self.table, LabTable)
+        if self.table.drop_superpages(start, end):
+            self.flush_tlb()
         if "demand" not in self.student.labs:
             super()._clear(start, end)
             return
-        assert isinstance(self.table, LabTable)
         with self.table.changing():
             self.student.call("demand", "unmap_range", self.table.root, start, end)
         self.flush_tlb()

@@ -6,18 +6,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from emu.lab.failures import NotAllowed, WrongResult
+from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.parts.superframes import SUPERPAGE_FRAMES
+from emu.lab.parts.superpages import SuperpageTable
 from emu.lab.student import Student
-from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V, is_leaf, make_satp, ppn
+from emu.machine.pte import (
+    PAGE_SHIFT,
+    PTES_PER_TABLE,
+    VA_HALF,
+    VPN_BITS,
+    V,
+    flags_text,
+    is_leaf,
+    make_satp,
+    ppn,
+)
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.leaftables import LEAF_SHIFT
-from kernel.pagetable import PageTable
+from kernel.pagetable import COW
 
 RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
 """The labs that take address spaces apart, the later ones first, and their functions for it."""
 
 
-class LabTable(PageTable):
+class LabTable(SuperpageTable):
     """The kernel's index of it is made anew from the tables in RAM when the student changed them.
 
     ``student`` is set by :func:`emu.lab.parts.kernel_parts` in a subclass for each machine.
@@ -54,7 +67,7 @@ class LabTable(PageTable):
 
     def look(self) -> None:
         """Finds the tables that the root leads to. Raises :class:`NotAllowed` for what is none."""
-        self._upper, self._leaves = [], {}
+        self._upper, self._leaves, self._supers = [], {}, {}
         seen: set[int] = set()
         self._upper.append(self._upper_table(self.root, "the root", seen))
         for index, top in self._entries(self.root):
@@ -62,10 +75,43 @@ class LabTable(PageTable):
             self._upper.append(middle)
             for at, pointer in self._entries(middle):
                 key = index << VPN_BITS | at
-                if not is_leaf(pointer):
+                if is_leaf(pointer):
+                    self._check_superpage(pointer, f"entry {at} of table {middle:#x}")
+                    self._supers[key] = (middle << PAGE_SHIFT) + 8 * at
+                else:
                     leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", seen)
                     self._leaves[key] = self._frame_to_words(leaf)
         self._find_shared()
+
+    def _check_superpage(self, pte: int, where: str) -> None:
+        """What the MMU would not take for one is the student's mistake (privileged spec, 4.3.2)."""
+        first, total = self._frames.first, self._frames.total
+        if ppn(pte) % SUPERPAGE_FRAMES:
+            raise NotAllowed(
+                f"{where} maps a superpage from frame {ppn(pte):#x}, which is not aligned to 2 MiB",
+                ["the number of its first frame has to be a multiple of 512"],
+            )
+        if not first <= ppn(pte) <= first + total - SUPERPAGE_FRAMES:
+            raise NotAllowed(f"{where} maps a superpage from {ppn(pte):#x}, where no memory is")
+
+    def split(self, va: int) -> None:
+        """The student does; after that each page has the PTE that it showed before."""
+        base = va & -SUPERPAGE_SIZE
+        before = self.pages(base, base + SUPERPAGE_SIZE)
+        with self.changing():
+            self.student.call("superpages", "split", self.root, va)
+        if self.is_superpage(va):
+            raise WrongResult(f"after split({va:#x}) the superpage of {base:#x} is there still")
+        after = dict(self.pages(base, base + SUPERPAGE_SIZE))
+        for page, pte in before:
+            if after.get(page) != pte:
+                raise WrongResult(
+                    f"after split({va:#x}) the page {page:#x} is not as it was",
+                    [
+                        f"in the superpage  {page:#x}  {_pte_text(pte)}",
+                        f"in your table     {page:#x}  {_pte_text(after.get(page, 0))}",
+                    ],
+                )
 
     def _find_shared(self) -> None:
         """The leaf tables that others have too are those with several users."""
@@ -131,9 +177,16 @@ class LabTable(PageTable):
 
     def destroy(self) -> None:
         """Releases every mapped frame and every table: the student does, where that is a lab."""
+        self.drop_superpages(0, VA_HALF)
         lab = next((lab for lab in RELEASES if lab in self.student.labs), None)
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
             return
         self.student.call(lab, RELEASES[lab], self.root)
-        self._upper, self._leaves, self._shared = [], {}, {}
+        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+
+
+def _pte_text(pte: int) -> str:
+    if not pte & V:
+        return "no PTE"
+    return f"{flags_text(pte)}{' C' if pte & COW else ''}  → frame {ppn(pte):#x}"

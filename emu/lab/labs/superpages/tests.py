@@ -1,0 +1,229 @@
+"""The graded tests of the lab ``superpages``."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from emu.lab.guests import GuestProgram
+from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP
+from emu.lab.operations import (
+    Exec,
+    Exit,
+    Fetch,
+    Fork,
+    Load,
+    Map,
+    Operation,
+    Read,
+    Store,
+    Unmap,
+)
+from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
+
+_POLICY = "cow"
+_PAGE = 0x1000
+_RW, _RWX = 3, 7
+_LARGE = 0x20_0000
+_AREA = 0x1000_0000
+_ELSEWHERE = 0x1_0000_0000
+"""A middle table of its own."""
+_FRAMES = 2048
+"""The first 512 hold the first process; the others make three superpages."""
+
+_START: list[Operation] = [Map(1, _AREA, 512, _RW), Store(1, _AREA + 5 * _PAGE, 1)]
+"""One superpage, which is written."""
+
+
+def _script(name: str, question: str, operations: Sequence[Operation], points: int = 5) -> Script:
+    return Script(name, question, _POLICY, operations, points, _FRAMES)
+
+
+def random_operation(source: random.Random) -> Operation:
+    """Any operation of one of the first processes, most of them in and beside superpages."""
+    pid = source.randint(1, 3)
+    places = [_AREA, _AREA + 7 * _PAGE, _AREA + _LARGE - _PAGE, _AREA + _LARGE, DATA, HEAP]
+    va = source.choice(places) + source.randrange(_PAGE)
+    first = _AREA + source.choice((0, 256, 508, 512)) * _PAGE
+    kinds: list[Operation] = [
+        Fork(pid),
+        Store(pid, va, source.randrange(256)),
+        Store(pid, va, source.randrange(256)),
+        Load(pid, va),
+        Read(pid, _AREA + _LARGE - source.randrange(9000), source.randint(1, 9000), 7),
+        Map(pid, _AREA, 700, _RW),
+        Map(pid, first, 512, _RW),
+        Unmap(pid, first, source.choice((1, 6, 512))),
+        Exit(pid) if source.random() < 0.4 else Store(pid, va, 2),
+        Exec(pid) if source.random() < 0.2 else Store(pid, va, 3),
+    ]
+    return source.choice(kinds)
+
+
+TESTS: list[Test] = [
+    _script(
+        "maps-two-mebibytes",
+        "does one touch map all of it, and a part that is smaller than 2 MiB stay apart?",
+        [
+            *(Map(1, _AREA, 1100, _RW), Store(1, _AREA + 5 * _PAGE, 1), Load(1, _AREA)),
+            *(Store(1, _AREA + _LARGE - 1, 2), Load(1, _AREA + _LARGE + 9 * _PAGE)),
+            *(Store(1, _AREA + 2 * _LARGE, 3), Load(1, _AREA + 2 * _LARGE + _PAGE)),
+        ],
+        points=8,
+    ),
+    _script(
+        "flags-are-those-given",
+        "has the superpage the rights of its mapping, and a middle table of its own if it must?",
+        [
+            *(Map(1, _AREA, 512, _RWX), Fetch(1, _AREA), Map(1, _ELSEWHERE, 512, _RW)),
+            *(Load(1, _ELSEWHERE + _PAGE), Store(1, _ELSEWHERE, 1), Exit(1)),
+        ],
+    ),
+    _script(
+        "no-old-bytes",
+        "are the bytes that were in the 512 frames before seen by nobody?",
+        [
+            *_START,
+            *(Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
+            *(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW), Store(1, _AREA, 2)),
+        ],
+    ),
+    _script(
+        "child-stores",
+        "does the child's store copy one page, and leave the parent's superpage as it was?",
+        [
+            *(*_START, Fork(1), Store(2, _AREA + 5 * _PAGE + 1, 2), Load(1, _AREA + 5 * _PAGE)),
+            *(Store(2, _AREA + 5 * _PAGE + 2, 3), Store(2, _AREA, 4), Load(1, _AREA)),
+        ],
+        points=8,
+    ),
+    _script(
+        "parent-stores",
+        "does the parent's store copy one page, and leave the child's superpage as it was?",
+        [*_START, Fork(1), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA), Store(1, _AREA, 3)],
+    ),
+    _script(
+        "sole-owner-reuse",
+        "does the last user of all 512 frames take the superpage over whole, without a copy?",
+        [
+            *(*_START, Fork(1), Exit(2), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
+            *(Fork(1), Exit(1), Store(3, _AREA + 9 * _PAGE, 4)),
+        ],
+        points=7,
+    ),
+    _script(
+        "sole-owner-of-a-part",
+        "is a superpage of which others use some pages split, and only its own page reused?",
+        [
+            *(*_START, Fork(1), Store(2, _AREA, 2), Store(1, _AREA, 3), Load(2, _AREA)),
+            *(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
+            *(Store(1, _AREA + 2 * _PAGE, 6), Exit(1)),
+        ],
+        points=7,
+    ),
+    _script(
+        "last-page-is-shared",
+        "are all 512 frames asked about before a superpage is taken over?",
+        [
+            *(*_START, Fork(1), Unmap(2, _AREA, 511), Store(1, _AREA, 2)),
+            *(Load(2, _AREA + 511 * _PAGE), Store(1, _AREA + 511 * _PAGE, 3)),
+        ],
+    ),
+    _script(
+        "small-pages-too",
+        "are pages of 4 KiB copied and taken over as before, and read-only ones refused?",
+        [
+            *(Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Store(1, FAR, 3), Store(2, FAR, 4)),
+            *(Load(1, HEAP), Store(1, HEAP, 5), Store(2, CONSTANTS, 6), Load(1, CONSTANTS)),
+        ],
+    ),
+    _script(
+        "fork-again",
+        "do forks of what is shared already, and of what was split, come out right?",
+        [
+            *(*_START, Fork(1), Fork(2), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
+            *(Store(4, _AREA, 4), Store(4, _AREA + _PAGE, 5), Exit(1), Store(2, _AREA, 6)),
+            *(Exit(3), Exit(2), Store(4, _AREA + 2 * _PAGE, 7), Exit(4)),
+        ],
+        points=6,
+    ),
+    _script(
+        "split-changes-nothing",
+        "are the pages after a split those that they were before, with all their flags?",
+        [
+            *(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
+            *(Unmap(1, _AREA, 1), Fetch(1, _AREA + _PAGE), Store(1, _AREA + 2 * _PAGE, 3)),
+            *(Unmap(1, _AREA + 300 * _PAGE, 500), Load(1, _AREA + 299 * _PAGE), Exit(1)),
+        ],
+        points=6,
+    ),
+    _script(
+        "unmap-while-shared",
+        "does unmapping a part in one process leave the other's superpage?",
+        [
+            *(*_START, Fork(1), Unmap(2, _AREA + 5 * _PAGE, 1), Load(1, _AREA + 5 * _PAGE)),
+            *(Store(2, _AREA, 2), Store(1, _AREA + 5 * _PAGE, 3), Exit(1), Exit(2)),
+        ],
+    ),
+    _script(
+        "kernel-writes",
+        "does the kernel's own write split, and copy every page that it spans?",
+        [
+            *(*_START, Fork(1), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
+            *(Map(1, _AREA + _LARGE, 512, _RW), Read(1, _AREA + _LARGE - 4, 8, 3)),
+        ],
+    ),
+    _script(
+        "no-run-is-free",
+        "does a touch that finds no 2 MiB leave room for a small page?",
+        [
+            *(Map(1, _AREA, 2560, _RW), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
+            *(Store(1, _AREA + 2 * _LARGE, 3), Store(1, _AREA + 3 * _LARGE, 4)),
+            *(Load(1, _AREA + 4 * _LARGE), Fork(1), Exit(1), Exit(2)),
+        ],
+    ),
+    EveryAllocation(
+        "map-runs-out",
+        "does a touch that finds no frame, at any of its allocations, leave nothing behind?",
+        _POLICY,
+        before=[Map(1, _ELSEWHERE, 512, _RW)],
+        operation=Store(1, _ELSEWHERE, 1),
+        after=[Exit(1)],
+        points=4,
+        frames=_FRAMES,
+    ),
+    EveryAllocation(
+        "split-runs-out",
+        "does a store that finds no frame, for the table or the page, kill that process only?",
+        _POLICY,
+        before=[*_START, Fork(1), Fork(1)],
+        operation=Store(2, _AREA + 5 * _PAGE, 2),
+        after=[Load(1, _AREA), Store(3, _AREA, 2), Exit(1), Store(3, _AREA + _PAGE, 3), Exit(3)],
+        points=4,
+        frames=_FRAMES,
+    ),
+    EveryAllocation(
+        "kernel-write-runs-out",
+        "does a system call that finds no frame leave a process that can go on?",
+        _POLICY,
+        before=[*_START, Fork(1)],
+        operation=Read(2, _AREA + 0xFF0, 0x1020, 1),
+        after=[Load(2, _AREA), Store(2, _AREA + 2 * _PAGE, 2), Store(1, _AREA, 3), Exit(1)],
+        points=3,
+        frames=_FRAMES,
+    ),
+    RandomOperations(
+        "random-operations",
+        "do many random operations, in a large memory and a small one, come out right?",
+        _POLICY,
+        random_operation,
+        points=4,
+        sequences=6,
+        length=30,
+        frames=(_FRAMES, 1100),
+    ),
+    GuestProgram(
+        "large-pages", "does a program with 2 MiB pages find its bytes?", "large_pages", 2
+    ),
+    GuestProgram("isolation", "does a program see its processes' memory apart?", "isolation", 1),
+]
