@@ -25,6 +25,8 @@ class Area(NamedTuple):
 
 _RW = Prot.READ | Prot.WRITE
 TEXT, CONSTANTS, DATA = 0x10000, 0x12000, 0x13000
+SEALED = 0x17000
+"""Read-only, right behind DATA: a write may begin well and end here."""
 HEAP = 0x40_0000
 FAR = 0x1F_F000
 """The last page below 2 MiB: the next one is in another leaf table."""
@@ -36,6 +38,7 @@ AREAS = (
     Area("text", TEXT, 2, Prot.READ | Prot.EXEC, 2),
     Area("constants", CONSTANTS, 1, Prot.READ, 1),
     Area("data", DATA, 4, _RW, 4),
+    Area("sealed", SEALED, 1, Prot.READ, 1),
     Area("far", FAR, 3, _RW, 3),
     Area("heap", HEAP, 8, _RW, 0),
     Area("shared", SHARED, 2, _RW, 2, shared=True),

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from emu.lab.failures import Finding, StudentFailed
 from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store, written
 from emu.lab.student import LabFile
-from emu.lab.telling import broken_invariant, page_line
+from emu.lab.telling import broken_invariant, page_line, writer_lines
 from emu.lab.world import Endless, Seen, World
-from emu.machine.pte import PAGE_SIZE
+from emu.machine.pte import PAGE_SIZE, A, D
 from kernel.fork import POLICIES
 
 MACHINE_FRAMES = 256
@@ -113,6 +113,7 @@ class _Duel:
         return (
             self._of_outcome(operation, seen, wanted)
             or self._of_content(operation)
+            or self._of_bits()
             or self._of_cost(operation, seen, wanted)
         )
 
@@ -161,7 +162,24 @@ class _Duel:
             lines.append(page_line(self._ours, writer, va))
         return Finding("isolation", lines)
 
+    def _of_bits(self) -> Finding | None:
+        """A and D may not get lost: by D a kernel knows what it has to write back (priv. spec,
+        "Addressing and Memory Protection" of Sv32).
+        """
+        for pid, reference in self._reference.spaces.items():
+            space = self._ours.spaces[pid]
+            found = dict(space.table.present())
+            for va, wanted in reference.table.present():
+                if lost := wanted & ~found.get(va, wanted) & (A | D):
+                    bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
+                    line = f"{page_line(self._ours, pid, va)}   ← {bits} got lost"
+                    return Finding("bits-are-kept", [line, *writer_lines(self._ours, space, va)])
+        return None
+
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
+            lines = [f"{_number(seen.copies, 'frame')} copied; {wanted.copies} need to be"]
+            return Finding("exact-copies", lines)
         if seen.used > wanted.used:
             more = seen.used - wanted.used
             return Finding(
@@ -173,12 +191,9 @@ class _Duel:
                 "nothing-is-lost",
                 [f"{seen.used} frames are in use, and there should be {wanted.used}"],
             )
-        if seen.copies != wanted.copies:
-            lines = [f"{seen.copies} frames were copied; {wanted.copies} need to be"]
-            return Finding("exact-copies", lines)
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
         if counted and seen.ptes > wanted.ptes:
-            lines = [f"{seen.ptes} PTEs were written; {wanted.ptes} need to be"]
+            lines = [f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need to be"]
             return Finding("exact-pte-writes", lines)
         return None
 
@@ -234,6 +249,10 @@ _WORDS = {
     "zero_shared": "the page shows the shared frame of zeroes",
     "stack_grown": "the stack grows",
 }
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{' was' if count == 1 else 's were'}"
 
 
 def _said(outcome: str) -> str:

@@ -40,7 +40,7 @@ def _told(violation: Violation, memory: Memory, world: World) -> Finding:
         return Finding(violation.name, [broken.message])
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
-        lines += _writer(world, broken.page.space, broken.page.va)
+        lines += writer_lines(world, broken.page.space, broken.page.va)
     elif not memory.user_counts[broken.frame - memory.frames.first]:
         lines += _taker(world, broken.frame)
     if violation.name == "count-is-the-number-of-holders":
@@ -90,7 +90,7 @@ def pte_text(pte: int) -> str:
     return f"{flags_text(pte)}{' C' if pte & COW else ''}"
 
 
-def _writer(world: World, space: AddressSpace, va: int) -> list[str]:
+def writer_lines(world: World, space: AddressSpace, va: int) -> list[str]:
     """Who wrote the PTE of a page."""
     written = world.machine.bus.written_at if world.machine is not None else {}
     place = written.get(space.table.pte_address(va) or 0)

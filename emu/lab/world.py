@@ -110,7 +110,7 @@ class World:
     def do(self, operation: Operation) -> Seen:
         """Raises StudentFailed and :class:`Endless`."""
         self._outcomes = []
-        copies, ptes = self.copies, self._ptes_written()
+        copies, ptes = self._frames_copied(), self._ptes_written()
         value: int | None = None
         if isinstance(operation, FailAllocation):
             self.frames.start_counting(operation.number)
@@ -122,10 +122,14 @@ class World:
         return Seen(
             ", ".join(self._outcomes) or "ok",
             value,
-            self.copies - copies,
+            self._frames_copied() - copies,
             self._ptes_written() - ptes,
             self.frames.used,
         )
+
+    def _frames_copied(self) -> int:
+        """As many as the student's orders say, whatever the code says of itself."""
+        return self.machine.bus.counts.copies if self.machine else self.copies
 
     def _ptes_written(self) -> int:
         """Leaf PTEs written so far: those the student's orders say, or those the kernel counts."""
