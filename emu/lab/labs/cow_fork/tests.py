@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.lab import chance
 from emu.lab.guests import GuestProgram
-from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
+from emu.lab.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
 from emu.lab.operations import Exit, Fork, Load, Read, Store
 from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
 
@@ -95,7 +95,7 @@ TESTS: list[Test] = [
         "does the kernel's own write break the sharing, and of every page it spans?",
         _POLICY,
         [
-            *(Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(Read(1, CLEAN, 2, 5), Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, DATA + 0xF80, 0x1100, 2), Load(2, DATA + 0xF80), Load(2, DATA + _PAGE)),
             *(Read(2, FAR + 0xFFF, 2, 3), Load(1, FAR + 0xFFF), Load(1, FAR + _PAGE)),
             *(Read(2, DATA + 0x1000, 0x2000, 4), Load(1, DATA + 0x2FFF)),
