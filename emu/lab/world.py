@@ -110,6 +110,7 @@ class World:
     def do(self, operation: Operation) -> Seen:
         """Raises StudentFailed and :class:`Endless`."""
         self._outcomes = []
+        self.orders().clear()
         copies, ptes = self._frames_copied(), self._ptes_written()
         value: int | None = None
         if isinstance(operation, FailAllocation):
@@ -193,10 +194,15 @@ class World:
         space = self.spaces[pid]
         self._switch(space)
         memory = self._parts.user_memory(space, lambda _space, seen: self._saw(seen))
+        pages = range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE)
+        before, ptes = [space.table.pte(page) for page in pages], self.ptes
         try:
             memory.write(va, data)
         except Errno:
             self._outcomes.append("EFAULT")
+        finally:
+            after = [space.table.pte(page) for page in pages]
+            self.ptes = ptes + sum(map(int.__ne__, before, after))
 
     def _reach(self, pid: int, va: int, access: Access) -> int | None:
         """The frame that an access reaches, after the faults it takes; None when it kills."""
@@ -234,6 +240,10 @@ class World:
         self._exit(pid)
 
     # Looking.
+
+    def orders(self) -> list[str]:
+        """What the student's code did in the last operation, a line for each order."""
+        return self.machine.bus.orders if self.machine else []
 
     def content(self, pid: int) -> dict[int, bytes]:
         """The bytes of every page that is mapped for ``pid``, by address."""
