@@ -20,7 +20,7 @@ Kind = Callable[[random.Random, int], Operation]
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of ``kinds``, of one of the first ``processes``: the oftener it is named, the likelier."""
+    """One of ``kinds``, by one of the first ``processes``: the oftener named, the likelier."""
 
     kinds: Sequence[Kind]
     processes: int = 4

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from emu.lab.failures import Finding, StudentFailed
+from emu.lab.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.student import LabFile
 from emu.lab.telling import broken_invariant, page_line, writer_lines
@@ -90,8 +90,7 @@ class _Duel:
             self._forks_failed = True
         seen: Seen | None = None
         try:
-            seen = self._ours.do(operation)
-            finding = broken_invariant(self._ours)
+            seen, finding = self._done(operation)
         except Endless as endless:
             finding = self._endless(operation, endless)
         except StudentFailed as failure:
@@ -107,6 +106,15 @@ class _Duel:
         if finding is None:
             return None
         return Failure(finding.name, self._when(operation), finding.lines)
+
+    def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
+        """The operation, done on the student's machine, and the invariant that it broke."""
+        try:
+            return self._ours.do(operation), broken_invariant(self._ours)
+        except (StudentFailed, Endless):
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
 
     # What is compared, the most telling first.
 
