@@ -145,7 +145,18 @@ _FORKS = [
         "the child gets the parent's own root",
         "    return child\n",
         "    release_tables(memory, frames, child)\n    frames.share(parent)\n    return parent\n",
-        ("tables-are-their-spaces-own", _COUNT),
+        ("wrong-result",),
+    ),
+    Wrong(
+        "shares-the-lower-tables",
+        "the child's root has the parent's entries, and so leads to the same tables",
+        "        for address, entry, _ in pages(memory, parent):\n" + _FORK,
+        """        for index, top in enumerate(memory.table(parent)):
+            if top & V:
+                memory.store((child << PAGE_SHIFT) + 8 * index, top)
+                frames.share(ppn(top))
+""",
+        ("tables-are-their-spaces-own",),
     ),
     Wrong(
         "first-2-mib-only",

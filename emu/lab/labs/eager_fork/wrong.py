@@ -15,6 +15,7 @@ _PRIVATE = """    if not frames.is_private(frame):
 _MAP = """            entry = new_leaf_entry(memory, frames, child, address)
             memory.store(entry, copy_page(memory, frames, pte))
 """
+_LOOP = "        for address, _, pte in pages(memory, parent):\n" + _MAP
 _ROLLBACK = """        release_space(memory, frames, child)
         raise
 """
@@ -134,7 +135,7 @@ WRONG = [
     Wrong(
         "stored-in-the-parent",
         "the child's PTEs are written to the parent's table",
-        "        for address, _, pte in pages(memory, parent):\n" + _MAP,
+        _LOOP,
         "        for address, entry, pte in pages(memory, parent):\n"
         "            new_leaf_entry(memory, frames, child, address)\n"
         "            memory.store(entry, copy_page(memory, frames, pte))\n",
@@ -152,7 +153,18 @@ WRONG = [
         "the child gets the parent's own root",
         "    return child\n",
         "    frames.release(child)\n    frames.share(parent)\n    return parent\n",
-        ("tables-are-their-spaces-own", _COUNT, "not-allowed"),
+        ("wrong-result",),
+    ),
+    Wrong(
+        "shares-the-lower-tables",
+        "the child's root has the parent's entries, and so leads to the same tables",
+        _LOOP,
+        """        for index, top in enumerate(memory.table(parent)):
+            if top & V:
+                memory.store((child << 12) + 8 * index, top)
+                frames.share(ppn(top))
+""",
+        ("tables-are-their-spaces-own",),
     ),
     Wrong(
         "no-rollback",
