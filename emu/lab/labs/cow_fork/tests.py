@@ -46,7 +46,7 @@ TESTS: list[Test] = [
         "does a page that was copied take further stores without a fault?",
         _POLICY,
         [Fork(1), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
-        points=4,
+        points=3,
     ),
     Script(
         "fork-again",
@@ -137,7 +137,19 @@ TESTS: list[Test] = [
         before=[Fork(1), Fork(1)],
         operation=Store(2, DATA, 1),
         after=[Load(1, DATA), Load(3, DATA), Store(1, DATA, 2), Store(3, DATA, 3)],
-        points=6,
+        points=4,
+    ),
+    Script(
+        "memory-is-full",
+        "does a store for which there is no memory at all end, and give memory to the others?",
+        _POLICY,
+        [
+            *(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
+            *(Store(2, DATA + 2 * _PAGE, 1), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
+            *(Load(1, DATA), Store(1, DATA, 2), Fork(1), Store(3, DATA, 3), Exit(3), Exit(1)),
+        ],
+        points=3,
+        frames=37,
     ),
     EveryAllocation(
         "kernel-write-runs-out",
@@ -154,6 +166,7 @@ TESTS: list[Test] = [
         _POLICY,
         random_operation,
         points=10,
+        frames=(256, 46),
     ),
     GuestProgram(
         "guest-isolation", "do processes see only their own stores?", "isolation", points=2
