@@ -45,7 +45,7 @@ class Allocator:
         # END SOLUTION
 
     def allocate_table(self) -> int:
-        """As ``allocate``, for a page table: its bytes are all zero, so that no PTE in it is valid."""
+        """As ``allocate``, for a page table: its bytes are zero, so no PTE in it is valid."""
         # BEGIN SOLUTION
         frame = self.allocate()
         self.memory.zero_frame(frame)
