@@ -28,6 +28,7 @@ from emu.lab.failures import (
     Raised,
     StudentFailed,
     TooLong,
+    WrongResult,
     traceback_lines,
 )
 from emu.lab.kit.port import Place
@@ -154,7 +155,10 @@ class Student:
     def use_own_frames(self, first: int, total: int) -> None:
         """The allocator of the lab ``frames`` is the one that functions are given."""
         self._calling = "Allocator"
-        self._request({"frames": [first, total]})
+        try:
+            self._request({"frames": [first, total]})
+        except OutOfMemory:
+            raise self._fail(WrongResult("Allocator() raised OutOfFrames")) from None
 
     def close(self) -> None:
         with suppress(OSError):

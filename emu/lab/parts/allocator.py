@@ -11,6 +11,9 @@ from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.lazy import Indices, Ptes, np
 
+WRONG_ANSWER = "the allocator's answer is wrong"
+"""The headline of what is found out by the machine's own books."""
+
 
 class LabFrames(Frames):
     """Asks the lab ``frames`` for each frame, and keeps books of its own to look at the answers.
@@ -158,7 +161,7 @@ class LabFrames(Frames):
             raise WrongResult(f"{function}({ppn:#x}) raised OutOfFrames: it needs none") from None
 
     def _broken(self, name: str, lines: list[str]) -> None:
-        raise RuleBroken(Finding(name, lines), "the allocator's answer is wrong")
+        raise RuleBroken(Finding(name, lines), WRONG_ANSWER)
 
 
 class _Ledger:
