@@ -151,7 +151,7 @@ def test_a_file_for_no_lab_is_told(tmp_path):
         load(private(tmp_path, "", lab="fork"))
     path = tmp_path / "bytes.toml"
     path.write_bytes(b"\xff")
-    with pytest.raises(BadPrivate, match="bytes.toml"):
+    with pytest.raises(BadPrivate, match=r"bytes\.toml"):
         load(path)
 
 
