@@ -106,6 +106,8 @@ class Session:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
         self._options = options
+        self.lab = parts is not None
+        """Whether parts of the kernel are somebody else's."""
         self.command = list(command)
         self._log = log or self.notes.append
         try:

@@ -89,8 +89,9 @@ class Memory:
         for backing, indices in zip(self.backings, held, strict=True):
             self.holder[indices] = id(backing)
             self.page_held[indices] = list(backing.held())
-        self._counts = self.frames.counts[:span].copy()
-        self._kinds = self.frames.kinds[:span].copy()
+        self.counts = self.frames.counts[:span].copy()
+        """Each frame's count, as it was at this look; and its kind."""
+        self.kinds = self.frames.kinds[:span].copy()
 
     def _unlike(self, earlier: Memory) -> list[Mapped]:
         """What isn't among the pages of the earlier look, maps a frame that isn't as it was, or
@@ -99,8 +100,8 @@ class Memory:
         both = min(len(self.holder), len(earlier.holder))
         changed = np.ones(len(self.holder) + 1, bool)
         changed[:both] = (
-            (self._counts[:both] != earlier._counts[:both])
-            | (self._kinds[:both] != earlier._kinds[:both])
+            (self.counts[:both] != earlier.counts[:both])
+            | (self.kinds[:both] != earlier.kinds[:both])
             | (self.holder[:both] != earlier.holder[:both])
             | (self.page_held[:both] != earlier.page_held[:both])
             | (self.user_counts[:both] != earlier.user_counts[:both])

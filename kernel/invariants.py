@@ -61,11 +61,15 @@ class Violation:
 class InvariantBroken(Exception):
     """The kernel's memory is not consistent."""
 
-    def __init__(self, violations: list[Violation], when: str = "") -> None:
+    def __init__(
+        self, violations: list[Violation], when: str = "", memory: Memory | None = None
+    ) -> None:
         where = f" {when}" if when else ""
         shown = "\n  ".join(map(str, violations[:20]))
         super().__init__(f"the kernel's memory is not consistent{where}:\n  {shown}")
         self.violations = violations
+        self.memory = memory
+        self.when = when
 
 
 Check = Callable[[Memory], Iterator[Broken]]

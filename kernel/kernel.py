@@ -257,7 +257,7 @@ class Kernel:
         broken = invariants.violations(memory)
         self._found_well = None if broken else memory
         if broken:
-            raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}")
+            raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}", memory)
 
     def shut_down(self) -> int:
         """Ends what still lives and empties the caches; the number of frames that leaked."""

@@ -8,13 +8,13 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 from emu.api import CannotRun, Session
 from emu.cli.guest_options import add_guest_options, guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_streams, run_session
 from emu.cli.output import Lines
-from emu.cli.reporting import Report, add_report_options
+from emu.cli.reporting import Report, add_report_options, goes_to_stdout
 from emu.observe.comparison import PolicyRun, comparison_json, comparison_text, differences
 from kernel.fork import POLICIES
 
@@ -65,7 +65,7 @@ def _runs(arguments: argparse.Namespace, lines: Lines) -> list[PolicyRun]:
     for policy in POLICIES:
         done = _run(arguments, policy, stdin, lines)
         if not runs:
-            _print(done)
+            _print(done, sys.stderr if goes_to_stdout(arguments) else sys.stdout)
         if done.status in _ENDED_BY_USER:
             lines.message(f"ended under {policy} with status {done.status}: nothing to compare")
             raise NotRun(done.status)
@@ -103,10 +103,10 @@ def _standard_input() -> bytes:
         return b""
 
 
-def _print(done: PolicyRun) -> None:
-    if sys.stdout is not None:
-        sys.stdout.buffer.write(done.stdout)
-        sys.stdout.flush()
+def _print(done: PolicyRun, stdout: TextIO | None) -> None:
+    if stdout is not None:
+        stdout.buffer.write(done.stdout)
+        stdout.flush()
     if sys.stderr is not None:
         with suppress(OSError):  # as for our own lines: nobody reads them
             sys.stderr.buffer.write(done.stderr)

@@ -21,7 +21,7 @@ def add_parser(subcommands: Any) -> None:
         "copy-on-write cost: of each fork the pages shared, copied and taken over by parent and "
         "child; lines, functions and mappings by copied bytes; bytes copied against bytes really "
         "changed; memory over time; what eager copying would have cost. The profile goes to "
-        "stderr after the run, or to FILE, never to the guest's stdout.",
+        "stderr after the run, or to FILE.",
         epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off), and 3 "
         "when more than --max-cow-kb was copied. Options may also follow PROG; -- ends them.",
     )

@@ -73,6 +73,11 @@ def add_guest_options(
         help="make the Nth frame allocation fail, to see who survives",
     )
     parser.add_argument(
+        "--lab",
+        metavar="DIR",
+        help="let the labs' files in DIR be the kernel's parts that they are about",
+    )
+    parser.add_argument(
         "--check",
         action="store_true",
         help="check the invariants of the kernel's memory before every return to the program",

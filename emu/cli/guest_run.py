@@ -16,6 +16,8 @@ from kernel.invariants import InvariantBroken
 
 _DEFECT_STATUS = 70
 """EX_SOFTWARE of sysexits.h."""
+LAB_STATUS = 125
+"""A lab's code failed: as env(1) and others say that it is their own failure."""
 
 
 class NotRun(Exception):
@@ -30,8 +32,14 @@ def open_session(arguments: argparse.Namespace, lines: Lines) -> Session:
     """A session of the user's program, wired to the user's streams. Raises :class:`NotRun`."""
     command = [arguments.program, *arguments.rest]
     streams = open_streams()
+    options = guest_options(arguments)
+    parts = None
+    if arguments.lab is not None:
+        from emu.cli.lab_run import lab_parts
+
+        parts = lab_parts(arguments, lines)
     try:
-        return Session(guest_options(arguments), command, lines.message, host_streams=streams)
+        return Session(options, command, lines.message, host_streams=streams, parts=parts)
     except CannotRun as error:
         lines.message(str(error))
         raise NotRun(error.status) from None
@@ -45,8 +53,18 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
         lines.message(str(error))
         raise NotRun(error.status) from None
     except InvariantBroken as broken:
+        if session.lab:
+            from emu.cli.lab_run import tell_broken
+
+            tell_broken(broken, session, lines)
+            raise NotRun(LAB_STATUS) from None
         raise _defect(lines, str(broken)) from None
-    except Exception:
+    except Exception as error:
+        if session.lab:
+            from emu.cli.lab_run import told
+
+            if told(error, lines):
+                raise NotRun(LAB_STATUS) from None
         raise _defect(lines, traceback.format_exc()) from None
 
 

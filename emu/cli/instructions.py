@@ -11,7 +11,7 @@ from emu.cli.guest_options import count
 from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
-from emu.cli.tracing import address_range, filter_of, record
+from emu.cli.tracing import address_range, filter_of, locator, record, tell_hint
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -36,8 +36,9 @@ def add_instruction_options(parser: argparse.ArgumentParser) -> None:
         "--around-faults",
         type=count,
         metavar="N",
-        help="before each fault that is chosen the N instructions that led to it, at a small part "
-        "of the cost",
+        help="before each fault that is chosen the N instructions that led to it, as --insn has "
+        "them but without physical addresses, at an eighth of the cost; ? for a value, or an "
+        "address, that was loaded and written over before the next jump",
     )
 
 
@@ -167,7 +168,10 @@ def _around_faults(
     from emu.observe.around_faults import AroundFaults
     from emu.observe.wanted import Wanted
 
-    windows = Windows(write, filter_of(arguments), walk=arguments.walk)
+    chosen = filter_of(arguments)
+    windows = Windows(write, chosen, walk=arguments.walk)
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
     wanted = Wanted(backtraces=0, samples=False)
-    return record(session, [windows], lines, wanted, first=[around])
+    status = record(session, [windows], lines, wanted, first=[*locator(chosen), around])
+    tell_hint(windows.sink, lines)
+    return status

@@ -20,6 +20,7 @@ _MODULES = {
     "walk": "walk",
     "build": "build",
     "syscalls": "calls",
+    "lab": "lab",
 }
 """Where each command is; only the one that is wanted is imported."""
 

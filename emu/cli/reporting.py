@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,29 +16,53 @@ from emu.cli.outputs import Output
 from emu.cli.tracing import SUFFIXES, record
 
 if TYPE_CHECKING:
+    from emu.api import Session
     from emu.observe.records import AnyRecord
     from emu.observe.wanted import Sink, Wanted
 
+_STDOUT = "-"
 _BEGINNING = b'{"event":"start"'
 
 
 def add_report_options(parser: argparse.ArgumentParser, what: str) -> None:
     """-o and --json."""
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help=f"write {what} there instead of to stderr"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=f"write {what} there instead of to stderr; - is standard output, and what the "
+        "program writes to its own goes to standard error then",
     )
-    parser.add_argument("--json", action="store_true", help=f"{what} as a line of JSON")
+    parser.add_argument(
+        "--json", action="store_true", help=f"{what} as a line of JSON, as with -o - unless given"
+    )
+
+
+def goes_to_stdout(arguments: argparse.Namespace) -> bool:
+    """Whether the account takes standard output, and the guest's goes to stderr."""
+    wanted: str = arguments.output or (_STDOUT if arguments.json else "")
+    return wanted == _STDOUT
+
+
+def open_guest(arguments: argparse.Namespace, lines: Lines) -> Session:
+    """A session whose stdout does not mix with the account. Raises :class:`NotRun`."""
+    session = open_session(arguments, lines)
+    if goes_to_stdout(arguments):
+        session.console.use_host(1, 2)
+    return session
 
 
 class Report:
-    """Where a command's account of the run goes: to stderr, never to the guest's stdout, or to the
-    file of ``--output``, which is opened before the guest runs. Raises :class:`NotRun` when it
-    can't be. A context manager: an earlier file is kept when there is no account.
+    """Where a command's account of the run goes: to stderr; to stdout, which the guest has not
+    then; or to the file of ``--output``, which is opened before the guest runs. Raises
+    :class:`NotRun` when it can't be. A context manager: an earlier file is kept when there is no
+    account.
     """
 
     def __init__(self, arguments: argparse.Namespace, lines: Lines) -> None:
         self._lines = lines
-        self._path = path = arguments.output
+        self._to_stdout = goes_to_stdout(arguments)
+        self._path = path = None if self._to_stdout else arguments.output
         keep_input(arguments, [path])
         try:
             self._output = None if path is None else Output(path)
@@ -54,6 +79,10 @@ class Report:
 
     def write(self, text: str) -> None:
         """The whole of it. Raises :class:`NotRun` when the file can't be written."""
+        if self._to_stdout:
+            if sys.stdout is not None:
+                sys.stdout.buffer.write(f"{text}\n".encode())
+            return
         if self._output is None:
             self._lines.plain(text)
             return
@@ -103,7 +132,7 @@ def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: Wanted
     """Tells ``sink`` the records; the exit status: the guest's, or that of ``tell_trace``."""
     if takes_trace(arguments.program, lines):
         return tell_trace(arguments, lines, sink)
-    return record(open_session(arguments, lines), [sink], lines, wanted)
+    return record(open_guest(arguments, lines), [sink], lines, wanted)
 
 
 def tell_trace(arguments: argparse.Namespace, lines: Lines, sink: Sink) -> int:

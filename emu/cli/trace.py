@@ -12,9 +12,18 @@ from emu.cli.guest_run import NotRun, open_session
 from emu.cli.inputs import keep_input
 from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
-from emu.cli.tracing import Files, add_filter_options, filter_of, record, trace_file
+from emu.cli.tracing import (
+    Files,
+    add_filter_options,
+    filter_of,
+    locator,
+    record,
+    tell_hint,
+    trace_file,
+)
 
 if TYPE_CHECKING:
+    from emu.observe.filters import Filter
     from emu.observe.wanted import Sink, Wanted
 
 
@@ -74,9 +83,13 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
     try:
         for name in arguments.output:
             files.add(name)
-        status = record(session, [_sink(arguments, files, lines)], lines, _wanted(arguments))
+        chosen = filter_of(arguments)
+        sink = _sink(arguments, files, lines, chosen)
+        first = locator(chosen)
+        status = record(session, [sink], lines, _wanted(arguments), first=first)
     finally:
         files.close()
+    tell_hint(sink, lines)
     return 2 if files.failed else status
 
 
@@ -88,7 +101,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     return Wanted(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
 
 
-def _sink(arguments: argparse.Namespace, files: Files, lines: Lines) -> Sink:
+def _sink(arguments: argparse.Namespace, files: Files, lines: Lines, chosen: Filter | None) -> Sink:
     from emu.observe.filters import Filtered
     from emu.observe.trace_lines import TraceLines
     from emu.observe.walk_lines import walk_lines
@@ -97,7 +110,6 @@ def _sink(arguments: argparse.Namespace, files: Files, lines: Lines) -> Sink:
     if not arguments.output:
         walk = walk_lines if arguments.walk else None
         sink = TraceLines(lines.plain, colour=_colour(), walk=walk)
-    chosen = filter_of(arguments)
     return sink if chosen is None else Filtered(sink, chosen)
 
 

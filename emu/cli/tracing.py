@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
+from emu.api import CannotRun
 from emu.cli.guest_run import NotRun, run_session
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
@@ -19,6 +20,7 @@ from emu.cli.progress import Progress
 if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.filters import Filter
+    from emu.observe.named_ranges import NamedRange
     from emu.observe.records import AnyRecord
     from emu.observe.report.hostfiles import HostFiles
     from emu.observe.wanted import Sink, Wanted
@@ -48,15 +50,16 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="OUTCOME[,OUTCOME...]",
-        help="such as copied or reused",
+        help="such as copied or reused; table-unshared for those that copied a leaf table first",
     )
     group.add_argument(
         "--address",
-        type=address_range,
+        type=_place,
         action="append",
         default=[],
-        metavar="START-END",
-        help="at an address of this range, such as 0x10000-0x20000, or at this address",
+        metavar="START-END|SYMBOL[+LEN]",
+        help="at an address of this range, such as 0x10000-0x20000, or at this address; or in what "
+        "a symbol of PROG names, or in LEN bytes from there",
     )
     group.add_argument(
         "--function",
@@ -75,21 +78,51 @@ def filter_of(arguments: argparse.Namespace) -> Filter | None:
     chosen = Filter(
         frozenset(arguments.pid),
         frozenset(arguments.outcome),
-        tuple(arguments.address),
+        tuple(each for each in arguments.address if isinstance(each, tuple)),
         tuple(arguments.functions),
+        tuple(each for each in arguments.address if not isinstance(each, tuple)),
     )
     return None if chosen == Filter() else chosen
 
 
+def locator(chosen: Filter | None) -> list[Observer]:
+    """Who finds the ranges that a filter names, to be told of the run before the recorder."""
+    from emu.observe.named_ranges import Locator
+
+    if chosen is None or not chosen.named:
+        return []
+    return [Locator(chosen.named, chosen.located.append, _refuse)]
+
+
+def _refuse(reason: str) -> None:
+    raise CannotRun(reason, 2)
+
+
+def tell_hint(sink: Sink, lines: Lines) -> None:
+    """After the run: says so when a filter wanted none of the faults there were."""
+    from emu.observe.filters import Filtered
+
+    if isinstance(sink, Filtered) and sink.hint:
+        lines.message(sink.hint)
+
+
 def _outcomes(text: str) -> list[str]:
+    from emu.observe.outcomes import TABLE_UNSHARED
     from kernel.fault import Outcome
 
-    names = [str(outcome) for outcome in Outcome]
+    names = [*(str(outcome) for outcome in Outcome), TABLE_UNSHARED]
     found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]
     wrong = next((word for word in found if word not in names), None)
     if wrong is not None:
         raise argparse.ArgumentTypeError(f"no outcome: {wrong!r} (there are {', '.join(names)})")
     return found
+
+
+def _place(text: str) -> tuple[int, int] | NamedRange:
+    from emu.observe.named_ranges import parse_named_range
+
+    named = parse_named_range(text)
+    return address_range(text) if named is None else named
 
 
 def address_range(text: str) -> tuple[int, int]:

@@ -29,7 +29,8 @@ def add_parser(subcommands: Any) -> None:
         "error. The run ends with the drawing: status 0, or 1 when the place was never reached. "
         "Without PROG it reads an image of physical memory instead.",
         epilog="ADDRESS is a number (0x... or decimal), a register (sp, a0, pc, as it is then) or "
-        "a symbol of PROG; the last two may have an offset: sp+16, table+0x1000.",
+        "a symbol of PROG, or of its interpreter and libraries once they are loaded; the last two "
+        "may have an offset: sp+16, table+0x1000.",
     )
     parser.usage = (
         "emu walk [OPTIONS] PROG --at SYMBOL|PC|exit ADDRESS [ARGS...]\n"
@@ -53,7 +54,7 @@ def _add_place(group: Any) -> None:
     group.add_argument(
         "--at",
         metavar="PLACE",
-        help="where to draw: before the instruction at a symbol of PROG (or symbol+OFFSET) or at a "
+        help="where to draw: before the instruction at a symbol (or symbol+OFFSET) or at a "
         "pc in hex; or at the exit of a process, while its memory is still there",
     )
     group.add_argument(
@@ -133,7 +134,10 @@ def _draw_in_program(arguments: argparse.Namespace, access: Access, lines: Lines
     if observer.refused:
         raise NotRun(status)
     if not observer.lines:
-        lines.message(_not_reached(arguments, observer.hits))
+        if observer.missing and not observer.hits:
+            lines.message(f"{observer.missing}, and it was not come to in what it loaded")
+        else:
+            lines.message(_not_reached(arguments, observer.hits))
         raise NotRun(_NOT_REACHED)
     return observer.lines
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from emu.api import CannotRun, Session
 from emu.cli.guest_options import add_guest_options
-from emu.cli.guest_run import NotRun, open_lines, open_session
+from emu.cli.guest_run import NotRun, open_lines
 from emu.cli.output import Lines
-from emu.cli.reporting import Report, add_report_options, takes_trace, tell_trace
+from emu.cli.reporting import Report, add_report_options, open_guest, takes_trace, tell_trace
 from emu.cli.tracing import record
 from emu.machine.pte import PAGE_MASK
 from emu.observe import records
@@ -31,7 +31,7 @@ def add_parser(subcommands: Any) -> None:
         "page: who mapped it, where it was first touched, which forks shared it, which store broke "
         "that, whether it was copied or taken over; with the page-table entry and the count of the "
         "frame's holders before and after each step. The story goes to stderr after the run, or to "
-        "FILE, never to the guest's stdout. A trace tells PTE and count at page faults only.",
+        "FILE. A trace tells PTE and count at page faults only.",
         epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off). "
         "Options may also follow PROG; -- ends them.",
     )
@@ -47,6 +47,11 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--pid", type=_pid, metavar="N", help="only of this process and what it inherited"
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="of every process, not only of the first 50 (--json has all in any case)",
+    )
     add_report_options(parser, "the story")
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)
@@ -54,15 +59,16 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; its status, or that of a shell that could not run it."""
-    from emu.observe.story_text import story_json, story_text
+    from emu.observe.story_text import MOST_PROCESSES, story_json, story_text
 
     try:
         lines = open_lines(None)
         with Report(arguments, lines) as report:
             witness = _Witness(arguments.at)
             status = _witness(arguments, lines, witness)
-            tell = story_json if arguments.json else story_text
-            report.write(tell(witness.story, witness.title, arguments.pid))
+            told = witness.story, witness.title, arguments.pid
+            most = None if arguments.all else MOST_PROCESSES
+            report.write(story_json(*told) if arguments.json else story_text(*told, most))
     except NotRun as failure:
         return failure.status
     except CannotRun as error:
@@ -124,7 +130,7 @@ def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> 
 
     if takes_trace(arguments.program, lines):
         return tell_trace(arguments, lines, witness)
-    witness.session = open_session(arguments, lines)
+    witness.session = open_guest(arguments, lines)
     wanted = Wanted(backtraces=8, samples=False, pages=witness.pages)
     return record(witness.session, [witness], lines, wanted)
 

@@ -23,20 +23,20 @@ class Windows:
         self._write = write
         self._lines: list[str] = []
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
-        self._waiting: deque[list[str]] = deque()
-        self._window: list[str] = []
-        self._sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
+        self._waiting: deque[Window] = deque()
+        self._window: Window
+        self.sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
 
     def add(self, window: Window) -> None:
-        self._waiting.append(window_lines(window))
+        self._waiting.append(window)
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._window = self._waiting.popleft()
-            self._sink(record)
+            self.sink(record)
 
     def _tell(self, record: AnyRecord) -> None:
         self._lines.clear()
         self._fault(record)
-        text = "".join(f"{line}\n" for line in [*self._window, *self._lines, ""])
+        text = "".join(f"{line}\n" for line in [*window_lines(self._window), *self._lines, ""])
         self._write(text.encode())

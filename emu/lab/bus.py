@@ -12,10 +12,11 @@ from typing import Any
 from emu.lab.failures import NotAllowed, said
 from emu.lab.kit.port import Place
 from emu.lab.ram import SharedRam
-from emu.machine.pte import PAGE_SHIFT, V, is_leaf
+from emu.machine.pte import PAGE_SHIFT, RSW0, V, flags_text, is_leaf, ppn
 from kernel.frames import Frames, Kind
 
 _NOWHERE = Place("", 0, "")
+_MOST_NOTED = 2000
 
 
 class Counts:
@@ -45,6 +46,8 @@ class Bus:
         self.counted_at: dict[int, Place] = {}
         """The place that last changed each frame's count."""
         self.counts = Counts()
+        self.orders: list[str] = []
+        """What was done, a line for each order, until somebody clears it; not without end."""
         self._orders: dict[str, Callable[..., None]] = {
             "store": self._store,
             "write": self._write,
@@ -86,7 +89,9 @@ class Bus:
                 f"{_KINDS[kind]}",
                 [f"it was stored at {said(place)}"],
             )
+        before = self.ram.load64(address)
         self.ram.store64(address, value)
+        self._note(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
         self.written_at[address] = place
         self.counts.ptes += not value & V or is_leaf(value)
 
@@ -105,6 +110,7 @@ class Bus:
             self._must_be_private(target, place, "copied to")
             self.counts.copies += 1
         self.ram.copy_frame(source, target)
+        self._note(place, f"frame {source:#x} copied to {target:#x}")
 
     def _zero(self, frame: int, where: list[Any]) -> None:
         place = _place(where)
@@ -120,6 +126,9 @@ class Bus:
                 [f"you called frames.share({frame:#x}) at {said(place)}"],
             )
         self.frames.share(frame)
+        self._note(
+            place, f"share({frame:#x}): count {self.frames.counts[frame - self.frames.first]}"
+        )
         self.counted_at[frame] = place
 
     def _release(self, frame: int, where: list[Any]) -> None:
@@ -132,6 +141,8 @@ class Bus:
         if frame == self.zero and self.frames.count(frame) == 1:
             raise NotAllowed("the frame of zeroes was given away", [f"at {said(place)}"])
         self.frames.release(frame)
+        left = self.frames.counts[frame - self.frames.first]
+        self._note(place, f"release({frame:#x}): count {left}")
         self.counted_at[frame] = place
 
     def _allocate(self, kind: Kind, where: list[Any]) -> int:
@@ -141,8 +152,14 @@ class Bus:
             self.counts.tables += 1
         else:
             frame = self.frames.allocate(kind)
+        name = "allocate_table" if kind is Kind.TABLE else "allocate"
+        self._note(place, f"{name}(): {frame:#x}")
         self.taken_at[frame] = self.counted_at[frame] = place
         return frame
+
+    def _note(self, place: Place, what: str) -> None:
+        if len(self.orders) < _MOST_NOTED:
+            self.orders.append(f"{what:<58} {said(place)}")
 
     # What may be named.
 
@@ -173,6 +190,12 @@ _KINDS = {
     Kind.TABLE: "a page table",
     Kind.ZERO: "the frame of zeroes",
 }
+
+
+def _pte_text(pte: int) -> str:
+    if not pte:
+        return "0"
+    return f"{ppn(pte):#x} {flags_text(pte)}{' C' if pte & RSW0 else ''}"
 
 
 def _place(given: list[Any]) -> Place:

@@ -10,6 +10,7 @@ from emu.lab.failures import StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.playing import Failure
 from emu.lab.student import Limits
+from emu.lab.telling import told
 from emu.lab.testing import Submission
 from emu.options import Options
 
@@ -53,8 +54,8 @@ class GuestProgram:
         try:
             result = Machine(options, machine.parts()).run([program])
         except InvariantBroken as broken:
-            first = broken.violations[0]
-            return Failure(first.name, f"in guest {self.guest}", [first.message])
+            finding = told(broken, machine.bus)
+            return Failure(finding.name, f"in guest {self.guest}", finding.lines)
         if result.status != self.status:
             said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
             when = f"guest {self.guest} ended with status {result.status}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from emu.lab.failures import Finding, StudentFailed
-from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store, written
+from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.student import LabFile
 from emu.lab.telling import broken_invariant, page_line
 from emu.lab.world import Endless, Seen, World
@@ -30,9 +30,9 @@ class Failure:
     lines: list[str]
     operations: list[Operation] = field(default_factory=list)
     """The sequence that leads there; its last one showed it."""
-
-    def replay(self) -> list[list[object]]:
-        return written(self.operations)
+    policy: str = ""
+    frames: int = 0
+    """What the sequence was played on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def play(
             failure = duel.step(operation)
             if failure is not None:
                 failure.operations = list(operations[: number + 1])
+                failure.policy, failure.frames = stage.policy, stage.frames
                 return failure
         return None
     finally:

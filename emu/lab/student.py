@@ -74,6 +74,9 @@ class Student:
         self.bus = bus
         self.failed: StudentFailed | None = None
         self.printed = ""
+        self.on_print: Callable[[str], None] = lambda text: None
+        """Is told of each line that the code prints."""
+        self._unfinished = ""
         self.confined = False
         self.after_call: Callable[[str], None] = lambda function: None
         """Called when a function has come back, with its name."""
@@ -116,6 +119,7 @@ class Student:
             "zero": self.bus.zero,
             "limit": self._limits.memory + self.bus.ram.size,
             "seconds": self._limits.cpu_seconds,
+            "grader": os.getpid(),
         }
         self._send(order)
 
@@ -206,11 +210,19 @@ class Student:
             try:
                 name, *values = order
                 if name == "print":
-                    self.printed = (self.printed + str(values[0]))[:_MOST_PRINTED]
+                    self._has_printed(str(values[0]))
                 else:
                     self.bus.order(name, values)
             except (TypeError, ValueError, LookupError):
                 raise self._nonsense() from None
+
+    def _has_printed(self, text: str) -> None:
+        *lines, self._unfinished = (self._unfinished + text).split("\n")
+        self._unfinished = self._unfinished[-_MOST_PRINTED:]
+        for line in lines:
+            if len(self.printed) < _MOST_PRINTED:
+                self.printed += f"{line}\n"
+            self.on_print(line)
 
     def _answer(self, ask: Any) -> dict[str, Any]:
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from emu.lab.bus import Bus
 from emu.lab.failures import Finding, said
 from emu.lab.world import World
-from emu.machine.pte import R, V, flags_text, ppn
+from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn, vpn
 from kernel.census import Memory
-from kernel.invariants import Violation, violations
+from kernel.frames import Kind
+from kernel.invariants import InvariantBroken, Page, Violation, violations
+from kernel.leaftables import LEAF_SHIFT
 from kernel.pagetable import COW
 from kernel.space import AddressSpace
 
@@ -19,6 +22,13 @@ _MARKS = {
     "pages-and-mappings-agree": "not what the mapping asks for",
 }
 
+_KINDS = {
+    Kind.CACHE: ", a page of a file or of shared memory,",
+    Kind.ZERO: ", the frame of zeroes,",
+    Kind.TABLE: ", a page table,",
+    Kind.FREE: ", which is free,",
+}
+
 
 def broken_invariant(world: World) -> Finding | None:
     """The first invariant that does not hold, if there is one."""
@@ -26,7 +36,16 @@ def broken_invariant(world: World) -> Finding | None:
     broken = violations(memory)
     if not broken:
         return None
-    return _told(_clearest(broken), memory, world)
+    return _told(_clearest(broken), memory, world.machine.bus if world.machine else None)
+
+
+def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
+    """The most telling of the violations, with who wrote the PTE by the ``bus``'s account.
+
+    The machine may have been shut down since: only what the look at its memory saw is told.
+    """
+    assert broken.memory is not None
+    return _told(_clearest(broken.violations), broken.memory, bus)
 
 
 def _clearest(broken: list[Violation]) -> Violation:
@@ -34,17 +53,17 @@ def _clearest(broken: list[Violation]) -> Violation:
     return min(broken, key=lambda v: (v.broken.page is None, v.broken.frame is None))
 
 
-def _told(violation: Violation, memory: Memory, world: World) -> Finding:
+def _told(violation: Violation, memory: Memory, bus: Bus | None) -> Finding:
     broken = violation.broken
     if broken.frame is None:
         return Finding(violation.name, [broken.message])
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
-        lines += _writer(world, broken.page.space, broken.page.va)
+        lines += _writer(bus, memory, broken.page)
     elif not memory.user_counts[broken.frame - memory.frames.first]:
-        lines += _taker(world, broken.frame)
+        lines += _taker(bus, broken.frame)
     if violation.name == "count-is-the-number-of-holders":
-        lines += _counter(world, broken.frame)
+        lines += _counter(bus, broken.frame)
     return Finding(violation.name, lines)
 
 
@@ -68,9 +87,12 @@ def _frame_lines(violation: Violation, memory: Memory) -> list[str]:
 
 
 def _head(violation: Violation, memory: Memory, frame: int, users: int) -> str:
+    index = frame - memory.frames.first
+    inside = 0 <= index < len(memory.counts)
     if violation.name != "count-is-the-number-of-holders":
-        return f"frame {frame:#x} has {users} user{'s' * (users != 1)}:"
-    count = memory.frames.count(frame) if memory.frames.kind(frame) else 0
+        kind = _KINDS.get(Kind(memory.kinds[index]), "") if inside else ""
+        return f"frame {frame:#x}{kind} has {users} user{'s' * (users != 1)}:"
+    count = memory.counts[index] if inside else 0
     if not users:
         return f"frame {frame:#x} has count {count}, and nobody uses it: it is lost"
     return f"frame {frame:#x} has count {count}, and {users} user{'s' * (users != 1)}:"
@@ -90,22 +112,23 @@ def pte_text(pte: int) -> str:
     return f"{flags_text(pte)}{' C' if pte & COW else ''}"
 
 
-def _writer(world: World, space: AddressSpace, va: int) -> list[str]:
+def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:
     """Who wrote the PTE of a page."""
-    written = world.machine.bus.written_at if world.machine is not None else {}
-    place = written.get(space.table.pte_address(va) or 0)
+    leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
+    written = bus.written_at if bus is not None else {}
+    place = written.get((leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0))
     if place is None:
         return ["this PTE was there before your code ran: it should have changed it"]
     return [f"you wrote this PTE at {said(place)}"]
 
 
-def _taker(world: World, frame: int) -> list[str]:
-    taken = world.machine.bus.taken_at if world.machine is not None else {}
+def _taker(bus: Bus | None, frame: int) -> list[str]:
+    taken = bus.taken_at if bus is not None else {}
     return [f"you allocated it at {said(taken[frame])}"] if frame in taken else []
 
 
-def _counter(world: World, frame: int) -> list[str]:
-    counted = world.machine.bus.counted_at if world.machine is not None else {}
+def _counter(bus: Bus | None, frame: int) -> list[str]:
+    counted = bus.counted_at if bus is not None else {}
     if frame not in counted:
         return ["its count was never changed by your code"]
     return [f"you last changed its count at {said(counted[frame])}"]

@@ -110,6 +110,7 @@ class World:
     def do(self, operation: Operation) -> Seen:
         """Raises StudentFailed and :class:`Endless`."""
         self._outcomes = []
+        self.orders().clear()
         copies, ptes = self.copies, self._ptes_written()
         value: int | None = None
         if isinstance(operation, FailAllocation):
@@ -230,6 +231,10 @@ class World:
         self._exit(pid)
 
     # Looking.
+
+    def orders(self) -> list[str]:
+        """What the student's code did in the last operation, a line for each order."""
+        return self.machine.bus.orders if self.machine else []
 
     def content(self, pid: int) -> dict[int, bytes]:
         """The bytes of every page that is mapped for ``pid``, by address."""

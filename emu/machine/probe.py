@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from emu.machine.cpu_state import PC_WORD, ROW, WORDS
 
@@ -163,39 +163,67 @@ def _nothing() -> None:
     pass
 
 
+class Block(NamedTuple):
+    """A stretch of code that was executed from its start on, and a row of registers before it."""
+
+    start: int
+    size: int
+    before: bytes
+
+
 class BlockProbe:
-    """Notes (start, size in bytes) of the last ``depth`` stretches of code that were executed.
+    """Notes the last ``depth`` stretches of code that were executed, and the registers before each.
 
     ``recent`` has those since the hart last stopped, the last one being executed now. At a stop
-    they go to ``tell``, each cut to what has been executed of it.
+    they go to ``tell``, each cut to what has been executed of it, with the registers as they are
+    then and the reason.
     """
 
     def __init__(
         self,
         depth: int,
-        tell: Callable[[deque[tuple[int, int]]], None],
+        tell: Callable[[deque[Block], bytes, Stop], None],
         engine: Engine,
     ) -> None:
         # One more, since the last may come to nothing.
-        self.recent: deque[tuple[int, int]] = deque(maxlen=depth + 1)
+        self.recent: deque[Block] = deque(maxlen=depth + 1)
         self._tell = tell
-        note = self.recent.append
+        self._state, refresh = engine.state()
+        self._refresh = refresh or _nothing
+        engine.hook_blocks(self._hook() if refresh is None else self._slow_hook(refresh))
+
+    def _hook(self) -> Callable[[int, int, int], None]:
+        note, state, new = self.recent.append, self._state, tuple.__new__
 
         def hook(_engine: int, start: int, size: int) -> None:
-            note((start, size))
+            note(new(Block, (start, size, bytes(state))))
 
-        engine.hook_blocks(hook)
+        return hook
+
+    def _slow_hook(self, refresh: Callable[[], object]) -> Callable[[int, int, int], None]:
+        note = self._hook()
+
+        def hook(engine: int, start: int, size: int) -> None:
+            refresh()
+            note(engine, start, size)
+
+        return hook
+
+    def registers(self) -> bytes:
+        """The row as it is now."""
+        self._refresh()
+        return bytes(self._state)
 
     def stopped(self, pc: int, stop: Stop) -> None:
         if not self.recent:
             return
-        start, size = self.recent[-1]
+        start, size, before = self.recent[-1]
         # The engine tells of a block before it looks whether it is to stop.
         if stop is not Stop.ECALL and start <= pc < start + size:
             self.recent.pop()
             if pc != start:
-                self.recent.append((start, pc - start))
-        self._tell(self.recent)
+                self.recent.append(Block(start, pc - start, before))
+        self._tell(self.recent, self.registers(), stop)
         self.recent.clear()
 
     def filled(self, page: int, frame: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import F0, NAMES
-from emu.observe.names import NoSymbol, Symbols
+from emu.observe.names import NoSymbol, ProgramSymbols
 
 if TYPE_CHECKING:
     from kernel.process import Process
@@ -25,7 +25,7 @@ class NamedAddress:
     register: int | None = None
     symbol: str | None = None
 
-    def address(self, symbols: Symbols, process: Process) -> int:
+    def address(self, symbols: ProgramSymbols, process: Process) -> int:
         """Where it is in ``process``, which is running if it is a register that is meant.
 
         Raises :class:`emu.observe.names.NoSymbol`.

@@ -1,11 +1,14 @@
 """``--around-faults N``: the last N instructions that a thread executed before each page fault.
 
-Nothing is noted but the blocks of code as they are executed, so a program runs many times as fast
-as under :mod:`emu.observe.instructions`; which instructions they were is found when a fault comes.
+Nothing is noted but the blocks of code as they are executed, with the registers before each, so a
+program runs many times as fast as under :mod:`emu.observe.instructions`; which instructions they
+were and what they did is found when a fault comes (:mod:`emu.observe.stretches`). Where a value or
+an address does not follow from the registers before and after a block, it is not known.
 
-What it costs, for 39 million instructions of a qsort in blocks of five: 15 to 30 times the time of
-an untraced run, 20 to 27 million instructions a second, a fifteenth to a twentieth of what the
-trace of every instruction takes. How many are asked for makes no difference until a fault comes.
+What it costs, for 39 million instructions of a qsort in blocks of five: 25 to 40 times the time of
+an untraced run, 4 to 6 million instructions a second, an eighth of what the trace of every
+instruction takes; the registers are half of it. How many are asked for makes no difference until a
+fault comes.
 
 An ecall that waits is among them when it is begun. Code that was unmapped or written over after it
 had run is shown as what is there now, or ``?``.
@@ -16,14 +19,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from emu.machine.decode import instruction_length
-from emu.machine.probe import BlockProbe
-from emu.observe.disassembly import disassembler
+from emu.machine.probe import Block, BlockProbe, Stop
 from emu.observe.peek import peek
+from emu.observe.stretches import Executed, Stretch, executed
 from kernel.events import Fault, Observer
 from kernel.kernel import Kernel
 from kernel.process import Process, Thread
@@ -32,32 +35,26 @@ from kernel.space import AddressSpace
 if TYPE_CHECKING:
     from emu.machine.engine import Engine
 
-Block = tuple[int, int]
-"""Address and size in bytes of code that was executed from its start to its end."""
 
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """An instruction that completed; without ``code`` when it is no more in memory."""
-
-    pc: int
-    code: bytes
-
-    @property
-    def text(self) -> str:
-        return disassembler().text(self.code or None, self.pc)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
-    """A page fault, and what its thread executed before it, oldest first.
+    """A page fault, and what its thread executed before it.
 
     The instruction that faulted is not among it: it has not completed. Before a fault that the
     kernel met, the ecall is the last one.
     """
 
     fault: Fault
-    executed: list[Executed]
+    stretches: list[Stretch]
+    count: int
+
+    @cached_property
+    def executed(self) -> list[Executed]:
+        """Oldest first. To be asked for while the machine stands at the fault."""
+        if not self.stretches:  # the first program is not there yet
+            return []
+        before = _backwards(self.fault.thread.process.space, self.stretches)
+        return list(islice(before, self.count))[::-1]
 
 
 class AroundFaults(Observer):
@@ -69,50 +66,54 @@ class AroundFaults(Observer):
         self._kernel = kernel
         self._count = count
         self._tell = tell
-        self._history: WeakKeyDictionary[Thread, deque[Block]] = WeakKeyDictionary()
+        self._history: WeakKeyDictionary[Thread, deque[Stretch]] = WeakKeyDictionary()
         kernel.hart.attach(self._probe)
 
     def _probe(self, engine: Engine, _fail: Callable[[BaseException], None]) -> BlockProbe:
-        probe = BlockProbe(self._count, self._stopped, engine)
-        self._recent = probe.recent
-        return probe
+        self._blocks = BlockProbe(self._count, self._stopped, engine)
+        return self._blocks
 
-    def _stopped(self, blocks: deque[Block]) -> None:
+    def _stopped(self, blocks: deque[Block], after: bytes, stop: Stop) -> None:
         thread = self._kernel.current
         if thread is None:
             return
         history = self._history.get(thread)
         if history is None:
             history = self._history[thread] = deque(maxlen=self._count)
-        history.extend(blocks)
+        history.extend(_stretches(blocks, after, waits=stop is Stop.ECALL))
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        history = self._history.get(thread)
+        answered = thread is self._kernel.current and self._blocks.recent  # the hart did not stop
+        if history and history[-1].waits and result is not None and not answered:
+            history[-1] = history[-1].returned(result)
 
     def fault(self, event: Fault) -> None:
-        blocks = list(self._history.get(event.thread, ()))
-        if event.thread is self._kernel.current:  # a system call that stopped nothing
-            blocks += self._recent
-        executed = _backwards(event.thread.process.space, blocks) if blocks else iter(())
-        self._tell(Window(event, list(islice(executed, self._count))[::-1]))
+        stretches = list(self._history.get(event.thread, ()))
+        recent = self._blocks.recent
+        if recent and event.thread is self._kernel.current:  # a system call that stopped nothing
+            stretches += _stretches(recent, self._blocks.registers(), waits=True)
+        self._tell(Window(event, stretches, self._count))
 
     def execed(self, process: Process) -> None:
         for thread in process.threads.values():
             self._history.pop(thread, None)
 
 
-def _backwards(space: AddressSpace, blocks: list[Block]) -> Iterator[Executed]:
-    for start, size in reversed(blocks):
-        yield from reversed(list(_instructions(space, start, start + size)))
+def _stretches(blocks: deque[Block], after: bytes, *, waits: bool) -> Iterator[Stretch]:
+    """The blocks, each with the registers after it: those before the next."""
+    ends = [block.before for block in islice(blocks, 1, None)]
+    for block, end in zip(blocks, ends, strict=False):
+        yield Stretch(*block, end)
+    if blocks:
+        yield Stretch(*blocks[-1], after, waits)
 
 
-def _instructions(space: AddressSpace, pc: int, end: int) -> Iterator[Executed]:
-    code = peek(space, pc, end - pc)
-    if code is None:
-        yield Executed(pc, b"")
-        return
-    at = 0
-    while at < len(code):
-        length = instruction_length(code[at])
-        yield Executed(pc + at, code[at : at + length])
-        at += length
+def _backwards(space: AddressSpace, stretches: list[Stretch]) -> Iterator[Executed]:
+    for stretch in reversed(stretches):
+        yield from reversed(executed(stretch, peek(space, stretch.start, stretch.size)))
 
 
 def window_lines(window: Window) -> list[str]:
@@ -120,4 +121,4 @@ def window_lines(window: Window) -> list[str]:
     thread = window.fault.thread
     pid = thread.process.pid
     prefix = f"[pid {pid}]" if thread.tid == pid else f"[pid {pid} tid {thread.tid}]"
-    return [f"{prefix}    {step.pc:#x}  {step.text}".rstrip() for step in window.executed]
+    return [f"{prefix}    {step.line}" for step in window.executed]

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from emu.observe import records
+from emu.observe.named_ranges import NamedRange
+from emu.observe.outcomes import TABLE_UNSHARED
 from emu.observe.records import AnyRecord, Place
 from emu.observe.wanted import Sink
 
@@ -28,20 +30,43 @@ class Filter:
     outcomes: frozenset[str] = frozenset()
     addresses: tuple[tuple[int, int], ...] = ()
     functions: tuple[str, ...] = ()
+    named: tuple[NamedRange, ...] = ()
+    """Ranges that are known once the program is there: in ``located`` then."""
+    located: list[tuple[int, int]] = field(default_factory=list, compare=False)
 
     def wants(self, fault: records.Fault) -> bool:
         return (
-            (not self.outcomes or fault.outcome in self.outcomes)
-            and (not self.addresses or any(a <= fault.stval < b for a, b in self.addresses))
+            (not self.outcomes or self._has_outcome(fault))
+            and (not (self.addresses or self.named) or self._is_at(fault.stval))
             and (not self.functions or any(self._names(name) for name in _names(fault.place)))
         )
+
+    def _is_at(self, address: int) -> bool:
+        return any(a <= address < b for a, b in (*self.addresses, *self.located))
+
+    def _has_outcome(self, fault: records.Fault) -> bool:
+        unshared = fault.table_copied and TABLE_UNSHARED in self.outcomes
+        return unshared or fault.outcome in self.outcomes
 
     def _names(self, function: str) -> bool:
         return any(fnmatchcase(function, pattern) for pattern in self.functions)
 
     @property
+    def words(self) -> str:
+        """What a fault has to be, for a message."""
+        names = [outcome.replace("_", "-") for outcome in sorted(self.outcomes)]
+        ranges = [f"{a:#x}" if b == a + 1 else f"{a:#x}-{b:#x}" for a, b in self.addresses]
+        parts = {
+            "of pid": [str(pid) for pid in sorted(self.pids)],
+            "with outcome": names,
+            "at": [*ranges, *map(str, self.named)],
+            "in function": list(self.functions),
+        }
+        return " ".join(f"{what} {' or '.join(each)}" for what, each in parts.items() if each)
+
+    @property
     def chooses_faults(self) -> bool:
-        return bool(self.outcomes or self.addresses or self.functions)
+        return bool(self.outcomes or self.addresses or self.named or self.functions)
 
 
 def _names(place: Place) -> list[str]:
@@ -60,12 +85,22 @@ class Filtered:
     sink: Sink
     filter: Filter
     _told: set[int] = field(default_factory=set)
+    _faults: int = 0
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Start):
             self.sink(replace(record, filtered=self.filter != Filter()))
-        elif self._wants(record):
-            self.sink(record)
+        else:
+            self._faults += isinstance(record, records.Fault)
+            if self._wants(record):
+                self.sink(record)
+
+    @property
+    def hint(self) -> str:
+        """A line that says so when there were faults, and the filter wanted none of them."""
+        if self._told or not self._faults:
+            return ""
+        return f"{self._faults:,} faults, none {self.filter.words}"
 
     def _wants(self, record: AnyRecord) -> bool:
         if isinstance(record, records.Settled):  # by another process, if the copier left it

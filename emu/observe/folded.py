@@ -1,9 +1,11 @@
 """Stacks by copied bytes, one a line: for speedscope.app, inferno and FlameGraph.
 
-``program;outermost;…;innermost bytes``: how many bytes the kernel copied for that stack, at page
-faults (copy-on-write, and private pages of files) and at forks (where the policy copies then). As
-FlameGraph has it, the root is the program, ``_[i]`` marks inlined functions and ``_[k]`` the
-system call during which the kernel itself stored to the page.
+``program;outermost;…;innermost bytes``: how many bytes the kernel copied for that stack since fork
+shares memory: at page faults, and at forks where the policy copies then. Private copies of a file's
+pages, which no fork brings about, are a tree of their own below the program, under
+``[private file pages]``; without it the sum is that of ``emu cow``. As FlameGraph has it, the root
+is the program, ``_[i]`` marks inlined functions and ``_[k]`` the system call during which the
+kernel itself stored to the page.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from emu.observe import records
 from emu.observe.outcomes import COPIES
 from emu.observe.records import AnyRecord, Place
 
+_OF_FILES = "[private file pages]"
 _CLEAN = str.maketrans({";": ":", "\n": " ", "\r": " "})
 
 
@@ -32,7 +35,8 @@ class Folded:
         match record:
             case records.Fault() if record.outcome in COPIES:
                 stack = [record.place, *record.backtrace]
-                self._add(record.pid, stack, record.call, 1)
+                apart = _OF_FILES if record.outcome == "file_copied" else ""
+                self._add(record.pid, stack, record.call, 1, apart)
             case records.Fork():
                 stack = [] if record.place is None else [record.place, *record.backtrace]
                 self._add(record.pid, stack, "fork", record.frames_copied)
@@ -47,13 +51,14 @@ class Folded:
             self._file.write(f"{stack} {count}\n".encode("utf-8", "replace"))
         self._file.close()
 
-    def _add(self, pid: int, stack: list[Place], call: str, pages: int) -> None:
-        """``stack`` is the innermost place first."""
+    def _add(self, pid: int, stack: list[Place], call: str, pages: int, apart: str = "") -> None:
+        """``stack`` is the innermost place first; ``apart`` is above the outermost."""
         if not pages:
             return
         names = [f"{call}_[k]"] if call else []
         for place in stack:
             names += _functions(place)
+        names += [apart] if apart else []
         names.append(self._program(pid))
         key = ";".join(name.translate(_CLEAN) for name in reversed(names))
         self._bytes[key] += pages * PAGE_SIZE

@@ -8,7 +8,7 @@ from functools import partial
 
 from emu.observe.instruction_forms import Form
 from emu.observe.instructions import InstructionTrace
-from emu.observe.names import NoSymbol, Symbols
+from emu.observe.names import NoSymbol, ProgramSymbols
 from kernel.events import Observer
 from kernel.process import Process, Thread
 from kernel.running import Stopped
@@ -28,7 +28,7 @@ class Span:
         """Where it is in the process. Raises :class:`NoSymbol`."""
         if not self.function:
             return self.start, self.end
-        start, end = Symbols(process).extent(self.function, process)
+        start, end = ProgramSymbols(process).extent(self.function, process)
         if start == end:
             raise NoSymbol(f"{self.function!r} has no size: give the range as START-END")
         return start, end

@@ -8,6 +8,10 @@ COPIES = frozenset(("copied", "file_copied"))
 OWN = COPIES | {"zero_filled", "stack_grown", "reused"}
 """The outcomes that leave a page with a frame of the process's own."""
 
+TABLE_UNSHARED = "table_unshared"
+"""Not an outcome of its own: a leaf table that fork had shared was copied first, then what the
+outcome says was done."""
+
 _ZEROES = "new page of zeroes"
 _NOTHING = "nothing to do"
 _NO_MEMORY = "out of memory"

@@ -11,6 +11,7 @@ RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, jal, jalr, a
 from __future__ import annotations
 
 from emu.machine.decode import Kind, instruction_length, memory_operand
+from emu.machine.jumps import plain_jump
 from emu.machine.registers import FP, RA, SP
 from emu.observe.arithmetic import Sum, sum_of
 from emu.observe.cfi_program import Rule
@@ -58,7 +59,7 @@ class _Frame:
             self._assign(change)
         elif self._depth == self._body and self._depth:
             self._note_save(bits, self._depth)
-        if _leaves(bits):
+        if plain_jump(bits) is not None:  # what follows is only reached by a branch
             self._depth = self._body
 
     def _assign(self, change: Sum) -> None:
@@ -118,12 +119,3 @@ class _Frame:
             return None
         held = saved if depth else {}
         return Rule(SP, depth, held.get(RA), held.get(FP), certain=False)
-
-
-def _leaves(bits: int) -> bool:
-    """Whether what follows is only reached by a branch: a return, or a jump that does not link."""
-    if bits & 3 != 3:
-        jump = bits & 3 == 1 and bits >> 13 == 0b101  # c.j
-        register = bits & 0xF07F == 0x8002 and bool(bits >> 7 & 0x1F)  # c.jr
-        return jump or register
-    return bits & 0x7F in (0x6F, 0x67) and not bits >> 7 & 0x1F

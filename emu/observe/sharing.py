@@ -101,14 +101,19 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
 
 
 def memory_use_alone(space: AddressSpace) -> MemoryUse:
-    """The same of one space, where no leaf table is shared: then counts tell of users.
+    """The same of one space, without a look at others: counts tell of users.
 
-    The kernel itself holds each page of a file or of shared memory once.
+    The kernel itself holds each page of a file or of shared memory once. Where the space shares a
+    leaf table that has all its users; another's PTE of the same frame counts as one user, also if
+    it is in a table that several others share, so ``proportional`` may be too large then.
     """
     frames = space.frames
     rows = np.array(list(space.table.leaf_tables().values()), np.int64) - frames.first
     entries = frames.tables[rows]
-    indices = frames.indices(entries[(entries & V) != 0])
-    indices = indices[indices != frames.zero - frames.first]
-    users = frames.counts[indices] - (frames.kinds[indices] == int(Kind.CACHE))
+    mapped = np.nonzero((entries & V) != 0)
+    indices = frames.indices(entries[mapped])
+    others = frames.counts[rows][mapped[0]] - 1
+    real = indices != frames.zero - frames.first
+    indices, others = indices[real], others[real]
+    users = frames.counts[indices] - (frames.kinds[indices] == int(Kind.CACHE)) + others
     return MemoryUse(len(indices), float((1 / users).sum()), int(np.count_nonzero(users == 1)))

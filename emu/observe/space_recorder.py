@@ -172,9 +172,9 @@ class SpaceRecorder(Observer):
         return True
 
     def _last_sample(self, space: AddressSpace) -> None:
-        """Of a process that ends there is one in any case, but where tables are shared."""
+        """Of a process that ends there is one in any case."""
         done = self._sample() or not self._wanted.samples or space not in self._pids
-        if not done and self._kernel.config.fork_policy != "shared-tables":
+        if not done:
             self._tell_of_memory(space, memory_use_alone(space))
 
     def _tell_of_memory(self, space: AddressSpace, use: MemoryUse) -> None:

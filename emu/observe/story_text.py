@@ -16,8 +16,15 @@ _MOST_STEPS = 40
 _DEEPEST = 5
 
 
-def story_text(story: Story, title: str, pid: int | None = None) -> str:
-    """All of it, or what concerns one process: itself, and its ancestors up to its fork."""
+MOST_PROCESSES = 50
+
+
+def story_text(
+    story: Story, title: str, pid: int | None = None, most: int | None = MOST_PROCESSES
+) -> str:
+    """All of it, or what concerns one process: itself, and its ancestors up to its fork; of at
+    most so many images of processes.
+    """
     page = f"page {story.page:#x}"
     lines = wrap(f"{page}: {title}" if title else page, _WIDTH)
     told = [(chapter, until) for chapter, until in _chosen(story, pid) if chapter.steps]
@@ -26,8 +33,10 @@ def story_text(story: Story, title: str, pid: int | None = None) -> str:
     elif not told:
         had = sorted({chapter.memory.pid for chapter in story.chapters})
         lines += wrap(f"pid {pid} never had it; " + _pids(had) + " had", _WIDTH)
-    for chapter, until in told:
+    for chapter, until in told[:most]:
         lines += ["", *_chapter(chapter, until)]
+    if most is not None and len(told) > most:
+        lines += ["", f"… {len(told) - most:,} more processes (--all shows them, --pid N one)"]
     return "\n".join(lines)
 
 

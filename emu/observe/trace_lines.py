@@ -116,5 +116,6 @@ def _other(record: AnyRecord) -> str:
             return f"[pid {record.pid}] {record.signal}"
         case records.Call():
             arguments = ", ".join(f"{argument:#x}" for argument in record.arguments)
-            return f"[pid {record.pid}] {record.name}({arguments}) = {record.result}"
+            result = "?" if record.result is None else record.result
+            return f"[pid {record.pid}] {record.name}({arguments}) = {result}"
     return ""

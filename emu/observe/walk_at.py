@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
 from emu.machine.trap import Access
 from emu.observe.addresses import NamedAddress
-from emu.observe.names import NoSymbol, Symbols
+from emu.observe.names import NoSymbol, ProgramSymbols, loads_libraries
 from emu.observe.walk_drawing import Walk, draw_walk, take_walk
 from kernel.events import Observer
 from kernel.frames import Kind
+from kernel.kernel import Kernel
 from kernel.process import Process, Thread
 from kernel.running import Stopped
 from kernel.space import AddressSpace
@@ -52,45 +54,65 @@ class WalkAt(Observer):
         """The user asked for what can't be; the run has told what."""
         self.hits: Counter[int] = Counter()
         """How often each process has come there."""
-        self._symbols: Symbols
+        self.missing = ""
+        """That a symbol was in no file that was mapped at first, in words."""
+        self._symbols: ProgramSymbols
+        self._kernel: Kernel
 
     def started(self, process: Process) -> None:
-        self._symbols = Symbols(process)
+        self._symbols = ProgramSymbols(process)
+        self._kernel = process.kernel
         try:
             if self.address.symbol is not None:
                 self.address.address(self._symbols, process)
             self._watch(process)
         except NoSymbol as error:
+            if loads_libraries(process):
+                self.missing = str(error)
+                self._watch_if_there(process)
+                return
             self._end(process, Stopped(REFUSED_STATUS, str(error)))
             self.refused = True
 
     def execed(self, process: Process) -> None:
         if self._symbols.belong_to(process):
-            self._watch(process)
+            self._watch_if_there(process)
+
+    def mapped(self, space: AddressSpace, start: int, end: int) -> None:
+        """A library that is loaded may have the symbols."""
+        if not self.missing:
+            return
+        thread = self._kernel.current
+        if thread is not None and thread.process.space is space:
+            self._watch_if_there(thread.process)
 
     def reached(self, thread: Thread, pc: int) -> None:
         process = thread.process
         if self._is_there(process, pc) and self._is_the_one(process):
-            self._draw(process, f"before the instruction at {pc:#x}")
-            raise Stopped(0)
+            raise self._drawn(process, f"before the instruction at {pc:#x}")
 
     def leaving(self, process: Process) -> None:
         if self.at is not None or process.alive:
             return
         if self._has_the_symbols(process) and self._is_the_one(process):
-            self._draw(process, "at its end")
-            self._end(process, Stopped(0))
+            self._end(process, self._drawn(process, "at its end"))
 
     def _watch(self, process: Process) -> None:
         if self.at is not None:
             process.kernel.breakpoints.add(self.at.address(self._symbols, process))
+
+    def _watch_if_there(self, process: Process) -> None:
+        with suppress(NoSymbol):
+            self._watch(process)
 
     def _is_there(self, process: Process, pc: int) -> bool:
         """One program's symbol may have the address of another's, or of a number that is meant."""
         at = self.at
         if at is None or not self._has_the_symbols(process):
             return False
-        return at.address(self._symbols, process) == pc
+        with suppress(NoSymbol):
+            return at.address(self._symbols, process) == pc
+        return False
 
     def _has_the_symbols(self, process: Process) -> bool:
         """Whether what was named means something in the process: it may run another program."""
@@ -102,6 +124,15 @@ class WalkAt(Observer):
         self.hits[process.pid] += 1
         mine = self.pid in (None, process.pid)
         return mine and not self.lines and self.hits[process.pid] == self.hit
+
+    def _drawn(self, process: Process, when: str) -> Stopped:
+        """Draws, and says how the run is to end."""
+        try:
+            self._draw(process, when)
+        except NoSymbol as error:
+            self.refused = True
+            return Stopped(REFUSED_STATUS, str(error))
+        return Stopped(0)
 
     def _draw(self, process: Process, when: str) -> None:
         va = self.address.address(self._symbols, process)

@@ -34,7 +34,7 @@ int main(int c, char **v) {
 
 def compared(*words: str | Path) -> dict[str, Any]:
     outcome = emu("compare", "--check", "--json", *words)
-    return {"status_of_emu": outcome.status, **json.loads(outcome.stderr.splitlines()[-1])}
+    return {"status_of_emu": outcome.status, **json.loads(outcome.stdout)}
 
 
 def test_is_the_output_printed_once_and_the_table_on_stderr() -> None:

@@ -46,6 +46,14 @@ def test_does_the_profile_go_to_a_file(tmp_path: Path) -> None:
     assert all(len(usage["time"]) == len(usage["unique"]) > 0 for usage in profile["memory"])
 
 
+@pytest.mark.parametrize("command", [("cow",), ("why", "--at", "pages"), ("compare",)])
+def test_has_json_standard_output_for_itself(command: tuple[str, ...]) -> None:
+    outcome = emu(*command, "--json", demo())
+    assert json.loads(outcome.stdout) and outcome.stderr == SEEN
+    text = emu(*command, "-o", "-", demo())
+    assert text.stderr == SEEN and text.stdout and "sees" not in text.stdout
+
+
 @pytest.mark.parametrize("command", ["cow", "report", "why"])
 def test_is_a_fifo_no_trace_to_wait_for(command: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
@@ -58,7 +66,7 @@ def test_is_a_fifo_no_trace_to_wait_for(command: str, tmp_path: Path) -> None:
 def test_are_two_deterministic_runs_alike(policy: str) -> None:
     words = ("--deterministic", "--json", "--fork-policy", policy, demo())
     first, second = cow(*words), cow(*words)
-    assert first == second and json.loads(first.stderr)["fork_policy"] == policy
+    assert first == second and json.loads(first.stdout)["fork_policy"] == policy
 
 
 def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
@@ -66,8 +74,8 @@ def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
     words = ("--deterministic", demo())
     assert emu("trace", "--backtrace", "8", "-o", trace, *words).status == 0
     live, told = cow("--json", *words), emu("cow", "--json", trace)
-    assert (told.status, told.stdout) == (0, "")
-    assert json.loads(live.stderr) == json.loads(told.stderr)
+    assert (told.status, told.stderr) == (0, "")
+    assert json.loads(live.stdout) == json.loads(told.stdout)
 
 
 HEAP = """
@@ -93,8 +101,8 @@ def test_has_a_trace_heap_sites_when_asked_to(tmp_path: Path) -> None:
     words = ("--deterministic", guest)
     assert emu("trace", "--heap", "--backtrace", "8", "-o", trace, *words).status == 0
     live, told = cow("--heap", "--json", *words), emu("cow", "--json", trace)
-    heap = json.loads(told.stderr)["heap"]
-    assert heap and heap == json.loads(live.stderr)["heap"]
+    heap = json.loads(told.stdout)["heap"]
+    assert heap and heap == json.loads(live.stdout)["heap"]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -78,12 +78,58 @@ def test_are_only_the_chosen_faults_told_of(
     assert faults and not any(others in line for line in faults)
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--function", "foo"), "in function foo"),
+        (("--pid", "9", "--outcome", "file-copied"), "of pid 9 with outcome file-copied"),
+        (("--around-faults", "2", "--address", "0x8"), "at 0x8"),
+        (("-o", "/dev/null.txt", "--function", "foo"), ""),
+    ],
+)
+def test_is_a_filter_that_chose_nothing_told_of(
+    guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    words = tuple(word.replace("/dev/null", str(tmp_path / "t")) for word in words)
+    ran = emu("trace", *words, guest)
+    assert ran.status == 7
+    assert re.fullmatch(rf"emu: \d+ faults, none {said or 'in function foo'}", ran.messages[0])
+    assert emu("trace", "--function", "write_it", guest).messages == []
+
+
+@pytest.mark.parametrize("words", [(), ("--around-faults", "2")])
+@pytest.mark.parametrize("place, count", [("page", 3), ("page+6", 3), ("page+0x5", 2)])
+def test_may_addresses_be_named_by_a_symbol(
+    guest: Path, place: str, count: int, words: tuple[str, ...]
+) -> None:
+    text = emu("trace", *words, "--address", place, guest).stderr
+    faults = [line for line in text.splitlines() if " pte " in line]
+    at = [re.search(r"(?:store|load) 0x[0-9a-f]+(00[05]) ", line) for line in faults]
+    assert len(faults) <= count and all(at) and faults, text
+
+
+def test_is_a_symbol_that_is_not_there_refused_before_a_file_is_touched(
+    guest: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text("earlier")
+    ran = emu("trace", "--address", "nosuch", "-o", file, guest)
+    assert ran.status == 2 and ran.stderr == f"emu: {guest} has no symbol 'nosuch'\n"
+    assert file.read_text() == "earlier"
+
+
 @pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
 def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
     lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
     assert any("→ COPIED" in line for line in lines)
     assert any("file page copied" in line for line in lines) is ("," in words)
     assert not any("zero-filled" in line for line in lines)
+
+
+def test_are_faults_chosen_that_copied_a_shared_table(guest: Path) -> None:
+    words = ("--fork-policy", "shared-tables", "--outcome", "table-unshared", guest)
+    faults = [line for line in emu("trace", *words).stderr.splitlines() if " pte " in line]
+    assert faults and all("leaf table copied" in line for line in faults)
 
 
 def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
@@ -93,6 +139,12 @@ def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     assert "root table" in drawing[0]
     assert [line[:9] for line in drawing[1:4]] == ["├ level 2", "├ level 1", "├ level 0"]
     assert drawing[3].endswith("R--U-AD CoW") and drawing[4] == "└ the page's W bit is clear"
+
+
+def test_is_a_call_that_does_not_return_told_of_as_strace_does(guest: Path) -> None:
+    calls = [line for line in emu("trace", "--calls", guest).stderr.splitlines() if ") = " in line]
+    assert [line for line in calls if line.endswith(" = ?")]
+    assert not [line for line in calls if "None" in line]
 
 
 def test_does_the_guests_output_stay_its_own() -> None:

@@ -92,6 +92,20 @@ def test_a_position_independent_programs_symbols_are_where_it_was_put(way: str) 
     assert "r-xp" in text and "demo_cow" in text
 
 
+@pytest.mark.parametrize("symbol, file", [("fork", "libc.so"), ("_dl_debug_state", "ld-linux")])
+def test_a_library_and_the_interpreter_have_symbols_too(symbol: str, file: str) -> None:
+    (demo_guest,) = [guest for guest in GUESTS if guest.name == "demo_cow"]
+    guest = built(demo_guest, "dynamic")
+    text = walk(guest, "--at", symbol, symbol)
+    assert re.search(r"load of (0x\w+) by pid 2 \(demo_cow\), before the instruction\s+at \1", text)
+    assert "r-xp" in text and file in text
+    outcome = emu("walk", guest, "--at", "nowhere", "pages")
+    assert outcome.status == 1 and len(outcome.messages) == 1
+    assert "has no symbol 'nowhere'" in outcome.messages[0]
+    outcome = emu("walk", guest, "--at", symbol, "nothing")
+    assert outcome.status == 2 and "has no symbol 'nothing'" in outcome.messages[0]
+
+
 def test_registers_and_what_lies_there() -> None:
     assert "rw-p [stack]" in walk(demo(), "--at", "main", "sp")
     assert "rw-p [stack]" in walk(demo(), "--at", "main", "--access", "store", "sp-64")

@@ -9,7 +9,7 @@ import pytest
 
 from guest.manifest import BY_NAME
 from kernel.fork import POLICIES
-from tests.emu.commands import Outcome, emu
+from tests.emu.commands import Outcome, emu, program
 from tests.guest.running import built
 
 SEEN = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
@@ -98,12 +98,36 @@ def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
     assert outcome.status == 2 and "it is no trace" in outcome.stderr
 
 
+MANY = """
+#include <sys/wait.h>
+#include <unistd.h>
+long counter = 1;
+int main(void)
+{
+    for (int i = 0; i < 60; i++) {
+        if (!fork())
+            _exit(0);
+        wait(0);
+    }
+    return 0;
+}
+"""
+
+
+def test_is_the_number_of_processes_limited_unless_all_are_asked_for() -> None:
+    words = (program("why_many", MANY), "--at", "counter")
+    some, every = why(*words).stderr.splitlines(), why("--all", *words).stderr.splitlines()
+    assert some[-1] == "… 11 more processes (--all shows them, --pid N one)"
+    assert len([line for line in some if "child of pid" in line]) == 49
+    assert len([line for line in every if "child of pid" in line]) == 60
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_are_two_deterministic_runs_alike(policy: str) -> None:
     words = ("--deterministic", "--json", "--at", "pages", "--fork-policy", policy, demo())
     first, second = why(*words), why(*words)
     assert first == second
-    story = json.loads(first.stderr)
+    story = json.loads(first.stdout)
     assert [each["pid"] for each in story["processes"]] == [2, 3]
     assert story["processes"][1]["parent"] == 2 and story["mapped"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from emu.machine import cpu_state
 from emu.machine.cpu_state import ROW
-from emu.machine.probe import CAPACITY, BlockProbe, InstructionProbe, Stop
+from emu.machine.probe import CAPACITY, Block, BlockProbe, InstructionProbe, Stop
 from emu.machine.trap import Cause
 from tests.machine import asm
 from tests.machine.asm import A0, A1, A2, A4, NOP, ZERO
@@ -193,10 +193,13 @@ class InBlocks(Board):
         self.map(1, FREE, RX)
         self.map(8, FREE + 2, RW)
         self.stretches: list[tuple[int, int]] = []
+        self.first_registers: list[bytes] = []
         self.hart.attach(lambda engine, _fail: BlockProbe(depth, self._tell, engine))
 
-    def _tell(self, blocks: deque[tuple[int, int]]) -> None:
-        self.stretches += [(start - CODE, size) for start, size in blocks]
+    def _tell(self, blocks: deque[Block], after: bytes, _stop: Stop) -> None:
+        self.stretches += [(block.start - CODE, block.size) for block in blocks]
+        self.first_registers += [block.before for block in blocks]
+        self.after = after
 
 
 def test_blocks_are_cut_where_they_faulted() -> None:
@@ -244,3 +247,11 @@ def test_only_the_last_blocks_are_kept() -> None:
     board.hart.run()
     assert board.stretches[-3:] == [(0, 12)] * 2 + [(12, 4)]
     assert len(board.stretches) <= 4
+
+
+def test_each_block_has_the_registers_before_it() -> None:
+    board = InBlocks()
+    loop(board, 3)
+    board.hart.run()
+    rows = [memoryview(row).cast("Q") for row in (*board.first_registers, board.after)]
+    assert [(row[A0], row[A4]) for row in rows] == [(0, 3), (1, 2), (2, 1), (3, 0), (3, 0)]

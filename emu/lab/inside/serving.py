@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import mmap
 import os
 import signal
@@ -87,6 +88,20 @@ class LabProcess:
         self.port.reply(reply)
 
 
+class Printed(io.TextIOBase):
+    """What the code prints goes to the grader, who may show it; it decides nothing."""
+
+    def __init__(self, port: GraderPort) -> None:
+        self._port = port
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._port.order("print", str(text))
+        return len(text)
+
+
 def account(error: BaseException) -> dict[str, Any]:
     """An exception as text, with the places in the lab's files that it came through."""
     places = []
@@ -127,7 +142,8 @@ def serve(requests: int, replies: int) -> None:
     close_others({0, 1, 2, requests, replies})
     signal.signal(signal.SIGUSR1, _interrupted(replies))
     restrict_imports(ALLOWED)
-    confinement = confine(order["limit"], order["seconds"])
+    sys.stdout = sys.stderr = Printed(process.port)
+    confinement = confine(order["limit"], order["seconds"], order["grader"])
     channel.send(replies, {"ready": confinement.level.value})
     gc.freeze()
     try:

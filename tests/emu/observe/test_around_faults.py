@@ -8,9 +8,11 @@ import pytest
 
 from emu.api import Session
 from emu.observe.around_faults import AroundFaults, Window, window_lines
+from emu.observe.instruction_forms import REGISTERS
+from emu.observe.stretches import Executed
 from emu.options import Options
 from tests.emu.observe.assembly import assembled, bare, label
-from tests.emu.observe.stepping import stepped
+from tests.emu.observe.stepping import Step, stepped
 from tests.kernel.syscalls.guests import compiled
 
 MACHINES = [{}, {"deterministic": True}]
@@ -34,8 +36,14 @@ store:
 def windows(program: Path, count: int, **options: object) -> list[Window]:
     made = Session(Options(**options), [str(program)])  # type: ignore
     made.console.capture(1)
+    made.console.capture(2)
     found: list[Window] = []
-    made.run([AroundFaults(made.kernel, count, found.append)])
+
+    def tell(window: Window) -> None:
+        assert len(window.executed) <= count
+        found.append(window)
+
+    made.run([AroundFaults(made.kernel, count, tell)])
     return found
 
 
@@ -118,6 +126,65 @@ def test_each_window_is_the_end_of_what_was_stepped(name: str, deterministic: bo
             assert own[at[pid] : at[pid] + 1] in ([trap.epc], [])
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_is_told_of_registers_and_memory_is_what_was_stepped(name: str) -> None:
+    program = PROGRAMS[name]()
+    steps = stepped(program)
+    told = [window for window in windows(program, 30, deterministic=True) if window.executed]
+    at: dict[int, int] = {}
+    for window in told:
+        pid, count = window.fault.thread.process.pid, len(window.executed)
+        own = [step for step in steps if step.pid == pid]
+        ends = range(at.get(pid, count), len(own) + 1)
+        at[pid] = next(
+            end for end in ends if all(map(_agrees, window.executed, own[end - count : end]))
+        )
+    every = [step for window in told for step in window.executed]
+    unknown = [step for step in every if "?" in step.line]
+    assert len(every) > 10 * len(unknown)
+
+
+def _agrees(told: Executed, stepped: Step) -> bool:
+    """Where a register's value was not known before, it may be told of without a change."""
+    register, value = stepped.changed or (None, None)
+    if told.pc != stepped.pc or (told.operand is None) != (stepped.accessed is None):
+        return False
+    if stepped.accessed is not None and told.address not in (None, stepped.accessed[0]):
+        return False
+    if not told.register:
+        return register is None or told.text == "ecall"
+    return register is None or (
+        register == REGISTERS[told.register] and told.value in (None, value)
+    )
+
+
+def test_what_was_loaded_and_written_over_is_not_known() -> None:
+    text = """
+        lla t0, pages
+        sd t0, 0(t0)
+        sd t0, 8(t0)
+        ld a1, 0(t0)
+        ld a1, 8(a1)
+        sd a1, 8(a1)
+        li a1, 5
+        sb zero, 4(t0)
+        lla t1, pages + 4096
+        sb zero, 0(t1)
+        exit 0
+        reserve 2
+    """
+    program = assembled(text)
+    pages = label(program, "pages")
+    window = by_stores(windows(program, 7), program)[-1]
+    said = [step.line.split("  ", 1)[1].split("  ", 1)[-1].strip() for step in window.executed]
+    assert said[:3] == [
+        f"a1=?  load {pages:#x} (8)",
+        "a1=?  load ? (8)",
+        "store ? (8)",
+    ]
+    assert said[3:5] == ["a1=0x5", f"store {pages + 4:#x} (1)"]
+
+
 def _find(own: list[int], pcs: list[int], start: int) -> int:
     """Where ``own`` goes on after ``pcs``, looked for from ``start`` on."""
     for end in range(start, len(own) + 1):
@@ -132,5 +199,5 @@ def test_lines() -> None:
     first, _ = by_stores(windows(program, 2), program)
     assert window_lines(first) == [
         f"[pid 2]    {store - 4:#x}  c.nop",
-        f"[pid 2]    {store - 2:#x}  c.li a2, 3",
+        f"[pid 2]    {store - 2:#x}  {'c.li a2, 3':24}  a2=0x3",
     ]

@@ -65,7 +65,9 @@ def test_the_bytes_are_those_that_the_kernel_copied(policy: str) -> None:
     copied = trace.summary["frames_copied"]
     assert isinstance(faults, dict) and isinstance(copied, int) and copied
     found = stacks(trace.folded)
-    assert sum(found.values()) == 4096 * (copied + faults["file_copied"])
+    of_files = sum(n for frames, n in found.items() if frames[1] == "[private file pages]")
+    assert of_files == 4096 * faults["file_copied"] > 0
+    assert sum(found.values()) - of_files == 4096 * copied
     at_forks = [count for frames, count in found.items() if frames[-1] == "fork_[k]"]
     assert bool(at_forks) == (policy == "eager")
 
@@ -79,6 +81,14 @@ def test_who_copied_what() -> None:
     assert kernels[-1] == "read_[k]" and child[kernels] == 4096
     assert {frames[0] for frames in found} == {"first", "second"}
     assert {frames[0] for frames in child} == {"first"}
+
+
+def test_private_copies_of_a_files_pages_are_apart_from_those_for_fork() -> None:
+    place, main = Place(1, "f"), Place(2, "main")
+    assert folded(fault(place, main), fault(place, main, outcome="file_copied")) == {
+        ("?", "main", "f"): 4096,
+        ("?", "[private file pages]", "main", "f"): 4096,
+    }
 
 
 def test_equal_stacks_are_one_line() -> None:

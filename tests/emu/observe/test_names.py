@@ -8,7 +8,7 @@ import pytest
 
 from emu.machine.registers import SP
 from emu.observe.addresses import parse_address
-from emu.observe.names import NoSymbol, Symbols
+from emu.observe.names import NoSymbol, ProgramSymbols
 from kernel.events import Observer
 from kernel.process import Process
 from tests.emu.commands import machine
@@ -24,7 +24,7 @@ class Asks(Observer):
         self.found: list[int | str] = []
 
     def started(self, process: Process) -> None:
-        symbols = Symbols(process)
+        symbols = ProgramSymbols(process)
         for name in self.names:
             try:
                 self.found.append(parse_address(name).address(symbols, process))

@@ -9,7 +9,7 @@ import pytest
 
 from emu.api import Session
 from emu.observe.recorder import Recorder
-from emu.observe.records import Fault, Fork, Sharer
+from emu.observe.records import Exit, Fault, Fork, Sample, Sharer
 from emu.observe.sharing import MOST_SHARERS, MemoryUse, memory_use, memory_use_alone
 from emu.options import Options
 from kernel.space import AddressSpace
@@ -212,3 +212,24 @@ def test_is_a_process_alone_counted_as_among_all(policy: str) -> None:
     session.console.capture(1)
     session.run([_Both(session.kernel, [], lambda record: None)])
     assert _Both.looked and not _Both.differing
+
+
+def test_where_tables_are_shared_only_the_proportional_size_may_be_too_large() -> None:
+    program = build([PROJECT / "guest" / "fork_tree.c"])
+    session = Session(Options(fork_policy="shared-tables"), [str(program)])
+    session.console.capture(1)
+    looked = _Both.looked
+    session.run([_Both(session.kernel, [], lambda record: None)])
+    differing = list(_Both.differing)
+    _Both.differing.clear()
+    assert _Both.looked > looked
+    for of_all, alone in differing:
+        assert (of_all.resident, of_all.unique) == (alone.resident, alone.unique)
+        assert alone.proportional > of_all.proportional
+
+
+def test_has_every_process_a_last_sample_where_tables_are_shared() -> None:
+    program = build([PROJECT / "guest" / "fork_storm.c"])
+    told = record([program], fork_policy="shared-tables")
+    sampled = {each.pid for each in told.records if isinstance(each, Sample)}
+    assert {each.pid for each in told.records if isinstance(each, Exit)} <= sampled

@@ -1,0 +1,93 @@
+"""``emu lab check``: the graded tests of a lab on a student's file, told as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from emu.lab.catalogue import Lab
+from emu.lab.operations import written
+from emu.lab.playing import Failure
+from emu.lab.testing import Result, Submission, Test, run
+
+
+class Numbered(NamedTuple):
+    """A test and its number in the lab, by which it can be asked for."""
+
+    number: int
+    test: Test
+
+
+class NoSuchTest(Exception):
+    """The lab has no test of that name or number."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        names = ", ".join(test.name for test in lab.tests)
+        super().__init__(f"lab {lab.name} has no test {name!r}; there are {names}")
+
+
+def numbered(lab: Lab, wanted: str) -> list[Numbered]:
+    """The lab's tests, or the one of that name or number. Raises :class:`NoSuchTest`."""
+    tests = [Numbered(number, test) for number, test in enumerate(lab.tests, 1)]
+    if not wanted:
+        return tests
+    found = [each for each in tests if wanted in (each.test.name, str(each.number))]
+    if not found:
+        raise NoSuchTest(lab, wanted)
+    return found
+
+
+class Check:
+    """Runs tests, and says what came of each by ``say``."""
+
+    def __init__(self, lab: Lab, say: Callable[[str], None]) -> None:
+        self.lab = lab
+        self.results: list[Result] = []
+        self.kept: list[dict[str, Any]] = []
+        """What ``emu lab replay`` needs of each failure."""
+        self._say = say
+        self._told: dict[tuple[str, str, tuple[str, ...]], int] = {}
+
+    def run(self, submission: Submission, tests: Sequence[Numbered]) -> None:
+        for number, test in tests:
+            result = run(test, submission)
+            self.results.append(result)
+            if result.failure is None:
+                self._say(f"ok    {number:>2}  {test.name:<28} {test.question}")
+            else:
+                self._tell(number, test, result.failure)
+                self.kept.append(_as_kept(number, test, result.failure))
+
+    def _tell(self, number: int, test: Test, failure: Failure) -> None:
+        key = failure.name, failure.when, tuple(failure.lines)
+        first = self._told.setdefault(key, number)
+        if first != number:
+            self._say(f"FAIL  {number:>2}  {test.name:<28} as in test {first}")
+            return
+        self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
+        self._say(f"  {failure.name}   {failure.when}")
+        for line in failure.lines:
+            self._say(f"    {line}")
+        again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
+        self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")
+
+    def summary(self) -> str:
+        passed = sum(result.passed for result in self.results)
+        points = sum(result.points for result in self.results)
+        most = sum(result.test.points for result in self.results)
+        return f"{passed} of {len(self.results)} tests passed: {points} of {most} points"
+
+    @property
+    def passed(self) -> bool:
+        return all(result.passed for result in self.results)
+
+
+def _as_kept(number: int, test: Test, failure: Failure) -> dict[str, Any]:
+    return {
+        "number": number,
+        "test": test.name,
+        "name": failure.name,
+        "policy": failure.policy,
+        "frames": failure.frames,
+        "operations": written(failure.operations),
+    }

@@ -1,0 +1,67 @@
+"""``emu lab replay``: plays the operations that led to a failure, and tells of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from emu.lab.operations import Operation, read
+from emu.lab.playing import Stage, Trace, play
+from emu.lab.student import LabFile
+from emu.lab.telling import pte_text
+from emu.lab.world import Seen, World
+from emu.machine.pte import ppn
+
+
+class NothingKept(Exception):
+    """There is no such failure to be played; the message says what to do."""
+
+
+def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], None]) -> bool:
+    """Whether it fails still. Raises :class:`NothingKept` for what is no kept failure."""
+    try:
+        operations = read(kept["operations"])
+        stage = Stage(files, str(kept["policy"]), int(kept["frames"]))
+    except (LookupError, TypeError, ValueError):
+        raise NothingKept("what was kept can't be read; run emu lab check again") from None
+    if not operations:
+        raise NothingKept(f"test {kept.get('number')} has no sequence to play; check it again")
+    failure = play(stage, operations, _Teller(say))
+    say("")
+    if failure is None:
+        say(f"{kept.get('name')} does not fail any more")
+        return False
+    say(f"FAIL  {failure.name}   {failure.when}")
+    for line in failure.lines:
+        say(f"    {line}")
+    return True
+
+
+class _Teller(Trace):
+    """Says what each operation did, with the orders that the student's code gave."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._number = 0
+
+    def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+        self._number += 1
+        self._say(f"{self._number:>3}  {operation}")
+        for line in world.orders():
+            self._say(f"       {line}")
+        if seen is not None:
+            value = "" if seen.value is None else f": {seen.value:#04x}"
+            self._say(f"       → {seen.outcome}{value}; {seen.used} frames in use")
+        pid, va = getattr(operation, "pid", 0), getattr(operation, "va", None)
+        if va is not None:
+            self._page(world, pid, va)
+
+    def _page(self, world: World, pid: int, va: int) -> None:
+        for other, space in world.spaces.items():
+            pte = space.table.pte(va)
+            if pte:
+                frame = ppn(pte)
+                count = int(world.frames.counts[frame - world.frames.first])
+                here = ">" if other == pid else " "
+                where = f"pid {other}  {va & -4096:#x}  {pte_text(pte)}"
+                self._say(f"       {here} {where}  frame {frame:#x}, count {count}")
