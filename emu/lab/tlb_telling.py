@@ -66,7 +66,7 @@ def entry_text(pte: int | None) -> str:
     if pte is None or not pte & V:
         return "none"
     if not is_leaf(pte):
-        return f"→ table {ppn(pte):#x}"
+        return f"table {ppn(pte):#x}"
     return f"{ppn(pte):#x} {pte_text(pte)}"
 
 
@@ -105,7 +105,10 @@ def _asked(asked: Asked) -> list[str]:
 def change_line(change: PteChange) -> str:
     key = Key(change.level, change.address)
     level = f" (level {change.level})" if change.level else ""
-    return f"{_place(key)}{level}  {entry_text(change.before)} → {entry_text(change.after)}"
+    before, after = entry_text(change.before), entry_text(change.after)
+    if before == after:
+        before, after = f"{change.before:#x} {before}", f"{change.after:#x} {after}"
+    return f"{_place(key)}{level}  {before} → {after}"
 
 
 def switch_line(question: Question) -> str:
@@ -139,7 +142,8 @@ def _headline(danger: Danger) -> str:
     if harm is Harm.WALKS_ANOTHERS:
         return f"{who}'s walk reads PTEs from a frame that is {_others(danger)}"
     if harm is Harm.STORES_TO_READ_ONLY:
-        return f"{who} stores to a page that it may not write"
+        nothing = danger.now is None
+        return f"{who} stores to {'where nothing is' if nothing else 'a page that it may not write'}"
     if harm is Harm.STORES_UNSEEN:
         return f"{who} stores, and the page's D stays clear: the store is lost with the page"
     if harm is Harm.FETCHES:
@@ -238,4 +242,6 @@ def _why_kept(danger: Danger, fences: list[Fence]) -> str:
         return "returned fences of addresses: they forget leaf PTEs, and no pointer"
     if entry.pte & G and all(fence.asid is not None for fence in there):
         return "returned fences of an ASID: they forget no global translation"
+    if all(fence.address is not None and not entry.covers(fence.address) for fence in there):
+        return f"returned fences of other addresses than {_place(entry.key)}"
     return f"returned {fences_text(there)} for hart {hart}, which leaves this entry"

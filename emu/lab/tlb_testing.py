@@ -99,9 +99,9 @@ def compared(case: Case, fences: Sequence[Fence]) -> Failure | None:
         check_hart(fence, _HARTS, function_for(question))
     done, wanted = forgotten(fences, change), forgotten(due, change)
     if kept := wanted - done:
-        return _failure("kept-too-much", case, fences, _lines("may still use", kept, change))
+        return _failure("kept-too-much", case, fences, _lines("may still use", kept, case))
     if lost := done - wanted:
-        return _failure("forgot-too-much", case, fences, _lines("forgets", lost, change))
+        return _failure("forgot-too-much", case, fences, _lines("forgets", lost, case))
     if len(fences) > len(due):
         line = f"{len(fences)} fences, where {len(due)} do the same"
         return _failure("fenced-twice", case, fences, [line])
@@ -123,8 +123,9 @@ def _failure(name: str, case: Case, fences: Sequence[Fence], lines: list[str]) -
     return Failure(name, f"after one call of {function_for(question)}()", lines)
 
 
-def _lines(verb: str, what: set[Remembered], change: PteChange) -> list[str]:
+def _lines(verb: str, what: set[Remembered], case: Case) -> list[str]:
     """A line for each of the things; those nearest to the change first."""
+    change = case.question
     order = sorted(
         what, key=lambda each: (each.hart, not each.same_asid, not each.here, each.kind.value)
     )
@@ -134,7 +135,9 @@ def _lines(verb: str, what: set[Remembered], change: PteChange) -> list[str]:
     return [*texts[:_MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _what(each: Remembered, change: PteChange) -> str:
+def _what(each: Remembered, change: Question) -> str:
+    if not isinstance(change, PteChange):
+        return f"what it knows of {f'ASID {change.asid}' if each.same_asid else 'other ASIDs'}"
     whose = f"ASID {change.asid}" if each.same_asid else "other ASIDs"
     where = f"{change.address:#x}" if each.here else "every other page"
     if each.kind is Kind.GLOBAL:

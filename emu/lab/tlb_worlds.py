@@ -114,7 +114,6 @@ def reusing_asids() -> World:
         Exit(1),
         Exit(3),
         Touch(2, PAGE),
-        Touch(3, OTHER),
     ]
     return World(machine(pids=2, asids=2), events, (PAGE, OTHER))
 
