@@ -112,6 +112,4 @@ def _by_pointer(machine: Machine, hart: int, pid: int, entry: Entry) -> Iterator
     if users:
         now = machine.spaces[pid].ptes.get(entry.key)
         address = entry.key.address
-        yield Danger(
-            Harm.WALKS_ANOTHERS, hart, pid, address, entry, entry.pte, now, tuple(users)
-        )
+        yield Danger(Harm.WALKS_ANOTHERS, hart, pid, address, entry, entry.pte, now, tuple(users))

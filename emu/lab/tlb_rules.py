@@ -60,9 +60,9 @@ def _everything(harts: list[int]) -> Iterator[Remembered]:
 def _drops(fence: Fence, each: Remembered, change: PteChange) -> bool:
     if fence.hart != each.hart:
         return False
-    if fence.asid is not None:
-        if each.kind is Kind.GLOBAL or (fence.asid == change.asid) != each.same_asid:
-            return False
+    other = (fence.asid == change.asid) != each.same_asid
+    if fence.asid is not None and (other or each.kind is Kind.GLOBAL):
+        return False
     if fence.address is None:
         return True
     inside = change.address <= fence.address < change.address + reach(change.level)

@@ -54,17 +54,16 @@ def shortest(world: World, answers: Answers, depth: int) -> Harmful | None:
     Raises :class:`StudentFailed` when a function fails.
     """
     seen = {world.start.state()}
-    edge: list[Step | None] = [None]
-    for _ in range(depth):
-        edge = [
-            step for before in edge for step in _next(world, answers, before, seen)
-        ]
+    edge = _next(world, answers, None, seen)
+    for length in range(1, depth + 1):
         found = [
             (danger, step) for step in edge for danger in dangers(step.machine, world.pages)[:1]
         ]
         if found:
             danger, step = min(found, key=lambda pair: pair[0].harm)
             return Harmful(step.path(), danger)
+        if length < depth:
+            edge = [after for step in edge for after in _next(world, answers, step, seen)]
     return None
 
 

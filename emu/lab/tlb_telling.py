@@ -117,9 +117,7 @@ def switch_line(question: Question) -> str:
     before = f"what it last ran with ASID {asid} was address space {last}"
     if last is None:
         before = f"it never ran anything with ASID {asid}"
-    return (
-        f"hart {question.hart}'s satp gets address space {question.space}, ASID {asid}; {before}"
-    )
+    return f"hart {question.hart}'s satp gets address space {question.space}, ASID {asid}; {before}"
 
 
 def fences_text(fences: Iterable[Fence]) -> str:
@@ -143,7 +141,9 @@ def _headline(danger: Danger) -> str:
         return f"{who}'s walk reads PTEs from a frame that is {_others(danger)}"
     if harm is Harm.STORES_TO_READ_ONLY:
         nothing = danger.now is None
-        return f"{who} stores to {'where nothing is' if nothing else 'a page that it may not write'}"
+        return (
+            f"{who} stores to {'where nothing is' if nothing else 'a page that it may not write'}"
+        )
     if harm is Harm.STORES_UNSEEN:
         return f"{who} stores, and the page's D stays clear: the store is lost with the page"
     if harm is Harm.FETCHES:

@@ -1,4 +1,4 @@
-"""The kinds of graded tests of the lab ``tlb``: is it safe, and is it no more than needed?"""
+"""The kinds of graded tests of the lab ``tlb``: whether it is safe, and no more than needed."""
 
 from __future__ import annotations
 

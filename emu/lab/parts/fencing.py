@@ -6,8 +6,9 @@ then gives it what the hart had before, for as long as no fence of the student's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.parts.tables_seen import Change, Tables, changes, look
 from emu.lab.student import Student
 from emu.lab.tlb_kernel import check_hart
-from emu.machine.pte import ASID_MASK, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
+from emu.machine.pte import ASID_MASK, LEVELS, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from emu.machine.trap import Access
@@ -100,48 +101,64 @@ class Fencing:
 
 
 def _question(change: Change, asid: int, harts: tuple[int, ...]) -> PteChange:
-    return PteChange(
-        change.address, change.level, asid, change.before, change.after, harts, _HART
-    )
+    return PteChange(change.address, change.level, asid, change.before, change.after, harts, _HART)
 
 
 def asid_of(satp: int) -> int:
     return satp >> 44 & ASID_MASK
 
 
-class _Page(NamedTuple):
-    """Each kind of access is remembered by itself, as by a hart with several TLBs."""
+class _Leaf(NamedTuple):
+    """A leaf PTE as it came with an ASID. Each kind of access is remembered by itself, as by a hart
+    with several TLBs.
+    """
 
     asid: int
-    page: int
+    level: int
+    number: int
+    """Of the page: its first address, divided by its size."""
     access: Access
 
 
+def _leaf(asid: int, level: int, va: int, access: Access) -> _Leaf:
+    return _Leaf(asid, level, va >> _shift(level), access)
+
+
+def _shift(level: int) -> int:
+    return PAGE_SHIFT + VPN_BITS * level
+
+
 class Remembered:
-    """Translations of pages of 4 KiB, parts of superpages too."""
+    """The translations that the hart has not forgotten."""
 
     def __init__(self) -> None:
-        self._pages: dict[_Page, Translation] = {}
+        self._leaves: dict[_Leaf, Translation] = {}
 
     def get(self, satp: int, va: int, access: Access) -> Translation | None:
-        kept = self._pages.get(_Page(asid_of(satp), va >> PAGE_SHIFT, access))
-        return None if kept is None else kept._replace(pa=kept.pa | va & PAGE_MASK)
+        asid = asid_of(satp)
+        for level in range(LEVELS):
+            kept = self._leaves.get(_leaf(asid, level, va, access))
+            if kept is not None:
+                return kept._replace(pa=kept.pa | va & (1 << _shift(level)) - 1)
+        return None
 
     def add(self, satp: int, va: int, access: Access, found: Translation) -> None:
-        page = _Page(asid_of(satp), va >> PAGE_SHIFT, access)
-        self._pages[page] = found._replace(pa=found.pa & ~PAGE_MASK)
+        leaf = _leaf(asid_of(satp), found.level, va, access)
+        self._leaves[leaf] = found._replace(pa=found.pa & -1 << _shift(found.level))
 
     def fence(self, fence: Fence) -> None:
-        self._pages = dict(self._without(fence))
+        for leaf in self._reached(fence):
+            kept = self._leaves.get(leaf)
+            if kept is not None and (fence.asid is None or not kept.pte & G):
+                del self._leaves[leaf]
 
-    def _without(self, fence: Fence) -> Iterator[tuple[_Page, Translation]]:
-        for page, kept in self._pages.items():
-            if fence.asid is not None and (kept.pte & G or fence.asid != page.asid):
-                yield page, kept
-            elif fence.address is not None:
-                shift = VPN_BITS * kept.level
-                if fence.address >> PAGE_SHIFT + shift != page.page >> shift:
-                    yield page, kept
+    def _reached(self, fence: Fence) -> list[_Leaf]:
+        """All of the fence's ASID and address, whether they are remembered or not."""
+        if fence.address is None:
+            return [leaf for leaf in self._leaves if fence.asid in (None, leaf.asid)]
+        asids = range(ASIDS + 1) if fence.asid is None else [fence.asid]
+        kinds = product(asids, range(LEVELS), Access)
+        return [_leaf(asid, level, fence.address, access) for asid, level, access in kinds]
 
 
 class LabTlb(Mmu):
@@ -170,7 +187,7 @@ class _Flush:
     """A space's ``flush_tlb``: the student decides. ``engine`` is the hart's own."""
 
     def __init__(self, space: AddressSpace, fencing: Fencing, engine: Callable[[], None]) -> None:
-        self.engine = engine.engine if isinstance(engine, _Flush) else engine
+        self.engine: Callable[[], None] = engine.engine if isinstance(engine, _Flush) else engine
         self._space = space
         self._fencing = fencing
 

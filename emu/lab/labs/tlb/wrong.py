@@ -10,7 +10,9 @@ _ADDRESS = "address = change.address if is_leaf(before) else None"
 _ASID = "asid = None if before & G else change.asid"
 _LOSES = "return ppn(before) != ppn(after) or bool(before & ~after & RIGHTS)"
 _POINTER = "        return before & ~SOFTWARE != after & ~SOFTWARE\n"
-_SWITCH = "    if switch.last_space is None or switch.last_space == switch.space:\n        return []\n"
+_SWITCH = (
+    "    if switch.last_space is None or switch.last_space == switch.space:\n        return []\n"
+)
 
 WRONG = [
     Wrong(
