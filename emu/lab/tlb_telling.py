@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from emu.lab.kit.values import Fence, PteChange
 from emu.lab.playing import Failure
-from emu.lab.telling import pte_text
+from emu.lab.pte_words import entry_text
 from emu.lab.tlb_danger import Danger, Harm
 from emu.lab.tlb_kernel import Asked, Question, function_for
 from emu.lab.tlb_model import Entry, Key, Machine, User
@@ -59,15 +59,6 @@ def _place(key: Key) -> str:
     if not key.level:
         return f"{key.address:#x}"
     return f"{key.address:#x} to {key.address + reach(key.level):#x}"
-
-
-def entry_text(pte: int | None) -> str:
-    """A PTE: the frame and the flags, or the table that it points to."""
-    if pte is None or not pte & V:
-        return "none"
-    if not is_leaf(pte):
-        return f"table {ppn(pte):#x}"
-    return f"{ppn(pte):#x} {pte_text(pte)}"
 
 
 def _harts(harts: Sequence[int]) -> str:

@@ -12,15 +12,17 @@ from itertools import product
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from emu.lab.failures import Finding, RuleBroken
 from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.parts.tables_seen import Change, Tables, changes, look
+from emu.lab.pte_words import entry_text
 from emu.lab.student import Student
 from emu.lab.tlb_kernel import check_hart
-from emu.machine.pte import ASID_MASK, LEVELS, PAGE_SHIFT, VPN_BITS, G
+from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from emu.machine.trap import Access
-from kernel.frames import Frames
+from kernel.frames import Frames, Kind
 from kernel.space import AddressSpace
 
 ASIDS = 3
@@ -91,6 +93,27 @@ class Fencing:
         for change in changes(before, known.tables):
             question = _question(change, asid, harts)
             self._carry_out(self._student.call("tlb", "fences", question))
+
+    def look_at(self, kept: Translation, va: int, access: Access) -> None:
+        """A page that is free, or a page table, is nobody's: only a stale entry leads there.
+
+        Raises :class:`RuleBroken`. (That a page has become another process's, the programs see.)
+        """
+        space = self._current
+        if space is None:
+            return
+        frame = kept.pa >> PAGE_SHIFT
+        kind = space.frames.kind(frame)
+        if kind in (Kind.FREE, Kind.TABLE):
+            page, asid = va & ~PAGE_MASK, asid_of(space.table.satp)
+            now = space.table.pte(va)
+            lines = [
+                f"TLB:         {page:#x}  {entry_text(kept.pte)}  (ASID {asid})   ← stale",
+                f"page table:  {page:#x}  {entry_text(now)}",
+                f"frame {frame:#x} is {'a page table' if kind is Kind.TABLE else 'free'} by now",
+            ]
+            when = f"a {access.name.lower()} went through an entry that was not fenced"
+            raise RuleBroken(Finding("reaches-frame-given-back", lines), when)
 
     def _carry_out(self, fences: list[Fence]) -> None:
         for fence in fences:
@@ -175,6 +198,7 @@ class LabTlb(Mmu):
         self._fencing.before_walk(self.satp)
         kept = self._fencing.remembered.get(self.satp, va, access)
         if kept is not None:
+            self._fencing.look_at(kept, va, access)
             return kept
         self._mmu.satp = self.satp
         found = self._mmu.translate(va, access)

@@ -55,6 +55,8 @@ def look(ram: Ram, root: int, before: Tables) -> Tables:
     edge = [(Place(LEVELS - 1, 0), root)]
     while edge:
         place, frame = edge.pop()
+        if not ram.holds(frame << PAGE_SHIFT):
+            continue
         first = (frame << PAGE_SHIFT) - ram.base >> 3
         content = bytes(ram.words[first : first + PTES_PER_TABLE])
         old = before.get(place)

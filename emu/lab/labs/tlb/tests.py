@@ -111,14 +111,14 @@ TESTS: list[Test] = [
         "when fork takes W, is there a hart on which the parent can still store?",
         worlds.forking,
         depth=8,
-        points=8,
+        points=7,
     ),
     NoHarm(
         "copy-on-write",
         "when a store gets a page of its own, does any hart go on with the old frame?",
         worlds.sharing,
         depth=8,
-        points=8,
+        points=7,
     ),
     NoHarm(
         "mprotect",
@@ -131,14 +131,13 @@ TESTS: list[Test] = [
         "can a hart reach a frame that was given back, when it is another's?",
         worlds.unmapping,
         depth=7,
-        points=7,
+        points=6,
     ),
     NoHarm(
         "asid-reuse",
         "does a process see nothing of the one that had its ASID before?",
         worlds.reusing_asids,
         depth=8,
-        points=6,
     ),
     NoHarm(
         "no-asids",
@@ -151,7 +150,6 @@ TESTS: list[Test] = [
         "when a leaf table is unlinked and free, does a hart still walk through it?",
         worlds.unlinking,
         depth=7,
-        points=6,
     ),
     NoHarm(
         "superpage-split",
@@ -191,5 +189,10 @@ TESTS: list[Test] = [
         "isolation",
         "does a program on a TLB that never forgets see its processes' memory apart?",
         "isolation",
+    ),
+    GuestProgram(
+        "fork-tree",
+        "does a tree of processes, with few ASIDs on such a TLB, come out right?",
+        "fork_tree",
     ),
 ]

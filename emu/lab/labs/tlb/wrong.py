@@ -106,7 +106,7 @@ WRONG = [
         "an ASID that another had before is taken over unseen",
         "    return [Fence(switch.hart, switch.asid)]",
         "    return []",
-        ("asid-reuse", "no-asids"),
+        ("asid-reuse", "no-asids", "fork-tree"),
     ),
     Wrong(
         "every-switch",
