@@ -5,8 +5,9 @@ from __future__ import annotations
 from emu.lab.bus import Bus
 from emu.lab.failures import Finding, said
 from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.pte_words import pte_text
 from emu.lab.world import World
-from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn, vpn
+from emu.machine.pte import PAGE_SHIFT, R, V, ppn, vpn
 from kernel.census import Memory
 from kernel.frames import Kind
 from kernel.invariants import InvariantBroken, Page, Violation, violations
@@ -21,6 +22,7 @@ _MARKS = {
     "frame-is-used-for-its-kind": "not a frame that may be stored to",
     "rights-are-the-mappings": "not the rights of the mapping",
 }
+_TABLES = "tables-are-their-spaces-own"
 
 _MOST_USERS = 8
 """So many pages of one frame are shown."""
@@ -52,14 +54,21 @@ def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
 
 
 def _clearest(broken: list[Violation]) -> Violation:
-    """One wrong PTE breaks several invariants; the one that names a page says most."""
-    return min(broken, key=lambda v: (v.broken.page is None, v.broken.frame is None))
+    """One wrong PTE breaks several invariants; the one that names a page says most. But where a
+    table hangs in two places, all that is wrong follows from that.
+    """
+    return min(
+        broken, key=lambda v: (v.name != _TABLES, v.broken.page is None, v.broken.frame is None)
+    )
 
 
 def _told(violation: Violation, memory: Memory, bus: Bus | None) -> Finding:
     broken = violation.broken
     if broken.frame is None:
-        return Finding(violation.name, [broken.message])
+        lines = [broken.message]
+        if violation.name == _TABLES:
+            lines.append("each process needs page tables of its own, on all three levels")
+        return Finding(violation.name, lines)
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
         lines += _writer(bus, memory, broken.page)
@@ -162,23 +171,23 @@ def page_users(memory: Memory, frame: int) -> list[tuple[AddressSpace, int, int]
     ]
 
 
-def pte_text(pte: int) -> str:
-    """The flags, and C for ``COW``."""
-    return f"{flags_text(pte)}{' C' if pte & COW else ''}"
-
-
 def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:
     """Who wrote the PTE of a page."""
-    if bus is None:
-        return []
     leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
     address = (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0)
     if not leaf:
         address = page.space.table.pte_address(page.va) or 0
-    place = bus.written_at.get(address)
+    return writer_lines(bus, address)
+
+
+def writer_lines(bus: Bus | None, pte_address: int) -> list[str]:
+    """Who wrote the PTE at a physical address."""
+    if bus is None:
+        return []
+    place = bus.written_at.get(pte_address)
     if place is not None:
         return [f"you wrote this PTE at {said(place)}"]
-    copied = bus.table_copied_at.get(leaf)
+    copied = bus.table_copied_at.get(pte_address >> PAGE_SHIFT)
     if copied is not None:
         return [f"your code did not write this PTE; you copied its table at {said(copied)}"]
     return ["this PTE was there before your code ran: it should have changed it"]

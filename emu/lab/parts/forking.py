@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emu.lab.failures import WrongResult
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.table import LabTable
@@ -38,6 +39,8 @@ def policy_of(student: Student) -> Policy | None:
         child.table.make_way()
         with parent.table.changing():
             root = student.call(lab, function, parent.table.root)
+        if root == parent.table.root:
+            raise WrongResult(f"{function}() returned the parent's own root {root:#x}")
         child.table.adopt(root)
         _take_what_is_not_inherited(child)
         cost.frames_copied += student.bus.counts.copies - copies

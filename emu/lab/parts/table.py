@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emu.lab.failures import NotAllowed, WrongResult
+from emu.lab.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.superpages import SuperpageTable
+from emu.lab.pte_words import entry_text
 from emu.lab.student import Student
 from emu.machine.pte import (
     PAGE_SHIFT,
@@ -16,7 +18,6 @@ from emu.machine.pte import (
     VA_HALF,
     VPN_BITS,
     V,
-    flags_text,
     is_leaf,
     make_satp,
     ppn,
@@ -24,7 +25,6 @@ from emu.machine.pte import (
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.leaftables import LEAF_SHIFT
-from kernel.pagetable import COW
 
 RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
 """The labs that take address spaces apart, the later ones first, and their functions for it."""
@@ -108,8 +108,8 @@ class LabTable(SuperpageTable):
                 raise WrongResult(
                     f"after split({va:#x}) the page {page:#x} is not as it was",
                     [
-                        f"in the superpage  {page:#x}  {_pte_text(pte)}",
-                        f"in your table     {page:#x}  {_pte_text(after.get(page, 0))}",
+                        f"in the superpage  {page:#x}  {entry_text(pte)}",
+                        f"in your table     {page:#x}  {entry_text(after.get(page))}",
                     ],
                 )
 
@@ -139,7 +139,7 @@ class LabTable(SuperpageTable):
 
     def _upper_table(self, frame: int, where: str, seen: set[int]) -> int:
         users = self._frames.count(self._table(frame, where, seen))
-        if users > 1:
+        if users > 1 and "shared-tables" in self.student.labs:
             raise NotAllowed(
                 f"{where} points to table {frame:#x}, which has {users} users",
                 ["the root and the middle tables are each process's own"],
@@ -182,11 +182,34 @@ class LabTable(SuperpageTable):
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
             return
+        held = self._held() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
+        self._must_be_released(held)
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
+    def _held(self) -> dict[int, tuple[int, int]]:
+        """How often this table holds each frame, and the count of each."""
+        times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
+        return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
 
-def _pte_text(pte: int) -> str:
-    if not pte & V:
-        return "no PTE"
-    return f"{flags_text(pte)}{' C' if pte & COW else ''}  → frame {ppn(pte):#x}"
+    def _must_be_released(self, held: dict[int, tuple[int, int]]) -> None:
+        """Raises :class:`RuleBroken` for a frame that has not so many users less.
+
+        The kernel goes on to give back what else the process had, and would meet a count that
+        can't be before anybody looks.
+        """
+        for frame, (often, before) in held.items():
+            count = self._users_of(frame)
+            if count == before - often:
+                continue
+            lines = [
+                f"frame {frame:#x} had count {before}, and {often} of it by this page table; "
+                f"it has {count} now"
+            ]
+            if frame in self.student.bus.counted_at:
+                lines.append(f"you last changed it at {said(self.student.bus.counted_at[frame])}")
+            rule = Finding("count-is-the-number-of-holders", lines)
+            raise RuleBroken(rule, "after release_space()")
+
+    def _users_of(self, frame: int) -> int:
+        return int(self._frames.counts[frame - self._frames.first])
