@@ -125,9 +125,14 @@ class Frames:
         self.allocations, self._fail_at = 0, fail_at
 
     @property
+    def made_to_fail(self) -> bool:
+        """Whether the last allocation was the one to fail."""
+        return self.allocations == self._fail_at
+
+    @property
     def shortage(self) -> str:
         """Why the last allocation failed, for the user."""
-        if self.allocations == self._fail_at:
+        if self.made_to_fail:
             return f"allocation {self._fail_at} was made to fail"
         return f"all {self.total} frames of {self.ram.size >> 20} MiB are in use"
 

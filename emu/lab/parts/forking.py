@@ -5,20 +5,13 @@ from __future__ import annotations
 from emu.lab.failures import WrongResult
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
-from emu.lab.parts.table import LabTable
+from emu.lab.parts.table import FORKS, LabTable
 from emu.lab.student import Student
 from emu.machine.pte import W, ppn
 from kernel.fork import ForkCost, Policy, cow
 from kernel.frames import Kind
 from kernel.pagetable import COW
 from kernel.space import USER_END, AddressSpace
-
-FORKS = {
-    "shared-tables": "share_tables",
-    "cow-fork": "share_space",
-    "eager-fork": "copy_space",
-}
-"""The labs that fork, the later ones first, and their functions for it."""
 
 
 def policy_of(student: Student) -> Policy | None:

@@ -26,6 +26,13 @@ from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.leaftables import LEAF_SHIFT
 
+FORKS = {
+    "shared-tables": "share_tables",
+    "cow-fork": "share_space",
+    "eager-fork": "copy_space",
+}
+"""The labs that fork, the later ones first, and their functions for it."""
+
 RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
 """The labs that take address spaces apart, the later ones first, and their functions for it."""
 
@@ -39,15 +46,32 @@ class LabTable(SuperpageTable):
     student: Student
 
     def __init__(self, frames: Frames, asid: int) -> None:
-        super().__init__(frames, asid)
         self._asid = asid
+        try:
+            super().__init__(frames, asid)
+        except OutOfMemory:
+            if not frames.made_to_fail or self.student.labs.isdisjoint(FORKS):
+                raise
+            self._wait_for_student(frames)
+
+    def _wait_for_student(self, frames: Frames) -> None:
+        """Has no root yet: it is the student's allocation of one that is to be made to fail."""
+        frames.allocations -= 1
+        self.root = self.satp = 0
+        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
     def make_way(self) -> None:
         """Gives the one table that there is back, for a student's to be adopted in its place; as if
         it had not been asked for, that the student's counts as the same allocation.
         """
-        super().destroy()
-        self._frames.allocations -= 1
+        if self._upper:
+            super().destroy()
+            self._frames.allocations -= 1
+
+    def leaf(self, va: int) -> int:
+        if not self._upper:
+            raise OutOfMemory
+        return super().leaf(va)
 
     def adopt(self, root: int) -> None:
         """Takes the tables from ``root`` on."""

@@ -145,7 +145,7 @@ WRONG = [
         memory.store(entry, make_pte(copy, pte & FLAGS & ~COW | W | A | D))
         return Outcome.COPIED
 """,
-        ("nothing-is-lost", "running-out"),
+        ("nothing-is-lost", "running-out", "exact-copies"),
     ),
     Wrong(
         "always-split",
