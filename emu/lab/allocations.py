@@ -14,7 +14,7 @@ from emu.lab.failures import Finding, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER, LabFrames
 from emu.lab.playing import Failure
 from emu.lab.ram import SharedRam
-from emu.lab.student import LabFile, Student
+from emu.lab.student import LabFile, Limits, Student
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 from kernel.errors import OutOfMemory
 from kernel.frames import Kind
@@ -38,11 +38,18 @@ class Call(NamedTuple):
 class Pool:
     """A memory of ``frames`` frames, ``kept`` of which somebody else has; and the calls so far."""
 
-    def __init__(self, files: Sequence[LabFile], frames: int, kept: int = 0) -> None:
+    def __init__(
+        self,
+        files: Sequence[LabFile],
+        frames: int,
+        kept: int = 0,
+        limits: Limits | None = None,
+    ) -> None:
         self.ram = SharedRam(frames * PAGE_SIZE)
         self._kept = kept
         bus = self._begin()
-        self.student = Student([file for file in files if file.lab == LAB], bus)
+        files = [file for file in files if file.lab == LAB]
+        self.student = Student(files, bus, limits or Limits())
         self.frames.hand_over(self.student)
 
     def _begin(self) -> Bus:

@@ -11,7 +11,7 @@ from emu.lab.allocations import LAB, Call, Pool, failure_of, play_calls, play_in
 from emu.lab.failures import Finding, RuleBroken, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER
 from emu.lab.playing import Failure
-from emu.lab.student import LabFile
+from emu.lab.student import LabFile, Limits
 from emu.lab.testing import Submission
 from kernel.errors import OutOfMemory
 from kernel.frames import Kind
@@ -174,6 +174,8 @@ class ManySharers:
 
 
 _PORTION = 4096
+_QUICK = Limits(cpu_seconds=8)
+"""Ten times what is needed, and not nearly enough for a look at all frames each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +188,16 @@ class LargeMemory:
     points: int = 5
 
     def run(self, submission: Submission) -> Failure | None:
-        return _in_pool(submission, self.frames, self._play)
+        return _in_pool(submission, self.frames, self._play, _QUICK)
 
     def _play(self, pool: Pool) -> Finding | None:
         for _ in range(2):
             taken = self._take_all(pool)
             pool.said.append(f"release() of all {len(taken):,}, the last one first")
             for some in _portions([[frame] for frame in reversed(taken)]):
+                for (frame,) in some:
+                    pool.frames.released(frame)
                 pool.student.call_each(LAB, "release", some)
-            for frame in taken:
-                pool.frames.released(frame)
         return None
 
     def _take_all(self, pool: Pool) -> list[int]:
@@ -220,10 +222,13 @@ def _portions(calls: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]
 
 
 def _in_pool(
-    submission: Submission, frames: int, play: Callable[[Pool], Finding | None]
+    submission: Submission,
+    frames: int,
+    play: Callable[[Pool], Finding | None],
+    limits: Limits | None = None,
 ) -> Failure | None:
     try:
-        pool = Pool(submission.files, frames)
+        pool = Pool(submission.files, frames, limits=limits)
     except StudentFailed as failed:
         return Failure(failed.name, failed.headline, failed.details)
     try:
