@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from emu.machine.trap import Trap
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from kernel.space import AddressSpace
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """A page fault in ``space`` that was handled, or could not be.
 
     ``trap`` is None when the kernel itself met the fault, on behalf of system call ``call``; it may

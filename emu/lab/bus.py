@@ -26,7 +26,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.copies = 0
-        """Frames copied."""
+        """Frames of a process's own memory that were copied."""
         self.ptes = 0
         """Leaf PTEs written; the pointers to tables are not counted."""
         self.tables = 0
@@ -132,10 +132,12 @@ class Bus:
 
     def _copy(self, source: int, target: int, where: list[Any]) -> None:
         place = _place(where)
-        self._frame(source, place)
+        kind = self.frames.kind(self._frame(source, place))
+        if kind is Kind.FREE:
+            raise NotAllowed(f"frame {source:#x} is free, and was copied", [f"at {said(place)}"])
         if self.frames.kind(self._frame(target, place)) is not Kind.TABLE:
             self._must_be_private(target, place, "copied to")
-            self.counts.copies += 1
+            self.counts.copies += kind is Kind.PRIVATE
         self.ram.copy_frame(source, target)
         self._note(place, f"frame {source:#x} copied to {target:#x}")
 

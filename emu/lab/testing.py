@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from emu.lab.operations import FailAllocation, Operation
 from emu.lab.playing import MACHINE_FRAMES, Failure, Stage, play
@@ -118,6 +118,9 @@ Maker = Callable[[random.Random], Operation]
 class RandomOperations:
     """Sequences of random operations; one that fails is shrunk until nothing can be left out."""
 
+    seeded: ClassVar[bool] = True
+    """The submission's seed makes a difference: an instructor may have it run from others too."""
+
     name: str
     question: str
     policy: str
@@ -127,6 +130,8 @@ class RandomOperations:
     length: int = 40
     frames: Sequence[int] = field(default=(MACHINE_FRAMES, 60))
     """The sizes of the machines, in turn: in a small one memory runs out."""
+    shrinking: float = 6.0
+    """Seconds for looking for a shorter sequence."""
 
     def run(self, submission: Submission) -> Failure | None:
         source = random.Random(submission.seed)
@@ -135,17 +140,13 @@ class RandomOperations:
             operations = [self.make(source) for _ in range(self.length)]
             failure = play(stage, operations)
             if failure is not None:
-                return shrunk(stage, failure)
+                return shrunk(stage, failure, self.shrinking)
         return None
 
 
-_SHRINKING = 6.0
-"""Seconds for looking for a shorter sequence."""
-
-
-def shrunk(stage: Stage, failure: Failure) -> Failure:
+def shrunk(stage: Stage, failure: Failure, seconds: float) -> Failure:
     """The same failure by a sequence from which no operation, and no pair, can be left out."""
-    end = monotonic() + _SHRINKING
+    end = monotonic() + seconds
     size = max(len(failure.operations) // 2, 1)
     while size and monotonic() < end:
         failure, shorter = _without(stage, failure, size, end)

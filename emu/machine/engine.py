@@ -18,10 +18,10 @@ from unicorn import riscv_const as rv
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3 import unicorn as binding
 
-from emu.machine.cpu_state import ORDER, find_state
+from emu.machine.cpu_state import ORDER, PC_WORD, find_state
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.ram import Ram
-from emu.machine.registers import COUNT, PC, Registers, Words
+from emu.machine.registers import COUNT, FCSR, PC, Registers, Words
 
 OK = uc.UC_ERR_OK
 EXCEPTION = uc.UC_ERR_EXCEPTION
@@ -143,6 +143,7 @@ class Engine:
         self._all = _Batch(ids)
         self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
         self._flush_tlb = uc.UC_CTL_IO_WRITE << 30 | uc.UC_CTL_TLB_FLUSH
+        self._row: memoryview | None = None
 
     def _find_whole_blocks(self) -> ctypes.c_uint8:
         """The engine's own switch that lets a stop end a run only between two blocks.
@@ -257,7 +258,17 @@ class Engine:
         """Where the run stopped."""
         return (self.read(PC) - self._past) & VA_MASK
 
+    def read_in_place(self) -> None:
+        """Has single registers read without a call from now on, where they can be found.
+
+        To find them takes some milliseconds. Not for a hook: it writes the registers.
+        """
+        row = find_state(self._handle.value or 0, self.save, self.load, self.write)
+        self._row = None if row is None else row.cast("Q")
+
     def read(self, index: int) -> int:
+        if self._row is not None and index < FCSR:
+            return self._row[index or PC_WORD]
         register, cell = self._one[index]
         self._lib.uc_reg_read(self._handle, register, ctypes.byref(cell))
         return cell.value

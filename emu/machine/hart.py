@@ -61,7 +61,6 @@ class Hart:
         self.vector: Vector | None = None
         self._probe: Probe | None = None
         self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
-        self._stack = self._engine.batch([RA, SP, FP])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
@@ -90,8 +89,12 @@ class Hart:
 
     def stack_registers(self) -> tuple[int, int, int]:
         """ra, sp and fp (s0): what it takes to find the callers."""
-        ra, sp, fp = self._stack()
-        return ra, sp, fp
+        read = self._engine.read
+        return read(RA), read(SP), read(FP)
+
+    def expect_reading(self) -> None:
+        """Somebody is going to read registers at each trap. Not while the hart runs."""
+        self._engine.read_in_place()
 
     def save(self, registers: Registers) -> None:
         self._engine.save(registers)
@@ -114,6 +117,7 @@ class Hart:
     def flush_tlb(self) -> None:
         """sfence.vma: forgets all translations."""
         self._tlb.flush()
+        self._instructions.forget_pages()
 
     def fence_code(self) -> None:
         """fence.i for all harts: forgets all translated code."""

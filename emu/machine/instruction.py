@@ -15,19 +15,30 @@ class Instructions:
     def __init__(self, engine: Engine, mmu: Mmu) -> None:
         self._engine = engine
         self._mmu = mmu
-        self._last: tuple[int, int | None] = (-1, None)
+        self._pc = -1
+        self._bits: int | None = None
+        self._operand: MemoryOperand | None = None
+        self._pages: dict[int, int] = {}
+        """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
 
     def forget(self) -> None:
         """The program runs on: what was seen may change."""
-        self._last = (-1, None)
+        self._pc = -1
+
+    def forget_pages(self) -> None:
+        """The page tables may have changed, or others are in use."""
+        self._pages.clear()
 
     def bits(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
-        last, bits = self._last
-        if pc != last:
-            bits = self._read(pc)
-            self._last = pc, bits
-        return bits
+        if pc != self._pc:
+            self._look(pc)
+        return self._bits
+
+    def _look(self, pc: int) -> None:
+        bits = self._bits = self._read(pc)
+        self._operand = memory_operand(bits) if bits is not None else None
+        self._pc = pc
 
     def _read(self, pc: int) -> int | None:
         if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
@@ -40,12 +51,16 @@ class Instructions:
         return None if high is None else high << 16 | low
 
     def faults_as_store(self, pc: int) -> bool:
-        operand = self._operand(pc)
+        if pc != self._pc:
+            self._look(pc)
+        operand = self._operand
         return operand is not None and operand.kind.faults_as_store
 
     def operand_address(self, pc: int) -> int | None:
         """The address that the load or store at ``pc``, where the program stands, accesses."""
-        operand = self._operand(pc)
+        if pc != self._pc:
+            self._look(pc)
+        operand = self._operand
         if operand is None:
             return None
         base = self._engine.read(operand.base) if operand.base else 0
@@ -58,12 +73,14 @@ class Instructions:
             return address
         return trap.page
 
-    def _operand(self, pc: int) -> MemoryOperand | None:
-        bits = self.bits(pc)
-        return memory_operand(bits) if bits is not None else None
-
     def _fetch(self, va: int, size: int) -> int | None:
-        translation = self._mmu.translate(va, Access.FETCH)
-        if isinstance(translation, TranslationFault):
-            return None
-        return int.from_bytes(self._mmu.ram.read(translation.pa, size), "little")
+        ram = self._mmu.ram
+        page = va & ~PAGE_MASK
+        start = self._pages.get(page)
+        if start is None:
+            translation = self._mmu.translate(page, Access.FETCH)
+            if isinstance(translation, TranslationFault):
+                return None
+            start = self._pages[page] = translation.pa - ram.base
+        start += va & PAGE_MASK
+        return int.from_bytes(ram.bytes[start : start + size], "little")

@@ -62,6 +62,9 @@ class Rule(Enum):
     NOT_DIRTY = "the page's D bit is clear and Svade leaves setting it to software"
     PAGE_OUTSIDE_RAM = "the page lies outside physical memory"
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+
 
 _NOT_IN_POINTER = V | R | W | X | U | A | D | RESERVED
 _READY = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}

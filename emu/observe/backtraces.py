@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from emu.machine.registers import SP
 from emu.observe.cfi_program import Rule
 from emu.observe.records import Place
 from emu.observe.stack_reader import stack_reader
+from emu.observe.stack_words import StackWords, Word
 from emu.observe.symbols import Code
 from emu.observe.unwind import unwind
 from kernel.process import Process
@@ -21,7 +21,7 @@ _VARIANTS = 4
 class _Known(NamedTuple):
     """What was found once, and what it was found from: words of the stack, and fp if that was."""
 
-    words: list[tuple[int, int | None]]
+    words: StackWords
     fp: int | None
     callers: list[int]
     places: list[Place]
@@ -54,7 +54,6 @@ class Backtraces:
     def _look(
         self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
     ) -> _Known:
-        read = stack_reader(process.space)
         ra, sp, fp = registers
         key = (code.known.number, pc, ra, sp)
         variants = self._known.get(key)
@@ -62,25 +61,22 @@ class Backtraces:
             if len(self._known) >= _MOST:
                 self._known.clear()
             variants = self._known[key] = []
+        space = process.space
         for known in variants:
-            if _holds(known, fp, read):
+            if (known.fp is None or known.fp == fp) and known.words.hold(space):
                 return known
-        known = self._find(process, code, pc, registers, read)
+        known = self._find(process, code, pc, registers)
         variants[_VARIANTS - 1 :] = []
         variants.insert(0, known)
         return known
 
     def _find(
-        self,
-        process: Process,
-        code: Code,
-        pc: int,
-        registers: tuple[int, int, int],
-        read: Callable[[int], int | None],
+        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
     ) -> _Known:
-        words: list[tuple[int, int | None]] = []
+        read = stack_reader(process.space)
+        words: list[Word] = []
         _, sp, fp = registers
-        uses_fp = False
+        uses_fp = saved = False  # once a callee has saved it, fp comes from the stack
 
         def noted(va: int) -> int | None:
             word = read(va)
@@ -89,13 +85,16 @@ class Backtraces:
             return word
 
         def rule_at(address: int) -> Rule | None:
-            nonlocal uses_fp
+            nonlocal uses_fp, saved
             rule = code.rule(address)
-            uses_fp = uses_fp or rule is None or rule.register != SP
+            uses_fp |= not saved and (rule is None or rule.register != SP)
+            saved |= rule is not None and rule.fp is not None
             return rule
 
         callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
-        return _Known(words, fp if uses_fp else None, callers, self._interned(code, callers))
+        return _Known(
+            StackWords(words), fp if uses_fp else None, callers, self._interned(code, callers)
+        )
 
     def _interned(self, code: Code, callers: list[int]) -> list[Place]:
         places = tuple(map(code.caller, callers))
@@ -105,13 +104,3 @@ class Backtraces:
                 self._lists.clear()
             known = self._lists[places] = list(places)
         return known
-
-
-def _holds(known: _Known, fp: int, read: Callable[[int], int | None]) -> bool:
-    """Whether all is as when it was found."""
-    if known.fp is not None and known.fp != fp:
-        return False
-    for va, word in known.words:  # noqa: SIM110 (all() takes twice the time)
-        if read(va) != word:
-            return False
-    return True

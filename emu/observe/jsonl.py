@@ -11,6 +11,8 @@ from emu.observe import records
 from emu.observe.records import AnyRecord, Place
 
 _BUFFERED = 1 << 16
+_WITH_CALLERS = (records.Fault, records.Fork)
+_NONE: list[Place] = []
 
 
 class NotATrace(Exception):
@@ -28,7 +30,7 @@ class JsonLines:
         """By identity: a recorder has the same list for the same callers."""
 
     def __call__(self, record: AnyRecord) -> None:
-        if isinstance(record, records.Fault | records.Fork) and record.backtrace:
+        if isinstance(record, _WITH_CALLERS) and record.backtrace:
             self._write_with_stack(record)
         else:
             self._write(record)
@@ -42,12 +44,11 @@ class JsonLines:
     def _write_with_stack(self, record: records.Fault | records.Fork) -> None:
         """The callers have a line of their own, once: few stacks make most of the faults."""
         places = record.backtrace
-        number, _ = self._stacks.get(id(places), (0, None))
-        if not number:
-            number = len(self._stacks) + 1
-            self._stacks[id(places)] = number, places
-            self._write(records.Stack(number, places))
-        record.stack, record.backtrace = number, []
+        known = self._stacks.get(id(places))
+        if known is None:
+            known = self._stacks[id(places)] = len(self._stacks) + 1, places
+            self._write(records.Stack(*known))
+        record.stack, record.backtrace = known[0], _NONE
         self._write(record)
         record.stack, record.backtrace = 0, places
 
@@ -72,7 +73,7 @@ def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
             raise NotATrace("it does not begin with a start record")
         if isinstance(record, records.Start) and record.schema != records.SCHEMA:
             raise NotATrace(f"it has schema {record.schema}, and this emu reads {records.SCHEMA}")
-        if isinstance(record, records.Fault | records.Fork) and record.stack:
+        if isinstance(record, _WITH_CALLERS) and record.stack:
             record.backtrace = stacks.get(record.stack, [])
             record.stack = 0
         first = False

@@ -10,12 +10,14 @@ from emu.machine.pte import PAGE_MASK, V, ppn
 from emu.machine.registers import PC
 from emu.machine.trap import Access
 from emu.observe import records
-from emu.observe.entries import broken_rule, pte_flags, range_of, walk_entries
+from emu.observe.entries import broken_rule, pte_flags, range_of
+from emu.observe.heap import Heap
 from emu.observe.outcomes import COPIES
 from emu.observe.records import Entry, Place, Sharer, text
 from emu.observe.sharing import sharers
 from emu.observe.space_recorder import SpaceRecorder
 from emu.observe.symbols import Code
+from emu.observe.walks import Walks
 from emu.observe.wanted import Sink, Wanted
 from emu.version import VERSION
 from kernel import signals
@@ -40,12 +42,14 @@ class Recorder(SpaceRecorder):
     ) -> None:
         super().__init__(kernel, sink, wanted or Wanted())
         self._command = list(command)
+        self._walks = Walks()
         self._walk: list[Entry] = []
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._calls: dict[Thread, int] = {}
 
     def begin(self) -> None:
+        self._kernel.hart.expect_reading()
         config = self._kernel.config
         self._sink(
             records.Start(
@@ -65,36 +69,36 @@ class Recorder(SpaceRecorder):
     # Page faults.
 
     def faulting(self, space: AddressSpace, page: int) -> None:
-        self._walk = walk_entries(space, page)
+        self._walk = self._walks.entries(space, page)
         self._handler_began = perf_counter_ns()
 
     def fault(self, event: Fault) -> None:
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
-        r, space, trap, kernel = event.resolution, event.space, event.trap, self._kernel
-        by = event.thread if trap is not None else kernel.current or event.thread
-        pc = trap.epc if trap is not None else self._kernels_pc(by, event.call)
+        thread, space, r, trap, call = event
+        kernel = self._kernel
+        by = thread if trap is not None else kernel.current or thread
+        pc = trap.epc if trap is not None else self._kernels_pc(by, call)
         code = self.symbols.of(by.process.space if pc else space)
         stval = trap.tval if trap is not None else r.va
         vma = space.find(stval)
-        before, after = r.pte_before, r.pte_after
+        before, after, access, outcome = r.pte_before, r.pte_after, r.access, str(r.outcome)
         frame_before = ppn(before) if before & V else 0
         frame_after = ppn(after) if after & V else 0
-        page, outcome = stval & ~PAGE_MASK, str(r.outcome)
+        page, pid = stval & ~PAGE_MASK, thread.process.pid
         seq, self._seq = self._seq, self._seq + 1
-        pid = event.thread.process.pid
         record = records.Fault(
             seq=seq,
             time=kernel.clock.monotonic() - self._began,
             pid=pid,
-            tid=event.thread.tid,
+            tid=thread.tid,
             place=code.place(pc) if pc else _NOWHERE,
             instruction=self._instruction(code, pc) if trap is not None else "",
-            access=_ACCESS[r.access],
-            cause=_CAUSE[r.access] if trap is None else int(trap.cause),
+            access=_ACCESS[access],
+            cause=_CAUSE[access] if trap is None else int(trap.cause),
             stval=stval,
             outcome=outcome,
-            rule=broken_rule(trap, before, r.access),
-            call=event.call or "",
+            rule=broken_rule(trap, before, access),
+            call=call or "",
             loading=space not in self._pids,
             vma=range_of(vma) if vma is not None else None,
             table_copied=r.table_copied,
@@ -107,9 +111,9 @@ class Recorder(SpaceRecorder):
             frame_after=frame_after,
             count_before=r.count_before,
             count_after=space.frames.count(frame_after) if frame_after else 0,
-            sharers=self._sharers(r, space, page, frame_before),
+            sharers=self._sharers(r, space, page, frame_before) if r.count_before > 1 else [],
             backtrace=self._backtrace(by, code, pc),
-            heap=self._allocated(r, space, stval),
+            heap=[] if self._heap is None else self._allocated(self._heap, r, space, stval),
             host_ns=host_ns,
         )
         self._sink(record)
@@ -132,18 +136,20 @@ class Recorder(SpaceRecorder):
 
     def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
         """Of the frame that a store found there, when others had it too."""
-        if r.count_before < 2 or r.access is not Access.STORE or frame == space.frames.zero:
+        if r.access is not Access.STORE or frame == space.frames.zero:
             return []
         pins = space.frames.kind(frame) is Kind.CACHE
         processes = self._kernel.processes.values()
         found = sharers(processes, space, page, frame, r.count_before - pins)
         return [Sharer(pid, address) for pid, address in found]
 
-    def _allocated(self, r: Resolution, space: AddressSpace, address: int) -> list[Place]:
+    def _allocated(
+        self, heap: Heap, r: Resolution, space: AddressSpace, address: int
+    ) -> list[Place]:
         """The calls that allocated the block in which a store fell that had a page copied."""
-        if self._heap is None or r.outcome is not Outcome.COPIED:
+        if r.outcome is not Outcome.COPIED:
             return []
-        block = self._heap.block(space, address)
+        block = heap.block(space, address)
         code = self.symbols.of(space)
         return [code.caller(call) for call in block.calls] if block else []
 

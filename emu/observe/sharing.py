@@ -24,26 +24,24 @@ def sharers(
     for first; only a page that was moved costs a look at all tables. That there is one is seen by
     how many PTEs map the frame, ``users`` with that of ``page``.
     """
-    others = list(_others(processes, space))
-    there = [process for process in others if _maps(process.space, page, frame)]
-    found = [(process.pid, page) for process in there]
-    if len({process.space.table.pte_address(page) for process in there}) < users - 1:
+    seen = {space}
+    others: list[Process] = []
+    """One of each other address space."""
+    found: list[tuple[int, int]] = []
+    entries: set[int | None] = set()
+    for process in processes:
+        other = process.space
+        if not process.alive or other in seen:
+            continue
+        seen.add(other)
+        others.append(process)
+        pte = other.table.pte(page)
+        if pte & V and ppn(pte) == frame:
+            found.append((process.pid, page))
+            entries.add(other.table.pte_address(page))
+    if len(entries) < users - 1:
         found = [(process.pid, va) for process in others for va in _places(process.space, frame)]
     return found[:MOST_SHARERS]
-
-
-def _others(processes: Iterable[Process], space: AddressSpace) -> Iterator[Process]:
-    """One process of each other address space."""
-    seen = {space}
-    for process in processes:
-        if process.alive and process.space not in seen:
-            seen.add(process.space)
-            yield process
-
-
-def _maps(space: AddressSpace, page: int, frame: int) -> bool:
-    pte = space.table.pte(page)
-    return bool(pte & V) and ppn(pte) == frame
 
 
 def _places(space: AddressSpace, frame: int) -> Iterator[int]:

@@ -30,22 +30,29 @@ class Starts:
 
 
 def _starts(code: bytes) -> list[int]:
-    half = np.frombuffer(code, "<u2", len(code) // 2).astype(np.int64)
+    half = np.frombuffer(code, "<u2", len(code) // 2)
     if len(half) < 4:
         return []
-    word = half[:-1] | half[1:] << 16
-    calls = np.flatnonzero(word & 0xFFF == _JAL_RA)
-    targets = calls + (_reach(word[calls]) >> 1)
-    places = np.unique(np.concatenate([targets, np.flatnonzero(_makes_frame(half[:-1], word))]))
+    calls = np.flatnonzero(half[:-1] & 0xFFF == _JAL_RA)
+    targets = calls + (_reach(_words(half, calls)) >> 1)
+    places = np.unique(np.concatenate([targets, _frames(half)]))
     places = places[(places >= 2) & (places < len(half))]
-    found: list[int] = (2 * places[_ends(half[places - 1], word[places - 2])]).tolist()
+    last = half[places - 1].astype(np.int64)
+    found: list[int] = (2 * places[_ends(last, _words(half, places - 2))]).tolist()
     return found
 
 
-def _makes_frame(half: Any, word: Any) -> Any:
-    """Whether each takes from sp: c.addi, c.addi16sp, addi."""
-    short = (half & 0xFF83 == 0x7101) | (half & 0xFF83 == 0x1101)
-    return short | (word & 0x800FFFFF == 0x80010113)
+def _words(half: Any, places: Any) -> Any:
+    """The 32 bits at each."""
+    return half[places].astype(np.int64) | half[places + 1].astype(np.int64) << 16
+
+
+def _frames(half: Any) -> Any:
+    """What takes from sp: c.addi, c.addi16sp, addi."""
+    low, high = half[:-1], half[1:]
+    short = low & 0xFF83
+    addi = (low == 0x0113) & (high & 0x800F == 0x8001)
+    return np.flatnonzero((short == 0x7101) | (short == 0x1101) | addi)
 
 
 def _ends(short: Any, long: Any) -> Any:

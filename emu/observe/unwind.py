@@ -46,11 +46,11 @@ def unwind(
     calls: list[int] = []
     look, guessed = pc, False
     live: int | None = ra
-    fp_slot = 0  # where the caller's fp is saved: few ask for it
+    fp_slot: int | None = None  # where the caller's fp is saved: few ask for it
     while len(calls) < limit:
         rule = rule_at(look)
-        if fp_slot and (rule is None or rule[0] != SP):
-            fp, fp_slot = read64(fp_slot) or 0, 0
+        if fp_slot is not None and (rule is None or rule[0] != SP):
+            fp, fp_slot = read64(fp_slot) or 0, None
         if rule is None:
             state = _Guess(rule_at, read64, sigreturn).caller(look, live, sp, fp)
             if state is None:

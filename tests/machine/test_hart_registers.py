@@ -28,6 +28,10 @@ def fill(board: Board) -> None:
     board.hart.write(FCSR, 0x65)  # rounding mode 3, flags NX and OF
 
 
+def word(code: bytes) -> int:
+    return int.from_bytes(code, "little")
+
+
 def holds(board: Board) -> None:
     wrong = {NAMES[n]: hex(board.x(n)) for n, value in PATTERN.items() if board.x(n) != value}
     assert not wrong
@@ -124,3 +128,27 @@ def test_floating_point_is_on_and_its_flags_are_kept(board: Board) -> None:
     assert board.x(F0 + 3) == one
     assert board.x(asm.A3) == 1, "inexact"
     assert board.x(FCSR) == 1
+
+
+def test_registers_that_are_read_in_place_are_the_same(board: Board) -> None:
+    board.write_code(FREE, NOP, NOP, asm.ECALL)
+    fill(board)
+    board.hart.expect_reading()
+    holds(board)
+    assert board.run(address(CODE), x10=3).epc == address(CODE, 8)
+    holds(board)
+    board.hart.write(SP, 77)
+    assert board.x(A0) == 3
+    assert board.hart.stack_registers() == (PATTERN[1], 77, PATTERN[8])
+
+
+def test_an_instruction_is_looked_for_where_the_page_lies_now(board: Board) -> None:
+    board.write_code(FREE, NOP, asm.ECALL)
+    board.write_code(FREE + 1, asm.ECALL, NOP)
+    assert board.hart.instruction(address(CODE)) == word(NOP)
+    board.map(CODE, FREE + 1, RX)
+    board.hart.flush_tlb()
+    assert board.hart.instruction(address(CODE, 4)) == word(NOP)
+    board.write_code(FREE + 1, asm.ECALL, asm.EBREAK)
+    assert board.run(address(CODE)).cause == Cause.ECALL_FROM_U
+    assert board.hart.instruction(address(CODE, 4)) == word(asm.EBREAK)

@@ -1,0 +1,37 @@
+"""Text that came from a student, made fit to stand in a report: bounded, and without control."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LONGEST_LINE = 300
+_MOST_LINES = 40
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # control characters, so a terminal's escapes too
+    "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns a line around
+    "\u2028\u2029\ufeff"
+    "\ud800-\udfff\ufffe\uffff]"  # no characters: neither UTF-8 nor XML can have them
+)
+
+
+def quoted(text: str, longest: int = _LONGEST_LINE) -> str:
+    """One line, in which every character is what it looks like."""
+    line = _UNFIT.sub(_escape, text[: longest + 1])
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def quoted_lines(lines: Iterable[str]) -> list[str]:
+    """Of many lines the first ones, and how many more there were."""
+    split = [part for line in lines for part in (line.splitlines() or [""])]
+    shown = [quoted(line) for line in split[:_MOST_LINES]]
+    if len(split) > _MOST_LINES:
+        shown.append(f"… {len(split) - _MOST_LINES} more lines")
+    return shown
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if found[0] in "\n\t":
+        return {"\n": "\\n", "\t": "\\t"}[found[0]]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
