@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.lab.catalogue import Lab, find
-from emu.lab.testing import Test
+from emu.lab.testing import Test as Graded
 from tests.lab.labs import GRADED, GRADED_NAMES, MADE, submission, told
 
 RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))
@@ -15,7 +15,7 @@ RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))
 
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
-def test_the_reference_passes(lab: Lab, test: Test) -> None:
+def test_the_reference_passes(lab: Lab, test: Graded) -> None:
     assert told(test, submission(lab, lab.solution)) == ""
 
 

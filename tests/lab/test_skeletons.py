@@ -9,12 +9,12 @@ import pytest
 from emu.lab.catalogue import Lab
 from emu.lab.entries import ENTRIES
 from emu.lab.skeleton import BadRegion, skeleton, solution
-from emu.lab.testing import Test
+from emu.lab.testing import Test as Graded
 from tests.lab.labs import GRADED, GRADED_NAMES, MADE, submission
 
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
-def test_a_skeleton_fails_each_graded_test_as_not_implemented(lab: Lab, test: Test) -> None:
+def test_a_skeleton_fails_each_graded_test_as_not_implemented(lab: Lab, test: Graded) -> None:
     failure = test.run(submission(lab, lab.skeleton))
     assert failure is not None and failure.name == "not-implemented", failure
 
