@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emu.cli.lab_grade import add_grade_parser, add_workflow_parser
+from emu.cli.lab_mutants import add_mutants_parser
 from emu.lab.catalogue import LABS, Lab, NoSuchLab, find
 from emu.lab.checking import Check, NoSuchTest, numbered
 from emu.lab.replaying import NothingKept, replay
@@ -47,6 +49,9 @@ def add_parser(subcommands: Any) -> None:
     replaying.add_argument("number", metavar="N", type=int)
     replaying.add_argument("lab", metavar="LAB", nargs="?", default="")
     _add_folder(replaying)
+    add_grade_parser(actions)
+    add_workflow_parser(actions)
+    add_mutants_parser(actions)
 
 
 _OWN = "use your files of earlier labs too, where else the kernel's own parts are used"

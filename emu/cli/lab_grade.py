@@ -70,6 +70,24 @@ def add_grade_parser(subcommands: Any) -> None:
     parser.set_defaults(function=run)
 
 
+def add_workflow_parser(subcommands: Any) -> None:
+    parser = subcommands.add_parser(
+        "workflow",
+        allow_abbrev=False,
+        help="where the Snakemake workflow is that grades on a cluster",
+        description="Prints the path of the Snakefile, as in: snakemake -s $(emu lab workflow) …; "
+        "its README.md tells how.",
+    )
+    parser.set_defaults(function=_workflow)
+
+
+def _workflow(options: argparse.Namespace) -> int:
+    import emu.lab
+
+    print(Path(emu.lab.__file__).parent / "workflow" / "Snakefile")
+    return 0
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -172,6 +190,7 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
     wanted = task(entry, course)
     if holds(read(output), wanted):
         return 0
+    _prepare([wanted])
     _, record = next(grade([wanted], 1, Limits()))
     with _writing():
         write(output, FORMATS[formats[0]].make(record))
@@ -224,6 +243,7 @@ def _made(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
             records[task.entry.path] = kept
         else:
             missing.append(task)
+    _prepare(missing)
     if records:
         print(f"emu: {len(records)} of {len(tasks)} are there already", file=sys.stderr)
     with closing(grade(missing, jobs, Limits())) as graded:
@@ -232,6 +252,20 @@ def _made(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
             records[task.entry.path] = record
             _tell(record, len(records), len(tasks))
     return [records[task.entry.path] for task in tasks]
+
+
+def _prepare(tasks: Sequence[Task]) -> None:
+    """Builds the guests, lest that fails in the midst of a submission's tests."""
+    from emu.lab.guests import GuestProgram, built, guest_source
+    from toolchain.errors import ToolchainError
+
+    tests = [each.test for task in tasks for each in task.tests]
+    try:
+        for test in tests:
+            if isinstance(test, GuestProgram):
+                built(test.source or guest_source(test.guest))
+    except ToolchainError as error:
+        raise _Refused(str(error)) from None
 
 
 def _tell(record: Record, done: int, total: int) -> None:

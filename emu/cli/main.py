@@ -27,6 +27,8 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    # NumPy's linear algebra, which nobody here uses, would start a thread for each processor.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parse(words)
     try:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from emu.lab.catalogue import Lab
 from emu.lab.handed_in import Entry
 from emu.lab.private import Private
-from emu.lab.reports.record import VERSION, Record, Status, TestRecord
+from emu.lab.reports.record import VERSION, GradedTest, Record, Status
 from emu.lab.student import LabFile
 from emu.lab.submitted import Unreadable, read
 from emu.lab.testing import Test
@@ -104,7 +104,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def record(task: Task, tests: Sequence[TestRecord]) -> Record:
+def record(task: Task, tests: Sequence[GradedTest]) -> Record:
     """The result, when ``tests`` has what came of each test."""
     return Record(
         version=VERSION,
@@ -123,7 +123,7 @@ def record(task: Task, tests: Sequence[TestRecord]) -> Record:
     )
 
 
-def _status(task: Task, tests: Sequence[TestRecord]) -> Status:
+def _status(task: Task, tests: Sequence[GradedTest]) -> Status:
     if task.defect or any(test.status == "defect" for test in tests):
         return "defect"
     return "unreadable" if task.problem else "graded"

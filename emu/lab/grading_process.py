@@ -21,7 +21,7 @@ from emu.lab.grading import Graded, Task, record
 from emu.lab.operations import written
 from emu.lab.playing import Failure
 from emu.lab.reports.quoting import quoted, quoted_lines
-from emu.lab.reports.record import FailureRecord, Record, TestRecord, Verdict
+from emu.lab.reports.record import FailureRecord, GradedTest, Record, Verdict
 from emu.lab.testing import Submission, run
 
 _FORK = multiprocessing.get_context("fork")
@@ -76,7 +76,7 @@ class _Running:
 
     def __init__(self, task: Task, limits: Limits) -> None:
         self.task = task
-        self.results: list[TestRecord] = []
+        self.results: list[GradedTest] = []
         self.deadline = 0.0
         self._limits = limits
         self._began = monotonic()
@@ -125,7 +125,7 @@ class _Running:
         for graded in self.task.tests[len(self.results) :]:
             self.results.append(_too_long(graded, when, 0.0))
 
-    def _note(self, result: TestRecord) -> None:
+    def _note(self, result: GradedTest) -> None:
         self.results.append(result)
         if not self.finished:
             self._start()
@@ -153,7 +153,7 @@ def _work(pipe: Connection, task: Task, start: int) -> None:
             pipe.send(_result(graded, submission))
 
 
-def _result(graded: Graded, submission: Submission) -> TestRecord:
+def _result(graded: Graded, submission: Submission) -> GradedTest:
     began = monotonic()
     try:
         result = run(graded.test, submission)
@@ -174,11 +174,11 @@ def _failure(failure: Failure) -> FailureRecord:
     )
 
 
-def _too_long(graded: Graded, when: str, seconds: float) -> TestRecord:
+def _too_long(graded: Graded, when: str, seconds: float) -> GradedTest:
     return _told(graded, "failed", seconds, FailureRecord("too-long", when, []))
 
 
-def _defect(graded: Graded, how: str, seconds: float) -> TestRecord:
+def _defect(graded: Graded, how: str, seconds: float) -> GradedTest:
     return _told(graded, "defect", seconds, defect=how[-4000:])
 
 
@@ -188,9 +188,9 @@ def _told(
     seconds: float,
     failure: FailureRecord | None = None,
     defect: str = "",
-) -> TestRecord:
+) -> GradedTest:
     test = graded.test
-    return TestRecord(
+    return GradedTest(
         name=test.name,
         question=test.question,
         status=status,

@@ -52,12 +52,14 @@ def entries(folder: str) -> tuple[list[Entry], list[str]]:
 
 
 def entry_at(path: str) -> Entry | None:
-    """The submission at ``path``, where its last part may also be the name of its results."""
-    if os.path.lexists(path):
-        return Entry(path)
+    """The submission at ``path``, whose last part is its name, or that of its results.
+
+    The latter goes first: it is some entry's alone, and what a workflow says.
+    """
     folder, name = os.path.split(os.path.normpath(path))
     try:
         found, _ = entries(folder or ".")
     except OSError:
-        return None
-    return next((entry for entry in found if entry.result == name), None)
+        found = []
+    by_result = next((entry for entry in found if entry.result == name), None)
+    return by_result or (Entry(path) if os.path.lexists(path) else None)

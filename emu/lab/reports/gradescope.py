@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emu.lab.reports.record import Record, TestRecord
+from emu.lab.reports.record import GradedTest, Record
 from emu.lab.reports.text import defect_text, failure_text
 
 
@@ -28,7 +28,7 @@ def gradescope(record: Record) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def _test(test: TestRecord) -> dict[str, Any]:
+def _test(test: GradedTest) -> dict[str, Any]:
     return {
         "name": test.name,
         "score": test.points,
@@ -40,7 +40,7 @@ def _test(test: TestRecord) -> dict[str, Any]:
     }
 
 
-def _lines(test: TestRecord) -> list[str]:
+def _lines(test: GradedTest) -> list[str]:
     if test.failure is not None:
         return failure_text(test.failure)
     return defect_text() if test.status == "defect" else []

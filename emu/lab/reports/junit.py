@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Xml
 
-from emu.lab.reports.record import Record, TestRecord
+from emu.lab.reports.record import GradedTest, Record
 from emu.lab.reports.text import failure_text
 
 _NO_CHARACTERS = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +29,7 @@ def junit(record: Record) -> bytes:
     return data + b"\n"
 
 
-def _case(test: TestRecord, lab: str) -> Xml.Element:
+def _case(test: GradedTest, lab: str) -> Xml.Element:
     case = Xml.Element("testcase", classname=lab, name=_fit(test.name), time=f"{test.seconds:.3f}")
     if test.failure is not None:
         message = _fit(f"{test.failure.name}: {test.failure.when}")

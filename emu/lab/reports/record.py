@@ -31,7 +31,7 @@ class FailureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same for ``emu lab replay``."""
 
 
-class TestRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GradedTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What came of one test."""
 
     name: str
@@ -73,10 +73,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score: int
     max_score: int
     seconds: float
-    tests: list[TestRecord]
+    tests: list[GradedTest]
 
     @property
-    def failed(self) -> list[TestRecord]:
+    def failed(self) -> list[GradedTest]:
         return [test for test in self.tests if test.status != "passed"]
 
 

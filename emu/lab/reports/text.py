@@ -4,7 +4,7 @@ are there.
 
 from __future__ import annotations
 
-from emu.lab.reports.record import FailureRecord, Record, TestRecord
+from emu.lab.reports.record import FailureRecord, GradedTest, Record
 
 _MARKS = {"passed": "ok    ", "failed": "FAIL  ", "defect": "DEFECT"}
 
@@ -19,14 +19,14 @@ def text(record: Record) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _score(record: Record, shown: list[TestRecord]) -> list[str]:
+def _score(record: Record, shown: list[GradedTest]) -> list[str]:
     if record.problem:
         return [f"not graded: {record.problem}"]
     points, most = sum(test.points for test in shown), sum(test.max_points for test in shown)
     return [f"{points} of {most} points"]
 
 
-def _test(test: TestRecord) -> list[str]:
+def _test(test: GradedTest) -> list[str]:
     lines = [f"{_MARKS[test.status]}  {test.name}  {test.points}/{test.max_points}"]
     if test.failure is not None:
         lines += [f"          {line}" for line in [test.question, *failure_text(test.failure)]]
