@@ -13,8 +13,9 @@ from emu.lab.bus import Bus
 from emu.lab.failures import Finding, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER, LabFrames
 from emu.lab.playing import Failure
+from emu.lab.process import Limits
 from emu.lab.ram import SharedRam
-from emu.lab.student import LabFile, Limits, Student
+from emu.lab.student import LabFile, Student
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 from kernel.errors import OutOfMemory
 from kernel.frames import Kind

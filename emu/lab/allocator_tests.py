@@ -11,7 +11,8 @@ from emu.lab.allocations import LAB, Call, Pool, failure_of, play_calls, play_in
 from emu.lab.failures import Finding, RuleBroken, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER
 from emu.lab.playing import Failure
-from emu.lab.student import LabFile, Limits
+from emu.lab.process import Limits
+from emu.lab.student import LabFile
 from emu.lab.testing import Submission
 from kernel.errors import OutOfMemory
 from kernel.frames import Kind
@@ -24,7 +25,7 @@ class Calls:
     name: str
     question: str
     sequences: Sequence[Sequence[Call]]
-    points: int = 5
+    points: int = 4
     frames: int = 8
     kept: int = 0
     """So many of the frames are not the student's to hand out, beside the frame of zeroes."""
@@ -45,7 +46,7 @@ class RandomCalls:
     question: str
     make: Callable[[random.Random, Sequence[Call]], Call]
     """A call to come after others."""
-    points: int = 15
+    points: int = 12
     sequences: int = 10
     length: int = 250
     frames: Sequence[int] = field(default=(8, 24, 64))
@@ -143,7 +144,7 @@ class ManySharers:
     name: str
     question: str
     users: int
-    points: int = 5
+    points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
         return _in_pool(submission, 8, self._play)
@@ -185,7 +186,7 @@ class LargeMemory:
     name: str
     question: str
     frames: int
-    points: int = 5
+    points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
         return _in_pool(submission, self.frames, self._play, _QUICK)

@@ -11,7 +11,7 @@ from emu.lab.catalogue import LABS, Lab
 from emu.lab.cheats import CHEATS, Cheat
 from emu.lab.mutants import Mutant, judge, likeliest_first, wrong_of
 from emu.lab.parts import kernel_parts
-from emu.lab.student import Limits
+from emu.lab.process import Limits
 from emu.lab.wrong import Wrong
 from tests.lab.labs import MADE, submission
 

@@ -154,7 +154,7 @@ TESTS: list[Test] = [
         "do many random processes, in a large memory and a small one, come right?",
         "cow",
         random_operation,
-        points=10,
+        points=9,
         sequences=6,
     ),
     GuestProgram("isolation", "does a program run on your frames?", "isolation"),
