@@ -13,8 +13,9 @@ from emu.lab.parts.paging import LabPager, LabUserMemory
 from emu.lab.parts.space import LabSpace
 from emu.lab.parts.superframes import SuperpageFrames
 from emu.lab.parts.table import LabTable
+from emu.lab.process import Limits
 from emu.lab.ram import SharedRam
-from emu.lab.student import LabFile, Limits, Student
+from emu.lab.student import LabFile, Student
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.parts import Parts
