@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from emu.lab.catalogue import LABS, Lab
 from emu.lab.student import LabFile
 from emu.lab.testing import Submission
 from emu.lab.testing import Test as Graded
 
-MADE = [lab for lab in LABS.values() if (files("emu.lab.labs") / lab.module / "tests.py").is_file()]
+MADE = list(LABS.values())
 GRADED = [(lab, test) for lab in MADE for test in lab.tests]
 GRADED_NAMES = [f"{lab.name}-{test.name}" for lab, test in GRADED]
 
