@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from emu.lab.grading_process import Limits, grade
+from emu.lab.guests import GuestProgram
 from emu.lab.handed_in import entries
 from emu.lab.keeping import read, write
 from emu.lab.reports.record import Record, decoded
+from emu.lab.student import LabFile
+from emu.lab.testing import Submission
 from tests.emu.commands import EMU, environment
 from tests.lab import grading
 from tests.lab.grading import COW, SKELETON, broken, endless, fine, killed, task, wrong
@@ -81,6 +84,13 @@ def test_nothing_goes_on_when_the_grader_stops(tmp_path):
     running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_program_on_a_kernel_whose_counts_are_wrong_has_a_verdict():
+    uncounted = COW.solution.replace("    frames.share(ppn(pte))\n", "")
+    submission = Submission(COW.name, [LabFile(COW.name, COW.file, uncounted)])
+    failure = GuestProgram("isolation", "?", "isolation").run(submission)
+    assert failure.name == "count-is-the-number-of-holders"
 
 
 # Results in files.
