@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,9 +135,14 @@ class Session:
         try:
             process = self._start()
             status = self._run(process)
+        except BaseException:
+            # Memory that is not consistent can't always be taken apart; what came first is told.
+            with suppress(Exception):
+                kernel.shut_down()
+            raise
         finally:
             self.console.restore()
-            leaked = kernel.shut_down()
+        leaked = kernel.shut_down()
         self.summary = summarize(kernel, leaked)
         self._note_refused_writes()
         self._note_allocations()

@@ -7,9 +7,9 @@ many PTEs were written and how many frames copied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from emu.lab.failures import NotAllowed, said
+from emu.lab.failures import NotAllowed, WrongResult, said
 from emu.lab.kit.port import Place
 from emu.lab.ram import SharedRam
 from emu.machine.pte import PAGE_SHIFT, RSW0, V, flags_text, is_leaf, ppn
@@ -26,11 +26,27 @@ class Counts:
 
     def __init__(self) -> None:
         self.copies = 0
-        """Frames copied."""
+        """Frames of a process's own memory that were copied."""
         self.ptes = 0
         """Leaf PTEs written; the pointers to tables are not counted."""
         self.tables = 0
         """Page tables made."""
+
+
+class Ledger(Protocol):
+    """The books of a machine whose frames are handed out by the student's own allocator."""
+
+    def count(self, ppn: int) -> int: ...
+
+    def share(self, ppn: int) -> None: ...
+
+    def release(self, ppn: int) -> None: ...
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        """Raises StudentFailed when the frame can't be had; OutOfMemory when this is to fail."""
+
+    def found_none(self, name: str) -> None:
+        """Raises StudentFailed when there are free frames."""
 
 
 class Bus:
@@ -46,6 +62,8 @@ class Bus:
         self.counted_at: dict[int, Place] = {}
         """The place that last changed each frame's count."""
         self.counts = Counts()
+        self.ledger: Ledger | None = None
+        """Set when free frames are the student's allocator's, which may also write to them."""
         self.orders: list[str] = []
         """What was done, a line for each order, until somebody clears it; not without end."""
         self._orders: dict[str, Callable[..., None]] = {
@@ -59,9 +77,15 @@ class Bus:
         self._questions: dict[str, Callable[..., Any]] = {
             "allocate": lambda where: self._allocate(Kind.PRIVATE, where),
             "allocate_table": lambda where: self._allocate(Kind.TABLE, where),
-            "count": lambda frame: frames.count(self._frame(frame)),
+            "allocated": self._allocated,
+            "found_none": self._found_none,
+            "count": lambda frame: self._books.count(self._frame(frame)),
             "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
         }
+
+    @property
+    def _books(self) -> Ledger | Frames:
+        return self.ledger or self.frames
 
     @property
     def zero(self) -> int:
@@ -83,6 +107,9 @@ class Bus:
         if address & 7 or not 0 <= value < 1 << 64:
             raise ValueError("no aligned word")
         kind = self.frames.kind(frame)
+        if kind is Kind.FREE and self.ledger is not None:
+            self.ram.store64(address, value)
+            return
         if kind is not Kind.TABLE:
             raise NotAllowed(
                 f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
@@ -105,10 +132,12 @@ class Bus:
 
     def _copy(self, source: int, target: int, where: list[Any]) -> None:
         place = _place(where)
-        self._frame(source, place)
+        kind = self.frames.kind(self._frame(source, place))
+        if kind is Kind.FREE:
+            raise NotAllowed(f"frame {source:#x} is free, and was copied", [f"at {said(place)}"])
         if self.frames.kind(self._frame(target, place)) is not Kind.TABLE:
             self._must_be_private(target, place, "copied to")
-            self.counts.copies += 1
+            self.counts.copies += kind is Kind.PRIVATE
         self.ram.copy_frame(source, target)
         self._note(place, f"frame {source:#x} copied to {target:#x}")
 
@@ -120,12 +149,12 @@ class Bus:
 
     def _share(self, frame: int, where: list[Any]) -> None:
         place = _place(where)
-        if not self.frames.count(self._frame(frame, place)):
+        if not self._books.count(self._frame(frame, place)):
             raise NotAllowed(
                 f"frame {frame:#x} is free, and was shared",
                 [f"you called frames.share({frame:#x}) at {said(place)}"],
             )
-        self.frames.share(frame)
+        self._books.share(frame)
         self._note(
             place, f"share({frame:#x}): count {self.frames.counts[frame - self.frames.first]}"
         )
@@ -133,14 +162,14 @@ class Bus:
 
     def _release(self, frame: int, where: list[Any]) -> None:
         place = _place(where)
-        if not self.frames.count(self._frame(frame, place)):
+        if not self._books.count(self._frame(frame, place)):
             raise NotAllowed(
                 f"frame {frame:#x} was released more often than it was shared",
                 [f"you called frames.release({frame:#x}) at {said(place)}"],
             )
-        if frame == self.zero and self.frames.count(frame) == 1:
+        if frame == self.zero and self._books.count(frame) == 1:
             raise NotAllowed("the frame of zeroes was given away", [f"at {said(place)}"])
-        self.frames.release(frame)
+        self._books.release(frame)
         left = self.frames.counts[frame - self.frames.first]
         self._note(place, f"release({frame:#x}): count {left}")
         self.counted_at[frame] = place
@@ -156,6 +185,23 @@ class Bus:
         self._note(place, f"{name}(): {frame:#x}")
         self.taken_at[frame] = self.counted_at[frame] = place
         return frame
+
+    def _allocated(self, frame: int, name: str, where: list[Any]) -> None:
+        """The student's own allocator has handed out a frame to the student's other code."""
+        if self.ledger is None:
+            raise LookupError
+        place = _place(where)
+        if type(frame) is not int:
+            raise WrongResult(f"{name}() returned {str(frame)[:80]}; it has to return a number")
+        kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
+        self.ledger.allocated(frame, kind)
+        self.counts.tables += kind is Kind.TABLE
+        self.taken_at[frame] = self.counted_at[frame] = place
+
+    def _found_none(self, name: str) -> None:
+        if self.ledger is None:
+            raise LookupError
+        self.ledger.found_none(str(name)[:80])
 
     def _note(self, place: Place, what: str) -> None:
         if len(self.orders) < _MOST_NOTED:
@@ -177,6 +223,8 @@ class Bus:
 
     def _must_be_private(self, frame: int, place: Place, done: str) -> None:
         kind = self.frames.kind(frame)
+        if kind is Kind.FREE and self.ledger is not None:
+            return
         if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
             raise NotAllowed(
                 f"frame {frame:#x} is {_KINDS[kind]} and was {done}", [f"at {said(place)}"]

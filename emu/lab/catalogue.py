@@ -67,8 +67,23 @@ LABS = {
     for lab in (
         Lab(1, "walk", "translate an address: the page-table walk", core=True),
         Lab(2, "frames", "allocate, share and release frames", core=True),
-        Lab(3, "eager-fork", "fork by copying an address space", core=True),
-        Lab(4, "cow-fork", "fork by sharing, copy on write", core=True),
+        Lab(
+            3,
+            "eager-fork",
+            "fork by copying an address space",
+            core=True,
+            guests=("isolation", "fork_tree", "fork_chain", "fork_exec", "read_only"),
+        ),
+        Lab(
+            4,
+            "cow-fork",
+            "fork by sharing, copy on write",
+            core=True,
+            guests=(
+                *("isolation", "fork_tree", "fork_chain", "straddle", "kernel_writes"),
+                *("read_only", "sole_owner", "second_write", "atomics"),
+            ),
+        ),
         Lab(5, "demand", "memory that is there when it is touched"),
         Lab(6, "tlb", "what must be flushed, and when"),
         Lab(7, "superpages", "map 2 MiB at once, split on a copy"),

@@ -67,6 +67,18 @@ class Finding:
     lines: list[str] = field(default_factory=list)
 
 
+class KernelStopped(StudentFailed):
+    """The kernel's own code met what can't be, for a student's code has left things so."""
+
+    name = "kernel-stopped"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            "the kernel can't go on with what your code has left in memory",
+            [f"{type(error).__name__}: {error}"[:300]],
+        )
+
+
 class RuleBroken(StudentFailed):
     """After the code returned, an invariant of the machine's memory does not hold."""
 

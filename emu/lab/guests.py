@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from emu.lab.failures import StudentFailed
+from emu.lab.failures import KernelStopped, StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.playing import Failure
 from emu.lab.student import Limits
@@ -41,11 +41,12 @@ class GuestProgram:
         try:
             return self._ran(machine, options, program)
         except StudentFailed as failed:
-            return Failure(
-                failed.name, f"{failed.headline}   in guest {self.guest}", failed.details
-            )
+            return self._stopped(failed)
         finally:
             machine.close()
+
+    def _stopped(self, failed: StudentFailed) -> Failure:
+        return Failure(failed.name, f"{failed.headline}   in guest {self.guest}", failed.details)
 
     def _ran(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
         from emu.api import Machine
@@ -56,6 +57,10 @@ class GuestProgram:
         except InvariantBroken as broken:
             finding = told(broken, machine.bus)
             return Failure(finding.name, f"in guest {self.guest}", finding.lines)
+        except StudentFailed:
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
         if result.status != self.status:
             said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
             when = f"guest {self.guest} ended with status {result.status}"

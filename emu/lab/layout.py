@@ -25,7 +25,11 @@ class Area(NamedTuple):
 
 _RW = Prot.READ | Prot.WRITE
 TEXT, CONSTANTS, DATA = 0x10000, 0x12000, 0x13000
+SEALED = 0x17000
+"""Read-only, right behind DATA: a write may begin well and end here."""
 HEAP = 0x40_0000
+CLEAN = DATA + 3 * PAGE_SIZE
+"""The page of DATA that may be stored to and was not yet: its D is clear."""
 FAR = 0x1F_F000
 """The last page below 2 MiB: the next one is in another leaf table."""
 SHARED = 0x5000_0000
@@ -36,6 +40,7 @@ AREAS = (
     Area("text", TEXT, 2, Prot.READ | Prot.EXEC, 2),
     Area("constants", CONSTANTS, 1, Prot.READ, 1),
     Area("data", DATA, 4, _RW, 4),
+    Area("sealed", SEALED, 1, Prot.READ, 1),
     Area("far", FAR, 3, _RW, 3),
     Area("heap", HEAP, 8, _RW, 0),
     Area("shared", SHARED, 2, _RW, 2, shared=True),
@@ -73,6 +78,6 @@ def _fill_page(space: AddressSpace, vma: Vma, va: int) -> None:
         space.frames.share(frame)
     else:
         frame = space.frames.allocate(Kind.PRIVATE)
-    dirty = D if vma.writable else 0
+    dirty = D if vma.writable and va != CLEAN else 0
     space.frames.ram.write(frame << PAGE_SHIFT, bytes([va >> PAGE_SHIFT & 0xFF]) * PAGE_SIZE)
     space.table.set_pte(va, make_pte(frame, vma.pte_flags | dirty))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from emu.lab.failures import Finding, StudentFailed
+from emu.lab.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.student import LabFile
-from emu.lab.telling import broken_invariant, page_line
+from emu.lab.telling import broken_invariant, page_line, writer_lines
 from emu.lab.world import Endless, Seen, World
-from emu.machine.pte import PAGE_SIZE
+from emu.machine.pte import PAGE_SIZE, A, D
 from kernel.fork import POLICIES
 
 MACHINE_FRAMES = 256
@@ -90,8 +90,7 @@ class _Duel:
             self._forks_failed = True
         seen: Seen | None = None
         try:
-            seen = self._ours.do(operation)
-            finding = broken_invariant(self._ours)
+            seen, finding = self._done(operation)
         except Endless as endless:
             finding = self._endless(operation, endless)
         except StudentFailed as failure:
@@ -108,12 +107,22 @@ class _Duel:
             return None
         return Failure(finding.name, self._when(operation), finding.lines)
 
+    def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
+        """The operation, done on the student's machine, and the invariant that it broke."""
+        try:
+            return self._ours.do(operation), broken_invariant(self._ours)
+        except (StudentFailed, Endless):
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
+
     # What is compared, the most telling first.
 
     def _difference(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
         return (
             self._of_outcome(operation, seen, wanted)
             or self._of_content(operation)
+            or self._of_bits()
             or self._of_cost(operation, seen, wanted)
         )
 
@@ -162,7 +171,26 @@ class _Duel:
             lines.append(page_line(self._ours, writer, va))
         return Finding("isolation", lines)
 
+    def _of_bits(self) -> Finding | None:
+        """A and D may not get lost: by D a kernel knows what it has to write back (priv. spec,
+        "Addressing and Memory Protection" of Sv32).
+        """
+        for pid, reference in self._reference.spaces.items():
+            space = self._ours.spaces[pid]
+            found = dict(space.table.present())
+            for va, wanted in reference.table.present():
+                if lost := wanted & ~found.get(va, wanted) & (A | D):
+                    bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
+                    line = f"{page_line(self._ours, pid, va)}   ← {bits} got lost"
+                    bus = self._ours.machine.bus if self._ours.machine else None
+                    writer = writer_lines(bus, space.table.pte_address(va) or 0)
+                    return Finding("bits-are-kept", [line, *writer])
+        return None
+
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
+            lines = [f"{_number(seen.copies, 'frame')} copied; {wanted.copies} need to be"]
+            return Finding("exact-copies", lines)
         if seen.used > wanted.used:
             more = seen.used - wanted.used
             return Finding(
@@ -174,12 +202,9 @@ class _Duel:
                 "nothing-is-lost",
                 [f"{seen.used} frames are in use, and there should be {wanted.used}"],
             )
-        if seen.copies != wanted.copies:
-            lines = [f"{seen.copies} frames were copied; {wanted.copies} need to be"]
-            return Finding("exact-copies", lines)
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
         if counted and seen.ptes > wanted.ptes:
-            lines = [f"{seen.ptes} PTEs were written; {wanted.ptes} need to be"]
+            lines = [f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need to be"]
             return Finding("exact-pte-writes", lines)
         return None
 
@@ -235,6 +260,10 @@ _WORDS = {
     "zero_shared": "the page shows the shared frame of zeroes",
     "stack_grown": "the stack grows",
 }
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{' was' if count == 1 else 's were'}"
 
 
 def _said(outcome: str) -> str:

@@ -28,6 +28,7 @@ from emu.lab.failures import (
     Raised,
     StudentFailed,
     TooLong,
+    WrongResult,
     traceback_lines,
 )
 from emu.lab.kit.port import Place
@@ -125,21 +126,39 @@ class Student:
 
     def call(self, lab: str, function: str, *arguments: Any) -> Any:
         """What ``function`` of the lab returns, of the type that it has to."""
+        return self.call_each(lab, function, [arguments])[0]
+
+    def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """What ``function`` returns for each of ``calls``, which are made without a pause."""
         entry = ENTRIES[lab][function]
-        self._calling = function
-        values = [sent(argument) for argument in arguments]
-        reply = self._request({"lab": lab, "function": function, "arguments": values})
+        reply = self._request(self._calls(lab, function, calls))
+        results = reply.get("result")
         try:
-            result = taken(function, entry.result, reply.get("result"))
+            if not isinstance(results, list) or len(results) != len(calls):
+                raise self._nonsense()
+            made = [taken(function, entry.result, result) for result in results]
         except StudentFailed as failure:
             raise self._fail(failure) from None
         self.after_call(function)
-        return result
+        return made
+
+    def refuses(self, lab: str, function: str, *arguments: Any) -> bool:
+        """Whether ``function`` raises ValueError, as is its duty; the process lives on."""
+        request = self._calls(lab, function, [arguments])
+        return "raised" in self._request(request, expected="ValueError")
+
+    def _calls(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        self._calling = function
+        values = [[sent(argument) for argument in arguments] for arguments in calls]
+        return {"lab": lab, "function": function, "calls": values}
 
     def use_own_frames(self, first: int, total: int) -> None:
         """The allocator of the lab ``frames`` is the one that functions are given."""
         self._calling = "Allocator"
-        self._request({"frames": [first, total]})
+        try:
+            self._request({"frames": [first, total]})
+        except OutOfMemory:
+            raise self._fail(WrongResult("Allocator() raised OutOfFrames")) from None
 
     def close(self) -> None:
         with suppress(OSError):
@@ -152,7 +171,8 @@ class Student:
 
     # Talking.
 
-    def _request(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, message: dict[str, Any], expected: str = "") -> dict[str, Any]:
+        """The answer; also that an exception of the type ``expected`` was raised."""
         if self.failed is not None:
             raise self.failed
         deadline = monotonic() + self._limits.seconds
@@ -167,7 +187,9 @@ class Student:
         except StudentFailed as failure:
             raise self._fail(failure) from None
         if "raised" in reply:
-            raise self._fail(self._raised(reply["raised"]))
+            raised = reply["raised"]
+            if not expected or not isinstance(raised, dict) or raised.get("type") != expected:
+                raise self._fail(self._raised(raised))
         if reply.get("out_of_frames"):
             raise OutOfMemory
         return reply

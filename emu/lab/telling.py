@@ -21,6 +21,7 @@ _MARKS = {
     "rights-are-the-mappings": "not the rights of the mapping",
     "pages-and-mappings-agree": "not what the mapping asks for",
 }
+_TABLES = "tables-are-their-spaces-own"
 
 _KINDS = {
     Kind.CACHE: ", a page of a file or of shared memory,",
@@ -49,14 +50,21 @@ def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
 
 
 def _clearest(broken: list[Violation]) -> Violation:
-    """One wrong PTE breaks several invariants; the one that names a page says most."""
-    return min(broken, key=lambda v: (v.broken.page is None, v.broken.frame is None))
+    """One wrong PTE breaks several invariants; the one that names a page says most. But where a
+    table hangs in two places, all that is wrong follows from that.
+    """
+    return min(
+        broken, key=lambda v: (v.name != _TABLES, v.broken.page is None, v.broken.frame is None)
+    )
 
 
 def _told(violation: Violation, memory: Memory, bus: Bus | None) -> Finding:
     broken = violation.broken
     if broken.frame is None:
-        return Finding(violation.name, [broken.message])
+        lines = [broken.message]
+        if violation.name == _TABLES:
+            lines.append("each process needs page tables of its own, on all three levels")
+        return Finding(violation.name, lines)
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
         lines += _writer(bus, memory, broken.page)
@@ -115,8 +123,12 @@ def pte_text(pte: int) -> str:
 def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:
     """Who wrote the PTE of a page."""
     leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
-    written = bus.written_at if bus is not None else {}
-    place = written.get((leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0))
+    return writer_lines(bus, (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0))
+
+
+def writer_lines(bus: Bus | None, pte_address: int) -> list[str]:
+    """Who wrote the PTE at a physical address."""
+    place = bus.written_at.get(pte_address) if bus is not None else None
     if place is None:
         return ["this PTE was there before your code ran: it should have changed it"]
     return [f"you wrote this PTE at {said(place)}"]

@@ -130,6 +130,8 @@ class RandomOperations:
     length: int = 40
     frames: Sequence[int] = field(default=(MACHINE_FRAMES, 60))
     """The sizes of the machines, in turn: in a small one memory runs out."""
+    shrinking: float = 6.0
+    """Seconds for looking for a shorter sequence."""
 
     def run(self, submission: Submission) -> Failure | None:
         source = random.Random(submission.seed)
@@ -138,17 +140,13 @@ class RandomOperations:
             operations = [self.make(source) for _ in range(self.length)]
             failure = play(stage, operations)
             if failure is not None:
-                return shrunk(stage, failure)
+                return shrunk(stage, failure, self.shrinking)
         return None
 
 
-_SHRINKING = 6.0
-"""Seconds for looking for a shorter sequence."""
-
-
-def shrunk(stage: Stage, failure: Failure) -> Failure:
+def shrunk(stage: Stage, failure: Failure, seconds: float) -> Failure:
     """The same failure by a sequence from which no operation, and no pair, can be left out."""
-    end = monotonic() + _SHRINKING
+    end = monotonic() + seconds
     size = max(len(failure.operations) // 2, 1)
     while size and monotonic() < end:
         failure, shorter = _without(stage, failure, size, end)

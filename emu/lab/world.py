@@ -111,7 +111,7 @@ class World:
         """Raises StudentFailed and :class:`Endless`."""
         self._outcomes = []
         self.orders().clear()
-        copies, ptes = self.copies, self._ptes_written()
+        copies, ptes = self._frames_copied(), self._ptes_written()
         value: int | None = None
         if isinstance(operation, FailAllocation):
             self.frames.start_counting(operation.number)
@@ -123,10 +123,14 @@ class World:
         return Seen(
             ", ".join(self._outcomes) or "ok",
             value,
-            self.copies - copies,
+            self._frames_copied() - copies,
             self._ptes_written() - ptes,
             self.frames.used,
         )
+
+    def _frames_copied(self) -> int:
+        """As many as the student's orders say, whatever the code says of itself."""
+        return self.machine.bus.counts.copies if self.machine else self.copies
 
     def _ptes_written(self) -> int:
         """Leaf PTEs written so far: those the student's orders say, or those the kernel counts."""
@@ -190,10 +194,15 @@ class World:
         space = self.spaces[pid]
         self._switch(space)
         memory = self._parts.user_memory(space, lambda _space, seen: self._saw(seen))
+        pages = range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE)
+        before, ptes = [space.table.pte(page) for page in pages], self.ptes
         try:
             memory.write(va, data)
         except Errno:
             self._outcomes.append("EFAULT")
+        finally:
+            after = [space.table.pte(page) for page in pages]
+            self.ptes = ptes + sum(map(int.__ne__, before, after))
 
     def _reach(self, pid: int, va: int, access: Access) -> int | None:
         """The frame that an access reaches, after the faults it takes; None when it kills."""

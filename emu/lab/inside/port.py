@@ -74,13 +74,23 @@ class OwnFrames:
         self._machine = machine
 
     def allocate(self) -> int:
-        frame = self.allocator.allocate()
-        self._port.ask("allocated", frame, False, place())
-        return frame  # type: ignore[no-any-return]
+        return self._taken("allocate")
 
     def allocate_table(self) -> int:
-        frame = self.allocator.allocate_table()
-        self._port.ask("allocated", frame, True, place())
+        return self._taken("allocate_table")
+
+    def _taken(self, name: str) -> int:
+        try:
+            frame = getattr(self.allocator, name)()
+        except OutOfFrames:
+            self._port.ask("found_none", name)
+            raise
+        told = frame if type(frame) is int else repr(frame)[:80]
+        try:
+            self._port.ask("allocated", told, name, place())
+        except OutOfFrames:  # this one is to fail in a test
+            self.allocator.release(frame)
+            raise
         return frame  # type: ignore[no-any-return]
 
     def allocate_superpage(self) -> int:

@@ -49,7 +49,10 @@ class LabProcess:
 
     def use_frames(self, first: int, total: int) -> None:
         """From now on frames are those of the allocator in the lab ``frames``."""
-        allocator = self.modules[_FRAMES_LAB].__dict__["Allocator"](self.memory, first, total)
+        module = self.modules[_FRAMES_LAB]
+        if "Allocator" not in module.__dict__:
+            raise NameError(f"{module.__file__} has no class Allocator")
+        allocator = module.__dict__["Allocator"](self.memory, first, total)
         self.frames = OwnFrames(self.port, allocator, self.frames)
 
     def call(self, lab: str, function: str, arguments: list[Any]) -> Any:
@@ -70,15 +73,15 @@ class LabProcess:
     def answer(self, request: dict[str, Any]) -> None:
         """Does what is asked, and tells what came of it."""
         try:
+            result: list[Any] | None = None
             if "files" in request:
                 self.load(request["files"])
-                result = None
             elif "frames" in request:
                 self.use_frames(*request["frames"])
-                result = None
             else:
-                result = self.call(request["lab"], request["function"], request["arguments"])
-            reply = {"result": result}
+                calls = request["calls"]
+                result = [self.call(request["lab"], request["function"], each) for each in calls]
+            reply: dict[str, Any] = {"result": result}
         except OutOfFrames:
             reply = {"out_of_frames": True}
         except channel.Closed:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from emu.lab.failures import Finding, RuleBroken
+from emu.lab.failures import Finding, RuleBroken, WrongResult
 from emu.lab.student import Student
 from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 from kernel.lazy import Indices, Ptes, np
+
+WRONG_ANSWER = "the allocator's answer is wrong"
+"""The headline of what is found out by the machine's own books."""
 
 
 class LabFrames(Frames):
@@ -26,6 +29,8 @@ class LabFrames(Frames):
 
     def hand_over(self, student: Student) -> None:
         """From now on the student's allocator has the frames that are free."""
+        self._kept = self._untouched
+        student.bus.ledger = _Ledger(self)
         student.use_own_frames(self.first + self._kept, self.total - self._kept)
         self.student = student
 
@@ -34,40 +39,24 @@ class LabFrames(Frames):
     def _take(self, kind: Kind) -> tuple[int, bool]:
         if self.student is None:
             return super()._take(kind)
-        self.allocations += 1
-        if self.allocations == self._fail_at:
-            raise OutOfMemory
+        self._count_allocation()
+        name = "allocate_table" if kind is Kind.TABLE else "allocate"
         while True:
             try:
-                name = "allocate_table" if kind is Kind.TABLE else "allocate"
-                frame = self.student.call("frames", name)
+                frame: int = self.student.call("frames", name)
                 break
             except OutOfMemory:
-                if free := self.total - self.used:
-                    lines = [f"{free} frames are free, and {name}() found none"]
-                    self._broken("running-out", lines)
+                self.found_none(name)
                 if not self.reclaim():
                     raise
         self.allocated(frame, kind)
         return frame, kind is Kind.TABLE
 
-    def allocated(self, frame: int, kind: Kind) -> None:
-        """The student's allocator has handed out ``frame``."""
-        index = frame - self.first
-        if not self._kept <= index < self.total:
-            self._broken("frames-exist", [f"frame {frame:#x} is none of those to hand out"])
-        if self._count[index]:
-            self._broken(
-                "handed-out-once",
-                [f"frame {frame:#x} was handed out, and has {self._count[index]} users already"],
-            )
-        if kind is Kind.TABLE and any(self.ram.read_frame(frame)):
-            self._broken("tables-are-zero", [f"the page table in frame {frame:#x} is not zeroes"])
-        self._count[index] = 1
-        self._kind[index] = kind
-        self.tables_made += kind is Kind.TABLE
-        self.used += 1
-        self.peak = max(self.peak, self.used)
+    def _count_allocation(self) -> None:
+        """Raises OutOfMemory for the one that is to fail."""
+        self.allocations += 1
+        if self.allocations == self._fail_at:
+            raise OutOfMemory
 
     def share(self, ppn: int) -> None:
         super().share(ppn)
@@ -75,25 +64,65 @@ class LabFrames(Frames):
             self._call("share", ppn)
 
     def release(self, ppn: int) -> None:
+        self.released(ppn)
+        if self._is_students(ppn):
+            self._call("release", ppn)
+
+    def count(self, ppn: int) -> int:
+        true = self.true_count(ppn)
+        if self._is_students(ppn):
+            told = self._call("count", ppn)
+            if told != true:
+                self._broken("counts-are-right", [f"count({ppn:#x}) is {told}; {_has(true)}"])
+        return true
+
+    # The books: nothing here asks the student.
+
+    def true_count(self, ppn: int) -> int:
+        return super().count(ppn)
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        """The student's allocator has handed out ``frame``."""
+        index = frame - self.first
+        if not self._kept <= index < self.total:
+            last = self.first + self.total - 1
+            self._broken(
+                "frames-exist",
+                [f"frame {frame:#x} is none of yours: {self.first + self._kept:#x} to {last:#x}"],
+            )
+        if self._count[index]:
+            self._broken(
+                "handed-out-once", [f"frame {frame:#x} was handed out; {_has(self._count[index])}"]
+            )
+        if kind is Kind.TABLE and (content := self.ram.read_frame(frame)).strip(b"\0"):
+            at = next(at for at, byte in enumerate(content) if byte)
+            self._broken(
+                "tables-are-zero",
+                [f"byte {at} of the page table in frame {frame:#x} is {content[at]:#04x}"],
+            )
+        self._count[index] = 1
+        self._kind[index] = kind
+        self.tables_made += kind is Kind.TABLE
+        self.used += 1
+        self.peak = max(self.peak, self.used)
+
+    def found_none(self, name: str) -> None:
+        """The student's allocator says that no frame is free."""
+        if free := self.total - self.used:
+            some = f"frame {int(self.free_frames()[0]):#x}"
+            are = f"{free} frames are free, such as" if free > 1 else "one frame is free,"
+            self._broken("running-out", [f"{name}() raised OutOfFrames; {are} {some}"])
+
+    def shared(self, ppn: int) -> None:
+        super().share(ppn)
+
+    def released(self, ppn: int) -> None:
         index = ppn - self.first
         left = self._count[index] - 1
         self._count[index] = left
         if not left:
             self._kind[index] = Kind.FREE
             self.used -= 1
-        if self._is_students(ppn):
-            self._call("release", ppn)
-
-    def count(self, ppn: int) -> int:
-        true = super().count(ppn)
-        if self._is_students(ppn):
-            told = self._call("count", ppn)
-            if told != true:
-                self._broken(
-                    "counts-are-right",
-                    [f"count({ppn:#x}) is {told}; the frame has {true} users"],
-                )
-        return true
 
     @property
     def touched(self) -> int:
@@ -126,7 +155,34 @@ class LabFrames(Frames):
 
     def _call(self, function: str, ppn: int) -> int:
         assert self.student is not None
-        return self.student.call("frames", function, ppn)  # type: ignore[no-any-return]
+        try:
+            return self.student.call("frames", function, ppn)  # type: ignore[no-any-return]
+        except OutOfMemory:
+            raise WrongResult(f"{function}({ppn:#x}) raised OutOfFrames: it needs none") from None
 
     def _broken(self, name: str, lines: list[str]) -> None:
-        raise RuleBroken(Finding(name, lines), "the allocator's answer is wrong")
+        raise RuleBroken(Finding(name, lines), WRONG_ANSWER)
+
+
+class _Ledger:
+    """What the student's other labs do to frames, on their own allocator: it was asked already.
+
+    Implements :class:`emu.lab.bus.Ledger`.
+    """
+
+    def __init__(self, frames: LabFrames) -> None:
+        self._frames = frames
+        self.count = frames.true_count
+        self.share = frames.shared
+        self.release = frames.released
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        self._frames._count_allocation()
+        self._frames.allocated(frame, kind)
+
+    def found_none(self, name: str) -> None:
+        self._frames.found_none(name)
+
+
+def _has(users: int) -> str:
+    return f"it has {users} user{'s' * (users != 1)}"

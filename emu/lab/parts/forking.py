@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emu.lab.failures import WrongResult
 from emu.lab.parts.table import LabTable
 from emu.lab.student import Student
 from emu.machine.pte import ppn
@@ -32,6 +33,8 @@ def policy_of(student: Student) -> Policy | None:
             parent.frames.kind(ppn(pte)) is Kind.PRIVATE for _, pte in parent.table.present()
         )
         root = student.call(lab, function, parent.table.root)
+        if root == parent.table.root:
+            raise WrongResult(f"{function}() returned the parent's own root {root:#x}")
         child.table.adopt(root)
         parent.table.look()
         _take_what_is_not_inherited(child)

@@ -57,6 +57,8 @@ class LabPager:
         kind = space.frames.kind(ppn(pte))
         result = self._student.call(self._store_lab, "store_fault", space.table.root, page)
         _look(space)
+        if self._store_lab == "cow-fork":
+            _must_be_so(result, page, pte, space.table.pte(page))
         outcome = _OUTCOMES[result]
         return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
 
@@ -82,6 +84,20 @@ class LabPager:
                 ["a mapping that grows down may begin at its `lowest`, and not below"],
             )
         space.grow(stack, page)
+
+
+def _must_be_so(result: LabOutcome, page: int, before: int, after: int) -> None:
+    """What the handler says has to be what it did. Raises :class:`WrongResult`."""
+    same = ppn(before) == ppn(after)
+    if result is LabOutcome.COPIED and same:
+        what = f"the page at {page:#x} is in frame {ppn(before):#x} as before"
+    elif result is LabOutcome.REUSED and not same:
+        what = f"the page at {page:#x} was moved from frame {ppn(before):#x} to {ppn(after):#x}"
+    elif result in (LabOutcome.SPURIOUS, LabOutcome.NOT_ALLOWED) and before != after:
+        what = f"the PTE of {page:#x} was changed"
+    else:
+        return
+    raise WrongResult(f"store_fault() returned {result.name}, but {what}")
 
 
 def _anonymous(space: AddressSpace) -> list[Mapping]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from emu.lab.failures import NotAllowed
+from collections import Counter
+
+from emu.lab.failures import Finding, NotAllowed, RuleBroken, said
 from emu.lab.student import Student
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V, is_leaf, make_satp, ppn
 from kernel.frames import Frames, Kind
@@ -72,5 +74,34 @@ class LabTable(PageTable):
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
             return
+        held = self._held() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
+        self._must_be_released(held)
         self._upper, self._leaves, self._shared = [], {}, {}
+
+    def _held(self) -> dict[int, tuple[int, int]]:
+        """How often this table holds each frame, and the count of each."""
+        times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
+        return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
+
+    def _must_be_released(self, held: dict[int, tuple[int, int]]) -> None:
+        """Raises :class:`RuleBroken` for a frame that has not so many users less.
+
+        The kernel goes on to give back what else the process had, and would meet a count that
+        can't be before anybody looks.
+        """
+        for frame, (often, before) in held.items():
+            count = self._users_of(frame)
+            if count == before - often:
+                continue
+            lines = [
+                f"frame {frame:#x} had count {before}, and {often} of it by this page table; "
+                f"it has {count} now"
+            ]
+            if frame in self.student.bus.counted_at:
+                lines.append(f"you last changed it at {said(self.student.bus.counted_at[frame])}")
+            rule = Finding("count-is-the-number-of-holders", lines)
+            raise RuleBroken(rule, "after release_space()")
+
+    def _users_of(self, frame: int) -> int:
+        return int(self._frames.counts[frame - self._frames.first])

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import random
-
+from emu.lab import chance
 from emu.lab.guests import GuestProgram
-from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
-from emu.lab.operations import Exit, Fork, Load, Operation, Read, Store
+from emu.lab.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
+from emu.lab.operations import Exit, Fork, Load, Read, Store
 from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
 
 _POLICY = "cow"
 _PAGE = 0x1000
-_WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, STACK_TOP - _PAGE, HEAP)
-_ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
 
-
-def random_operation(source: random.Random) -> Operation:
-    """Any operation of one of the first processes."""
-    pid = source.randint(1, 4)
-    va = source.choice(_ALL) + source.randrange(_PAGE)
-    kinds: list[Operation] = [
-        Fork(pid),
-        Store(pid, source.choice(_WRITABLE) + source.randrange(_PAGE), source.randrange(256)),
-        Store(pid, source.choice(_WRITABLE) + source.randrange(_PAGE), source.randrange(256)),
-        Load(pid, va),
-        Read(pid, source.choice(_WRITABLE) + 0xFF0, source.randint(1, 9000), source.randrange(256)),
-        Exit(pid) if source.random() < 0.4 else Store(pid, va, 1),
-    ]
-    return source.choice(kinds)
-
+random_operation = chance.AnyOf(
+    (
+        *(chance.fork, chance.store, chance.store, chance.load, chance.kernel_write),
+        *(chance.store_anywhere, chance.leave),
+    )
+)
 
 TESTS: list[Test] = [
     Script("fork-shares", "does fork share every page and copy none?", _POLICY, [Fork(1)]),
@@ -48,13 +36,17 @@ TESTS: list[Test] = [
         "sole-owner-reuse",
         "does the last user of a frame take it over, without a copy?",
         _POLICY,
-        [Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Fork(1), Exit(3), Store(1, FAR, 3)],
+        [
+            *(Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Fork(1), Exit(3), Store(1, FAR, 3)),
+            *(Exit(1), Store(2, FAR, 4), Store(2, DATA, 5)),
+        ],
     ),
     Script(
         "one-copy-only",
         "does a page that was copied take further stores without a fault?",
         _POLICY,
         [Fork(1), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
+        points=3,
     ),
     Script(
         "fork-again",
@@ -63,6 +55,7 @@ TESTS: list[Test] = [
         [
             *(Fork(1), Fork(1), Fork(2), Store(3, DATA, 1), Store(4, DATA, 2)),
             *(Store(1, DATA, 3), Store(2, DATA, 4), Load(3, DATA), Load(4, DATA)),
+            *(Fork(2), Store(2, DATA, 5), Store(5, DATA, 6)),
         ],
     ),
     Script(
@@ -77,7 +70,7 @@ TESTS: list[Test] = [
         _POLICY,
         [
             *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
-            *(Store(3, TEXT, 1), Store(1, DATA, 1)),
+            *(Store(3, TEXT, 1), Store(1, DATA, 1), Store(1, CONSTANTS, 1)),
         ],
     ),
     Script(
@@ -85,22 +78,39 @@ TESTS: list[Test] = [
         "does memory that is shared on purpose stay shared?",
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
+        points=4,
+    ),
+    Script(
+        "untouched-memory",
+        "does a heap that was only read show zeroes, and get a frame with the first store?",
+        _POLICY,
+        [
+            *(Load(1, HEAP), Fork(1), Store(2, HEAP, 1), Load(1, HEAP), Store(1, HEAP, 2)),
+            *(Load(1, HEAP + _PAGE), Fork(1), Exit(2), Exit(3), Store(1, HEAP + _PAGE, 3)),
+        ],
+        points=4,
     ),
     Script(
         "kernel-writes",
         "does the kernel's own write break the sharing, and of every page it spans?",
         _POLICY,
         [
-            *(Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(Read(1, CLEAN, 2, 5), Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, DATA + 0xF80, 0x1100, 2), Load(2, DATA + 0xF80), Load(2, DATA + _PAGE)),
             *(Read(2, FAR + 0xFFF, 2, 3), Load(1, FAR + 0xFFF), Load(1, FAR + _PAGE)),
+            *(Read(2, DATA + 0x1000, 0x2000, 4), Load(1, DATA + 0x2FFF)),
         ],
+        points=6,
     ),
     Script(
         "kernel-write-stops",
         "does the kernel's write stop at a page that may not be written?",
         _POLICY,
-        [Fork(1), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1), Load(1, CONSTANTS)],
+        [
+            *(Fork(1), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1), Load(1, CONSTANTS)),
+            *(Read(2, SEALED - 4, 8, 2), Load(1, SEALED - 4), Load(1, SEALED), Store(1, DATA, 3)),
+        ],
+        points=4,
     ),
     Script(
         "nothing-is-lost",
@@ -118,6 +128,7 @@ TESTS: list[Test] = [
         before=[Fork(1), Store(2, DATA, 1)],
         operation=Fork(2),
         after=[Store(1, DATA, 2), Store(2, FAR, 3), Fork(1), Exit(1), Exit(2), Exit(4), Exit(3)],
+        points=8,
     ),
     EveryAllocation(
         "fault-runs-out",
@@ -126,7 +137,19 @@ TESTS: list[Test] = [
         before=[Fork(1), Fork(1)],
         operation=Store(2, DATA, 1),
         after=[Load(1, DATA), Load(3, DATA), Store(1, DATA, 2), Store(3, DATA, 3)],
-        points=5,
+        points=4,
+    ),
+    Script(
+        "memory-is-full",
+        "does a store for which there is no memory at all end, and give memory to the others?",
+        _POLICY,
+        [
+            *(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
+            *(Store(2, DATA + 2 * _PAGE, 1), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
+            *(Load(1, DATA), Store(1, DATA, 2), Fork(1), Store(3, DATA, 3), Exit(3), Exit(1)),
+        ],
+        points=3,
+        frames=37,
     ),
     EveryAllocation(
         "kernel-write-runs-out",
@@ -143,7 +166,31 @@ TESTS: list[Test] = [
         _POLICY,
         random_operation,
         points=10,
+        frames=(256, 46),
     ),
-    GuestProgram("isolation", "does a program see its processes' memory apart?", "isolation"),
-    GuestProgram("fork-tree", "does a tree of processes come out right?", "fork_tree"),
+    GuestProgram(
+        "guest-isolation", "do processes see only their own stores?", "isolation", points=2
+    ),
+    GuestProgram("guest-tree", "does a tree of processes come out right?", "fork_tree", points=1),
+    GuestProgram(
+        "guest-chain", "and a chain, in which each forks the next?", "fork_chain", points=1
+    ),
+    GuestProgram(
+        "guest-straddle",
+        "does one store across two shared pages land whole, in both?",
+        "straddle",
+        points=2,
+    ),
+    GuestProgram(
+        "guest-kernel-writes",
+        "do system calls that write to shared pages leave the other side alone?",
+        "kernel_writes",
+        points=2,
+    ),
+    GuestProgram(
+        "guest-read-only",
+        "is memory that nobody writes the same for all, and protected?",
+        "read_only",
+        points=1,
+    ),
 ]

@@ -1,0 +1,155 @@
+"""The graded tests of the lab ``eager-fork``."""
+
+from __future__ import annotations
+
+from emu.lab import chance
+from emu.lab.guests import GuestProgram
+from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
+from emu.lab.operations import Exec, Exit, Fork, Load, Operation, Read, SetBreak, Store
+from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
+
+_POLICY = "eager"
+_PAGE = 0x1000
+
+random_operation = chance.AnyOf(
+    (
+        *(chance.fork, chance.store, chance.store, chance.load, chance.kernel_write),
+        *(chance.store_anywhere, chance.leave, chance.leave, chance.execute, chance.set_break),
+    )
+)
+
+
+def _children_in_turn(count: int) -> list[Operation]:
+    """Process 1 forks a child, which stores and exits, and only then the next."""
+    rounds: list[Operation] = []
+    for child in range(2, 2 + count):
+        rounds += [Fork(1), Store(child, DATA, child), Exit(child)]
+    return rounds
+
+
+TESTS: list[Test] = [
+    Script("fork-copies", "does the child get a copy of every page?", _POLICY, [Fork(1)], points=8),
+    Script(
+        "child-stores",
+        "does the parent not see what the child stores?",
+        _POLICY,
+        [Fork(1), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA), Load(2, DATA + _PAGE)],
+    ),
+    Script(
+        "parent-stores",
+        "does the child not see what the parent stores, but what it had stored before?",
+        _POLICY,
+        [Store(1, DATA, 0x11), Fork(1), Store(1, DATA, 0x5A), Load(2, DATA), Load(1, DATA)],
+    ),
+    Script(
+        "other-tables",
+        "are pages in other page tables copied too, each to its own address?",
+        _POLICY,
+        [
+            *(Store(1, FAR + _PAGE, 7), Fork(1), Store(2, FAR, 1), Store(1, FAR + _PAGE, 2)),
+            *(Load(2, FAR + _PAGE), Store(2, STACK_TOP - 8, 3), Load(1, STACK_TOP - 8)),
+        ],
+    ),
+    Script(
+        "rights-are-kept",
+        "does the child have its parent's rights, and no others?",
+        _POLICY,
+        [
+            *(Fork(1), Fork(1), Load(2, TEXT), Load(2, CONSTANTS), Store(2, CONSTANTS, 1)),
+            *(Store(3, TEXT, 1), Load(1, CONSTANTS), Store(1, DATA, 1)),
+        ],
+    ),
+    Script(
+        "shared-memory",
+        "does memory that is shared on purpose stay shared?",
+        _POLICY,
+        [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
+    ),
+    Script(
+        "untouched-memory",
+        "is a heap that was only read still the frame of zeroes, in the child too?",
+        _POLICY,
+        [Load(1, HEAP), Load(1, HEAP + _PAGE), Fork(1), Store(2, HEAP, 1), Load(1, HEAP)],
+        points=4,
+    ),
+    Script(
+        "grandchildren",
+        "can the child fork too?",
+        _POLICY,
+        [
+            *(Fork(1), Store(2, DATA, 2), Fork(2), Store(3, DATA, 3), Fork(3), Store(4, DATA, 4)),
+            *(Load(1, DATA), Load(2, DATA), Load(3, DATA), Load(4, DATA)),
+        ],
+    ),
+    Script(
+        "exit-gives-back",
+        "does exit give back every page and every table, and nobody else's?",
+        _POLICY,
+        [
+            *(Fork(1), Fork(2), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
+            *(Load(3, FAR), Load(3, SHARED), Store(3, FAR, 1), Exit(3)),
+        ],
+        points=8,
+    ),
+    Script(
+        "children-in-turn",
+        "is there memory for one child after the other, where it is enough for one?",
+        _POLICY,
+        [*_children_in_turn(12), Load(1, DATA)],
+        frames=64,
+        points=6,
+    ),
+    Script(
+        "exec-gives-back",
+        "does a program that replaces another leave nothing of it?",
+        _POLICY,
+        [Fork(1), Store(2, DATA, 9), Exec(2), Load(2, DATA), Fork(2), Exec(1), Exit(2), Exit(3)],
+        points=4,
+    ),
+    Script(
+        "heap-changes",
+        "does fork see a heap that grew and shrank?",
+        _POLICY,
+        [
+            *(Store(1, HEAP, 1), Store(1, HEAP + 2 * _PAGE, 2), SetBreak(1, 1), Fork(1)),
+            *(Load(2, HEAP), SetBreak(1, 3), Store(1, HEAP + _PAGE, 3), Fork(1), Exit(1)),
+            *(Load(3, HEAP + _PAGE), Read(3, HEAP, 64, 4), Load(2, HEAP), Exit(2), Exit(3)),
+        ],
+        points=4,
+    ),
+    EveryAllocation(
+        "fork-runs-out",
+        "does a fork that finds no frame leave nothing behind?",
+        _POLICY,
+        before=[Store(1, DATA, 1)],
+        operation=Fork(1),
+        after=[Store(1, DATA, 2), Load(1, FAR), Load(1, SHARED), Fork(1), Exit(1), Exit(2)],
+        points=12,
+    ),
+    EveryAllocation(
+        "childs-fork-runs-out",
+        "and a child's, while its parent lives?",
+        _POLICY,
+        before=[Load(1, HEAP), Fork(1), Store(2, DATA, 1)],
+        operation=Fork(2),
+        after=[Load(1, DATA), Load(2, DATA), Exit(2), Load(1, SHARED), Exit(1)],
+        points=4,
+    ),
+    RandomOperations(
+        "random-operations",
+        "do many random operations, in a large memory and a small one, come out right?",
+        _POLICY,
+        random_operation,
+        frames=(256, 110),
+        points=10,
+    ),
+    GuestProgram(
+        "guest-isolation", "do processes see only their own stores?", "isolation", points=2
+    ),
+    GuestProgram("guest-tree", "does a tree of processes come out right?", "fork_tree", points=2),
+    GuestProgram(
+        "guest-chain", "and a chain, in which each forks the next?", "fork_chain", points=2
+    ),
+    GuestProgram("guest-exec", "do children that exec leave nothing?", "fork_exec", points=2),
+    GuestProgram("guest-read-only", "is what is read-only protected?", "read_only", points=2),
+]

@@ -1,0 +1,155 @@
+"""The graded tests of the lab ``frames``."""
+
+from __future__ import annotations
+
+import random
+
+from emu.lab.allocations import Call
+from emu.lab.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
+from emu.lab.guests import GuestProgram
+from emu.lab.layout import DATA, FAR, HEAP, SHARED
+from emu.lab.operations import Exec, Exit, Fork, Load, Operation, Store
+from emu.lab.testing import RandomOperations, Script, Test
+
+_TAKE, _TABLE = Call("allocate"), Call("allocate_table")
+_FRAMES = 16
+_ALL = [_TAKE] * (_FRAMES - 1)
+"""One of the 16 frames of memory is the frame of zeroes."""
+
+
+def _share(of: int) -> Call:
+    return Call("share", of)
+
+
+def _release(of: int) -> Call:
+    return Call("release", of)
+
+
+def _count(of: int) -> Call:
+    return Call("count", of)
+
+
+def random_call(source: random.Random, before: int) -> Call:
+    """Mostly about one of the frames that were allocated last."""
+    name = source.choice(
+        ("allocate", "allocate", "allocate_table", "share", "release", "release", "count")
+    )
+    of = max(before - source.randrange(40), 0)
+    fails = name in ("share", "release") and source.random() < 0.1
+    return Call(name, 0 if name.startswith("allocate") else of, fails)  # type: ignore[arg-type]
+
+
+def random_operation(source: random.Random) -> Operation:
+    """Processes that take and give frames."""
+    pid = source.randint(1, 5)
+    va = source.choice((DATA, FAR, FAR + 0x1000, HEAP, SHARED))
+    kinds: list[Operation] = [Fork(pid), Store(pid, va, source.randrange(256)), Load(pid, va)]
+    if source.random() < 0.4:
+        kinds += [Exit(pid), Exec(pid)]
+    return source.choice(kinds)
+
+
+TESTS: list[Test] = [
+    Calls(
+        "allocate",
+        "is each frame handed out once, from first on, and none beyond the last?",
+        [[_TAKE], [_TAKE, _TAKE, _count(1), _count(2)], _ALL],
+    ),
+    Calls(
+        "not-all-of-memory",
+        "are frames left alone that are not yours to hand out?",
+        [[_TAKE] * (_FRAMES - 6)],
+        kept=5,
+    ),
+    Calls(
+        "release",
+        "is a frame free when its only user has released it, and handed out again?",
+        [
+            [_TAKE, _release(1), _count(1)],
+            [*_ALL, _release(3), _TAKE],
+            [*_ALL, *(_release(n) for n in range(1, _FRAMES)), *_ALL],
+        ],
+    ),
+    Calls(
+        "share",
+        "is a shared frame kept until its last user has released it?",
+        [
+            [_TAKE, _share(1), _count(1), _release(1), _count(1), _release(1), _count(1)],
+            [*_ALL, _share(5), _release(5), _release(6), _TAKE, _release(5), _TAKE],
+            [_TAKE, _share(1), _share(1), _TAKE, _release(1), _TAKE, _TAKE, _release(1), _TAKE],
+        ],
+    ),
+    Calls(
+        "count-anew",
+        "does a frame that is handed out again have one user, and not its former ones?",
+        [
+            [*_ALL, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(_FRAMES + 5)],
+            [*_ALL, _release(2), _TABLE, _count(_FRAMES + 1), _share(_FRAMES + 1)],
+        ],
+    ),
+    Calls(
+        "tables-are-zero",
+        "is a page table made of zeroes, also where the frame was used before?",
+        [
+            [_TABLE, _TABLE, _count(1)],
+            [*_ALL, _release(4), _TABLE],
+            [*[_TABLE] * (_FRAMES - 1), _release(4), _release(9), _TABLE, _TABLE],
+        ],
+        points=10,
+    ),
+    Calls(
+        "tables-are-counted",
+        "are page tables shared and released like other frames?",
+        [[_TABLE, _share(1), _TABLE, _release(1), _count(1), _release(1), _TAKE, _TAKE]],
+    ),
+    Calls(
+        "running-out",
+        "is OutOfFrames raised when no frame is free, and is all well afterwards?",
+        [
+            [*_ALL, _TAKE],
+            [*_ALL, _TABLE, _TAKE, _count(1), _release(8), _TABLE, _TABLE],
+            [*_ALL, _TAKE, _TAKE, _TABLE, *(_release(n) for n in range(1, _FRAMES)), *_ALL, _TAKE],
+        ],
+        points=10,
+    ),
+    Calls(
+        "release-of-a-free-frame",
+        "is the release of a frame that is free refused?",
+        [
+            [_TAKE, _release(1), Call("release", 1, fails=True), _count(1)],
+            [_TAKE, _share(1), _release(1), _release(1), Call("release", 1, fails=True)],
+            [*_ALL, _release(7), Call("release", 7, fails=True), _TAKE, _TAKE],
+            [*_ALL, _release(7), Call("release", 7, fails=True), _TABLE, _count(1), _TABLE],
+        ],
+    ),
+    Calls(
+        "share-of-a-free-frame",
+        "is sharing a frame that is free refused?",
+        [
+            [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), *_ALL, _TAKE],
+        ],
+    ),
+    ManySharers("300-sharers", "can a frame have more than 255 users?", 300),
+    ManySharers("70000-sharers", "can a frame have more than 65,535 users?", 70_000),
+    LargeMemory("large-memory", "is a large memory handed out in good time?", 65_536),
+    RandomCalls("random-calls", "do many random calls come right?", random_call),
+    Script(
+        "forks-and-exits",
+        "does a kernel that forks get its frames from you, and give all back?",
+        "cow",
+        [
+            *(Fork(1), Fork(1), Fork(2), Store(2, DATA, 1), Store(4, DATA, 2), Store(1, HEAP, 3)),
+            *(Exit(3), Exec(2), Exit(1), Store(4, FAR, 4), Exit(2), Exit(4)),
+        ],
+    ),
+    RandomOperations(
+        "random-processes",
+        "do many random processes, in a large memory and a small one, come right?",
+        "cow",
+        random_operation,
+        points=10,
+        sequences=6,
+    ),
+    GuestProgram("isolation", "does a program run on your frames?", "isolation"),
+    GuestProgram("fork-tree", "does a tree of processes?", "fork_tree"),
+]
