@@ -7,6 +7,7 @@ costs the test in which it happens, and no other.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -151,6 +152,7 @@ def _work(pipe: Connection, task: Task, start: int) -> None:
     with suppress(BrokenPipeError):  # nobody waits for it any more
         for graded in task.tests[start:]:
             pipe.send(_result(graded, submission))
+            gc.collect()  # machines, and messages that may be large, hang in cycles
 
 
 def _result(graded: Graded, submission: Submission) -> GradedTest:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from traceback import clear_frames
 from typing import Any, NamedTuple
 
 import emu
@@ -185,6 +186,7 @@ class Student:
                     break
                 self._send(self._answer(reply["ask"]))
         except StudentFailed as failure:
+            reply = {}
             raise self._fail(failure) from None
         if "raised" in reply:
             raised = reply["raised"]
@@ -270,6 +272,9 @@ class Student:
     # Failing.
 
     def _fail(self, failure: StudentFailed) -> StudentFailed:
+        """A failure is kept, but not what was on the stack: a message may have a gigabyte."""
+        clear_frames(failure.__traceback__)
+        failure.__context__ = None
         self.failed = failure
         self.close()
         return failure
@@ -315,7 +320,7 @@ class _Waiting:
 
     def read(self, count: int) -> bytes:
         left = self._deadline - monotonic()
-        if not self._poll.poll(max(0.0, left) * 1000):
+        if left <= 0 or not self._poll.poll(left * 1000):  # who asks on and on is late too
             raise TimeoutError
         return os.read(self._descriptor, count)
 

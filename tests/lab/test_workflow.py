@@ -103,9 +103,7 @@ def test_snakemake_grades_all_and_only_what_has_changed_again(handed_in, tmp_pat
     words = ["-s", str(snakefile()), "-c", "2", "--directory", str(tmp_path), "--config", *config]
 
     def snakemake() -> dict[str, int]:
-        subprocess.run(
-            [sys.executable, "-m", "snakemake", *words], env=environment(), check=True
-        )
+        subprocess.run([sys.executable, "-m", "snakemake", *words], env=environment(), check=True)
         return {path.parent.name: path.stat().st_mtime_ns for path in results.glob("*/*.json")}
 
     first = snakemake()
