@@ -22,15 +22,15 @@ from tests.lab import grading
 from tests.lab.grading import COW
 
 BROKEN = "def share_space(:\n"
+WILD = "Bo 'b'\n{x} $y"
 COMMAND = shlex.join(EMU)
 
 
 @pytest.fixture
 def handed_in(tmp_path) -> Path:
     folder = tmp_path / "handed in"
-    for name in ("ada", "Bo 'b'\n{x}"):
-        (folder / name).mkdir(parents=True)
-        (folder / name / COW.file).write_text(BROKEN)
+    (folder / WILD).mkdir(parents=True)
+    (folder / WILD / COW.file).write_text(BROKEN)
     (folder / "eve").mkdir()
     return folder
 
@@ -104,12 +104,14 @@ def test_snakemake_grades_all_and_only_what_has_changed_again(handed_in, tmp_pat
 
     def snakemake() -> dict[str, int]:
         subprocess.run([sys.executable, "-m", "snakemake", *words], env=environment(), check=True)
-        return {path.parent.name: path.stat().st_mtime_ns for path in results.glob("*/*.json")}
+        return {path.parent.name: path.stat().st_mtime_ns for path in results.glob("*/result.json")}
 
+    (handed_in / "dan.py").write_text("")
+    (handed_in / "flo").mkdir()
     first = snakemake()
-    assert len(first) == 3
+    assert len(first) == 4
     (results / "eve" / "result.json").unlink()
-    (handed_in / "ada" / COW.file).write_text(BROKEN + "# changed\n")
+    (handed_in / WILD / COW.file).write_text(BROKEN + "# changed\n")
     second = snakemake()
-    assert {name for name in first if first[name] != second[name]} == {"ada", "eve"}
+    assert {name for name in first if first[name] == second[name]} == {"dan.py", "flo"}
     assert os.path.exists(results / "summary.csv")
