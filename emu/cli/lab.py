@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emu.cli.lab_grade import add_grade_parser, add_workflow_parser
+from emu.cli.lab_mutants import add_mutants_parser
 from emu.lab.catalogue import LABS, Lab, NoSuchLab, find
 from emu.lab.checking import Check, NoSuchTest, numbered
 from emu.lab.replaying import NothingKept, replay
@@ -50,6 +51,7 @@ def add_parser(subcommands: Any) -> None:
     _add_folder(replaying)
     add_grade_parser(actions)
     add_workflow_parser(actions)
+    add_mutants_parser(actions)
 
 
 _OWN = "use your files of earlier labs too, where else the kernel's own parts are used"

@@ -17,6 +17,7 @@ from emu.lab.kit.values import (
     Mode,
     Outcome,
     PteChange,
+    Switch,
     Translation,
 )
 
@@ -57,6 +58,7 @@ ENTRIES: dict[str, dict[str, Entry]] = {
     },
     "tlb": {
         "fences": Entry((PteChange,), list[Fence]),
+        "fences_for_switch": Entry((Switch,), list[Fence]),
     },
     "superpages": {
         "map_superpage": Entry((*_SPACE, int, int), None),

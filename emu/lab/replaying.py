@@ -7,8 +7,8 @@ from typing import Any
 
 from emu.lab.operations import Operation, read
 from emu.lab.playing import Stage, Trace, play
+from emu.lab.pte_words import pte_text
 from emu.lab.student import LabFile
-from emu.lab.telling import pte_text
 from emu.lab.world import Seen, World
 from emu.machine.pte import ppn
 

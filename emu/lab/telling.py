@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from emu.lab.bus import Bus
 from emu.lab.failures import Finding, said
+from emu.lab.pte_words import pte_text
 from emu.lab.world import World
-from emu.machine.pte import PAGE_SHIFT, R, V, flags_text, ppn, vpn
+from emu.machine.pte import PAGE_SHIFT, R, V, ppn, vpn
 from kernel.census import Memory
 from kernel.frames import Kind
 from kernel.invariants import InvariantBroken, Page, Violation, violations
 from kernel.leaftables import LEAF_SHIFT
-from kernel.pagetable import COW
 from kernel.space import AddressSpace
 
 _MARKS = {
@@ -113,11 +113,6 @@ def page_users(memory: Memory, frame: int) -> list[tuple[AddressSpace, int, int]
         for mapped in memory.mapped
         for va, pte in mapped.where(mapped.indices == frame - memory.frames.first)
     ]
-
-
-def pte_text(pte: int) -> str:
-    """The flags, and C for ``COW``."""
-    return f"{flags_text(pte)}{' C' if pte & COW else ''}"
 
 
 def _writer(bus: Bus | None, memory: Memory, page: Page) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from emu.lab.kit.frames import Frames
 from emu.lab.kit.memory import Memory
-from emu.lab.kit.values import Access, Mapping, Mode, Privilege, PteChange
+from emu.lab.kit.values import Access, Mapping, Mode, Privilege, PteChange, Switch
 
 
 class Made(NamedTuple):
@@ -35,6 +35,8 @@ def decoded(kind: Any, arguments: list[Any], made: Made) -> Any:
     if kind is PteChange:
         address, level, asid, before, after, harts, here = value
         return PteChange(address, level, asid, before, after, tuple(harts), here)
+    if kind is Switch:
+        return Switch(*value)
     if kind is bytes:
         return bytes.fromhex(value)
     return value

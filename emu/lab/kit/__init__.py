@@ -17,6 +17,7 @@ from emu.lab.kit.values import (
     Outcome,
     Privilege,
     PteChange,
+    Switch,
     Translation,
 )
 from emu.machine.pte import (
@@ -75,6 +76,7 @@ __all__ = [
     "Privilege",
     "PteChange",
     "R",
+    "Switch",
     "Translation",
     "U",
     "V",

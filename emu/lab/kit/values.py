@@ -86,23 +86,42 @@ class Mapping(NamedTuple):
 
 
 class PteChange(NamedTuple):
-    """One PTE that the kernel has just changed."""
+    """One PTE that the kernel has just changed, in one address space."""
 
     address: int
-    """The first address that it maps."""
+    """The first address that it maps, or that the table it points to maps."""
     level: int
-    """0 for a leaf in a last-level table; 1 and 2 for superpages and pointers."""
+    """The level of the table that it is in: 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB."""
     asid: int
+    """The address space's."""
     before: int
     after: int
     harts: tuple[int, ...]
-    """The harts whose TLBs may remember it."""
+    """The harts that may remember something of the address space (of every one, for a PTE that
+    all share): those on which it ran since their TLBs forgot all of it.
+    """
     here: int
-    """The hart on which the kernel runs."""
+    """The hart on which the kernel runs; whether that one may remember is in ``harts``."""
+
+
+class Switch(NamedTuple):
+    """A hart's satp has just been given an address space, which will run there next."""
+
+    hart: int
+    asid: int
+    """The one in satp."""
+    space: int
+    """The number of the address space; numbers, unlike ASIDs, are never used again."""
+    last_space: int | None
+    """Which address space this hart last ran with this ASID; None when it never ran one."""
 
 
 class Fence(NamedTuple):
-    """One sfence.vma: forget ``address`` of ``asid``, None for all; on ``hart``."""
+    """One sfence.vma: ``hart`` forgets ``address`` of ``asid``, None for all.
+
+    With an ASID it forgets no global translation; with an address no pointer, only the leaf PTE
+    that maps it (of whatever level).
+    """
 
     hart: int
     asid: int | None = None

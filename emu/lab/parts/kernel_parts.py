@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from emu.lab.bus import Bus
 from emu.lab.parts.allocator import LabFrames
+from emu.lab.parts.fencing import FencedSpace, Fencing, LabTlb
 from emu.lab.parts.forking import policy_of
 from emu.lab.parts.mmu import LabMmu
 from emu.lab.parts.paging import LabPager, LabUserMemory
@@ -37,6 +38,7 @@ class LabMachine:
             raise
         if isinstance(self.frames, LabFrames):
             self.frames.hand_over(self.student)
+        self.fencing = Fencing(self.student, self.ram) if "tlb" in labs else None
         self.space = self._space()
 
     def parts(self) -> Parts:
@@ -51,15 +53,16 @@ class LabMachine:
         )
 
     def mmu(self, ram: Ram) -> Mmu:
-        if "walk" in self.student.labs:
-            return LabMmu(ram, lambda: self.student)
-        return Mmu(ram)
+        walk = LabMmu(ram, lambda: self.student) if "walk" in self.student.labs else Mmu(ram)
+        return walk if self.fencing is None else LabTlb(walk, self.fencing)
 
     def _space(self) -> type[AddressSpace]:
         """Address spaces whose tables and pages the student looks after."""
         table = type("Table", (LabTable,), {"student": self.student})
         members = {"table_type": table, "pager": LabPager(self.student)}
-        return type("Space", (AddressSpace,), members)
+        if self.fencing is None:
+            return type("Space", (AddressSpace,), members)
+        return type("Space", (FencedSpace,), {**members, "fencing": self.fencing})
 
     def close(self) -> None:
         self.student.close()

@@ -1,0 +1,97 @@
+"""What a page table looked like, to be compared with what it looks like now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from emu.machine.pte import (
+    LEVELS,
+    PAGE_SHIFT,
+    PTES_PER_TABLE,
+    VPN_BITS,
+    A,
+    D,
+    V,
+    is_leaf,
+    ppn,
+)
+from emu.machine.ram import Ram
+
+_HARDWARE = A | D
+"""What a walk adds to a PTE by itself."""
+
+
+class Place(NamedTuple):
+    """The level of a table, and the first address that it maps."""
+
+    level: int
+    start: int
+
+
+class Table(NamedTuple):
+    """A table: its frame, a copy of it, and the tables below."""
+
+    frame: int
+    content: bytes
+    below: list[tuple[Place, int]]
+
+
+Tables = dict[Place, Table]
+
+
+class Change(NamedTuple):
+    """One PTE that is not what it was."""
+
+    level: int
+    address: int
+    before: int
+    after: int
+
+
+def look(ram: Ram, root: int, before: Tables) -> Tables:
+    """All tables that a root leads to; what they were ``before`` saves work."""
+    found: Tables = {}
+    edge = [(Place(LEVELS - 1, 0), root)]
+    while edge:
+        place, frame = edge.pop()
+        if not ram.holds(frame << PAGE_SHIFT):
+            continue
+        first = (frame << PAGE_SHIFT) - ram.base >> 3
+        content = bytes(ram.words[first : first + PTES_PER_TABLE])
+        old = before.get(place)
+        if old is not None and old.content == content:
+            below = old.below
+        else:
+            below = list(_below(place, content)) if place.level else []
+        found[place] = Table(frame, content, below)
+        edge += below
+    return found
+
+
+def _below(place: Place, content: bytes) -> Iterator[tuple[Place, int]]:
+    for index, pte in enumerate(memoryview(content).cast("Q")):
+        if pte & V and not is_leaf(pte):
+            yield Place(place.level - 1, _address(place, index)), ppn(pte)
+
+
+def _address(place: Place, index: int) -> int:
+    return place.start + (index << PAGE_SHIFT + VPN_BITS * place.level)
+
+
+def changes(before: Tables, after: Tables) -> Iterator[Change]:
+    """All of them, the upper levels first. With a pointer that changed, all that is below it is
+    told; and what only gained A or D was not changed by the kernel.
+    """
+    for place, new in sorted(after.items(), reverse=True):
+        old = before.get(place)
+        if old is None or old.frame != new.frame or old.content == new.content:
+            continue
+        words = memoryview(old.content).cast("Q"), memoryview(new.content).cast("Q")
+        for index, (was, now) in enumerate(zip(*words, strict=True)):
+            if was == now:
+                continue
+            if was & V and ppn(was) == ppn(now):
+                was |= now & _HARDWARE  # noqa: PLW2901  (the walk did that, not the kernel)
+            if was != now:
+                yield Change(place.level, _address(place, index), was, now)
