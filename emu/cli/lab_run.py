@@ -11,7 +11,7 @@ from emu.cli.output import Lines
 from emu.lab.failures import StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.parts.table import LabTable
-from emu.lab.student import Limits
+from emu.lab.process import Limits
 from emu.lab.telling import told as told_finding
 from emu.lab.workspace import BadWorkspace, work_in
 from kernel.invariants import InvariantBroken

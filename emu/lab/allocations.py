@@ -13,6 +13,7 @@ from emu.lab.bus import Bus
 from emu.lab.failures import Finding, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER, LabFrames
 from emu.lab.playing import Failure
+from emu.lab.process import Limits
 from emu.lab.ram import SharedRam
 from emu.lab.student import LabFile, Student
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
@@ -38,20 +39,36 @@ class Call(NamedTuple):
 class Pool:
     """A memory of ``frames`` frames, ``kept`` of which somebody else has; and the calls so far."""
 
-    def __init__(self, files: Sequence[LabFile], frames: int, kept: int = 0) -> None:
+    def __init__(
+        self,
+        files: Sequence[LabFile],
+        frames: int,
+        kept: int = 0,
+        limits: Limits | None = None,
+    ) -> None:
         self.ram = SharedRam(frames * PAGE_SIZE)
+        self._kept = kept
+        bus = self._begin()
+        files = [file for file in files if file.lab == LAB]
+        self.student = Student(files, bus, limits or Limits())
+        self.frames.hand_over(self.student)
+
+    def _begin(self) -> Bus:
         self.frames = LabFrames(self.ram)
         self.said: list[str] = []
         """The calls as the student would write them, with their results."""
-        self.got: list[int | None] = []
+        self._got: list[int | None] = []
         """The frame that each call allocated."""
         self._bytes: dict[int, bytes] = {}
-        for number in range(kept):
+        for number in range(self._kept):
             self._use(self.frames.allocate(Kind.PRIVATE), number)
-        bus = Bus(self.ram, self.frames)
-        self.student = Student([file for file in files if file.lab == LAB], bus)
+        return Bus(self.ram, self.frames)
+
+    def begin_again(self) -> None:
+        """A new allocator with a fresh memory, in the same process."""
+        self.ram.discard(self.ram.first_ppn, self.ram.frame_count)
+        self.student.bus = self._begin()
         self.frames.hand_over(self.student)
-        self.first = self.frames.first + kept + 1
 
     def close(self) -> None:
         self.student.close()
@@ -63,13 +80,16 @@ class Pool:
 
     def do(self, call: Call) -> Finding | None:
         """Raises StudentFailed."""
-        frame = self.got[call.of - 1] if 0 < call.of <= len(self.got) else None
-        self.got.append(None)
+        frame = self._got[call.of - 1] if 0 < call.of <= len(self._got) else None
+        self._got.append(None)
+        finding = None
         if call.name in ("allocate", "allocate_table"):
-            self.got[-1] = self._allocate(call.name)
-        elif frame is not None and bool(self.frames.true_count(frame)) != call.fails:
-            return self._on(call, frame) or self._all_bytes_kept()
-        return self._all_bytes_kept()
+            self._got[-1] = self._allocate(call.name)
+        elif frame is None or bool(self.frames.true_count(frame)) == call.fails:
+            return None
+        else:
+            finding = self._on(call, frame)
+        return finding or self._all_bytes_kept()
 
     def _allocate(self, name: Name) -> int | None:
         self.said.append(f"{name}()")
@@ -143,16 +163,21 @@ def play_calls(
     except StudentFailed as failed:
         return Failure(failed.name, failed.headline, failed.details), []
     try:
-        for number, call in enumerate(calls, 1):
-            try:
-                finding = pool.do(call)
-            except StudentFailed as failed:
-                return failure_of(failed, pool.said), list(calls[:number])
-            if finding is not None:
-                return told(finding, pool.said), list(calls[:number])
-        return None
+        return play_in(pool, calls)
     finally:
         pool.close()
+
+
+def play_in(pool: Pool, calls: Sequence[Call]) -> tuple[Failure, list[Call]] | None:
+    """:func:`play_calls` in a pool that is there."""
+    for number, call in enumerate(calls, 1):
+        try:
+            finding = pool.do(call)
+        except StudentFailed as failed:
+            return failure_of(failed, pool.said), list(calls[:number])
+        if finding is not None:
+            return told(finding, pool.said), list(calls[:number])
+    return None
 
 
 def failure_of(failed: StudentFailed, said: Sequence[str]) -> Failure:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import ClassVar
 
-from emu.lab.allocations import LAB, Call, Pool, failure_of, play_calls, told
+from emu.lab.allocations import LAB, Call, Pool, failure_of, play_calls, play_in, told
 from emu.lab.failures import Finding, RuleBroken, StudentFailed
 from emu.lab.parts.allocator import WRONG_ANSWER
 from emu.lab.playing import Failure
+from emu.lab.process import Limits
 from emu.lab.student import LabFile
 from emu.lab.testing import Submission
 from kernel.errors import OutOfMemory
@@ -25,8 +26,8 @@ class Calls:
     name: str
     question: str
     sequences: Sequence[Sequence[Call]]
-    points: int = 5
-    frames: int = 16
+    points: int = 4
+    frames: int = 8
     kept: int = 0
     """So many of the frames are not the student's to hand out, beside the frame of zeroes."""
 
@@ -46,9 +47,9 @@ class RandomCalls:
 
     name: str
     question: str
-    make: Callable[[random.Random, int], Call]
-    """A call to come after so many others."""
-    points: int = 15
+    make: Callable[[random.Random, Sequence[Call]], Call]
+    """A call to come after others."""
+    points: int = 12
     sequences: int = 10
     length: int = 250
     frames: Sequence[int] = field(default=(8, 24, 64))
@@ -56,7 +57,9 @@ class RandomCalls:
     def run(self, submission: Submission) -> Failure | None:
         source = random.Random(submission.seed)
         for number in range(self.sequences):
-            calls = [self.make(source, before) for before in range(self.length)]
+            calls: list[Call] = []
+            for _ in range(self.length):
+                calls.append(self.make(source, calls))
             frames = self.frames[number % len(self.frames)]
             found = play_calls(submission.files, calls, frames)
             if found is not None:
@@ -70,23 +73,71 @@ _NOTHING = Call("count")
 """Takes the place of a call that is left out, so that the numbers of the others stay."""
 
 
-def shortest(files: Sequence[LabFile], frames: int, failure: Failure, calls: list[Call]) -> Failure:
+def shortest(
+    files: Sequence[LabFile], frames: int, failure: Failure, calls: Sequence[Call]
+) -> Failure:
     """The same failure after as few calls as can be found in a while."""
-    end = monotonic() + _SHRINKING
-    size = max(len(calls) // 2, 1)
-    while size and monotonic() < end:
-        shorter = False
+    shrinker = _Shrinker(files, frames, failure.name)
+    try:
+        short = shrinker.shrunk(calls)
+    finally:
+        shrinker.close()
+    again = play_calls(files, short, frames)
+    return again[0] if again is not None and again[0].name == failure.name else failure
+
+
+class _Shrinker:
+    """Looks for a shorter sequence with the same failure, in as few processes as will do."""
+
+    def __init__(self, files: Sequence[LabFile], frames: int, name: str) -> None:
+        self._files, self._frames, self._name = files, frames, name
+        self._pool: Pool | None = None
+        self._end = monotonic() + _SHRINKING
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+    def shrunk(self, calls: Sequence[Call]) -> Sequence[Call]:
+        size = max(len(calls) // 2, 1)
+        while size and monotonic() < self._end:
+            shorter = self._without(calls, size)
+            if shorter is None:
+                size //= 2
+            else:
+                calls = shorter
+        return calls
+
+    def _without(self, calls: Sequence[Call], size: int) -> Sequence[Call] | None:
+        """What is left without runs of ``size`` calls that matter nothing; None if all do."""
+        left = None
         for at in range(0, len(calls), size):
             without = [*calls[:at], *[_NOTHING] * size, *calls[at + size :]]
-            if monotonic() > end or without == calls:
+            if monotonic() > self._end or without[: len(calls)] == list(calls):
                 continue
-            found = play_calls(files, without, frames)
-            if found is not None and found[0].name == failure.name:
-                failure, calls = found
-                shorter = True
-        if not shorter:
-            size //= 2
-    return failure
+            found = self._played(without)
+            if found is not None:
+                left = calls = found
+        return left
+
+    def _played(self, calls: Sequence[Call]) -> Sequence[Call] | None:
+        """The calls up to the failure, when it is the same."""
+        try:
+            pool = self._fresh()
+        except StudentFailed:
+            return None
+        found = play_in(pool, calls)
+        return found[1] if found is not None and found[0].name == self._name else None
+
+    def _fresh(self) -> Pool:
+        pool = self._pool
+        if pool is not None and pool.student.failed is None:
+            pool.begin_again()
+            return pool
+        self.close()
+        self._pool = None
+        self._pool = pool = Pool(self._files, self._frames)
+        return pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +147,7 @@ class ManySharers:
     name: str
     question: str
     users: int
-    points: int = 5
+    points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
         return _in_pool(submission, 8, self._play)
@@ -126,6 +177,11 @@ class ManySharers:
         return None
 
 
+_PORTION = 4096
+_QUICK = Limits(cpu_seconds=8)
+"""Ten times what is needed, and not nearly enough for a look at all frames each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class LargeMemory:
     """All of a large memory, twice: an allocator that looks through all frames is too slow."""
@@ -133,25 +189,28 @@ class LargeMemory:
     name: str
     question: str
     frames: int
-    points: int = 5
+    points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
-        return _in_pool(submission, self.frames, self._play)
+        return _in_pool(submission, self.frames, self._play, _QUICK)
 
     def _play(self, pool: Pool) -> Finding | None:
         for _ in range(2):
             taken = self._take_all(pool)
             pool.said.append(f"release() of all {len(taken):,}, the last one first")
-            pool.student.call_each(LAB, "release", [[frame] for frame in reversed(taken)])
-            for frame in taken:
-                pool.frames.released(frame)
+            for some in _portions([[frame] for frame in reversed(taken)]):
+                for (frame,) in some:
+                    pool.frames.released(frame)
+                pool.student.call_each(LAB, "release", some)
         return None
 
     def _take_all(self, pool: Pool) -> list[int]:
         count = pool.free
         pool.said.append(f"allocate(), {count:,} times")
+        taken: list[int] = []
         try:
-            taken: list[int] = pool.student.call_each(LAB, "allocate", [[]] * count)
+            for some in _portions([[]] * count):
+                taken += pool.student.call_each(LAB, "allocate", some)
         except OutOfMemory:
             lines = [f"allocate() raised OutOfFrames before all {count:,} were handed out"]
             raise RuleBroken(Finding("running-out", lines), WRONG_ANSWER) from None
@@ -160,11 +219,20 @@ class LargeMemory:
         return taken
 
 
+def _portions(calls: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
+    """What is made in one go: the process keeps what it wrote until the machine has it."""
+    for at in range(0, len(calls), _PORTION):
+        yield calls[at : at + _PORTION]
+
+
 def _in_pool(
-    submission: Submission, frames: int, play: Callable[[Pool], Finding | None]
+    submission: Submission,
+    frames: int,
+    play: Callable[[Pool], Finding | None],
+    limits: Limits | None = None,
 ) -> Failure | None:
     try:
-        pool = Pool(submission.files, frames)
+        pool = Pool(submission.files, frames, limits=limits)
     except StudentFailed as failed:
         return Failure(failed.name, failed.headline, failed.details)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from emu.lab.failures import KernelStopped, StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.playing import Failure
-from emu.lab.student import Limits
+from emu.lab.process import Limits
 from emu.lab.telling import told
 from emu.lab.testing import Submission
 from emu.options import Options

@@ -6,19 +6,11 @@ grader writes, by orders that the :class:`~emu.lab.bus.Bus` looks at one by one.
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from time import monotonic
 from traceback import clear_frames
 from typing import Any, NamedTuple
 
-import emu
 from emu.lab import channel
 from emu.lab.bus import Bus
 from emu.lab.entries import ENTRIES
@@ -33,12 +25,10 @@ from emu.lab.failures import (
     traceback_lines,
 )
 from emu.lab.kit.port import Place
+from emu.lab.process import USUAL, LabProcess, Limits, Patience
 from emu.lab.results import sent, taken
 from kernel.errors import OutOfMemory
 
-_PROJECT = Path(emu.__file__).resolve().parent.parent
-_LAST_WORDS = 1.0
-"""Seconds that code has to say where it is when it has taken too long."""
 _MOST_PRINTED = 20_000
 
 
@@ -50,20 +40,6 @@ class LabFile(NamedTuple):
     source: str
 
 
-class Limits(NamedTuple):
-    """What a student's process may take."""
-
-    seconds: float = 5.0
-    """For one call."""
-    cpu_seconds: int = 60
-    """In all."""
-    memory: int = 512 << 20
-    """Bytes of address space, beside the machine's memory."""
-
-
-_USUAL = Limits()
-
-
 class Student:
     """Calls the functions of the lab's files. Raises :class:`StudentFailed` for what goes wrong,
     and OutOfMemory when a function says that it ran out of frames.
@@ -71,7 +47,7 @@ class Student:
     After a failure the process is gone, and every call fails in the same way.
     """
 
-    def __init__(self, files: Sequence[LabFile], bus: Bus, limits: Limits = _USUAL) -> None:
+    def __init__(self, files: Sequence[LabFile], bus: Bus, limits: Limits = USUAL) -> None:
         self.files = list(files)
         self.bus = bus
         self.failed: StudentFailed | None = None
@@ -85,8 +61,14 @@ class Student:
         self._limits = limits
         self._sources = {file.name: file.source.splitlines() for file in files}
         self._calling = ""
-        self._start()
-        ready = self._reply(deadline=monotonic() + 20)
+        order = {
+            "base": bus.ram.base,
+            "size": bus.ram.size,
+            "zero": bus.zero,
+            "limit": limits.memory + bus.ram.size,
+        }
+        self._process = LabProcess(bus.ram.descriptor, order, limits)
+        ready = self._reply(self._process.patience())
         self.confined = ready.get("ready") == "full"
         self._request({"files": [list(file) for file in files]})
 
@@ -94,36 +76,6 @@ class Student:
     def labs(self) -> set[str]:
         """The labs whose parts of the kernel these files are."""
         return {file.lab for file in self.files}
-
-    def _start(self) -> None:
-        requests, self._to = os.pipe()
-        self._from, replies = os.pipe()
-        memory = self.bus.ram.descriptor
-        words = [sys.executable, "-I", "-S", "-B", str(_PROJECT / "emu" / "lab" / "inside")]
-        try:
-            self._process = subprocess.Popen(
-                [*words, str(requests), str(replies), str(_PROJECT)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(requests, replies, memory),
-                env={},
-                cwd="/",
-            )
-        finally:
-            os.close(requests)
-            os.close(replies)
-        os.set_blocking(self._to, False)
-        order = {
-            "memory": memory,
-            "base": self.bus.ram.base,
-            "size": self.bus.ram.size,
-            "zero": self.bus.zero,
-            "limit": self._limits.memory + self.bus.ram.size,
-            "seconds": self._limits.cpu_seconds,
-            "grader": os.getpid(),
-        }
-        self._send(order)
 
     def call(self, lab: str, function: str, *arguments: Any) -> Any:
         """What ``function`` of the lab returns, of the type that it has to."""
@@ -162,13 +114,8 @@ class Student:
             raise self._fail(WrongResult("Allocator() raised OutOfFrames")) from None
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-        for descriptor in (self._to, self._from):
-            with suppress(OSError):
-                os.close(descriptor)
-        self._to = self._from = -1
+        """The process ends."""
+        self._process.close()
 
     # Talking.
 
@@ -176,15 +123,15 @@ class Student:
         """The answer; also that an exception of the type ``expected`` was raised."""
         if self.failed is not None:
             raise self.failed
-        deadline = monotonic() + self._limits.seconds
+        patience = self._process.patience()
         try:
-            self._send(message)
+            self._send(message, patience)
             while True:
-                reply = self._reply(deadline)
+                reply = self._reply(patience)
                 self._carry_out(reply)
                 if "ask" not in reply:
                     break
-                self._send(self._answer(reply["ask"]))
+                self._send(self._answer(reply["ask"]), patience)
         except StudentFailed as failure:
             reply = {}
             raise self._fail(failure) from None
@@ -196,29 +143,22 @@ class Student:
             raise OutOfMemory
         return reply
 
-    def _send(self, message: Any) -> None:
-        poll = select.poll()
-        poll.register(self._to, select.POLLOUT)
-        data = memoryview(channel.framed(message))
-        end = monotonic() + self._limits.seconds
-        while data:
-            if not poll.poll(max(0.0, end - monotonic()) * 1000):
-                raise self._too_long([])
-            try:
-                data = data[os.write(self._to, data) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise self._gone() from None
-
-    def _reply(self, deadline: float) -> dict[str, Any]:
+    def _send(self, message: Any, patience: Patience) -> None:
         try:
-            message = channel.receive(_Waiting(self._from, deadline))
+            self._process.send(message, patience)
         except TimeoutError:
-            raise self._too_long(self._last_place()) from None
+            raise self._too_long([]) from None
         except channel.Closed:
             raise self._gone() from None
-        except (ValueError, RecursionError):
+
+    def _reply(self, patience: Patience) -> dict[str, Any]:
+        try:
+            message = self._process.receive(patience)
+        except TimeoutError:
+            raise self._too_long(_places(self._process.where())) from None
+        except channel.Closed:
+            raise self._gone() from None
+        except ValueError:
             raise self._nonsense() from None
         if not isinstance(message, dict):
             raise self._nonsense()
@@ -257,18 +197,6 @@ class Student:
         except (TypeError, ValueError, LookupError):
             raise self._nonsense() from None
 
-    def _last_place(self) -> list[Place]:
-        """Asks code that takes too long where it is."""
-        with suppress(OSError):
-            self._process.send_signal(signal.SIGUSR1)
-        try:
-            while True:
-                message = channel.receive(_Waiting(self._from, monotonic() + _LAST_WORDS))
-                if isinstance(message, dict) and "late" in message:
-                    return _places(message["late"])
-        except (TimeoutError, channel.Closed, ValueError, RecursionError):
-            return []
-
     # Failing.
 
     def _fail(self, failure: StudentFailed) -> StudentFailed:
@@ -296,9 +224,8 @@ class Student:
         return TooLong(f"{self._calling}() did not return within {self._limits.seconds:g} s", where)
 
     def _gone(self) -> StudentFailed:
-        try:
-            status = self._process.wait(_LAST_WORDS)
-        except subprocess.TimeoutExpired:
+        status = self._process.status()
+        if status is None:
             return self._nonsense()
         if status == -signal.SIGXCPU:
             return TooLong(f"more than {self._limits.cpu_seconds} s of processor time were used")
@@ -307,22 +234,6 @@ class Student:
 
     def _nonsense(self) -> StudentFailed:
         return NotAllowed(f"{self._calling}() spoke to the grader otherwise than through the kit")
-
-
-class _Waiting:
-    """A descriptor that is read from until a deadline."""
-
-    def __init__(self, descriptor: int, deadline: float) -> None:
-        self._descriptor = descriptor
-        self._deadline = deadline
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    def read(self, count: int) -> bytes:
-        left = self._deadline - monotonic()
-        if left <= 0 or not self._poll.poll(left * 1000):  # who asks on and on is late too
-            raise TimeoutError
-        return os.read(self._descriptor, count)
 
 
 def _places(given: Any) -> list[Place]:

@@ -23,7 +23,7 @@ class Translations:
     name: str
     question: str
     cases: Callable[[], Iterable[Case]]
-    points: int = 5
+    points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
         try:
@@ -43,7 +43,7 @@ class RandomTables:
     name: str
     question: str
     make: Callable[[random.Random], Case]
-    points: int = 15
+    points: int = 12
     count: int = 4000
 
     def run(self, submission: Submission) -> Failure | None:

@@ -65,10 +65,14 @@ class MachineFrames:
 
 
 class OwnFrames:
-    """The allocator of the lab ``frames``, of whose doings the machine is told."""
+    """The allocator of the lab ``frames``, of whose doings the machine is told.
 
-    def __init__(self, port: GraderPort, allocator: Any, machine: Frames) -> None:
+    Frames that are not ``its`` (the frame of zeroes) are the machine's.
+    """
+
+    def __init__(self, port: GraderPort, allocator: Any, its: range, machine: Frames) -> None:
         self.allocator = allocator
+        self._its = its
         self.zero = machine.zero
         self._port = port
         self._machine = machine
@@ -97,14 +101,18 @@ class OwnFrames:
         return self._machine.allocate_superpage()
 
     def share(self, frame: int) -> None:
-        self.allocator.share(frame)
+        if frame in self._its:
+            self.allocator.share(frame)
         self._port.order("share", frame, place())
 
     def release(self, frame: int) -> None:
-        self.allocator.release(frame)
+        if frame in self._its:
+            self.allocator.release(frame)
         self._port.order("release", frame, place())
 
     def count(self, frame: int) -> int:
+        if frame not in self._its:
+            return self._machine.count(frame)
         return self.allocator.count(frame)  # type: ignore[no-any-return]
 
     def is_private(self, frame: int) -> bool:

@@ -53,7 +53,9 @@ class LabProcess:
         if "Allocator" not in module.__dict__:
             raise NameError(f"{module.__file__} has no class Allocator")
         allocator = module.__dict__["Allocator"](self.memory, first, total)
-        self.frames = OwnFrames(self.port, allocator, self.frames)
+        its = range(first, first + total)
+        machine = MachineFrames(self.port, self.frames.zero)
+        self.frames = OwnFrames(self.port, allocator, its, machine)
 
     def call(self, lab: str, function: str, arguments: list[Any]) -> Any:
         entry = ENTRIES[lab][function]

@@ -11,8 +11,9 @@ from emu.lab.parts.forking import policy_of
 from emu.lab.parts.mmu import LabMmu
 from emu.lab.parts.paging import LabPager, LabUserMemory
 from emu.lab.parts.table import LabTable
+from emu.lab.process import Limits
 from emu.lab.ram import SharedRam
-from emu.lab.student import LabFile, Limits, Student
+from emu.lab.student import LabFile, Student
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.frames import Frames

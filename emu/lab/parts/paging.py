@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 
-from emu.lab.failures import WrongResult
+from emu.lab.failures import StudentFailed, WrongResult
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Mapping
 from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.parts.table import LabTable
+from emu.lab.pte_words import pte_text
 from emu.lab.student import Student
-from emu.machine.pte import PAGE_SIZE, V, W, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, V, W, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome, Resolution
@@ -40,9 +41,20 @@ class LabPager:
 
     def __init__(self, student: Student) -> None:
         self._student = student
+        self._told: StudentFailed | None = None
         self._store_lab = next((lab for lab in STORE_FAULTS if lab in student.labs), None)
 
     def resolve(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
+        """A failure of the student's code also tells of the page that it was about."""
+        try:
+            return self._resolved(space, page, access, pte)
+        except StudentFailed as failure:
+            if failure is not self._told:
+                self._told = failure
+                failure.details.append(_page_line(space, page))
+            raise
+
+    def _resolved(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
         if pte & V:
             return self._present(space, page, access, pte)
         if "demand" in self._student.labs:
@@ -121,6 +133,15 @@ def _lowest(space: AddressSpace, start: int, end: int) -> int:
     if below:
         lowest = max(lowest, below[-1] + STACK_GUARD)
     return min(lowest, start)
+
+
+def _page_line(space: AddressSpace, page: int) -> str:
+    pte = space.table.pte(page)
+    where = f"the page: {page:#x}  {pte_text(pte)}"
+    frames = space.frames
+    if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
+        return where
+    return f"{where}  → frame {ppn(pte):#x}, count {frames.counts[ppn(pte) - frames.first]}"
 
 
 def _look(space: AddressSpace) -> None:

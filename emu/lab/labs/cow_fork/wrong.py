@@ -202,7 +202,7 @@ _FORKS = [
         "        for _, _, pte in pages(memory, parent):\n"
         "            frames.release(ppn(pte))\n"
         "        release_tables(memory, frames, child)\n        raise\n",
-        (_COUNT, "not-allowed"),
+        ("mapped-frames-are-in-use", _COUNT),
     ),
     Wrong(
         "fork-panics",

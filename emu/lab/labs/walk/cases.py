@@ -295,12 +295,14 @@ def random_case(source: random.Random) -> Case:
 
 def _random_pte(source: random.Random, level: int) -> int:
     if level and source.random() < 0.75:
-        frame = source.choice(TABLES)
+        frame = source.choice(TABLES if source.random() < 0.97 else _NOWHERE)
         flags = V | source.choice((0, 0, 0, G, RSW0))
     else:
         fits = (FRAME, SUPERPAGE, FIRST)[level]
         frame = fits if source.random() < 0.7 else source.choice(_FRAMES)
         flags = V | source.getrandbits(10) | source.choice((0, R | U))
+        if source.random() < 0.1:
+            flags &= ~(R | W)
     if source.random() < 0.04:
         flags |= source.choice((A, D, U, W))
     if source.random() < 0.03:

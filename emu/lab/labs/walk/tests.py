@@ -53,7 +53,7 @@ TESTS: list[Test] = [
         "outside-memory",
         "is it an access fault when a table, or the page, is outside memory?",
         cases.outside_memory,
-        points=10,
+        points=8,
     ),
     Translations(
         "all-flags",
