@@ -154,7 +154,9 @@ def _work(pipe: Connection, task: Task, start: int) -> None:
     """What the process does: the tests from ``start`` on, each result sent when it is there."""
     with suppress(OSError):
         os.setpgid(0, 0)  # Ctrl-C is the first process's affair
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before that is dropped
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.signal(signal.SIGINT, usual)
     submission = Submission(task.lab, task.files)
     with suppress(BrokenPipeError):  # nobody waits for it any more
         for graded in task.tests[start:]:
