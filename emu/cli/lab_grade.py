@@ -104,7 +104,6 @@ def _formats(text: str) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads do not survive our forks
     try:
         return _run(options)
     except _Refused as refused:

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 LONGEST = 64 << 20
 """A message with more bytes is no message."""
+_MOST_ITEMS = 2 << 20
+"""Nor is one with more items: three bytes each, they would take thirty times as much memory."""
 
 
 class Closed(Exception):
@@ -55,7 +57,10 @@ def receive(source: Source) -> Any:
     length = int.from_bytes(_exactly(source, 4), "little")
     if length > LONGEST:
         raise ValueError(f"a message of {length} bytes")
-    return json.loads(_exactly(source, length))
+    data = _exactly(source, length)
+    if data.count(b",") > _MOST_ITEMS:
+        raise ValueError("a message of too many items")
+    return json.loads(data)
 
 
 def _exactly(source: Source, count: int) -> bytes:

@@ -7,6 +7,7 @@ costs the test in which it happens, and no other.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,7 @@ from emu.lab.reports.quoting import quoted, quoted_lines
 from emu.lab.reports.record import FailureRecord, GradedTest, Record, Verdict
 from emu.lab.testing import Submission, run
 
+_STOPPING = [signal.SIGINT]
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -91,7 +93,12 @@ class _Running:
         self.pipe, theirs = _FORK.Pipe(duplex=False)
         arguments = (theirs, self.task, len(self.results))
         self._process = _FORK.Process(target=_work, args=arguments, daemon=False)
-        self._process.start()
+        # What a signal raises while a process forks, Python forgets (os.register_at_fork).
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         with suppress(OSError):  # the process does it too: either may be first
             os.setpgid(self._process.pid or 0, self._process.pid or 0)
         theirs.close()
@@ -147,10 +154,14 @@ def _work(pipe: Connection, task: Task, start: int) -> None:
     """What the process does: the tests from ``start`` on, each result sent when it is there."""
     with suppress(OSError):
         os.setpgid(0, 0)  # Ctrl-C is the first process's affair
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before that is dropped
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.signal(signal.SIGINT, usual)
     submission = Submission(task.lab, task.files)
     with suppress(BrokenPipeError):  # nobody waits for it any more
         for graded in task.tests[start:]:
             pipe.send(_result(graded, submission))
+            gc.collect()  # machines, and messages that may be large, hang in cycles
 
 
 def _result(graded: Graded, submission: Submission) -> GradedTest:

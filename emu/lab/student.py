@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from traceback import clear_frames
 from typing import Any, NamedTuple
 
 from emu.lab import channel
@@ -132,6 +133,7 @@ class Student:
                     break
                 self._send(self._answer(reply["ask"]), patience)
         except StudentFailed as failure:
+            reply = {}
             raise self._fail(failure) from None
         if "raised" in reply:
             raised = reply["raised"]
@@ -198,6 +200,9 @@ class Student:
     # Failing.
 
     def _fail(self, failure: StudentFailed) -> StudentFailed:
+        """A failure is kept, but not what was on the stack: a message may have a gigabyte."""
+        clear_frames(failure.__traceback__)
+        failure.__context__ = None
         self.failed = failure
         self.close()
         return failure

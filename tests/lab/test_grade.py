@@ -7,19 +7,27 @@ import os
 import signal
 import subprocess
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from emu.lab.failures import StudentFailed
 from emu.lab.grading_process import Limits, grade
+from emu.lab.guests import GuestProgram
 from emu.lab.handed_in import entries
 from emu.lab.keeping import read, write
+from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.reports.record import Record, decoded
+from emu.lab.student import LabFile
+from emu.lab.student import Limits as CallLimits
+from emu.lab.testing import Submission
 from tests.emu.commands import EMU, environment
 from tests.lab import grading
 from tests.lab.grading import COW, SKELETON, broken, endless, fine, killed, task, wrong
 
 QUICK = Limits(test=1.0, submission=60.0)
+QUICK_CALL = CallLimits(seconds=2.0)
 
 
 def graded(*tasks, jobs: int = 2, limits: Limits = QUICK) -> dict[str, Record]:
@@ -81,6 +89,58 @@ def test_nothing_goes_on_when_the_grader_stops(tmp_path):
     running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_program_on_a_kernel_whose_counts_are_wrong_has_a_verdict():
+    uncounted = COW.solution.replace("    frames.share(ppn(pte))\n", "")
+    submission = Submission(COW.name, [LabFile(COW.name, COW.file, uncounted)])
+    failure = GuestProgram("isolation", "?", "isolation").run(submission)
+    assert failure.name in ("count-is-the-number-of-holders", "shared-is-not-writable")
+
+
+START = "def share_space(memory, frames, parent):\n    "
+ENDLESS = f"""{START}while True:
+        frames.count(parent)
+"""
+LONG = f"""{START}real = [c for c in object.__subclasses__() if c.__name__ == "_wrap_close"]
+    write = real[0].close.__globals__["write"]
+    data = b'{{"orders":[' + b"{{}}," * (20 << 20) + b"{{}}]}}"
+    for descriptor in range(3, 64):
+        try:
+            write(descriptor, len(data).to_bytes(4, "little"))
+            view = memoryview(data)
+            while view:
+                view = view[write(descriptor, view) :]
+        except OSError:
+            pass
+    frames.count(parent)
+"""
+
+
+def misbehaving(source: str) -> StudentFailed:
+    machine = LabMachine([LabFile(COW.name, COW.file, source)], 1 << 20, QUICK_CALL)
+    try:
+        with pytest.raises(StudentFailed) as failed:
+            machine.student.call(COW.name, "share_space", machine.frames.first)
+        return failed.value
+    finally:
+        machine.close()
+
+
+def test_code_that_asks_on_and_on_is_late():
+    assert misbehaving(ENDLESS).name == "too-long"
+
+
+def test_a_message_that_would_fill_the_grader_s_memory_is_none():
+    tracemalloc.start()
+    try:
+        failed = misbehaving(LONG)
+        now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert failed.name == "not-allowed"
+    assert most < 400 << 20
+    assert now < 50 << 20, "nothing of it is kept"
 
 
 # Results in files.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emu.lab.catalogue import find
 from emu.lab.layout import DATA
 from emu.lab.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
 from emu.lab.private import BadPrivate, load
@@ -97,6 +98,13 @@ def test_a_seed_makes_other_random_operations_and_is_not_told(tmp_path):
     assert {test.points for test in tests} == {3}
     assert {test.seed for test in tests} == {8675309, 42}
     assert not any("8675309" in test.name + test.question for test in tests)
+
+
+@pytest.mark.parametrize("lab", ["walk", "frames", "eager-fork", "cow-fork"])
+def test_each_core_lab_has_random_tests_that_take_a_seed(tmp_path, lab):
+    tests = load(private(tmp_path, "[random]\nseeds = [7]\n", lab=lab)).tests
+    random = [test.name for test in find(lab).tests if "random" in test.name]
+    assert [test.name for test in tests] == [f"private-{name}-1" for name in random]
 
 
 @pytest.mark.parametrize("status, passes", [(3, True), (4, False)])
