@@ -11,9 +11,9 @@ from emu.cli.lab_grade import add_grade_parser, add_workflow_parser
 from emu.cli.lab_mutants import add_mutants_parser
 from emu.lab.catalogue import LABS, Lab, NoSuchLab, find
 from emu.lab.checking import Check, NoSuchTest, numbered
+from emu.lab.graded.testing import Submission
+from emu.lab.outside.student import LabFile
 from emu.lab.replaying import NothingKept, replay
-from emu.lab.student import LabFile
-from emu.lab.testing import Submission
 from emu.lab.workspace import BadWorkspace, keep, kept, labs_in, read_files, start, work_in
 from toolchain.errors import ToolchainError
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emu.lab.grading import Course, Task
-    from emu.lab.handed_in import Entry
-    from emu.lab.keeping import Results
-    from emu.lab.reports.record import Record
+    from emu.lab.grading.handed_in import Entry
+    from emu.lab.grading.keeping import Results
+    from emu.lab.grading.reports.record import Record
+    from emu.lab.grading.tasks import Course, Task
 
 _FORMATS = ("json", "gradescope", "junit", "text")
 _FAILED, _USAGE, _DEFECT = 1, 2, 70
@@ -84,7 +84,7 @@ def add_workflow_parser(subcommands: Any) -> None:
 def _workflow(options: argparse.Namespace) -> int:
     import emu.lab
 
-    print(Path(emu.lab.__file__).parent / "workflow" / "Snakefile")
+    print(Path(emu.lab.__file__).parent / "grading" / "workflow" / "Snakefile")
     return 0
 
 
@@ -132,8 +132,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _course(options: argparse.Namespace) -> Course:
     from emu.lab.catalogue import NoSuchLab, find
-    from emu.lab.grading import Course
-    from emu.lab.private import BadPrivate, load
+    from emu.lab.grading.private import BadPrivate, load
+    from emu.lab.grading.tasks import Course
 
     try:
         lab = find(options.lab) if options.lab else None
@@ -147,7 +147,7 @@ def _course(options: argparse.Namespace) -> Course:
 
 
 def _entries(folder: str) -> Sequence[Entry]:
-    from emu.lab.handed_in import entries
+    from emu.lab.grading.handed_in import entries
 
     try:
         found, others = entries(folder)
@@ -162,7 +162,7 @@ def _entries(folder: str) -> Sequence[Entry]:
 
 def _list(found: Sequence[Entry], course: Course) -> int:
     """One object for each submission: for a workflow that grades them one by one."""
-    from emu.lab.grading import task
+    from emu.lab.grading.tasks import task
 
     listed = [
         {"submission": entry.name, "result": entry.result, "digest": task(entry, course).digest}
@@ -173,11 +173,11 @@ def _list(found: Sequence[Entry], course: Course) -> int:
 
 
 def _grade_one(options: argparse.Namespace, course: Course) -> int:
-    from emu.lab.grading import holds, task
-    from emu.lab.grading_process import Limits, grade
-    from emu.lab.handed_in import entry_at
-    from emu.lab.keeping import read, write
-    from emu.lab.reports import FORMATS
+    from emu.lab.grading.handed_in import entry_at
+    from emu.lab.grading.keeping import read, write
+    from emu.lab.grading.process import Limits, grade
+    from emu.lab.grading.reports import FORMATS
+    from emu.lab.grading.tasks import holds, task
 
     formats = options.formats or ["json"]
     if len(formats) != 1:
@@ -197,9 +197,9 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
 
 
 def _grade_all(options: argparse.Namespace, course: Course, found: Sequence[Entry]) -> int:
-    from emu.lab.grading import task
-    from emu.lab.keeping import Results
-    from emu.lab.reports.summary import summary_text
+    from emu.lab.grading.keeping import Results
+    from emu.lab.grading.reports.summary import summary_text
+    from emu.lab.grading.tasks import task
 
     results = Results(Path(options.output), options.formats or _FORMATS)
     with _writing():
@@ -230,8 +230,8 @@ def _merged(tasks: Sequence[Task], results: Results) -> list[Record]:
 
 def _made(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
     """All results; those that are there and hold are not made anew."""
-    from emu.lab.grading import holds
-    from emu.lab.grading_process import Limits, grade
+    from emu.lab.grading.process import Limits, grade
+    from emu.lab.grading.tasks import holds
 
     records: dict[str, Record] = {}
     missing = []
@@ -255,7 +255,7 @@ def _made(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
 
 def _prepare(tasks: Sequence[Task]) -> None:
     """Builds the guests, lest that fails in the midst of a submission's tests."""
-    from emu.lab.guests import GuestProgram, built, guest_source
+    from emu.lab.graded.guests import GuestProgram, built, guest_source
     from toolchain.errors import ToolchainError
 
     tests = [each.test for task in tasks for each in task.tests]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emu.lab.catalogue import NoSuchLab, find
-from emu.lab.mutants import Table, Verdict, mutants
-from emu.lab.mutants_told import lines
-from emu.lab.written_tests import NoOperations
+from emu.lab.mutants.table import Table, Verdict, mutants
+from emu.lab.mutants.told import lines
+from emu.lab.mutants.written_tests import NoOperations
 from toolchain.errors import ToolchainError
 
 _SURVIVED = 1

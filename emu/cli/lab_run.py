@@ -8,11 +8,11 @@ from pathlib import Path
 from emu.api import Session
 from emu.cli.guest_run import LAB_STATUS, NotRun
 from emu.cli.output import Lines
-from emu.lab.failures import StudentFailed
+from emu.lab.outside.failures import StudentFailed
+from emu.lab.outside.process import Limits
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.parts.table import LabTable
-from emu.lab.process import Limits
-from emu.lab.telling import told as told_finding
+from emu.lab.play.telling import told as told_finding
 from emu.lab.workspace import BadWorkspace, work_in
 from kernel.invariants import InvariantBroken
 from kernel.parts import Parts

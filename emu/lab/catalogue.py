@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from emu.lab.skeleton import skeleton, solution
 
 if TYPE_CHECKING:
-    from emu.lab.testing import Test
-    from emu.lab.wrong import Wrong
+    from emu.lab.graded.testing import Test
+    from emu.lab.mutants.wrong import Wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from emu.lab.catalogue import Lab
-from emu.lab.operations import written
-from emu.lab.playing import Failure
-from emu.lab.testing import Result, Submission, Test, run
+from emu.lab.graded.testing import Result, Submission, Test, run
+from emu.lab.play.operations import written
+from emu.lab.play.playing import Failure
 
 
 class Numbered(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from emu.lab.operations import Operation, read
-from emu.lab.playing import Stage, Trace, play
-from emu.lab.pte_words import pte_text
-from emu.lab.student import LabFile
-from emu.lab.world import Seen, World
+from emu.lab.outside.student import LabFile
+from emu.lab.play.operations import Operation, read
+from emu.lab.play.playing import Stage, Trace, play
+from emu.lab.play.pte_words import pte_text
+from emu.lab.play.world import Seen, World
 from emu.machine.pte import ppn
 
 

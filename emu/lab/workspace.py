@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emu.lab.catalogue import LABS, Lab
-from emu.lab.student import LabFile
+from emu.lab.outside.student import LabFile
 
 _LONGEST = 1 << 20
 """Bytes of a student's file; a longer one is none that somebody wrote."""

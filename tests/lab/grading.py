@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.lab import testing
 from emu.lab.catalogue import find
-from emu.lab.grading import Course, Graded, Task
-from emu.lab.handed_in import Entry
-from emu.lab.playing import Failure
+from emu.lab.graded import testing
+from emu.lab.grading.handed_in import Entry
+from emu.lab.grading.tasks import Course, Graded, Task
+from emu.lab.play.playing import Failure
 from tests.emu.commands import EMU, environment
 
 COW = find("cow-fork")

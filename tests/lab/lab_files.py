@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from emu.lab.catalogue import Lab
-from emu.lab.student import LabFile
-from emu.lab.testing import Result, Submission, run
-from emu.lab.wrong import Wrong
+from emu.lab.graded.testing import Result, Submission, run
+from emu.lab.mutants.wrong import Wrong
+from emu.lab.outside.student import LabFile
 
 
 def submission(lab: Lab, source: str) -> Submission:

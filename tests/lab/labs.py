@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from emu.lab.catalogue import LABS, Lab
-from emu.lab.student import LabFile
-from emu.lab.testing import Submission
-from emu.lab.testing import Test as Graded
+from emu.lab.graded.testing import Submission
+from emu.lab.graded.testing import Test as Graded
+from emu.lab.outside.student import LabFile
 
 MADE = list(LABS.values())
 GRADED = [(lab, test) for lab in MADE for test in lab.tests]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emu.lab import testing
 from emu.lab.catalogue import find
-from emu.lab.wrong import Wrong
+from emu.lab.graded import testing
+from emu.lab.mutants.wrong import Wrong
 from tests.lab import lab_files
 
 LAB = find("demand")

@@ -7,13 +7,13 @@ from collections import Counter
 
 import pytest
 
-from emu.lab.allocations import Call, Pool, play_calls
 from emu.lab.catalogue import LABS
+from emu.lab.graded.allocations import Call, Pool, play_calls
+from emu.lab.graded.testing import Submission
+from emu.lab.graded.testing import Test as GradedTest
 from emu.lab.labs.frames.tests import random_call
-from emu.lab.playing import Failure
-from emu.lab.student import LabFile
-from emu.lab.testing import Submission
-from emu.lab.testing import Test as GradedTest
+from emu.lab.outside.student import LabFile
+from emu.lab.play.playing import Failure
 
 LAB = LABS["frames"]
 BY_NAME = {test.name: test for test in LAB.tests}

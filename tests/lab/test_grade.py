@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from emu.lab.failures import StudentFailed
-from emu.lab.grading_process import Limits, grade
-from emu.lab.guests import GuestProgram
-from emu.lab.handed_in import entries
-from emu.lab.keeping import read, write
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import Submission
+from emu.lab.grading.handed_in import entries
+from emu.lab.grading.keeping import read, write
+from emu.lab.grading.process import Limits, grade
+from emu.lab.grading.reports.record import Record, decoded
+from emu.lab.outside.failures import StudentFailed
+from emu.lab.outside.student import LabFile
+from emu.lab.outside.student import Limits as CallLimits
 from emu.lab.parts.kernel_parts import LabMachine
-from emu.lab.reports.record import Record, decoded
-from emu.lab.student import LabFile
-from emu.lab.student import Limits as CallLimits
-from emu.lab.testing import Submission
 from tests.emu.commands import EMU, environment
 from tests.lab import grading
 from tests.lab.grading import COW, SKELETON, broken, endless, fine, killed, task, wrong

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from emu.lab import mutants as module
 from emu.lab.catalogue import find
-from emu.lab.mutants import Mutant, Table, Verdict, judge, mutants, wrong_of
-from emu.lab.mutants_told import lines, summary
-from emu.lab.written_tests import NoOperations, read_folder
+from emu.lab.mutants import table as module
+from emu.lab.mutants.table import Mutant, Table, Verdict, judge, mutants, wrong_of
+from emu.lab.mutants.told import lines, summary
+from emu.lab.mutants.written_tests import NoOperations, read_folder
 
 COW = find("cow-fork")
 GOOD = """# does the parent not see what the child stores?

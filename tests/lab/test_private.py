@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from emu.lab.catalogue import find
-from emu.lab.layout import DATA
-from emu.lab.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
-from emu.lab.private import BadPrivate, load
-from emu.lab.script_text import BadScript, parsed
-from emu.lab.student import LabFile
-from emu.lab.testing import RandomOperations, Submission
+from emu.lab.graded.testing import RandomOperations, Submission
+from emu.lab.grading.private import BadPrivate, load
+from emu.lab.outside.student import LabFile
+from emu.lab.play.layout import DATA
+from emu.lab.play.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
+from emu.lab.play.script_text import BadScript, parsed
 from tests.lab import grading
 from tests.lab.grading import COW
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.lab.catalogue import Lab, find
-from emu.lab.testing import Test as Graded
+from emu.lab.graded.testing import Test as Graded
 from tests.lab.labs import GRADED, GRADED_NAMES, MADE, submission, told
 
 RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from emu.lab.reports import FORMATS
-from emu.lab.reports.quoting import quoted, quoted_lines
-from emu.lab.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
-from emu.lab.reports.summary import summary_csv, summary_text
+from emu.lab.grading.reports import FORMATS
+from emu.lab.grading.reports.quoting import quoted, quoted_lines
+from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
+from emu.lab.grading.reports.summary import summary_csv, summary_text
 
 FAILURE = FailureRecord(
     name="shared-is-not-writable",

@@ -8,8 +8,8 @@ import pytest
 
 from emu.lab.catalogue import Lab
 from emu.lab.entries import ENTRIES
+from emu.lab.graded.testing import Test as Graded
 from emu.lab.skeleton import BadRegion, skeleton, solution
-from emu.lab.testing import Test as Graded
 from tests.lab.labs import GRADED, GRADED_NAMES, MADE, submission
 
 

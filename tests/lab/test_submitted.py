@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from emu.lab.catalogue import find
-from emu.lab.handed_in import Entry, entries, entry_at
-from emu.lab.submitted import LARGEST_FILE, Unreadable, read
+from emu.lab.grading.handed_in import Entry, entries, entry_at
+from emu.lab.grading.submitted import LARGEST_FILE, Unreadable, read
 
 COW = find("cow-fork")
 

@@ -6,15 +6,15 @@ import random
 
 import pytest
 
-from emu.lab import testing
 from emu.lab.catalogue import find
-from emu.lab.guests import GuestProgram
+from emu.lab.graded import testing
+from emu.lab.graded.guests import GuestProgram
 from emu.lab.labs.superpages.tests import random_operation
-from emu.lab.operations import Fork, Map, Store
+from emu.lab.mutants.wrong import Wrong
+from emu.lab.outside.student import LabFile
 from emu.lab.parts.table import LabTable
-from emu.lab.student import LabFile
-from emu.lab.world import World
-from emu.lab.wrong import Wrong
+from emu.lab.play.operations import Fork, Map, Store
+from emu.lab.play.world import World
 from emu.machine.pte import PAGE_SIZE
 from kernel.fork import cow
 from tests.lab import lab_files

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from emu.lab.catalogue import find
-from emu.lab.failures import StudentFailed
+from emu.lab.graded.testing import Submission, run
 from emu.lab.kit.values import Fence, PteChange, Switch
+from emu.lab.mutants.wrong import Wrong
+from emu.lab.outside.failures import StudentFailed
+from emu.lab.outside.student import LabFile
 from emu.lab.parts.fencing import Remembered
 from emu.lab.parts.tables_seen import changes, look
-from emu.lab.playing import Failure
-from emu.lab.student import LabFile
-from emu.lab.testing import Submission, run
-from emu.lab.tlb_danger import Harm
-from emu.lab.tlb_kernel import Answers, Question
-from emu.lab.tlb_model import Entry, Key, Machine
-from emu.lab.tlb_rules import forgotten, is_open, needed
-from emu.lab.tlb_search import shortest
-from emu.lab.tlb_worlds import HUGE, KERNEL, PAGE, forking, right_answers, unlinking
-from emu.lab.wrong import Wrong
+from emu.lab.play.playing import Failure
+from emu.lab.tlb.danger import Harm
+from emu.lab.tlb.kernel import Answers, Question
+from emu.lab.tlb.model import Entry, Key, Machine
+from emu.lab.tlb.rules import forgotten, is_open, needed
+from emu.lab.tlb.search import shortest
+from emu.lab.tlb.worlds import HUGE, KERNEL, PAGE, forking, right_answers, unlinking
 from emu.machine.pte import A, D, G, R, U, V, W, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Translation

@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 
 from emu.lab.catalogue import LABS
+from emu.lab.graded.testing import Submission
+from emu.lab.graded.testing import Test as GradedTest
+from emu.lab.graded.translations import SATP, Bench
 from emu.lab.kit.values import Access, Mode
 from emu.lab.labs.walk.cases import random_case
-from emu.lab.playing import Failure
-from emu.lab.student import LabFile
-from emu.lab.testing import Submission
-from emu.lab.testing import Test as GradedTest
-from emu.lab.translations import SATP, Bench
+from emu.lab.outside.student import LabFile
+from emu.lab.play.playing import Failure
 from emu.machine.sv39 import Rule
 
 LAB = LABS["walk"]

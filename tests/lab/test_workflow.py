@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.lab.keeping import read
+from emu.lab.grading.keeping import read
 from tests.emu.commands import EMU, environment
 from tests.lab import grading
 from tests.lab.grading import COW

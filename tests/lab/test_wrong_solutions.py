@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from emu.lab.catalogue import LABS, Lab
-from emu.lab.cheats import CHEATS, Cheat
-from emu.lab.mutants import Mutant, judge, likeliest_first, wrong_of
+from emu.lab.mutants.cheats import CHEATS, Cheat
+from emu.lab.mutants.table import Mutant, judge, likeliest_first, wrong_of
+from emu.lab.mutants.wrong import Wrong
+from emu.lab.outside.process import Limits
 from emu.lab.parts import kernel_parts
-from emu.lab.process import Limits
-from emu.lab.wrong import Wrong
 from tests.lab.labs import MADE, submission
 
 _WITH_WRONG = [lab for lab in MADE if wrong_of(lab)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from emu.lab.failures import Finding, RuleBroken, WrongResult
-from emu.lab.student import Student
+from emu.lab.outside.failures import Finding, RuleBroken, WrongResult
+from emu.lab.outside.student import Student
 from emu.machine.ram import Ram
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind

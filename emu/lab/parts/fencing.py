@@ -12,12 +12,12 @@ from itertools import product
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from emu.lab.failures import Finding, RuleBroken
 from emu.lab.kit.values import Fence, PteChange, Switch
+from emu.lab.outside.failures import Finding, RuleBroken
+from emu.lab.outside.student import Student
 from emu.lab.parts.tables_seen import Change, Tables, changes, look
-from emu.lab.pte_words import entry_text
-from emu.lab.student import Student
-from emu.lab.tlb_kernel import check_hart
+from emu.lab.play.pte_words import entry_text
+from emu.lab.tlb.kernel import check_hart
 from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault

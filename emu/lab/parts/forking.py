@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from emu.lab.failures import WrongResult
 from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.outside.failures import WrongResult
+from emu.lab.outside.student import Student
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.table import FORKS, LabTable
-from emu.lab.student import Student
 from emu.machine.pte import W, ppn
 from kernel.fork import ForkCost, Policy, cow
 from kernel.frames import Kind

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emu.lab.bus import Bus
+from emu.lab.outside.bus import Bus
+from emu.lab.outside.process import Limits
+from emu.lab.outside.ram import SharedRam
+from emu.lab.outside.student import LabFile, Student
 from emu.lab.parts.allocator import LabFrames
 from emu.lab.parts.fencing import FencedSpace, Fencing, LabTlb
 from emu.lab.parts.forking import policy_of
@@ -13,9 +16,6 @@ from emu.lab.parts.paging import LabPager, LabUserMemory
 from emu.lab.parts.space import LabSpace
 from emu.lab.parts.superframes import SuperpageFrames
 from emu.lab.parts.table import LabTable
-from emu.lab.process import Limits
-from emu.lab.ram import SharedRam
-from emu.lab.student import LabFile, Student
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.parts import Parts

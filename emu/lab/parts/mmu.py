@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emu.lab.failures import WrongResult
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Fault, Mode
 from emu.lab.kit.values import Privilege as LabPrivilege
-from emu.lab.student import Student
+from emu.lab.outside.failures import WrongResult
+from emu.lab.outside.student import Student
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Rule, Translation, TranslationFault
 from emu.machine.trap import Access

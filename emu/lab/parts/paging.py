@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from emu.lab.failures import StudentFailed, WrongResult
 from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Outcome as LabOutcome
+from emu.lab.outside.failures import StudentFailed, WrongResult
+from emu.lab.outside.student import Student
 from emu.lab.parts.table import LabTable
-from emu.lab.pte_words import pte_text
-from emu.lab.student import Student
+from emu.lab.play.pte_words import pte_text
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory

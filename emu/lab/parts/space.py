@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from emu.lab.outside.student import Student
 from emu.lab.parts.table import LabTable
-from emu.lab.student import Student
 from kernel.space import AddressSpace
 
 

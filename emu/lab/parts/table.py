@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emu.lab.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
 from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.outside.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
+from emu.lab.outside.student import Student
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.superpages import SuperpageTable
-from emu.lab.pte_words import entry_text
-from emu.lab.student import Student
+from emu.lab.play.pte_words import entry_text
 from emu.machine.pte import (
     PAGE_SHIFT,
     PTES_PER_TABLE,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from emu.lab import chance
-from emu.lab.guests import GuestProgram
-from emu.lab.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
-from emu.lab.operations import Exit, Fork, Load, Read, Store
-from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.play import chance
+from emu.lab.play.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
+from emu.lab.play.operations import Exit, Fork, Load, Read, Store
 
 _POLICY = "cow"
 _PAGE = 0x1000

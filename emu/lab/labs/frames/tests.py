@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from emu.lab.allocations import Call, Name
-from emu.lab.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
-from emu.lab.guests import GuestProgram
-from emu.lab.layout import DATA, FAR, HEAP, SHARED
-from emu.lab.operations import Exec, Exit, Fork, Load, Operation, Store
-from emu.lab.testing import RandomOperations, Script, Test
+from emu.lab.graded.allocations import Call, Name
+from emu.lab.graded.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import RandomOperations, Script, Test
+from emu.lab.play.layout import DATA, FAR, HEAP, SHARED
+from emu.lab.play.operations import Exec, Exit, Fork, Load, Operation, Store
 
 _TAKE, _TABLE = Call("allocate"), Call("allocate_table")
 _FRAMES = 8

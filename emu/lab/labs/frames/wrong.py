@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.wrong import Wrong
+from emu.lab.mutants.wrong import Wrong
 
 _OUT = """        if not self.free:
             raise OutOfFrames

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
-from emu.lab.guests import GuestProgram
-from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
-from emu.lab.operations import (
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
+from emu.lab.play.operations import (
     Exec,
     Exit,
     Fork,
@@ -18,7 +19,6 @@ from emu.lab.operations import (
     Store,
     Unmap,
 )
-from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
 
 _POLICY = "shared-tables"
 _PAGE = 0x1000

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from emu.lab.guests import GuestProgram
-from emu.lab.layout import CONSTANTS, DATA, FAR, HEAP
-from emu.lab.operations import (
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP
+from emu.lab.play.operations import (
     Exec,
     Exit,
     Fetch,
@@ -19,7 +20,6 @@ from emu.lab.operations import (
     Store,
     Unmap,
 )
-from emu.lab.testing import EveryAllocation, RandomOperations, Script, Test
 
 _POLICY = "cow"
 _PAGE = 0x1000

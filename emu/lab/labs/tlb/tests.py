@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emu.lab import tlb_worlds as worlds
-from emu.lab.guests import GuestProgram
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import Test
 from emu.lab.kit import COW, PteChange, Switch
-from emu.lab.testing import Test
-from emu.lab.tlb_events import KERNEL_PAGE, RIGHTS, USER_PAGE
-from emu.lab.tlb_rules import is_open, needed
-from emu.lab.tlb_testing import Case, Exact, NoHarm
-from emu.lab.tlb_worlds import HUGE, KERNEL, PAGE
+from emu.lab.tlb import worlds
+from emu.lab.tlb.events import KERNEL_PAGE, RIGHTS, USER_PAGE
+from emu.lab.tlb.rules import is_open, needed
+from emu.lab.tlb.testing import Case, Exact, NoHarm
+from emu.lab.tlb.worlds import HUGE, KERNEL, PAGE
 from emu.machine.pte import RSW1, A, D, G, R, U, V, W, X, make_pte
 
 _FRAME, _OTHER_FRAME, _TABLE = 0x80231, 0x80245, 0x80250

@@ -1,0 +1,67 @@
+"""All results in one table: for a terminal, and as CSV for a gradebook.
+
+Neither has times, so the same verdicts make the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from emu.lab.grading.reports.record import Record
+
+_COLUMNS = ("submission", "lab", "status", "score", "max_score", "failed", "problem")
+_FORMULA = ("=", "+", "-", "@", "\t")
+"""What a spreadsheet takes for a formula at the start of a cell; a file's name is the student's."""
+_MOST_NAMES = 4
+
+
+def summary_csv(records: Sequence[Record]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for record in records:
+        failed = " ".join(test.name for test in record.failed)
+        row = (record.submission, record.lab, record.status, record.score, record.max_score)
+        writer.writerow([_cell(value) for value in (*row, failed, record.problem)])
+    return out.getvalue().encode()
+
+
+def _cell(value: str | int) -> str | int:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def summary_text(records: Sequence[Record]) -> bytes:
+    rows = [
+        (record.submission, record.lab, f"{record.score}/{record.max_score}", _told(record))
+        for record in records
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = [
+        f"{name:{widths[0]}}  {lab:{widths[1]}}  {score:>{widths[2]}}  {told}".rstrip()
+        for name, lab, score, told in rows
+    ]
+    return ("\n".join([*lines, *_totals(records)]) + "\n").encode()
+
+
+def _told(record: Record) -> str:
+    if record.problem:
+        return record.problem
+    names = [test.name for test in record.failed]
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return " ".join([*names[:_MOST_NAMES], *more])
+
+
+def _totals(records: Sequence[Record]) -> list[str]:
+    count = len(records)
+    full = sum(record.status == "graded" and not record.failed for record in records)
+    unreadable = sum(record.status == "unreadable" for record in records)
+    defects = [record.submission for record in records if record.status == "defect"]
+    lines = [
+        f"{count} submission{'s' * (count != 1)}: {full} with full marks, "
+        f"{unreadable} that could not be read"
+    ]
+    if defects:
+        lines.append(f"defect of emu in {len(defects)}: {', '.join(defects[:_MOST_NAMES])}")
+    return ["", *lines]

@@ -1,0 +1,284 @@
+"""Plays a sequence of operations on a student's code and on the reference, side by side.
+
+After each operation the invariants must hold, every process must see the same bytes, and what was
+done must have cost the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from emu.lab.catalogue import find
+from emu.lab.outside.failures import Finding, KernelStopped, StudentFailed
+from emu.lab.outside.student import LabFile
+from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
+from emu.lab.play.telling import broken_invariant, page_line, writer_lines
+from emu.lab.play.world import Endless, Seen, World
+from emu.machine.pte import PAGE_SIZE, A, D
+from kernel.fork import POLICIES
+
+MACHINE_FRAMES = 256
+
+
+@dataclass(slots=True)
+class Failure:
+    """What is wrong, and how to see it again."""
+
+    name: str
+    """Of the invariant, or of what was expected."""
+    when: str
+    lines: list[str]
+    operations: list[Operation] = field(default_factory=list)
+    """The sequence that leads there; its last one showed it."""
+    policy: str = ""
+    frames: int = 0
+    """What the sequence was played on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """On what a sequence is played."""
+
+    files: Sequence[LabFile]
+    policy: str
+    """The kernel's fork policy that the student's fork is compared with."""
+    frames: int = MACHINE_FRAMES
+
+
+def play(
+    stage: Stage, operations: Sequence[Operation], trace: Trace | None = None
+) -> Failure | None:
+    """The first thing that is wrong, if anything is."""
+    policy = POLICIES[stage.policy]
+    try:
+        ours = World(stage.frames, policy, stage.files)
+    except StudentFailed as failed:
+        return Failure(failed.name, failed.headline, failed.details)
+    reference = World(stage.frames, policy, reference_files(stage.files))
+    try:
+        duel = _Duel(ours, reference, trace)
+        for number, operation in enumerate(operations):
+            failure = duel.step(operation)
+            if failure is not None:
+                failure.operations = list(operations[: number + 1])
+                failure.policy, failure.frames = stage.policy, stage.frames
+                return failure
+        return None
+    finally:
+        ours.close()
+        reference.close()
+
+
+def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
+    """What makes the reference: our kernel as it is; it has no superpages, so for these the lab's
+    solution.
+    """
+    labs = [find(file.lab) for file in files if file.lab == "superpages"]
+    return [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
+
+
+class Trace:
+    """Is told of each operation as it is played (``emu lab replay``)."""
+
+    def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+        """``seen`` is None when the student's code failed in it."""
+
+
+class _Duel:
+    """The two machines, and whether they may differ in what a failed fork leaves."""
+
+    def __init__(self, ours: World, reference: World, trace: Trace | None) -> None:
+        self._ours = ours
+        self._reference = reference
+        self._trace = trace or Trace()
+        self._forks_failed = False
+
+    def step(self, operation: Operation) -> Failure | None:
+        wanted = self._reference.do(operation)
+        if isinstance(operation, Fork) and "no memory" in wanted.outcome:
+            self._forks_failed = True
+        seen: Seen | None = None
+        try:
+            seen, finding = self._done(operation)
+        except Endless as endless:
+            finding = self._endless(operation, endless)
+        except StudentFailed as failure:
+            self._trace.operation(operation, None, self._ours)
+            page = self._pages(operation)
+            return Failure(
+                failure.name, self._during(operation, failure), [*failure.details, *page]
+            )
+        self._trace.operation(operation, seen, self._ours)
+        if finding is None:
+            assert seen is not None
+            finding = self._difference(operation, seen, wanted)
+        if finding is None:
+            return None
+        return Failure(finding.name, self._when(operation), finding.lines)
+
+    def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
+        """The operation, done on the student's machine, and the invariant that it broke."""
+        try:
+            return self._ours.do(operation), broken_invariant(self._ours)
+        except (StudentFailed, Endless):
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
+
+    # What is compared, the most telling first.
+
+    def _difference(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        return (
+            self._of_outcome(operation, seen, wanted)
+            or self._of_content(operation)
+            or self._of_bits()
+            or self._of_cost(operation, seen, wanted)
+        )
+
+    def _of_outcome(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        got = self._as_compared(operation, seen.outcome)
+        due = self._as_compared(operation, wanted.outcome)
+        if got == due:
+            return None
+        name = _OUTCOME_NAMES.get(due, "right-outcome")
+        lines = [f"your kernel: {_said(seen.outcome)}; expected: {_said(wanted.outcome)}"]
+        return Finding(name, lines + self._pages(operation))
+
+    def _as_compared(self, operation: Operation, outcome: str) -> str:
+        """A fork that failed half-way may leave pages COW, and then they are taken over later; and
+        in what order the kernel's own write meets its pages is its own affair.
+        """
+        if isinstance(operation, Read):
+            return next((word for word in ("EFAULT", "no memory") if word in outcome), "ok")
+        if not self._forks_failed:
+            return outcome
+        kept = [word for word in outcome.split(", ") if word not in ("reused", "ok")]
+        return ", ".join(kept) or "ok"
+
+    def _of_content(self, operation: Operation) -> Finding | None:
+        for pid in self._reference.spaces:
+            wanted, found = self._reference.content(pid), self._ours.content(pid)
+            for va, page in wanted.items():
+                if found.get(va) != page:
+                    return self._wrong_bytes(operation, pid, va, page, found.get(va))
+        return None
+
+    def _wrong_bytes(
+        self, operation: Operation, pid: int, va: int, wanted: bytes, found: bytes | None
+    ) -> Finding:
+        if found is None:
+            lines = [f"pid {pid} has no page at {va:#x} any more", page_line(self._ours, pid, va)]
+            return Finding("isolation", lines)
+        at = next(index for index in range(PAGE_SIZE) if wanted[index] != found[index])
+        lines = [
+            f"pid {pid} has {found[at]:#04x} at {va + at:#x}, and should have {wanted[at]:#04x}",
+            page_line(self._ours, pid, va),
+        ]
+        writer = getattr(operation, "pid", None)
+        if writer not in (None, pid) and isinstance(operation, Store | Read):
+            lines.append(f"pid {writer} wrote it: the two are not apart")
+            lines.append(page_line(self._ours, writer, va))
+        return Finding("isolation", lines)
+
+    def _of_bits(self) -> Finding | None:
+        """A and D may not get lost: by D a kernel knows what it has to write back (priv. spec,
+        "Addressing and Memory Protection" of Sv32).
+        """
+        for pid, reference in self._reference.spaces.items():
+            space = self._ours.spaces[pid]
+            found = dict(space.table.present())
+            for va, wanted in reference.table.present():
+                if lost := wanted & ~found.get(va, wanted) & (A | D):
+                    bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
+                    line = f"{page_line(self._ours, pid, va)}   ← {bits} got lost"
+                    bus = self._ours.machine.bus if self._ours.machine else None
+                    writer = writer_lines(bus, space.table.pte_address(va) or 0)
+                    return Finding("bits-are-kept", [line, *writer])
+        return None
+
+    def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
+            lines = [f"{_number(seen.copies, 'frame')} copied; {wanted.copies} need to be"]
+            return Finding("exact-copies", lines)
+        if seen.used > wanted.used:
+            more = seen.used - wanted.used
+            return Finding(
+                "nothing-is-lost",
+                [f"{seen.used} frames are in use, {more} more than there should be"],
+            )
+        if seen.used < wanted.used:
+            return Finding(
+                "nothing-is-lost",
+                [f"{seen.used} frames are in use, and there should be {wanted.used}"],
+            )
+        counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
+        if counted and seen.ptes > wanted.ptes:
+            lines = [f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need to be"]
+            return Finding("exact-pte-writes", lines)
+        return None
+
+    # Telling.
+
+    def _endless(self, operation: Operation, endless: Endless) -> Finding:
+        said = ", ".join(endless.outcomes)
+        lines = [
+            f"the access to {endless.va:#x} faults again and again, and the handler says: {said}",
+            *self._pages(operation),
+        ]
+        return Finding("fault-is-repaired", lines)
+
+    def _pages(self, operation: Operation) -> list[str]:
+        """The page that the operation is about, as it is now."""
+        va = getattr(operation, "va", None)
+        pid = getattr(operation, "pid", 0)
+        if va is None or pid not in self._ours.spaces:
+            return []
+        return [page_line(self._ours, pid, va)]
+
+    def _when(self, operation: Operation) -> str:
+        if isinstance(operation, Fork):
+            return f"after fork(), pid {operation.pid} → {max(self._ours.spaces, default=0)}"
+        if isinstance(operation, Exit):
+            return f"after exit(), pid {operation.pid}"
+        return f"after: {operation}"
+
+    def _during(self, operation: Operation, failure: StudentFailed) -> str:
+        if isinstance(operation, FailAllocation):
+            return failure.headline
+        return f"{failure.headline}   when {operation}"
+
+
+_OUTCOME_NAMES = {
+    "reused": "sole-owner-reuse",
+    "copied": "copied-on-write",
+    "segv_accerr": "read-only-is-kept",
+    "segv_maperr": "nothing-is-mapped-there",
+    "zero_shared": "zeroes-are-shared",
+    "zero_filled": "zero-filled-on-write",
+    "stack_grown": "stack-grows",
+    "no memory": "running-out",
+    "out_of_memory": "running-out",
+}
+"""What an outcome that is missing is a test of."""
+
+_WORDS = {
+    "ok": "the access just happens",
+    "copied": "the page is copied",
+    "reused": "the page is taken over, without a copy",
+    "segv_accerr": "the process is killed, for what its mapping forbids",
+    "segv_maperr": "the process is killed, for nothing is mapped there",
+    "out_of_memory": "the process is killed, for no frame is left",
+    "no memory": "it fails for want of memory",
+    "zero_filled": "the page gets a frame of zeroes",
+    "zero_shared": "the page shows the shared frame of zeroes",
+    "stack_grown": "the stack grows",
+}
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{' was' if count == 1 else 's were'}"
+
+
+def _said(outcome: str) -> str:
+    return ", then ".join(_WORDS.get(word, word) for word in outcome.split(", "))
