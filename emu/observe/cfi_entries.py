@@ -18,7 +18,7 @@ _LONGEST_LEB = 10
 _MOST_CIES = 64
 
 _SIZES = {0: 8, 2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
-_PCREL, _DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
+PCREL, DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
 
 
 class Damaged(Exception):
@@ -38,10 +38,18 @@ class Cursor:
         return len(self.data) - self.at
 
     def take(self, count: int) -> bytes:
-        if count > self.left:
+        at, end = self.at, self.at + count
+        if end > len(self.data):
             raise Damaged
-        self.at += count
-        return self.data[self.at - count : self.at]
+        self.at = end
+        return self.data[at:end]
+
+    def byte(self) -> int:
+        at = self.at
+        if at >= len(self.data):
+            raise Damaged
+        self.at = at + 1
+        return self.data[at]
 
     def fixed(self, size: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(size), "little", signed=signed)
@@ -50,7 +58,7 @@ class Cursor:
         """LEB128 (DWARF 5, 7.6), of no more bytes than 64 bits can need."""
         value = 0
         for shift in range(0, 7 * _LONGEST_LEB, 7):
-            byte = self.fixed(1)
+            byte = self.byte()
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value - (1 << shift + 7) if signed and byte & 0x40 else value
@@ -76,7 +84,7 @@ class Cursor:
         if encoding == _ALIGNED:
             self.take(-(self.base + self.at) % 8)
             return self.fixed(8)
-        bases = {0: 0, _PCREL: self.base + self.at, _DATAREL: datarel}
+        bases = {0: 0, PCREL: self.base + self.at, DATAREL: datarel}
         base = bases.get(encoding & 0xF0)
         if base is None:
             raise Damaged

@@ -16,6 +16,7 @@ _MOST_REMEMBERED = 64
 
 _ADVANCE, _SAVE, _RESTORE = 0x40, 0x80, 0xC0
 """The instructions that have an operand in their low six bits."""
+_DEF_CFA_OFFSET = 0x0E
 
 _OPERANDS = {
     0x00: "",
@@ -33,7 +34,6 @@ _OPERANDS = {
     0x0B: "",
     0x0C: "uu",
     0x0D: "u",
-    0x0E: "u",
     0x0F: "b",
     0x10: "ub",
     0x11: "us",
@@ -103,15 +103,20 @@ class _Run:
         self._remembered: list[_Row] = []
 
     def go(self, program: Cursor) -> None:
-        while program.left and self._location <= self._address:
-            code = program.fixed(1)
+        end, address = len(program.data), self._address
+        code_factor, data_factor = self._cie.code_factor, self._cie.data_factor
+        while program.at < end and self._location <= address:
+            code = program.byte()
             high, low = code & 0xC0, code & 0x3F
             if high == _ADVANCE:
-                self._location += low * self._cie.code_factor
+                self._location += low * code_factor
             elif high == _SAVE:
-                self._place(low, program.leb() * self._cie.data_factor)
+                self._place(low, program.leb() * data_factor)
             elif high == _RESTORE:
                 self._restore(low)
+            elif code == _DEF_CFA_OFFSET:  # by far the most frequent of the others
+                register, _, ra, fp = self.row
+                self.row = _Row(register, program.leb(), ra, fp)
             else:
                 self._instruct(code, self._operands(code, program))
 
@@ -145,7 +150,7 @@ class _Run:
                 if not self._remembered:
                     raise Damaged
                 self.row = self._remembered.pop()
-            case 0x0C | 0x0D | 0x0E | 0x0F | 0x12 | 0x13:
+            case 0x0C | 0x0D | 0x0F | 0x12 | 0x13:
                 self._define_cfa(code, operands)
             case 0x00 | 0x2E:  # nop, GNU_args_size
                 pass
@@ -159,7 +164,7 @@ class _Run:
                 self.row = self.row._replace(register=operands[0], offset=operands[1] * factor)
             case 0x0D:  # def_cfa_register
                 self.row = self.row._replace(register=operands[0])
-            case 0x0E | 0x13:  # def_cfa_offset, def_cfa_offset_sf
+            case 0x13:  # def_cfa_offset_sf
                 self.row = self.row._replace(offset=operands[0] * factor)
             case _:  # def_cfa_expression
                 self.row = self.row._replace(register=None)
@@ -186,7 +191,6 @@ class _Run:
         self._place(register, self.initial.ra if register == RA else self.initial.fp)
 
     def _place(self, register: int, place: int | _Odd | None) -> None:
-        if register == RA:
-            self.row = self.row._replace(ra=place)
-        elif register == FP:
-            self.row = self.row._replace(fp=place)
+        if register in (RA, FP):
+            at, offset, ra, fp = self.row
+            self.row = _Row(at, offset, *((place, fp) if register == RA else (ra, place)))
