@@ -6,6 +6,7 @@ Registers have the numbers of the RISC-V psABI's "DWARF Register Numbers": x0 to
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from emu.machine.registers import FP, RA, SP
@@ -79,9 +80,7 @@ class _Row(NamedTuple):
 
 def rule_of(fde: Fde, address: int) -> Rule | None:
     """What the FDE's program says of an address in it; None when that is more than a Rule can."""
-    run = _Run(fde.cie, fde.start, address)
-    run.go(Cursor(fde.cie.program))
-    run.initial = run.row
+    run = _Run(fde.cie, _initial(fde.cie), fde.start, address)
     run.go(Cursor(fde.program, fde.program_base))
     register, offset, ra, fp = run.row
     if ra is _Odd.UNDEFINED:
@@ -93,11 +92,19 @@ def rule_of(fde: Fde, address: int) -> Rule | None:
     return Rule(register, offset, ra, fp)
 
 
+@lru_cache(maxsize=64)
+def _initial(cie: Cie) -> _Row:
+    """The row with which every program of the CIE's FDEs begins: most files have one or two."""
+    run = _Run(cie, _Row(None, 0, None, None), 0, 0)
+    run.go(Cursor(cie.program))
+    return run.row
+
+
 class _Run:
     """Runs programs until they come to what is true behind ``address``."""
 
-    def __init__(self, cie: Cie, start: int, address: int) -> None:
-        self.row = self.initial = _Row(None, 0, None, None)
+    def __init__(self, cie: Cie, initial: _Row, start: int, address: int) -> None:
+        self.row = self._initial = initial
         self._cie = cie
         self._location, self._address = start, address
         self._remembered: list[_Row] = []
@@ -188,7 +195,7 @@ class _Run:
                 self._place(register, _Odd.UNKNOWN)
 
     def _restore(self, register: int) -> None:
-        self._place(register, self.initial.ra if register == RA else self.initial.fp)
+        self._place(register, self._initial.ra if register == RA else self._initial.fp)
 
     def _place(self, register: int, place: int | _Odd | None) -> None:
         if register in (RA, FP):
