@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
-from emu.observe.cfi_entries import OMITTED, Cursor, Damaged, Fde, Frames
+from emu.observe.cfi_entries import DATAREL, OMITTED, PCREL, Cursor, Damaged, Fde, Frames
 from emu.observe.cfi_program import Rule, rule_of
 
 __all__ = ["CallFrames", "Rule"]
@@ -29,8 +29,9 @@ _LONGEST_NAMES = 1 << 16
 _LARGEST_SCAN = 16 << 20
 _MOST_SCANNED = 100_000
 
-_TABLE_ENTRIES = {2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
-"""Bytes of a field of the search table: its entries must be of one size."""
+_FIELDS = {2: "H", 3: "I", 4: "Q", 0xA: "h", 0xB: "i", 0xC: "q"}
+"""How struct reads a field of the search table: its entries must be of one size."""
+_ADDRESS = (1 << 64) - 1
 
 _Read = Callable[[int, int], bytes]
 
@@ -96,37 +97,48 @@ class _Searched:
         self._loaded = segments.get(_PT_LOAD, [])
         if _PT_GNU_EH_FRAME not in segments:
             raise Damaged
-        self._start, _, size = segments[_PT_GNU_EH_FRAME][0]
-        head = Cursor(self._at(self._start, min(size, 64)), self._start)
-        version, frame, count, self._encoding = head.take(4)
-        if version != 1 or OMITTED in (frame, count, self._encoding):
+        start, _, size = segments[_PT_GNU_EH_FRAME][0]
+        head = Cursor(self._at(start, min(size, 64)), start)
+        version, frame, count_encoding, encoding = head.take(4)
+        if version != 1 or OMITTED in (frame, count_encoding, encoding):
             raise Damaged
-        head.pointer(frame, self._start)
-        self._count = head.pointer(count, self._start)
-        self._first = self._start + head.at
-        self._field = _TABLE_ENTRIES.get(self._encoding & 0xF, 0)
-        room = size - head.at
-        if not self._field or not 0 < self._count <= room // (2 * self._field):
-            raise Damaged
+        head.pointer(frame, start)
+        count = head.pointer(count_encoding, start)
+        self._read_table(start, size, head.at, encoding, count)
         self._frames = Frames(self._at, exceptions=True)
 
+    def _read_table(self, start: int, size: int, at: int, encoding: int, count: int) -> None:
+        """The table begins ``at`` bytes behind ``start``, which its pointers may be relative to."""
+        field, relative = _FIELDS.get(encoding & 0xF), encoding & 0xF0
+        if field is None or relative not in (0, PCREL, DATAREL):
+            raise Damaged
+        self._entry = struct.Struct(f"<{field}{field}")
+        if not 0 < count <= (size - at) // self._entry.size:
+            raise Damaged
+        self._table = self._at(start + at, count * self._entry.size)
+        if len(self._table) < count * self._entry.size:
+            raise Damaged
+        self._count = count
+        self._base = {0: 0, PCREL: start + at, DATAREL: start}[relative]
+        self._step = self._entry.size if relative == PCREL else 0
+        """What each entry's pointers are relative to moves by so much from one to the next."""
+
     def find(self, address: int) -> Fde | None:
-        low, high = 0, self._count
-        while low < high:
-            middle = (low + high) // 2
-            if self._entry(middle)[0] <= address:
-                low = middle + 1
-            else:
-                high = middle
-        fde = self._frames.fde(self._entry(low - 1)[1]) if low else None
+        after = bisect_right(range(self._count), address, key=self._function)
+        if not after:
+            return None
+        fde = self._frames.fde(self._fde(after - 1))
         return fde if fde is not None and fde.start <= address < fde.end else None
 
-    def _entry(self, index: int) -> tuple[int, int]:
-        """Where a function starts, and where its FDE is."""
-        where = self._first + index * 2 * self._field
-        entry = Cursor(self._at(where, 2 * self._field), where)
-        start = entry.pointer(self._encoding, self._start)
-        return start, entry.pointer(self._encoding, self._start)
+    def _function(self, index: int) -> int:
+        """Where a function starts."""
+        start: int = self._entry.unpack_from(self._table, index * self._entry.size)[0]
+        return start + self._base + index * self._step & _ADDRESS
+
+    def _fde(self, index: int) -> int:
+        """Where its FDE is."""
+        fde: int = self._entry.unpack_from(self._table, index * self._entry.size)[1]
+        return fde + self._base + index * self._step + self._step // 2 & _ADDRESS
 
     def _at(self, address: int, count: int) -> bytes:
         for start, offset, size in self._loaded:

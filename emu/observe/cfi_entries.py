@@ -17,8 +17,10 @@ _MASK = (1 << 64) - 1
 _LONGEST_LEB = 10
 _MOST_CIES = 64
 
+_LONG = 0xFFFF_FFFF
+"""In place of a length: it follows, in eight bytes."""
 _SIZES = {0: 8, 2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
-_PCREL, _DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
+PCREL, DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
 
 
 class Damaged(Exception):
@@ -38,10 +40,18 @@ class Cursor:
         return len(self.data) - self.at
 
     def take(self, count: int) -> bytes:
-        if count > self.left:
+        at, end = self.at, self.at + count
+        if end > len(self.data):
             raise Damaged
-        self.at += count
-        return self.data[self.at - count : self.at]
+        self.at = end
+        return self.data[at:end]
+
+    def byte(self) -> int:
+        at = self.at
+        if at >= len(self.data):
+            raise Damaged
+        self.at = at + 1
+        return self.data[at]
 
     def fixed(self, size: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(size), "little", signed=signed)
@@ -50,7 +60,7 @@ class Cursor:
         """LEB128 (DWARF 5, 7.6), of no more bytes than 64 bits can need."""
         value = 0
         for shift in range(0, 7 * _LONGEST_LEB, 7):
-            byte = self.fixed(1)
+            byte = self.byte()
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value - (1 << shift + 7) if signed and byte & 0x40 else value
@@ -73,14 +83,17 @@ class Cursor:
 
     def pointer(self, encoding: int, datarel: int | None = None) -> int:
         """An encoded pointer (LSB, "DWARF Exception Header Encoding")."""
-        if encoding == _ALIGNED:
-            self.take(-(self.base + self.at) % 8)
-            return self.fixed(8)
-        bases = {0: 0, _PCREL: self.base + self.at, _DATAREL: datarel}
-        base = bases.get(encoding & 0xF0)
-        if base is None:
+        relative = encoding & 0xF0
+        if relative == PCREL:
+            return self.base + self.at + self.value(encoding) & _MASK
+        if relative == 0:
+            return self.value(encoding) & _MASK
+        if relative == DATAREL and datarel is not None:
+            return datarel + self.value(encoding) & _MASK
+        if encoding != _ALIGNED:
             raise Damaged
-        return base + self.value(encoding) & _MASK
+        self.take(-(self.base + self.at) % 8)
+        return self.fixed(8)
 
 
 class Cie(NamedTuple):
@@ -116,11 +129,13 @@ class Frames:
 
     def extent(self, address: int) -> tuple[int, int, int]:
         """Of an entry: where its body starts and ends, the size of the CIE's id in it (0: last)."""
-        head = Cursor(self._read(address, 12))
-        length = head.fixed(4)
-        if length != 0xFFFF_FFFF:
+        head = self._read(address, 12)
+        length = int.from_bytes(head[:4], "little")
+        if len(head) < 4 or (length == _LONG and len(head) < 12):
+            raise Damaged
+        if length != _LONG:
             return address + 4, address + 4 + length, 4 if length else 0
-        length = head.fixed(8)
+        length = int.from_bytes(head[4:], "little")
         return address + 12, address + 12 + length, 4 if self._exceptions else 8
 
     def fde(self, address: int) -> Fde | None:

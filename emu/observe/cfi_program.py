@@ -6,6 +6,7 @@ Registers have the numbers of the RISC-V psABI's "DWARF Register Numbers": x0 to
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from emu.machine.registers import FP, RA, SP
@@ -16,6 +17,7 @@ _MOST_REMEMBERED = 64
 
 _ADVANCE, _SAVE, _RESTORE = 0x40, 0x80, 0xC0
 """The instructions that have an operand in their low six bits."""
+_DEF_CFA_OFFSET = 0x0E
 
 _OPERANDS = {
     0x00: "",
@@ -33,7 +35,6 @@ _OPERANDS = {
     0x0B: "",
     0x0C: "uu",
     0x0D: "u",
-    0x0E: "u",
     0x0F: "b",
     0x10: "ub",
     0x11: "us",
@@ -79,9 +80,7 @@ class _Row(NamedTuple):
 
 def rule_of(fde: Fde, address: int) -> Rule | None:
     """What the FDE's program says of an address in it; None when that is more than a Rule can."""
-    run = _Run(fde.cie, fde.start, address)
-    run.go(Cursor(fde.cie.program))
-    run.initial = run.row
+    run = _Run(fde.cie, _initial(fde.cie), fde.start, address)
     run.go(Cursor(fde.program, fde.program_base))
     register, offset, ra, fp = run.row
     if ra is _Odd.UNDEFINED:
@@ -93,25 +92,38 @@ def rule_of(fde: Fde, address: int) -> Rule | None:
     return Rule(register, offset, ra, fp)
 
 
+@lru_cache(maxsize=64)
+def _initial(cie: Cie) -> _Row:
+    """The row with which every program of the CIE's FDEs begins: most files have one or two."""
+    run = _Run(cie, _Row(None, 0, None, None), 0, 0)
+    run.go(Cursor(cie.program))
+    return run.row
+
+
 class _Run:
     """Runs programs until they come to what is true behind ``address``."""
 
-    def __init__(self, cie: Cie, start: int, address: int) -> None:
-        self.row = self.initial = _Row(None, 0, None, None)
+    def __init__(self, cie: Cie, initial: _Row, start: int, address: int) -> None:
+        self.row = self._initial = initial
         self._cie = cie
         self._location, self._address = start, address
         self._remembered: list[_Row] = []
 
     def go(self, program: Cursor) -> None:
-        while program.left and self._location <= self._address:
-            code = program.fixed(1)
+        end, address = len(program.data), self._address
+        code_factor, data_factor = self._cie.code_factor, self._cie.data_factor
+        while program.at < end and self._location <= address:
+            code = program.byte()
             high, low = code & 0xC0, code & 0x3F
             if high == _ADVANCE:
-                self._location += low * self._cie.code_factor
+                self._location += low * code_factor
             elif high == _SAVE:
-                self._place(low, program.leb() * self._cie.data_factor)
+                self._place(low, program.leb() * data_factor)
             elif high == _RESTORE:
                 self._restore(low)
+            elif code == _DEF_CFA_OFFSET:  # by far the most frequent of the others
+                register, _, ra, fp = self.row
+                self.row = _Row(register, program.leb(), ra, fp)
             else:
                 self._instruct(code, self._operands(code, program))
 
@@ -145,7 +157,7 @@ class _Run:
                 if not self._remembered:
                     raise Damaged
                 self.row = self._remembered.pop()
-            case 0x0C | 0x0D | 0x0E | 0x0F | 0x12 | 0x13:
+            case 0x0C | 0x0D | 0x0F | 0x12 | 0x13:
                 self._define_cfa(code, operands)
             case 0x00 | 0x2E:  # nop, GNU_args_size
                 pass
@@ -159,7 +171,7 @@ class _Run:
                 self.row = self.row._replace(register=operands[0], offset=operands[1] * factor)
             case 0x0D:  # def_cfa_register
                 self.row = self.row._replace(register=operands[0])
-            case 0x0E | 0x13:  # def_cfa_offset, def_cfa_offset_sf
+            case 0x13:  # def_cfa_offset_sf
                 self.row = self.row._replace(offset=operands[0] * factor)
             case _:  # def_cfa_expression
                 self.row = self.row._replace(register=None)
@@ -183,10 +195,9 @@ class _Run:
                 self._place(register, _Odd.UNKNOWN)
 
     def _restore(self, register: int) -> None:
-        self._place(register, self.initial.ra if register == RA else self.initial.fp)
+        self._place(register, self._initial.ra if register == RA else self._initial.fp)
 
     def _place(self, register: int, place: int | _Odd | None) -> None:
-        if register == RA:
-            self.row = self.row._replace(ra=place)
-        elif register == FP:
-            self.row = self.row._replace(fp=place)
+        if register in (RA, FP):
+            at, offset, ra, fp = self.row
+            self.row = _Row(at, offset, *((place, fp) if register == RA else (ra, place)))

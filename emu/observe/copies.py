@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from emu.machine.pte import PAGE_SIZE, V, ppn
+from emu.machine.pte import PAGE_SIZE, PTES_PER_TABLE, V, ppn
 from kernel.lazy import np
 from kernel.space import AddressSpace
 
+_AT_ONCE = 64
+"""So many pages are compared at once at the most: all that is copied for it stays in the caches."""
+_FEW = 8
+"""Fewer are sooner compared one by one."""
 Settle = Callable[["Copy", int, int, str], None]
 """(copy, page, bytes changed, why)"""
 
@@ -47,8 +51,8 @@ class Copies:
             return
         every = range(start, end, PAGE_SIZE)
         span: Iterable[int] = every if len(every) <= len(pages) else sorted(pages)
-        for page in [page for page in span if page in pages and start <= page < end]:
-            self._settle(space, page, pages.pop(page), "unmapped")
+        ended = [page for page in span if page in pages and start <= page < end]
+        self._settle(space, [(page, pages.pop(page)) for page in ended], "unmapped")
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
         pages = self._open.get(space, {})
@@ -64,14 +68,30 @@ class Copies:
 
     def discarding(self, space: AddressSpace, why: str) -> None:
         """The space is about to go; or the run is."""
-        for page, copy in sorted(self._open.pop(space, {}).items()):
-            self._settle(space, page, copy, why)
+        self._settle(space, sorted(self._open.pop(space, {}).items()), why)
 
-    def _settle(self, space: AddressSpace, page: int, copy: Copy, why: str) -> None:
-        pte = space.table.pte(page)
-        if pte & V:
-            now = space.frames.ram.read_frame(ppn(pte))
-            self._settled(copy, page, _difference(copy.content, now), why)
+    def _settle(self, space: AddressSpace, ended: list[tuple[int, Copy]], why: str) -> None:
+        pte_of = space.table.pte
+        present = [(page, copy, pte) for page, copy in ended if (pte := pte_of(page)) & V]
+        for start in range(0, len(present), _AT_ONCE):
+            some = present[start : start + _AT_ONCE]
+            for (page, copy, _), changed in zip(some, _changes(space, some), strict=True):
+                self._settled(copy, page, changed, why)
+
+
+def _changes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:
+    """How many bytes of each have changed: (page, copy, PTE)."""
+    ram = space.frames.ram
+    if len(copies) < _FEW:
+        return [_difference(copy.content, ram.read_frame(ppn(pte))) for _, copy, pte in copies]
+    before = np.frombuffer(b"".join(copy.content for _, copy, _ in copies), np.uint64)
+    frames = [ppn(pte) - space.frames.first for _, _, pte in copies]
+    after = space.frames.tables[frames].ravel()
+    at = np.flatnonzero(before != after)  # few words differ, so only these are looked into
+    differ = (before[at] ^ after[at]).view(np.uint8).reshape(-1, 8)
+    changed = np.bincount(at // PTES_PER_TABLE, np.count_nonzero(differ, axis=1), len(copies))
+    found: list[int] = changed.astype(np.int64).tolist()
+    return found
 
 
 def _difference(before: bytes, after: bytes) -> int:

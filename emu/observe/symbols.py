@@ -50,7 +50,9 @@ class Code:
     def __init__(self, space: AddressSpace, symbols: Symbols) -> None:
         self._space = space
         self._symbols = symbols
-        self.known = symbols.known(space)
+        self._images: dict[int, Image] = {}
+        """By the id of the inode: to ask whether the file was written since costs a stat."""
+        self.known = symbols.known(self._layout())
 
     def place(self, pc: int) -> Place:
         """Function, file and line of ``pc``."""
@@ -98,9 +100,22 @@ class Code:
         vma = self._space.find(pc)
         if vma is None or not vma.prot & Prot.EXEC or not isinstance(vma.backing, FilePages):
             return None
-        image = self._symbols.image(vma.backing.inode)
+        image = self._image(vma.backing.inode)
         address = image.address(vma.offset + pc - vma.start)
         return None if address is None else (vma, image, address)
+
+    def _layout(self) -> _Layout:
+        return tuple(
+            (vma.start, vma.end, vma.offset, id(self._image(vma.backing.inode)))
+            for vma in self._space.vmas
+            if vma.prot & Prot.EXEC and isinstance(vma.backing, FilePages)
+        )
+
+    def _image(self, inode: Inode) -> Image:
+        image = self._images.get(id(inode))
+        if image is None:
+            image = self._images[id(inode)] = self._symbols.image(inode)
+        return image
 
 
 class Symbols:
@@ -125,12 +140,7 @@ class Symbols:
     def discarding(self, space: AddressSpace) -> None:
         self._code.pop(space, None)
 
-    def known(self, space: AddressSpace) -> Known:
-        layout = tuple(
-            (vma.start, vma.end, vma.offset, id(self.image(vma.backing.inode)))
-            for vma in space.vmas
-            if vma.prot & Prot.EXEC and isinstance(vma.backing, FilePages)
-        )
+    def known(self, layout: _Layout) -> Known:
         return _kept(self._known, layout, Known, _MOST_LAYOUTS)
 
     def image(self, inode: Inode) -> Image:

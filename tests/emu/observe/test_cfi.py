@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -117,6 +118,41 @@ def test_every_rule_of_the_c_library() -> None:
     assert root is not None
     compared, wrong = disagreements(root / "lib/libc.so.6")
     assert wrong == [] and compared > 3000
+
+
+@pytest.mark.parametrize("encoding", [0x0B, 0x1B])
+def test_a_search_table_may_be_relative_to_something_else(encoding: int) -> None:
+    """To nothing, or to where each pointer is itself; linkers take the table's own start."""
+    root = sysroot()
+    assert root is not None
+    data = bytearray((root / "lib/libc.so.6").read_bytes())
+    table = struct.unpack("<IIQQQQQQ", data[segment(data, 0x6474E550) :][:56])
+    offset, start, count = table[2], table[3], struct.unpack_from("<I", data, table[2] + 8)[0]
+    assert data[offset + 3] == 0x3B
+    functions = starts(data, offset, start)
+    expected = list(map(frames(bytes(data)).rule, functions))
+    data[offset + 3] = encoding
+    for at in range(12, 12 + 8 * count, 4):
+        (value,) = struct.unpack_from("<i", data, offset + at)
+        base = start + at if encoding == 0x1B else 0
+        struct.pack_into("<i", data, offset + at, value + start - base)
+    data[data.index(b".eh_frame\0")] = 0  # so that there is no other way
+    assert list(map(frames(bytes(data)).rule, functions)) == expected
+    assert None not in expected
+
+
+def segment(data: bytearray, wanted: int) -> int:
+    """Where its program header is in the file."""
+    (table,) = struct.unpack_from("<Q", data, 32)
+    headers = (table + 56 * n for n in range(data[56]))
+    return next(at for at in headers if struct.unpack_from("<I", data, at)[0] == wanted)
+
+
+def starts(data: bytearray, offset: int, start: int) -> list[int]:
+    """Of some of the functions that the search table has."""
+    (count,) = struct.unpack_from("<I", data, offset + 8)
+    fields = struct.iter_unpack("<ii", data[offset + 12 : offset + 12 + 8 * count])
+    return [start + function for function, _ in fields][:: max(count // 200, 1)]
 
 
 def test_start_is_outermost(folder: Path) -> None:

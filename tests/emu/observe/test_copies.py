@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from emu.observe.records import Clear, Fault, Settled
+from emu.observe.records import Clear, Fault, Map, Settled
 from kernel.fork import POLICIES
 from tests.emu.commands import program
 from tests.emu.observe.recorded import Recorded, record
@@ -214,3 +214,51 @@ def test_a_file_that_shrinks_ends_the_copies_of_all_who_have_it_mapped(policy: s
     assert (end.bytes_changed, end.why, end.pid) == (2, "unmapped", 2)
     told = [each.pid for each in of_kind(recorded, Clear) if each.start == fault.page]
     assert told[:2] == [2, 3]
+
+
+MANY = r"""
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define PAGES 150
+#define P 4096
+int main(void)
+{
+    char *pages = mmap(0, PAGES * P, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (int at = 0; at < PAGES * P; at++)
+        pages[at] = 1;
+    for (int way = 0; way < 2; way++) {
+        if (!fork()) {
+            for (int page = 0; page < PAGES; page++) {
+                ((volatile char *)pages)[page * P] = 1;
+                for (int n = 0; n < page; n++)
+                    pages[page * P + n * 27]++;
+            }
+            if (way)
+                munmap(pages, PAGES * P);
+            _exit(0);
+        }
+        wait(0);
+    }
+    return 0;
+}
+"""
+
+
+def test_many_copies_that_end_together_are_told_of_in_order() -> None:
+    recorded = record([program("many_copies", MANY)], deterministic=True)
+    (first,) = {each.range.start for each in of_kind(recorded, Map) if spans(each, 150)}
+    for why in ("discarded", "unmapped"):
+        ends = [each for each in of_kind(recorded, Settled) if each.why == why]
+        told = [(each.address - first) // 4096 for each in ends if inside(each.address, first)]
+        assert told == list(range(150))
+        counts = [each.bytes_changed for each in ends if inside(each.address, first)]
+        assert counts == list(range(150))
+
+
+def spans(mapped: Map, pages: int) -> bool:
+    return mapped.range.end - mapped.range.start == pages * 4096
+
+
+def inside(address: int, first: int) -> bool:
+    return first <= address < first + 150 * 4096
