@@ -185,7 +185,9 @@ int main(int argc, char **argv) {
 
 def test_is_what_execve_reads_of_the_old_image_told_of_that() -> None:
     first, second = story(compiled(EXECS), "far", 4096).chapters
-    assert "by kernel, execve" in first.steps[1].text and first.steps[1].text.startswith("first")
+    assert "by kernel, execve" in first.steps[1].text
+    assert "[kernel]" not in first.steps[1].text
+    assert first.steps[1].text.startswith("first")
     assert first.steps[-1].text.startswith("let go of: exec of") and len(second.steps) == 1
 
 
