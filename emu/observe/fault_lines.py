@@ -28,7 +28,8 @@ class FaultLines(Observer):
 def fault_line(event: Fault) -> str:
     """pid, pc, instruction, access, address, cause, what was done, PTE change, count."""
     r = event.resolution
-    where = _by_user(event) if event.trap is not None else f"kernel, in {event.call}:"
+    kernel = f"kernel, in {event.call}:" if event.call else "kernel, for a signal:"
+    where = _by_user(event) if event.trap is not None else kernel
     address = event.trap.tval if event.trap is not None else r.va
     return (
         f"[pid {event.thread.process.pid}] {where} {_ACCESS[r.access]} {address:#x} → "

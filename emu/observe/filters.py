@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -20,6 +21,9 @@ _NOT_BESIDE_CHOSEN_FAULTS = (
     records.Move,
     records.Clear,
 )
+
+_COPY_OF = re.compile(r"\.(constprop|isra|part|cold|lto_priv|llvm)\b.*")
+"""What GCC and Clang put behind the name of a function of which they make a copy or a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ class Filter:
 
 
 def _names(place: Place) -> list[str]:
-    return [place.function, *(caller.function for caller in place.inlined)]
+    """Of a compiler's copy of a function, such as ``deep.constprop.0``, also the function's."""
+    names = [place.function, *(caller.function for caller in place.inlined)]
+    return [*names, *(_COPY_OF.sub("", name) for name in names if "." in name)]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.observe.elf import ElfFile
 from emu.observe.image import content
+from emu.observe.records import text
 from kernel.backing import FilePages
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class ProgramSymbols:
             return elsewhere
         if not found:
             none_at_all = "" if self._elf.has_symbols else ": it has no symbol table"
-            raise NoSymbol(f"{self._path} has no symbol {name!r}{none_at_all}")
+            raise NoSymbol(f"{text(self._path)} has no symbol {name!r}{none_at_all}")
         if len({symbol.address for symbol in found}) > 1:
             places = ", ".join(f"{at:#x}" for at in sorted(symbol.address for symbol in found))
-            raise NoSymbol(f"{self._path} has several symbols {name!r}, at {places}")
+            raise NoSymbol(f"{text(self._path)} has several symbols {name!r}, at {places}")
         start = found[0].address + self._bias(process) & VA_MASK
         return start, start + found[0].size
 

@@ -236,6 +236,11 @@ class Fault(Record, tag="fault", kw_only=True):
         """The address of the page's first byte."""
         return self.stval & ~0xFFF
 
+    @property
+    def for_signal(self) -> bool:
+        """The kernel met it for no call: it gives the thread a signal's frame, or ends it."""
+        return not self.call and not self.instruction and self.access != "fetch"
+
 
 class Settled(Record, tag="settled", kw_only=True):
     """A page that a fault had copied has reached its end: so many of its bytes had changed."""

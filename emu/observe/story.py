@@ -207,10 +207,8 @@ class Story:
     def _touched(self, chapter: Chapter, fault: records.Fault) -> None:
         first = "" if chapter.touched else "first touched, "
         borrower = "" if fault.pid == chapter.memory.pid else f" (pid {fault.pid})"
-        by = f"kernel, {fault.call}, for " if fault.call else ""
         text = (
-            f"{first}{fault.access} to {fault.stval:#x} by {by}"
-            f"{where_text(fault.place, fault.backtrace)}{borrower}: "
+            f"{first}{fault.access} to {fault.stval:#x} by {_storer(fault)}{borrower}: "
             f"{IN_A_STORY.get(fault.outcome, fault.outcome)}"
         )
         if fault.table_copied:
@@ -272,6 +270,13 @@ def _forks(parent: Chapter, fork: records.Fork, page: int) -> str:
     apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in kept_back)
     with_table = fork.tables_shared and not apart
     return f"shared{', with its leaf table,' if with_table else ''} by fork of"
+
+
+def _storer(fault: records.Fault) -> str:
+    where = where_text(fault.place, fault.backtrace)
+    if not fault.call:
+        return f"kernel, for a signal at {where}" if fault.for_signal else where
+    return f"kernel, {fault.call}, for {where}" if fault.place.pc else f"kernel, {fault.call}"
 
 
 def _does(fault: records.Fault, page: int) -> str:

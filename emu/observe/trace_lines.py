@@ -87,6 +87,8 @@ def place_text(place: Place) -> str:
 def _by(f: records.Fault) -> str:
     if f.call:
         return f"kernel, in {f.call}" + (f", for {place_text(f.place)}" if f.place.pc else "")
+    if f.for_signal:
+        return f"kernel, for a signal at {place_text(f.place)}"
     return f"{place_text(f.place)}  {f.instruction}"
 
 

@@ -10,6 +10,7 @@ from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
 from emu.machine.trap import Access
 from emu.observe.addresses import NamedAddress
 from emu.observe.names import NoSymbol, ProgramSymbols, loads_libraries
+from emu.observe.records import text
 from emu.observe.walk_drawing import Walk, draw_walk, take_walk
 from kernel.events import Observer
 from kernel.frames import Kind
@@ -160,7 +161,7 @@ def _memory(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
         yield "memory", "nothing is mapped there"
     else:
         range_ = f"{vma.start:#x}-{vma.end:#x}"
-        yield "memory", f"{range_} {_rights(vma)} {vma.name or 'anonymous'}"
+        yield "memory", f"{range_} {_rights(vma)} {text(vma.name) or 'anonymous'}"
 
 
 def _rights(vma: Vma) -> str:

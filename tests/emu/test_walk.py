@@ -218,6 +218,15 @@ def test_a_program_without_symbols(tmp_path: Path) -> None:
     assert outcome.status == 2 and len(outcome.messages) == 1
 
 
+def test_a_name_tells_the_terminal_nothing(tmp_path: Path) -> None:
+    odd = tmp_path / "a\x1b[31mred\nend"
+    shutil.copy(demo(), odd)
+    drawing = walk(odd, "--at", "main", "main")
+    assert r"a\x1b[31mred\nend" in drawing.partition(" r-xp ")[2] and "\x1b" not in drawing
+    outcome = emu("walk", odd, "--at", "nowhere", "0")
+    assert outcome.status == 2 and len(outcome.messages) == 1 and "\x1b" not in outcome.stderr
+
+
 def test_a_program_that_is_missing() -> None:
     outcome = emu("walk", "/no/such/program", "--at", "main", "0")
     assert outcome.status == 127 and outcome.stderr.count("\n") == 1

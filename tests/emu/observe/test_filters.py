@@ -140,7 +140,9 @@ def test_addresses_are_half_open_ranges(
         (("f",), ["f"]),
         (("F",), []),
         (("g*",), ["g::g(int)"]),
-        (("*",), ["f", "g::g(int)", "h", ""]),
+        (("*",), ["f", "g::g(int)", "h", "main.f", "copy.constprop.1.isra.0", ""]),
+        (("copy",), ["copy.constprop.1.isra.0"]),
+        (("main",), ["h"]),
         (("inlined_into",), ["h"]),
         (("nobody", "f"), ["f"]),
         (("ma?n",), ["h"]),
@@ -150,7 +152,8 @@ def test_functions_have_wildcards_and_may_be_inlined(
     patterns: tuple[str, ...], wanted: list[str]
 ) -> None:
     inlined = Place(3, "h", inlined=(Caller("inlined_into"), Caller("main")))
-    places = [Place(1, "f"), Place(2, "g::g(int)"), inlined, Place(4)]
+    copies = [Place(5, "main.f"), Place(6, "copy.constprop.1.isra.0")]
+    places = [Place(1, "f"), Place(2, "g::g(int)"), inlined, *copies, Place(4)]
     found = passed(Filter(functions=patterns), *(fault(place=place) for place in places))
     assert [f.place.function for f in found if isinstance(f, Fault)] == wanted
 
