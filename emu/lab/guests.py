@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emu.lab.failures import KernelStopped, StudentFailed
 from emu.lab.parts.kernel_parts import LabMachine
-from emu.lab.playing import Failure
+from emu.lab.playing import Failure, cause_of
 from emu.lab.process import Limits
 from emu.lab.telling import told
 from emu.lab.testing import Submission
@@ -47,7 +47,8 @@ class GuestProgram:
             machine.close()
 
     def _stopped(self, failed: StudentFailed) -> Failure:
-        return Failure(failed.name, f"{failed.headline}   in guest {self.guest}", failed.details)
+        when = f"{failed.headline}   in guest {self.guest}"
+        return Failure(failed.name, when, failed.details, cause=cause_of(failed))
 
     def _ran(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
         from emu.api import Machine

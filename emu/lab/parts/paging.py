@@ -10,7 +10,7 @@ from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.parts.table import LabTable
-from emu.lab.pte_words import pte_text
+from emu.lab.pte_words import PAGE_CONCERNED, pte_text
 from emu.lab.student import Student
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
 from emu.machine.trap import Access
@@ -171,7 +171,7 @@ def _lowest(space: AddressSpace, start: int, end: int) -> int:
 
 def _page_line(space: AddressSpace, page: int) -> str:
     pte = space.table.pte(page)
-    where = f"the page: {page:#x}  {pte_text(pte)}"
+    where = f"{PAGE_CONCERNED} {page:#x}  {pte_text(pte)}"
     frames = space.frames
     if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
         return where
