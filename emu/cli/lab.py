@@ -14,7 +14,7 @@ from emu.lab.checking import Check, NoSuchTest, numbered
 from emu.lab.graded.testing import Submission
 from emu.lab.outside.student import LabFile
 from emu.lab.replaying import NothingKept, replay
-from emu.lab.workspace import BadWorkspace, keep, kept, labs_in, read_files, start, work_in
+from emu.lab.workspace import KIT, BadWorkspace, keep, kept, labs_in, read_files, start, work_in
 from toolchain.errors import ToolchainError
 
 _FAILED = 1
@@ -94,7 +94,8 @@ def _start(arguments: argparse.Namespace) -> int:
     for path in start(lab, folder):
         print(path)
     inside = "" if folder == Path() else f"cd {folder} && "
-    print(f"\nread {lab.module}.md, complete {lab.file}, then: {inside}emu lab check")
+    read = f"{lab.module}.md and {KIT}"
+    print(f"\nread {read}, complete {lab.file}, then: {inside}emu lab check")
     return 0
 
 
@@ -114,9 +115,10 @@ def _check(arguments: argparse.Namespace) -> int:
 def _checked(lab: Lab, test: str, arguments: argparse.Namespace) -> Check:
     folder: Path = arguments.dir
     files = _files(folder, lab, own=arguments.own)
+    tests = numbered(lab, test)
     print(f"lab {lab.number}, {lab.name}: {folder / lab.file}", flush=True)
     check = Check(lab, lambda line: print(line, flush=True))
-    check.run(Submission(lab.name, files, arguments.seed), numbered(lab, test))
+    check.run(Submission(lab.name, files, arguments.seed), tests)
     print(check.summary())
     return check
 
@@ -132,7 +134,7 @@ def _wanted(words: list[str], folder: Path) -> tuple[list[Lab], str]:
     named = [word for word in words if not word.isdigit() and word in LABS]
     tests = [word for word in words if word not in named]
     if len(tests) > 1:
-        raise NoSuchLab(tests[0])
+        raise BadWorkspace(_several(tests))
     if named:
         return [find(name) for name in named], "".join(tests)
     work_in(folder)
@@ -141,6 +143,18 @@ def _wanted(words: list[str], folder: Path) -> tuple[list[Lab], str]:
         having = [lab for lab in labs if any(tests[0] == test.name for test in lab.tests)]
         return having or labs[-1:], tests[0]
     return labs, ""
+
+
+def _several(words: list[str]) -> str:
+    """What is wrong with two words that name no lab."""
+    wrong = [word for word in words if not word.isdigit() and word not in _all_tests()]
+    if wrong:
+        return f"there is no lab and no test {wrong[0]!r}"
+    return f"one test at a time, or all of them; not {' and '.join(words)}"
+
+
+def _all_tests() -> set[str]:
+    return {test.name for lab in LABS.values() for test in lab.tests}
 
 
 def _replay(arguments: argparse.Namespace) -> int:

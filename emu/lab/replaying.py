@@ -29,7 +29,7 @@ def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], 
     failure = play(stage, operations, _Teller(say))
     say("")
     if failure is None:
-        say(f"{kept.get('name')} does not fail any more")
+        say(f"test {kept.get('number')}'s {kept.get('name')} does not fail any more")
         return False
     say(f"FAIL  {failure.name}   {failure.when}")
     for line in failure.lines:
@@ -51,7 +51,8 @@ class _Teller(Trace):
             self._say(f"       {line}")
         if seen is not None:
             value = "" if seen.value is None else f": {seen.value:#04x}"
-            self._say(f"       → {seen.outcome}{value}; {seen.used} frames in use")
+            used = f"{seen.used} frame{'s' * (seen.used != 1)} in use"
+            self._say(f"       → {seen.outcome}{value}; {used}")
         pid, va = getattr(operation, "pid", 0), getattr(operation, "va", None)
         if va is not None:
             self._page(world, pid, va)

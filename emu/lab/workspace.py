@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from emu.lab.catalogue import LABS, Lab
+from emu.lab.kit_text import kit_text
 from emu.lab.outside.student import LabFile
 
 _LONGEST = 1 << 20
 """Bytes of a student's file; a longer one is none that somebody wrote."""
 _KEPT = ".lab"
+KIT = "kit.md"
+"""The file that tells what a lab's code may use."""
 _HEADERS = ("check.h", "exec.h")
 
 
@@ -30,6 +33,8 @@ def start(lab: Lab, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         written = [target, folder / f"{lab.module}.md"]
         written[1].write_text(lab.handout, encoding="utf-8")
+        written.append(folder / KIT)
+        written[2].write_text(kit_text(), encoding="utf-8")
         written += _write_guests(lab, folder / "guests")
         target.write_text(lab.skeleton, encoding="utf-8")
     except OSError as error:
@@ -55,6 +60,11 @@ def labs_in(folder: Path) -> list[Lab]:
 
 def read_files(folder: Path, labs: Sequence[Lab]) -> list[LabFile]:
     """The files of these labs. Raises :class:`BadWorkspace`."""
+    for lab in labs:
+        if not (folder / lab.file).exists():
+            raise BadWorkspace(
+                f"{folder / lab.file}: No such file; begin with: emu lab start {lab.name} {folder}"
+            )
     return [LabFile(lab.name, lab.file, _read(folder / lab.file)) for lab in labs]
 
 

@@ -58,6 +58,7 @@ def vpn(va: int, level: int) -> int:
 
 
 def is_canonical(va: int) -> bool:
+    """Whether bits 63-39 equal bit 38."""
     return ((va + VA_HALF) & VA_MASK) < 2 * VA_HALF
 
 
@@ -67,6 +68,7 @@ def ppn(pte: int) -> int:
 
 
 def make_pte(frame: int, flags: int) -> int:
+    """The PTE that names ``frame``; ``flags`` are bits 9-0."""
     return frame << PPN_SHIFT | flags
 
 
@@ -76,6 +78,7 @@ def make_satp(root: int, asid: int = 0) -> int:
 
 
 def is_leaf(pte: int) -> bool:
+    """Whether a valid PTE maps memory, and is no pointer to a table: R or X is set."""
     return bool(pte & (R | X))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def test_a_start_writes_the_skeleton_the_handout_and_the_guests(started: Path) -
     assert {file.stem for file in (started / "guests").glob("*.c")} == set(COW.guests)
 
 
+def test_a_start_tells_of_all_that_the_skeleton_imports(started: Path) -> None:
+    told = (started / "kit.md").read_text()
+    imported = COW.skeleton.split("from emu.lab.kit import (")[1].split(")")[0]
+    names = imported.replace(",", " ").split()
+    assert [name for name in names if not re.search(rf"^(def |class )?{name}\b", told, re.M)] == []
+    assert "def copy_frame(self, source: int, target: int)" in told
+    assert "def is_private(self, frame: int)" in told
+
+
 def test_a_guest_that_was_written_compiles_where_it_lies(started: Path) -> None:
     source = started / "guests" / f"{COW.guests[0]}.c"
     assert emu("build", source, "-o", started / "program").status == 0
@@ -73,6 +83,8 @@ def test_a_second_start_keeps_what_the_student_wrote(solved: Path) -> None:
         (("check", "--dir", "/nonexistent"), "no such folder"),
         (("check",), "has no lab's file"),
         (("check", "cow-fork"), "cow_fork.py: No such file"),
+        (("check", "1", "2"), "one test at a time, or all of them; not 1 and 2"),
+        (("check", "1", "nonsense"), "there is no lab and no test 'nonsense'"),
         (("replay", "3"), "no failure 3"),
     ],
 )
@@ -141,6 +153,35 @@ def test_an_exception_is_told_by_the_students_lines_alone(solved: Path) -> None:
     assert "in store_fault()" in checked
     assert "Traceback" not in checked
     assert "emu/lab" not in checked
+
+
+def test_one_mistake_is_told_once(solved: Path) -> None:
+    change(solved, "    if frames.count(frame) == 1:", "    if 1 // 0:")
+    checked = emu("lab", "check", cwd=solved).stdout
+    assert "FAIL   2  child-stores" in checked
+    assert re.search("FAIL   3  parent-stores +as in test 2", checked)
+    assert re.search("FAIL  19  guest-isolation +as in test", checked)
+
+
+def test_a_check_of_code_that_never_returns_ends_soon(solved: Path) -> None:
+    change(solved, "    if frames.count(frame) == 1:", "    while True: pass\n    if pte:")
+    checked = emu("lab", "check", cwd=solved).stdout
+    assert "store_fault() did not return" in checked
+    assert "not run: 2 tests before it took too long" in checked
+    assert checked.endswith("of 100 points\n")
+
+
+def test_a_needless_write_of_a_pte_is_told_with_its_line(solved: Path) -> None:
+    change(solved, "        if not pte & D:\n", "        if pte:\n")
+    checked = emu("lab", "check", "kernel-writes", cwd=solved).stdout
+    assert "2 PTEs were written; 1 needs to be" in checked
+    assert re.search(r"PTE at 0x\w+: .* cow_fork.py:\d+, in copy_to_user\(\)", checked)
+
+
+def test_a_fork_that_failed_is_not_told_as_one_that_made_a_child(solved: Path) -> None:
+    change(solved, "    except OutOfFrames:", "    except ZeroDivisionError:")
+    checked = emu("lab", "check", "fork-runs-out", cwd=solved).stdout
+    assert "after a fork() that found no frame, pid" in checked
 
 
 def test_a_syntax_error_names_its_line(started: Path) -> None:

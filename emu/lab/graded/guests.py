@@ -10,7 +10,7 @@ from emu.lab.graded.testing import Submission
 from emu.lab.outside.failures import KernelStopped, StudentFailed
 from emu.lab.outside.process import Limits
 from emu.lab.parts.kernel_parts import LabMachine
-from emu.lab.play.playing import Failure
+from emu.lab.play.playing import Failure, cause_of
 from emu.lab.play.telling import told
 from emu.options import Options
 
@@ -47,7 +47,8 @@ class GuestProgram:
             machine.close()
 
     def _stopped(self, failed: StudentFailed) -> Failure:
-        return Failure(failed.name, f"{failed.headline}   in guest {self.guest}", failed.details)
+        when = f"{failed.headline}   in guest {self.guest}"
+        return Failure(failed.name, when, failed.details, cause=cause_of(failed))
 
     def _ran(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
         from emu.api import Machine

@@ -11,7 +11,7 @@ from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.outside.failures import StudentFailed, WrongResult
 from emu.lab.outside.student import Student
 from emu.lab.parts.table import LabTable
-from emu.lab.play.pte_words import pte_text
+from emu.lab.play.pte_words import PAGE_CONCERNED, pte_text
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
@@ -171,7 +171,7 @@ def _lowest(space: AddressSpace, start: int, end: int) -> int:
 
 def _page_line(space: AddressSpace, page: int) -> str:
     pte = space.table.pte(page)
-    where = f"the page: {page:#x}  {pte_text(pte)}"
+    where = f"{PAGE_CONCERNED} {page:#x}  {pte_text(pte)}"
     frames = space.frames
     if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
         return where

@@ -13,12 +13,14 @@ from emu.lab.catalogue import find
 from emu.lab.outside.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
+from emu.lab.play.pte_words import PAGE_CONCERNED
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
 from emu.lab.play.world import Endless, Seen, World
 from emu.machine.pte import PAGE_SIZE, A, D
 from kernel.fork import POLICIES
 
 MACHINE_FRAMES = 256
+_MOST_WRITES = 4
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Failure:
     policy: str = ""
     frames: int = 0
     """What the sequence was played on."""
+    cause: tuple[str, ...] = ()
+    """What another failure has too when the same lines of code are to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Stage:
     policy: str
     """The kernel's fork policy that the student's fork is compared with."""
     frames: int = MACHINE_FRAMES
+
+
+def cause_of(failure: StudentFailed) -> tuple[str, ...]:
+    """What the code did, without the page that it was called for."""
+    details = [line for line in failure.details if not line.startswith(PAGE_CONCERNED)]
+    return (failure.name, failure.headline, *details)
 
 
 def play(
@@ -93,8 +103,11 @@ class _Duel:
         self._reference = reference
         self._trace = trace or Trace()
         self._forks_failed = False
+        self._newest = 0
+        """The last process that there was before the operation."""
 
     def step(self, operation: Operation) -> Failure | None:
+        self._newest = self._ours.newest
         wanted = self._reference.do(operation)
         if isinstance(operation, Fork) and "no memory" in wanted.outcome:
             self._forks_failed = True
@@ -105,9 +118,13 @@ class _Duel:
             finding = self._endless(operation, endless)
         except StudentFailed as failure:
             self._trace.operation(operation, None, self._ours)
-            page = self._pages(operation)
+            told = any(line.startswith(PAGE_CONCERNED) for line in failure.details)
+            page = [] if told else self._pages(operation)
             return Failure(
-                failure.name, self._during(operation, failure), [*failure.details, *page]
+                failure.name,
+                self._during(operation, failure),
+                [*failure.details, *page],
+                cause=cause_of(failure),
             )
         self._trace.operation(operation, seen, self._ours)
         if finding is None:
@@ -142,7 +159,8 @@ class _Duel:
         if got == due:
             return None
         name = _OUTCOME_NAMES.get(due, "right-outcome")
-        lines = [f"your kernel: {_said(seen.outcome)}; expected: {_said(wanted.outcome)}"]
+        told = _said_of_a_write if isinstance(operation, Read) else _said
+        lines = [f"your kernel: {told(seen.outcome)}; expected: {told(wanted.outcome)}"]
         return Finding(name, lines + self._pages(operation))
 
     def _as_compared(self, operation: Operation, outcome: str) -> str:
@@ -191,7 +209,8 @@ class _Duel:
             for va, wanted in reference.table.present():
                 if lost := wanted & ~found.get(va, wanted) & (A | D):
                     bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
-                    line = f"{page_line(self._ours, pid, va)}   ← {bits} got lost"
+                    verb = "is" if " " not in bits else "are"
+                    line = f"{page_line(self._ours, pid, va)}   ← {bits} {verb} missing"
                     bus = self._ours.machine.bus if self._ours.machine else None
                     writer = writer_lines(bus, space.table.pte_address(va) or 0)
                     return Finding("bits-are-kept", [line, *writer])
@@ -199,7 +218,10 @@ class _Duel:
 
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
         if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
-            lines = [f"{_number(seen.copies, 'frame')} copied; {wanted.copies} need to be"]
+            lines = [
+                f"{_number(seen.copies, 'frame')} copied; "
+                f"{wanted.copies} need{_s(wanted.copies)} to be"
+            ]
             return Finding("exact-copies", lines)
         if seen.used > wanted.used:
             more = seen.used - wanted.used
@@ -214,7 +236,10 @@ class _Duel:
             )
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
         if counted and seen.ptes > wanted.ptes:
-            lines = [f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need to be"]
+            lines = [
+                f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need{_s(wanted.ptes)} to be",
+                *_pte_writes(self._ours.orders()),
+            ]
             return Finding("exact-pte-writes", lines)
         return None
 
@@ -238,7 +263,10 @@ class _Duel:
 
     def _when(self, operation: Operation) -> str:
         if isinstance(operation, Fork):
-            return f"after fork(), pid {operation.pid} → {max(self._ours.spaces, default=0)}"
+            child = self._ours.newest
+            if child == self._newest:
+                return f"after a fork() that found no frame, pid {operation.pid}"
+            return f"after fork(), pid {operation.pid} → {child}"
         if isinstance(operation, Exit):
             return f"after exit(), pid {operation.pid}"
         return f"after: {operation}"
@@ -280,5 +308,33 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}{' was' if count == 1 else 's were'}"
 
 
+def _s(count: int) -> str:
+    """The verb's ending."""
+    return "s" if count == 1 else ""
+
+
+def _pte_writes(orders: list[str]) -> list[str]:
+    """Which leaf PTEs were written, and where: those that were written twice, or the last."""
+    writes = [line for line in orders if line.startswith("PTE at ") and " ------- " not in line]
+    ptes = [line.split(":")[0] for line in writes]
+    twice = [line for line, pte in zip(writes, ptes, strict=True) if ptes.count(pte) > 1]
+    return [" ".join(line.split()) for line in (twice or writes)[-_MOST_WRITES:]]
+
+
 def _said(outcome: str) -> str:
     return ", then ".join(_WORDS.get(word, word) for word in outcome.split(", "))
+
+
+_WORDS_OF_A_WRITE = {
+    "ok": "the bytes are written",
+    "segv_accerr": "a page may not be written",
+    "segv_maperr": "nothing is mapped there",
+    "out_of_memory": "no frame is left",
+    "EFAULT": "the write ends there",
+}
+"""Of the kernel's own write, which kills nobody."""
+
+
+def _said_of_a_write(outcome: str) -> str:
+    words = outcome.split(", ")
+    return ", then ".join(_WORDS_OF_A_WRITE.get(word, _WORDS.get(word, word)) for word in words)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from emu.lab.kit import COW
 from emu.machine.pte import V, flags_text, is_leaf, ppn
 
+PAGE_CONCERNED = "the page:"
+"""What begins a line about the page that a student's function was called for."""
+
 
 def pte_text(pte: int) -> str:
     """The flags, and C for ``COW``."""

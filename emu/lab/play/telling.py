@@ -159,7 +159,11 @@ def _head(violation: Violation, memory: Memory, frame: int, users: int) -> str:
     return f"{what}, and {users} user{'s' * (users != 1)}:"
 
 
-_WHAT = {Kind.TABLE: "page table", Kind.ZERO: "the frame of zeroes"}
+_WHAT = {
+    Kind.TABLE: "page table",
+    Kind.ZERO: "the frame of zeroes",
+    Kind.CACHE: "a file's page, frame",
+}
 
 
 def page_users(memory: Memory, frame: int) -> list[tuple[AddressSpace, int, int]]:

@@ -102,6 +102,11 @@ class World:
         self.spaces[self._pids] = space
         return self._pids
 
+    @property
+    def newest(self) -> int:
+        """The number of the last process that was made; it may be gone."""
+        return self._pids
+
     def memory(self) -> census.Memory:
         """Who holds which frame."""
         memory = census.Memory(self.frames, list(self.spaces.values()))

@@ -140,7 +140,8 @@ def copy_to_user(memory: Memory, frames: Frames, root: int, address: int, data: 
     Every page of the range is mapped; some may be ``COW``, some read-only, and the range may begin
     and end anywhere in a page. No TLB and no fault helps here: the kernel writes physical memory.
     Returns how many bytes were written: all, or those before the first page that may not be
-    written. Raises ``OutOfFrames``; what was written before then stays.
+    written. The PTEs of these are as if the process had stored there: W, A and D are set, and no
+    PTE is written that is right already. Raises ``OutOfFrames``; what was written before stays.
     """
     # BEGIN SOLUTION
     done = 0

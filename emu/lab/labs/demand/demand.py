@@ -73,8 +73,9 @@ def page_fault(
     * A store: the page gets a new frame of zeroes, ``ZERO_FILLED``, and the PTE all flags of the
       mapping, and D.
     * No mapping holds the address, but one ``grows_down`` and lies above, and its ``lowest`` is not
-      above the address: the stack grows. The page gets a new frame as for a store, whatever the
-      access, ``STACK_GROWN``. The kernel extends the mapping when you return.
+      above the address: the stack grows. (Not for an access that its ``flags`` don't allow:
+      ``NOT_ALLOWED``.) The page gets a new frame as for a store, for a load too, ``STACK_GROWN``.
+      The kernel extends the mapping when you return.
 
     Only the page that was touched is made. ``frames.allocate()`` gives a frame with whatever was in
     it. Raises ``OutOfFrames`` when there is no frame, for the page or for a table; then no PTE is

@@ -1,0 +1,79 @@
+"""``kit.md``: all that a lab's code may call, made from the kit's own signatures and docstrings."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from itertools import pairwise
+
+from emu.lab import kit
+
+_SOURCES = (
+    ("emu.lab.kit", "memory.py"),
+    ("emu.lab.kit", "frames.py"),
+    ("emu.lab.kit", "tables.py"),
+    ("emu.machine", "pte.py"),
+    ("emu.lab.kit", "__init__.py"),
+    ("emu.lab.kit", "values.py"),
+)
+_HEAD = """\
+# What your code may use
+
+All of it comes from `emu.lab.kit`. A frame is named by its number (its PPN); a PTE by its physical
+address, which is the frame of its table `<< PAGE_SHIFT`, plus `PTE_SIZE` for each PTE before it.
+An address of a process (virtual) is no address of memory (physical).
+"""
+
+
+def kit_text() -> str:
+    """The kit in Markdown, in the order of its sources."""
+    parts = [_HEAD]
+    for package, name in _SOURCES:
+        tree = ast.parse((files(package) / name).read_text(encoding="utf-8"))
+        lines = list(_statements(tree.body, lambda name: name in kit.__all__))
+        if lines:
+            title = (ast.get_docstring(tree) or "").partition("\n")[0].partition(":")[0]
+            parts.append(
+                f"## {title.rstrip('.')}\n\n```python\n" + "\n".join(lines).strip() + "\n```\n"
+            )
+    return "\n".join(parts)
+
+
+def _statements(body: Sequence[ast.stmt], told: Callable[[str], bool]) -> Iterator[str]:
+    """The declarations of a module or a class that are ``told``, each with its docstring."""
+    for statement, following in pairwise([*body, ast.Pass()]):
+        match statement:
+            case ast.FunctionDef(name=name) if told(name):
+                yield ""
+                yield f"def {name}({ast.unparse(statement.args)}){_returned(statement)}"
+                yield from _said(ast.get_docstring(statement))
+            case ast.ClassDef(name=name) if told(name):
+                yield ""
+                yield ast.unparse(ast.ClassDef(name, statement.bases, [], [], []))
+                yield from _said(ast.get_docstring(statement))
+                lines = _statements(statement.body, lambda name: not name.startswith("_"))
+                yield from (f"    {line}" if line else "" for line in lines)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                if told(name):
+                    yield ast.unparse(statement)
+                    yield from _said(_string(following))
+
+
+def _returned(function: ast.FunctionDef) -> str:
+    return f" -> {ast.unparse(function.returns)}" if function.returns else ""
+
+
+def _string(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text
+    return None
+
+
+def _said(docstring: str | None) -> Iterator[str]:
+    text = re.sub(r":\w+:`(\w+)`", r"\1", inspect.cleandoc(docstring or ""))
+    for line in text.replace("``", "").splitlines():
+        yield f"    # {line}".rstrip()
