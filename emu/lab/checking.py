@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from emu.lab.catalogue import Lab
 from emu.lab.operations import written
 from emu.lab.playing import Failure
+from emu.lab.reports.quoting import quoted, quoted_lines
 from emu.lab.testing import Result, Submission, Test, run
 
 
@@ -65,8 +66,8 @@ class Check:
             self._say(f"FAIL  {number:>2}  {test.name:<28} as in test {first}")
             return
         self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
-        self._say(f"  {failure.name}   {failure.when}")
-        for line in failure.lines:
+        self._say(f"  {quoted(failure.name, 80)}   {quoted(failure.when)}")
+        for line in quoted_lines(failure.lines):
             self._say(f"    {line}")
         again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
         self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")
