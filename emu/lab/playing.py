@@ -15,7 +15,7 @@ from emu.lab.operations import Exit, FailAllocation, Fork, Operation, Read, Stor
 from emu.lab.student import LabFile
 from emu.lab.telling import broken_invariant, page_line, writer_lines
 from emu.lab.world import Endless, Seen, World
-from emu.machine.pte import PAGE_SIZE, A, D
+from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.fork import POLICIES
 
 MACHINE_FRAMES = 256
@@ -133,6 +133,7 @@ class _Duel:
             self._of_outcome(operation, seen, wanted)
             or self._of_content(operation)
             or self._of_bits()
+            or self._of_inherited_bits(operation, seen)
             or self._of_cost(operation, seen, wanted)
         )
 
@@ -189,12 +190,35 @@ class _Duel:
             space = self._ours.spaces[pid]
             found = dict(space.table.present())
             for va, wanted in reference.table.present():
+                if found.get(va, wanted) & ~wanted & G:
+                    lines = [f"{page_line(self._ours, pid, va)}   ← G was set"]
+                    return Finding("bits-are-kept", lines)
                 if lost := wanted & ~found.get(va, wanted) & (A | D):
                     bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
                     line = f"{page_line(self._ours, pid, va)}   ← {bits} got lost"
                     bus = self._ours.machine.bus if self._ours.machine else None
                     writer = writer_lines(bus, space.table.pte_address(va) or 0)
                     return Finding("bits-are-kept", [line, *writer])
+        return None
+
+    def _of_inherited_bits(self, operation: Operation, seen: Seen) -> Finding | None:
+        """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
+        which an address space would keep the translations of another.
+        """
+        child = max(self._ours.spaces, default=0)
+        if not isinstance(operation, Fork) or operation.pid not in self._ours.spaces:
+            return None
+        if seen.outcome != "ok":
+            return None
+        table = self._ours.spaces[child].table
+        parents = dict(self._ours.spaces[operation.pid].table.present())
+        for va, pte in table.present():
+            if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
+                bits = " and ".join(name for bit, name in _BITS if wrong & bit)
+                bus = self._ours.machine.bus if self._ours.machine else None
+                line = f"{page_line(self._ours, child, va)}   ← {bits} not as the parent's"
+                writer = writer_lines(bus, table.pte_address(va) or 0)
+                return Finding("bits-are-kept", [line, *writer])
         return None
 
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
@@ -248,6 +272,8 @@ class _Duel:
             return failure.headline
         return f"{failure.headline}   when {operation}"
 
+
+_BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
 
 _OUTCOME_NAMES = {
     "reused": "sole-owner-reuse",

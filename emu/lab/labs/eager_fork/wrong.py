@@ -258,4 +258,25 @@ WRONG = [
         "                        frames.release(ppn(pte))\n",
         (_COUNT, "not-allowed"),
     ),
+    Wrong(
+        "exit-keeps-execute-only",
+        "exit gives back pages with R alone, and a page may have X alone",
+        "                if pte & V:\n",
+        "                if pte & 2:\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "child-is-dirty",
+        "the child's pages have D, which nobody stored to",
+        "pte & FLAGS)",
+        "pte & FLAGS | 0x80)",
+        ("bits-are-kept",),
+    ),
+    Wrong(
+        "child-is-global",
+        "the child's pages have G, so a TLB keeps them for the next process",
+        "pte & FLAGS)",
+        "pte & FLAGS | 0x20)",
+        ("bits-are-kept",),
+    ),
 ]
