@@ -45,7 +45,7 @@ WRONG = [
         "source and target are exchanged",
         "memory.copy_frame(frame, copy)",
         "memory.copy_frame(copy, frame)",
-        ("isolation",),
+        ("used-frames-are-left-alone",),
     ),
     Wrong(
         "copies-half-a-page",
