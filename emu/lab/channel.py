@@ -52,10 +52,10 @@ def send(descriptor: int, message: Any) -> None:
         raise Closed from None
 
 
-def receive(source: Source) -> Any:
+def receive(source: Source, longest: int = LONGEST) -> Any:
     """Waits for a message. Raises :class:`Closed`, and ValueError for what is none."""
     length = int.from_bytes(_exactly(source, 4), "little")
-    if length > LONGEST:
+    if length > longest:
         raise ValueError(f"a message of {length} bytes")
     data = _exactly(source, length)
     if data.count(b",") > _MOST_ITEMS:

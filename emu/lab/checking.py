@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from emu.lab.catalogue import Lab
 from emu.lab.graded.testing import Result, Submission, Test, run
+from emu.lab.grading.reports.quoting import quoted, quoted_lines
 from emu.lab.outside.failures import TooLong
 from emu.lab.play.operations import written
 from emu.lab.play.playing import Failure
@@ -79,8 +80,8 @@ class Check:
             self._say(f"FAIL  {number:>2}  {test.name:<28} as in test {first}")
             return
         self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
-        self._say(f"  {failure.name}   {failure.when}")
-        for line in failure.lines:
+        self._say(f"  {quoted(failure.name, 80)}   {quoted(failure.when)}")
+        for line in quoted_lines(failure.lines):
             self._say(f"    {line}")
         again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
         self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")

@@ -24,8 +24,13 @@ LAB = "frames"
 Name = Literal["allocate", "allocate_table", "share", "release", "count"]
 
 
+NOBODYS = -1
+
+
 class Call(NamedTuple):
     """One call; ``of`` says which frame: the number of the call, from 1, that allocated it.
+
+    With -1 it is for a frame that nobody has: the first of those that are free.
 
     A call for a frame that was not allocated, or that is free, is left out: unless it ``fails``,
     when it is for a frame that is free and must be refused with a ValueError.
@@ -80,7 +85,7 @@ class Pool:
 
     def do(self, call: Call) -> Finding | None:
         """Raises StudentFailed."""
-        frame = self._got[call.of - 1] if 0 < call.of <= len(self._got) else None
+        frame = self._frame_of(call)
         self._got.append(None)
         finding = None
         if call.name in ("allocate", "allocate_table"):
@@ -90,6 +95,11 @@ class Pool:
         else:
             finding = self._on(call, frame)
         return finding or self._all_bytes_kept()
+
+    def _frame_of(self, call: Call) -> int | None:
+        if call.of == NOBODYS:
+            return int(self.frames.free_frames()[0]) if self.free else None
+        return self._got[call.of - 1] if 0 < call.of <= len(self._got) else None
 
     def _allocate(self, name: Name) -> int | None:
         self.said.append(f"{name}()")

@@ -23,6 +23,8 @@ from emu.lab.kit.memory import Memory
 from emu.lab.kit.port import is_of_a_lab
 
 _FRAMES_LAB = "frames"
+_PRINTED_TOGETHER = 1000
+"""Characters in an order."""
 
 
 class LabProcess:
@@ -103,7 +105,8 @@ class Printed(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        self._port.order("print", str(text))
+        for start in range(0, len(text), _PRINTED_TOGETHER):
+            self._port.order("print", text[start : start + _PRINTED_TOGETHER])
         return len(text)
 
 

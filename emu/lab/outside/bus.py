@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emu.lab.kit.port import Place
-from emu.lab.outside.failures import NotAllowed, WrongResult, said
+from emu.lab.outside.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
 from emu.lab.outside.ram import SharedRam
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, RSW0, V, flags_text, is_leaf, ppn
@@ -68,6 +68,14 @@ class Bus:
         self.counts = Counts()
         self.ledger: Ledger | None = None
         """Set when free frames are the student's allocator's, which may also write to them."""
+        self.writable: frozenset[int] = frozenset()
+        """Frames in use whose bytes the next call may change, as the kernel's write to user memory
+        does. All else that had bytes before a call belongs to processes, or is code.
+        """
+        self.stores: list[tuple[int, int, int]] = []
+        """Each PTE's address that was stored to in this call, with its word before and after."""
+        self._fresh: set[int] = set()
+        """Frames that were allocated in this call."""
         self.orders: list[str] = []
         """What was done, a line for each order, until somebody clears it; not without end."""
         self._orders: dict[str, Callable[..., None]] = {
@@ -84,6 +92,7 @@ class Bus:
             "allocate_superpage": self._allocate_superpage,
             "allocated": self._allocated,
             "found_none": self._found_none,
+            "so_far": lambda: None,
             "count": lambda frame: self._books.count(self._frame(frame)),
             "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
         }
@@ -95,6 +104,11 @@ class Bus:
     @property
     def zero(self) -> int:
         return self.frames.zero
+
+    def begin_call(self) -> None:
+        """A function of the student's is about to be called."""
+        self._fresh.clear()
+        self.stores.clear()
 
     def order(self, name: str, values: list[Any]) -> None:
         """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
@@ -125,6 +139,7 @@ class Bus:
         self.ram.store64(address, value)
         self._note(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
         self.written_at[address] = place
+        self.stores.append((address, before, value))
         self.counts.ptes += not value & V or is_leaf(value)
 
     def _write(self, address: int, data: str, where: list[Any]) -> None:
@@ -192,7 +207,7 @@ class Bus:
             frame = self.frames.allocate(kind)
         name = "allocate_table" if kind is Kind.TABLE else "allocate"
         self._note(place, f"{name}(): {frame:#x}")
-        self.taken_at[frame] = self.counted_at[frame] = place
+        self._taken(frame, place)
         return frame
 
     def _allocate_superpage(self, where: list[Any]) -> int:
@@ -202,7 +217,7 @@ class Bus:
         place = _place(where)
         first = self.frames.allocate_superpage()
         for frame in range(first, first + SUPERPAGE_FRAMES):
-            self.taken_at[frame] = self.counted_at[frame] = place
+            self._taken(frame, place)
         self._note(place, f"allocate_superpage(): {first:#x}")
         return first
 
@@ -222,7 +237,11 @@ class Bus:
         kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
         self.ledger.allocated(frame, kind)
         self.counts.tables += kind is Kind.TABLE
+        self._taken(frame, place)
+
+    def _taken(self, frame: int, place: Place) -> None:
         self.taken_at[frame] = self.counted_at[frame] = place
+        self._fresh.add(frame)
 
     def _found_none(self, name: str) -> None:
         if self.ledger is None:
@@ -248,12 +267,21 @@ class Bus:
         return frame
 
     def _must_be_private(self, frame: int, place: Place, done: str) -> None:
+        """The bytes of a frame may be changed that was allocated in this call, or is free."""
         kind = self.frames.kind(frame)
         if kind is Kind.FREE and self.ledger is not None:
             return
         if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
             raise NotAllowed(
                 f"frame {frame:#x} is {_KINDS[kind]} and was {done}", [f"at {said(place)}"]
+            )
+        if frame not in self._fresh and frame not in self.writable:
+            lines = [
+                f"frame {frame:#x} is {_KINDS[kind]}, and was in use before the call",
+                f"it was {done} at {said(place)}",
+            ]
+            raise RuleBroken(
+                Finding("used-frames-are-left-alone", lines), "memory in use was changed"
             )
 
 

@@ -21,6 +21,8 @@ _LAST_WORDS = 1.0
 """Seconds that code has to say where it is when it has taken too long."""
 _BUSY_HOST = 6
 """So many times its limit a call may last when the host has no time for it."""
+_LONGEST = 16 << 20
+"""Bytes of a message from the code: as Python's values it may take twenty times as many here."""
 _GLANCE = 0.25
 """Seconds between two looks at the processor time of code that is late."""
 
@@ -83,7 +85,7 @@ class LabProcess:
     def receive(self, patience: Patience) -> Any:
         """A message. Raises TimeoutError, :class:`channel.Closed`, and ValueError for nonsense."""
         try:
-            return channel.receive(_Waiting(self._from, patience))
+            return channel.receive(_Waiting(self._from, patience), _LONGEST)
         except RecursionError:
             raise ValueError("nested without end") from None
 

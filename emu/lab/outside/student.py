@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from emu.lab import channel
 from emu.lab.entries import ENTRIES
+from emu.lab.kit.frames import Frames
 from emu.lab.kit.port import Place
 from emu.lab.outside.bus import Bus
 from emu.lab.outside.failures import (
@@ -70,7 +71,14 @@ class Student:
         self._process = LabProcess(bus.ram.descriptor, order, limits)
         ready = self._reply(self._process.patience())
         self.confined = ready.get("ready") == "full"
-        self._request({"files": [list(file) for file in files]})
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            self._request({"files": [list(file) for file in self.files]})
+        except OutOfMemory:
+            what = "OutOfFrames was raised when your file was loaded"
+            raise self._fail(WrongResult(what)) from None
 
     @property
     def labs(self) -> set[str]:
@@ -84,7 +92,14 @@ class Student:
     def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """What ``function`` returns for each of ``calls``, which are made without a pause."""
         entry = ENTRIES[lab][function]
-        reply = self._request(self._calls(lab, function, calls))
+        self.bus.begin_call()
+        try:
+            reply = self._request(self._calls(lab, function, calls))
+        except OutOfMemory:
+            if lab == "frames" or Frames in entry.arguments:
+                raise
+            what = f"{function}() raised OutOfFrames, and it is given no allocator"
+            raise self._fail(WrongResult(what)) from None
         results = reply.get("result")
         try:
             if not isinstance(results, list) or len(results) != len(calls):
@@ -97,6 +112,7 @@ class Student:
 
     def refuses(self, lab: str, function: str, *arguments: Any) -> bool:
         """Whether ``function`` raises ValueError, as is its duty; the process lives on."""
+        self.bus.begin_call()
         request = self._calls(lab, function, [arguments])
         return "raised" in self._request(request, expected="ValueError")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Fault, Mode
 from emu.lab.kit.values import Privilege as LabPrivilege
 from emu.lab.outside.failures import WrongResult
 from emu.lab.outside.student import Student
+from emu.machine.pte import PAGE_SHIFT, VPN_BITS, A, D, ppn
 from emu.machine.ram import Ram
-from emu.machine.sv39 import Mmu, Rule, Translation, TranslationFault
+from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
 from emu.machine.trap import Access
 
 _RULE = {Fault.PAGE: Rule.INVALID, Fault.ACCESS: Rule.PAGE_OUTSIDE_RAM}
@@ -38,7 +39,34 @@ class LabMmu(Mmu):
             self._must_get_on(va, access, found)
             return TranslationFault(self._rule(va, access, found), va, access, self)
         self._times = 0
-        return Translation(found.pa & (1 << 56) - 1, found.pte & (1 << 64) - 1, found.level)
+        made = Translation(*found)
+        self._must_be_right(made, va, access)
+        return made
+
+    def _must_be_right(self, made: Translation, va: int, access: Access) -> None:
+        """Whoever says where code is could lead a program that checks itself to its ``exit(0)``.
+
+        Raises :class:`WrongResult`.
+        """
+        steps = self.walk(va)
+        address, pte, level, pa = -1, made.pte, 0, va
+        if steps:
+            address, pte, level = steps[-1].address, steps[-1].pte or 0, steps[-1].level
+            offset = (1 << PAGE_SHIFT + VPN_BITS * level) - 1
+            pa = ppn(pte) << PAGE_SHIFT | va & offset
+        wrong = isinstance(self._ours(va, access), TranslationFault)
+        if wrong or (made.pa, made.pte | A | D, made.level) != (pa, pte | A | D, level):
+            raise WrongResult(
+                f"translate() took a {access.name.lower()} at {va:#x} to {made.pa:#x}, at level "
+                f"{made.level}, by the PTE {made.pte:#x}",
+                [*_drawn(steps), f"the spec says: {self._said(va, access)}"],
+            )
+        for at, before, after in self._student().bus.stores:
+            if at != address or (before ^ after) & ~(A | D):
+                raise WrongResult(
+                    f"translate() stored {after:#x} to {at:#x}, where {before:#x} was",
+                    [*_drawn(steps), "only A and D of the leaf PTE are a walk's to set"],
+                )
 
     def _must_get_on(self, va: int, access: Access, fault: Fault) -> None:
         """A fault that the kernel has repaired should not come again, or the program stands still.
@@ -50,15 +78,10 @@ class LabMmu(Mmu):
         self._faulted = this
         if self._times < _ENDLESS:
             return
-        lines = [
-            f"level {step.level}  index {step.vpn:3}  PTE at {step.address:#x}  "
-            + ("where there is no memory" if step.pte is None else f"{step.pte:#018x}")
-            for step in self.walk(va)
-        ]
         raise WrongResult(
             f"translate() gave a {fault.value} for a {access.name.lower()} at {va:#x} "
             f"{self._times} times in a row",
-            [*lines, f"the spec says: {self._said(va, access)}"],
+            [*_drawn(self.walk(va)), f"the spec says: {self._said(va, access)}"],
         )
 
     def _said(self, va: int, access: Access) -> str:
@@ -84,3 +107,11 @@ class LabMmu(Mmu):
         if isinstance(found, TranslationFault) and found.rule in _HARDWARE_SETS:
             return Translation(0, 0, 0)
         return found
+
+
+def _drawn(steps: Sequence[Step]) -> list[str]:
+    return [
+        f"level {step.level}  index {step.vpn:3}  PTE at {step.address:#x}  "
+        + ("where there is no memory" if step.pte is None else f"{step.pte:#018x}")
+        for step in steps
+    ]

@@ -205,9 +205,12 @@ class LabUserMemory(UserMemory):
     def _let_write(self, va: int, data: bytes) -> None:
         """Has the student write where every page is there."""
         before = self._ptes(va, len(data))
+        bus = self.student.bus
+        bus.writable = frozenset(ppn(pte) for pte, _ in before.values())
         try:
             written = self.student.call("cow-fork", "copy_to_user", self.space.table.root, va, data)
         finally:
+            bus.writable = frozenset()
             self._tell(before)
             self.space.flush_tlb()
         if written == len(data):

@@ -16,7 +16,7 @@ from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read,
 from emu.lab.play.pte_words import PAGE_CONCERNED
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
 from emu.lab.play.world import Endless, Seen, World
-from emu.machine.pte import PAGE_SIZE, A, D
+from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.fork import POLICIES
 
 MACHINE_FRAMES = 256
@@ -150,6 +150,7 @@ class _Duel:
             self._of_outcome(operation, seen, wanted)
             or self._of_content(operation)
             or self._of_bits()
+            or self._of_inherited_bits(operation, seen)
             or self._of_cost(operation, seen, wanted)
         )
 
@@ -207,6 +208,9 @@ class _Duel:
             space = self._ours.spaces[pid]
             found = dict(space.table.present())
             for va, wanted in reference.table.present():
+                if found.get(va, wanted) & ~wanted & G:
+                    lines = [f"{page_line(self._ours, pid, va)}   ← G was set"]
+                    return Finding("bits-are-kept", lines)
                 if lost := wanted & ~found.get(va, wanted) & (A | D):
                     bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
                     verb = "is" if " " not in bits else "are"
@@ -214,6 +218,26 @@ class _Duel:
                     bus = self._ours.machine.bus if self._ours.machine else None
                     writer = writer_lines(bus, space.table.pte_address(va) or 0)
                     return Finding("bits-are-kept", [line, *writer])
+        return None
+
+    def _of_inherited_bits(self, operation: Operation, seen: Seen) -> Finding | None:
+        """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
+        which an address space would keep the translations of another.
+        """
+        child = max(self._ours.spaces, default=0)
+        if not isinstance(operation, Fork) or operation.pid not in self._ours.spaces:
+            return None
+        if seen.outcome != "ok":
+            return None
+        table = self._ours.spaces[child].table
+        parents = dict(self._ours.spaces[operation.pid].table.present())
+        for va, pte in table.present():
+            if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
+                bits = " and ".join(name for bit, name in _BITS if wrong & bit)
+                bus = self._ours.machine.bus if self._ours.machine else None
+                line = f"{page_line(self._ours, child, va)}   ← {bits} not as the parent's"
+                writer = writer_lines(bus, table.pte_address(va) or 0)
+                return Finding("bits-are-kept", [line, *writer])
         return None
 
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
@@ -235,7 +259,9 @@ class _Duel:
                 [f"{seen.used} frames are in use, and there should be {wanted.used}"],
             )
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
-        if counted and seen.ptes > wanted.ptes:
+        # Who is killed exits, which may clear the tables.
+        lives = getattr(operation, "pid", 0) in self._reference.spaces
+        if counted and lives and seen.ptes > wanted.ptes:
             lines = [
                 f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need{_s(wanted.ptes)} to be",
                 *_pte_writes(self._ours.orders()),
@@ -276,6 +302,8 @@ class _Duel:
             return failure.headline
         return f"{failure.headline}   when {operation}"
 
+
+_BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
 
 _OUTCOME_NAMES = {
     "reused": "sole-owner-reuse",

@@ -6,10 +6,12 @@ from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play import chance
 from emu.lab.play.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
-from emu.lab.play.operations import Exit, Fork, Load, Read, Store
+from emu.lab.play.operations import Exit, Fetch, Fork, Load, Map, Read, Store
 
 _POLICY = "cow"
 _PAGE = 0x1000
+_MAPPED = 0x6000_0000
+"""Where nothing is yet."""
 
 random_operation = chance.AnyOf(
     (
@@ -74,6 +76,17 @@ TESTS: list[Test] = [
         ],
     ),
     Script(
+        "other-rights",
+        "do pages that can be executed stay so, when nobody may read them and when all may store?",
+        _POLICY,
+        [
+            *(Map(1, _MAPPED, 1, 4), Fetch(1, _MAPPED), Map(1, _MAPPED + _PAGE, 1, 7)),
+            *(Store(1, _MAPPED + _PAGE, 1), Fork(1), Fetch(2, _MAPPED), Store(2, _MAPPED, 1)),
+            *(Store(1, _MAPPED + _PAGE, 2), Fetch(1, _MAPPED + _PAGE), Fetch(1, _MAPPED), Exit(1)),
+        ],
+        points=1,
+    ),
+    Script(
         "shared-memory",
         "does memory that is shared on purpose stay shared?",
         _POLICY,
@@ -100,7 +113,7 @@ TESTS: list[Test] = [
             *(Read(2, FAR + 0xFFF, 2, 3), Load(1, FAR + 0xFFF), Load(1, FAR + _PAGE)),
             *(Read(2, DATA + 0x1000, 0x2000, 4), Load(1, DATA + 0x2FFF)),
         ],
-        points=6,
+        points=5,
     ),
     Script(
         "kernel-write-stops",

@@ -447,4 +447,28 @@ _KERNEL_WRITES = [
     ),
 ]
 
-WRONG = [*_FORKS, *_FAULTS, *_KERNEL_WRITES]
+_OTHER_BITS = [
+    Wrong(
+        "copy-not-executable",
+        "a page that may be stored to and executed loses X by a store",
+        "& ~COW | W | A | D",
+        "& ~COW & ~8 | W | A | D",
+        ("other-rights",),
+    ),
+    Wrong(
+        "copy-is-global",
+        "a page that was copied has G, so a TLB keeps it for the next process",
+        "& ~COW | W | A | D",
+        "& ~COW | W | A | D | 0x20",
+        ("bits-are-kept",),
+    ),
+    Wrong(
+        "execute-only-left-out",
+        "a page without R is not shared, and a page may have X alone",
+        "    pte = memory.load(entry)\n    if pte & W and",
+        "    pte = memory.load(entry)\n    if not pte & 2:\n        return\n    if pte & W and",
+        ("other-rights",),
+    ),
+]
+
+WRONG = [*_FORKS, *_FAULTS, *_KERNEL_WRITES, *_OTHER_BITS]

@@ -6,10 +6,23 @@ from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play import chance
 from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
-from emu.lab.play.operations import Exec, Exit, Fork, Load, Operation, Read, SetBreak, Store
+from emu.lab.play.operations import (
+    Exec,
+    Exit,
+    Fetch,
+    Fork,
+    Load,
+    Map,
+    Operation,
+    Read,
+    SetBreak,
+    Store,
+)
 
 _POLICY = "eager"
 _PAGE = 0x1000
+_MAPPED = 0x6000_0000
+"""Where nothing is yet."""
 
 random_operation = chance.AnyOf(
     (
@@ -57,6 +70,9 @@ TESTS: list[Test] = [
         [
             *(Fork(1), Fork(1), Load(2, TEXT), Load(2, CONSTANTS), Store(2, CONSTANTS, 1)),
             *(Store(3, TEXT, 1), Load(1, CONSTANTS), Store(1, DATA, 1)),
+            *(Map(1, _MAPPED, 1, 4), Fetch(1, _MAPPED), Map(1, _MAPPED + _PAGE, 1, 7)),
+            *(Store(1, _MAPPED + _PAGE, 1), Fork(1), Fetch(4, _MAPPED), Fetch(4, _MAPPED + _PAGE)),
+            *(Load(4, _MAPPED), Exit(1)),
         ],
     ),
     Script(

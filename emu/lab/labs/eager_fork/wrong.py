@@ -45,7 +45,7 @@ WRONG = [
         "source and target are exchanged",
         "memory.copy_frame(frame, copy)",
         "memory.copy_frame(copy, frame)",
-        ("isolation",),
+        ("used-frames-are-left-alone",),
     ),
     Wrong(
         "copies-half-a-page",
@@ -257,5 +257,26 @@ WRONG = [
         "                    for _ in range(frames.count(ppn(pte))):\n"
         "                        frames.release(ppn(pte))\n",
         (_COUNT, "not-allowed"),
+    ),
+    Wrong(
+        "exit-keeps-execute-only",
+        "exit gives back pages with R alone, and a page may have X alone",
+        "                if pte & V:\n",
+        "                if pte & 2:\n",
+        (_COUNT,),
+    ),
+    Wrong(
+        "child-is-dirty",
+        "the child's pages have D, which nobody stored to",
+        "pte & FLAGS)",
+        "pte & FLAGS | 0x80)",
+        ("bits-are-kept",),
+    ),
+    Wrong(
+        "child-is-global",
+        "the child's pages have G, so a TLB keeps them for the next process",
+        "pte & FLAGS)",
+        "pte & FLAGS | 0x20)",
+        ("bits-are-kept",),
     ),
 ]

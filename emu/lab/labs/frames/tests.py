@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from emu.lab.graded.allocations import Call, Name
+from emu.lab.graded.allocations import NOBODYS, Call, Name
 from emu.lab.graded.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import RandomOperations, Script, Test
@@ -123,6 +123,7 @@ TESTS: list[Test] = [
         "release-of-a-free-frame",
         "is the release of a frame that is free refused?",
         [
+            [Call("release", NOBODYS, fails=True), *_ALL],
             [_TAKE, _release(1), Call("release", 1, fails=True), _count(1)],
             [_TAKE, _share(1), _release(1), _release(1), Call("release", 1, fails=True)],
             [*_ALL, _release(7), Call("release", 7, fails=True), _TAKE, _TAKE],
@@ -133,6 +134,7 @@ TESTS: list[Test] = [
         "share-of-a-free-frame",
         "is sharing a frame that is free refused?",
         [
+            [Call("share", NOBODYS, fails=True), *_ALL],
             [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), *_ALL, _TAKE],
         ],
     ),

@@ -256,4 +256,11 @@ WRONG: list[Wrong] = [
         "        except OutOfFrames:\n            return 0\n",
         ("frames-exist",),
     ),
+    Wrong(
+        "used-from-the-start",
+        "a frame that was never handed out counts as used, so its release passes",
+        "self.users = [0] * total",
+        "self.users = [1] * total",
+        ("release-of-a-free-frame", "counts-are-right"),
+    ),
 ]

@@ -117,6 +117,8 @@ def bare() -> Iterator[Case]:
     for va in (0, BASE - 1, BASE + SIZE, VA_HALF, VA_MASK):
         for access in ACCESSES:
             yield Case({}, va, access, satp=satp)
+    for field in (ROOT, 7 << 44):  # the mode alone says that it is bare
+        yield Case({}, BASE + 0x1234, LOAD, satp=satp | field)
 
 
 def canonical() -> Iterator[Case]:
@@ -245,6 +247,12 @@ def outside_memory() -> Iterator[Case]:
             changed = entry(table, ADDRESS, level)
             entries = {**page().entries, changed: make_pte(frame, V)}
             yield Case(entries, ADDRESS, access)
+    for bit in range(FIRST.bit_length(), 44):  # the PPN has 44 bits
+        yield page(frame=FRAME | 1 << bit)
+        yield page()._replace(satp=make_satp(ROOT | 1 << bit))
+        for level, table in ((2, MIDDLE), (1, LEAF)):
+            changed = entry((LEAF, MIDDLE, ROOT)[level], ADDRESS, level)
+            yield Case({**page().entries, changed: make_pte(table | 1 << bit, V)}, ADDRESS)
     for size, level in ((1 << 21, 1), (1 << 30, 2)):
         aligned = LAST + 1 if level == 1 else (BASE + (1 << 30)) >> PAGE_SHIFT
         yield Case(path(ADDRESS, make_pte(aligned, USER), level), ADDRESS)

@@ -302,4 +302,32 @@ WRONG: list[Wrong] = [
         "if not holds(memory, page):",
         ("outside-memory",),
     ),
+    Wrong(
+        "bare-only-if-satp-is-0",
+        "bare mode is asked of all of satp, not of its mode",
+        "satp >> 60 == 0",
+        "satp == 0",
+        ("bare-mode",),
+    ),
+    Wrong(
+        "page-of-32-bits",
+        "the physical address of the page is cut to 32 bits",
+        "    page = ppn(pte) << PAGE_SHIFT",
+        "    page = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
+        ("outside-memory",),
+    ),
+    Wrong(
+        "table-of-32-bits",
+        "the physical address of the next table is cut to 32 bits",
+        "        table = ppn(pte) << PAGE_SHIFT",
+        "        table = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
+        ("outside-memory",),
+    ),
+    Wrong(
+        "root-of-22-bits",
+        "satp's PPN is cut to the 22 bits that it has in Sv32",
+        "(satp & (1 << 44) - 1)",
+        "(satp & (1 << 22) - 1)",
+        ("outside-memory",),
+    ),
 ]
