@@ -41,3 +41,5 @@ class Parts:
     space: type[AddressSpace] = AddressSpace
     user_memory: type[UserMemory] = UserMemory
     fork: Policy | None = None
+    changed: Callable[[], bool] = lambda: True
+    """Whether there is reason for another look at the invariants of memory."""

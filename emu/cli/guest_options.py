@@ -75,7 +75,8 @@ def add_guest_options(
     parser.add_argument(
         "--lab",
         metavar="DIR",
-        help="let the labs' files in DIR be the kernel's parts that they are about",
+        help="let the labs' files in DIR be the kernel's parts that they are about; the invariants "
+        "of the kernel's memory are checked after each return from them",
     )
     parser.add_argument(
         "--check",
@@ -92,7 +93,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
         fail_allocation=arguments.fail_alloc,
-        check=arguments.check,
+        check=arguments.check or arguments.lab is not None,
         timeout=arguments.timeout,
         environment=_environment(arguments.env),
         cwd=arguments.cwd,

@@ -160,7 +160,7 @@ def test_one_mistake_is_told_once(solved: Path) -> None:
     checked = emu("lab", "check", cwd=solved).stdout
     assert "FAIL   2  child-stores" in checked
     assert re.search("FAIL   3  parent-stores +as in test 2", checked)
-    assert re.search("FAIL  19  guest-isolation +as in test", checked)
+    assert re.search(r"FAIL  \d+  guest-isolation +as in test", checked)
 
 
 def test_a_check_of_code_that_never_returns_ends_soon(solved: Path) -> None:

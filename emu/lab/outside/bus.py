@@ -74,6 +74,7 @@ class Bus:
         """
         self.stores: list[tuple[int, int, int]] = []
         """Each PTE's address that was stored to in this call, with its word before and after."""
+        self._orders_came = False
         self._fresh: set[int] = set()
         """Frames that were allocated in this call."""
         self.orders: list[str] = []
@@ -113,6 +114,12 @@ class Bus:
     def order(self, name: str, values: list[Any]) -> None:
         """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
         self._orders[name](*values)
+        self._orders_came = True
+
+    def changed(self) -> bool:
+        """Whether orders came since this was last asked."""
+        came, self._orders_came = self._orders_came, False
+        return came
 
     def ask(self, name: str, values: list[Any]) -> Any:
         """As :meth:`order`; and OutOfMemory."""

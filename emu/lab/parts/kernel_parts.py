@@ -52,6 +52,7 @@ class LabMachine:
             space=self.space,
             user_memory=type("UserMemory", (LabUserMemory,), {"student": self.student}),
             fork=policy_of(self.student),
+            changed=self.bus.changed,
         )
 
     def mmu(self, ram: Ram) -> Mmu:
