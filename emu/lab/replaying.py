@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from emu.lab.grading.reports.quoting import quoted_lines
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import Operation, read
 from emu.lab.play.playing import Stage, Trace, play
@@ -43,12 +44,15 @@ class _Teller(Trace):
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._number = 0
+        self._shown = 0
 
     def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
         self._number += 1
         self._say(f"{self._number:>3}  {operation}")
         for line in world.orders():
             self._say(f"       {line}")
+        for line in self._printed(world):
+            self._say(f"       printed: {line}")
         if seen is not None:
             value = "" if seen.value is None else f": {seen.value:#04x}"
             used = f"{seen.used} frame{'s' * (seen.used != 1)} in use"
@@ -56,6 +60,12 @@ class _Teller(Trace):
         pid, va = getattr(operation, "pid", 0), getattr(operation, "va", None)
         if va is not None:
             self._page(world, pid, va)
+
+    def _printed(self, world: World) -> list[str]:
+        """What the code has printed since the last operation; it may print anything."""
+        text = world.machine.student.printed if world.machine is not None else ""
+        new, self._shown = text[self._shown :], len(text)
+        return quoted_lines(new.splitlines())
 
     def _page(self, world: World, pid: int, va: int) -> None:
         for other, space in world.spaces.items():

@@ -137,6 +137,17 @@ def test_a_failure_is_played_again_step_by_step(solved: Path) -> None:
     assert "FAIL  shared-is-not-writable" in played.stdout
 
 
+def test_a_replay_shows_what_the_code_prints(solved: Path) -> None:
+    change(solved, *SHARED_WRITABLE)
+    change(
+        solved,
+        "    child = frames.allocate_table()\n",
+        "    child = frames.allocate_table()\n    print('child', child)\n",
+    )
+    emu("lab", "check", "2", cwd=solved)
+    assert "printed: child " in emu("lab", "replay", "2", cwd=solved).stdout
+
+
 def test_a_mended_failure_is_said_to_be_gone(solved: Path) -> None:
     change(solved, *SHARED_WRITABLE)
     emu("lab", "check", "2", cwd=solved)

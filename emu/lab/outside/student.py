@@ -31,6 +31,7 @@ from emu.lab.outside.results import sent, taken
 from kernel.errors import OutOfMemory
 
 _MOST_PRINTED = 20_000
+_LONGEST_LINE = 500
 
 
 class LabFile(NamedTuple):
@@ -199,7 +200,7 @@ class Student:
     def _has_printed(self, text: str) -> None:
         *lines, self._unfinished = (self._unfinished + text).split("\n")
         self._unfinished = self._unfinished[-_MOST_PRINTED:]
-        for line in lines:
+        for line in (line[:_LONGEST_LINE] for line in lines):
             if len(self.printed) < _MOST_PRINTED:
                 self.printed += f"{line}\n"
             self.on_print(line)
@@ -237,7 +238,7 @@ class Student:
     def _too_long(self, places: list[Place]) -> StudentFailed:
         lines = traceback_lines(places, self._sources)
         where = ["it was here:", *lines] if lines else []
-        return TooLong(f"{self._calling}() did not return within {self._limits.seconds:g} s", where)
+        return TooLong(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
 
     def _gone(self) -> StudentFailed:
         status = self._process.status()
@@ -246,10 +247,14 @@ class Student:
         if status == -signal.SIGXCPU:
             return TooLong(f"more than {self._limits.cpu_seconds} s of processor time were used")
         why = f"signal {-status} ended it" if status < 0 else f"it exited with status {status}"
-        return Ended(f"the process of your code ended in {self._calling}(): {why}")
+        return Ended(f"the process of your code ended in {self._doing}: {why}")
+
+    @property
+    def _doing(self) -> str:
+        return f"{self._calling}()" if self._calling else "your file, when it was loaded,"
 
     def _nonsense(self) -> StudentFailed:
-        return NotAllowed(f"{self._calling}() spoke to the grader otherwise than through the kit")
+        return NotAllowed(f"{self._doing} spoke to the grader otherwise than through the kit")
 
 
 def _places(given: Any) -> list[Place]:
