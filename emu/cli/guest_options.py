@@ -17,7 +17,7 @@ def add_guest_options(
     parser: argparse.ArgumentParser, *, policy: bool = True, needed: bool = True
 ) -> None:
     """PROG, which may be ``needed``, and the options of the machine that it runs on; ``policy``
-    says whether fork's too.
+    says whether fork's too, and labs that may bring their own.
     """
     parser.add_argument("program", metavar="PROG", nargs=None if needed else "?")
     parser.add_argument(
@@ -34,6 +34,14 @@ def add_guest_options(
             default="cow",
             help="how fork gives a child its memory (default cow)",
         )
+        parser.add_argument(
+            "--lab",
+            metavar="DIR",
+            help="let the labs' files in DIR be the kernel's parts that they are about; the "
+            "invariants of the kernel's memory are checked after each return from them",
+        )
+    else:
+        parser.set_defaults(lab=None)
     parser.add_argument(
         "--env",
         action="append",
@@ -71,12 +79,6 @@ def add_guest_options(
         default=0,
         metavar="N",
         help="make the Nth frame allocation fail, to see who survives",
-    )
-    parser.add_argument(
-        "--lab",
-        metavar="DIR",
-        help="let the labs' files in DIR be the kernel's parts that they are about; the invariants "
-        "of the kernel's memory are checked after each return from them",
     )
     parser.add_argument(
         "--check",

@@ -122,12 +122,26 @@ def _run(options: argparse.Namespace) -> int:
     if options.output is None and not options.list:
         raise _Refused("say with -o where results go")
     course = _course(options)
+    if not options.merge and not options.list:
+        _look_at_the_walls()
     if options.one is not None:
         return _grade_one(options, course)
     found = _entries(options.submissions)
     if options.list:
         return _list(found, course)
     return _grade_all(options, course, found)
+
+
+def _look_at_the_walls() -> None:
+    """Says when a submission's code could reach more than the grader."""
+    from emu.lab.outside.student import can_confine
+
+    if not can_confine():
+        print(
+            "emu: this host has no seccomp: a submission's code is limited in time and memory, but "
+            "may reach your files; grade only what you trust",
+            file=sys.stderr,
+        )
 
 
 def _course(options: argparse.Namespace) -> Course:

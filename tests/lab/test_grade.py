@@ -6,18 +6,21 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from emu.cli.main import main
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import Submission
 from emu.lab.grading.handed_in import entries
 from emu.lab.grading.keeping import read, write
 from emu.lab.grading.process import Limits, grade
 from emu.lab.grading.reports.record import Record, decoded
+from emu.lab.outside import student
 from emu.lab.outside.failures import StudentFailed
 from emu.lab.outside.student import LabFile
 from emu.lab.outside.student import Limits as CallLimits
@@ -296,3 +299,22 @@ def test_what_is_asked_wrongly_is_told_in_a_line(words, why):
     assert done.returncode == 2
     assert done.stderr.startswith(f"emu: {why}")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_teacher_is_told_where_nothing_shuts_the_code_in(
+    tmp_path: Path,
+    confined: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(student, "can_confine", lambda: confined)
+    (tmp_path / "subs").mkdir()
+    words = ["lab", "grade", str(tmp_path / "subs"), "-o", str(tmp_path / "results")]
+    main(words)
+    assert ("no seccomp" in capsys.readouterr().err) is not confined
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+def test_this_host_shuts_a_students_code_in():
+    assert student.can_confine()

@@ -272,6 +272,12 @@ def test_a_trace_of_a_students_kernel_is_that_of_ours(solved: Path, demo: Path) 
     assert outcomes("--lab", solved) == ours
 
 
+def test_a_comparison_of_fork_policies_takes_no_lab(solved: Path, demo: Path) -> None:
+    outcome = emu("compare", "--lab", solved, demo)
+    assert outcome.status == 2
+    assert "--lab" in outcome.stderr
+
+
 def test_a_lab_folder_without_work_is_one_line(tmp_path: Path, demo: Path) -> None:
     outcome = emu("run", "--lab", tmp_path, demo)
     assert outcome.status == 2

@@ -1,7 +1,7 @@
 """The process in which a student's code runs, seen from the grader's.
 
 Whatever comes out of it is a claim. What is true is what the machine's memory says, which only the
-grader writes, by orders that the :class:`~emu.lab.bus.Bus` looks at one by one.
+grader writes, by orders that the :class:`~emu.lab.outside.bus.Bus` looks at one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from emu.lab import channel
 from emu.lab.entries import ENTRIES
-from emu.lab.kit.frames import Frames
+from emu.lab.kit.frames import Frames as KitFrames
 from emu.lab.kit.port import Place
 from emu.lab.outside.bus import Bus
 from emu.lab.outside.failures import (
@@ -27,8 +27,11 @@ from emu.lab.outside.failures import (
     traceback_lines,
 )
 from emu.lab.outside.process import USUAL, LabProcess, Limits, Patience
+from emu.lab.outside.ram import SharedRam
 from emu.lab.outside.results import sent, taken
+from emu.machine.pte import PAGE_SIZE
 from kernel.errors import OutOfMemory
+from kernel.frames import Frames
 
 _MOST_PRINTED = 20_000
 _LONGEST_LINE = 500
@@ -57,9 +60,6 @@ class Student:
         self.on_print: Callable[[str], None] = lambda text: None
         """Is told of each line that the code prints."""
         self._unfinished = ""
-        self.confined = False
-        self.after_call: Callable[[str], None] = lambda function: None
-        """Called when a function has come back, with its name."""
         self._limits = limits
         self._sources = {file.name: file.source.splitlines() for file in files}
         self._calling = ""
@@ -72,6 +72,7 @@ class Student:
         self._process = LabProcess(bus.ram.descriptor, order, limits)
         ready = self._reply(self._process.patience())
         self.confined = ready.get("ready") == "full"
+        """Whether the code can reach nothing but the grader, and is not only limited."""
         self._load()
 
     def _load(self) -> None:
@@ -97,7 +98,7 @@ class Student:
         try:
             reply = self._request(self._calls(lab, function, calls))
         except OutOfMemory:
-            if lab == "frames" or Frames in entry.arguments:
+            if lab == "frames" or KitFrames in entry.arguments:
                 raise
             what = f"{function}() raised OutOfFrames, and it is given no allocator"
             raise self._fail(WrongResult(what)) from None
@@ -108,7 +109,6 @@ class Student:
             made = [taken(function, entry.result, result) for result in results]
         except StudentFailed as failure:
             raise self._fail(failure) from None
-        self.after_call(function)
         return made
 
     def refuses(self, lab: str, function: str, *arguments: Any) -> bool:
@@ -255,6 +255,17 @@ class Student:
 
     def _nonsense(self) -> StudentFailed:
         return NotAllowed(f"{self._doing} spoke to the grader otherwise than through the kit")
+
+
+def can_confine() -> bool:
+    """Whether this host shuts a student's code in; if not, limits are all that holds it."""
+    ram = SharedRam(PAGE_SIZE)
+    try:
+        student = Student([], Bus(ram, Frames(ram)))
+        student.close()
+        return student.confined
+    finally:
+        ram.close()
 
 
 def _places(given: Any) -> list[Place]:
