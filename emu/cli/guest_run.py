@@ -52,20 +52,14 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
     except CannotRun as error:
         lines.message(str(error))
         raise NotRun(error.status) from None
-    except InvariantBroken as broken:
-        if session.lab:
-            from emu.cli.lab_run import tell_broken
-
-            tell_broken(broken, session, lines)
-            raise NotRun(LAB_STATUS) from None
-        raise _defect(lines, str(broken)) from None
     except Exception as error:
         if session.lab:
             from emu.cli.lab_run import told
 
-            if told(error, lines):
+            if told(error, session, lines):
                 raise NotRun(LAB_STATUS) from None
-        raise _defect(lines, traceback.format_exc()) from None
+        broken = isinstance(error, InvariantBroken)
+        raise _defect(lines, str(error) if broken else traceback.format_exc()) from None
 
 
 def open_lines(trace_file: str | None) -> Lines:

@@ -8,6 +8,7 @@ from pathlib import Path
 from emu.api import Session
 from emu.cli.guest_run import LAB_STATUS, NotRun
 from emu.cli.output import Lines
+from emu.lab.outside.bus import Bus
 from emu.lab.outside.failures import StudentFailed
 from emu.lab.outside.process import Limits
 from emu.lab.parts.kernel_parts import LabMachine
@@ -35,23 +36,23 @@ def lab_parts(arguments: argparse.Namespace, lines: Lines) -> Parts:
     return machine.parts()
 
 
-def told(error: Exception, lines: Lines) -> bool:
+def told(error: Exception, session: Session, lines: Lines) -> bool:
     """Whether the error is of the lab's code; then it has been told."""
-    if not isinstance(error, StudentFailed):
-        return False
-    _tell(error, lines)
-    return True
+    if isinstance(error, InvariantBroken):
+        finding = told_finding(error, _bus(session))
+        lines.message(f"lab: {finding.name}   {error.when}")
+        for line in finding.lines:
+            lines.plain(f"  {line}")
+        return True
+    if isinstance(error, StudentFailed):
+        _tell(error, lines)
+        return True
+    return False
 
 
-def tell_broken(broken: InvariantBroken, session: Session, lines: Lines) -> None:
-    """Tells of an invariant that the lab's code broke."""
-    space = session.kernel.parts.space
-    table = space.table_type
-    bus = table.student.bus if issubclass(table, LabTable) else None
-    finding = told_finding(broken, bus)
-    lines.message(f"lab: {finding.name}   {broken.when}")
-    for line in finding.lines:
-        lines.plain(f"  {line}")
+def _bus(session: Session) -> Bus | None:
+    table = session.kernel.parts.space.table_type
+    return table.student.bus if issubclass(table, LabTable) else None
 
 
 def _tell(failed: StudentFailed, lines: Lines) -> None:

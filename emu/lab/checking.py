@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from emu.lab.catalogue import Lab
 from emu.lab.graded.testing import Result, Submission, Test, run
-from emu.lab.grading.reports.quoting import quoted, quoted_lines
 from emu.lab.outside.failures import TooLong
 from emu.lab.play.operations import written
 from emu.lab.play.playing import Failure
+from emu.lab.quoting import quoted, quoted_lines
 
 _MOST_TOO_LONG = 2
 """So many tests may end because the code does not return; the rest would take minutes."""

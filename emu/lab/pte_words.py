@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from emu.lab.kit import COW
-from emu.machine.pte import V, flags_text, is_leaf, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, flags_text, is_leaf, ppn
+from kernel.frames import Kind
+from kernel.space import AddressSpace
+
+KINDS = {
+    Kind.FREE: "free",
+    Kind.PRIVATE: "a process's memory",
+    Kind.CACHE: "a page of a file or of shared memory",
+    Kind.TABLE: "a page table",
+    Kind.ZERO: "the frame of zeroes",
+}
+"""What a frame is."""
 
 PAGE_CONCERNED = "the page:"
 """What begins a line about the page that a student's function was called for."""
@@ -21,3 +32,12 @@ def entry_text(pte: int | None) -> str:
     if not is_leaf(pte):
         return f"table {ppn(pte):#x}"
     return f"{ppn(pte):#x} {pte_text(pte)}"
+
+
+def page_text(space: AddressSpace, va: int) -> str:
+    """The page of ``va`` as the table has it now: its address, PTE, frame and count."""
+    pte, frames = space.table.pte(va), space.frames
+    text = f"{va & ~PAGE_MASK:#x}  {pte_text(pte)}"
+    if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
+        return text
+    return f"{text}  → frame {ppn(pte):#x}, count {frames.counts[ppn(pte) - frames.first]}"

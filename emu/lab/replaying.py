@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from emu.lab.grading.reports.quoting import quoted_lines
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import Operation, read
 from emu.lab.play.playing import Stage, Trace, play
-from emu.lab.play.pte_words import pte_text
 from emu.lab.play.world import Seen, World
+from emu.lab.pte_words import pte_text
+from emu.lab.quoting import quoted_lines
 from emu.machine.pte import ppn
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,21 @@ def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome
     """Runs the command; ``emu run`` with its invariants checked."""
     command, *rest = map(str, words) if words else [""]
     start = RUN if command == "run" else (*EMU, *([command] if words else []))
+    return ran([*start, *rest], cwd=cwd, stdin=stdin, environment=environment())
+
+
+def ran(
+    words: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Runs any command, with its output kept."""
     done = subprocess.run(
-        [*start, *rest],
+        words,
         cwd=cwd,
-        env=environment(),
+        env=environment,
         input=stdin,
         capture_output=True,
         text=True,

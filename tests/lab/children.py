@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.emu.commands import PROJECT, Outcome, ran
+
 FLAGS = ("-I", "-S", "-B")
-SECONDS = 60
 MEGABYTE = 1 << 20
 
 START = f"""\
@@ -19,27 +17,10 @@ from emu.lab.inside import imports, sandbox
 """
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """``status`` as subprocess has it: a signal's number is negative."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
 def python(code: str, folder: Path | None = None, stdin: str = "") -> Outcome:
     """``folder`` is where ``emu`` is found, when it is not the project's."""
     start = START if folder is None else START.replace(repr(str(PROJECT)), repr(str(folder)))
-    done = subprocess.run(
-        [sys.executable, *FLAGS, "-c", start + code],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return ran([sys.executable, *FLAGS, "-c", start + code], stdin=stdin)
 
 
 def confined(

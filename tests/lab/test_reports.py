@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from emu.lab.grading.reports import FORMATS
-from emu.lab.grading.reports.quoting import quoted, quoted_lines
 from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
 from emu.lab.grading.reports.summary import summary_csv, summary_text
+from emu.lab.quoting import quoted, quoted_lines
 
 FAILURE = FailureRecord(
     name="shared-is-not-writable",

@@ -171,7 +171,7 @@ def play_calls(
     try:
         pool = Pool(files, frames, kept)
     except StudentFailed as failed:
-        return Failure(failed.name, failed.headline, failed.details), []
+        return Failure.of(failed), []
     try:
         return play_in(pool, calls)
     finally:
@@ -193,7 +193,7 @@ def play_in(pool: Pool, calls: Sequence[Call]) -> tuple[Failure, list[Call]] | N
 def failure_of(failed: StudentFailed, said: Sequence[str]) -> Failure:
     """What ended the calls, below the calls."""
     if failed.name == "not-implemented":
-        return Failure(failed.name, failed.headline, failed.details)
+        return Failure.of(failed)
     if failed.headline == WRONG_ANSWER:
         return told(Finding(failed.name, failed.details), said)
     return Failure(failed.name, failed.headline, [*_listed(said), *failed.details])

@@ -234,7 +234,7 @@ def _in_pool(
     try:
         pool = Pool(submission.files, frames, limits=limits)
     except StudentFailed as failed:
-        return Failure(failed.name, failed.headline, failed.details)
+        return Failure.of(failed)
     try:
         finding = play(pool)
     except StudentFailed as failed:

@@ -38,7 +38,7 @@ class GuestProgram:
         try:
             machine = LabMachine(submission.files, self.memory, Limits(seconds=5))
         except StudentFailed as failed:
-            return Failure(failed.name, failed.headline, failed.details)
+            return Failure.of(failed)
         try:
             return self._ran(machine, options, program)
         except StudentFailed as failed:

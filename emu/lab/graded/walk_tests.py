@@ -31,7 +31,7 @@ class Translations:
                 verdict = bench.first_wrong(self.cases())
                 return told(self.name, bench, verdict) if verdict is not None else None
         except StudentFailed as failed:
-            return Failure(failed.name, failed.headline, failed.details)
+            return Failure.of(failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RandomTables:
                     return None
                 return told(self.name, bench, simplest(bench, verdict))
         except StudentFailed as failed:
-            return Failure(failed.name, failed.headline, failed.details)
+            return Failure.of(failed)
 
 
 _MOST_TRIALS = 1500

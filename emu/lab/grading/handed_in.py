@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 from urllib.parse import quote
 
-from emu.lab.grading.reports.quoting import quoted
+from emu.lab.quoting import quoted
 
 _LONGEST = 120
 

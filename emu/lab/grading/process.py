@@ -19,11 +19,11 @@ from time import monotonic
 from typing import NamedTuple
 
 from emu.lab.graded.testing import Submission, run
-from emu.lab.grading.reports.quoting import quoted, quoted_lines
 from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, Verdict
 from emu.lab.grading.tasks import Graded, Task, record
 from emu.lab.play.operations import written
 from emu.lab.play.playing import Failure
+from emu.lab.quoting import quoted, quoted_lines
 
 _STOPPING = [signal.SIGINT]
 _FORK = multiprocessing.get_context("fork")

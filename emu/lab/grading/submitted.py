@@ -14,12 +14,13 @@ import stat
 import tokenize
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from emu.lab.catalogue import LABS, Lab
-from emu.lab.grading.reports.quoting import quoted
 from emu.lab.outside.student import LabFile
+from emu.lab.quoting import quoted
 
 LARGEST_FILE = 1 << 20
 LARGEST_ZIP = 16 << 20
@@ -124,7 +125,7 @@ def _members(path: str) -> Members:
             raise Unreadable("it is a symbolic link")
         if path.endswith(".zip"):
             return dict(_in_zip(_file(path, LARGEST_ZIP)))
-        return {os.path.basename(path): lambda: _file(path, LARGEST_FILE)}
+        return {os.path.basename(path): partial(_file, path, LARGEST_FILE)}
     except OSError as error:
         raise Unreadable(f"it can't be read: {error.strerror}") from None
 
@@ -153,7 +154,7 @@ def _in_folder(top: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 if entry.is_dir(follow_symlinks=False) and path.count("/") < _DEEPEST:
                     folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
-                    yield path, lambda path=entry.path: _file(path, LARGEST_FILE)  # type: ignore[misc]
+                    yield path, partial(_file, entry.path, LARGEST_FILE)
 
 
 def _is_hidden(name: str) -> bool:
@@ -185,7 +186,7 @@ def _in_zip(data: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if info.is_dir() or kind not in (0, stat.S_IFREG) or any(map(_is_hidden, parts)):
             continue
-        yield "/".join(parts), lambda info=info: _unpacked(archive, info)  # type: ignore[misc]
+        yield "/".join(parts), partial(_unpacked, archive, info)
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -48,13 +48,13 @@ class MachineFrames:
         self._port = port
 
     def allocate(self) -> int:
-        return self._port.ask("allocate", place())  # type: ignore[no-any-return]
+        return int(self._port.ask("allocate", place()))
 
     def allocate_table(self) -> int:
-        return self._port.ask("allocate_table", place())  # type: ignore[no-any-return]
+        return int(self._port.ask("allocate_table", place()))
 
     def allocate_superpage(self) -> int:
-        return self._port.ask("allocate_superpage", place())  # type: ignore[no-any-return]
+        return int(self._port.ask("allocate_superpage", place()))
 
     def share(self, frame: int) -> None:
         self._port.order("share", frame, place())
@@ -63,10 +63,10 @@ class MachineFrames:
         self._port.order("release", frame, place())
 
     def count(self, frame: int) -> int:
-        return self._port.ask("count", frame)  # type: ignore[no-any-return]
+        return int(self._port.ask("count", frame))
 
     def is_private(self, frame: int) -> bool:
-        return self._port.ask("is_private", frame)  # type: ignore[no-any-return]
+        return bool(self._port.ask("is_private", frame))
 
 
 class OwnFrames:

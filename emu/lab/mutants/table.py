@@ -77,11 +77,6 @@ def judge(lab: Lab, mutant: Mutant, tests: Sequence[Test], *, enough: bool = Fal
     return verdict
 
 
-def likeliest_first(mutant: Mutant, tests: Sequence[Test]) -> list[Test]:
-    """The tests that are expected to tell the mutant, before the others."""
-    return sorted(tests, key=lambda test: test.name not in mutant.caught)
-
-
 def _quick(test: Test) -> Test:
     """Here a failing sequence need not be the shortest."""
     return replace(test, shrinking=0) if isinstance(test, RandomOperations) else test

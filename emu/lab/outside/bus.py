@@ -13,7 +13,8 @@ from emu.lab.kit.port import Place
 from emu.lab.outside.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
 from emu.lab.outside.ram import SharedRam
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES, SuperpageFrames
-from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, RSW0, V, flags_text, is_leaf, ppn
+from emu.lab.pte_words import KINDS, pte_text
+from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf, ppn
 from kernel.errors import OutOfMemory
 from kernel.frames import Frames, Kind
 
@@ -24,15 +25,13 @@ _MOST_NOTED = 2000
 class Counts:
     """What was done in one call, or several."""
 
-    __slots__ = ("copies", "ptes", "tables")
+    __slots__ = ("copies", "ptes")
 
     def __init__(self) -> None:
         self.copies = 0
         """Frames of a process's own memory that were copied."""
         self.ptes = 0
         """Leaf PTEs written; the pointers to tables are not counted."""
-        self.tables = 0
-        """Page tables made."""
 
 
 class Ledger(Protocol):
@@ -139,7 +138,7 @@ class Bus:
         if kind is not Kind.TABLE:
             raise NotAllowed(
                 f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
-                f"{_KINDS[kind]}",
+                f"{KINDS[kind]}",
                 [f"it was stored at {said(place)}"],
             )
         before = self.ram.load64(address)
@@ -209,7 +208,6 @@ class Bus:
         if kind is Kind.TABLE:
             frame = self.frames.allocate_zeroed(kind)
             self._forget_table(frame)
-            self.counts.tables += 1
         else:
             frame = self.frames.allocate(kind)
         name = "allocate_table" if kind is Kind.TABLE else "allocate"
@@ -243,7 +241,6 @@ class Bus:
             raise WrongResult(f"{name}() returned {str(frame)[:80]}; it has to return a number")
         kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
         self.ledger.allocated(frame, kind)
-        self.counts.tables += kind is Kind.TABLE
         self._taken(frame, place)
 
     def _taken(self, frame: int, place: Place) -> None:
@@ -280,11 +277,11 @@ class Bus:
             return
         if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
             raise NotAllowed(
-                f"frame {frame:#x} is {_KINDS[kind]} and was {done}", [f"at {said(place)}"]
+                f"frame {frame:#x} is {KINDS[kind]} and was {done}", [f"at {said(place)}"]
             )
         if frame not in self._fresh and frame not in self.writable:
             lines = [
-                f"frame {frame:#x} is {_KINDS[kind]}, and was in use before the call",
+                f"frame {frame:#x} is {KINDS[kind]}, and was in use before the call",
                 f"it was {done} at {said(place)}",
             ]
             raise RuleBroken(
@@ -292,19 +289,10 @@ class Bus:
             )
 
 
-_KINDS = {
-    Kind.FREE: "free",
-    Kind.PRIVATE: "a process's memory",
-    Kind.CACHE: "a page of a file or of shared memory",
-    Kind.TABLE: "a page table",
-    Kind.ZERO: "the frame of zeroes",
-}
-
-
 def _pte_text(pte: int) -> str:
     if not pte:
         return "0"
-    return f"{ppn(pte):#x} {flags_text(pte)}{' C' if pte & RSW0 else ''}"
+    return f"{ppn(pte):#x} {pte_text(pte)}"
 
 
 def _place(given: list[Any]) -> Place:

@@ -167,7 +167,7 @@ class LabFrames(Frames):
 class _Ledger:
     """What the student's other labs do to frames, on their own allocator: it was asked already.
 
-    Implements :class:`emu.lab.bus.Ledger`.
+    Implements :class:`emu.lab.outside.bus.Ledger`.
     """
 
     def __init__(self, frames: LabFrames) -> None:

@@ -16,7 +16,7 @@ from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.outside.failures import Finding, RuleBroken
 from emu.lab.outside.student import Student
 from emu.lab.parts.tables_seen import Change, Tables, changes, look
-from emu.lab.play.pte_words import entry_text
+from emu.lab.pte_words import entry_text
 from emu.lab.tlb.kernel import check_hart
 from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram

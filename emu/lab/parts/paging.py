@@ -11,13 +11,13 @@ from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.outside.failures import StudentFailed, WrongResult
 from emu.lab.outside.student import Student
 from emu.lab.parts.table import LabTable
-from emu.lab.play.pte_words import PAGE_CONCERNED, pte_text
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
+from emu.lab.pte_words import PAGE_CONCERNED, page_text
+from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from emu.machine.trap import Access
 from kernel.errors import Errno, OutOfMemory
 from kernel.fault import Outcome, Resolution, allows
 from kernel.frames import Kind
-from kernel.space import USER_END, AddressSpace
+from kernel.space import LOWEST, STACK_GUARD, USER_END, AddressSpace
 from kernel.usermem import UserMemory
 
 STORE_FAULTS = ("superpages", "cow-fork")
@@ -52,7 +52,7 @@ class LabPager:
         except StudentFailed as failure:
             if failure is not self._told:
                 self._told = failure
-                failure.details.append(_page_line(space, page))
+                failure.details.append(f"{PAGE_CONCERNED} {page_text(space, page)}")
             raise
 
     def _resolved(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
@@ -160,22 +160,11 @@ def _anonymous(space: AddressSpace) -> list[Mapping]:
 
 def _lowest(space: AddressSpace, start: int, end: int) -> int:
     """The lowest page to which a stack may grow: its limit, and the gap to what lies below."""
-    from kernel.space import LOWEST, STACK_GUARD
-
     lowest = max(end - space.stack_limit, LOWEST)
     below = [vma.end for vma in space.vmas if vma.end <= start and vma.prot]
     if below:
         lowest = max(lowest, below[-1] + STACK_GUARD)
     return min(lowest, start)
-
-
-def _page_line(space: AddressSpace, page: int) -> str:
-    pte = space.table.pte(page)
-    where = f"{PAGE_CONCERNED} {page:#x}  {pte_text(pte)}"
-    frames = space.frames
-    if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
-        return where
-    return f"{where}  → frame {ppn(pte):#x}, count {frames.counts[ppn(pte) - frames.first]}"
 
 
 def _look(space: AddressSpace) -> None:

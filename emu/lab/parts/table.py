@@ -11,7 +11,7 @@ from emu.lab.outside.failures import Finding, NotAllowed, RuleBroken, WrongResul
 from emu.lab.outside.student import Student
 from emu.lab.parts.superframes import SUPERPAGE_FRAMES
 from emu.lab.parts.superpages import SuperpageTable
-from emu.lab.play.pte_words import entry_text
+from emu.lab.pte_words import entry_text
 from emu.machine.pte import (
     PAGE_SHIFT,
     PTES_PER_TABLE,

@@ -13,9 +13,9 @@ from emu.lab.catalogue import find
 from emu.lab.outside.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
-from emu.lab.play.pte_words import PAGE_CONCERNED
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
 from emu.lab.play.world import Endless, Seen, World
+from emu.lab.pte_words import PAGE_CONCERNED
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.fork import POLICIES
 
@@ -38,6 +38,11 @@ class Failure:
     """What the sequence was played on."""
     cause: tuple[str, ...] = ()
     """What another failure has too when the same lines of code are to blame."""
+
+    @classmethod
+    def of(cls, failed: StudentFailed) -> Failure:
+        """What ended a test before any operation."""
+        return cls(failed.name, failed.headline, failed.details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def play(
     try:
         ours = World(stage.frames, policy, stage.files)
     except StudentFailed as failed:
-        return Failure(failed.name, failed.headline, failed.details)
+        return Failure.of(failed)
     reference = World(stage.frames, policy, reference_files(stage.files))
     try:
         duel = _Duel(ours, reference, trace)
@@ -205,20 +210,21 @@ class _Duel:
         "Addressing and Memory Protection" of Sv32).
         """
         for pid, reference in self._reference.spaces.items():
-            space = self._ours.spaces[pid]
-            found = dict(space.table.present())
+            found = dict(self._ours.spaces[pid].table.present())
             for va, wanted in reference.table.present():
                 if found.get(va, wanted) & ~wanted & G:
                     lines = [f"{page_line(self._ours, pid, va)}   ← G was set"]
                     return Finding("bits-are-kept", lines)
                 if lost := wanted & ~found.get(va, wanted) & (A | D):
-                    bits = " and ".join(name for bit, name in ((A, "A"), (D, "D")) if lost & bit)
-                    verb = "is" if " " not in bits else "are"
-                    line = f"{page_line(self._ours, pid, va)}   ← {bits} {verb} missing"
-                    bus = self._ours.machine.bus if self._ours.machine else None
-                    writer = writer_lines(bus, space.table.pte_address(va) or 0)
-                    return Finding("bits-are-kept", [line, *writer])
+                    verb = "are" if lost == A | D else "is"
+                    return self._wrong_bits(pid, va, f"{_bits(lost)} {verb} missing")
         return None
+
+    def _wrong_bits(self, pid: int, va: int, what: str) -> Finding:
+        """A page with wrong bits, and who wrote its PTE."""
+        line = f"{page_line(self._ours, pid, va)}   ← {what}"
+        address = self._ours.spaces[pid].table.pte_address(va) or 0
+        return Finding("bits-are-kept", [line, *writer_lines(self._ours.bus, address)])
 
     def _of_inherited_bits(self, operation: Operation, seen: Seen) -> Finding | None:
         """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
@@ -233,11 +239,7 @@ class _Duel:
         parents = dict(self._ours.spaces[operation.pid].table.present())
         for va, pte in table.present():
             if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
-                bits = " and ".join(name for bit, name in _BITS if wrong & bit)
-                bus = self._ours.machine.bus if self._ours.machine else None
-                line = f"{page_line(self._ours, child, va)}   ← {bits} not as the parent's"
-                writer = writer_lines(bus, table.pte_address(va) or 0)
-                return Finding("bits-are-kept", [line, *writer])
+                return self._wrong_bits(child, va, f"{_bits(wrong)} not as the parent's")
         return None
 
     def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
@@ -304,6 +306,12 @@ class _Duel:
 
 
 _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
+
+
+def _bits(pte: int) -> str:
+    """The names of those that are set."""
+    return " and ".join(name for bit, name in _BITS if pte & bit)
+
 
 _OUTCOME_NAMES = {
     "reused": "sole-owner-reuse",

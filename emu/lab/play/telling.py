@@ -5,9 +5,9 @@ from __future__ import annotations
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.outside.bus import Bus
 from emu.lab.outside.failures import Finding, said
-from emu.lab.play.pte_words import pte_text
 from emu.lab.play.world import World
-from emu.machine.pte import PAGE_SHIFT, R, V, ppn, vpn
+from emu.lab.pte_words import KINDS, page_text, pte_text
+from emu.machine.pte import PAGE_SHIFT, vpn
 from kernel.census import Memory
 from kernel.frames import Kind
 from kernel.invariants import InvariantBroken, Page, Violation, violations
@@ -27,12 +27,8 @@ _TABLES = "tables-are-their-spaces-own"
 _MOST_USERS = 8
 """So many pages of one frame are shown."""
 
-_KINDS = {
-    Kind.CACHE: ", a page of a file or of shared memory,",
-    Kind.ZERO: ", the frame of zeroes,",
-    Kind.TABLE: ", a page table,",
-    Kind.FREE: ", which is free,",
-}
+_KINDS = {kind: f", {KINDS[kind]}," for kind in (Kind.CACHE, Kind.ZERO, Kind.TABLE)}
+_KINDS[Kind.FREE] = ", which is free,"
 
 
 def broken_invariant(world: World) -> Finding | None:
@@ -41,7 +37,7 @@ def broken_invariant(world: World) -> Finding | None:
     broken = violations(memory)
     if not broken:
         return None
-    return _told(_clearest(broken), memory, world.machine.bus if world.machine else None)
+    return _told(_clearest(broken), memory, world.bus)
 
 
 def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
@@ -214,8 +210,4 @@ def page_line(world: World, pid: int, va: int) -> str:
     space = world.spaces.get(pid)
     if space is None:
         return f"pid {pid} is gone"
-    pte = space.table.pte(va)
-    if not pte & V or not pte & R:
-        return f"pid {pid}  {va & -4096:#x}  {pte_text(pte)}"
-    count = world.frames.counts[ppn(pte) - world.frames.first]
-    return f"pid {pid}  {va & -4096:#x}  {pte_text(pte)}  → frame {ppn(pte):#x}, count {count}"
+    return f"pid {pid}  {page_text(space, va)}"

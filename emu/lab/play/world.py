@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from emu.lab.outside.bus import Bus
 from emu.lab.outside.student import LabFile
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.play import layout
@@ -256,6 +257,11 @@ class World:
         self._exit(pid)
 
     # Looking.
+
+    @property
+    def bus(self) -> Bus | None:
+        """What the student's orders went through; None for the reference."""
+        return self.machine.bus if self.machine else None
 
     def orders(self) -> list[str]:
         """What the student's code did in the last operation, a line for each order."""

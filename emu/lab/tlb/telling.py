@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from emu.lab.kit.values import Fence, PteChange
 from emu.lab.play.playing import Failure
-from emu.lab.play.pte_words import entry_text
+from emu.lab.pte_words import entry_text
 from emu.lab.tlb.danger import Danger, Harm
 from emu.lab.tlb.kernel import Asked, Question, function_for
 from emu.lab.tlb.model import Entry, Key, Machine, User

@@ -54,7 +54,7 @@ class NoHarm:
             with answers(submission, harts=2) as asked:
                 harmful = shortest(world, asked, self.depth)
         except StudentFailed as failed:
-            return Failure(failed.name, failed.headline, failed.details)
+            return Failure.of(failed)
         return None if harmful is None else told(harmful, world.start)
 
 
@@ -83,7 +83,7 @@ class Exact:
                     if failure is not None:
                         return failure
         except StudentFailed as failed:
-            return Failure(failed.name, failed.headline, failed.details)
+            return Failure.of(failed)
         return None
 
 

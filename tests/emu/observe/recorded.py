@@ -14,6 +14,21 @@ from emu.observe.wanted import Wanted
 from emu.options import Options
 from kernel.events import Observer
 
+HANDLES = r"""
+#include <signal.h>
+#include <sys/mman.h>
+char stack[65536] __attribute__((aligned(65536)));
+static void handler(int number) { (void)number; }
+int main(void) {
+    stack_t other = {stack, 0, sizeof stack};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&other, 0);
+    sigaction(SIGUSR1, &action, 0);
+    return raise(SIGUSR1);
+}
+"""
+"""A guest that takes a signal on a stack of its own, named ``stack``."""
+
 
 @dataclass(frozen=True)
 class Recorded:

@@ -9,6 +9,7 @@ from emu.machine.pte import A, D, R, U, V, W, make_pte
 from emu.observe.fault_lines import FaultLines, pte_text
 from kernel.pagetable import COW
 from tests.emu.commands import machine
+from tests.emu.observe.recorded import HANDLES
 from tests.kernel.syscalls.guests import compiled
 
 GUEST = r"""
@@ -123,21 +124,8 @@ def test_a_pte_in_words(pte: int, text: str) -> None:
     assert pte_text(pte) == text
 
 
-SIGNALLED = r"""
-static char stack[65536] __attribute__((aligned(65536)));
-static void handler(int number) { (void)number; }
-int main(void) {
-    stack_t other = {stack, 0, sizeof stack};
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
-    sigaltstack(&other, 0);
-    sigaction(SIGUSR1, &action, 0);
-    return raise(SIGUSR1);
-}
-"""
-
-
 def test_a_signals_frame_is_the_kernels_store_for_no_call() -> None:
     lines: list[str] = []
-    machine(deterministic=True).run([compiled(SIGNALLED)], observers=[FaultLines(lines.append)])
+    machine(deterministic=True).run([compiled(HANDLES)], observers=[FaultLines(lines.append)])
     assert sum("kernel, for a signal: store" in line for line in lines) == 1
     assert not any("None" in line for line in lines)

@@ -17,7 +17,7 @@ from emu.observe.targets import NoTarget, Target, bias
 from emu.observe.wanted import Wanted
 from guest.manifest import BY_NAME
 from kernel.fork import POLICIES
-from tests.emu.observe.recorded import record
+from tests.emu.observe.recorded import HANDLES, record
 from tests.guest.running import built
 from tests.kernel.syscalls.guests import compiled
 
@@ -189,21 +189,6 @@ def test_is_what_execve_reads_of_the_old_image_told_of_that() -> None:
     assert "[kernel]" not in first.steps[1].text
     assert first.steps[1].text.startswith("first")
     assert first.steps[-1].text.startswith("let go of: exec of") and len(second.steps) == 1
-
-
-HANDLES = r"""
-#include <signal.h>
-#include <sys/mman.h>
-char stack[65536] __attribute__((aligned(65536)));
-static void handler(int number) { (void)number; }
-int main(void) {
-    stack_t other = {stack, 0, sizeof stack};
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
-    sigaltstack(&other, 0);
-    sigaction(SIGUSR1, &action, 0);
-    return raise(SIGUSR1);
-}
-"""
 
 
 def test_is_a_signals_frame_the_kernels_store() -> None:
