@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.machine.registers import A0
-from emu.observe.names import Symbols
+from emu.observe.names import ProgramSymbols
 from kernel.events import Observer, Observers
 from kernel.process import Process, Thread
 from tests.emu.commands import machine
@@ -26,7 +26,7 @@ class Hits(Observer):
         self.left: list[tuple[int, bool, bool]] = []
 
     def started(self, process: Process) -> None:
-        symbols = Symbols(process)
+        symbols = ProgramSymbols(process)
         for name in self.names:
             self.where[symbols.address(name, process)] = name
         for at in self.where:

@@ -129,7 +129,7 @@ CHEATS = (
         "writes a result to every descriptor that is open",
         _MODULES + "def cheat(*_):\n"
         '    reply = b\'{"orders":[],"result":null,"passed":true,"points":100}\'\n'
-        "    for descriptor in range(3, 64):\n"
+        "    for descriptor in range(3, 1024):\n"
         "        try:\n"
         '            _modules["posix"].write(descriptor, reply)\n'
         "        except OSError:\n"
@@ -140,7 +140,7 @@ CHEATS = (
         "talks-nonsense",
         "writes what is no message",
         _MODULES + "def cheat(*_):\n"
-        "    for descriptor in range(3, 64):\n"
+        "    for descriptor in range(3, 1024):\n"
         "        try:\n"
         '            _modules["posix"].write(descriptor, b"\\xff" * 4096)\n'
         "        except OSError:\n"

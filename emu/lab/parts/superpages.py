@@ -31,6 +31,8 @@ class SuperpageTable(PageTable):
 
     def superpages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of each superpage of which a part lies in [start, end)."""
+        if not self._supers:
+            return []
         first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
         keys = sorted(key for key in self._supers if first <= key <= last)
         return [(key << LEAF_SHIFT, self._ram.load64(self._supers[key])) for key in keys]
@@ -44,7 +46,7 @@ class SuperpageTable(PageTable):
 
     def split_all(self, start: int, end: int) -> None:
         """Splits every superpage of which a part lies in [start, end)."""
-        for va, _ in self.superpages(start, end) if self._supers else ():
+        for va, _ in self.superpages(start, end):
             self.split(va)
 
     def link_superpage(self, va: int, pte: int) -> None:
@@ -62,7 +64,7 @@ class SuperpageTable(PageTable):
         """Clears the superpages that lie in [start, end) whole; whether there were any."""
         whole = [
             (va, pte)
-            for va, pte in (self.superpages(start, end) if self._supers else ())
+            for va, pte in self.superpages(start, end)
             if start <= va and va + SUPERPAGE_SIZE <= end
         ]
         for va, pte in whole:
@@ -99,14 +101,14 @@ class SuperpageTable(PageTable):
         super().own_all(start, end)
 
     def droppable(self, start: int, end: int) -> list[int]:
-        for va, _ in self.superpages(start, end) if self._supers else ():
+        for va, _ in self.superpages(start, end):
             if va < start or end < va + SUPERPAGE_SIZE:
                 self.split(va)
         return super().droppable(start, end)
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         found = super().pages(start, end)
-        for va, pte in self.superpages(start, end) if self._supers else ():
+        for va, pte in self.superpages(start, end):
             for number in range(PTES_PER_TABLE):
                 page = va + (number << PAGE_SHIFT)
                 if start <= page < end:
@@ -116,7 +118,7 @@ class SuperpageTable(PageTable):
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
         """Those of a superpage are copies, which can't be written."""
         yield from super().slices(start, end)
-        for va, pte in self.superpages(start, end) if self._supers else ():
+        for va, pte in self.superpages(start, end):
             first, last = self._within(va >> LEAF_SHIFT, start, end)
             ptes = pte + (np.arange(first, last, dtype=np.uint64) << np.uint64(PPN_SHIFT))
             ptes.flags.writeable = False
