@@ -14,7 +14,7 @@ from emu.cli.output import Lines
 from kernel.events import Observer
 from kernel.invariants import InvariantBroken
 
-_DEFECT_STATUS = 70
+DEFECT_STATUS = 70
 """EX_SOFTWARE of sysexits.h."""
 LAB_STATUS = 125
 """A lab's code failed: as env(1) and others say that it is their own failure."""
@@ -59,7 +59,8 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
             if told(error, session, lines):
                 raise NotRun(LAB_STATUS) from None
         broken = isinstance(error, InvariantBroken)
-        raise _defect(lines, str(error) if broken else traceback.format_exc()) from None
+        tell_defect(lines, str(error) if broken else traceback.format_exc())
+        raise NotRun(DEFECT_STATUS) from None
 
 
 def open_lines(trace_file: str | None) -> Lines:
@@ -87,11 +88,10 @@ def open_streams() -> list[int]:
     return streams
 
 
-def _defect(lines: Lines, account: str) -> NotRun:
+def tell_defect(lines: Lines, account: str) -> None:
     """What went wrong in our own code is not the guest's crash; says what to send."""
     lines.plain(account.rstrip())
     lines.message(
         "this is a defect of emu, not of the program; please report it with the lines above, "
         "the command and the program"
     )
-    return NotRun(_DEFECT_STATUS)

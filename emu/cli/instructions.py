@@ -11,7 +11,8 @@ from emu.cli.guest_options import count
 from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
-from emu.cli.tracing import address_range, filter_of, locator, record, tell_hint
+from emu.cli.recording import record
+from emu.cli.tracing import address_range, filter_of, locator
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -172,6 +173,7 @@ def _around_faults(
     windows = Windows(write, chosen, walk=arguments.walk)
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
     wanted = Wanted(backtraces=0, samples=False)
-    status = record(session, [windows], lines, wanted, first=[*locator(chosen), around])
-    tell_hint(windows.sink, lines)
+    status = record(session, windows, lines, wanted, first=[*locator(chosen), around])
+    if windows.hint:
+        lines.message(windows.hint)
     return status

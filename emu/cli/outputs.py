@@ -21,6 +21,10 @@ class Output:
         self._new = not os.path.exists(path)
         self._fd = _beyond_streams(os.open(path, _WRITE, 0o666))
 
+    @property
+    def descriptor(self) -> int:
+        return self._fd
+
     def begin(self) -> int:
         """The descriptor, the caller's to close, of what is an empty file now."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
@@ -16,12 +17,12 @@ _CLEAR = "\r\x1b[K"
 class Progress:
     """Shown on ``stream`` while it is entered (a context manager), if that is a terminal.
 
-    ``count`` is the number of events so far. The cursor is left at the line's start, so whatever
+    ``count`` tells the number of events so far. The cursor is left at the line's start, so whatever
     the guest prints takes its place.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self.count = 0
+    def __init__(self, stream: TextIO | None, count: Callable[[], int]) -> None:
+        self._count = count
         self._stream = stream
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,7 +51,7 @@ class Progress:
         while not self._done.wait(wait):
             wait, shown = _PERIOD, True
             seconds = time.monotonic() - began
-            self._write(f"{_CLEAR}emu: {seconds:.0f} s, {self.count:,} events\r")
+            self._write(f"{_CLEAR}emu: {seconds:.0f} s, {self._count():,} events\r")
         if shown:
             self._write(_CLEAR)
 

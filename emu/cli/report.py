@@ -10,8 +10,9 @@ from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session
 from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
+from emu.cli.recording import record_to_files
 from emu.cli.reporting import read_records, takes_trace
-from emu.cli.tracing import Files, record
+from emu.cli.trace_files import Files
 
 if TYPE_CHECKING:
     from emu.observe.report.hostfiles import HostFiles
@@ -74,7 +75,7 @@ def _from_program(arguments: argparse.Namespace, lines: Lines) -> int:
     files = Files(lines)
     try:
         files.add_report(arguments.output, host_files(arguments, arguments.program))
-        status = record(session, [files], lines)
+        status = record_to_files(session, files, lines)
     finally:
         files.close()
     return 2 if files.failed else status

@@ -13,7 +13,8 @@ from emu.cli.guest_run import NotRun, open_session
 from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
-from emu.cli.tracing import SUFFIXES, record
+from emu.cli.recording import record
+from emu.cli.trace_files import SUFFIXES
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -132,7 +133,7 @@ def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: Wanted
     """Tells ``sink`` the records; the exit status: the guest's, or that of ``tell_trace``."""
     if takes_trace(arguments.program, lines):
         return tell_trace(arguments, lines, sink)
-    return record(open_guest(arguments, lines), [sink], lines, wanted)
+    return record(open_guest(arguments, lines), sink, lines, wanted)
 
 
 def tell_trace(arguments: argparse.Namespace, lines: Lines, sink: Sink) -> int:

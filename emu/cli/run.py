@@ -10,8 +10,9 @@ from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_session, run_session
 from emu.cli.inputs import keep_input
 from emu.cli.output import Lines
+from emu.cli.recording import record_to_files
 from emu.cli.report import add_source_option, host_files
-from emu.cli.tracing import Files, record, trace_file
+from emu.cli.trace_files import Files, trace_file
 from emu.observe.summary import summary_text
 from kernel.events import Observer
 
@@ -93,7 +94,7 @@ def _run(arguments: argparse.Namespace, session: Session, lines: Lines) -> int:
             files.add(name)
         if arguments.report:
             files.add_report(arguments.report, host_files(arguments, arguments.program))
-        return record(session, [files], lines, observers=observers)
+        return record_to_files(session, files, lines, observers=observers)
     finally:
         files.close()
 

@@ -12,19 +12,14 @@ from emu.cli.guest_run import NotRun, open_session
 from emu.cli.inputs import keep_input
 from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
-from emu.cli.tracing import (
-    Files,
-    add_filter_options,
-    filter_of,
-    locator,
-    record,
-    tell_hint,
-    trace_file,
-)
+from emu.cli.recording import record, record_to_files
+from emu.cli.trace_files import Files, trace_file
+from emu.cli.tracing import add_filter_options, filter_of, locator
 
 if TYPE_CHECKING:
+    from emu.api import Session
     from emu.observe.filters import Filter
-    from emu.observe.wanted import Sink, Wanted
+    from emu.observe.wanted import Wanted
 
 
 def add_parser(subcommands: Any) -> None:
@@ -79,38 +74,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
     session = open_session(arguments, lines)
+    chosen = filter_of(arguments)
+    if not arguments.output:
+        return _tell_lines(session, arguments, lines, chosen)
     files = Files(lines)
     try:
         for name in arguments.output:
             files.add(name)
-        chosen = filter_of(arguments)
-        sink = _sink(arguments, files, lines, chosen)
-        first = locator(chosen)
-        status = record(session, [sink], lines, _wanted(arguments), first=first)
+        status = record_to_files(session, files, lines, _wanted(arguments), chosen)
     finally:
         files.close()
-    tell_hint(sink, lines)
     return 2 if files.failed else status
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
     from emu.observe.wanted import Wanted
 
-    if not arguments.output:
-        return Wanted(backtraces=0, calls=arguments.calls, samples=False)
     return Wanted(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
 
 
-def _sink(arguments: argparse.Namespace, files: Files, lines: Lines, chosen: Filter | None) -> Sink:
+def _tell_lines(
+    session: Session, arguments: argparse.Namespace, lines: Lines, chosen: Filter | None
+) -> int:
+    """To stderr, each line at once: the guest's own output comes between them."""
     from emu.observe.filters import Filtered
     from emu.observe.trace_lines import TraceLines
     from emu.observe.walk_lines import walk_lines
+    from emu.observe.wanted import Wanted
 
-    sink: Sink = files
-    if not arguments.output:
-        walk = walk_lines if arguments.walk else None
-        sink = TraceLines(lines.plain, colour=_colour(), walk=walk)
-    return sink if chosen is None else Filtered(sink, chosen)
+    walk = walk_lines if arguments.walk else None
+    tell = TraceLines(lines.plain, colour=_colour(), walk=walk)
+    wanted = Wanted(backtraces=0, calls=arguments.calls, samples=False)
+    if chosen is None:
+        return record(session, tell, lines, wanted)
+    filtered = Filtered(tell, chosen)
+    status = record(session, filtered, lines, wanted, first=locator(chosen))
+    if filtered.hint:
+        lines.message(filtered.hint)
+    return status
 
 
 def _colour() -> bool:

@@ -9,8 +9,8 @@ from emu.api import CannotRun, Session
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines
 from emu.cli.output import Lines
+from emu.cli.recording import record
 from emu.cli.reporting import Report, add_report_options, open_guest, takes_trace, tell_trace
-from emu.cli.tracing import record
 from emu.machine.pte import PAGE_MASK
 from emu.observe import records
 from emu.observe.story import Story
@@ -115,7 +115,7 @@ class _Witness:
     def _file(self, image: records.Exec) -> bytes:
         """What the program's file holds: the guest's, or for a trace the host's of that name."""
         if self.session is not None:
-            from emu.observe.symbols import program_file
+            from emu.observe.layouts import program_file
 
             return program_file(self.session.kernel.processes[image.pid].space, image.path)
         try:
@@ -132,7 +132,7 @@ def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> 
         return tell_trace(arguments, lines, witness)
     witness.session = open_guest(arguments, lines)
     wanted = Wanted(backtraces=8, samples=False, pages=witness.pages)
-    return record(witness.session, [witness], lines, wanted)
+    return record(witness.session, witness, lines, wanted)
 
 
 def _target(text: str) -> Target:

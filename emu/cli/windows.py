@@ -25,7 +25,13 @@ class Windows:
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
         self._waiting: deque[Window] = deque()
         self._window: Window
-        self.sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
+        self._filtered = None if chosen is None else Filtered(self._tell, chosen)
+        self._sink: Sink = self._filtered or self._tell
+
+    @property
+    def hint(self) -> str:
+        """A line for the user when faults were chosen and there were none."""
+        return self._filtered.hint if self._filtered is not None else ""
 
     def add(self, window: Window) -> None:
         self._waiting.append(window)
@@ -33,9 +39,12 @@ class Windows:
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._window = self._waiting.popleft()
-            self.sink(record)
+        if isinstance(record, records.Fault | records.End):
+            self._sink(record)
 
     def _tell(self, record: AnyRecord) -> None:
+        if not isinstance(record, records.Fault):
+            return
         self._lines.clear()
         self._fault(record)
         text = "".join(f"{line}\n" for line in [*window_lines(self._window), *self._lines, ""])

@@ -273,6 +273,13 @@ class Engine:
         self._lib.uc_reg_read(self._handle, register, ctypes.byref(cell))
         return cell.value
 
+    def integer_registers(self) -> bytes:
+        """x0 to x31, 64 bits each, little-endian."""
+        if self._row is not None:
+            return self._row[:32].tobytes()
+        words = [0, *(self.read(index) for index in range(1, 32))]
+        return b"".join(word.to_bytes(8, "little") for word in words)
+
     def write(self, index: int, value: int) -> None:
         register, cell = self._one[index]
         cell.value = value

@@ -32,7 +32,7 @@ from emu.machine.instruction import Instructions
 from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram
-from emu.machine.registers import A0, A7, FP, PC, RA, SP, Registers
+from emu.machine.registers import A0, A7, PC, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
 from emu.machine.trap import Access, Cause, Trap
@@ -71,6 +71,8 @@ class Hart:
         self._error: BaseException | None = None
         self._tlb = Tlb(self._engine, ram)
         self._instructions = Instructions(self._engine, self.mmu)
+        self.integer_registers: Callable[[], bytes] = self._engine.integer_registers
+        """x0 to x31, 64 bits each, little-endian."""
 
     # Registers.
 
@@ -86,11 +88,6 @@ class Hart:
     def syscall_registers(self) -> list[int]:
         """a7 and a0 to a5, as a system call passes them."""
         return list(self._call()[1:])
-
-    def stack_registers(self) -> tuple[int, int, int]:
-        """ra, sp and fp (s0): what it takes to find the callers."""
-        read = self._engine.read
-        return read(RA), read(SP), read(FP)
 
     def expect_reading(self) -> None:
         """Somebody is going to read registers at each trap. Not while the hart runs."""

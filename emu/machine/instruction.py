@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from emu.machine.decode import MemoryOperand, instruction_length, memory_operand
+from collections.abc import Callable
+
+from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access, Trap
+
+
+def operand_address(bits: int | None, x: Callable[[int], int]) -> int | None:
+    """The address that a load or store accesses, by the registers ``x``; None for another."""
+    operand = None if bits is None else memory_operand(bits)
+    if operand is None:
+        return None
+    base = x(operand.base) if operand.base else 0
+    return (base + operand.offset) & VA_MASK
+
+
+def stval(bits: int | None, x: Callable[[int], int], page: int) -> int:
+    """Where a load or store faulted on ``page``: at its address, or where its second page begins
+    if that is what faulted.
+    """
+    address = operand_address(bits, x)
+    if address is not None and address & ~PAGE_MASK == page:
+        return address
+    return page
 
 
 class Instructions:
@@ -17,7 +38,6 @@ class Instructions:
         self._mmu = mmu
         self._pc = -1
         self._bits: int | None = None
-        self._operand: MemoryOperand | None = None
         self._pages: dict[int, int] = {}
         """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
 
@@ -32,13 +52,9 @@ class Instructions:
     def bits(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
         if pc != self._pc:
-            self._look(pc)
+            self._bits = self._read(pc)
+            self._pc = pc
         return self._bits
-
-    def _look(self, pc: int) -> None:
-        bits = self._bits = self._read(pc)
-        self._operand = memory_operand(bits) if bits is not None else None
-        self._pc = pc
 
     def _read(self, pc: int) -> int | None:
         if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
@@ -51,27 +67,17 @@ class Instructions:
         return None if high is None else high << 16 | low
 
     def faults_as_store(self, pc: int) -> bool:
-        if pc != self._pc:
-            self._look(pc)
-        operand = self._operand
+        bits = self.bits(pc)
+        operand = None if bits is None else memory_operand(bits)
         return operand is not None and operand.kind.faults_as_store
 
     def operand_address(self, pc: int) -> int | None:
         """The address that the load or store at ``pc``, where the program stands, accesses."""
-        if pc != self._pc:
-            self._look(pc)
-        operand = self._operand
-        if operand is None:
-            return None
-        base = self._engine.read(operand.base) if operand.base else 0
-        return (base + operand.offset) & VA_MASK
+        return operand_address(self.bits(pc), self._engine.read)
 
     def stval(self, trap: Trap) -> int:
-        """The access's address, or where its second page begins if that is what faulted."""
-        address = self.operand_address(trap.epc)
-        if address is not None and address & ~PAGE_MASK == trap.page:
-            return address
-        return trap.page
+        """Of a page fault at a load or store."""
+        return stval(self.bits(trap.epc), self._engine.read, trap.page)
 
     def _fetch(self, va: int, size: int) -> int | None:
         ram = self._mmu.ram

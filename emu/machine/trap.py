@@ -94,6 +94,11 @@ class Trap:
         self._find_tval = find_tval
 
     @property
+    def tval_is_known(self) -> bool:
+        """Whether ``tval`` costs nothing; else the trap is a load's or store's."""
+        return self._find_tval is None
+
+    @property
     def tval(self) -> int:
         """The faulting virtual address, or the bits of an illegal instruction."""
         if self._find_tval is not None:

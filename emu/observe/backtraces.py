@@ -6,16 +6,23 @@ from typing import NamedTuple
 
 from emu.machine.registers import SP
 from emu.observe.cfi_program import Rule
-from emu.observe.records import Place
-from emu.observe.stack_reader import stack_reader
 from emu.observe.stack_words import StackWords, Word
+from emu.observe.stacks import Stack
 from emu.observe.symbols import Code
 from emu.observe.unwind import unwind
-from kernel.process import Process
 
 _MOST = 1 << 13
 _VARIANTS = 4
 """So many stacks are kept for one pc, ra and sp."""
+
+
+class Standing(NamedTuple):
+    """A thread at a pc, with ra, sp and fp. Signal handlers return to ``sigreturn``."""
+
+    pc: int
+    registers: tuple[int, int, int]
+    stack: Stack
+    sigreturn: int | None = None
 
 
 class _Known(NamedTuple):
@@ -24,11 +31,10 @@ class _Known(NamedTuple):
     words: StackWords
     fp: int | None
     callers: list[int]
-    places: list[Place]
 
 
 class Backtraces:
-    """Finds at most ``depth`` callers. ``registers`` are ra, sp and fp.
+    """Finds at most ``depth`` callers.
 
     Programs fault at the same places again and again, with the same stack; so what was found is
     kept with what it was found from, and holds as long as that is the same.
@@ -37,50 +43,33 @@ class Backtraces:
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._known: dict[tuple[int, int, int, int], list[_Known]] = {}
-        self._lists: dict[tuple[Place, ...], list[Place]] = {}
 
-    def callers(
-        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
-    ) -> list[int]:
-        """Where the calls that the process is in return to, the nearest first."""
-        return self._look(process, code, pc, registers).callers
-
-    def places(
-        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
-    ) -> list[Place]:
-        """The places of these calls; one and the same list for the same callers."""
-        return self._look(process, code, pc, registers).places
-
-    def _look(
-        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
-    ) -> _Known:
-        ra, sp, fp = registers
-        key = (code.known.number, pc, ra, sp)
+    def callers(self, code: Code, thread: Standing) -> list[int]:
+        """Where the calls return to that the thread is in, the nearest first."""
+        pc, (ra, sp, fp), stack, _ = thread
+        key = (code.number, pc, ra, sp)
         variants = self._known.get(key)
         if variants is None:
             if len(self._known) >= _MOST:
                 self._known.clear()
             variants = self._known[key] = []
-        space = process.space
         for known in variants:
-            if (known.fp is None or known.fp == fp) and known.words.hold(space):
-                return known
-        known = self._find(process, code, pc, registers)
+            if (known.fp is None or known.fp == fp) and known.words.hold(stack):
+                return known.callers
+        known = self._find(code, thread)
         variants[_VARIANTS - 1 :] = []
         variants.insert(0, known)
-        return known
+        return known.callers
 
-    def _find(
-        self, process: Process, code: Code, pc: int, registers: tuple[int, int, int]
-    ) -> _Known:
-        read = stack_reader(process.space)
+    def _find(self, code: Code, thread: Standing) -> _Known:
         words: list[Word] = []
-        _, sp, fp = registers
+        pc, (ra, sp, fp), stack, sigreturn = thread
         uses_fp = saved = False  # once a callee has saved it, fp comes from the stack
 
         def noted(va: int) -> int | None:
-            word = read(va)
-            if va >= sp:  # below it is code, to see whether a call is there
+            word = code.word(va)  # to see whether a call is before a return address
+            if word is None:
+                word = stack.read(va)
                 words.append((va, word))
             return word
 
@@ -91,16 +80,5 @@ class Backtraces:
             saved |= rule is not None and rule.fp is not None
             return rule
 
-        callers = unwind(rule_at, noted, pc, *registers, self._depth, process.sigreturn)
-        return _Known(
-            StackWords(words), fp if uses_fp else None, callers, self._interned(code, callers)
-        )
-
-    def _interned(self, code: Code, callers: list[int]) -> list[Place]:
-        places = tuple(map(code.caller, callers))
-        known = self._lists.get(places)
-        if known is None:
-            if len(self._lists) >= _MOST:
-                self._lists.clear()
-            known = self._lists[places] = list(places)
-        return known
+        callers = unwind(rule_at, noted, pc, ra, sp, fp, self._depth, sigreturn)
+        return _Known(StackWords(words), fp if uses_fp else None, callers)

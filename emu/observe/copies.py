@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from emu.machine.pte import PAGE_SIZE, PTES_PER_TABLE, V, ppn
+from emu.observe.facts import Ended
 from kernel.lazy import np
 from kernel.space import AddressSpace
 
@@ -13,8 +14,8 @@ _AT_ONCE = 64
 """So many pages are compared at once at the most: all that is copied for it stays in the caches."""
 _FEW = 8
 """Fewer are sooner compared one by one."""
-Settle = Callable[["Copy", int, int, str], None]
-"""(copy, page, bytes changed, why)"""
+Settle = Callable[[list[Ended], str], None]
+"""The pages, and why."""
 
 
 class Copy(NamedTuple):
@@ -26,7 +27,7 @@ class Copy(NamedTuple):
 
 
 class Copies:
-    """The copied pages that are in use. ``settled`` is told of each as it comes to its end.
+    """The copied pages that are in use. ``settled`` is told of those that come to their end.
 
     A page's copy ends when the page is unmapped, when another fault copies it anew (it was shared
     again by a later fork), or with its process's image. It takes 4 KiB of the host's memory until
@@ -43,7 +44,8 @@ class Copies:
         pages = self._open.setdefault(space, {})
         earlier, pages[page] = pages.get(page), Copy(fault, pid, content)
         if earlier is not None:  # what is copied now is what had become of the earlier copy
-            self._settled(earlier, page, _difference(earlier.content, content), "copied again")
+            changed = _difference(earlier.content, content)
+            self._settled([Ended(earlier.fault, earlier.pid, page, changed)], "copied again")
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         pages = self._open.get(space)
@@ -75,8 +77,9 @@ class Copies:
         present = [(page, copy, pte) for page, copy in ended if (pte := pte_of(page)) & V]
         for start in range(0, len(present), _AT_ONCE):
             some = present[start : start + _AT_ONCE]
-            for (page, copy, _), changed in zip(some, _changes(space, some), strict=True):
-                self._settled(copy, page, changed, why)
+            pairs = zip(some, _changes(space, some), strict=True)
+            told = [Ended(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
+            self._settled(told, why)
 
 
 def _changes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:

@@ -92,19 +92,21 @@ class Filtered:
     filter: Filter
     _told: set[int] = field(default_factory=set)
     _faults: int = 0
+    _ended: bool = False
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Start):
             self.sink(replace(record, filtered=self.filter != Filter()))
         else:
             self._faults += isinstance(record, records.Fault)
+            self._ended = isinstance(record, records.End)
             if self._wants(record):
                 self.sink(record)
 
     @property
     def hint(self) -> str:
-        """A line that says so when there were faults, and the filter wanted none of them."""
-        if self._told or not self._faults:
+        """A line that says so when a run had faults, and the filter wanted none of them."""
+        if self._told or not self._faults or not self._ended:
             return ""
         return f"{self._faults:,} faults, none {self.filter.words}"
 

@@ -12,29 +12,22 @@ from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
 from emu.observe.starts import Starts
-from kernel.errors import Errno
-from kernel.vfs.inode import Inode
 
-_LARGEST_FILE = 1 << 31
 _END = 1 << 64
 
 
 class Image:
     """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
 
-    def __init__(self, inode: Inode) -> None:
-        self._inode = inode
+    def __init__(self, content: bytes) -> None:
+        self._data = content
         self._starts: dict[int, Starts] = {}
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
         self.places = Remembered(self._place)
         """The :class:`Place` of an address, as its pc."""
 
-    # The file is read when something is first asked of it.
-
-    @cached_property
-    def _data(self) -> bytes:
-        return content(self._inode)
+    # The file is looked into when something is first asked of it.
 
     @cached_property
     def _elf(self) -> ElfFile:
@@ -55,6 +48,11 @@ class Image:
     def address(self, offset: int) -> int | None:
         """The address of a byte of the file; None where nothing is loaded."""
         return self._elf.address(offset)
+
+    def word(self, offset: int) -> int | None:
+        """The eight bytes from byte ``offset`` of the file on; None where it has not as many."""
+        data = self._data[offset : offset + 8]
+        return int.from_bytes(data, "little") if len(data) == 8 else None
 
     def _rule(self, address: int) -> Rule | None:
         return self._frames.rule(address) or self._rule_by_code(address)
@@ -95,14 +93,6 @@ class Image:
             line=innermost.line,
             inlined=tuple(Caller(text(at.symbol), text(at.full_path), at.line) for at in outer),
         )
-
-
-def content(inode: Inode) -> bytes:
-    """What an ELF file holds; nothing when it can't be read."""
-    try:
-        return inode.read_at(0, min(inode.size, _LARGEST_FILE))
-    except Errno:
-        return b""
 
 
 def _symbol_cache(data: bytes) -> Any:

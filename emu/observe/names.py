@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.observe.elf import ElfFile
-from emu.observe.image import content
+from emu.observe.layouts import content
 from emu.observe.records import text
 from kernel.backing import FilePages
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.machine.decode import instruction_length
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
 from kernel.space import USER_END, AddressSpace
 
 
@@ -19,6 +19,21 @@ def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
         parts.append(space.frames.ram.read(pa, size))
         va, count = va + size, count - size
     return b"".join(parts)
+
+
+def instruction_bits(space: AddressSpace, pc: int) -> int | None:
+    """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+    pte = space.table.pte(pc)
+    if pte & (V | X) != V | X:
+        return None
+    offset = pc & PAGE_MASK
+    if offset > PAGE_SIZE - 4:
+        code = instruction_bytes(space, pc)
+        return None if code is None else int.from_bytes(code, "little")
+    ram = space.frames.ram
+    start = (ppn(pte) << PAGE_SHIFT | offset) - ram.base
+    bits = int.from_bytes(ram.bytes[start : start + 4], "little")
+    return bits if instruction_length(bits) == 4 else bits & 0xFFFF
 
 
 def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:

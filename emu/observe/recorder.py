@@ -1,4 +1,4 @@
-"""Makes records of what the kernel tells: the one place where the machine becomes a trace."""
+"""Makes facts of what the kernel tells: the one place where the machine becomes a trace."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 from emu.machine.pte import PAGE_MASK, V, ppn
 from emu.machine.registers import PC
 from emu.machine.trap import Access
-from emu.observe import records
-from emu.observe.entries import broken_rule, pte_flags, range_of
+from emu.observe import facts, records
+from emu.observe.entries import broken_rule, range_of
+from emu.observe.facts import Listener, Where
 from emu.observe.heap import Heap
 from emu.observe.outcomes import COPIES
-from emu.observe.records import Entry, Place, Sharer, text
+from emu.observe.peek import instruction_bits
+from emu.observe.records import text
 from emu.observe.sharing import sharers
 from emu.observe.space_recorder import SpaceRecorder
-from emu.observe.symbols import Code
 from emu.observe.walks import Walks
-from emu.observe.wanted import Sink, Wanted
+from emu.observe.wanted import Wanted
 from emu.version import VERSION
 from kernel import signals
 from kernel.events import Fault
@@ -30,20 +31,23 @@ from kernel.process import Process, Thread
 from kernel.space import AddressSpace
 from kernel.syscalls.table import TABLE
 
-_ACCESS = ("fetch", "load", "store")
 _CAUSE = tuple(int(access.page_fault) for access in Access)
 
 
 class Recorder(SpaceRecorder):
-    """Tells ``sink`` of a run, record by record. ``begin`` before it, ``finish`` after it."""
+    """Tells ``listener`` of a run, fact by fact. ``begin`` before it, ``finish`` after it."""
 
     def __init__(
-        self, kernel: Kernel, command: Sequence[str], sink: Sink, wanted: Wanted | None = None
+        self,
+        kernel: Kernel,
+        command: Sequence[str],
+        listener: Listener,
+        wanted: Wanted | None = None,
     ) -> None:
-        super().__init__(kernel, sink, wanted or Wanted())
+        super().__init__(kernel, listener, wanted or Wanted())
         self._command = list(command)
         self._walks = Walks()
-        self._walk: list[Entry] = []
+        self._walk: tuple[int, ...] = ()
         self._handler_began = 0
         self._deterministic = kernel.config.deterministic
         self._calls: dict[Thread, int] = {}
@@ -51,7 +55,7 @@ class Recorder(SpaceRecorder):
     def begin(self) -> None:
         self._kernel.hart.expect_reading()
         config = self._kernel.config
-        self._sink(
+        self._record(
             records.Start(
                 **self._stamp(),
                 schema=records.SCHEMA,
@@ -64,7 +68,7 @@ class Recorder(SpaceRecorder):
         )
 
     def finish(self, summary: dict[str, Any]) -> None:
-        self._sink(records.End(**self._stamp(), summary=summary))
+        self._record(records.End(**self._stamp(), summary=summary))
 
     # Page faults.
 
@@ -75,48 +79,43 @@ class Recorder(SpaceRecorder):
     def fault(self, event: Fault) -> None:
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
         thread, space, r, trap, call = event
-        kernel = self._kernel
+        kernel, frames = self._kernel, space.frames
         by = thread if trap is not None else kernel.current or thread
         pc = trap.epc if trap is not None else self._kernels_pc(by, call)
-        code = self.symbols.of(by.process.space if pc else space)
-        stval = trap.tval if trap is not None else r.va
+        inexact = trap is not None and not trap.tval_is_known
+        stval = r.va if trap is None else trap.page if inexact else trap.tval
         vma = space.find(stval)
-        before, after, access, outcome = r.pte_before, r.pte_after, r.access, str(r.outcome)
-        frame_before = ppn(before) if before & V else 0
-        frame_after = ppn(after) if after & V else 0
+        before, after, outcome = r.pte_before, r.pte_after, str(r.outcome)
         page, pid = stval & ~PAGE_MASK, thread.process.pid
-        seq, self._seq = self._seq, self._seq + 1
-        record = records.Fault(
-            seq=seq,
-            time=kernel.clock.monotonic() - self._began,
-            pid=pid,
-            tid=thread.tid,
-            place=code.place(pc) if pc else _NOWHERE,
-            instruction=self._instruction(code, pc) if trap is not None else "",
-            access=_ACCESS[access],
-            cause=_CAUSE[access] if trap is None else int(trap.cause),
-            stval=stval,
-            outcome=outcome,
-            rule=broken_rule(trap, before, access),
-            call=call or "",
-            loading=space not in self._pids,
-            vma=range_of(vma) if vma is not None else None,
-            table_copied=r.table_copied,
-            walk=self._walk,
-            pte_before=before,
-            pte_after=after,
-            flags_before=pte_flags(before),
-            flags_after=pte_flags(after),
-            frame_before=frame_before,
-            frame_after=frame_after,
-            count_before=r.count_before,
-            count_after=space.frames.count(frame_after) if frame_after else 0,
-            sharers=self._sharers(r, space, page, frame_before) if r.count_before > 1 else [],
-            backtrace=self._backtrace(by, code, pc),
-            heap=[] if self._heap is None else self._allocated(self._heap, r, space, stval),
-            host_ns=host_ns,
+        seq, self.seq = self.seq, self.seq + 1
+        self._tell(
+            facts.Fault(
+                seq,
+                kernel.clock.monotonic() - self._began,
+                pid,
+                thread.tid,
+                self._standpoints.of(by, pc),
+                None if trap is None else _code(by.process.space, pc),
+                int(r.access),
+                _CAUSE[r.access] if trap is None else int(trap.cause),
+                stval,
+                inexact,
+                outcome,
+                broken_rule(trap, before, r.access),
+                call or "",
+                space not in self._pids,
+                range_of(vma) if vma is not None else None,
+                r.table_copied,
+                self._walk,
+                before,
+                after,
+                r.count_before,
+                frames.count(ppn(after)) if after & V else 0,
+                self._sharers(r, space, page, ppn(before)) if r.count_before > 1 else [],
+                None if self._heap is None else self._allocated(self._heap, space, event),
+                host_ns,
+            )
         )
-        self._sink(record)
         if outcome in COPIES:
             self._copies.copied(space, page, seq, pid)
         if page in self._wanted.pages or r.table_copied:
@@ -125,57 +124,48 @@ class Recorder(SpaceRecorder):
         if self._until_sample < 0:
             self._sample()
 
-    def _instruction(self, code: Code, pc: int) -> str:
-        return code.instruction(pc, self._kernel.hart.instruction(pc))
-
     def _kernels_pc(self, thread: Thread, call: str | None) -> int:
         """Where the thread is for which the kernel meets a fault: in a call, or at a signal."""
         if call is None and thread is self._kernel.current:
             return self._kernel.hart.read(PC)
         return thread.call_start[0]
 
-    def _sharers(self, r: Resolution, space: AddressSpace, page: int, frame: int) -> list[Sharer]:
+    def _sharers(
+        self, r: Resolution, space: AddressSpace, page: int, frame: int
+    ) -> list[tuple[int, int]]:
         """Of the frame that a store found there, when others had it too."""
         if r.access is not Access.STORE or frame == space.frames.zero:
             return []
         pins = space.frames.kind(frame) is Kind.CACHE
         processes = self._kernel.processes.values()
-        found = sharers(processes, space, page, frame, r.count_before - pins)
-        return [Sharer(pid, address) for pid, address in found]
+        return sharers(processes, space, page, frame, r.count_before - pins)
 
-    def _allocated(
-        self, heap: Heap, r: Resolution, space: AddressSpace, address: int
-    ) -> list[Place]:
+    def _allocated(self, heap: Heap, space: AddressSpace, event: Fault) -> Where | None:
         """The calls that allocated the block in which a store fell that had a page copied."""
+        trap, r = event.trap, event.resolution
         if r.outcome is not Outcome.COPIED:
-            return []
-        block = heap.block(space, address)
-        code = self.symbols.of(space)
-        return [code.caller(call) for call in block.calls] if block else []
+            return None
+        block = heap.block(space, trap.tval if trap is not None else r.va)
+        return None if block is None else Where(self._layouts.of(space), 0, list(block.calls))
 
     # Processes.
 
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
-        pc = thread.call_start[0]
         parent = thread.process
-        code = self.symbols.of(parent.space)
         if cost is not None:
             if self._heap is not None:
                 self._heap.forked(parent.space, child.space)
             self._pids[child.space] = child.pid
-        self._sink(
-            records.Fork(
-                **self._stamp(),
-                pid=parent.pid,
-                tid=thread.tid,
-                child=child.pid,
-                place=code.place(pc),
-                backtrace=self._backtrace(thread, code, pc),
-                root=child.space.table.root,
-                shares_memory=cost is None,
-                **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
-            )
+        fork = records.Fork(
+            **self._stamp(),
+            pid=parent.pid,
+            tid=thread.tid,
+            child=child.pid,
+            root=child.space.table.root,
+            shares_memory=cost is None,
+            **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
         )
+        self._record(fork, self._standpoints.of(thread, thread.call_start[0]))
         self._watch.look()
         self._sample()
 
@@ -184,7 +174,7 @@ class Recorder(SpaceRecorder):
         self._pids[space] = process.pid
         if self._heap is not None:
             self._heap.execed(process)
-        self._sink(
+        self._record(
             records.Exec(
                 **self._stamp(),
                 pid=process.pid,
@@ -212,13 +202,13 @@ class Recorder(SpaceRecorder):
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
-        self._sink(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._record(records.Exit(**self._stamp(), pid=process.pid, status=shown))
         self._watch.look()
 
     def signalled(self, thread: Thread, signo: int) -> None:
         stamp, pid = self._stamp(), thread.process.pid
         name = signals.name(signo)
-        self._sink(records.Signal(**stamp, pid=pid, tid=thread.tid, signal=name))
+        self._record(records.Signal(**stamp, pid=pid, tid=thread.tid, signal=name))
 
     # System calls.
 
@@ -236,7 +226,7 @@ class Recorder(SpaceRecorder):
         if began is None:
             return
         row = TABLE.get(number)
-        self._sink(
+        self._record(
             records.Call(
                 **self._stamp(),
                 pid=thread.process.pid,
@@ -249,7 +239,9 @@ class Recorder(SpaceRecorder):
         )
 
 
-_NOWHERE = Place(0)
+def _code(space: AddressSpace, pc: int) -> int:
+    code = instruction_bits(space, pc)
+    return -1 if code is None else code
 
 
 def _cost(cost: ForkCost) -> dict[str, Any]:

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PTES_PER_TABLE, V, ppn
-from emu.observe.stack_reader import stack_reader
-from kernel.space import AddressSpace
+from emu.machine.pte import PAGE_MASK
+from emu.observe.stacks import Stack
 
-_WORDS_PER_PAGE = PTES_PER_TABLE
 Word = tuple[int, int | None]
 """An address and the eight bytes there; None when they were not in memory."""
 
@@ -39,21 +37,13 @@ class StackWords:
                 by_page.setdefault(va & ~PAGE_MASK, {})[(va & PAGE_MASK) >> 3] = word
         self._pages = [_page(va, of_page) for va, of_page in by_page.items()]
 
-    def hold(self, space: AddressSpace) -> bool:
-        """Whether all of them are the same in ``space`` now."""
-        pte_of, ram = space.table.pte, space.frames.ram
+    def hold(self, stack: Stack) -> bool:
+        """Whether all of them are the same in ``stack``."""
         for va, pick, expected in self._pages:
-            pte = pte_of(va)
-            if not pte & V:
+            page = stack.page(va)
+            if page is None or pick(page) != expected:
                 return False
-            start = (ppn(pte) << PAGE_SHIFT) - ram.base >> 3
-            if pick(ram.words[start : start + _WORDS_PER_PAGE]) != expected:
-                return False
-        return not self._others or self._others_hold(space)
-
-    def _others_hold(self, space: AddressSpace) -> bool:
-        read = stack_reader(space)
-        return all(read(va) == word for va, word in self._others)
+        return all(stack.read(va) == word for va, word in self._others)
 
 
 def _page(va: int, words: dict[int, int]) -> _Page:

@@ -7,8 +7,7 @@ the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from itertools import count
+from collections.abc import Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -16,180 +15,136 @@ from msgspec.structs import replace
 from emu.machine.decode import instruction_length
 from emu.observe.cfi_program import Rule
 from emu.observe.disassembly import disassembler
-from emu.observe.image import Image, content
-from emu.observe.records import Place, text
-from kernel.backing import FilePages
-from kernel.errors import Errno
-from kernel.space import AddressSpace
-from kernel.vfs.inode import Inode
-from kernel.vma import Prot, Vma
+from emu.observe.facts import ImageFile, Layout, Mapped
+from emu.observe.image import Image
+from emu.observe.records import Place
 
 _MOST_ADDRESSES = 1 << 16
-_MOST_LAYOUTS = 64
-_MOST_IMAGES = 64
-_NUMBERS = count()
-Key = TypeVar("Key", bound=Hashable)
+_MOST_STACKS = 1 << 13
+Key = TypeVar("Key")
 Value = TypeVar("Value")
-_Layout = tuple[tuple[int, int, int, int], ...]
-"""(start, end, offset, id of the image) of each range that has a file's code."""
-
-
-class Known:
-    """What was found out about the addresses of one layout. ``number`` is never another's."""
-
-    def __init__(self) -> None:
-        self.number = next(_NUMBERS)
-        self.places: dict[int, Place] = {}
-        self.callers: dict[int, Place] = {}
-        self.rules: dict[int, Rule | None] = {}
+_Lists = dict[tuple[Place, ...], list[Place]]
 
 
 class Code:
-    """The code that an address space has mapped."""
+    """The code of one layout. ``number`` is never another's."""
 
-    def __init__(self, space: AddressSpace, symbols: Symbols) -> None:
-        self._space = space
-        self._symbols = symbols
-        self._images: dict[int, Image] = {}
-        """By the id of the inode: to ask whether the file was written since costs a stat."""
-        self.known = symbols.known(self._layout())
+    def __init__(self, layout: Layout, images: dict[int, Image], lists: _Lists) -> None:
+        self.number = layout.number
+        self._ranges = [(mapped, images.get(mapped.image)) for mapped in layout.ranges]
+        self._lists = lists
+        self._places: dict[int, Place] = {}
+        self._callers: dict[int, Place] = {}
+        self._calls: dict[tuple[int, ...], list[Place]] = {}
+        self._rules: dict[int, Rule | None] = {}
 
     def place(self, pc: int) -> Place:
         """Function, file and line of ``pc``."""
-        place = self.known.places.get(pc)
+        place = self._places.get(pc)
         return place if place is not None else self._place(pc)
 
     def caller(self, address: int) -> Place:
         """The place of the call that returns to ``address``."""
-        place = self.known.callers.get(address)
+        place = self._callers.get(address)
         if place is None:
             call = self._place(address - 1)
             place = replace(call, pc=address, offset=call.offset + 1)
-            _remember(self.known.callers, address, place)
+            _remember(self._callers, address, place, _MOST_ADDRESSES)
         return place
+
+    def callers(self, calls: Sequence[int]) -> list[Place]:
+        """The places of calls; one and the same list for the same ones, in all layouts."""
+        key = tuple(calls)
+        found = self._calls.get(key)
+        if found is None:
+            places = tuple(map(self.caller, calls))
+            found = self._lists.get(places)
+            if found is None:
+                found = list(places)
+                _remember(self._lists, places, found, _MOST_STACKS)
+            _remember(self._calls, key, found, _MOST_STACKS)
+        return found
 
     def rule(self, pc: int) -> Rule | None:
         """How to find the caller of the function that ``pc`` is in."""
-        rules = self.known.rules
+        rules = self._rules
         return rules[pc] if pc in rules else self._rule(pc)
 
-    def instruction(self, pc: int, bits: int | None) -> str:
-        """An instruction as text; ``?`` for one that isn't in memory."""
-        return self._symbols.instruction(pc, bits) if bits is not None else "?"
+    def word(self, address: int) -> int | None:
+        """The eight bytes of code at ``address``, as the file has them; None for no file's code."""
+        mapped, image = self._find(address)
+        if mapped is None or image is None or address + 8 > mapped.end:
+            return None
+        return image.word(mapped.offset + address - mapped.start)
 
     def _place(self, pc: int) -> Place:
-        located = self._located(pc)
-        if located is None:
-            vma = self._space.find(pc)
-            return Place(pc, image=text(vma.name) if vma is not None else "")
-        vma, image, address = located
-        place = replace(image.places[address], pc=pc, image=text(vma.name))
-        _remember(self.known.places, pc, place)
+        mapped, image = self._find(pc)
+        address = None if mapped is None else _address(mapped, image, pc)
+        if mapped is None or image is None or address is None:
+            return Place(pc, image="" if mapped is None else mapped.name)
+        place = replace(image.places[address], pc=pc, image=mapped.name)
+        _remember(self._places, pc, place, _MOST_ADDRESSES)
         return place
 
     def _rule(self, pc: int) -> Rule | None:
-        located = self._located(pc)
-        if located is None:
+        mapped, image = self._find(pc)
+        address = None if mapped is None else _address(mapped, image, pc)
+        if image is None or address is None:
             return None
-        rule = located[1].rules[located[2]]
-        _remember(self.known.rules, pc, rule)
+        rule = image.rules[address]
+        _remember(self._rules, pc, rule, _MOST_ADDRESSES)
         return rule
 
-    def _located(self, pc: int) -> tuple[Vma, Image, int] | None:
-        """The ELF file that ``pc`` is in, and the ELF's address of it."""
-        vma = self._space.find(pc)
-        if vma is None or not vma.prot & Prot.EXEC or not isinstance(vma.backing, FilePages):
-            return None
-        image = self._image(vma.backing.inode)
-        address = image.address(vma.offset + pc - vma.start)
-        return None if address is None else (vma, image, address)
+    def _find(self, pc: int) -> tuple[Mapped | None, Image | None]:
+        for mapped, image in self._ranges:
+            if mapped.start <= pc < mapped.end:
+                return mapped, image
+        return None, None
 
-    def _layout(self) -> _Layout:
-        return tuple(
-            (vma.start, vma.end, vma.offset, id(self._image(vma.backing.inode)))
-            for vma in self._space.vmas
-            if vma.prot & Prot.EXEC and isinstance(vma.backing, FilePages)
-        )
 
-    def _image(self, inode: Inode) -> Image:
-        image = self._images.get(id(inode))
-        if image is None:
-            image = self._images[id(inode)] = self._symbols.image(inode)
-        return image
+def _address(mapped: Mapped, image: Image | None, pc: int) -> int | None:
+    """The ELF's address of ``pc``."""
+    return None if image is None else image.address(mapped.offset + pc - mapped.start)
 
 
 class Symbols:
-    """The code of all processes."""
+    """The code of all processes, of whose layouts and images it is told."""
 
     def __init__(self) -> None:
-        self._images: dict[int, tuple[Inode, tuple[int, int] | None, Image]] = {}
-        self._known: dict[_Layout, Known] = {}
-        self._code: dict[AddressSpace, Code] = {}
+        self._images: dict[int, Image] = {}
+        self._codes: dict[int, Code] = {}
+        self._lists: _Lists = {}
         self._texts: dict[tuple[int, int], str] = {}
 
-    def of(self, space: AddressSpace) -> Code:
-        code = self._code.get(space)
-        if code is None:
-            code = self._code[space] = Code(space, self)
-        return code
+    def add_image(self, file: ImageFile) -> None:
+        self._images[file.number] = Image(file.content)
 
-    def changed(self, space: AddressSpace, start: int, end: int) -> None:
-        """What is mapped in [start, end) is something else now, or nothing."""
-        self._code.pop(space, None)
+    def add_layout(self, layout: Layout) -> None:
+        self._codes[layout.number] = Code(layout, self._images, self._lists)
 
-    def discarding(self, space: AddressSpace) -> None:
-        self._code.pop(space, None)
+    def forget(self, number: int) -> None:
+        """An image or a layout won't be meant any more; layouts keep the images they have."""
+        self._images.pop(number, None)
+        self._codes.pop(number, None)
 
-    def known(self, layout: _Layout) -> Known:
-        return _kept(self._known, layout, Known, _MOST_LAYOUTS)
+    def code(self, number: int) -> Code:
+        """Of a layout that was told of."""
+        return self._codes[number]
 
-    def image(self, inode: Inode) -> Image:
-        """Read anew when the file was written since: a program may compile another."""
-        version = _version(inode)
-        known = self._images.get(id(inode))
-        if known is None or version not in (None, known[1]):
-            self._images.pop(id(inode), None)
-            made = inode, version, Image(inode)
-            known = _kept(self._images, id(inode), lambda: made, _MOST_IMAGES)
-        return known[2]
+    def knows(self, number: int) -> bool:
+        return number in self._codes
 
     def instruction(self, pc: int, bits: int) -> str:
+        """An instruction as text."""
         text = self._texts.get((pc, bits))
         if text is None:
             code = bits.to_bytes(instruction_length(bits), "little")
-            made = disassembler().text(code, pc)
-            text = _kept(self._texts, (pc, bits), lambda: made, _MOST_ADDRESSES)
+            text = disassembler().text(code, pc)
+            _remember(self._texts, (pc, bits), text, _MOST_ADDRESSES)
         return text
 
 
-def _remember(found: dict[int, Value], address: int, value: Value) -> None:
-    if len(found) >= _MOST_ADDRESSES:
+def _remember(found: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    if len(found) >= most:
         found.clear()
-    found[address] = value
-
-
-def _kept(known: dict[Key, Value], key: Key, make: Callable[[], Value], most: int) -> Value:
-    """The value of ``key``; the oldest goes when a new one would be too many."""
-    value = known.get(key)
-    if value is None:
-        if len(known) >= most:
-            del known[next(iter(known))]
-        value = known[key] = make()
-    return value
-
-
-def _version(inode: Inode) -> tuple[int, int] | None:
-    """What changes when the file is written; None when it is out of reach."""
-    try:
-        stat = inode.stat()
-    except Errno:
-        return None
-    return stat.mtime, stat.size
-
-
-def program_file(space: AddressSpace, path: str) -> bytes:
-    """What the file holds that is mapped under the name ``path``; nothing when none is."""
-    for vma in space.vmas:
-        if text(vma.name) == path and isinstance(vma.backing, FilePages):
-            return content(vma.backing.inode)
-    return b""
+    found[key] = value

@@ -1,4 +1,4 @@
-"""The entries that a walk reads, in the words of a trace."""
+"""The entries that a walk reads: an address and a PTE for each level, root first."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, R, V, W, X, ppn
 from emu.machine.ram import Ram
-from emu.observe.entries import pte_flags
-from emu.observe.records import Entry
 from kernel.space import USER_END, AddressSpace
 
 _MOST = 1 << 12
@@ -22,7 +20,7 @@ class _Upper(NamedTuple):
     pte: int
     next_at: int
     next_pte: int
-    entries: list[Entry]
+    entries: tuple[int, int, int, int]
     leaf: int
 
 
@@ -32,47 +30,44 @@ class Walks:
     def __init__(self) -> None:
         self._upper: dict[tuple[int, int], _Upper] = {}
 
-    def entries(self, space: AddressSpace, va: int) -> list[Entry]:
-        """The entries that a walk of ``va`` reads, root first, as the tables are now."""
+    def entries(self, space: AddressSpace, va: int) -> tuple[int, ...]:
+        """What a walk of ``va`` reads, as the tables are now."""
         ram, key = space.frames.ram, (space.table.root, va >> _LEAF_SHIFT)
         words = ram.words
         upper = self._upper.get(key)
         if upper is None or words[upper.at] != upper.pte or words[upper.next_at] != upper.next_pte:
             entries = _walk(space, va)
-            if len(entries) == 3:
+            if len(entries) == 6:
                 self._keep(key, entries, ram)
             return entries
         address = upper.leaf + 8 * (va >> PAGE_SHIFT & _INDEX)
-        pte = words[address - ram.base >> 3]
-        return [*upper.entries, Entry(0, address, pte, pte_flags(pte))]
+        return (*upper.entries, address, words[address - ram.base >> 3])
 
-    def _keep(self, key: tuple[int, int], entries: list[Entry], ram: Ram) -> None:
+    def _keep(self, key: tuple[int, int], entries: tuple[int, ...], ram: Ram) -> None:
         if len(self._upper) >= _MOST:
             self._upper.clear()
-        first, second, third = entries
-        assert first.pte is not None
-        assert second.pte is not None
+        first, pte, second, next_pte, third, _ = entries
         self._upper[key] = _Upper(
-            first.address - ram.base >> 3,
-            first.pte,
-            second.address - ram.base >> 3,
-            second.pte,
-            [first, second],
-            third.address & ~(8 * PTES_PER_TABLE - 1),
+            first - ram.base >> 3,
+            pte,
+            second - ram.base >> 3,
+            next_pte,
+            (first, pte, second, next_pte),
+            third & ~(8 * PTES_PER_TABLE - 1),
         )
 
 
-def _walk(space: AddressSpace, va: int) -> list[Entry]:
-    entries: list[Entry] = []
+def _walk(space: AddressSpace, va: int) -> tuple[int, ...]:
+    entries: list[int] = []
     if va >= USER_END:
-        return entries
+        return ()
     ram = space.frames.ram
     words, first, table = ram.words, ram.base, space.table.root << PAGE_SHIFT
     for level in (2, 1, 0):
         address = table + 8 * (va >> PAGE_SHIFT + VPN_BITS * level & _INDEX)
         pte = words[address - first >> 3]
-        entries.append(Entry(level, address, pte, pte_flags(pte)))
+        entries += (address, pte)
         if not pte & V or pte & (R | W | X):
             break
         table = ppn(pte) << PAGE_SHIFT
-    return entries
+    return tuple(entries)

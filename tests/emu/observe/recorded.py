@@ -10,6 +10,7 @@ from typing import Any
 from emu.api import Session
 from emu.observe.recorder import Recorder
 from emu.observe.records import AnyRecord
+from emu.observe.teller import Teller
 from emu.observe.wanted import Wanted
 from emu.options import Options
 from kernel.events import Observer
@@ -53,7 +54,9 @@ def record(
     session.console.capture(1)
     session.console.capture(2)
     told: list[AnyRecord] = []
-    recorder = Recorder(session.kernel, words, told.append, wanted)
+    wanted = wanted or Wanted()
+    teller = Teller(told.append, wanted.backtraces)
+    recorder = Recorder(session.kernel, words, teller, wanted)
     recorder.begin()
     status = session.run([recorder, *observers])
     recorder.finish(session.summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 from emu.machine.pte import PAGE_SIZE, R, U, V, W, make_pte
 from emu.machine.ram import Ram
 from emu.machine.registers import FP, SP
-from emu.observe.backtraces import Backtraces
+from emu.observe.backtraces import Backtraces, Standing
 from emu.observe.cfi_program import Rule
-from emu.observe.records import Place
 from emu.observe.stack_words import StackWords
+from emu.observe.stacks import CopiedStack, LiveStack, Stack, stack_parts
 
 STACK = 0x10000
 LEAF, MIDDLE, OUTER = 0x1000, 0x2000, 0x3000
@@ -26,10 +27,12 @@ class Memory:
     def __init__(self) -> None:
         self.ram = Ram(4 * PAGE_SIZE)
         self.there = {STACK: 1, STACK + PAGE_SIZE: 0}
+        end = STACK + 2 * PAGE_SIZE
         self.space: Any = SimpleNamespace(
-            table=SimpleNamespace(pte=self._pte), frames=SimpleNamespace(ram=self.ram)
+            table=SimpleNamespace(pte=self._pte),
+            frames=SimpleNamespace(ram=self.ram),
+            find=lambda va: SimpleNamespace(end=end) if STACK <= va < end else None,
         )
-        self.process: Any = SimpleNamespace(space=self.space, sigreturn=None)
 
     def _pte(self, va: int) -> int:
         frame = self.there.get(va & -PAGE_SIZE)
@@ -38,6 +41,14 @@ class Memory:
     def store(self, va: int, word: int) -> None:
         frame = self.ram.first_ppn + self.there[va & -PAGE_SIZE]
         self.ram.store64(frame * PAGE_SIZE + va % PAGE_SIZE, word)
+
+    def live(self) -> Stack:
+        return LiveStack(self.space)
+
+    def copied(self, sp: int = STACK) -> Stack:
+        parts = stack_parts(self.space, sp)
+        assert parts is not None
+        return CopiedStack(sp, b"".join(parts))
 
 
 @pytest.fixture
@@ -48,93 +59,137 @@ def memory() -> Memory:
 def code(rules: dict[int, Rule]) -> Any:
     """Functions of 4 KiB, with one rule each; what has none is the outermost."""
     return SimpleNamespace(
-        known=SimpleNamespace(number=1),
+        number=1,
         rule=lambda pc: rules.get(pc & -PAGE_SIZE, OUTERMOST),
-        caller=Place,
+        word=lambda va: None,
     )
 
 
 WORDS = [STACK, STACK + 8, STACK + PAGE_SIZE - 8, STACK + PAGE_SIZE, STACK + PAGE_SIZE + 64]
 
 
+SOURCES: dict[str, Callable[[Memory], Stack]] = {"live": Memory.live, "copied": Memory.copied}
+each_source = pytest.mark.parametrize("stack", SOURCES.values(), ids=SOURCES)
+
+
+@each_source
 @pytest.mark.parametrize("count", range(1, 6))
-def test_words_hold_until_one_of_them_is_another(memory: Memory, count: int) -> None:
+def test_words_hold_until_one_of_them_is_another(
+    memory: Memory, count: int, stack: Callable[[Memory], Stack]
+) -> None:
     for va in WORDS[:count]:
         memory.store(va, va)
     words = StackWords([(va, va) for va in WORDS[:count]])
-    assert words.hold(memory.space)
+    assert words.hold(stack(memory))
     memory.store(STACK + 16, 7)  # nobody's
-    assert words.hold(memory.space)
+    assert words.hold(stack(memory))
     for va in WORDS[:count]:
         memory.store(va, va + 1)
-        assert not words.hold(memory.space)
+        assert not words.hold(stack(memory))
         memory.store(va, va)
-    assert words.hold(memory.space)
+    assert words.hold(stack(memory))
 
 
 def test_words_hold_where_their_page_lies_now(memory: Memory) -> None:
     memory.store(STACK, 5)
     words = StackWords([(STACK, 5)])
     memory.there[STACK] = 2
-    assert not words.hold(memory.space)
+    assert not words.hold(memory.live())
     memory.store(STACK, 5)
-    assert words.hold(memory.space)
+    assert words.hold(memory.live())
     del memory.there[STACK]
-    assert not words.hold(memory.space)
+    assert not words.hold(memory.live())
 
 
 def test_what_was_not_there_holds_until_it_is(memory: Memory) -> None:
     page = memory.there.pop(STACK)
     words = StackWords([(STACK, None)])
-    assert words.hold(memory.space)
+    assert words.hold(memory.live())
     memory.there[STACK] = page
-    assert not words.hold(memory.space)
+    assert not words.hold(memory.live())
 
 
-def test_a_word_across_two_that_the_stack_has(memory: Memory) -> None:
+@each_source
+def test_a_word_across_two_that_the_stack_has(
+    memory: Memory, stack: Callable[[Memory], Stack]
+) -> None:
     memory.store(STACK, 0x1122 << 48)
     memory.store(STACK + 8, 0x3344)
     words = StackWords([(STACK + 6, 0x3344_1122)])
-    assert words.hold(memory.space)
+    assert words.hold(stack(memory))
     memory.store(STACK + 8, 0)
-    assert not words.hold(memory.space)
+    assert not words.hold(stack(memory))
+
+
+@pytest.mark.parametrize("sp", [STACK, STACK + 8, STACK + PAGE_SIZE - 8, STACK + PAGE_SIZE + 16])
+def test_a_copy_reads_as_the_stack_does_from_sp_to_its_end(memory: Memory, sp: int) -> None:
+    for va in range(STACK, STACK + 2 * PAGE_SIZE, 8):
+        memory.store(va, va << 32 | 0x1234_5678)
+    live, copied = memory.live(), memory.copied(sp)
+    end = STACK + 2 * PAGE_SIZE
+    for va in (sp, sp + 8, sp + 13, end - 16, end - 9, end - 8):
+        assert copied.read(va) == (live.read(va) if va >= sp else None), hex(va - sp)
+    for va in (sp - 8, sp - 1, end - 7, end, 0, 1 << 64):
+        assert copied.read(va) is None, hex(va - sp)
+    last = end - PAGE_SIZE
+    page = copied.page(last)
+    assert page is not None
+    first = max(sp - last, 0) // 8
+    assert page[first:] == (live.page(last) or b"")[first:]
+    assert copied.page(STACK - PAGE_SIZE) is None
+    assert copied.page(end) is None
+
+
+def test_a_stack_is_not_copied_that_is_large_or_not_all_there(memory: Memory) -> None:
+    assert stack_parts(memory.space, STACK + 4) is None, "no stack pointer"
+    assert stack_parts(memory.space, STACK - 8) is None, "nothing mapped"
+    del memory.there[STACK + PAGE_SIZE]
+    assert stack_parts(memory.space, STACK) is None, "a page is missing"
+    memory.space.find = lambda va: SimpleNamespace(end=STACK + (1 << 20))
+    assert stack_parts(memory.space, STACK) is None, "large"
 
 
 def test_a_changed_return_address_is_seen(memory: Memory) -> None:
     found = Backtraces(16)
     functions = code({LEAF: Rule(SP, 16, -8, None), MIDDLE: Rule(SP, 32, -8, None)})
-    registers = 0, STACK, 0
     memory.store(STACK + 8, MIDDLE + 4)
     memory.store(STACK + 16 + 24, OUTER + 8)
-    first = found.places(memory.process, functions, LEAF, registers)
-    assert [place.pc for place in first] == [MIDDLE + 4, OUTER + 8]
-    assert found.places(memory.process, functions, LEAF, registers) is first
+    first = found.callers(functions, Standing(LEAF, (0, STACK, 0), memory.live()))
+    assert first == [MIDDLE + 4, OUTER + 8]
+    assert found.callers(functions, Standing(LEAF, (0, STACK, 0), memory.copied())) is first
     memory.store(STACK + 16 + 24, OUTER + 12)
-    other = found.callers(memory.process, functions, LEAF, registers)
+    other = found.callers(functions, Standing(LEAF, (0, STACK, 0), memory.copied()))
     assert other == [MIDDLE + 4, OUTER + 12]
     memory.store(STACK + 16 + 24, OUTER + 8)
-    assert found.places(memory.process, functions, LEAF, registers) is first
+    assert found.callers(functions, Standing(LEAF, (0, STACK, 0), memory.live())) is first
 
 
-def test_a_frame_pointer_that_finds_the_caller_counts(memory: Memory) -> None:
+@each_source
+def test_a_frame_pointer_that_finds_the_caller_counts(
+    memory: Memory, stack: Callable[[Memory], Stack]
+) -> None:
     found = Backtraces(16)
     functions = code({LEAF: Rule(FP, 0, -8, -16)})
     for frame in (STACK + 64, STACK + 128):
         memory.store(frame - 8, OUTER + frame - STACK)
     for frame in (STACK + 64, STACK + 128, STACK + 64):
-        callers = found.callers(memory.process, functions, LEAF, (0, STACK, frame))
+        callers = found.callers(functions, Standing(LEAF, (0, STACK, frame), stack(memory)))
         assert callers == [OUTER + frame - STACK]
 
 
-def test_a_frame_pointer_that_a_callee_has_saved_does_not(memory: Memory) -> None:
+@each_source
+def test_a_frame_pointer_that_a_callee_has_saved_does_not(
+    memory: Memory, stack: Callable[[Memory], Stack]
+) -> None:
     found = Backtraces(16)
     functions = code({LEAF: Rule(SP, 32, -8, -16), MIDDLE: Rule(FP, 0, -8, None)})
     memory.store(STACK + 24, MIDDLE + 4)
     memory.store(STACK + 16, STACK + 128)
     memory.store(STACK + 120, OUTER + 4)
     lists = [
-        found.places(memory.process, functions, LEAF, (0, STACK, fp)) for fp in (1, STACK, 1 << 63)
+        found.callers(functions, Standing(LEAF, (0, STACK, fp), stack(memory)))
+        for fp in (1, STACK, 1 << 63)
     ]
-    assert [place.pc for place in lists[0]] == [MIDDLE + 4, OUTER + 4]
+    assert lists[0] == [MIDDLE + 4, OUTER + 4]
     assert len(found._known[1, LEAF, 0, STACK]) == 1
     assert lists[0] is lists[1] is lists[2]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from emu.observe.image import Image
 from emu.observe.jsonl import JsonLines, read_trace
 from emu.observe.places import with_line
 from emu.observe.records import Exec, Fault, Place
 from tests.emu.commands import emu, program
-from tests.emu.observe.images import image_of
 from tests.emu.observe.ledger import of_kind
 from tests.emu.observe.recorded import record
 from toolchain.build import build
@@ -81,13 +81,13 @@ def damaged(data: bytes, where: tuple[int, int], chance: random.Random) -> bytes
 def test_a_damaged_file_tells_less_and_raises_nothing(variant: Variant) -> None:
     path = program("damaged", SOURCE, variant)
     data, parts = path.read_bytes(), pieces(path)
-    whole = image_of(data)
+    whole = Image(data)
     addresses = [at for at in range(0, 1 << 17, 34) if whole.places[at].function]
     addresses += [0, 1 << 40, (1 << 64) - 1]
     assert len(addresses) > 3
     for seed in range(MUTATIONS // (5 if variant is Variant.STATIC else 1)):
         chance = random.Random(seed)
-        image = image_of(damaged(data, chance.choice(parts), chance))
+        image = Image(damaged(data, chance.choice(parts), chance))
         for address in chance.choices(addresses, k=20):
             place = image.places[address]
             assert isinstance(place, Place) and place.pc == address
@@ -118,7 +118,7 @@ def test_a_program_whose_debug_information_is_noise_runs_and_is_traced(
     "content", [b"", b"\x7fELF", b"\x7fELF\x02\x01\x01" + bytes(57), b"#!/x\n"]
 )
 def test_what_is_no_elf_file_has_no_places(content: bytes) -> None:
-    image = image_of(content)
+    image = Image(content)
     assert image.places[64] == Place(64) and image.rules[64] is None
     assert image.address(0) is None
 

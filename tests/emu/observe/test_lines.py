@@ -17,7 +17,6 @@ from emu.observe.places import with_line
 from emu.observe.records import Caller, Exec, Fault, Fork, Place
 from guest.manifest import BY_NAME
 from tests.emu.commands import program
-from tests.emu.observe.images import image_of
 from tests.emu.observe.ledger import of_kind
 from tests.emu.observe.recorded import Recorded, record
 from toolchain.build import build, cache_folder
@@ -233,7 +232,7 @@ def test_every_address_of_a_program_is_as_binutils_says(
 ) -> None:
     known = BY_NAME[name]
     path = build([known.source], variant=variant, flags=[*known.flags, level])
-    image, addresses = image_of(path.read_bytes()), own_code(path)
+    image, addresses = Image(path.read_bytes()), own_code(path)
     expected, in_files = beside(path, addresses), files(path, addresses)
     assert len(addresses) > 100
     wrong = [
@@ -269,6 +268,6 @@ def test_every_place_of_a_fault_is_where_its_pc_is(name: str, variant: Variant) 
 
 
 def test_an_address_outside_the_file_is_no_place() -> None:
-    image: Image = image_of(build([source()]).read_bytes())
+    image = Image(build([source()]).read_bytes())
     for address in (-1, 0, 1, 1 << 40, (1 << 64) - 1, 1 << 64):
         assert image.places[address] == Place(address) and image.rules[address] is None

@@ -11,6 +11,7 @@ from emu.api import Session
 from emu.observe.recorder import Recorder
 from emu.observe.records import Exit, Fault, Fork, Sample, Sharer
 from emu.observe.sharing import MOST_SHARERS, MemoryUse, memory_use, memory_use_alone
+from emu.observe.teller import Teller
 from emu.options import Options
 from kernel.space import AddressSpace
 from tests.emu.commands import PROJECT, program
@@ -210,7 +211,7 @@ def test_is_a_process_alone_counted_as_among_all(policy: str) -> None:
     program = build([PROJECT / "guest" / "fork_tree.c"])
     session = Session(Options(fork_policy=policy), [str(program)])
     session.console.capture(1)
-    session.run([_Both(session.kernel, [], lambda record: None)])
+    session.run([_Both(session.kernel, [], Teller(lambda record: None, depth=0))])
     assert _Both.looked and not _Both.differing
 
 
@@ -219,7 +220,7 @@ def test_where_tables_are_shared_only_the_proportional_size_may_be_too_large() -
     session = Session(Options(fork_policy="shared-tables"), [str(program)])
     session.console.capture(1)
     looked = _Both.looked
-    session.run([_Both(session.kernel, [], lambda record: None)])
+    session.run([_Both(session.kernel, [], Teller(lambda record: None, depth=0))])
     differing = list(_Both.differing)
     _Both.differing.clear()
     assert _Both.looked > looked

@@ -15,12 +15,12 @@ VARIANTS = [
     ),
     wrong(
         "stval-of-the-page", "stval is where the page begins",
-        "emu.machine.instruction:Instructions.stval", "return address", "return trap.page",
+        "emu.machine.instruction:stval", "return address", "return page",
     ),
     wrong(
         "stval-straddling", "an access that straddles has its own address in stval",
-        "emu.machine.instruction:Instructions.stval",
-        "if address is not None and address & ~PAGE_MASK == trap.page:", "if address is not None:",
+        "emu.machine.instruction:stval",
+        "if address is not None and address & ~PAGE_MASK == page:", "if address is not None:",
     ),
     wrong(
         "stval-unsigned", "a negative offset is taken for a large one",

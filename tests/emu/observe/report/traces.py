@@ -14,6 +14,7 @@ from emu.observe.recorder import Recorder
 from emu.observe.records import AnyRecord, Place, Range
 from emu.observe.report.build import Builder
 from emu.observe.report.hostfiles import HostFiles
+from emu.observe.teller import Teller
 from emu.options import Options
 from guest.manifest import GUESTS
 from kernel.pagetable import COW
@@ -38,7 +39,8 @@ def recorded(program: Path, *arguments: str, **options: object) -> list[AnyRecor
     )
     session.console.capture(1)
     session.console.capture(2)
-    recorder = Recorder(session.kernel, session.command, told.append)
+    teller = Teller(told.append, depth=16)
+    recorder = Recorder(session.kernel, session.command, teller)
     recorder.begin()
     session.run([recorder])
     recorder.finish(session.summary)

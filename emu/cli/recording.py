@@ -1,0 +1,139 @@
+"""Recording a run: the machine tells facts, and what is made of them goes to whoever wants it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from emu.cli.guest_run import DEFECT_STATUS, NotRun, run_session, tell_defect
+from emu.cli.output import Lines
+from emu.cli.progress import Progress
+from emu.cli.trace_files import Files
+from emu.cli.tracing import locator
+
+if TYPE_CHECKING:
+    from emu.api import Session
+    from emu.observe.aside import Aside
+    from emu.observe.facts import Fact, Listener
+    from emu.observe.filters import Filter
+    from emu.observe.wanted import Sink, Wanted
+    from kernel.events import Observer
+
+
+def record(
+    session: Session,
+    sink: Sink,
+    lines: Lines,
+    wanted: Wanted | None = None,
+    first: Sequence[Observer] = (),
+) -> int:
+    """Runs the session and tells ``sink`` all about it, as it happens; the exit status.
+
+    ``first`` are told of each event before the sink is. Of a program that can't be loaded the sink
+    is told nothing. Raises :class:`NotRun`.
+    """
+    from emu.cli.when_loaded import WhenLoaded
+    from emu.observe.teller import Teller
+    from emu.observe.wanted import Wanted
+
+    wanted = wanted or Wanted()
+    teller = Teller(WhenLoaded(sink), wanted.backtraces)
+    return _run(session, teller, lines, wanted, (first, ()))
+
+
+def record_to_files(
+    session: Session,
+    files: Files,
+    lines: Lines,
+    wanted: Wanted | None = None,
+    chosen: Filter | None = None,
+    observers: Sequence[Observer] = (),
+) -> int:
+    """The same to the files of a trace, which are closed then; of faults only those ``chosen``.
+
+    They are written by a process of their own, so the program waits for little more than the facts.
+    Where no process is to be had, this one writes them.
+    """
+    from emu.observe.facts import Located
+    from emu.observe.wanted import Wanted
+
+    wanted = wanted or Wanted()
+    writer = _writer(files, lambda: _Writing(files, lines, wanted.backtraces, chosen))
+    first = locator(chosen, lambda found: writer.tell(Located(*found)))
+    try:
+        return _run(session, writer, lines, wanted, (first, observers))
+    finally:
+        _close(writer, files, lines)
+
+
+def _run(
+    session: Session,
+    listener: Listener,
+    lines: Lines,
+    wanted: Wanted,
+    others: tuple[Sequence[Observer], Sequence[Observer]],
+) -> int:
+    """``others`` are told of each event before the recorder is, and after it."""
+    from emu.observe.recorder import Recorder
+
+    first, last = others
+    recorder = Recorder(session.kernel, session.command, listener, wanted)
+    recorder.begin()
+    with Progress(sys.stderr, lambda: recorder.seq):
+        status = run_session(session, [*first, recorder, *last], lines)
+    recorder.finish(session.summary)
+    return status
+
+
+class _Writing:
+    """Makes a trace of facts, and writes it to files. It ends with a status, as a command does."""
+
+    def __init__(self, files: Files, lines: Lines, depth: int, chosen: Filter | None) -> None:
+        from emu.cli.when_loaded import WhenLoaded
+        from emu.observe.filters import Filtered
+        from emu.observe.teller import Teller
+
+        self._files = files
+        self._lines = lines
+        self._filtered = None if chosen is None else Filtered(files, chosen)
+        located = None if chosen is None else chosen.located.append
+        self._teller = Teller(WhenLoaded(self._filtered or files), depth, located)
+        self.tell, self.keep = self._teller.tell, self._teller.keep
+
+    def close(self) -> int:
+        self._files.close()
+        if self._filtered is not None and self._filtered.hint:
+            self._lines.message(self._filtered.hint)
+        return 2 if self._files.failed else 0
+
+    def serve(self, facts: Iterable[Fact]) -> int:
+        """Of all facts there will be; a defect is told of."""
+        try:
+            for fact in facts:
+                self.tell(fact)
+            return self.close()
+        except Exception:
+            tell_defect(self._lines, traceback.format_exc())
+            return DEFECT_STATUS
+
+
+def _writer(files: Files, make: Callable[[], _Writing]) -> Aside | _Writing:
+    from emu.observe.aside import Aside
+
+    try:
+        aside = Aside(lambda facts: make().serve(facts), files.descriptors())
+    except OSError:
+        return make()
+    files.handed_on()
+    return aside
+
+
+def _close(writer: Aside | _Writing, files: Files, lines: Lines) -> None:
+    status = writer.close()
+    if status > 128:
+        lines.message(f"the process that writes the trace was killed by signal {status - 128}")
+    files.failed = status != 0
+    if status == DEFECT_STATUS:
+        raise NotRun(DEFECT_STATUS)

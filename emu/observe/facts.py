@@ -1,0 +1,172 @@
+"""What a recorder tells of a run as it happens: as little as the machine itself must be asked.
+
+Facts stand for themselves: what a record says beyond them (names, lines, callers, instructions as
+text) is made of them by :class:`emu.observe.teller.Teller`, later or in another process, while the
+program runs on. ``encode`` and ``decode`` bring them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from emu.observe.records import AnyRecord, Range
+
+
+class _Fact(msgspec.Struct, array_like=True, gc=False):
+    """All kinds of facts may come in any order; a layout or an image comes before it is meant."""
+
+
+class Mapped(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A range with code, [start, end): byte ``offset`` and on of a file; of no file for image 0."""
+
+    start: int
+    end: int
+    offset: int
+    image: int
+    name: str
+
+
+class ImageFile(_Fact, tag="image"):
+    """A file that has code mapped, whole."""
+
+    number: int
+    content: bytes
+
+
+class Layout(_Fact, tag="layout"):
+    """Which files have code mapped where: what an address of code means depends on nothing else."""
+
+    number: int
+    ranges: list[Mapped]
+
+
+class Forgotten(_Fact, tag="forgotten"):
+    """An image or a layout is not meant any more."""
+
+    number: int
+
+
+class Lent(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Bytes [start, end) of memory that a listener has set aside."""
+
+    start: int
+    end: int
+
+
+class Where(msgspec.Struct, array_like=True, gc=False):
+    """Where a thread was: a pc, 0 for nowhere, and what its callers are found from.
+
+    That is ``calls``, the return addresses, where they are known; else what the stack held from sp
+    on, and where signal handlers return to. ``registers`` are x0 to x31, 64 bits each, or nothing.
+    A stack that is :class:`Lent` is one until the next fact is told.
+    """
+
+    layout: int
+    pc: int
+    calls: list[int] | None = None
+    registers: bytes = b""
+    stack: bytes | Lent = b""
+    sigreturn: int | None = None
+
+
+class Told(_Fact, tag="told"):
+    """A record, but for the place and the callers that it may have."""
+
+    record: AnyRecord
+    where: Where | None = None
+
+
+class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A page, at an address, that a fault had copied: so many of its bytes had changed."""
+
+    fault: int
+    pid: int
+    address: int
+    changed: int
+
+
+class Settled(_Fact, tag="settled"):
+    """Copied pages have come to their end: a record for each, from ``seq`` and ``time`` on, which
+    are the first one's.
+    """
+
+    seq: int
+    time: int
+    why: str
+    pages: list[Ended]
+
+
+class Located(_Fact, tag="located"):
+    """[start, end) is what a filter's name stands for."""
+
+    start: int
+    end: int
+
+
+class Fault(_Fact, tag="fault"):
+    """A page fault. The fields are those of :class:`emu.observe.records.Fault`.
+
+    ``walk`` has an address and a PTE for each level; ``code`` the bits of the user's instruction,
+    -1 when they can't be fetched. ``stval`` may be the page's address alone, with ``inexact``: the
+    instruction and the registers tell the rest.
+    """
+
+    seq: int
+    time: int
+    pid: int
+    tid: int
+    where: Where
+    code: int | None
+    access: int
+    cause: int
+    stval: int
+    inexact: bool
+    outcome: str
+    rule: str
+    call: str
+    loading: bool
+    vma: Range | None
+    table_copied: bool
+    walk: tuple[int, ...]
+    pte_before: int
+    pte_after: int
+    count_before: int
+    count_after: int
+    sharers: list[tuple[int, int]]
+    heap: Where | None
+    host_ns: int
+
+
+Fact: TypeAlias = Fault | Told | Settled | Layout | ImageFile | Forgotten | Located
+
+
+class Listener(Protocol):
+    """Whom a recorder tells facts."""
+
+    def tell(self, fact: Fact) -> None:
+        """The next one."""
+
+    def keep(self, parts: list[memoryview]) -> bytes | Lent:
+        """What a stack holds, for the fact that is told next of those that have a ``where``."""
+
+
+_ARRAY = b"\xdd"
+"""Of 32 bits' length, which follows (MessagePack's specification, "Array format family")."""
+
+
+def encoder() -> Callable[[Fact, bytearray, int], None]:
+    """A function that puts a fact behind what a buffer has, which -1 says."""
+    return msgspec.msgpack.Encoder().encode_into
+
+
+def start_of(count: int) -> bytes:
+    """What comes before that many facts, for :func:`decoder`."""
+    return _ARRAY + count.to_bytes(4, "big")
+
+
+def decoder() -> Callable[[bytes], list[Fact]]:
+    """A function from such bytes to the facts."""
+    return msgspec.msgpack.Decoder(list[Fact]).decode
