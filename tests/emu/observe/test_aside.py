@@ -1,0 +1,206 @@
+"""Does the process aside get all facts, whole and in order? Does the machine survive its end?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from emu.cli.main import main
+from emu.observe import aside, records
+from emu.observe.aside import Aside
+from emu.observe.facts import Fact, Layout, Mapped, Told, Where
+from emu.observe.jsonl import read_trace
+from emu.observe.records import Exit
+from tests.emu.commands import EMU, environment, program
+
+Serve = Callable[[Iterator[Fact]], int]
+
+
+def told(number: int, where: Where | None = None) -> Told:
+    return Told(Exit(seq=number, time=0, pid=1, status=0), where)
+
+
+def where(stack: object) -> Where:
+    return Where(1, 2, None, bytes(256), stack)  # type: ignore[arg-type]
+
+
+def writes(path: Path) -> Serve:
+    """Notes the number of each fact and its stack."""
+
+    def serve(facts: Iterator[Fact]) -> int:
+        with path.open("w") as file:
+            for fact in facts:
+                if isinstance(fact, Told):
+                    stack = fact.where.stack if fact.where else b""
+                    assert isinstance(stack, bytes)
+                    file.write(f"{fact.record.seq} {stack.hex()}\n")
+        return 0
+
+    return serve
+
+
+@pytest.mark.parametrize("largest", [0, 500, 40_000])
+def test_facts_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: int) -> None:
+    chance, path = Random(largest), tmp_path / "facts"
+    listener = Aside(writes(path), [])
+    expected = []
+    memory = bytearray(1 << 16)
+    for number in range(1500 if largest > 1000 else 6000):
+        memory[: largest or 1] = chance.randbytes(largest or 1)
+        size = chance.randint(0, largest)
+        cut = chance.randint(0, size)
+        view = memoryview(memory)
+        stack = listener.keep([view[:cut], view[cut:size]]) if size else b""
+        expected.append(f"{number} {memory[:size].hex()}")
+        listener.tell(told(number, where(stack)))
+        memory[:] = bytes(len(memory))  # the program runs on
+    assert listener.close() == 0
+    assert path.read_text().splitlines() == expected
+
+
+def test_a_stack_is_still_there_when_its_fact_follows_others(tmp_path: Path) -> None:
+    path = tmp_path / "facts"
+    listener = Aside(writes(path), [])
+    for number in range(50):
+        stack = listener.keep([memoryview(bytes([number]) * 5000)])
+        for _ in range(40):
+            listener.tell(Layout(1, []))
+            listener.tell(Layout(2, [Mapped(0, 1, 2, 3, "x" * 4000)]))
+        listener.tell(told(number, where(stack)))
+    assert listener.close() == 0
+    assert path.read_text().splitlines() == [f"{n} {bytes([n]).hex() * 5000}" for n in range(50)]
+
+
+def dies(how: Callable[[], object]) -> Serve:
+    def serve(facts: Iterator[Fact]) -> int:
+        next(facts)
+        how()
+        return 0
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    "how, status",
+    [
+        (lambda: os._exit(3), 3),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), 128 + signal.SIGKILL),
+        (lambda: 1 / 0, 1),
+        (lambda: None, 0),
+    ],
+    ids=["exit", "killed", "exception", "done"],
+)
+def test_a_writer_that_ends_early_does_not_stop_the_machine(
+    how: Callable[[], object], status: int
+) -> None:
+    listener = Aside(dies(how), [])
+    for number in range(60_000):
+        listener.tell(told(number, where(listener.keep([memoryview(bytes(2000))]))))
+    assert listener.close() == status
+
+
+def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:
+    def serve(facts: Iterator[Fact]) -> int:
+        time.sleep(0.3)
+        return 0 if sum(1 for _ in facts) == 20_000 else 1
+
+    began = time.monotonic()
+    listener = Aside(serve, [])
+    for number in range(20_000):
+        listener.tell(told(number, where(listener.keep([memoryview(bytes(3000))]))))
+    assert time.monotonic() - began > 0.25, "60 MB were taken by nobody"
+    assert listener.close() == 0
+
+
+def test_the_writer_hears_no_signal_that_is_the_machines(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+
+    def serve(facts: Iterator[Fact]) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(os.getpid(), number)
+        path.write_text("alive")
+        return 0
+
+    assert Aside(serve, []).close() == 0
+    assert path.read_text() == "alive"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_writer_keeps_nothing_open_that_is_not_its_own(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    kept = os.open(tmp_path / "kept", os.O_WRONLY | os.O_CREAT)
+
+    def serve(facts: Iterator[Fact]) -> int:
+        os.write(kept, b"kept")
+        for _ in facts:
+            pass
+        return 0
+
+    listener = Aside(serve, [kept])
+    os.close(write)
+    assert os.read(read, 1) == b"", "the other end is still open"
+    assert listener.close() == 0
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+    os.close(read)
+    os.close(kept)
+
+
+STORES = """
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    for (;;) {
+        char *pages = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (int at = 0; at < 1 << 20; at += 4096)
+            pages[at] = 1;
+        munmap(pages, 1 << 20);
+        if (argc > 1)
+            return 7;
+    }
+}
+"""
+
+
+def test_where_no_process_is_to_be_had_this_one_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest, words = str(program("stores", STORES)), ["trace", "--deterministic", "-o"]
+    assert main([*words, str(tmp_path / "aside.jsonl"), guest, "x"]) == 7
+
+    def refused() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(aside.os, "fork", refused)
+    assert main([*words, str(tmp_path / "here.jsonl"), guest, "x"]) == 7
+    assert (tmp_path / "here.jsonl").read_bytes() == (tmp_path / "aside.jsonl").read_bytes()
+
+
+def test_the_trace_of_a_machine_that_was_killed_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    command = [*EMU, "trace", "-o", path, program("stores", STORES)]
+    machine = subprocess.Popen(command, env=environment())
+    wait_for(lambda: path.exists() and path.stat().st_size > 1 << 20)
+    machine.kill()
+    machine.wait()
+    sizes: list[int] = []
+    wait_for(lambda: sizes.append(path.stat().st_size) or sizes[-3:] == sizes[-1:] * 3)  # type: ignore[func-returns-value]
+    with path.open("rb") as file:
+        found = list(read_trace(file))
+    assert path.read_bytes().endswith(b"}\n"), "the last line is whole"
+    assert isinstance(found[0], records.Start) and not isinstance(found[-1], records.End)
+    assert [each.seq for each in found] == list(range(len(found)))
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
