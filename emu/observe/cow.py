@@ -166,7 +166,7 @@ class CowCollector:
 
     def _line_site(self, fault: records.Fault) -> Site:
         place = with_line(fault.place, fault.backtrace)
-        via = fault.call or ("" if place is fault.place else function_name(fault.place))
+        via = fault.in_kernel or ("" if place is fault.place else function_name(fault.place))
         return self._lines.find(function_name(place), place.file, place.line, via)
 
     def _heap_site(self, fault: records.Fault) -> Site:

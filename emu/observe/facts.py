@@ -89,9 +89,7 @@ class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Settled(_Fact, tag="settled"):
-    """Copied pages have come to their end: a record for each, from ``seq`` and ``time`` on, which
-    are the first one's.
-    """
+    """Copied pages have come to their end at once: a record for each, from number ``seq`` on."""
 
     seq: int
     time: int

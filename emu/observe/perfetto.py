@@ -66,6 +66,8 @@ class _Process:
     threads: dict[int, int] = field(default_factory=dict)
     ends: int = 0
     """The track of the ends of copied pages, when there is one."""
+    last_end: int = 0
+    """When the last of them was: those of one moment are drawn a nanosecond apart, not stacked."""
     born: list[int] = field(default_factory=list)
     """The flow from the fork that made it, until it does something."""
     ended: bool = False
@@ -234,9 +236,10 @@ class PerfettoTrace:
         process = self._process(end.pid)
         if not process.ends:
             process.ends = self._packets.plain_track(process.track, "ends of copied pages")
+        process.last_end = max(end.time, process.last_end + 1)
         self._packets.event(
             Kind.INSTANT,
-            end.time,
+            process.last_end,
             process.ends,
             end.why,
             "copy",

@@ -14,7 +14,7 @@ def fault_arguments(fault: records.Fault) -> Arguments:
         **_code(fault.place, fault.backtrace),
         "instruction": Name(fault.instruction),
         "rule": Name(fault.rule),
-        "call": Name(fault.call),
+        "call": Name(fault.in_kernel),
         "stval": hex(fault.stval),
         "vma": Name(f"{fault.vma.rights} {fault.vma.name}".rstrip()) if fault.vma else "",
         "frame_before": hex(fault.frame_before) if fault.frame_before else "",

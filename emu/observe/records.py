@@ -213,6 +213,7 @@ class Fault(Record, tag="fault", kw_only=True):
     rule: str = ""
     instruction: str = ""
     call: str = ""
+    signal: bool = False
     loading: bool = False
     vma: Range | None = None
     table_copied: bool = False
@@ -237,9 +238,9 @@ class Fault(Record, tag="fault", kw_only=True):
         return self.stval & ~0xFFF
 
     @property
-    def for_signal(self) -> bool:
-        """The kernel met it for no call: it gives the thread a signal's frame, or ends it."""
-        return not self.call and not self.instruction and self.access != "fetch"
+    def in_kernel(self) -> str:
+        """What the kernel was at when it met the fault itself; nothing for the program's own."""
+        return self.call or ("signal delivery" if self.signal else "")
 
 
 class Settled(Record, tag="settled", kw_only=True):

@@ -275,7 +275,7 @@ def _forks(parent: Chapter, fork: records.Fork, page: int) -> str:
 def _storer(fault: records.Fault) -> str:
     where = where_text(fault.place, fault.backtrace)
     if not fault.call:
-        return f"kernel, for a signal at {where}" if fault.for_signal else where
+        return f"kernel, for a signal at {where}" if fault.signal else where
     return f"kernel, {fault.call}, for {where}" if fault.place.pc else f"kernel, {fault.call}"
 
 

@@ -78,6 +78,7 @@ class Teller:
                 outcome=fact.outcome,
                 rule=fact.rule,
                 call=fact.call,
+                signal=fact.code is None and not fact.call,
                 loading=fact.loading,
                 vma=vma,
                 table_copied=fact.table_copied,
@@ -118,7 +119,7 @@ class Teller:
             self._sink(
                 records.Settled(
                     seq=fact.seq + number,
-                    time=fact.time + number,
+                    time=fact.time,
                     fault=page.fault,
                     pid=page.pid,
                     address=page.address,

@@ -87,7 +87,7 @@ def place_text(place: Place) -> str:
 def _by(f: records.Fault) -> str:
     if f.call:
         return f"kernel, in {f.call}" + (f", for {place_text(f.place)}" if f.place.pc else "")
-    if f.for_signal:
+    if f.signal:
         return f"kernel, for a signal at {place_text(f.place)}"
     return f"{place_text(f.place)}  {f.instruction}"
 

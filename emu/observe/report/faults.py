@@ -41,7 +41,7 @@ class FaultColumns:
             *(names.string(fault.instruction), names.string(fault.access)),
             *(names.string(fault.outcome), names.string(fault.rule)),
             *(exact(fault.stval), fault.cause),
-            *(names.string(fault.call), int(fault.loading)),
+            *(names.string(fault.in_kernel), int(fault.loading)),
             names.range(fault.vma) if fault.vma else UNKNOWN,
             *(int(fault.table_copied), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),

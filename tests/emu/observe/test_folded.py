@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 
 from emu.observe.folded import Folded
 from emu.observe.records import AnyRecord, Caller, Exec, Fault, Fork, Place, Start
+from tests.emu.commands import emu, program
 from tests.emu.observe.traced import traced
 
 LINE = re.compile(r"(.*) (\d+)")
@@ -149,3 +151,37 @@ def test_a_full_disk_is_an_oserror() -> None:
     sink(fault(Place(1, "f")))
     with pytest.raises(OSError, match="No space left"):
         sink.close()
+
+
+TAKES_A_SIGNAL = r"""
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static char stack[65536] __attribute__((aligned(65536)));
+static void handler(int number) { (void)number; }
+int main(void)
+{
+    stack_t other = {stack, 0, sizeof stack};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    memset(stack, 1, sizeof stack);
+    sigaltstack(&other, 0);
+    sigaction(SIGUSR1, &action, 0);
+    if (!fork()) {
+        raise(SIGUSR1);
+        _exit(0);
+    }
+    wait(0);
+    return 7;
+}
+"""
+
+
+def test_a_page_that_a_signals_frame_copied_is_the_kernels_and_told_so(tmp_path: Path) -> None:
+    guest = program("takes_a_signal", TAKES_A_SIGNAL)
+    folded, trace = tmp_path / "t.folded", tmp_path / "t.jsonl"
+    assert emu("trace", "-o", folded, "-o", trace, guest).status == 7
+    (line,) = [line for line in folded.read_text().splitlines() if "signal delivery" in line]
+    assert re.search(r"main;.*;signal delivery_\[k\] 4096$", line)
+    said = emu("cow", trace).stderr
+    assert re.search(r"^ +4 +\d+  .*\(signal delivery\)$", said, re.MULTILINE), said
