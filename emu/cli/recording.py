@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from emu.observe.wanted import Sink, Wanted
     from kernel.events import Observer
 
+_FAILED = 2
+"""A file could not be written, and that was told."""
+
 
 def record(
     session: Session,
@@ -60,7 +63,7 @@ def record_to_files(
     from emu.observe.wanted import Wanted
 
     wanted = wanted or Wanted()
-    writer = _writer(files, lambda: _Writing(files, lines, wanted.backtraces, chosen))
+    writer = _writer(files, lines, lambda: _Writing(files, lines, wanted.backtraces, chosen))
     first = locator(chosen, lambda found: writer.tell(Located(*found)))
     try:
         return _run(session, writer, lines, wanted, (first, observers))
@@ -106,24 +109,24 @@ class _Writing:
         self._files.close()
         if self._filtered is not None and self._filtered.hint:
             self._lines.message(self._filtered.hint)
-        return 2 if self._files.failed else 0
-
-    def serve(self, facts: Iterable[Fact]) -> int:
-        """Of all facts there will be; a defect is told of."""
-        try:
-            for fact in facts:
-                self.tell(fact)
-            return self.close()
-        except Exception:
-            tell_defect(self._lines, traceback.format_exc())
-            return DEFECT_STATUS
+        return _FAILED if self._files.failed else 0
 
 
-def _writer(files: Files, make: Callable[[], _Writing]) -> Aside | _Writing:
+def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside | _Writing:
     from emu.observe.aside import Aside
 
+    def serve(facts: Iterable[Fact]) -> int:
+        try:
+            writing = make()
+            for fact in facts:
+                writing.tell(fact)
+            return writing.close()
+        except Exception:
+            tell_defect(lines, traceback.format_exc())
+            return DEFECT_STATUS
+
     try:
-        aside = Aside(lambda facts: make().serve(facts), files.descriptors())
+        aside = Aside(serve, files.descriptors())
     except OSError:
         return make()
     files.handed_on()
@@ -134,6 +137,8 @@ def _close(writer: Aside | _Writing, files: Files, lines: Lines) -> None:
     status = writer.close()
     if status > 128:
         lines.message(f"the process that writes the trace was killed by signal {status - 128}")
+    elif status not in (0, _FAILED, DEFECT_STATUS):
+        lines.message(f"the process that writes the trace ended with status {status}")
     files.failed = status != 0
     if status == DEFECT_STATUS:
         raise NotRun(DEFECT_STATUS)

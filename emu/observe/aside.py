@@ -71,11 +71,15 @@ class Aside:
             fcntl.fcntl(self._pipe, _SET_PIPE_SIZE, _PIPE)
 
     def tell(self, fact: Fact) -> None:
-        self._encode(fact, self._facts, -1)
-        self._count += 1
-        full = len(self._facts) >= _BATCH or self._used >= _LAST_STACK
-        if full and isinstance(fact, FaultFact | Told):  # not between a stack and its fact
-            self._send()
+        try:
+            self._encode(fact, self._facts, -1)
+            self._count += 1
+            full = len(self._facts) >= _BATCH or self._used >= _LAST_STACK
+            if full and isinstance(fact, FaultFact | Told):  # not between a stack and its fact
+                self._send()
+        except BaseException:  # the user would not wait: there may be half of a fact or batch
+            self._lives = False
+            raise
 
     def keep(self, parts: list[memoryview]) -> bytes | Lent:
         first = at = self._batch * _STACKS + self._used
@@ -108,18 +112,25 @@ class Aside:
 
     def close(self) -> int:
         """Waits for the writer; its exit status, or that of a shell when a signal killed it."""
-        if self._count:
-            self._send()
-        os.close(self._pipe)
         try:
-            _, status = os.waitpid(self._pid, 0)
-        except BaseException:  # the user would not wait
+            if self._count:
+                self._send()
+            os.close(self._pipe)
+            _await_end(self._pid)
+        except BaseException:  # the user would not wait; until waitpid the pid is no other's
             os.kill(self._pid, signal.SIGKILL)
             raise
         finally:
             os.close(self._done)
+            _, status = os.waitpid(self._pid, 0)
         code = os.waitstatus_to_exitcode(status)
         return code if code >= 0 else 128 - code
+
+
+def _await_end(pid: int) -> None:
+    """Leaves the status for waitpid(2)."""
+    if hasattr(os, "waitid"):  # macOS has it since Python 3.13
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 class _Ends(NamedTuple):

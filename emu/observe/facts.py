@@ -20,7 +20,7 @@ class _Fact(msgspec.Struct, array_like=True, gc=False):
 
 
 class Mapped(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A range with code, [start, end): byte ``offset`` and on of a file; of no file for image 0."""
+    """A range of a file's code, [start, end): from its byte ``offset`` on."""
 
     start: int
     end: int
@@ -61,12 +61,14 @@ class Where(msgspec.Struct, array_like=True, gc=False):
 
     That is ``calls``, the return addresses, where they are known; else what the stack held from sp
     on, and where signal handlers return to. ``registers`` are x0 to x31, 64 bits each, or nothing.
-    A stack that is :class:`Lent` is one until the next fact is told.
+    A stack that is :class:`Lent` is one until the next fact is told. ``image`` names the range that
+    ``pc`` is in, if that is no file's.
     """
 
     layout: int
     pc: int
     calls: list[int] | None = None
+    image: str = ""
     registers: bytes = b""
     stack: bytes | Lent = b""
     sigreturn: int | None = None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from emu.observe.facts import Forgotten, ImageFile, Layout, Listener, Mapped
 from emu.observe.records import text
 from kernel.backing import FilePages
 from kernel.errors import Errno
 from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
-from kernel.vma import Prot, Vma
+from kernel.vma import Prot
 
 if TYPE_CHECKING:
     from emu.observe.symbols import Code, Symbols
@@ -36,6 +38,13 @@ class _Known(NamedTuple):
     files: list[_File]
 
 
+class _Code(NamedTuple):
+    """Of a space: its layout, and whether that is all the code it has."""
+
+    known: _Known
+    whole: bool
+
+
 class Layouts:
     """Tells ``listener`` of a layout, and of its files, before its number is first used."""
 
@@ -45,59 +54,79 @@ class Layouts:
         self._files: dict[int, _File] = {}
         """By the inode's id."""
         self._known: dict[tuple[Mapped, ...], _Known] = {}
-        self._of: dict[AddressSpace, _Known] = {}
+        self._of: dict[AddressSpace, _Code] = {}
         self._symbols: Symbols | None = None
 
-    def of(self, space: AddressSpace) -> int:
-        """The number of the space's layout."""
-        known = self._of.get(space)
-        if known is None:
-            known = self._of[space] = self._look(space)
-        return known.layout.number
+    def of(self, space: AddressSpace) -> tuple[int, bool]:
+        """The number of the space's layout; and whether all of its code is a file's."""
+        code = self._of.get(space)
+        if code is None:
+            code = self._of[space] = self._look(space)
+        return code.known.layout.number, code.whole
 
     def changed(self, space: AddressSpace, start: int, end: int) -> None:
         """Something else may be mapped in [start, end) now, or nothing."""
-        known = self._of.get(space)
-        if known is not None and (
-            any(each.start < end and start < each.end for each in known.layout.ranges)
-            or any(_is_code(vma) for vma in space.overlapping(start, end))
+        code = self._of.get(space)
+        if code is not None and (
+            not code.whole
+            or any(each.start < end and start < each.end for each in code.known.layout.ranges)
+            or any(vma.prot & Prot.EXEC for vma in space.overlapping(start, end))
         ):
-            del self._of[space]
+            self.discarding(space)
 
     def discarding(self, space: AddressSpace) -> None:
         self._of.pop(space, None)
+        self._trim()
 
     def code(self, space: AddressSpace) -> Code:
         """To look into the space's code on this side, which takes its files' content once more."""
         from emu.observe.symbols import Symbols
 
-        number = self.of(space)
+        number, _ = self.of(space)
         symbols = self._symbols = self._symbols or Symbols()
         if not symbols.knows(number):
-            known = self._of[space]
+            known = self._of[space].known
             for file in known.files:
-                symbols.add_image(ImageFile(file.number, content(file.inode)))
+                if not symbols.has(file.number):
+                    symbols.add_image(ImageFile(file.number, content(file.inode)))
             symbols.add_layout(known.layout)
-            for file in known.files:
-                symbols.forget(file.number)
         return symbols.code(number)
 
-    def _look(self, space: AddressSpace) -> _Known:
+    def _look(self, space: AddressSpace) -> _Code:
+        code = [vma for vma in space.vmas if vma.prot & Prot.EXEC]
         files: dict[int, _File] = {}  # to ask whether a file was written since costs a stat
-        ranges = tuple(_mapped(vma, self._file(vma, files)) for vma in space.vmas if _is_code(vma))
+        ranges = tuple(
+            Mapped(vma.start, vma.end, vma.offset, self._file(vma.backing.inode, files), vma.name)
+            for vma in code
+            if isinstance(vma.backing, FilePages)
+        )
         known = self._known.get(ranges)
         if known is None:
-            known = _Known(Layout(next(self._count), list(ranges)), list(files.values()))
+            told = [replace(each, name=text(each.name)) for each in ranges]
+            known = _Known(Layout(next(self._count), told), list(files.values()))
             self._known[ranges] = known
             self._tell(known.layout)
-            self._trim()
-        return known
+        return _Code(known, len(ranges) == len(code))
+
+    def _file(self, inode: Inode, files: dict[int, _File]) -> int:
+        """Its number: another one when it was written since, as a program that is compiled anew."""
+        file = files.get(id(inode))
+        if file is None:
+            version = _version(inode)
+            file = self._files.get(id(inode))
+            if file is None or version not in (None, file.version):
+                if file is not None:
+                    self._forget(file.number)
+                file = self._files[id(inode)] = _File(next(self._count), inode, version)
+                self._tell(ImageFile(file.number, content(inode)))
+            files[id(inode)] = file
+        return file.number
 
     def _trim(self) -> None:
-        """Files go once the layout that meant them is told of: it keeps them."""
-        if len(self._known) > _MOST:
+        """Not while a fact is gathered, which may mean any of them. Layouts keep their files."""
+        while len(self._known) > _MOST:
             oldest = _pop_oldest(self._known)
-            for space in [space for space, known in self._of.items() if known is oldest]:
+            for space in [space for space, code in self._of.items() if code.known is oldest]:
                 del self._of[space]
             self._forget(oldest.layout.number)
         while len(self._files) > _MOST:
@@ -108,37 +137,9 @@ class Layouts:
         if self._symbols is not None:
             self._symbols.forget(number)
 
-    def _file(self, vma: Vma, files: dict[int, _File]) -> _File | None:
-        if not isinstance(vma.backing, FilePages):
-            return None
-        inode = vma.backing.inode
-        file = files.get(id(inode))
-        if file is None:
-            file = files[id(inode)] = self._current(inode)
-        return file
-
-    def _current(self, inode: Inode) -> _File:
-        """Another one when the file was written since: a program may compile another."""
-        version = _version(inode)
-        file = self._files.get(id(inode))
-        if file is None or version not in (None, file.version):
-            if file is not None:
-                self._forget(self._files.pop(id(inode)).number)
-            file = self._files[id(inode)] = _File(next(self._count), inode, version)
-            self._tell(ImageFile(file.number, content(inode)))
-        return file
-
 
 def _pop_oldest(table: dict[Any, Value]) -> Value:
     return table.pop(next(iter(table)))
-
-
-def _is_code(vma: Vma) -> bool:
-    return bool(vma.prot & Prot.EXEC)
-
-
-def _mapped(vma: Vma, file: _File | None) -> Mapped:
-    return Mapped(vma.start, vma.end, vma.offset, file.number if file else 0, text(vma.name))
 
 
 def content(inode: Inode) -> bytes:

@@ -31,6 +31,7 @@ from kernel.process import Process, Thread
 from kernel.space import AddressSpace
 from kernel.syscalls.table import TABLE
 
+_SIGALTSTACK = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
 _CAUSE = tuple(int(access.page_fault) for access in Access)
 
 
@@ -146,12 +147,13 @@ class Recorder(SpaceRecorder):
         if r.outcome is not Outcome.COPIED:
             return None
         block = heap.block(space, trap.tval if trap is not None else r.va)
-        return None if block is None else Where(self._layouts.of(space), 0, list(block.calls))
+        return None if block is None else Where(self._layouts.of(space)[0], 0, list(block.calls))
 
     # Processes.
 
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         parent = thread.process
+        self._standpoints.forked(parent, child)
         if cost is not None:
             if self._heap is not None:
                 self._heap.forked(parent.space, child.space)
@@ -171,6 +173,7 @@ class Recorder(SpaceRecorder):
 
     def execed(self, process: Process) -> None:
         space = process.space
+        self._standpoints.ended(process)
         self._pids[space] = process.pid
         if self._heap is not None:
             self._heap.execed(process)
@@ -202,6 +205,7 @@ class Recorder(SpaceRecorder):
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+        self._standpoints.ended(process)
         self._record(records.Exit(**self._stamp(), pid=process.pid, status=shown))
         self._watch.look()
 
@@ -219,6 +223,8 @@ class Recorder(SpaceRecorder):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
+        if number == _SIGALTSTACK:
+            self._standpoints.switches_stacks(thread.process)
         if self._cleared:
             self._cleared = False
             self._watch.look()

@@ -76,12 +76,16 @@ class CopiedStack:
 
 
 def stack_parts(space: AddressSpace, sp: int) -> list[memoryview] | None:
-    """What a stack holds from ``sp`` to its VMA's end, as the machine's memory has it now.
+    """What a program's own stack holds from ``sp`` on, as the machine's memory has it now.
 
-    None when that is much, or partly not in memory.
+    None when that is much, or partly not in memory; and when ``sp`` is in another stack, a thread's
+    or a coroutine's, from which calls may lead to where it was switched from. Nothing lies above
+    the program's own.
     """
-    vma = space.find(sp)
-    if vma is None or sp & 7 or vma.end - sp > _COPIED:
+    vma = space.vmas[-1] if space.vmas else None
+    if vma is None or not vma.grows_down or not vma.start <= sp or sp & 7:
+        return None
+    if not 0 < vma.end - sp <= _COPIED:
         return None
     ram, pte_of, end = space.frames.ram, space.table.pte, vma.end
     parts = []

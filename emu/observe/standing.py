@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from emu.machine.registers import FP, RA, SP
 from emu.observe.facts import Listener, Where
 from emu.observe.layouts import Layouts
+from emu.observe.records import text
 from emu.observe.stacks import LiveStack, stack_parts
 from kernel.kernel import Kernel
-from kernel.process import Thread
+from kernel.process import Process, Thread
+from kernel.space import AddressSpace
 
 if TYPE_CHECKING:
     from emu.observe.backtraces import Backtraces
@@ -26,25 +28,39 @@ class Standpoints:
         self._layouts = layouts
         self._depth = depth
         self._backtraces: Backtraces | None = None
+        self._switching: set[Process] = set()
+
+    def switches_stacks(self, process: Process) -> None:
+        """Its signal handlers may have callers on another stack than they run on themselves."""
+        self._switching.add(process)
+
+    def forked(self, parent: Process, child: Process) -> None:
+        if parent in self._switching:
+            self._switching.add(child)
+
+    def ended(self, process: Process) -> None:
+        """The process is no more what it was, or is no more."""
+        self._switching.discard(process)
 
     def of(self, thread: Thread, pc: int) -> Where:
         """The thread at ``pc``; its callers only when it is the running one."""
         if not pc:
             return NOWHERE
         process, kernel = thread.process, self._kernel
-        layout = self._layouts.of(process.space)
+        space = process.space
+        layout, whole = self._layouts.of(space)
+        image = "" if whole else _name(space, pc)
         if thread is not kernel.current:
-            return Where(layout, pc, [])
+            return Where(layout, pc, [], image)
         registers = kernel.hart.integer_registers()
-        sp = int.from_bytes(registers[8 * SP : 8 * SP + 8], "little")
         if not self._depth:
-            return Where(layout, pc, [], registers)
-        # A signal's handler on a stack of its own has callers on another one.
-        elsewhere = thread.alt_stack.size and thread.alt_stack.holds(sp)
-        parts = None if elsewhere else stack_parts(process.space, sp)
+            return Where(layout, pc, [], image, registers)
+        sp = int.from_bytes(registers[8 * SP : 8 * SP + 8], "little")
+        copied = whole and process not in self._switching
+        parts = stack_parts(space, sp) if copied else None
         if parts is None:
-            return Where(layout, pc, self.calls(thread, pc), registers)
-        return Where(layout, pc, None, registers, self._keep(parts), process.sigreturn)
+            return Where(layout, pc, self.calls(thread, pc), image, registers)
+        return Where(layout, pc, None, image, registers, self._keep(parts), process.sigreturn)
 
     def calls(self, thread: Thread, pc: int) -> list[int]:
         """The return addresses of the calls that the running thread is in at ``pc``."""
@@ -56,3 +72,9 @@ class Standpoints:
         registers = read(RA), read(SP), read(FP)
         standing = Standing(pc, registers, LiveStack(process.space), process.sigreturn)
         return self._backtraces.callers(self._layouts.code(process.space), standing)
+
+
+def _name(space: AddressSpace, pc: int) -> str:
+    """Of the range that ``pc`` is in."""
+    vma = space.find(pc)
+    return "" if vma is None else text(vma.name)

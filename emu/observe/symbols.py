@@ -31,7 +31,7 @@ class Code:
 
     def __init__(self, layout: Layout, images: dict[int, Image], lists: _Lists) -> None:
         self.number = layout.number
-        self._ranges = [(mapped, images.get(mapped.image)) for mapped in layout.ranges]
+        self._ranges = [(mapped, images[mapped.image]) for mapped in layout.ranges]
         self._lists = lists
         self._places: dict[int, Place] = {}
         self._callers: dict[int, Place] = {}
@@ -72,39 +72,39 @@ class Code:
 
     def word(self, address: int) -> int | None:
         """The eight bytes of code at ``address``, as the file has them; None for no file's code."""
-        mapped, image = self._find(address)
+        mapped, image = self._find(address) or (None, None)
         if mapped is None or image is None or address + 8 > mapped.end:
             return None
         return image.word(mapped.offset + address - mapped.start)
 
     def _place(self, pc: int) -> Place:
-        mapped, image = self._find(pc)
-        address = None if mapped is None else _address(mapped, image, pc)
-        if mapped is None or image is None or address is None:
-            return Place(pc, image="" if mapped is None else mapped.name)
+        mapped, image, address = self._located(pc) or (None, None, None)
+        if mapped is None or image is None:
+            return Place(pc)
+        if address is None:
+            return Place(pc, image=mapped.name)
         place = replace(image.places[address], pc=pc, image=mapped.name)
         _remember(self._places, pc, place, _MOST_ADDRESSES)
         return place
 
     def _rule(self, pc: int) -> Rule | None:
-        mapped, image = self._find(pc)
-        address = None if mapped is None else _address(mapped, image, pc)
+        _, image, address = self._located(pc) or (None, None, None)
         if image is None or address is None:
             return None
         rule = image.rules[address]
         _remember(self._rules, pc, rule, _MOST_ADDRESSES)
         return rule
 
-    def _find(self, pc: int) -> tuple[Mapped | None, Image | None]:
-        for mapped, image in self._ranges:
-            if mapped.start <= pc < mapped.end:
-                return mapped, image
-        return None, None
+    def _located(self, pc: int) -> tuple[Mapped, Image, int | None] | None:
+        """The range that ``pc`` is in, its file, and the ELF's address of it, if that has one."""
+        found = self._find(pc)
+        if found is None:
+            return None
+        mapped, image = found
+        return mapped, image, image.address(mapped.offset + pc - mapped.start)
 
-
-def _address(mapped: Mapped, image: Image | None, pc: int) -> int | None:
-    """The ELF's address of ``pc``."""
-    return None if image is None else image.address(mapped.offset + pc - mapped.start)
+    def _find(self, pc: int) -> tuple[Mapped, Image] | None:
+        return next((each for each in self._ranges if each[0].start <= pc < each[0].end), None)
 
 
 class Symbols:
@@ -132,7 +132,12 @@ class Symbols:
         return self._codes[number]
 
     def knows(self, number: int) -> bool:
+        """Whether the layout is there."""
         return number in self._codes
+
+    def has(self, number: int) -> bool:
+        """Whether the image is there."""
+        return number in self._images
 
     def instruction(self, pc: int, bits: int) -> str:
         """An instruction as text."""

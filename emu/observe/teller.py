@@ -62,8 +62,6 @@ class Teller:
         before, after, where = fact.pte_before, fact.pte_after, fact.where
         place = self._place(where)
         vma = fact.vma
-        if vma is not None and not place.image and vma.start <= place.pc < vma.end:
-            place = replace(place, image=vma.name)
         self._sink(
             records.Fault(
                 seq=fact.seq,
@@ -129,7 +127,10 @@ class Teller:
             )
 
     def _place(self, where: Where) -> Place:
-        return self._symbols.code(where.layout).place(where.pc) if where.pc else _NOWHERE
+        if not where.pc:
+            return _NOWHERE
+        place = self._symbols.code(where.layout).place(where.pc)
+        return replace(place, image=where.image) if where.image and not place.image else place
 
     def _callers(self, where: Where) -> list[Place]:
         """Of a pc, the nearest first."""

@@ -171,7 +171,8 @@ def prctl(t: Thread, option: int, a: int, b: int, c: int, d: int) -> int:
         name = t.mem.read(a, 16).split(b"\0")[0][:15]
         process.program = process.program.renamed(name.decode("utf-8", "replace"))
     elif option == _PR_GET_NAME:
-        t.mem.write(a, process.program.name.encode()[:15].ljust(16, b"\0"))
+        name = process.program.name.encode("utf-8", "surrogateescape")[:15]
+        t.mem.write(a, name.ljust(16, b"\0"))
     elif option == _PR_SET_PDEATHSIG:
         if not 0 <= a <= HIGHEST:
             raise Errno(errno.EINVAL)

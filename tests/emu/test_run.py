@@ -396,3 +396,17 @@ def test_a_program_below_a_link_runs_wherever_the_user_is(tmp_path: Path, seen_f
     for link in ("link", "relative"):
         ran = emu("run", tmp_path / link / "hello", cwd=folders.get(seen_from, Path(seen_from)))
         assert (ran.status, ran.stdout, ran.stderr) == (7, "hello\n", "")
+
+
+def test_may_a_programs_name_be_no_unicode(tmp_path: Path) -> None:
+    guest = program(
+        "tells_its_name",
+        "#include <stdio.h>\n#include <sys/prctl.h>\nchar name[16];\n"
+        "int main(void) { prctl(PR_GET_NAME, name); fputs(name, stdout); }",
+    )
+    odd = os.fsencode(tmp_path) + b"/\xff\xe9x"
+    shutil.copy(guest, odd)
+    done = subprocess.run(
+        [*RUN, odd], env=environment(), capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\xff\xe9x", b"")

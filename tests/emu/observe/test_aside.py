@@ -28,7 +28,7 @@ def told(number: int, where: Where | None = None) -> Told:
 
 
 def where(stack: object) -> Where:
-    return Where(1, 2, None, bytes(256), stack)  # type: ignore[arg-type]
+    return Where(1, 2, None, "", bytes(256), stack)  # type: ignore[arg-type]
 
 
 def writes(path: Path) -> Serve:
@@ -104,6 +104,50 @@ def test_a_writer_that_ends_early_does_not_stop_the_machine(
     for number in range(60_000):
         listener.tell(told(number, where(listener.keep([memoryview(bytes(2000))]))))
     assert listener.close() == status
+
+
+class Interrupts(BaseException):
+    pass
+
+
+def interrupted(*_: object) -> None:
+    raise Interrupts
+
+
+@pytest.mark.parametrize("at", ["encoding", "sending"])
+def test_a_user_who_would_not_wait_leaves_a_trace_that_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    path = tmp_path / "facts"
+    listener = Aside(writes(path), [])
+    for number in range(3000):
+        listener.tell(told(number))
+    if at == "encoding":
+        monkeypatch.setattr(listener, "_encode", interrupted)
+    else:
+        monkeypatch.setattr(listener, "_send", interrupted)
+        monkeypatch.setattr(aside, "_BATCH", 0)
+    with pytest.raises(Interrupts):
+        listener.tell(told(3000))
+    monkeypatch.undo()
+    for number in range(3001, 9000):  # what is told as the machine is taken apart
+        listener.tell(told(number))
+    assert listener.close() == 0
+    numbers = [int(line) for line in path.read_text().split()]
+    assert numbers == list(range(len(numbers))) and len(numbers) <= 3001
+
+
+def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def serve(facts: Iterator[Fact]) -> int:
+        time.sleep(100)
+        return 0
+
+    listener = Aside(serve, [])
+    monkeypatch.setattr(aside, "_await_end", interrupted)
+    with pytest.raises(Interrupts):
+        listener.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(listener._pid, os.WNOHANG)
 
 
 def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:

@@ -28,10 +28,11 @@ class Memory:
         self.ram = Ram(4 * PAGE_SIZE)
         self.there = {STACK: 1, STACK + PAGE_SIZE: 0}
         end = STACK + 2 * PAGE_SIZE
+        self.vma = SimpleNamespace(start=STACK, end=end, grows_down=True)
         self.space: Any = SimpleNamespace(
             table=SimpleNamespace(pte=self._pte),
             frames=SimpleNamespace(ram=self.ram),
-            find=lambda va: SimpleNamespace(end=end) if STACK <= va < end else None,
+            vmas=[SimpleNamespace(start=0, end=STACK, grows_down=False), self.vma],
         )
 
     def _pte(self, va: int) -> int:
@@ -140,13 +141,21 @@ def test_a_copy_reads_as_the_stack_does_from_sp_to_its_end(memory: Memory, sp: i
     assert copied.page(end) is None
 
 
-def test_a_stack_is_not_copied_that_is_large_or_not_all_there(memory: Memory) -> None:
-    assert stack_parts(memory.space, STACK + 4) is None, "no stack pointer"
-    assert stack_parts(memory.space, STACK - 8) is None, "nothing mapped"
+def test_a_stack_is_not_copied_that_may_not_have_all_callers(memory: Memory) -> None:
+    assert stack_parts(memory.space, STACK) is not None
+    for sp in (STACK + 4, STACK - 8, STACK + 2 * PAGE_SIZE, 1 << 63):
+        assert stack_parts(memory.space, sp) is None, hex(sp)
+    memory.vma.grows_down = False
+    assert stack_parts(memory.space, STACK) is None, "a thread's"
+    memory.vma.grows_down = True
+    memory.space.vmas.append(SimpleNamespace(start=1 << 20, end=1 << 21, grows_down=False))
+    assert stack_parts(memory.space, STACK) is None, "not the last range"
+    memory.space.vmas.pop()
+    memory.vma.end = STACK + (1 << 20)
+    assert stack_parts(memory.space, STACK) is None, "large"
+    memory.vma.end = STACK + 2 * PAGE_SIZE
     del memory.there[STACK + PAGE_SIZE]
     assert stack_parts(memory.space, STACK) is None, "a page is missing"
-    memory.space.find = lambda va: SimpleNamespace(end=STACK + (1 << 20))
-    assert stack_parts(memory.space, STACK) is None, "large"
 
 
 def test_a_changed_return_address_is_seen(memory: Memory) -> None:

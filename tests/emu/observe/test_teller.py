@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emu.cli.main import main
-from emu.observe import aside, records
+from emu.observe import aside, records, standing
 from emu.observe.jsonl import read_trace
 from emu.observe.records import AnyRecord, Fault
 from tests.emu.commands import program
@@ -50,7 +50,91 @@ int main(void)
     return 7;
 }
 """
-GUESTS = {"stacks": STACKS, "handles": HANDLES}
+JIT = r"""
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char pages[40 * 4096];
+/* addi sp,sp,-16; sd ra,8(sp); jal 1f; ld ra,8(sp); addi sp,sp,16; ret; 1: sb a0,0(a0); ret */
+static const unsigned code[] = {0xff010113, 0x00113423, 0x010000ef, 0x00813083,
+                                0x01010113, 0x00008067, 0x00a50023, 0x00008067};
+int main(void)
+{
+    void *made = mmap(0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void (*store)(char *) = made;
+    memcpy(made, code, sizeof code);
+    __asm__ volatile("fence.i");
+    for (int at = 0; at < 10; at++)
+        store(pages + at * 4096);
+    if (!fork()) {
+        for (int at = 0; at < 20; at++)
+            store(pages + at * 4096);
+        _exit(0);
+    }
+    return 7;
+}
+"""
+OTHER_STACKS = r"""
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#define AUTODISARM (1U << 31)
+static char pages[200 * 4096];
+static int count;
+static char *made(void)
+{
+    char *stack = mmap(0, 16384, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(stack, 4096, 0);
+    mprotect(stack + 12288, 4096, 0);
+    memset(stack + 4096, 1, 8192);
+    return stack + 4096;
+}
+__attribute__((noinline)) void touch(void) { pages[count++ * 4096]++; }
+static void handler(int signo) { touch(); touch(); }
+__attribute__((noinline)) static void raiser(void) { touch(); raise(SIGUSR1); touch(); }
+__attribute__((noinline)) static void switched(char *other, int size)
+{
+    volatile char *x = alloca(size);
+    x[0] = 1;
+    __asm__ volatile("mv s1, sp; mv sp, %0; jal ra, touch; mv sp, s1" ::"r"(other + 8128)
+                     : "s1", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2",
+                       "a3", "a4", "a5", "a6", "a7", "memory");
+}
+__attribute__((noinline)) static void deeper(int again)
+{
+    char used[6000];
+    stack_t inside = {.ss_sp = used, .ss_size = sizeof used};
+    memset(used, 1, sizeof used);
+    touch();
+    if (again) {
+        sigaltstack(&inside, 0);
+        deeper(0);
+        raiser();
+    }
+    touch();
+}
+int main(void)
+{
+    stack_t other = {.ss_sp = made(), .ss_size = 8192, .ss_flags = AUTODISARM};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&other, 0);
+    sigaction(SIGUSR1, &action, 0);
+    raiser();
+    if (!fork()) {
+        raiser();
+        _exit(0);
+    }
+    switched(made(), 30);
+    deeper(1);
+    mprotect((char *)((unsigned long)__builtin_frame_address(0) & -4096), 4096, 7);
+    raiser();
+    return 7;
+}
+"""
+GUESTS = {"stacks": STACKS, "handles": HANDLES, "jit": JIT, "other_stacks": OTHER_STACKS}
 
 
 def written(path: Path, guest: Path, *options: str) -> bytes:
@@ -71,6 +155,25 @@ def test_a_trace_is_the_same_written_aside(
 
     monkeypatch.setattr(aside.os, "fork", refused)
     assert written(tmp_path / "here.jsonl", guest, *options) == beside.replace(b"beside", b"here")
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_callers_are_those_that_the_machine_would_find_itself(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = program(f"told_{name}", GUESTS[name])
+    copied = read(written(tmp_path / "trace.jsonl", guest))
+    monkeypatch.setattr(standing, "stack_parts", lambda space, sp: None)
+    assert read(written(tmp_path / "trace.jsonl", guest)) == copied
+    assert any(isinstance(each, Fault) and len(each.backtrace) > 3 for each in copied)
+
+
+def test_code_in_no_file_has_callers(tmp_path: Path) -> None:
+    found = read(written(tmp_path / "trace.jsonl", program("told_jit", JIT)))
+    faults = [each for each in found if isinstance(each, Fault)]
+    by_jit = [each for each in faults if each.place.pc and not each.place.image]
+    chains = [each.backtrace for each in by_jit if each.access == "store"]
+    assert len(chains) >= 20 and all(chain and not chain[0].function for chain in chains)
 
 
 def read(content: bytes) -> list[AnyRecord]:
