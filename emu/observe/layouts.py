@@ -38,13 +38,6 @@ class _Known(NamedTuple):
     files: list[_File]
 
 
-class _Code(NamedTuple):
-    """Of a space: its layout, and whether that is all the code it has."""
-
-    known: _Known
-    whole: bool
-
-
 class Layouts:
     """Tells ``listener`` of a layout, and of its files, before its number is first used."""
 
@@ -54,29 +47,34 @@ class Layouts:
         self._files: dict[int, _File] = {}
         """By the inode's id."""
         self._known: dict[tuple[Mapped, ...], _Known] = {}
-        self._of: dict[AddressSpace, _Code] = {}
+        self._of: dict[AddressSpace, tuple[int, bool]] = {}
+        self._known_of: dict[AddressSpace, _Known] = {}
         self._symbols: Symbols | None = None
 
-    def of(self, space: AddressSpace) -> tuple[int, bool]:
-        """The number of the space's layout; and whether all of its code is a file's."""
-        code = self._of.get(space)
-        if code is None:
-            code = self._of[space] = self._look(space)
-        return code.known.layout.number, code.whole
+    def of(self, space: AddressSpace, sigreturn: int | None = None) -> tuple[int, bool]:
+        """The number of the space's layout; and whether all of its code is a file's.
+
+        But for the page that the kernel gives it, where ``sigreturn`` is.
+        """
+        return self._of.get(space) or self._look(space, sigreturn or 0)
 
     def changed(self, space: AddressSpace, start: int, end: int) -> None:
         """Something else may be mapped in [start, end) now, or nothing."""
         code = self._of.get(space)
         if code is not None and (
-            not code.whole
-            or any(each.start < end and start < each.end for each in code.known.layout.ranges)
+            not code[1]
+            or any(each.start < end and start < each.end for each in self._ranges(space))
             or any(vma.prot & Prot.EXEC for vma in space.overlapping(start, end))
         ):
             self.discarding(space)
 
     def discarding(self, space: AddressSpace) -> None:
         self._of.pop(space, None)
+        self._known_of.pop(space, None)
         self._trim()
+
+    def _ranges(self, space: AddressSpace) -> list[Mapped]:
+        return self._known_of[space].layout.ranges
 
     def code(self, space: AddressSpace) -> Code:
         """To look into the space's code on this side, which takes its files' content once more."""
@@ -85,15 +83,16 @@ class Layouts:
         number, _ = self.of(space)
         symbols = self._symbols = self._symbols or Symbols()
         if not symbols.knows(number):
-            known = self._of[space].known
+            known = self._known_of[space]
             for file in known.files:
                 if not symbols.has(file.number):
                     symbols.add_image(ImageFile(file.number, content(file.inode)))
             symbols.add_layout(known.layout)
         return symbols.code(number)
 
-    def _look(self, space: AddressSpace) -> _Code:
-        code = [vma for vma in space.vmas if vma.prot & Prot.EXEC]
+    def _look(self, space: AddressSpace, sigreturn: int) -> tuple[int, bool]:
+        executable = [vma for vma in space.vmas if vma.prot & Prot.EXEC]
+        code = [vma for vma in executable if not vma.start <= sigreturn < vma.end]
         files: dict[int, _File] = {}  # to ask whether a file was written since costs a stat
         ranges = tuple(
             Mapped(vma.start, vma.end, vma.offset, self._file(vma.backing.inode, files), vma.name)
@@ -106,7 +105,9 @@ class Layouts:
             known = _Known(Layout(next(self._count), told), list(files.values()))
             self._known[ranges] = known
             self._tell(known.layout)
-        return _Code(known, len(ranges) == len(code))
+        self._known_of[space] = known
+        found = self._of[space] = known.layout.number, len(ranges) == len(code)
+        return found
 
     def _file(self, inode: Inode, files: dict[int, _File]) -> int:
         """Its number: another one when it was written since, as a program that is compiled anew."""
@@ -126,8 +127,8 @@ class Layouts:
         """Not while a fact is gathered, which may mean any of them. Layouts keep their files."""
         while len(self._known) > _MOST:
             oldest = _pop_oldest(self._known)
-            for space in [space for space, code in self._of.items() if code.known is oldest]:
-                del self._of[space]
+            for space in [space for space, it in self._known_of.items() if it is oldest]:
+                del self._of[space], self._known_of[space]
             self._forget(oldest.layout.number)
         while len(self._files) > _MOST:
             self._forget(_pop_oldest(self._files).number)

@@ -48,7 +48,7 @@ class Standpoints:
             return NOWHERE
         process, kernel = thread.process, self._kernel
         space = process.space
-        layout, whole = self._layouts.of(space)
+        layout, whole = self._layouts.of(space, process.sigreturn)
         image = "" if whole else _name(space, pc)
         if thread is not kernel.current:
             return Where(layout, pc, [], image)

@@ -86,6 +86,8 @@ def test_only_a_change_of_code_is_one(heard: Heard) -> None:
     space.vmas.append(vma(OTHER, None))
     layouts.changed(told, OTHER, OTHER + 0x1000)
     assert layouts.of(told) == (first[0], False), "the same files' code, and some in no file"
+    layouts.discarding(told)
+    assert layouts.of(told, OTHER + 8) == first, "the kernel's own page is none of the program's"
     del space.vmas[-1]
     layouts.changed(told, OTHER, OTHER + 0x1000)
     assert layouts.of(told) == first and len(heard) == 2
