@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
@@ -16,7 +16,7 @@ MOST_SHARERS = 16
 
 
 def sharers(
-    processes: Iterable[Process], space: AddressSpace, page: int, frame: int, users: int
+    processes: Collection[Process], space: AddressSpace, page: int, frame: int, users: int
 ) -> list[tuple[int, int]]:
     """(pid, address) of pages of other address spaces that map ``frame``, which ``page`` mapped.
 
@@ -24,23 +24,24 @@ def sharers(
     for first; only a page that was moved costs a look at all tables. That there is one is seen by
     how many PTEs map the frame, ``users`` with that of ``page``.
     """
-    seen = {space}
-    others: list[Process] = []
-    """One of each other address space."""
     found: list[tuple[int, int]] = []
+    seen: set[AddressSpace] = set()
     entries: set[int | None] = set()
     for process in processes:
         other = process.space
-        if not process.alive or other in seen:
+        if other is space or not process.alive:
             continue
-        seen.add(other)
-        others.append(process)
         pte = other.table.pte(page)
-        if pte & V and ppn(pte) == frame:
+        if pte & V and ppn(pte) == frame and other not in seen:
+            seen.add(other)
             found.append((process.pid, page))
             entries.add(other.table.pte_address(page))
     if len(entries) < users - 1:
-        found = [(process.pid, va) for process in others for va in _places(process.space, frame)]
+        others: dict[AddressSpace, int] = {}
+        for process in processes:
+            if process.alive and process.space is not space:
+                others.setdefault(process.space, process.pid)
+        found = [(pid, va) for other, pid in others.items() for va in _places(other, frame)]
     return found[:MOST_SHARERS]
 
 
