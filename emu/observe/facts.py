@@ -2,7 +2,7 @@
 
 Facts stand for themselves: what a record says beyond them (names, lines, callers, instructions as
 text) is made of them by :class:`emu.observe.teller.Teller`, later or in another process, while the
-program runs on. ``encode`` and ``decode`` bring them there.
+program runs on. :func:`encoder` and :func:`decoder` bring them there.
 """
 
 from __future__ import annotations

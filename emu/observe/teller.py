@@ -62,6 +62,8 @@ class Teller:
         before, after, where = fact.pte_before, fact.pte_after, fact.where
         place = self._place(where)
         vma = fact.vma
+        if vma is not None and not place.image and vma.start <= place.pc < vma.end:
+            place = replace(place, image=vma.name)  # a fetch from what is no code
         self._sink(
             records.Fault(
                 seq=fact.seq,

@@ -210,3 +210,13 @@ def test_a_program_without_stack_is_traced(tmp_path: Path) -> None:
     found = read(written(tmp_path / "trace.jsonl", guest))
     assert isinstance(found[-1], records.End)
     assert any(isinstance(each, Fault) and each.place.function == "main" for each in found)
+
+
+def test_a_jump_to_what_is_no_code_names_the_range(tmp_path: Path) -> None:
+    guest = program(
+        "told_jump", "int main(void) { char at[64] = {19}; ((void (*)(void))(void *)at)(); }"
+    )
+    path = tmp_path / "trace.jsonl"
+    assert main(["trace", "-o", str(path), str(guest)]) == 139
+    last = [each for each in read(path.read_bytes()) if isinstance(each, Fault)][-1]
+    assert (last.outcome, last.place.image) == ("segv_accerr", "[stack]")
