@@ -12,7 +12,7 @@ from emu.cli.guest_run import NotRun, open_session, run_session
 from emu.cli.output import Lines
 from emu.cli.outputs import Output
 from emu.cli.recording import record
-from emu.cli.tracing import address_range, filter_of, locator
+from emu.cli.tracing import address_range, filter_of, locator, tell_hint
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -174,6 +174,5 @@ def _around_faults(
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
     wanted = Wanted(backtraces=0, samples=False)
     status = record(session, windows, lines, wanted, first=[*locator(chosen), around])
-    if windows.hint:
-        lines.message(windows.hint)
+    tell_hint(windows.sink, lines)
     return status

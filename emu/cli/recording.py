@@ -11,7 +11,7 @@ from emu.cli.guest_run import DEFECT_STATUS, NotRun, run_session, tell_defect
 from emu.cli.output import Lines
 from emu.cli.progress import Progress
 from emu.cli.trace_files import Files
-from emu.cli.tracing import locator
+from emu.cli.tracing import locator, tell_hint
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -100,15 +100,14 @@ class _Writing:
 
         self._files = files
         self._lines = lines
-        self._filtered = None if chosen is None else Filtered(files, chosen)
+        self._sink: Sink = files if chosen is None else Filtered(files, chosen)
         located = None if chosen is None else chosen.located.append
-        self._teller = Teller(WhenLoaded(self._filtered or files), depth, located)
-        self.tell, self.keep = self._teller.tell, self._teller.keep
+        teller = Teller(WhenLoaded(self._sink), depth, located)
+        self.tell, self.keep = teller.tell, teller.keep
 
     def close(self) -> int:
         self._files.close()
-        if self._filtered is not None and self._filtered.hint:
-            self._lines.message(self._filtered.hint)
+        tell_hint(self._sink, self._lines)
         return _FAILED if self._files.failed else 0
 
 

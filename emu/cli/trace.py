@@ -14,12 +14,12 @@ from emu.cli.instructions import add_instruction_options, trace_instructions
 from emu.cli.output import Lines
 from emu.cli.recording import record, record_to_files
 from emu.cli.trace_files import Files, trace_file
-from emu.cli.tracing import add_filter_options, filter_of, locator
+from emu.cli.tracing import add_filter_options, filter_of, locator, tell_hint
 
 if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.filters import Filter
-    from emu.observe.wanted import Wanted
+    from emu.observe.wanted import Sink, Wanted
 
 
 def add_parser(subcommands: Any) -> None:
@@ -105,12 +105,9 @@ def _tell_lines(
     walk = walk_lines if arguments.walk else None
     tell = TraceLines(lines.plain, colour=_colour(), walk=walk)
     wanted = Wanted(backtraces=0, calls=arguments.calls, samples=False)
-    if chosen is None:
-        return record(session, tell, lines, wanted)
-    filtered = Filtered(tell, chosen)
-    status = record(session, filtered, lines, wanted, first=locator(chosen))
-    if filtered.hint:
-        lines.message(filtered.hint)
+    sink: Sink = tell if chosen is None else Filtered(tell, chosen)
+    status = record(session, sink, lines, wanted, first=locator(chosen))
+    tell_hint(sink, lines)
     return status
 
 

@@ -1,4 +1,4 @@
-"""What the commands that record a run have in common: files to write, filters, the recorder."""
+"""Which faults a command tells of: the options, the filter, and a hint when it chose none."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from emu.api import CannotRun
 
 if TYPE_CHECKING:
+    from emu.cli.output import Lines
     from emu.observe.filters import Filter
     from emu.observe.named_ranges import NamedRange
+    from emu.observe.wanted import Sink
     from kernel.events import Observer
 
 
@@ -72,6 +74,14 @@ def locator(
     if chosen is None or not chosen.named:
         return []
     return [Locator(chosen.named, tell or chosen.located.append, _refuse)]
+
+
+def tell_hint(sink: Sink, lines: Lines) -> None:
+    """After the run: says so when a filter wanted none of the faults there were."""
+    from emu.observe.filters import Filtered
+
+    if isinstance(sink, Filtered) and sink.hint:
+        lines.message(sink.hint)
 
 
 def _refuse(reason: str) -> None:

@@ -25,13 +25,7 @@ class Windows:
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
         self._waiting: deque[Window] = deque()
         self._window: Window
-        self._filtered = None if chosen is None else Filtered(self._tell, chosen)
-        self._sink: Sink = self._filtered or self._tell
-
-    @property
-    def hint(self) -> str:
-        """A line for the user when faults were chosen and there were none."""
-        return self._filtered.hint if self._filtered is not None else ""
+        self.sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
 
     def add(self, window: Window) -> None:
         self._waiting.append(window)
@@ -40,7 +34,7 @@ class Windows:
         if isinstance(record, records.Fault):
             self._window = self._waiting.popleft()
         if isinstance(record, records.Fault | records.End):
-            self._sink(record)
+            self.sink(record)
 
     def _tell(self, record: AnyRecord) -> None:
         if not isinstance(record, records.Fault):

@@ -14,13 +14,7 @@ from emu.observe.outcomes import TABLE_UNSHARED
 from emu.observe.records import AnyRecord, Place
 from emu.observe.wanted import Sink
 
-_NOT_BESIDE_CHOSEN_FAULTS = (
-    records.Call,
-    records.Map,
-    records.Unmap,
-    records.Move,
-    records.Clear,
-)
+_NOT_BESIDE_CHOSEN_FAULTS = records.Call | records.ByACall
 
 _COPY_OF = re.compile(r"\.(constprop|isra|part|cold|lto_priv|llvm)\b.*")
 """What GCC and Clang put behind the name of a function of which they make a copy or a part."""

@@ -181,6 +181,10 @@ class Clear(Record, tag="clear", kw_only=True):
     place: Place | None = None
 
 
+ByACall: TypeAlias = Map | Unmap | Move | Clear
+"""What a system call changes in an address space."""
+
+
 class Page(Record, tag="page", kw_only=True):
     """What became of a page that is watched: its PTE, and how many hold its frame.
 

@@ -22,8 +22,6 @@ from kernel.events import Observer
 from kernel.kernel import Kernel
 from kernel.space import AddressSpace
 
-_ByACall = records.Map | records.Unmap | records.Move | records.Clear
-
 _FEW = 16
 """Processes."""
 _OFTEN = 256
@@ -88,7 +86,7 @@ class SpaceRecorder(Observer):
             self._by_a_call(records.Map(**self._stamp(), pid=pid, range=part))
         self._watch.look()
 
-    def _by_a_call(self, record: _ByACall) -> None:
+    def _by_a_call(self, record: records.ByACall) -> None:
         """A record of what a system call changes in an address space."""
         call, by = self._kernel.current_call, self._kernel.current
         if call is None or by is None:

@@ -110,7 +110,7 @@ class Teller:
             place, callers = self._place(where), self._callers(where)
             if isinstance(record, records.Fork):
                 record.place, record.backtrace = place, callers
-            elif isinstance(record, _BY_A_CALL):
+            elif isinstance(record, records.ByACall):
                 record.place = with_line(place, callers)
         self._sink(record)
 
@@ -147,9 +147,6 @@ class Teller:
             thread = Standing(where.pc, (x[RA], x[SP], x[FP]), stack, where.sigreturn)
             calls = self._backtraces.callers(code, thread)
         return code.callers(calls)
-
-
-_BY_A_CALL = (records.Map, records.Unmap, records.Move, records.Clear)
 
 
 def _stval(fact: facts.Fault) -> int:

@@ -235,7 +235,12 @@ def test_the_trace_of_a_machine_that_was_killed_is_written(tmp_path: Path) -> No
     machine.kill()
     machine.wait()
     sizes: list[int] = []
-    wait_for(lambda: sizes.append(path.stat().st_size) or sizes[-3:] == sizes[-1:] * 3)  # type: ignore[func-returns-value]
+
+    def grows_no_more() -> bool:
+        sizes.append(path.stat().st_size)
+        return sizes[-3:] == sizes[-1:] * 3
+
+    wait_for(grows_no_more)
     with path.open("rb") as file:
         found = list(read_trace(file))
     assert path.read_bytes().endswith(b"}\n"), "the last line is whole"
