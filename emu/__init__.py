@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emu.api import CannotRun, Machine, Result
+    from emu.api import Machine, Result
+    from emu.cannot_run import CannotRun
     from emu.options import Options
 
 __all__ = ["CannotRun", "Machine", "Options", "Result"]

@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from emu.cannot_run import CannotRun
 from emu.machine.ram import NoHostMemory
 from emu.observe.summary import summarize
 from emu.options import Options
 from emu.ticker import Ticker
-from emu.view import build_view
+from emu.view import build_view, explain_refusal
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Kernel
@@ -33,14 +34,6 @@ from kernel.vfs.proc.system import mount_proc
 
 DEADLOCK_STATUS = 1
 _FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
-
-
-class CannotRun(Exception):
-    """The program can't be started; the message says why, in one line; ``status`` is a shell's."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(one_line(message))
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,8 @@ class Session:
         try:
             view = build_view(options, self.command[0], self._services)
         except OSError as error:
-            raise CannotRun(f"{error.filename}: {error.strerror}", 2) from None
+            subject = error.filename or "the current directory"
+            raise CannotRun(f"{subject}: {error.strerror}", 2) from None
         self._view = view
         self.namespace = view.namespace
         mount_proc(self.namespace, self.kernel)
@@ -156,15 +150,20 @@ class Session:
             for name, value in self._options.environment.items()
         ]
         arguments = [word.encode("utf-8", "surrogateescape") for word in self.command]
+        name = self.command[0]
         try:
             fs = first_context(self.namespace, self._view.grants, self._services)
+        except Errno as error:
+            raise CannotRun(f"{self._view.grants.cwd}: {os.strerror(error.errno)}", 2) from None
+        try:
             request = Request(self._view.program, arguments, environment)
             return self.kernel.start(files, fs, request)
         except Errno as error:
-            raise _cannot_run(self.command[0], error) from None
+            reason = explain_refusal(fs, self._view, error)
+            raise CannotRun.from_errno(name, error.errno, reason) from None
         except OutOfMemory:
             why = f"out of memory as it was loaded; {self.kernel.frames.shortage}"
-            raise CannotRun(f"{self.command[0]}: {why}", 2) from None
+            raise CannotRun(f"{name}: {why}", 2) from None
 
     def _run(self, process: Process) -> int:
         with Ticker(self.kernel, self._options.timeout, self._foreground, self.console.step_aside):
@@ -206,11 +205,3 @@ def exit_status(wait_status: int) -> int:
     """What a shell makes of a wait status: the exit code, or 128 + the signal."""
     killed = wait_status & 0x7F
     return 128 + killed if killed else wait_status >> 8 & 0xFF
-
-
-def _cannot_run(name: str, error: Errno) -> CannotRun:
-    from kernel.elf import NotExecutable
-
-    reason = error.reason if isinstance(error, NotExecutable) else os.strerror(error.errno)
-    status = 127 if error.errno == 2 else 126
-    return CannotRun(f"{name}: {reason}", status)

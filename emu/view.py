@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 
+from emu.cannot_run import CannotRun
 from emu.options import Options
+from kernel.elf import ELF_MAGIC, NOT_ELF, InterpreterMissing, NotExecutable
 from kernel.errors import Errno
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
+from kernel.vfs.context import FsContext
+from kernel.vfs.errnos import EACCES, ENOENT
 from kernel.vfs.namespace import Namespace
 from kernel.vfs.path import walk
 
@@ -22,33 +27,39 @@ class View:
 
 
 def build_view(options: Options, name: str, services: Services) -> View:
-    """The tree for running ``name``. OSError when a folder that is granted can't be opened.
+    """The tree for running ``name``.
 
-    Without ``root`` the program is the host's, as a shell would find it. With one it is the root's;
-    a program that is not there but is a file of the host is shown beside it, with the current
-    directory, so that the root can serve just for its libraries.
+    Without ``root`` the program is the host's, as a shell would find it. With one it is the
+    root's, and so is the directory where it starts: no name is looked up on the host. OSError when
+    a folder that is granted can't be opened, CannotRun when the program or the directory is not
+    in the root.
     """
     if options.root is None:
-        path = _find_on_host(name)
-        grants = Grants(
-            cwd=options.cwd or os.getcwd(),
-            program=path,
-            rw=options.read_write,
-            lib_root=_library_root(),
-        )
-        return View(build_namespace(grants, services), grants, path)
-    grants = Grants(cwd=options.cwd or "/", rw=options.read_write, root=options.root)
+        return _host_view(options, name, services)
+    cwd = os.path.normpath(os.path.join("/", options.cwd or "/"))
+    grants = Grants(cwd=cwd, ro=options.read_only, rw=options.read_write, root=options.root)
     namespace = build_namespace(grants, services)
-    inside = _find_in_guest(namespace, grants, options, services, name)
-    if inside is not None or not os.path.isfile(name):
-        return View(namespace, grants, inside or name)
-    here, path = os.getcwd(), os.path.abspath(name)
+    try:
+        fs = first_context(namespace, grants, services)
+    except Errno as error:
+        fs = FsContext(namespace, namespace.root, 0, services.who)
+        missing = explain_missing(fs, options.root, cwd) if error.errno == ENOENT else None
+        raise CannotRun(f"--cwd {cwd}: {missing or os.strerror(error.errno)}", 2) from None
+    return View(namespace, grants, _find_in_root(fs, options, name))
+
+
+def _host_view(options: Options, name: str, services: Services) -> View:
+    try:
+        path = _find_on_host(name)
+        cwd = options.cwd or os.getcwd()
+    except FileNotFoundError:
+        raise CannotRun("the current directory does not exist any more", 2) from None
     grants = Grants(
-        cwd=options.cwd or here,
+        cwd=cwd,
         program=path,
-        ro=[(here, here)],
+        ro=options.read_only,
         rw=options.read_write,
-        root=options.root,
+        lib_root=_library_root(),
     )
     return View(build_namespace(grants, services), grants, path)
 
@@ -63,24 +74,90 @@ def _find_on_host(name: str) -> str:
     return os.path.abspath(name) if name else ""
 
 
-def _find_in_guest(
-    namespace: Namespace, grants: Grants, options: Options, services: Services, name: str
-) -> str | None:
-    """The same in the guest's tree, with the guest's PATH; None when it is not there."""
-    try:
-        fs = first_context(namespace, grants, services)
-    except Errno:
-        return None
-    candidates = [name]
-    if "/" not in name:
-        folders = options.environment.get("PATH", "").split(":")
-        candidates += [f"{folder}/{name}" for folder in folders if folder]
-    for candidate in candidates:
+def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
+    """The same in the guest's tree, with the guest's PATH."""
+    assert options.root is not None
+    search = options.environment.get("PATH", "") if "/" not in name else ""
+    folders = [folder for folder in search.split(":") if folder]
+    errors = set()
+    for candidate in (name, *(f"{folder}/{name}" for folder in folders)):
         try:
             walk(fs, fs.cwd, candidate).need()
-        except Errno:
+        except Errno as error:
+            errors.add(error.errno)
             continue
         return candidate
+    if errors != {ENOENT} or not name:
+        raise CannotRun.from_errno(name, EACCES if EACCES in errors else errors.pop())
+    if folders:
+        where = f"not in the root {options.root} (PATH={search})"
+        raise CannotRun.from_errno(name, ENOENT, where)
+    path = name if name.startswith("/") else f"{fs.namespace.path_of(fs.cwd)}/{name}"
+    raise CannotRun.from_errno(name, ENOENT, explain_missing(fs, options.root, path))
+
+
+def explain_missing(fs: FsContext, root: str, path: str) -> str | None:
+    """Which part of ``path`` is missing in ``root``; None when nothing is.
+
+    A root of unpacked packages has no /bin and no /lib: Debian's base-files brings these links,
+    and a file of /lib lies in /usr/lib.
+    """
+    at = ""
+    for component in os.path.normpath(path).split("/"):
+        at = f"{at}/{component}" if component else at
+        reason = _missing(fs, at or "/")
+        if reason is None:
+            continue
+        text = f"{reason} in the root {root}"
+        if _missing(fs, f"/usr{path}") is not None:
+            return f"{text} (--ro DIR[:GUEST] shows a folder of the host)"
+        host = f"{root.rstrip('/')}{at}"
+        link = f" (make the link: ln -s usr{at} {host})" if at.count("/") == 1 else ""
+        return f"{text}, but /usr{path} is there{link}"
+    return None
+
+
+def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
+    """Why execve refused the program, where errno alone does not help the user."""
+    if isinstance(error, InterpreterMissing):
+        return _explain_interpreter(fs, view, error)
+    if isinstance(error, NotExecutable):
+        return error.reason
+    if error.errno != EACCES:
+        return None
+    try:
+        node = walk(fs, fs.cwd, view.program).need()
+        if node.kind == stat.S_IFDIR:
+            return "is a directory (expected a 64-bit RISC-V Linux program)"
+        if node.kind != stat.S_IFREG:
+            return None
+        head = node.read_at(0, len(ELF_MAGIC))
+    except Errno:
+        return None  # a directory on the way, or the file, may not be read
+    if head == ELF_MAGIC or head.startswith(b"#!"):
+        return "Permission denied: not marked as executable (chmod +x)"
+    return NOT_ELF
+
+
+def _explain_interpreter(fs: FsContext, view: View, error: InterpreterMissing) -> str:
+    if view.grants.root is None:
+        return f"{error.reason} (--root DIR gives the guest the files of a RISC-V system)"
+    missing = explain_missing(fs, view.grants.root, error.name)
+    return f"its interpreter {error.name}: {missing}" if missing else error.reason
+
+
+def _missing(fs: FsContext, path: str) -> str | None:
+    """What is missing when ``path`` does not lead to anything; None when it does."""
+    link = None
+    try:
+        link = walk(fs, fs.root, path, follow=False).node
+        walk(fs, fs.root, path).need()
+    except Errno as error:
+        if error.errno != ENOENT:
+            return None
+        if link is None or link.kind != stat.S_IFLNK:
+            return f"no {path}"
+        return f"{path} links to {link.readlink()}, which is not"
     return None
 
 

@@ -8,6 +8,7 @@ pyelftools.
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from kernel.vfs.inode import Inode
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
-_MAGIC = b"\x7fELF"
+ELF_MAGIC = b"\x7fELF"
+NOT_ELF = "not an ELF file (expected a 64-bit RISC-V Linux program)"
 _CLASS64, _LITTLE, _VERSION = 2, 1, 1
 _EM_RISCV = 243
 _ET_EXEC, _ET_DYN = 2, 3
@@ -36,6 +38,14 @@ class NotExecutable(Errno):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class InterpreterMissing(NotExecutable):
+    """The dynamic linker, or the program that a script's ``#!`` line names, can't be opened."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"its interpreter {name}: {os.strerror(number)}", number)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +83,8 @@ class Elf:
 
 def parse(inode: Inode, head: bytes) -> Elf:
     """Reads the headers of an ELF file whose first bytes are ``head``."""
-    if len(head) < _HEADER.size or head[:4] != _MAGIC:
-        raise NotExecutable("not an ELF file")
+    if len(head) < _HEADER.size or head[:4] != ELF_MAGIC:
+        raise NotExecutable(NOT_ELF)
     (ident, kind, machine, _, entry, table, _, flags, _, entry_size, count, *_) = _HEADER.unpack(
         head[: _HEADER.size]
     )

@@ -8,13 +8,12 @@ so an execve that fails leaves its caller as it was.
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_SIZE, VA_MASK
 from kernel import elf, stack
-from kernel.elf import PF_R, PF_W, PF_X, Elf, NotExecutable
+from kernel.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
 from kernel.errors import Errno
 from kernel.events import NOBODY
 from kernel.limits import Resource
@@ -108,8 +107,7 @@ def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:
         except Errno as error:
             if depth == 0:
                 raise
-            why = f"its interpreter {request.path}: {os.strerror(error.errno)}"
-            raise NotExecutable(why, error.errno) from None
+            raise InterpreterMissing(request.path, error.errno) from None
         head = inode.read_at(0, _HEAD)
         if not head.startswith(b"#!"):
             return inode, path, elf.parse(inode, head)
@@ -132,11 +130,7 @@ def _find_interpreter(fs: FsContext, program: Elf) -> tuple[Inode, str, Elf]:
     try:
         inode, path = open_for_exec(fs, name)
     except Errno as error:
-        raise NotExecutable(
-            f"its interpreter {name} is not there (is the library folder of a RISC-V system "
-            "granted with --root?)",
-            error.errno,
-        ) from None
+        raise InterpreterMissing(name, error.errno) from None
     try:
         return inode, path, elf.parse(inode, inode.read_at(0, _HEAD))
     except NotExecutable as error:

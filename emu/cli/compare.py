@@ -10,7 +10,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, TextIO
 
-from emu.api import CannotRun, Session
+from emu.api import Session
+from emu.cannot_run import CannotRun
 from emu.cli.guest_options import add_guest_options, guest_options
 from emu.cli.guest_run import NotRun, open_lines, open_streams, run_session
 from emu.cli.output import Lines

@@ -50,9 +50,23 @@ def add_guest_options(
         metavar="NAME=VALUE",
         help="a variable of the guest's environment; NAME alone passes yours on",
     )
-    parser.add_argument("--cwd", metavar="DIR", help="where the guest starts, readable to it")
     parser.add_argument(
-        "--root", metavar="DIR", help="the guest's /; what it writes there stays in memory"
+        "--cwd",
+        metavar="DIR",
+        help="where the guest starts, readable to it; with --root a directory of the root",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        help="the guest's /, where PROG is looked for too; what it writes there stays in memory",
+    )
+    parser.add_argument(
+        "--ro",
+        action="append",
+        type=_grant,
+        default=[],
+        metavar="DIR[:GUEST]",
+        help="a folder or file the guest may read, at its own path or at GUEST",
     )
     parser.add_argument(
         "--rw",
@@ -100,6 +114,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         environment=_environment(arguments.env),
         cwd=arguments.cwd,
         root=arguments.root,
+        read_only=arguments.ro,
         read_write=arguments.rw,
     )
 
@@ -129,7 +144,12 @@ def _grant(text: str) -> tuple[str, str]:
     host, _, guest = text.partition(":")
     if guest and not guest.startswith("/"):
         raise argparse.ArgumentTypeError(f"the guest's path must be absolute: {text!r}")
-    return host, guest or os.path.abspath(host)
+    try:
+        return host, guest or os.path.abspath(host)
+    except FileNotFoundError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: the current directory does not exist any more"
+        ) from None
 
 
 def memory_size(text: str) -> int:

@@ -8,7 +8,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from emu.api import CannotRun, Session
+from emu.api import Session
+from emu.cannot_run import CannotRun
 from emu.cli.guest_options import guest_options
 from emu.cli.output import Lines
 from kernel.events import Observer
@@ -52,6 +53,9 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
     except CannotRun as error:
         lines.message(str(error))
         raise NotRun(error.status) from None
+    except MemoryError:
+        lines.message("the host has no more memory for the machine (see ulimit -v)")
+        raise NotRun(2) from None
     except Exception as error:
         if session.lab:
             from emu.cli.lab_run import told

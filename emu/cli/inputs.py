@@ -26,6 +26,10 @@ def _inputs(arguments: argparse.Namespace) -> list[str]:
     found = [program]
     if arguments.root:
         found.append(os.path.join(arguments.root, program.lstrip("/")))
+    for host, guest in (*arguments.ro, *arguments.rw):
+        inside = os.path.relpath(program, guest) if program.startswith("/") else ".."
+        if not inside.startswith(".."):
+            found.append(os.path.normpath(os.path.join(host, inside)))
     if "/" not in program:
         found.append(shutil.which(program) or program)
     return found

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from emu.cli.words import split
 
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # NumPy's linear algebra, which nobody here uses, would start a thread for each processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parse(words)
     try:
+        options = _parse(words)
         status: int = options.function(options)
         if sys.stdout is not None:  # the user may have closed it
             sys.stdout.flush()
@@ -44,13 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"emu: standard output: {error.strerror}", file=sys.stderr)
         _drop_output()
         return 1
+    except (ImportError, MemoryError) as error:
+        print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that reports an unknown option with the usage of the command it was given to."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
+
 def _parse(words: list[str]) -> argparse.Namespace:
     """The options; ``rest`` has the words that are the guest's or the compiler's."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="emu",
         allow_abbrev=False,
         description="Runs RISC-V Linux programs on a machine whose memory management can be "

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from emu.api import CannotRun
+from emu.cannot_run import CannotRun
 
 if TYPE_CHECKING:
     from emu.cli.output import Lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from emu.api import CannotRun, Session
+from emu.api import Session
+from emu.cannot_run import CannotRun
 from emu.cli.guest_options import add_guest_options
 from emu.cli.guest_run import NotRun, open_lines
 from emu.cli.output import Lines

@@ -20,7 +20,7 @@ from unicorn.unicorn_py3 import unicorn as binding
 
 from emu.machine.cpu_state import ORDER, PC_WORD, find_state
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
-from emu.machine.ram import Ram
+from emu.machine.ram import Ram, require_address_space
 from emu.machine.registers import COUNT, FCSR, PC, Registers, Words
 
 OK = uc.UC_ERR_OK
@@ -35,6 +35,9 @@ PAST_EXCEPTION = 4
 
 _MSTATUS_FS_DIRTY = 3 << 13
 _SEARCHED = 4096
+_ADDRESS_SPACE = (1 << 30) + (192 << 20)
+"""Bytes: the engine's buffer for translated code, for want of which it ends the process, and what
+libraries and threads take later."""
 _PAGE_SIZES_TO_SWITCH = 50
 
 
@@ -118,6 +121,7 @@ class Engine:
         on_exception: Callable[[int], bool],
         on_invalid: Callable[[], None],
     ) -> None:
+        require_address_space(_ADDRESS_SPACE, "the instruction engine")
         self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
         self._lib: Any = binding.uclib
         self._handle: ctypes.c_void_p = self._uc._uch

@@ -18,15 +18,24 @@ from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 BASE = 0x8000_0000
 """Where RAM begins in the physical address space, as on QEMU's virt board."""
 
+_RESERVING = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
 _ZEROES = bytes(PAGE_SIZE)
 
 
 class NoHostMemory(Exception):
-    """The host refuses to reserve that much address space."""
+    """The host refuses to reserve ``size`` bytes of address space ``for`` a part of the machine."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the host can't reserve {size} bytes for the machine's memory")
+    def __init__(self, size: int, part: str = "the machine's memory") -> None:
+        super().__init__(f"the host can't reserve {size} bytes for {part} (see ulimit -v)")
         self.size = size
+
+
+def require_address_space(size: int, part: str) -> None:
+    """Raises NoHostMemory where ``size`` bytes can't be reserved; keeps nothing."""
+    try:
+        mmap.mmap(-1, size, flags=_RESERVING, prot=0).close()
+    except OSError as error:
+        raise NoHostMemory(size, part) from error
 
 
 class Ram:
@@ -51,8 +60,7 @@ class Ram:
         self.code_is_stale = False
 
     def _mapping(self, size: int) -> mmap.mmap:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-        return mmap.mmap(-1, size, flags=flags)
+        return mmap.mmap(-1, size, flags=_RESERVING)
 
     def _ask_for_huge_pages(self) -> None:
         """The host then takes a quarter of the time to give a page that is touched first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import time
@@ -36,7 +37,7 @@ class Grants:
     program: str | None = None
     """This file alone is visible at its own path, not its directory."""
     ro: Sequence[tuple[str, str]] = ()
-    """(host folder, guest path): the guest may read there."""
+    """(host folder or file, guest path): the guest may read there."""
     rw: Sequence[tuple[str, str]] = ()
     """(host folder, guest path): the guest may write there."""
     root: str | None = None
@@ -75,6 +76,10 @@ def first_context(namespace: Namespace, grants: Grants, services: Services) -> F
     return fs
 
 
+def _depth(guest: str) -> int:
+    return len([name for name in guest.split("/") if name])
+
+
 class _Builder:
     def __init__(self, grants: Grants, services: Services) -> None:
         self.grants = grants
@@ -82,7 +87,7 @@ class _Builder:
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         kept = DEFAULT_KEPT if soft < 0 else min(DEFAULT_KEPT, max(16, soft // 4))
         self.fds = HostFds(kept)
-        self.numbers = iter(range(16, 256))
+        self.numbers = itertools.count(16)
         self.fixed = FileSystem("tmpfs", TMPFS_MAGIC, number=0, read_only=True)
 
     def build(self) -> Namespace:
@@ -99,13 +104,21 @@ class _Builder:
         self._devices()
         if grants.root is None:
             self._cwd()
-        for host, guest in grants.ro:
-            self._lay(guest, self._folder(host, read_only=True))
-        for host, guest in sorted(grants.rw, key=lambda pair: pair[1].count("/")):
-            self._lay(guest, self._folder(host, read_only=False))
+        # What lies deeper is laid later; at one path writing wins.
+        given = [(guest, host, True) for host, guest in grants.ro]
+        given += [(guest, host, False) for host, guest in grants.rw]
+        for guest, host, read_only in sorted(given, key=lambda grant: _depth(grant[0])):
+            self._lay(guest, self._granted(host, read_only=read_only))
         if grants.program is not None:
             self._program(grants.program)
         return self.namespace
+
+    def _granted(self, host: str, *, read_only: bool) -> Inode:
+        """A folder, or a single file that may be read."""
+        real = os.path.realpath(host)
+        if not read_only or not os.path.isfile(real):
+            return self._folder(host, read_only=read_only)
+        return self._folder(os.path.dirname(real), read_only=True).lookup(os.path.basename(real))
 
     def _folder(self, host: str, *, read_only: bool) -> Inode:
         number = next(self.numbers)

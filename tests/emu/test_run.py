@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import EMU, RUN, SECONDS, emu, environment, program
+from tests.emu.commands import EMU, RUN, SECONDS, emu, environment, program, ran
 from toolchain.variant import Variant
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 7; }\n'
@@ -52,15 +52,6 @@ def test_are_stdin_and_arguments_the_users() -> None:
 
 def test_does_a_dynamic_program_find_the_toolchains_libraries() -> None:
     outcome = emu("run", hello(Variant.DYNAMIC))
-    assert (outcome.status, outcome.stdout) == (7, "hello\n")
-
-
-def test_does_a_dynamic_program_take_its_libraries_from_a_root() -> None:
-    from toolchain.find import find
-
-    root = find().sysroot
-    assert root is not None
-    outcome = emu("run", "--root", root, hello(Variant.DYNAMIC))
     assert (outcome.status, outcome.stdout) == (7, "hello\n")
 
 
@@ -159,7 +150,52 @@ def test_is_a_program_that_may_not_be_executed_refused(tmp_path: Path) -> None:
     path.write_bytes(hello().read_bytes())
     path.chmod(0o644)
     outcome = emu("run", path)
-    assert outcome.status == 126 and "Permission denied" in outcome.stderr
+    assert outcome.status == 126
+    assert "Permission denied" in outcome.stderr and "chmod +x" in outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "cow", "trace", "compare", "why"])
+def test_is_a_file_that_is_not_a_program_named_as_that(command: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<p>a page</p>\n")
+    outcome = emu(command, *(["--at", "main"] if command == "why" else []), page)
+    assert outcome.status == 126
+    assert outcome.stderr == (
+        f"emu: {page}: not an ELF file (expected a 64-bit RISC-V Linux program)\n"
+    )
+
+
+def test_is_a_directory_named_as_that(tmp_path: Path) -> None:
+    outcome = emu("run", tmp_path)
+    assert outcome.status == 126
+    assert outcome.messages[0].startswith(f"emu: {tmp_path}: is a directory (expected ")
+
+
+@pytest.mark.parametrize("words", [("run",), ("cow",), ("lab", "check")])
+def test_does_an_unknown_option_show_the_usage_of_its_own_command(words: tuple[str, ...]) -> None:
+    outcome = emu(*words, "--bogus", "x")
+    assert outcome.status == 2
+    assert outcome.stderr.startswith(f"usage: emu {' '.join(words)} ")
+    assert "unrecognized arguments: --bogus" in outcome.stderr
+
+
+@pytest.mark.parametrize("kib", [30_000, 300_000, 1_300_000, 2_000_000, 2_300_000])
+def test_is_too_little_address_space_one_clear_line(kib: int) -> None:
+    bounded = ["bash", "-c", f'ulimit -v {kib}; exec "$@"', "-", *EMU, "run"]
+    outcome = ran([*bounded, str(hello())], environment=environment())
+    assert outcome.status == 2
+    assert outcome.stderr.startswith("emu: ") and outcome.stderr.count("\n") == 1
+
+
+def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = ["bash", "-c", f'cd {gone}; rmdir {gone}; exec "$@"', "-", *EMU, "run"]
+    nowhere = ran([*words, str(hello())], environment=environment())
+    assert nowhere.status == 2
+    assert nowhere.stderr == "emu: the current directory does not exist any more\n"
+    elsewhere = ran([*words, "--cwd", str(tmp_path), str(hello())], environment=environment())
+    assert (elsewhere.status, elsewhere.stdout) == (7, "hello\n")
 
 
 @pytest.mark.parametrize(
@@ -225,11 +261,14 @@ def test_does_rw_let_it_write(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "data"
 
 
-def test_are_writes_below_a_root_dropped(tmp_path: Path) -> None:
-    (tmp_path / "etc").mkdir()
-    outcome = emu("run", "--root", tmp_path, program("write", WRITE), "/etc/out")
-    assert outcome.status == 0
-    assert not (tmp_path / "etc" / "out").exists()
+def test_does_ro_let_it_read_and_not_write(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("here")
+    text = "#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) {"
+    text += 'char b[9] = ""; read(open("/given/page", O_RDONLY), b, 8); puts(b);'
+    text += 'return open("/given/page", O_WRONLY) < 0 && open("/given/new", O_CREAT, 0666) < 0; }\n'
+    outcome = emu("run", "--ro", f"{tmp_path}:/given", program("given", text))
+    assert (outcome.status, outcome.stdout) == (1, "here\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 
 def test_does_cwd_say_where_the_guest_starts(tmp_path: Path) -> None:
