@@ -34,6 +34,9 @@ class Backing(Protocol):
     def write_back(self, first: int, last: int) -> None:
         """Brings pages first to last, as stored to, to where they came from (msync(2))."""
 
+    def remove(self, first: int, last: int) -> None:
+        """Makes pages first to last zeros, and gives back what memory that frees (MADV_REMOVE)."""
+
     def unused(self) -> None:
         """The last Vma has gone."""
 
@@ -67,6 +70,10 @@ class SharedMemory:
     def write_back(self, first: int, last: int) -> None:
         pass
 
+    def remove(self, first: int, last: int) -> None:
+        for index in [index for index in self._pages if first <= index <= last]:
+            _empty(self._frames, self._pages, index)
+
     def held(self) -> Mapping[int, int]:
         return self._pages
 
@@ -77,6 +84,14 @@ class SharedMemory:
         else:
             self._frames.release_many(frames)
         self._pages.clear()
+
+
+def _empty(frames: Frames, pages: dict[int, int], index: int) -> None:
+    """Lets a page go that nobody maps; one that somebody does becomes zeros."""
+    if frames.count(pages[index]) == 1:
+        frames.release(pages.pop(index))
+    else:
+        frames.ram.zero_frame(pages[index])
 
 
 Unmap = Callable[[Backing, int], None]
@@ -196,6 +211,20 @@ class FilePages:
             start, stop = max(page, offset), min(page + PAGE_SIZE, end)
             pa = (ppn << PAGE_SHIFT) + start - page
             self._frames.ram.write(pa, view[start - offset : stop - offset])
+
+    def remove(self, first: int, last: int) -> None:
+        self.inode.punch_file(first << PAGE_SHIFT, last + 1 - first << PAGE_SHIFT)
+
+    def punched(self, start: int, end: int) -> None:
+        for index in [index for index in self._pages if start >> PAGE_SHIFT <= index]:
+            page = index << PAGE_SHIFT
+            first, stop = max(start, page), min(end, page + PAGE_SIZE)
+            if stop - first == PAGE_SIZE:
+                _empty(self._frames, self._pages, index)
+            elif first < stop:
+                pa = (self._pages[index] << PAGE_SHIFT) + first - page
+                self._frames.ram.write(pa, bytes(stop - first))
+        self._stored &= self._pages.keys()
 
     def truncated(self, size: int) -> None:
         """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the

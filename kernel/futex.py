@@ -11,7 +11,7 @@ from emu.machine.pte import PAGE_MASK
 from kernel.clock import Clock
 from kernel.errors import Errno, Interrupted
 from kernel.process import Thread
-from kernel.space import AddressSpace
+from kernel.space import USER_END, AddressSpace
 from kernel.wait import Wait, WaitQueue
 
 ANY = 0xFFFFFFFF
@@ -37,11 +37,14 @@ class Futexes:
         self._clock = clock
         self._waiters: dict[_Key, deque[_Waiter]] = {}
 
-    def key(self, space: AddressSpace, address: int) -> _Key:
+    def key(self, space: AddressSpace, address: int, *, private: bool = False) -> _Key:
+        """EFAULT where nothing is mapped, unless it is ``private`` (FUTEX_PRIVATE_FLAG)."""
         if address & 3:
             raise Errno(errno.EINVAL)
         vma = space.find(address)
         if vma is None:
+            if private and address < USER_END:
+                return space, address
             raise Errno(errno.EFAULT)
         if vma.shared and vma.backing is not None:
             return vma.backing, vma.index_of(address) << 12 | address & PAGE_MASK

@@ -186,6 +186,7 @@ class Kernel:
             process.files = process.files.copy()
         process.files.close_on_exec()
         process.has_execed = True
+        process.attributes.after_exec()
         self.timers_of.cancel(process, keep_itimers=True)
         if self.observer is not None:
             self.observer.execed(process)

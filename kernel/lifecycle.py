@@ -16,6 +16,7 @@ from kernel.sigframe import AltStack
 from kernel.signals import (
     CLD_EXITED,
     CLD_KILLED,
+    HIGHEST,
     SA_NOCLDWAIT,
     SI_KERNEL,
     SIG_IGN,
@@ -48,6 +49,8 @@ class Clone(IntFlag):
 
 
 _UNSUPPORTED = 0x0000_1000 | 0x0002_0000 | 0x7E00_0000 | 0x80  # pidfd, namespaces, newtime
+SCHED_RESET_ON_FORK = 0x4000_0000
+"""Beside a policy of sched_setscheduler(2): children begin with the default."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class Lifecycle:
             raise Errno(errno.EINVAL)
         if flags & Clone.THREAD and not flags & Clone.SIGHAND:
             raise Errno(errno.EINVAL)
-        if flags & Clone.SIGHAND and not flags & Clone.VM:
+        if flags & Clone.SIGHAND and (not flags & Clone.VM or flags & Clone.CLEAR_SIGHAND):
             raise Errno(errno.EINVAL)
         if flags & Clone.THREAD:
             self._check_room(threads=True)
@@ -154,6 +157,7 @@ class Lifecycle:
             child.registers[SP] = args.stack
         if flags & Clone.SETTLS:
             child.registers[TP] = args.tls
+        child.policy = 0 if thread.policy & SCHED_RESET_ON_FORK else thread.policy
         child.mask = thread.mask if thread.saved_mask is None else thread.saved_mask
         if not flags & Clone.VM or flags & Clone.VFORK:
             child.alt_stack = thread.alt_stack
@@ -281,7 +285,7 @@ class Lifecycle:
         unwanted = process.exit_signal == Sig.CHLD and (
             action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
         )
-        if process.exit_signal:
+        if 0 < process.exit_signal <= HIGHEST:
             killed = status & 0x7F
             code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
             info = of_child(code, process.pid, process.fs.who.uid, value)

@@ -27,7 +27,7 @@ class Resource(IntEnum):
 
 
 class Limits:
-    """(soft, hard) of each resource. STACK, NOFILE, AS and DATA are enforced."""
+    """(soft, hard) of each resource. STACK, NOFILE, AS, DATA, FSIZE and MEMLOCK are enforced."""
 
     def __init__(self) -> None:
         self._limits = dict.fromkeys(Resource, (INFINITY, INFINITY))

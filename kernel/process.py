@@ -8,6 +8,7 @@ and go is in lifecycle.py, who runs next in scheduler.py.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,20 @@ class Program:
 def one_line(text: str) -> str:
     """A guest's text, fit for our own messages: no control character, no second line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@dataclass(slots=True)
+class Attributes:
+    """What prctl(2) sets and only prctl(2) reads."""
+
+    dumpable: int = 1
+    keeps_capabilities: int = 0
+    timer_slack: int = 50_000
+    no_new_privileges: int = 0
+    no_huge_pages: int = 0
+
+    def after_exec(self) -> None:
+        self.dumpable, self.keeps_capabilities = 1, 0
 
 
 class ChildEvent(Enum):
@@ -109,6 +124,7 @@ class Process:
         self.timers: dict[int, IntervalTimer] = {}
         self.cpu_timers = Timers(self.cpu)
         self.parent_death_signal = 0
+        self.attributes: Attributes = replace(parent.attributes) if parent else Attributes()
         self.nice: int = parent.nice if parent else 0
 
     @property
@@ -164,6 +180,8 @@ class Thread:
         self.alt_stack = AltStack()
         self.clear_tid = 0
         self.robust_list = 0
+        self.policy = 0
+        """As sched_setscheduler(2) has it, with SCHED_RESET_ON_FORK."""
         self.cpu = CpuTime(self.kernel.clock)
         self.faults = 0
         process.threads[tid] = self

@@ -78,6 +78,10 @@ class AddressSpace:
         self.mmap_top = USER_END
         self.stack_limit = 8 << 20
         self.alive = True
+        self.locks_new = False
+        """Whether what is mapped from now on is locked (mlockall(2))."""
+        self.asks_for_barriers = False
+        """Whether it was registered for membarrier(2)."""
         self.observer = NOBODY
 
     # Finding.
@@ -244,7 +248,7 @@ class AddressSpace:
 
     def inherit(self, vma: Vma) -> None:
         """Takes over a copy of another space's VMA, without its pages (fork)."""
-        self._insert(replace(vma))
+        self._insert(replace(vma, locked=False))
 
     def isolate(self, start: int, end: int) -> Vma | None:
         """The VMA that is [start, end) exactly, cut out of a larger one; None if two lie there."""

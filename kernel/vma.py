@@ -37,6 +37,8 @@ class Vma:
     grows_down: bool = False
     dont_fork: bool = False
     wipe_on_fork: bool = False
+    locked: bool = False
+    """Whether it counts against RLIMIT_MEMLOCK (mlock(2))."""
     may_write: bool = True
     """Whether mprotect may add WRITE: not for a shared mapping of a file opened read-only."""
 
@@ -84,6 +86,7 @@ class Vma:
             and not other.grows_down
             and self.dont_fork == other.dont_fork
             and self.wipe_on_fork == other.wipe_on_fork
+            and self.locked == other.locked
             and self.may_write == other.may_write
         )
 

@@ -1,4 +1,4 @@
-"""Advice and questions on memory: madvise, msync, mincore, mlock, barriers."""
+"""Advice and questions on memory: madvise, msync, mincore, barriers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from kernel.errors import Errno
 from kernel.lazy import np
 from kernel.leaftables import LEAF_SPAN
 from kernel.process import Thread
-from kernel.space import USER_END, AddressSpace, page_up
-from kernel.syscalls.memory import page_range, populate
+from kernel.space import AddressSpace, page_up
+from kernel.syscalls.memory import page_range
+from kernel.syscalls.populating import populate
+from kernel.vma import Prot, Vma
 
 _MS_ASYNC, _MS_INVALIDATE, _MS_SYNC = 1, 2, 4
+_WRAP = (1 << 64) - 1
+_PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED = 8, 16
 
 (_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _DONTNEED) = range(5)
 _FREE, _REMOVE, _DONTFORK, _DOFORK, _MERGEABLE, _UNMERGEABLE = 8, 9, 10, 11, 12, 13
 _HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _WIPEONFORK, _KEEPONFORK = 14, 15, 16, 17, 18, 19
-_COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE = 20, 21, 22, 23
-_HINTS = frozenset(
-    {_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE}
-    | {_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT}
+_COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE, _DONTNEED_LOCKED, _COLLAPSE = range(20, 26)
+_KNOWN = frozenset(
+    {_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE, _COLLAPSE}
+    | {_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT, _POPULATE_READ}
+    | {_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK, _POPULATE_WRITE}
+    | {_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE}
 )
+_NOT_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
 _VMA_ADVICE = {
     _DONTFORK: ("dont_fork", True),
     _DOFORK: ("dont_fork", False),
@@ -31,42 +38,82 @@ _VMA_ADVICE = {
 
 
 def madvise(t: Thread, address: int, length: int, advice: int) -> int:
-    known = advice in _HINTS or advice in _VMA_ADVICE
-    if not known and advice not in (_DONTNEED, _FREE, _REMOVE, _POPULATE_READ, _POPULATE_WRITE):
+    """Acts up to the first mapping that the advice does not fit; then it tells of holes."""
+    if advice not in _KNOWN or address & PAGE_MASK:
         raise Errno(errno.EINVAL)
-    start, end = page_range(address, length)
-    if start == end:
+    start, end = address, address + page_up(length)
+    if end > 1 << 64:
+        raise Errno(errno.EINVAL)
+    if advice in (_POPULATE_READ, _POPULATE_WRITE):
+        _populate(t, start, end, write=advice == _POPULATE_WRITE)
         return 0
     space = t.process.space
-    whole = space.covers(start, end)
-    if advice in (_DONTNEED, _FREE):
-        space.zap(start, end)  # MADV_FREE may act at once
-    elif advice == _REMOVE:
-        raise Errno(errno.EOPNOTSUPP)
-    elif advice in (_POPULATE_READ, _POPULATE_WRITE):
-        if not populate(t, start, end, write=advice == _POPULATE_WRITE):
-            raise Errno(errno.EAGAIN)
-    elif advice in _VMA_ADVICE:
-        _advise_vmas(space, start, end, advice)
-    if not whole:
-        raise Errno(errno.ENOMEM)
+    reach, failure = _reach(space, start, end, advice)
+    if start < reach:
+        _act(space, start, reach, advice)
+    if failure is None and not space.covers(start, end):
+        failure = errno.ENOMEM
+    if failure is not None:
+        raise Errno(failure)
     return 0
 
 
-def _advise_vmas(space: AddressSpace, start: int, end: int, advice: int) -> None:
-    name, value = _VMA_ADVICE[advice]
+def _reach(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int, int | None]:
+    """Where the advice stops, and the errno of the mapping that it does not fit."""
     for vma in space.overlapping(start, end):
-        if advice == _WIPEONFORK and (vma.shared or vma.backing is not None):
+        failure = _refusal(vma, advice)
+        if failure is not None:
+            return max(start, vma.start), failure
+    return end, None
+
+
+def _refusal(vma: Vma, advice: int) -> int | None:
+    private_memory = vma.backing is None
+    if (advice == _COLLAPSE) or (vma.locked and advice in _NOT_WHEN_LOCKED):
+        return errno.EINVAL
+    if advice in (_FREE, _WIPEONFORK) and not private_memory:
+        return errno.EINVAL
+    if advice == _REMOVE and private_memory:
+        return errno.EINVAL
+    if advice == _REMOVE and not (vma.shared and vma.may_write):
+        return errno.EACCES
+    return None
+
+
+def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
+    if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
+        space.zap(start, end)  # MADV_FREE may act at once
+    if advice in _VMA_ADVICE:
+        space.mark(start, end, *_VMA_ADVICE[advice])
+    if advice == _REMOVE:
+        for vma in space.overlapping(start, end):
+            assert vma.backing is not None
+            first, last = max(start, vma.start), min(end, vma.end)
+            vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
+
+
+def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+    needed = Prot.WRITE if write else Prot.READ
+    at = start
+    for vma in t.process.space.overlapping(start, end):
+        if vma.start > at:
+            break
+        if not vma.prot & needed:
             raise Errno(errno.EINVAL)
-    space.mark(start, end, name, value)
+        populate(t, max(start, vma.start), min(end, vma.end), write=write)
+        at = vma.end
+    if at < end:
+        raise Errno(errno.ENOMEM)
 
 
 def msync(t: Thread, address: int, length: int, flags: int) -> int:
     if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
         raise Errno(errno.EINVAL)
-    start, end = page_range(address, length, errno.ENOMEM)
+    start, end = page_range(address, page_up(length) & _WRAP, errno.ENOMEM)
     space = t.process.space
     for vma in space.overlapping(start, end):
+        if flags & _MS_INVALIDATE and vma.locked:
+            raise Errno(errno.EBUSY)
         space.write_back(vma, max(start, vma.start), min(end, vma.end))
     if start < end and not space.covers(start, end):
         raise Errno(errno.ENOMEM)
@@ -100,43 +147,16 @@ def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
     return answer
 
 
-def mlock(t: Thread, address: int, length: int) -> int:
-    """Brings the range in; nothing is ever paged out here."""
-    start = address & ~PAGE_MASK
-    end = page_up(address + length) if length < USER_END else USER_END
-    if start < end and not t.process.space.covers(start, min(end, USER_END)):
-        raise Errno(errno.ENOMEM)
-    for vma in t.process.space.overlapping(start, end):
-        if not populate(t, max(start, vma.start), min(end, vma.end), write=False):
-            raise Errno(errno.EAGAIN)
-    return 0
-
-
-def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
-    if flags & ~1:
-        raise Errno(errno.EINVAL)
-    return 0 if flags else mlock(t, address, length)
-
-
-def munlock(t: Thread, address: int, length: int) -> int:
-    return 0
-
-
-def mlockall(t: Thread, flags: int) -> int:
-    if not flags or flags & ~7:
-        raise Errno(errno.EINVAL)
-    return 0
-
-
-def munlockall(t: Thread) -> int:
-    return 0
-
-
 def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
-    """One hart, sequentially consistent: every command is fulfilled; QUERY lists two."""
-    if flags:
+    """One hart, sequentially consistent: a barrier has nothing to do."""
+    if flags or command not in (0, _PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED):
         raise Errno(errno.EINVAL)
-    return 0x18 if command == 0 else 0
+    space = t.process.space
+    if command == _REGISTER_PRIVATE_EXPEDITED:
+        space.asks_for_barriers = True
+    elif command and not space.asks_for_barriers:
+        raise Errno(errno.EPERM)
+    return 0 if command else _PRIVATE_EXPEDITED | _REGISTER_PRIVATE_EXPEDITED
 
 
 def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:

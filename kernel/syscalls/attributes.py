@@ -6,19 +6,19 @@ import stat
 import struct
 
 from kernel.errors import Errno
+from kernel.syscalls.filesize import need_size
 from kernel.syscalls.paths import named_node
 from kernel.vfs.abi import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
-    CHUNK,
     MAX_FILE_SIZE,
     W_OK,
 )
 from kernel.vfs.caller import Caller
 from kernel.vfs.changing import remembering
 from kernel.vfs.errnos import (
-    EBADF,
+    EFAULT,
     EFBIG,
     EINVAL,
     EISDIR,
@@ -46,6 +46,7 @@ def truncate(t: Caller, path: int, length: int) -> Result:
         raise Errno(EINVAL)
     with remembering(t.fs, lambda: shown):
         node.check(W_OK, t.fs.who)
+        need_size(t, node, length)
         node.truncate_file(length)
     return 0
 
@@ -56,6 +57,8 @@ def ftruncate(t: Caller, fd: int, length: int) -> Result:
     file = t.files.usable(fd)
     if not file.writable:
         raise Errno(EINVAL)
+    if file.inode.kind == stat.S_IFREG:
+        need_size(t, file.inode, length)
     file.truncate(length)
     return 0
 
@@ -70,26 +73,16 @@ def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result
     node = file.inode
     if node.kind != stat.S_IFREG:
         raise Errno(ESPIPE if node.kind == stat.S_IFIFO else ENODEV)
-    if mode == 0:
-        if offset + length > node.size:
-            file.truncate(offset + length)
-    elif mode == FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE:
-        _zero(node, offset, min(length, max(0, node.size - offset)))
-    elif mode != FALLOC_FL_KEEP_SIZE:
+    if mode == FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE:
+        node.punch_file(offset, length)
+        return 0
+    if mode & ~FALLOC_FL_KEEP_SIZE:
         raise Errno(EOPNOTSUPP)
+    need_size(t, node, offset + length)
+    node.reserve(offset + length)
+    if not mode and offset + length > node.size:
+        file.truncate(offset + length)
     return 0
-
-
-def _zero(node: Inode, offset: int, length: int) -> None:
-    """Writes zeros where there is data; holes are zeros already."""
-    end = offset + length
-    while offset < end:
-        offset = node.seek_data(offset, False)
-        count = min(CHUNK, end - offset)
-        if count <= 0:
-            return
-        node.write_file(offset, bytes(count))
-        offset += count
 
 
 def fchmod(t: Caller, fd: int, mode: int) -> Result:
@@ -147,14 +140,14 @@ def _owner(number: int) -> int:
 
 
 def utimensat(t: Caller, dirfd: int, path: int, times: int, flags: int) -> Result:
-    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) or (flags and not path):
         raise Errno(EINVAL)
     atime, mtime = _read_times(t, times)
     if atime is None and mtime is None:
         return 0
     if not path:
         if dirfd == AT_FDCWD:
-            raise Errno(EBADF)
+            raise Errno(EFAULT)
         file = t.files.usable(dirfd)
         node, shown = file.inode, file.path
     else:

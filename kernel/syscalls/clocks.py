@@ -19,11 +19,13 @@ _REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
 _CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
 _CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
 _PER_THREAD, _OF_FILE = 4, 3
-_WITHOUT_ALARM = frozenset((_THREAD_CPU, _MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
+"""In the lowest bits of a negative clock number: of a thread; of an open file (a device)."""
+_WITHOUT_TIMER = frozenset((_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
+_WITHOUT_ALARM = _WITHOUT_TIMER | {_THREAD_CPU}
 _TIMER_ABSTIME = 1
 _LONGEST = 1 << 62
 _ITIMER_REAL, _ITIMER_PROF = 0, 2
-_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD_ID = 0, 1, 4
+_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID = 0, 1, 2, 4
 _MOST_TIMERS = 256
 
 
@@ -40,9 +42,13 @@ def _counter(t: Thread, clock: int) -> Counter:
         return t.process.cpu if clock == _PROCESS_CPU else t.cpu
     if clock in _CLOCKS:
         return t.kernel.clock
-    if clock >= 0 or clock & 3 == _OF_FILE:
+    if clock >= 0 or clock & 3 == 3:
         raise Errno(errno.EINVAL)
     return _others_cpu(t, ~clock >> 3, bool(clock & _PER_THREAD))
+
+
+def _is_of_file(clock: int) -> bool:
+    return clock < 0 and clock & 7 == _OF_FILE
 
 
 def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
@@ -90,9 +96,9 @@ def nanosleep(t: Thread, request: int, remaining: int) -> Result:
 
 
 def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
-    current = now(t, clock)
-    if clock in _WITHOUT_ALARM:
+    if clock in _WITHOUT_ALARM or _is_of_file(clock):
         raise Errno(errno.EOPNOTSUPP)
+    current = now(t, clock)
     wanted = _timespec(t, request)
     if not flags & _TIMER_ABSTIME:
         return _sleep(t, t.kernel.clock.monotonic() + wanted, remaining)
@@ -166,6 +172,8 @@ def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
 
 
 def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
+    if clock in _WITHOUT_TIMER or _is_of_file(clock):
+        raise Errno(errno.EOPNOTSUPP)
     now(t, clock)
     if len(t.process.timers) >= _MOST_TIMERS:
         raise Errno(errno.EAGAIN)
@@ -174,7 +182,7 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
     tid = 0
     if event:
         value, signo, notify, tid = struct.unpack("<Qiii", t.mem.read(event, 20))
-        if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD_ID):
+        if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID):
             raise Errno(errno.EINVAL)
         if notify == _SIGEV_NONE:
             signo = None

@@ -6,20 +6,22 @@ import errno
 import struct
 
 from kernel.errors import Errno
-from kernel.lifecycle import CloneArguments
+from kernel.lifecycle import Clone, CloneArguments
 from kernel.process import Thread
 from kernel.signals import (
     HIGHEST,
 )
 from kernel.wait import Result
 
+_DETACHED = 0x40_0000
+_KNOWN = 0x3_FFFF_FF00 & ~_DETACHED
+"""clone3's flags; clone passes over a bit that it does not know."""
+
 
 def clone(t: Thread, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Result:
     return t.kernel.lifecycle.clone(
         t,
-        CloneArguments(
-            flags & ~0xFF, _exit_signal(flags & 0xFF), stack, parent_tid, tls, child_tid
-        ),
+        CloneArguments(flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid),
     )
 
 
@@ -32,18 +34,14 @@ def clone3(t: Thread, address: int, size: int) -> Result:
         raise Errno(errno.E2BIG)
     words = struct.unpack("<8Q", t.mem.read(address, 64))
     flags, _, child_tid, parent_tid, exit_signal, stack, stack_size, tls = words
-    if flags & 0xFF or bool(stack) != bool(stack_size) or exit_signal > HIGHEST:
+    if flags & ~_KNOWN or bool(stack) != bool(stack_size) or exit_signal > HIGHEST:
+        raise Errno(errno.EINVAL)
+    if flags & (Clone.THREAD | Clone.PARENT) and exit_signal:
         raise Errno(errno.EINVAL)
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
         raise Errno(errno.EINVAL)  # set_tid and cgroup are not supported
     args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
     return t.kernel.lifecycle.clone(t, args)
-
-
-def _exit_signal(signo: int) -> int:
-    if signo > HIGHEST:
-        raise Errno(errno.EINVAL)
-    return signo
 
 
 def exit_thread(t: Thread, code: int) -> Result:

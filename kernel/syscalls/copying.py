@@ -6,6 +6,7 @@ import stat
 import struct
 
 from kernel.errors import Errno, Interrupted
+from kernel.syscalls.filesize import limited_write, limited_write_at
 from kernel.syscalls.uio import wait_for
 from kernel.vfs.abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller
@@ -38,6 +39,7 @@ class _Copy:
         self.t = t
         self.source = source
         self.sink = sink
+        self.write = limited_write(t, sink)
         self.left = count
         self.at = at
         self.told = told
@@ -100,7 +102,7 @@ class _Copy:
 
     def _write(self) -> int | None:
         try:
-            return self.sink.write(self.held)
+            return self.write(self.held)
         except Errno as error:
             self._take_back()
             if error.errno == EPIPE:
@@ -142,20 +144,23 @@ def copy_file_range(
     count = min(count, MAX_RW)
     if source.inode is sink.inode and at < to + count and to < at + count and count:
         raise Errno(EINVAL)
-    done = _copy_range(source, at, sink, to, count)
+    done = _copy_range(t, source, at, sink, to, count)
     _advance(t, source, in_offset, at + done)
     _advance(t, sink, out_offset, to + done)
     return done
 
 
-def _copy_range(source: RegularFile, at: int, sink: RegularFile, to: int, count: int) -> int:
+def _copy_range(
+    t: Caller, source: RegularFile, at: int, sink: RegularFile, to: int, count: int
+) -> int:
+    write_at = limited_write_at(t, sink)
     done = 0
     while done < count:
         try:
             data = source.read_at(at + done, min(CHUNK, count - done))
             if not data:
                 break
-            written = sink.write_at(to + done, data)
+            written = write_at(to + done, data)
         except Errno:
             if done:
                 break

@@ -6,9 +6,9 @@ import struct
 
 from kernel.errors import Errno
 from kernel.syscalls.polling import until_ready, use_mask
-from kernel.vfs.abi import O_CLOEXEC, O_NONBLOCK
+from kernel.vfs.abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.vfs.caller import Caller
-from kernel.vfs.epoll import EpollFile
+from kernel.vfs.epoll import EPOLLET, EPOLLEXCLUSIVE, EPOLLWAKEUP, EpollFile
 from kernel.vfs.errnos import EINVAL, EPERM
 from kernel.vfs.eventfd import AnonymousInode, EventFile
 from kernel.vfs.inode import Inode
@@ -18,7 +18,10 @@ from kernel.wait import Result
 
 EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
 EFD_SEMAPHORE = 1
+_WITH_EXCLUSIVE = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME = 0, 1, 7
+_ALARM_CLOCKS = (8, 9)
+"""They wake a machine that sleeps, which takes a capability."""
 TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
 _EVENT = struct.Struct("<IIQ")
 """struct epoll_event: on riscv64 it is not packed."""
@@ -56,6 +59,10 @@ def epoll_ctl(t: Caller, epfd: int, operation: int, fd: int, event: int) -> Resu
     epoll = _epoll(t, epfd)
     if (not file.stream and not isinstance(file, EpollFile)) or isinstance(file, RegularFile):
         raise Errno(EPERM)
+    if events & EPOLLEXCLUSIVE and (
+        operation == EPOLL_CTL_MOD or events & ~_WITH_EXCLUSIVE or isinstance(file, EpollFile)
+    ):
+        raise Errno(EINVAL)
     if operation == EPOLL_CTL_ADD:
         epoll.add(fd, file, events, data)
     elif operation == EPOLL_CTL_MOD:
@@ -92,7 +99,7 @@ def _epoll_wait(
     t: Caller, epfd: int, buffer: tuple[int, int], deadline: int | None, mask: tuple[int, int]
 ) -> Result:
     address, most = buffer
-    if most <= 0:
+    if not 0 < most <= 0x7FFFFFFF // _EVENT.size:
         raise Errno(EINVAL)
     epoll = _epoll(t, epfd)
     use_mask(t, *mask)
@@ -119,6 +126,8 @@ def timerfd_create(t: Caller, clock: int, flags: int) -> Result:
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise Errno(EINVAL)
     clocks = t.kernel.clock
+    if clock in _ALARM_CLOCKS:
+        raise Errno(EPERM)
     if clock not in (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME):
         raise Errno(EINVAL)
     now = clocks.realtime if clock == CLOCK_REALTIME else clocks.monotonic

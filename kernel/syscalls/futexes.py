@@ -12,6 +12,7 @@ from kernel.process import Thread
 from kernel.wait import Result
 
 _WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET = 0, 1, 3, 4, 5, 9, 10
+_COUNTLESS = 1 << 31
 _PRIVATE, _CLOCK_REALTIME = 128, 256
 
 
@@ -19,6 +20,8 @@ def futex(
     t: Thread, address: int, operation: int, value: int, timeout: int, second: int, third: int
 ) -> Result:
     command = operation & ~(_PRIVATE | _CLOCK_REALTIME)
+    if operation & _CLOCK_REALTIME and command != _WAIT_BITSET:
+        raise Errno(errno.ENOSYS)
     futexes, space = t.kernel.futexes, t.process.space
     if command in (_WAIT, _WAIT_BITSET):
         deadline = None
@@ -27,13 +30,15 @@ def futex(
             deadline = _deadline(t, timeout, absolute, bool(operation & _CLOCK_REALTIME))
         bits = third & ANY if command == _WAIT_BITSET else ANY
         return futexes.wait(t, address, value, bits, deadline)
-    if command == _WAKE:
-        return futexes.wake(futexes.key(space, address), _count(value))
-    if command == _WAKE_BITSET:
-        if not third & ANY:
+    if command in (_WAKE, _WAKE_BITSET):
+        bits = third & ANY if command == _WAKE_BITSET else ANY
+        if not bits:
             raise Errno(errno.EINVAL)
-        return futexes.wake(futexes.key(space, address), _count(value), third & ANY)
+        key = futexes.key(space, address, private=bool(operation & _PRIVATE))
+        return futexes.wake(key, _count(value), bits)
     if command in (_REQUEUE, _CMP_REQUEUE):
+        if max(_count(value), _count(timeout)) == _COUNTLESS:
+            raise Errno(errno.EINVAL)
         if command == _CMP_REQUEUE and t.mem.read_u32(address) != third & 0xFFFFFFFF:
             raise Errno(errno.EAGAIN)
         source, target = futexes.key(space, address), futexes.key(space, second)
@@ -47,7 +52,7 @@ def futex(
 def _count(value: int) -> int:
     """A number of waiters, of the C type int; negative ones count as many."""
     value &= 0xFFFFFFFF
-    return value if value < 1 << 31 else 1 << 31
+    return min(value, _COUNTLESS)
 
 
 def _deadline(t: Thread, address: int, absolute: bool, realtime: bool) -> int:

@@ -29,7 +29,7 @@ def getsid(t: Thread, pid: int) -> int:
 
 
 def setpgid(t: Thread, pid: int, pgid: int) -> int:
-    if pgid < 0:
+    if pgid < 0 or (pid < 0 and not pgid):
         raise Errno(errno.EINVAL)
     process = find_process(t, pid)
     group = pgid or process.pid

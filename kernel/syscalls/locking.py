@@ -15,6 +15,7 @@ from kernel.wait import Blocking, Result, Wait
 
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+F_GETLK = 5
 _GETS, _WAITS, _OPEN_FILE = (5, 36), (7, 38), (36, 37, 38)
 _FLOCK = struct.Struct("<hh4xqqi4x")
 """struct flock: l_type, l_whence, l_start, l_len, l_pid."""
@@ -57,6 +58,8 @@ def record_lock(t: Caller, file: OpenFile, command: int, address: int) -> Result
     kind, whence, start, length, pid = _FLOCK.unpack(t.mem.read(address, _FLOCK.size))
     by_file = command in _OPEN_FILE
     if kind not in (F_RDLCK, F_WRLCK, F_UNLCK) or (by_file and pid):
+        raise Errno(EINVAL)
+    if command == F_GETLK and kind == F_UNLCK:
         raise Errno(EINVAL)
     owner: object = file if by_file else t.files
     span = _span(file, whence, start, length)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import stat
+from contextlib import suppress
 from enum import IntFlag
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from kernel import moving
 from kernel.backing import Backing, SharedMemory
 from kernel.errors import Errno
 from kernel.limits import Resource
 from kernel.process import Thread
 from kernel.space import LOWEST, USER_END, AddressSpace, page_up
+from kernel.syscalls.memory_locks import check_limit, check_may_lock
+from kernel.syscalls.populating import populate
+from kernel.vfs.memnodes import MemFile
 from kernel.vfs.openfile import OpenFile
+from kernel.vfs.seals import NO_WRITES
 from kernel.vma import Prot, Vma
 
 
@@ -29,12 +33,17 @@ class Map(IntFlag):
     LOCKED = 0x2000
     NORESERVE = 0x4000
     POPULATE = 0x8000
+    NONBLOCK = 0x1_0000
     STACK = 0x2_0000
     HUGETLB = 0x4_0000
+    SYNC = 0x8_0000
     FIXED_NOREPLACE = 0x10_0000
 
 
-_MAYMOVE, _MREMAP_FIXED = 1, 2
+_TYPE = 0xF
+_VALIDATED = 0xFC07_FFF3 & ~Map.SYNC & ~Map.FIXED_NOREPLACE
+"""The flags that MAP_SHARED_VALIDATE knows; MAP_SHARED and MAP_PRIVATE ignore what they don't."""
+_PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
 
 
 def brk(t: Thread, address: int) -> int:
@@ -57,7 +66,9 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
     if new - space.brk_start > t.process.limits.soft(Resource.DATA):
         return False
     try:
-        _check_room(t, new - old, reserve=True)
+        check_room(t, new - old, reserve=True)
+        if space.locks_new:
+            check_limit(t, new - old, errno.EAGAIN)
         space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
     except Errno:
         return False
@@ -69,34 +80,47 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
         raise Errno(errno.EINVAL)
     if length > USER_END or offset < 0 or offset + length > 1 << 62:
         raise Errno(errno.ENOMEM if length > USER_END else errno.EOVERFLOW)
-    kind = flags & Map.SHARED_VALIDATE
-    if not kind or flags & Map.HUGETLB:
-        raise Errno(errno.EINVAL if not kind else errno.ENOMEM)
+    kind = flags & _TYPE
+    if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE) or flags & Map.HUGETLB:
+        raise Errno(errno.ENOMEM if flags & Map.HUGETLB else errno.EINVAL)
     length = page_up(length)
     file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
+    if kind == Map.SHARED_VALIDATE and (file is None or flags & ~_VALIDATED):
+        raise Errno(errno.EINVAL if file is None else errno.EOPNOTSUPP)
     if file is not None:
         _check_file(file, prot, shared=kind != Map.PRIVATE)
     writable = bool(prot & Prot.WRITE) and kind == Map.PRIVATE
-    _check_room(t, length, reserve=writable and not flags & Map.NORESERVE)
+    check_room(t, length, reserve=writable and not flags & Map.NORESERVE)
     space = t.process.space
+    locked = bool(flags & Map.LOCKED) or space.locks_new
+    if locked:
+        check_may_lock(t, length, asked=bool(flags & Map.LOCKED))
     start = _place(space, address, length, flags)
     vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
+    vma.locked = locked
     if vma.grows_down and vma.backing is not None:
         raise Errno(errno.EINVAL)
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
         space.unmap(start, start + length)
     space.add(vma)
-    if flags & (Map.POPULATE | Map.LOCKED) and prot:
-        populate(t, start, start + length, write=writable)
+    if (flags & Map.POPULATE or locked) and prot:
+        with suppress(Errno):  # what can't be had is left for the fault
+            populate(t, start, start + length, write=writable)
     return start
 
 
 def _check_file(file: OpenFile, prot: int, *, shared: bool) -> None:
     if not file.readable or (shared and prot & Prot.WRITE and not file.writable):
         raise Errno(errno.EACCES)
+    if shared and prot & Prot.WRITE and _sealed(file):
+        raise Errno(errno.EPERM)
     if not stat.S_ISREG(file.inode.stat().mode) and not _is_zero_device(file):
         raise Errno(errno.ENODEV)
+
+
+def _sealed(file: OpenFile) -> bool:
+    return isinstance(file.inode, MemFile) and bool(file.inode.seals & NO_WRITES)
 
 
 def _is_zero_device(file: OpenFile) -> bool:
@@ -104,7 +128,7 @@ def _is_zero_device(file: OpenFile) -> bool:
     return stat.S_ISCHR(status.mode) and status.rdev == 0x105
 
 
-def _check_room(t: Thread, length: int, *, reserve: bool) -> None:
+def check_room(t: Thread, length: int, *, reserve: bool) -> None:
     """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
     space = t.process.space
     if reserve and length > space.frames.total * PAGE_SIZE:
@@ -153,27 +177,8 @@ def _new_vma(
         backing=pages,
         offset=offset,
         name=file.path,
-        may_write=not shared or file.writable,
+        may_write=not shared or (file.writable and not _sealed(file)),
     )
-
-
-def populate(t: Thread, start: int, end: int, *, write: bool) -> bool:
-    """Touches every page; what can't be had is left for the fault (MAP_POPULATE).
-
-    Whether it came to the end: it stops when the user wants something of the machine.
-    """
-    for page in range(start, end, PAGE_SIZE):
-        if t.kernel.attention is not None:
-            return False
-        try:
-            if write:
-                if not t.mem.writable(page, 1):
-                    break
-            else:
-                t.mem.read(page, 1)
-        except Errno:
-            break
-    return True
 
 
 def munmap(t: Thread, address: int, length: int) -> int:
@@ -194,95 +199,26 @@ def page_range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[
 
 
 def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
-    if prot & ~(7 | 0x0300_0000) or prot & 0x0300_0000 == 0x0300_0000:
+    growing = prot & (_PROT_GROWSDOWN | _PROT_GROWSUP)
+    if growing == _PROT_GROWSDOWN | _PROT_GROWSUP:
         raise Errno(errno.EINVAL)
     start, end = page_range(address, length, errno.ENOMEM)
-    if start < end:
-        t.process.space.protect(start, end, Prot(prot & 7))
+    if start == end:
+        return 0
+    if prot & ~(7 | _PROT_SEM | growing):
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    if growing:
+        start = _start_of_growing(space, start, end, growing)
+    space.protect(start, end, Prot(prot & 7))
     return 0
 
 
-def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
-    if flags & ~(_MAYMOVE | _MREMAP_FIXED) or not new_size or old & PAGE_MASK:
-        raise Errno(errno.EINVAL)
-    if flags & _MREMAP_FIXED and not flags & _MAYMOVE:
-        raise Errno(errno.EINVAL)
-    if max(old_size, new_size) > USER_END:
-        raise Errno(errno.ENOMEM if new_size > USER_END else errno.EINVAL)
-    old_size, new_size = page_up(old_size), page_up(new_size)
-    space = t.process.space
-    vma = space.find(old)
-    if vma is None or old + old_size > vma.end:
-        raise Errno(errno.EFAULT)
-    if not old_size:
-        if not vma.shared:
-            raise Errno(errno.EINVAL)
-        return _duplicate(t, vma, old, new_size, flags, new)
-    if flags & _MREMAP_FIXED:
-        return _move_to(t, old, old_size, new_size, new)
-    if new_size <= old_size:
-        if new_size < old_size:
-            space.unmap(old + new_size, old + old_size)
-        return old
-    _check_room(t, new_size - old_size, reserve=vma.writable and not vma.shared)
-    if old + old_size == vma.end and _can_extend(space, vma, old + new_size):
-        space.set_end(vma, old + new_size)
-        return old
-    if not flags & _MAYMOVE:
+def _start_of_growing(space: AddressSpace, start: int, end: int, growing: int) -> int:
+    """Where a range begins that PROT_GROWSDOWN extends to the start of a growing mapping."""
+    vmas = space.overlapping(start, end)
+    if not vmas:
         raise Errno(errno.ENOMEM)
-    return _move(t, old, old_size, new_size, space.find_gap(new_size))
-
-
-def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
-    return end <= space.mmap_top and not space.overlapping(vma.end, end)
-
-
-def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
-    """An old size of 0 maps the pages of a shared mapping a second time."""
-    if not flags & _MAYMOVE:
+    if growing == _PROT_GROWSUP or not vmas[0].grows_down:
         raise Errno(errno.EINVAL)
-    space = t.process.space
-    if flags & _MREMAP_FIXED:
-        _check_target(old, 0, new, size)
-    start = new if flags & _MREMAP_FIXED else space.find_gap(size)
-    twin = vma.part(max(old, vma.start), vma.end)
-    twin.start, twin.end = start, start + size
-    if flags & _MREMAP_FIXED:
-        space.unmap(start, start + size)
-    space.add(twin)
-    return start
-
-
-def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
-    """EINVAL unless a range may be moved there: user addresses that do not overlap the old."""
-    if new & PAGE_MASK or new > USER_END - new_size or new < LOWEST:
-        raise Errno(errno.EINVAL)
-    if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
-        raise Errno(errno.EINVAL)
-
-
-def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
-    _check_target(old, old_size, new, new_size)
-    space = t.process.space
-    # What can fail for want of a frame comes before anything is changed.
-    space.table.own_all(old, old + old_size)
-    space.table.own_all(new, new + new_size)
-    moving.make_room(space.table, old, old + min(old_size, new_size), new)
-    space.unmap(new, new + new_size)
-    if new_size < old_size:
-        space.unmap(old + new_size, old + old_size)
-        old_size = new_size
-    return _move(t, old, old_size, new_size, new)
-
-
-def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
-    space = t.process.space
-    vma = space.isolate(old, old + old_size)
-    if vma is None:
-        raise Errno(errno.EFAULT)
-    space.move(vma, new)
-    moved = space.find(new)
-    assert moved is not None
-    if new_size > old_size:
-        space.set_end(moved, max(moved.end, new + new_size))
-    return new
+    return vmas[0].start

@@ -9,6 +9,7 @@ from kernel.syscalls.paths import read_path, start_of
 from kernel.vfs.abi import (
     O_ACCMODE,
     O_APPEND,
+    O_ASYNC,
     O_CLOEXEC,
     O_CREAT,
     O_DIRECT,
@@ -32,6 +33,7 @@ from kernel.vfs.fdtable import FdTable
 from kernel.vfs.openfile import OpenFile, RegularFile
 from kernel.vfs.opening import open_path
 from kernel.vfs.pipe import Pipe
+from kernel.vfs.seals import Seal
 from kernel.wait import Blocking, Result
 
 _KNOWN = (
@@ -39,6 +41,8 @@ _KNOWN = (
     | O_LARGEFILE | O_NOATIME | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK | O_PATH | O_SYNC
     | O_TMPFILE | O_TRUNC
 )  # fmt: skip
+_MAKES = O_CREAT | O_TMPFILE & ~O_DIRECTORY
+_WITH_PATH = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 _NOT_KEPT = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
 MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC = 1, 2, 8, 16
 MEMFD_NAME_MAX = 249
@@ -54,10 +58,12 @@ def openat(t: Caller, dirfd: int, path: int, flags: int, mode: int) -> Result:
 def openat2(t: Caller, dirfd: int, path: int, how: int, size: int) -> Result:
     if size < OPEN_HOW.size:
         raise Errno(EINVAL)
-    if size > OPEN_HOW.size:
+    if size > OPEN_HOW.size and (size > 4096 or any(t.mem.read(how + 24, size - 24))):
         raise Errno(E2BIG)
     flags, mode, resolve = OPEN_HOW.unpack(t.mem.read(how, OPEN_HOW.size))
-    if flags & ~_KNOWN or mode & ~0o7777 or resolve & ~RESOLVE_ALL:
+    if flags & ~(_KNOWN | O_ASYNC) or mode & ~0o7777 or resolve & ~RESOLVE_ALL:
+        raise Errno(EINVAL)
+    if (mode and not flags & _MAKES) or (flags & O_PATH and flags & ~_WITH_PATH):
         raise Errno(EINVAL)
     if resolve:  # a walk restricted further is not there: say "try otherwise", never ignore it
         raise Errno(EAGAIN if resolve == RESOLVE_CACHED else EINVAL)
@@ -66,7 +72,7 @@ def openat2(t: Caller, dirfd: int, path: int, how: int, size: int) -> Result:
 
 def _open(t: Caller, dirfd: int, path: str, flags: int, mode: int) -> Result:
     file = open_path(t.fs, start_of(t, dirfd, path), path, flags, mode)
-    file.flags &= ~_NOT_KEPT
+    file.flags = file.flags & ~_NOT_KEPT | (0 if flags & O_PATH else O_LARGEFILE)
     cloexec = bool(flags & O_CLOEXEC)
     if file.opening() is None:
         return t.files.install(file, cloexec=cloexec)
@@ -107,12 +113,16 @@ def give_pair(t: Caller, address: int, pair: tuple[OpenFile, OpenFile], cloexec:
 
 
 def memfd_create(t: Caller, name: int, flags: int) -> Result:
-    if flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC):
+    known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC
+    if flags & ~known or flags & (MFD_EXEC | MFD_NOEXEC_SEAL) == MFD_EXEC | MFD_NOEXEC_SEAL:
         raise Errno(EINVAL)
     raw = t.mem.read_cstr(name)
     if len(raw) > MEMFD_NAME_MAX:
         raise Errno(EINVAL)
-    node = t.fs.namespace.memory_files.root.create_unnamed(0o777)
+    noexec = bool(flags & MFD_NOEXEC_SEAL)
+    node = t.fs.namespace.memory_files.root.create_unnamed(0o666 if noexec else 0o777)
+    if flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL):
+        node.seals = Seal.EXEC if noexec else Seal(0)
     path = f"/memfd:{raw.decode('utf-8', 'surrogateescape')} (deleted)"
     file = RegularFile(node, O_RDWR | O_LARGEFILE, path)
     return t.files.install(file, cloexec=bool(flags & MFD_CLOEXEC))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import errno
 
 from kernel.errors import Errno
+from kernel.lifecycle import SCHED_RESET_ON_FORK
 from kernel.process import Thread
+
+_IDLE = 5
+_ORDINARY = (0, 3, _IDLE)
+_REAL_TIME = (1, 2)
+_OF_ROOT = (6, 7)
+"""SCHED_DEADLINE and SCHED_EXT, which sched_setscheduler(2) does not set."""
+_HIGHEST_PRIORITY = 99
 
 
 def sched_yield(t: Thread) -> int:
@@ -31,28 +39,77 @@ def sched_setaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
 
 
 def sched_getscheduler(t: Thread, pid: int) -> int:
-    _thread(t, pid)
-    return 0
+    return _meant(t, pid).policy
 
 
 def sched_getparam(t: Thread, pid: int, address: int) -> int:
-    _thread(t, pid)
+    _need_address(address)
+    _meant(t, pid)
     t.mem.write_u32(address, 0)
     return 0
 
 
 def sched_setscheduler(t: Thread, pid: int, policy: int, address: int) -> int:
-    _thread(t, pid)
+    _need_address(address)
+    if policy < 0:
+        raise Errno(errno.EINVAL)
+    return _set(t, pid, policy, address)
+
+
+def sched_setparam(t: Thread, pid: int, address: int) -> int:
+    _need_address(address)
+    return _set(t, pid, None, address)
+
+
+def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
+    """Sets the policy; None keeps it."""
+    if pid < 0:
+        raise Errno(errno.EINVAL)
     priority = t.mem.read_u32(address)
-    if policy not in (0, 3, 5) or priority:
-        raise Errno(errno.EPERM if policy in (1, 2) else errno.EINVAL)
+    thread = _thread(t, pid)
+    wanted = thread.policy if policy is None else policy
+    kind = wanted & ~SCHED_RESET_ON_FORK
+    if kind not in (*_ORDINARY, *_REAL_TIME) or not (
+        1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
+    ):
+        raise Errno(errno.EINVAL)
+    if kind in _REAL_TIME or (t.fs.who.uid and _leaves_for_better(thread.policy, wanted)):
+        raise Errno(errno.EPERM)
+    thread.policy = wanted
     return 0
 
 
-def sched_priority_limit(t: Thread, policy: int) -> int:
-    if policy not in (0, 3, 5):
+def _leaves_for_better(old: int, new: int) -> bool:
+    """Whether SCHED_IDLE is given up, or SCHED_RESET_ON_FORK, which only root may."""
+    idle = old & ~SCHED_RESET_ON_FORK == _IDLE and new & ~SCHED_RESET_ON_FORK != _IDLE
+    return idle or bool(old & ~new & SCHED_RESET_ON_FORK)
+
+
+def sched_get_priority_max(t: Thread, policy: int) -> int:
+    return _limit(policy, _HIGHEST_PRIORITY)
+
+
+def sched_get_priority_min(t: Thread, policy: int) -> int:
+    return _limit(policy, 1)
+
+
+def _limit(policy: int, of_real_time: int) -> int:
+    if policy in _REAL_TIME:
+        return of_real_time
+    if policy not in (*_ORDINARY, *_OF_ROOT):
         raise Errno(errno.EINVAL)
     return 0
+
+
+def _need_address(address: int) -> None:
+    if not address:
+        raise Errno(errno.EINVAL)
+
+
+def _meant(t: Thread, tid: int) -> Thread:
+    if tid < 0:
+        raise Errno(errno.EINVAL)
+    return _thread(t, tid)
 
 
 def _thread(t: Thread, tid: int) -> Thread:

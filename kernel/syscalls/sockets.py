@@ -34,10 +34,13 @@ from kernel.vfs.unixsocket import (
 from kernel.wait import Blocking, Result
 
 AF_UNIX = 1
+SOCK_RAW, SOCK_LAST = 3, 10
 MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL = 2, 0x20, 0x40, 0x100, 0x4000
 MSG_CMSG_CLOEXEC = 0x40000000
 SOL_SOCKET = 1
 SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_ACCEPTCONN = 3, 4, 7, 8, 30
+SO_LAST = 83
+"""SO_INQ, the last of Linux 6.18; what an option sets is not kept."""
 SO_PROTOCOL, SO_DOMAIN, SO_PEERCRED = 38, 39, 17
 MOST_RECEIVED = 1 << 20
 _MSGHDR = struct.Struct("<QI4xQQQQi4x")
@@ -50,14 +53,16 @@ def socket(t: Caller, domain: int, type_: int, protocol: int) -> Result:
 
 def socketpair(t: Caller, domain: int, type_: int, protocol: int, address: int) -> Result:
     kind = type_ & 0xF
+    if kind == SOCK_RAW:
+        kind = SOCK_DGRAM  # as unix(7) has it
     if domain != AF_UNIX:
         raise Errno(EAFNOSUPPORT)
+    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC) or kind > SOCK_LAST:
+        raise Errno(EINVAL)
     if kind not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
         raise Errno(ESOCKTNOSUPPORT)
     if protocol not in (0, AF_UNIX):
         raise Errno(EPROTONOSUPPORT)
-    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC):
-        raise Errno(EINVAL)
     pair = socket_pair(t.fs.namespace.sockets, kind, type_ & O_NONBLOCK)
     return give_pair(t, address, pair, bool(type_ & O_CLOEXEC))
 
@@ -258,5 +263,9 @@ def getsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: in
 def setsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: int) -> Result:
     _socket(t, fd)
     if level != SOL_SOCKET:
+        raise Errno(EOPNOTSUPP)
+    if size < 4:
+        raise Errno(EINVAL)
+    if not 0 < option <= SO_LAST:
         raise Errno(ENOPROTOOPT)
     return 0

@@ -7,6 +7,8 @@ from kernel.vfs.caller import Caller
 from kernel.vfs.errnos import EINVAL, ESPIPE
 from kernel.wait import Result
 
+_SYNC_FLAGS = 7
+
 
 def sync(t: Caller) -> Result:
     return 0
@@ -26,7 +28,13 @@ def syncfs(t: Caller, fd: int) -> Result:
 
 
 def sync_file_range(t: Caller, fd: int, offset: int, length: int, flags: int) -> Result:
-    return fsync(t, fd)
+    if flags & ~_SYNC_FLAGS or offset < 0 or length < 0 or offset + length >= 1 << 63:
+        raise Errno(EINVAL)
+    file = t.files.usable(fd)
+    if file.stream:
+        raise Errno(ESPIPE)
+    file.inode.sync()
+    return 0
 
 
 def fadvise64(t: Caller, fd: int, offset: int, length: int, advice: int) -> Result:

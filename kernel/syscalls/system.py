@@ -1,4 +1,4 @@
-"""System calls on the system and the user: uname, sysinfo, getrandom, ids, prctl."""
+"""System calls on the system and the user: uname, sysinfo, getrandom, ids."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import errno
 import struct
 
 from kernel.errors import Errno
-from kernel.process import Process, Thread
-from kernel.signals import HIGHEST
+from kernel.process import Thread
 
 HOSTNAME = "emu"
 RELEASE = "6.1.0-emu"
@@ -16,12 +15,6 @@ _UNAME = ("Linux", HOSTNAME, RELEASE, "#1 SMP emu", "riscv64", "(none)")
 _GRND_ALL = 7
 _CHUNK = 1 << 16
 _MOST_RANDOM = (1 << 25) - 1
-
-_PR_SET_PDEATHSIG, _PR_GET_PDEATHSIG, _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 1, 2, 3, 4
-_PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ = 15, 16, 23
-_PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
-_PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 38, 39
-_PR_SET_VMA = 0x53564D41
 
 
 def uname(t: Thread, address: int) -> int:
@@ -162,39 +155,6 @@ def capset(t: Thread, header: int, data: int) -> int:
 
 
 def personality(t: Thread, persona: int) -> int:
-    return 0
-
-
-def prctl(t: Thread, option: int, a: int, b: int, c: int, d: int) -> int:
-    process = t.process
-    if option == _PR_SET_NAME:
-        name = t.mem.read(a, 16).split(b"\0")[0][:15]
-        process.program = process.program.renamed(name.decode("utf-8", "replace"))
-    elif option == _PR_GET_NAME:
-        name = process.program.name.encode("utf-8", "surrogateescape")[:15]
-        t.mem.write(a, name.ljust(16, b"\0"))
-    elif option == _PR_SET_PDEATHSIG:
-        if not 0 <= a <= HIGHEST:
-            raise Errno(errno.EINVAL)
-        process.parent_death_signal = a
-    elif option == _PR_GET_PDEATHSIG:
-        t.mem.write_u32(a, process.parent_death_signal)
-    else:
-        return _flag_option(t, process, option, a)
-    return 0
-
-
-def _flag_option(t: Thread, process: Process, option: int, a: int) -> int:
-    if option == _PR_GET_DUMPABLE:
-        return 1
-    if option == _PR_SET_CHILD_SUBREAPER:
-        process.subreaper = bool(a)
-    elif option == _PR_GET_CHILD_SUBREAPER:
-        t.mem.write_u32(a, process.subreaper)
-    elif option in (_PR_GET_NO_NEW_PRIVS, _PR_CAPBSET_READ):
-        return int(option == _PR_GET_NO_NEW_PRIVS)
-    elif option not in (_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_VMA):
-        raise Errno(errno.EINVAL)
     return 0
 
 

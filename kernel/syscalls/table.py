@@ -25,11 +25,14 @@ from kernel.syscalls import (
     identity,
     locking,
     memory,
+    memory_locks,
     mounts,
     opening,
     polling,
+    prctl,
     priorities,
     readwrite,
+    remapping,
     rlimits,
     scheduling,
     signals,
@@ -41,9 +44,9 @@ from kernel.syscalls import (
     waits,
 )
 
-_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig", "access", "atflags", "waitoptions"))
+_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig", "access", "atflags"))
 _SIGNED_64 = frozenset(("off", "long", "ssize"))
-_UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot"))
+_UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot", "waitoptions"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ ROWS = (
     Row(37, "linkat", dirs.linkat, "dirfd path dirfd path atflags"),
     Row(38, "renameat", dirs.renameat, "dirfd path dirfd path"),
     Row(276, "renameat2", dirs.renameat2, "dirfd path dirfd path uint"),
-    Row(78, "readlinkat", dirs.readlinkat, "dirfd path ptr size"),
+    Row(78, "readlinkat", dirs.readlinkat, "dirfd path ptr int"),
     # Files: status and attributes
     Row(43, "statfs", status.statfs, "path ptr"),
     Row(44, "fstatfs", status.fstatfs, "fd ptr"),
@@ -218,15 +221,15 @@ ROWS = (
     Row(222, "mmap", memory.mmap, "ptr size prot mapflags fd off", "no huge pages"),
     Row(215, "munmap", memory.munmap, "ptr size"),
     Row(226, "mprotect", memory.mprotect, "ptr size prot"),
-    Row(216, "mremap", memory.mremap, "ptr size size uint ptr", "a range within one mapping"),
+    Row(216, "mremap", remapping.mremap, "ptr size size uint ptr", "a range within one mapping"),
     Row(233, "madvise", advice.madvise, "ptr size int"),
     Row(227, "msync", advice.msync, "ptr size uint"),
     Row(232, "mincore", advice.mincore, "ptr size ptr"),
-    Row(228, "mlock", advice.mlock, "ptr size", "brings pages in; nothing is ever paged out"),
-    Row(284, "mlock2", advice.mlock2, "ptr size uint", "as mlock"),
-    Row(229, "munlock", advice.munlock, "ptr size"),
-    Row(230, "mlockall", advice.mlockall, "uint"),
-    Row(231, "munlockall", advice.munlockall, ""),
+    Row(228, "mlock", memory_locks.mlock, "ptr size", "brings pages in; nothing is ever paged out"),
+    Row(284, "mlock2", memory_locks.mlock2, "ptr size uint", "as mlock"),
+    Row(229, "munlock", memory_locks.munlock, "ptr size"),
+    Row(230, "mlockall", memory_locks.mlockall, "uint"),
+    Row(231, "munlockall", memory_locks.munlockall, ""),
     Row(283, "membarrier", advice.membarrier, "int uint int"),
     Row(259, "riscv_flush_icache", advice.riscv_flush_icache, "ptr ptr long"),
     # Processes and threads
@@ -255,12 +258,12 @@ ROWS = (
     Row(124, "sched_yield", scheduling.sched_yield, ""),
     Row(122, "sched_setaffinity", scheduling.sched_setaffinity, "int size ptr", "one hart"),
     Row(123, "sched_getaffinity", scheduling.sched_getaffinity, "int size ptr", "one hart"),
-    Row(119, "sched_setscheduler", scheduling.sched_setscheduler, "int int ptr", "SCHED_OTHER only"),
+    Row(119, "sched_setscheduler", scheduling.sched_setscheduler, "int int ptr", "OTHER, BATCH and IDLE; remembered, but all get their turn alike"),
     Row(120, "sched_getscheduler", scheduling.sched_getscheduler, "int"),
-    Row(118, "sched_setparam", scheduling.sched_getscheduler, "int", "nothing to set"),
+    Row(118, "sched_setparam", scheduling.sched_setparam, "int ptr"),
     Row(121, "sched_getparam", scheduling.sched_getparam, "int ptr"),
-    Row(125, "sched_get_priority_max", scheduling.sched_priority_limit, "int"),
-    Row(126, "sched_get_priority_min", scheduling.sched_priority_limit, "int"),
+    Row(125, "sched_get_priority_max", scheduling.sched_get_priority_max, "int"),
+    Row(126, "sched_get_priority_min", scheduling.sched_get_priority_min, "int"),
     Row(140, "setpriority", priorities.setpriority, "int int int", "remembered, but all get their turn alike"),
     Row(141, "getpriority", priorities.getpriority, "int int"),
     Row(168, "getcpu", scheduling.getcpu, "ptr ptr ptr"),
@@ -318,7 +321,7 @@ ROWS = (
     Row(90, "capget", system.capget, "ptr ptr", "no capabilities"),
     Row(91, "capset", system.capset, "ptr ptr", "always EPERM"),
     Row(92, "personality", system.personality, "uint", "ignored"),
-    Row(167, "prctl", system.prctl, "int ulong ulong ulong ulong", "names, death signal, subreaper"),
+    Row(167, "prctl", prctl.prctl, "int ulong ulong ulong ulong", "names, death signal, subreaper; the rest is only remembered"),
     Row(161, "sethostname", system.sethostname, "ptr size", "always EPERM"),
     Row(162, "setdomainname", system.sethostname, "ptr size", "always EPERM"),
     Row(116, "syslog", system.syslog, "int ptr int", "always EPERM"),

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 
 from kernel.errors import Errno, Interrupted
+from kernel.syscalls.filesize import limited_write, limited_write_at
 from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller, Memory
 from kernel.vfs.errnos import EAGAIN, EFAULT, EINVAL, EPIPE
@@ -230,7 +231,8 @@ def write_from(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
     data = buffers.take(CHUNK) if buffers.left else b""
     if not data and file.stream and not _takes_empty(file):
         return 0
-    count = _put(t, file, data, signal=True)
+    write = limited_write(t, file)
+    count = _put(t, write, data, signal=True)
     if count is not None and count == len(data) and not buffers.left:
         return count
     if file.nonblocking and file.stream:
@@ -238,7 +240,7 @@ def write_from(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
             raise Errno(EAGAIN)
         return count
     if not file.stream:
-        return _write_pieces(file.write, buffers, data, count or 0)
+        return _write_pieces(write, buffers, data, count or 0)
     return _wait_and_write(t, file, buffers, data[count or 0 :], count or 0)
 
 
@@ -247,9 +249,11 @@ def _takes_empty(file: OpenFile) -> bool:
     return getattr(file, "type", 1) != 1
 
 
-def _put(t: Caller, file: OpenFile, data: bytes, *, signal: bool) -> int | None:
+def _put(
+    t: Caller, write: Callable[[bytes], int | None], data: bytes, *, signal: bool
+) -> int | None:
     try:
-        return file.write(data)
+        return write(data)
     except Errno as error:
         if error.errno == EPIPE and signal:
             t.send_signal(SIGPIPE)
@@ -280,7 +284,7 @@ def _wait_and_write(
         while data or buffers.left:
             if not data:
                 data = buffers.take(CHUNK)
-            count = _put(t, file, data, signal=True)
+            count = _put(t, file.write, data, signal=True)
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
@@ -299,11 +303,11 @@ def _wait_and_write(
 
 def write_at(t: Caller, file: OpenFile, spans: list[Span], offset: int) -> int:
     """pwrite64(2) and pwritev(2)."""
-    at = offset
+    at, put = offset, limited_write_at(t, file)
 
     def write(data: bytes) -> int:
         nonlocal at
-        count = file.write_at(at, data)
+        count = put(at, data)
         at += count
         return count
 

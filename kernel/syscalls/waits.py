@@ -27,6 +27,7 @@ _EVENT_OF = {
     _WCONTINUED: ChildEvent.CONTINUED,
 }
 _CONTINUED_STATUS = 0xFFFF
+_P_PIDFD = 3
 
 
 def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
@@ -52,6 +53,8 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
     wanted = options & (_WEXITED | _WUNTRACED | _WCONTINUED)
     if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
         raise Errno(errno.EINVAL)
+    if kind == _P_PIDFD and number >= 0:
+        raise Errno(errno.EBADF)  # there are no pidfds
     if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
         raise Errno(errno.EINVAL)
     pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
@@ -138,15 +141,21 @@ def _try_wait(
         raise Errno(errno.ECHILD)
     for child in children:
         if child.event in events:
-            result = report(child)
-            if not keep:
-                event, child.event = child.event, None
-                if event is ChildEvent.EXITED:
-                    t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
-                    t.process.children_faults += child.faults + child.children_faults
-                    t.kernel.lifecycle.reap(child)
-            return result
+            try:
+                return report(child)
+            finally:  # also when its answer finds a bad address, as in Linux
+                if not keep:
+                    _forget(t, child)
     return None
+
+
+def _forget(t: Thread, child: Process) -> None:
+    """What the child had to tell was told."""
+    event, child.event = child.event, None
+    if event is ChildEvent.EXITED:
+        t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
+        t.process.children_faults += child.faults + child.children_faults
+        t.kernel.lifecycle.reap(child)
 
 
 def _wait_status(child: Process) -> int:

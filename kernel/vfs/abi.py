@@ -10,6 +10,7 @@ O_NOCTTY = 0o400
 O_TRUNC = 0o1000
 O_APPEND = 0o2000
 O_NONBLOCK = 0o4000
+O_ASYNC = 0o20000
 O_DSYNC = 0o10000
 O_DIRECT = 0o40000
 O_LARGEFILE = 0o100000
@@ -54,7 +55,7 @@ MAX_RW = 0x7FFFF000
 CHUNK = 1 << 20
 """The most bytes the kernel holds of one transfer at a time."""
 
-SIGPIPE = 13
+SIGPIPE, SIGXFSZ = 13, 25
 
 
 def makedev(major: int, minor: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from kernel.limits import Limits
     from kernel.vfs.context import FsContext
     from kernel.vfs.fdtable import FdTable
 
@@ -46,6 +47,8 @@ class Process(Protocol):
     def pgid(self) -> int: ...
     @property
     def sid(self) -> int: ...
+    @property
+    def limits(self) -> Limits: ...
 
 
 class Kernel(Protocol):

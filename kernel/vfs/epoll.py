@@ -12,7 +12,7 @@ from kernel.vfs.inode import Inode
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import HostReady, WaitQueue
 
-EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
+EPOLLEXCLUSIVE, EPOLLWAKEUP, EPOLLONESHOT, EPOLLET = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 ALWAYS_REPORTED = POLLERR | POLLHUP
 MOST = 4096
 """The most files of one set."""
@@ -91,6 +91,9 @@ class EpollFile(OpenFile):
         self.changed.wake()
 
     def modify(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+        interest = self._interests.get((fd, file))
+        if interest is not None and interest.events & EPOLLEXCLUSIVE:
+            raise Errno(EINVAL)
         self.remove(fd, file)
         self._put(fd, file, events, data)
         self.changed.wake()

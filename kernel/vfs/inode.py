@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kernel.errors import Errno
-from kernel.vfs.abi import W_OK
+from kernel.vfs.abi import CHUNK, W_OK
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import EACCES, EINVAL, ENOTDIR, ENXIO, EPERM, EROFS
 from kernel.vfs.filesystem import FileSystem
@@ -57,6 +57,9 @@ class Mapping(Protocol):
 
     def written(self, offset: int, data: bytes) -> None:
         """Tells the mapped pages of bytes that were written to the node."""
+
+    def punched(self, start: int, end: int) -> None:
+        """Tells the mapped pages that the bytes of [start, end) are zeros now."""
 
     def truncated(self, size: int) -> None:
         """Tells the mapped pages that the node now ends at ``size``."""
@@ -160,6 +163,21 @@ class Inode:
         self.truncate(size)
         if self.mapping is not None:
             self.mapping.truncated(size)
+
+    def reserve(self, size: int) -> None:
+        """Whether it could have ``size`` bytes (fallocate(2)); a hole takes no room until then."""
+
+    def punch_file(self, offset: int, length: int) -> None:
+        """Makes a range zeros (FALLOC_FL_PUNCH_HOLE): writes them where there is data."""
+        at, end = offset, min(offset + length, self.size)
+        while at < end:
+            at = self.seek_data(at, False)
+            count = min(CHUNK, end - at)
+            if count <= 0:
+                break
+            at += self.write_at(at, bytes(count))
+        if self.mapping is not None:
+            self.mapping.punched(offset, offset + length)
 
     # Attributes.
 

@@ -85,7 +85,7 @@ class MemDir(MemNode):
     def create(self, name: str, mode: int) -> Inode:
         return self._add(name, lambda: MemFile(self.filesystem, mode))
 
-    def create_unnamed(self, mode: int) -> Inode:
+    def create_unnamed(self, mode: int) -> MemFile:
         node = MemFile(self.filesystem, mode)
         node.nlink = 0
         return node

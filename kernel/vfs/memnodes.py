@@ -15,6 +15,7 @@ from kernel.vfs.filesystem import TMPFS_MAGIC, ChargedFs, StatFs
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile
 from kernel.vfs.pipe import Pipe
+from kernel.vfs.seals import NO_WRITES, Seal
 
 DEFAULT_LIMIT = 256 << 20
 NODE_COST = 1024
@@ -132,6 +133,7 @@ class MemFile(MemNode):
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFREG | mode)
         self.blocks = Blocks(filesystem.charge)
+        self.seals = Seal.SEAL
 
     def held(self) -> int:
         return self.blocks.allocated
@@ -160,6 +162,34 @@ class MemFile(MemNode):
 
     def seek_data(self, offset: int, hole: bool) -> int:
         return self.blocks.seek(offset, hole)
+
+    # What seals forbid. Stores through mappings that were there before are not asked about.
+
+    def write_file(self, offset: int, data: bytes) -> int:
+        self._need_not(NO_WRITES, bool(data))
+        room = max(0, self.size - offset) if self.seals & Seal.GROW else len(data)
+        self._need_not(Seal.GROW, bool(data) and not room)
+        return super().write_file(offset, data[:room])
+
+    def truncate_file(self, size: int) -> None:
+        self._need_not(Seal.SHRINK, size < self.size)
+        self._need_not(Seal.GROW, size > self.size)
+        super().truncate_file(size)
+
+    def reserve(self, size: int) -> None:
+        self._need_not(Seal.GROW, size > self.size)
+
+    def punch_file(self, offset: int, length: int) -> None:
+        self._need_not(NO_WRITES, True)
+        super().punch_file(offset, length)
+
+    def chmod(self, mode: int) -> None:
+        self._need_not(Seal.EXEC, bool((mode ^ self.mode) & 0o111))
+        super().chmod(mode)
+
+    def _need_not(self, seals: Seal, wanted: bool) -> None:
+        if wanted and self.seals & seals:
+            raise Errno(EPERM)
 
 
 class MemLink(MemNode):

@@ -61,6 +61,10 @@ class OpenFile:
         self.path = path
         """Its name in the guest when it was opened, or a text such as ``pipe:[12]``."""
         self.refs = 0
+        self.owner = 0
+        """F_SETOWN's process, or process group as a negative number (fcntl(2))."""
+        self.owner_signal = 0
+        """F_SETSIG's."""
         mode = flags & O_ACCMODE
         usable = not flags & O_PATH
         self.readable = usable and mode != O_WRONLY

@@ -53,6 +53,8 @@ def open_path(fs: FsContext, start: Inode, path: str, flags: int, mode: int = 0)
 def _open(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> OpenFile:
     if flags & O_PATH:
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW
+    elif flags & O_CREAT and flags & O_DIRECTORY:
+        raise Errno(EINVAL)
     elif flags & _TMPFILE:
         return _open_unnamed(fs, start, path, flags, mode)
     exclusive = flags & O_CREAT and flags & O_EXCL
@@ -115,8 +117,6 @@ def open_node(fs: FsContext, node: Inode, flags: int, path: str) -> OpenFile:
 def _create(fs: FsContext, found: Found, flags: int, mode: int) -> OpenFile:
     if found.directory_meant:
         raise Errno(EISDIR)
-    if flags & O_DIRECTORY:
-        raise Errno(EINVAL)
     shown = fs.namespace.path_in(found.parent, found.name)
     try:
         found.parent.check(W_OK | X_OK, fs.who)

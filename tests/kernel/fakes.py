@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 from kernel.errors import Errno
+from kernel.limits import Limits
 from kernel.vfs.context import FsContext
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import EFAULT, ENAMETOOLONG
@@ -117,6 +118,7 @@ class FakeProcess:
         self.fs, self.files = fs, files
         self.alive, self.stopped_by, self.nice = True, 0, 0
         self.cpu_ns, self.started = 0, 0
+        self.limits = Limits()
         self.program, self.space = FakeProgram(), FakeSpace()
         self.threads: dict[int, FakeThread] = {}
         kernel.processes[pid] = self

@@ -170,11 +170,11 @@ VARIANTS = [
     ),
     wrong(
         "dontneed-keeps-pages", "MADV_DONTNEED does nothing",
-        "kernel.syscalls.advice:madvise", "space.zap(start, end)", "pass",
+        "kernel.syscalls.advice:_act", "space.zap(start, end)", "pass",
     ),
     wrong(
         "dontneed-by-halves", "MADV_DONTNEED lets a mapping go before it has tables for the next",
-        "kernel.syscalls.advice:madvise", "space.zap(start, end)",
+        "kernel.syscalls.advice:_act", "space.zap(start, end)",
         "for vma in space.overlapping(start, end):\n"
         "            space.zap(max(start, vma.start), min(end, vma.end))",
     ),

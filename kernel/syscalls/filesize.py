@@ -1,0 +1,74 @@
+"""RLIMIT_FSIZE: how far a process may make a regular file grow (setrlimit(2))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernel.errors import Errno
+from kernel.limits import INFINITY, Resource
+from kernel.vfs.abi import O_APPEND, SIGXFSZ
+from kernel.vfs.caller import Caller
+from kernel.vfs.errnos import EFBIG
+from kernel.vfs.inode import Inode
+from kernel.vfs.openfile import OpenFile, RegularFile
+
+
+def need_size(t: Caller, node: Inode, size: int) -> None:
+    """SIGXFSZ and EFBIG when the file may not become so long."""
+    limit = t.process.limits.soft(Resource.FSIZE)
+    if limit < size and node.size < size:
+        _refuse(t)
+
+
+def limited_write(t: Caller, file: OpenFile) -> Callable[[bytes], int | None]:
+    """The file's write, which ends at the limit; only a call that begins there is refused."""
+    limit = t.process.limits.soft(Resource.FSIZE)
+    if limit == INFINITY or not isinstance(file, RegularFile):
+        return file.write
+
+    def position() -> int:
+        return file.inode.size if file.flags & O_APPEND else file.offset
+
+    return _ending_at(t, limit, position, file.write)
+
+
+def limited_write_at(t: Caller, file: OpenFile) -> Callable[[int, bytes], int]:
+    """The same of the file's write to an offset."""
+    limit = t.process.limits.soft(Resource.FSIZE)
+    if limit == INFINITY or not isinstance(file, RegularFile):
+        return file.write_at
+    begun = False
+
+    def write_at(offset: int, data: bytes) -> int:
+        nonlocal begun
+        at = file.inode.size if file.flags & O_APPEND else offset
+        part = _fitting(t, limit, at, data, begun)
+        begun = True
+        return file.write_at(offset, part) if part else 0
+
+    return write_at
+
+
+def _ending_at(
+    t: Caller, limit: int, position: Callable[[], int], write: Callable[[bytes], int | None]
+) -> Callable[[bytes], int | None]:
+    begun = False
+
+    def limited(data: bytes) -> int | None:
+        nonlocal begun
+        part = _fitting(t, limit, position(), data, begun)
+        begun = True
+        return write(part) if part else 0
+
+    return limited
+
+
+def _fitting(t: Caller, limit: int, at: int, data: bytes, begun: bool) -> bytes:
+    if data and at >= limit and not begun:
+        _refuse(t)
+    return data[: max(0, limit - at)]
+
+
+def _refuse(t: Caller) -> None:
+    t.send_signal(SIGXFSZ)
+    raise Errno(EFBIG)

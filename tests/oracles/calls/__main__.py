@@ -1,0 +1,10 @@
+"""``python -m tests.oracles.calls`` asks this machine's Linux anew and keeps what it answers."""
+
+from __future__ import annotations
+
+from tests.oracles.calls.running import FOLDER, PROGRAMS, by_linux
+
+for name in PROGRAMS:
+    lines = by_linux(name)
+    (FOLDER / f"{name}.linux.txt").write_text("\n".join(lines) + "\n")
+    print(f"{name}: {len(lines)} answers")

@@ -1,0 +1,43 @@
+"""Runs the programs of this folder, which ask single system calls, on Linux itself and under emu.
+
+What Linux answers is kept in ``NAME.linux.txt``, so that the comparison needs no certain kernel.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.guest.running import Run, run_emu
+from toolchain.find import find
+
+FOLDER = Path(__file__).parent
+PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.c"))
+FLAGS = ("-static", "-O1", "-w")
+
+
+def kept(name: str) -> list[str]:
+    """What Linux answered."""
+    return (FOLDER / f"{name}.linux.txt").read_text().splitlines()
+
+
+def by_linux(name: str) -> list[str]:
+    """What this machine's kernel answers; it has to be Linux."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = _build("gcc", name, Path(folder))
+        done = subprocess.run(
+            [program], capture_output=True, text=True, check=True, cwd=folder, timeout=60
+        )
+    return done.stdout.splitlines()
+
+
+def by_emu(name: str) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        return run_emu(_build(find().gcc, name, Path(folder)))
+
+
+def _build(gcc: str, name: str, folder: Path) -> Path:
+    program = folder / name
+    subprocess.run([gcc, *FLAGS, "-o", program, FOLDER / f"{name}.c"], check=True)
+    return program
