@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -35,7 +34,7 @@ class Futexes:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiters: dict[_Key, deque[_Waiter]] = {}
+        self._waiters: dict[_Key, dict[_Waiter, None]] = {}
 
     def key(self, space: AddressSpace, address: int) -> _Key:
         if address & 3:
@@ -57,7 +56,7 @@ class Futexes:
         if thread.mem.read_u32(address) != expected & 0xFFFFFFFF:
             raise Errno(errno.EAGAIN)
         waiter = _Waiter(bits, key=key)
-        self._waiters.setdefault(key, deque()).append(waiter)
+        self._waiters.setdefault(key, {})[waiter] = None
         try:
             while not waiter.woken:
                 if deadline is not None and self._clock.monotonic() >= deadline:
@@ -96,7 +95,7 @@ class Futexes:
                 break
             self._leave(waiter)
             waiter.key = target
-            self._waiters.setdefault(target, deque()).append(waiter)
+            self._waiters.setdefault(target, {})[waiter] = None
             moved += 1
         return woken, moved
 
@@ -105,6 +104,6 @@ class Futexes:
         if key is None:
             return
         waiters = self._waiters[key]
-        waiters.remove(waiter)
+        del waiters[waiter]
         if not waiters:
             del self._waiters[key]

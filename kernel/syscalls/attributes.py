@@ -11,7 +11,6 @@ from kernel.vfs.abi import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
-    CHUNK,
     MAX_FILE_SIZE,
     W_OK,
 )
@@ -61,7 +60,7 @@ def ftruncate(t: Caller, fd: int, length: int) -> Result:
 
 
 def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result:
-    """Makes room in the file's size; the room is a hole, so a later write may find none."""
+    """Makes room for writes, if that can be had of a file in memory only."""
     file = t.files.writing(fd)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)
@@ -70,26 +69,16 @@ def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result
     node = file.inode
     if node.kind != stat.S_IFREG:
         raise Errno(ESPIPE if node.kind == stat.S_IFIFO else ENODEV)
+    if mode in (0, FALLOC_FL_KEEP_SIZE):
+        node.reserve(offset, offset + length)
     if mode == 0:
         if offset + length > node.size:
             file.truncate(offset + length)
     elif mode == FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE:
-        _zero(node, offset, min(length, max(0, node.size - offset)))
+        node.punch(offset, min(offset + length, node.size))
     elif mode != FALLOC_FL_KEEP_SIZE:
         raise Errno(EOPNOTSUPP)
     return 0
-
-
-def _zero(node: Inode, offset: int, length: int) -> None:
-    """Writes zeros where there is data; holes are zeros already."""
-    end = offset + length
-    while offset < end:
-        offset = node.seek_data(offset, False)
-        count = min(CHUNK, end - offset)
-        if count <= 0:
-            return
-        node.write_file(offset, bytes(count))
-        offset += count
 
 
 def fchmod(t: Caller, fd: int, mode: int) -> Result:

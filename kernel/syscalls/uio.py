@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from kernel.budget import Kind
 from kernel.errors import Errno, Interrupted
 from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller, Memory
@@ -284,7 +285,8 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                yield wait_for(file, POLLOUT)
+                with t.fs.namespace.budget.lent(Kind.WAIT, len(data)):
+                    yield wait_for(file, POLLOUT)
             else:
                 done += count
                 data = b""

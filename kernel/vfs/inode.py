@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kernel.errors import Errno
-from kernel.vfs.abi import W_OK
+from kernel.vfs.abi import CHUNK, W_OK
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import EACCES, EINVAL, ENOTDIR, ENXIO, EPERM, EROFS
 from kernel.vfs.filesystem import FileSystem
 
 if TYPE_CHECKING:
+    from kernel.vfs.blocks import Blocks
     from kernel.vfs.locks import Locks
     from kernel.vfs.openfile import OpenFile
 
@@ -74,6 +75,11 @@ class Inode:
     parent: Inode | None = None
     """The directory this directory lies in; None when it was removed."""
     name: str = ""
+
+    @property
+    def in_memory(self) -> Blocks | None:
+        """Its content, when that lies in pages which a mapping can show themselves."""
+        return None
 
     @property
     def kind(self) -> int:
@@ -139,6 +145,19 @@ class Inode:
     def seek_data(self, offset: int, hole: bool) -> int:
         """The next offset that lies in data, or in a hole (lseek(2)); below :attr:`size`."""
         return self.size if hole else offset
+
+    def reserve(self, offset: int, end: int) -> None:
+        """Makes sure that [offset, end) can be written (fallocate(2)); ENOSPC."""
+
+    def punch(self, offset: int, end: int) -> None:
+        """Makes [offset, end), which lies within the file, read as zeros (fallocate(2))."""
+        while offset < end:
+            offset = self.seek_data(offset, False)
+            count = min(CHUNK, end - offset)
+            if count <= 0:
+                return
+            self.write_file(offset, bytes(count))
+            offset += count
 
     @property
     def size(self) -> int:
