@@ -108,7 +108,12 @@ class Session:
             self.kernel = Kernel(options, self._log, parts=parts)
         except NoHostMemory as error:
             raise CannotRun(str(error), 2) from None
-        self._services = Services(self.kernel.clock.realtime, self.kernel.random)
+        self._services = Services(
+            self.kernel.clock.realtime,
+            self.kernel.random,
+            pages=self.kernel.cache.memory,
+            budget=self.kernel.budget,
+        )
         try:
             view = build_view(options, self.command[0], self._services)
         except OSError as error:
@@ -143,7 +148,7 @@ class Session:
         return status
 
     def _start(self) -> Process:
-        files = FdTable()
+        files = FdTable(budget=self.kernel.budget)
         self.console.install(files)
         environment = [
             f"{name}={value}".encode("utf-8", "surrogateescape")

@@ -33,9 +33,13 @@ class Options(Config):
         for name in ("memory", "max_processes", "fail_allocation"):
             if not isinstance(getattr(self, name), int):
                 raise TypeError(f"{name} must be a number, not {getattr(self, name)!r}")
+        if self.kernel_memory is not None and not isinstance(self.kernel_memory, int):
+            raise TypeError(f"kernel_memory must be a number, not {self.kernel_memory!r}")
         if self.timeout is not None and not isinstance(self.timeout, int | float):
             raise TypeError(f"timeout must be a number of seconds, not {self.timeout!r}")
         if self.fork_policy not in POLICIES:
             raise ValueError(f"fork_policy must be one of {', '.join(POLICIES)}")
         if self.memory <= 0 or self.memory % 4096:
             raise ValueError("memory must be a positive multiple of 4,096 bytes")
+        if self.kernel_memory is not None and self.kernel_memory <= 0:
+            raise ValueError("kernel_memory must be a positive number of bytes")

@@ -12,8 +12,10 @@ from typing import Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.errors import Errno
+from kernel.fileframes import FileFrames
 from kernel.frames import Frames, Kind
 from kernel.pagetable import is_few
+from kernel.vfs.blocks import Blocks
 from kernel.vfs.inode import Inode
 
 
@@ -241,16 +243,28 @@ class FilePages:
             self._frames.ram.write((last << PAGE_SHIFT) + keep, bytes(PAGE_SIZE - keep))
 
 
+def mapped_file(backing: Backing | None) -> Inode | None:
+    """The file that a mapping with this backing shows; None for anonymous memory."""
+    return backing.inode if isinstance(backing, FilePages | Blocks) else None
+
+
 class PageCache:
-    """The :class:`FilePages` of every file that is or was mapped."""
+    """The pages of files that are in frames: the :class:`FilePages` of every file that is or was
+    mapped, and the files in memory.
+    """
 
     def __init__(self, frames: Frames, unmap: Unmap = lambda backing, first: None) -> None:
         self._frames = frames
         self._unmap = unmap
         self._files: list[FilePages] = []
+        self.memory = FileFrames(frames, unmap)
 
-    def pages_of(self, inode: Inode) -> FilePages:
+    def pages_of(self, inode: Inode) -> FilePages | Blocks:
         """The file's pages; what was cached of an older content of it is forgotten."""
+        own = inode.in_memory
+        if own is not None and own.store is self.memory:
+            inode.mapping, own.inode = own, inode
+            return own
         pages = inode.mapping
         if not isinstance(pages, FilePages):
             self._forget_removed()
@@ -271,9 +285,9 @@ class PageCache:
         ]
 
     @property
-    def files(self) -> list[FilePages]:
-        """All that is cached or mapped."""
-        return list(self._files)
+    def files(self) -> list[FilePages | Blocks]:
+        """All that is cached, mapped or in memory."""
+        return [*self._files, *self.memory.files]
 
     def reclaim(self) -> bool:
         """Frees what no process maps; whether that was anything."""

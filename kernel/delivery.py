@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 from emu.machine.registers import A0, PC, SP
 from kernel import sigframe
 from kernel.errors import Errno, OutOfMemory
+from kernel.limits import Resource
 from kernel.process import ChildEvent, Process, Thread
 from kernel.signals import (
     CLD_CONTINUED,
     CLD_STOPPED,
+    FIRST_REALTIME,
     SA_NOCLDSTOP,
     SA_NODEFER,
     SA_ONSTACK,
     SA_RESETHAND,
     SA_RESTART,
     SI_KERNEL,
+    SI_USER,
     SIG_DFL,
     SIG_IGN,
     UNBLOCKABLE,
     Action,
     Default,
+    Pending,
+    Queued,
     Sig,
     SigInfo,
     bit,
@@ -43,36 +48,41 @@ class Signals:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self.queued = Queued()
 
-    # Sending.
+    # Sending. False is the answer when a real-time signal was one too many to be queued.
 
-    def send_process(self, process: Process, info: SigInfo) -> None:
+    def send_process(self, process: Process, info: SigInfo) -> bool:
         """To whichever thread does not block it."""
         if not process.alive or not process.threads:
-            return
+            return True
         self._before_sending(process, info.signo)
         blocked_by_all = all(t.mask & bit(info.signo) for t in process.threads.values())
         if process.handlers.ignores(info.signo) and not blocked_by_all:
-            return
-        process.pending.add(info)
+            return True
+        if not _queue(process, process.pending, info):
+            return False
         process.signalled.wake()
         for thread in process.threads.values():
             if not thread.mask & bit(info.signo):
                 thread.wake()
                 break
+        return True
 
-    def send_thread(self, thread: Thread, info: SigInfo) -> None:
+    def send_thread(self, thread: Thread, info: SigInfo) -> bool:
         process = thread.process
         if not process.alive:
-            return
+            return True
         self._before_sending(process, info.signo)
         blocked = thread.mask & bit(info.signo)
         if process.handlers.ignores(info.signo) and not blocked:
-            return
-        thread.pending.add(info)
+            return True
+        if not _queue(process, thread.pending, info):
+            return False
         process.signalled.wake()
         if not blocked:
             thread.wake()
+        return True
 
     def stop_group(self, thread: Thread, signo: int) -> bool:
         """Sends a terminal's stop signal to the thread's process group. False if it would be of no
@@ -213,6 +223,17 @@ class Signals:
         self._kernel.hart.load(registers)
         thread.mask = mask & ~UNBLOCKABLE
         thread.alt_stack = stack
+
+
+def _queue(process: Process, pending: Pending, info: SigInfo) -> bool:
+    """Whether it is pending now."""
+    queued = pending.add(info, process.limits.soft(Resource.SIGPENDING))
+    return queued or bool(pending.mask & bit(info.signo) and _needs_no_queue(info))
+
+
+def _needs_no_queue(info: SigInfo) -> bool:
+    """A signal of which one is enough, or that may lose what it carries (signal(7))."""
+    return info.signo < FIRST_REALTIME or info.code == SI_USER
 
 
 def _has_shell(process: Process) -> bool:

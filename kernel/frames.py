@@ -14,6 +14,7 @@ from functools import cached_property
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
+from kernel.budget import Budget
 from kernel.errors import OutOfMemory
 from kernel.lazy import Bytes, Counts, Indices, Marks, Ptes, np
 
@@ -59,8 +60,8 @@ class Frames:
         self.tables_made = 0
         """How many page tables, of all levels, were ever made."""
         self.peak = 0
-        self.mappings = 0
-        """VMAs of all spaces: they take memory of the host, not frames, so they have a limit."""
+        self.budget = Budget()
+        """What mappings are charged to: they take memory of the host, not frames."""
         self.reclaim: Callable[[], bool] = lambda: False
         """Asked to free something when no frame is left; whether it did."""
         self.zero = self.allocate(Kind.ZERO)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -35,7 +34,7 @@ class Futexes:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiters: dict[_Key, deque[_Waiter]] = {}
+        self._waiters: dict[_Key, dict[_Waiter, None]] = {}
 
     def key(self, space: AddressSpace, address: int, *, private: bool = False) -> _Key:
         """EFAULT where nothing is mapped, unless it is ``private`` (FUTEX_PRIVATE_FLAG)."""
@@ -60,7 +59,7 @@ class Futexes:
         if thread.mem.read_u32(address) != expected & 0xFFFFFFFF:
             raise Errno(errno.EAGAIN)
         waiter = _Waiter(bits, key=key)
-        self._waiters.setdefault(key, deque()).append(waiter)
+        self._waiters.setdefault(key, {})[waiter] = None
         try:
             while not waiter.woken:
                 if deadline is not None and self._clock.monotonic() >= deadline:
@@ -99,7 +98,7 @@ class Futexes:
                 break
             self._leave(waiter)
             waiter.key = target
-            self._waiters.setdefault(target, deque()).append(waiter)
+            self._waiters.setdefault(target, {})[waiter] = None
             moved += 1
         return woken, moved
 
@@ -108,6 +107,6 @@ class Futexes:
         if key is None:
             return
         waiters = self._waiters[key]
-        waiters.remove(waiter)
+        del waiters[waiter]
         if not waiters:
             del self._waiters[key]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kernel.budget import Cost, Kind
+from kernel.errors import Errno
+from kernel.limits import Resource
 from kernel.process import Process
 from kernel.signals import SI_KERNEL, SI_TIMER, Sig, SigInfo
 from kernel.timers import Timer, Timers
@@ -64,8 +68,17 @@ class IntervalTimers:
         return process.cpu if timer.on_cpu else self._clock
 
     def create(self, process: Process, signo: int | None, value: int | None) -> int:
-        """A timer that is not set yet, sending ``signo`` with ``value`` (None: its id); its id."""
-        number = next(n for n in range(len(process.timers) + 1) if n not in process.timers)
+        """A timer that is not set yet, sending ``signo`` with ``value`` (None: its id); its id.
+
+        EAGAIN when the user has as many timers and queued signals as he may.
+        """
+        queued = process.pending.queued
+        if queued.count >= process.limits.soft(Resource.SIGPENDING):
+            raise Errno(errno.EAGAIN)
+        process.kernel.budget.take(Kind.TIMER, Cost.TIMER, errno.EAGAIN)
+        queued.count += 1
+        number = process.next_timer
+        process.next_timer += 1
         info = None
         if signo:
             fields = struct.pack("<iiQ", number, 0, number if value is None else value)
@@ -105,9 +118,16 @@ class IntervalTimers:
 
     def cancel(self, process: Process, *, keep_itimers: bool = False) -> None:
         """Deletes a process's timers, at its end or, all but setitimer's, at its exec."""
-        for number, timer in list(process.timers.items()):
+        for number in list(process.timers):
             if keep_itimers and number < 0:
                 continue
-            if timer.timer is not None:
-                timer.timer.cancel()
-            del process.timers[number]
+            self.delete(process, number)
+
+    def delete(self, process: Process, number: int) -> None:
+        """Takes a process's timer ``number`` away."""
+        timer = process.timers.pop(number)
+        if timer.timer is not None:
+            timer.timer.cancel()
+        if number >= 0:
+            process.pending.queued.count -= 1
+            process.kernel.budget.give_back(Kind.TIMER, Cost.TIMER)

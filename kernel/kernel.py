@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
 from emu.machine.registers import PC, SP, Registers
-from kernel import census, invariants, robust
+from kernel import accounts, census, invariants, robust
 from kernel.backing import Backing, PageCache, SharedMemory
 from kernel.breakpoints import Breakpoints
+from kernel.budget import Budget, Cost, Kind, share_of
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
 from kernel.events import Fault, Observer
@@ -48,6 +49,9 @@ class Config:
 
     memory: int = 1 << 30
     """Bytes of physical memory, whole pages; taken from the host only as they are used."""
+    kernel_memory: int | None = None
+    """The most bytes of the host that the kernel's objects for guests may take, beside the frames:
+    by default a quarter of ``memory``, at least 16 MiB."""
     fork_policy: str = "cow"
     max_processes: int = 4096
     deterministic: bool = False
@@ -75,6 +79,9 @@ class Kernel:
         self.hart = Hart(self.ram, parts.mmu(self.ram))
         self.breakpoints = Breakpoints(self)
         self.frames = parts.frames(self.ram)
+        self.budget = self.frames.budget = Budget(
+            share_of(config.memory) if config.kernel_memory is None else config.kernel_memory
+        )
         self.cache = PageCache(self.frames, self._unmap_beyond)
         self.frames.reclaim = self.cache.reclaim
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
@@ -142,6 +149,11 @@ class Kernel:
         self._asid = (self._asid + 1) & 0xFFFF
         return self._asid
 
+    @property
+    def memory_in_files(self) -> int:
+        """Bytes of frames that hold files in memory."""
+        return self.cache.memory.held << PAGE_SHIFT
+
     # Processes.
 
     def start(self, files: FdTable, fs: FsContext, request: Request) -> Process:
@@ -155,6 +167,7 @@ class Kernel:
             image = load(self, fs, process.limits, request)
         finally:
             self.current_call = None
+        self.budget.take(Kind.PROCESS, Cost.PROCESS)
         self.add_process(process)
         self._enter(thread, image)
         self.scheduler.add(thread)
@@ -174,6 +187,7 @@ class Kernel:
         if self.observer is not None:
             self.observer.leaving(process)
         old = process.space
+        process.program.words.release()
         self._enter(thread, image)
         self.hart.load(thread.registers)
         self.hart.set_satp(image.space.table.satp)
@@ -257,7 +271,7 @@ class Kernel:
             self.frames, spaces, self.cache, [self.sigreturn_page], self._found_well
         )
         memory.names = names
-        broken = invariants.violations(memory)
+        broken = [*invariants.violations(memory), *accounts.violations(self)]
         self._found_well = None if broken else memory
         if broken:
             raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}", memory)
@@ -268,9 +282,14 @@ class Kernel:
             if process.alive and process.threads:
                 self.lifecycle.exit_process(process, Sig.KILL)
         self.sigreturn_page.unused()
+        for file in list(self.cache.memory.files):
+            file.release()
         while self.cache.reclaim():
             pass
-        return self.frames.used - 1
+        leaked = self.frames.used - 1
+        if self.config.check and (left := accounts.left_over(self)):
+            raise InvariantBroken(left, "at the end")
+        return leaked
 
 
 def _random_source(deterministic: bool) -> Callable[[int], bytes]:

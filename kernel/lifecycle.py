@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from emu.machine.registers import A0, SP, TP
 from kernel import fork, robust
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno, Interrupted, OutOfMemory
+from kernel.limits import Resource
 from kernel.process import ChildEvent, Process, Thread
 from kernel.sigframe import AltStack
 from kernel.signals import (
@@ -70,6 +72,8 @@ class Lifecycle:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._more_threads = 0
+        """Threads beyond the first of each process."""
         self._next_id = 2
         """Linux gives 1 to init; the first program here is its child, as in a real system."""
 
@@ -88,11 +92,10 @@ class Lifecycle:
             raise Errno(errno.EINVAL)
         if flags & Clone.SIGHAND and (not flags & Clone.VM or flags & Clone.CLEAR_SIGHAND):
             raise Errno(errno.EINVAL)
+        self._check_room(thread.process)
         if flags & Clone.THREAD:
-            self._check_room(threads=True)
             child = self._new_thread(thread)
         else:
-            self._check_room(threads=False)
             child = self._new_process(thread, args)
         self._kernel.scheduler.add(child)
         self._prepare(thread, child, args)
@@ -100,26 +103,38 @@ class Lifecycle:
             return self._wait_for_memory(child)
         return child.tid
 
-    def _check_room(self, *, threads: bool) -> None:
+    def _check_room(self, process: Process) -> None:
+        """EAGAIN when the user has as many processes and threads as he may (RLIMIT_NPROC)."""
         kernel = self._kernel
-        count = len(kernel.processes)
-        if threads:
-            count = sum(len(process.threads) for process in kernel.processes.values())
-        if count >= kernel.max_processes:
+        most = min(kernel.max_processes, process.limits.soft(Resource.NPROC))
+        if len(kernel.processes) + self._more_threads >= most:
             raise Errno(errno.EAGAIN)
 
     def _new_thread(self, thread: Thread) -> Thread:
+        self._kernel.budget.take(Kind.THREAD, Cost.THREAD)
+        self._more_threads += 1
         return Thread(thread.process, self.new_id())
 
     def _new_process(self, thread: Thread, args: CloneArguments) -> Thread:
         parent, flags = thread.process, args.flags
-        space = self._child_space(parent, flags)
+        self._kernel.budget.take(Kind.PROCESS, Cost.PROCESS)
+        try:
+            files = parent.files if flags & Clone.FILES else parent.files.copy()
+            try:
+                space = self._child_space(parent, flags)
+            except Errno:
+                if files is not parent.files:
+                    files.close_all()
+                raise
+        except Errno:
+            self._kernel.budget.give_back(Kind.PROCESS, Cost.PROCESS)
+            raise
         process = Process(self._kernel, self.new_id(), parent)
         if flags & Clone.PARENT:
             process.parent = parent.parent
         process.space = space
         process.mem = self._kernel.parts.user_memory(space, self._kernel.told_of_faults(process))
-        process.files = parent.files if flags & Clone.FILES else parent.files.copy()
+        process.files = files
         process.fs = parent.fs if flags & Clone.FS else parent.fs.copy()
         process.handlers = parent.handlers if flags & Clone.SIGHAND else parent.handlers.copy()
         if flags & Clone.CLEAR_SIGHAND:
@@ -127,6 +142,7 @@ class Lifecycle:
         process.sigreturn = parent.sigreturn
         process.limits = parent.limits.copy()
         process.program = parent.program
+        process.program.words.users += 1
         process.exit_signal = args.exit_signal
         process.borrows_memory = bool(flags & Clone.VFORK)
         if process.parent is not None:
@@ -212,7 +228,11 @@ class Lifecycle:
             thread.call = None
         kernel.scheduler.end(thread)
         kernel.forget(thread)
-        thread.process.threads.pop(thread.tid, None)
+        thread.pending.drop(~0)
+        if len(process.threads) > 1:
+            self._more_threads -= 1
+            kernel.budget.give_back(Kind.THREAD, Cost.THREAD)
+        process.threads.pop(thread.tid, None)
 
     def end_other_threads(self, thread: Thread) -> None:
         """Before exec: only the caller is left, and takes the process's id."""
@@ -232,6 +252,8 @@ class Lifecycle:
         process.status = status
         for thread in list(process.threads.values()):
             self._end_thread(thread)
+        process.pending.drop(~0)
+        process.program.words.release()
         if not self.shares_files(process):
             process.files.close_all()
         self.release_memory(process)
@@ -300,7 +322,8 @@ class Lifecycle:
         """The zombie's status was read, or nobody will read it."""
         if process.parent is not None:
             process.parent.children.pop(process.pid, None)
-        self._kernel.processes.pop(process.pid, None)
+        if self._kernel.processes.pop(process.pid, None) is not None:
+            self._kernel.budget.give_back(Kind.PROCESS, Cost.PROCESS)
 
 
 def _plain(signo: int) -> SigInfo:

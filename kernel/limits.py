@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 INFINITY = (1 << 64) - 1
+MOST_PENDING = 4096
+"""Real-time signals that may wait for all processes together, and timers they may have."""
 
 
 class Resource(IntEnum):
@@ -27,12 +29,18 @@ class Resource(IntEnum):
 
 
 class Limits:
-    """(soft, hard) of each resource. STACK, NOFILE, AS, DATA, FSIZE and MEMLOCK are enforced."""
+    """(soft, hard) of each resource. STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC and SIGPENDING
+    are enforced.
 
-    def __init__(self) -> None:
+    The guest is one user: ``tasks`` is how many processes and threads he may have.
+    """
+
+    def __init__(self, tasks: int = 4096) -> None:
         self._limits = dict.fromkeys(Resource, (INFINITY, INFINITY))
         self._limits[Resource.STACK] = (8 << 20, INFINITY)
         self._limits[Resource.NOFILE] = (1024, 4096)
+        self._limits[Resource.NPROC] = (tasks, tasks)
+        self._limits[Resource.SIGPENDING] = (MOST_PENDING, MOST_PENDING)
         self._limits[Resource.CORE] = (0, INFINITY)
         self._limits[Resource.MEMLOCK] = (8 << 20, 8 << 20)
 

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import Registers
+from kernel.budget import Budget, Kind
 from kernel.cputime import CpuTime
 from kernel.limits import Limits
 from kernel.sigframe import AltStack
@@ -31,18 +32,50 @@ if TYPE_CHECKING:
     from kernel.vfs.inode import Inode
 
 
+class Words:
+    """What a program was started with, each word with a NUL after it.
+
+    It is charged, and kept until the last of its ``users``, who are processes, lets it go.
+    """
+
+    __slots__ = ("_budget", "arguments", "environment", "users")
+
+    def __init__(
+        self, arguments: bytes = b"", environment: bytes = b"", budget: Budget | None = None
+    ) -> None:
+        self.users = 1
+        self.arguments = self.environment = b""
+        self._budget = budget or Budget()
+        self._budget.take(Kind.ARGUMENTS, len(arguments) + len(environment))
+        self.arguments = arguments
+        self.environment = environment
+
+    def release(self) -> None:
+        self.users -= 1
+        if not self.users:
+            self._budget.give_back(Kind.ARGUMENTS, len(self.arguments) + len(self.environment))
+            self.arguments = self.environment = b""
+
+
 class Program:
     """What a process runs, as /proc shows it."""
 
-    __slots__ = ("arguments", "auxv", "environment", "inode", "name", "path")
+    __slots__ = ("auxv", "inode", "name", "path", "words")
 
     def __init__(self, inode: Inode | None = None, path: str = "") -> None:
         self.inode = inode
         self.path = path
         self.name = path.rpartition("/")[2][:15]
-        self.arguments = b""
-        self.environment = b""
+        self.words = Words()
         self.auxv = b""
+
+    @property
+    def arguments(self) -> bytes:
+        return self.words.arguments
+
+    @property
+    def environment(self) -> bytes:
+        return self.words.environment
 
     def renamed(self, name: str) -> Program:
         """The same program under another short name (prctl PR_SET_NAME)."""
@@ -97,8 +130,8 @@ class Process:
         self.handlers = Handlers()
         self.sigreturn = 0
         """The address of the code that signal handlers return to."""
-        self.pending = Pending()
-        self.limits = Limits()
+        self.pending = Pending(kernel.signals.queued)
+        self.limits = Limits(kernel.max_processes)
         self.exit_signal = 0
         self.status: int | None = None
         """The wait status once it has ended: exit code << 8, or the signal that killed it."""
@@ -122,6 +155,7 @@ class Process:
         """What the children it has waited for used, with theirs."""
         self.children_faults = 0
         self.timers: dict[int, IntervalTimer] = {}
+        self.next_timer = 0
         self.cpu_timers = Timers(self.cpu)
         self.parent_death_signal = 0
         self.attributes: Attributes = replace(parent.attributes) if parent else Attributes()
@@ -176,7 +210,7 @@ class Thread:
         self.mask = 0
         self.saved_mask: int | None = None
         """The mask to return to when a call such as sigsuspend has put another in its place."""
-        self.pending = Pending()
+        self.pending = Pending(process.pending.queued)
         self.alt_stack = AltStack()
         self.clear_tid = 0
         self.robust_list = 0

@@ -6,8 +6,11 @@ signal(7), sigaction(2); numbers and structures as on riscv64, which are Linux's
 from __future__ import annotations
 
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
+
+from kernel.limits import MOST_PENDING
 
 
 class Sig(IntEnum):
@@ -174,50 +177,69 @@ class Handlers:
         }
 
 
+class Queued:
+    """How many real-time signals wait, and timers exist: all that one user's limit is about."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Pending:
     """Signals that wait to be delivered: one of each standard kind, real-time ones in a queue."""
 
-    MOST = 1024
-    """RLIMIT_SIGPENDING: real-time signals that would be queued above it are dropped."""
+    __slots__ = ("_queues", "mask", "queued")
 
-    __slots__ = ("_queue", "mask")
-
-    def __init__(self) -> None:
-        self._queue: list[SigInfo] = []
+    def __init__(self, queued: Queued | None = None) -> None:
+        self.queued = queued or Queued()
+        self._queues: dict[int, deque[SigInfo]] = {}
         self.mask = 0
 
-    def add(self, info: SigInfo) -> bool:
-        """Whether it was queued; a standard signal that is pending already is not."""
-        if info.signo < FIRST_REALTIME:
-            if self.mask & bit(info.signo):
+    def add(self, info: SigInfo, limit: int = MOST_PENDING) -> bool:
+        """Whether it was queued; a standard signal that is pending already is not. A real-time one
+        beyond ``limit`` is not, but if kill(2) sent it it is pending without what it carries.
+        """
+        signo = info.signo
+        if signo < FIRST_REALTIME:
+            if self.mask & bit(signo):
                 return False
-        elif len(self._queue) >= self.MOST:
+        elif self.queued.count >= limit:
+            if info.code == SI_USER:
+                self.mask |= bit(signo)
             return False
-        self._queue.append(info)
-        self.mask |= bit(info.signo)
+        else:
+            self.queued.count += 1
+        self._queues.setdefault(signo, deque()).append(info)
+        self.mask |= bit(signo)
         return True
 
     def take(self, wanted: int) -> SigInfo | None:
         """The next of the ``wanted`` set: the lowest number first, synchronous ones before all."""
-        if not self.mask & wanted:
+        found = self.mask & wanted
+        if not found:
             return None
-        candidates = [info for info in self._queue if wanted & bit(info.signo)]
-        chosen = min(candidates, key=lambda info: (info.signo not in _SYNCHRONOUS, info.signo))
-        self._queue.remove(chosen)
-        self._recount()
-        return chosen
+        found = found & _SYNCHRONOUS or found
+        signo = (found & -found).bit_length()
+        queue = self._queues.get(signo)
+        if queue is None:
+            self.mask &= ~bit(signo)
+            return SigInfo(signo, SI_USER)
+        info = queue.popleft()
+        self.queued.count -= signo >= FIRST_REALTIME
+        if not queue:
+            del self._queues[signo]
+            self.mask &= ~bit(signo)
+        return info
 
     def drop(self, signals: int) -> None:
-        self._queue = [info for info in self._queue if not signals & bit(info.signo)]
-        self._recount()
-
-    def _recount(self) -> None:
-        self.mask = 0
-        for info in self._queue:
-            self.mask |= bit(info.signo)
+        for signo in [signo for signo in self._queues if signals & bit(signo)]:
+            queue = self._queues.pop(signo)
+            self.queued.count -= len(queue) if signo >= FIRST_REALTIME else 0
+        self.mask &= ~signals
 
 
-_SYNCHRONOUS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP, Sig.FPE, Sig.SYS))
+_SYNCHRONOUS = sum(map(bit, (Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP, Sig.FPE, Sig.SYS)))
 
 
 def cancelled_by(signo: int) -> int:

@@ -16,7 +16,7 @@ VMA's pages have neither.
 from __future__ import annotations
 
 import errno
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel import moving, rights
 from kernel.backing import Backing
+from kernel.budget import Kind
 from kernel.errors import Errno
 from kernel.events import NOBODY
 from kernel.frames import Frames
@@ -41,8 +42,6 @@ LOWEST = 0x10000
 """mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
 MAX_VMAS = 65530
 """vm.max_map_count."""
-MAX_VMAS_OF_ALL = 1 << 20
-"""What all processes together may have: some 200 MB of the host's memory."""
 STACK_GUARD = 256 * PAGE_SIZE
 """What stays free below a growing stack (Linux's stack_guard_gap)."""
 
@@ -73,6 +72,7 @@ class AddressSpace:
         self.users = 1
         self.vmas: list[Vma] = []
         self._starts: list[int] = []
+        self._packed = 0, 0
         self.brk_start = 0
         self.brk = 0
         self.mmap_top = USER_END
@@ -121,16 +121,29 @@ class AddressSpace:
         hint = page_up(hint)
         if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
             return hint
-        top = self.mmap_top
-        for vma in reversed(self.vmas):
-            if vma.start >= top:
-                continue
+        top = self._packed_from()
+        for index in range(bisect_left(self._starts, top) - 1, -1, -1):
+            vma = self.vmas[index]
             if vma.end <= top and top - vma.end >= length:
                 return top - length
             top = min(top, vma.start - (STACK_GUARD if vma.grows_down else 0))
         if top - LOWEST >= length:
             return top - length
         raise Errno(errno.ENOMEM)
+
+    def _packed_from(self) -> int:
+        """The address from which on all is taken up to ``mmap_top``: no gap is to be looked for
+        there. What was found is remembered until something is unmapped.
+        """
+        limit, at = self._packed
+        if limit != self.mmap_top:
+            at = self.mmap_top
+        index = bisect_left(self._starts, at) - 1
+        while index >= 0 and self.vmas[index].end >= at and not self.vmas[index].grows_down:
+            at = self.vmas[index].start
+            index -= 1
+        self._packed = self.mmap_top, at
+        return at
 
     # Changing what is mapped.
 
@@ -153,10 +166,11 @@ class AddressSpace:
             with suppress(Errno):  # only msync(2) tells of a full disk
                 self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
+        self._packed = 0, 0
         first = bisect_right(self._starts, start - 1)
         del self.vmas[first : first + len(gone)]
         del self._starts[first : first + len(gone)]
-        self.frames.mappings -= len(gone)
+        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in gone))
         for vma in gone:
             _drop_user(vma.backing)
         self.observer.unmapped(self, start, end)
@@ -262,9 +276,10 @@ class AddressSpace:
         start, end = vma.start, vma.end
         moving.make_room(self.table, start, end, to)
         moving.move(self.table, start, end, to)
+        self._packed = 0, 0
         index = self.vmas.index(vma)
         del self.vmas[index], self._starts[index]
-        self.frames.mappings -= 1
+        self.frames.budget.give_back(Kind.MAPPING, vma.cost)
         self.observer.moved(self, start, end, to)
         vma.start, vma.end = to, to + end - start
         _take_user(vma.backing, -1)
@@ -300,15 +315,13 @@ class AddressSpace:
         self.table.destroy()
         for vma in self.vmas:
             _drop_user(vma.backing)
-        self.frames.mappings -= len(self.vmas)
+        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in self.vmas))
         self.vmas.clear()
         self._starts.clear()
         self.alive = False
 
     def _insert(self, vma: Vma) -> None:
-        if self.frames.mappings >= MAX_VMAS_OF_ALL:
-            raise Errno(errno.ENOMEM)
-        self.frames.mappings += 1
+        self.frames.budget.take(Kind.MAPPING, vma.cost)
         index = bisect_right(self._starts, vma.start)
         self.vmas.insert(index, vma)
         self._starts.insert(index, vma.start)
@@ -331,7 +344,7 @@ class AddressSpace:
             if self.vmas[index].continues(self.vmas[index + 1]):
                 upper = self.vmas.pop(index + 1)
                 del self._starts[index + 1]
-                self.frames.mappings -= 1
+                self.frames.budget.give_back(Kind.MAPPING, upper.cost)
                 self.vmas[index].end = upper.end
                 _take_user(upper.backing, -1)
             else:

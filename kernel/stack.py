@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_SIZE
 from kernel.errors import Errno
-from kernel.process import Program
+from kernel.process import Program, Words
 from kernel.usermem import UserMemory
 from kernel.vfs.credentials import Credentials
 
@@ -71,8 +71,11 @@ def build(
         memory.write(sp, struct.pack(f"<{len(words)}Q", *words))
     except Errno:
         raise Errno(errno.E2BIG) from None  # beyond the stack's limit
-    program.arguments = b"".join(text + b"\0" for text in request.arguments)
-    program.environment = b"".join(text + b"\0" for text in request.environment)
+    program.words = Words(
+        b"".join(text + b"\0" for text in request.arguments),
+        b"".join(text + b"\0" for text in request.environment),
+        kernel.budget,
+    )
     program.auxv = struct.pack(f"<{len(auxv)}Q", *auxv)
     return sp
 

@@ -35,7 +35,7 @@ _SIGNAL_OF_FAILURE = {
 _WHY = {
     Outcome.SEGV_MAPERR: "nothing is mapped there",
     Outcome.SEGV_ACCERR: "the mapping does not allow it",
-    Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file",
+    Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file, or no room is left for it",
 }
 _DID = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
 _WHAT = {

@@ -8,6 +8,10 @@ from enum import IntFlag
 from emu.machine import pte
 from emu.machine.pte import PAGE_SHIFT
 from kernel.backing import Backing
+from kernel.budget import Cost
+
+_COST = int(Cost.MAPPING)
+_SHARED_COST = _COST + int(Cost.SHARED_MEMORY)
 
 
 class Prot(IntFlag):
@@ -45,6 +49,11 @@ class Vma:
     @property
     def length(self) -> int:
         return self.end - self.start
+
+    @property
+    def cost(self) -> int:
+        """Bytes that it is charged, with what stands behind a shared mapping."""
+        return _SHARED_COST if self.shared else _COST
 
     @property
     def writable(self) -> bool:

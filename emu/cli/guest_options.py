@@ -27,6 +27,13 @@ def add_guest_options(
         metavar="SIZE",
         help="physical memory, such as 64M or 2G (default 1G; used only as it is touched)",
     )
+    parser.add_argument(
+        "--kernel-memory",
+        type=memory_size,
+        metavar="SIZE",
+        help="memory for what the kernel keeps for guests beside pages: processes, mappings, open "
+        "files, bytes in pipes and sockets (default a quarter of --mem, at least 16M)",
+    )
     if policy:
         parser.add_argument(
             "--fork-policy",
@@ -105,6 +112,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
     """The machine's options from the command line's."""
     return Options(
         memory=arguments.mem,
+        kernel_memory=arguments.kernel_memory,
         fork_policy=arguments.fork_policy,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,

@@ -17,7 +17,7 @@ from emu.observe.blocks import Block, Blocks
 from emu.observe.elf import ElfFile
 from emu.observe.exits import exits
 from emu.observe.peek import peek
-from kernel.backing import FilePages
+from kernel.backing import mapped_file
 from kernel.kernel import Kernel
 from kernel.process import Process, Thread
 from kernel.space import AddressSpace
@@ -75,8 +75,9 @@ class Heap:
     def mapped(self, space: AddressSpace, start: int, end: int) -> None:
         """Looks for the functions in the code that is new in [start, end)."""
         for vma in space.overlapping(start, end):
-            if vma.prot & Prot.EXEC and isinstance(vma.backing, FilePages):
-                self._found(space, vma.start - vma.offset, vma.backing.inode)
+            inode = mapped_file(vma.backing)
+            if inode is not None and vma.prot & Prot.EXEC:
+                self._found(space, vma.start - vma.offset, inode)
 
     def _found(self, space: AddressSpace, load: int, inode: Inode) -> None:
         """The file's byte 0 would be at ``load``."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from emu.observe.facts import Forgotten, ImageFile, Layout, Listener, Mapped
 from emu.observe.records import text
-from kernel.backing import FilePages
+from kernel.backing import mapped_file
 from kernel.errors import Errno
 from kernel.space import AddressSpace
 from kernel.vfs.inode import Inode
@@ -95,9 +95,9 @@ class Layouts:
         code = [vma for vma in executable if not vma.start <= sigreturn < vma.end]
         files: dict[int, _File] = {}  # to ask whether a file was written since costs a stat
         ranges = tuple(
-            Mapped(vma.start, vma.end, vma.offset, self._file(vma.backing.inode, files), vma.name)
+            Mapped(vma.start, vma.end, vma.offset, self._file(inode, files), vma.name)
             for vma in code
-            if isinstance(vma.backing, FilePages)
+            if (inode := mapped_file(vma.backing)) is not None
         )
         known = self._known.get(ranges)
         if known is None:
@@ -163,6 +163,7 @@ def _version(inode: Inode) -> _Version:
 def program_file(space: AddressSpace, path: str) -> bytes:
     """What the file holds that is mapped under the name ``path``; nothing when none is."""
     for vma in space.vmas:
-        if text(vma.name) == path and isinstance(vma.backing, FilePages):
-            return content(vma.backing.inode)
+        inode = mapped_file(vma.backing)
+        if inode is not None and text(vma.name) == path:
+            return content(inode)
     return b""

@@ -10,7 +10,7 @@ from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.observe.elf import ElfFile
 from emu.observe.layouts import content
 from emu.observe.records import text
-from kernel.backing import FilePages
+from kernel.backing import mapped_file
 
 if TYPE_CHECKING:
     from kernel.process import Process
@@ -61,9 +61,10 @@ class ProgramSymbols:
     def _elsewhere(self, name: str, process: Process) -> tuple[int, int] | None:
         """Where it is in the first other file that has it, among those mapped now."""
         for vma in process.space.vmas:
-            if not isinstance(vma.backing, FilePages) or vma.backing.inode is self._inode:
+            inode = mapped_file(vma.backing)
+            if inode is None or inode is self._inode:
                 continue
-            elf = self._file(vma.backing.inode)
+            elf = self._file(inode)
             symbol = elf.find(name)
             if symbol is None:
                 continue

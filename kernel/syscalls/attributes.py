@@ -64,7 +64,7 @@ def ftruncate(t: Caller, fd: int, length: int) -> Result:
 
 
 def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result:
-    """Makes room in the file's size; the room is a hole, so a later write may find none."""
+    """Makes room for writes, if that can be had of a file in memory only."""
     file = t.files.writing(fd)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)
@@ -79,7 +79,7 @@ def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result
     if mode & ~FALLOC_FL_KEEP_SIZE:
         raise Errno(EOPNOTSUPP)
     need_size(t, node, offset + length)
-    node.reserve(offset + length)
+    node.reserve(offset, offset + length)
     if not mode and offset + length > node.size:
         file.truncate(offset + length)
     return 0

@@ -26,7 +26,6 @@ _TIMER_ABSTIME = 1
 _LONGEST = 1 << 62
 _ITIMER_REAL, _ITIMER_PROF = 0, 2
 _SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID = 0, 1, 2, 4
-_MOST_TIMERS = 256
 
 
 def now(t: Thread, clock: int) -> int:
@@ -175,8 +174,6 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
     if clock in _WITHOUT_TIMER or _is_of_file(clock):
         raise Errno(errno.EOPNOTSUPP)
     now(t, clock)
-    if len(t.process.timers) >= _MOST_TIMERS:
-        raise Errno(errno.EAGAIN)
     signo: int | None = Sig.ALRM
     value: int | None = None
     tid = 0
@@ -199,7 +196,7 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
     try:
         t.mem.write_u32(address, number)
     except Errno:
-        del t.process.timers[number]
+        t.kernel.timers_of.delete(t.process, number)
         raise
     return 0
 
@@ -229,9 +226,8 @@ def timer_getoverrun(t: Thread, number: int) -> int:
 
 
 def timer_delete(t: Thread, number: int) -> int:
-    timer = _timer(t, number)
-    t.kernel.timers_of.set(t.process, timer, None, 0)
-    del t.process.timers[number]
+    _timer(t, number)
+    t.kernel.timers_of.delete(t.process, number)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 
+from kernel.budget import Kind
 from kernel.errors import Errno, Interrupted
 from kernel.syscalls.filesize import limited_write, limited_write_at
 from kernel.syscalls.uio import wait_for
@@ -65,7 +66,8 @@ class _Copy:
                 blocked = self._step()
                 if blocked is None:
                     return self._end()
-                yield wait_for(blocked, POLLOUT if self.held else POLLIN)
+                with self.t.fs.namespace.budget.lent(Kind.WAIT, len(self.held)):
+                    yield wait_for(blocked, POLLOUT if self.held else POLLIN)
         except Interrupted:
             self._take_back()
             if self.done:

@@ -41,7 +41,7 @@ def _install(t: Caller, file: OpenFile, flags: int) -> int:
 def epoll_create1(t: Caller, flags: int) -> Result:
     if flags & ~O_CLOEXEC:
         raise Errno(EINVAL)
-    return _install(t, EpollFile(_inode(t), 0, t.fs.namespace.watches), flags)
+    return _install(t, EpollFile(_inode(t), 0, t.fs.namespace.budget), flags)
 
 
 def _epoll(t: Caller, fd: int) -> EpollFile:

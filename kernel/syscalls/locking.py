@@ -21,16 +21,16 @@ _FLOCK = struct.Struct("<hh4xqqi4x")
 """struct flock: l_type, l_whence, l_start, l_len, l_pid."""
 
 
-def locks_of(file: OpenFile) -> Locks:
+def locks_of(t: Caller, file: OpenFile) -> Locks:
     if file.inode.locks is None:
-        file.inode.locks = Locks()
+        file.inode.locks = Locks(t.fs.namespace.budget)
     return file.inode.locks
 
 
 def flock(t: Caller, fd: int, operation: int) -> Result:
     file = t.files.usable(fd)
     kind = operation & ~LOCK_NB
-    locks = locks_of(file)
+    locks = locks_of(t, file)
     if kind == LOCK_UN:
         locks.drop_flock(file)
         return 0
@@ -64,7 +64,7 @@ def record_lock(t: Caller, file: OpenFile, command: int, address: int) -> Result
     owner: object = file if by_file else t.files
     span = _span(file, whence, start, length)
     wanted = Record(span, kind == F_WRLCK, owner, -1 if by_file else t.process.pid)
-    locks = locks_of(file)
+    locks = locks_of(t, file)
     if command in _GETS:
         return _tell(t, locks, wanted, address, kind)
     if kind == F_UNLCK:

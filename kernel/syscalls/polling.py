@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno, Interrupted
 from kernel.vfs.abi import (
     POLLERR,
@@ -71,10 +72,12 @@ def _wait(
     deadline: int | None,
 ) -> Blocking:  # fmt: skip
     while True:
-        try:
-            yield wait_for_any(what, watched(), deadline)
-        except Interrupted:
-            raise Errno(EINTR) from None
+        wait = wait_for_any(what, watched(), deadline)
+        with t.fs.namespace.budget.lent(Kind.WAIT, Cost.WAITED * len(wait.queues)):
+            try:
+                yield wait
+            except Interrupted:
+                raise Errno(EINTR) from None
         found = look()
         if found or (deadline is not None and deadline <= t.kernel.clock.monotonic()):
             return found

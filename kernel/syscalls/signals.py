@@ -77,10 +77,11 @@ def _tkill_info(t: Thread, signo: int) -> SigInfo:
 def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
     if tid <= 0:
         raise Errno(errno.EINVAL)
-    for process in t.kernel.processes.values():
+    named = t.kernel.processes.get(tid if pid is None else pid)
+    for process in ([named] if named is not None else []) or t.kernel.processes.values():
         if tid in process.threads and pid in (None, process.pid):
-            if info.signo:
-                t.kernel.signals.send_thread(process.threads[tid], info)
+            if info.signo and not t.kernel.signals.send_thread(process.threads[tid], info):
+                raise Errno(errno.EAGAIN)
             return 0
     zombie = t.kernel.processes.get(tid)
     if zombie is not None and not zombie.alive:
@@ -91,8 +92,8 @@ def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
 def rt_sigqueueinfo(t: Thread, pid: int, signo: int, address: int) -> int:
     info = _queued_info(t, pid, signo, address)
     process = _process(t, pid)
-    if signo:
-        t.kernel.signals.send_process(process, info)
+    if signo and not t.kernel.signals.send_process(process, info):
+        raise Errno(errno.EAGAIN)
     return 0
 
 

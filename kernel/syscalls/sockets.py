@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from kernel.budget import Kind
 from kernel.errors import Errno
 from kernel.syscalls.opening import give_pair
 from kernel.syscalls.uio import Buffers, Span, read_iovec, wait_for, write_from
@@ -16,6 +17,7 @@ from kernel.vfs.errnos import (
     EINVAL,
     EISCONN,
     EMSGSIZE,
+    ENOBUFS,
     ENOPROTOOPT,
     ENOTSOCK,
     EOPNOTSUPP,
@@ -148,7 +150,8 @@ def _wait_and_send(t: Caller, file: Socket, data: bytes, flags: int, done: int) 
     file.acquire()
     try:
         while True:
-            yield wait_for(file, POLLOUT)
+            with t.fs.namespace.budget.lent(Kind.WAIT, len(data), ENOBUFS):
+                yield wait_for(file, POLLOUT)
             count = _write(t, file, data, flags)
             if count is not None:
                 done += count

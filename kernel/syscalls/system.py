@@ -33,7 +33,7 @@ def sysinfo(t: Thread, address: int) -> int:
             "<q3Q6QHHIQQI4x",
             uptime,
             *(0, 0, 0),
-            *(total, free, 0, 0, 0, 0),
+            *(total, free, t.kernel.cache.memory.held, 0, 0, 0),
             *(min(len(t.kernel.processes), 0xFFFF), 0, 0),
             *(0, 0),
             4096,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from kernel.budget import Kind
 from kernel.errors import Errno, Interrupted
 from kernel.syscalls.filesize import limited_write, limited_write_at
 from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
@@ -288,7 +289,8 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                yield wait_for(file, POLLOUT)
+                with t.fs.namespace.budget.lent(Kind.WAIT, len(data)):
+                    yield wait_for(file, POLLOUT)
             else:
                 done += count
                 data = b""

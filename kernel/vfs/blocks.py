@@ -1,44 +1,122 @@
-"""A file's bytes in memory, with holes: only what was written takes memory."""
+"""A file's bytes in memory, with holes: only the pages that were written take memory.
+
+In a machine the pages are frames, and whoever maps the file maps these very frames; so this is also
+the mapping's backing (kernel.backing). Without a machine they are the host's (:class:`HostPages`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from kernel.errors import Errno
 from kernel.vfs.abi import MAX_FILE_SIZE
-from kernel.vfs.errnos import EFBIG
+from kernel.vfs.errnos import EFBIG, ENOSPC
 
-BLOCK = 1 << 16
+if TYPE_CHECKING:
+    from kernel.vfs.inode import Inode
+
+PAGE = 4096
+_NOTHING = bytes(PAGE)
+
+
+class PageStore(Protocol):
+    """Where the pages of files in memory come from. A page is named by a number."""
+
+    files: set[Blocks]
+    """The files that hold pages."""
+
+    @property
+    def total(self) -> int:
+        """Pages that there are."""
+
+    @property
+    def free(self) -> int:
+        """Pages that a file may still take."""
+
+    def take(self, zeroed: bool, /) -> int:
+        """A page, with undefined content unless ``zeroed``; ENOSPC when none is left."""
+
+    def give_back(self, pages: list[int], /) -> None: ...
+    def read(self, page: int, start: int, count: int, /) -> bytes: ...
+    def write(self, page: int, start: int, data: memoryview | bytes, /) -> None: ...
+
+    def unmap(self, file: Blocks, first: int, /) -> None:
+        """Takes the file's pages, from number ``first`` on, out of every address space."""
+
+
+class HostPages:
+    """Pages for a file system that belongs to no machine."""
+
+    def __init__(self, total: int = 1 << 16) -> None:
+        self.files: set[Blocks] = set()
+        self.total = total
+        self._pages: dict[int, bytearray] = {}
+        self._next = 0
+
+    @property
+    def free(self) -> int:
+        return self.total - len(self._pages)
+
+    def take(self, zeroed: bool) -> int:
+        if not self.free:
+            raise Errno(ENOSPC)
+        self._next += 1
+        self._pages[self._next] = bytearray(PAGE)
+        return self._next
+
+    def give_back(self, pages: list[int]) -> None:
+        for page in pages:
+            del self._pages[page]
+
+    def read(self, page: int, start: int, count: int) -> bytes:
+        return bytes(self._pages[page][start : start + count])
+
+    def write(self, page: int, start: int, data: memoryview | bytes) -> None:
+        self._pages[page][start : start + len(data)] = data
+
+    def unmap(self, file: Blocks, first: int) -> None:
+        pass
 
 
 class Blocks:
-    """``size`` bytes, kept as blocks of up to 64 KiB; what is missing reads as zeros.
+    """``size`` bytes in pages of ``store``; what is missing reads as zeros.
 
-    ``charge`` is called with the bytes of memory taken (or, negative, given back) before it
+    ``charge`` is called with the number of pages taken (or, negative, given back) before it
     happens, and may refuse by raising.
     """
 
-    __slots__ = ("_blocks", "_charge", "allocated", "size")
-
-    def __init__(self, charge: Callable[[int], None]) -> None:
-        self._blocks: dict[int, bytearray] = {}
-        self._charge = charge
+    def __init__(self, store: PageStore, charge: Callable[[int], None]) -> None:
+        self.store = store
         self.size = 0
-        self.allocated = 0
+        self.users = 0
+        """How many mappings show it (kernel.backing.Backing)."""
+        self.inode: Inode | None = None
+        """The file's node, which lives for as long as a mapping shows it."""
+        self._charge = charge
+        self._pages: dict[int, int] = {}
+        self._order: list[int] | None = []
+        """The numbers of the pages in rising order; None when that is not known."""
+
+    @property
+    def allocated(self) -> int:
         """Bytes held."""
+        return len(self._pages) * PAGE
 
     def read(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes; the caller bounds ``count``."""
         count = min(count, self.size - offset)
         if count <= 0:
             return b""
-        index, start = divmod(offset, BLOCK)
-        if start + count <= BLOCK:
-            return self._piece(index, start, count)
         pieces: list[bytes] = []
+        index, start = divmod(offset, PAGE)
         while count > 0:
-            length = min(count, BLOCK - start)
-            pieces.append(self._piece(index, start, length))
+            length = min(count, PAGE - start)
+            page = self._pages.get(index)
+            pieces.append(
+                _NOTHING[:length] if page is None else self.store.read(page, start, length)
+            )
             count -= length
             index, start = index + 1, 0
         return b"".join(pieces)
@@ -47,18 +125,20 @@ class Blocks:
         """How many bytes fitted; raises when none did."""
         if offset + len(data) > MAX_FILE_SIZE:
             raise Errno(EFBIG)
-        done = 0
+        view, done = memoryview(data), 0
+        index, start = divmod(offset, PAGE)
         while done < len(data):
-            index, start = divmod(offset + done, BLOCK)
-            piece = data[done : done + BLOCK - start]
+            length = min(len(data) - done, PAGE - start)
             try:
-                self._put(index, start, piece)
+                page = self._page(index, zeroed=length < PAGE)
             except Errno:
                 if done:
                     break
                 raise
-            done += len(piece)
+            self.store.write(page, start, view[done : done + length])
+            done += length
             self.size = max(self.size, offset + done)
+            index, start = index + 1, 0
         return done
 
     def truncate(self, size: int) -> None:
@@ -66,49 +146,144 @@ class Blocks:
         if size > MAX_FILE_SIZE:
             raise Errno(EFBIG)
         if size < self.size:
-            last, start = divmod(size, BLOCK)
-            for index in [i for i in self._blocks if i > last or (i == last and start == 0)]:
-                self._shrink(index, 0)
-            if last in self._blocks:
-                self._shrink(last, start)
+            last, keep = divmod(size, PAGE)
+            self._drop(last + bool(keep), MAX_FILE_SIZE)
+            if keep and last in self._pages:
+                self.store.write(self._pages[last], keep, _NOTHING[keep:])
         self.size = size
+
+    def reserve(self, offset: int, end: int) -> None:
+        """Takes all pages of [offset, end) that are missing, or none (fallocate(2))."""
+        first, last = offset // PAGE, (end + PAGE - 1) // PAGE
+        if last - first > self.store.total:
+            raise Errno(ENOSPC)
+        missing = [index for index in range(first, last) if index not in self._pages]
+        taken: list[int] = []
+        try:
+            for index in missing:
+                self._page(index, zeroed=True)
+                taken.append(index)
+        except Errno:
+            self._release(taken)
+            raise
+
+    def punch(self, offset: int, end: int) -> None:
+        """Makes [offset, end) zeros; whole pages that nobody maps are given back."""
+        first, last = -(-offset // PAGE), end // PAGE
+        if first > last:
+            self._zero(offset, end)
+            return
+        self._zero(offset, first * PAGE)
+        self._zero(last * PAGE, end)
+        if not self.users:
+            self._drop(first, last)
+            return
+        order = self._sorted()  # what is mapped stays, and is zeroed
+        for index in order[bisect_left(order, first) : bisect_left(order, last)]:
+            self._zero(index * PAGE, (index + 1) * PAGE)
 
     def seek(self, offset: int, hole: bool) -> int:
         """The next offset at or after ``offset`` in data, or in a hole; ``size`` if none is."""
-        index = offset // BLOCK
+        index = offset // PAGE
         if hole:
-            while index in self._blocks:
+            while index in self._pages:
                 index += 1
-        elif index not in self._blocks:
-            index = min((i for i in self._blocks if i > index), default=self.size // BLOCK + 1)
-        return min(self.size, max(offset, index * BLOCK))
+        elif index not in self._pages:
+            order = self._sorted()
+            at = bisect_left(order, index)
+            index = order[at] if at < len(order) else self.size // PAGE + 1
+        return min(self.size, max(offset, index * PAGE))
 
-    def _piece(self, index: int, start: int, count: int) -> bytes:
-        block = self._blocks.get(index)
-        if block is None:
-            return bytes(count)
-        piece = bytes(block[start : start + count])
-        return piece if len(piece) == count else piece + bytes(count - len(piece))
+    def release(self) -> None:
+        """Gives all pages back: the file has gone."""
+        self._release(list(self._pages))
 
-    def _put(self, index: int, start: int, piece: bytes) -> None:
-        block = self._blocks.get(index)
-        have = 0 if block is None else len(block)
-        more = max(0, start + len(piece) - have)
-        if more:
-            self._charge(more)
-            self.allocated += more
-        if block is None:
-            block = self._blocks[index] = bytearray()
-        if start > have:
-            block.extend(bytes(start - have))
-        block[start : start + len(piece)] = piece
+    # As a mapping's backing (kernel.backing.Backing), and what changes of the file mean to mappings
+    # (kernel.vfs.inode.Mapping).
 
-    def _shrink(self, index: int, length: int) -> None:
-        block = self._blocks[index]
-        fewer = len(block) - length
-        if fewer > 0:
-            self._charge(-fewer)
-            self.allocated -= fewer
-            del block[length:]
-        if not block:
-            del self._blocks[index]
+    def frame(self, index: int) -> int | None:
+        """The frame of page ``index``; None beyond the end, ENOSPC when none is left for it."""
+        if index * PAGE >= self.size:
+            return None
+        return self._page(index, zeroed=True)
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def stored_to(self, index: int) -> None:
+        pass
+
+    def write_back(self, first: int, last: int) -> None:
+        pass
+
+    def remove(self, first: int, last: int) -> None:
+        if self.inode is not None:
+            self.inode.punch_file(first * PAGE, (last + 1 - first) * PAGE)
+
+    def unused(self) -> None:
+        inode, self.inode = self.inode, None
+        if inode is not None:
+            inode.mapping = None
+
+    def held(self) -> Mapping[int, int]:
+        return self._pages
+
+    def overlay(self, offset: int, data: bytes) -> bytes:
+        return data
+
+    def written(self, offset: int, data: bytes) -> None:
+        pass
+
+    def punched(self, start: int, end: int) -> None:
+        pass
+
+    def truncated(self, size: int) -> None:
+        if self.users:
+            self.store.unmap(self, (size + PAGE - 1) // PAGE)
+
+    # Pages.
+
+    def _page(self, index: int, *, zeroed: bool) -> int:
+        page = self._pages.get(index)
+        if page is not None:
+            return page
+        self._charge(1)
+        try:
+            page = self.store.take(zeroed)
+        except Errno:
+            self._charge(-1)
+            raise
+        if not self._pages:
+            self.store.files.add(self)
+        self._pages[index] = page
+        if self._order is not None and (not self._order or index > self._order[-1]):
+            self._order.append(index)
+        else:
+            self._order = None
+        return page
+
+    def _sorted(self) -> list[int]:
+        if self._order is None:
+            self._order = sorted(self._pages)
+        return self._order
+
+    def _zero(self, offset: int, end: int) -> None:
+        """Writes zeros to [offset, end), which lies in one page."""
+        page = self._pages.get(offset // PAGE)
+        if page is not None and offset < end:
+            self.store.write(page, offset % PAGE, _NOTHING[: end - offset])
+
+    def _drop(self, first: int, last: int) -> None:
+        """Gives back the pages from number ``first`` up to, not including, ``last``."""
+        order = self._sorted()
+        self._release(order[bisect_left(order, first) : bisect_left(order, last)])
+
+    def _release(self, indices: Iterable[int]) -> None:
+        pages = [self._pages.pop(index) for index in indices]
+        if not pages:
+            return
+        self._order = None if self._pages else []
+        self.store.give_back(pages)
+        self._charge(-len(pages))
+        if not self._pages:
+            self.store.files.discard(self)

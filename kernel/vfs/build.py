@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from kernel.budget import Budget
 from kernel.errors import Errno
+from kernel.vfs.blocks import PAGE, HostPages, PageStore
 from kernel.vfs.context import FsContext
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.devices import Device, no_space
@@ -18,7 +20,6 @@ from kernel.vfs.hostdir import granted_folder
 from kernel.vfs.hostfds import DEFAULT_KEPT, HostFds
 from kernel.vfs.inode import Inode
 from kernel.vfs.memfs import MemFs
-from kernel.vfs.memnodes import DEFAULT_LIMIT
 from kernel.vfs.namespace import Namespace
 from kernel.vfs.overlay import OverlayFs
 from kernel.vfs.path import walk
@@ -44,8 +45,8 @@ class Grants:
     """The guest's ``/``; what the guest changes stays in memory."""
     lib_root: str | None = None
     """A sysroot whose libraries appear at /lib and /usr/lib when there is no ``root``."""
-    memory_limit: int = DEFAULT_LIMIT
-    """The most bytes of each file system in memory."""
+    memory_limit: int | None = None
+    """The most bytes of each file system in memory; None for half of the machine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Services:
     random: Callable[[int], bytes] = os.urandom
     who: Credentials = field(default_factory=Credentials.of_host)
     """The guest's user."""
+    pages: PageStore = field(default_factory=HostPages)
+    """Where files in memory get their pages."""
+    budget: Budget = field(default_factory=Budget)
+    """What the kernel's objects for files are charged to."""
 
 
 def build_namespace(grants: Grants, services: Services | None = None) -> Namespace:
@@ -96,7 +101,7 @@ class _Builder:
             root: Inode = self._overlay(grants.root)
         else:
             root = StaticDir(self.fixed)
-        self.namespace = Namespace(root, memory_limit=grants.memory_limit)
+        self.namespace = Namespace(root, memory_files=self._memory_fs(5, 0o755, whole=True))
         if grants.root is None:
             self._libraries()
             self._etc()
@@ -131,17 +136,28 @@ class _Builder:
             number=next(self.numbers),
             limit=self.grants.memory_limit,
             owner=self.services.who,
+            pages=self.services.pages,
+            budget=self.services.budget,
         )
         return filesystem.root
 
     def _memory(self, mode: int) -> Inode:
+        return self._memory_fs(next(self.numbers), mode).root
+
+    def _memory_fs(self, number: int, mode: int, *, whole: bool = False) -> MemFs:
+        """One that may be given half of the memory, as tmpfs(5) by default, or the ``whole``."""
+        limit = self.grants.memory_limit
+        if limit is None and whole:
+            limit = self.services.pages.total * PAGE
         return MemFs(
-            number=next(self.numbers),
-            limit=self.grants.memory_limit,
+            number=number,
+            limit=limit,
             now=self.services.now,
             mode=mode,
             owner=self.services.who,
-        ).root
+            pages=self.services.pages,
+            budget=self.services.budget,
+        )
 
     def _lay(self, guest: str, node: Inode) -> None:
         """Mounts ``node``; at ``/`` it takes the place of the root itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import SEEK_CUR, SEEK_SET
 from kernel.vfs.errnos import EINVAL, EISDIR, ENOENT
@@ -28,8 +29,15 @@ class DirectoryFile(OpenFile):
         if self._listed is None:
             if self.inode.parent is None:
                 raise Errno(ENOENT)
-            self._listed = self._namespace.entries(self.inode)
+            listed = self._namespace.entries(self.inode)
+            self._namespace.budget.take(Kind.LISTING, len(listed) * Cost.LISTED)
+            self._listed = listed
         return self._listed[self.offset] if self.offset < len(self._listed) else None
+
+    def released(self) -> None:
+        if self._listed is not None:
+            self._namespace.budget.give_back(Kind.LISTING, len(self._listed) * Cost.LISTED)
+            self._listed = None
 
     def read(self, count: int) -> bytes | None:
         raise Errno(EISDIR)
@@ -45,6 +53,6 @@ class DirectoryFile(OpenFile):
         if not 0 <= offset < 1 << 63:
             raise Errno(EINVAL)
         if offset == 0:
-            self._listed = None
+            self.released()
         self.offset = offset
         return offset

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import O_RDWR, POLLERR, POLLHUP, POLLIN
 from kernel.vfs.errnos import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
-from kernel.vfs.filesystem import ChargedFs
 from kernel.vfs.inode import Inode
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import HostReady, WaitQueue
 
 EPOLLEXCLUSIVE, EPOLLWAKEUP, EPOLLONESHOT, EPOLLET = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 ALWAYS_REPORTED = POLLERR | POLLHUP
-MOST = 4096
-"""The most files of one set."""
-COST = 512
-"""Bytes of memory that one is charged."""
 
 
 class Interest:
     """One file of a set: which events, and the 64 bits the guest wants back with them."""
 
-    def __init__(self, fd: int, file: OpenFile, events: int, data: int) -> None:
+    def __init__(self, owner: EpollFile, fd: int, file: OpenFile, events: int, data: int) -> None:
+        self._owner = owner
         self.fd = fd
         self.file = file
         self.events = events
@@ -33,6 +30,7 @@ class Interest:
         self.spent = False
         """One-shot: it was reported, and waits for EPOLL_CTL_MOD."""
         self._queues: tuple[WaitQueue, ...] = ()
+        file.watchers[self] = None
         if events & EPOLLET:
             self._queues = file.sources(events).queues
             for queue in self._queues:
@@ -41,7 +39,11 @@ class Interest:
     def wake(self) -> None:
         self.armed = True
 
+    def file_closed(self) -> None:
+        self._owner.remove(self.fd, self.file)
+
     def forget(self) -> None:
+        self.file.watchers.pop(self, None)
         for queue in self._queues:
             queue.discard(self)
 
@@ -60,7 +62,7 @@ class Interest:
 class EpollFile(OpenFile):
     """A set of interests. A file leaves it when its last descriptor was closed."""
 
-    def __init__(self, inode: Inode, flags: int, budget: ChargedFs) -> None:
+    def __init__(self, inode: Inode, flags: int, budget: Budget) -> None:
         super().__init__(inode, flags | O_RDWR, "anon_inode:[eventpoll]")
         self._budget = budget
         self._interests: dict[tuple[int, OpenFile], Interest] = {}
@@ -72,17 +74,14 @@ class EpollFile(OpenFile):
     def released(self) -> None:
         for interest in self._interests.values():
             interest.forget()
-        self._budget.charge(-COST * len(self._interests))
+        self._budget.give_back(Kind.WATCH, Cost.WATCH * len(self._interests))
         self._interests.clear()
 
     def add(self, fd: int, file: OpenFile, events: int, data: int) -> None:
         if file is self:
             raise Errno(EINVAL)
-        self._drop_closed()
         if (fd, file) in self._interests:
             raise Errno(EEXIST)
-        if len(self._interests) >= MOST:
-            raise Errno(ENOSPC)
         if isinstance(file, EpollFile):
             if self.nested or any(isinstance(one.file, EpollFile) for one in file._live()):
                 raise Errno(ELOOP)
@@ -99,22 +98,18 @@ class EpollFile(OpenFile):
         self.changed.wake()
 
     def _put(self, fd: int, file: OpenFile, events: int, data: int) -> None:
-        try:
-            self._budget.charge(COST)
-        except Errno:
-            raise Errno(ENOSPC) from None
-        self._interests[fd, file] = Interest(fd, file, events, data)
+        self._budget.take(Kind.WATCH, Cost.WATCH, ENOSPC)
+        self._interests[fd, file] = Interest(self, fd, file, events, data)
 
     def remove(self, fd: int, file: OpenFile) -> None:
         interest = self._interests.pop((fd, file), None)
         if interest is None:
             raise Errno(ENOENT)
-        self._budget.charge(-COST)
+        self._budget.give_back(Kind.WATCH, Cost.WATCH)
         interest.forget()
 
     def collect(self, most: int) -> list[tuple[int, int]]:
         """(events, data) of up to ``most`` files that are ready."""
-        self._drop_closed()
         found: list[tuple[int, int]] = []
         for key, interest in list(self._interests.items()):
             events = interest.ready()
@@ -144,11 +139,4 @@ class EpollFile(OpenFile):
         return Sources(tuple(queues), tuple(host), min(deadlines, default=None))
 
     def _live(self) -> Iterator[Interest]:
-        return (i for i in list(self._interests.values()) if i.file.refs > 0 and not i.spent)
-
-    def _drop_closed(self) -> None:
-        for key, interest in list(self._interests.items()):
-            if interest.file.refs <= 0:
-                interest.forget()
-                self._budget.charge(-COST)
-                del self._interests[key]
+        return (i for i in list(self._interests.values()) if not i.spent)

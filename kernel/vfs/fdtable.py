@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import O_PATH
-from kernel.vfs.errnos import EBADF, EMFILE
+from kernel.vfs.errnos import EBADF, EMFILE, ENFILE
 from kernel.vfs.openfile import OpenFile
 
 DEFAULT_LIMIT = 1024
@@ -21,9 +22,11 @@ class FdTable:
     locks on that file (fcntl(2)).
     """
 
-    __slots__ = ("_closing", "_files", "limit")
+    __slots__ = ("_closing", "_files", "budget", "limit")
 
-    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, limit: int = DEFAULT_LIMIT, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
+        """What the table and the files opened in it are charged to."""
         self._files: list[OpenFile | None] = []
         self._closing: set[int] = set()
         self.limit = limit
@@ -58,12 +61,16 @@ class FdTable:
 
     def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
         """Puts a further reference of ``file`` at the lowest free number; EMFILE when none is."""
-        fd = self._lowest_free(lowest)
-        if fd >= self._most:
-            if file.refs == 0:
-                file.acquire().release()
-            raise Errno(EMFILE)
-        self._put(fd, file, cloexec)
+        file.acquire()
+        try:
+            fd = self._lowest_free(lowest)
+            if fd >= self._most:
+                raise Errno(EMFILE)
+            self._grow(fd)
+            file.charge_to(self.budget, ENFILE)
+            self._put(fd, file, cloexec)
+        finally:
+            file.release()
         return fd
 
     def install_pair(self, first: OpenFile, second: OpenFile, cloexec: bool) -> tuple[int, int]:
@@ -83,8 +90,9 @@ class FdTable:
         """Puts a further reference of ``file`` at ``fd``, closing what was there (dup3(2))."""
         if not 0 <= fd < self._most:
             raise Errno(EBADF)
+        self._grow(fd)
         file.acquire()
-        if fd < len(self._files) and self._files[fd] is not None:
+        if self._files[fd] is not None:
             self.close(fd)
         self._put(fd, file, cloexec)
         file.release()
@@ -111,7 +119,8 @@ class FdTable:
 
     def copy(self) -> FdTable:
         """The child's table at fork: the same files, each with one more reference."""
-        table = FdTable(self.limit)
+        table = FdTable(self.limit, self.budget)
+        self.budget.take(Kind.DESCRIPTORS, Cost.DESCRIPTOR * len(self._files))
         table._files = [file and file.acquire() for file in self._files]
         table._closing = set(self._closing)
         return table
@@ -125,6 +134,8 @@ class FdTable:
         """The process ends: closes every descriptor."""
         for fd, _ in list(self.items()):
             self.close(fd)
+        self.budget.give_back(Kind.DESCRIPTORS, Cost.DESCRIPTOR * len(self._files))
+        self._files.clear()
 
     def items(self) -> Iterator[tuple[int, OpenFile]]:
         """(descriptor, file) in rising order."""
@@ -145,10 +156,14 @@ class FdTable:
         except ValueError:
             return max(lowest, len(self._files))
 
-    def _put(self, fd: int, file: OpenFile, cloexec: bool) -> None:
+    def _grow(self, fd: int) -> None:
+        """Makes room for number ``fd``; ENOMEM."""
         missing = fd + 1 - len(self._files)
         if missing > 0:
+            self.budget.take(Kind.DESCRIPTORS, Cost.DESCRIPTOR * missing)
             self._files.extend([None] * missing)
+
+    def _put(self, fd: int, file: OpenFile, cloexec: bool) -> None:
         self._files[fd] = file.acquire()
         if cloexec:
             self._closing.add(fd)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from kernel.errors import Errno
+from kernel.budget import Budget
 from kernel.vfs.abi import makedev
-from kernel.vfs.errnos import ENFILE
 
 TMPFS_MAGIC = 0x01021994
 PROC_MAGIC = 0x9FA0
@@ -54,27 +53,15 @@ class FileSystem:
 
 
 class ChargedFs(FileSystem):
-    """A file system that bounds what its nodes hold in memory."""
+    """A file system whose nodes, and what they hold, are charged to ``budget``."""
 
-    limit: int
-    used: int
-
-    def charge(self, count: int) -> None:
-        """Takes ``count`` bytes of the limit, or gives them back when negative."""
-        raise NotImplementedError
-
-
-class BufferFs(ChargedFs):
-    """Where pipes or sockets have their nodes; what they can hold together is bounded, so that a
-    guest can't fill the host's memory by opening many (pipe(7), /proc/sys/fs/pipe-user-pages-hard).
-    """
-
-    def __init__(self, kind: str, magic: int, *, number: int, limit: int = 256 << 20) -> None:
+    def __init__(
+        self,
+        kind: str,
+        magic: int,
+        *,
+        number: int = 0,
+        budget: Budget | None = None,
+    ) -> None:
         super().__init__(kind, magic, number=number)
-        self.limit = limit
-        self.used = 0
-
-    def charge(self, count: int) -> None:
-        if count > 0 and self.used + count > self.limit:
-            raise Errno(ENFILE)
-        self.used += count
+        self.budget = budget or Budget()

@@ -14,6 +14,7 @@ from kernel.vfs.errnos import EACCES, EINVAL, ENOTDIR, ENXIO, EPERM, EROFS
 from kernel.vfs.filesystem import FileSystem
 
 if TYPE_CHECKING:
+    from kernel.vfs.blocks import Blocks
     from kernel.vfs.locks import Locks
     from kernel.vfs.openfile import OpenFile
 
@@ -77,6 +78,11 @@ class Inode:
     parent: Inode | None = None
     """The directory this directory lies in; None when it was removed."""
     name: str = ""
+
+    @property
+    def in_memory(self) -> Blocks | None:
+        """Its content, when that lies in pages which a mapping can show themselves."""
+        return None
 
     @property
     def kind(self) -> int:
@@ -143,11 +149,25 @@ class Inode:
         """The next offset that lies in data, or in a hole (lseek(2)); below :attr:`size`."""
         return self.size if hole else offset
 
+    def reserve(self, offset: int, end: int) -> None:
+        """Makes sure that [offset, end) can be written (fallocate(2)); ENOSPC."""
+
+    def punch(self, offset: int, end: int) -> None:
+        """Makes [offset, end), which lies within the file, read as zeros: writes them where there
+        is data.
+        """
+        while offset < end:
+            offset = self.seek_data(offset, False)
+            count = min(CHUNK, end - offset)
+            if count <= 0:
+                return
+            offset += self.write_at(offset, bytes(count))
+
     @property
     def size(self) -> int:
         return self.stat().size
 
-    # The same three as read(2), write(2) and ftruncate(2) do them: coherent with shared mappings.
+    # The same as the system calls do them: coherent with shared mappings.
 
     def read_file(self, offset: int, count: int) -> bytes:
         data = self.read_at(offset, count)
@@ -164,18 +184,9 @@ class Inode:
         if self.mapping is not None:
             self.mapping.truncated(size)
 
-    def reserve(self, size: int) -> None:
-        """Whether it could have ``size`` bytes (fallocate(2)); a hole takes no room until then."""
-
     def punch_file(self, offset: int, length: int) -> None:
-        """Makes a range zeros (FALLOC_FL_PUNCH_HOLE): writes them where there is data."""
-        at, end = offset, min(offset + length, self.size)
-        while at < end:
-            at = self.seek_data(at, False)
-            count = min(CHUNK, end - at)
-            if count <= 0:
-                break
-            at += self.write_at(at, bytes(count))
+        """FALLOC_FL_PUNCH_HOLE: makes a range read as zeros."""
+        self.punch(offset, min(offset + length, self.size))
         if self.mapping is not None:
             self.mapping.punched(offset, offset + length)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
-from kernel.errors import Errno
+from kernel.budget import Budget, Cost, Kind
 from kernel.vfs.errnos import ENOLCK
 from kernel.wait import WaitQueue
-
-MOST = 4096
-"""The most record locks of one file: a guest can't fill the host's memory with them."""
 
 END = 1 << 63
 
@@ -32,43 +32,65 @@ class Record:
     pid: int
 
 
+_start, _end = attrgetter("span.start"), attrgetter("span.end")
+
+
 class Locks:
     """All locks of one file. Nobody else is kept from reading or writing it: they are advisory."""
 
-    def __init__(self) -> None:
-        self._records: list[Record] = []
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._records: dict[object, list[Record]] = {}
+        """Of each owner the spans, which do not overlap, in rising order."""
         self._whole: dict[object, bool] = {}
         self.changed = WaitQueue()
         """Woken when a lock was given back."""
 
     def conflict(self, wanted: Record) -> Record | None:
         """The first lock of someone else's that ``wanted`` can't be beside."""
-        for held in self._records:
-            if held.owner is wanted.owner or not (held.exclusive or wanted.exclusive):
-                continue
-            if held.span.start < wanted.span.end and wanted.span.start < held.span.end:
-                return held
-        return None
+        found = [
+            held
+            for owner, records in self._records.items()
+            if owner is not wanted.owner
+            for held in _overlapping(records, wanted.span)
+            if held.exclusive or wanted.exclusive
+        ]
+        return min(found, key=_start, default=None)
 
     def lock(self, wanted: Record) -> None:
-        """Locks a span that no one else's lock is in conflict with."""
-        if len(self._records) >= MOST:
-            raise Errno(ENOLCK)
-        self._cut(wanted.span, wanted.owner)
-        self._records.append(wanted)
+        """Locks a span that no one else's lock is in conflict with; ENOLCK."""
+        # Locking within a span of the other kind makes three of one.
+        self._budget.take(Kind.LOCK, 2 * Cost.LOCK, ENOLCK)
+        records = self._records.setdefault(wanted.owner, [])
+        before = len(records)
+        self._cut(records, wanted.span)
+        self._insert(records, wanted)
+        self._budget.give_back(Kind.LOCK, (2 + before - len(records)) * Cost.LOCK)
 
     def unlock(self, span: Span, owner: object) -> None:
-        self._cut(span, owner)
+        """ENOLCK when a lock would become two, and there is no room for them."""
+        records = self._records.get(owner, [])
+        before = len(records)
+        more = span != Span(0, END)
+        self._budget.take(Kind.LOCK, more * Cost.LOCK, ENOLCK)
+        self._cut(records, span)
+        self._budget.give_back(Kind.LOCK, (more + before - len(records)) * Cost.LOCK)
+        if not records:
+            self._records.pop(owner, None)
         self.changed.wake()
 
     def try_flock(self, owner: object, exclusive: bool) -> bool:
         """Locks the whole file for an open file; False when another one's lock forbids it."""
-        others = [held for who, held in self._whole.items() if who is not owner]
-        if any(others) or (exclusive and others):
+        others = len(self._whole) - (owner in self._whole)
+        if others and (exclusive or True in self._first_two()):
             return False
         self._whole[owner] = exclusive
         self.changed.wake()
         return True
+
+    def _first_two(self) -> list[bool]:
+        """Of a lock that is exclusive there is one only, so it is the first."""
+        return [exclusive for exclusive, _ in zip(self._whole.values(), range(2), strict=False)]
 
     def drop_flock(self, owner: object) -> None:
         if self._whole.pop(owner, None) is not None:
@@ -76,21 +98,42 @@ class Locks:
 
     def drop(self, owner: object) -> None:
         """Gives back all that ``owner`` holds."""
-        before = len(self._records)
-        self._records = [held for held in self._records if held.owner is not owner]
-        if self._whole.pop(owner, None) is not None or len(self._records) != before:
+        records = self._records.pop(owner, [])
+        self._budget.give_back(Kind.LOCK, len(records) * Cost.LOCK)
+        if self._whole.pop(owner, None) is not None or records:
             self.changed.wake()
 
-    def _cut(self, span: Span, owner: object) -> None:
-        kept: list[Record] = []
-        for held in self._records:
-            if held.owner is not owner:
-                kept.append(held)
-                continue
+    def _cut(self, records: list[Record], span: Span) -> None:
+        """Takes ``span`` out of an owner's records."""
+        first = bisect_right(records, span.start, key=_end)
+        last = bisect_left(records, span.end, key=_start)
+        records[first:last] = [
+            replace(held, span=part)
+            for held in records[first:last]
             for part in (
                 Span(held.span.start, min(held.span.end, span.start)),
                 Span(max(held.span.start, span.end), held.span.end),
-            ):
-                if part.start < part.end:
-                    kept.append(Record(part, held.exclusive, owner, held.pid))
-        self._records = kept
+            )
+            if part.start < part.end
+        ]
+
+    def _insert(self, records: list[Record], wanted: Record) -> None:
+        """Puts in what overlaps none, as one with its neighbours of the same kind."""
+        at = bisect_left(records, wanted.span.start, key=_start)
+        first, last, (start, end) = at, at, wanted.span
+        if at and records[at - 1].span.end == start and _alike(records[at - 1], wanted):
+            first, start = at - 1, records[at - 1].span.start
+        if at < len(records) and records[at].span.start == end and _alike(records[at], wanted):
+            last, end = at + 1, records[at].span.end
+        records[first:last] = [replace(wanted, span=Span(start, end))]
+
+
+def _alike(one: Record, other: Record) -> bool:
+    return one.exclusive == other.exclusive and one.pid == other.pid
+
+
+def _overlapping(records: list[Record], span: Span) -> Iterator[Record]:
+    index = bisect_right(records, span.start, key=_end)
+    while index < len(records) and records[index].span.start < span.end:
+        yield records[index]
+        index += 1

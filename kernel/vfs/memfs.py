@@ -1,4 +1,4 @@
-"""Directories in the host's memory: /tmp, /dev/shm, memfd_create(2) (tmpfs(5))."""
+"""Directories in memory: /tmp, /dev/shm, memfd_create(2) (tmpfs(5))."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import stat
 import time
 from collections.abc import Callable, Iterable
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import X_OK
+from kernel.vfs.blocks import PageStore
 from kernel.vfs.credentials import Credentials
-from kernel.vfs.errnos import EACCES, EEXIST, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM
+from kernel.vfs.errnos import EACCES, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM
 from kernel.vfs.inode import Inode, Stat
-from kernel.vfs.memnodes import (
-    DEFAULT_LIMIT,
-    MemFifo,
-    MemFile,
-    MemLink,
-    MemNode,
-    MemStore,
-)
+from kernel.vfs.memnodes import MemFifo, MemFile, MemLink, MemNode, MemStore
 from kernel.vfs.memtree import need_not_below
 
-NAME_COST = 256
-"""Bytes that an entry is charged: a guest can't fill the host with hard links."""
+
+def _cost(name: str) -> int:
+    """What an entry is charged: a guest can't fill the host with hard links."""
+    return Cost.NAME + (len(name) if name.isascii() else 4 * len(name))
 
 
 class MemDir(MemNode):
@@ -41,7 +38,7 @@ class MemDir(MemNode):
     def put(self, name: str, node: Inode) -> None:
         """Adds or replaces an entry; a directory learns its place."""
         if name not in self._nodes:
-            self.filesystem.charge(NAME_COST)
+            self.filesystem.budget.take(Kind.NAME, _cost(name), ENOSPC)
         else:
             self._subdirectories -= self._nodes[name].kind == stat.S_IFDIR
         self._nodes[name] = node
@@ -54,7 +51,7 @@ class MemDir(MemNode):
         """Takes an entry away."""
         node = self._nodes.pop(name, None)
         if node is not None:
-            self.filesystem.charge(-NAME_COST)
+            self.filesystem.budget.give_back(Kind.NAME, _cost(name))
             self._subdirectories -= node.kind == stat.S_IFDIR
         self.changed()
 
@@ -182,11 +179,15 @@ class MemFs(MemStore):
         self,
         *,
         number: int = 0,
-        limit: int = DEFAULT_LIMIT,
+        limit: int | None = None,
         now: Callable[[], int] = time.time_ns,
         mode: int = 0o755,
         owner: Credentials | None = None,
+        pages: PageStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        super().__init__(number=number, limit=limit, now=now, owner=owner)
+        super().__init__(
+            number=number, limit=limit, now=now, owner=owner, pages=pages, budget=budget
+        )
         self.root = MemDir(self, mode)
         self.root.parent = self.root

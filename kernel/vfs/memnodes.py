@@ -1,4 +1,4 @@
-"""Files, links and fifos in the host's memory, and the room they share."""
+"""Files, links and fifos in memory, and the room they share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import stat
 import time
 from collections.abc import Callable
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
-from kernel.vfs.abi import PATH_MAX
-from kernel.vfs.blocks import Blocks
+from kernel.vfs.blocks import Blocks, HostPages, PageStore
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import ENOSPC, EPERM
 from kernel.vfs.filesystem import TMPFS_MAGIC, ChargedFs, StatFs
@@ -17,55 +17,71 @@ from kernel.vfs.openfile import OpenFile
 from kernel.vfs.pipe import Pipe
 from kernel.vfs.seals import NO_WRITES, Seal
 
-DEFAULT_LIMIT = 256 << 20
-NODE_COST = 1024
-"""Bytes that a node is charged for itself: a guest can't fill the host with empty files."""
+_PAGE = 4096
+_FEWEST_NODES = 1024
 
 
 class MemStore(ChargedFs):
-    """Room for at most ``limit`` bytes; ``now`` gives nanoseconds since 1970."""
+    """Room for at most ``limit`` bytes of content, half of what ``pages`` has when that is None.
+
+    ``now`` gives nanoseconds since 1970.
+    """
 
     def __init__(
         self,
         *,
         number: int = 0,
-        limit: int = DEFAULT_LIMIT,
+        limit: int | None = None,
         now: Callable[[], int] = time.time_ns,
         owner: Credentials | None = None,
         kind: str = "tmpfs",
         magic: int = TMPFS_MAGIC,
+        pages: PageStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        super().__init__(kind, magic, number=number)
-        self.limit = limit
+        super().__init__(kind, magic, number=number, budget=budget)
+        self.pages: PageStore = pages or HostPages()
+        self.limit = max(1, self.pages.total // 2 if limit is None else limit // _PAGE)
+        """The most pages of content; and the most nodes, as tmpfs(5) has it by default."""
         self.used = 0
+        self.nodes = 0
         self.now = now
         self.owner = owner or Credentials.of_host()
 
     def charge(self, count: int) -> None:
-        """Takes ``count`` bytes of the limit (or gives back when negative); ENOSPC."""
+        """Takes ``count`` pages of the limit (or gives back when negative); ENOSPC."""
         if count > 0 and self.used + count > self.limit:
             raise Errno(ENOSPC)
         self.used += count
 
+    def add_node(self, cost: int) -> None:
+        """Charges a node, which takes ``cost`` bytes; ENOSPC."""
+        if cost and self.nodes >= max(self.limit, _FEWEST_NODES):
+            raise Errno(ENOSPC)
+        self.budget.take(Kind.NODE, cost, ENOSPC)
+        self.nodes += bool(cost)
+
+    def drop_node(self, cost: int) -> None:
+        self.budget.give_back(Kind.NODE, cost)
+        self.nodes -= bool(cost)
+
     def statfs(self) -> StatFs:
-        free = max(0, self.limit - self.used)
-        blocks, nodes = self.limit // 4096, self.limit // NODE_COST
-        return StatFs(
-            self.magic, 4096, blocks, free // 4096, free // 4096, nodes, free // NODE_COST
-        )
+        free = max(0, min(self.limit - self.used, self.pages.free))
+        nodes = max(self.limit, _FEWEST_NODES)
+        return StatFs(self.magic, _PAGE, self.limit, free, free, nodes, max(0, nodes - self.nodes))
 
 
 class MemNode(Inode):
     """What files, directories and links in memory have in common."""
 
     filesystem: MemStore
-    cost = NODE_COST
+    cost: int = Cost.NODE
     """What the node itself is charged."""
     _charged: int | None = None
 
-    def __init__(self, filesystem: MemStore, mode: int) -> None:
-        filesystem.charge(self.cost)
-        self._charged = self.cost
+    def __init__(self, filesystem: MemStore, mode: int, more: int = 0) -> None:
+        filesystem.add_node(self.cost + more)
+        self._charged = self.cost + more
         self.filesystem = filesystem
         self.ino = filesystem.new_ino()
         self.mode = mode
@@ -77,11 +93,11 @@ class MemNode(Inode):
         # A file lives on without a name for as long as something maps it, so its memory is given
         # back only when nothing refers to it.
         if self._charged is not None:
-            self.filesystem.charge(-self._charged - self.held())
+            self.filesystem.drop_node(self._charged)
+            self.release_content()
 
-    def held(self) -> int:
-        """Bytes of the limit that its content takes."""
-        return 0
+    def release_content(self) -> None:
+        """Gives back what the content takes."""
 
     @property
     def kind(self) -> int:
@@ -132,11 +148,15 @@ class MemFile(MemNode):
 
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFREG | mode)
-        self.blocks = Blocks(filesystem.charge)
+        self.blocks = Blocks(filesystem.pages, filesystem.charge)
         self.seals = Seal.SEAL
 
-    def held(self) -> int:
-        return self.blocks.allocated
+    def release_content(self) -> None:
+        self.blocks.release()
+
+    @property
+    def in_memory(self) -> Blocks | None:
+        return self.blocks
 
     @property
     def size(self) -> int:
@@ -146,7 +166,7 @@ class MemFile(MemNode):
         return self.blocks.size
 
     def allocated(self) -> int:
-        return -(-self.blocks.allocated // 4096) * 4096
+        return self.blocks.allocated
 
     def read_at(self, offset: int, count: int) -> bytes:
         return self.blocks.read(offset, count)
@@ -176,8 +196,13 @@ class MemFile(MemNode):
         self._need_not(Seal.GROW, size > self.size)
         super().truncate_file(size)
 
-    def reserve(self, size: int) -> None:
-        self._need_not(Seal.GROW, size > self.size)
+    def reserve(self, offset: int, end: int) -> None:
+        self._need_not(Seal.GROW, end > self.size)
+        self.blocks.reserve(offset, end)
+
+    def punch(self, offset: int, end: int) -> None:
+        self.blocks.punch(offset, end)
+        self.changed()
 
     def punch_file(self, offset: int, length: int) -> None:
         self._need_not(NO_WRITES, True)
@@ -195,10 +220,8 @@ class MemFile(MemNode):
 class MemLink(MemNode):
     """A symbolic link."""
 
-    cost = NODE_COST + PATH_MAX
-
     def __init__(self, filesystem: MemStore, target: str) -> None:
-        super().__init__(filesystem, stat.S_IFLNK | 0o777)
+        super().__init__(filesystem, stat.S_IFLNK | 0o777, 4 * len(target) if self.cost else 0)
         self._target = target
 
     def length(self) -> int:

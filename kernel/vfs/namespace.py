@@ -5,10 +5,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 
+from kernel.budget import Budget
 from kernel.errors import Errno
 from kernel.vfs.abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
 from kernel.vfs.errnos import ENOENT, ENOTDIR
-from kernel.vfs.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, BufferFs, FileSystem
+from kernel.vfs.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, ChargedFs, FileSystem
 from kernel.vfs.inode import Inode
 from kernel.vfs.memfs import MemFs
 from kernel.vfs.static import StaticDir
@@ -36,20 +37,20 @@ class Namespace:
     machine, and nobody can change its mounts.
     """
 
-    def __init__(self, root: Inode, *, memory_limit: int = 256 << 20) -> None:
+    def __init__(self, root: Inode, *, memory_files: MemFs | None = None) -> None:
         self.root = root
         root.parent = root
         self._mounts: dict[Inode, dict[str, Inode]] = {}
         self._between = FileSystem("tmpfs", root.filesystem.magic, number=1, read_only=True)
         self.refused_writes: list[str] = []
         """Guest paths, each once, that a guest wanted to write and could not (EROFS)."""
-        self.pipes = BufferFs("pipefs", PIPE_MAGIC, number=2)
-        self.sockets = BufferFs("sockfs", SOCK_MAGIC, number=3)
-        self.watches = BufferFs("eventpoll", ANON_MAGIC, number=4, limit=64 << 20)
-        """What all epoll sets may hold."""
-        self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
-        self.memory_files = MemFs(number=5, limit=memory_limit)
+        self.memory_files = memory_files or MemFs(number=5)
         """Where memfd_create(2) puts its files."""
+        self.budget: Budget = self.memory_files.budget
+        """What the objects of all its file systems are charged to."""
+        self.pipes = ChargedFs("pipefs", PIPE_MAGIC, number=2, budget=self.budget)
+        self.sockets = ChargedFs("sockfs", SOCK_MAGIC, number=3, budget=self.budget)
+        self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.tty = TerminalDevice(self.anonymous)
         """The node /dev/tty; its ``terminal`` is the user's, if he has one."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import (
     O_ACCMODE,
@@ -44,6 +45,12 @@ class Sources(NamedTuple):
 ALWAYS = Sources()
 
 
+class Watcher(Protocol):
+    """Has to do with a file for as long as the file is open."""
+
+    def file_closed(self) -> None: ...
+
+
 class OpenFile:
     """A description of an open file. A kind of file overrides what it can do.
 
@@ -65,6 +72,9 @@ class OpenFile:
         """F_SETOWN's process, or process group as a negative number (fcntl(2))."""
         self.owner_signal = 0
         """F_SETSIG's."""
+        self.watchers: dict[Watcher, None] = {}
+        """Those who are told when its last descriptor was closed."""
+        self._charged_to: Budget | None = None
         mode = flags & O_ACCMODE
         usable = not flags & O_PATH
         self.readable = usable and mode != O_WRONLY
@@ -81,9 +91,20 @@ class OpenFile:
     def release(self) -> None:
         self.refs -= 1
         if self.refs == 0:
+            if self._charged_to is not None:
+                self._charged_to.give_back(Kind.FILE, Cost.FILE)
+                self._charged_to = None
+            for watcher in list(self.watchers):
+                watcher.file_closed()
             if self.inode.locks is not None:
                 self.inode.locks.drop(self)
             self.released()
+
+    def charge_to(self, budget: Budget, failure: int) -> None:
+        """Charges the description, once, for as long as it is referred to."""
+        if self._charged_to is None:
+            budget.take(Kind.FILE, Cost.FILE, failure)
+            self._charged_to = budget
 
     def released(self) -> None:
         """The last reference has gone."""

@@ -11,15 +11,18 @@ from __future__ import annotations
 import itertools
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
+from kernel.budget import Budget
 from kernel.errors import Errno
 from kernel.vfs.abi import CHUNK, R_OK
+from kernel.vfs.blocks import Blocks, PageStore
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.errnos import ENOENT
 from kernel.vfs.filesystem import OVERLAY_MAGIC
 from kernel.vfs.inode import Inode
 from kernel.vfs.memfs import MemDir
-from kernel.vfs.memnodes import DEFAULT_LIMIT, MemFile, MemLink, MemNode, MemStore
+from kernel.vfs.memnodes import MemFile, MemLink, MemNode, MemStore
 
 
 class OverlayFs(MemStore):
@@ -31,11 +34,20 @@ class OverlayFs(MemStore):
         *,
         now: Callable[[], int],
         number: int = 0,
-        limit: int = DEFAULT_LIMIT,
+        limit: int | None = None,
         owner: Credentials | None = None,
+        pages: PageStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
         super().__init__(
-            number=number, limit=limit, now=now, owner=owner, kind="overlay", magic=OVERLAY_MAGIC
+            number=number,
+            limit=limit,
+            now=now,
+            owner=owner,
+            kind="overlay",
+            magic=OVERLAY_MAGIC,
+            pages=pages,
+            budget=budget,
         )
         self._inos = itertools.count(1 << 40)  # what lies beneath keeps the host's numbers
         self._linked: dict[tuple[int, int], OverlayFile] = {}
@@ -107,6 +119,10 @@ class OverlayFile(MemFile):
     def length(self) -> int:
         return self.size
 
+    @property
+    def in_memory(self) -> Blocks | None:
+        return None  # until it is copied its pages are those of the file beneath
+
     def allocated(self) -> int:
         return self.blocks.allocated if self._copied else self._lower.size
 
@@ -127,6 +143,17 @@ class OverlayFile(MemFile):
         if self._copied:
             return super().seek_data(offset, hole)
         return self._lower.seek_data(offset, hole)
+
+    def reserve(self, offset: int, end: int) -> None:
+        self._copy_up(self.size)
+        super().reserve(offset, end)
+
+    def punch(self, offset: int, end: int) -> None:
+        self._copy_up(self.size)
+        if self.mapping is None:
+            super().punch(offset, end)
+        else:
+            Inode.punch(self, offset, end)
 
     def _copy_up(self, size: int) -> None:
         """Copies the first ``size`` bytes into memory; ENOSPC leaves the file as it was."""
@@ -175,17 +202,20 @@ class OverlayDir(MemDir):
 
     def put(self, name: str, node: Inode) -> None:
         super().put(name, node)
-        self._cover(name)
+        self._seen.pop(name, None)
 
     def drop(self, name: str) -> None:
         super().drop(name)
-        self._cover(name)
-
-    def _cover(self, name: str) -> None:
         self._seen.pop(name, None)
-        self._whiteouts.add(name)
+        with suppress(Errno):  # where nothing lies beneath, nothing is to be covered
+            self._lower.lookup(name)
+            self._whiteouts.add(name)
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
         listed = list(super().entries())
-        listed.extend(entry for entry in self._lower.entries() if entry[0] not in self._whiteouts)
+        listed.extend(
+            entry
+            for entry in self._lower.entries()
+            if entry[0] not in self._whiteouts and entry[0] not in self._nodes
+        )
         return listed

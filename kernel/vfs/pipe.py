@@ -6,6 +6,7 @@ import stat
 import struct
 from typing import TYPE_CHECKING
 
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import (
     O_ACCMODE,
@@ -20,7 +21,7 @@ from kernel.vfs.abi import (
     POLLRDNORM,
     POLLWRNORM,
 )
-from kernel.vfs.errnos import EBUSY, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
+from kernel.vfs.errnos import EBUSY, EINVAL, ENFILE, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.vfs.filesystem import ChargedFs
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile, Sources
@@ -37,13 +38,16 @@ FIONREAD = 0x541B
 
 
 class Pipe(Inode):
-    """The buffer, and how many ends are open on it. While any is, its capacity is charged."""
+    """The buffer, and how many ends are open on it. While any is, it is charged with the pages that
+    its bytes take.
+    """
 
     def __init__(self, filesystem: ChargedFs, now: int = 0) -> None:
         self.filesystem: ChargedFs = filesystem
         self.ino = filesystem.new_ino()
         self.capacity = DEFAULT_CAPACITY
         self.buffer = bytearray()
+        self._pages = 0
         self.readers = 0
         self.writers = 0
         self.opened_readers = 0
@@ -86,14 +90,18 @@ class Pipe(Inode):
         capacity = max(4096, 1 << max(0, size - 1).bit_length())
         if capacity < len(self.buffer):
             raise Errno(EBUSY)
-        if self.readers or self.writers:
-            try:
-                self.filesystem.charge(capacity - self.capacity)
-            except Errno:
-                raise Errno(EPERM) from None
         self.capacity = capacity
         self.writable.wake()
         return capacity
+
+    def settle(self, length: int) -> None:
+        """Charges for ``length`` bytes in the buffer in place of those charged so far; ENOMEM."""
+        pages = (length + PIPE_BUF - 1) // PIPE_BUF
+        if pages > self._pages:
+            self.filesystem.budget.take(Kind.PIPE, (pages - self._pages) * PIPE_BUF)
+        elif pages < self._pages:
+            self.filesystem.budget.give_back(Kind.PIPE, (self._pages - pages) * PIPE_BUF)
+        self._pages = pages
 
 
 class PipeEnd(OpenFile):
@@ -106,7 +114,7 @@ class PipeEnd(OpenFile):
         super().__init__(node, flags, path)
         self.pipe = pipe
         if not pipe.readers and not pipe.writers:
-            pipe.filesystem.charge(pipe.capacity)
+            pipe.filesystem.budget.take(Kind.PIPE, Cost.PIPE, ENFILE)
         if self.readable:
             pipe.readers += 1
             pipe.opened_readers += 1
@@ -125,7 +133,8 @@ class PipeEnd(OpenFile):
             pipe.writers -= 1
         if not pipe.readers and not pipe.writers:
             pipe.buffer.clear()
-            pipe.filesystem.charge(-pipe.capacity)
+            pipe.settle(0)
+            pipe.filesystem.budget.give_back(Kind.PIPE, Cost.PIPE)
         pipe.readable.wake()
         pipe.writable.wake()
 
@@ -147,10 +156,12 @@ class PipeEnd(OpenFile):
             return None if pipe.writers else b""
         data = bytes(buffer[:count])
         del buffer[:count]
+        pipe.settle(len(buffer))
         pipe.writable.wake()
         return data
 
     def unread(self, data: bytes) -> None:
+        self.pipe.settle(len(self.pipe.buffer) + len(data))
         self.pipe.buffer[:0] = data
 
     def write(self, data: bytes) -> int | None:
@@ -164,6 +175,7 @@ class PipeEnd(OpenFile):
                 return None
             data = data[:free]
             count = free
+        pipe.settle(len(pipe.buffer) + count)
         pipe.buffer += data
         pipe.readable.wake()
         return count

@@ -7,10 +7,11 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
+from kernel.budget import Budget, Cost, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
-from kernel.vfs.errnos import ECONNRESET, EMSGSIZE, ENOTTY, ENXIO, EPIPE
-from kernel.vfs.filesystem import BufferFs
+from kernel.vfs.errnos import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, ENXIO, EPIPE
+from kernel.vfs.filesystem import ChargedFs
 from kernel.vfs.inode import Inode, Stat
 from kernel.vfs.openfile import OpenFile, Sources
 from kernel.wait import Result, WaitQueue
@@ -26,11 +27,11 @@ FIONREAD = 0x541B
 
 
 class SocketInode(Inode):
-    """The node of one socket. While it is open, what it can send is charged."""
+    """The node of one socket."""
 
-    def __init__(self, filesystem: BufferFs) -> None:
-        filesystem.charge(CAPACITY)
-        self.filesystem: BufferFs = filesystem
+    def __init__(self, filesystem: ChargedFs) -> None:
+        filesystem.budget.take(Kind.SOCKET, Cost.PIPE, ENFILE)
+        self.filesystem: ChargedFs = filesystem
         self.ino = filesystem.new_ino()
 
     @property
@@ -46,9 +47,13 @@ class SocketInode(Inode):
 
 
 class Channel:
-    """One direction: messages on their way. A stream keeps no borders between them."""
+    """One direction: messages on their way, which are charged to ``budget``. A stream keeps no
+    borders between them.
+    """
 
-    def __init__(self, keeps_borders: bool) -> None:
+    def __init__(self, keeps_borders: bool, budget: Budget) -> None:
+        self._budget = budget
+        self._charged = 0
         self.keeps_borders = keeps_borders
         self.messages: deque[bytes] = deque()
         self.waiting = 0
@@ -73,6 +78,7 @@ class Channel:
             return None
         data = data[:room]
         if data or self.keeps_borders:
+            self._settle(self.waiting + len(data), len(self.messages) + 1)
             if self.messages and not self.keeps_borders and len(self.messages[-1]) < 4096:
                 self.messages[-1] += data
             else:
@@ -93,6 +99,7 @@ class Channel:
             data = self._take_bytes(count, peek)
             length = len(data)
         if not peek:
+            self._settle(self.waiting, len(self.messages))
             self.changed.wake()
         return data, length
 
@@ -113,8 +120,24 @@ class Channel:
 
     def put_back(self, data: bytes) -> None:
         if data:
+            self._settle(self.waiting + len(data), len(self.messages) + 1)
             self.messages.appendleft(data)
             self.waiting += len(data)
+
+    def empty(self) -> None:
+        """Throws away what is on its way."""
+        self.messages.clear()
+        self.waiting = 0
+        self._settle(0, 0)
+
+    def _settle(self, length: int, messages: int) -> None:
+        """Charges for so many bytes in so many messages in place of what was charged so far."""
+        wanted = length + messages * Cost.MESSAGE
+        if wanted > self._charged:
+            self._budget.take(Kind.SOCKET, wanted - self._charged, ENOBUFS)
+        else:
+            self._budget.give_back(Kind.SOCKET, self._charged - wanted)
+        self._charged = wanted
 
 
 class Socket(OpenFile):
@@ -133,7 +156,8 @@ class Socket(OpenFile):
     def released(self) -> None:
         self.shut_reading()
         self.shut_writing()
-        self.socket.filesystem.charge(-CAPACITY)
+        self.incoming.empty()
+        self.socket.filesystem.budget.give_back(Kind.SOCKET, Cost.PIPE)
 
     def shut_reading(self) -> None:
         """Nothing more is received (shutdown(2), SHUT_RD)."""
@@ -180,10 +204,10 @@ class Socket(OpenFile):
         return 0
 
 
-def socket_pair(filesystem: BufferFs, type_: int, flags: int) -> tuple[Socket, Socket]:
+def socket_pair(filesystem: ChargedFs, type_: int, flags: int) -> tuple[Socket, Socket]:
     """Two sockets of ``type_``, each connected to the other."""
     borders = type_ != SOCK_STREAM
-    one, other = Channel(borders), Channel(borders)
+    one, other = (Channel(borders, filesystem.budget) for _ in range(2))
     first = Socket(SocketInode(filesystem), flags, type_, (one, other))
     try:
         second = SocketInode(filesystem)

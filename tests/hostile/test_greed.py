@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -132,8 +136,143 @@ def test_is_what_a_notebook_keeps_of_a_guests_output_bounded() -> None:
     assert result.status == 124
 
 
-def test_does_greed_not_grow_the_host() -> None:
-    """The machine's memory, /tmp and what was kept are all that a guest can make us take."""
+# Kinds of greed (greed.c), and what ends each: an error, or a signal that kills the program.
+
+KINDS = {
+    "tmp_bytes": "ENOSPC",
+    "shm_bytes": "ENOSPC",
+    "memfd_bytes": "ENOSPC",
+    "sparse_pages": "ENOSPC",
+    "sparse_backwards": "ENOSPC",
+    "many_small_files": "ENOSPC",
+    "empty_files": "ENOSPC",
+    "directories": "ENOSPC",
+    "deep_directories": "ENOSPC",
+    "hard_links": "ENOSPC",
+    "symlinks": "ENOSPC",
+    "fifos": "ENOSPC",
+    "long_names": "ENOSPC",
+    "reserved": "ENOSPC",
+    "mapped_file_pages": "SIGBUS",
+    "opened": "EMFILE",
+    "duplicates": "EMFILE",
+    "memfds": "EMFILE",
+    "pipes": "EMFILE",
+    "eventfds": "EMFILE",
+    "timerfds": "EMFILE",
+    "epolls": "EMFILE",
+    "socketpairs": "EMFILE",
+    "files_of_many_processes": "ENFILE",
+    "eventfds_of_many_processes": "ENFILE",
+    "pipe_bytes": "ENOMEM",
+    "socket_bytes": "ENOBUFS ENFILE",
+    "empty_messages": "ENOBUFS ENFILE",
+    "watches_of_many_sets": "ENOSPC",
+    "record_locks": "ENOLCK",
+    "file_locks": "EMFILE",
+    "listings": "ENOMEM",
+    "texts": "ENOMEM",
+    "table_sizes": "ENOMEM",
+    "forks": "ENOMEM",
+    "zombies": "ENOMEM",
+    "clones": "ENOMEM",
+    "chained_forks": "ENOMEM",
+    "threads": "EAGAIN",
+    "futex_waiters": "EAGAIN",
+    "blocked_writers": "EAGAIN",
+    "blocked_pollers": "EAGAIN",
+    "queued_signals": "EAGAIN",
+    "queued_for_many": "EAGAIN",
+    "thread_signals": "EAGAIN",
+    "timers": "EAGAIN",
+    "timers_of_many_processes": "EAGAIN",
+    "environments": "ENOMEM",
+    "long_arguments": "E2BIG",
+    "mappings": "ENOMEM",
+    "shared_mappings": "ENOMEM",
+    "split_mappings": "ENOMEM",
+    "private_memory": "SIGKILL",
+    "shared_memory": "SIGKILL",
+    "page_tables": "SIGKILL",
+    "heap": "ENOMEM",
+    "stack": "SIGSEGV",
+    "locked": "SIGKILL",
+}
+MIB = 1 << 20
+MEMORY, BUDGET, SLACK = 64 * MIB, 16 * MIB, 24 * MIB
+MOST_STEPS = 300_000
+"""No kind may be had more often; the slowest, sbrk(2), ends with the address space."""
+
+MEASURED = """
+import json, resource, sys
+from emu.api import Session
+from emu.options import Options
+from kernel import accounts
+options = Options(memory=int(sys.argv[1]), timeout=100.0, max_processes=int(sys.argv[2]))
+session = Session(options, sys.argv[3:])
+session.console.capture(1)
+status = session.run()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+left = list(map(str, accounts.left_over(session.kernel)))
+print(json.dumps([status, session.console.captured(1).decode(), session.notes, peak, left]))
+"""
+
+
+class Taken(NamedTuple):
+    """What a greedy guest came to."""
+
+    status: int
+    stdout: str
+    notes: list[str]
+    peak: int
+    """The most bytes of the host that the emulator's process ever held."""
+    left: list[str]
+    """What was still charged to the budget when all processes had gone."""
+
+
+def takes(guest: Path, *words: str, most_processes: int = 4096) -> Taken:
+    """Runs the guest with 64 MiB in a process of its own."""
+    command = [sys.executable, "-c", MEASURED, str(MEMORY), str(most_processes), str(guest), *words]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return Taken(*json.loads(done.stdout))
+
+
+@pytest.fixture(scope="session")
+def greed() -> Path:
+    return program("greed", (Path(__file__).parent / "greed.c").read_text())
+
+
+@pytest.fixture(scope="session")
+def alone(greed: Path) -> int:
+    """What the emulator takes for a guest that takes nothing."""
+    return takes(greed, "nothing").peak
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_does_each_kind_of_greed_come_to_its_bound(greed: Path, alone: int, kind: str) -> None:
+    taken = takes(greed, kind)
+    if KINDS[kind].startswith("SIG"):
+        assert taken.status == 128 + signal.Signals[KINDS[kind]], taken
+        assert taken.stdout == ""
+    else:
+        steps, error = taken.stdout.split()
+        assert error in KINDS[kind].split(), taken
+        assert 0 < int(steps) <= MOST_STEPS
+    assert taken.peak <= alone + MEMORY + BUDGET + SLACK, "the host pays for what is not counted"
+    assert taken.left == []
+
+
+def test_is_the_number_of_processes_and_threads_together_bounded(greed: Path) -> None:
+    for kind in ("forks", "zombies", "clones", "chained_forks", "threads"):
+        steps, error = takes(greed, kind, most_processes=32).stdout.split()
+        assert (int(steps), error) == (31, "EAGAIN"), kind
+
+
+def test_does_greed_of_many_kinds_not_grow_the_host(alone: int) -> None:
+    """The machine's memory and the budget are all that a guest can make us take."""
     text = f"""{HEAD}
     int main(void) {{
         int p[2];
@@ -147,24 +286,15 @@ def test_does_greed_not_grow_the_host() -> None:
             }}
             int file = memfd_create("m", 0);
             while (write(file, block, sizeof block) > 0) ;
+            file = open("/dev/shm/file", O_CREAT | O_RDWR | O_APPEND, 0600);
+            while (write(file, block, sizeof block) > 0) ;
             pause();
         }}
         sleep(2);
         kill(0, SIGKILL);
     }}
     """
-    guest = program("hoard", text)
-    measured = (
-        "import resource, subprocess, sys\n"
-        "subprocess.run(sys.argv[1:])\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", measured, *RUN, "--mem", "32M", "--timeout", "60", str(guest)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert int(done.stdout) < 700_000, "KiB: 256 MiB of /tmp, 64 MiB of pipes, 32 of RAM, ourselves"
+    taken = takes(program("hoard", text))
+    assert taken.status == 137
+    assert taken.peak <= alone + MEMORY + BUDGET + SLACK
+    assert taken.left == []

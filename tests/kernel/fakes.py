@@ -126,7 +126,7 @@ class FakeProcess:
 
 class FakeKernel:
     hostname, release = "emu", "6.6.0"
-    memory_total, memory_free = 1 << 30, 1 << 29
+    memory_total, memory_free, memory_in_files = 1 << 30, 1 << 29, 1 << 20
     caller: Any = None
 
     def __init__(self) -> None:
@@ -179,7 +179,8 @@ def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> F
     namespace = namespace or Namespace(MemFs(number=9, owner=who).root)
     kernel = FakeKernel()
     mount_proc(namespace, kernel)
-    return FakeThread(kernel, FsContext(namespace, namespace.root, 0o022, who), FdTable())
+    fs = FsContext(namespace, namespace.root, 0o022, who)
+    return FakeThread(kernel, fs, FdTable(budget=namespace.budget))
 
 
 def done(result: Result) -> int:

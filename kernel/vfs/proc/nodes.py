@@ -7,6 +7,7 @@ import stat
 import zlib
 from collections.abc import Callable, Iterable
 
+from kernel.budget import Budget, Kind
 from kernel.errors import Errno
 from kernel.vfs.abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK
 from kernel.vfs.credentials import Credentials
@@ -19,8 +20,10 @@ from kernel.vfs.openfile import OpenFile
 class ProcFs(FileSystem):
     """The file system that all nodes of one /proc belong to."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], budget: Budget) -> None:
         super().__init__("proc", PROC_MAGIC, number=6)
+        self.budget = budget
+        """What is kept of texts that are being read is charged to it."""
         self.now = now
 
 
@@ -108,6 +111,7 @@ class ProcFile(OpenFile):
     def __init__(self, node: ProcText, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
         self._make = node.make
+        self._budget = node.filesystem.budget
         self._text = b""
         self.offset = 0
 
@@ -121,8 +125,15 @@ class ProcFile(OpenFile):
 
     def read_at(self, offset: int, count: int) -> bytes:
         if offset == 0:
-            self._text = self._make()
+            self.released()
+            text = self._make()
+            self._budget.take(Kind.TEXT, len(text))
+            self._text = text
         return self._text[offset : offset + count]
+
+    def released(self) -> None:
+        self._budget.give_back(Kind.TEXT, len(self._text))
+        self._text = b""
 
     def seek(self, offset: int, whence: int) -> int:
         if whence == SEEK_CUR:

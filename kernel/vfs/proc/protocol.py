@@ -104,5 +104,9 @@ class ProcKernel(Protocol):
         """Bytes of physical memory."""
 
     @property
+    def memory_in_files(self) -> int:
+        """Bytes of frames that hold files in memory."""
+
+    @property
     def memory_free(self) -> int:
         """Bytes of frames nobody uses."""

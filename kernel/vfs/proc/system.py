@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 
+from kernel.budget import Cost
 from kernel.vfs.namespace import Namespace
 from kernel.vfs.proc import texts
 from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText
@@ -19,7 +20,7 @@ class ProcRoot:
 
     def __init__(self, kernel: ProcKernel, namespace: Namespace) -> None:
         self.kernel = kernel
-        self.filesystem = ProcFs(kernel.clock.realtime)
+        self.filesystem = ProcFs(kernel.clock.realtime, namespace.budget)
         self._boot_id = _uuid(kernel.random(16))
         self._texts: dict[str, Callable[[], str]] = {
             "cpuinfo": lambda: texts.CPUINFO,
@@ -46,7 +47,8 @@ class ProcRoot:
             "kernel/random/uuid": lambda: _uuid(kernel.random(16)),
             "kernel/randomize_va_space": lambda: "0",
             "kernel/threads-max": lambda: "32768",
-            "fs/file-max": lambda: "65536",
+            "fs/epoll/max_user_watches": lambda: str(namespace.budget.limit // Cost.WATCH),
+            "fs/file-max": lambda: str(namespace.budget.limit // Cost.FILE),
             "fs/nr_open": lambda: "65536",
             "fs/pipe-max-size": lambda: "1048576",
             "net/core/somaxconn": lambda: "4096",

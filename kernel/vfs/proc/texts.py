@@ -112,10 +112,11 @@ def mountinfo_text(namespace: Namespace) -> str:
 
 def meminfo_text(kernel: ProcKernel) -> str:
     total, free = kernel.memory_total // 1024, kernel.memory_free // 1024
+    shared = kernel.memory_in_files // 1024
     rows = {
-        "MemTotal": total, "MemFree": free, "MemAvailable": free, "Buffers": 0, "Cached": 0,
+        "MemTotal": total, "MemFree": free, "MemAvailable": free, "Buffers": 0, "Cached": shared,
         "SwapCached": 0, "Active": total - free, "Inactive": 0, "SwapTotal": 0, "SwapFree": 0,
-        "Dirty": 0, "Mapped": 0, "Shmem": 0, "Slab": 0,
+        "Dirty": 0, "Mapped": 0, "Shmem": shared, "Slab": 0,
     }  # fmt: skip
     return "".join(f"{name + ':':<15}{value:9} kB\n" for name, value in rows.items())
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from emu.machine.pte import PAGE_SIZE
+from kernel.budget import Budget, Cost
 from kernel.errors import Errno
 from kernel.limits import INFINITY, Resource
 from kernel.space import LOWEST, USER_END
@@ -448,21 +449,19 @@ def test_bringing_in_much_memory_stops_when_the_user_wants_something(call: Calle
     assert refused(lambda: call.mlock(start, 1 << 36)) == "EAGAIN"
 
 
-def test_all_processes_together_have_a_limit_of_mappings(
-    world: World, call: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kernel.space.MAX_VMAS_OF_ALL", 10)
+def test_all_processes_together_have_a_limit_of_mappings(world: World, call: Caller) -> None:
+    world.frames.budget = Budget(10 * Cost.MAPPING)
     for page in range(0, 12, 2):
         new_page = BASE + page * P
         call.mmap(new_page, P, RW, ANON | Map.FIXED, -1, 0)
     with pytest.raises(Errno, match="ENOMEM"):
         world.fork(call.process.space)
     world.check()
-    assert world.frames.mappings == 6, "what the child had is given back"
+    assert world.frames.budget.used == 6 * Cost.MAPPING, "what the child had is given back"
     call.munmap(BASE, 2 * P)
     child = world.fork(call.process.space)
-    assert world.frames.mappings == 10
+    assert world.frames.budget.used == 10 * Cost.MAPPING
     flags = ANON | Map.FIXED
     assert refused(lambda: call.mmap(BASE + 20 * P, P, RW, flags, -1, 0)) == "ENOMEM"
     world.exit(child)
-    assert world.frames.mappings == 5
+    assert world.frames.budget.used == 5 * Cost.MAPPING

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kernel.budget import Budget
 from kernel.syscalls import opening
 from kernel.vfs.abi import AT_REMOVEDIR, O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.build import Grants, Services, build_namespace, first_context
@@ -31,8 +32,8 @@ from tests.kernel.syscalls.calls import (
 )
 
 
-def guest(grants: Grants) -> FakeThread:
-    services = Services(who=ROOT)
+def guest(grants: Grants, budget: int = 256 << 20) -> FakeThread:
+    services = Services(who=ROOT, budget=Budget(budget))
     namespace = build_namespace(grants, services)
     t = new_thread(namespace)
     t.fs = t.process.fs = first_context(namespace, grants, services)
@@ -87,7 +88,7 @@ def test_is_memory_bounded(home: Path) -> None:
     while (code := fails(lambda: write(t, fd, bytes(1 << 16)))) == 0:
         total += 1 << 16
         t.mem._next = 0x10000
-    assert code == ENOSPC and total < 1 << 20
+    assert code == ENOSPC and total == 1 << 20
     unlink(t, "/tmp/big")
     t.files.close(fd)
     put_file(t, "/tmp/small", bytes(1 << 19))
@@ -237,8 +238,8 @@ def test_are_very_deep_trees_just_deep(home: Path, tmp_path: Path, where: str) -
     subprocess.run(["rm", "-rf", out], check=True)
 
 
-def test_is_what_pipes_hold_bounded(home: Path) -> None:
-    t = guest(Grants(cwd=str(home)))
+def test_are_pipes_bounded(home: Path) -> None:
+    t = guest(Grants(cwd=str(home)), 1 << 20)
     t.files.limit = 1 << 16
     code, count = 0, 0
     while code == 0:
@@ -247,4 +248,4 @@ def test_is_what_pipes_hold_bounded(home: Path) -> None:
         assert count < 10_000
     assert code == ENFILE
     t.files.close_all()
-    assert t.fs.namespace.pipes.used == 0
+    assert t.fs.namespace.budget.used == 0

@@ -1,0 +1,143 @@
+"""Are files in memory made of the machine's frames, which their mappings show?"""
+
+import pytest
+
+from emu.machine.pte import PAGE_SIZE, ppn
+from kernel.errors import Errno
+from kernel.fault import Outcome
+from kernel.frames import Kind
+from kernel.vfs.credentials import Credentials
+from kernel.vfs.memfs import MemFs
+from tests.kernel.worlds import BASE, Refused, World, mapped_file
+
+P = PAGE_SIZE
+
+
+@pytest.fixture
+def world() -> World:
+    """One whose files are in its own frames."""
+    made = World(128)
+    made.files = MemFs(owner=Credentials(0, 0), pages=made.cache.memory)
+    return made
+
+
+def test_do_the_bytes_of_a_file_take_frames(world: World) -> None:
+    before = world.frames.used
+    node = world.file(b"x" * (2 * P + 1))
+    assert world.frames.used == before + 3
+    node.truncate_file(P)
+    assert world.frames.used == before + 1
+    node.write_file(100 * P, b"far")
+    assert world.frames.used == before + 2, "a hole takes none"
+    assert world.files.statfs().bfree == 64 - 2, "half of memory is the file system's"
+    world.check()
+
+
+def test_does_a_mapping_show_the_files_very_frames(world: World) -> None:
+    node = world.file(b"one page")
+    space = world.space()
+    mapped_file(world, space, node, 1, at=BASE, shared=True)
+    used, tables = world.frames.used, world.frames.tables_made
+    world.store(space, BASE, b"ONE")
+    assert node.read_file(0, 8) == b"ONE page"
+    node.write_file(4, b"PAGE")
+    assert world.load(space, BASE, 8) == b"ONE PAGE"
+    frame = ppn(space.table.pte(BASE))
+    assert list(node.blocks.held().values()) == [frame]
+    assert (world.frames.kind(frame), world.frames.count(frame)) == (Kind.CACHE, 2)
+    assert world.frames.used - used == world.frames.tables_made - tables, "no page beside tables"
+    world.check()
+
+
+def test_is_a_private_store_not_the_files(world: World) -> None:
+    node = world.file(b"one page")
+    space = world.space()
+    mapped_file(world, space, node, 1, at=BASE)
+    world.store(space, BASE, b"ONE")
+    assert world.outcomes[-1] is Outcome.FILE_COPIED
+    assert node.read_file(0, 8) == b"one page"
+    world.check()
+
+
+def test_does_a_file_live_for_as_long_as_it_is_mapped(world: World) -> None:
+    before = world.frames.used
+    node = world.file(b"kept" * P)
+    space = world.space()
+    mapped_file(world, space, node, 4, at=BASE, shared=True)
+    world.files.root.unlink("file0")
+    del node
+    assert world.load(space, BASE + 3 * P, 4) == b"kept"
+    world.check()
+    world.exit(space)
+    assert world.frames.used == before, "its frames went with the last mapping"
+    world.check()
+
+
+def test_is_a_page_beyond_the_new_end_taken_from_mappings(world: World) -> None:
+    node = world.file(b"x" * 3 * P)
+    space = world.space()
+    mapped_file(world, space, node, 3, at=BASE, shared=True)
+    world.store(space, BASE + 2 * P, b"stored")
+    node.truncate_file(P + 1)
+    with pytest.raises(Refused) as caught:
+        world.load(space, BASE + 2 * P)
+    assert caught.value.outcome is Outcome.BUS_ADRERR
+    node.truncate_file(3 * P)
+    assert world.load(space, BASE + P, 2) == b"x\0", "what was cut off reads as zeros"
+    assert world.load(space, BASE + 2 * P, 6) == bytes(6)
+    world.check()
+
+
+def test_is_a_store_that_finds_no_room_a_bus_error(world: World) -> None:
+    node = world.file(b"")
+    node.truncate_file(1000 * P)
+    space = world.space()
+    mapped_file(world, space, node, 1000, at=BASE, shared=True)
+    for page in range(64):  # half of memory
+        world.store(space, BASE + page * P, b"x")
+    with pytest.raises(Refused) as caught:
+        world.store(space, BASE + 64 * P, b"x")
+    assert caught.value.outcome is Outcome.BUS_ADRERR
+    world.check()
+
+
+def test_do_files_leave_frames_to_processes(world: World) -> None:
+    everything = MemFs(owner=Credentials(0, 0), pages=world.cache.memory, limit=1 << 30)
+    node = everything.root.create("all", 0o600)
+    size = everything.statfs().bfree * P
+    assert node.write_file(0, bytes(size + P)) == size
+    with pytest.raises(Errno, match="ENOSPC"):
+        node.write_file(size, b"x")
+    assert world.frames.total - world.frames.used == world.frames.total // 16
+    assert everything.statfs().bfree == 0
+    node.truncate_file(0)
+    assert node.write_file(0, b"again") == 5
+
+
+def test_is_a_hole_punched_through_mappings(world: World) -> None:
+    node = world.file(b"x" * 4 * P)
+    used = world.frames.used
+    node.punch(10, 2 * P + 10)
+    assert world.frames.used == used - 1, "the one whole page"
+    assert node.read_file(0, 4 * P) == b"x" * 10 + bytes(2 * P) + b"x" * (2 * P - 10)
+    space = world.space()
+    mapped_file(world, space, node, 4, at=BASE, shared=True)
+    world.store(space, BASE + 3 * P, b"stored")
+    node.punch(3 * P, 4 * P)
+    assert world.load(space, BASE + 3 * P, 6) == bytes(6)
+    world.check()
+
+
+def test_is_room_reserved_wholly_or_not_at_all(world: World) -> None:
+    node = world.file(b"x" * P)
+    used = world.frames.used
+    node.reserve(0, 4 * P)
+    assert world.frames.used == used + 3
+    with pytest.raises(Errno, match="ENOSPC"):
+        node.reserve(4 * P, 100 * P)
+    with pytest.raises(Errno, match="ENOSPC"):
+        node.reserve(0, 1 << 60)
+    assert world.frames.used == used + 3
+    assert node.size == P
+    node.truncate_file(0)
+    assert world.frames.used == used - 1
