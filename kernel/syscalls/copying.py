@@ -6,7 +6,7 @@ import stat
 import struct
 
 from kernel.errors import Errno, Interrupted
-from kernel.syscalls.uio import wait_for
+from kernel.syscalls.uio import breaks_off, wait_for
 from kernel.vfs.abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller
 from kernel.vfs.errnos import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
@@ -77,6 +77,8 @@ class _Copy:
         """Copies until the end or until one has to wait: for the file it returns."""
         while self.left or self.held:
             if not self.held:
+                if self.done and breaks_off(self.t, self.source):
+                    return None
                 data = self._read(min(self.left, CHUNK))
                 if data is None:
                     return None if self.done else self.source
@@ -142,13 +144,15 @@ def copy_file_range(
     count = min(count, MAX_RW)
     if source.inode is sink.inode and at < to + count and to < at + count and count:
         raise Errno(EINVAL)
-    done = _copy_range(source, at, sink, to, count)
+    done = _copy_range(t, source, at, sink, to, count)
     _advance(t, source, in_offset, at + done)
     _advance(t, sink, out_offset, to + done)
     return done
 
 
-def _copy_range(source: RegularFile, at: int, sink: RegularFile, to: int, count: int) -> int:
+def _copy_range(
+    t: Caller, source: RegularFile, at: int, sink: RegularFile, to: int, count: int
+) -> int:
     done = 0
     while done < count:
         try:
@@ -161,7 +165,7 @@ def _copy_range(source: RegularFile, at: int, sink: RegularFile, to: int, count:
                 break
             raise
         done += written
-        if written < len(data):
+        if written < len(data) or breaks_off(t, source):
             break
     return done
 
