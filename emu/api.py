@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -99,6 +100,12 @@ class Session:
     ) -> None:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
+        self.ended_by = 0
+        """The last signal by which the user wanted the guests to end."""
+        self.stopped = False
+        """Whether the run was ended from outside."""
+        self._end = float("inf")
+        self._cut_off = False
         self._options = options
         self.lab = parts is not None
         """Whether parts of the kernel are somebody else's."""
@@ -132,8 +139,7 @@ class Session:
         if observers:
             kernel.observer = observers[0] if len(observers) == 1 else Observers(list(observers))
         try:
-            process = self._start()
-            status = self._run(process)
+            status = self._run()
         except BaseException:
             # Memory that is not consistent can't always be taken apart; what came first is told.
             with suppress(Exception):
@@ -141,11 +147,23 @@ class Session:
             raise
         finally:
             self.console.restore()
-        leaked = kernel.shut_down()
-        self.summary = summarize(kernel, leaked)
+        self.summary = summarize(kernel, self._shut_down())
         self._note_refused_writes()
         self._note_allocations()
         return status
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any longer: the user has ended the run, or its time is up."""
+        return self.stopped or time.monotonic() >= self._end
+
+    def _shut_down(self) -> int:
+        """The number of frames that leaked; none where the kernel was ended amid its work."""
+        if not self._cut_off:
+            return self.kernel.shut_down()
+        with suppress(Exception):
+            self.kernel.shut_down()
+        return 0
 
     def _start(self) -> Process:
         files = FdTable(budget=self.kernel.budget)
@@ -170,17 +188,26 @@ class Session:
             why = f"out of memory as it was loaded; {self.kernel.frames.shortage}"
             raise CannotRun(f"{name}: {why}", 2) from None
 
-    def _run(self, process: Process) -> int:
-        with Ticker(self.kernel, self._options.timeout, self._foreground, self.console.step_aside):
-            try:
+    def _run(self) -> int:
+        if self._options.timeout is not None:
+            self._end = time.monotonic() + self._options.timeout
+        ticker = Ticker(
+            self.kernel, self._options.timeout, self._foreground, self.console.step_aside
+        )
+        try:
+            with ticker:
+                process = self._start()
                 self.kernel.run()
-            except Stopped as stop:
-                if str(stop):
-                    self._log(str(stop))
-                return stop.status
-            except Deadlock as deadlock:
-                self._log(str(deadlock))
-                return DEADLOCK_STATUS
+        except Stopped as stop:
+            self.stopped = True
+            if str(stop):
+                self._log(str(stop))
+            return stop.status
+        except Deadlock as deadlock:
+            self._log(str(deadlock))
+            return DEADLOCK_STATUS
+        finally:
+            self.ended_by, self._cut_off = ticker.ended_by, ticker.broke_in
         self._note_death(process)
         return exit_status(process.status or 0)
 

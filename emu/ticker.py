@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from emu.breaking_in import SIGNAL, may_raise
 from kernel.kernel import Kernel
 from kernel.running import Stopped
 from kernel.signals import SI_KERNEL, Sig, SigInfo
@@ -19,19 +20,23 @@ PERIOD = 0.01
 _AGAIN = 1.0
 """A second Ctrl-C within so many seconds ends all guests, whatever they do with the first; not
 when a guest is a shell that controls jobs, whose user may well press it twice."""
+_PATIENCE = 30
+"""Ticks that the machine's loop has to hear that the run is to end."""
 
 INTERRUPTED_STATUS = 130
 TIMEOUT_STATUS = 124
+_ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ticker:
     """Active while the kernel runs (a context manager).
 
     The thread only stops the engine and leaves word in ``kernel.attention``; the kernel's own loop
-    does what is to be done. A deterministic machine is never preempted by the host's time: it cuts
-    its slices by counting instructions. ``foreground`` tells the process group that the terminal's
-    Ctrl-C is for, None when no guest controls jobs: then it is for all. ``step_aside`` does
-    something with the user's terminal as it was before the guests.
+    does what is to be done. Where it does not come to that (a call that takes long, or waits for
+    the host) and the run is to end, the thread breaks in. A deterministic machine is never
+    preempted by the host's time: it cuts its slices by counting instructions. ``foreground`` tells
+    the process group that the terminal's Ctrl-C is for, None when no guest controls jobs: then it
+    is for all. ``step_aside`` does something with the user's terminal as it was before the guests.
     """
 
     def __init__(
@@ -41,6 +46,10 @@ class Ticker:
         foreground: Callable[[], int | None],
         step_aside: Callable[[Callable[[], None]], None] = lambda act: act(),
     ) -> None:
+        self.ended_by = 0
+        """The last signal by which the user wanted the guests to end."""
+        self.broke_in = False
+        """Whether the kernel was ended in the midst of its work."""
         self._kernel = kernel
         self._foreground = foreground
         self._step_aside = step_aside
@@ -49,6 +58,7 @@ class Ticker:
         self._thread = threading.Thread(target=self._tick, daemon=True, name="emu-ticker")
         self._handlers: dict[int, Any] = {}
         self._last_interrupt = 0.0
+        self._stopped: Stopped | None = None
 
     def __enter__(self) -> Ticker:
         if threading.current_thread() is threading.main_thread():
@@ -59,6 +69,7 @@ class Ticker:
                 (signal.SIGTERM, self._on_terminate),
                 (signal.SIGWINCH, self._on_resize),
                 (signal.SIGHUP, self._on_hangup),
+                (SIGNAL, self._on_break_in),
             ):
                 if number != signal.SIGHUP or not _nohup():
                     self._handlers[number] = signal.signal(number, action)
@@ -73,50 +84,62 @@ class Ticker:
     ) -> None:
         self._done.set()
         self._thread.join()
+        # What comes now is for the handlers of before; Python would drop one that is under way.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _tick(self) -> None:
         end = None if self._timeout is None else time.monotonic() + self._timeout
-        seen = -1
+        seen, late = -1, 0
         while not self._done.wait(PERIOD):
-            if end is not None and time.monotonic() >= end:
-                self._kernel.attention = self._time_is_up
-                self._kernel.hart.interrupt()
+            if end is not None and self._stopped is None and time.monotonic() >= end:
+                limit = f"the time limit of {self._timeout:g} s has passed"
+                self._stop(TIMEOUT_STATUS, limit)
             traps = self._kernel.traps
-            if traps == seen and not self._kernel.config.deterministic:
+            called = self._kernel.attention is not None
+            if called or (traps == seen and not self._kernel.config.deterministic):
                 self._kernel.hart.interrupt()
             seen = traps
-
-    def _time_is_up(self) -> None:
-        raise Stopped(TIMEOUT_STATUS, f"the time limit of {self._timeout:g} s has passed")
+            late = late + 1 if self._stopped is not None else 0
+            if late >= _PATIENCE and self._handlers:
+                signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
 
     # Signals of the host. Python runs these in the main thread between two bytecodes, so never
     # while the engine runs: the tick brings them out of it.
 
     def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.ended_by = Sig.INT
         hurried = time.monotonic() - self._last_interrupt < _AGAIN
-        again = hurried and self._foreground() is None
         self._last_interrupt = time.monotonic()
-        self._kernel.attention = self._interrupt_all if again else self._interrupt_foreground
+        if hurried and self._foreground() is None:
+            self._stop(INTERRUPTED_STATUS, "interrupted")
+        else:
+            self._kernel.call_soon(self._interrupt_foreground)
 
     def _on_quit(self, _number: int, _frame: FrameType | None) -> None:
-        self._kernel.attention = lambda: self._send(Sig.QUIT)
+        self.ended_by = Sig.QUIT
+        self._kernel.call_soon(lambda: self._send(Sig.QUIT))
 
     def _on_suspend(self, _number: int, _frame: FrameType | None) -> None:
-        self._kernel.attention = self._suspend
+        self._kernel.call_soon(self._suspend)
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
-        self._kernel.attention = lambda: self._stop(128 + Sig.TERM, "terminated")
+        self.ended_by = Sig.TERM
+        self._stop(128 + Sig.TERM, "terminated")
 
     def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
-        self._kernel.attention = lambda: self._stop(128 + Sig.HUP, "the terminal was closed")
+        self.ended_by = Sig.HUP
+        self._stop(128 + Sig.HUP, "the terminal was closed")
 
     def _on_resize(self, _number: int, _frame: FrameType | None) -> None:
-        self._kernel.attention = lambda: self._send(Sig.WINCH)
+        self._kernel.call_soon(lambda: self._send(Sig.WINCH))
 
-    def _interrupt_all(self) -> None:
-        self._stop(INTERRUPTED_STATUS, "interrupted")
+    def _on_break_in(self, _number: int, frame: FrameType | None) -> None:
+        if self._stopped is not None and may_raise(frame):
+            self.broke_in = True
+            self._raise()
 
     def _interrupt_foreground(self) -> None:
         """Ctrl-C is SIGINT for the guests, as from a terminal's driver."""
@@ -134,7 +157,15 @@ class Ticker:
             self._step_aside(_stop_here)
 
     def _stop(self, status: int, reason: str) -> None:
-        raise Stopped(status, reason)
+        """Ends the run: from the machine's loop, or else where it is."""
+        if self._stopped is None:
+            self._stopped = Stopped(status, reason)
+            self._kernel.call_soon(self._raise)
+
+    def _raise(self) -> None:
+        stopped, self._stopped = self._stopped, None
+        if stopped is not None:
+            raise stopped
 
     def _send(self, signo: int) -> None:
         group = self._foreground()

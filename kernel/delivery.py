@@ -167,6 +167,15 @@ class Signals:
             for signo, action in thread.process.handlers.actions.items()
         )
 
+    def will_kill(self, thread: Thread) -> bool:
+        """Whether a signal that is deliverable now ends the process."""
+        return any(
+            thread.deliverable & bit(signo)
+            and thread.process.handlers.get(signo).handler == SIG_DFL
+            and default_action(signo) in (Default.TERMINATE, Default.CORE)
+            for signo in range(1, thread.deliverable.bit_length() + 1)
+        )
+
     def _end_call(self, thread: Thread, *, restart: bool) -> None:
         hart = self._kernel.hart
         if restart:

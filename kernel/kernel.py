@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,8 @@ class Kernel:
         self.unresolved: Resolution | None = None
         """A page fault for which the vector found nothing to do but to tell the program."""
         self.attention: Callable[[], None] | None = None
-        """Called, once, before the next instruction runs: set from outside to be heard."""
+        """Called, once, before the next instruction runs or between two pieces of a long call."""
+        self._soon: deque[Callable[[], None]] = deque()
         self._found_well: census.Memory | None = None
         """What the last check of memory saw."""
         self._asid = 0
@@ -253,6 +255,30 @@ class Kernel:
         thread.process.faults += 1
         if self.observer is not None:
             self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
+
+    # What comes from outside.
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Has ``act`` called before the next instruction runs; also for another host thread."""
+        self._soon.append(act)
+        self.attention = self._call_those
+
+    def _call_those(self) -> None:
+        while self._soon:
+            self._soon.popleft()()
+
+    def attend(self) -> None:
+        """Does what was asked for from outside."""
+        attention, self.attention = self.attention, None
+        if attention is not None:
+            attention()
+
+    def hear(self) -> None:
+        """Between two pieces of a long system call: attends, and runs the timers that are due."""
+        if self.attention is not None:
+            self.attend()
+        if self.timers:
+            self.timers.run_due()
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""

@@ -253,5 +253,12 @@ class Thread:
         """The set of signals that are pending and not blocked."""
         return (self.pending.mask | self.process.pending.mask) & ~self.mask
 
+    def breaks_off(self, *, only_killed: bool) -> bool:
+        """Between two pieces of a long call: hears the world, then whether a signal ends it."""
+        self.kernel.hear()
+        if not self.deliverable:
+            return False
+        return not only_killed or self.kernel.signals.will_kill(self)
+
     def __repr__(self) -> str:
         return f"tid {self.tid} of {self.process!r}"

@@ -54,7 +54,7 @@ class Runner:
         scheduler = self.kernel.scheduler
         while self.kernel.processes:
             if self.kernel.attention is not None:
-                self._attend()
+                self.kernel.attend()
             thread = scheduler.next()
             if thread is not None:
                 self._turn(thread)
@@ -103,7 +103,7 @@ class Runner:
             sliced = trap.cause == Cause.TIMER_INTERRUPT
             kernel.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
         if kernel.attention is not None:
-            self._attend()
+            kernel.attend()
         if kernel.timers and (self._slice or gives_way or not kernel.traps & 63):
             kernel.timers.run_due()
         if thread.process.cpu_timers:
@@ -146,11 +146,6 @@ class Runner:
             self.kernel.hart.load(thread.registers)
             self.kernel.current = thread
         self.kernel.hart.set_satp(thread.process.space.table.satp)
-
-    def _attend(self) -> None:
-        attention, self.kernel.attention = self.kernel.attention, None
-        if attention is not None:
-            attention()
 
 
 def _describe(thread: Thread) -> str:

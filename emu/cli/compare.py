@@ -20,7 +20,6 @@ from emu.observe.comparison import PolicyRun, comparison_json, comparison_text, 
 from kernel.fork import POLICIES
 
 _DIFFERENT = 1
-_ENDED_BY_USER = (128 + 2, 128 + 15)
 
 
 def add_parser(subcommands: Any) -> None:
@@ -64,17 +63,19 @@ def _runs(arguments: argparse.Namespace, lines: Lines) -> list[PolicyRun]:
     import_module("numpy.ma")  # as a run does: the first one's time is to be like the others'
     runs: list[PolicyRun] = []
     for policy in POLICIES:
-        done = _run(arguments, policy, stdin, lines)
+        session = _session(arguments, policy, stdin, lines)
+        done = _run(session, policy, lines)
         if not runs:
             _print(done, sys.stderr if goes_to_stdout(arguments) else sys.stdout)
-        if done.status in _ENDED_BY_USER:
-            lines.message(f"ended under {policy} with status {done.status}: nothing to compare")
-            raise NotRun(done.status)
+        if session.ended_by:
+            status = 128 + session.ended_by
+            lines.message(f"ended by the user under {policy}: nothing to compare")
+            raise NotRun(status)
         runs.append(done)
     return runs
 
 
-def _run(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Lines) -> PolicyRun:
+def _session(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Lines) -> Session:
     options = replace(guest_options(arguments), fork_policy=policy)
     command = [arguments.program, *arguments.rest]
     try:
@@ -86,9 +87,14 @@ def _run(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Lines)
     console.feed(stdin)
     console.capture(1)
     console.capture(2)
+    return session
+
+
+def _run(session: Session, policy: str, lines: Lines) -> PolicyRun:
     began = time.perf_counter()
     status = run_session(session, [], lines)
-    seconds = None if options.deterministic else round(time.perf_counter() - began, 3)
+    console = session.console
+    seconds = None if session.kernel.config.deterministic else round(time.perf_counter() - began, 3)
     return PolicyRun(
         policy, status, console.captured(1), console.captured(2), session.summary, seconds
     )

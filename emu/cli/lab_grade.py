@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         return _USAGE
     except KeyboardInterrupt:
         print("emu: stopped; the next run goes on from here", file=sys.stderr)
-        return 128 + 2
+        raise
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emu.lab.catalogue import NoSuchLab, find
-from emu.lab.mutants.table import Table, Verdict, mutants
+from emu.cli.progress import ProgressLine
+from emu.lab.catalogue import Lab, NoSuchLab, find
+from emu.lab.mutants.table import NotJudged, Table, mutants
 from emu.lab.mutants.told import lines
 from emu.lab.mutants.written_tests import NoOperations
 from toolchain.errors import ToolchainError
 
 _SURVIVED = 1
 _MISUSED = 2
+_DEFECT = 70
 
 
 def add_mutants_parser(actions: Any) -> None:
@@ -35,10 +37,13 @@ def add_mutants_parser(actions: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        table: Table = mutants(find(arguments.lab), arguments.tests, done=_progress)
+        table = _table(find(arguments.lab), arguments.tests)
     except (NoSuchLab, NoOperations, ToolchainError) as error:
         print(f"emu: {error}", file=sys.stderr)
         return _MISUSED
+    except NotJudged as error:
+        print(f"emu: {error}", file=sys.stderr)
+        return _DEFECT
     except OSError as error:
         print(f"emu: {error.filename}: {error.strerror}", file=sys.stderr)
         return _MISUSED
@@ -47,7 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if table.good else _SURVIVED
 
 
-def _progress(verdict: Verdict) -> None:
-    if sys.stderr is not None and sys.stderr.isatty():
-        print(f"\r\x1b[K{verdict.mutant.name}", end="", file=sys.stderr, flush=True)
-        print("\r\x1b[K", end="", file=sys.stderr)
+def _table(lab: Lab, tests: Path | None) -> Table:
+    line = ProgressLine(sys.stderr)
+    try:
+        return mutants(
+            lab, tests, glance=lambda done, total: line.show(f"{done} of {total} wrong solutions")
+        )
+    finally:
+        line.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -14,21 +16,52 @@ _PERIOD = 0.5
 _CLEAR = "\r\x1b[K"
 
 
-class Progress:
-    """Shown on ``stream`` while it is entered (a context manager), if that is a terminal.
+class ProgressLine:
+    """Shown on ``stream`` from some seconds on, if that is a terminal.
 
-    ``count`` tells the number of events so far. The cursor is left at the line's start, so whatever
-    the guest prints takes its place.
+    The cursor is left at the line's start, so whatever else is printed takes its place. A terminal
+    that stands still is not waited for.
     """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.fd = stream.fileno() if stream is not None and stream.isatty() else None
+        self._began = time.monotonic()
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        seconds = time.monotonic() - self._began
+        if seconds >= _PATIENCE:
+            self._shown = True
+            self._write(f"{_CLEAR}emu: {seconds:.0f} s, {text}\r")
+
+    def clear(self) -> None:
+        if self._shown:
+            self._shown = False
+            self._write(_CLEAR)
+
+    def _write(self, text: str) -> None:
+        if self.fd is None:
+            return
+        poll = select.poll()
+        poll.register(self.fd, select.POLLOUT)
+        try:
+            if poll.poll(0):
+                os.write(self.fd, text.encode())
+        except OSError:
+            self.fd = None
+
+
+class Progress:
+    """Such a line while it is entered (a context manager); ``count`` is of events so far."""
 
     def __init__(self, stream: TextIO | None, count: Callable[[], int]) -> None:
         self._count = count
-        self._stream = stream
+        self._line = ProgressLine(stream)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Progress:
-        if self._stream is not None and self._stream.isatty():
+        if self._line.fd is not None:
             self._thread = threading.Thread(target=self._show, daemon=True, name="emu-progress")
             self._thread.start()
         return self
@@ -44,21 +77,6 @@ class Progress:
             self._thread.join()
 
     def _show(self) -> None:
-        assert self._stream is not None
-        began = time.monotonic()
-        shown = False
-        wait = _PATIENCE
-        while not self._done.wait(wait):
-            wait, shown = _PERIOD, True
-            seconds = time.monotonic() - began
-            self._write(f"{_CLEAR}emu: {seconds:.0f} s, {self._count():,} events\r")
-        if shown:
-            self._write(_CLEAR)
-
-    def _write(self, text: str) -> None:
-        assert self._stream is not None
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._done.set()
+        while not self._done.wait(_PERIOD):
+            self._line.show(f"{self._count():,} events")
+        self._line.clear()

@@ -68,7 +68,7 @@ def record_to_files(
     try:
         return _run(session, writer, lines, wanted, (first, observers))
     finally:
-        _close(writer, files, lines)
+        _close(writer, files, lines, session)
 
 
 def _run(
@@ -105,7 +105,9 @@ class _Writing:
         teller = Teller(WhenLoaded(self._sink), depth, located)
         self.tell, self.keep = teller.tell, teller.keep
 
-    def close(self) -> int:
+    gave_up = False
+
+    def close(self, _hurried: Callable[[], bool]) -> int:
         self._files.close()
         tell_hint(self._sink, self._lines)
         return _FAILED if self._files.failed else 0
@@ -119,7 +121,7 @@ def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside |
             writing = make()
             for fact in facts:
                 writing.tell(fact)
-            return writing.close()
+            return writing.close(lambda: False)
         except Exception:
             tell_defect(lines, traceback.format_exc())
             return DEFECT_STATUS
@@ -132,9 +134,11 @@ def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside |
     return aside
 
 
-def _close(writer: Aside | _Writing, files: Files, lines: Lines) -> None:
-    status = writer.close()
-    if status > 128:
+def _close(writer: Aside | _Writing, files: Files, lines: Lines, session: Session) -> None:
+    status = writer.close(lambda: session.is_over)
+    if writer.gave_up:
+        lines.message("the trace was cut off: its file takes nothing more")
+    elif status > 128:
         lines.message(f"the process that writes the trace was killed by signal {status - 128}")
     elif status not in (0, _FAILED, DEFECT_STATUS):
         lines.message(f"the process that writes the trace ended with status {status}")

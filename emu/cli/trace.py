@@ -84,7 +84,7 @@ def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
         status = record_to_files(session, files, lines, _wanted(arguments), chosen)
     finally:
         files.close()
-    return 2 if files.failed else status
+    return 2 if files.failed and not session.stopped else status
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

@@ -66,6 +66,7 @@ class Hart:
         self._conflict: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._running = False
+        self._interrupted = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
         self._error: BaseException | None = None
@@ -157,9 +158,10 @@ class Hart:
     def interrupt(self) -> None:
         """Makes :meth:`run` return soon, with a timer interrupt; for another host thread.
 
-        A call that comes while the hart isn't running, or runs a count of instructions, is lost: a
-        clock calls it again and again.
+        A call that comes while the hart isn't running is lost, and so is one while it runs a count
+        of instructions, unless it starts a stretch again: a clock calls it again and again.
         """
+        self._interrupted = True
         self._engine.interrupt()
 
     def run(self, count: int = 0) -> Trap:
@@ -168,6 +170,7 @@ class Hart:
         ``count``, when not 0, is a number of instructions after which a timer interrupt comes. The
         count begins anew when the hart has to start a stretch again (code changed under it).
         """
+        self._interrupted = False
         self.pc &= ~1  # sepc's lowest bit is always zero
         if self._exits.to_arm:
             return self._run_to_breakpoint(count)
@@ -190,6 +193,11 @@ class Hart:
             trap = self._run_once(count)
             if trap is not None:
                 return trap
+            # Code that changes again and again may keep the hart here, and the engine too short a
+            # time in each stretch to be stopped there.
+            if self._interrupted and count != 1:
+                self._interrupted = False
+                return Trap(Cause.TIMER_INTERRUPT, self.pc)
 
     # Breakpoints.
 

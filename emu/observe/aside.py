@@ -13,11 +13,14 @@ import fcntl
 import gc
 import mmap
 import os
+import select
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from emu.children import end_with, is_stuck
 from emu.observe.facts import Fact, Lent, Told, decoder, encoder, start_of
 from emu.observe.facts import Fault as FaultFact
 
@@ -29,6 +32,11 @@ _STACKS = 1 << 19
 _LAST_STACK = _STACKS - (1 << 15)
 _PIPE = 1 << 20
 _HEADER = 8
+_GLANCE_MS = 250
+_STUCK = 8
+"""Looks at a writer that waits, each time at the same."""
+_LAST_WORDS = 5
+"""Seconds that a writer has when the machine was killed."""
 _SET_PIPE_SIZE = 1031
 """F_SETPIPE_SZ of fcntl(2), which is Linux's."""
 _FOR_THE_MACHINE = (
@@ -48,6 +56,9 @@ class Aside:
     """
 
     def __init__(self, serve: Serve, kept: Iterable[int]) -> None:
+        self.gave_up = False
+        """Whether the writer was ended because its files took nothing more."""
+        self._hurried: Callable[[], bool] = lambda: False
         self._encode = encoder()
         self._facts = bytearray()
         self._count = 0
@@ -56,16 +67,19 @@ class Aside:
         self._batch = self._ahead = self._used = 0
         ends = _Ends(*os.pipe(), *os.pipe())
         try:
+            parent = os.getpid()
             self._pid = _fork()
         except OSError:
             for fd in ends:
                 os.close(fd)
             raise
         if self._pid == 0:
+            _outlive(parent)
             _run(serve, shared, ends, {2, *kept})
         os.close(ends.facts_read)
         os.close(ends.done_write)
         self._pipe, self._done = ends.facts_write, ends.done_read
+        os.set_blocking(self._pipe, False)
         self._lives = True
         with suppress(OSError):  # another system, or a user who has many pipes
             fcntl.fcntl(self._pipe, _SET_PIPE_SIZE, _PIPE)
@@ -100,23 +114,30 @@ class Aside:
             for part in (size + start, facts):
                 rest = memoryview(part)
                 while rest and self._lives:
-                    rest = rest[os.write(self._pipe, rest) :]
+                    self._wait_for(self._pipe, select.POLLOUT)
+                    with suppress(BlockingIOError):
+                        rest = rest[os.write(self._pipe, rest) :]
         except BrokenPipeError:
             self._lives = False
         self._ahead += 1
         while self._ahead == _BATCHES and self._lives:
+            self._wait_for(self._done, select.POLLIN)
             done = len(os.read(self._done, _BATCHES))
             self._ahead -= done
             self._lives = done > 0
         self._batch, self._used = (self._batch + 1) % _BATCHES, 0
 
-    def close(self) -> int:
-        """Waits for the writer; its exit status, or that of a shell when a signal killed it."""
+    def close(self, hurried: Callable[[], bool] = lambda: False) -> int:
+        """Waits for the writer; its exit status, or that of a shell when a signal killed it.
+
+        One that gets nothing written any more is ended once the user is ``hurried``.
+        """
+        self._hurried = hurried
         try:
             if self._count:
                 self._send()
             os.close(self._pipe)
-            _await_end(self._pid)
+            self._await_end()
         except BaseException:  # the user would not wait; until waitpid the pid is no other's
             os.kill(self._pid, signal.SIGKILL)
             raise
@@ -126,11 +147,24 @@ class Aside:
         code = os.waitstatus_to_exitcode(status)
         return code if code >= 0 else 128 - code
 
+    def _await_end(self) -> None:
+        """Until the writer has closed all that it had open, as it does when it ends."""
+        while True:
+            self._wait_for(self._done, select.POLLIN)
+            if not os.read(self._done, _BATCHES):
+                return
 
-def _await_end(pid: int) -> None:
-    """Leaves the status for waitpid(2)."""
-    if hasattr(os, "waitid"):  # macOS has it since Python 3.13
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    def _wait_for(self, fd: int, event: int) -> None:
+        """Until ``fd`` is ready: also by the end of a writer that is stuck, which is ended here."""
+        poll = select.poll()
+        poll.register(fd, event)
+        looked, looks = "", 0
+        while not poll.poll(_GLANCE_MS):
+            stuck, looked = is_stuck(self._pid, looked)
+            looks = looks + 1 if stuck and self._hurried() else 0
+            if looks >= _STUCK:
+                self.gave_up = True
+                os.kill(self._pid, signal.SIGKILL)
 
 
 class _Ends(NamedTuple):
@@ -153,6 +187,17 @@ def _fork() -> int:
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _outlive(parent: int) -> None:
+    """A machine that was killed leaves a trace as far as it went, but no process for ever."""
+
+    def soon(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_LAST_WORDS)
+
+    signal.signal(signal.SIGALRM, soon)
+    end_with(parent, signal.SIGALRM)
 
 
 def _run(serve: Serve, stacks: mmap.mmap, ends: _Ends, kept: set[int]) -> NoReturn:

@@ -48,7 +48,7 @@ class SpanTrace(Observer):
         try:
             span = self._span.within(process) if self._span is not None else None
         except NoSymbol as error:
-            kernel.attention = partial(_stop, str(error))
+            kernel.call_soon(partial(_stop, str(error)))
             return
         self._trace = InstructionTrace(kernel, write=self._write, form=self._form, span=span)
 

@@ -151,7 +151,7 @@ class WalkAt(Observer):
         def end() -> None:
             raise stop
 
-        process.kernel.attention = end
+        process.kernel.call_soon(end)
 
 
 def _memory(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import struct
 from kernel.budget import Kind
 from kernel.errors import Errno, Interrupted
 from kernel.syscalls.filesize import limited_write, limited_write_at
-from kernel.syscalls.uio import wait_for
+from kernel.syscalls.uio import breaks_off, wait_for
 from kernel.vfs.abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller
 from kernel.vfs.errnos import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
@@ -81,6 +81,8 @@ class _Copy:
         """Copies until the end or until one has to wait: for the file it returns."""
         while self.left or self.held:
             if not self.held:
+                if self.done and breaks_off(self.t, self.source):
+                    return None
                 data = self._read(min(self.left, CHUNK))
                 if data is None:
                     return None if self.done else self.source
@@ -168,7 +170,7 @@ def _copy_range(
                 break
             raise
         done += written
-        if written < len(data):
+        if written < len(data) or breaks_off(t, source):
             break
     return done
 

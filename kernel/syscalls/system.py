@@ -56,6 +56,8 @@ def getrandom(t: Thread, address: int, count: int, flags: int) -> int:
                 break
             raise
         done += len(part)
+        if t.breaks_off(only_killed=False):
+            break
     return done
 
 

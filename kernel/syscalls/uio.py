@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from collections.abc import Callable
 
@@ -131,6 +132,11 @@ def _read_prefix(mem: Memory, va: int, count: int) -> bytes:
     return b"".join(pieces)
 
 
+def breaks_off(t: Caller, file: OpenFile) -> bool:
+    """Between two pieces: whether a signal ends the transfer; of a file only one that kills."""
+    return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
+
+
 def wait_for(file: OpenFile, events: int) -> Wait:
     """The wait for one of ``events`` to come true of ``file``."""
     queues, host, deadline = file.sources(events)
@@ -147,7 +153,7 @@ def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
         return 0
     if file.holds_back(t):
         return interrupted()
-    done = _read_available(file, buffers)
+    done = _read_available(t, file, buffers)
     if done is not None:
         return done
     if file.nonblocking:
@@ -155,12 +161,12 @@ def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
     return _wait_and_read(t, file, buffers)
 
 
-def _read_available(file: OpenFile, buffers: Buffers) -> int | None:
+def _read_available(t: Caller, file: OpenFile, buffers: Buffers) -> int | None:
     """What is there for the buffers; None when one has to wait."""
     if file.stream:
         data = file.read(min(buffers.left, CHUNK))
         return None if data is None else _deliver(file, buffers, data)
-    return _read_pieces(file.read, file.unread, buffers)
+    return _read_pieces(t, file, buffers, file.read, file.unread)
 
 
 def _deliver(file: OpenFile, buffers: Buffers, data: bytes) -> int:
@@ -173,7 +179,11 @@ def _deliver(file: OpenFile, buffers: Buffers, data: bytes) -> int:
 
 
 def _read_pieces(
-    read: Callable[[int], bytes | None], unread: Callable[[bytes], None], buffers: Buffers
+    t: Caller,
+    file: OpenFile,
+    buffers: Buffers,
+    read: Callable[[int], bytes | None],
+    unread: Callable[[bytes], None],
 ) -> int:
     """Fills the buffers from something that never waits, a piece at a time."""
     done = 0
@@ -192,7 +202,7 @@ def _read_pieces(
             if not done:
                 raise Errno(EFAULT)
             return done
-        if len(data) < wanted or not buffers.left:
+        if len(data) < wanted or not buffers.left or breaks_off(t, file):
             return done
 
 
@@ -203,7 +213,7 @@ def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
             yield wait_for(file, POLLIN)
             if file.holds_back(t):
                 raise Interrupted
-            done = _read_available(file, buffers)
+            done = _read_available(t, file, buffers)
             if done is not None:
                 return done
     finally:
@@ -220,7 +230,7 @@ def read_from(file: OpenFile, t: Caller, spans: list[Span], offset: int) -> int:
         at += len(data)
         return data
 
-    return _read_pieces(read, lambda data: None, Buffers(t.mem, spans))
+    return _read_pieces(t, file, Buffers(t.mem, spans), read, lambda data: None)
 
 
 # Writing.
@@ -241,7 +251,7 @@ def write_from(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
             raise Errno(EAGAIN)
         return count
     if not file.stream:
-        return _write_pieces(write, buffers, data, count or 0)
+        return _write_pieces(t, file, buffers, write, data, count or 0)
     return _wait_and_write(t, file, buffers, data[count or 0 :], count or 0)
 
 
@@ -262,12 +272,17 @@ def _put(
 
 
 def _write_pieces(
-    write: Callable[[bytes], int | None], buffers: Buffers, data: bytes, count: int
+    t: Caller,
+    file: OpenFile,
+    buffers: Buffers,
+    write: Callable[[bytes], int | None],
+    data: bytes,
+    count: int,
 ) -> int:
     """Goes on after ``count`` bytes of ``data`` were written to something that never waits."""
     done = count
     try:
-        while count == len(data) and buffers.left:
+        while count == len(data) and buffers.left and not breaks_off(t, file):
             data = buffers.take(CHUNK)
             count = write(data) or 0
             done += count
@@ -294,6 +309,8 @@ def _wait_and_write(
             else:
                 done += count
                 data = b""
+                if breaks_off(t, file):
+                    break
         return done
     except (Errno, Interrupted):
         if done:
@@ -317,4 +334,4 @@ def write_at(t: Caller, file: OpenFile, spans: list[Span], offset: int) -> int:
     if not buffers.left:
         return 0
     data = buffers.take(CHUNK)
-    return _write_pieces(write, buffers, data, write(data))
+    return _write_pieces(t, file, buffers, write, data, write(data))

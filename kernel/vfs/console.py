@@ -48,6 +48,7 @@ class HostStream(Inode):
     def __init__(self, filesystem: FileSystem, fd: int) -> None:
         self.filesystem = filesystem
         self.fd = fd
+        self.stream_fd = hostio.unblocking(fd)
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)
         access = {os.O_RDONLY: O_RDONLY, os.O_WRONLY: O_WRONLY}.get(flags & os.O_ACCMODE, O_RDWR)
         self.flags = access | (O_APPEND if flags & os.O_APPEND else 0)
@@ -102,7 +103,7 @@ class HostStreamFile(OpenFile):
 
     def read(self, count: int) -> bytes | None:
         if self.stream:
-            return hostio.read(self.node.fd, count)
+            return hostio.read(self.node.stream_fd, count)
         try:
             return os.read(self.node.fd, count)
         except OSError as error:
@@ -114,7 +115,7 @@ class HostStreamFile(OpenFile):
 
     def write(self, data: bytes) -> int | None:
         if self.stream:
-            return hostio.write(self.node.fd, data)
+            return hostio.write(self.node.stream_fd, data)
         try:
             return os.write(self.node.fd, data)
         except OSError as error:
@@ -246,7 +247,9 @@ class Console:
             return
         if self.terminal is None:
             self.terminal = self.namespace.tty.terminal = Terminal(host)
-        self._files[fd] = TerminalFile(self.namespace.tty, self.terminal, host, node.flags)
+        self._files[fd] = TerminalFile(
+            self.namespace.tty, self.terminal, node.stream_fd, node.flags
+        )
 
     def feed(self, data: bytes) -> None:
         """Standard input is ``data``."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
+import stat
 
 from kernel.vfs.abi import POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.vfs.errnos import from_host
@@ -19,6 +21,21 @@ _GUEST_EVENTS = (
     (select.POLLERR, POLLERR),
     (select.POLLHUP, POLLHUP),
 )
+
+
+def unblocking(fd: int) -> int:
+    """A description of its own for the user's pipe or terminal, that never makes us wait.
+
+    Another reader may take what poll(2) has found, and a terminal that stands still calls itself
+    writable; who waits there hears no Ctrl-C. Where the user may not open it, ``fd`` itself.
+    """
+    mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode) and not os.isatty(fd):
+        return fd
+    try:
+        return os.open(f"/proc/self/fd/{fd}", mode | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return fd
 
 
 def ready(fd: int, events: int) -> int:

@@ -43,6 +43,7 @@ class Terminal:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.stream_fd = hostio.unblocking(fd)
         self.foreground = 0
         """The process group that Ctrl-C is for; 0 until a guest sets or asks for it."""
         self.session = 0
@@ -113,7 +114,7 @@ class TerminalDevice(Inode):
     def opened(self, flags: int, path: str) -> OpenFile:
         if self.terminal is None:
             raise Errno(ENXIO)
-        return TerminalFile(self, self.terminal, self.terminal.fd, flags)
+        return TerminalFile(self, self.terminal, self.terminal.stream_fd, flags)
 
 
 class TerminalFile(OpenFile):

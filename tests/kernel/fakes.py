@@ -161,6 +161,9 @@ class FakeThread:
     def stop_group(self, signo: int) -> bool:
         return False
 
+    def breaks_off(self, *, only_killed: bool) -> bool:
+        return self.deliverable != 0 and not only_killed
+
     def temporary_mask(self, mask: int) -> None:
         self.mask = mask
 

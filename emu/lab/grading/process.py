@@ -8,12 +8,8 @@ defect. It costs the test in which it happens, and no other.
 from __future__ import annotations
 
 import gc
-import multiprocessing
-import os
-import signal
 import traceback
 from collections.abc import Generator, Iterable
-from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import NamedTuple
@@ -24,9 +20,7 @@ from emu.lab.grading.tasks import Graded, Task, record
 from emu.lab.play.operations import written
 from emu.lab.play.playing import Failure
 from emu.lab.quoting import quoted, quoted_lines
-
-_STOPPING = [signal.SIGINT]
-_FORK = multiprocessing.get_context("fork")
+from emu.lab.worker import Worker
 
 
 class Limits(NamedTuple):
@@ -90,18 +84,8 @@ class _Running:
 
     def _start(self) -> None:
         """A process for the tests that have no result yet."""
-        self.pipe, theirs = _FORK.Pipe(duplex=False)
-        arguments = (theirs, self.task, len(self.results))
-        self._process = _FORK.Process(target=_work, args=arguments, daemon=False)
-        # What a signal raises while a process forks, Python forgets (os.register_at_fork).
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-        with suppress(OSError):  # the process does it too: either may be first
-            os.setpgid(self._process.pid or 0, self._process.pid or 0)
-        theirs.close()
+        self._worker = Worker(_work, self.task, len(self.results))
+        self.pipe = self._worker.pipe
         self._note_time()
 
     def _note_time(self) -> None:
@@ -115,7 +99,7 @@ class _Running:
             self.results.append(self.pipe.recv())
         except (EOFError, OSError):
             self.stop()
-            how = f"the grader's process ended with status {self._process.exitcode}"
+            how = f"the grader's process ended with status {self._worker.exitcode}"
             self._note(_defect(self._test, how, monotonic() - self._test_began))
         self._note_time()
         if self.finished:
@@ -143,25 +127,15 @@ class _Running:
 
     def stop(self) -> None:
         """Ends the process, and the student's."""
-        with suppress(OSError):
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
-        self._process.kill()
-        self._process.join()
-        self.pipe.close()
+        self._worker.stop()
 
 
 def _work(pipe: Connection, task: Task, start: int) -> None:
     """What the process does: the tests from ``start`` on, each result sent when it is there."""
-    with suppress(OSError):
-        os.setpgid(0, 0)  # Ctrl-C is the first process's affair
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before that is dropped
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-    signal.signal(signal.SIGINT, usual)
     submission = Submission(task.lab, task.files)
-    with suppress(BrokenPipeError):  # nobody waits for it any more
-        for graded in task.tests[start:]:
-            pipe.send(_result(graded, submission))
-            gc.collect()  # machines, and messages that may be large, hang in cycles
+    for graded in task.tests[start:]:
+        pipe.send(_result(graded, submission))
+        gc.collect()  # machines, and messages that may be large, hang in cycles
 
 
 def _result(graded: Graded, submission: Submission) -> GradedTest:

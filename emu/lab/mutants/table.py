@@ -7,17 +7,18 @@ marks. The same shows what tests are worth that students wrote.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from emu.lab.catalogue import Lab, find
+from emu.lab.catalogue import Lab
 from emu.lab.graded.testing import RandomOperations, Submission, Test
 from emu.lab.mutants.cheats import CHEATS
 from emu.lab.mutants.written_tests import Written, read_folder, valid
 from emu.lab.outside.student import LabFile
+from emu.lab.worker import Worker
 
 
 class Mutant(NamedTuple):
@@ -44,6 +45,13 @@ class Verdict:
     @property
     def as_expected(self) -> bool:
         return any(told(self.mutant, *each) for each in self.caught.items())
+
+
+class NotJudged(Exception):
+    """The process that was at a mutant has ended without a verdict."""
+
+    def __init__(self, mutant: Mutant, status: int | None) -> None:
+        super().__init__(f"{mutant.name}: the process that judged it ended with status {status}")
 
 
 def told(mutant: Mutant, test: str, finding: str) -> bool:
@@ -109,48 +117,67 @@ def mutants(
     folder: Path | None = None,
     *,
     jobs: int | None = None,
-    done: Callable[[Verdict], None] = lambda verdict: None,
+    glance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Table:
     """Runs them all; ``folder`` has tests that students wrote, in place of the lab's own.
 
-    ``done`` is told of each. Raises :class:`emu.lab.written_tests.NoOperations`.
+    ``glance`` is told now and then how many are done, and of how many.
+    Raises :class:`emu.lab.written_tests.NoOperations`.
     """
     written = read_folder(folder, lab) if folder is not None else []
     tests = valid(written) if folder is not None else list(lab.tests)
-    count = len(wrong_of(lab)) + (0 if folder is not None else len(CHEATS))
-    verdicts = []
+    work = [(mutant, tests) for mutant in wrong_of(lab)]
+    if folder is None:
+        work += [(cheat, tests[:_FOR_CHEATS]) for cheat in cheats_of(lab)]
     if tests:
-        for verdict in _judged(lab, count, folder, jobs or os.cpu_count() or 1):
-            done(verdict)
-            verdicts.append(verdict)
+        verdicts = _judged(lab, work, jobs or os.cpu_count() or 1, glance)
     else:
-        verdicts = [Verdict(mutant) for mutant in wrong_of(lab)]
+        verdicts = [Verdict(mutant) for mutant, _ in work]
     return Table(lab, tests, verdicts, written)
-
-
-def _judged(lab: Lab, count: int, folder: Path | None, jobs: int) -> Iterator[Verdict]:
-    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(lab.name, folder)) as pool:
-        yield from pool.map(_judge_number, range(count))
-
-
-_work: tuple[Lab, list[Mutant], list[Test]]
-"""Of this process: tests and mutants are made in each, for they can't all be sent."""
 
 
 _FOR_CHEATS = 3
 """Tests that a cheat is run on: to all others it would be the same."""
+_GLANCE = 0.5
+"""Seconds between two calls of ``glance``."""
 
 
-def _begin(name: str, folder: Path | None) -> None:
-    global _work  # noqa: PLW0603 (how a pool's process is set up)
-    lab = find(name)
-    if folder is None:
-        _work = lab, [*wrong_of(lab), *cheats_of(lab)], list(lab.tests)
-    else:
-        _work = lab, wrong_of(lab), valid(read_folder(folder, lab))
+def _judged(
+    lab: Lab,
+    work: Sequence[tuple[Mutant, Sequence[Test]]],
+    jobs: int,
+    glance: Callable[[int, int], None],
+) -> list[Verdict]:
+    """In the order of the work, each in a process that ends when this one does."""
+    verdicts: dict[int, Verdict] = {}
+    running: dict[Connection, tuple[int, Worker]] = {}
+    numbers = iter(range(len(work)))
+    try:
+        while len(verdicts) < len(work):
+            while len(running) < jobs and (number := next(numbers, None)) is not None:
+                worker = Worker(_judge, lab, *work[number])
+                running[worker.pipe] = number, worker
+            for pipe in wait(list(running), _GLANCE):
+                assert isinstance(pipe, Connection)
+                number, worker = running[pipe]
+                del running[pipe]
+                verdicts[number] = _received(worker, work[number][0])
+            glance(len(verdicts), len(work))
+    finally:
+        for _, worker in running.values():
+            worker.stop()
+    return [verdicts[number] for number in range(len(work))]
 
 
-def _judge_number(number: int) -> Verdict:
-    lab, all_mutants, tests = _work
-    is_cheat = number >= len(lab.wrong)
-    return judge(lab, all_mutants[number], tests[:_FOR_CHEATS] if is_cheat else tests)
+def _received(worker: Worker, mutant: Mutant) -> Verdict:
+    try:
+        verdict: Verdict = worker.pipe.recv()
+    except EOFError:
+        worker.stop()
+        raise NotJudged(mutant, worker.exitcode) from None
+    worker.stop()
+    return verdict
+
+
+def _judge(pipe: Connection, lab: Lab, mutant: Mutant, tests: Sequence[Test]) -> None:
+    pipe.send(judge(lab, mutant, tests))

@@ -143,7 +143,7 @@ def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatc
         return 0
 
     listener = Aside(serve, [])
-    monkeypatch.setattr(aside, "_await_end", interrupted)
+    monkeypatch.setattr(listener, "_await_end", interrupted)
     with pytest.raises(Interrupts):
         listener.close()
     with pytest.raises(ChildProcessError):

@@ -1,0 +1,61 @@
+"""A process of ours that works on a part of many, and can be ended with all it has started."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from emu.children import end_with
+
+_STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+_FORK = multiprocessing.get_context("fork")
+
+
+class Worker:
+    """Calls ``work(pipe, *arguments)`` in a process of its own; what it sends is in ``pipe``."""
+
+    def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
+        self.pipe, theirs = _FORK.Pipe(duplex=False)
+        everything = (os.getpid(), work, theirs, arguments)
+        self._process = _FORK.Process(target=_begin, args=everything, daemon=False)
+        # What a signal raises while a process forks, Python forgets (os.register_at_fork).
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with suppress(OSError):  # the process does it too: either may be first
+            os.setpgid(self._process.pid or 0, self._process.pid or 0)
+        theirs.close()
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._process.exitcode
+
+    def stop(self) -> None:
+        """Ends the process, and what it has started."""
+        with suppress(OSError):
+            os.killpg(self._process.pid or 0, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _begin(
+    parent: int, work: Callable[..., None], pipe: Connection, arguments: tuple[Any, ...]
+) -> None:
+    with suppress(OSError):
+        os.setpgid(0, 0)  # Ctrl-C is the first process's affair
+    end_with(parent)
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before that is dropped
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.signal(signal.SIGINT, usual)
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        work(pipe, *arguments)

@@ -1,0 +1,45 @@
+"""Commands that are ended from outside, and the processes that they leave."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.emu.commands import EMU, SECONDS, environment
+
+
+def start(*words: str | Path, **others: Any) -> subprocess.Popen[str]:
+    usual: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "start_new_session": True,
+    }
+    command = [*EMU, *map(str, words)]
+    return subprocess.Popen(command, env=environment(), text=True, **{**usual, **others})
+
+
+def shell_status(process: subprocess.Popen[str]) -> int:
+    """What a shell makes of it: a process may also die of the signal itself."""
+    status = process.wait(timeout=SECONDS)
+    return 128 - status if status < 0 else status
+
+
+def wait_until_alone(process: subprocess.Popen[str]) -> None:
+    """Until nobody of the session that the process led is left; for ever if somebody stays."""
+    while session_of(process):
+        signal.sigtimedwait([], 0.05)
+
+
+def session_of(process: subprocess.Popen[str]) -> list[int]:
+    """Who lives of the session that the process leads."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if fields[3] == str(process.pid) and fields[0] != "Z":
+                found.append(int(folder.name))
+    return found

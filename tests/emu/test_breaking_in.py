@@ -1,0 +1,90 @@
+"""Does a run end that is to end, when the kernel is at something that does not?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from emu.breaking_in import may_raise
+from kernel.events import Observer
+from tests.emu.commands import machine
+from tests.kernel.syscalls.guests import compiled
+
+pytestmark = pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(),
+    reason="signals of the host are for the main thread",
+)
+
+
+def spins() -> None:
+    while True:
+        pass
+
+
+def waits() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.read(reading, 1)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+class Hindering(Observer):
+    """Does something that has no end at one kind of event."""
+
+    def __init__(self, event: str, act: Callable[[], None]) -> None:
+        self.done = 0
+
+        def hinder(*_: Any) -> None:
+            self.done += 1
+            act()
+
+        setattr(self, event, hinder)
+
+
+@pytest.mark.parametrize("act", [spins, waits])
+@pytest.mark.parametrize("event", ["started", "fault", "call_entered", "call_left"])
+def test_whatever_the_kernel_is_at_sigterm_ends_it(
+    event: str, act: Callable[[], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def terminated() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        act()
+
+    observer = Hindering(event, terminated)
+    result = machine().run([compiled("return getppid();")], observers=[observer])
+    assert (result.status, observer.done) == (143, 1)
+    assert result.notes == ["terminated"]
+    assert capfd.readouterr().err == "", "no exception was printed and lost"
+
+
+@pytest.mark.parametrize("act", [spins, waits])
+def test_its_time_ends_it_too(act: Callable[[], None]) -> None:
+    result = machine(timeout=1).run(
+        [compiled("return getppid();")], observers=[Hindering("started", act)]
+    )
+    assert (result.status, result.notes) == (124, ["the time limit of 1 s has passed"])
+
+
+def test_nothing_is_raised_where_it_would_be_lost() -> None:
+    def frame_in(module: str, name: str = "function") -> Any:
+        scope: dict[str, Any] = {"__name__": module}
+        exec(f"import sys\ndef {name}(act=sys._getframe): return act()", scope)
+        return scope[name]
+
+    loop, hart = frame_in("kernel.running"), frame_in("emu.machine.hart")
+    engine, call = frame_in("emu.machine.engine"), frame_in("kernel.syscalls.memory")
+    goes = frame_in("kernel.vfs.hostfile", "__del__")
+    assert may_raise(loop(call))
+    assert may_raise(loop(lambda: engine(lambda: hart(call)))), "the hart keeps it"
+    assert not may_raise(loop(engine)), "translated code runs"
+    assert not may_raise(loop(lambda: engine(hart))), "a hook that has not begun"
+    assert not may_raise(loop(lambda: engine(call))), "a hook of somebody else"
+    assert not may_raise(loop(goes))
+    assert not may_raise(call()), "the kernel does not run"
