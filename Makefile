@@ -38,7 +38,7 @@ format: $(STAMPS)/dev ## put the Python files into the common style
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-fuzz: test-setup ## oracles, wild calls, damaged files: SECONDS=60 of each, from fresh seeds
+fuzz: test-setup ## oracles, wild calls, damaged files and traces: SECONDS=60 of each, from fresh seeds
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
 	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 

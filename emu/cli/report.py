@@ -44,16 +44,19 @@ def add_source_option(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="a report shows source text and code of files below DIR too; else only of those "
-        "below the program's folder, the current one and --root",
+        "below the program's folder (for a trace not), the current one and --root",
     )
 
 
-def host_files(arguments: argparse.Namespace, program: str) -> HostFiles:
-    """Where the report of a run may find source text and code."""
+def host_files(arguments: argparse.Namespace, program: str | None) -> HostFiles:
+    """Where the report of a run may find source text and code.
+
+    ``program`` is the user's word. A trace has one too, but anybody may have written it.
+    """
     from emu.observe.report.hostfiles import HostFiles
     from toolchain.find import sysroot
 
-    folders = [*arguments.source, str(Path(program).parent), "."]
+    folders = [*arguments.source, *([str(Path(program).parent)] if program else []), "."]
     libraries = sysroot()  # where the guest finds them that has no root
     return HostFiles(folders, arguments.root or (str(libraries) if libraries else None))
 
@@ -109,7 +112,7 @@ def _read(arguments: argparse.Namespace, lines: Lines) -> Report:
                 lines.message(
                     f"{arguments.program}: the trace was filtered; the report lacks the rest"
                 )
-            report = Report(host_files(arguments, each.command[0] if each.command else "."))
+            report = Report(host_files(arguments, None))
         report(each)
     if report is None:
         lines.message(f"{arguments.program}: the file is empty")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emu.cli.guest_run import NotRun, open_session
@@ -15,6 +14,7 @@ from emu.cli.output import Lines
 from emu.cli.outputs import Output
 from emu.cli.recording import record
 from emu.cli.trace_files import SUFFIXES
+from emu.observe.regular_file import is_special, open_regular
 
 if TYPE_CHECKING:
     from emu.api import Session
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from emu.observe.wanted import Sink, Wanted
 
 _STDOUT = "-"
-_BEGINNING = b'{"event":"start"'
+_LOOKED_AT = 1 << 16
+_TRACE = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^\n]*"event"\s*:\s*"')
+"""Any record, in whatever order its fields are: what is wrong with it is for the reader to say."""
+_PACKED = (b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh")
+"""gzip, xz, zstd and bzip2."""
+_EXPECTED = "a .jsonl of emu trace -o"
 
 
 def add_report_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -96,37 +101,33 @@ class Report:
             raise NotRun(2) from None
 
 
-def is_trace(name: str) -> bool:
-    """Whether it is a file that begins with a trace's first record.
-
-    To open a FIFO would wait for its writer, and to open a device may do anything.
-    """
-    try:
-        if not os.path.isfile(name):
-            return False
-        with Path(name).open("rb") as file:
-            return file.read(len(_BEGINNING)) == _BEGINNING
-    except (OSError, ValueError):
-        return False
-
-
 def takes_trace(name: str, lines: Lines) -> bool:
     """Whether it is a trace, and no program. Raises :class:`NotRun` for what is neither."""
-    if is_trace(name):
+    beginning = _beginning(name)
+    if beginning is not None and _TRACE.match(beginning):
         return True
-    if name.endswith(SUFFIXES) and not _may_run(name):
-        lines.message(f"{name}: it is no trace (a .jsonl of emu trace -o)")
+    packed = beginning is not None and beginning.startswith(_PACKED)
+    if packed or (name.endswith(SUFFIXES) and not _may_run(name, beginning)):
+        what = "it is compressed" if packed else "it is no trace"
+        lines.message(f"{name}: {what} ({_EXPECTED})")
         raise NotRun(2)
     return False
 
 
-def _may_run(name: str) -> bool:
-    """Whether it begins as a program or script does, or can't be looked at."""
+def _beginning(name: str) -> bytes | None:
+    """None for what can't be looked at: to open a FIFO would wait, and a device may do anything."""
     try:
-        with Path(name).open("rb") as file:
-            return file.read(4).startswith((b"\x7fELF", b"#!"))
+        with open_regular(name) as file:
+            return file.read(_LOOKED_AT)
     except (OSError, ValueError):
-        return True
+        return None
+
+
+def _may_run(name: str, beginning: bytes | None) -> bool:
+    """Whether it begins as a program or script does, or can't be looked at."""
+    if beginning is None:
+        return not is_special(name)
+    return beginning.startswith((b"\x7fELF", b"#!"))
 
 
 def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: Wanted) -> int:
@@ -162,7 +163,7 @@ def read_records(arguments: argparse.Namespace, lines: Lines) -> Iterator[AnyRec
         lines.message(f"no words may follow a trace file: {arguments.rest[0]!r}")
         raise NotRun(2)
     try:
-        with Path(name).open("rb") as file:
+        with open_regular(name) as file:
             yield from read_trace(file)
     except NotATrace as error:
         lines.message(f"{name}: {error}")

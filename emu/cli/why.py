@@ -14,6 +14,7 @@ from emu.cli.recording import record
 from emu.cli.reporting import Report, add_report_options, open_guest, takes_trace, tell_trace
 from emu.machine.pte import PAGE_MASK
 from emu.observe import records
+from emu.observe.regular_file import open_regular
 from emu.observe.story import Story
 from emu.observe.targets import NoTarget, Target
 
@@ -120,10 +121,12 @@ class _Witness:
 
             return program_file(self.session.kernel.processes[image.pid].space, image.path)
         try:
-            with open(image.path, "rb") as file:
+            with open_regular(image.path) as file:
                 return file.read(_LARGEST_FILE)
         except OSError as error:
             raise NoTarget(f"{image.path}, which has the symbols: {error.strerror}") from None
+        except ValueError as error:
+            raise NoTarget(f"{image.path}, which has the symbols: {error}") from None
 
 
 def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> int:

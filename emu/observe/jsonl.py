@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import suppress
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from emu.observe import records
-from emu.observe.records import AnyRecord, Place
+from emu.observe.bounds import Count
+from emu.observe.records import AnyRecord, Place, text
+from emu.observe.trace_checks import TraceChecks, Wrong
+from emu.observe.trace_text import LONGEST_LINE, TooLong, bounded_lines, harmless
 
 _BUFFERED = 1 << 16
 _WITH_CALLERS = (records.Fault, records.Fork)
 _NONE: list[Place] = []
+_LONGEST_REASON = 300
 
 
 class NotATrace(Exception):
@@ -62,32 +67,71 @@ class JsonLines:
 
 
 def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
-    """The records of a file in turn. Raises :class:`NotATrace`; a cut-off last line is left out."""
-    stacks: dict[int, list[Place]] = {}
+    """The records of a file in turn, which anybody may have written: checked, and fit to be shown.
+
+    Raises :class:`NotATrace`, whose message names the line; a cut-off last one is left out.
+    """
+    check = TraceChecks()
     first = True
-    for record in _lines(file):
-        if isinstance(record, records.Stack):
-            stacks[record.number] = record.places
-            continue
-        if first and not isinstance(record, records.Start):
-            raise NotATrace("it does not begin with a start record")
-        if isinstance(record, records.Start) and record.schema != records.SCHEMA:
-            raise NotATrace(f"it has schema {record.schema}, and this emu reads {records.SCHEMA}")
-        if isinstance(record, _WITH_CALLERS) and record.stack:
-            record.backtrace = stacks.get(record.stack, [])
-            record.stack = 0
-        first = False
+    for number, record in _lines(file):
+        try:
+            if isinstance(record, records.Stack):
+                check.stack(record)
+                continue
+            if first:
+                _check_start(record)
+                first = False
+            check(record)
+        except Wrong as error:
+            raise NotATrace(f"line {number} is no record of this trace: {error}") from None
         yield record
     if first:
         raise NotATrace("it is empty")
 
 
-def _lines(file: BinaryIO) -> Iterator[AnyRecord | records.Stack]:
+def _check_start(record: AnyRecord) -> None:
+    if not isinstance(record, records.Start):
+        raise NotATrace("it does not begin with a start record")
+    if record.schema != records.SCHEMA:
+        raise _another_schema(record.schema)
+
+
+def _another_schema(schema: int) -> NotATrace:
+    return NotATrace(f"it has schema {schema}, and this emu reads {records.SCHEMA}")
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
     decode = msgspec.json.Decoder(AnyRecord | records.Stack).decode
-    for number, line in enumerate(file, 1):
-        try:
-            yield decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if line.endswith(b"\n") or number == 1:
-                raise NotATrace(f"line {number} is no record of a trace: {error}") from None
-            return
+    number = 0
+    try:
+        for line in bounded_lines(file):
+            number += 1
+            try:
+                record = decode(harmless(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                if line.endswith(b"\n") or number == 1:
+                    raise _no_record(line, number, error) from None
+                return
+            yield number, record
+    except TooLong:
+        raise NotATrace(
+            f"line {number + 1} is no record of a trace: it is longer than {LONGEST_LINE >> 20} MiB"
+        ) from None
+
+
+class _Schema(msgspec.Struct):
+    """What a record of any schema has that begins a trace."""
+
+    event: Literal["start"]
+    schema: Count
+
+
+def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
+    """A decoder's words may have what the line has."""
+    if number == 1:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            schema = msgspec.json.decode(line, type=_Schema).schema
+            if schema != records.SCHEMA:
+                return _another_schema(schema)
+    said = "it is nested too deep" if isinstance(error, RecursionError) else text(str(error))
+    return NotATrace(f"line {number} is no record of a trace: {said[:_LONGEST_REASON]}")

@@ -8,9 +8,10 @@ became its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from emu.observe import records
 from emu.observe.outcomes import OWN
 from emu.observe.records import AnyRecord, Range
@@ -28,15 +29,36 @@ class Memory:
     """The latest fork that it was part in."""
     own: dict[int, int] = field(default_factory=dict)
     """Pages, and the number of the record of when each last became its own."""
+    users: int = 0
+    """So many processes have it."""
+    depth: int = 0
+    """So many forks lie between it and an exec."""
+    far: Memory | None = None
+    """An ancestor some way up, so that any can be found in few steps (Myers, "An applicative
+    random-access stack")."""
 
-    def ancestry(self) -> Iterator[Memory]:
-        """Itself and all that it has its pages from, the nearest first."""
+    def come_from(self, fork: Shared) -> None:
+        """It was made by ``fork``."""
+        self.origin = self.latest = fork
+        parent = fork.parent
+        self.depth, self.far = parent.depth + 1, parent
+        above = parent.far
+        farther = above.far if above is not None else None
+        if above is None or farther is None:
+            return
+        if parent.depth - above.depth == above.depth - farther.depth:
+            self.far = farther
+
+    def ancestor(self, depth: int) -> Memory | None:
+        """The memory at ``depth`` that its pages come from, or itself; None if it is less deep."""
         memory = self
-        while True:
-            yield memory
-            if memory.origin is None:
-                return
-            memory = memory.origin.parent
+        if depth > memory.depth:
+            return None
+        while memory.depth > depth:
+            assert memory.far is not None
+            assert memory.origin is not None
+            memory = memory.far if memory.far.depth >= depth else memory.origin.parent
+        return memory
 
 
 @dataclass(eq=False, slots=True)
@@ -48,10 +70,16 @@ class Shared:
     parent: Memory
     child: Memory
     before: Shared | None = None
-    """The latest fork that the parent was part in before, if this one did not share all pages."""
+    """The latest fork that the parent was part in before, if this one did not share all pages.
+
+    Of those that kept back the same pages, one after another, this is the one before them all.
+    """
 
     def shared(self, page: int) -> bool:
         return not among(self.record.left_out, page) and not among(self.record.wiped, page)
+
+    def kept_back_like(self, record: records.Fork) -> bool:
+        return self.record.left_out == record.left_out and self.record.wiped == record.wiped
 
 
 class Lineage:
@@ -65,13 +93,12 @@ class Lineage:
         """What the process has now. A vfork's child has its parent's until it execs."""
         memory = self._of.get(pid)
         if memory is None:
-            memory = self._of[pid] = Memory(pid)
+            memory = self._have(pid, Memory(pid))
         return memory
 
     def lives_on(self, pid: int) -> bool:
         """Whether another process has the memory too: it borrows it, or has outlived its owner."""
-        memory = self.of(pid)
-        return any(other is memory for user, other in self._of.items() if user != pid)
+        return self.of(pid).users > 1
 
     def __call__(self, record: AnyRecord) -> None:
         match record:
@@ -80,23 +107,36 @@ class Lineage:
             case records.Fork():
                 self._forked(record)
             case records.Exec():
-                self._of[record.pid] = Memory(record.pid, record.path.rpartition("/")[2])
+                self._have(record.pid, Memory(record.pid, record.path.rpartition("/")[2]))
             case records.Exit():
-                self._of.pop(record.pid, None)
+                self._leave(record.pid)
             case records.Move():
                 _move(self.of(record.pid).own, record)
+
+    def _have(self, pid: int, memory: Memory) -> Memory:
+        self._leave(pid)
+        self._of[pid] = memory
+        memory.users += 1
+        return memory
+
+    def _leave(self, pid: int) -> None:
+        memory = self._of.pop(pid, None)
+        if memory is not None:
+            memory.users -= 1
 
     def _forked(self, record: records.Fork) -> None:
         parent = self.of(record.pid)
         if record.shares_memory:
-            self._of[record.child] = parent
+            self._have(record.child, parent)
             return
-        child = Memory(record.child, parent.name)
+        child = self._have(record.child, Memory(record.child, parent.name))
         self._forks += 1
         before = parent.latest if record.left_out or record.wiped else None
+        if before is not None and before.parent is parent and before.kept_back_like(record):
+            before = before.before
         fork = Shared(self._forks, record, parent, child, before)
-        child.origin = child.latest = parent.latest = fork
-        self._of[record.child] = child
+        child.come_from(fork)
+        parent.latest = fork
 
     def fork_of(self, fault: records.Fault) -> Shared | None:
         """The fork that shared the page; None when none did (mprotect took its W)."""
@@ -105,18 +145,18 @@ class Lineage:
         forks = [fork for fork in between if fork is not None]
         if forks:
             return max(forks, key=lambda fork: fork.number)
-        latest = memory.latest
-        while latest is not None and not latest.shared(fault.page):
+        own, latest = memory.own.get(fault.page, -1), memory.latest
+        while latest is not None and own < latest.record.seq:
+            if latest.shared(fault.page):
+                return latest
             latest = latest.before if latest.parent is memory else None
-        if latest is None or memory.own.get(fault.page, -1) > latest.record.seq:
-            return None
-        return latest
+        return None
 
     def _between(self, memory: Memory, other: Memory) -> Shared | None:
         """The fork at which ``other`` and ``memory`` parted, or by which it came from there."""
-        for ancestor in other.ancestry():
-            if ancestor.origin is not None and ancestor.origin.parent is memory:
-                return ancestor.origin
+        below = other.ancestor(memory.depth + 1)
+        if below is not None and below.origin is not None and below.origin.parent is memory:
+            return below.origin
         return memory.origin
 
 
@@ -125,5 +165,8 @@ def among(ranges: Iterable[Range], page: int) -> bool:
 
 
 def _move(own: dict[int, int], record: records.Move) -> None:
-    for page in [page for page in own if record.start <= page < record.end]:
+    pages: Iterable[int] = range(record.start & ~PAGE_MASK, record.end, PAGE_SIZE)
+    if record.end - record.start >> PAGE_SHIFT > len(own):
+        pages = own
+    for page in [page for page in pages if page in own and record.start <= page < record.end]:
         own[page - record.start + record.to] = own.pop(page)

@@ -2,36 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Set
+from typing import NamedTuple
 
-from emu.machine.pte import V, ppn
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, ppn
+from emu.observe.space_pids import SpacePids
+from kernel.lazy import Counts, Ptes, np
 from kernel.space import AddressSpace
 
 Tell = Callable[[int, int, int, int], None]
 """(pid, page, PTE, how many hold the frame)"""
 
 
+class _Known(NamedTuple):
+    """What is known of a page, by the slots of spaces as they were when ``packed`` so often."""
+
+    packed: int
+    ptes: Ptes
+    counts: Counts
+
+
 class PageWatch:
     """Looks at ``pages`` in the spaces of ``pids``, and tells of those that are different now."""
 
-    def __init__(self, pages: Set[int], pids: Mapping[AddressSpace, int], tell: Tell) -> None:
+    def __init__(self, pages: Set[int], pids: SpacePids, tell: Tell) -> None:
         self._pages = pages
         self._pids = pids
         self._tell = tell
         self._known: dict[tuple[AddressSpace, int], tuple[int, int]] = {}
+        self._by_slot: dict[int, _Known] = {}
 
     def look(self) -> None:
         for page in self._pages:
-            for space, pid in self._pids.items():
-                state = _state(space, page)
-                if self._known.get((space, page), (0, 0)) != state:
-                    self._known[space, page] = state
-                    self._tell(pid, page, *state)
+            for space, state in self._different(page):
+                self._known[space, page] = state
+                self._tell(self._pids[space], page, *state)
 
     def discarding(self, space: AddressSpace) -> None:
         """The space is about to go."""
         for page in self._pages:
             self._known.pop((space, page), None)
+
+    def _different(self, page: int) -> Iterable[tuple[AddressSpace, tuple[int, int]]]:
+        now = self._pids.page_in_all(page)
+        if now is None:
+            self._by_slot.pop(page, None)
+            states = [(space, _state(space, page)) for space in self._pids]
+            return [
+                (s, state) for s, state in states if self._known.get((s, page), (0, 0)) != state
+            ]
+        slots, ptes, _ = now
+        known, counts = self._known_by_slot(page), self._counts(ptes)
+        changed = np.flatnonzero((known.ptes[slots] != ptes) | (known.counts[slots] != counts))
+        at = slots[changed]
+        known.ptes[at], known.counts[at] = ptes[changed], counts[changed]
+        spaces = map(self._pids.at, at.tolist())
+        pairs = zip(ptes[changed].tolist(), counts[changed].tolist(), strict=True)
+        return zip(spaces, pairs, strict=True)
+
+    def _known_by_slot(self, page: int) -> _Known:
+        pids, known = self._pids, self._by_slot.get(page)
+        if known is None or known.packed != pids.packed:
+            states = [self._known.get((pids.at(slot), page), (0, 0)) for slot in range(pids.slots)]
+            ptes, counts = zip(*states, strict=True)
+            known = _Known(pids.packed, np.array(ptes, np.uint64), np.array(counts, np.int32))
+        missing = pids.slots - len(known.ptes)
+        if missing > 0:
+            more = missing + len(known.ptes)  # so that not every space has them copied
+            known = _Known(
+                known.packed, np.pad(known.ptes, (0, more)), np.pad(known.counts, (0, more))
+            )
+        self._by_slot[page] = known
+        return known
+
+    def _counts(self, ptes: Ptes) -> Counts:
+        """As :func:`_state` has them."""
+        frames = next(iter(self._pids)).frames
+        indices = ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - frames.first
+        told = ((ptes & V) != 0) & (indices != frames.zero - frames.first)
+        counts: Counts = np.where(told, frames.counts[np.where(told, indices, 0)], 0)
+        return counts
 
 
 def _state(space: AddressSpace, page: int) -> tuple[int, int]:

@@ -139,7 +139,7 @@ class Recorder(SpaceRecorder):
             return []
         pins = space.frames.kind(frame) is Kind.CACHE
         processes = self._kernel.processes.values()
-        return sharers(processes, space, page, frame, r.count_before - pins)
+        return sharers(processes, self._pids, space, page, frame, r.count_before - pins)
 
     def _allocated(self, heap: Heap, space: AddressSpace, event: Fault) -> Where | None:
         """The calls that allocated the block in which a store fell that had a page copied."""

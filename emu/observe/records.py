@@ -12,86 +12,107 @@ from typing import TypeAlias
 
 import msgspec
 
+from emu.observe.bounds import (
+    LONGEST_TEXT,
+    Address,
+    Count,
+    Frame,
+    Level,
+    Line,
+    PageBytes,
+    Pages,
+    Pid,
+    Share,
+    Signed,
+    Small,
+    Text,
+    Word,
+)
+
 SCHEMA = 1
 
 
 class Record(msgspec.Struct, omit_defaults=True, tag_field="event"):
     """What all have: a number that counts them from 0, and when it was."""
 
-    seq: int
-    time: int
+    seq: Count
+    time: Count
 
 
 class Place(msgspec.Struct, omit_defaults=True, frozen=True):
     """A place in the program's code. ``inlined`` are the functions into which it was inlined."""
 
-    pc: int
-    function: str = ""
-    offset: int = 0
-    file: str = ""
-    line: int = 0
-    image: str = ""
+    pc: Word
+    function: Text = ""
+    offset: Signed = 0
+    file: Text = ""
+    line: Line = 0
+    image: Text = ""
     inlined: tuple[Caller, ...] = ()
 
 
 class Caller(msgspec.Struct, omit_defaults=True, frozen=True):
     """Where an inlined function was called from."""
 
-    function: str
-    file: str = ""
-    line: int = 0
+    function: Text
+    file: Text = ""
+    line: Line = 0
 
 
 class Range(msgspec.Struct, omit_defaults=True, frozen=True):
     """A VMA: [start, end), with its rights as in /proc/PID/maps, such as ``rw-p``."""
 
-    start: int
-    end: int
-    rights: str
-    name: str = ""
+    start: Address
+    end: Address
+    rights: Text
+    name: Text = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One entry that a walk reads. ``pte`` is null when its address is outside physical memory."""
 
-    level: int
-    address: int
-    pte: int | None
-    flags: str
+    level: Level
+    address: Address
+    pte: Word | None
+    flags: Text
 
 
 class Sharer(msgspec.Struct, frozen=True):
     """Another page that maps a frame."""
 
-    pid: int
-    address: int
+    pid: Pid
+    address: Address
 
 
 def text(name: str | None) -> str:
-    """A name of the guest's as Unicode that is fit for a terminal: what isn't is escaped."""
-    if not name or name.isprintable():
+    """A name of the guest's as Unicode that is fit for a terminal: what isn't is escaped.
+
+    The rest of one that is longer than a record may have is left out.
+    """
+    if not name or (len(name) <= LONGEST_TEXT and name.isprintable()):
         return name or ""
-    return "".join(
+    escaped = "".join(
         each if each.isprintable() else each.encode("unicode_escape", "replace").decode()
-        for each in name.encode("utf-8", "replace").decode("utf-8")
+        for each in name[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
     )
+    return escaped if len(escaped) <= LONGEST_TEXT else escaped[: LONGEST_TEXT - 1] + "…"
 
 
 class Stack(msgspec.Struct, tag_field="event", tag="stack"):
     """Callers that records name by number from then on; no event, so without seq and time."""
 
-    number: int
+    number: Count
     places: list[Place]
 
 
 class Start(Record, tag="start", kw_only=True):
     """The first record of a trace."""
 
-    schema: int
-    emu: str
-    command: list[str]
-    fork_policy: str
-    memory: int
+    schema: Count
+    emu: Text
+    command: list[Text]
+    fork_policy: Text
+    memory: Count
     deterministic: bool = False
     filtered: bool = False
 
@@ -99,10 +120,10 @@ class Start(Record, tag="start", kw_only=True):
 class Exec(Record, tag="exec", kw_only=True):
     """A process has a new image; or its first."""
 
-    pid: int
-    path: str
-    entry: int
-    root: int
+    pid: Pid
+    path: Text
+    entry: Word
+    root: Frame
     maps: list[Range]
 
 
@@ -113,18 +134,18 @@ class Fork(Record, tag="fork", kw_only=True):
     those that are ``wiped``.
     """
 
-    pid: int
-    tid: int
-    child: int
+    pid: Pid
+    tid: Pid
+    child: Pid
     place: Place | None = None
-    stack: int = 0
+    stack: Count = 0
     backtrace: list[Place] = []
-    root: int = 0
-    pages_shared: int = 0
-    tables_shared: int = 0
-    frames_copied: int = 0
-    eager_copies: int = 0
-    ptes_written: int = 0
+    root: Frame = 0
+    pages_shared: Pages = 0
+    tables_shared: Pages = 0
+    frames_copied: Pages = 0
+    eager_copies: Pages = 0
+    ptes_written: Pages = 0
     shares_memory: bool = False
     left_out: list[Range] = []
     wiped: list[Range] = []
@@ -133,8 +154,8 @@ class Fork(Record, tag="fork", kw_only=True):
 class Exit(Record, tag="exit", kw_only=True):
     """A process has ended; ``status`` is as a shell gives it: 128 + signal when one killed it."""
 
-    pid: int
-    status: int
+    pid: Pid
+    status: Small
 
 
 class Map(Record, tag="map", kw_only=True):
@@ -144,40 +165,40 @@ class Map(Record, tag="map", kw_only=True):
     source line; as in the records that follow. Neither is there for a stack that grew.
     """
 
-    pid: int
+    pid: Pid
     range: Range
-    call: str = ""
+    call: Text = ""
     place: Place | None = None
 
 
 class Unmap(Record, tag="unmap", kw_only=True):
     """A range is mapped no more."""
 
-    pid: int
-    start: int
-    end: int
-    call: str = ""
+    pid: Pid
+    start: Address
+    end: Address
+    call: Text = ""
     place: Place | None = None
 
 
 class Move(Record, tag="move", kw_only=True):
     """A range now lies elsewhere, with its pages."""
 
-    pid: int
-    start: int
-    end: int
-    to: int
-    call: str = ""
+    pid: Pid
+    start: Address
+    end: Address
+    to: Address
+    call: Text = ""
     place: Place | None = None
 
 
 class Clear(Record, tag="clear", kw_only=True):
     """The pages of a range were let go of; it may still be mapped."""
 
-    pid: int
-    start: int
-    end: int
-    call: str = ""
+    pid: Pid
+    start: Address
+    end: Address
+    call: Text = ""
     place: Place | None = None
 
 
@@ -192,12 +213,12 @@ class Page(Record, tag="page", kw_only=True):
     page, which any number may hold.
     """
 
-    pid: int
-    address: int
-    pte: int = 0
-    flags: str = ""
-    frame: int = 0
-    count: int = 0
+    pid: Pid
+    address: Address
+    pte: Word = 0
+    flags: Text = ""
+    frame: Frame = 0
+    count: Count = 0
 
 
 class Fault(Record, tag="fault", kw_only=True):
@@ -207,34 +228,34 @@ class Fault(Record, tag="fault", kw_only=True):
     processes share count once, and the kernel itself.
     """
 
-    pid: int
-    tid: int
+    pid: Pid
+    tid: Pid
     place: Place
-    access: str
-    cause: int
-    stval: int
-    outcome: str
-    rule: str = ""
-    instruction: str = ""
-    call: str = ""
+    access: Text
+    cause: Small
+    stval: Word
+    outcome: Text
+    rule: Text = ""
+    instruction: Text = ""
+    call: Text = ""
     signal: bool = False
     loading: bool = False
     vma: Range | None = None
     table_copied: bool = False
     walk: list[Entry] = []
-    pte_before: int = 0
-    pte_after: int = 0
-    flags_before: str = ""
-    flags_after: str = ""
-    frame_before: int = 0
-    frame_after: int = 0
-    count_before: int = 0
-    count_after: int = 0
+    pte_before: Word = 0
+    pte_after: Word = 0
+    flags_before: Text = ""
+    flags_after: Text = ""
+    frame_before: Frame = 0
+    frame_after: Frame = 0
+    count_before: Count = 0
+    count_after: Count = 0
     sharers: list[Sharer] = []
-    stack: int = 0
+    stack: Count = 0
     backtrace: list[Place] = []
     heap: list[Place] = []
-    host_ns: int = 0
+    host_ns: Count = 0
 
     @property
     def page(self) -> int:
@@ -250,30 +271,30 @@ class Fault(Record, tag="fault", kw_only=True):
 class Settled(Record, tag="settled", kw_only=True):
     """A page that a fault had copied has reached its end: so many of its bytes had changed."""
 
-    fault: int
-    pid: int
-    address: int
-    bytes_changed: int
-    why: str
+    fault: Count
+    pid: Pid
+    address: Address
+    bytes_changed: PageBytes
+    why: Text
 
 
 class Call(Record, tag="call", kw_only=True):
     """A system call that ended; ``result`` is null when it does not return."""
 
-    pid: int
-    tid: int
-    name: str
-    arguments: list[int]
+    pid: Pid
+    tid: Pid
+    name: Text
+    arguments: list[Word]
     result: int | None
-    began: int
+    began: Count
 
 
 class Signal(Record, tag="signal", kw_only=True):
     """A signal is delivered."""
 
-    pid: int
-    tid: int
-    signal: str
+    pid: Pid
+    tid: Pid
+    signal: Text
 
 
 class Sample(Record, tag="sample", kw_only=True):
@@ -283,11 +304,11 @@ class Sample(Record, tag="sample", kw_only=True):
     nobody else has.
     """
 
-    pid: int
-    resident: int
-    proportional: float
-    unique: int
-    tables: int
+    pid: Pid
+    resident: Pages
+    proportional: Share
+    unique: Pages
+    tables: Pages
 
 
 class End(Record, tag="end", kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from emu.observe.space_pids import SpacePids
 from kernel.frames import Kind
 from kernel.lazy import np
 from kernel.process import Process
@@ -16,7 +17,12 @@ MOST_SHARERS = 16
 
 
 def sharers(
-    processes: Collection[Process], space: AddressSpace, page: int, frame: int, users: int
+    processes: Collection[Process],
+    pids: SpacePids,
+    space: AddressSpace,
+    page: int,
+    frame: int,
+    users: int,
 ) -> list[tuple[int, int]]:
     """(pid, address) of pages of other address spaces that map ``frame``, which ``page`` mapped.
 
@@ -24,6 +30,13 @@ def sharers(
     for first; only a page that was moved costs a look at all tables. That there is one is seen by
     how many PTEs map the frame, ``users`` with that of ``page``.
     """
+    there = pids.page_in_all(page)
+    if there is not None:
+        has = ((there.ptes & V) != 0) & ((there.ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        if len(np.unique(there.addresses[has])) >= users - 1:
+            first = [pids.at(slot) for slot in there.slots[has][: MOST_SHARERS + 1].tolist()]
+            named = sorted((pids[other], page) for other in first if other is not space)
+            return named[:MOST_SHARERS]
     found: list[tuple[int, int]] = []
     seen: set[AddressSpace] = set()
     entries: set[int | None] = set()

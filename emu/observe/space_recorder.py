@@ -16,6 +16,7 @@ from emu.observe.layouts import Layouts
 from emu.observe.page_watch import PageWatch
 from emu.observe.records import AnyRecord
 from emu.observe.sharing import MemoryUse, memory_use, memory_use_alone
+from emu.observe.space_pids import SpacePids
 from emu.observe.standing import Standpoints
 from emu.observe.wanted import Wanted
 from kernel.events import Observer
@@ -45,7 +46,7 @@ class SpaceRecorder(Observer):
         self._layouts = Layouts(listener)
         self._standpoints = Standpoints(kernel, self._layouts, listener, wanted.backtraces)
         self._began = kernel.clock.monotonic()
-        self._pids: dict[AddressSpace, int] = {}
+        self._pids = SpacePids()
         self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
         self._cleared = False
         """Whether a system call lets go of pages that may be watched."""
@@ -138,7 +139,7 @@ class SpaceRecorder(Observer):
         self._layouts.discarding(space)
         if self._heap is not None:
             self._heap.discarding(space)
-        self._pids.pop(space, None)
+        self._pids.discard(space)
         self._watch.discarding(space)
 
     # Memory over time.

@@ -73,23 +73,29 @@ def _state(state: PageState) -> dict[str, object]:
 def _chosen(story: Story, pid: int | None) -> list[tuple[Chapter, int | None]]:
     """Chapters with the record at which to end each: parents first, then their children's."""
     if pid is None:
-        roots = [c for c in story.chapters if c.origin is None or c.origin not in story.chapters]
-        return [(each, None) for root in roots for each in _tree(story, root)]
-    chosen: list[tuple[Chapter, int | None]] = []
+        return [(each, None) for each in _trees(story.chapters)]
+    chosen: dict[tuple[Chapter, int | None], None] = {}
     for chapter in [each for each in story.chapters if each.memory.pid == pid]:
         path: list[tuple[Chapter, int | None]] = [(chapter, None)]
-        while (origin := path[0][0].origin) is not None:
-            path.insert(0, (origin, path[0][0].steps[0].seq if path[0][0].steps else 0))
-        chosen += [each for each in path if each not in chosen]
-    return chosen
+        below = chapter
+        while (origin := below.origin) is not None:
+            path.append((origin, below.steps[0].seq if below.steps else 0))
+            below = origin
+        chosen.update(dict.fromkeys(reversed(path)))
+    return list(chosen)
 
 
-def _tree(story: Story, root: Chapter) -> Iterator[Chapter]:
-    waiting = [root]
+def _trees(chapters: Sequence[Chapter]) -> Iterator[Chapter]:
+    told = set(chapters)
+    children: dict[Chapter | None, list[Chapter]] = {}
+    for chapter in chapters:
+        parent = chapter.origin if chapter.origin in told else None
+        children.setdefault(parent, []).append(chapter)
+    waiting = children.get(None, [])[::-1]
     while waiting:
         chapter = waiting.pop()
         yield chapter
-        waiting += [each for each in reversed(story.chapters) if each.origin is chapter]
+        waiting += reversed(children.get(chapter, []))
 
 
 def _until(steps: Sequence[Step], seq: int | None) -> Sequence[Step]:
@@ -98,9 +104,9 @@ def _until(steps: Sequence[Step], seq: int | None) -> Sequence[Step]:
 
 def _chapter(chapter: Chapter, until: int | None) -> list[str]:
     depth, origin = 0, chapter.origin
-    while origin is not None:
+    while origin is not None and depth < _DEEPEST:
         depth, origin = depth + 1, origin.origin
-    indent = "  " * min(depth, _DEEPEST)
+    indent = "  " * depth
     name = f" {chapter.memory.name}" if chapter.memory.name else ""
     parent = f", child of pid {chapter.origin.memory.pid}" if chapter.origin is not None else ""
     lines = [f"{indent}pid {chapter.memory.pid}{name}{parent}"]

@@ -1,13 +1,13 @@
-"""``python -m tests.hostile``: wild system calls and damaged files for as long as one likes."""
+"""``python -m tests.hostile``: wild calls, damaged files and traces for as long as one likes."""
 
 from __future__ import annotations
 
 import sys
 
 from tests.fuzzing import Fuzz, main
-from tests.hostile import damaged_elf, wild
+from tests.hostile import damaged_elf, damaged_trace, wild
 
-CALLS, FILES = 20_000, 200
+CALLS, FILES, TRACES = 20_000, 200, 20
 
 
 def calls(seed: int) -> None:
@@ -21,9 +21,15 @@ def files(seed: int) -> None:
         damaged_elf.run(seed * FILES + number)
 
 
+def traces(seed: int) -> None:
+    for number in range(TRACES):
+        damaged_trace.run(seed * TRACES + number)
+
+
 HOSTILE = {
     "calls": Fuzz("wild system calls", CALLS, calls),
     "elf": Fuzz("damaged ELF files", FILES, files),
+    "traces": Fuzz("damaged traces", TRACES, traces),
 }
 
 if __name__ == "__main__":

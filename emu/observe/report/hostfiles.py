@@ -8,9 +8,10 @@ user has given, or works in, is looked at; symbolic links are followed first.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from emu.observe.regular_file import open_regular
 
 _SOURCES = frozenset(
     (
@@ -73,16 +74,8 @@ def _visible_below(path: Path, folder: Path) -> bool:
 def _read(path: Path, largest: int) -> bytes | None:
     """None for what is no regular file, too large, or can't be read."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path) as file:
+            data = file.read(largest + 1)
     except (OSError, ValueError):
         return None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
-            return None
-        with open(fd, "rb", closefd=False) as file:
-            return file.read(largest)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+    return data if len(data) <= largest else None

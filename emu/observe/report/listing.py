@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from emu.observe.disassembly import disassembler
 from emu.observe.elf import ElfFile
 from emu.observe.records import Place
-from emu.observe.report.hostfiles import HostFiles
+from emu.observe.report.hostfiles import LARGEST_IMAGE, HostFiles
 
 _LINES = 9
 """So many source lines before a place's line, and after it."""
@@ -47,6 +47,8 @@ class Listings:
     def __init__(self, files: HostFiles) -> None:
         self._files = files
         self._elves: dict[str, ElfFile | None] = {}
+        self._bytes = 0
+        """Of these files: a trace may have any number of names for the largest."""
         self._done: dict[tuple[Place, int], list[Instruction]] = {}
 
     def around(self, place: Place, base: int) -> list[Instruction]:
@@ -77,7 +79,8 @@ class Listings:
 
     def _elf(self, image: str) -> ElfFile | None:
         if image not in self._elves:
-            data = self._files.image(image)
+            data = self._files.image(image) if self._bytes < LARGEST_IMAGE else None
+            self._bytes += len(data or b"")
             self._elves[image] = ElfFile(data) if data is not None else None
         return self._elves[image]
 

@@ -34,7 +34,7 @@ START = Start(
     seq=0, time=1, schema=SCHEMA, emu="9", command=["a b", "é"], fork_policy="cow", memory=1 << 40
 )
 PLACE = Place(
-    (1 << 64) - 1, 'f "x"\n', 4, "/s/é.c", 7, "/bin/a", (Caller("g", "h.c", 2), Caller("main"))
+    (1 << 64) - 1, 'f "x" \\n', 4, "/s/é.c", 7, "/bin/a", (Caller("g", "h.c", 2), Caller("main"))
 )
 ALL: list[AnyRecord] = [
     START,

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import pytest
@@ -43,6 +43,8 @@ def rows(text: str) -> dict[str, tuple[str, bool]]:
 
 def word(kind: Any) -> str:
     """How the document names a type."""
+    if get_origin(kind) is Annotated:
+        return word(get_args(kind)[0])
     parts = get_args(kind)
     if get_origin(kind) in (list, tuple):
         return f"list of {word(parts[0])}"

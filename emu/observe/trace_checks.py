@@ -1,0 +1,170 @@
+"""What the analyses rely on beside the types of a record's fields, for a trace from a file.
+
+Records are numbered one after another, times do not go back, and what a record names (a process,
+a stack, a fault) was told of before. Where a filter left records out, only the order is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emu.observe import records
+from emu.observe.bounds import WORD_END
+from emu.observe.outcomes import IN_A_LINE
+from emu.observe.records import AnyRecord, Place, Range
+
+_ACCESSES = frozenset(("fetch", "load", "store"))
+_POLICIES = frozenset(("cow", "eager", "shared-tables"))
+_DEEPEST = 4
+"""Levels of a summary: it has two."""
+_LEVELS = 3
+
+
+class Wrong(ValueError):
+    """A record makes no sense; the message says why, in a few words."""
+
+
+class TraceChecks:
+    """Takes the records of one trace in turn. Raises :class:`Wrong`."""
+
+    def __init__(self) -> None:
+        self._seq = -1
+        self._time = 0
+        self._filtered = False
+        self._ended = False
+        self._alive: set[int] = set()
+        self._stacks: dict[int, list[Place]] = {}
+
+    def stack(self, stack: records.Stack) -> None:
+        if stack.number in self._stacks:
+            raise Wrong(f"stack {stack.number} is there already")
+        _check_places(stack.places)
+        self._stacks[stack.number] = stack.places
+
+    def __call__(self, record: AnyRecord) -> None:
+        self._order(record)
+        match record:
+            case records.Fault():
+                self._fault(record)
+            case records.Start():
+                self._start(record)
+            case records.Exec():
+                self._exec(record)
+            case records.Fork():
+                self._fork(record)
+            case records.Exit():
+                self._known(record.pid)
+                self._alive.discard(record.pid)
+            case records.Settled():
+                if record.fault >= record.seq:
+                    raise Wrong(f"the fault {record.fault} is not before it")
+            case records.Map():
+                self._known(record.pid)
+                _check_ranges((record.range,))
+            case records.Unmap() | records.Move() | records.Clear():
+                self._known(record.pid)
+                if record.start > record.end:
+                    raise Wrong("its range ends before it starts")
+            case records.Page() | records.Sample() | records.Signal():
+                self._known(record.pid)
+            case records.Call() if record.result is not None:  # exit's comes after the exit record
+                self._known(record.pid)
+            case records.End():
+                self._ended = True
+                _check_summary(record.summary)
+
+    def _order(self, record: AnyRecord) -> None:
+        if self._ended:
+            raise Wrong("it comes after the end record")
+        seq = record.seq
+        if seq <= self._seq or (seq != self._seq + 1 and not self._filtered):
+            raise Wrong(f"seq is {seq}, and that before it {self._seq}")
+        if record.time < self._time:
+            raise Wrong(f"time goes back from {self._time} to {record.time}")
+        self._seq, self._time = seq, record.time
+
+    def _known(self, pid: int) -> None:
+        if pid not in self._alive and not self._filtered:
+            raise Wrong(f"there is no process {pid}")
+
+    def _start(self, start: records.Start) -> None:
+        if start.seq:
+            raise Wrong("there is one start already")
+        if start.fork_policy not in _POLICIES:
+            raise Wrong(f"there is no fork policy {start.fork_policy!r}")
+        self._filtered = start.filtered
+
+    def _exec(self, record: records.Exec) -> None:
+        if self._alive:
+            self._known(record.pid)
+        self._alive.add(record.pid)
+        _check_words(record.entry)
+        _check_ranges(record.maps)
+
+    def _fork(self, fork: records.Fork) -> None:
+        self._known(fork.pid)
+        if fork.child in self._alive and not self._filtered:
+            raise Wrong(f"there is a process {fork.child} already")
+        self._alive.add(fork.child)
+        fork.backtrace, fork.stack = self._callers(fork.stack), 0
+        if fork.place is not None:
+            _check_words(fork.place.pc)
+        _check_ranges(fork.left_out)
+        _check_ranges(fork.wiped)
+
+    def _fault(self, fault: records.Fault) -> None:
+        if not (fault.loading and not self._alive):
+            self._known(fault.pid)
+        if fault.outcome not in IN_A_LINE:
+            raise Wrong(f"there is no outcome {fault.outcome!r}")
+        if fault.access not in _ACCESSES:
+            raise Wrong(f"there is no access {fault.access!r}")
+        _check_words(fault.place.pc, fault.stval, fault.pte_before, fault.pte_after)
+        level = 3
+        for entry in fault.walk:
+            if entry.level >= level:
+                raise Wrong("its walk does not go down from level to level")
+            level = entry.level
+            _check_words(entry.pte or 0)
+        if fault.vma is not None:
+            _check_ranges((fault.vma,))
+        _check_places(fault.heap)
+        fault.backtrace, fault.stack = self._callers(fault.stack), 0
+
+    def _callers(self, number: int) -> list[Place]:
+        if not number:
+            return []
+        places = self._stacks.get(number)
+        if places is None:
+            raise Wrong(f"there is no stack {number} before it")
+        return places
+
+
+def _check_words(*words: int) -> None:
+    for word in words:
+        if word >= WORD_END:
+            raise Wrong("a number has more than 64 bits")
+
+
+def _check_places(places: Iterable[Place]) -> None:
+    for place in places:
+        _check_words(place.pc)
+
+
+def _check_ranges(ranges: Iterable[Range]) -> None:
+    for each in ranges:
+        if each.start > each.end:
+            raise Wrong("a range ends before it starts")
+
+
+def _check_summary(value: object, depth: int = 0) -> None:
+    """It is printed again as it is."""
+    if depth > _DEEPEST:
+        raise Wrong("its summary is nested too deep")
+    if isinstance(value, int):
+        _check_words(abs(value))
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            _check_summary(each, depth + 1)
