@@ -26,6 +26,7 @@ from emu.lab.play.playing import Failure
 from emu.lab.quoting import quoted, quoted_lines
 
 _STOPPING = [signal.SIGINT]
+_BY_REFERENCE = "   (done by the reference)"
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -180,8 +181,12 @@ def _failure(failure: Failure) -> FailureRecord:
         name=quoted(failure.name, 80),
         when=quoted(failure.when),
         lines=quoted_lines(failure.lines),
-        operations=[str(operation) for operation in failure.operations],
+        operations=[
+            f"{operation}{_BY_REFERENCE * (number in failure.stood_in)}"
+            for number, operation in enumerate(failure.operations)
+        ],
         replay=written(failure.operations),
+        stood_in=sorted(failure.stood_in),
     )
 
 
