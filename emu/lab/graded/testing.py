@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from emu.lab.catalogue import find
 from emu.lab.graded.asking import Answer, Asked, Given, given, kinds, put
@@ -29,22 +29,29 @@ class Submission:
     """What came of the tests that others look back to."""
 
     def known_before(self, test: Test) -> set[tuple[str, str]]:
-        """What the tests of the lab find that come before ``test`` and play operations."""
+        """What the tests of the lab find that come before ``test`` and excuse others."""
         known: set[tuple[str, str]] = set()
         for earlier in find(self.lab).tests:
             if earlier.name == test.name:
                 break
-            if isinstance(earlier, Script | EveryAllocation):
+            if isinstance(earlier, Asking):
                 failure = self.remembered(earlier)
                 known |= kinds(failure) if failure is not None else set()
         return known
 
-    def remembered(self, test: Script | EveryAllocation) -> Failure | None:
+    def remembered(self, test: Test) -> Failure | None:
         """What comes of a test, which runs once."""
         before = self.found.get(test.name)
         if before is None or before[0] is not test:
-            before = self.found[test.name] = test, test.examine(self)
+            failure = test.examine(self) if isinstance(test, Asking) else test.run(self)
+            before = self.found[test.name] = test, failure
         return before[1]
+
+    def fails(self, name: str) -> bool:
+        """Whether the test of the lab with that name tells something."""
+        return any(
+            self.remembered(test) is not None for test in find(self.lab).tests if test.name == name
+        )
 
     @property
     def replaceable(self) -> bool:
@@ -66,6 +73,14 @@ class Test(Protocol):
 
     def run(self, submission: Submission) -> Failure | None:
         """What is wrong; None when nothing is."""
+
+
+@runtime_checkable
+class Asking(Test, Protocol):
+    """A test that asks for a part of what it shows; others are excused what it finds."""
+
+    def examine(self, submission: Submission) -> Failure | None:
+        """As ``run``, which remembers it."""
 
 
 @dataclass(frozen=True, slots=True)
