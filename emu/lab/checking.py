@@ -16,6 +16,10 @@ _MOST_TOO_LONG = 2
 """So many tests may end because the code does not return; the rest would take minutes."""
 
 
+_FEW = 2
+"""Lines that are told of what was told before."""
+
+
 class Numbered(NamedTuple):
     """A test and its number in the lab, by which it can be asked for."""
 
@@ -76,13 +80,15 @@ class Check:
     def _tell(self, number: int, test: Test, failure: Failure) -> None:
         key = failure.cause or (failure.name, failure.when, *failure.lines)
         first = self._told.setdefault(key, number)
-        if first != number:
-            self._say(f"FAIL  {number:>2}  {test.name:<28} as in test {first}")
-            return
         self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
         self._say(f"  {quoted(failure.name, 80)}   {quoted(failure.when)}")
-        for line in quoted_lines(failure.lines):
+        lines = quoted_lines(failure.lines)
+        if first != number:
+            lines = [*lines[:_FEW], f"as in test {first}"]
+        for line in lines:
             self._say(f"    {line}")
+        if failure.stood_in:
+            self._say(f"    {stood_in_text(failure)}")
         again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
         self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")
 
@@ -97,6 +103,16 @@ class Check:
         return all(result.passed for result in self.results)
 
 
+def stood_in_text(failure: Failure) -> str:
+    """Which operations the reference did, counted from 1."""
+    done = [number + 1 for number in sorted(failure.stood_in) if number < len(failure.operations)]
+    which = ", ".join(map(str, done))
+    return (
+        f"the reference did operation{'s' * (len(done) != 1)} {which} of {len(failure.operations)}:"
+        " your code fails there, which other tests ask about"
+    )
+
+
 def _as_kept(number: int, test: Test, failure: Failure) -> dict[str, Any]:
     return {
         "number": number,
@@ -105,4 +121,5 @@ def _as_kept(number: int, test: Test, failure: Failure) -> dict[str, Any]:
         "policy": failure.policy,
         "frames": failure.frames,
         "operations": written(failure.operations),
+        "stood_in": sorted(failure.stood_in),
     }

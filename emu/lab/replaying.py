@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from emu.lab.outside.student import LabFile
@@ -22,12 +22,13 @@ def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], 
     """Whether it fails still. Raises :class:`NothingKept` for what is no kept failure."""
     try:
         operations = read(kept["operations"])
-        stage = Stage(files, str(kept["policy"]), int(kept["frames"]))
+        stands_in = frozenset(map(int, kept.get("stood_in", ())))
+        stage = Stage(files, str(kept["policy"]), int(kept["frames"]), stands_in)
     except (LookupError, TypeError, ValueError):
         raise NothingKept("what was kept can't be read; run emu lab check again") from None
     if not operations:
         raise NothingKept(f"test {kept.get('number')} has no sequence to play; check it again")
-    failure = play(stage, operations, _Teller(say))
+    failure = play(stage, operations, _Teller(say, stands_in))
     say("")
     if failure is None:
         say(f"test {kept.get('number')}'s {kept.get('name')} does not fail any more")
@@ -41,14 +42,16 @@ def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], 
 class _Teller(Trace):
     """Says what each operation did, with the orders that the student's code gave."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], stands_in: Collection[int]) -> None:
         self._say = say
+        self._stands_in = stands_in
         self._number = 0
         self._shown = 0
 
     def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+        by = "   (done by the reference)" if self._number in self._stands_in else ""
         self._number += 1
-        self._say(f"{self._number:>3}  {operation}")
+        self._say(f"{self._number:>3}  {operation}{by}")
         for line in world.orders():
             self._say(f"       {line}")
         for line in self._printed(world):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import ClassVar
 
 from emu.lab.graded.allocations import LAB, Call, Pool, failure_of, play_calls, play_in, told
+from emu.lab.graded.asking import kinds
 from emu.lab.graded.testing import Submission
 from emu.lab.outside.failures import Finding, RuleBroken, StudentFailed
 from emu.lab.outside.process import Limits
@@ -21,7 +22,11 @@ from kernel.frames import Kind
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Sequences of calls, each in a fresh memory; those of the first sequence come first."""
+    """Sequences of calls, each in a fresh memory; those of the first sequence come first.
+
+    A sequence that fails as an earlier test does is excused (see :mod:`emu.lab.graded.asking`), but
+    one has to come right.
+    """
 
     name: str
     question: str
@@ -30,13 +35,22 @@ class Calls:
     frames: int = 8
     kept: int = 0
     """So many of the frames are not the student's to hand out, beside the frame of zeroes."""
+    asks: Collection[str] = ()
+    """Names for which it asks, whoever finds them too."""
 
     def run(self, submission: Submission) -> Failure | None:
+        return submission.remembered(self)
+
+    def examine(self, submission: Submission) -> Failure | None:
+        excused: list[Failure] = []
         for calls in self.sequences:
             found = play_calls(submission.files, calls, self.frames, self.kept)
-            if found is not None:
+            if found is None:
+                continue
+            if found[0].name in self.asks or not kinds(found[0]) <= submission.known_before(self):
                 return found[0]
-        return None
+            excused.append(found[0])
+        return excused[0] if len(excused) == len(self.sequences) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +164,29 @@ class ManySharers:
     points: int = 4
 
     def run(self, submission: Submission) -> Failure | None:
-        return _in_pool(submission, 8, self._play)
+        failure = _in_pool(submission, 8, self._play)
+        if failure is None or not kinds(failure) <= submission.known_before(self):
+            return failure
+        return _in_pool(submission, 8, self._share)
 
     def _play(self, pool: Pool) -> Finding | None:
+        frame = self._shared(pool)
+        while pool.free:
+            pool.said.append("allocate()")
+            pool.said[-1] += f" → {pool.frames.allocate(Kind.PRIVATE):#x}"
+        pool.said.append(f"release({frame:#x})")
+        pool.frames.release(frame)
+        pool.said.append("allocate()")
+        pool.frames.allocate(Kind.PRIVATE)
+        return None
+
+    def _share(self, pool: Pool) -> Finding | None:
+        """Without a look at what is handed out meanwhile."""
+        self._shared(pool)
+        return None
+
+    def _shared(self, pool: Pool) -> int:
+        """A frame that had all those users, and has one left."""
         frames = pool.frames
         frame = frames.allocate(Kind.PRIVATE)
         pool.said.append(f"allocate() → {frame:#x}")
@@ -167,14 +201,7 @@ class ManySharers:
         for _ in range(more):
             frames.released(frame)
         frames.count(frame)
-        while pool.free:
-            pool.said.append("allocate()")
-            pool.said[-1] += f" → {frames.allocate(Kind.PRIVATE):#x}"
-        pool.said.append(f"release({frame:#x})")
-        frames.release(frame)
-        pool.said.append("allocate()")
-        frames.allocate(Kind.PRIVATE)
-        return None
+        return frame
 
 
 _PORTION = 4096

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
+from emu.lab.catalogue import find
+from emu.lab.graded.asking import Answer, Asked, Given, given, kinds, put
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import FailAllocation, Operation
 from emu.lab.play.playing import MACHINE_FRAMES, Failure, Stage, play, reference_files
@@ -21,6 +23,40 @@ class Submission:
     files: Sequence[LabFile]
     seed: int = 0
     """Of the random operations."""
+    found: dict[str, tuple[Test, Failure | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """What came of the tests that others look back to."""
+
+    def known_before(self, test: Test) -> set[tuple[str, str]]:
+        """What the tests of the lab find that come before ``test`` and excuse others."""
+        known: set[tuple[str, str]] = set()
+        for earlier in find(self.lab).tests:
+            if earlier.name == test.name:
+                break
+            if isinstance(earlier, Asking):
+                failure = self.remembered(earlier)
+                known |= kinds(failure) if failure is not None else set()
+        return known
+
+    def remembered(self, test: Test) -> Failure | None:
+        """What comes of a test, which runs once."""
+        before = self.found.get(test.name)
+        if before is None or before[0] is not test:
+            failure = test.examine(self) if isinstance(test, Asking) else test.run(self)
+            before = self.found[test.name] = test, failure
+        return before[1]
+
+    def fails(self, name: str) -> bool:
+        """Whether the test of the lab with that name tells something."""
+        return any(
+            self.remembered(test) is not None for test in find(self.lab).tests if test.name == name
+        )
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether the reference can stand in: a student's allocator keeps books of its own."""
+        return all(file.lab != "frames" for file in self.files)
 
 
 class Test(Protocol):
@@ -37,6 +73,14 @@ class Test(Protocol):
 
     def run(self, submission: Submission) -> Failure | None:
         """What is wrong; None when nothing is."""
+
+
+@runtime_checkable
+class Asking(Test, Protocol):
+    """A test that asks for a part of what it shows; others are excused what it finds."""
+
+    def examine(self, submission: Submission) -> Failure | None:
+        """As ``run``, which remembers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +113,21 @@ class Script:
     name: str
     question: str
     policy: str
-    operations: Sequence[Operation]
+    operations: Sequence[Operation | Given]
     points: int = 5
     frames: int = MACHINE_FRAMES
+    asks: Collection[str] | None = None
+    """Names for which it asks; see :mod:`emu.lab.graded.asking`."""
+    about: Collection[int] = ()
+    """Addresses of the pages for which it asks."""
 
     def run(self, submission: Submission) -> Failure | None:
-        return play(Stage(submission.files, self.policy, self.frames), self.operations)
+        return submission.remembered(self)
+
+    def examine(self, submission: Submission) -> Failure | None:
+        stage = Stage(submission.files, self.policy, self.frames)
+        asked = Asked.of(self.operations, self.asks, self.about)
+        return _answer(self, submission, stage, asked).failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +142,38 @@ class EveryAllocation:
     after: Sequence[Operation]
     points: int = 10
     frames: int = MACHINE_FRAMES
+    asks: Collection[str] | None = (
+        *("count-is-the-number-of-holders", "mapped-frames-are-in-use", "nothing-is-lost"),
+        *("running-out", "used-frames-are-left-alone"),
+    )
+    """Names for which it asks of the operation."""
 
     def run(self, submission: Submission) -> Failure | None:
+        return submission.remembered(self)
+
+    def examine(self, submission: Submission) -> Failure | None:
         stage = Stage(submission.files, self.policy, self.frames)
+        helped = False
         for number in range(1, self._allocations(submission) + 1):
-            failing = [FailAllocation(number), self.operation, FailAllocation(0)]
-            failure = play(stage, [*self.before, *failing, *self.after])
+            asked = self._asked(given(FailAllocation(number)), given(FailAllocation(0)), self.asks)
+            failure, stood_in = _answer(self, submission, stage, asked)
             if failure is not None:
                 return failure
-        return None
+            helped = helped or bool(stood_in)
+            stage = replace(stage, stands_in=stood_in & asked.given)
+        return self._when_it_need_not_fail(submission) if helped else None
+
+    def _asked(self, fails: Given, works: Given, asks: Collection[str] | None) -> Asked:
+        """What comes before the operation and after it is only given."""
+        steps = [given(*self.before), fails, self.operation, works, given(*self.after)]
+        return Asked.of(steps, asks, ())
+
+    def _when_it_need_not_fail(self, submission: Submission) -> Failure | None:
+        """With help, the operation has to be possible at all: code that finds no memory where there
+        is some answers no question about it.
+        """
+        stage = Stage(submission.files, self.policy, self.frames)
+        return _answer(self, submission, stage, self._asked(given(), given(), ())).failure
 
     def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
@@ -114,6 +190,15 @@ class EveryAllocation:
             return world.frames.allocations
         finally:
             world.close()
+
+
+def _answer(test: Test, submission: Submission, stage: Stage, asked: Asked) -> Answer:
+    """What the student's code makes of it, excused where earlier tests have it already."""
+    failure = play(stage, asked.operations)
+    stood_in = stage.stands_in
+    if failure is None or not asked.excuses or not submission.replaceable:
+        return Answer(failure, stood_in)
+    return put(stage, asked, submission.known_before(test), failure)
 
 
 Maker = Callable[[random.Random], Operation]

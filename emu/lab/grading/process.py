@@ -22,6 +22,8 @@ from emu.lab.play.playing import Failure
 from emu.lab.quoting import quoted, quoted_lines
 from emu.lab.worker import Worker
 
+_BY_REFERENCE = "   (done by the reference)"
+
 
 class Limits(NamedTuple):
     """Seconds."""
@@ -154,8 +156,12 @@ def _failure(failure: Failure) -> FailureRecord:
         name=quoted(failure.name, 80),
         when=quoted(failure.when),
         lines=quoted_lines(failure.lines),
-        operations=[str(operation) for operation in failure.operations],
+        operations=[
+            f"{operation}{_BY_REFERENCE * (number in failure.stood_in)}"
+            for number, operation in enumerate(failure.operations)
+        ],
         replay=written(failure.operations),
+        stood_in=sorted(failure.stood_in),
     )
 
 

@@ -65,6 +65,8 @@ class Finding:
 
     name: str
     lines: list[str] = field(default_factory=list)
+    also: frozenset[str] = frozenset()
+    """The names of all that does not hold at that moment."""
 
 
 class KernelStopped(StudentFailed):
@@ -87,10 +89,16 @@ class RuleBroken(StudentFailed):
         self.name = finding.name
 
 
+REFERENCE = "the reference"
+"""What the files are named by that stand in for a student's: see ``Student.stand_in``."""
+
+
 def said(place: Place) -> str:
     """A place as ``cow_fork.py:41, in share_page()``."""
     if not place.file:
         return "outside your file"
+    if place.file.startswith(REFERENCE):
+        return f"no line of yours: {REFERENCE} stood in here"
     where = f"{place.file}:{place.line}"
     return f"{where}, in {place.function}()" if place.function.isidentifier() else where
 

@@ -56,6 +56,8 @@ class Student:
         self.files = list(files)
         self.bus = bus
         self.failed: StudentFailed | None = None
+        self.stand_in: Student | None = None
+        """While it is set, another's code is called in the place of this one's."""
         self.printed = ""
         self.on_print: Callable[[str], None] = lambda text: None
         """Is told of each line that the code prints."""
@@ -93,6 +95,8 @@ class Student:
 
     def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """What ``function`` returns for each of ``calls``, which are made without a pause."""
+        if self.stand_in is not None:
+            return self.stand_in.call_each(lab, function, calls)
         entry = ENTRIES[lab][function]
         self.bus.begin_call()
         try:

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple, get_args
 
 
 class Fork(NamedTuple):
-    """``pid`` forks."""
+    """``pid`` forks, ``children`` times."""
 
     pid: int
+    children: int = 1
 
     def __str__(self) -> str:
-        return f"pid {self.pid} forks"
+        times = f" {self.children} times" if self.children != 1 else ""
+        return f"pid {self.pid} forks{times}"
 
 
 class Exit(NamedTuple):

@@ -6,12 +6,13 @@ done must have cost the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from emu.lab.catalogue import find
-from emu.lab.outside.failures import Finding, KernelStopped, StudentFailed
+from emu.lab.outside.failures import REFERENCE, Finding, KernelStopped, StudentFailed
 from emu.lab.outside.student import LabFile
+from emu.lab.play.damage import Damage, unlike
 from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
 from emu.lab.play.world import Endless, Seen, World
@@ -38,6 +39,15 @@ class Failure:
     """What the sequence was played on."""
     cause: tuple[str, ...] = ()
     """What another failure has too when the same lines of code are to blame."""
+    damage: Damage | None = None
+    """None when the code did not come back from the last operation as it must."""
+    stood_in: frozenset[int] = frozenset()
+    """The operations, by their index, that the reference did."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all that is wrong, as far as it is known."""
+        return self.damage.names if self.damage is not None else frozenset((self.name,))
 
     @classmethod
     def of(cls, failed: StudentFailed) -> Failure:
@@ -53,6 +63,8 @@ class Stage:
     policy: str
     """The kernel's fork policy that the student's fork is compared with."""
     frames: int = MACHINE_FRAMES
+    stands_in: frozenset[int] = frozenset()
+    """The operations, by their index, in which the labs' solutions take the place of ``files``."""
 
 
 def cause_of(failure: StudentFailed) -> tuple[str, ...]:
@@ -74,11 +86,14 @@ def play(
     try:
         duel = _Duel(ours, reference, trace)
         for number, operation in enumerate(operations):
+            stands_in = number in stage.stands_in
+            ours.stand_in(solutions(stage.files) if stands_in else [])
             failure = duel.step(operation)
             if failure is not None:
                 failure.operations = list(operations[: number + 1])
                 failure.policy, failure.frames = stage.policy, stage.frames
-                return failure
+                failure.stood_in = stage.stands_in
+                return _of_reference(failure) if stands_in else failure
         return None
     finally:
         ours.close()
@@ -91,6 +106,23 @@ def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
     """
     labs = [find(file.lab) for file in files if file.lab == "superpages"]
     return [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
+
+
+def solutions(files: Sequence[LabFile]) -> list[LabFile]:
+    """What can stand in for ``files``."""
+    labs = [find(file.lab) for file in files]
+    return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
+
+
+def _of_reference(failure: Failure) -> Failure:
+    """What an operation came to that the reference did: the student's are to blame before it."""
+    if failure.damage is not None:
+        return failure
+    lines = ["the reference, which does this in the place of your code, stops there"]
+    return replace(failure, name=KernelStopped.name, when=_LEFT, lines=lines, cause=())
+
+
+_LEFT = "what your code has left in memory is not fit to go on with"
 
 
 class Trace:
@@ -134,10 +166,27 @@ class _Duel:
         self._trace.operation(operation, seen, self._ours)
         if finding is None:
             assert seen is not None
-            finding = self._difference(operation, seen, wanted)
+            finding = next(self._differences(operation, seen, wanted), None)
         if finding is None:
             return None
-        return Failure(finding.name, self._when(operation), finding.lines)
+        damage = self._damage(operation, finding, seen, wanted)
+        return Failure(finding.name, self._when(operation), finding.lines, damage=damage)
+
+    def _damage(
+        self, operation: Operation, finding: Finding, seen: Seen | None, wanted: Seen
+    ) -> Damage:
+        """What is wrong besides."""
+        names = finding.also | {finding.name}
+        if seen is None:
+            return Damage(names, frozenset(), fatal=True)
+        try:
+            names |= {each.name for each in self._differences(operation, seen, wanted)}
+            pages, other = unlike(self._ours, self._reference)
+        except Exception:  # whatever the student's tables lead to
+            return Damage(names, frozenset(), fatal=True)
+        ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
+        lives = all(word in _GOES_ON for end in ends for word in end.split(", "))
+        return Damage(names, pages, fatal=other or (ends[0] != ends[1] and not lives))
 
     def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
         """The operation, done on the student's machine, and the invariant that it broke."""
@@ -150,14 +199,17 @@ class _Duel:
 
     # What is compared, the most telling first.
 
-    def _difference(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
-        return (
-            self._of_outcome(operation, seen, wanted)
-            or self._of_content(operation)
-            or self._of_bits()
-            or self._of_inherited_bits(operation, seen)
-            or self._of_cost(operation, seen, wanted)
-        )
+    def _differences(self, operation: Operation, seen: Seen, wanted: Seen) -> Iterator[Finding]:
+        found: list[Callable[[], Finding | None]] = [
+            lambda: self._of_outcome(operation, seen, wanted),
+            lambda: self._of_content(operation),
+            self._of_bits,
+            lambda: self._of_inherited_bits(operation, seen),
+            lambda: self._of_cost(operation, seen, wanted),
+        ]
+        for look in found:
+            if (finding := look()) is not None:
+                yield finding
 
     def _of_outcome(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
         got = self._as_compared(operation, seen.outcome)
@@ -294,6 +346,8 @@ class _Duel:
             child = self._ours.newest
             if child == self._newest:
                 return f"after a fork() that found no frame, pid {operation.pid}"
+            if operation.children > 1:
+                return f"after fork(), pid {operation.pid}, {operation.children} times"
             return f"after fork(), pid {operation.pid} → {child}"
         if isinstance(operation, Exit):
             return f"after exit(), pid {operation.pid}"
@@ -304,6 +358,9 @@ class _Duel:
             return failure.headline
         return f"{failure.headline}   when {operation}"
 
+
+_GOES_ON = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
+"""Outcomes after which the process has its page."""
 
 _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
 

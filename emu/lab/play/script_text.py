@@ -3,6 +3,7 @@
 ::
 
     fork 1                  # pid 1 forks
+    fork 1 300              # and 300 times more
     store 2 data+8 0x5a     # pid 2 stores a byte
     load 1 data+8
     read 2 data+0xff0 64 7  # the kernel writes 64 bytes 7 for pid 2, as read(2) does
@@ -35,6 +36,7 @@ _RANGES = {
     "size": (1, 1 << 16),
     "pages": (0, 1 << 12),
     "number": (0, 10_000),
+    "children": (1, 1000),
 }
 
 
@@ -64,8 +66,9 @@ def _operation(words: list[str]) -> Operation:
     kind = _KINDS.get(name)
     if kind is None:
         raise ValueError(f"no operation {name!r}; there are {', '.join(_SAID)}")
-    if len(values) != len(kind._fields):
-        usage = " ".join([name, *(field.upper() for field in kind._fields)])
+    most, least = len(kind._fields), len(kind._fields) - len(kind._field_defaults)
+    if not least <= len(values) <= most:
+        usage = " ".join([name, *(field.upper() for field in kind._fields[:least])])
         raise ValueError(f"{' '.join(words)!r} should be {usage}")
     operation: Operation = kind(*map(_value, kind._fields, values))
     return operation

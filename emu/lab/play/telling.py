@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.outside.bus import Bus
 from emu.lab.outside.failures import Finding, said
@@ -37,7 +39,8 @@ def broken_invariant(world: World) -> Finding | None:
     broken = violations(memory)
     if not broken:
         return None
-    return _told(_clearest(broken), memory, world.bus)
+    finding = _told(_clearest(broken), memory, world.bus)
+    return replace(finding, also=frozenset(violation.name for violation in broken))
 
 
 def told(broken: InvariantBroken, bus: Bus | None) -> Finding:

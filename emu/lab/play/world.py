@@ -88,6 +88,11 @@ class World:
         self._new_process(self._new_space())
         layout.fill(self.spaces[1])
 
+    def stand_in(self, files: Sequence[LabFile]) -> None:
+        """The code in ``files`` stands in for the student's until there are none."""
+        if self.machine is not None:
+            self.machine.stand_in(files)
+
     def close(self) -> None:
         if self.machine is not None:
             self.machine.close()
@@ -147,8 +152,9 @@ class World:
 
     def _of_process(self, operation: Operation) -> int | None:
         match operation:
-            case Fork(pid):
-                self._fork(pid)
+            case Fork(pid, children):
+                for _ in range(children):
+                    self._fork(pid)
             case Exit(pid):
                 self._exit(pid)
             case Store(pid, va, value):

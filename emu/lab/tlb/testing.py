@@ -23,13 +23,21 @@ _HARTS = 4
 """Of the machine that single questions are asked about."""
 
 
+_HARTS_TEST = "which-harts"
+"""The test that asks about them."""
+
+
 @contextmanager
-def answers(submission: Submission, harts: int) -> Iterator[Answers]:
-    """The student's two functions, in a process of their own."""
+def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iterator[Answers]:
+    """The student's two functions, in a process of their own; with ``on_all`` every fence is one of
+    all harts.
+    """
     machine = LabMachine(submission.files, _MEMORY)
 
     def ask(question: Question) -> list[Fence]:
         fences: list[Fence] = machine.student.call("tlb", function_for(question), question)
+        if on_all:
+            return [each._replace(hart=hart) for each in fences for hart in range(harts)]
         return fences
 
     try:
@@ -40,7 +48,10 @@ def answers(submission: Submission, harts: int) -> Iterator[Answers]:
 
 @dataclass(frozen=True, slots=True)
 class NoHarm:
-    """No sequence of up to ``depth`` events leaves a hart with an entry that does harm."""
+    """No sequence of up to ``depth`` events leaves a hart with an entry that does harm.
+
+    Which harts are fenced is another test's question: where that one fails, it is not asked here.
+    """
 
     name: str
     question: str
@@ -49,9 +60,15 @@ class NoHarm:
     points: int = 5
 
     def run(self, submission: Submission) -> Failure | None:
+        failure = self._searched(submission)
+        if failure is None or not submission.fails(_HARTS_TEST):
+            return failure
+        return failure if self._searched(submission, on_all=True) is not None else None
+
+    def _searched(self, submission: Submission, *, on_all: bool = False) -> Failure | None:
         world = self.world()
         try:
-            with answers(submission, harts=2) as asked:
+            with answers(submission, harts=2, on_all=on_all) as asked:
                 harmful = shortest(world, asked, self.depth)
         except StudentFailed as failed:
             return Failure.of(failed)

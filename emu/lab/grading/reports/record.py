@@ -29,6 +29,8 @@ class FailureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sequence that shows it, told."""
     replay: list[list[Any]] = []
     """The same for ``emu lab replay``."""
+    stood_in: list[int] = []
+    """Which of them the reference did, counted from 0."""
 
 
 class GradedTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

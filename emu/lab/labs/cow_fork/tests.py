@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emu.lab.graded.asking import given
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play import chance
@@ -20,44 +21,52 @@ random_operation = chance.AnyOf(
     )
 )
 
+_COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
+_RIGHTS = ("rights-are-the-mappings", "read-only-is-kept")
+_SHARERS = 257
+"""One more than a byte can count."""
+
 TESTS: list[Test] = [
     Script("fork-shares", "does fork share every page and copy none?", _POLICY, [Fork(1)]),
     Script(
         "child-stores",
         "does the child's store copy its page, and leave the parent's as it was?",
         _POLICY,
-        [Fork(1), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)],
+        [given(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)],
     ),
     Script(
         "parent-stores",
         "does the parent's store copy its page, and leave the child's as it was?",
         _POLICY,
         [Fork(1), Load(1, DATA), Store(1, DATA, 0x5A), Load(2, DATA)],
+        asks=("isolation", "copied-on-write"),
+        about=(DATA,),
     ),
     Script(
         "sole-owner-reuse",
         "does the last user of a frame take it over, without a copy?",
         _POLICY,
         [
-            *(Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Fork(1), Exit(3), Store(1, FAR, 3)),
-            *(Exit(1), Store(2, FAR, 4), Store(2, DATA, 5)),
+            *(given(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2), given(Fork(1), Exit(3))),
+            *(Store(1, FAR, 3), given(Exit(1)), Store(2, FAR, 4), Store(2, DATA, 5)),
         ],
     ),
     Script(
         "one-copy-only",
         "does a page that was copied take further stores without a fault?",
         _POLICY,
-        [Fork(1), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
+        [given(Fork(1)), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
         points=3,
+        asks=("copied-on-write", "exact-copies"),
     ),
     Script(
         "fork-again",
         "can a process whose pages are shared fork again, and its child too?",
         _POLICY,
         [
-            *(Fork(1), Fork(1), Fork(2), Store(3, DATA, 1), Store(4, DATA, 2)),
-            *(Store(1, DATA, 3), Store(2, DATA, 4), Load(3, DATA), Load(4, DATA)),
-            *(Fork(2), Store(2, DATA, 5), Store(5, DATA, 6)),
+            *(Fork(1), Fork(1), Fork(2), given(Store(3, DATA, 1), Store(4, DATA, 2))),
+            given(Store(1, DATA, 3), Store(2, DATA, 4), Load(3, DATA), Load(4, DATA)),
+            *(Fork(2), given(Store(2, DATA, 5), Store(5, DATA, 6))),
         ],
     ),
     Script(
@@ -65,6 +74,7 @@ TESTS: list[Test] = [
         "are pages in other page tables shared and copied alike?",
         _POLICY,
         [Fork(1), Store(2, FAR, 1), Store(1, FAR + _PAGE, 2), Store(2, STACK_TOP - 8, 3)],
+        asks=(),
     ),
     Script(
         "read-only-is-kept",
@@ -74,6 +84,8 @@ TESTS: list[Test] = [
             *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
             *(Store(3, TEXT, 1), Store(1, DATA, 1), Store(1, CONSTANTS, 1)),
         ],
+        asks=("read-only-is-kept",),
+        about=(CONSTANTS, TEXT),
     ),
     Script(
         "other-rights",
@@ -85,6 +97,8 @@ TESTS: list[Test] = [
             *(Store(1, _MAPPED + _PAGE, 2), Fetch(1, _MAPPED + _PAGE), Fetch(1, _MAPPED), Exit(1)),
         ],
         points=1,
+        asks=_RIGHTS,
+        about=(_MAPPED, _MAPPED + _PAGE),
     ),
     Script(
         "shared-memory",
@@ -92,6 +106,8 @@ TESTS: list[Test] = [
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
         points=4,
+        asks=(),
+        about=(SHARED, SHARED + _PAGE),
     ),
     Script(
         "untouched-memory",
@@ -102,13 +118,25 @@ TESTS: list[Test] = [
             *(Load(1, HEAP + _PAGE), Fork(1), Exit(2), Exit(3), Store(1, HEAP + _PAGE, 3)),
         ],
         points=4,
+        asks=("isolation", "zero-filled-on-write"),
+        about=(HEAP, HEAP + _PAGE),
+    ),
+    Script(
+        "257-sharers",
+        "is a page copied that more processes share than a byte can count?",
+        _POLICY,
+        [given(Fork(1), Fork(1, _SHARERS - 2)), Store(1, DATA, 1), Store(2, DATA, 2)],
+        points=2,
+        frames=_SHARERS * 9,
+        asks=("shared-is-not-writable",),
+        about=(DATA,),
     ),
     Script(
         "kernel-writes",
         "does the kernel's own write break the sharing, and of every page it spans?",
         _POLICY,
         [
-            *(Read(1, CLEAN, 2, 5), Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(Read(1, CLEAN, 2, 5), given(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, DATA + 0xF80, 0x1100, 2), Load(2, DATA + 0xF80), Load(2, DATA + _PAGE)),
             *(Read(2, FAR + 0xFFF, 2, 3), Load(1, FAR + 0xFFF), Load(1, FAR + _PAGE)),
             *(Read(2, DATA + 0x1000, 0x2000, 4), Load(1, DATA + 0x2FFF)),
@@ -120,10 +148,13 @@ TESTS: list[Test] = [
         "does the kernel's write stop at a page that may not be written?",
         _POLICY,
         [
-            *(Fork(1), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1), Load(1, CONSTANTS)),
-            *(Read(2, SEALED - 4, 8, 2), Load(1, SEALED - 4), Load(1, SEALED), Store(1, DATA, 3)),
+            *(given(Fork(1)), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1)),
+            *(Load(1, CONSTANTS), Read(2, SEALED - 4, 8, 2), Load(1, SEALED - 4)),
+            *(Load(1, SEALED), given(Store(1, DATA, 3))),
         ],
         points=4,
+        asks=("right-outcome",),
+        about=(CONSTANTS, SEALED),
     ),
     Script(
         "nothing-is-lost",
@@ -133,6 +164,7 @@ TESTS: list[Test] = [
             *(Fork(1), Fork(2), Store(2, DATA, 1), Store(3, FAR, 2), Exit(2), Store(1, FAR, 3)),
             *(Exit(1), Store(3, DATA, 4), Exit(3)),
         ],
+        asks=_COUNTS,
     ),
     EveryAllocation(
         "fork-runs-out",
@@ -157,12 +189,14 @@ TESTS: list[Test] = [
         "does a store for which there is no memory at all end, and give memory to the others?",
         _POLICY,
         [
-            *(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
-            *(Store(2, DATA + 2 * _PAGE, 1), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
-            *(Load(1, DATA), Store(1, DATA, 2), Fork(1), Store(3, DATA, 3), Exit(3), Exit(1)),
+            given(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
+            *(given(Store(2, DATA + 2 * _PAGE, 1)), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
+            *(Load(1, DATA), Store(1, DATA, 2), given(Fork(1), Store(3, DATA, 3), Exit(3))),
+            given(Exit(1)),
         ],
         points=3,
         frames=37,
+        asks=("running-out", *_COUNTS),
     ),
     EveryAllocation(
         "kernel-write-runs-out",
@@ -178,7 +212,7 @@ TESTS: list[Test] = [
         "do many random operations, in a large memory and a small one, come out right?",
         _POLICY,
         random_operation,
-        points=10,
+        points=8,
         frames=(256, 46),
     ),
     GuestProgram(

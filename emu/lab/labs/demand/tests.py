@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from emu.lab.graded.asking import given
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play.layout import DATA, FAR, HEAP, STACK_PAGES, STACK_TOP
@@ -85,6 +86,7 @@ TESTS: list[Test] = [
             *(Exit(1), Exit(2)),
         ],
         points=8,
+        asks=("zeroes-are-shared", "count-is-the-number-of-holders"),
     ),
     Script(
         "zero-frame-is-never-written",
@@ -94,21 +96,28 @@ TESTS: list[Test] = [
             *(Load(1, HEAP), Load(1, HEAP + _PAGE), Store(1, HEAP, 5), Load(1, HEAP + _PAGE)),
             *(Read(1, HEAP + 0xFFE, 4, 6), Load(1, HEAP + 2 * _PAGE), Exit(1)),
         ],
+        asks=(
+            *("cow-is-readable-and-not-writable", "pages-and-mappings-agree", "isolation"),
+            *("zero-filled-on-write", "zero-frame-is-zero"),
+        ),
     ),
     Script(
         "zero-filled-on-write",
         "does a first store get a frame of its own, and the next one none?",
         _POLICY,
         [Store(1, HEAP + 8, 1), Store(1, HEAP + 9, 2), Load(1, HEAP), Store(1, HEAP + _PAGE, 3)],
+        asks=("zero-filled-on-write", "exact-pte-writes"),
     ),
     Script(
         "no-old-bytes",
         "are the bytes of a frame that was used before seen by nobody?",
         _POLICY,
         [
-            *(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
-            *(SetBreak(1, 0), SetBreak(1, 8), Store(1, HEAP + 4, 4), Store(1, HEAP + 0x1004, 5)),
+            given(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
+            given(SetBreak(1, 0), SetBreak(1, 8)),
+            *(Store(1, HEAP + 4, 4), Store(1, HEAP + 0x1004, 5)),
         ],
+        asks=("isolation",),
     ),
     Script(
         "rights-of-the-mapping",
@@ -120,6 +129,7 @@ TESTS: list[Test] = [
             *(Fetch(4, _AREA + 0x2000), Load(1, _AREA), Store(1, _AREA, 1)),
         ],
         points=7,
+        asks=("rights-are-the-mappings", "read-only-is-kept"),
     ),
     Script(
         "ends-of-mappings",
@@ -129,6 +139,7 @@ TESTS: list[Test] = [
             *(Map(1, _AREA, 2, _RW), Fork(1), Store(1, _AREA + 0x1FFF, 1)),
             *(Store(1, _AREA + 0x2000, 1), Load(2, _AREA), Load(2, _AREA - 1)),
         ],
+        asks=("pages-and-mappings-agree",),
     ),
     Script(
         "stack-grows",
@@ -139,6 +150,7 @@ TESTS: list[Test] = [
             *(Store(1, _STACK - 40 * _PAGE, 2), Load(1, _STACK - 30 * _PAGE)),
             *(Store(2, _STACK - 50 * _PAGE, 3), Store(2, _STACK - 3 * _PAGE, 4)),
         ],
+        asks=("stack-grows",),
     ),
     Script(
         "stack-has-a-limit",
@@ -149,15 +161,17 @@ TESTS: list[Test] = [
             *(Map(2, _STACK - 2 * _GUARD, 1, _RW), Store(2, _STACK - _GUARD + _PAGE, 3)),
             *(Store(2, _STACK - _GUARD, 4), Fetch(3, _STACK - 8)),
         ],
+        asks=("stack-grows",),
     ),
     Script(
         "shrinking-gives-back",
         "does a smaller heap give back every page that was touched, and no other?",
         _POLICY,
         [
-            *(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE), Store(1, HEAP + 0x7000, 2)),
+            given(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE)),
+            given(Store(1, HEAP + 0x7000, 2)),
             *(SetBreak(1, 4), SetBreak(1, 3), SetBreak(1, 2), Load(1, DATA), SetBreak(1, 8)),
-            *(Load(1, HEAP + 2 * _PAGE), Load(1, FAR + 2 * _PAGE)),
+            given(Load(1, HEAP + 2 * _PAGE), Load(1, FAR + 2 * _PAGE)),
         ],
         points=7,
     ),
@@ -166,11 +180,17 @@ TESTS: list[Test] = [
         "does munmap find its pages in several tables, and pass over tables that are not there?",
         _POLICY,
         [
-            *(Map(1, _AREA, 3000, _RW), Store(1, _AREA + 0x1000, 1), Store(1, _AREA + 0x2000, 2)),
-            *(Store(1, _AREA + 2 * _TABLE, 3), Store(1, _AREA + 5 * _TABLE, 4)),
-            *(Store(1, _AREA + 5 * _TABLE + _PAGE, 5), Map(1, _ELSEWHERE, 2, _RW)),
+            given(
+                Map(1, _AREA, 3000, _RW), Store(1, _AREA + _PAGE, 1), Store(1, _AREA + 0x2000, 2)
+            ),
+            given(Store(1, _AREA + 2 * _TABLE, 3), Store(1, _AREA + 5 * _TABLE, 4)),
+            given(Store(1, _AREA + 5 * _TABLE + _PAGE, 5), Map(1, _ELSEWHERE, 2, _RW)),
             Unmap(1, _AREA + 3 * _TABLE // 2, 300),
-            *(Store(1, _ELSEWHERE, 6), Unmap(1, _AREA + 0x2000, 5 * 512 - 1), Load(1, _ELSEWHERE)),
+            *(
+                given(Store(1, _ELSEWHERE, 6)),
+                Unmap(1, _AREA + 0x2000, 5 * 512 - 1),
+                Load(1, _ELSEWHERE),
+            ),
             Unmap(1, _ELSEWHERE, 1),
         ],
         points=7,
@@ -180,18 +200,22 @@ TESTS: list[Test] = [
         "does unmapping in one process leave the pages of the other?",
         _POLICY,
         [
-            *(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1), SetBreak(2, 0), Load(1, HEAP)),
-            *(Store(1, HEAP, 2), Fork(1), SetBreak(1, 0), Load(3, HEAP), Store(3, HEAP, 3)),
+            *(given(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1)), SetBreak(2, 0)),
+            *(Load(1, HEAP), given(Store(1, HEAP, 2), Fork(1)), SetBreak(1, 0), Load(3, HEAP)),
+            given(Store(3, HEAP, 3)),
         ],
+        asks=("isolation", "mapped-frames-are-in-use"),
     ),
     Script(
         "fork-then-exec",
         "is memory new after exec, and the parent's as it was?",
         _POLICY,
         [
-            *(Store(1, HEAP, 1), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
-            *(Load(1, HEAP), Store(2, _STACK - 8, 3), Exec(1), Load(1, HEAP), Exit(2), Exit(1)),
+            *(given(Store(1, HEAP, 1)), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
+            *(Load(1, HEAP), given(Store(2, _STACK - 8, 3)), Exec(1), Load(1, HEAP)),
+            *(Exit(2), Exit(1)),
         ],
+        asks=("isolation",),
     ),
     EveryAllocation(
         "touch-runs-out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emu.lab.graded.asking import Given, given
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play import chance
@@ -32,12 +33,16 @@ random_operation = chance.AnyOf(
 )
 
 
-def _children_in_turn(count: int) -> list[Operation]:
+def _children_in_turn(count: int) -> list[Operation | Given]:
     """Process 1 forks a child, which stores and exits, and only then the next."""
-    rounds: list[Operation] = []
+    rounds: list[Operation | Given] = []
     for child in range(2, 2 + count):
-        rounds += [Fork(1), Store(child, DATA, child), Exit(child)]
+        rounds += [given(Fork(1), Store(child, DATA, child)), Exit(child)]
     return rounds
+
+
+_APART = ("isolation", "shared-is-not-writable")
+_RIGHTS = ("rights-are-the-mappings", "read-only-is-kept")
 
 
 TESTS: list[Test] = [
@@ -47,12 +52,16 @@ TESTS: list[Test] = [
         "does the parent not see what the child stores?",
         _POLICY,
         [Fork(1), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA), Load(2, DATA + _PAGE)],
+        asks=_APART,
+        about=(DATA, DATA + _PAGE),
     ),
     Script(
         "parent-stores",
         "does the child not see what the parent stores, but what it had stored before?",
         _POLICY,
         [Store(1, DATA, 0x11), Fork(1), Store(1, DATA, 0x5A), Load(2, DATA), Load(1, DATA)],
+        asks=_APART,
+        about=(DATA,),
     ),
     Script(
         "other-tables",
@@ -62,6 +71,8 @@ TESTS: list[Test] = [
             *(Store(1, FAR + _PAGE, 7), Fork(1), Store(2, FAR, 1), Store(1, FAR + _PAGE, 2)),
             *(Load(2, FAR + _PAGE), Store(2, STACK_TOP - 8, 3), Load(1, STACK_TOP - 8)),
         ],
+        asks=(),
+        about=(FAR, FAR + _PAGE, STACK_TOP - _PAGE),
     ),
     Script(
         "rights-are-kept",
@@ -72,14 +83,17 @@ TESTS: list[Test] = [
             *(Store(3, TEXT, 1), Load(1, CONSTANTS), Store(1, DATA, 1)),
             *(Map(1, _MAPPED, 1, 4), Fetch(1, _MAPPED), Map(1, _MAPPED + _PAGE, 1, 7)),
             *(Store(1, _MAPPED + _PAGE, 1), Fork(1), Fetch(4, _MAPPED), Fetch(4, _MAPPED + _PAGE)),
-            *(Load(4, _MAPPED), Exit(1)),
+            *(Load(4, _MAPPED), given(Exit(1))),
         ],
+        asks=_RIGHTS,
     ),
     Script(
         "shared-memory",
         "does memory that is shared on purpose stay shared?",
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
+        asks=(),
+        about=(SHARED, SHARED + _PAGE),
     ),
     Script(
         "untouched-memory",
@@ -87,6 +101,8 @@ TESTS: list[Test] = [
         _POLICY,
         [Load(1, HEAP), Load(1, HEAP + _PAGE), Fork(1), Store(2, HEAP, 1), Load(1, HEAP)],
         points=4,
+        asks=(),
+        about=(HEAP, HEAP + _PAGE),
     ),
     Script(
         "grandchildren",
@@ -96,13 +112,14 @@ TESTS: list[Test] = [
             *(Fork(1), Store(2, DATA, 2), Fork(2), Store(3, DATA, 3), Fork(3), Store(4, DATA, 4)),
             *(Load(1, DATA), Load(2, DATA), Load(3, DATA), Load(4, DATA)),
         ],
+        asks=(),
     ),
     Script(
         "exit-gives-back",
         "does exit give back every page and every table, and nobody else's?",
         _POLICY,
         [
-            *(Fork(1), Fork(2), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
+            *(given(Fork(1), Fork(2)), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
             *(Load(3, FAR), Load(3, SHARED), Store(3, FAR, 1), Exit(3)),
         ],
         points=8,
@@ -119,7 +136,10 @@ TESTS: list[Test] = [
         "exec-gives-back",
         "does a program that replaces another leave nothing of it?",
         _POLICY,
-        [Fork(1), Store(2, DATA, 9), Exec(2), Load(2, DATA), Fork(2), Exec(1), Exit(2), Exit(3)],
+        [
+            *(given(Fork(1), Store(2, DATA, 9)), Exec(2), Load(2, DATA), given(Fork(2))),
+            *(Exec(1), Exit(2), Exit(3)),
+        ],
         points=4,
     ),
     Script(
@@ -128,10 +148,12 @@ TESTS: list[Test] = [
         _POLICY,
         [
             *(Store(1, HEAP, 1), Store(1, HEAP + 2 * _PAGE, 2), SetBreak(1, 1), Fork(1)),
-            *(Load(2, HEAP), SetBreak(1, 3), Store(1, HEAP + _PAGE, 3), Fork(1), Exit(1)),
-            *(Load(3, HEAP + _PAGE), Read(3, HEAP, 64, 4), Load(2, HEAP), Exit(2), Exit(3)),
+            *(Load(2, HEAP), SetBreak(1, 3), Store(1, HEAP + _PAGE, 3), Fork(1), given(Exit(1))),
+            *(Load(3, HEAP + _PAGE), Read(3, HEAP, 64, 4), Load(2, HEAP), given(Exit(2), Exit(3))),
         ],
         points=4,
+        asks=(),
+        about=(HEAP, HEAP + _PAGE),
     ),
     EveryAllocation(
         "fork-runs-out",

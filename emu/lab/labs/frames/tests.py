@@ -65,8 +65,9 @@ TESTS: list[Test] = [
     Calls(
         "not-all-of-memory",
         "are frames left alone that are not yours to hand out?",
-        [[_TAKE] * (_FRAMES - 4)],
+        [[_TAKE] * (_FRAMES - 5), [_TAKE] * (_FRAMES - 4)],
         kept=3,
+        asks=("frames-exist",),
     ),
     Calls(
         "release",
@@ -87,14 +88,6 @@ TESTS: list[Test] = [
         ],
     ),
     Calls(
-        "count-anew",
-        "does a frame that is handed out again have one user, and not its former ones?",
-        [
-            [*_ALL, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(_FRAMES + 5)],
-            [*_ALL, _release(2), _TABLE, _count(_FRAMES + 1), _share(_FRAMES + 1)],
-        ],
-    ),
-    Calls(
         "tables-are-zero",
         "is a page table made of zeroes, also where the frame was used before?",
         [
@@ -103,6 +96,16 @@ TESTS: list[Test] = [
             [*[_TABLE] * (_FRAMES - 1), _release(4), _release(6), _TABLE, _TABLE],
         ],
         points=10,
+        asks=("tables-are-zero",),
+    ),
+    Calls(
+        "count-anew",
+        "does a frame that is handed out again have one user, and not its former ones?",
+        [
+            [_TAKE, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(7)],
+            [*_ALL, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(_FRAMES + 5)],
+            [*_ALL, _release(2), _TABLE, _count(_FRAMES + 1), _share(_FRAMES + 1)],
+        ],
     ),
     Calls(
         "tables-are-counted",
@@ -118,6 +121,7 @@ TESTS: list[Test] = [
             [*_ALL, _TAKE, _TAKE, _TABLE, *(_release(n) for n in range(1, _FRAMES)), *_ALL, _TAKE],
         ],
         points=10,
+        asks=("running-out",),
     ),
     Calls(
         "release-of-a-free-frame",
@@ -129,14 +133,17 @@ TESTS: list[Test] = [
             [*_ALL, _release(7), Call("release", 7, fails=True), _TAKE, _TAKE],
             [*_ALL, _release(7), Call("release", 7, fails=True), _TABLE, _count(1), _TABLE],
         ],
+        asks=("release-of-a-free-frame",),
     ),
     Calls(
         "share-of-a-free-frame",
         "is sharing a frame that is free refused?",
         [
             [Call("share", NOBODYS, fails=True), *_ALL],
+            [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), _TAKE, _TAKE],
             [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), *_ALL, _TAKE],
         ],
+        asks=("share-of-a-free-frame",),
     ),
     ManySharers("300-sharers", "can a frame have more than 255 users?", 300),
     ManySharers("70000-sharers", "can a frame have more than 65,535 users?", 70_000),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from emu.lab.graded.asking import given
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
@@ -30,6 +31,7 @@ _ELSEWHERE = 0x1_0000_0000
 _STACK = STACK_TOP - _PAGE
 _WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, _STACK, HEAP, HEAP + _PAGE, _AREA + _TABLE)
 _ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
+_COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 
 
 def random_operation(source: random.Random) -> Operation:
@@ -65,14 +67,21 @@ TESTS: list[Test] = [
         "fork-again",
         "does a fork of what is shared already, from any side, share it once more?",
         _POLICY,
-        [Fork(1), Fork(1), Fork(2), Load(4, DATA), Exit(1), Fork(4), Exit(2), Exit(3), Exit(4)],
+        [
+            *(Fork(1), Fork(1), Fork(2), Load(4, DATA), given(Exit(1)), Fork(4)),
+            given(Exit(2), Exit(3), Exit(4)),
+        ],
         points=6,
+        asks=(*_COUNTS, "exact-pte-writes"),
     ),
     Script(
         "child-stores",
         "does the child's store copy its table and its page, and leave the parent's?",
         _POLICY,
-        [Fork(1), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA), Store(2, DATA + _PAGE, 1)],
+        [
+            *(given(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)),
+            Store(2, DATA + _PAGE, 1),
+        ],
         points=6,
     ),
     Script(
@@ -81,12 +90,17 @@ TESTS: list[Test] = [
         _POLICY,
         [Fork(1), Store(1, DATA, 0x5A), Load(2, DATA), Store(1, DATA + 1, 1), Store(1, _STACK, 2)],
         points=6,
+        asks=("isolation", "copied-on-write"),
+        about=(DATA, _STACK),
     ),
     Script(
         "last-user-keeps-the-table",
         "is a table that nobody else uses any more changed in place?",
         _POLICY,
-        [Fork(1), Exit(2), Store(1, DATA, 1), Fork(1), Store(1, FAR, 2), Exit(1), Store(3, FAR, 3)],
+        [
+            *(given(Fork(1), Exit(2)), Store(1, DATA, 1), given(Fork(1)), Store(1, FAR, 2)),
+            *(given(Exit(1)), Store(3, FAR, 3)),
+        ],
         points=6,
     ),
     Script(
@@ -94,18 +108,24 @@ TESTS: list[Test] = [
         "do pages count right when one of their tables was copied, and shared anew?",
         _POLICY,
         [
-            *(Fork(1), Store(2, DATA, 1), Fork(1), Fork(2), Store(4, DATA, 2), Store(3, FAR, 3)),
-            *(Store(1, DATA + _PAGE, 4), Exit(2), Store(4, FAR, 5), Exit(1), Exit(4)),
-            *(Store(3, DATA, 6), Exit(3)),
+            *(given(Fork(1)), Store(2, DATA, 1), given(Fork(1), Fork(2)), Store(4, DATA, 2)),
+            *(Store(3, FAR, 3), Store(1, DATA + _PAGE, 4), given(Exit(2)), Store(4, FAR, 5)),
+            *(given(Exit(1), Exit(4)), Store(3, DATA, 6), given(Exit(3))),
         ],
         points=8,
+        asks=_COUNTS,
     ),
     Script(
         "read-only-is-kept",
         "do read-only pages stay read-only, and is who stores to one killed, and nobody else?",
         _POLICY,
-        [Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS), Store(3, TEXT, 1)],
+        [
+            *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
+            *(Store(3, TEXT, 1), given(Exit(1))),
+        ],
         points=4,
+        asks=("read-only-is-kept",),
+        about=(CONSTANTS, TEXT),
     ),
     Script(
         "shared-memory",
@@ -113,37 +133,43 @@ TESTS: list[Test] = [
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
         points=4,
+        asks=(),
+        about=(SHARED, SHARED + _PAGE),
     ),
     Script(
         "kernel-writes",
         "does the kernel's own write copy the tables that it changes?",
         _POLICY,
         [
-            *(Fork(1), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(given(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, FAR + 0xF80, 0x1100, 2), Load(2, FAR + 0xF80), Load(2, FAR + _PAGE)),
         ],
         points=4,
+        asks=("isolation",),
     ),
     Script(
         "new-pages",
         "is a page that one process touches for the first time not the other's too?",
         _POLICY,
         [
-            *(Load(1, HEAP), Fork(1), Store(2, HEAP + _PAGE, 1), Store(1, HEAP + _PAGE, 2)),
-            *(Load(2, HEAP + _PAGE), Load(2, HEAP + 2 * _PAGE), Fork(2), Load(3, HEAP + 0x3000)),
+            *(Load(1, HEAP), given(Fork(1)), Store(2, HEAP + _PAGE, 1), Store(1, HEAP + _PAGE, 2)),
+            *(Load(2, HEAP + _PAGE), Load(2, HEAP + 2 * _PAGE), given(Fork(2))),
+            Load(3, HEAP + 0x3000),
         ],
         points=5,
+        asks=("isolation",),
     ),
     Script(
         "unmapping",
         "does unmapping take the pages of one process only?",
         _POLICY,
         [
-            *(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Fork(1), SetBreak(2, 1)),
-            *(Load(1, HEAP + _PAGE), SetBreak(2, 0), Load(1, HEAP), Fork(1), SetBreak(1, 0)),
-            *(Load(3, HEAP), Exit(1), Store(3, HEAP, 3), Exit(3), Exit(2)),
+            *(given(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Fork(1)), SetBreak(2, 1)),
+            *(Load(1, HEAP + _PAGE), SetBreak(2, 0), Load(1, HEAP), given(Fork(1)), SetBreak(1, 0)),
+            *(Load(3, HEAP), given(Exit(1)), Store(3, HEAP, 3), given(Exit(3), Exit(2))),
         ],
         points=5,
+        asks=("isolation", "nothing-is-lost"),
     ),
     Script(
         "many-tables",
@@ -152,16 +178,20 @@ TESTS: list[Test] = [
         [
             *(Map(1, _AREA, 2000, _RW), Map(1, _ELSEWHERE, 600, _R), Load(1, _ELSEWHERE)),
             *(Store(1, _AREA, 1), Store(1, _AREA + _TABLE, 2), Store(1, _AREA + 3 * _TABLE, 3)),
-            *(Load(1, _ELSEWHERE + _TABLE), Fork(1), Store(2, _AREA + _TABLE, 4), Fork(2)),
-            *(Store(1, _AREA + 3 * _TABLE, 5), Store(3, _AREA, 6), Exit(2), Exit(1), Exit(3)),
+            *(Load(1, _ELSEWHERE + _TABLE), Fork(1), given(Store(2, _AREA + _TABLE, 4)), Fork(2)),
+            given(Store(1, _AREA + 3 * _TABLE, 5), Store(3, _AREA, 6), Exit(2), Exit(1), Exit(3)),
         ],
         points=5,
+        asks=(),
     ),
     Script(
         "fork-then-exec",
         "is memory new after exec, and the parent's as it was?",
         _POLICY,
-        [Fork(1), Exec(2), Store(2, DATA, 1), Load(1, DATA), Store(1, DATA, 2), Exit(2), Exit(1)],
+        [
+            *(given(Fork(1)), Exec(2), Store(2, DATA, 1), Load(1, DATA), given(Store(1, DATA, 2))),
+            *(Exit(2), Exit(1)),
+        ],
         points=4,
     ),
     EveryAllocation(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from emu.lab.graded.asking import Given, given
 from emu.lab.graded.guests import GuestProgram
 from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
 from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP
@@ -35,8 +36,15 @@ _START: list[Operation] = [Map(1, _AREA, 512, _RW), Store(1, _AREA + 5 * _PAGE, 
 """One superpage, which is written."""
 
 
-def _script(name: str, question: str, operations: Sequence[Operation], points: int = 5) -> Script:
-    return Script(name, question, _POLICY, operations, points, _FRAMES)
+def _script(
+    name: str,
+    question: str,
+    operations: Sequence[Operation | Given],
+    points: int = 5,
+    asks: Collection[str] | None = None,
+    about: Collection[int] = (),
+) -> Script:
+    return Script(name, question, _POLICY, operations, points, _FRAMES, asks, about)
 
 
 def random_operation(source: random.Random) -> Operation:
@@ -78,21 +86,23 @@ TESTS: list[Test] = [
             *(Map(1, _AREA, 512, _RWX), Fetch(1, _AREA), Map(1, _ELSEWHERE, 512, _RW)),
             *(Load(1, _ELSEWHERE + _PAGE), Store(1, _ELSEWHERE, 1), Exit(1)),
         ],
+        asks=("rights-are-the-mappings", "pages-and-mappings-agree", "bits-are-kept"),
     ),
     _script(
         "no-old-bytes",
         "are the bytes that were in the 512 frames before seen by nobody?",
         [
-            *_START,
-            *(Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
-            *(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW), Store(1, _AREA, 2)),
+            given(*_START, Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
+            *(given(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW)), Store(1, _AREA, 2)),
         ],
+        asks=("isolation",),
     ),
     _script(
         "child-stores",
         "does the child's store copy one page, and leave the parent's superpage as it was?",
         [
-            *(*_START, Fork(1), Store(2, _AREA + 5 * _PAGE + 1, 2), Load(1, _AREA + 5 * _PAGE)),
+            given(*_START, Fork(1)),
+            *(Store(2, _AREA + 5 * _PAGE + 1, 2), Load(1, _AREA + 5 * _PAGE)),
             *(Store(2, _AREA + 5 * _PAGE + 2, 3), Store(2, _AREA, 4), Load(1, _AREA)),
         ],
         points=8,
@@ -100,14 +110,19 @@ TESTS: list[Test] = [
     _script(
         "parent-stores",
         "does the parent's store copy one page, and leave the child's superpage as it was?",
-        [*_START, Fork(1), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA), Store(1, _AREA, 3)],
+        [
+            *(given(*_START, Fork(1)), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA)),
+            Store(1, _AREA, 3),
+        ],
+        asks=("isolation", "copied-on-write"),
+        about=(_AREA, _AREA + _LARGE - _PAGE),
     ),
     _script(
         "sole-owner-reuse",
         "does the last user of all 512 frames take the superpage over whole, without a copy?",
         [
-            *(*_START, Fork(1), Exit(2), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
-            *(Fork(1), Exit(1), Store(3, _AREA + 9 * _PAGE, 4)),
+            *(given(*_START, Fork(1), Exit(2)), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
+            *(given(Fork(1), Exit(1)), Store(3, _AREA + 9 * _PAGE, 4)),
         ],
         points=7,
     ),
@@ -115,19 +130,21 @@ TESTS: list[Test] = [
         "sole-owner-of-a-part",
         "is a superpage of which others use some pages split, and only its own page reused?",
         [
-            *(*_START, Fork(1), Store(2, _AREA, 2), Store(1, _AREA, 3), Load(2, _AREA)),
-            *(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
+            *(given(*_START, Fork(1), Store(2, _AREA, 2)), Store(1, _AREA, 3), Load(2, _AREA)),
+            given(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
             *(Store(1, _AREA + 2 * _PAGE, 6), Exit(1)),
         ],
         points=7,
+        asks=("sole-owner-reuse", "exact-copies"),
     ),
     _script(
         "last-page-is-shared",
         "are all 512 frames asked about before a superpage is taken over?",
         [
-            *(*_START, Fork(1), Unmap(2, _AREA, 511), Store(1, _AREA, 2)),
+            *(given(*_START, Fork(1), Unmap(2, _AREA, 511)), Store(1, _AREA, 2)),
             *(Load(2, _AREA + 511 * _PAGE), Store(1, _AREA + 511 * _PAGE, 3)),
         ],
+        asks=("shared-is-not-writable", "isolation"),
     ),
     _script(
         "small-pages-too",
@@ -136,22 +153,25 @@ TESTS: list[Test] = [
             *(Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Store(1, FAR, 3), Store(2, FAR, 4)),
             *(Load(1, HEAP), Store(1, HEAP, 5), Store(2, CONSTANTS, 6), Load(1, CONSTANTS)),
         ],
+        asks=("sole-owner-reuse", "read-only-is-kept"),
+        about=(CONSTANTS,),
     ),
     _script(
         "fork-again",
         "do forks of what is shared already, and of what was split, come out right?",
         [
-            *(*_START, Fork(1), Fork(2), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
+            *(given(*_START, Fork(1), Fork(2)), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
             *(Store(4, _AREA, 4), Store(4, _AREA + _PAGE, 5), Exit(1), Store(2, _AREA, 6)),
             *(Exit(3), Exit(2), Store(4, _AREA + 2 * _PAGE, 7), Exit(4)),
         ],
         points=6,
+        asks=(),
     ),
     _script(
         "split-changes-nothing",
         "are the pages after a split those that they were before, with all their flags?",
         [
-            *(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
+            given(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
             *(Unmap(1, _AREA, 1), Fetch(1, _AREA + _PAGE), Store(1, _AREA + 2 * _PAGE, 3)),
             *(Unmap(1, _AREA + 300 * _PAGE, 500), Load(1, _AREA + 299 * _PAGE), Exit(1)),
         ],
@@ -161,24 +181,25 @@ TESTS: list[Test] = [
         "unmap-while-shared",
         "does unmapping a part in one process leave the other's superpage?",
         [
-            *(*_START, Fork(1), Unmap(2, _AREA + 5 * _PAGE, 1), Load(1, _AREA + 5 * _PAGE)),
-            *(Store(2, _AREA, 2), Store(1, _AREA + 5 * _PAGE, 3), Exit(1), Exit(2)),
+            *(given(*_START, Fork(1)), Unmap(2, _AREA + 5 * _PAGE, 1), Load(1, _AREA + 5 * _PAGE)),
+            given(Store(2, _AREA, 2), Store(1, _AREA + 5 * _PAGE, 3), Exit(1), Exit(2)),
         ],
     ),
     _script(
         "kernel-writes",
         "does the kernel's own write split, and copy every page that it spans?",
         [
-            *(*_START, Fork(1), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
-            *(Map(1, _AREA + _LARGE, 512, _RW), Read(1, _AREA + _LARGE - 4, 8, 3)),
+            *(given(*_START, Fork(1)), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
+            *(given(Map(1, _AREA + _LARGE, 512, _RW)), Read(1, _AREA + _LARGE - 4, 8, 3)),
         ],
+        asks=("isolation", "exact-copies"),
     ),
     _script(
         "no-run-is-free",
         "does a touch that finds no 2 MiB leave room for a small page?",
         [
-            *(Map(1, _AREA, 2560, _RW), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
-            *(Store(1, _AREA + 2 * _LARGE, 3), Store(1, _AREA + 3 * _LARGE, 4)),
+            given(Map(1, _AREA, 2560, _RW), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
+            *(given(Store(1, _AREA + 2 * _LARGE, 3)), Store(1, _AREA + 3 * _LARGE, 4)),
             *(Load(1, _AREA + 4 * _LARGE), Fork(1), Exit(1), Exit(2)),
         ],
     ),
