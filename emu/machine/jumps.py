@@ -1,6 +1,7 @@
-"""Where a jump goes that leaves no return address.
+"""Where a jump goes that leaves no return address, and where a branch goes.
 
-Unprivileged spec, "RV32I Base Integer Instruction Set" (JAL, JALR) and "C Extension" (C.J, C.JR).
+Unprivileged spec, "RV32I Base Integer Instruction Set" (JAL, JALR, BEQ and its like) and "C
+Extension" (C.J, C.JR, C.BEQZ, C.BNEZ).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from emu.machine.decode import instruction_length
 
 _C_J = ((12, 11), (11, 4), (10, 9), (9, 8), (8, 10), (7, 6), (6, 7), (5, 3), (4, 2), (3, 1), (2, 5))
 """C.J: (bit of the instruction, bit of the offset)."""
+_C_B = ((12, 8), (11, 4), (10, 3), (6, 7), (5, 6), (4, 2), (3, 1), (2, 5))
+"""C.BEQZ, C.BNEZ: the same."""
 
 
 class Jump(NamedTuple):
@@ -43,3 +46,16 @@ def _short(bits: int) -> Jump | None:
         return None
     offset = sum((bits >> source & 1) << target for source, target in _C_J)
     return Jump(0, offset - ((offset >> 11) << 12))
+
+
+def branch_offset(bits: int) -> int | None:
+    """How far from itself a conditional branch goes; None for another instruction."""
+    if bits & 3 == 3:
+        if bits & 0x7F != 0x63:
+            return None
+        offset = (bits >> 8 & 0xF) << 1 | (bits >> 25 & 0x3F) << 5 | (bits >> 7 & 1) << 11
+        return offset - ((bits >> 31 & 1) << 12)
+    if bits & 0xC003 != 0xC001:
+        return None
+    offset = sum((bits >> source & 1) << target for source, target in _C_B)
+    return offset - ((offset >> 8) << 9)

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from emu.observe.peek import peek
+from emu.observe.peek import peek_ahead
 from kernel import signals
 from kernel.events import Observer
 from kernel.fork import ForkCost
@@ -176,7 +176,7 @@ def _string(space: AddressSpace, address: int) -> str:
 def _c_string(space: AddressSpace, address: int, limit: int) -> bytes | None:
     text = b""
     while len(text) < limit:
-        part = peek(space, address + len(text), min(64, 4096 - (address + len(text)) % 4096))
+        part = peek_ahead(space, address + len(text), min(64, 4096 - (address + len(text)) % 4096))
         if part is None:
             return None
         text += part
@@ -188,7 +188,7 @@ def _c_string(space: AddressSpace, address: int, limit: int) -> bytes | None:
 def _strings(space: AddressSpace, address: int) -> str:
     texts: list[str] = []
     while len(texts) < 8:
-        word = peek(space, address + 8 * len(texts), 8)
+        word = peek_ahead(space, address + 8 * len(texts), 8)
         if word is None:
             return f"{address:#x}"
         if not any(word):
@@ -198,7 +198,7 @@ def _strings(space: AddressSpace, address: int) -> str:
 
 
 def _buffer(space: AddressSpace, address: int, count: int) -> str:
-    data = peek(space, address, min(count, _LONGEST_TEXT))
+    data = peek_ahead(space, address, min(count, _LONGEST_TEXT))
     if data is None:
         return f"{address:#x}"
     return _quote(data) + ("…" if count > _LONGEST_TEXT else "")

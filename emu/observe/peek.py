@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emu.machine.decode import instruction_length
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
+from kernel.backing import FilePages
 from kernel.space import USER_END, AddressSpace
 
 
@@ -19,6 +20,38 @@ def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
         parts.append(space.frames.ram.read(pa, size))
         va, count = va + size, count - size
     return b"".join(parts)
+
+
+def peek_ahead(space: AddressSpace, va: int, count: int) -> bytes | None:
+    """The same, but of a page that is not in memory what its first load would give."""
+    parts = []
+    while count > 0:
+        size = min(count, PAGE_SIZE - (va & PAGE_MASK))
+        part = peek(space, va, size)
+        if part is None:
+            page = _untouched_page(space, va)
+            if page is None:
+                return None
+            part = page[va & PAGE_MASK :][:size]
+        parts.append(part)
+        va, count = va + size, count - size
+    return b"".join(parts)
+
+
+def _untouched_page(space: AddressSpace, va: int) -> bytes | None:
+    vma = space.find(va)
+    if vma is None or not vma.prot:
+        return None
+    if vma.backing is None:
+        return bytes(PAGE_SIZE)
+    index = vma.index_of(va)
+    frame = vma.backing.held().get(index)
+    if frame is not None:
+        return space.frames.ram.read_frame(frame)
+    if not isinstance(vma.backing, FilePages):
+        return bytes(PAGE_SIZE)
+    data = vma.backing.inode.read_at(index << PAGE_SHIFT, PAGE_SIZE)
+    return data.ljust(PAGE_SIZE, b"\0") if data else None
 
 
 def instruction_bits(space: AddressSpace, pc: int) -> int | None:

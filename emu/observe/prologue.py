@@ -1,17 +1,20 @@
 """How to find a function's caller from its own code, where the file says nothing about it.
 
 A compiler's function moves sp down and saves ra, and s0, at fixed offsets; what was done up to a pc
-is seen by reading the code from the function's start. After a return or a jump away the frame is
-again as in the body, for what follows was branched to from there. A function that moves sp by what
-it computes (alloca) keeps s0 as its frame pointer.
+is seen by reading the code from the function's start. Where a branch went, the frame is as it was
+at the branch; after a return or a jump away, to where no branch was seen to go, it is as in the
+body. A function that moves sp by what it computes (alloca) keeps s0 as its frame pointer.
 
-RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, jal, jalr, and short forms.
+RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, ld, jal, jalr, branches, and
+short forms.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from emu.machine.decode import Kind, instruction_length, memory_operand
-from emu.machine.jumps import plain_jump
+from emu.machine.jumps import branch_offset, plain_jump
 from emu.machine.registers import FP, RA, SP
 from emu.observe.arithmetic import Sum, sum_of
 from emu.observe.cfi_program import Rule
@@ -30,45 +33,99 @@ def prologue_rule(code: bytes) -> Rule | None:
     frame, at = _Frame(), 0
     while at + 2 <= len(code):
         size = instruction_length(code[at])
-        frame.step(int.from_bytes(code[at : at + size], "little"))
+        frame.step(at, int.from_bytes(code[at : at + size], "little"))
         at += size
-    return frame.rule()
+    return frame.at(at).rule()
+
+
+class _State(NamedTuple):
+    """Where sp, ra and s0 are at one place of a function."""
+
+    depth: int | None = 0
+    """The CFA less sp, None when sp was moved by an unknown number."""
+    pointer: int | None = None
+    """The CFA less s0, once that is a frame pointer."""
+    saved: tuple[tuple[int, int], ...] = ()
+    """Registers that are saved, and where, from the CFA."""
+
+    def settled(self) -> tuple[int, bool, int]:
+        """How far the function's entry is done."""
+        return self.depth or 0, self.pointer is not None, len(self.saved)
+
+    def rule(self) -> Rule | None:
+        saved = dict(self.saved)
+        if self.depth is None:
+            if self.pointer is None:
+                return None
+            return Rule(FP, self.pointer, saved.get(RA), saved.get(FP), certain=False)
+        if self.depth < 0:
+            return None
+        held = saved if self.depth else {}
+        return Rule(SP, self.depth, held.get(RA), held.get(FP), certain=False)
+
+
+def _joined(first: _State, second: _State) -> _State:
+    """The state where two ways meet: the first's, unless only the second moved sp (alloca)."""
+    moved = second.depth is None and second.pointer is not None
+    return second if moved and second.pointer == first.pointer else first
 
 
 class _Frame:
-    """Where sp, ra and s0 are, after each instruction.
-
-    ``depth`` is the CFA less sp, None when sp was moved by an unknown number.
-    """
+    """Follows a function's code."""
 
     def __init__(self) -> None:
-        self._depth: int | None = 0
-        self._body: int | None = 0
-        """The depth in the function's body: its largest, or unknown."""
-        self._pointer: int | None = None
-        """The CFA less s0, once that is a frame pointer."""
-        self._saved: dict[int, int] = {}
+        self._now = _State()
+        self._body = _State()
+        """The state in the function's body: the deepest, or unknown."""
+        self._ahead: dict[int, _State] = {}
+        """By the places where branches went, the states there."""
         self._known: dict[int, int] = {}
         """Numbers that registers have, to be added to sp."""
 
-    def step(self, bits: int) -> None:
+    def at(self, at: int) -> _State:
+        """The state at a place that was not stepped over yet.
+
+        A branch is believed more than what stands before: that may be a call without return.
+        """
+        branched = self._ahead.get(at)
+        return self._now if branched is None else _joined(branched, self._now)
+
+    def step(self, at: int, bits: int) -> None:
+        self._now = self.at(at)
         change = sum_of(bits)
         if bits & 0xFFF == _JAL_T0:
-            self._depth = self._body = None
-        elif change is not None:
-            self._assign(change)
-        elif self._depth == self._body and self._depth:
-            self._note_save(bits, self._depth)
-        if plain_jump(bits) is not None:  # what follows is only reached by a branch
-            self._depth = self._body
+            self._now = self._body = _State(None)
+        else:
+            self._note_access(bits)
+            if change is not None:
+                self._assign(change)
+            self._deepen()
+        self._note_jump(at, bits)
+
+    def _deepen(self) -> None:
+        now, body = self._now, self._body
+        if body.depth is None or now.depth is None:
+            self._body = body if body.depth is None and body.pointer is not None else now
+        elif now.settled() > body.settled():
+            self._body = now
+
+    def _note_jump(self, at: int, bits: int) -> None:
+        jump = plain_jump(bits)
+        offset = branch_offset(bits) if jump is None else 0 if jump.register else jump.offset
+        if offset is not None and offset > 0:
+            target = at + offset
+            self._ahead[target] = _joined(self._ahead.get(target, self._now), self._now)
+        if jump is not None:  # what follows is only reached by a branch
+            self._now = self._body
 
     def _assign(self, change: Sum) -> None:
         number = self._number(change)
         if change.to == SP:
             self._move_sp(change, number)
-        elif change.to == FP and change.base == SP and number is not None and FP in self._saved:
-            if self._depth is not None and self._pointer is None:
-                self._pointer = self._depth - number
+        elif change.to == FP and change.base == SP and number is not None:
+            depth = self._now.depth
+            if depth is not None and self._now.pointer is None and FP in dict(self._now.saved):
+                self._now = self._now._replace(pointer=depth - number)
         elif change.base == 0 and number is not None:
             self._known[change.to] = number
         elif change.base in self._known and number is not None:
@@ -84,38 +141,34 @@ class _Frame:
         return None if known is None else known * change.number
 
     def _move_sp(self, change: Sum, number: int | None) -> None:
+        depth, pointer, _ = self._now
         if number is None:
-            self._depth = None
+            depth = None
         elif change.base == FP:
-            self._depth = None if self._pointer is None else self._pointer - number
-            return
-        elif change.base == SP and self._depth is not None:
-            self._depth -= number
+            depth = None if pointer is None else pointer - number
+        elif change.base == SP and depth is not None:
+            depth -= number
         else:
-            self._depth = None
-        if self._depth is None or (self._body is not None and self._depth > self._body):
-            self._body = self._depth
+            depth = None
+        self._now = _State(depth) if self._now.depth == 0 else self._now._replace(depth=depth)
 
-    def _note_save(self, bits: int, depth: int) -> None:
-        """Notes where ra or s0 is saved, from the CFA; the first time counts."""
-        operand = memory_operand(bits)
-        if operand is None or operand.kind is not Kind.STORE or operand.base != SP:
+    def _note_access(self, bits: int) -> None:
+        """Notes where ra or s0 is saved, the first time in a frame, and that it is loaded again."""
+        operand, depth = memory_operand(bits), self._now.depth
+        if not depth or operand is None or operand.base != SP or operand.size != 8:
             return
-        if operand.size != 8 or (operand.length == 4 and bits & 0x7F != 0x23):
-            return  # the second is fsd
-        if operand.length == 2 and bits >> 13 != 0b111:
-            return  # c.fsdsp
-        register = bits >> 20 & 0x1F if operand.length == 4 else bits >> 2 & 0x1F
-        if register in (RA, FP):
-            self._saved.setdefault(register, operand.offset - depth)
-
-    def rule(self) -> Rule | None:
-        depth, saved = self._depth, self._saved
-        if depth is None:
-            if self._pointer is None:
-                return None
-            return Rule(FP, self._pointer, saved.get(RA), saved.get(FP), certain=False)
-        if depth < 0:
-            return None
-        held = saved if depth else {}
-        return Rule(SP, depth, held.get(RA), held.get(FP), certain=False)
+        load = operand.kind is Kind.LOAD
+        short = operand.length == 2
+        if short and bits >> 13 != (0b011 if load else 0b111):
+            return  # c.fldsp, c.fsdsp
+        if not short and bits & 0x7F != (0x03 if load else 0x23):
+            return  # fld, fsd, and atomic ones
+        register = bits >> (7 if load else 2 if short else 20) & 0x1F
+        if register not in (RA, FP):
+            return
+        saved, where = dict(self._now.saved), operand.offset - depth
+        if not load:
+            saved.setdefault(register, where)
+        elif saved.get(register) == where:
+            del saved[register]
+        self._now = self._now._replace(saved=tuple(saved.items()))

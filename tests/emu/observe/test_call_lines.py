@@ -106,6 +106,42 @@ def test_one_that_is_killed_in_a_call() -> None:
     assert "[pid 3] ppoll(" in lines[at - 1] and lines[at - 1].endswith(" = ?")
 
 
+UNTOUCHED = r"""
+static const char page[4096] __attribute__((aligned(4096))) = "/no/such";
+static const char again[4096] __attribute__((aligned(4096))) = "more";
+int main(void) {
+    char *words[] = {(char *)page, (char *)again, NULL};
+    char *shared = mmap(NULL, 8192, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char *private = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *beyond = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, open("/proc/self/exe", O_RDONLY),
+                        1 << 30);
+    mprotect(private, 4096, PROT_NONE);
+    write(-1, again, 4);
+    write(-1, shared + 4096, 2);
+    write(-1, private, 2);
+    write(-1, beyond, 2);
+    mprotect(private, 4096, PROT_READ);
+    write(-1, private, 2);
+    execve(page, words, words + 2);
+    return 4;
+}
+"""
+
+
+def test_texts_in_pages_that_are_not_in_memory_yet_are_shown() -> None:
+    lines: list[str] = []
+    watched = machine(deterministic=True).run(
+        [compiled(UNTOUCHED)], observers=[CallLines(lines.append)]
+    )
+    writes = [line.partition("write(-1, ")[2] for line in lines if "write(-1" in line]
+    shown = [re.sub(r"0x[0-9a-f]+", "0x…", line.partition(") = ")[0]) for line in writes]
+    assert shown == ['"more", 4', r'"\x00\x00", 2', "0x…, 2", "0x…, 2", r'"\x00\x00", 2']
+    (line,) = [line for line in lines if "execve(" in line]
+    assert re.search(r'execve\("/no/such", \["/no/such", "more"\], .*\) = -1 ENOENT', line)
+    unwatched = machine(deterministic=True).run([compiled(UNTOUCHED)])
+    assert watched.summary == unwatched.summary, "looking touches nothing"
+
+
 def test_bits_have_names() -> None:
     assert matches(2, r"clone\(CLONE_CHILD_CLEARTID\|CLONE_CHILD_SETTID\|SIGCHLD, NULL, .*\) = 3")
     assert matches(2, r"wait4\(-1, NULL, WNOHANG\|WUNTRACED, NULL\) = -1 ECHILD .*")

@@ -37,8 +37,10 @@ def test_are_they_what_capstone_finds_in_all_functions(name: str) -> None:
             end = at + length
             if (mnemonic, operands) in (("ret", ""), ("c.jr", "ra")):
                 returns.append(at)
-            elif mnemonic in ("c.jr", "jr") or (
-                mnemonic in ("j", "c.j") and not 0 <= at + int(operands, 0) < size
+            elif (
+                mnemonic in ("c.jr", "jr")
+                or (mnemonic == "jalr" and operands.startswith("zero, "))
+                or (mnemonic in ("j", "c.j") and not 0 <= at + int(operands, 0) < size)
             ):
                 jumps.append(at)
         if end == len(code):  # capstone does not know some instructions

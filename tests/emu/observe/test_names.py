@@ -40,7 +40,7 @@ def test_functions_data_and_offsets() -> None:
     assert asks.found == [main, data, data + 8, data - 16, 7, 8]
 
 
-OWN = 'static __attribute__((noinline)) int f(void) { asm(""); return 0; }\n'
+OWN = 'static __attribute__((noipa)) int f(void) { asm(""); return 0; }\n'
 FILES = {
     "one": "int two(void);\n" + OWN + "int main(void) { return f() + two(); }\n",
     "two": OWN + "int two(void) { return f(); }\n",

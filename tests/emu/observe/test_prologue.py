@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,17 @@ FUNCTIONS = {
     "larger: call x; li t1, 123456; add sp, sp, t1; addi sp, sp, 32; gone: ret",
     "subtracted": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); lui t0, 1; sub sp, sp, t0;"
     "large: nop",
+    "without_return": "bnez a0, 1f; addi sp, sp, -16; sd ra, 8(sp); small: call x;"
+    "1: bnez a1, 1f; leaf: addi sp, sp, -16; sd ra, 8(sp); small_2: call x;"
+    "1: leaf_2: addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); body: call x; ret; body_2: nop",
+    "partly_wrapped": "addi sp, sp, -32; sd ra, 24(sp); beqz a0, 1f; beq a0, a1, 2f;"
+    "j 3f; without_s0_4: nop; 3: without_s0: sd s0, 16(sp); body: call x; ld s0, 16(sp);"
+    "1: without_s0_2: call x; ld ra, 24(sp); addi sp, sp, 32; gone: ret;"
+    "2: without_s0_3: call x; ret; body_2: nop",
+    "other_loads": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); ld s0, 0(sp); body: call x;"
+    "ld s0, 16(a0); body_2: fld fs0, 16(sp); body_3: lw s0, 16(sp); body_4: call x",
+    "perhaps_alloca": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); addi s0, sp, 32;"
+    "beqz a0, 1f; body: sub sp, sp, a0; pointer: call x; 1: pointer_2: call x; ret; pointer_3: nop",
     "buffer": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); addi s0, sp, 8; body: call x",
     "millicode": "jal t0, x; unknown: nop",
     "other_stack": "ld sp, 0(a0); unknown: nop",
@@ -52,7 +64,9 @@ EXPECTED = {
     "gone": Rule(SP, 0, None, None, certain=False),
     "moved": Rule(SP, 32, None, None, certain=False),
     "body": Rule(SP, 32, -8, -16, certain=False),
-    "restored": Rule(SP, 32, -8, -16, certain=False),
+    "restored": Rule(SP, 32, None, None, certain=False),
+    "small": Rule(SP, 16, -8, None, certain=False),
+    "without_s0": Rule(SP, 32, -8, None, certain=False),
     "pointer": Rule(FP, 0, -8, -16, certain=False),
     "varargs": Rule(FP, 64, -72, -80, certain=False),
     "large": Rule(SP, 4096 + 32, -8, -16, certain=False),
@@ -86,7 +100,7 @@ def test_the_frame_at_each_place_of_a_function(name: str, compressed: bool) -> N
     code, labels = assembled(name, compressed)
     checked = 0
     for label, offset in labels.items():
-        expected = label.rstrip("_0123456789")
+        expected = re.sub(r"_\d+$", "", label)
         if expected in EXPECTED and label != "pointer_0":
             assert prologue_rule(code[:offset]) == EXPECTED[expected], label
             checked += 1
@@ -149,7 +163,7 @@ def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() ->
     assert calls["same"] + calls["another register"] == calls.total()
     right = others["same"] + others["restored"] + others["another register"]
     assert right > 0.98 * others.total()
-    assert others["wrong"] < 0.005 * others.total()
+    assert others["wrong"] < 0.001 * others.total()
 
 
 BARE = "-O2 -g0 -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer"

@@ -29,8 +29,10 @@ __attribute__((noipa)) int large(int size)
     store(size >> 12);
     return used[size - 1];
 }
-__attribute__((noipa)) int deep(int n) { char pad[900]; memset(pad, n, 900);
-    return n ? deep(n - 1) + pad[3] : (store(40), pad[5]); }
+__attribute__((noipa)) int deep(int n);
+int (*volatile deeper)(int) = deep; /* no compiler makes a loop of this */
+int deep(int n) { char pad[900]; memset(pad, n, 900);
+    return n ? deeper(n - 1) + pad[3] : (store(40), pad[5]); }
 void handler(int signo) { store(41); shared[41][8]++; }
 void *thread(void *unused) { deep(3); large(8192); return unused; }
 int main(void)

@@ -49,7 +49,7 @@ QUESTIONS = {
             sigprocmask(SIG_BLOCK, &usr1, NULL);
             kill(getpid(), SIGUSR1);
             catch(SIGUSR2, handler, 0);
-            if (!fork()) {
+            if (!syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) { /* libc's fork sets the mask */
                 int wrong = 0;
                 sigpending(&seen);
                 wrong |= sigismember(&seen, SIGUSR1) ? 1 : 0;

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SECONDS = 60
+SECONDS = 240
+"""After which there is no answer, however busy the machine is."""
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
     *("--no-first-run", "--disable-extensions", "--disable-background-networking"),
@@ -111,8 +112,16 @@ class Browser:
         self._events = [event for event in self._events if event.get("sessionId") != session]
         return mine
 
-    def open(self, file: Path, width: int = 1280, height: int = 800, *, dark: bool = False) -> Page:
-        """A page of the file, when it has told that it is ready."""
+    def open(
+        self,
+        file: Path,
+        width: int = 1280,
+        height: int = 800,
+        *,
+        dark: bool = False,
+        script: str = "",
+    ) -> Page:
+        """A page of the file, when it has told that it is ready; ``script`` runs before its own."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
         page = Page(self, attached["sessionId"], target)
@@ -120,6 +129,7 @@ class Browser:
             page.send(f"{domain}.enable")
         page.resize(width, height)
         page.theme(dark=dark)
+        page.send("Page.addScriptToEvaluateOnNewDocument", source=script)
         page.send("Page.navigate", url=file.resolve().as_uri())
         page.wait("typeof app === 'object' && app.ready === true")
         page.settle()

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.emu.observe.report.browser import Browser, find
+from tests.guest.running import missing
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = find()
     if program is None:
-        pytest.skip("no Chromium here: python -m toolchain.system browser")
+        missing("Chromium (python -m toolchain.system browser)")
     with Browser(program) as running:
         yield running

@@ -30,9 +30,12 @@ def test_the_fork_of_the_demo_cost_what_the_readme_says() -> None:
     step, parent, child, shared, tables, at_once, by_parent, by_child, reused, copied, _ = row
     assert data["steps"]["kinds"][data["steps"]["kind"][step]] == "fork"
     assert (parent, child, tables, at_once) == (2, 3, 0, 0)
-    assert copied == 7 * 4096
-    assert by_parent + by_child == data["summary"]["frames_copied"] == 7
-    assert reused == data["summary"]["frames_reused"] == 8
+    faults = [r for r in demo() if isinstance(r, records.Fault)]
+    by_pid = Counter(fault.pid for fault in faults if fault.outcome == "copied")
+    assert (by_parent, by_child) == (by_pid[2], by_pid[3]) and by_child >= 3
+    assert by_parent + by_child == data["summary"]["frames_copied"] == copied / 4096
+    assert reused == data["summary"]["frames_reused"] >= 2
+    assert reused == sum(fault.outcome == "reused" for fault in faults)
     assert shared == next(r for r in demo() if isinstance(r, records.Fork)).pages_shared
     assert ["demo_cow.c:22 write_page", 3, 3 * 4096, 3] in data["costs"]["lines"]
 
