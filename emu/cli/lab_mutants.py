@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emu.cli.guest_run import open_streams
 from emu.lab.catalogue import NoSuchLab, find
 from emu.lab.mutants.table import Table, Verdict, mutants
 from emu.lab.mutants.told import lines
@@ -34,6 +35,7 @@ def add_mutants_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    open_streams()
     try:
         table: Table = mutants(find(arguments.lab), arguments.tests, done=_progress)
     except (NoSuchLab, NoOperations, ToolchainError) as error:
