@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emu.cli.guest_run import open_streams
 from emu.cli.lab_grade import add_grade_parser, add_workflow_parser
 from emu.cli.lab_mutants import add_mutants_parser
 from emu.lab.catalogue import LABS, Lab, NoSuchLab, find
@@ -73,6 +74,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
 
 def _guarded(arguments: argparse.Namespace) -> int:
     """Turns what the user got wrong into one line."""
+    open_streams()
     try:
         status: int = arguments.lab_function(arguments)
         return status

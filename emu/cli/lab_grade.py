@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emu.cli.guest_run import open_streams
+
 if TYPE_CHECKING:
     from emu.lab.grading.handed_in import Entry
     from emu.lab.grading.keeping import Results
@@ -104,6 +106,7 @@ def _formats(text: str) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> int:
+    open_streams()
     try:
         return _run(options)
     except _Refused as refused:
@@ -223,7 +226,7 @@ def _grade_all(options: argparse.Namespace, course: Course, found: Sequence[Entr
         else:
             records = _made(tasks, results, options.jobs or os.cpu_count() or 1)
         results.write_summary(records)
-    sys.stdout.write(summary_text(records).decode())
+    print(summary_text(records).decode(), end="")
     if any(record.status == "defect" for record in records):
         return _DEFECT
     return _FAILED if len(records) < len(found) else 0

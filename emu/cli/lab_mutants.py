@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emu.cli.guest_run import open_streams
 from emu.cli.progress import ProgressLine
 from emu.lab.catalogue import Lab, NoSuchLab, find
 from emu.lab.mutants.table import NotJudged, Table, mutants
@@ -36,6 +37,7 @@ def add_mutants_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    open_streams()
     try:
         table = _table(find(arguments.lab), arguments.tests)
     except (NoSuchLab, NoOperations, ToolchainError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from emu.cli.streams import is_lost_terminal, lose_messages_quietly, settle
 from emu.cli.words import split
 
 _MODULES = {
@@ -30,26 +31,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     # NumPy's linear algebra, which nobody here uses, would start a thread for each processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    lose_messages_quietly()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = _parse(words)
-        status: int = options.function(options)
+        status = _run(words)
         if sys.stdout is not None:  # the user may have closed it
             sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more to say, not even at exit.
-        _drop_output()
         return 128 + 13
     except OSError as error:
         print(f"emu: standard output: {error.strerror}", file=sys.stderr)
-        _drop_output()
-        return 1
+        return 128 + 1 if is_lost_terminal(error) else 1  # as SIGHUP, which comes with it
     except (ImportError, MemoryError) as error:
         print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        settle(sys.stdout)
+
+
+def _run(words: list[str]) -> int:
+    try:
+        options = _parse(words)
+        status: int = options.function(options)
+        return status
+    except SystemExit as ended:  # argparse has said all, perhaps on stdout
+        return ended.code if isinstance(ended.code, int) else 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,8 +98,3 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options = parser.parse_args(own)
     options.rest = rest
     return options
-
-
-def _drop_output() -> None:
-    """Sends nowhere what is still buffered for stdout, lest Python fail on it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
