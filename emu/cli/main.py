@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from emu.cli.endings import Ended, endings
 from emu.cli.words import split
 
 _MODULES = {
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parse(words)
-        status: int = options.function(options)
-        if sys.stdout is not None:  # the user may have closed it
-            sys.stdout.flush()
+        with endings():
+            status: int = options.function(options)
+            if sys.stdout is not None:  # the user may have closed it
+                sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more to say, not even at exit.
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, MemoryError) as error:
         print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
         return 2
+    except Ended as ended:
+        return ended.status
     except KeyboardInterrupt:
         return 130
 
