@@ -1,7 +1,19 @@
-"""``python -m emu`` is the ``emu`` command."""
+"""The ``emu`` command, also as ``python -m emu``."""
 
-import sys
+import _signal  # type: ignore[import-not-found] # of what signal is made: it takes no time
 
-from emu.cli.main import main
+# Ctrl-C ends the command at once, until it knows better; Python's way would show what was imported.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-sys.exit(main())
+
+def main() -> int:
+    from emu.cli.main import main as command
+
+    return command()
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(main())

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from emu.cli.endings import Ended, endings
 from emu.cli.streams import is_lost_terminal, lose_messages_quietly, settle
 from emu.cli.words import split
 
@@ -34,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lose_messages_quietly()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = _run(words)
-        if sys.stdout is not None:  # the user may have closed it
-            sys.stdout.flush()
+        with endings():
+            status = _run(words)
+            if sys.stdout is not None:  # the user may have closed it
+                sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more to say, not even at exit.
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, MemoryError) as error:
         print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
         return 2
+    except Ended as ended:
+        return ended.status
     except KeyboardInterrupt:
         return 130
     finally:
