@@ -1,0 +1,70 @@
+"""Is the same told of a page when all page tables are looked at at once as when one by one?"""
+
+from __future__ import annotations
+
+import pytest
+
+from emu.observe import space_pids
+from emu.observe.records import AnyRecord, Fault, Page
+from emu.observe.wanted import Wanted
+from tests.emu.commands import program
+from tests.emu.observe.ledger import of_kind
+from tests.emu.observe.recorded import record
+from tests.emu.observe.test_story import POLICIES
+
+CROWD = r"""
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+volatile char page[4096] __attribute__((aligned(4096))) = {1};
+int main(void)
+{
+    for (int i = 0; i < 12; i++) {
+        if (fork()) {
+            if (i % 3 == 1)
+                munmap((void *)page, 4096);
+            while (wait(0) > 0)
+                ;
+            _exit(0);
+        }
+        if (i % 3 != 2)
+            page[0]++;
+        if (i == 7 && !vfork())
+            _exit(0);
+        if (i == 9) {
+            madvise((void *)page, 4096, MADV_DONTNEED);
+            page[1] = 1;
+        }
+    }
+    return 0;
+}
+"""
+
+
+def told(policy: str, page: int) -> list[AnyRecord]:
+    wanted = Wanted(pages={page})
+    return record(
+        [program("page_watch", CROWD)], wanted=wanted, deterministic=True, fork_policy=policy
+    ).records
+
+
+def address() -> int:
+    from emu.observe.elf import ElfFile
+
+    found = ElfFile(program("page_watch", CROWD).read_bytes()).find("page")
+    assert found is not None
+    return found.address
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_is_the_same_told_of_many_spaces_as_of_few(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space_pids, "_MANY", 1 << 30)
+    one_by_one = told(policy, address())
+    monkeypatch.setattr(space_pids, "_MANY", 3)
+    assert told(policy, address()) == one_by_one
+    assert len(of_kind(one_by_one, Page)) > 12
+    if policy != "eager":
+        assert any(fault.sharers for fault in of_kind(one_by_one, Fault))

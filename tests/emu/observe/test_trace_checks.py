@@ -1,0 +1,218 @@
+"""Is a trace that anybody wrote fit for the analyses, or refused with its line and the reason?"""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from emu.observe import trace_text
+from emu.observe.bounds import LONGEST_TEXT
+from emu.observe.jsonl import NotATrace, read_trace
+from emu.observe.records import AnyRecord, End, Exec, Fault, text
+from tests.emu.observe.test_jsonl import ALL, written
+from tests.emu.observe.traced import traced
+
+EXEC, FORK, MAP, STACK, FAULT, SAMPLE, EXIT, END = 1, 3, 4, 2, 5, 9, 10, 11
+"""Lines of ``ALL``, counted from 0; the fork's callers come before it."""
+
+
+def lines() -> list[bytes]:
+    return written(*ALL).splitlines(keepends=True)
+
+
+def read(*of: bytes) -> list[AnyRecord]:
+    return list(read_trace(io.BytesIO(b"".join(of))))
+
+
+def changed(line: bytes, where: str, value: Any) -> bytes:
+    """The record with another value at ``a.0.b``."""
+    record = json.loads(line)
+    *path, last = where.split(".")
+    inside = record
+    for word in path:
+        inside = inside[int(word) if word.isdigit() else word]
+    inside[int(last) if last.isdigit() else last] = value
+    return json.dumps(record).encode() + b"\n"
+
+
+def test_are_these_the_lines_that_the_tests_mean() -> None:
+    events = [json.loads(line)["event"] for line in lines()]
+    assert [events[at] for at in (EXEC, STACK, FORK, MAP, FAULT, SAMPLE, EXIT, END)] == [
+        *("exec", "stack", "fork", "map", "fault", "sample", "exit", "end")
+    ]
+
+
+@pytest.mark.parametrize(
+    "at, where, value",
+    [
+        (SAMPLE, "resident", -1),
+        (SAMPLE, "resident", 1 << 40),
+        (SAMPLE, "proportional", -0.5),
+        (SAMPLE, "unique", -(1 << 70)),
+        (FORK, "frames_copied", 1 << 60),
+        (FORK, "tid", 0),
+        (EXIT, "status", 256),
+        (EXIT, "pid", "3"),
+        (EXEC, "maps.0.start", -4096),
+        (EXEC, "maps.0.end", 1 << 60),
+        (EXEC, "maps", {}),
+        (EXEC, "path", "x" * (LONGEST_TEXT + 1)),
+        (FAULT, "walk.0.level", 3),
+        (FAULT, "place.line", 1 << 40),
+        (FAULT, "cause", 1e3),
+        (FAULT, "time", 1e30),
+        (END, "summary", []),
+    ],
+)
+def test_is_a_field_out_of_its_range_refused_with_its_name(at: int, where: str, value: Any) -> None:
+    told = lines()
+    told[at] = changed(told[at], where, value)
+    with pytest.raises(NotATrace, match=f"^line {at + 1} is no record of a trace: .*"):
+        read(*told)
+
+
+@pytest.mark.parametrize(
+    "at, where, value, reason",
+    [
+        (FAULT, "stval", 1 << 64, "more than 64 bits"),
+        (FAULT, "place.pc", 1 << 64, "more than 64 bits"),
+        (FAULT, "walk.1.pte", 1 << 80, "more than 64 bits"),
+        (FAULT, "heap.0.pc", 1 << 64, "more than 64 bits"),
+        (STACK, "places.0.pc", 1 << 64, "more than 64 bits"),
+        (END, "summary.frames_copied", 10**30, "more than 64 bits"),
+        (END, "summary.faults", {"a": {"b": {"c": {"d": {}}}}}, "nested too deep"),
+        (FAULT, "walk.1.level", 2, "does not go down"),
+        (FAULT, "outcome", "party", "no outcome 'party'"),
+        (FAULT, "access", "look", "no access 'look'"),
+        (FAULT, "stack", 9, "no stack 9"),
+        (FAULT, "vma", {"start": 2, "end": 1, "rights": "rw-p"}, "ends before it starts"),
+        (MAP, "range.end", 0, "ends before it starts"),
+        (FAULT, "pid", 77, "no process 77"),
+        (SAMPLE, "pid", 77, "no process 77"),
+        (FORK, "pid", 77, "no process 77"),
+        (FORK, "child", 2, "a process 2 already"),
+        (FAULT, "seq", 3, "seq is 3, and that before it 3"),
+        (FAULT, "seq", 9, "seq is 9, and that before it 3"),
+        (FAULT, "time", 1, "time goes back from 4 to 1"),
+        (0, "fork_policy", "lazy", "no fork policy 'lazy'"),
+    ],
+)
+def test_is_what_makes_no_sense_refused_with_the_reason(
+    at: int, where: str, value: Any, reason: str
+) -> None:
+    told = lines()
+    told[at] = changed(told[at], where, value)
+    with pytest.raises(NotATrace, match=f"^line {at + 1} is no record of this trace: .*{reason}"):
+        read(*told)
+
+
+@pytest.mark.parametrize("at", [EXEC, STACK, FORK, FAULT, END])
+def test_is_a_line_that_is_there_twice_refused(at: int) -> None:
+    told = lines()
+    told.insert(at, told[at])
+    with pytest.raises(NotATrace, match=f"^line {at + 2} is no record of this trace"):
+        read(*told)
+
+
+def test_is_a_record_after_the_end_or_a_second_start_refused() -> None:
+    told = lines()
+    with pytest.raises(NotATrace, match=r"line 13 .* after the end record"):
+        read(*told, changed(told[EXIT], "seq", 11))
+    again = changed(changed(told[0], "seq", 1), "time", 2)
+    with pytest.raises(NotATrace, match=r"line 2 .* one start already"):
+        read(told[0], again)
+
+
+def test_is_a_line_that_is_missing_noticed_unless_a_filter_left_it_out() -> None:
+    told = lines()
+    del told[MAP]
+    with pytest.raises(NotATrace, match=r"line 5 .* seq is 4"):
+        read(*told)
+    told[0] = changed(told[0], "filtered", True)
+    assert len(read(*told)) == len(ALL) - 1
+
+
+@pytest.mark.parametrize("depth", [1_000, 2_000, 500_000])
+@pytest.mark.parametrize("inside", ['"summary":', '"new":'])
+def test_is_deep_nesting_refused(depth: int, inside: str) -> None:
+    told = lines()
+    deep = f'{{{inside}{{"a":{"[" * depth}{"]" * depth}}},'.encode()
+    told[END] = (
+        told[END].replace(b"{", deep, 1).replace(b'"summary":{"faults"', b'"more":{"faults"')
+    )
+    with pytest.raises(NotATrace, match=r"line 12 .* nested too deep"):
+        read(*told)
+
+
+def test_is_a_line_longer_than_any_record_refused_without_being_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trace_text, "LONGEST_LINE", 1 << 20)
+    endless = b'{"new":"' + b"x" * (64 << 20)
+    file = io.BytesIO(b"".join(lines()) + endless)
+    tracemalloc.start()
+    with pytest.raises(NotATrace, match=r"line 13 .* longer than 32 MiB"):
+        list(read_trace(file))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize("damage", [b"\0", b"\x1b[31m", b"\xff", b"\xc0\x80", b"{}", b"\x1f\x8b"])
+def test_are_bytes_that_are_no_text_refused(damage: bytes) -> None:
+    told = lines()
+    told[MAP] = damage + told[MAP]
+    with pytest.raises(NotATrace, match=r"line 5 is no record of a trace") as caught:
+        read(*told)
+    assert str(caught.value).isprintable()
+
+
+def test_may_a_valid_file_be_written_otherwise() -> None:
+    """By a JSON library's rules: blanks, the order of fields, line ends, a byte order mark."""
+    objects = [json.loads(line) for line in lines()]
+    spaced = b"".join(json.dumps(each).encode() + b"\r\n" for each in objects)
+    ordered = b"".join(json.dumps(each, sort_keys=True).encode() + b"\n" for each in objects)
+    assert read(spaced) == read(ordered) == read(b"\xef\xbb\xbf" + spaced) == ALL
+
+
+NAMES = {
+    "\x1b]0;owned\x07": r"\x1b]0;owned\x07",
+    "\x9b31m": r"\x9b31m",
+    "\u202egpj.exe": r"\u202egpj.exe",
+    "\u2066x\u2069": r"\u2066x\u2069",
+    "a\nemu: b\r\t": r"a\nemu: b\r\t",
+    "\x7f\0": r"\x7f\x00",
+    "é 漢字 <b>": "é 漢字 <b>",
+    r"a\x1b": r"a\x1b",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_is_a_name_harmless_to_a_terminal_however_it_is_written(
+    name: str, ascii_only: bool
+) -> None:
+    told = [json.loads(line) for line in lines()]
+    told[EXEC]["path"] = told[FAULT]["place"]["function"] = name
+    told[FAULT]["place"]["inlined"] = [{"function": name}]
+    told[STACK]["places"][0]["file"] = name
+    told[END]["summary"][name] = name
+    data = b"".join(json.dumps(line, ensure_ascii=ascii_only).encode() + b"\n" for line in told)
+    found = read(data)
+    (image,) = [each for each in found if isinstance(each, Exec)]
+    (fault,) = [each for each in found if isinstance(each, Fault)]
+    end = found[-1]
+    assert isinstance(end, End)
+    place = fault.place
+    seen = [image.path, place.function, place.inlined[0].function, end.summary[NAMES[name]]]
+    assert seen == [NAMES[name]] * 4
+
+
+def test_is_what_the_recorder_writes_always_read() -> None:
+    """With fork, exec, a signal, copies and threads; and a name as long as a guest likes."""
+    assert traced("--deterministic", "--heap").records
+    assert len(text("x" * 100_000)) == len(text("\0" * 100_000)) == LONGEST_TEXT
