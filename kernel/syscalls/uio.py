@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from kernel.budget import Kind
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno, Interrupted
 from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.caller import Caller, Memory
@@ -48,6 +48,11 @@ class Buffers:
         self._spans = spans[::-1]
         self.left = sum(length for _, length in spans)
         """Bytes not yet moved."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes that are charged while the call waits."""
+        return Cost.WAITED * len(self._spans)
 
     def fill(self, data: bytes) -> int:
         """Puts ``data`` in; how many bytes went before a bad address."""
@@ -199,7 +204,8 @@ def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
     file.acquire()
     try:
         while True:
-            yield wait_for(file, POLLIN)
+            with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost):
+                yield wait_for(file, POLLIN)
             if file.holds_back(t):
                 raise Interrupted
             done = _read_available(file, buffers)
@@ -285,7 +291,7 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                with t.fs.namespace.budget.lent(Kind.WAIT, len(data)):
+                with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost + len(data)):
                     yield wait_for(file, POLLOUT)
             else:
                 done += count
