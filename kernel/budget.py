@@ -62,6 +62,11 @@ class Cost(IntEnum):
     WAITED = 128
 
 
+def cost_of_text(text: str) -> int:
+    """The most bytes that the characters of ``text`` take."""
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 def share_of(memory: int) -> int:
     """The default budget of a machine with ``memory`` bytes."""
     return max(LEAST, memory // SHARE)

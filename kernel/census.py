@@ -70,7 +70,8 @@ class Memory:
         """What is known of each frame, by index, up to the last one that anybody names."""
         first = self.frames.first
         held = [
-            np.array(list(backing.held().values()), np.int64) - first for backing in self.backings
+            np.fromiter(pages.values(), np.int64, len(pages)) - first
+            for pages in (backing.held() for backing in self.backings)
         ]
         fixed = np.array([self.frames.zero, *self.tables]) - first
         pins = np.concatenate([fixed, *held])
@@ -88,7 +89,7 @@ class Memory:
         """Which of the backing's pages that is."""
         for backing, indices in zip(self.backings, held, strict=True):
             self.holder[indices] = id(backing)
-            self.page_held[indices] = list(backing.held())
+            self.page_held[indices] = np.fromiter(backing.held(), np.int64, len(indices))
         self.counts = self.frames.counts[:span].copy()
         """Each frame's count, as it was at this look; and its kind."""
         self.kinds = self.frames.kinds[:span].copy()

@@ -20,6 +20,7 @@ from kernel.sigframe import AltStack
 from kernel.signals import SIG_DFL, Handlers, Pending, SigInfo, bit
 from kernel.timers import Timers
 from kernel.usermem import UserMemory
+from kernel.vfs.abi import PATH_MAX
 from kernel.wait import Blocking, Wait, WaitQueue
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Program:
 
     def __init__(self, inode: Inode | None = None, path: str = "") -> None:
         self.inode = inode
-        self.path = path
+        self.path = path[-PATH_MAX:]
         self.name = path.rpartition("/")[2][:15]
         self.words = Words()
         self.auxv = b""

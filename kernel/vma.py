@@ -53,7 +53,7 @@ class Vma:
     @property
     def cost(self) -> int:
         """Bytes that it is charged, with what stands behind a shared mapping."""
-        return _SHARED_COST if self.shared else _COST
+        return (_SHARED_COST if self.shared else _COST) + len(self.name)
 
     @property
     def writable(self) -> bool:

@@ -47,7 +47,7 @@ def _wait_for_flock(file: OpenFile, locks: Locks, exclusive: bool) -> Blocking:
     file.acquire()
     try:
         while not locks.try_flock(file, exclusive):
-            yield Wait(f"a lock of {file.path}", (locks.changed,))
+            yield Wait(f"a lock of {file.shown}", (locks.changed,))
         return 0
     finally:
         file.release()
@@ -77,12 +77,15 @@ def record_lock(t: Caller, file: OpenFile, command: int, address: int) -> Result
         return 0
     if command not in _WAITS:
         raise Errno(EAGAIN)
-    return _wait_for_record(file, locks, wanted)
+    return _wait_for_record(t, file, locks, wanted)
 
 
-def _wait_for_record(file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
+def _wait_for_record(t: Caller, file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
     while locks.conflict(wanted) is not None:
-        yield Wait(f"a lock of {file.path}", (locks.changed,))
+        yield Wait(f"a lock of {file.shown}", (locks.changed,))
+    holders = [file] if wanted.owner is file else [held for _, held in t.files.items()]
+    if not file.refs or file not in holders:  # it was closed meanwhile: nobody would unlock it
+        raise Errno(EBADF)
     locks.lock(replace(wanted))
     return 0
 

@@ -54,9 +54,12 @@ def use_mask(t: Caller, address: int, size: int) -> None:
 
 def until_ready(
     t: Caller, what: str, watched: Callable[[], Watched], look: Callable[[], int],
-    deadline: int | None,
+    deadline: int | None, asked: int = 1,
 ) -> Result:  # fmt: skip
-    """``look``'s answer as soon as it is not 0, or 0 at the deadline."""
+    """``look``'s answer as soon as it is not 0, or 0 at the deadline.
+
+    ``asked`` is how many files are asked about; what the call keeps of them is charged.
+    """
     found = look()
     if found:
         return found
@@ -64,16 +67,16 @@ def until_ready(
         if t.deliverable:  # let in by the call's own mask
             raise Errno(EINTR)
         return 0
-    return _wait(t, what, watched, look, deadline)
+    return _wait(t, what, watched, look, deadline, asked)
 
 
 def _wait(
     t: Caller, what: str, watched: Callable[[], Watched], look: Callable[[], int],
-    deadline: int | None,
+    deadline: int | None, asked: int,
 ) -> Blocking:  # fmt: skip
     while True:
         wait = wait_for_any(what, watched(), deadline)
-        with t.fs.namespace.budget.lent(Kind.WAIT, Cost.WAITED * len(wait.queues)):
+        with t.fs.namespace.budget.lent(Kind.WAIT, Cost.WAITED * (asked + len(wait.queues))):
             try:
                 yield wait
             except Interrupted:
@@ -116,7 +119,7 @@ def ppoll(t: Caller, fds: int, count: int, timeout: int, mask: int, mask_size: i
             t.mem.write(fds, packed)
         return found
 
-    return until_ready(t, _what(asked), lambda: _watched(t, asked), look, deadline)
+    return until_ready(t, _what(asked), lambda: _watched(t, asked), look, deadline, count)
 
 
 def _what(asked: list[tuple[int, int]]) -> str:
@@ -163,8 +166,12 @@ def pselect6(
                 one.write()
         return found
 
-    what = _what([(fd, 0) for one in sets for fd in one.asked])
-    return until_ready(t, what, lambda: [w for one in sets for w in one.watched()], look, deadline)
+    asked = [(fd, 0) for one in sets for fd in one.asked]
+
+    def watched() -> Watched:
+        return [each for one in sets for each in one.watched()]
+
+    return until_ready(t, _what(asked), watched, look, deadline, len(asked))
 
 
 class _FdSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from kernel.budget import Kind
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno
 from kernel.syscalls.opening import give_pair
 from kernel.syscalls.uio import Buffers, Span, read_iovec, wait_for, write_from
@@ -195,7 +195,8 @@ def _wait_and_receive(
     file.acquire()
     try:
         while True:
-            yield wait_for(file, POLLIN)
+            with t.fs.namespace.budget.lent(Kind.WAIT, Cost.WAITED * len(spans), ENOBUFS):
+                yield wait_for(file, POLLIN)
             done = _receive_now(t, file, spans, flags, message)
             if done is not None:
                 return done

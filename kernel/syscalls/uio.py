@@ -6,7 +6,7 @@ import stat
 import struct
 from collections.abc import Callable
 
-from kernel.budget import Kind
+from kernel.budget import Cost, Kind
 from kernel.errors import Errno, Interrupted
 from kernel.syscalls.filesize import limited_write, limited_write_at
 from kernel.vfs.abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
@@ -50,6 +50,11 @@ class Buffers:
         self._spans = spans[::-1]
         self.left = sum(length for _, length in spans)
         """Bytes not yet moved."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes that are charged while the call waits."""
+        return Cost.WAITED * len(self._spans)
 
     def fill(self, data: bytes) -> int:
         """Puts ``data`` in; how many bytes went before a bad address."""
@@ -210,7 +215,8 @@ def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
     file.acquire()
     try:
         while True:
-            yield wait_for(file, POLLIN)
+            with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost):
+                yield wait_for(file, POLLIN)
             if file.holds_back(t):
                 raise Interrupted
             done = _read_available(t, file, buffers)
@@ -304,7 +310,7 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                with t.fs.namespace.budget.lent(Kind.WAIT, len(data)):
+                with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost + len(data)):
                     yield wait_for(file, POLLOUT)
             else:
                 done += count

@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable
 
-from kernel.budget import Budget, Cost, Kind
+from kernel.budget import Budget, Cost, Kind, cost_of_text
 from kernel.errors import Errno
 from kernel.vfs.abi import X_OK
 from kernel.vfs.blocks import PageStore
@@ -19,7 +19,7 @@ from kernel.vfs.memtree import need_not_below
 
 def _cost(name: str) -> int:
     """What an entry is charged: a guest can't fill the host with hard links."""
-    return Cost.NAME + (len(name) if name.isascii() else 4 * len(name))
+    return Cost.NAME + cost_of_text(name)
 
 
 class MemDir(MemNode):

@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from kernel.budget import Budget, Cost, Kind
+from kernel.budget import Budget, Cost, Kind, cost_of_text
 from kernel.errors import Errno
 from kernel.vfs.blocks import Blocks, HostPages, PageStore
 from kernel.vfs.credentials import Credentials
@@ -221,7 +221,7 @@ class MemLink(MemNode):
     """A symbolic link."""
 
     def __init__(self, filesystem: MemStore, target: str) -> None:
-        super().__init__(filesystem, stat.S_IFLNK | 0o777, 4 * len(target) if self.cost else 0)
+        super().__init__(filesystem, stat.S_IFLNK | 0o777, cost_of_text(target) if self.cost else 0)
         self._target = target
 
     def length(self) -> int:

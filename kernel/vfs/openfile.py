@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kernel.budget import Budget, Cost, Kind
+from kernel.budget import Budget, Cost, Kind, cost_of_text
 from kernel.errors import Errno
 from kernel.vfs.abi import (
     O_ACCMODE,
@@ -13,6 +13,7 @@ from kernel.vfs.abi import (
     O_PATH,
     O_RDONLY,
     O_WRONLY,
+    PATH_MAX,
     POLLIN,
     POLLOUT,
     POLLRDNORM,
@@ -43,6 +44,7 @@ class Sources(NamedTuple):
 
 
 ALWAYS = Sources()
+_SHOWN = 256
 
 
 class Watcher(Protocol):
@@ -65,7 +67,7 @@ class OpenFile:
     def __init__(self, inode: Inode, flags: int, path: str = "") -> None:
         self.inode = inode
         self.flags = flags
-        self.path = path
+        self.path = path[-PATH_MAX:]
         """Its name in the guest when it was opened, or a text such as ``pipe:[12]``."""
         self.refs = 0
         self.owner = 0
@@ -92,7 +94,7 @@ class OpenFile:
         self.refs -= 1
         if self.refs == 0:
             if self._charged_to is not None:
-                self._charged_to.give_back(Kind.FILE, Cost.FILE)
+                self._charged_to.give_back(Kind.FILE, Cost.FILE + cost_of_text(self.path))
                 self._charged_to = None
             for watcher in list(self.watchers):
                 watcher.file_closed()
@@ -103,7 +105,7 @@ class OpenFile:
     def charge_to(self, budget: Budget, failure: int) -> None:
         """Charges the description, once, for as long as it is referred to."""
         if self._charged_to is None:
-            budget.take(Kind.FILE, Cost.FILE, failure)
+            budget.take(Kind.FILE, Cost.FILE + cost_of_text(self.path), failure)
             self._charged_to = budget
 
     def released(self) -> None:
@@ -153,7 +155,12 @@ class OpenFile:
 
     def describe(self) -> str:
         """Completes "waits for …"."""
-        return self.path or "a file"
+        return self.shown or "a file"
+
+    @property
+    def shown(self) -> str:
+        """The end of its path, for messages."""
+        return self.path[-_SHOWN:]
 
 
 class PathFile(OpenFile):

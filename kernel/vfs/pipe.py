@@ -144,9 +144,9 @@ class PipeEnd(OpenFile):
         if self.flags & O_NONBLOCK or mode == O_RDWR or self.inode is pipe:
             return None  # a pipe's end opened again, by its name in /proc, waits for nobody
         if mode == O_RDONLY and not pipe.writers and pipe.opened_writers == writers:
-            return Wait(f"a writer of the fifo {self.path}", (pipe.readable,))
+            return Wait(f"a writer of the fifo {self.shown}", (pipe.readable,))
         if mode == O_WRONLY and not pipe.readers and pipe.opened_readers == readers:
-            return Wait(f"a reader of the fifo {self.path}", (pipe.writable,))
+            return Wait(f"a reader of the fifo {self.shown}", (pipe.writable,))
         return None
 
     def read(self, count: int) -> bytes | None:
@@ -207,4 +207,4 @@ class PipeEnd(OpenFile):
         return 0
 
     def describe(self) -> str:
-        return ("data in " if self.readable else "room in ") + self.path
+        return ("data in " if self.readable else "room in ") + self.shown

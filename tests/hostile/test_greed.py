@@ -61,7 +61,7 @@ def test_is_what_a_guest_may_have_bounded(what: str) -> None:
     }}
     """
     guest = program(f"greed_{what.replace(' ', '_').replace('/', '')}", text)
-    outcome = emu("run", "--max-procs", "64", "--timeout", "100", guest)
+    outcome = emu("run", "--mem", "64M", "--max-procs", "64", "--timeout", "100", guest)
     assert outcome.status == 0, outcome
 
 

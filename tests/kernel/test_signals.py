@@ -1,0 +1,54 @@
+"""Are pending signals taken in their order, and are queued ones bounded?"""
+
+from kernel.signals import (
+    SI_KERNEL,
+    SI_QUEUE,
+    SI_USER,
+    Pending,
+    Queued,
+    Sig,
+    SigInfo,
+    bit,
+)
+
+ALL = (1 << 64) - 1
+
+
+def test_are_faults_first_and_then_the_lowest_numbers() -> None:
+    pending = Pending()
+    for signo in (50, Sig.TERM, 34, Sig.SEGV, Sig.HUP, 34):
+        pending.add(SigInfo(signo, SI_QUEUE))
+    taken = [pending.take(ALL) for _ in range(6)]
+    assert [info.signo for info in taken if info] == [Sig.SEGV, Sig.HUP, Sig.TERM, 34, 34, 50]
+    assert pending.take(ALL) is None
+    assert pending.mask == 0
+
+
+def test_do_queued_signals_of_one_number_keep_their_order() -> None:
+    pending = Pending()
+    for number in range(3):
+        pending.add(SigInfo(40, SI_QUEUE, bytes([number])))
+    assert [pending.take(bit(40)).fields[0] for _ in range(3)] == [0, 1, 2]
+
+
+def test_are_all_that_share_a_limit_held_to_it() -> None:
+    queued = Queued()
+    one, other = Pending(queued), Pending(queued)
+    assert one.add(SigInfo(40, SI_QUEUE), 2)
+    assert other.add(SigInfo(41, SI_QUEUE), 2)
+    assert not one.add(SigInfo(42, SI_QUEUE), 2)
+    assert one.add(SigInfo(Sig.TERM, SI_USER), 2), "a standard signal needs no place"
+    one.take(bit(40))
+    assert one.add(SigInfo(42, SI_QUEUE), 2)
+    other.drop(ALL)
+    one.drop(ALL)
+    assert queued.count == 0
+
+
+def test_is_a_signal_of_kill_beyond_the_limit_pending_without_what_it_carries() -> None:
+    pending = Pending()
+    assert not pending.add(SigInfo(40, SI_USER, b"sender"), 0)
+    assert not pending.add(SigInfo(41, SI_KERNEL), 0)
+    assert pending.mask == bit(40)
+    assert pending.take(ALL) == SigInfo(40, SI_USER)
+    assert pending.mask == 0
