@@ -13,11 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from emu.extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
 from emu.observe.summary import summarize
 from emu.options import Options
 from emu.ticker import Ticker
 from emu.view import build_view
+from kernel.backing import FilePages
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Kernel
@@ -134,6 +136,7 @@ class Session:
             kernel.observer = observers[0] if len(observers) == 1 else Observers(list(observers))
         try:
             process = self._start()
+            self._note_extensions(process)
             status = self._run(process)
         except BaseException:
             # Memory that is not consistent can't always be taken apart; what came first is told.
@@ -179,6 +182,15 @@ class Session:
                 return DEADLOCK_STATUS
         self._note_death(process)
         return exit_status(process.status or 0)
+
+    def _note_extensions(self, process: Process) -> None:
+        """Says what the program, or its interpreter, was built for that the machine lacks."""
+        backings = (vma.backing for vma in process.space.vmas)
+        inodes = {each.inode for each in backings if isinstance(each, FilePages)}
+        missing = sorted(set().union(*(missing_extensions(each.read_at) for each in inodes)))
+        if missing:
+            names = ", ".join(missing)
+            self._log(f"{self.command[0]}: built for extensions that the machine lacks: {names}")
 
     def _note_death(self, process: Process) -> None:
         """Says what a program died of by its own fault; a shell can't know, the kernel does."""
