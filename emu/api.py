@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from emu.cannot_run import CannotRun
+from emu.extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
 from emu.observe.summary import summarize
 from emu.options import Options
 from emu.ticker import Ticker
 from emu.view import build_view, explain_refusal
+from kernel.backing import mapped_file
 from kernel.errors import Errno, OutOfMemory
 from kernel.events import Observer, Observers
 from kernel.kernel import Kernel
@@ -197,6 +199,7 @@ class Session:
         try:
             with ticker:
                 process = self._start()
+                self._note_extensions(process)
                 self.kernel.run()
         except Stopped as stop:
             self.stopped = True
@@ -210,6 +213,14 @@ class Session:
             self.ended_by, self._cut_off = ticker.ended_by, ticker.broke_in
         self._note_death(process)
         return exit_status(process.status or 0)
+
+    def _note_extensions(self, process: Process) -> None:
+        """Says what the program, or its interpreter, was built for that the machine lacks."""
+        files = {mapped_file(vma.backing) for vma in process.space.vmas} - {None}
+        missing = sorted(set().union(*(missing_extensions(each.read_at) for each in files if each)))
+        if missing:
+            names = ", ".join(missing)
+            self._log(f"{self.command[0]}: built for extensions that the machine lacks: {names}")
 
     def _note_death(self, process: Process) -> None:
         """Says what a program died of by its own fault; a shell can't know, the kernel does."""

@@ -34,6 +34,7 @@ PAST_EXCEPTION = 4
 """So many bytes is the engine's pc past an instruction that raised an exception, in the hook."""
 
 _MSTATUS_FS_DIRTY = 3 << 13
+_JUMP_AND_END = bytes.fromhex("09a0 0000")
 _SEARCHED = 4096
 _ADDRESS_SPACE = (1 << 30) + (192 << 20)
 """Bytes: the engine's buffer for translated code, for want of which it ends the process, and what
@@ -66,6 +67,13 @@ _INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 # made a Python object saves a tenth of the call.
 _CODE = ctypes.CFUNCTYPE(None)
 _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64, ctypes.c_uint32)
+_NEW_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64)
+
+
+class _Translated(ctypes.Structure):
+    """uc_tb."""
+
+    _fields_ = (("pc", ctypes.c_uint64), ("icount", ctypes.c_uint16), ("size", ctypes.c_uint16))
 
 
 def _register_ids() -> list[int]:
@@ -107,11 +115,26 @@ def _fill_hook(fill: Fill) -> Callable[[int, int, int, int, int], bool]:
     return hook
 
 
+def _new_block_hook(translated: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """The engine's own form of it. The block is told of on the C stack, at few addresses."""
+    blocks: dict[int, _Translated] = {}
+
+    def hook(_engine: int, address: int) -> None:
+        block = blocks.get(address)
+        if block is None:
+            block = blocks[address] = _Translated.from_address(address)
+        translated(block.pc, block.size)
+
+    return hook
+
+
 class Engine:
     """One Unicorn instance over ``ram``, in U-mode, whose every translation ``fill`` answers.
 
     ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. The first
     says whether the program goes on after the instruction; if not, the run ends on it.
+    ``translated(address, bytes)`` tells of each block once it is translated; a stop comes before it
+    is run. It may not raise either.
     """
 
     def __init__(
@@ -120,12 +143,14 @@ class Engine:
         fill: Fill,
         on_exception: Callable[[int], bool],
         on_invalid: Callable[[], None],
+        translated: Callable[[int, int], None] | None = None,
     ) -> None:
         require_address_space(_ADDRESS_SPACE, "the instruction engine")
         self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
         self._lib: Any = binding.uclib
         self._handle: ctypes.c_void_p = self._uc._uch
         self._uc.mem_map_ptr(ram.base, ram.size, uc.UC_PROT_ALL, ram.host_address)
+        self._run_a_first_block(ram)
         self._uc.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
         self._uc.ctl_exits_enabled(True)
         self.set_exits([])
@@ -143,11 +168,24 @@ class Engine:
         self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(_fill_hook(fill)))
         self._add_hook(uc.UC_HOOK_INTR, _INTR(self._on_interrupt))
         self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(self._on_invalid_instruction))
+        if translated is not None:
+            self._add_hook(uc.UC_HOOK_EDGE_GENERATED, _NEW_BLOCK(_new_block_hook(translated)))
         ids = _register_ids()
         self._all = _Batch(ids)
         self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
         self._flush_tlb = uc.UC_CTL_IO_WRITE << 30 | uc.UC_CTL_TLB_FLUSH
         self._row: memoryview | None = None
+
+    def _run_a_first_block(self, ram: Ram) -> None:
+        """A jump to the next instruction, which is none. In M-mode addresses are physical.
+
+        A hook for new blocks is called for none until one has been run.
+        """
+        kept = bytes(ram.bytes[:4])
+        ram.bytes[:4] = _JUMP_AND_END
+        self._lib.uc_emu_start(self._handle, ram.base, 0, 0, 0)
+        ram.bytes[:4] = kept
+        self.flush_code()
 
     def _find_whole_blocks(self) -> ctypes.c_uint8:
         """The engine's own switch that lets a stop end a run only between two blocks.

@@ -57,13 +57,15 @@ class Hart:
         self.ram = ram
         self.mmu = mmu or Mmu(ram)
         self.pc = 0
-        self._engine = Engine(ram, self._fill, self._on_exception, self._on_invalid)
+        hooks = self._fill, self._on_exception, self._on_invalid, self._on_new_block
+        self._engine = Engine(ram, *hooks)
         self.vector: Vector | None = None
         self._probe: Probe | None = None
         self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
+        self._reserved: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._running = False
         self._interrupted = False
@@ -147,7 +149,7 @@ class Hart:
 
     def _reason(self) -> Stop:
         """Why the engine has stopped."""
-        if self._fault is not None or self._conflict is not None:
+        if self._fault is not None or self._conflict is not None or self._reserved == self.pc:
             return Stop.FAULT
         if self._cause is None:
             return Stop.TIME
@@ -240,7 +242,7 @@ class Hart:
 
     def _run_once(self, count: int) -> Trap | None:
         """One stretch of the engine; None when it ended for the hart's own reasons."""
-        self._cause = self._fault = self._conflict = None
+        self._cause = self._fault = self._conflict = self._reserved = None
         self._rearm = False
         start = self.pc
         self._instructions.forget()
@@ -255,6 +257,8 @@ class Hart:
             raise error
         if count == 1 and self.pc != start:  # done, and what else was met belongs to the next one
             return Trap(Cause.TIMER_INTERRUPT, self.pc)
+        if self._reserved is not None:
+            return self._at_reserved(self._reserved, count)
         if self._fault is not None:
             return self._page_fault(self._fault, count)
         if self._conflict is not None:
@@ -316,10 +320,10 @@ class Hart:
         return Trap(cause, self.pc, page, fault, self._instructions.stval)
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
-        """Runs the block that faulted on its last instruction, the one that crosses into a page.
+        """Runs what the block at pc has before ``address``, where it faulted as it was translated.
 
-        The engine reports such a fault when it looks up the block, before the instructions ahead of
-        the crossing one have run; an exit there lets them.
+        The engine reports such a fault before the instructions ahead of that one have run; an exit
+        there lets them.
         """
         self.fence_code()
         with self._exits.one_more(address):
@@ -339,6 +343,13 @@ class Hart:
 
     def _illegal(self) -> Trap:
         return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self._instructions.bits(self.pc) or 0)
+
+    def _at_reserved(self, address: int, count: int) -> Trap | None:
+        """A block is about to run in which the engine has taken a reserved encoding for another.
+
+        What comes before it in the block is run first.
+        """
+        return self._illegal() if self.pc == address else self._run_up_to(address, count)
 
     def watch(self, address: int, reached: Callable[[int], None]) -> None:
         """Calls ``reached(address)`` each time before the program runs the instruction there.
@@ -406,6 +417,17 @@ class Hart:
             return None
         translation = self.mmu.translate(fault.va, Access.STORE)
         return None if isinstance(translation, TranslationFault) else translation
+
+    def _on_new_block(self, pc: int, size: int) -> None:
+        try:
+            address = self._instructions.reserved(pc, size)
+            if address is not None:
+                self._reserved = address
+                self.ram.code_is_stale = True  # the block has been translated, and must not be run
+                self._engine.stop()
+        except BaseException as error:
+            self._error = error
+            self._engine.stop()
 
     def _on_exception(self, cause: int) -> bool:
         try:

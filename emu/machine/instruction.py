@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from emu.machine.decode import instruction_length, memory_operand
 from emu.machine.engine import Engine
-from emu.machine.pte import PAGE_MASK, VA_MASK
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
+from emu.machine.reserved import first_reserved, is_free
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access, Trap
 
@@ -40,6 +41,8 @@ class Instructions:
         self._bits: int | None = None
         self._pages: dict[int, int] = {}
         """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
+        self.reserved = self._finder()
+        """The address of the first reserved encoding in (address, bytes) of code, or None."""
 
     def forget(self) -> None:
         """The program runs on: what was seen may change."""
@@ -55,6 +58,34 @@ class Instructions:
             self._bits = self._read(pc)
             self._pc = pc
         return self._bits
+
+    def _finder(self) -> Callable[[int, int], int | None]:
+        """Called for each new block, of which a program has 100,000: with no look at ``self``."""
+        pages, content = self._pages, self._mmu.ram.bytes
+
+        def reserved(pc: int, size: int) -> int | None:
+            start = pages.get(pc & ~PAGE_MASK)
+            if start is not None:
+                start += pc & PAGE_MASK
+                if size <= PAGE_SIZE - (pc & PAGE_MASK) and is_free(content, start, start + size):
+                    return None
+            offset = first_reserved(self._code(pc, size))
+            return None if offset is None else pc + offset
+
+        return reserved
+
+    def _code(self, pc: int, size: int) -> bytes:
+        """The bytes from ``pc`` on, as far as they can be fetched."""
+        code = b""
+        while len(code) < size:
+            at = (pc + len(code)) & VA_MASK
+            start = self._start(at & ~PAGE_MASK)
+            if start is None:
+                break
+            start += at & PAGE_MASK
+            count = min(size - len(code), PAGE_SIZE - (at & PAGE_MASK))
+            code += self._mmu.ram.bytes[start : start + count]
+        return code
 
     def _read(self, pc: int) -> int | None:
         if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
@@ -80,13 +111,18 @@ class Instructions:
         return stval(self.bits(trap.epc), self._engine.read, trap.page)
 
     def _fetch(self, va: int, size: int) -> int | None:
-        ram = self._mmu.ram
-        page = va & ~PAGE_MASK
+        start = self._start(va & ~PAGE_MASK)
+        if start is None:
+            return None
+        start += va & PAGE_MASK
+        return int.from_bytes(self._mmu.ram.bytes[start : start + size], "little")
+
+    def _start(self, page: int) -> int | None:
+        """Where the page begins in RAM; None when it can't be fetched from."""
         start = self._pages.get(page)
         if start is None:
             translation = self._mmu.translate(page, Access.FETCH)
             if isinstance(translation, TranslationFault):
                 return None
-            start = self._pages[page] = translation.pa - ram.base
-        start += va & PAGE_MASK
-        return int.from_bytes(ram.bytes[start : start + size], "little")
+            start = self._pages[page] = translation.pa - self._mmu.ram.base
+        return start

@@ -282,6 +282,48 @@ def test_translated_code_belongs_to_its_frame(bench: Bench) -> None:
         assert bench.engine.read(A0) == value
 
 
+def new_blocks(bench: Bench, *, stops: bool = False) -> list[tuple[int, int]]:
+    """(offset, size) of each block that a new engine tells of, which a stop may follow."""
+    seen: list[tuple[int, int]] = []
+
+    def translated(pc: int, size: int) -> None:
+        seen.append((pc - CODE, size))
+        if stops:
+            bench.engine.stop()
+
+    hooks = bench.fill, bench.on_exception, bench.on_invalid, translated
+    bench.engine = Engine(bench.ram, *hooks)
+    return seen
+
+
+def test_a_new_block_is_told_of_once_and_the_first_too(bench: Bench) -> None:
+    bench.code(asm.addi(A0, A0, 1), asm.C_NOP, asm.j(6), NOP[:2], asm.ECALL)
+    seen = new_blocks(bench)
+    for _ in range(3):
+        bench.run()
+    assert seen == [(0, 10), (12, 4)]
+    bench.engine.flush_code()
+    bench.run()
+    assert len(seen) == 4
+
+
+def test_a_stop_at_a_new_block_comes_before_it_is_run(bench: Bench) -> None:
+    """And no later: a block that was told of is translated, and runs the next time."""
+    bench.code(asm.addi(A0, A0, 1), asm.j(4), asm.addi(A0, A0, 1), asm.ECALL)
+    new_blocks(bench, stops=True)
+    for pc, a0 in ((CODE, 0), (CODE + 8, 1)):
+        assert bench.run(CODE, x10=0) == e.OK
+        assert (bench.engine.pc(), bench.engine.read(A0)) == (pc, a0)
+
+
+@pytest.mark.parametrize("code", [0x8000, 0x9C41, 0x9C61])
+def test_some_reserved_encodings_are_no_operation(bench: Bench, code: int) -> None:
+    """If this fails, :mod:`emu.machine.reserved` looks for them without need."""
+    bench.code(asm.half(code), asm.C_NOP, asm.ECALL)
+    bench.run()
+    assert [cause for cause, _ in bench.exceptions] == [8]
+
+
 # Registers.
 
 

@@ -1,0 +1,106 @@
+"""Which extensions of the ISA a program was built for that the machine does not have.
+
+RISC-V ELF psABI, "Attributes": Tag_RISCV_arch in .riscv.attributes. The file may be damaged, and
+then has nothing to tell.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+Read = Callable[[int, int], bytes]
+"""(offset, count) → bytes of the file, fewer where it ends."""
+
+_EXECUTED = "i m a f d c g zicsr zifencei zmmul zaamo zalrsc zca zcd zicntr"
+_PROMISES = "ziccif ziccrse ziccamoa zicclsm za64rs za128rs zic64b ztso"
+_HINTS = "zihintpause zihintntl zicbop"
+_HAS = frozenset(f"{_EXECUTED} {_PROMISES} {_HINTS}".split())
+_SEGMENTS, _SECTIONS = struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ")
+_ATTRIBUTES = 0x7000_0003
+"""PT_RISCV_ATTRIBUTES, and SHT_RISCV_ATTRIBUTES."""
+_MOST_ENTRIES, _LARGEST = 1024, 1 << 14
+_FILE, _ARCH = 1, 5
+_VERSION = re.compile(r"\d+(p\d+)?$")
+_LONG = re.compile(r"[sxz][a-z]")
+_LETTER = re.compile(r"([a-y])(\d+(?:p\d+)?)?")
+
+
+def missing_extensions(read: Read) -> set[str]:
+    """Their names, in the ELF file of which ``read`` gives bytes. Privileged ones don't count."""
+    try:
+        arch = next((text for data in _sections(read) for text in _arches(data)), "")
+    except (struct.error, ValueError, IndexError):
+        return set()
+    return {name for name in _names(arch) if name not in _HAS and not _is_privileged(name)}
+
+
+def _is_privileged(name: str) -> bool:
+    return name == "h" or (name[0] == "s" and len(name) > 1)
+
+
+def _sections(read: Read) -> Iterator[bytes]:
+    """The file's attributes: a segment's, and a section's, as older linkers make no segment."""
+    head = read(0, 64)
+    segments, sections = struct.unpack_from("<QQ", head, 32)
+    sizes = struct.unpack_from("<HHHH", head, 54)
+    for start, shape, (entry, count), at, size in (
+        (segments, _SEGMENTS, sizes[:2], 2, 5),
+        (sections, _SECTIONS, sizes[2:], 4, 5),
+    ):
+        if entry != shape.size or start >= 1 << 62:
+            continue
+        table = read(start, min(count, _MOST_ENTRIES) * entry)
+        for row in shape.iter_unpack(table[: len(table) // entry * entry]):
+            kind = row[0] if shape is _SEGMENTS else row[1]
+            if kind == _ATTRIBUTES and row[at] < 1 << 62:
+                yield read(row[at], min(row[size], _LARGEST))
+
+
+def _arches(data: bytes) -> Iterator[str]:
+    """Tag_RISCV_arch of the vendor "riscv", of the file as a whole."""
+    at = 1
+    while data[:1] == b"A" and at + 4 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at)
+        vendor, _, rest = data[at + 4 : at + length].partition(b"\0")
+        if vendor == b"riscv" and rest[:1] == bytes([_FILE]):
+            yield from _arch(rest[5 : struct.unpack_from("<I", rest, 1)[0]])
+        at += max(length, 4)
+
+
+def _arch(data: bytes) -> Iterator[str]:
+    at = 0
+    while at < len(data):
+        tag, at = _uleb(data, at)
+        if tag & 1:
+            end = data.index(0, at)
+            if tag == _ARCH:
+                yield data[at:end].decode("ascii", "replace").lower()
+            at = end + 1
+        else:
+            _, at = _uleb(data, at)
+
+
+def _uleb(data: bytes, at: int) -> tuple[int, int]:
+    """A number, which may have ten bytes at the most, and what comes after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        value |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+    raise ValueError
+
+
+def _names(arch: str) -> Iterator[str]:
+    """Such as i, m and zba of ``rv64i2p1_m2p0_zba1p0``."""
+    if not re.fullmatch(r"rv(32|64)[a-z0-9_]+", arch):
+        return
+    for word in arch[4:].split("_"):
+        at = 0
+        while (letter := _LETTER.match(word, at)) and not _LONG.match(word, at):
+            yield letter[1]
+            at = letter.end()
+        if word[at:]:
+            yield _VERSION.sub("", word[at:])

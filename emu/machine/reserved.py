@@ -1,0 +1,63 @@
+"""Encodings that are no instruction of RV64GC, but that the engine runs as if they were.
+
+The engine's decoder is older than the ratified ISA. A sweep of all 16-bit words, and of the 32-bit
+ones by field, found these against qemu-riscv64; it raises an exception for every other one that
+RV64GC reserves (unprivileged spec, "RVC Instruction Set Listings" and "Zihpm"):
+
+* quadrant 0, funct3 100: a no-op here, loads and stores in Zcb;
+* quadrant 1, funct3 100, bits 12:10 = 111, bits 6:5 = 10 or 11: a no-op here, c.mul and others in
+  Zcb;
+* reading hpmcounter3 to hpmcounter31: 0 here, which Linux allows no program (scounteren).
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _bytes(which: list[int]) -> bytes:
+    return b"[" + b"".join(b"\\x%02x" % value for value in which) + b"]"
+
+
+def _low(quadrant: int, *, high: bool | None = None) -> bytes:
+    """First bytes of instructions of a quadrant; of those with bit 6 as ``high`` says."""
+    every = range(quadrant, 256, 4)
+    return _bytes([each for each in every if high is None or bool(each & 0x40) is high])
+
+
+_ALL = range(256)
+_NOT_SYSTEM = _bytes([each for each in range(3, 256, 4) if each & 0x7F != 0x73])
+_SYSTEM = rb"[\x73\xf3]"
+_COUNTER_FREE = b"|".join(
+    (
+        _bytes([each for each in _ALL if not each & 0x30]) + b"..",  # funct3 x00: no CSR
+        b"." + _bytes([each for each in _ALL if each < 0x30]) + rb"\xc0",  # cycle, time, instret
+        rb"..[^\xc0\xc1]",
+    )
+)
+_RUN = re.compile(
+    b"(?:"
+    + b"|".join(
+        (
+            _low(1, high=False) + b".",
+            _low(2) + b".",
+            _low(0) + _bytes([each for each in _ALL if each >> 5 != 0b100]),
+            _low(1, high=True) + _bytes([each for each in _ALL if each >> 2 != 0b100_111]),
+            _NOT_SYSTEM + b"...",
+            _SYSTEM + b"(?:" + _COUNTER_FREE + b")",
+        )
+    )
+    + b")*+",
+    re.DOTALL,
+)
+
+
+is_free = _RUN.fullmatch
+"""Whether (code, start, end) has none of them, from a first whole instruction to a last one."""
+
+
+def first_reserved(code: bytes) -> int | None:
+    """Where the first of them is in ``code``, whole instructions one after another."""
+    match = _RUN.match(code)
+    end = match.end() if match else 0
+    return end if end < len(code) else None
