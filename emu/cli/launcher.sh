@@ -1,0 +1,12 @@
+#!/bin/sh
+# The emu command. Where standard input is a directory, Python ends with a fatal error before any
+# code of ours runs, so that is reported here. -P: no module is taken from the current directory.
+if [ -d /dev/stdin ]; then
+    echo "emu: standard input is a directory (expected a file, a pipe or a terminal)" >&2
+    exit 2
+fi
+self=$0
+if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
+python=${self%/*}/python3
+[ -x "$python" ] || python=python3
+exec "$python" -P -c 'import sys; from emu.__main__ import main; sys.exit(main())' "$@"
