@@ -129,8 +129,8 @@ def test_a_mistake_is_told_with_both_sides_and_the_students_line(solved: Path) -
 
 def test_a_failure_is_played_again_step_by_step(solved: Path) -> None:
     change(solved, *SHARED_WRITABLE)
-    emu("lab", "check", "2", cwd=solved)
-    played = emu("lab", "replay", "2", cwd=solved)
+    emu("lab", "check", "1", cwd=solved)
+    played = emu("lab", "replay", "1", cwd=solved)
     assert played.status == 1
     assert "pid 1 forks" in played.stdout
     assert "in share_page()" in played.stdout
@@ -144,15 +144,15 @@ def test_a_replay_shows_what_the_code_prints(solved: Path) -> None:
         "    child = frames.allocate_table()\n",
         "    child = frames.allocate_table()\n    print('child', child)\n",
     )
-    emu("lab", "check", "2", cwd=solved)
-    assert "printed: child " in emu("lab", "replay", "2", cwd=solved).stdout
+    emu("lab", "check", "1", cwd=solved)
+    assert "printed: child " in emu("lab", "replay", "1", cwd=solved).stdout
 
 
 def test_a_mended_failure_is_said_to_be_gone(solved: Path) -> None:
     change(solved, *SHARED_WRITABLE)
-    emu("lab", "check", "2", cwd=solved)
+    emu("lab", "check", "1", cwd=solved)
     (solved / COW.file).write_text(COW.solution)
-    played = emu("lab", "replay", "2", cwd=solved)
+    played = emu("lab", "replay", "1", cwd=solved)
     assert played.status == 0
     assert "does not fail any more" in played.stdout
 
@@ -166,12 +166,27 @@ def test_an_exception_is_told_by_the_students_lines_alone(solved: Path) -> None:
     assert "emu/lab" not in checked
 
 
-def test_one_mistake_is_told_once(solved: Path) -> None:
+def test_a_mistake_is_told_in_full_once_and_each_test_says_what_it_saw(solved: Path) -> None:
     change(solved, "    if frames.count(frame) == 1:", "    if 1 // 0:")
     checked = emu("lab", "check", cwd=solved).stdout
     assert "FAIL   2  child-stores" in checked
-    assert re.search("FAIL   3  parent-stores +as in test 2", checked)
-    assert re.search(r"FAIL  \d+  guest-isolation +as in test", checked)
+    again = r".*\n  raised   ZeroDivisionError: .*\n(?:    .*\n)*    as in test 2\n"
+    assert re.search(f"FAIL   3  parent-stores {again}", checked)
+    assert re.search(rf"FAIL  \d+  guest-isolation {again}", checked)
+    assert checked.count("if 1 // 0:") <= 2 * checked.count("as in test 2") + 1
+
+
+def test_what_the_reference_did_is_told_and_played_again_so(solved: Path) -> None:
+    change(solved, *SHARED_WRITABLE)
+    text = (solved / COW.file).read_text().replace("return Outcome.COPIED", "return None")
+    (solved / COW.file).write_text(text)
+    checked = emu("lab", "check", cwd=solved).stdout
+    told = checked[checked.index("FAIL   2  child-stores") : checked.index("FAIL   3")]
+    assert "wrong-result   store_fault() returned None" in told
+    assert "the reference did operation 1 of 2: your code fails there" in told
+    played = emu("lab", "replay", "2", cwd=solved)
+    assert "pid 1 forks   (done by the reference)" in played.stdout
+    assert "FAIL  wrong-result   store_fault() returned None" in played.stdout
 
 
 def test_a_check_of_code_that_never_returns_ends_soon(solved: Path) -> None:

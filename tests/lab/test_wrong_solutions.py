@@ -8,6 +8,10 @@ from functools import partial
 import pytest
 
 from emu.lab.catalogue import LABS, Lab
+from emu.lab.graded.allocator_tests import RandomCalls
+from emu.lab.graded.guests import GuestProgram
+from emu.lab.graded.testing import RandomOperations
+from emu.lab.graded.walk_tests import RandomTables
 from emu.lab.mutants.cheats import CHEATS, Cheat
 from emu.lab.mutants.table import Mutant, judge, wrong_of
 from emu.lab.mutants.wrong import Wrong
@@ -18,6 +22,10 @@ from tests.lab.labs import MADE, submission
 _WITH_WRONG = [lab for lab in MADE if wrong_of(lab)]
 _WRONG = [(lab, mutant) for lab in _WITH_WRONG for mutant in wrong_of(lab)]
 _CHEATS = [(lab, cheat) for lab in MADE for cheat in CHEATS]
+_SLIPS = [(lab, wrong) for lab in MADE for wrong in lab.wrong if wrong.left]
+_OF_EVERYTHING = (RandomCalls, RandomOperations, RandomTables, GuestProgram)
+"""Tests that ask about all of a lab, and take long."""
+_BY_STANDING_IN = ("leaves-it-to-the-reference", "finds-no-memory", "allows-nothing")
 
 
 @pytest.mark.parametrize(
@@ -27,6 +35,39 @@ def test_a_wrong_solution_is_told_as_expected(lab: Lab, mutant: Mutant) -> None:
     tests = sorted(lab.tests, key=lambda test: test.name not in mutant.caught)
     verdict = judge(lab, mutant, tests, enough=True)
     assert verdict.as_expected, (mutant.breaks, verdict.caught, mutant.caught)
+
+
+def lost(lab: Lab, source: str) -> int:
+    """The points of the tests that fail, beside those that ask about everything."""
+    given = submission(lab, source)
+    asked = [test for test in lab.tests if not isinstance(test, _OF_EVERYTHING)]
+    return sum(test.points for test in asked if test.run(given) is not None)
+
+
+@pytest.mark.parametrize(
+    ("lab", "wrong"), _SLIPS, ids=[f"{lab.name}-{wrong.name}" for lab, wrong in _SLIPS]
+)
+def test_a_single_slip_costs_about_what_it_is_worth(lab: Lab, wrong: Wrong) -> None:
+    of_everything = sum(test.points for test in lab.tests if isinstance(test, _OF_EVERYTHING))
+    costs = lost(lab, wrong.apply(lab.solution))
+    assert wrong.left is not None
+    least, most = wrong.left
+    assert 50 <= least < most < 100
+    assert least <= 100 - costs - of_everything
+    assert 100 - costs <= most
+
+
+def test_every_lab_has_slips_whose_price_is_looked_at() -> None:
+    assert all(count >= 3 for count in Counter(lab.name for lab, _ in _SLIPS).values())
+    assert len({lab.name for lab, _ in _SLIPS}) == len(MADE)
+
+
+@pytest.mark.parametrize("name", _BY_STANDING_IN)
+@pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
+def test_nothing_is_got_by_having_the_reference_do_the_work(lab: Lab, name: str) -> None:
+    cheat = next(cheat for cheat in CHEATS if cheat.name == name)
+    given = submission(lab, cheat.apply(lab))
+    assert [test.name for test in lab.tests if test.run(given) is None] == []
 
 
 @pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)

@@ -10,7 +10,8 @@ again by the reference, and the test goes on from there with the student's code.
   which the test does not ask.
 
 What no earlier test has is never excused, so no mistake is lost; and the question itself is always
-put to the student's own code. Where the allocator is the student's, nobody can stand in for it.
+put to the student's own code. Where the allocator is the student's, nobody can stand in for it, and
+code that does not return is not waited for again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from emu.lab.outside.failures import TooLong
 from emu.lab.play.operations import Exec, Exit, Fork, Operation
 from emu.lab.play.playing import Failure, Stage, play
 
@@ -84,7 +86,9 @@ def kinds(failure: Failure) -> set[tuple[str, str]]:
 
 def is_excused(failure: Failure, asked: Asked, known: Known) -> bool:
     at = len(failure.operations) - 1
-    if at < 0 or at in failure.stood_in or not kinds(failure) <= set(known):
+    if at < 0 or at in failure.stood_in or failure.name == TooLong.name:
+        return False
+    if not kinds(failure) <= set(known):
         return False
     if at in asked.given:
         return True

@@ -193,6 +193,24 @@ CHEATS = (
     ),
     Cheat("recurses", "calls itself without end", "def cheat(*_):\n    cheat()\n", ("raised",)),
     Cheat(
+        "leaves-it-to-the-reference",
+        "fails in every function, that the reference may stand in",
+        'def cheat(*_):\n    raise ValueError("whoever can do it, please")\n',
+        ("raised",),
+    ),
+    Cheat(
+        "finds-no-memory",
+        "runs out of memory in every function, as the tests of that may want",
+        "from emu.lab.kit import OutOfFrames\ndef cheat(*_):\n    raise OutOfFrames\n",
+        ("wrong-result", "right-outcome", "running-out", "zero-filled-on-write"),
+    ),
+    Cheat(
+        "allows-nothing",
+        "refuses every fault, as the tests of what is read-only may want",
+        "from emu.lab.kit import Outcome\ndef cheat(*_):\n    return Outcome.NOT_ALLOWED\n",
+        (*_ANY_VALUE, "zero-filled-on-write"),
+    ),
+    Cheat(
         "raises-a-stranger",
         "raises what is no Exception, and can't be told",
         "class Stranger(BaseException):\n"

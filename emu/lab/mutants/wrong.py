@@ -18,6 +18,8 @@ class Wrong:
     old: str
     new: str
     caught: tuple[str, ...]
+    left: tuple[int, int] | None = None
+    """Of a single slip: the least and the most points that a solution keeps with it."""
 
     def apply(self, solution: str) -> str:
         """``old`` must be there exactly once, so one that no longer fits is an error."""

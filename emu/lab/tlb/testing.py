@@ -29,12 +29,15 @@ _HARTS_TEST = "which-harts"
 
 @contextmanager
 def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iterator[Answers]:
-    """The student's two functions, in a process of their own; with ``on_all`` every fence is one of
-    all harts.
+    """The student's two functions, in a process of their own.
+
+    With ``on_all`` a change concerns all harts, another one makes it, and all do each fence.
     """
     machine = LabMachine(submission.files, _MEMORY)
 
     def ask(question: Question) -> list[Fence]:
+        if on_all and isinstance(question, PteChange):
+            question = question._replace(harts=tuple(range(harts)), here=harts)
         fences: list[Fence] = machine.student.call("tlb", function_for(question), question)
         if on_all:
             return [each._replace(hart=hart) for each in fences for hart in range(harts)]

@@ -47,8 +47,9 @@ TESTS: list[Test] = [
         "does the last user of a frame take it over, without a copy?",
         _POLICY,
         [
-            *(given(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2), given(Fork(1), Exit(3))),
-            *(Store(1, FAR, 3), given(Exit(1)), Store(2, FAR, 4), Store(2, DATA, 5)),
+            *(given(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2)),
+            *(given(Fork(1), Exit(3), Store(1, FAR, 3), Exit(1)), Store(2, FAR, 4)),
+            Store(2, DATA, 5),
         ],
     ),
     Script(

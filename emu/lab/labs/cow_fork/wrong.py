@@ -213,7 +213,44 @@ _FORKS = [
     ),
 ]
 
+_FORKS_AGAIN = [
+    Wrong(
+        "marked-anew",
+        "a second fork marks by W alone, and forgets what was COW already",
+        "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
+        "        memory.store(entry, pte)\n"
+        "    elif pte & COW and frames.is_private(ppn(pte)):\n"
+        "        pte &= ~COW\n"
+        "        memory.store(entry, pte)\n"
+        "    memory.store(child_entry, pte)",
+        ("pages-and-mappings-agree",),
+    ),
+    Wrong(
+        "first-process-shared",
+        "a fork shares the pages of the process that forked first, not its parent's, so that what "
+        "was written since is lost",
+        "            share_page(memory, frames, entry, child_entry)\n",
+        '            first = globals().setdefault("FIRST", {}).setdefault(address, entry)\n'
+        "            share_page(memory, frames, first, child_entry)\n",
+        ("isolation",),
+    ),
+    Wrong(
+        "count-stops-at-255",
+        "a frame that has 255 users gets no more",
+        "    frames.share(ppn(pte))\n",
+        "    if frames.count(ppn(pte)) < 255:\n        frames.share(ppn(pte))\n",
+        (_COUNT,),
+    ),
+]
+
 _FAULTS = [
+    Wrong(
+        "count-of-a-byte",
+        "the last user of a frame is told by the low byte of its count",
+        "if frames.count(frame) == 1:",
+        "if frames.count(frame) & 0xFF == 1:",
+        (_SHARED,),
+    ),
     Wrong(
         "no-reuse",
         "the last user of a frame copies it",
@@ -471,4 +508,4 @@ _OTHER_BITS = [
     ),
 ]
 
-WRONG = [*_FORKS, *_FAULTS, *_KERNEL_WRITES, *_OTHER_BITS]
+WRONG = [*_FORKS, *_FORKS_AGAIN, *_FAULTS, *_KERNEL_WRITES, *_OTHER_BITS]

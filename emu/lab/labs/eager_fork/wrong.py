@@ -279,4 +279,13 @@ WRONG = [
         "pte & FLAGS | 0x20)",
         ("bits-are-kept",),
     ),
+    Wrong(
+        "first-process-copied",
+        "a fork copies the pages of the process that forked first, not its parent's, so that what "
+        "was written since is lost",
+        "            memory.store(entry, copy_page(memory, frames, pte))\n",
+        '            first = globals().setdefault("FIRST", {}).setdefault(address, pte)\n'
+        "            memory.store(entry, copy_page(memory, frames, first))\n",
+        ("isolation",),
+    ),
 ]

@@ -31,6 +31,8 @@ _ELSEWHERE = 0x1_0000_0000
 _STACK = STACK_TOP - _PAGE
 _WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, _STACK, HEAP, HEAP + _PAGE, _AREA + _TABLE)
 _ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
+_SHARERS = 257
+"""One more than a byte can count."""
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 
 
@@ -113,6 +115,18 @@ TESTS: list[Test] = [
             *(given(Exit(1), Exit(4)), Store(3, DATA, 6), given(Exit(3))),
         ],
         points=8,
+        asks=_COUNTS,
+    ),
+    Script(
+        "257-sharers",
+        "is a table copied that more processes share than a byte can count, and left by exit?",
+        _POLICY,
+        [
+            *(given(Fork(1), Fork(1, _SHARERS - 2)), Exit(_SHARERS), given(Fork(1))),
+            *(Store(1, DATA, 1), Load(2, DATA)),
+        ],
+        points=2,
+        frames=_SHARERS * 5,
         asks=_COUNTS,
     ),
     Script(
@@ -201,7 +215,7 @@ TESTS: list[Test] = [
         before=[Fork(1), Store(2, DATA, 1)],
         operation=Fork(2),
         after=[Store(1, DATA, 2), Store(2, FAR, 3), Fork(1), Exit(1), Exit(2), Exit(4), Exit(3)],
-        points=8,
+        points=6,
     ),
     EveryAllocation(
         "fault-runs-out",

@@ -244,4 +244,36 @@ WRONG = [
         "    frames.release(root)\n",
         (_COUNT,),
     ),
+    Wrong(
+        "own-counts-in-a-byte",
+        "whether others have the table is told by the low byte of its count",
+        "    if not pointer & V or frames.count(ppn(pointer)) == 1:\n",
+        "    if not pointer & V or frames.count(ppn(pointer)) & 0xFF == 1:\n",
+        ("257-sharers",),
+    ),
+    Wrong(
+        "exit-counts-in-a-byte",
+        "exit tells the last user of a table by the low byte of its count",
+        "            if frames.count(table) == 1:\n",
+        "            if frames.count(table) & 0xFF == 1:\n",
+        ("257-sharers",),
+    ),
+    Wrong(
+        "marked-anew",
+        "a table that is shared again is marked by W alone, and what was COW already is forgotten",
+        "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n",
+        "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n"
+        "        elif pte & COW and frames.is_private(ppn(pte)):\n"
+        "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~COW)\n",
+        ("pages-and-mappings-agree",),
+    ),
+    Wrong(
+        "first-process-shared",
+        "a fork shares the tables of the process that forked first, not its parent's, so that what "
+        "was written since is lost",
+        "                share_leaves(memory, frames, ppn(top), middle)\n",
+        '                first = globals().setdefault("FIRST", {}).setdefault(index, ppn(top))\n'
+        "                share_leaves(memory, frames, first, middle)\n",
+        ("isolation",),
+    ),
 ]

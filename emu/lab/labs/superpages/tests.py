@@ -29,6 +29,8 @@ _LARGE = 0x20_0000
 _AREA = 0x1000_0000
 _ELSEWHERE = 0x1_0000_0000
 """A middle table of its own."""
+_SHARERS = 257
+"""One more than a byte can count."""
 _FRAMES = 2048
 """The first 512 hold the first process; the others make three superpages."""
 
@@ -77,7 +79,7 @@ TESTS: list[Test] = [
             *(Store(1, _AREA + _LARGE - 1, 2), Load(1, _AREA + _LARGE + 9 * _PAGE)),
             *(Store(1, _AREA + 2 * _LARGE, 3), Load(1, _AREA + 2 * _LARGE + _PAGE)),
         ],
-        points=8,
+        points=6,
     ),
     _script(
         "flags-are-those-given",
@@ -156,6 +158,16 @@ TESTS: list[Test] = [
         asks=("sole-owner-reuse", "read-only-is-kept"),
         about=(CONSTANTS,),
     ),
+    Script(
+        "257-sharers",
+        "is a small page copied that more processes share than a byte can count?",
+        _POLICY,
+        [Fork(1, _SHARERS - 1), Store(1, DATA, 1), Store(2, DATA, 2)],
+        points=2,
+        frames=_SHARERS * 9,
+        asks=("shared-is-not-writable",),
+        about=(DATA,),
+    ),
     _script(
         "fork-again",
         "do forks of what is shared already, and of what was split, come out right?",
@@ -198,10 +210,11 @@ TESTS: list[Test] = [
         "no-run-is-free",
         "does a touch that finds no 2 MiB leave room for a small page?",
         [
-            given(Map(1, _AREA, 2560, _RW), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
-            *(given(Store(1, _AREA + 2 * _LARGE, 3)), Store(1, _AREA + 3 * _LARGE, 4)),
+            *(given(Map(1, _AREA, 2560, _RW)), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
+            *(Store(1, _AREA + 2 * _LARGE, 3), Store(1, _AREA + 3 * _LARGE, 4)),
             *(Load(1, _AREA + 4 * _LARGE), Fork(1), Exit(1), Exit(2)),
         ],
+        asks=(),
     ),
     EveryAllocation(
         "map-runs-out",

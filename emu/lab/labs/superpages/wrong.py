@@ -196,4 +196,11 @@ WRONG = [
         "",
         ("read-only-is-kept", "rights-are-the-mappings"),
     ),
+    Wrong(
+        "count-of-a-byte",
+        "the last user of a small page is told by the low byte of its count",
+        "    if frames.count(frame) == 1:\n",
+        "    if frames.count(frame) & 0xFF == 1:\n",
+        ("257-sharers",),
+    ),
 ]

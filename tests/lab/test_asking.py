@@ -1,0 +1,159 @@
+"""Does a mistake cost the tests that ask about it, and no others?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from emu.lab.catalogue import find
+from emu.lab.graded.asking import given
+from emu.lab.graded.testing import Script, Submission
+from emu.lab.graded.testing import Test as Graded
+from emu.lab.mutants.cheats import CHEATS
+from emu.lab.outside.student import LabFile
+from emu.lab.play.layout import CONSTANTS, DATA
+from emu.lab.play.operations import Fork, Store
+from emu.lab.play.playing import Failure, Stage, play
+from tests.lab.labs import submission
+
+COW = find("cow-fork")
+
+
+def graded(name: str) -> Graded:
+    return next(test for test in COW.tests if test.name == name)
+
+
+def wrong(*names: str) -> Submission:
+    """The reference with these mistakes of the catalogue."""
+    source = COW.solution
+    for name in names:
+        source = next(each for each in COW.wrong if each.name == name).apply(source)
+    return submission(COW, source)
+
+
+def failure(name: str, work: Submission) -> Failure | None:
+    return graded(name).run(work)
+
+
+# What is excused.
+
+
+@pytest.mark.parametrize(
+    "mistake, test",
+    [
+        ("parent-keeps-w", "child-stores"),
+        ("parent-keeps-w", "kernel-writes"),
+        ("parent-keeps-w", "fork-runs-out"),
+        ("read-only-marked", "shared-memory"),
+        ("copies-no-bytes", "sole-owner-reuse"),
+        ("old-frame-kept", "one-copy-only"),
+        ("first-page-only", "kernel-write-stops"),
+    ],
+)
+def test_a_test_that_asks_something_else_is_passed(mistake: str, test: str) -> None:
+    assert failure(test, wrong(mistake)) is None
+
+
+@pytest.mark.parametrize(
+    "mistake, test, told",
+    [
+        ("parent-keeps-w", "fork-again", "shared-is-not-writable"),
+        ("parent-keeps-w", "parent-stores", "shared-is-not-writable"),
+        ("read-only-marked", "read-only-is-kept", "pages-and-mappings-agree"),
+        ("shared-memory-marked", "shared-memory", "pages-and-mappings-agree"),
+        ("old-frame-kept", "nothing-is-lost", "count-is-the-number-of-holders"),
+        ("copies-no-bytes", "parent-stores", "isolation"),
+        ("no-rollback", "fork-runs-out", "count-is-the-number-of-holders"),
+    ],
+)
+def test_a_test_that_asks_about_the_mistake_fails(mistake: str, test: str, told: str) -> None:
+    found = failure(test, wrong(mistake))
+    assert found is not None
+    assert found.name == told
+
+
+def test_a_second_mistake_is_found_behind_the_first() -> None:
+    found = failure("child-stores", wrong("parent-keeps-w", "copies-no-bytes"))
+    assert found is not None and found.name == "isolation"
+    assert found.stood_in == {0}
+
+
+def test_what_no_earlier_test_has_told_is_not_excused() -> None:
+    asked = [given(Fork(1)), Store(2, DATA, 1)]
+    first = Script(COW.tests[0].name, "is anything before it?", "cow", asked)
+    found = first.run(wrong("parent-keeps-w"))
+    assert found is not None and found.name == "shared-is-not-writable"
+    later = replace(first, name="last")
+    assert later.run(wrong("parent-keeps-w")) is None
+
+
+def test_what_leads_there_is_the_students_own_as_long_as_it_is_right() -> None:
+    asked = [given(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
+    found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
+    assert found is None  # the process was killed by the first store
+    asked = [given(Fork(1)), Store(2, DATA, 1)]
+    found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
+    assert found is not None and found.stood_in == frozenset()
+
+
+def test_code_that_does_not_run_at_all_is_never_excused() -> None:
+    cheat = next(each for each in CHEATS if each.name == "leaves-it-to-the-reference")
+    found = failure("nothing-is-lost", submission(COW, cheat.apply(COW)))
+    assert found is not None and found.name == "raised"
+
+
+def test_a_fork_that_always_finds_no_memory_does_not_answer_what_comes_of_that() -> None:
+    source = COW.solution.replace(
+        "    child = frames.allocate_table()\n", "    raise OutOfFrames\n"
+    )
+    found = failure("fork-runs-out", submission(COW, source))
+    assert found is not None and found.name == "right-outcome"
+
+
+def test_nobody_stands_in_where_the_allocator_is_the_students() -> None:
+    frames = find("frames")
+    work = wrong("parent-keeps-w")
+    files = [*work.files, LabFile(frames.name, frames.file, frames.solution)]
+    found = failure("child-stores", Submission(COW.name, files))
+    assert found is not None and found.name == "shared-is-not-writable"
+
+
+# How it is told.
+
+
+def test_a_failure_is_played_again_with_the_reference_where_it_stood_in() -> None:
+    work = wrong("parent-keeps-w", "copies-no-bytes")
+    found = failure("child-stores", work)
+    assert found is not None
+    stage = Stage(work.files, found.policy, found.frames, found.stood_in)
+    again = play(stage, found.operations)
+    assert again is not None
+    assert (again.name, again.when, again.lines) == (found.name, found.when, found.lines)
+
+
+def test_a_pte_that_the_reference_wrote_is_not_said_to_be_the_students() -> None:
+    """A store that changes what fork made right: the PTE of the parent is the reference's."""
+    source = (
+        wrong("parent-keeps-w")
+        .files[0]
+        .source.replace("if frames.count(frame) == 1:", "if frames.count(frame) <= 2:")
+    )
+    found = failure("child-stores", submission(COW, source))
+    assert found is not None and found.name == "shared-is-not-writable"
+    said = "\n".join(found.lines)
+    assert "cow_fork.py" in said and "in store_fault()" in said
+    assert "the reference cow" not in said
+
+
+def test_what_the_students_code_left_is_not_blamed_on_the_reference() -> None:
+    """A parent that lost its tables when its fork ran out can't be forked by anybody."""
+    source = COW.solution.replace(
+        "        release_tables(memory, frames, child)\n        raise\n",
+        "        release_tables(memory, frames, child)\n"
+        "        memory.store((parent << PAGE_SHIFT) + 8, 0)\n"
+        "        raise\n",
+    )
+    found = failure("fork-runs-out", submission(COW, source))
+    assert found is not None
+    assert "the reference cow_fork.py" not in "\n".join([found.when, *found.lines])
