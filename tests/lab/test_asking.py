@@ -48,7 +48,6 @@ def failure(name: str, work: Submission) -> Failure | None:
         ("read-only-marked", "shared-memory"),
         ("copies-no-bytes", "sole-owner-reuse"),
         ("old-frame-kept", "one-copy-only"),
-        ("first-page-only", "kernel-write-stops"),
     ],
 )
 def test_a_test_that_asks_something_else_is_passed(mistake: str, test: str) -> None:

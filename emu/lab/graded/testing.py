@@ -177,11 +177,12 @@ class EveryAllocation:
 
     def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
+        from emu.lab.parts.kernel_parts import PATIENT
         from emu.lab.play.world import World
         from kernel.fork import POLICIES
 
         files = reference_files(submission.files)
-        world = World(self.frames, POLICIES[self.policy], files)
+        world = World(self.frames, POLICIES[self.policy], files, PATIENT)
         try:
             for operation in self.before:
                 world.do(operation)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from emu.lab.catalogue import find
 from emu.lab.outside.failures import REFERENCE, Finding, KernelStopped, StudentFailed
 from emu.lab.outside.student import LabFile
+from emu.lab.parts.kernel_parts import PATIENT
 from emu.lab.play.damage import Damage, unlike
 from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
+from emu.lab.play.wording import OUTCOME_NAMES, said, said_of_a_write
 from emu.lab.play.world import Endless, Seen, World
 from emu.lab.pte_words import PAGE_CONCERNED
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
@@ -82,7 +84,7 @@ def play(
         ours = World(stage.frames, policy, stage.files)
     except StudentFailed as failed:
         return Failure.of(failed)
-    reference = World(stage.frames, policy, reference_files(stage.files))
+    reference = World(stage.frames, policy, reference_files(stage.files), PATIENT)
     try:
         duel = _Duel(ours, reference, trace)
         for number, operation in enumerate(operations):
@@ -216,8 +218,8 @@ class _Duel:
         due = self._as_compared(operation, wanted.outcome)
         if got == due:
             return None
-        name = _OUTCOME_NAMES.get(due, "right-outcome")
-        told = _said_of_a_write if isinstance(operation, Read) else _said
+        name = OUTCOME_NAMES.get(due, "right-outcome")
+        told = said_of_a_write if isinstance(operation, Read) else said
         lines = [f"your kernel: {told(seen.outcome)}; expected: {told(wanted.outcome)}"]
         return Finding(name, lines + self._pages(operation))
 
@@ -370,33 +372,6 @@ def _bits(pte: int) -> str:
     return " and ".join(name for bit, name in _BITS if pte & bit)
 
 
-_OUTCOME_NAMES = {
-    "reused": "sole-owner-reuse",
-    "copied": "copied-on-write",
-    "segv_accerr": "read-only-is-kept",
-    "segv_maperr": "nothing-is-mapped-there",
-    "zero_shared": "zeroes-are-shared",
-    "zero_filled": "zero-filled-on-write",
-    "stack_grown": "stack-grows",
-    "no memory": "running-out",
-    "out_of_memory": "running-out",
-}
-"""What an outcome that is missing is a test of."""
-
-_WORDS = {
-    "ok": "the access just happens",
-    "copied": "the page is copied",
-    "reused": "the page is taken over, without a copy",
-    "segv_accerr": "the process is killed, for what its mapping forbids",
-    "segv_maperr": "the process is killed, for nothing is mapped there",
-    "out_of_memory": "the process is killed, for no frame is left",
-    "no memory": "it fails for want of memory",
-    "zero_filled": "the page gets a frame of zeroes",
-    "zero_shared": "the page shows the shared frame of zeroes",
-    "stack_grown": "the stack grows",
-}
-
-
 def _number(count: int, what: str) -> str:
     return f"{count} {what}{' was' if count == 1 else 's were'}"
 
@@ -412,22 +387,3 @@ def _pte_writes(orders: list[str]) -> list[str]:
     ptes = [line.split(":")[0] for line in writes]
     twice = [line for line, pte in zip(writes, ptes, strict=True) if ptes.count(pte) > 1]
     return [" ".join(line.split()) for line in (twice or writes)[-_MOST_WRITES:]]
-
-
-def _said(outcome: str) -> str:
-    return ", then ".join(_WORDS.get(word, word) for word in outcome.split(", "))
-
-
-_WORDS_OF_A_WRITE = {
-    "ok": "the bytes are written",
-    "segv_accerr": "a page may not be written",
-    "segv_maperr": "nothing is mapped there",
-    "out_of_memory": "no frame is left",
-    "EFAULT": "the write ends there",
-}
-"""Of the kernel's own write, which kills nobody."""
-
-
-def _said_of_a_write(outcome: str) -> str:
-    words = outcome.split(", ")
-    return ", then ".join(_WORDS_OF_A_WRITE.get(word, _WORDS.get(word, word)) for word in words)

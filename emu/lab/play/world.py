@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emu.lab.outside.bus import Bus
+from emu.lab.outside.process import Limits
 from emu.lab.outside.student import LabFile
 from emu.lab.parts.kernel_parts import LabMachine
 from emu.lab.play import layout
@@ -71,8 +72,14 @@ class Endless(Exception):
 class World:
     """``frames`` frames of RAM, and process 1 with the memory of :mod:`emu.lab.play.layout`."""
 
-    def __init__(self, frames: int, policy: Policy, files: Sequence[LabFile] = ()) -> None:
-        self.machine = LabMachine(files, frames * PAGE_SIZE) if files else None
+    def __init__(
+        self,
+        frames: int,
+        policy: Policy,
+        files: Sequence[LabFile] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self.machine = LabMachine(files, frames * PAGE_SIZE, limits) if files else None
         parts = self.machine.parts() if self.machine else Parts()
         self.ram = self.machine.ram if self.machine else Ram(frames * PAGE_SIZE)
         self.frames = self.machine.frames if self.machine else Frames(self.ram)

@@ -48,6 +48,7 @@ _FORKS = [
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "    memory.store(child_entry, pte)",
         (_SHARED,),
+        left=(60, 85),
     ),
     Wrong(
         "child-keeps-w",
@@ -81,6 +82,7 @@ _FORKS = [
         "if pte & W and frames.is_private(ppn(pte)):",
         "if frames.is_private(ppn(pte)):",
         ("pages-and-mappings-agree",),
+        left=(65, 90),
     ),
     Wrong(
         "shared-memory-marked",
@@ -224,6 +226,7 @@ _FORKS_AGAIN = [
         "        memory.store(entry, pte)\n"
         "    memory.store(child_entry, pte)",
         ("pages-and-mappings-agree",),
+        left=(70, 95),
     ),
     Wrong(
         "first-process-shared",
@@ -250,6 +253,7 @@ _FAULTS = [
         "if frames.count(frame) == 1:",
         "if frames.count(frame) & 0xFF == 1:",
         (_SHARED,),
+        left=(75, 98),
     ),
     Wrong(
         "no-reuse",
@@ -257,6 +261,7 @@ _FAULTS = [
         _REUSE,
         "",
         ("sole-owner-reuse",),
+        left=(60, 85),
     ),
     Wrong(
         "reused-too-early",
@@ -335,6 +340,7 @@ _FAULTS = [
         "    frames.release(frame)\n    return Outcome.COPIED",
         "    return Outcome.COPIED",
         (_COUNT,),
+        left=(55, 85),
     ),
     Wrong(
         "copy-released",

@@ -21,6 +21,7 @@ WRONG = [
         "            flags = flags & ~W | COW\n",
         "            flags = flags | COW\n",
         ("frame-is-used-for-its-kind", "cow-is-readable-and-not-writable"),
+        left=(55, 90),
     ),
     Wrong(
         "zero-frame-not-cow",
@@ -98,6 +99,7 @@ WRONG = [
         "    memory.store(entry, make_pte(frame, mapping.flags | D))\n",
         "    memory.store(entry, make_pte(frame, mapping.flags | D | R | W | X))\n",
         ("rights-are-the-mappings",),
+        left=(55, 90),
     ),
     Wrong(
         "end-included",
@@ -175,6 +177,7 @@ WRONG = [
         _UNMAPPED,
         "            memory.store(entry, 0)\n",
         (_COUNT,),
+        left=(55, 90),
     ),
     Wrong(
         "unmap-keeps-ptes",

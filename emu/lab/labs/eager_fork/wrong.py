@@ -39,6 +39,7 @@ WRONG = [
         "    memory.copy_frame(frame, copy)\n",
         "",
         ("isolation",),
+        left=(50, 75),
     ),
     Wrong(
         "copies-the-wrong-way",
@@ -60,6 +61,7 @@ WRONG = [
         "memory.copy_frame(frame, copy)",
         "memory.copy_frame(frame, copy)\n    memory.copy_frame(frame, copy)",
         ("exact-copies",),
+        left=(70, 95),
     ),
     Wrong(
         "copies-shared-memory",
@@ -74,6 +76,7 @@ WRONG = [
         "        frames.share(frame)\n",
         "",
         (_COUNT,),
+        left=(55, 80),
     ),
     Wrong(
         "count-raised-twice",

@@ -48,6 +48,7 @@ WRONG: list[Wrong] = [
         "range(first + total - 1, first - 1, -1)",
         "range(first + total - 2, first - 1, -1)",
         ("running-out",),
+        left=(50, 90),
     ),
     Wrong(
         "first-frame-never",
@@ -99,6 +100,7 @@ WRONG: list[Wrong] = [
         _ADD,
         "self.users[frame - self.first] = min(self.users[frame - self.first] + 1, 255)",
         ("300-sharers",),
+        left=(55, 95),
     ),
     Wrong(
         "counts-in-a-bytearray",
@@ -148,6 +150,7 @@ WRONG: list[Wrong] = [
         "            self.free.append(frame)\n",
         "            pass\n",
         ("running-out",),
+        left=(50, 90),
     ),
     Wrong(
         "last-user-kept",

@@ -30,6 +30,7 @@ WRONG = [
         _FIRST_TIME,
         "",
         ("shared-is-not-writable",),
+        left=(70, 90),
     ),
     Wrong(
         "w-taken-without-cow",
@@ -73,6 +74,7 @@ WRONG = [
         "            frames.share(ppn(pointer))\n",
         "",
         (_COUNT,),
+        left=(65, 85),
     ),
     Wrong(
         "pages-counted-at-fork",
@@ -162,6 +164,7 @@ WRONG = [
         "    frames.release(ppn(pointer))\n    return True\n",
         "    return True\n",
         (_COUNT,),
+        left=(55, 75),
     ),
     Wrong(
         "copy-not-linked",

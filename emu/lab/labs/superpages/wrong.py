@@ -32,6 +32,7 @@ WRONG = [
         _ZEROED,
         "    memory.zero_frame(first)\n",
         ("isolation",),
+        left=(85, 97),
     ),
     Wrong(
         "not-aligned",
@@ -39,6 +40,7 @@ WRONG = [
         "    memory.store(entry, make_pte(first, flags))\n",
         "    memory.store(entry, make_pte(first + 1, flags))\n",
         ("not-allowed",),
+        left=(65, 85),
     ),
     Wrong(
         "a-small-page-only",
@@ -188,6 +190,7 @@ WRONG = [
         "    frames.release(frame)\n    return Outcome.COPIED\n",
         "    return Outcome.COPIED\n",
         (_COUNT,),
+        left=(50, 90),
     ),
     Wrong(
         "read-only-let-through",

@@ -28,6 +28,7 @@ WRONG = [
         _RETURN,
         "    return [Fence(change.here, asid, address)]",
         ("fork", "munmap"),
+        left=(65, 85),
     ),
     Wrong(
         "other-harts-only",
@@ -64,6 +65,7 @@ WRONG = [
         "RIGHTS = V | R | W | X | U | D | G",
         "RIGHTS = V | R | W | X | U | G",
         ("write-back",),
+        left=(70, 90),
     ),
     Wrong(
         "pointer-by-address",
@@ -71,6 +73,7 @@ WRONG = [
         _ADDRESS,
         "address = change.address",
         ("table-freed", "superpage-made"),
+        left=(60, 80),
     ),
     Wrong(
         "pointer-by-after",

@@ -18,6 +18,7 @@ WRONG: list[Wrong] = [
         "table + PTE_SIZE * vpn(address, level)",
         "table + vpn(address, level) // PTE_SIZE * PTE_SIZE",
         ("three-levels",),
+        left=(50, 80),
     ),
     Wrong(
         "asid-in-the-root",
@@ -25,6 +26,7 @@ WRONG: list[Wrong] = [
         "(satp & (1 << 44) - 1)",
         "(satp & (1 << 60) - 1)",
         ("satp",),
+        left=(70, 97),
     ),
     Wrong(
         "root-cut-short",
@@ -76,6 +78,7 @@ WRONG: list[Wrong] = [
         "if not pte & V or pte & (R | W) == W",
         "if not pte or pte & (R | W) == W",
         ("invalid", "all-flags"),
+        left=(60, 90),
     ),
     Wrong(
         "write-only-page",
