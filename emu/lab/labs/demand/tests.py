@@ -126,7 +126,8 @@ TESTS: list[Test] = [
         [
             *(Map(1, _AREA, 1, _R), Map(1, _AREA + _PAGE, 1, 0), Map(1, _AREA + 0x2000, 1, _RW)),
             *(Fork(1), Fork(1), Fork(1), Store(2, _AREA, 1), Load(3, _AREA + _PAGE)),
-            *(Fetch(4, _AREA + 0x2000), Load(1, _AREA), Store(1, _AREA, 1)),
+            *(Store(4, _AREA + 0x2000, 1), Fetch(4, _AREA + 0x2000)),
+            *(Load(1, _AREA), Store(1, _AREA, 1)),
         ],
         points=7,
         asks=("rights-are-the-mappings", "read-only-is-kept"),
