@@ -185,7 +185,8 @@ VARIANTS = [
     ),
     wrong(
         "joined-mappings-kept", "mappings that were joined count twice for the machine",
-        "kernel.space:AddressSpace._join", "self.frames.mappings -= 1", "pass",
+        "kernel.space:AddressSpace._join",
+        "self.frames.budget.give_back(Kind.MAPPING, upper.cost)", "pass",
     ),
     wrong(
         "pages-of-mappings", "a mapping counts as one page of address space",
