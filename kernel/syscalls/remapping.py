@@ -6,14 +6,16 @@ import errno
 
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from kernel import moving
+from kernel.budget import Kind
 from kernel.errors import Errno
 from kernel.process import Thread
-from kernel.space import LOWEST, USER_END, AddressSpace, page_up
+from kernel.space import LOWEST, MAX_VMAS, USER_END, AddressSpace, page_up
 from kernel.syscalls.memory import check_room
 from kernel.syscalls.memory_locks import check_limit
 from kernel.vma import Vma
 
 _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
+_MOST_NEW = 4
 
 
 def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
@@ -110,6 +112,14 @@ def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
     return new
 
 
+def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
+    """ENOMEM unless there may be as many more as a mapping can become that is cut and moved."""
+    if len(space.vmas) + _MOST_NEW > MAX_VMAS:
+        raise Errno(errno.ENOMEM)
+    space.frames.budget.take(Kind.MAPPING, _MOST_NEW * vma.cost)
+    space.frames.budget.give_back(Kind.MAPPING, _MOST_NEW * vma.cost)
+
+
 def _move_pages(t: Thread, vma: Vma, old: int, size: int, new: int, *, fixed: bool) -> int:
     """MREMAP_DONTUNMAP: the pages move, and the old range stays mapped without them."""
     space = t.process.space
@@ -118,7 +128,8 @@ def _move_pages(t: Thread, vma: Vma, old: int, size: int, new: int, *, fixed: bo
     check_room(t, size, reserve=vma.writable and not vma.shared)
     if not fixed:
         new = space.find_gap(size, new)
-    # What can fail for want of a frame comes before anything is changed.
+    # What can fail for want of a frame or of room comes before anything is changed.
+    _need_room_for_mappings(space, vma)
     space.table.own_all(old, old + size)
     space.table.own_all(new, new + size)
     moving.make_room(space.table, old, old + size, new)

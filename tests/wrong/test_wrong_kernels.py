@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
 
 from tests.wrong.checks import CHECKS
-from tests.wrong.checks.check import Check
+from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.notice import notice
 from tests.wrong.variant import Variant, broken, find
 from tests.wrong.variants import VARIANTS
@@ -22,6 +23,29 @@ def test_the_right_kernel_passes(check: Check) -> None:
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_the_wrong_kernel_is_noticed(variant: Variant) -> None:
     assert notice(variant, CHECKS) is not None, f"nobody notices that {variant.breaks}"
+
+
+def lasts_while_others_work() -> None:
+    time.sleep(0.3)
+
+
+def goes_on_for_ever() -> None:
+    while True:
+        pass
+
+
+def says_nothing() -> None:
+    raise Undecided
+
+
+def test_a_busy_machine_notices_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.wrong.notice.SECONDS", 0.1)
+    slow, endless = Check("slow", lasts_while_others_work), Check("endless", goes_on_for_ever)
+    assert notice(VARIANTS[0], [slow]) is None, "the time of others was taken for its own"
+    found = notice(VARIANTS[0], [slow, endless])
+    assert found is not None and found.check == "endless"
+    with pytest.raises(Undecided):
+        notice(VARIANTS[0], [Check("undecided", says_nothing)])
 
 
 def test_each_has_a_name_of_its_own() -> None:

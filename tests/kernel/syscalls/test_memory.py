@@ -7,7 +7,8 @@ import pytest
 
 from emu.machine.pte import PAGE_SIZE
 from kernel.budget import Budget, Cost
-from kernel.errors import Errno
+from kernel.errors import Errno, OutOfMemory
+from kernel.fork import POLICIES
 from kernel.limits import INFINITY, Resource
 from kernel.space import LOWEST, USER_END
 from kernel.syscalls.memory import Map
@@ -15,7 +16,7 @@ from kernel.vfs.abi import O_RDONLY, O_RDWR, O_WRONLY
 from kernel.vfs.openfile import RegularFile
 from kernel.vma import Prot
 from tests.kernel.syscalls.guests import output, same_as_qemu
-from tests.kernel.worlds import BASE, RW, Caller, Refused, World, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 ANON = Map.PRIVATE | Map.ANONYMOUS
@@ -283,6 +284,43 @@ def test_mremap_to_a_place_replaces_what_is_there(world: World, call: Caller) ->
     assert call.mremap(BASE, 2 * P, 2 * P, 3, to) == to
     assert world.load(space, to, 6) == b"source"
     assert [(vma.start, vma.end) for vma in space.vmas] == [(to, to + 3 * P)]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_pages_that_move_leave_their_range_mapped(world: World, policy: str) -> None:
+    """MREMAP_DONTUNMAP, also when it fails for want of a frame: then nothing has moved."""
+    space = world.space()
+    anonymous(space, 4)
+    world.store(space, BASE, b"moves")
+    child = world.fork(space, policy)
+    call, to, left = Caller(world, child), BASE + 700 * P, 0
+    while True:
+        world.frames.total = world.frames.touched + left
+        try:
+            assert call.mremap(BASE, 2 * P, 2 * P, 7, to) == to
+            break
+        except OutOfMemory:
+            left += 1
+        finally:
+            world.frames.total = world.ram.frame_count
+            world.check()
+        assert world.load(child, BASE, 5) == b"moves"
+        assert child.find(to) is None
+    assert left, "some frame was needed"
+    assert world.load(child, to, 5) == b"moves"
+    assert world.load(child, BASE, 5) == bytes(5)
+    assert world.load(space, BASE, 5) == b"moves", "the parent's stays"
+    world.check()
+
+
+def test_no_page_moves_where_its_old_range_could_not_stay(
+    world: World, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(call)
+    world.store(call.process.space, BASE, b"stays")
+    monkeypatch.setattr("kernel.syscalls.remapping.MAX_VMAS", len(call.process.space.vmas) + 2)
+    assert refused(lambda: call.mremap(BASE, P, P, 5, 0)) == "ENOMEM"
+    assert world.load(call.process.space, BASE, 5) == b"stays"
 
 
 def test_mremap_of_size_zero_maps_shared_memory_twice(world: World, call: Caller) -> None:

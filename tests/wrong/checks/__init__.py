@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tests.wrong.checks import access, files, guests, hart, mappings, sharing, tables, vector, walk
+from tests.wrong.checks import (
+    access,
+    edges,
+    exact,
+    files,
+    guests,
+    hart,
+    mappings,
+    sharing,
+    tables,
+    vector,
+    walk,
+)
 from tests.wrong.checks.check import Check
 
 CHECKS: list[Check] = [
@@ -10,6 +22,8 @@ CHECKS: list[Check] = [
     *hart.CHECKS,
     *sharing.CHECKS,
     *tables.CHECKS,
+    *exact.CHECKS,
+    *edges.CHECKS,
     *access.CHECKS,
     *mappings.CHECKS,
     *files.CHECKS,

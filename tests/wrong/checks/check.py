@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from emu.ticker import TIMEOUT_STATUS
 from tests.kernel.worlds import ranges_gone_through
 
 
@@ -15,6 +16,22 @@ class Check:
     name: str
     run: Callable[[], None]
     prepare: Callable[[], object] = lambda: None
+
+
+class Undecided(Exception):
+    """The machine was too slow to say whether something is wrong."""
+
+
+SECONDS = 900
+"""Far more than any run needs on whatever machine. A guest that waits for ever ends as a deadlock;
+one that runs for ever, by the processor's time that it takes (tests/wrong/notice.py).
+"""
+
+
+def decided(status: int) -> None:
+    """Raises unless the run came to its end within :data:`SECONDS`."""
+    if status == TIMEOUT_STATUS:
+        raise Undecided(f"a guest was not done after {SECONDS} s")
 
 
 class Checks(list[Check]):

@@ -13,25 +13,22 @@ from pathlib import Path
 from emu import Machine, Result
 from guest.manifest import BY_NAME
 from tests.kernel.syscalls.guests import compiled
-from tests.wrong.checks.check import Check, same
+from tests.wrong.checks.check import SECONDS, Check, decided, same
 from tests.wrong.checks.questions import QUESTIONS, VECTOR_QUESTIONS
 from toolchain.build import build
 
 GUESTS = ("exact_child", "exact_kernel", "fork_exec")
-SECONDS = 15
-SECONDS_AT_ONCE = 8
-
-
 ANSWERED_AT_ONCE = (*VECTOR_QUESTIONS, "a thread and its process are one memory", "fork_exec")
 
 
 def _run(program: Path, deterministic: bool) -> Result:
     machine = Machine(
         check=True, deterministic=deterministic, memory=64 << 20,
-        timeout=SECONDS if deterministic else SECONDS_AT_ONCE,
-        environment={"PATH": "/none"},
+        timeout=SECONDS, environment={"PATH": "/none"},
     )  # fmt: skip
-    return machine.run([program])
+    result = machine.run([program])
+    decided(result.status)
+    return result
 
 
 @cache

@@ -15,7 +15,7 @@ from kernel.events import Fault, Observer
 from kernel.process import Process, Thread
 from kernel.running import Stopped
 from tests.kernel.syscalls.guests import compiled
-from tests.wrong.checks.check import Check, same
+from tests.wrong.checks.check import SECONDS, Check, decided, same
 
 _EXIT = 93
 _GETPPID = 173
@@ -60,8 +60,10 @@ CALLS = r"""
 
 
 def _run(source: str, observer: Observer | None = None, fail_allocation: int = 0) -> Result:
-    machine = Machine(timeout=3, memory=64 << 20, fail_allocation=fail_allocation)
-    return machine.run([compiled(source)], observers=[observer] if observer is not None else [])
+    machine = Machine(timeout=SECONDS, memory=64 << 20, fail_allocation=fail_allocation)
+    result = machine.run([compiled(source)], observers=[observer] if observer is not None else [])
+    decided(result.status)
+    return result
 
 
 @patch("emu.ticker.PERIOD", 3600)  # or a host that is busy for a moment brings the timer
@@ -183,7 +185,7 @@ class _Ends(Observer):
 
 def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
     """What the protocol Vector says that it may not do: load registers, change or end a program."""
-    session = Session(Options(timeout=5, memory=64 << 20), [str(compiled(EXCHANGES))])
+    session = Session(Options(timeout=SECONDS, memory=64 << 20), [str(compiled(EXCHANGES))])
     hart, engine, runs = session.kernel.hart, session.kernel.hart._engine, [False]
 
     def standing(what: str) -> None:
@@ -210,7 +212,9 @@ def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
         patch.object(hart, "load", load),
         patch.object(hart, "fence_code", fence_code),
     ):
-        same(session.run([_Ends(standing)]), 0, "status")
+        status = session.run([_Ends(standing)])
+    decided(status)
+    same(status, 0, "status")
 
 
 CHECKS = [

@@ -12,7 +12,7 @@ from functools import partial
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, A, D, R, U, V, W, X, make_pte, make_satp
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access, Cause
-from tests.machine.tables import FETCH, FULL, LOAD, MIDDLE, PAGE, STORE, VA, Tables
+from tests.machine.tables import FETCH, FULL, LAST, LOAD, MIDDLE, PAGE, ROOT, STORE, VA, Tables
 from tests.wrong.checks.check import Check, same
 
 Change = Callable[[Tables], object]
@@ -54,9 +54,22 @@ def svade(flags: int) -> Change:
     return change
 
 
+def svade_in_s_mode(flags: int) -> Change:
+    def change(t: Tables) -> None:
+        svade(flags)(t)
+        t.supervisor()
+
+    return change
+
+
 def table_mirrored(t: Tables) -> None:
     """A table beyond RAM's end, where RAM would come again if its size were a mask."""
     t.set(2, make_pte(t.ppn(MIDDLE) + (t.ram.size >> PAGE_SHIFT), V))
+
+
+def root_far_outside(t: Tables) -> None:
+    """Where RAM would come again if a PPN had fewer bits than its 44."""
+    t.mmu.satp = make_satp(1 << 43 | t.ppn(ROOT))
 
 
 def root_outside(t: Tables) -> None:
@@ -94,13 +107,22 @@ FAULTS: list[tuple[str, Change, tuple[Access, ...], dict[Access, int]]] = [
     ("MXR gives no W", supervisor(V | X | A | D, mxr=True), (STORE,), PAGE_FAULTS),
     ("Svade and A clear", svade(FULL & ~A), ALL, PAGE_FAULTS),
     ("Svade and D clear", svade(FULL & ~D), (STORE,), PAGE_FAULTS),
+    ("Svade and A clear in S-mode", svade_in_s_mode(FULL & ~U & ~A), ALL, PAGE_FAULTS),
+    ("Svade and D clear in S-mode", svade_in_s_mode(FULL & ~U & ~D), (STORE,), PAGE_FAULTS),
     ("a root outside RAM", root_outside, ALL, ACCESS_FAULTS),
+    ("a root far outside RAM", root_far_outside, ALL, ACCESS_FAULTS),
     ("a table below RAM", entry(1, -1, V), ALL, ACCESS_FAULTS),
     ("a table where RAM would come again", table_mirrored, ALL, ACCESS_FAULTS),
     ("a page outside RAM", entry(0, -1, FULL), ALL, ACCESS_FAULTS),
     ("a page just beyond RAM", entry(0, 4096, FULL), ALL, ACCESS_FAULTS),
 ]
-NON_CANONICAL = (1 << 38 | VA & (1 << 38) - 1, VA | 1 << 39, VA | 1 << 63)
+NON_CANONICAL = (
+    1 << 38,
+    (1 << 64) - (1 << 38) - 1,
+    1 << 38 | VA & (1 << 38) - 1,
+    VA | 1 << 39,
+    VA | 1 << 63,
+)
 
 clean = FULL & ~A & ~D
 SUCCEEDS: list[tuple[str, Change, Access, int, int]] = [
@@ -157,6 +179,29 @@ def bare() -> None:
     mmu.satp = 0
     answer = mmu.translate(0x1000, LOAD)
     assert isinstance(answer, TranslationFault) and answer.cause == ACCESS_FAULTS[LOAD], answer
+    found = mmu.translate(mmu.ram.base + 0x1234, LOAD)
+    assert not isinstance(found, TranslationFault), found
+    same(hex(found.pa), hex(mmu.ram.base + 0x1234), "address")
+    same(hex(found.pte), hex(make_pte(mmu.ram.first_ppn + 1, FULL)), "a leaf that allows all")
+
+
+def the_edges_of_what_is_canonical() -> None:
+    """All of the upper half is mapped by the same entries as what lies below it in 64 bits."""
+    tables = Tables()
+    for table, frame, flags in ((ROOT, MIDDLE, V), (MIDDLE, LAST, V), (LAST, PAGE, FULL)):
+        for word in range(512):
+            entry = (tables.ppn(table) << PAGE_SHIFT) + 8 * word
+            tables.ram.store64(entry, make_pte(tables.ppn(frame), flags))
+    for va, canonical in (
+        ((1 << 38) - 1, True), (1 << 38, False), ((1 << 64) - (1 << 38) - 1, False),
+        ((1 << 64) - (1 << 38), True), ((1 << 64) - 1, True),
+    ):  # fmt: skip
+        answer = tables.mmu.translate(va, LOAD)
+        same(not isinstance(answer, TranslationFault), canonical, f"{va:#x} is canonical")
+
+
+def satp_of_a_wide_asid() -> None:
+    same(hex(make_satp(0x80001, 0x12345)), hex(8 << 60 | 0x2345 << 44 | 0x80001), "satp")
 
 
 CHECKS = [
@@ -174,5 +219,7 @@ CHECKS = [
     ),
     Check("walk: offset in a superpage", superpage),
     Check("walk: satp keeps its mode", other_modes_of_satp),
-    Check("walk: bare mode beyond RAM", bare),
+    Check("walk: bare mode", bare),
+    Check("walk: the edges of what is canonical", the_edges_of_what_is_canonical),
+    Check("walk: satp has 16 bits of ASID", satp_of_a_wide_asid),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.wrong.variant import Variant
 from tests.wrong.variants import (
+    exact,
     faults,
     files,
     forking,
@@ -22,6 +23,7 @@ VARIANTS: list[Variant] = [
     *frames.VARIANTS,
     *forking.VARIANTS,
     *tables.VARIANTS,
+    *exact.VARIANTS,
     *faults.VARIANTS,
     *mappings.VARIANTS,
     *files.VARIANTS,
