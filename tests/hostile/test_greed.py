@@ -196,7 +196,7 @@ KINDS = {
     "page_tables": "SIGKILL",
     "heap": "ENOMEM",
     "stack": "SIGSEGV",
-    "locked": "SIGKILL",
+    "locked": "ENOMEM",
 }
 MIB = 1 << 20
 MEMORY, BUDGET, SLACK = 64 * MIB, 16 * MIB, 24 * MIB
