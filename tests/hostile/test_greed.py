@@ -155,6 +155,7 @@ KINDS = {
     "reserved": "ENOSPC",
     "mapped_file_pages": "SIGBUS",
     "opened": "EMFILE",
+    "long_paths": "ENFILE",
     "duplicates": "EMFILE",
     "memfds": "EMFILE",
     "pipes": "EMFILE",
