@@ -87,7 +87,11 @@ def add_guest_options(
         "--timeout", type=_seconds, metavar="SECONDS", help="end all guests then, status 124"
     )
     parser.add_argument(
-        "--max-procs", type=count, default=4096, metavar="N", help="fork fails beyond N processes"
+        "--max-procs",
+        type=count,
+        default=4096,
+        metavar="N",
+        help="fork and clone fail beyond N processes and threads",
     )
     parser.add_argument(
         "--deterministic",

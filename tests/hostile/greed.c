@@ -122,6 +122,12 @@ static long mapped_file_pages(void) {
 /* Descriptors and what is behind them. */
 
 static long opened(void) { return open("/proc/self/exe", O_RDONLY); }
+static long long_paths(void) {
+    memset(name, 'n', 250);
+    for (int n = 0; !i && n < 100; n++)
+        if (mkdir(name, 0700) || chdir(name)) return -1;
+    return open("file", O_CREAT | O_RDWR, 0600);
+}
 static long duplicates(void) { return dup(0); }
 static long memfds(void) { return memfd_create("m", 0); }
 static long pipes(void) { return pipe((int[2]){0}); }
@@ -349,7 +355,7 @@ static const struct { const char *name; long (*step)(void); } kinds[] = {
     KIND(tmp_bytes), KIND(shm_bytes), KIND(memfd_bytes), KIND(sparse_pages), KIND(sparse_backwards), KIND(many_small_files),
     KIND(empty_files), KIND(directories), KIND(deep_directories), KIND(hard_links), KIND(symlinks),
     KIND(fifos), KIND(long_names), KIND(reserved), KIND(mapped_file_pages),
-    KIND(opened), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
+    KIND(opened), KIND(long_paths), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
     KIND(epolls), KIND(socketpairs), KIND(files_of_many_processes),
     KIND(eventfds_of_many_processes), KIND(pipe_bytes), KIND(socket_bytes), KIND(empty_messages),
     KIND(watches_of_many_sets), KIND(record_locks), KIND(file_locks), KIND(listings), KIND(texts),

@@ -155,6 +155,7 @@ KINDS = {
     "reserved": "ENOSPC",
     "mapped_file_pages": "SIGBUS",
     "opened": "EMFILE",
+    "long_paths": "ENFILE",
     "duplicates": "EMFILE",
     "memfds": "EMFILE",
     "pipes": "EMFILE",
@@ -196,7 +197,7 @@ KINDS = {
     "page_tables": "SIGKILL",
     "heap": "ENOMEM",
     "stack": "SIGSEGV",
-    "locked": "SIGKILL",
+    "locked": "ENOMEM",
 }
 MIB = 1 << 20
 MEMORY, BUDGET, SLACK = 64 * MIB, 16 * MIB, 24 * MIB

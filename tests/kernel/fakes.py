@@ -179,7 +179,9 @@ class FakeThread:
 
 def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> FakeThread:
     """A caller in ``namespace``, by default one that is all in memory, with /proc."""
-    namespace = namespace or Namespace(MemFs(number=9, owner=who).root)
+    if namespace is None:
+        tree = MemFs(number=9, owner=who)
+        namespace = Namespace(tree.root, memory_files=MemFs(number=5, budget=tree.budget))
     kernel = FakeKernel()
     mount_proc(namespace, kernel)
     fs = FsContext(namespace, namespace.root, 0o022, who)

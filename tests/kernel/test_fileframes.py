@@ -8,6 +8,7 @@ from kernel.fault import Outcome
 from kernel.frames import Kind
 from kernel.vfs.credentials import Credentials
 from kernel.vfs.memfs import MemFs
+from tests.emu.commands import machine, program
 from tests.kernel.worlds import BASE, Refused, World, mapped_file
 
 P = PAGE_SIZE
@@ -141,3 +142,48 @@ def test_is_room_reserved_wholly_or_not_at_all(world: World) -> None:
     assert node.size == P
     node.truncate_file(0)
     assert world.frames.used == used - 1
+
+
+def test_do_the_figures_of_memory_tell_of_files() -> None:
+    text = """
+    #include <fcntl.h>
+    #include <stdio.h>
+    #include <sys/statvfs.h>
+    #include <sys/sysinfo.h>
+    #include <unistd.h>
+    static char block[1 << 20];
+    static void figures(void) {
+        struct sysinfo all;
+        struct statvfs tmp;
+        sysinfo(&all);
+        statvfs("/tmp", &tmp);
+        long free = 0, shared = 0;
+        char line[80];
+        FILE *meminfo = fopen("/proc/meminfo", "r");
+        while (fgets(line, sizeof line, meminfo))
+            sscanf(line, "MemFree: %ld", &free), sscanf(line, "Shmem: %ld", &shared);
+        fclose(meminfo);
+        long page = all.mem_unit / 1024;
+        printf("%ld %ld %ld %ld %ld %ld\\n", all.totalram * page, all.freeram * page,
+               all.sharedram * page, free, shared, tmp.f_bfree * 4);
+    }
+    int main(void) {
+        for (int n = 0; n < 1 << 20; n += 4096) block[n] = 1;
+        figures(); /* brings in its own code and stdio's */
+        figures();
+        int file = open("/tmp/file", O_CREAT | O_WRONLY, 0600);
+        for (int n = 0; n < 8; n++) if (write(file, block, sizeof block) != sizeof block) return 1;
+        figures();
+        return ftruncate(file, 0) ? 1 : (figures(), 0);
+    }
+    """
+    result = machine(memory=32 << 20).run([program("figures", text)])
+    assert result.status == 0, result
+    lines = [list(map(int, line.split())) for line in result.stdout.splitlines()]
+    before, full, after = lines[1:]
+    assert before[0] == 32 << 10
+    assert (before[2], before[4], before[5]) == (0, 0, 16 << 10)
+    changes = [full[n] - before[n] for n in range(1, 6)]
+    assert [round(change / 1024) for change in changes] == [-8, 8, -8, 8, -8], "MiB"
+    assert after[4:] == before[4:]
+    assert abs(after[1] - before[1]) < 64, "KiB: but for what stdio took"
