@@ -135,6 +135,11 @@ class Session:
         for fd in host_streams:
             self.console.use_host(fd, fd)
 
+    @property
+    def root(self) -> str | None:
+        """Which of the host's folders is the guest's root, if one is."""
+        return self._options.root
+
     def run(self, observers: Sequence[Observer] = ()) -> int:
         """Runs to the end; the exit status for the user."""
         kernel = self.kernel

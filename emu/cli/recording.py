@@ -79,13 +79,15 @@ def _run(
     others: tuple[Sequence[Observer], Sequence[Observer]],
 ) -> int:
     """``others`` are told of each event before the recorder is, and after it."""
+    from emu.cli.debug_files import MissingDebugFiles
     from emu.observe.recorder import Recorder
 
+    missing = MissingDebugFiles(lines, session.root)
     first, last = others
     recorder = Recorder(session.kernel, session.command, listener, wanted)
     recorder.begin()
     with Progress(sys.stderr, lambda: recorder.seq):
-        status = run_session(session, [*first, recorder, *last], lines)
+        status = run_session(session, [*first, missing, recorder, *last], lines)
     recorder.finish(session.summary)
     return status
 

@@ -149,7 +149,9 @@ class Hart:
 
     def _reason(self) -> Stop:
         """Why the engine has stopped."""
-        if self._fault is not None or self._conflict is not None or self._reserved == self.pc:
+        if self._reserved is not None:
+            return Stop.UNBEGUN if self._reserved == self.pc else Stop.TIME
+        if self._fault is not None or self._conflict is not None:
             return Stop.FAULT
         if self._cause is None:
             return Stop.TIME

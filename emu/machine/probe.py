@@ -33,6 +33,8 @@ class Stop(Enum):
     """On an ecall, which is for the kernel to carry out."""
     FAULT = auto()
     """On an instruction that had no effect: it raised an exception, or is to be begun anew."""
+    UNBEGUN = auto()
+    """Before an instruction that raises an exception, which the engine was kept from beginning."""
 
 
 class Probe(Protocol):
@@ -82,6 +84,7 @@ class InstructionProbe:
         self.frames: dict[int, int] = {}
         self.buffer = bytearray((CAPACITY + 1) * ROW)
         self._sink = sink
+        self._span = span
         self._fail = fail
         self._rows = memoryview(self.buffer)
         self._pcs = self._rows.cast("Q")
@@ -142,11 +145,18 @@ class InstructionProbe:
 
     def stopped(self, pc: int, stop: Stop) -> None:
         count = self._count()
-        if not count:
-            return
-        self._rewind(0)
+        if count:
+            self._rewind(0)
+            self._settle(count, pc, stop)
+        if stop is Stop.UNBEGUN and (self._span is None or self._span[0] <= pc < self._span[1]):
+            self._refresh()
+            self._sink.unfinished(bytes(self._state), Stop.FAULT)
+
+    def _settle(self, count: int, pc: int, stop: Stop) -> None:
+        """Hands on all rows, of which the last may be an instruction that did not complete."""
         last = (count - 1) * ROW
-        if stop is not Stop.TIME and self._pcs[(count - 1) * WORDS + PC_WORD] == pc:
+        began = stop in (Stop.ECALL, Stop.FAULT)
+        if began and self._pcs[(count - 1) * WORDS + PC_WORD] == pc:
             row = bytes(self._rows[last : last + ROW])
             self._sink.completed(count - 1)
             self._sink.unfinished(row, stop)

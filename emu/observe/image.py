@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from msgspec.structs import replace
+
 from emu.observe.cfi import CallFrames
 from emu.observe.cfi_program import Rule
 from emu.observe.elf import ElfFile
 from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
+from emu.observe.split_lines import SplitLines
 from emu.observe.starts import Starts
 
 _END = 1 << 64
@@ -40,6 +43,10 @@ class Image:
     @cached_property
     def _symbols(self) -> Any:
         return _symbol_cache(self._data)
+
+    @cached_property
+    def _split_lines(self) -> SplitLines:
+        return SplitLines(self._data)
 
     @cached_property
     def _frames(self) -> CallFrames:
@@ -79,6 +86,13 @@ class Image:
         return None
 
     def _place(self, address: int) -> Place:
+        place = self._known_place(address)
+        line = None if place.line else self._split_lines.find(address)
+        if line is None or not line.line:
+            return place
+        return replace(place, file=text(line.file), line=line.line)
+
+    def _known_place(self, address: int) -> Place:
         at = address - self._base
         known = self._symbols is not None and 0 <= at < _END
         found = self._symbols.lookup(at) if known else ()

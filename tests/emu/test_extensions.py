@@ -20,7 +20,7 @@ LACKING = "built for extensions that the machine lacks: "
 def built(folder: Path, *flags: str, variant: Variant = Variant.STATIC) -> Path:
     source = folder / "prog.c"
     source.write_text(SOURCE)
-    return build([source], variant, flags=list(flags))
+    return build([source], variant=variant, flags=list(flags))
 
 
 @pytest.mark.parametrize(

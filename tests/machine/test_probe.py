@@ -255,3 +255,16 @@ def test_each_block_has_the_registers_before_it() -> None:
     board.hart.run()
     rows = [memoryview(row).cast("Q") for row in (*board.first_registers, board.after)]
     assert [(row[A0], row[A4]) for row in rows] == [(0, 3), (1, 2), (2, 1), (3, 0), (3, 0)]
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_reserved_encoding_has_begun_and_not_completed(before: int) -> None:
+    """Though the engine, which would run it, is kept from that."""
+    for span, told in ((None, True), ((CODE, CODE + 64), True), ((CODE + 32, CODE + 64), False)):
+        board = Watched(span)
+        board.write_code(FREE, *[asm.c_addi(A0, 1)] * before, asm.half(0x8000), asm.EBREAK)
+        assert board.run(CODE, x10=0).cause == Cause.ILLEGAL_INSTRUCTION
+        assert board.offsets == ([2 * n for n in range(before)] if told else [])
+        assert board.left == ([(2 * before, Stop.FAULT)] if told else [])
+        if told and before:
+            assert board.done[-1][1:] == (before - 1, before)
