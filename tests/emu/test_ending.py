@@ -187,6 +187,20 @@ def test_the_time_of_a_run_passes_while_nobody_reads_its_trace(full: Path) -> No
     wait_until_alone(process)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_lines_that_nobody_reads_do_not_keep_a_run(number: signal.Signals) -> None:
+    reader, writer = os.pipe()
+    process = start("trace", compiled(FAULTS), stderr=writer)
+    room = select.poll()
+    room.register(writer, select.POLLOUT)
+    while room.poll(0):
+        assert process.poll() is None
+    process.send_signal(number)
+    assert shell_status(process) == ENDINGS[number]
+    os.close(reader)
+    os.close(writer)
+
+
 # Long calls.
 
 
