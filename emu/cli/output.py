@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 from emu.cli.outputs import Output
@@ -35,6 +36,9 @@ class Lines:
             sys.stderr.flush()
         except (OSError, ValueError):
             pass
+        except BaseException:  # the user ended what waited here for a reader
+            _drop_if_full(2)
+            raise
 
     def trace(self, line: str) -> None:
         if self._path is None:
@@ -65,3 +69,13 @@ class Lines:
                 os.close(self._fd)
                 self._fd = None
             self.message(f"{self._path}: {error.strerror}; the trace ends here")
+
+
+def _drop_if_full(fd: int) -> None:
+    """Sends nowhere what is still to come for a stream that nobody reads, lest that wait too."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    if not poll.poll(0):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, fd)
+        os.close(nowhere)

@@ -99,11 +99,12 @@ def walk(arguments: argparse.Namespace) -> int:
     lines = Lines()
     access = _ACCESSES[arguments.access]
     in_image = arguments.satp is not None or (arguments.root is not None and arguments.at is None)
+    ended = 0
     try:
         if in_image:
             drawing = draw_in_image(arguments, access)
         else:
-            drawing = _draw_in_program(arguments, access, lines)
+            drawing, ended = _draw_in_program(arguments, access, lines)
     except ValueError as error:
         lines.message(str(error))
         return _USAGE
@@ -111,11 +112,16 @@ def walk(arguments: argparse.Namespace) -> int:
         return failure.status
     for line in drawing:
         print(line)
-    return 0
+    return ended
 
 
-def _draw_in_program(arguments: argparse.Namespace, access: Access, lines: Lines) -> list[str]:
-    """Raises ValueError for a bad word and NotRun when there is nothing to draw."""
+def _draw_in_program(
+    arguments: argparse.Namespace, access: Access, lines: Lines
+) -> tuple[list[str], int]:
+    """The drawing, and the status of a run that the user ended, else 0.
+
+    Raises ValueError for a bad word and NotRun when there is nothing to draw.
+    """
     from emu.observe.walk_at import WalkAt
 
     if arguments.program is None or arguments.address is None or arguments.at is None:
@@ -133,13 +139,16 @@ def _draw_in_program(arguments: argparse.Namespace, access: Access, lines: Lines
     status = run_session(session, [observer], lines)
     if observer.refused:
         raise NotRun(status)
+    ended = status if session.ended_by and status == 128 + session.ended_by else 0
+    if ended and not observer.lines:
+        raise NotRun(ended)
     if not observer.lines:
         if observer.missing and not observer.hits:
             lines.message(f"{observer.missing}, and it was not come to in what it loaded")
         else:
             lines.message(_not_reached(arguments, observer.hits))
         raise NotRun(_NOT_REACHED)
-    return observer.lines
+    return observer.lines, ended
 
 
 def _memory(text: str | None) -> int:

@@ -80,6 +80,35 @@ def test_compare_is_not_ended_by_a_signal_that_the_program_sends_itself() -> Non
     assert "nothing to compare" not in errors and "shared-tables" in errors
 
 
+# One run.
+
+COMMANDS = {
+    "run": ["run"],
+    "run with a report": ["run", "--report", "{tmp}/page.html"],
+    "trace": ["trace"],
+    "trace to a file": ["trace", "-o", "{tmp}/t.jsonl"],
+    "cow": ["cow"],
+    "why": ["why", "--at", "main"],
+    "walk": ["walk", "--at", "exit"],
+    "report": ["report", "-o", "{tmp}/page.html"],
+}
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_ends_and_leaves_no_process(
+    command: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    words = [word.format(tmp=tmp_path) for word in COMMANDS[command]]
+    address = ["0x10000"] if command == "walk" else []
+    process = start(*words, "--rw", f"{tmp_path}:/work", compiled(ENDLESS), *address)
+    while not (tmp_path / "running").exists():
+        assert process.poll() is None
+    process.send_signal(number)
+    assert shell_status(process) == ENDINGS[number]
+    wait_until_alone(process)
+
+
 # Where a signal could be lost.
 
 
@@ -156,6 +185,20 @@ def test_the_time_of_a_run_passes_while_nobody_reads_its_trace(full: Path) -> No
     process = start("trace", "-o", full, "--timeout", "2", compiled(FAULTS))
     assert shell_status(process) == 124
     wait_until_alone(process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_lines_that_nobody_reads_do_not_keep_a_run(number: signal.Signals) -> None:
+    reader, writer = os.pipe()
+    process = start("trace", compiled(FAULTS), stderr=writer)
+    room = select.poll()
+    room.register(writer, select.POLLOUT)
+    while room.poll(0):
+        assert process.poll() is None
+    process.send_signal(number)
+    assert shell_status(process) == ENDINGS[number]
+    os.close(reader)
+    os.close(writer)
 
 
 # Long calls.
