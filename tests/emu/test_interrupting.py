@@ -14,6 +14,7 @@ import pytest
 from emu.observe import records
 from emu.observe.jsonl import read_trace
 from tests.emu.commands import EMU, RUN, SECONDS, environment
+from tests.guest.running import needs_terminals
 from tests.kernel.syscalls.guests import compiled
 
 HANDLES = r"""
@@ -126,6 +127,7 @@ def test_a_run_that_is_to_outlive_the_terminal_does() -> None:
 @pytest.mark.parametrize("how", ["sleeps", "computes"])
 def test_a_trace_is_whole_when_the_terminal_goes_away(how: str, tmp_path: Path) -> None:
     file = tmp_path / "cut.jsonl"
+    needs_terminals()
     pid, terminal = pty.fork()
     if not pid:
         words = [*EMU, "trace", "-o", str(file), str(compiled(IGNORES)), how]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.emu.commands import EMU, PROJECT, emu, environment, program
+from tests.guest.running import needs_terminals
 from toolchain.build import build
 
 BREAKS_ONE_PAGE = """
@@ -164,6 +165,7 @@ def test_is_it_coloured_on_a_terminal(guest: Path) -> None:
 
 def on_a_terminal(*words: str | Path, **variables: str) -> str:
     """What a terminal shows of stderr."""
+    needs_terminals()
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*EMU, *map(str, words)],

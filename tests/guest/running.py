@@ -46,6 +46,16 @@ def missing(what: str) -> None:
 
 
 @cache
+def needs_terminals() -> None:
+    """For tests that run something on a pseudo-terminal: skips without /dev/pts."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        missing(f"a pseudo-terminal (/dev/pts: {error.strerror})")
+
+
+@cache
 def qemu() -> str:
     path = shutil.which("qemu-riscv64")
     if path is None:

