@@ -25,6 +25,12 @@ demo: setup ## run a program that forks and writes, and watch its page faults
 test: test-setup lint ## lint and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
+test-part: setup $(STAMPS)/dev ## what differs most between Pythons and compilers, in minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PART)
+
+fresh: ## run a target on a bare Debian machine, as root: SUITE=trixie TARGET=test
+	@.ci/fresh $(or $(SUITE),trixie) make $(or $(TARGET),test)
+
 # Nothing here is fetched again once it is there.
 test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
@@ -66,9 +72,13 @@ clean: ## remove all that these commands made here
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
+.PHONY: help setup demo test test-part fresh test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- what that needs, each made once
+
+PART := tests/test_readme.py tests/emu/test_streams.py tests/emu/test_compare.py \
+	tests/emu/test_interrupting.py tests/guest/test_guests.py tests/lab/test_recursion.py \
+	tests/lab/test_lab_commands.py
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
 	--emit-build-options --no-header --no-annotate --no-emit-index-url --upgrade

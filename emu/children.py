@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 
 _PR_SET_PDEATHSIG = 1
 
@@ -21,6 +22,14 @@ def end_with(parent: int, number: int = signal.SIGKILL) -> None:
     ctypes.CDLL(None).prctl(ctypes.c_int(_PR_SET_PDEATHSIG), *words)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
+
+
+def has_threads() -> bool:
+    """Whether this process has threads, Python's or a library's, whose locks a fork would copy."""
+    try:
+        return len(os.listdir("/proc/self/task")) > 1
+    except OSError:
+        return threading.active_count() > 1
 
 
 def is_stuck(pid: int, before: str) -> tuple[bool, str]:

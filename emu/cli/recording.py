@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from emu.children import has_threads
 from emu.cli.guest_run import DEFECT_STATUS, NotRun, run_session, tell_defect
 from emu.cli.output import Lines
 from emu.cli.progress import Progress
@@ -128,6 +129,8 @@ def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside |
             tell_defect(lines, traceback.format_exc())
             return DEFECT_STATUS
 
+    if has_threads():  # none but a caller's in this process: see fork(2)
+        return make()
     try:
         aside = Aside(serve, files.descriptors())
     except OSError:

@@ -8,21 +8,28 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from emu.children import end_with
+from emu.children import end_with, has_threads
 
 _STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 _FORK = multiprocessing.get_context("fork")
+_SPAWN = multiprocessing.get_context("spawn")
 
 
 class Worker:
-    """Calls ``work(pipe, *arguments)`` in a process of its own; what it sends is in ``pipe``."""
+    """Calls ``work(pipe, *arguments)`` in a process of its own; what it sends is in ``pipe``.
+
+    It is a fork of this one, unless this one has threads: then it starts anew, which takes longer.
+    """
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
+        anew = has_threads()
         self.pipe, theirs = _FORK.Pipe(duplex=False)
-        everything = (os.getpid(), work, theirs, arguments)
-        self._process = _FORK.Process(target=_begin, args=everything, daemon=False)
+        everything = (os.getpid(), anew, work, theirs, arguments)
+        make = _SPAWN.Process if anew else _FORK.Process
+        self._process: BaseProcess = make(target=_begin, args=everything, daemon=False)
         # What a signal raises while a process forks, Python forgets (os.register_at_fork).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
@@ -32,6 +39,9 @@ class Worker:
         with suppress(OSError):  # the process does it too: either may be first
             os.setpgid(self._process.pid or 0, self._process.pid or 0)
         theirs.close()
+        if anew:
+            with suppress(EOFError):
+                self.pipe.recv()  # its start is not the work's time
 
     @property
     def exitcode(self) -> int | None:
@@ -47,7 +57,7 @@ class Worker:
 
 
 def _begin(
-    parent: int, work: Callable[..., None], pipe: Connection, arguments: tuple[Any, ...]
+    parent: int, anew: bool, work: Callable[..., None], pipe: Connection, arguments: tuple[Any, ...]
 ) -> None:
     with suppress(OSError):
         os.setpgid(0, 0)  # Ctrl-C is the first process's affair
@@ -58,4 +68,6 @@ def _begin(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     signal.signal(signal.SIGINT, usual)
     with suppress(BrokenPipeError):  # nobody waits for it any more
+        if anew:
+            pipe.send("ready")
         work(pipe, *arguments)

@@ -16,6 +16,7 @@ from emu.lab import channel
 from emu.lab.entries import ENTRIES
 from emu.lab.inside.imports import ALLOWED, restrict_imports
 from emu.lab.inside.port import GraderPort, MachineFrames, OwnFrames
+from emu.lab.inside.recursion import bound_recursion
 from emu.lab.inside.sandbox import close_others, confine
 from emu.lab.inside.values import Made, decoded, encoded
 from emu.lab.kit.frames import Frames, OutOfFrames
@@ -150,6 +151,7 @@ def serve(requests: int, replies: int) -> None:
     close_others({0, 1, 2, requests, replies})
     signal.signal(signal.SIGUSR1, _interrupted(replies))
     restrict_imports(ALLOWED)
+    bound_recursion()
     sys.stdout = sys.stderr = Printed(process.port)
     confinement = confine(order["limit"], order["seconds"], order["grader"])
     channel.send(replies, {"ready": confinement.level.value})
