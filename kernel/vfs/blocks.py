@@ -211,7 +211,8 @@ class Blocks:
         return index in self._pages
 
     def stored_to(self, index: int) -> None:
-        pass
+        if self.inode is not None:
+            self.inode.changed()
 
     def write_back(self, first: int, last: int) -> None:
         pass

@@ -142,6 +142,9 @@ class Inode:
     def truncate(self, size: int) -> None:
         raise Errno(EINVAL)
 
+    def changed(self) -> None:
+        """The content is being changed now, through a mapping."""
+
     def sync(self) -> None:
         """Puts the content where it survives, as far as this file system can (fsync(2))."""
 

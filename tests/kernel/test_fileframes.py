@@ -39,7 +39,11 @@ def test_does_a_mapping_show_the_files_very_frames(world: World) -> None:
     space = world.space()
     mapped_file(world, space, node, 1, at=BASE, shared=True)
     used, tables = world.frames.used, world.frames.tables_made
+    changed = node.stat().mtime
+    world.load(space, BASE)
+    assert node.stat().mtime == changed
     world.store(space, BASE, b"ONE")
+    assert node.stat().mtime > changed
     assert node.read_file(0, 8) == b"ONE page"
     node.write_file(4, b"PAGE")
     assert world.load(space, BASE, 8) == b"ONE PAGE"
