@@ -137,7 +137,9 @@ def compared(said: Rule, found: Rule | None) -> str:
     if found[:4] == said[:4]:
         return "same"
     if (found.register, found.offset) == (said.register, said.offset):
-        return "restored" if said.ra is None else "saved elsewhere"
+        if said.ra is None:
+            return "restored"
+        return "s0 elsewhere" if said.ra == found.ra else "wrong"
     return "another register" if found.register != said.register else "wrong"
 
 
@@ -160,7 +162,9 @@ def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() ->
             at, number = at + size, number + 1
     assert calls.total() > 1000 and others.total() > 2000
     assert calls["same"] > 0.96 * calls.total()
-    assert calls["same"] + calls["another register"] == calls.total()
+    # Where s0 is saved is not seen of code that only later code branches to (gcc 16: 4 of 5,963).
+    assert calls["s0 elsewhere"] < 0.001 * calls.total()
+    assert calls["same"] + calls["another register"] + calls["s0 elsewhere"] == calls.total()
     right = others["same"] + others["restored"] + others["another register"]
     assert right > 0.98 * others.total()
     assert others["wrong"] < 0.001 * others.total()
