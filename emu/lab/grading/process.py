@@ -59,11 +59,10 @@ def grade(
 
 def _look_after(running: list[_Running]) -> None:
     """Waits until something happens, and takes note of it."""
-    by_pipe = {each.pipe: each for each in running}
     soonest = min(each.deadline for each in running) - monotonic()
-    ready = wait(list(by_pipe), max(0.0, soonest))
+    wait([each.pipe for each in running], max(0.0, soonest))
     for each in running:
-        if each.pipe in ready:
+        if each.pipe.poll():  # also what came while another's process was started
             each.receive()
         elif monotonic() > each.deadline:
             each.end_test()
@@ -86,7 +85,9 @@ class _Running:
 
     def _start(self) -> None:
         """A process for the tests that have no result yet."""
+        before = monotonic()
         self._worker = Worker(_work, self.task, len(self.results))
+        self._began += monotonic() - before
         self.pipe = self._worker.pipe
         self._note_time()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,12 @@ from emu.observe.aside import Aside
 from emu.observe.facts import Fact, Layout, Mapped, Told, Where
 from emu.observe.jsonl import read_trace
 from emu.observe.records import Exit
-from tests.emu.commands import EMU, environment, program
+from tests.emu.commands import EMU, emu, environment, program, ran
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+"""Where tests run on several processors their process has a thread, whose locks a child of these
+tests does not need. A command forks before it has any, which is asked below.
+"""
 
 Serve = Callable[[Iterator[Fact]], int]
 
@@ -214,11 +220,21 @@ int main(int argc, char **argv)
 """
 
 
+def test_no_command_forks_when_it_has_threads(tmp_path: Path) -> None:
+    trace, page = tmp_path / "trace.jsonl", tmp_path / "page.html"
+    words = ["-W", "always::DeprecationWarning", "-m", "emu", "run", "--trace-out", str(trace)]
+    guest = str(program("stores", STORES))
+    done = ran(
+        [sys.executable, *words, "--report", str(page), guest, "x"], environment=environment()
+    )
+    assert (done.status, done.stderr) == (7, "") and trace.exists() and page.exists()
+
+
 def test_where_no_process_is_to_be_had_this_one_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guest, words = str(program("stores", STORES)), ["trace", "--deterministic", "-o"]
-    assert main([*words, str(tmp_path / "aside.jsonl"), guest, "x"]) == 7
+    assert emu(*words, tmp_path / "aside.jsonl", guest, "x").status == 7
 
     def refused() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
