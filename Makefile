@@ -77,7 +77,7 @@ clean: ## remove all that these commands made here
 # ---- what that needs, each made once
 
 PART := tests/test_readme.py tests/emu/test_streams.py tests/emu/test_compare.py \
-	tests/emu/test_interrupting.py tests/guest/test_guests.py tests/lab/test_recursion.py \
+	tests/emu/test_interrupting.py tests/lab/test_recursion.py \
 	tests/lab/test_lab_commands.py
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
