@@ -1,6 +1,6 @@
 """Runs RISC-V Linux programs on a machine whose memory management can be watched."""
 
-# The command begins here too, and Ctrl-C must find nothing under way: so nothing is imported.
+# The emu command starts here too: without imports, Ctrl-C can interrupt nothing.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from emu.api import Machine, Result

@@ -103,9 +103,9 @@ class Session:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
         self.ended_by = 0
-        """The last signal by which the user wanted the guests to end."""
+        """The last signal from the user that ended the guests, or 0."""
         self.stopped = False
-        """Whether the run was ended from outside."""
+        """True when the run was ended from outside."""
         self._end = float("inf")
         self._cut_off = False
         self._options = options
@@ -137,7 +137,7 @@ class Session:
 
     @property
     def root(self) -> str | None:
-        """Which of the host's folders is the guest's root, if one is."""
+        """The host folder that is the guest's root, or None."""
         return self._options.root
 
     def run(self, observers: Sequence[Observer] = ()) -> int:
@@ -161,11 +161,11 @@ class Session:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody waits any longer: the user has ended the run, or its time is up."""
+        """True when the user has ended the run or its time limit has passed."""
         return self.stopped or time.monotonic() >= self._end
 
     def _shut_down(self) -> int:
-        """The number of frames that leaked; none where the kernel was ended amid its work."""
+        """Returns the number of leaked frames; 0 when the kernel was interrupted."""
         if not self._cut_off:
             return self.kernel.shut_down()
         with suppress(Exception):
@@ -220,7 +220,7 @@ class Session:
         return exit_status(process.status or 0)
 
     def _note_extensions(self, process: Process) -> None:
-        """Says what the program, or its interpreter, was built for that the machine lacks."""
+        """Reports extensions that the program or its interpreter needs and the machine lacks."""
         files = {mapped_file(vma.backing) for vma in process.space.vmas} - {None}
         missing = sorted(set().union(*(missing_extensions(each.read_at) for each in files if each)))
         if missing:

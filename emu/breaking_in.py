@@ -1,8 +1,8 @@
-"""Where a run that is to end can be ended when the kernel's loop is not come to.
+"""Interrupts a run that must end while the kernel's loop is not reached.
 
-A system call on much memory works for seconds, and one on a file of the host may wait for ever. An
-exception ends both where they stand. What the kernel was doing is left half done then, so that is
-only for a run that ends.
+A system call on much memory may take seconds, and one on a host file may block indefinitely. An
+exception ends both where they are. It leaves the kernel's work incomplete, so it is raised only in
+a run that ends.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import signal
 from types import FrameType
 
 SIGNAL = signal.SIGURG
-"""Interrupts whatever the main thread waits for; elsewhere it does nothing by itself."""
+"""Interrupts blocking calls of the main thread; otherwise it has no effect."""
 _HART, _ENGINE = "emu.machine.hart", "emu.machine.engine"
 _KERNEL = ("kernel.running", "kernel.kernel")
 
 
 def may_raise(frame: FrameType | None) -> bool:
-    """Whether an exception raised in this frame of the main thread comes to the kernel's loop.
+    """True when an exception raised in this frame of the main thread reaches the kernel's loop.
 
-    One that leaves a function which C has called is printed and lost. The hart keeps one that is
-    raised in what its hooks call, though not in the hooks themselves.
+    An exception that leaves a function called from C is printed and lost. The hart preserves one
+    that is raised in code called by its hooks, but not in the hooks themselves.
     """
     top = frame
     while frame is not None:

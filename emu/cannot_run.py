@@ -1,4 +1,4 @@
-"""Why a program can't be started: one line for the user, and the status that a shell would give."""
+"""Errors that prevent a program from starting: a one-line message and the shell's exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 class CannotRun(Exception):
-    """The program can't be started; the message says why, in one line; ``status`` is a shell's."""
+    """A program cannot be started; the message gives the reason; ``status`` is the shell's."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(one_line(message))
@@ -19,6 +19,6 @@ class CannotRun(Exception):
 
     @classmethod
     def from_errno(cls, name: str, number: int, reason: str | None = None) -> CannotRun:
-        """``name``, as the user gave it, failed with error ``number``; ``reason`` says more."""
+        """Error ``number`` of ``name`` (as the user gave it); ``reason`` replaces errno's text."""
         status = _NOT_FOUND if number == errno.ENOENT else _NOT_EXECUTABLE
         return cls(f"{name or repr(name)}: {reason or os.strerror(number)}", status)

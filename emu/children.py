@@ -1,4 +1,4 @@
-"""Processes of ours beside the first one: none outlives it."""
+"""Child processes of emu: none outlives its parent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(parent: int, number: int = signal.SIGKILL) -> None:
-    """Has this process get a signal when its ``parent`` has ended, by whatever (prctl(2)).
+    """Requests a signal for this process when ``parent`` ends for any reason (prctl(2)).
 
-    A parent that went before the call sends nothing any more, hence the second look.
+    A parent that ended before the call sends no signal, so its pid is checked again.
     """
     if sys.platform != "linux":
         return
@@ -25,7 +25,7 @@ def end_with(parent: int, number: int = signal.SIGKILL) -> None:
 
 
 def has_threads() -> bool:
-    """Whether this process has threads, Python's or a library's, whose locks a fork would copy."""
+    """True when this process has threads of any kind, whose locks a fork would copy."""
     try:
         return len(os.listdir("/proc/self/task")) > 1
     except OSError:
@@ -33,9 +33,9 @@ def has_threads() -> bool:
 
 
 def is_stuck(pid: int, before: str) -> tuple[bool, str]:
-    """Whether a process has waited, and done nothing else, since it was looked at ``before``.
+    """True when a process has been blocked without using any CPU time since the state ``before``.
 
-    The second value is for the next look (proc_pid_stat(5)); False where that can't be known.
+    The second value is the state for the next call (proc_pid_stat(5)); False where it is unknown.
     """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""Which extensions of the ISA a program was built for that the machine does not have.
+"""Finds the ISA extensions that a program was built for and the machine does not have.
 
-RISC-V ELF psABI, "Attributes": Tag_RISCV_arch in .riscv.attributes. The file may be damaged, and
-then has nothing to tell.
+RISC-V ELF psABI, "Attributes": Tag_RISCV_arch in .riscv.attributes. A damaged file yields no
+names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 Read = Callable[[int, int], bytes]
-"""(offset, count) → bytes of the file, fewer where it ends."""
+"""(offset, count) → bytes of the file; fewer at its end."""
 
 _EXECUTED = "i m a f d c g zicsr zifencei zmmul zaamo zalrsc zca zcd zicntr"
 _PROMISES = "ziccif ziccrse ziccamoa zicclsm za64rs za128rs zic64b ztso"
@@ -19,7 +19,7 @@ _HINTS = "zihintpause zihintntl zicbop"
 _HAS = frozenset(f"{_EXECUTED} {_PROMISES} {_HINTS}".split())
 _SEGMENTS, _SECTIONS = struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ")
 _ATTRIBUTES = 0x7000_0003
-"""PT_RISCV_ATTRIBUTES, and SHT_RISCV_ATTRIBUTES."""
+"""Value of PT_RISCV_ATTRIBUTES and SHT_RISCV_ATTRIBUTES."""
 _MOST_ENTRIES, _LARGEST = 1024, 1 << 14
 _FILE, _ARCH = 1, 5
 _VERSION = re.compile(r"\d+(p\d+)?$")
@@ -28,7 +28,7 @@ _LETTER = re.compile(r"([a-y])(\d+(?:p\d+)?)?")
 
 
 def missing_extensions(read: Read) -> set[str]:
-    """Their names, in the ELF file of which ``read`` gives bytes. Privileged ones don't count."""
+    """Names of the missing unprivileged extensions of the ELF file that ``read`` reads."""
     try:
         arch = next((text for data in _sections(read) for text in _arches(data)), "")
     except (struct.error, ValueError, IndexError):
@@ -41,7 +41,7 @@ def _is_privileged(name: str) -> bool:
 
 
 def _sections(read: Read) -> Iterator[bytes]:
-    """The file's attributes: a segment's, and a section's, as older linkers make no segment."""
+    """Attribute sections of the file: from a segment, or from a section (older linkers)."""
     head = read(0, 64)
     segments, sections = struct.unpack_from("<QQ", head, 32)
     sizes = struct.unpack_from("<HHHH", head, 54)
@@ -59,7 +59,7 @@ def _sections(read: Read) -> Iterator[bytes]:
 
 
 def _arches(data: bytes) -> Iterator[str]:
-    """Tag_RISCV_arch of the vendor "riscv", of the file as a whole."""
+    """Values of Tag_RISCV_arch of the vendor "riscv" for the whole file."""
     at = 1
     while data[:1] == b"A" and at + 4 <= len(data):
         (length,) = struct.unpack_from("<I", data, at)
@@ -83,7 +83,7 @@ def _arch(data: bytes) -> Iterator[str]:
 
 
 def _uleb(data: bytes, at: int) -> tuple[int, int]:
-    """A number, which may have ten bytes at the most, and what comes after it."""
+    """Decodes a ULEB128 number of at most ten bytes; returns it and the offset after it."""
     value = 0
     for shift in range(0, 70, 7):
         value |= (data[at] & 0x7F) << shift
@@ -94,7 +94,7 @@ def _uleb(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _names(arch: str) -> Iterator[str]:
-    """Such as i, m and zba of ``rv64i2p1_m2p0_zba1p0``."""
+    """Extension names, such as i, m and zba of ``rv64i2p1_m2p0_zba1p0``."""
     if not re.fullmatch(r"rv(32|64)[a-z0-9_]+", arch):
         return
     for word in arch[4:].split("_"):

@@ -20,8 +20,8 @@ class Options(Config):
     """Seconds after which all guests are ended."""
     environment: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
-    """Where the guest starts; the host's current directory by default. With ``root`` a directory
-    of the root, ``/`` by default."""
+    """Initial directory of the guest; by default the host's current directory. With ``root`` a
+    directory of the root, ``/`` by default."""
     root: str | None = None
     """The host folder that is the guest's ``/``."""
     read_only: Sequence[tuple[str, str]] = ()

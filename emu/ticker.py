@@ -21,7 +21,7 @@ _AGAIN = 1.0
 """A second Ctrl-C within so many seconds ends all guests, whatever they do with the first; not
 when a guest is a shell that controls jobs, whose user may well press it twice."""
 _PATIENCE = 30
-"""Ticks that the machine's loop has to hear that the run is to end."""
+"""Ticks that the kernel's loop has to end the run by itself."""
 
 INTERRUPTED_STATUS = 130
 TIMEOUT_STATUS = 124
@@ -31,12 +31,12 @@ _ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 class Ticker:
     """Active while the kernel runs (a context manager).
 
-    The thread only stops the engine and leaves word in ``kernel.attention``; the kernel's own loop
-    does what is to be done. Where it does not come to that (a call that takes long, or waits for
-    the host) and the run is to end, the thread breaks in. A deterministic machine is never
-    preempted by the host's time: it cuts its slices by counting instructions. ``foreground`` tells
-    the process group that the terminal's Ctrl-C is for, None when no guest controls jobs: then it
-    is for all. ``step_aside`` does something with the user's terminal as it was before the guests.
+    The thread only stops the engine and sets ``kernel.attention``; the kernel's own loop acts on
+    it. If a run that must end does not reach the loop (a long call, or one that waits for the
+    host), the thread interrupts it. A deterministic machine is never preempted by the host's time:
+    it cuts its slices by counting instructions. ``foreground`` tells the process group that
+    receives the terminal's Ctrl-C, or None when no guest controls jobs: then it is for all.
+    ``step_aside`` does something with the user's terminal as it was before the guests.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Ticker:
         step_aside: Callable[[Callable[[], None]], None] = lambda act: act(),
     ) -> None:
         self.ended_by = 0
-        """The last signal by which the user wanted the guests to end."""
+        """The last signal from the user that ended the guests, or 0."""
         self.broke_in = False
-        """Whether the kernel was ended in the midst of its work."""
+        """True when the kernel was interrupted during its work."""
         self._kernel = kernel
         self._foreground = foreground
         self._step_aside = step_aside
@@ -84,7 +84,7 @@ class Ticker:
     ) -> None:
         self._done.set()
         self._thread.join()
-        # What comes now is for the handlers of before; Python would drop one that is under way.
+        # From here on the earlier handlers apply; Python would drop a signal still being handled.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -157,7 +157,7 @@ class Ticker:
             self._step_aside(_stop_here)
 
     def _stop(self, status: int, reason: str) -> None:
-        """Ends the run: from the machine's loop, or else where it is."""
+        """Ends the run: from the kernel's loop, or by an exception where it is."""
         if self._stopped is None:
             self._stopped = Stopped(status, reason)
             self._kernel.call_soon(self._raise)

@@ -27,12 +27,11 @@ class View:
 
 
 def build_view(options: Options, name: str, services: Services) -> View:
-    """The tree for running ``name``.
+    """Builds the file tree for running ``name``.
 
-    Without ``root`` the program is the host's, as a shell would find it. With one it is the
-    root's, and so is the directory where it starts: no name is looked up on the host. OSError when
-    a folder that is granted can't be opened, CannotRun when the program or the directory is not
-    in the root.
+    Without ``root`` the program is found on the host as by a shell. With ``root`` the program and
+    the initial directory are looked up in the root only. Raises OSError when a granted folder
+    cannot be opened, CannotRun when the program or the directory is not in the root.
     """
     if options.root is None:
         return _host_view(options, name, services)
@@ -75,7 +74,7 @@ def _find_on_host(name: str) -> str:
 
 
 def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
-    """The same in the guest's tree, with the guest's PATH."""
+    """Finds the program in the guest's tree, by the guest's PATH."""
     assert options.root is not None
     search = options.environment.get("PATH", "") if "/" not in name else ""
     folders = [folder for folder in search.split(":") if folder]
@@ -97,10 +96,10 @@ def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
 
 
 def explain_missing(fs: FsContext, root: str, path: str) -> str | None:
-    """Which part of ``path`` is missing in ``root``; None when nothing is.
+    """Describes the part of ``path`` that is missing in ``root``; None when it exists.
 
-    A root of unpacked packages has no /bin and no /lib: Debian's base-files brings these links,
-    and a file of /lib lies in /usr/lib.
+    A root of unpacked packages has no /bin and no /lib: Debian's base-files provides these links,
+    and a file of /lib is in /usr/lib.
     """
     at = ""
     for component in os.path.normpath(path).split("/"):
@@ -118,7 +117,7 @@ def explain_missing(fs: FsContext, root: str, path: str) -> str | None:
 
 
 def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
-    """Why execve refused the program, where errno alone does not help the user."""
+    """Reason why execve refused the program, where errno alone is not enough."""
     if isinstance(error, InterpreterMissing):
         return _explain_interpreter(fs, view, error)
     if isinstance(error, NotExecutable):
@@ -133,7 +132,7 @@ def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
             return None
         head = node.read_at(0, len(ELF_MAGIC))
     except Errno:
-        return None  # a directory on the way, or the file, may not be read
+        return None  # no permission for the file or a directory of its path
     if head == ELF_MAGIC or head.startswith(b"#!"):
         return "Permission denied: not marked as executable (chmod +x)"
     return NOT_ELF
@@ -147,7 +146,7 @@ def _explain_interpreter(fs: FsContext, view: View, error: InterpreterMissing) -
 
 
 def _missing(fs: FsContext, path: str) -> str | None:
-    """What is missing when ``path`` does not lead to anything; None when it does."""
+    """Describes what is missing when ``path`` does not exist; None when it does."""
     link = None
     try:
         link = walk(fs, fs.root, path, follow=False).node
@@ -157,7 +156,7 @@ def _missing(fs: FsContext, path: str) -> str | None:
             return None
         if link is None or link.kind != stat.S_IFLNK:
             return f"no {path}"
-        return f"{path} links to {link.readlink()}, which is not"
+        return f"{path} links to {link.readlink()}, which does not exist"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Compares what is charged to the budget with what is there (``emu run --check``)."""
+"""Compares the budget's charges with the objects that exist (``emu run --check``)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
 _OF_FILES = (Kind.NODE, Kind.NAME)
-"""What stays for as long as the tree of files does."""
+"""Kinds that live as long as the file tree."""
 
 
 def violations(kernel: Kernel) -> list[Violation]:
-    """Each kind of object that can be counted, and is charged as more or fewer than there are."""
+    """Kinds of objects whose charges differ from the objects that exist."""
     return [
         Violation(
             "charges-are-what-is-there",
@@ -28,7 +28,7 @@ def violations(kernel: Kernel) -> list[Violation]:
 
 
 def _counted(kernel: Kernel) -> Iterator[tuple[Kind, int]]:
-    """Bytes that there should be of a kind."""
+    """Expected bytes of each kind that can be counted."""
     living = [process for process in kernel.processes.values() if process.alive]
     more_threads = sum(len(process.threads) - 1 for process in living if process.threads)
     tables = {id(process.files): process.files for process in living}.values()
@@ -41,7 +41,7 @@ def _counted(kernel: Kernel) -> Iterator[tuple[Kind, int]]:
 
 
 def left_over(kernel: Kernel) -> list[Violation]:
-    """What is still charged when all processes have gone, but for files that still have a name."""
+    """Charges left when all processes have ended, except for files that still have a name."""
     return [
         Violation("nothing-is-left", Broken(f"{kind} are charged {count} bytes"))
         for kind, count in kernel.budget.held.items()

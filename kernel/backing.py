@@ -37,7 +37,7 @@ class Backing(Protocol):
         """Brings pages first to last, as stored to, to where they came from (msync(2))."""
 
     def remove(self, first: int, last: int) -> None:
-        """Makes pages first to last zeros, and gives back what memory that frees (MADV_REMOVE)."""
+        """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
 
     def unused(self) -> None:
         """The last Vma has gone."""
@@ -89,7 +89,7 @@ class SharedMemory:
 
 
 def _empty(frames: Frames, pages: dict[int, int], index: int) -> None:
-    """Lets a page go that nobody maps; one that somebody does becomes zeros."""
+    """Releases a page that is not mapped; zeroes one that is."""
     if frames.count(pages[index]) == 1:
         frames.release(pages.pop(index))
     else:
@@ -244,12 +244,12 @@ class FilePages:
 
 
 def mapped_file(backing: Backing | None) -> Inode | None:
-    """The file that a mapping with this backing shows; None for anonymous memory."""
+    """The file of a mapping with this backing; None for anonymous memory."""
     return backing.inode if isinstance(backing, FilePages | Blocks) else None
 
 
 class PageCache:
-    """The pages of files that are in frames: the :class:`FilePages` of every file that is or was
+    """File pages that are in frames: the :class:`FilePages` of every file that is or was
     mapped, and the files in memory.
     """
 
@@ -286,7 +286,7 @@ class PageCache:
 
     @property
     def files(self) -> list[FilePages | Blocks]:
-        """All that is cached, mapped or in memory."""
+        """All files that are cached, mapped or in memory."""
         return [*self._files, *self.memory.files]
 
     def reclaim(self) -> bool:

@@ -1,9 +1,9 @@
-"""Memory of the host that the kernel's own objects take on behalf of guests.
+"""Limits the host memory that the kernel's own objects use on behalf of guests.
 
-Pages of processes and of files in memory are frames of the machine. What else a guest can make the
-kernel keep (processes, mappings, descriptors, bytes in pipes, locks, names of files) is charged
-here, by kind, before it is made, and given back when it goes, as Linux charges such objects to the
-memory control group of their maker.
+Pages of processes and of files in memory are frames of the machine. Everything else that a guest
+can make the kernel store (processes, mappings, descriptors, bytes in pipes, locks, file names) is
+charged here, by kind, before it is created, and released with it, as Linux charges such objects to
+the memory control group of their creator.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from enum import IntEnum, StrEnum
 from kernel.errors import Errno
 
 SHARE = 4
-"""By default the budget is this part of the machine's memory, but at least :data:`LEAST`."""
+"""The default budget is this fraction of the machine's memory, and at least :data:`LEAST`."""
 LEAST = 16 << 20
 DEFAULT = 256 << 20
 
 
 class Kind(StrEnum):
-    """What is charged."""
+    """Kinds of objects that are charged."""
 
     PROCESS = "processes"
     THREAD = "threads"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Cost(IntEnum):
-    """Bytes of one object, with the Python objects that it is made of."""
+    """Bytes charged for one object, including the Python objects it consists of."""
 
     PROCESS = 24 << 10
     THREAD = 8 << 10
@@ -63,17 +63,17 @@ class Cost(IntEnum):
 
 
 def cost_of_text(text: str) -> int:
-    """The most bytes that the characters of ``text`` take."""
+    """Upper bound of the bytes that the characters of ``text`` use."""
     return len(text) if text.isascii() else 4 * len(text)
 
 
 def share_of(memory: int) -> int:
-    """The default budget of a machine with ``memory`` bytes."""
+    """Default budget of a machine with ``memory`` bytes."""
     return max(LEAST, memory // SHARE)
 
 
 class Budget:
-    """``limit`` bytes, and how many of them each kind of object has taken."""
+    """A limit in bytes, and the bytes charged for each kind of object."""
 
     def __init__(self, limit: int = DEFAULT) -> None:
         self.limit = limit
@@ -81,7 +81,7 @@ class Budget:
         self.held: dict[Kind, int] = {}
 
     def take(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> None:
-        """Charges ``count`` bytes; ``failure`` is raised when they are more than is left."""
+        """Charges ``count`` bytes; raises ``failure`` when fewer are left."""
         if self.used + count > self.limit:
             raise Errno(failure)
         self.used += count
@@ -94,7 +94,7 @@ class Budget:
 
     @contextmanager
     def lent(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> Iterator[None]:
-        """Charges ``count`` bytes for as long as the block runs."""
+        """Charges ``count`` bytes for the duration of the block."""
         self.take(kind, count, failure)
         try:
             yield

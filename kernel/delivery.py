@@ -50,7 +50,7 @@ class Signals:
         self._kernel = kernel
         self.queued = Queued()
 
-    # Sending. False is the answer when a real-time signal was one too many to be queued.
+    # Sending. Returns False when a real-time signal exceeds the limit of queued signals.
 
     def send_process(self, process: Process, info: SigInfo) -> bool:
         """To whichever thread does not block it."""
@@ -168,7 +168,7 @@ class Signals:
         )
 
     def will_kill(self, thread: Thread) -> bool:
-        """Whether a signal that is deliverable now ends the process."""
+        """True when a signal that is deliverable now ends the process."""
         return any(
             thread.deliverable & bit(signo)
             and thread.process.handlers.get(signo).handler == SIG_DFL
@@ -235,13 +235,13 @@ class Signals:
 
 
 def _queue(process: Process, pending: Pending, info: SigInfo) -> bool:
-    """Whether it is pending now."""
+    """Queues a signal; returns whether it is pending now."""
     queued = pending.add(info, process.limits.soft(Resource.SIGPENDING))
     return queued or bool(pending.mask & bit(info.signo) and _needs_no_queue(info))
 
 
 def _needs_no_queue(info: SigInfo) -> bool:
-    """A signal of which one is enough, or that may lose what it carries (signal(7))."""
+    """True for a signal that is pending at most once, or may lose its siginfo (signal(7))."""
     return info.signo < FIRST_REALTIME or info.code == SI_USER
 
 

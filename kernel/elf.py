@@ -41,7 +41,7 @@ class NotExecutable(Errno):
 
 
 class InterpreterMissing(NotExecutable):
-    """The dynamic linker, or the program that a script's ``#!`` line names, can't be opened."""
+    """The dynamic linker, or the interpreter of a script's ``#!`` line, cannot be opened."""
 
     def __init__(self, name: str, number: int) -> None:
         super().__init__(f"its interpreter {name}: {os.strerror(number)}", number)

@@ -14,11 +14,11 @@ from kernel.frames import Frames, Kind
 from kernel.vfs.blocks import Blocks
 
 KEPT_FREE = 16
-"""Of so many frames files leave one to processes, or nobody could tidy up in a full machine."""
+"""Files leave one of this many frames to processes, so that a program can still clean up."""
 
 
 class FileFrames:
-    """``unmap`` takes a file's pages, from a number on, out of every address space."""
+    """Frames of files. ``unmap`` removes a file's pages from a number on from all mappings."""
 
     def __init__(self, frames: Frames, unmap: Callable[[Blocks, int], None]) -> None:
         self.files: set[Blocks] = set()
@@ -36,7 +36,7 @@ class FileFrames:
 
     @property
     def held(self) -> int:
-        """Frames that files hold."""
+        """Number of frames that files use."""
         return sum(len(file.held()) for file in self.files)
 
     def take(self, zeroed: bool) -> int:

@@ -61,7 +61,7 @@ class Frames:
         """How many page tables, of all levels, were ever made."""
         self.peak = 0
         self.budget = Budget()
-        """What mappings are charged to: they take memory of the host, not frames."""
+        """Budget of mappings: they use memory of the host, not frames."""
         self.reclaim: Callable[[], bool] = lambda: False
         """Asked to free something when no frame is left; whether it did."""
         self.zero = self.allocate(Kind.ZERO)

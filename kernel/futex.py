@@ -37,7 +37,7 @@ class Futexes:
         self._waiters: dict[_Key, dict[_Waiter, None]] = {}
 
     def key(self, space: AddressSpace, address: int, *, private: bool = False) -> _Key:
-        """EFAULT where nothing is mapped, unless it is ``private`` (FUTEX_PRIVATE_FLAG)."""
+        """Key of a futex; EFAULT where nothing is mapped, unless it has FUTEX_PRIVATE_FLAG."""
         if address & 3:
             raise Errno(errno.EINVAL)
         vma = space.find(address)

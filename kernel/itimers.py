@@ -68,9 +68,9 @@ class IntervalTimers:
         return process.cpu if timer.on_cpu else self._clock
 
     def create(self, process: Process, signo: int | None, value: int | None) -> int:
-        """A timer that is not set yet, sending ``signo`` with ``value`` (None: its id); its id.
+        """Creates a disarmed timer that sends ``signo`` with ``value`` (None: its id).
 
-        EAGAIN when the user has as many timers and queued signals as he may.
+        EAGAIN when the user's timers and queued signals have reached their limit.
         """
         queued = process.pending.queued
         if queued.count >= process.limits.soft(Resource.SIGPENDING):
@@ -124,7 +124,7 @@ class IntervalTimers:
             self.delete(process, number)
 
     def delete(self, process: Process, number: int) -> None:
-        """Takes a process's timer ``number`` away."""
+        """Deletes a process's timer ``number``."""
         timer = process.timers.pop(number)
         if timer.timer is not None:
             timer.timer.cancel()

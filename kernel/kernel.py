@@ -51,7 +51,7 @@ class Config:
     memory: int = 1 << 30
     """Bytes of physical memory, whole pages; taken from the host only as they are used."""
     kernel_memory: int | None = None
-    """The most bytes of the host that the kernel's objects for guests may take, beside the frames:
+    """Maximum bytes of host memory for the kernel's objects of guests, apart from the frames;
     by default a quarter of ``memory``, at least 16 MiB."""
     fork_policy: str = "cow"
     max_processes: int = 4096
@@ -109,7 +109,7 @@ class Kernel:
         self.unresolved: Resolution | None = None
         """A page fault for which the vector found nothing to do but to tell the program."""
         self.attention: Callable[[], None] | None = None
-        """Called, once, before the next instruction runs or between two pieces of a long call."""
+        """Called once, before the next instruction or between two pieces of a long call."""
         self._soon: deque[Callable[[], None]] = deque()
         self._found_well: census.Memory | None = None
         """What the last check of memory saw."""
@@ -153,7 +153,7 @@ class Kernel:
 
     @property
     def memory_in_files(self) -> int:
-        """Bytes of frames that hold files in memory."""
+        """Bytes of the frames that hold files in memory."""
         return self.cache.memory.held << PAGE_SHIFT
 
     # Processes.
@@ -256,10 +256,10 @@ class Kernel:
         if self.observer is not None:
             self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
 
-    # What comes from outside.
+    # Requests from outside.
 
     def call_soon(self, act: Callable[[], None]) -> None:
-        """Has ``act`` called before the next instruction runs; also for another host thread."""
+        """Schedules ``act`` before the next instruction; may be called from another host thread."""
         self._soon.append(act)
         self.attention = self._call_those
 
@@ -268,13 +268,13 @@ class Kernel:
             self._soon.popleft()()
 
     def attend(self) -> None:
-        """Does what was asked for from outside."""
+        """Runs the requests from outside."""
         attention, self.attention = self.attention, None
         if attention is not None:
             attention()
 
-    def hear(self) -> None:
-        """Between two pieces of a long system call: attends, and runs the timers that are due."""
+    def run_pending(self) -> None:
+        """Runs requests and due timers between two pieces of a long system call."""
         if self.attention is not None:
             self.attend()
         if self.timers:

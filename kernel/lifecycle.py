@@ -52,7 +52,7 @@ class Clone(IntFlag):
 
 _UNSUPPORTED = 0x0000_1000 | 0x0002_0000 | 0x7E00_0000 | 0x80  # pidfd, namespaces, newtime
 SCHED_RESET_ON_FORK = 0x4000_0000
-"""Beside a policy of sched_setscheduler(2): children begin with the default."""
+"""Flag of a policy of sched_setscheduler(2): children start with the default policy."""
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class Lifecycle:
         return child.tid
 
     def _check_room(self, process: Process) -> None:
-        """EAGAIN when the user has as many processes and threads as he may (RLIMIT_NPROC)."""
+        """EAGAIN when the user's processes and threads have reached RLIMIT_NPROC."""
         kernel = self._kernel
         most = min(kernel.max_processes, process.limits.soft(Resource.NPROC))
         if len(kernel.processes) + self._more_threads >= most:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 INFINITY = (1 << 64) - 1
 MOST_PENDING = 4096
-"""Real-time signals that may wait for all processes together, and timers they may have."""
+"""Maximum number of queued real-time signals and timers of all processes together."""
 
 
 class Resource(IntEnum):
@@ -32,7 +32,7 @@ class Limits:
     """(soft, hard) of each resource. STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC and SIGPENDING
     are enforced.
 
-    The guest is one user: ``tasks`` is how many processes and threads he may have.
+    All guests belong to one user: ``tasks`` is the limit of his processes and threads.
     """
 
     def __init__(self, tasks: int = 4096) -> None:

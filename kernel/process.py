@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 class Words:
-    """What a program was started with, each word with a NUL after it.
+    """Argument and environment strings of a program, each with a terminating NUL.
 
-    It is charged, and kept until the last of its ``users``, who are processes, lets it go.
+    Charged and stored until the last of the processes that are its ``users`` releases it.
     """
 
     __slots__ = ("_budget", "arguments", "environment", "users")
@@ -92,7 +92,7 @@ def one_line(text: str) -> str:
 
 @dataclass(slots=True)
 class Attributes:
-    """What prctl(2) sets and only prctl(2) reads."""
+    """Attributes that only prctl(2) sets and reads."""
 
     dumpable: int = 1
     keeps_capabilities: int = 0
@@ -216,7 +216,7 @@ class Thread:
         self.clear_tid = 0
         self.robust_list = 0
         self.policy = 0
-        """As sched_setscheduler(2) has it, with SCHED_RESET_ON_FORK."""
+        """Policy of sched_setscheduler(2), including SCHED_RESET_ON_FORK."""
         self.cpu = CpuTime(self.kernel.clock)
         self.faults = 0
         process.threads[tid] = self
@@ -255,8 +255,8 @@ class Thread:
         return (self.pending.mask | self.process.pending.mask) & ~self.mask
 
     def breaks_off(self, *, only_killed: bool) -> bool:
-        """Between two pieces of a long call: hears the world, then whether a signal ends it."""
-        self.kernel.hear()
+        """Runs outside requests between pieces of a long call; returns whether a signal ends it."""
+        self.kernel.run_pending()
         if not self.deliverable:
             return False
         return not only_killed or self.kernel.signals.will_kill(self)

@@ -178,7 +178,7 @@ class Handlers:
 
 
 class Queued:
-    """How many real-time signals wait, and timers exist: all that one user's limit is about."""
+    """Number of queued real-time signals and of timers of one user, which share a limit."""
 
     __slots__ = ("count",)
 
@@ -197,8 +197,9 @@ class Pending:
         self.mask = 0
 
     def add(self, info: SigInfo, limit: int = MOST_PENDING) -> bool:
-        """Whether it was queued; a standard signal that is pending already is not. A real-time one
-        beyond ``limit`` is not, but if kill(2) sent it it is pending without what it carries.
+        """Adds a signal; returns whether it was queued. A standard signal that is already pending
+        is not, nor is a real-time one beyond ``limit``: from kill(2) it becomes pending without its
+        siginfo.
         """
         signo = info.signo
         if signo < FIRST_REALTIME:

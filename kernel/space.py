@@ -79,9 +79,9 @@ class AddressSpace:
         self.stack_limit = 8 << 20
         self.alive = True
         self.locks_new = False
-        """Whether what is mapped from now on is locked (mlockall(2))."""
+        """True when new mappings are locked (mlockall(2))."""
         self.asks_for_barriers = False
-        """Whether it was registered for membarrier(2)."""
+        """True when the space is registered for membarrier(2)."""
         self.observer = NOBODY
 
     # Finding.
@@ -132,8 +132,8 @@ class AddressSpace:
         raise Errno(errno.ENOMEM)
 
     def _packed_from(self) -> int:
-        """The address from which on all is taken up to ``mmap_top``: no gap is to be looked for
-        there. What was found is remembered until something is unmapped.
+        """Lowest address from which there is no gap up to ``mmap_top``. The result is cached until
+        something is unmapped.
         """
         limit, at = self._packed
         if limit != self.mmap_top:

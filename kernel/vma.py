@@ -42,7 +42,7 @@ class Vma:
     dont_fork: bool = False
     wipe_on_fork: bool = False
     locked: bool = False
-    """Whether it counts against RLIMIT_MEMLOCK (mlock(2))."""
+    """True when it counts against RLIMIT_MEMLOCK (mlock(2))."""
     may_write: bool = True
     """Whether mprotect may add WRITE: not for a shared mapping of a file opened read-only."""
 
@@ -52,7 +52,7 @@ class Vma:
 
     @property
     def cost(self) -> int:
-        """Bytes that it is charged, with what stands behind a shared mapping."""
+        """Bytes charged for it, including the object of a shared mapping."""
         return (_SHARED_COST if self.shared else _COST) + len(self.name)
 
     @property

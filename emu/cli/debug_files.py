@@ -1,4 +1,4 @@
-"""Says which file with debug information is missing, so that lines or names are."""
+"""Reports missing debug files, without which source lines or functions are unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MissingDebugFiles(Observer):
-    """Looks at each program that is run, once. Guest paths are in ``root``, if there is one."""
+    """Checks each executed program once. Guest paths are relative to ``root`` if it is given."""
 
     def __init__(self, lines: Lines, root: str | None) -> None:
         self._message = lines.message
@@ -38,7 +38,7 @@ class MissingDebugFiles(Observer):
         if missing:
             first, more = missing[0], len(missing) - 1
             names = f"{first.name} and {more} more" if more else first.name
-            self._message(f"{path}: debug file {names} not found (no {first.tells} without it)")
+            self._message(f"{path}: debug file {names} not found (no {first.provides} without it)")
 
     def _is_there(self, named: Named) -> bool:
         return any(os.path.isfile(self._root + each) for each in named.places)

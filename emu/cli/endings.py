@@ -1,4 +1,4 @@
-"""What a command does about the signals that end it, where no guest is there to get them."""
+"""Handling of the signals that end a command while no guest receives them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(KeyboardInterrupt):
-    """The user ended the command by a signal; ``status`` is what a shell says of that."""
+class EndedBySignal(KeyboardInterrupt):
+    """The user ended the command with a signal; ``status`` is the shell's exit status for it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -20,11 +20,11 @@ class Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def endings() -> Iterator[None]:
-    """Within it such a signal raises :class:`Ended`, so what was begun is taken back.
+def raise_on_ending_signals() -> Iterator[None]:
+    """Context in which such a signal raises :class:`EndedBySignal`, so that work is cleaned up.
 
-    Before and after it the signal ends the process at once. Where somebody else has a handler, as
-    a program has that calls the command's function, or where it is ignored, nothing is changed.
+    Before and after it, the signal ends the process at once. Handlers of a program that calls the
+    command's function, and ignored signals, are left unchanged.
     """
     ours = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     try:
@@ -32,7 +32,7 @@ def endings() -> Iterator[None]:
             signal.signal(number, _end)
         yield
     finally:
-        # Python drops a signal that comes while its handler is taken away; so it has to wait.
+        # Python drops a signal that arrives while its handler is being removed, so block it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ours)
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
@@ -40,14 +40,14 @@ def endings() -> Iterator[None]:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    if _would_be_told(frame):
+    if _would_be_lost(frame):
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    raise Ended(number)
+    raise EndedBySignal(number)
 
 
-def _would_be_told(frame: FrameType | None) -> bool:
-    """Whether an exception might be printed and lost: in an import, or as an object goes."""
+def _would_be_lost(frame: FrameType | None) -> bool:
+    """True when an exception might be printed and lost: during an import or in ``__del__``."""
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
         if module.startswith("importlib.") or frame.f_code.co_name == "__del__":

@@ -31,7 +31,7 @@ def add_guest_options(
         "--kernel-memory",
         type=memory_size,
         metavar="SIZE",
-        help="memory for what the kernel keeps for guests beside pages: processes, mappings, open "
+        help="limit of the kernel's memory for guests apart from pages: processes, mappings, open "
         "files, bytes in pipes and sockets (default a quarter of --mem, at least 16M)",
     )
     if policy:
@@ -60,12 +60,12 @@ def add_guest_options(
     parser.add_argument(
         "--cwd",
         metavar="DIR",
-        help="where the guest starts, readable to it; with --root a directory of the root",
+        help="initial directory of the guest, readable to it; with --root a directory of the root",
     )
     parser.add_argument(
         "--root",
         metavar="DIR",
-        help="the guest's /, where PROG is looked for too; what it writes there stays in memory",
+        help="directory to use as the guest's /, also when looking for PROG; writes stay in memory",
     )
     parser.add_argument(
         "--ro",
@@ -73,7 +73,7 @@ def add_guest_options(
         type=_grant,
         default=[],
         metavar="DIR[:GUEST]",
-        help="a folder or file the guest may read, at its own path or at GUEST",
+        help="file or directory that the guest may read, at its own path or at GUEST",
     )
     parser.add_argument(
         "--rw",
@@ -91,7 +91,7 @@ def add_guest_options(
         type=count,
         default=4096,
         metavar="N",
-        help="fork and clone fail beyond N processes and threads",
+        help="maximum number of processes and threads; beyond it fork and clone fail",
     )
     parser.add_argument(
         "--deterministic",

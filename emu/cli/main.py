@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from emu.cli.endings import Ended, endings
+from emu.cli.endings import EndedBySignal, raise_on_ending_signals
 from emu.cli.streams import is_lost_terminal, lose_messages_quietly, settle
 from emu.cli.words import split
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lose_messages_quietly()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with endings():
+        with raise_on_ending_signals():
             status = _run(words)
             if sys.stdout is not None:  # the user may have closed it
                 sys.stdout.flush()
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, MemoryError) as error:
         print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
         return 2
-    except Ended as ended:
+    except EndedBySignal as ended:
         return ended.status
     except KeyboardInterrupt:
         return 130
@@ -62,12 +62,12 @@ def _run(words: list[str]) -> int:
         options = _parse(words)
         status: int = options.function(options)
         return status
-    except SystemExit as ended:  # argparse has said all, perhaps on stdout
+    except SystemExit as ended:  # argparse has printed its message, perhaps on stdout
         return ended.code if isinstance(ended.code, int) else 0
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that reports an unknown option with the usage of the command it was given to."""
+    """Argument parser that reports an unknown option with the usage of the subcommand."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         options, unknown = super().parse_known_args(args, namespace)

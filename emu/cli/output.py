@@ -36,7 +36,7 @@ class Lines:
             sys.stderr.flush()
         except (OSError, ValueError):
             pass
-        except BaseException:  # the user ended what waited here for a reader
+        except BaseException:  # the user ended a write that blocked
             _drop_if_full(2)
             raise
 
@@ -72,7 +72,7 @@ class Lines:
 
 
 def _drop_if_full(fd: int) -> None:
-    """Sends nowhere what is still to come for a stream that nobody reads, lest that wait too."""
+    """Discards pending output of a stream that no one reads, so that it does not block either."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     if not poll.poll(0):

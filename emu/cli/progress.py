@@ -17,10 +17,10 @@ _CLEAR = "\r\x1b[K"
 
 
 class ProgressLine:
-    """Shown on ``stream`` from some seconds on, if that is a terminal.
+    """Progress line on ``stream``, shown after some seconds if that is a terminal.
 
-    The cursor is left at the line's start, so whatever else is printed takes its place. A terminal
-    that stands still is not waited for.
+    The cursor stays at the start of the line, so other output replaces it. Writing never blocks on
+    a stopped terminal.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -52,7 +52,7 @@ class ProgressLine:
 
 
 class Progress:
-    """Such a line while it is entered (a context manager); ``count`` is of events so far."""
+    """Context manager that shows a progress line; ``count`` returns the number of events so far."""
 
     def __init__(self, stream: TextIO | None, count: Callable[[], int]) -> None:
         self._count = count

@@ -129,7 +129,7 @@ def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside |
             tell_defect(lines, traceback.format_exc())
             return DEFECT_STATUS
 
-    if has_threads():  # none but a caller's in this process: see fork(2)
+    if has_threads():  # only threads of a caller in this process: see fork(2)
         return make()
     try:
         aside = Aside(serve, files.descriptors())
@@ -142,7 +142,7 @@ def _writer(files: Files, lines: Lines, make: Callable[[], _Writing]) -> Aside |
 def _close(writer: Aside | _Writing, files: Files, lines: Lines, session: Session) -> None:
     status = writer.close(lambda: session.is_over)
     if writer.gave_up:
-        lines.message("the trace was cut off: its file takes nothing more")
+        lines.message("trace incomplete: writing to its file failed or blocked")
     elif status > 128:
         lines.message(f"the process that writes the trace was killed by signal {status - 128}")
     elif status not in (0, _FAILED, DEFECT_STATUS):

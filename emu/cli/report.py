@@ -44,14 +44,14 @@ def add_source_option(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="a report shows source text and code of files below DIR too; else only of those "
-        "below the program's folder (for a trace not), the current one and --root",
+        "below the program's folder (not for a trace), the current one and --root",
     )
 
 
 def host_files(arguments: argparse.Namespace, program: str | None) -> HostFiles:
-    """Where the report of a run may find source text and code.
+    """The host files from which the report of a run may take source text and code.
 
-    ``program`` is the user's word. A trace has one too, but anybody may have written it.
+    ``program`` is the user's argument. A trace's own program name is not trusted.
     """
     from emu.observe.report.hostfiles import HostFiles
     from toolchain.find import sysroot

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _STDOUT = "-"
 _LOOKED_AT = 1 << 16
 _TRACE = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^\n]*"event"\s*:\s*"')
-"""Any record, in whatever order its fields are: what is wrong with it is for the reader to say."""
+"""Start of any record, with fields in any order; the reader reports what is wrong in it."""
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh")
-"""gzip, xz, zstd and bzip2."""
+"""Magic numbers of gzip, xz, zstd and bzip2."""
 _EXPECTED = "a .jsonl of emu trace -o"
 
 
@@ -115,7 +115,7 @@ def takes_trace(name: str, lines: Lines) -> bool:
 
 
 def _beginning(name: str) -> bytes | None:
-    """None for what can't be looked at: to open a FIFO would wait, and a device may do anything."""
+    """First bytes of a regular file, else None: opening a FIFO or a device may block."""
     try:
         with open_regular(name) as file:
             return file.read(_LOOKED_AT)
@@ -124,7 +124,7 @@ def _beginning(name: str) -> bytes | None:
 
 
 def _may_run(name: str, beginning: bytes | None) -> bool:
-    """Whether it begins as a program or script does, or can't be looked at."""
+    """True when the file begins as a program or script does, or cannot be inspected."""
     if beginning is None:
         return not is_special(name)
     return beginning.startswith((b"\x7fELF", b"#!"))

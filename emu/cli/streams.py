@@ -1,4 +1,4 @@
-"""The user's standard streams, either of which may be closed, full, or gone with its reader."""
+"""The user's standard streams, any of which may be closed, full, or without a reader."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def lose_messages_quietly() -> None:
-    """From now on nothing that is said on stderr can fail, nor change the exit status: Python ends
-    with status 120 when it can't write what is left in a stream's buffer. Where the user has closed
-    stderr, ``print(…, file=sys.stderr)`` would write to stdout.
+    """Makes writes to stderr never fail, so that they do not change the exit status: Python exits
+    with status 120 when it cannot flush a stream's buffer. If the user has closed stderr,
+    ``print(…, file=sys.stderr)`` would write to stdout.
     """
     given = sys.stderr
     if given is not None and given is not sys.__stderr__:
-        return  # a caller's in this process
+        return  # called from another program in this process
     raw = _Lossy(-1 if given is None else given.fileno())
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(raw),
@@ -32,7 +32,7 @@ def lose_messages_quietly() -> None:
 
 
 def settle(stream: TextIO | None) -> None:
-    """Sends nowhere what is left in the buffer of a stream that can't be written any more."""
+    """Discards the buffered data of a stream that can no longer be written."""
     if stream is None:
         return
     try:
@@ -43,7 +43,7 @@ def settle(stream: TextIO | None) -> None:
 
 
 def is_lost_terminal(error: OSError) -> bool:
-    """Whether ``error``, of a write to stdout, says that the terminal there has gone."""
+    """True when ``error``, of a write to stdout, shows that its terminal has gone."""
     try:
         return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(1).st_mode)
     except OSError:
@@ -51,7 +51,7 @@ def is_lost_terminal(error: OSError) -> bool:
 
 
 class _Lossy(io.RawIOBase):
-    """A descriptor, which may be no open one, that takes all that it is given."""
+    """Raw stream that accepts all data, even if its descriptor is closed."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

@@ -118,9 +118,9 @@ def walk(arguments: argparse.Namespace) -> int:
 def _draw_in_program(
     arguments: argparse.Namespace, access: Access, lines: Lines
 ) -> tuple[list[str], int]:
-    """The drawing, and the status of a run that the user ended, else 0.
+    """Returns the drawing, and the exit status of a run that the user ended, else 0.
 
-    Raises ValueError for a bad word and NotRun when there is nothing to draw.
+    Raises ValueError for an invalid address and NotRun when there is nothing to draw.
     """
     from emu.observe.walk_at import WalkAt
 

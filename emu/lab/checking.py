@@ -17,7 +17,7 @@ _MOST_TOO_LONG = 2
 
 
 _FEW = 2
-"""Lines that are told of what was told before."""
+"""Number of lines shown of a failure that was already reported."""
 
 
 class Numbered(NamedTuple):
@@ -104,7 +104,7 @@ class Check:
 
 
 def stood_in_text(failure: Failure) -> str:
-    """Which operations the reference did, counted from 1."""
+    """Names the operations that the reference did, numbered from 1."""
     done = [number + 1 for number in sorted(failure.stood_in) if number < len(failure.operations)]
     which = ", ".join(map(str, done))
     return (

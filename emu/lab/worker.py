@@ -1,4 +1,4 @@
-"""A process of ours that works on a part of many, and can be ended with all it has started."""
+"""Worker process for part of a task, which can be ended with all the processes it started."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class Worker:
-    """Calls ``work(pipe, *arguments)`` in a process of its own; what it sends is in ``pipe``.
+    """Calls ``work(pipe, *arguments)`` in a process; ``pipe`` receives what it sends.
 
-    It is a fork of this one, unless this one has threads: then it starts anew, which takes longer.
+    The process is forked, unless this one has threads: then it is spawned, which takes longer.
     """
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
@@ -30,25 +30,25 @@ class Worker:
         everything = (os.getpid(), anew, work, theirs, arguments)
         make = _SPAWN.Process if anew else _FORK.Process
         self._process: BaseProcess = make(target=_begin, args=everything, daemon=False)
-        # What a signal raises while a process forks, Python forgets (os.register_at_fork).
+        # An exception raised by a signal handler during a fork is lost (os.register_at_fork).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        with suppress(OSError):  # the process does it too: either may be first
+        with suppress(OSError):  # the process does the same: either may be first
             os.setpgid(self._process.pid or 0, self._process.pid or 0)
         theirs.close()
         if anew:
             with suppress(EOFError):
-                self.pipe.recv()  # its start is not the work's time
+                self.pipe.recv()  # startup does not count as the work's time
 
     @property
     def exitcode(self) -> int | None:
         return self._process.exitcode
 
     def stop(self) -> None:
-        """Ends the process, and what it has started."""
+        """Ends the process and all that it started."""
         with suppress(OSError):
             os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()
@@ -60,14 +60,14 @@ def _begin(
     parent: int, anew: bool, work: Callable[..., None], pipe: Connection, arguments: tuple[Any, ...]
 ) -> None:
     with suppress(OSError):
-        os.setpgid(0, 0)  # Ctrl-C is the first process's affair
+        os.setpgid(0, 0)  # Ctrl-C is handled by the first process
     end_with(parent)
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before that is dropped
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # discards one that is pending
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     signal.signal(signal.SIGINT, usual)
-    with suppress(BrokenPipeError):  # nobody waits for it any more
+    with suppress(BrokenPipeError):  # the parent no longer waits for the result
         if anew:
             pipe.send("ready")
         work(pipe, *arguments)

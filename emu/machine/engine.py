@@ -37,8 +37,8 @@ _MSTATUS_FS_DIRTY = 3 << 13
 _JUMP_AND_END = bytes.fromhex("09a0 0000")
 _SEARCHED = 4096
 _ADDRESS_SPACE = (1 << 30) + (192 << 20)
-"""Bytes: the engine's buffer for translated code, for want of which it ends the process, and what
-libraries and threads take later."""
+"""Bytes: the engine's buffer for translated code, without which it aborts, and what libraries and
+threads need later."""
 _PAGE_SIZES_TO_SWITCH = 50
 
 
@@ -116,7 +116,7 @@ def _fill_hook(fill: Fill) -> Callable[[int, int, int, int, int], bool]:
 
 
 def _new_block_hook(translated: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """The engine's own form of it. The block is told of on the C stack, at few addresses."""
+    """Wraps ``translated`` as the engine's hook. The engine passes blocks at few addresses."""
     blocks: dict[int, _Translated] = {}
 
     def hook(_engine: int, address: int) -> None:
@@ -133,8 +133,8 @@ class Engine:
 
     ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. The first
     says whether the program goes on after the instruction; if not, the run ends on it.
-    ``translated(address, bytes)`` tells of each block once it is translated; a stop comes before it
-    is run. It may not raise either.
+    ``translated(address, bytes)`` is called once for each newly translated block; a stop takes
+    effect before the block runs. It must not raise either.
     """
 
     def __init__(
@@ -177,9 +177,9 @@ class Engine:
         self._row: memoryview | None = None
 
     def _run_a_first_block(self, ram: Ram) -> None:
-        """A jump to the next instruction, which is none. In M-mode addresses are physical.
+        """Runs a jump to the next instruction, which is illegal. In M-mode addresses are physical.
 
-        A hook for new blocks is called for none until one has been run.
+        A hook for new blocks is not called before one block has run.
         """
         kept = bytes(ram.bytes[:4])
         ram.bytes[:4] = _JUMP_AND_END

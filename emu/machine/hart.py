@@ -162,8 +162,8 @@ class Hart:
     def interrupt(self) -> None:
         """Makes :meth:`run` return soon, with a timer interrupt; for another host thread.
 
-        A call that comes while the hart isn't running is lost, and so is one while it runs a count
-        of instructions, unless it starts a stretch again: a clock calls it again and again.
+        A request is lost while the hart is not running, or while it runs a count of instructions
+        without starting a new stretch: a clock repeats it.
         """
         self._interrupted = True
         self._engine.interrupt()
@@ -197,8 +197,8 @@ class Hart:
             trap = self._run_once(count)
             if trap is not None:
                 return trap
-            # Code that changes again and again may keep the hart here, and the engine too short a
-            # time in each stretch to be stopped there.
+            # Code that keeps changing itself may stay in this loop, with stretches too short for
+            # the engine to be stopped in.
             if self._interrupted and count != 1:
                 self._interrupted = False
                 return Trap(Cause.TIMER_INTERRUPT, self.pc)
@@ -322,10 +322,10 @@ class Hart:
         return Trap(cause, self.pc, page, fault, self._instructions.stval)
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
-        """Runs what the block at pc has before ``address``, where it faulted as it was translated.
+        """Runs the instructions of the block at pc before ``address``, whose translation faulted.
 
-        The engine reports such a fault before the instructions ahead of that one have run; an exit
-        there lets them.
+        The engine reports such a fault before the preceding instructions have run; an exit there
+        runs them.
         """
         self.fence_code()
         with self._exits.one_more(address):
@@ -347,9 +347,9 @@ class Hart:
         return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self._instructions.bits(self.pc) or 0)
 
     def _at_reserved(self, address: int, count: int) -> Trap | None:
-        """A block is about to run in which the engine has taken a reserved encoding for another.
+        """Handles a block in which the engine would run a reserved encoding as an instruction.
 
-        What comes before it in the block is run first.
+        The instructions before it in the block are run first.
         """
         return self._illegal() if self.pc == address else self._run_up_to(address, count)
 
@@ -425,7 +425,7 @@ class Hart:
             address = self._instructions.reserved(pc, size)
             if address is not None:
                 self._reserved = address
-                self.ram.code_is_stale = True  # the block has been translated, and must not be run
+                self.ram.code_is_stale = True  # the block is already translated, and must not run
                 self._engine.stop()
         except BaseException as error:
             self._error = error

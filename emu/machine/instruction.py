@@ -42,7 +42,7 @@ class Instructions:
         self._pages: dict[int, int] = {}
         """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
         self.reserved = self._finder()
-        """The address of the first reserved encoding in (address, bytes) of code, or None."""
+        """Address of the first reserved encoding in (address, bytes) of code, or None."""
 
     def forget(self) -> None:
         """The program runs on: what was seen may change."""
@@ -60,7 +60,7 @@ class Instructions:
         return self._bits
 
     def _finder(self) -> Callable[[int, int], int | None]:
-        """Called for each new block, of which a program has 100,000: with no look at ``self``."""
+        """Returns a function for each new block; a program has 100,000, so it avoids ``self``."""
         pages, content = self._pages, self._mmu.ram.bytes
 
         def reserved(pc: int, size: int) -> int | None:
@@ -75,7 +75,7 @@ class Instructions:
         return reserved
 
     def _code(self, pc: int, size: int) -> bytes:
-        """The bytes from ``pc`` on, as far as they can be fetched."""
+        """Code bytes from ``pc`` on, as far as they can be fetched."""
         code = b""
         while len(code) < size:
             at = (pc + len(code)) & VA_MASK
@@ -118,7 +118,7 @@ class Instructions:
         return int.from_bytes(self._mmu.ram.bytes[start : start + size], "little")
 
     def _start(self, page: int) -> int | None:
-        """Where the page begins in RAM; None when it can't be fetched from."""
+        """RAM offset of the page; None when it cannot be fetched from."""
         start = self._pages.get(page)
         if start is None:
             translation = self._mmu.translate(page, Access.FETCH)

@@ -1,6 +1,6 @@
-"""Where a jump goes that leaves no return address, and where a branch goes.
+"""Targets of jumps that save no return address, and of branches.
 
-Unprivileged spec, "RV32I Base Integer Instruction Set" (JAL, JALR, BEQ and its like) and "C
+Unprivileged spec, "RV32I Base Integer Instruction Set" (JAL, JALR, BEQ and similar) and "C
 Extension" (C.J, C.JR, C.BEQZ, C.BNEZ).
 """
 
@@ -13,7 +13,7 @@ from emu.machine.decode import instruction_length
 _C_J = ((12, 11), (11, 4), (10, 9), (9, 8), (8, 10), (7, 6), (6, 7), (5, 3), (4, 2), (3, 1), (2, 5))
 """C.J: (bit of the instruction, bit of the offset)."""
 _C_B = ((12, 8), (11, 4), (10, 3), (6, 7), (5, 6), (4, 2), (3, 1), (2, 5))
-"""C.BEQZ, C.BNEZ: the same."""
+"""Immediate bits of C.BEQZ and C.BNEZ, in the same form."""
 
 
 class Jump(NamedTuple):
@@ -49,7 +49,7 @@ def _short(bits: int) -> Jump | None:
 
 
 def branch_offset(bits: int) -> int | None:
-    """How far from itself a conditional branch goes; None for another instruction."""
+    """Offset of a conditional branch's target; None for another instruction."""
     if bits & 3 == 3:
         if bits & 0x7F != 0x63:
             return None

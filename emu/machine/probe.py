@@ -34,7 +34,7 @@ class Stop(Enum):
     FAULT = auto()
     """On an instruction that had no effect: it raised an exception, or is to be begun anew."""
     UNBEGUN = auto()
-    """Before an instruction that raises an exception, which the engine was kept from beginning."""
+    """Records an instruction that raises an exception before the engine begins it."""
 
 
 class Probe(Protocol):
@@ -153,7 +153,7 @@ class InstructionProbe:
             self._sink.unfinished(bytes(self._state), Stop.FAULT)
 
     def _settle(self, count: int, pc: int, stop: Stop) -> None:
-        """Hands on all rows, of which the last may be an instruction that did not complete."""
+        """Emits all rows; the last may be an instruction that did not complete."""
         last = (count - 1) * ROW
         began = stop in (Stop.ECALL, Stop.FAULT)
         if began and self._pcs[(count - 1) * WORDS + PC_WORD] == pc:

@@ -23,7 +23,7 @@ _ZEROES = bytes(PAGE_SIZE)
 
 
 class NoHostMemory(Exception):
-    """The host refuses to reserve ``size`` bytes of address space ``for`` a part of the machine."""
+    """The host cannot reserve ``size`` bytes of address space for ``part`` of the machine."""
 
     def __init__(self, size: int, part: str = "the machine's memory") -> None:
         super().__init__(f"the host can't reserve {size} bytes for {part} (see ulimit -v)")
@@ -31,7 +31,7 @@ class NoHostMemory(Exception):
 
 
 def require_address_space(size: int, part: str) -> None:
-    """Raises NoHostMemory where ``size`` bytes can't be reserved; keeps nothing."""
+    """Raises NoHostMemory if ``size`` bytes cannot be reserved; releases them again."""
     try:
         mmap.mmap(-1, size, flags=_RESERVING, prot=0).close()
     except OSError as error:

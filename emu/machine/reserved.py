@@ -1,13 +1,13 @@
-"""Encodings that are no instruction of RV64GC, but that the engine runs as if they were.
+"""Encodings that RV64GC reserves, but that the engine runs as instructions.
 
-The engine's decoder is older than the ratified ISA. A sweep of all 16-bit words, and of the 32-bit
-ones by field, found these against qemu-riscv64; it raises an exception for every other one that
-RV64GC reserves (unprivileged spec, "RVC Instruction Set Listings" and "Zihpm"):
+The engine's decoder predates the ratified ISA. A sweep of all 16-bit words, and of the 32-bit ones
+by field, found these against qemu-riscv64; the engine raises an exception for every other encoding
+that RV64GC reserves (unprivileged spec, "RVC Instruction Set Listings" and "Zihpm"):
 
-* quadrant 0, funct3 100: a no-op here, loads and stores in Zcb;
-* quadrant 1, funct3 100, bits 12:10 = 111, bits 6:5 = 10 or 11: a no-op here, c.mul and others in
-  Zcb;
-* reading hpmcounter3 to hpmcounter31: 0 here, which Linux allows no program (scounteren).
+* quadrant 0, funct3 100: a no-op in the engine, loads and stores in Zcb;
+* quadrant 1, funct3 100, bits 12:10 = 111, bits 6:5 = 10 or 11: a no-op in the engine, c.mul and
+  others in Zcb;
+* reading hpmcounter3 to hpmcounter31: 0 in the engine; Linux forbids it (scounteren).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _bytes(which: list[int]) -> bytes:
 
 
 def _low(quadrant: int, *, high: bool | None = None) -> bytes:
-    """First bytes of instructions of a quadrant; of those with bit 6 as ``high`` says."""
+    """First bytes of the instructions of a quadrant; ``high`` selects the value of bit 6."""
     every = range(quadrant, 256, 4)
     return _bytes([each for each in every if high is None or bool(each & 0x40) is high])
 
@@ -53,11 +53,11 @@ _RUN = re.compile(
 
 
 is_free = _RUN.fullmatch
-"""Whether (code, start, end) has none of them, from a first whole instruction to a last one."""
+"""Matches (code, start, end), from the first whole instruction to the last, if it has none."""
 
 
 def first_reserved(code: bytes) -> int | None:
-    """Where the first of them is in ``code``, whole instructions one after another."""
+    """Offset of the first reserved encoding in ``code``, consecutive whole instructions."""
     match = _RUN.match(code)
     end = match.end() if match else 0
     return end if end < len(code) else None

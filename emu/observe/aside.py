@@ -34,9 +34,9 @@ _PIPE = 1 << 20
 _HEADER = 8
 _GLANCE_MS = 250
 _STUCK = 8
-"""Looks at a writer that waits, each time at the same."""
+"""Consecutive checks that find the writer blocked before it is considered stuck."""
 _LAST_WORDS = 5
-"""Seconds that a writer has when the machine was killed."""
+"""Seconds that the writer has after the machine was killed."""
 _SET_PIPE_SIZE = 1031
 """F_SETPIPE_SZ of fcntl(2), which is Linux's."""
 _FOR_THE_MACHINE = (
@@ -57,7 +57,7 @@ class Aside:
 
     def __init__(self, serve: Serve, kept: Iterable[int]) -> None:
         self.gave_up = False
-        """Whether the writer was ended because its files took nothing more."""
+        """True when the writer was ended because its files accepted no data."""
         self._hurried: Callable[[], bool] = lambda: False
         self._encode = encoder()
         self._facts = bytearray()
@@ -128,9 +128,9 @@ class Aside:
         self._batch, self._used = (self._batch + 1) % _BATCHES, 0
 
     def close(self, hurried: Callable[[], bool] = lambda: False) -> int:
-        """Waits for the writer; its exit status, or that of a shell when a signal killed it.
+        """Waits for the writer; returns its exit status, or the shell's if a signal killed it.
 
-        One that gets nothing written any more is ended once the user is ``hurried``.
+        A writer that makes no progress is ended once ``hurried`` returns true.
         """
         self._hurried = hurried
         try:
@@ -148,14 +148,14 @@ class Aside:
         return code if code >= 0 else 128 - code
 
     def _await_end(self) -> None:
-        """Until the writer has closed all that it had open, as it does when it ends."""
+        """Waits until the writer has closed all its descriptors, as it does on exit."""
         while True:
             self._wait_for(self._done, select.POLLIN)
             if not os.read(self._done, _BATCHES):
                 return
 
     def _wait_for(self, fd: int, event: int) -> None:
-        """Until ``fd`` is ready: also by the end of a writer that is stuck, which is ended here."""
+        """Waits until ``fd`` is ready or the writer ends; a writer that is stuck is ended here."""
         poll = select.poll()
         poll.register(fd, event)
         looked, looks = "", 0
@@ -190,7 +190,7 @@ def _fork() -> int:
 
 
 def _outlive(parent: int) -> None:
-    """A machine that was killed leaves a trace as far as it went, but no process for ever."""
+    """Lets the writer finish the trace of a machine that was killed, but within a time limit."""
 
     def soon(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The ranges of a record's numbers and texts. Only a reader of traces checks them: see TRACE.md."""
+"""Ranges of a record's numbers and texts, checked only when a trace is read: see TRACE.md."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from msgspec import Meta
 _INT64 = (1 << 63) - 1
 WORD_END = 1 << 64
 LONGEST_TEXT = 1 << 16
-"""Characters. No path is longer, nor a symbol that anybody can read."""
+"""Characters: more than any path or readable symbol has."""
 
 Word: TypeAlias = Annotated[int, Meta(ge=0)]
-"""64 bits, unsigned: more than a :class:`Meta` can bound, so the reader looks where it matters."""
+"""64 bits, unsigned: more than :class:`Meta` can bound, so the reader checks the upper limit."""
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64)]
 Signed: TypeAlias = Annotated[int, Meta(ge=-_INT64, le=_INT64)]
 Pid: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 30)]
 Address: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 56)]
-"""Physical, or one that can be mapped."""
+"""A physical address, or a virtual one that can be mapped."""
 Frame: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 44)]
 Pages: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 28)]
 """Pages, tables or PTEs of a fork or a process: Sv39 gives a user 1 << 26 pages."""

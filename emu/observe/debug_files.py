@@ -1,7 +1,7 @@
-"""Which files a program says that its debug information is in, and where they may be.
+"""Finds the separate debug files that a program refers to, and the paths where they may be.
 
-GDB manual, "Debugging Information in Separate Files"; DWARF 5, 7.3.2.2. The file may be damaged,
-and then names none.
+GDB manual, "Debugging Information in Separate Files"; DWARF 5, 7.3.2.2. A damaged file yields no
+names.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _LINKS = (".gnu_debuglink", ".gnu_debugaltlink")
 
 
 class Named(NamedTuple):
-    """A file by its name, the places where it may be, and what it would tell."""
+    """A debug file: its name, its possible paths, and the information that it provides."""
 
     name: str
     places: tuple[str, ...]
-    tells: str
+    provides: str
 
 
 def named_files(data: bytes, program: str, *, links: bool) -> list[Named]:
-    """Those that the ELF file ``data`` names, which is at the path ``program``; each once.
+    """Debug files named by the ELF file ``data`` at the path ``program``, each once.
 
-    ``links`` are those that a distribution leaves in each program whose debug package is another.
+    ``links`` includes those that a distribution sets in each program with a separate debug package.
     """
     try:
         linked = _linked(data, program) if links else ()
         return list(dict.fromkeys([*_split(data, program), *linked]))
-    except Exception:  # pyelftools has many ways to say that a file is damaged
+    except Exception:  # pyelftools raises many kinds of exceptions for damaged files
         return []
 
 

@@ -11,7 +11,7 @@ import msgspec
 from emu.observe import records
 from emu.observe.bounds import Count
 from emu.observe.records import AnyRecord, Place, text
-from emu.observe.trace_checks import TraceChecks, Wrong
+from emu.observe.trace_checks import InvalidRecord, TraceChecks
 from emu.observe.trace_text import LONGEST_LINE, TooLong, bounded_lines, harmless
 
 _BUFFERED = 1 << 16
@@ -67,9 +67,9 @@ class JsonLines:
 
 
 def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
-    """The records of a file in turn, which anybody may have written: checked, and fit to be shown.
+    """Yields the checked records of a trace from an untrusted file, with its texts escaped.
 
-    Raises :class:`NotATrace`, whose message names the line; a cut-off last one is left out.
+    Raises :class:`NotATrace`, whose message names the line; an incomplete last line is ignored.
     """
     check = TraceChecks()
     first = True
@@ -82,8 +82,8 @@ def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
                 _check_start(record)
                 first = False
             check(record)
-        except Wrong as error:
-            raise NotATrace(f"line {number} is no record of this trace: {error}") from None
+        except InvalidRecord as error:
+            raise NotATrace(f"line {number} is not a valid record of this trace: {error}") from None
         yield record
     if first:
         raise NotATrace("it is empty")
@@ -120,14 +120,14 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
 
 
 class _Schema(msgspec.Struct):
-    """What a record of any schema has that begins a trace."""
+    """The fields of a start record that every schema has."""
 
     event: Literal["start"]
     schema: Count
 
 
 def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
-    """A decoder's words may have what the line has."""
+    """Error for an invalid line; the decoder's message may quote the line, so it is escaped."""
     if number == 1:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             schema = msgspec.json.decode(line, type=_Schema).schema

@@ -30,15 +30,15 @@ class Memory:
     own: dict[int, int] = field(default_factory=dict)
     """Pages, and the number of the record of when each last became its own."""
     users: int = 0
-    """So many processes have it."""
+    """Number of processes that use it."""
     depth: int = 0
-    """So many forks lie between it and an exec."""
+    """Number of forks between it and an exec."""
     far: Memory | None = None
-    """An ancestor some way up, so that any can be found in few steps (Myers, "An applicative
+    """A distant ancestor, so that any can be found in few steps (Myers, "An applicative
     random-access stack")."""
 
     def come_from(self, fork: Shared) -> None:
-        """It was made by ``fork``."""
+        """Links it to its parent, from which ``fork`` made it."""
         self.origin = self.latest = fork
         parent = fork.parent
         self.depth, self.far = parent.depth + 1, parent
@@ -50,7 +50,7 @@ class Memory:
             self.far = farther
 
     def ancestor(self, depth: int) -> Memory | None:
-        """The memory at ``depth`` that its pages come from, or itself; None if it is less deep."""
+        """The ancestor, or itself, at ``depth``; None if it is less deep."""
         memory = self
         if depth > memory.depth:
             return None
@@ -70,9 +70,9 @@ class Shared:
     parent: Memory
     child: Memory
     before: Shared | None = None
-    """The latest fork that the parent was part in before, if this one did not share all pages.
+    """The parent's previous fork, if this one did not share all pages.
 
-    Of those that kept back the same pages, one after another, this is the one before them all.
+    Of consecutive forks that kept back the same pages, the one before the first.
     """
 
     def shared(self, page: int) -> bool:

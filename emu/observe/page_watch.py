@@ -15,7 +15,7 @@ Tell = Callable[[int, int, int, int], None]
 
 
 class _Known(NamedTuple):
-    """What is known of a page, by the slots of spaces as they were when ``packed`` so often."""
+    """Cached state of a page, by slot of each space; valid while ``packed`` has the same value."""
 
     packed: int
     ptes: Ptes
@@ -68,7 +68,7 @@ class PageWatch:
             known = _Known(pids.packed, np.array(ptes, np.uint64), np.array(counts, np.int32))
         missing = pids.slots - len(known.ptes)
         if missing > 0:
-            more = missing + len(known.ptes)  # so that not every space has them copied
+            more = missing + len(known.ptes)  # grow in proportion, so that few spaces cause a copy
             known = _Known(
                 known.packed, np.pad(known.ptes, (0, more)), np.pad(known.counts, (0, more))
             )
@@ -76,11 +76,11 @@ class PageWatch:
         return known
 
     def _counts(self, ptes: Ptes) -> Counts:
-        """As :func:`_state` has them."""
+        """Frame counts of the PTEs, as :func:`_state` gives them."""
         frames = next(iter(self._pids)).frames
         indices = ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - frames.first
-        told = ((ptes & V) != 0) & (indices != frames.zero - frames.first)
-        counts: Counts = np.where(told, frames.counts[np.where(told, indices, 0)], 0)
+        counted = ((ptes & V) != 0) & (indices != frames.zero - frames.first)
+        counts: Counts = np.where(counted, frames.counts[np.where(counted, indices, 0)], 0)
         return counts
 
 

@@ -23,7 +23,7 @@ def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
 
 
 def peek_ahead(space: AddressSpace, va: int, count: int) -> bytes | None:
-    """The same, but of a page that is not in memory what its first load would give."""
+    """Reads what loads would read, also from pages that are not in memory yet."""
     parts = []
     while count > 0:
         size = min(count, PAGE_SIZE - (va & PAGE_MASK))

@@ -1,12 +1,12 @@
 """How to find a function's caller from its own code, where the file says nothing about it.
 
 A compiler's function moves sp down and saves ra, and s0, at fixed offsets; what was done up to a pc
-is seen by reading the code from the function's start. Where a branch went, the frame is as it was
-at the branch; after a return or a jump away, to where no branch was seen to go, it is as in the
-body. A function that moves sp by what it computes (alloca) keeps s0 as its frame pointer.
+is found by reading the code from the function's start. At a branch target the frame is as at the
+branch; after a return or a jump, where no earlier branch leads, it is as in the body. A function
+that moves sp by a computed amount (alloca) keeps s0 as its frame pointer.
 
 RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, ld, jal, jalr, branches, and
-short forms.
+their short forms.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def prologue_rule(code: bytes) -> Rule | None:
 
 
 class _State(NamedTuple):
-    """Where sp, ra and s0 are at one place of a function."""
+    """Locations of sp, ra and s0 at one point of a function."""
 
     depth: int | None = 0
-    """The CFA less sp, None when sp was moved by an unknown number."""
+    """CFA minus sp; None when sp was moved by an unknown amount."""
     pointer: int | None = None
-    """The CFA less s0, once that is a frame pointer."""
+    """CFA minus s0, once s0 is a frame pointer."""
     saved: tuple[tuple[int, int], ...] = ()
-    """Registers that are saved, and where, from the CFA."""
+    """Saved registers, each with its offset from the CFA."""
 
     def settled(self) -> tuple[int, bool, int]:
-        """How far the function's entry is done."""
+        """Rank of the state: the higher, the more of the function's entry is done."""
         return self.depth or 0, self.pointer is not None, len(self.saved)
 
     def rule(self) -> Rule | None:
@@ -65,7 +65,7 @@ class _State(NamedTuple):
 
 
 def _joined(first: _State, second: _State) -> _State:
-    """The state where two ways meet: the first's, unless only the second moved sp (alloca)."""
+    """Joins the states of two paths: the first, unless only the second moved sp (alloca)."""
     moved = second.depth is None and second.pointer is not None
     return second if moved and second.pointer == first.pointer else first
 
@@ -76,16 +76,16 @@ class _Frame:
     def __init__(self) -> None:
         self._now = _State()
         self._body = _State()
-        """The state in the function's body: the deepest, or unknown."""
+        """State in the function's body: the deepest, or unknown."""
         self._ahead: dict[int, _State] = {}
-        """By the places where branches went, the states there."""
+        """States at branch targets, by offset."""
         self._known: dict[int, int] = {}
         """Numbers that registers have, to be added to sp."""
 
     def at(self, at: int) -> _State:
-        """The state at a place that was not stepped over yet.
+        """State at an offset that was not stepped over yet.
 
-        A branch is believed more than what stands before: that may be a call without return.
+        A branch takes precedence over the preceding code, which may be a call that does not return.
         """
         branched = self._ahead.get(at)
         return self._now if branched is None else _joined(branched, self._now)
@@ -115,7 +115,7 @@ class _Frame:
         if offset is not None and offset > 0:
             target = at + offset
             self._ahead[target] = _joined(self._ahead.get(target, self._now), self._now)
-        if jump is not None:  # what follows is only reached by a branch
+        if jump is not None:  # the code after it is reached only by a branch
             self._now = self._body
 
     def _assign(self, change: Sum) -> None:
@@ -153,7 +153,7 @@ class _Frame:
         self._now = _State(depth) if self._now.depth == 0 else self._now._replace(depth=depth)
 
     def _note_access(self, bits: int) -> None:
-        """Notes where ra or s0 is saved, the first time in a frame, and that it is loaded again."""
+        """Records the first save of ra or s0 in a frame, and their reloads."""
         operand, depth = memory_operand(bits), self._now.depth
         if not depth or operand is None or operand.base != SP or operand.size != 8:
             return

@@ -85,9 +85,9 @@ class Sharer(msgspec.Struct, frozen=True):
 
 
 def text(name: str | None) -> str:
-    """A name of the guest's as Unicode that is fit for a terminal: what isn't is escaped.
+    """Decodes a guest's name to Unicode that is safe for a terminal: other characters are escaped.
 
-    The rest of one that is longer than a record may have is left out.
+    A name longer than a record allows is truncated.
     """
     if not name or (len(name) <= LONGEST_TEXT and name.isprintable()):
         return name or ""

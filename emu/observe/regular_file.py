@@ -1,4 +1,4 @@
-"""Reads files that a trace or a guest names: to open a FIFO or a device may block, or do harm."""
+"""Opens files named by a trace or a guest; opening a FIFO or a device could block or do harm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens it to be read. OSError for what is no regular file; ValueError for an odd name."""
+    """Opens a regular file for reading; OSError for others, ValueError for an invalid name."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         mode = os.fstat(fd).st_mode
@@ -25,7 +25,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def is_special(path: str | os.PathLike[str]) -> bool:
-    """Whether it is there, and no regular file."""
+    """True when it exists and is not a regular file."""
     try:
         return not stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):

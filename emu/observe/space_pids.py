@@ -1,6 +1,6 @@
-"""The address spaces of a run, each with the process that it is told of as; and one page in all.
+"""Address spaces of a run, each with the pid that records give for it; and one page in all of them.
 
-With many processes, to ask each space for its PTE takes longer than what is told of it: then NumPy
+With many processes, reading the PTE from each space takes longer than reporting it: then NumPy
 walks all page tables at once.
 """
 
@@ -15,11 +15,11 @@ from kernel.pagetable import PageTable
 from kernel.space import AddressSpace
 
 _MANY = 24
-"""For fewer spaces Python is as fast."""
+"""Minimum number of spaces for NumPy; below it Python is as fast."""
 
 
 class PageInAll(NamedTuple):
-    """A page's PTE in each space, and where that lies; 0 where there is no leaf table."""
+    """A page's PTE in each space, and its address; 0 where there is no leaf table."""
 
     slots: Indices
     ptes: Ptes
@@ -27,7 +27,9 @@ class PageInAll(NamedTuple):
 
 
 class SpacePids(dict[AddressSpace, int]):
-    """A space's slot is its place in the order in which they came; it changes with ``packed``."""
+    """Maps each space to a pid. Its slot is its position in order of addition, until ``packed``
+    changes.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,9 +37,9 @@ class SpacePids(dict[AddressSpace, int]):
         self._spaces: list[AddressSpace] = []
         self._slots: dict[AddressSpace, int] = {}
         self._roots = array("q")
-        """Frames of the root tables, 0 for a space that has gone."""
+        """Frames of the root tables; 0 for a space that was discarded."""
         self._plain = True
-        """Whether the kernel's own page tables are all that there are."""
+        """True when all page tables are the kernel's own."""
 
     def __setitem__(self, space: AddressSpace, pid: int) -> None:
         super().__setitem__(space, pid)
@@ -65,7 +67,7 @@ class SpacePids(dict[AddressSpace, int]):
         return self._spaces[slot]
 
     def page_in_all(self, page: int) -> PageInAll | None:
-        """None where the spaces are few, or have page tables of another kind."""
+        """The page's PTEs; None where the spaces are few, or have page tables of another kind."""
         if len(self) < _MANY or not self._plain:
             return None
         frames = self._spaces[-1].frames

@@ -1,8 +1,8 @@
-"""Lines of units whose other debug information is in another file (-gsplit-dwarf).
+"""Line tables of units whose other debug information is in another file (-gsplit-dwarf).
 
-DWARF 5, 3.1.2 and 6.2; GNU DebugFission for DWARF 4. The skeleton that is left in the program has
-the line table, and names the file with the rest. symbolic passes over such units. The file may be
-damaged, and then has nothing to tell; only its own bytes are read.
+DWARF 5, 3.1.2 and 6.2; GNU DebugFission for DWARF 4. The skeleton unit in the program has the line
+table, and names the file with the rest. symbolic ignores such units. A damaged file yields no
+lines; only the program's own bytes are read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_ROWS = 1 << 22
 
 
 class Line(NamedTuple):
-    """``file`` is a path, ``line`` 0 where there is none."""
+    """``file`` is a path; ``line`` is 0 where there is none."""
 
     file: str
     line: int
@@ -28,7 +28,7 @@ _NOWHERE = Line("", 0)
 
 
 class SplitLines:
-    """Addresses are the ELF's own."""
+    """Source lines by address of the ELF file."""
 
     def __init__(self, data: bytes) -> None:
         rows: list[tuple[int, bool, Line]] = []
@@ -37,9 +37,9 @@ class SplitLines:
                 rows += unit.rows()
                 if len(rows) > _MOST_ROWS:
                     break
-        except Exception:  # pyelftools has many ways to say that a file is damaged
+        except Exception:  # pyelftools raises many kinds of exceptions for damaged files
             pass
-        # Where one sequence ends another may begin.
+        # Another sequence may begin where one ends.
         rows.sort(key=lambda row: row[:2])
         self._starts = [start for start, _, _ in rows]
         self._lines = [line for _, _, line in rows]
@@ -51,7 +51,7 @@ class SplitLines:
 
 
 class Skeleton:
-    """One unit: its top entry, in a file's ``dwarf``."""
+    """One unit of a file's ``dwarf``: its top entry."""
 
     def __init__(self, dwarf: Any, unit: Any, top: Any, dwo: str) -> None:
         self._dwarf = dwarf
@@ -71,7 +71,7 @@ class Skeleton:
             state = entry.state
             if state is None:
                 continue
-            if first:  # a linker that leaves a function out leaves its lines, at address 0
+            if first:  # the linker keeps the lines of a function that it drops, at address 0
                 live = state.address != 0
             first = state.end_sequence
             if not live:
@@ -96,7 +96,7 @@ class Skeleton:
 
 
 def skeletons(data: bytes) -> Iterator[Skeleton]:
-    """The units that name another file. Raises what pyelftools raises."""
+    """Yields the units that name another file. Raises pyelftools' exceptions."""
     if b".debug_addr\0" not in data and b".dwo\0" not in data:
         return
     from elftools.elf.elffile import ELFFile
@@ -117,7 +117,7 @@ def _text(value: bytes) -> str:
 
 
 def joined(*parts: str) -> str:
-    """As a compiler means it: what begins with / stands alone."""
+    """Joins paths as a compiler does: an absolute part replaces those before it."""
     path = ""
     for part in parts:
         path = part if part.startswith("/") or not path else f"{path}/{part}" if part else path

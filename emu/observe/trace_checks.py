@@ -1,7 +1,7 @@
-"""What the analyses rely on beside the types of a record's fields, for a trace from a file.
+"""Checks the properties of a trace that the analyses rely on, beyond the types of its fields.
 
-Records are numbered one after another, times do not go back, and what a record names (a process,
-a stack, a fault) was told of before. Where a filter left records out, only the order is certain.
+Records are numbered consecutively, time does not decrease, and a record refers only to processes,
+stacks and faults of earlier records. In a filtered trace only the order is checked.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from emu.observe.records import AnyRecord, Place, Range
 _ACCESSES = frozenset(("fetch", "load", "store"))
 _POLICIES = frozenset(("cow", "eager", "shared-tables"))
 _DEEPEST = 4
-"""Levels of a summary: it has two."""
+"""Maximum depth of a summary: a valid one has two levels."""
 _LEVELS = 3
 
 
-class Wrong(ValueError):
-    """A record makes no sense; the message says why, in a few words."""
+class InvalidRecord(ValueError):
+    """Inconsistent record; the message gives the reason."""
 
 
 class TraceChecks:
-    """Takes the records of one trace in turn. Raises :class:`Wrong`."""
+    """Checks the records of one trace in order. Raises :class:`InvalidRecord`."""
 
     def __init__(self) -> None:
         self._seq = -1
@@ -37,7 +37,7 @@ class TraceChecks:
 
     def stack(self, stack: records.Stack) -> None:
         if stack.number in self._stacks:
-            raise Wrong(f"stack {stack.number} is there already")
+            raise InvalidRecord(f"duplicate stack {stack.number}")
         _check_places(stack.places)
         self._stacks[stack.number] = stack.places
 
@@ -57,14 +57,14 @@ class TraceChecks:
                 self._alive.discard(record.pid)
             case records.Settled():
                 if record.fault >= record.seq:
-                    raise Wrong(f"the fault {record.fault} is not before it")
+                    raise InvalidRecord(f"fault {record.fault} is not an earlier record")
             case records.Map():
                 self._known(record.pid)
                 _check_ranges((record.range,))
             case records.Unmap() | records.Move() | records.Clear():
                 self._known(record.pid)
                 if record.start > record.end:
-                    raise Wrong("its range ends before it starts")
+                    raise InvalidRecord("its range ends before it starts")
             case records.Page() | records.Sample() | records.Signal():
                 self._known(record.pid)
             case records.Call() if record.result is not None:  # exit's comes after the exit record
@@ -75,23 +75,23 @@ class TraceChecks:
 
     def _order(self, record: AnyRecord) -> None:
         if self._ended:
-            raise Wrong("it comes after the end record")
+            raise InvalidRecord("record after the end record")
         seq = record.seq
         if seq <= self._seq or (seq != self._seq + 1 and not self._filtered):
-            raise Wrong(f"seq is {seq}, and that before it {self._seq}")
+            raise InvalidRecord(f"seq {seq} follows seq {self._seq}")
         if record.time < self._time:
-            raise Wrong(f"time goes back from {self._time} to {record.time}")
+            raise InvalidRecord(f"time goes back from {self._time} to {record.time}")
         self._seq, self._time = seq, record.time
 
     def _known(self, pid: int) -> None:
         if pid not in self._alive and not self._filtered:
-            raise Wrong(f"there is no process {pid}")
+            raise InvalidRecord(f"unknown process {pid}")
 
     def _start(self, start: records.Start) -> None:
         if start.seq:
-            raise Wrong("there is one start already")
+            raise InvalidRecord("second start record")
         if start.fork_policy not in _POLICIES:
-            raise Wrong(f"there is no fork policy {start.fork_policy!r}")
+            raise InvalidRecord(f"unknown fork policy {start.fork_policy!r}")
         self._filtered = start.filtered
 
     def _exec(self, record: records.Exec) -> None:
@@ -104,7 +104,7 @@ class TraceChecks:
     def _fork(self, fork: records.Fork) -> None:
         self._known(fork.pid)
         if fork.child in self._alive and not self._filtered:
-            raise Wrong(f"there is a process {fork.child} already")
+            raise InvalidRecord(f"process {fork.child} already exists")
         self._alive.add(fork.child)
         fork.backtrace, fork.stack = self._callers(fork.stack), 0
         if fork.place is not None:
@@ -116,14 +116,14 @@ class TraceChecks:
         if not (fault.loading and not self._alive):
             self._known(fault.pid)
         if fault.outcome not in IN_A_LINE:
-            raise Wrong(f"there is no outcome {fault.outcome!r}")
+            raise InvalidRecord(f"unknown outcome {fault.outcome!r}")
         if fault.access not in _ACCESSES:
-            raise Wrong(f"there is no access {fault.access!r}")
+            raise InvalidRecord(f"unknown access {fault.access!r}")
         _check_words(fault.place.pc, fault.stval, fault.pte_before, fault.pte_after)
         level = 3
         for entry in fault.walk:
             if entry.level >= level:
-                raise Wrong("its walk does not go down from level to level")
+                raise InvalidRecord("the levels of its walk do not decrease")
             level = entry.level
             _check_words(entry.pte or 0)
         if fault.vma is not None:
@@ -136,14 +136,14 @@ class TraceChecks:
             return []
         places = self._stacks.get(number)
         if places is None:
-            raise Wrong(f"there is no stack {number} before it")
+            raise InvalidRecord(f"unknown stack {number}")
         return places
 
 
 def _check_words(*words: int) -> None:
     for word in words:
         if word >= WORD_END:
-            raise Wrong("a number has more than 64 bits")
+            raise InvalidRecord("a number has more than 64 bits")
 
 
 def _check_places(places: Iterable[Place]) -> None:
@@ -154,13 +154,13 @@ def _check_places(places: Iterable[Place]) -> None:
 def _check_ranges(ranges: Iterable[Range]) -> None:
     for each in ranges:
         if each.start > each.end:
-            raise Wrong("a range ends before it starts")
+            raise InvalidRecord("a range ends before it starts")
 
 
 def _check_summary(value: object, depth: int = 0) -> None:
-    """It is printed again as it is."""
+    """Rejects deep nesting, since the summary is printed."""
     if depth > _DEEPEST:
-        raise Wrong("its summary is nested too deep")
+        raise InvalidRecord("the summary is nested too deep")
     if isinstance(value, int):
         _check_words(abs(value))
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The lines of a trace that anybody may have written: bounded, and harmless to a terminal."""
+"""Reads the lines of an untrusted trace: bounded in length, and safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from emu.observe.records import text
 
 LONGEST_LINE = 32 << 20
-"""Bytes: a start record with as long a command as Linux takes, every byte escaped, is shorter."""
+"""Bytes: more than a start record with the longest command of Linux, with every byte escaped."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -19,7 +19,7 @@ class TooLong(Exception):
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines, of which never more than one is in memory. Raises :class:`TooLong`."""
+    """Yields the lines, of which only one is in memory at a time. Raises :class:`TooLong`."""
     line = file.readline(LONGEST_LINE + 1).removeprefix(_BYTE_ORDER_MARK)
     while line:
         if len(line) > LONGEST_LINE:
@@ -29,15 +29,15 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def harmless(line: bytes) -> bytes:
-    """The JSON with its texts as a recorder writes them: what is not printable is escaped.
+    """Escapes what is not printable in the texts of a JSON line, as the recorder does.
 
-    Raises what the decoder does. Nearly all lines are seen to be so without being decoded.
+    Raises the decoder's exceptions. Most lines are recognised as safe without being decoded.
     """
     return line if _is_harmless(line) else msgspec.json.encode(_escaped(msgspec.json.decode(line)))
 
 
 def _is_harmless(line: bytes) -> bool:
-    """Control characters can be in a JSON text only by an escape, but for DEL."""
+    """Control characters, except DEL, can be in a JSON text only as an escape."""
     if b"\\" in line and b"\\" in line.replace(b"\\\\", b"").replace(b'\\"', b""):
         return False
     if line.isascii():

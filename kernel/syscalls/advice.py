@@ -1,4 +1,4 @@
-"""Advice and questions on memory: madvise, msync, mincore, barriers."""
+"""System calls for advice and queries on memory: madvise, msync, mincore, barriers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _VMA_ADVICE = {
 
 
 def madvise(t: Thread, address: int, length: int, advice: int) -> int:
-    """Acts up to the first mapping that the advice does not fit; then it tells of holes."""
+    """Applies the advice up to the first mapping that does not accept it, then reports holes."""
     if advice not in _KNOWN or address & PAGE_MASK:
         raise Errno(errno.EINVAL)
     start, end = address, address + page_up(length)
@@ -59,7 +59,7 @@ def madvise(t: Thread, address: int, length: int, advice: int) -> int:
 
 
 def _reach(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int, int | None]:
-    """Where the advice stops, and the errno of the mapping that it does not fit."""
+    """End of the range where the advice applies, and the errno of the mapping that rejects it."""
     for vma in space.overlapping(start, end):
         failure = _refusal(vma, advice)
         if failure is not None:
@@ -82,7 +82,7 @@ def _refusal(vma: Vma, advice: int) -> int | None:
 
 def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
     if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
-        space.zap(start, end)  # MADV_FREE may act at once
+        space.zap(start, end)  # MADV_FREE is allowed to act at once
     if advice in _VMA_ADVICE:
         space.mark(start, end, *_VMA_ADVICE[advice])
     if advice == _REMOVE:
@@ -148,7 +148,7 @@ def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
 
 
 def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
-    """One hart, sequentially consistent: a barrier has nothing to do."""
+    """Returns success: on one sequentially consistent hart a barrier has no effect."""
     if flags or command not in (0, _PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED):
         raise Errno(errno.EINVAL)
     space = t.process.space

@@ -64,7 +64,7 @@ def ftruncate(t: Caller, fd: int, length: int) -> Result:
 
 
 def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result:
-    """Makes room for writes, if that can be had of a file in memory only."""
+    """Reserves space for writes; only files in memory support it."""
     file = t.files.writing(fd)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)

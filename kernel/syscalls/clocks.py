@@ -19,7 +19,7 @@ _REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
 _CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
 _CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
 _PER_THREAD, _OF_FILE = 4, 3
-"""In the lowest bits of a negative clock number: of a thread; of an open file (a device)."""
+"""Lowest bits of a negative clock number: of a thread; of an open file (a device)."""
 _WITHOUT_TIMER = frozenset((_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
 _WITHOUT_ALARM = _WITHOUT_TIMER | {_THREAD_CPU}
 _TIMER_ABSTIME = 1

@@ -15,7 +15,7 @@ from kernel.wait import Result
 
 _DETACHED = 0x40_0000
 _KNOWN = 0x3_FFFF_FF00 & ~_DETACHED
-"""clone3's flags; clone passes over a bit that it does not know."""
+"""Flags of clone3; clone ignores unknown bits."""
 
 
 def clone(t: Thread, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Result:

@@ -52,7 +52,7 @@ def close_range(t: Thread, first: int, last: int, flags: int) -> Result:
 
 
 def _unshare(t: Thread) -> None:
-    """Gives the process a table of its own. Its threads always have one together."""
+    """Gives the process its own descriptor table. Its threads always share one."""
     if len(t.process.threads) > 1:
         raise Errno(EINVAL)
     others = (process for process in t.kernel.processes.values() if process is not t.process)
@@ -106,7 +106,7 @@ def _duplicate(t: Caller, file: OpenFile, lowest: int, cloexec: bool) -> int:
 
 
 def _set_owner(t: Thread, file: OpenFile, number: int) -> int:
-    """A process, or a group as a negative number. No SIGIO is ever sent to them."""
+    """Sets the owner: a process, or a group as a negative number. SIGIO is never sent to it."""
     number = (number + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
     processes = t.kernel.processes
     if number > 0 and number not in processes:
@@ -118,7 +118,7 @@ def _set_owner(t: Thread, file: OpenFile, number: int) -> int:
 
 
 def _owner_by_kind(t: Thread, file: OpenFile, command: int, address: int) -> int:
-    """The same as a struct f_owner_ex, which the C library uses for F_GETOWN."""
+    """Same as a struct f_owner_ex, which the C library uses for F_GETOWN."""
     if command == F_GETOWN_EX:
         kind = F_OWNER_PGRP if file.owner < 0 else F_OWNER_PID
         t.mem.write(address, struct.pack("<ii", kind, abs(file.owner)))

@@ -21,7 +21,7 @@ EFD_SEMAPHORE = 1
 _WITH_EXCLUSIVE = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
 CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME = 0, 1, 7
 _ALARM_CLOCKS = (8, 9)
-"""They wake a machine that sleeps, which takes a capability."""
+"""Clocks that wake a suspended machine, which requires a capability."""
 TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
 _EVENT = struct.Struct("<IIQ")
 """struct epoll_event: on riscv64 it is not packed."""

@@ -1,4 +1,4 @@
-"""RLIMIT_FSIZE: how far a process may make a regular file grow (setrlimit(2))."""
+"""RLIMIT_FSIZE: the maximum size of a regular file that a process writes (setrlimit(2))."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kernel.vfs.openfile import OpenFile, RegularFile
 
 
 def need_size(t: Caller, node: Inode, size: int) -> None:
-    """SIGXFSZ and EFBIG when the file may not become so long."""
+    """Raises SIGXFSZ and EFBIG when the file may not have this size."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit < size and node.size < size:
         _refuse(t)
 
 
 def limited_write(t: Caller, file: OpenFile) -> Callable[[bytes], int | None]:
-    """The file's write, which ends at the limit; only a call that begins there is refused."""
+    """The file's write, limited to the maximum size; only a write that begins there is refused."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
         return file.write
@@ -33,7 +33,7 @@ def limited_write(t: Caller, file: OpenFile) -> Callable[[bytes], int | None]:
 
 
 def limited_write_at(t: Caller, file: OpenFile) -> Callable[[int, bytes], int]:
-    """The same of the file's write to an offset."""
+    """Same for the file's write at an offset."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
         return file.write_at

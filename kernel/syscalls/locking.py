@@ -84,7 +84,7 @@ def _wait_for_record(t: Caller, file: OpenFile, locks: Locks, wanted: Record) ->
     while locks.conflict(wanted) is not None:
         yield Wait(f"a lock of {file.shown}", (locks.changed,))
     holders = [file] if wanted.owner is file else [held for _, held in t.files.items()]
-    if not file.refs or file not in holders:  # it was closed meanwhile: nobody would unlock it
+    if not file.refs or file not in holders:  # closed meanwhile: the lock would never be released
         raise Errno(EBADF)
     locks.lock(replace(wanted))
     return 0

@@ -42,7 +42,7 @@ class Map(IntFlag):
 
 _TYPE = 0xF
 _VALIDATED = 0xFC07_FFF3 & ~Map.SYNC & ~Map.FIXED_NOREPLACE
-"""The flags that MAP_SHARED_VALIDATE knows; MAP_SHARED and MAP_PRIVATE ignore what they don't."""
+"""The flags that MAP_SHARED_VALIDATE accepts; MAP_SHARED and MAP_PRIVATE ignore unknown ones."""
 _PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
 
 
@@ -105,7 +105,7 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
         space.unmap(start, start + length)
     space.add(vma)
     if (flags & Map.POPULATE or locked) and prot:
-        with suppress(Errno):  # what can't be had is left for the fault
+        with suppress(Errno):  # a page that is not available now is left to the fault
             populate(t, start, start + length, write=writable)
     return start
 
@@ -215,7 +215,7 @@ def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
 
 
 def _start_of_growing(space: AddressSpace, start: int, end: int, growing: int) -> int:
-    """Where a range begins that PROT_GROWSDOWN extends to the start of a growing mapping."""
+    """Start of the range for PROT_GROWSDOWN, which extends it to the start of a growing mapping."""
     vmas = space.overlapping(start, end)
     if not vmas:
         raise Errno(errno.ENOMEM)

@@ -1,5 +1,5 @@
-"""mlock(2) and its kin. Nothing is ever paged out here: locked pages are brought in and counted
-against RLIMIT_MEMLOCK, and what would throw them away is refused.
+"""System calls for locked memory (mlock(2)). The machine never pages out: locked pages are brought
+in and counted against RLIMIT_MEMLOCK, and operations that would discard them are refused.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def mlockall(t: Thread, flags: int) -> int:
         space.mark(0, USER_END, "locked", True)
         if not flags & _MCL_ONFAULT:
             for vma in list(space.vmas):
-                with suppress(Errno):  # as in Linux, what can't be had is not told of
+                with suppress(Errno):  # as in Linux, unavailable pages are not reported
                     populate(t, vma.start, vma.end, write=vma.writable and not vma.shared)
     return 0
 
@@ -67,7 +67,7 @@ def munlockall(t: Thread) -> int:
 
 
 def check_limit(t: Thread, more: int, failure: int) -> None:
-    """Refuses to lock ``more`` bytes beyond RLIMIT_MEMLOCK."""
+    """Raises ``failure`` when ``more`` locked bytes would exceed RLIMIT_MEMLOCK."""
     if more > 0 and _locked_bytes(t.process.space, 0, USER_END) + more > t.process.limits.soft(
         Resource.MEMLOCK
     ):
@@ -75,7 +75,7 @@ def check_limit(t: Thread, more: int, failure: int) -> None:
 
 
 def check_may_lock(t: Thread, more: int, *, asked: bool) -> None:
-    """Whether a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
+    """Checks that a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
     if asked:
         _need_right(t)
     check_limit(t, more, errno.EAGAIN)
@@ -87,7 +87,7 @@ def _need_right(t: Thread) -> None:
 
 
 def _range(address: int, length: int) -> tuple[int, int]:
-    """The pages that hold [address, address + length)."""
+    """Page-aligned range that contains [address, address + length)."""
     start = address & ~PAGE_MASK
     return start, start + (page_up(length + (address & PAGE_MASK)) & _WRAP)
 
@@ -101,7 +101,7 @@ def _locked_bytes(space: AddressSpace, start: int, end: int) -> int:
 
 
 def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
-    """Locks or unlocks up to the first hole; ENOMEM when there is one, EINVAL for no range."""
+    """Locks or unlocks up to the first hole; ENOMEM at a hole, EINVAL for an invalid range."""
     if end > _WRAP:
         raise Errno(errno.EINVAL)
     at = start

@@ -56,9 +56,9 @@ def until_ready(
     t: Caller, what: str, watched: Callable[[], Watched], look: Callable[[], int],
     deadline: int | None, asked: int = 1,
 ) -> Result:  # fmt: skip
-    """``look``'s answer as soon as it is not 0, or 0 at the deadline.
+    """Repeats ``look`` until it returns a value other than 0, or returns 0 at the deadline.
 
-    ``asked`` is how many files are asked about; what the call keeps of them is charged.
+    ``asked`` is the number of files; the memory that the call uses for them is charged.
     """
     found = look()
     if found:

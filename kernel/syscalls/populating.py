@@ -10,9 +10,9 @@ from kernel.process import Thread
 
 
 def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
-    """Touches every page; EFAULT at one that can't be had.
+    """Touches every page; EFAULT at one that is not available.
 
-    EAGAIN when the user wants something of the machine before the end.
+    EAGAIN when a request from outside comes before the end.
     """
     for page in range(start, end, PAGE_SIZE):
         if t.kernel.attention is not None:

@@ -1,4 +1,4 @@
-"""prctl(2): a row for each option, with the arguments that must be 0."""
+"""prctl(2): a table of its options, with the arguments that must be 0."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _set_timing(t: Thread, value: int, _: int) -> int:
 
 
 def _read_bounding_set(t: Thread, capability: int, _: int) -> int:
-    """All may be had by a program that has them, and none has."""
+    """Returns 1: a program could have any capability, and none has one."""
     _need(capability <= _LAST_CAPABILITY)
     return 1
 
@@ -79,7 +79,7 @@ def _refuse(t: Thread, a: int, b: int) -> int:
 
 
 def _set_slack(t: Thread, nanoseconds: int, _: int) -> int:
-    """Timers here are as exact as they can be; 0 is the default again."""
+    """Stores the timer slack, which has no effect; 0 restores the default."""
     kept = 0 < nanoseconds <= _LONGEST_SLACK
     t.process.attributes.timer_slack = nanoseconds if kept else Attributes().timer_slack
     return 0
@@ -112,7 +112,7 @@ def _set_no_huge_pages(t: Thread, value: int, _: int) -> int:
 
 
 def _ambient(t: Thread, what: int, capability: int) -> int:
-    """No capabilities, so that none is in the ambient set either."""
+    """Answers for an empty ambient set, since there are no capabilities."""
     _need(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
     _need(what != _AMBIENT_CLEAR_ALL or not capability)
     if what == _AMBIENT_RAISE:
@@ -124,7 +124,7 @@ def _ambient(t: Thread, what: int, capability: int) -> int:
 class _Option:
     function: Callable[[Thread, int, int], int]
     zeros: int = 0
-    """How many of the last arguments have to be 0."""
+    """Number of trailing arguments that must be 0."""
 
 
 _OPTIONS = {
@@ -155,4 +155,4 @@ _OPTIONS = {
     42: _Option(lambda t, a, b: t.process.attributes.no_huge_pages, zeros=4),
     47: _Option(_ambient, zeros=2),
 }
-"""By the number of the option, PR_… of linux/prctl.h."""
+"""Options by their number, PR_… of linux/prctl.h."""

@@ -62,7 +62,7 @@ def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
 
 
 def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
-    """An old size of 0 maps the pages of a shared mapping a second time."""
+    """Maps the pages of a shared mapping a second time, for an old size of 0."""
     if not flags & _MAYMOVE:
         raise Errno(errno.ENOMEM)
     space = t.process.space
@@ -78,7 +78,7 @@ def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -
 
 
 def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
-    """EINVAL unless a range may be moved there: user addresses that do not overlap the old."""
+    """Raises EINVAL unless the new range has user addresses and does not overlap the old."""
     if new & PAGE_MASK or new > USER_END - new_size or new < LOWEST:
         raise Errno(errno.EINVAL)
     if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
@@ -88,7 +88,7 @@ def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
 def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
     _check_target(old, old_size, new, new_size)
     space = t.process.space
-    # What can fail for want of a frame comes before anything is changed.
+    # Everything that can fail for lack of a frame precedes any change.
     space.table.own_all(old, old + old_size)
     space.table.own_all(new, new + new_size)
     moving.make_room(space.table, old, old + min(old_size, new_size), new)
@@ -113,7 +113,7 @@ def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
 
 
 def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
-    """ENOMEM unless there may be as many more as a mapping can become that is cut and moved."""
+    """ENOMEM unless the limit allows as many mappings as result from cutting and moving one."""
     if len(space.vmas) + _MOST_NEW > MAX_VMAS:
         raise Errno(errno.ENOMEM)
     space.frames.budget.take(Kind.MAPPING, _MOST_NEW * vma.cost)
@@ -128,7 +128,7 @@ def _move_pages(t: Thread, vma: Vma, old: int, size: int, new: int, *, fixed: bo
     check_room(t, size, reserve=vma.writable and not vma.shared)
     if not fixed:
         new = space.find_gap(size, new)
-    # What can fail for want of a frame or of room comes before anything is changed.
+    # Everything that can fail for lack of a frame or of room precedes any change.
     _need_room_for_mappings(space, vma)
     space.table.own_all(old, old + size)
     space.table.own_all(new, new + size)

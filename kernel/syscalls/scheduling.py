@@ -12,7 +12,7 @@ _IDLE = 5
 _ORDINARY = (0, 3, _IDLE)
 _REAL_TIME = (1, 2)
 _OF_ROOT = (6, 7)
-"""SCHED_DEADLINE and SCHED_EXT, which sched_setscheduler(2) does not set."""
+"""SCHED_DEADLINE and SCHED_EXT, which sched_setscheduler(2) cannot set."""
 _HIGHEST_PRIORITY = 99
 
 
@@ -62,7 +62,7 @@ def sched_setparam(t: Thread, pid: int, address: int) -> int:
 
 
 def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
-    """Sets the policy; None keeps it."""
+    """Sets the policy and its priority; None keeps the policy."""
     if pid < 0:
         raise Errno(errno.EINVAL)
     priority = t.mem.read_u32(address)
@@ -80,7 +80,7 @@ def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
 
 
 def _leaves_for_better(old: int, new: int) -> bool:
-    """Whether SCHED_IDLE is given up, or SCHED_RESET_ON_FORK, which only root may."""
+    """True when SCHED_IDLE or SCHED_RESET_ON_FORK is cleared, which only root may do."""
     idle = old & ~SCHED_RESET_ON_FORK == _IDLE and new & ~SCHED_RESET_ON_FORK != _IDLE
     return idle or bool(old & ~new & SCHED_RESET_ON_FORK)
 

@@ -1,4 +1,4 @@
-"""Seals of a file in memory: fcntl(2) with F_ADD_SEALS and F_GET_SEALS."""
+"""Seals of files in memory: F_ADD_SEALS and F_GET_SEALS of fcntl(2)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _node(file: OpenFile) -> MemFile:
 
 
 def _may_be_stored_to(t: Thread, node: Inode) -> bool:
-    """Whether a shared mapping of it is writable, or may become so."""
+    """True when a shared mapping of it is writable, or may become writable."""
     mapping: object = node.mapping
     if node.mapping is None or not node.mapping.users:
         return False

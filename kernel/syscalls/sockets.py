@@ -42,7 +42,7 @@ MSG_CMSG_CLOEXEC = 0x40000000
 SOL_SOCKET = 1
 SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_ACCEPTCONN = 3, 4, 7, 8, 30
 SO_LAST = 83
-"""SO_INQ, the last of Linux 6.18; what an option sets is not kept."""
+"""SO_INQ, the last option of Linux 6.18; the values of options are not stored."""
 SO_PROTOCOL, SO_DOMAIN, SO_PEERCRED = 38, 39, 17
 MOST_RECEIVED = 1 << 20
 _MSGHDR = struct.Struct("<QI4xQQQQi4x")

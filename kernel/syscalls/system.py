@@ -1,4 +1,4 @@
-"""System calls on the system and the user: uname, sysinfo, getrandom, ids."""
+"""System calls for the system and the user: uname, sysinfo, getrandom, ids."""
 
 from __future__ import annotations
 

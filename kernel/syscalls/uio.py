@@ -53,7 +53,7 @@ class Buffers:
 
     @property
     def cost(self) -> int:
-        """Bytes that are charged while the call waits."""
+        """Bytes charged while the call waits."""
         return Cost.WAITED * len(self._spans)
 
     def fill(self, data: bytes) -> int:
@@ -138,7 +138,7 @@ def _read_prefix(mem: Memory, va: int, count: int) -> bytes:
 
 
 def breaks_off(t: Caller, file: OpenFile) -> bool:
-    """Between two pieces: whether a signal ends the transfer; of a file only one that kills."""
+    """Checks between pieces whether a signal ends the transfer; for a file only a fatal one."""
     return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
 
 

@@ -54,7 +54,7 @@ def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: in
     if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
         raise Errno(errno.EINVAL)
     if kind == _P_PIDFD and number >= 0:
-        raise Errno(errno.EBADF)  # there are no pidfds
+        raise Errno(errno.EBADF)  # pidfds are not supported
     if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
         raise Errno(errno.EINVAL)
     pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
@@ -143,14 +143,14 @@ def _try_wait(
         if child.event in events:
             try:
                 return report(child)
-            finally:  # also when its answer finds a bad address, as in Linux
+            finally:  # also when a result cannot be stored at a bad address, as in Linux
                 if not keep:
                     _forget(t, child)
     return None
 
 
 def _forget(t: Thread, child: Process) -> None:
-    """What the child had to tell was told."""
+    """Discards the child's state changes that were reported."""
     event, child.event = child.event, None
     if event is ChildEvent.EXITED:
         t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns

@@ -1,7 +1,8 @@
-"""A file's bytes in memory, with holes: only the pages that were written take memory.
+"""Contents of a file in memory, with holes: only the pages that were written use memory.
 
-In a machine the pages are frames, and whoever maps the file maps these very frames; so this is also
-the mapping's backing (kernel.backing). Without a machine they are the host's (:class:`HostPages`).
+In a machine the pages are frames, and mappings of the file map these same frames; so this is also
+the mapping's backing (kernel.backing). Without a machine they are pages of the host
+(:class:`HostPages`).
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ _NOTHING = bytes(PAGE)
 
 
 class PageStore(Protocol):
-    """Where the pages of files in memory come from. A page is named by a number."""
+    """Allocator of pages for files in memory. A page is identified by a number."""
 
     files: set[Blocks]
-    """The files that hold pages."""
+    """Files that have pages."""
 
     @property
     def total(self) -> int:
-        """Pages that there are."""
+        """Total number of pages."""
 
     @property
     def free(self) -> int:
-        """Pages that a file may still take."""
+        """Number of pages that files may still allocate."""
 
     def take(self, zeroed: bool, /) -> int:
-        """A page, with undefined content unless ``zeroed``; ENOSPC when none is left."""
+        """Allocates a page, with undefined content unless ``zeroed``; ENOSPC when none is left."""
 
     def give_back(self, pages: list[int], /) -> None: ...
     def read(self, page: int, start: int, count: int, /) -> bytes: ...
     def write(self, page: int, start: int, data: memoryview | bytes, /) -> None: ...
 
     def unmap(self, file: Blocks, first: int, /) -> None:
-        """Takes the file's pages, from number ``first`` on, out of every address space."""
+        """Removes the file's pages, from number ``first`` on, from every address space."""
 
 
 class HostPages:
-    """Pages for a file system that belongs to no machine."""
+    """Pages for a file system that does not belong to a machine."""
 
     def __init__(self, total: int = 1 << 16) -> None:
         self.files: set[Blocks] = set()
@@ -81,9 +82,9 @@ class HostPages:
 
 
 class Blocks:
-    """``size`` bytes in pages of ``store``; what is missing reads as zeros.
+    """``size`` bytes in pages of ``store``; missing pages read as zeros.
 
-    ``charge`` is called with the number of pages taken (or, negative, given back) before it
+    ``charge`` is called with the number of pages allocated (or, negative, released) before it
     happens, and may refuse by raising.
     """
 
@@ -91,13 +92,13 @@ class Blocks:
         self.store = store
         self.size = 0
         self.users = 0
-        """How many mappings show it (kernel.backing.Backing)."""
+        """Number of mappings that use it (kernel.backing.Backing)."""
         self.inode: Inode | None = None
-        """The file's node, which lives for as long as a mapping shows it."""
+        """The file's node, which exists for as long as it is mapped."""
         self._charge = charge
         self._pages: dict[int, int] = {}
         self._order: list[int] | None = []
-        """The numbers of the pages in rising order; None when that is not known."""
+        """Numbers of the pages in ascending order; None when it must be computed."""
 
     @property
     def allocated(self) -> int:
@@ -153,7 +154,7 @@ class Blocks:
         self.size = size
 
     def reserve(self, offset: int, end: int) -> None:
-        """Takes all pages of [offset, end) that are missing, or none (fallocate(2))."""
+        """Allocates all missing pages of [offset, end), or none (fallocate(2))."""
         first, last = offset // PAGE, (end + PAGE - 1) // PAGE
         if last - first > self.store.total:
             raise Errno(ENOSPC)
@@ -168,7 +169,7 @@ class Blocks:
             raise
 
     def punch(self, offset: int, end: int) -> None:
-        """Makes [offset, end) zeros; whole pages that nobody maps are given back."""
+        """Zeroes [offset, end); whole pages that are not mapped are released."""
         first, last = -(-offset // PAGE), end // PAGE
         if first > last:
             self._zero(offset, end)
@@ -178,7 +179,7 @@ class Blocks:
         if not self.users:
             self._drop(first, last)
             return
-        order = self._sorted()  # what is mapped stays, and is zeroed
+        order = self._sorted()  # mapped pages stay, and are zeroed
         for index in order[bisect_left(order, first) : bisect_left(order, last)]:
             self._zero(index * PAGE, (index + 1) * PAGE)
 
@@ -195,14 +196,14 @@ class Blocks:
         return min(self.size, max(offset, index * PAGE))
 
     def release(self) -> None:
-        """Gives all pages back: the file has gone."""
+        """Releases all pages when the file is deleted."""
         self._release(list(self._pages))
 
-    # As a mapping's backing (kernel.backing.Backing), and what changes of the file mean to mappings
-    # (kernel.vfs.inode.Mapping).
+    # The backing of a mapping (kernel.backing.Backing), and the effects of the file's changes on
+    # mappings (kernel.vfs.inode.Mapping).
 
     def frame(self, index: int) -> int | None:
-        """The frame of page ``index``; None beyond the end, ENOSPC when none is left for it."""
+        """Frame of page ``index``; None beyond the end, ENOSPC when none is available."""
         if index * PAGE >= self.size:
             return None
         return self._page(index, zeroed=True)
@@ -275,7 +276,7 @@ class Blocks:
             self.store.write(page, offset % PAGE, _NOTHING[: end - offset])
 
     def _drop(self, first: int, last: int) -> None:
-        """Gives back the pages from number ``first`` up to, not including, ``last``."""
+        """Releases the pages from number ``first`` up to, not including, ``last``."""
         order = self._sorted()
         self._release(order[bisect_left(order, first) : bisect_left(order, last)])
 

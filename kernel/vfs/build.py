@@ -38,7 +38,7 @@ class Grants:
     program: str | None = None
     """This file alone is visible at its own path, not its directory."""
     ro: Sequence[tuple[str, str]] = ()
-    """(host folder or file, guest path): the guest may read there."""
+    """(host folder or file, guest path) that the guest may read."""
     rw: Sequence[tuple[str, str]] = ()
     """(host folder, guest path): the guest may write there."""
     root: str | None = None
@@ -46,7 +46,7 @@ class Grants:
     lib_root: str | None = None
     """A sysroot whose libraries appear at /lib and /usr/lib when there is no ``root``."""
     memory_limit: int | None = None
-    """The most bytes of each file system in memory; None for half of the machine's."""
+    """Maximum bytes of each file system in memory; None for half of the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Services:
     who: Credentials = field(default_factory=Credentials.of_host)
     """The guest's user."""
     pages: PageStore = field(default_factory=HostPages)
-    """Where files in memory get their pages."""
+    """Allocator of the pages of files in memory."""
     budget: Budget = field(default_factory=Budget)
-    """What the kernel's objects for files are charged to."""
+    """Budget of the kernel's objects for files."""
 
 
 def build_namespace(grants: Grants, services: Services | None = None) -> Namespace:
@@ -109,7 +109,7 @@ class _Builder:
         self._devices()
         if grants.root is None:
             self._cwd()
-        # What lies deeper is laid later; at one path writing wins.
+        # Mounted from the shallowest to the deepest; at the same path, writable ones win.
         given = [(guest, host, True) for host, guest in grants.ro]
         given += [(guest, host, False) for host, guest in grants.rw]
         for guest, host, read_only in sorted(given, key=lambda grant: _depth(grant[0])):
@@ -119,7 +119,7 @@ class _Builder:
         return self.namespace
 
     def _granted(self, host: str, *, read_only: bool) -> Inode:
-        """A folder, or a single file that may be read."""
+        """A folder, or a single file that the guest may read."""
         real = os.path.realpath(host)
         if not read_only or not os.path.isfile(real):
             return self._folder(host, read_only=read_only)
@@ -145,7 +145,7 @@ class _Builder:
         return self._memory_fs(next(self.numbers), mode).root
 
     def _memory_fs(self, number: int, mode: int, *, whole: bool = False) -> MemFs:
-        """One that may be given half of the memory, as tmpfs(5) by default, or the ``whole``."""
+        """A tmpfs with a limit of half of the memory, as tmpfs(5) by default, or the ``whole``."""
         limit = self.grants.memory_limit
         if limit is None and whole:
             limit = self.services.pages.total * PAGE

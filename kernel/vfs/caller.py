@@ -87,7 +87,7 @@ class Caller(Protocol):
         """Sends a terminal's stop signal to its process group; False when that stops nobody."""
 
     def breaks_off(self, *, only_killed: bool) -> bool:
-        """Between two pieces of a long call: whether a signal ends the call here."""
+        """True when a signal ends a long call here, between two pieces."""
 
     def temporary_mask(self, mask: int, /) -> None:
         """Blocks just ``mask`` (bit signo-1) until this call, or its signal's frame, is done."""

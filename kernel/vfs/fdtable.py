@@ -26,7 +26,7 @@ class FdTable:
 
     def __init__(self, limit: int = DEFAULT_LIMIT, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
-        """What the table and the files opened in it are charged to."""
+        """Budget of the table and of the files opened in it."""
         self._files: list[OpenFile | None] = []
         self._closing: set[int] = set()
         self.limit = limit
@@ -157,7 +157,7 @@ class FdTable:
             return max(lowest, len(self._files))
 
     def _grow(self, fd: int) -> None:
-        """Makes room for number ``fd``; ENOMEM."""
+        """Extends the table to number ``fd``; ENOMEM."""
         missing = fd + 1 - len(self._files)
         if missing > 0:
             self.budget.take(Kind.DESCRIPTORS, Cost.DESCRIPTOR * missing)

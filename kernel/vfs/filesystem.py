@@ -53,7 +53,7 @@ class FileSystem:
 
 
 class ChargedFs(FileSystem):
-    """A file system whose nodes, and what they hold, are charged to ``budget``."""
+    """A file system whose nodes and their contents are charged to ``budget``."""
 
     def __init__(
         self,

@@ -24,10 +24,11 @@ _GUEST_EVENTS = (
 
 
 def unblocking(fd: int) -> int:
-    """A description of its own for the user's pipe or terminal, that never makes us wait.
+    """A separate, non-blocking description for the user's pipe or terminal.
 
-    Another reader may take what poll(2) has found, and a terminal that stands still calls itself
-    writable; who waits there hears no Ctrl-C. Where the user may not open it, ``fd`` itself.
+    Another reader may take the data that poll(2) reported, and a stopped terminal reports itself as
+    writable; a blocked write would delay Ctrl-C. Returns ``fd`` itself where the user may not open
+    it.
     """
     mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
     if not stat.S_ISFIFO(os.fstat(fd).st_mode) and not os.isatty(fd):

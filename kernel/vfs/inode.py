@@ -60,7 +60,7 @@ class Mapping(Protocol):
         """Tells the mapped pages of bytes that were written to the node."""
 
     def punched(self, start: int, end: int) -> None:
-        """Tells the mapped pages that the bytes of [start, end) are zeros now."""
+        """Reports to the mapped pages that the bytes of [start, end) are zeros now."""
 
     def truncated(self, size: int) -> None:
         """Tells the mapped pages that the node now ends at ``size``."""
@@ -81,7 +81,7 @@ class Inode:
 
     @property
     def in_memory(self) -> Blocks | None:
-        """Its content, when that lies in pages which a mapping can show themselves."""
+        """The content, if it consists of pages that can be mapped directly."""
         return None
 
     @property
@@ -143,7 +143,7 @@ class Inode:
         raise Errno(EINVAL)
 
     def changed(self) -> None:
-        """The content is being changed now, through a mapping."""
+        """Records a change of the content through a mapping."""
 
     def sync(self) -> None:
         """Puts the content where it survives, as far as this file system can (fsync(2))."""
@@ -153,11 +153,11 @@ class Inode:
         return self.size if hole else offset
 
     def reserve(self, offset: int, end: int) -> None:
-        """Makes sure that [offset, end) can be written (fallocate(2)); ENOSPC."""
+        """Allocates space to write [offset, end) (fallocate(2)); ENOSPC."""
 
     def punch(self, offset: int, end: int) -> None:
-        """Makes [offset, end), which lies within the file, read as zeros: writes them where there
-        is data.
+        """Makes [offset, end), which lies within the file, read as zeros, by writing zeros where
+        there is data.
         """
         while offset < end:
             offset = self.seek_data(offset, False)
@@ -170,7 +170,7 @@ class Inode:
     def size(self) -> int:
         return self.stat().size
 
-    # The same as the system calls do them: coherent with shared mappings.
+    # File operations as system calls see them: coherent with shared mappings.
 
     def read_file(self, offset: int, count: int) -> bytes:
         data = self.read_at(offset, count)
@@ -188,7 +188,7 @@ class Inode:
             self.mapping.truncated(size)
 
     def punch_file(self, offset: int, length: int) -> None:
-        """FALLOC_FL_PUNCH_HOLE: makes a range read as zeros."""
+        """Makes a range read as zeros (FALLOC_FL_PUNCH_HOLE)."""
         self.punch(offset, min(offset + length, self.size))
         if self.mapping is not None:
             self.mapping.punched(offset, offset + length)

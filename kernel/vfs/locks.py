@@ -41,7 +41,7 @@ class Locks:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._records: dict[object, list[Record]] = {}
-        """Of each owner the spans, which do not overlap, in rising order."""
+        """Spans of each owner, which do not overlap, in ascending order."""
         self._whole: dict[object, bool] = {}
         self.changed = WaitQueue()
         """Woken when a lock was given back."""
@@ -58,8 +58,8 @@ class Locks:
         return min(found, key=_start, default=None)
 
     def lock(self, wanted: Record) -> None:
-        """Locks a span that no one else's lock is in conflict with; ENOLCK."""
-        # Locking within a span of the other kind makes three of one.
+        """Locks a span that does not conflict with another owner's lock; ENOLCK."""
+        # Locking within a span of the other kind splits it in three.
         self._budget.take(Kind.LOCK, 2 * Cost.LOCK, ENOLCK)
         records = self._records.setdefault(wanted.owner, [])
         before = len(records)
@@ -68,7 +68,7 @@ class Locks:
         self._budget.give_back(Kind.LOCK, (2 + before - len(records)) * Cost.LOCK)
 
     def unlock(self, span: Span, owner: object) -> None:
-        """ENOLCK when a lock would become two, and there is no room for them."""
+        """ENOLCK when a lock would be split in two, and there is no room for them."""
         records = self._records.get(owner, [])
         before = len(records)
         more = span != Span(0, END)
@@ -89,7 +89,7 @@ class Locks:
         return True
 
     def _first_two(self) -> list[bool]:
-        """Of a lock that is exclusive there is one only, so it is the first."""
+        """Kinds of the first two locks: an exclusive one is the only one, so it is the first."""
         return [exclusive for exclusive, _ in zip(self._whole.values(), range(2), strict=False)]
 
     def drop_flock(self, owner: object) -> None:
@@ -104,7 +104,7 @@ class Locks:
             self.changed.wake()
 
     def _cut(self, records: list[Record], span: Span) -> None:
-        """Takes ``span`` out of an owner's records."""
+        """Removes ``span`` from an owner's records."""
         first = bisect_right(records, span.start, key=_end)
         last = bisect_left(records, span.end, key=_start)
         records[first:last] = [
@@ -118,7 +118,7 @@ class Locks:
         ]
 
     def _insert(self, records: list[Record], wanted: Record) -> None:
-        """Puts in what overlaps none, as one with its neighbours of the same kind."""
+        """Inserts a record that overlaps none, merged with its neighbours of the same kind."""
         at = bisect_left(records, wanted.span.start, key=_start)
         first, last, (start, end) = at, at, wanted.span
         if at and records[at - 1].span.end == start and _alike(records[at - 1], wanted):

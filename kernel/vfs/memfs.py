@@ -18,7 +18,7 @@ from kernel.vfs.memtree import need_not_below
 
 
 def _cost(name: str) -> int:
-    """What an entry is charged: a guest can't fill the host with hard links."""
+    """Cost of a directory entry, which bounds the number of hard links."""
     return Cost.NAME + cost_of_text(name)
 
 

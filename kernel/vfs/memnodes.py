@@ -22,7 +22,7 @@ _FEWEST_NODES = 1024
 
 
 class MemStore(ChargedFs):
-    """Room for at most ``limit`` bytes of content, half of what ``pages`` has when that is None.
+    """Space for at most ``limit`` bytes of content; None: half of the bytes in ``pages``.
 
     ``now`` gives nanoseconds since 1970.
     """
@@ -42,20 +42,20 @@ class MemStore(ChargedFs):
         super().__init__(kind, magic, number=number, budget=budget)
         self.pages: PageStore = pages or HostPages()
         self.limit = max(1, self.pages.total // 2 if limit is None else limit // _PAGE)
-        """The most pages of content; and the most nodes, as tmpfs(5) has it by default."""
+        """Maximum pages of content; and maximum number of nodes, the default of tmpfs(5)."""
         self.used = 0
         self.nodes = 0
         self.now = now
         self.owner = owner or Credentials.of_host()
 
     def charge(self, count: int) -> None:
-        """Takes ``count`` pages of the limit (or gives back when negative); ENOSPC."""
+        """Charges ``count`` pages to the limit (negative: releases them); ENOSPC."""
         if count > 0 and self.used + count > self.limit:
             raise Errno(ENOSPC)
         self.used += count
 
     def add_node(self, cost: int) -> None:
-        """Charges a node, which takes ``cost`` bytes; ENOSPC."""
+        """Charges a node of ``cost`` bytes; ENOSPC."""
         if cost and self.nodes >= max(self.limit, _FEWEST_NODES):
             raise Errno(ENOSPC)
         self.budget.take(Kind.NODE, cost, ENOSPC)
@@ -97,7 +97,7 @@ class MemNode(Inode):
             self.release_content()
 
     def release_content(self) -> None:
-        """Gives back what the content takes."""
+        """Releases the memory of the content."""
 
     @property
     def kind(self) -> int:
@@ -183,7 +183,7 @@ class MemFile(MemNode):
     def seek_data(self, offset: int, hole: bool) -> int:
         return self.blocks.seek(offset, hole)
 
-    # What seals forbid. Stores through mappings that were there before are not asked about.
+    # Restrictions by seals. Stores through existing mappings are not restricted.
 
     def write_file(self, offset: int, data: bytes) -> int:
         self._need_not(NO_WRITES, bool(data))

@@ -47,7 +47,7 @@ class Namespace:
         self.memory_files = memory_files or MemFs(number=5)
         """Where memfd_create(2) puts its files."""
         self.budget: Budget = self.memory_files.budget
-        """What the objects of all its file systems are charged to."""
+        """Budget of the objects of all its file systems."""
         self.pipes = ChargedFs("pipefs", PIPE_MAGIC, number=2, budget=self.budget)
         self.sockets = ChargedFs("sockfs", SOCK_MAGIC, number=3, budget=self.budget)
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)

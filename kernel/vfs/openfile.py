@@ -48,7 +48,7 @@ _SHOWN = 256
 
 
 class Watcher(Protocol):
-    """Has to do with a file for as long as the file is open."""
+    """An object that refers to an open file until it is closed."""
 
     def file_closed(self) -> None: ...
 
@@ -71,11 +71,11 @@ class OpenFile:
         """Its name in the guest when it was opened, or a text such as ``pipe:[12]``."""
         self.refs = 0
         self.owner = 0
-        """F_SETOWN's process, or process group as a negative number (fcntl(2))."""
+        """Process of F_SETOWN, or process group as a negative number (fcntl(2))."""
         self.owner_signal = 0
         """F_SETSIG's."""
         self.watchers: dict[Watcher, None] = {}
-        """Those who are told when its last descriptor was closed."""
+        """Watchers that are notified when the last descriptor is closed."""
         self._charged_to: Budget | None = None
         mode = flags & O_ACCMODE
         usable = not flags & O_PATH
@@ -103,7 +103,7 @@ class OpenFile:
             self.released()
 
     def charge_to(self, budget: Budget, failure: int) -> None:
-        """Charges the description, once, for as long as it is referred to."""
+        """Charges the description once; released with its last reference."""
         if self._charged_to is None:
             budget.take(Kind.FILE, Cost.FILE + cost_of_text(self.path), failure)
             self._charged_to = budget
@@ -159,7 +159,7 @@ class OpenFile:
 
     @property
     def shown(self) -> str:
-        """The end of its path, for messages."""
+        """The last part of its path, for messages."""
         return self.path[-_SHOWN:]
 
 

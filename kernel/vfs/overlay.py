@@ -121,7 +121,7 @@ class OverlayFile(MemFile):
 
     @property
     def in_memory(self) -> Blocks | None:
-        return None  # until it is copied its pages are those of the file beneath
+        return None  # before the copy its pages are those of the lower file
 
     def allocated(self) -> int:
         return self.blocks.allocated if self._copied else self._lower.size
@@ -207,7 +207,7 @@ class OverlayDir(MemDir):
     def drop(self, name: str) -> None:
         super().drop(name)
         self._seen.pop(name, None)
-        with suppress(Errno):  # where nothing lies beneath, nothing is to be covered
+        with suppress(Errno):  # without a lower entry there is nothing to hide
             self._lower.lookup(name)
             self._whiteouts.add(name)
 

@@ -38,8 +38,8 @@ FIONREAD = 0x541B
 
 
 class Pipe(Inode):
-    """The buffer, and how many ends are open on it. While any is, it is charged with the pages that
-    its bytes take.
+    """The buffer, and the number of ends open on it. While any is open, the pages of its bytes are
+    charged.
     """
 
     def __init__(self, filesystem: ChargedFs, now: int = 0) -> None:
@@ -95,7 +95,7 @@ class Pipe(Inode):
         return capacity
 
     def settle(self, length: int) -> None:
-        """Charges for ``length`` bytes in the buffer in place of those charged so far; ENOMEM."""
+        """Adjusts the charge to ``length`` bytes in the buffer; ENOMEM."""
         pages = (length + PIPE_BUF - 1) // PIPE_BUF
         if pages > self._pages:
             self.filesystem.budget.take(Kind.PIPE, (pages - self._pages) * PIPE_BUF)

@@ -47,8 +47,8 @@ class SocketInode(Inode):
 
 
 class Channel:
-    """One direction: messages on their way, which are charged to ``budget``. A stream keeps no
-    borders between them.
+    """One direction: messages in transit, which are charged to ``budget``. A stream has no message
+    boundaries.
     """
 
     def __init__(self, keeps_borders: bool, budget: Budget) -> None:
@@ -125,13 +125,13 @@ class Channel:
             self.waiting += len(data)
 
     def empty(self) -> None:
-        """Throws away what is on its way."""
+        """Discards the messages in transit."""
         self.messages.clear()
         self.waiting = 0
         self._settle(0, 0)
 
     def _settle(self, length: int, messages: int) -> None:
-        """Charges for so many bytes in so many messages in place of what was charged so far."""
+        """Adjusts the charge to ``length`` bytes in ``messages`` messages."""
         wanted = length + messages * Cost.MESSAGE
         if wanted > self._charged:
             self._budget.take(Kind.SOCKET, wanted - self._charged, ENOBUFS)

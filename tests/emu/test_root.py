@@ -83,7 +83,7 @@ def test_does_the_deepest_folder_that_is_there_decide_which_is_missing(root: Pat
 def test_is_a_link_that_leads_nowhere_named(root: Path) -> None:
     (root / "bin" / "sh").symlink_to("/usr/bin/dash")
     outcome = emu("run", "--root", root, "/bin/sh")
-    assert "/bin/sh links to /usr/bin/dash, which is not in the root" in outcome.messages[0]
+    assert "/bin/sh links to /usr/bin/dash, which does not exist in the root" in outcome.messages[0]
 
 
 def test_does_a_root_of_unpacked_packages_say_which_link_it_lacks(root: Path) -> None:

@@ -24,8 +24,8 @@ from kernel.frames import Kind
 class Calls:
     """Sequences of calls, each in a fresh memory; those of the first sequence come first.
 
-    A sequence that fails as an earlier test does is excused (see :mod:`emu.lab.graded.asking`), but
-    one has to come right.
+    A sequence that fails in the same way as an earlier test is skipped (see
+    :mod:`emu.lab.graded.asking`), but at least one sequence must succeed.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Calls:
     kept: int = 0
     """So many of the frames are not the student's to hand out, beside the frame of zeroes."""
     asks: Collection[str] = ()
-    """Names for which it asks, whoever finds them too."""
+    """Names of the failures to report even if another test finds them too."""
 
     def run(self, submission: Submission) -> Failure | None:
         return submission.remembered(self)
@@ -181,12 +181,12 @@ class ManySharers:
         return None
 
     def _share(self, pool: Pool) -> Finding | None:
-        """Without a look at what is handed out meanwhile."""
+        """Allocates without checking the frames returned meanwhile."""
         self._shared(pool)
         return None
 
     def _shared(self, pool: Pool) -> int:
-        """A frame that had all those users, and has one left."""
+        """Returns a frame that had all those users and has one left."""
         frames = pool.frames
         frame = frames.allocate(Kind.PRIVATE)
         pool.said.append(f"allocate() → {frame:#x}")

@@ -1,17 +1,18 @@
-"""What a test asks, of all that its operations show, and what is done about the rest.
+"""The question of a test, and how failures in its other operations are handled.
 
-A mistake costs the tests that ask about it, not all in which it can be seen. So a failure that an
-earlier test of the lab has too is excused where a test asks something else: the operation is done
-again by the reference, and the test goes on from there with the student's code. Two things excuse:
+A mistake costs the tests that ask about it, not all in which it can be observed. A failure that an
+earlier test of the lab also finds is excused where a test asks something else: the reference
+repeats the operation, and the test continues from there with the student's code. There are two
+reasons:
 
-* The operation was only ``given``, as what leads to the question. Whatever an earlier test has is
-  excused there.
-* The student's code came back, with every page where it should be, and what is wrong has names for
-  which the test does not ask.
+* The operation is only ``given``, as a preparation. Any failure found by an earlier test is excused
+  there.
+* The student's code returned, every page is where it should be, and the names of the failure are
+  not those of the test's question.
 
-What no earlier test has is never excused, so no mistake is lost; and the question itself is always
-put to the student's own code. Where the allocator is the student's, nobody can stand in for it, and
-code that does not return is not waited for again.
+A failure that no earlier test finds is never excused, so no mistake is lost; and the question
+itself is always answered by the student's own code. The reference cannot replace a student's
+allocator, and code that does not return is not run again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from emu.lab.play.playing import Failure, Stage, play
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Operations that lead to a test's question."""
+    """Operations that prepare a test's question."""
 
     operations: Sequence[Operation]
 
@@ -37,20 +38,20 @@ def given(*operations: Operation) -> Given:
 
 
 Known = Collection[tuple[str, str]]
-"""Names of what earlier tests have found, each with the kind of operation in which it was."""
+"""Names of the failures found by earlier tests, each with the kind of operation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A sequence, and what it asks."""
+class Question:
+    """A sequence of operations, and the question that it asks."""
 
     operations: Sequence[Operation]
     given: frozenset[int] = frozenset()
-    """Which of the operations only lead to the question, by their index."""
+    """Indices of the operations that only prepare the question."""
     names: Collection[str] | None = None
-    """Names for which it asks; None: for whatever there is."""
+    """Names of the failures that the question is about; None: all."""
     pages: Collection[int] = ()
-    """Addresses of pages that have to be as they are in the reference; none: be there, all."""
+    """Addresses of pages that must equal the reference's; if empty, all pages must be present."""
 
     @classmethod
     def of(
@@ -58,7 +59,7 @@ class Asked:
         steps: Sequence[Operation | Given],
         names: Collection[str] | None,
         pages: Collection[int],
-    ) -> Asked:
+    ) -> Question:
         operations: list[Operation] = []
         is_given: set[int] = set()
         for step in steps:
@@ -70,21 +71,21 @@ class Asked:
 
     @property
     def excuses(self) -> bool:
-        """Whether it asks less than all."""
+        """True when the question does not cover all failures."""
         return bool(self.given) or self.names is not None
 
 
 _KINDS = {Fork: "fork", Exit: "exit", Exec: "exit"}
-"""What an operation is to a kernel; all others are touching memory."""
+"""Kind of an operation for a kernel; all others access memory."""
 
 
 def kinds(failure: Failure) -> set[tuple[str, str]]:
-    """What a failure is known by."""
+    """Identifies a failure: its names, each with the kind of operation."""
     kind = _KINDS.get(type(failure.operations[-1]), "touch") if failure.operations else ""
     return {(name, kind) for name in failure.names}
 
 
-def is_excused(failure: Failure, asked: Asked, known: Known) -> bool:
+def is_excused(failure: Failure, asked: Question, known: Known) -> bool:
     at = len(failure.operations) - 1
     if at < 0 or at in failure.stood_in or failure.name == TooLong.name:
         return False
@@ -99,14 +100,14 @@ def is_excused(failure: Failure, asked: Asked, known: Known) -> bool:
 
 
 class Answer(NamedTuple):
-    """What is wrong in what was asked, and which operations the reference did."""
+    """Result of a question: the failure, and the operations that the reference did."""
 
     failure: Failure | None
     stood_in: frozenset[int]
 
 
-def put(stage: Stage, asked: Asked, known: Known, failure: Failure | None) -> Answer:
-    """Asks again after a ``failure``, with the reference doing what is excused, while there is."""
+def put(stage: Stage, asked: Question, known: Known, failure: Failure | None) -> Answer:
+    """Repeats the question after a ``failure``, letting the reference do each excused operation."""
     while failure is not None and is_excused(failure, asked, known):
         at = len(failure.operations) - 1
         more = asked.given if at in asked.given else frozenset((at,))

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import ClassVar, Protocol, runtime_checkable
 
 from emu.lab.catalogue import find
-from emu.lab.graded.asking import Answer, Asked, Given, given, kinds, put
+from emu.lab.graded.asking import Answer, Given, Question, given, kinds, put
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import FailAllocation, Operation
 from emu.lab.play.playing import MACHINE_FRAMES, Failure, Stage, play, reference_files
@@ -26,36 +26,36 @@ class Submission:
     found: dict[str, tuple[Test, Failure | None]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    """What came of the tests that others look back to."""
+    """Results of the tests that other tests depend on."""
 
     def known_before(self, test: Test) -> set[tuple[str, str]]:
-        """What the tests of the lab find that come before ``test`` and excuse others."""
+        """Failures found by the tests that precede ``test`` in the lab and excuse others."""
         known: set[tuple[str, str]] = set()
         for earlier in find(self.lab).tests:
             if earlier.name == test.name:
                 break
-            if isinstance(earlier, Asking):
+            if isinstance(earlier, SelectiveTest):
                 failure = self.remembered(earlier)
                 known |= kinds(failure) if failure is not None else set()
         return known
 
     def remembered(self, test: Test) -> Failure | None:
-        """What comes of a test, which runs once."""
+        """Result of a test, which is run once."""
         before = self.found.get(test.name)
         if before is None or before[0] is not test:
-            failure = test.examine(self) if isinstance(test, Asking) else test.run(self)
+            failure = test.examine(self) if isinstance(test, SelectiveTest) else test.run(self)
             before = self.found[test.name] = test, failure
         return before[1]
 
     def fails(self, name: str) -> bool:
-        """Whether the test of the lab with that name tells something."""
+        """True when the test of the lab with that name fails."""
         return any(
             self.remembered(test) is not None for test in find(self.lab).tests if test.name == name
         )
 
     @property
     def replaceable(self) -> bool:
-        """Whether the reference can stand in: a student's allocator keeps books of its own."""
+        """True when the reference can stand in: a student's allocator has its own records."""
         return all(file.lab != "frames" for file in self.files)
 
 
@@ -76,11 +76,11 @@ class Test(Protocol):
 
 
 @runtime_checkable
-class Asking(Test, Protocol):
-    """A test that asks for a part of what it shows; others are excused what it finds."""
+class SelectiveTest(Test, Protocol):
+    """A test with a question about part of its operations; other failures may be excused."""
 
     def examine(self, submission: Submission) -> Failure | None:
-        """As ``run``, which remembers it."""
+        """Runs the test; ``run`` caches the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +117,16 @@ class Script:
     points: int = 5
     frames: int = MACHINE_FRAMES
     asks: Collection[str] | None = None
-    """Names for which it asks; see :mod:`emu.lab.graded.asking`."""
+    """Names of the failures that it asks about; see :mod:`emu.lab.graded.asking`."""
     about: Collection[int] = ()
-    """Addresses of the pages for which it asks."""
+    """Addresses of the pages that it asks about."""
 
     def run(self, submission: Submission) -> Failure | None:
         return submission.remembered(self)
 
     def examine(self, submission: Submission) -> Failure | None:
         stage = Stage(submission.files, self.policy, self.frames)
-        asked = Asked.of(self.operations, self.asks, self.about)
+        asked = Question.of(self.operations, self.asks, self.about)
         return _answer(self, submission, stage, asked).failure
 
 
@@ -146,7 +146,7 @@ class EveryAllocation:
         *("count-is-the-number-of-holders", "mapped-frames-are-in-use", "nothing-is-lost"),
         *("running-out", "used-frames-are-left-alone"),
     )
-    """Names for which it asks of the operation."""
+    """Names of the failures of the operation that it asks about."""
 
     def run(self, submission: Submission) -> Failure | None:
         return submission.remembered(self)
@@ -155,7 +155,9 @@ class EveryAllocation:
         stage = Stage(submission.files, self.policy, self.frames)
         helped = False
         for number in range(1, self._allocations(submission) + 1):
-            asked = self._asked(given(FailAllocation(number)), given(FailAllocation(0)), self.asks)
+            asked = self._question(
+                given(FailAllocation(number)), given(FailAllocation(0)), self.asks
+            )
             failure, stood_in = _answer(self, submission, stage, asked)
             if failure is not None:
                 return failure
@@ -163,17 +165,17 @@ class EveryAllocation:
             stage = replace(stage, stands_in=stood_in & asked.given)
         return self._when_it_need_not_fail(submission) if helped else None
 
-    def _asked(self, fails: Given, works: Given, asks: Collection[str] | None) -> Asked:
-        """What comes before the operation and after it is only given."""
+    def _question(self, fails: Given, works: Given, asks: Collection[str] | None) -> Question:
+        """Question about the operation; those before and after it are only given."""
         steps = [given(*self.before), fails, self.operation, works, given(*self.after)]
-        return Asked.of(steps, asks, ())
+        return Question.of(steps, asks, ())
 
     def _when_it_need_not_fail(self, submission: Submission) -> Failure | None:
-        """With help, the operation has to be possible at all: code that finds no memory where there
-        is some answers no question about it.
+        """Checks first that the operation succeeds when memory is available: code that always runs
+        out of memory does not answer the question.
         """
         stage = Stage(submission.files, self.policy, self.frames)
-        return _answer(self, submission, stage, self._asked(given(), given(), ())).failure
+        return _answer(self, submission, stage, self._question(given(), given(), ())).failure
 
     def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
@@ -193,8 +195,8 @@ class EveryAllocation:
             world.close()
 
 
-def _answer(test: Test, submission: Submission, stage: Stage, asked: Asked) -> Answer:
-    """What the student's code makes of it, excused where earlier tests have it already."""
+def _answer(test: Test, submission: Submission, stage: Stage, asked: Question) -> Answer:
+    """Result of the student's code, with failures excused that earlier tests report."""
     failure = play(stage, asked.operations)
     stood_in = stage.stands_in
     if failure is None or not asked.excuses or not submission.replaceable:

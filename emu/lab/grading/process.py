@@ -62,7 +62,7 @@ def _look_after(running: list[_Running]) -> None:
     soonest = min(each.deadline for each in running) - monotonic()
     wait([each.pipe for each in running], max(0.0, soonest))
     for each in running:
-        if each.pipe.poll():  # also what came while another's process was started
+        if each.pipe.poll():  # also results that arrived while another process was started
             each.receive()
         elif monotonic() > each.deadline:
             each.end_test()

@@ -1,4 +1,4 @@
-"""Calls without end raise RecursionError, in each Python."""
+"""Makes unbounded recursion raise RecursionError in every Python version."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _TOOL = "emu"
 
 
 def bound_recursion() -> None:
-    """Python 3.13 does not count the calls that its specialised CALL_PY_GENERAL makes, of functions
-    with defaults, ``*args`` or ``**kwargs``, and takes memory until there is none. While CALL is
-    watched, by whom does not matter, no call is specialised.
+    """Monitors CALL in Python 3.13, so that no call is specialised. The specialised
+    CALL_PY_GENERAL, of functions with defaults, ``*args`` or ``**kwargs``, is not counted as
+    recursion and uses memory until none is left.
     """
     if sys.version_info[:2] != (3, 13):
         return

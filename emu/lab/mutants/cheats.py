@@ -194,19 +194,19 @@ CHEATS = (
     Cheat("recurses", "calls itself without end", "def cheat(*_):\n    cheat()\n", ("raised",)),
     Cheat(
         "leaves-it-to-the-reference",
-        "fails in every function, that the reference may stand in",
-        'def cheat(*_):\n    raise ValueError("whoever can do it, please")\n',
+        "fails in every function, so that the reference stands in",
+        'def cheat(*_):\n    raise ValueError("not implemented")\n',
         ("raised",),
     ),
     Cheat(
         "finds-no-memory",
-        "runs out of memory in every function, as the tests of that may want",
+        "runs out of memory in every function, as tests of running out expect",
         "from emu.lab.kit import OutOfFrames\ndef cheat(*_):\n    raise OutOfFrames\n",
         ("wrong-result", "right-outcome", "running-out", "zero-filled-on-write"),
     ),
     Cheat(
         "allows-nothing",
-        "refuses every fault, as the tests of what is read-only may want",
+        "refuses every fault, as tests of read-only pages expect",
         "from emu.lab.kit import Outcome\ndef cheat(*_):\n    return Outcome.NOT_ALLOWED\n",
         (*_ANY_VALUE, "zero-filled-on-write"),
     ),

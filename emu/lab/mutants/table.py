@@ -48,7 +48,7 @@ class Verdict:
 
 
 class NotJudged(Exception):
-    """The process that was at a mutant has ended without a verdict."""
+    """The process that judged a mutant has ended without a verdict."""
 
     def __init__(self, mutant: Mutant, status: int | None) -> None:
         super().__init__(f"{mutant.name}: the process that judged it ended with status {status}")
@@ -121,7 +121,7 @@ def mutants(
 ) -> Table:
     """Runs them all; ``folder`` has tests that students wrote, in place of the lab's own.
 
-    ``glance`` is told now and then how many are done, and of how many.
+    ``glance`` is called from time to time with the number done and the total.
     Raises :class:`emu.lab.written_tests.NoOperations`.
     """
     written = read_folder(folder, lab) if folder is not None else []
@@ -139,7 +139,7 @@ def mutants(
 _FOR_CHEATS = 3
 """Tests that a cheat is run on: to all others it would be the same."""
 _GLANCE = 0.5
-"""Seconds between two calls of ``glance``."""
+"""Seconds between calls of ``glance``."""
 
 
 def _judged(
@@ -148,7 +148,7 @@ def _judged(
     jobs: int,
     glance: Callable[[int, int], None],
 ) -> list[Verdict]:
-    """In the order of the work, each in a process that ends when this one does."""
+    """Verdicts in the order of the work, each from a process that ends with this one."""
     verdicts: dict[int, Verdict] = {}
     running: dict[Connection, tuple[int, Worker]] = {}
     numbers = iter(range(len(work)))

@@ -19,7 +19,7 @@ class Wrong:
     new: str
     caught: tuple[str, ...]
     left: tuple[int, int] | None = None
-    """Of a single slip: the least and the most points that a solution keeps with it."""
+    """For a single slip: the minimum and maximum of points that a solution with it keeps."""
 
     def apply(self, solution: str) -> str:
         """``old`` must be there exactly once, so one that no longer fits is an error."""

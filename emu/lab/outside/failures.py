@@ -66,7 +66,7 @@ class Finding:
     name: str
     lines: list[str] = field(default_factory=list)
     also: frozenset[str] = frozenset()
-    """The names of all that does not hold at that moment."""
+    """Names of all invariants and comparisons that fail at that moment."""
 
 
 class KernelStopped(StudentFailed):
@@ -90,7 +90,7 @@ class RuleBroken(StudentFailed):
 
 
 REFERENCE = "the reference"
-"""What the files are named by that stand in for a student's: see ``Student.stand_in``."""
+"""Prefix of the names of files that stand in for a student's: see ``Student.stand_in``."""
 
 
 def said(place: Place) -> str:

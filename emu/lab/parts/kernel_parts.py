@@ -22,7 +22,7 @@ from kernel.parts import Parts
 from kernel.space import AddressSpace
 
 PATIENT = Limits(seconds=60.0)
-"""For the reference, which returns."""
+"""Limits for the reference, which always returns."""
 
 
 class LabMachine:
@@ -73,8 +73,8 @@ class LabMachine:
         return type("Space", (FencedSpace, LabSpace), {**members, "fencing": self.fencing})
 
     def stand_in(self, files: Sequence[LabFile]) -> None:
-        """From now on the code in ``files`` does what is the student's part; none: the student's
-        own does again.
+        """Replaces the student's part by the code in ``files``; none: restores the student's own
+        code.
         """
         if files and self._reference is None:
             self._reference = Student(files, self.bus, PATIENT)

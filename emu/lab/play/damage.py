@@ -1,4 +1,4 @@
-"""How far a student's operation went wrong: what it left, beside what the reference left."""
+"""Compares the state after a student's operation with the state that the reference leaves."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _RIGHTS = V | R | W | X | U | COW
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong after an operation in which the student's code came back."""
+    """Errors after an operation in which the student's code returned."""
 
     names: frozenset[str]
-    """Of all invariants and comparisons that do not hold."""
+    """Names of all invariants and comparisons that fail."""
     pages: frozenset[int]
-    """Addresses of pages that are not what they are in the reference."""
+    """Addresses of pages that differ from the reference."""
     fatal: bool
-    """A page is missing or too much, or the operation came to another end than it should."""
+    """A page is missing or extra, or the operation ended in another way than it should."""
 
 
 _Page = tuple[int, bool, bytes]
-"""Its rights, whether another PTE names its frame too, and its bytes."""
+"""Rights, whether another PTE refers to its frame, and the bytes."""
 
 
-def unlike(ours: World, reference: World) -> tuple[frozenset[int], bool]:
-    """The pages that differ, and whether one of the two has pages that the other has not."""
+def differing_pages(ours: World, reference: World) -> tuple[frozenset[int], bool]:
+    """Addresses of the pages that differ, and whether the two have different sets of pages."""
     found, wanted = _pages(ours), _pages(reference)
     differ = {va for pid, va in wanted if found.get((pid, va)) != wanted[pid, va]}
     return frozenset(differ), found.keys() != wanted.keys()
 
 
 def _pages(world: World) -> dict[tuple[int, int], _Page]:
-    """Every page of every process."""
+    """All pages of all processes."""
     present = [(pid, va, pte) for pid, s in world.spaces.items() for va, pte in s.table.present()]
     users = Counter(ppn(pte) for _, _, pte in present)
     pages = {}
@@ -51,7 +51,7 @@ def _pages(world: World) -> dict[tuple[int, int], _Page]:
 
 
 def _rights(pte: int, shared: bool) -> int:
-    """What is COW and nobody else's may be stored to, by right, as with W."""
+    """Rights of a PTE; a COW page with no other user counts as writable, as with W."""
     if pte & COW and not shared:
         pte = pte & ~COW | W
     return pte & _RIGHTS

@@ -13,10 +13,10 @@ from emu.lab.catalogue import find
 from emu.lab.outside.failures import REFERENCE, Finding, KernelStopped, StudentFailed
 from emu.lab.outside.student import LabFile
 from emu.lab.parts.kernel_parts import PATIENT
-from emu.lab.play.damage import Damage, unlike
+from emu.lab.play.damage import Damage, differing_pages
 from emu.lab.play.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.play.telling import broken_invariant, page_line, writer_lines
-from emu.lab.play.wording import OUTCOME_NAMES, said, said_of_a_write
+from emu.lab.play.wording import OUTCOME_NAMES, outcome_text, write_outcome_text
 from emu.lab.play.world import Endless, Seen, World
 from emu.lab.pte_words import PAGE_CONCERNED
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
@@ -42,13 +42,13 @@ class Failure:
     cause: tuple[str, ...] = ()
     """What another failure has too when the same lines of code are to blame."""
     damage: Damage | None = None
-    """None when the code did not come back from the last operation as it must."""
+    """None when the code did not return from the last operation normally."""
     stood_in: frozenset[int] = frozenset()
-    """The operations, by their index, that the reference did."""
+    """Indices of the operations that the reference did."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Of all that is wrong, as far as it is known."""
+        """Names of all known errors."""
         return self.damage.names if self.damage is not None else frozenset((self.name,))
 
     @classmethod
@@ -66,7 +66,7 @@ class Stage:
     """The kernel's fork policy that the student's fork is compared with."""
     frames: int = MACHINE_FRAMES
     stands_in: frozenset[int] = frozenset()
-    """The operations, by their index, in which the labs' solutions take the place of ``files``."""
+    """Indices of the operations in which the labs' solutions replace ``files``."""
 
 
 def cause_of(failure: StudentFailed) -> tuple[str, ...]:
@@ -111,20 +111,20 @@ def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
 
 
 def solutions(files: Sequence[LabFile]) -> list[LabFile]:
-    """What can stand in for ``files``."""
+    """Reference solutions that can stand in for ``files``."""
     labs = [find(file.lab) for file in files]
     return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
 
 
 def _of_reference(failure: Failure) -> Failure:
-    """What an operation came to that the reference did: the student's are to blame before it."""
+    """Failure in an operation of the reference, caused by earlier ones of the student's code."""
     if failure.damage is not None:
         return failure
-    lines = ["the reference, which does this in the place of your code, stops there"]
+    lines = ["the reference, which replaces your code here, fails"]
     return replace(failure, name=KernelStopped.name, when=_LEFT, lines=lines, cause=())
 
 
-_LEFT = "what your code has left in memory is not fit to go on with"
+_LEFT = "the state that your code left in memory does not allow the run to continue"
 
 
 class Trace:
@@ -177,14 +177,14 @@ class _Duel:
     def _damage(
         self, operation: Operation, finding: Finding, seen: Seen | None, wanted: Seen
     ) -> Damage:
-        """What is wrong besides."""
+        """State that differs from the reference's."""
         names = finding.also | {finding.name}
         if seen is None:
             return Damage(names, frozenset(), fatal=True)
         try:
             names |= {each.name for each in self._differences(operation, seen, wanted)}
-            pages, other = unlike(self._ours, self._reference)
-        except Exception:  # whatever the student's tables lead to
+            pages, other = differing_pages(self._ours, self._reference)
+        except Exception:  # any error caused by the student's tables
             return Damage(names, frozenset(), fatal=True)
         ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
         lives = all(word in _GOES_ON for end in ends for word in end.split(", "))
@@ -219,8 +219,8 @@ class _Duel:
         if got == due:
             return None
         name = OUTCOME_NAMES.get(due, "right-outcome")
-        told = said_of_a_write if isinstance(operation, Read) else said
-        lines = [f"your kernel: {told(seen.outcome)}; expected: {told(wanted.outcome)}"]
+        text = write_outcome_text if isinstance(operation, Read) else outcome_text
+        lines = [f"your kernel: {text(seen.outcome)}; expected: {text(wanted.outcome)}"]
         return Finding(name, lines + self._pages(operation))
 
     def _as_compared(self, operation: Operation, outcome: str) -> str:
@@ -362,7 +362,7 @@ class _Duel:
 
 
 _GOES_ON = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
-"""Outcomes after which the process has its page."""
+"""Outcomes after which the access succeeds."""
 
 _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
 

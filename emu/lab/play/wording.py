@@ -1,4 +1,4 @@
-"""The words in which it is told what an operation came to."""
+"""Texts for the outcomes of operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUTCOME_NAMES = {
     "no memory": "running-out",
     "out_of_memory": "running-out",
 }
-"""What an outcome that is missing is a test of."""
+"""The names of failures that test for an outcome, by the outcome that is missing."""
 
 _WORDS = {
     "ok": "the access just happens",
@@ -29,7 +29,7 @@ _WORDS = {
 }
 
 
-def said(outcome: str) -> str:
+def outcome_text(outcome: str) -> str:
     return ", then ".join(_WORDS.get(word, word) for word in outcome.split(", "))
 
 
@@ -40,9 +40,9 @@ _WORDS_OF_A_WRITE = {
     "out_of_memory": "no frame is left",
     "EFAULT": "the write ends there",
 }
-"""Of the kernel's own write, which kills nobody."""
+"""Outcomes of the kernel's own write, which kills no process."""
 
 
-def said_of_a_write(outcome: str) -> str:
+def write_outcome_text(outcome: str) -> str:
     words = outcome.split(", ")
     return ", then ".join(_WORDS_OF_A_WRITE.get(word, _WORDS.get(word, word)) for word in words)

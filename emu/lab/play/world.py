@@ -96,7 +96,7 @@ class World:
         layout.fill(self.spaces[1])
 
     def stand_in(self, files: Sequence[LabFile]) -> None:
-        """The code in ``files`` stands in for the student's until there are none."""
+        """Uses the code in ``files`` instead of the student's; none: restores the student's."""
         if self.machine is not None:
             self.machine.stand_in(files)
 

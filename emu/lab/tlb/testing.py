@@ -24,14 +24,14 @@ _HARTS = 4
 
 
 _HARTS_TEST = "which-harts"
-"""The test that asks about them."""
+"""The test that asks which harts are fenced."""
 
 
 @contextmanager
 def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iterator[Answers]:
-    """The student's two functions, in a process of their own.
+    """Starts the student's two functions in a separate process.
 
-    With ``on_all`` a change concerns all harts, another one makes it, and all do each fence.
+    With ``on_all`` a change concerns all harts, another hart makes it, and all execute each fence.
     """
     machine = LabMachine(submission.files, _MEMORY)
 
@@ -51,9 +51,9 @@ def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class NoHarm:
-    """No sequence of up to ``depth`` events leaves a hart with an entry that does harm.
+    """Checks that no sequence of up to ``depth`` events leaves a harmful entry on a hart.
 
-    Which harts are fenced is another test's question: where that one fails, it is not asked here.
+    Another test asks which harts are fenced; if it fails, this one does not check that.
     """
 
     name: str

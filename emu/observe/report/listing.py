@@ -48,7 +48,7 @@ class Listings:
         self._files = files
         self._elves: dict[str, ElfFile | None] = {}
         self._bytes = 0
-        """Of these files: a trace may have any number of names for the largest."""
+        """The largest of these files; a trace may name any number of them."""
         self._done: dict[tuple[Place, int], list[Instruction]] = {}
 
     def around(self, place: Place, base: int) -> list[Instruction]:

@@ -23,7 +23,7 @@ class ProcFs(FileSystem):
     def __init__(self, now: Callable[[], int], budget: Budget) -> None:
         super().__init__("proc", PROC_MAGIC, number=6)
         self.budget = budget
-        """What is kept of texts that are being read is charged to it."""
+        """Budget of the texts that are being read."""
         self.now = now
 
 

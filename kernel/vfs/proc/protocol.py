@@ -105,7 +105,7 @@ class ProcKernel(Protocol):
 
     @property
     def memory_in_files(self) -> int:
-        """Bytes of frames that hold files in memory."""
+        """Bytes of the frames that hold files in memory."""
 
     @property
     def memory_free(self) -> int:

@@ -85,20 +85,20 @@ def test_is_a_field_out_of_its_range_refused_with_its_name(at: int, where: str, 
         (STACK, "places.0.pc", 1 << 64, "more than 64 bits"),
         (END, "summary.frames_copied", 10**30, "more than 64 bits"),
         (END, "summary.faults", {"a": {"b": {"c": {"d": {}}}}}, "nested too deep"),
-        (FAULT, "walk.1.level", 2, "does not go down"),
-        (FAULT, "outcome", "party", "no outcome 'party'"),
-        (FAULT, "access", "look", "no access 'look'"),
-        (FAULT, "stack", 9, "no stack 9"),
+        (FAULT, "walk.1.level", 2, "do not decrease"),
+        (FAULT, "outcome", "party", "unknown outcome 'party'"),
+        (FAULT, "access", "look", "unknown access 'look'"),
+        (FAULT, "stack", 9, "unknown stack 9"),
         (FAULT, "vma", {"start": 2, "end": 1, "rights": "rw-p"}, "ends before it starts"),
         (MAP, "range.end", 0, "ends before it starts"),
-        (FAULT, "pid", 77, "no process 77"),
-        (SAMPLE, "pid", 77, "no process 77"),
-        (FORK, "pid", 77, "no process 77"),
-        (FORK, "child", 2, "a process 2 already"),
-        (FAULT, "seq", 3, "seq is 3, and that before it 3"),
-        (FAULT, "seq", 9, "seq is 9, and that before it 3"),
+        (FAULT, "pid", 77, "unknown process 77"),
+        (SAMPLE, "pid", 77, "unknown process 77"),
+        (FORK, "pid", 77, "unknown process 77"),
+        (FORK, "child", 2, "process 2 already exists"),
+        (FAULT, "seq", 3, "seq 3 follows seq 3"),
+        (FAULT, "seq", 9, "seq 9 follows seq 3"),
         (FAULT, "time", 1, "time goes back from 4 to 1"),
-        (0, "fork_policy", "lazy", "no fork policy 'lazy'"),
+        (0, "fork_policy", "lazy", "unknown fork policy 'lazy'"),
     ],
 )
 def test_is_what_makes_no_sense_refused_with_the_reason(
@@ -106,7 +106,9 @@ def test_is_what_makes_no_sense_refused_with_the_reason(
 ) -> None:
     told = lines()
     told[at] = changed(told[at], where, value)
-    with pytest.raises(NotATrace, match=f"^line {at + 1} is no record of this trace: .*{reason}"):
+    with pytest.raises(
+        NotATrace, match=f"^line {at + 1} is not a valid record of this trace: .*{reason}"
+    ):
         read(*told)
 
 
@@ -114,7 +116,7 @@ def test_is_what_makes_no_sense_refused_with_the_reason(
 def test_is_a_line_that_is_there_twice_refused(at: int) -> None:
     told = lines()
     told.insert(at, told[at])
-    with pytest.raises(NotATrace, match=f"^line {at + 2} is no record of this trace"):
+    with pytest.raises(NotATrace, match=f"^line {at + 2} is not a valid record of this trace"):
         read(*told)
 
 
@@ -123,14 +125,14 @@ def test_is_a_record_after_the_end_or_a_second_start_refused() -> None:
     with pytest.raises(NotATrace, match=r"line 13 .* after the end record"):
         read(*told, changed(told[EXIT], "seq", 11))
     again = changed(changed(told[0], "seq", 1), "time", 2)
-    with pytest.raises(NotATrace, match=r"line 2 .* one start already"):
+    with pytest.raises(NotATrace, match=r"line 2 .* second start record"):
         read(told[0], again)
 
 
 def test_is_a_line_that_is_missing_noticed_unless_a_filter_left_it_out() -> None:
     told = lines()
     del told[MAP]
-    with pytest.raises(NotATrace, match=r"line 5 .* seq is 4"):
+    with pytest.raises(NotATrace, match=r"line 5 .* seq 4"):
         read(*told)
     told[0] = changed(told[0], "filtered", True)
     assert len(read(*told)) == len(ALL) - 1

@@ -30,7 +30,7 @@ class FailureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replay: list[list[Any]] = []
     """The same for ``emu lab replay``."""
     stood_in: list[int] = []
-    """Which of them the reference did, counted from 0."""
+    """Indices of the operations that the reference did, from 0."""
 
 
 class GradedTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

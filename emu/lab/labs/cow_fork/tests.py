@@ -24,7 +24,7 @@ random_operation = chance.AnyOf(
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 _RIGHTS = ("rights-are-the-mappings", "read-only-is-kept")
 _SHARERS = 257
-"""One more than a byte can count."""
+"""One more than fits in a byte."""
 
 TESTS: list[Test] = [
     Script("fork-shares", "does fork share every page and copy none?", _POLICY, [Fork(1)]),

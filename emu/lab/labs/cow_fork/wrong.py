@@ -218,7 +218,7 @@ _FORKS = [
 _FORKS_AGAIN = [
     Wrong(
         "marked-anew",
-        "a second fork marks by W alone, and forgets what was COW already",
+        "a second fork marks by W alone, and loses pages that were COW already",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "        memory.store(entry, pte)\n"
         "    elif pte & COW and frames.is_private(ppn(pte)):\n"
@@ -239,7 +239,7 @@ _FORKS_AGAIN = [
     ),
     Wrong(
         "count-stops-at-255",
-        "a frame that has 255 users gets no more",
+        "the count of a frame stops at 255 users",
         "    frames.share(ppn(pte))\n",
         "    if frames.count(ppn(pte)) < 255:\n        frames.share(ppn(pte))\n",
         (_COUNT,),
@@ -249,7 +249,7 @@ _FORKS_AGAIN = [
 _FAULTS = [
     Wrong(
         "count-of-a-byte",
-        "the last user of a frame is told by the low byte of its count",
+        "the last user of a frame is recognised by the low byte of its count",
         "if frames.count(frame) == 1:",
         "if frames.count(frame) & 0xFF == 1:",
         (_SHARED,),

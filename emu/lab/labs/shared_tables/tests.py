@@ -32,7 +32,7 @@ _STACK = STACK_TOP - _PAGE
 _WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, _STACK, HEAP, HEAP + _PAGE, _AREA + _TABLE)
 _ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
 _SHARERS = 257
-"""One more than a byte can count."""
+"""One more than fits in a byte."""
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 
 

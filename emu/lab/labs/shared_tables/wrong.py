@@ -249,21 +249,21 @@ WRONG = [
     ),
     Wrong(
         "own-counts-in-a-byte",
-        "whether others have the table is told by the low byte of its count",
+        "whether others use the table is decided by the low byte of its count",
         "    if not pointer & V or frames.count(ppn(pointer)) == 1:\n",
         "    if not pointer & V or frames.count(ppn(pointer)) & 0xFF == 1:\n",
         ("257-sharers",),
     ),
     Wrong(
         "exit-counts-in-a-byte",
-        "exit tells the last user of a table by the low byte of its count",
+        "exit recognises the last user of a table by the low byte of its count",
         "            if frames.count(table) == 1:\n",
         "            if frames.count(table) & 0xFF == 1:\n",
         ("257-sharers",),
     ),
     Wrong(
         "marked-anew",
-        "a table that is shared again is marked by W alone, and what was COW already is forgotten",
+        "a table that is shared again is marked by W alone, and loses what was COW already",
         "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n",
         "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n"
         "        elif pte & COW and frames.is_private(ppn(pte)):\n"

@@ -30,7 +30,7 @@ _AREA = 0x1000_0000
 _ELSEWHERE = 0x1_0000_0000
 """A middle table of its own."""
 _SHARERS = 257
-"""One more than a byte can count."""
+"""One more than fits in a byte."""
 _FRAMES = 2048
 """The first 512 hold the first process; the others make three superpages."""
 

@@ -201,7 +201,7 @@ WRONG = [
     ),
     Wrong(
         "count-of-a-byte",
-        "the last user of a small page is told by the low byte of its count",
+        "the last user of a small page is recognised by the low byte of its count",
         "    if frames.count(frame) == 1:\n",
         "    if frames.count(frame) & 0xFF == 1:\n",
         ("257-sharers",),

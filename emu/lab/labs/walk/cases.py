@@ -44,7 +44,7 @@ FRAME = FIRST + 0x123
 SUPERPAGE = FIRST + 0x200
 ADDRESS = 0x12_3456_7ABC
 PLAIN = 0xABC
-"""By the first entry of each table: what a test that does not ask about indices translates."""
+"""Address translated by the first entry of each table, for tests that do not ask about indices."""
 USER = V | R | W | X | U | A | D
 """A leaf that allows U-mode everything, and needs no change."""
 LOAD, STORE, FETCH = Access.LOAD, Access.STORE, Access.FETCH
