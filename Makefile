@@ -25,10 +25,10 @@ demo: setup ## run a program that forks and writes, and watch its page faults
 test: test-setup lint ## lint and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
-test-part: setup $(STAMPS)/dev ## what differs most between Pythons and compilers, in minutes
+test-part: setup $(STAMPS)/dev ## the tests that depend most on the Python version and the compiler, in minutes
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PART)
 
-fresh: ## run a target on a bare Debian machine, as root: SUITE=trixie TARGET=test
+fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=test
 	@.ci/fresh $(or $(SUITE),trixie) make $(or $(TARGET),test)
 
 # Nothing here is fetched again once it is there.

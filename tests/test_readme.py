@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 SESSIONS = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", CONSOLE, re.MULTILINE)
 
-# Addresses, frames, code and which function of the C library forks are the toolchain's business.
+# Addresses, frames, code and the C library's function that forks depend on the toolchain.
 VARYING = (
     (re.compile(r"0x[0-9a-f]+"), "0x…"),
     (re.compile(r"  (?:c\.)?s[bd] \w+, -?\w+\(\w+\)  "), "  a store  "),

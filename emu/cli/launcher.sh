@@ -1,6 +1,6 @@
 #!/bin/sh
-# The emu command. Where standard input is a directory, Python ends with a fatal error before any
-# code of ours runs, so that is reported here. -P: no module is taken from the current directory.
+# The emu command. If standard input is a directory, Python aborts before running any code, so that
+# is reported here. -P: no module is imported from the current directory.
 if [ -d /dev/stdin ]; then
     echo "emu: standard input is a directory (expected a file, a pipe or a terminal)" >&2
     exit 2

@@ -1,4 +1,4 @@
-"""Commands that are ended from outside, and the processes that they leave."""
+"""Runs commands that are ended from outside, and finds the processes that they leave."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def start(*words: str | Path, **others: Any) -> subprocess.Popen[str]:
 
 
 def shell_status(process: subprocess.Popen[str]) -> int:
-    """What a shell makes of it: a process may also die of the signal itself."""
+    """Exit status as a shell reports it: a process may also be killed by the signal itself."""
     status = process.wait(timeout=SECONDS)
     return 128 - status if status < 0 else status
 
 
 def wait_until_alone(process: subprocess.Popen[str]) -> None:
-    """Until nobody of the session that the process led is left; for ever if somebody stays."""
+    """Waits until no process of the session remains; blocks if one does."""
     while session_of(process):
         signal.sigtimedwait([], 0.05)
 
 
 def session_of(process: subprocess.Popen[str]) -> list[int]:
-    """Who lives of the session that the process leads."""
+    """Processes of the session that ``process`` leads."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Does a run end that is to end, when the kernel is at something that does not?"""
+"""Does a run end on request while the kernel does something that does not end?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kernel.syscalls.guests import compiled
 
 pytestmark = pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(),
-    reason="signals of the host are for the main thread",
+    reason="signals of the host reach only the main thread",
 )
 
 
@@ -36,7 +36,7 @@ def waits() -> None:
 
 
 class Hindering(Observer):
-    """Does something that has no end at one kind of event."""
+    """Blocks for ever at one kind of event."""
 
     def __init__(self, event: str, act: Callable[[], None]) -> None:
         self.done = 0
@@ -82,9 +82,9 @@ def test_nothing_is_raised_where_it_would_be_lost() -> None:
     engine, call = frame_in("emu.machine.engine"), frame_in("kernel.syscalls.memory")
     goes = frame_in("kernel.vfs.hostfile", "__del__")
     assert may_raise(loop(call))
-    assert may_raise(loop(lambda: engine(lambda: hart(call)))), "the hart keeps it"
-    assert not may_raise(loop(engine)), "translated code runs"
-    assert not may_raise(loop(lambda: engine(hart))), "a hook that has not begun"
-    assert not may_raise(loop(lambda: engine(call))), "a hook of somebody else"
+    assert may_raise(loop(lambda: engine(lambda: hart(call)))), "the hart preserves it"
+    assert not may_raise(loop(engine)), "translated code is running"
+    assert not may_raise(loop(lambda: engine(hart))), "the hook has not started"
+    assert not may_raise(loop(lambda: engine(call))), "not a hook of the hart"
     assert not may_raise(loop(goes))
-    assert not may_raise(call()), "the kernel does not run"
+    assert not may_raise(call()), "the kernel is not running"

@@ -1,4 +1,4 @@
-"""Does a command end when it is told to, wherever it is, and leave no process behind?"""
+"""Does a command end when it is signalled, in any state, and leave no process behind?"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FAULTS = r"""
 
 @pytest.fixture(autouse=True)
 def hangups_are_heard() -> Iterator[None]:
-    """Whoever runs the tests may ignore them, as nohup does."""
+    """SIGHUP may be ignored in the tests' process, as under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -109,7 +109,7 @@ def test_a_command_ends_and_leaves_no_process(
     wait_until_alone(process)
 
 
-# Where a signal could be lost.
+# States in which a signal could be lost.
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -149,12 +149,12 @@ def test_a_resized_window_does_not_hide_ctrl_c() -> None:
     assert heard == ["ctrl-c", "resized"] and kernel.attention is None
 
 
-# Files that take nothing.
+# Files that accept no data.
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Path]:
-    """A FIFO whose reader reads nothing."""
+    """A FIFO whose reader does not read."""
     fifo = tmp_path / "trace.jsonl"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)

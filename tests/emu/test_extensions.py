@@ -1,4 +1,4 @@
-"""Is it said before a run that a program was built for more than the machine has?"""
+"""Is a program that was built for extensions the machine lacks reported before it runs?"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def uleb(value: int) -> bytes:
 
 
 def attributes(arch: str, *, vendor: bytes = b"riscv") -> bytes:
-    """.riscv.attributes with a number and another text before the architecture."""
+    """Contents of .riscv.attributes with a number and another text before the architecture."""
     tags = uleb(4) + uleb(16) + uleb(129) + b"other\0" + uleb(5) + arch.encode() + b"\0"
     inner = b"\x01" + (5 + len(tags)).to_bytes(4, "little") + tags
     body = vendor + b"\0" + inner
@@ -63,7 +63,7 @@ def attributes(arch: str, *, vendor: bytes = b"riscv") -> bytes:
 
 
 def elf(data: bytes, *, section: bool = False) -> bytes:
-    """A file with those attributes as a segment, or only as a section."""
+    """An ELF file with those attributes as a segment, or only as a section."""
     table = struct.pack("<IIQQQQQQ", 0x7000_0003, 4, 256, 0, 0, len(data), 0, 1)
     if section:
         table = struct.pack("<IIQQQQIIQQ", 0, 0x7000_0003, 0, 0, 256, len(data), 0, 0, 1, 0)
@@ -101,7 +101,7 @@ def test_which_names_are_missing(arch: str, names: str) -> None:
 
 
 def test_has_a_damaged_file_nothing_to_tell() -> None:
-    """At the worst other names; never an exception, and no endless search."""
+    """At worst it yields wrong names; never an exception or an endless loop."""
     pick, told = random.Random(0), 0
     whole = [elf(b"A" + attributes("rv64gcv_zba1p0"), section=each) for each in (False, True)]
     for _ in range(3000):

@@ -1,4 +1,4 @@
-"""Do the commands read a trace file that anybody may have sent, and harm nobody who reads it?"""
+"""Do the commands read a trace from an untrusted source safely?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FIXED = ("event", "outcome", "access", "fork_policy", "rights")
 
 
 def evil(value: Any, key: str = "") -> Any:
-    """The same with more in every text that is a name."""
+    """The same with hostile characters added to every text that is a name."""
     if isinstance(value, dict):
         return {name: evil(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
@@ -123,7 +123,7 @@ def test_is_damage_one_line_with_the_file_and_the_number(
 
 
 def test_does_a_trace_not_choose_the_folders_that_a_report_takes_text_from(tmp_path: Path) -> None:
-    """Its own word for the program is anybody's: here the folder of somebody's source."""
+    """The trace's program name is not trusted: here it is in a folder with other source code."""
     private, work = tmp_path / "private", tmp_path / "work"
     private.mkdir()
     work.mkdir()

@@ -1,4 +1,4 @@
-"""Does the ``emu`` script start the command, whatever stdin and the current directory are?"""
+"""Does the ``emu`` script start the command for any stdin and current directory?"""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def test_is_a_directory_as_standard_input_one_clear_line(tmp_path: Path) -> None
 
 def test_is_no_module_taken_from_the_current_directory(tmp_path: Path) -> None:
     for name in ("emu", "kernel", "msgspec"):
-        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken from here')\n")
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from here')\n")
     done = launch(LAUNCHER, "run", hello(), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (7, "")

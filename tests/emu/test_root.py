@@ -1,4 +1,4 @@
-"""Does a program under ``--root`` see its root, and nothing of the host that was not granted?"""
+"""Does a program under ``--root`` see only its root and the granted files of the host?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ int main(int c, char **v) {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root with a few programs in /bin."""
+    """A root file system with a few programs in /bin."""
     folder = tmp_path / "root"
     (folder / "bin").mkdir(parents=True)
     for name, path in {

@@ -1,4 +1,4 @@
-"""Does Ctrl-C end the command without a word while it starts, and while it goes?"""
+"""Does Ctrl-C end the command silently while it starts and while it exits?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def emu_with(folder: Path, entry: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """The command, that finds modules in ``folder`` before any other."""
+    """The command, with modules in ``folder`` found before all others."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         return subprocess.run(
@@ -60,7 +60,7 @@ def test_a_signal_as_python_goes_ends_it_silently(entry: str, number: str, tmp_p
 
 
 def test_what_ignores_ctrl_c_from_the_start_goes_on_to_ignore_it(tmp_path: Path) -> None:
-    """As a shell starts what is to run in the background."""
+    """A shell ignores SIGINT for background jobs."""
     (tmp_path / "argparse.py").write_text(KILL.format(number="SIGINT") + "raise SystemExit(7)\n")
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -1,4 +1,4 @@
-"""Is a command's exit status the right one where its output can't be written?"""
+"""Is a command's exit status correct when its output cannot be written?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SILENT = r"""
 int main(void) { if (!fork()) _exit(0); wait(0); return 7; }
 """
 PROG = "the program"
-"""Stands for a program that prints nothing and ends with status 7."""
+"""Stands for a program that prints nothing and exits with status 7."""
 ON_STDOUT = {
     "cow --json": (["cow", "--json", PROG], 7),
     "compare --json": (["compare", "--json", PROG], 7),
@@ -31,7 +31,7 @@ ON_STDOUT = {
     "help": (["--help"], 0),
     "help of a command": (["run", "--help"], 0),
 }
-"""What each command ends with when its account on stdout is read."""
+"""Exit status of each command when its output on stdout is read."""
 ON_STDERR = {
     "summary": (["run", "--summary", PROG], 7),
     "trace": (["trace", PROG], 7),
@@ -47,7 +47,7 @@ ON_STDERR = {
     "no option": (["run", "--bogus"], 2),
     "no command": ([], 2),
 }
-"""And here its account, or what is wrong, goes to stderr."""
+"""The same for commands whose output or error goes to stderr."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def unread() -> Iterator[int]:
 
 
 def status(words: list[str], stdout: int, stderr: int, closed: int = -1) -> int:
-    """What the command ends with; ``closed`` is a descriptor that it does not have."""
+    """Exit status of the command; ``closed`` is a descriptor that is closed for it."""
     silent = str(program("silent_7", SILENT))
     done = subprocess.run(
         [*EMU, *(silent if word == PROG else word for word in words)],

@@ -47,7 +47,7 @@ def missing(what: str) -> None:
 
 @cache
 def needs_terminals() -> None:
-    """For tests that run something on a pseudo-terminal: skips without /dev/pts."""
+    """Skips tests that need a pseudo-terminal where there is no /dev/pts."""
     try:
         for end in os.openpty():
             os.close(end)

@@ -1,4 +1,5 @@
-"""``python -m tests.hostile``: wild calls, damaged files and traces for as long as one likes."""
+"""``python -m tests.hostile``: runs wild calls, damaged files and damaged traces for a given
+time."""
 
 from __future__ import annotations
 

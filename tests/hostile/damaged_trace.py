@@ -1,4 +1,4 @@
-"""Traces with random damage, each read by every command that reads one: told of, or refused."""
+"""Traces with random damage, read by every command that reads traces: accepted or rejected."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _WORST: tuple[Any, ...] = (
 
 
 def run(seed: int) -> list[tuple[int, str]]:
-    """Of one damaged trace what each reader answers: its status and its messages.
+    """Status and messages of each reader for one damaged trace.
 
-    An exception of our own comes out of here.
+    Exceptions of emu are passed on.
     """
     pick = random.Random(seed)
     data = _damaged(pick, pick.choice(_originals()))
@@ -55,7 +55,7 @@ def run(seed: int) -> list[tuple[int, str]]:
 
 
 def read(trace: Path, words: tuple[str, ...], what: str) -> tuple[int, str]:
-    """What a reader answers, which must be fit for a terminal."""
+    """Output of a reader, which must be safe for a terminal."""
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main([words[0], str(trace), *words[1:]])
@@ -94,7 +94,7 @@ def _damaged(pick: random.Random, original: bytes) -> bytes:
 
 
 def _damage(pick: random.Random, lines: list[bytes]) -> None:
-    """One change, most often to a value of a record."""
+    """Makes one change, usually to a value of a record."""
     at = pick.randrange(len(lines)) if pick.random() < 0.8 else 0
     match pick.randrange(10):
         case 0:

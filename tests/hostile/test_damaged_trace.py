@@ -1,4 +1,4 @@
-"""Is a damaged trace told of or refused in one line, and nothing else ever?"""
+"""Is every damaged trace either accepted or rejected with one line?"""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tests.hostile import damaged_trace
 def test_damaged_traces_are_told_of_or_refused_in_one_line(start: int) -> None:
     answers = [answer for seed in range(start, start + 40) for answer in damaged_trace.run(seed)]
     refused = {message for status, message in answers if status == 2}
-    assert len(refused) > 5, "damage is told apart"
+    assert len(refused) > 5, "damage is detected"
     assert any(status == 0 for status, _ in answers), "some damage does not matter"

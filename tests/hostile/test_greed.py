@@ -136,7 +136,7 @@ def test_is_what_a_notebook_keeps_of_a_guests_output_bounded() -> None:
     assert result.status == 124
 
 
-# Kinds of greed (greed.c), and what ends each: an error, or a signal that kills the program.
+# Kinds of resources (greed.c), and what ends the use of each: an error, or a signal.
 
 KINDS = {
     "tmp_bytes": "ENOSPC",
@@ -202,7 +202,7 @@ KINDS = {
 MIB = 1 << 20
 MEMORY, BUDGET, SLACK = 64 * MIB, 16 * MIB, 24 * MIB
 MOST_STEPS = 300_000
-"""No kind may be had more often; the slowest, sbrk(2), ends with the address space."""
+"""Maximum number of steps for any kind; the slowest, sbrk(2), ends with the address space."""
 
 MEASURED = """
 import json, resource, sys
@@ -220,19 +220,19 @@ print(json.dumps([status, session.console.captured(1).decode(), session.notes, p
 
 
 class Taken(NamedTuple):
-    """What a greedy guest came to."""
+    """Result of a guest that uses up a resource."""
 
     status: int
     stdout: str
     notes: list[str]
     peak: int
-    """The most bytes of the host that the emulator's process ever held."""
+    """Peak host memory of the emulator's process in bytes."""
     left: list[str]
-    """What was still charged to the budget when all processes had gone."""
+    """Charges that remain in the budget after all processes have ended."""
 
 
 def takes(guest: Path, *words: str, most_processes: int = 4096) -> Taken:
-    """Runs the guest with 64 MiB in a process of its own."""
+    """Runs the guest with 64 MiB in a separate process."""
     command = [sys.executable, "-c", MEASURED, str(MEMORY), str(most_processes), str(guest), *words]
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
@@ -248,7 +248,7 @@ def greed() -> Path:
 
 @pytest.fixture(scope="session")
 def alone(greed: Path) -> int:
-    """What the emulator takes for a guest that takes nothing."""
+    """Memory that the emulator uses for a guest that does nothing."""
     return takes(greed, "nothing").peak
 
 
@@ -262,7 +262,7 @@ def test_does_each_kind_of_greed_come_to_its_bound(greed: Path, alone: int, kind
         steps, error = taken.stdout.split()
         assert error in KINDS[kind].split(), taken
         assert 0 < int(steps) <= MOST_STEPS
-    assert taken.peak <= alone + MEMORY + BUDGET + SLACK, "the host pays for what is not counted"
+    assert taken.peak <= alone + MEMORY + BUDGET + SLACK, "host memory was used that is not charged"
     assert taken.left == []
 
 
@@ -273,7 +273,7 @@ def test_is_the_number_of_processes_and_threads_together_bounded(greed: Path) ->
 
 
 def test_does_greed_of_many_kinds_not_grow_the_host(alone: int) -> None:
-    """The machine's memory and the budget are all that a guest can make us take."""
+    """A guest can use at most the machine's memory and the budget."""
     text = f"""{HEAD}
     int main(void) {{
         int p[2];

@@ -1,4 +1,4 @@
-"""Does the budget of the kernel's objects count right, and is what is charged always given back?"""
+"""Does the budget of the kernel's objects count correctly, and is every charge released?"""
 
 import errno
 from contextlib import suppress
@@ -21,7 +21,7 @@ def test_is_what_is_taken_counted_by_kind_and_bounded() -> None:
     with pytest.raises(Errno) as refused:
         budget.take(Kind.LOCK, 1, errno.ENOLCK)
     assert refused.value.errno == errno.ENOLCK
-    assert budget.used == 100, "what was refused is not charged"
+    assert budget.used == 100, "a refused request is not charged"
     budget.give_back(Kind.PIPE, 60)
     assert (budget.used, budget.held[Kind.PIPE]) == (40, 0)
 
@@ -33,7 +33,7 @@ def test_is_what_is_lent_given_back_whatever_happens() -> None:
         raise KeyError
     assert budget.used == 0
     with pytest.raises(Errno), budget.lent(Kind.WAIT, 101):
-        pytest.fail("more than there is was lent")
+        pytest.fail("more was granted than was left")
     assert budget.used == 0
 
 
@@ -75,7 +75,7 @@ def test_can_the_budget_be_given() -> None:
         Machine(kernel_memory="2M")
 
 
-# Makes some of everything, and lets all of it go.
+# Creates objects of all kinds, and releases them.
 ROUND = """
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-"""Are files in memory made of the machine's frames, which their mappings show?"""
+"""Do files in memory consist of the machine's frames, and do mappings show these frames?"""
 
 import pytest
 
@@ -16,7 +16,7 @@ P = PAGE_SIZE
 
 @pytest.fixture
 def world() -> World:
-    """One whose files are in its own frames."""
+    """A world whose files are in its own frames."""
     made = World(128)
     made.files = MemFs(owner=Credentials(0, 0), pages=made.cache.memory)
     return made
@@ -29,8 +29,8 @@ def test_do_the_bytes_of_a_file_take_frames(world: World) -> None:
     node.truncate_file(P)
     assert world.frames.used == before + 1
     node.write_file(100 * P, b"far")
-    assert world.frames.used == before + 2, "a hole takes none"
-    assert world.files.statfs().bfree == 64 - 2, "half of memory is the file system's"
+    assert world.frames.used == before + 2, "a hole uses no frame"
+    assert world.files.statfs().bfree == 64 - 2, "the file system has half of the memory"
     world.check()
 
 
@@ -50,7 +50,7 @@ def test_does_a_mapping_show_the_files_very_frames(world: World) -> None:
     frame = ppn(space.table.pte(BASE))
     assert list(node.blocks.held().values()) == [frame]
     assert (world.frames.kind(frame), world.frames.count(frame)) == (Kind.CACHE, 2)
-    assert world.frames.used - used == world.frames.tables_made - tables, "no page beside tables"
+    assert world.frames.used - used == world.frames.tables_made - tables, "only tables were added"
     world.check()
 
 
@@ -74,7 +74,7 @@ def test_does_a_file_live_for_as_long_as_it_is_mapped(world: World) -> None:
     assert world.load(space, BASE + 3 * P, 4) == b"kept"
     world.check()
     world.exit(space)
-    assert world.frames.used == before, "its frames went with the last mapping"
+    assert world.frames.used == before, "its frames are released with the last mapping"
     world.check()
 
 
@@ -88,7 +88,7 @@ def test_is_a_page_beyond_the_new_end_taken_from_mappings(world: World) -> None:
         world.load(space, BASE + 2 * P)
     assert caught.value.outcome is Outcome.BUS_ADRERR
     node.truncate_file(3 * P)
-    assert world.load(space, BASE + P, 2) == b"x\0", "what was cut off reads as zeros"
+    assert world.load(space, BASE + P, 2) == b"x\0", "bytes beyond the end read as zeros"
     assert world.load(space, BASE + 2 * P, 6) == bytes(6)
     world.check()
 
@@ -123,7 +123,7 @@ def test_is_a_hole_punched_through_mappings(world: World) -> None:
     node = world.file(b"x" * 4 * P)
     used = world.frames.used
     node.punch(10, 2 * P + 10)
-    assert world.frames.used == used - 1, "the one whole page"
+    assert world.frames.used == used - 1, "the only whole page"
     assert node.read_file(0, 4 * P) == b"x" * 10 + bytes(2 * P) + b"x" * (2 * P - 10)
     space = world.space()
     mapped_file(world, space, node, 4, at=BASE, shared=True)
@@ -190,4 +190,4 @@ def test_do_the_figures_of_memory_tell_of_files() -> None:
     changes = [full[n] - before[n] for n in range(1, 6)]
     assert [round(change / 1024) for change in changes] == [-8, 8, -8, 8, -8], "MiB"
     assert after[4:] == before[4:]
-    assert abs(after[1] - before[1]) < 64, "KiB: but for what stdio took"
+    assert abs(after[1] - before[1]) < 64, "KiB: except for stdio's buffers"

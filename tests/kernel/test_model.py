@@ -244,7 +244,7 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, advice=st.sampled_from((10, 11, 18, 19)))
     @may_lack_memory
     def advise(self, n: int, at: int, count: int, advice: int) -> None:
-        """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK; up to what is not to be wiped."""
+        """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK; up to a mapping that cannot be wiped."""
         side = self.side(n)
         touched = [side.pages[at + i] for i in range(count) if at + i in side.pages]
         try:
@@ -253,7 +253,7 @@ class Processes(RuleBasedStateMachine):
             if str(error) == "EINVAL":
                 assert advice == 18
                 unfit = next(i for i, page in enumerate(touched) if page.source is not None)
-                del touched[unfit:]  # what lies before was advised, as in Linux
+                del touched[unfit:]  # the preceding ones were advised, as in Linux
             else:
                 assert str(error) == "ENOMEM" and len(touched) < count
         for page in touched:

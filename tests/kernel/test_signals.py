@@ -1,4 +1,4 @@
-"""Are pending signals taken in their order, and are queued ones bounded?"""
+"""Are pending signals delivered in order, and is the number of queued ones limited?"""
 
 from kernel.signals import (
     SI_KERNEL,
@@ -37,7 +37,7 @@ def test_are_all_that_share_a_limit_held_to_it() -> None:
     assert one.add(SigInfo(40, SI_QUEUE), 2)
     assert other.add(SigInfo(41, SI_QUEUE), 2)
     assert not one.add(SigInfo(42, SI_QUEUE), 2)
-    assert one.add(SigInfo(Sig.TERM, SI_USER), 2), "a standard signal needs no place"
+    assert one.add(SigInfo(Sig.TERM, SI_USER), 2), "a standard signal does not count"
     one.take(bit(40))
     assert one.add(SigInfo(42, SI_QUEUE), 2)
     other.drop(ALL)

@@ -1,4 +1,4 @@
-"""Does a mistake cost the tests that ask about it, and no others?"""
+"""Does a mistake cost only the tests that ask about it?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def graded(name: str) -> Graded:
 
 
 def wrong(*names: str) -> Submission:
-    """The reference with these mistakes of the catalogue."""
+    """The reference with these mistakes from the catalogue."""
     source = COW.solution
     for name in names:
         source = next(each for each in COW.wrong if each.name == name).apply(source)
@@ -36,7 +36,7 @@ def failure(name: str, work: Submission) -> Failure | None:
     return graded(name).run(work)
 
 
-# What is excused.
+# Excused failures.
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_nobody_stands_in_where_the_allocator_is_the_students() -> None:
     assert found is not None and found.name == "shared-is-not-writable"
 
 
-# How it is told.
+# Reports.
 
 
 def test_a_failure_is_played_again_with_the_reference_where_it_stood_in() -> None:
@@ -132,7 +132,7 @@ def test_a_failure_is_played_again_with_the_reference_where_it_stood_in() -> Non
 
 
 def test_a_pte_that_the_reference_wrote_is_not_said_to_be_the_students() -> None:
-    """A store that changes what fork made right: the PTE of the parent is the reference's."""
+    """A store changes what fork made right: the PTE of the parent was written by the reference."""
     source = (
         wrong("parent-keeps-w")
         .files[0]
@@ -146,7 +146,7 @@ def test_a_pte_that_the_reference_wrote_is_not_said_to_be_the_students() -> None
 
 
 def test_what_the_students_code_left_is_not_blamed_on_the_reference() -> None:
-    """A parent that lost its tables when its fork ran out can't be forked by anybody."""
+    """A parent whose tables were lost when its fork ran out of memory cannot be forked at all."""
     source = COW.solution.replace(
         "        release_tables(memory, frames, child)\n        raise\n",
         "        release_tables(memory, frames, child)\n"

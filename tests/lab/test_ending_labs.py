@@ -1,4 +1,4 @@
-"""Do the commands of the labs end when they are told to, with all the processes they began?"""
+"""Do the commands of the labs end when they are signalled, with all the processes they started?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = ("check", "grade", "mutants")
 
 @pytest.fixture(autouse=True)
 def hangups_are_heard() -> Iterator[None]:
-    """Whoever runs the tests may ignore them, as nohup does."""
+    """SIGHUP may be ignored in the tests' process, as under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -28,7 +28,7 @@ def hangups_are_heard() -> Iterator[None]:
 
 @pytest.fixture
 def words(tmp_path: Path) -> dict[str, list[str]]:
-    """Each command, on code that does not come back."""
+    """Arguments of each command, for code that does not return."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "frames.py").write_text("while True:\n    pass\n")
@@ -39,7 +39,7 @@ def words(tmp_path: Path) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a process hears of its parent's end by prctl")
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent's end is reported by prctl(2)")
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_ends_and_leaves_no_process(
@@ -51,14 +51,14 @@ def test_it_ends_and_leaves_no_process(
     process.send_signal(number)
     assert shell_status(process) == 128 + number
     wait_until_alone(process)
-    _, errors = process.communicate()  # nobody holds the streams open
+    _, errors = process.communicate()  # no process holds the streams open
     assert "Traceback" not in errors and "ignored" not in errors
     if command == "grade" and number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         assert errors.endswith("emu: stopped; the next run goes on from here\n")
 
 
 def students(pids: list[int]) -> list[int]:
-    """Those that run a student's code."""
+    """Processes that run a student's code."""
     found = []
     for pid in pids:
         try:

@@ -1,4 +1,4 @@
-"""Does a student's code that calls itself without end get a RecursionError, and its own line?"""
+"""Does unbounded recursion in a student's code raise a RecursionError at its own line?"""
 
 from __future__ import annotations
 

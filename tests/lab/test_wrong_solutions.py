@@ -24,7 +24,7 @@ _WRONG = [(lab, mutant) for lab in _WITH_WRONG for mutant in wrong_of(lab)]
 _CHEATS = [(lab, cheat) for lab in MADE for cheat in CHEATS]
 _SLIPS = [(lab, wrong) for lab in MADE for wrong in lab.wrong if wrong.left]
 _OF_EVERYTHING = (RandomCalls, RandomOperations, RandomTables, GuestProgram)
-"""Tests that ask about all of a lab, and take long."""
+"""Slow tests that cover all of a lab."""
 _BY_STANDING_IN = ("leaves-it-to-the-reference", "finds-no-memory", "allows-nothing")
 
 
@@ -38,7 +38,7 @@ def test_a_wrong_solution_is_told_as_expected(lab: Lab, mutant: Mutant) -> None:
 
 
 def lost(lab: Lab, source: str) -> int:
-    """The points of the tests that fail, beside those that ask about everything."""
+    """Points of the failing tests, except those that cover everything."""
     given = submission(lab, source)
     asked = [test for test in lab.tests if not isinstance(test, _OF_EVERYTHING)]
     return sum(test.points for test in asked if test.run(given) is not None)

@@ -283,7 +283,8 @@ def test_translated_code_belongs_to_its_frame(bench: Bench) -> None:
 
 
 def new_blocks(bench: Bench, *, stops: bool = False) -> list[tuple[int, int]]:
-    """(offset, size) of each block that a new engine tells of, which a stop may follow."""
+    """(offset, size) of each block that a new engine reports, each optionally followed by a
+    stop."""
     seen: list[tuple[int, int]] = []
 
     def translated(pc: int, size: int) -> None:
@@ -308,7 +309,7 @@ def test_a_new_block_is_told_of_once_and_the_first_too(bench: Bench) -> None:
 
 
 def test_a_stop_at_a_new_block_comes_before_it_is_run(bench: Bench) -> None:
-    """And no later: a block that was told of is translated, and runs the next time."""
+    """A reported block is already translated, and runs the next time."""
     bench.code(asm.addi(A0, A0, 1), asm.j(4), asm.addi(A0, A0, 1), asm.ECALL)
     new_blocks(bench, stops=True)
     for pc, a0 in ((CODE, 0), (CODE + 8, 1)):
@@ -318,7 +319,7 @@ def test_a_stop_at_a_new_block_comes_before_it_is_run(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", [0x8000, 0x9C41, 0x9C61])
 def test_some_reserved_encodings_are_no_operation(bench: Bench, code: int) -> None:
-    """If this fails, :mod:`emu.machine.reserved` looks for them without need."""
+    """If this fails, :mod:`emu.machine.reserved` need not detect them."""
     bench.code(asm.half(code), asm.C_NOP, asm.ECALL)
     bench.run()
     assert [cause for cause, _ in bench.exceptions] == [8]
@@ -484,8 +485,8 @@ def test_a_block_that_was_cut_by_a_fault_goes_on_as_another(bench: Bench) -> Non
     assert seen == [(0, 16), (4, 12)]
 
 
-# Floating point, where it differs from the ratified F and D. If one of these fails, the README's
-# limits have a sentence too many.
+# Floating point, where it differs from the ratified F and D. If one of these fails, remove the
+# sentence from the README's limits.
 
 F0, F1, F2, F3 = range(32, 36)
 BOX = 0xFFFF_FFFF_0000_0000
@@ -495,7 +496,7 @@ INVALID = 1 << 4
 
 
 def computed(bench: Bench, code: bytes, *operands: int) -> tuple[int, int]:
-    """f0 and the flags after an instruction on f1, f2 and f3."""
+    """Value of f0 and the flags after an instruction on f1, f2 and f3."""
     bench.code(code, asm.ECALL)
     bench.engine.write(FCSR, 0)
     for register, operand in enumerate(operands, F1):
@@ -514,7 +515,7 @@ FADD_S, FMUL_S, FDIV_S, FSQRT_S = f_type(0x00), f_type(0x08), f_type(0x0C), f_ty
 
 @pytest.mark.parametrize("code", [FADD_S, FMUL_S, FDIV_S, FSQRT_S])
 def test_a_single_precision_result_is_not_boxed(bench: Bench, code: bytes) -> None:
-    """RISC-V: its upper half is all ones."""
+    """RISC-V: the upper half is all ones."""
     result, _ = computed(bench, code, BOX | ONE, BOX | ONE)
     assert result >> 32 == 0
 
@@ -549,7 +550,7 @@ def test_sign_injection_treats_the_upper_half_as_the_sign(
 
 @pytest.mark.parametrize("funct3", [0, 1])
 def test_the_smaller_of_a_number_and_a_signalling_nan_is_nan(bench: Bench, funct3: int) -> None:
-    """RISC-V: the number, with NV. fmin, fmax."""
+    """RISC-V: fmin and fmax return the number and raise NV."""
     for funct7, one, nan, quiet in (
         (0x14, BOX | ONE, BOX | SIGNALLING, QUIET),
         (0x15, D_ONE, D_SIGNALLING, D_QUIET),
@@ -560,7 +561,7 @@ def test_the_smaller_of_a_number_and_a_signalling_nan_is_nan(bench: Bench, funct
 
 @pytest.mark.parametrize("opcode", [0x43, 0x47, 0x4B, 0x4F])
 def test_infinity_times_zero_plus_a_quiet_nan_raises_nothing(bench: Bench, opcode: int) -> None:
-    """RISC-V: NV."""
+    """RISC-V: raises NV."""
     for size, infinity, nan, quiet in (
         (0, BOX | INFINITY, BOX | QUIET, QUIET),
         (1, D_INFINITY, D_QUIET, D_QUIET),

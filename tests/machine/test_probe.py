@@ -259,7 +259,7 @@ def test_each_block_has_the_registers_before_it() -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_a_reserved_encoding_has_begun_and_not_completed(before: int) -> None:
-    """Though the engine, which would run it, is kept from that."""
+    """The engine, which would run it, is prevented from doing so."""
     for span, told in ((None, True), ((CODE, CODE + 64), True), ((CODE + 32, CODE + 64), False)):
         board = Watched(span)
         board.write_code(FREE, *[asm.c_addi(A0, 1)] * before, asm.half(0x8000), asm.EBREAK)

@@ -1,4 +1,4 @@
-"""Is all that RV64GC reserves illegal, and nothing else, also what the engine would run?
+"""Are exactly the encodings that RV64GC reserves illegal, including those that the engine runs?
 
 The expected values are the unprivileged spec's, "RVC Instruction Set Listings".
 """
@@ -28,7 +28,7 @@ every_kind = pytest.mark.parametrize("code", RESERVED, ids=NAMES)
 
 
 def is_reserved(half: int) -> bool:
-    """Whether RV64GC has no such instruction of 16 bits; hints are instructions."""
+    """True when RV64GC reserves this 16-bit encoding; hints are instructions."""
     quadrant, funct3, rd = half & 3, half >> 13, half >> 7 & 31
     if quadrant == 0:
         return funct3 == 0b100 or (funct3 == 0 and not half >> 5 & 0xFF)
@@ -48,7 +48,7 @@ def jumps_or_branches(half: int) -> bool:
 
 @pytest.mark.parametrize("quadrant", [0, 1, 2])
 def test_is_every_word_of_16_bits_what_the_spec_says(board: Board, quadrant: int) -> None:
-    """But jumps and branches, which may go on for ever, and of which none is reserved."""
+    """Except jumps and branches, which may loop for ever; none of them is reserved."""
     halves = [h for h in range(quadrant, 1 << 16, 4) if not jumps_or_branches(h)]
     board.map(CODE, FREE, RX)
     room = PAGE_SIZE // 4
@@ -64,7 +64,7 @@ def test_is_every_word_of_16_bits_what_the_spec_says(board: Board, quadrant: int
 
 @pytest.mark.parametrize("csr", range(0xC00, 0xC20))
 def test_may_a_program_read_two_counters_and_no_other(board: Board, csr: int) -> None:
-    """``time`` has no clock in the machine: the kernel gives it, at the trap."""
+    """``time`` has no clock in the machine: the kernel emulates it on the trap."""
     board.map(CODE, FREE, RX)
     for funct3 in (0b010, 0b011, 0b110, 0b111):
         for rd in (0, A0, 31):
@@ -110,7 +110,7 @@ def test_is_it_met_at_a_pages_edge(board: Board, code: bytes) -> None:
 
 @every_kind
 def test_is_it_no_instruction_within_another(board: Board, code: bytes) -> None:
-    """An upper half that looks like one: only who jumps there meets it."""
+    """An upper half that looks like one: only a jump to it executes it."""
     board.map(CODE, FREE, RX)
     upper = int.from_bytes(code[:2], "little")
     board.write_code(FREE, asm.word(upper << 16 | A0 << 7 | 0x37), asm.EBREAK)  # lui
@@ -143,7 +143,7 @@ def test_is_it_met_by_steps_and_at_breakpoints(board: Board, code: bytes) -> Non
 
 @every_kind
 def test_does_code_that_was_changed_count(board: Board, code: bytes) -> None:
-    """The program overwrites an instruction that it has run, and puts it back."""
+    """The program overwrites an instruction that it has run, and restores it."""
     board.map(CODE, FREE, RX)
     board.map(NEXT, FREE, RWX)
     board.write_code(FREE, asm.sw(11, 12), asm.FENCE_I, asm.word(0x13), asm.EBREAK)
@@ -156,7 +156,7 @@ def test_does_code_that_was_changed_count(board: Board, code: bytes) -> None:
 
 
 def test_is_it_the_first_that_raises() -> None:
-    """Blocks of instructions at random, some reserved: the trap is the first one's."""
+    """Random blocks of instructions, some reserved: the trap is at the first of these."""
     pick = random.Random(13)
     board = Board()
     board.map(CODE, FREE, RX)

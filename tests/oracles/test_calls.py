@@ -1,6 +1,6 @@
-"""Does each system call take the flags and arguments that Linux takes, and refuse the others?
+"""Does each system call accept the flags and arguments that Linux accepts, and reject the others?
 
-``python -m tests.oracles.calls`` asks Linux; differences that are meant are in one table.
+``python -m tests.oracles.calls`` records Linux's results; intended differences are in one table.
 """
 
 from __future__ import annotations

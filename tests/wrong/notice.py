@@ -15,8 +15,8 @@ from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.variant import Variant, broken
 
 SECONDS = 20
-"""Of the processor's time, after which a check has noticed that the kernel goes on for ever. The
-right one takes less than two. A busy machine gives the time later, and so takes nothing from it.
+"""CPU time after which a check has detected that the kernel runs for ever. The correct kernel takes
+less than two seconds. On a busy machine CPU time passes more slowly, so the limit holds there too.
 """
 
 _COMPLAINTS = (

@@ -22,8 +22,8 @@ from emu.observe.records import Exit
 from tests.emu.commands import EMU, emu, environment, program, ran
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-"""Where tests run on several processors their process has a thread, whose locks a child of these
-tests does not need. A command forks before it has any, which is asked below.
+"""Tests on several processors run in a process with a thread, whose locks a child of these tests
+does not need. A command forks before it has any thread, which is tested below.
 """
 
 Serve = Callable[[Iterator[Fact]], int]
@@ -166,7 +166,7 @@ def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> 
     listener = Aside(serve, [])
     for number in range(20_000):
         listener.tell(told(number, where(listener.keep([memoryview(bytes(3000))]))))
-    assert reads.exists(), "60 MB were taken by nobody"
+    assert reads.exists(), "60 MB were read by no process"
     assert listener.close() == 0
 
 

@@ -139,7 +139,7 @@ def test_texts_in_pages_that_are_not_in_memory_yet_are_shown() -> None:
     (line,) = [line for line in lines if "execve(" in line]
     assert re.search(r'execve\("/no/such", \["/no/such", "more"\], .*\) = -1 ENOENT', line)
     unwatched = machine(deterministic=True).run([compiled(UNTOUCHED)])
-    assert watched.summary == unwatched.summary, "looking touches nothing"
+    assert watched.summary == unwatched.summary, "reading the texts touches no page"
 
 
 def test_bits_have_names() -> None:

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frames(data: bytes, reads: list[int] | None = None) -> CallFrames:
-    """``reads`` gets how many bytes were asked for, each time."""
+    """``reads`` collects the number of bytes of each read."""
 
     def read(offset: int, count: int) -> bytes:
         if reads is not None:

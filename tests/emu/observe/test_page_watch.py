@@ -1,4 +1,4 @@
-"""Is the same told of a page when all page tables are looked at at once as when one by one?"""
+"""Are the same records emitted for a page when all page tables are read at once as one by one?"""
 
 from __future__ import annotations
 

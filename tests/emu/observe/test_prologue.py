@@ -162,7 +162,7 @@ def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() ->
             at, number = at + size, number + 1
     assert calls.total() > 1000 and others.total() > 2000
     assert calls["same"] > 0.96 * calls.total()
-    # Where s0 is saved is not seen of code that only later code branches to (gcc 16: 4 of 5,963).
+    # The save of s0 is not found in code that only later code branches to (gcc 16: 4 of 5,963).
     assert calls["s0 elsewhere"] < 0.001 * calls.total()
     assert calls["same"] + calls["another register"] + calls["s0 elsewhere"] == calls.total()
     right = others["same"] + others["restored"] + others["another register"]

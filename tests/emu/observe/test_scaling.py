@@ -1,4 +1,4 @@
-"""Does an analysis take work in proportion to its trace, whatever the processes do?"""
+"""Does the work of an analysis grow in proportion to its trace, whatever the processes do?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = 60
 
 
 def lines_run(act: Callable[[], object]) -> int:
-    """How many lines of Python it takes: the same on every machine."""
+    """Number of lines of Python that ``act`` executes: the same on every machine."""
     count = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -46,7 +46,7 @@ def begun(pages: int = 4) -> tuple[MadeUp, int]:
 
 
 def chain(size: int) -> list[AnyRecord]:
-    """Each process forks the next, which copies the page; all end at last."""
+    """Each process forks the next, which copies the page; finally all end."""
     run, frame = begun()
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
@@ -60,7 +60,7 @@ def chain(size: int) -> list[AnyRecord]:
 
 
 def far_sharer(size: int) -> list[AnyRecord]:
-    """The first process copies pages that it shares with the last of a chain."""
+    """The first process copies pages that it shares with the last process of a chain."""
     run, frame = begun()
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
@@ -73,7 +73,7 @@ def far_sharer(size: int) -> list[AnyRecord]:
 
 
 def star(size: int) -> list[AnyRecord]:
-    """One process has many children at once, which all have memory of their own."""
+    """One process has many children at the same time, each with its own memory."""
     run, frame = begun()
     for child in range(3, 3 + size):
         run.fork(2, child, 4)
@@ -94,7 +94,7 @@ def borrowers(size: int) -> list[AnyRecord]:
 
 
 def images(size: int) -> list[AnyRecord]:
-    """A child at a time, that execs another program."""
+    """One child at a time, which executes another program."""
     run, _ = begun()
     for child in range(3, 3 + size):
         run.fork(2, child, 4)
@@ -106,7 +106,7 @@ def images(size: int) -> list[AnyRecord]:
 
 
 def kept_back(size: int) -> list[AnyRecord]:
-    """Forks that leave out many pages, which their parent then stores to."""
+    """Forks that leave out many pages, to which their parent then stores."""
     run, frame = begun(size)
     left_out = [Range(HEAP, HEAP + 4096 * size, "rw-p")]
     for child in range(3, 3 + size):
@@ -170,5 +170,5 @@ def test_do_four_times_the_records_take_about_four_times_the_work(
 ) -> None:
     small, large = make(SMALL), make(4 * SMALL)
     assert len(large) > 3.5 * len(small)
-    analysis(small)  # what is made once is made now
+    analysis(small)  # initialise caches
     assert lines_run(lambda: analysis(large)) < 5 * lines_run(lambda: analysis(small))

@@ -1,4 +1,4 @@
-"""Has a program with split DWARF its lines, and is a debug file that is missing named?
+"""Are source lines found in a program with split DWARF, and is a missing debug file named?
 
 The expected lines are those of the same program with ordinary debug information.
 """
@@ -48,7 +48,7 @@ every_split = pytest.mark.parametrize("split", SPLITS, ids=["dwarf-4", "dwarf-5"
 
 
 def made(folder: Path, *flags: str) -> Path:
-    """The program, with its objects in ``folder``; poke.h lies in a folder of its own."""
+    """The program, with its objects in ``folder``; poke.h is in a separate folder."""
     (folder / "include").mkdir(parents=True)
     (folder / "include" / "poke.h").write_text(HEADER)
     compiler = [find().gcc, "-O1", "-g", "-Iinclude", *flags]
@@ -62,7 +62,7 @@ def made(folder: Path, *flags: str) -> Path:
 
 
 def functions(program: Path) -> dict[str, tuple[int, bytes]]:
-    """Address and code of each of ours."""
+    """Address and code of each function in the sources."""
     with program.open("rb") as file:
         elf = ELFFile(file)
         table = elf.get_section_by_name(".symtab")
@@ -76,7 +76,7 @@ def functions(program: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def lines(program: Path) -> dict[tuple[str, int], tuple[str, int]]:
-    """File below its folder, and line, of each instruction of ours; the innermost."""
+    """File name and line of each instruction of the sources; the innermost function's."""
     image, found = Image(program.read_bytes()), {}
     for name, (start, code) in functions(program).items():
         for offset in range(0, len(code), 2):

@@ -30,7 +30,7 @@ __attribute__((noipa)) int large(int size)
     return used[size - 1];
 }
 __attribute__((noipa)) int deep(int n);
-int (*volatile deeper)(int) = deep; /* no compiler makes a loop of this */
+int (*volatile deeper)(int) = deep; /* keeps the compiler from making a loop */
 int deep(int n) { char pad[900]; memset(pad, n, 900);
     return n ? deeper(n - 1) + pad[3] : (store(40), pad[5]); }
 void handler(int signo) { store(41); shared[41][8]++; }

@@ -1,4 +1,4 @@
-"""Is a trace that anybody wrote fit for the analyses, or refused with its line and the reason?"""
+"""Is an untrusted trace either valid for the analyses or rejected with the line and the reason?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.emu.observe.test_jsonl import ALL, written
 from tests.emu.observe.traced import traced
 
 EXEC, FORK, MAP, STACK, FAULT, SAMPLE, EXIT, END = 1, 3, 4, 2, 5, 9, 10, 11
-"""Lines of ``ALL``, counted from 0; the fork's callers come before it."""
+"""Indices of the lines of ``ALL``; the fork's stack precedes it."""
 
 
 def lines() -> list[bytes]:
@@ -29,7 +29,7 @@ def read(*of: bytes) -> list[AnyRecord]:
 
 
 def changed(line: bytes, where: str, value: Any) -> bytes:
-    """The record with another value at ``a.0.b``."""
+    """The record with ``value`` at the path ``a.0.b``."""
     record = json.loads(line)
     *path, last = where.split(".")
     inside = record
@@ -174,7 +174,7 @@ def test_are_bytes_that_are_no_text_refused(damage: bytes) -> None:
 
 
 def test_may_a_valid_file_be_written_otherwise() -> None:
-    """By a JSON library's rules: blanks, the order of fields, line ends, a byte order mark."""
+    """JSON allows other white space, order of fields, line ends, and a byte order mark."""
     objects = [json.loads(line) for line in lines()]
     spaced = b"".join(json.dumps(each).encode() + b"\r\n" for each in objects)
     ordered = b"".join(json.dumps(each, sort_keys=True).encode() + b"\n" for each in objects)
@@ -215,6 +215,6 @@ def test_is_a_name_harmless_to_a_terminal_however_it_is_written(
 
 
 def test_is_what_the_recorder_writes_always_read() -> None:
-    """With fork, exec, a signal, copies and threads; and a name as long as a guest likes."""
+    """A run with fork, exec, a signal, copies, threads, and a long file name of the guest."""
     assert traced("--deterministic", "--heap").records
     assert len(text("x" * 100_000)) == len(text("\0" * 100_000)) == LONGEST_TEXT

@@ -1,4 +1,5 @@
-"""Is what calls keep for guests charged, refused with Linux's errors, and given back?"""
+"""Is the memory that system calls use for guests charged, refused with Linux's errors, and
+released?"""
 
 import struct
 
@@ -30,7 +31,7 @@ def held(t: FakeThread, kind: Kind) -> int:
 
 
 def leave(t: FakeThread, count: int) -> None:
-    """Leaves room for ``count`` bytes more."""
+    """Leaves room for ``count`` more bytes."""
     budget_of(t).limit = budget_of(t).used + count
 
 
@@ -53,7 +54,7 @@ def test_are_a_pipes_bytes_charged_by_the_page(t: FakeThread) -> None:
     write(t, writing, b"x")
     assert held(t, Kind.PIPE) == Cost.PIPE + 4096
     leave(t, 4095)
-    assert write(t, writing, bytes(4095)) == 4095, "the page is there already"
+    assert write(t, writing, bytes(4095)) == 4095, "the page is already charged"
     assert fails(lambda: write(t, writing, b"x")) == ENOMEM
     assert read(t, reading) == b"x" + bytes(4095)
     assert held(t, Kind.PIPE) == Cost.PIPE
@@ -73,7 +74,7 @@ def test_are_messages_charged_even_empty_ones(t: FakeThread) -> None:
     assert done(sockets.sendto(t, one, 0x10000, 100, 0, 0, 0)) == 100
     t.files.close(other)
     t.files.close(one)
-    assert held(t, Kind.SOCKET) == 0, "what was not received goes with the sockets"
+    assert held(t, Kind.SOCKET) == 0, "messages not received are released with the sockets"
 
 
 def test_does_a_closed_file_leave_its_epoll_sets(t: FakeThread) -> None:
@@ -87,7 +88,7 @@ def test_does_a_closed_file_leave_its_epoll_sets(t: FakeThread) -> None:
     add = events.EPOLL_CTL_ADD
     assert fails(lambda: events.epoll_ctl(t, sets[0], add, twin, event)) == ENOSPC
     t.files.close(counter)
-    assert held(t, Kind.WATCH) == 2 * Cost.WATCH, "it is open still"
+    assert held(t, Kind.WATCH) == 2 * Cost.WATCH, "the file is still open"
     t.files.close(twin)
     assert held(t, Kind.WATCH) == 0
     counter = done(events.eventfd2(t, 0, 0))
@@ -158,7 +159,7 @@ def test_are_open_files_and_tables_charged(t: FakeThread) -> None:
     fd = open_(t, "/f")
     assert held(t, Kind.FILE) == Cost.FILE + len("/f")
     done(descriptors.dup3(t, fd, 99, 0))
-    assert held(t, Kind.FILE) == Cost.FILE + len("/f"), "a twin is no further file"
+    assert held(t, Kind.FILE) == Cost.FILE + len("/f"), "a duplicate shares the file"
     assert held(t, Kind.DESCRIPTORS) == 100 * Cost.DESCRIPTOR
     assert tables <= Cost.DESCRIPTOR
     leave(t, Cost.FILE)

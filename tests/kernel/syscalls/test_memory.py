@@ -140,7 +140,7 @@ def test_ranges(call: Caller, name: str, extra: tuple[int, ...]) -> None:
     assert refused(lambda: step(BASE + 1, P, *extra)) == "EINVAL"
     assert refused(lambda: step(BASE, HUGE & ~4095, *extra)) == wraps
     if name == "msync":
-        assert step(BASE, HUGE, *extra) == 0, "rounded up to pages it is 0, as in Linux"
+        assert step(BASE, HUGE, *extra) == 0, "the size wraps to 0 when rounded up, as in Linux"
     else:
         assert refused(lambda: step(BASE, HUGE, *extra)) == wraps
     assert refused(lambda: step(USER_END, P, *extra)) == outside
@@ -155,7 +155,7 @@ def test_ranges(call: Caller, name: str, extra: tuple[int, ...]) -> None:
 
 def test_mprotect_refuses_bits_it_does_not_know(call: Caller) -> None:
     new(call)
-    assert call.mprotect(BASE, P, 8) == 0, "PROT_SEM means nothing here"
+    assert call.mprotect(BASE, P, 8) == 0, "PROT_SEM is ignored"
     assert refused(lambda: call.mprotect(BASE, P, 16)) == "EINVAL"
     assert refused(lambda: call.mprotect(BASE, P, 0x0300_0000)) == "EINVAL"
 
@@ -288,7 +288,7 @@ def test_mremap_to_a_place_replaces_what_is_there(world: World, call: Caller) ->
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_pages_that_move_leave_their_range_mapped(world: World, policy: str) -> None:
-    """MREMAP_DONTUNMAP, also when it fails for want of a frame: then nothing has moved."""
+    """MREMAP_DONTUNMAP, also when it fails for lack of a frame: then nothing has moved."""
     space = world.space()
     anonymous(space, 4)
     world.store(space, BASE, b"moves")
@@ -306,10 +306,10 @@ def test_pages_that_move_leave_their_range_mapped(world: World, policy: str) -> 
             world.check()
         assert world.load(child, BASE, 5) == b"moves"
         assert child.find(to) is None
-    assert left, "some frame was needed"
+    assert left, "a frame was needed"
     assert world.load(child, to, 5) == b"moves"
     assert world.load(child, BASE, 5) == bytes(5)
-    assert world.load(space, BASE, 5) == b"moves", "the parent's stays"
+    assert world.load(space, BASE, 5) == b"moves", "the parent's page stays"
     world.check()
 
 
@@ -495,7 +495,7 @@ def test_all_processes_together_have_a_limit_of_mappings(world: World, call: Cal
     with pytest.raises(Errno, match="ENOMEM"):
         world.fork(call.process.space)
     world.check()
-    assert world.frames.budget.used == 6 * Cost.MAPPING, "what the child had is given back"
+    assert world.frames.budget.used == 6 * Cost.MAPPING, "the child's mappings are released"
     call.munmap(BASE, 2 * P)
     child = world.fork(call.process.space)
     assert world.frames.budget.used == 10 * Cost.MAPPING

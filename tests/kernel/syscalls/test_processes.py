@@ -394,7 +394,7 @@ int main(void) {
     TRY(CLONE(CLONE_SIGHAND | SIGCHLD));
     TRY(CLONE(CLONE_NEWNS | SIGCHLD));
     TRY(CLONE(CLONE_NEWUSER | SIGCHLD));
-    TRY(CLONE(100) || (_exit(0), 1) ? 0 : -1); // no signal of that number is ever sent
+    TRY(CLONE(100) || (_exit(0), 1) ? 0 : -1); // not a valid signal, so none is sent
     struct { uint64_t w[11]; } args = {{0}};
     TRY(syscall(SYS_clone3, &args, 8));
     TRY(syscall(SYS_clone3, 8, 88));

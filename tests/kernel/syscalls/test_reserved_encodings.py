@@ -1,4 +1,4 @@
-"""What does a program see of an encoding that RV64GC reserves? The same as under qemu-riscv64."""
+"""Does a program that runs a reserved encoding get the same signal as under qemu-riscv64?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the pages of a file in memory hold what was written, and nothing else?"""
+"""Do the pages of a file in memory contain exactly what was written?"""
 
 import random
 
@@ -9,7 +9,7 @@ from kernel.vfs.blocks import PAGE, Blocks, HostPages
 
 
 class Room:
-    """So many pages may be charged."""
+    """Limit of the pages that may be charged."""
 
     def __init__(self, most: int) -> None:
         self.most, self.used = most, 0
@@ -55,7 +55,7 @@ def test_is_what_fits_written_when_room_runs_out() -> None:
     assert blocks.size == 3 * PAGE
     with pytest.raises(Errno, match="ENOSPC"):
         blocks.write(3 * PAGE, b"x")
-    assert blocks.write(0, b"over") == 4, "what is there can be written again"
+    assert blocks.write(0, b"over") == 4, "existing pages can be overwritten"
     assert store.free == store.total - 3
 
 

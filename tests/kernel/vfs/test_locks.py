@@ -1,4 +1,4 @@
-"""Do advisory locks keep each other out as flock(2) and fcntl(2) say, and is their room bounded?"""
+"""Do advisory locks conflict as flock(2) and fcntl(2) specify, and is their memory limited?"""
 
 import random
 
@@ -16,7 +16,7 @@ def record(start: int, end: int, owner: object = ONE, *, exclusive: bool = True)
 
 
 def held(locks: Locks) -> list[tuple[int, int, bool]]:
-    """What another one meets of ONE's locks, in rising order."""
+    """Locks of ONE that another owner finds, in ascending order."""
     found, at = [], 0
     while (met := locks.conflict(record(at, END, OTHER))) is not None:
         found.append((met.span.start, met.span.end, met.exclusive))

@@ -1,4 +1,4 @@
-"""``python -m tests.oracles.calls`` asks this machine's Linux anew and keeps what it answers."""
+"""``python -m tests.oracles.calls``: records the results of this host's Linux."""
 
 from __future__ import annotations
 

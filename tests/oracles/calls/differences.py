@@ -1,13 +1,14 @@
-"""Where emu answers otherwise than Linux, and why: lines of the programs' output, as patterns."""
+"""Intended differences of emu from Linux: patterns for lines of the programs' output, with
+reasons."""
 
 from __future__ import annotations
 
 DIFFERENCES = {
-    "madvise *, 102: *": "guard regions are Linux 6.13's; EINVAL says that they are not there",
+    "madvise *, 102: *": "guard regions are in Linux since 6.13; here they are not supported",
     "madvise *, 103: *": "as 102",
-    "memfd_create 0x4: *": "there are no huge pages",
-    "prctl 65 *": "a process that refuses to gain execute rights is Linux 6.3's",
+    "memfd_create 0x4: *": "huge pages are not supported",
+    "prctl 65 *": "PR_SET_MDWE is in Linux since 6.3",
     "prctl 66 *": "as 65",
-    "prctl 67 *": "no pages are merged",
+    "prctl 67 *": "pages are not merged",
     "prctl 68 *": "as 67",
 }

@@ -1,6 +1,8 @@
-"""Runs the programs of this folder, which ask single system calls, on Linux itself and under emu.
+"""Runs the programs of this folder, each of which tests single system calls, on Linux and under
+emu.
 
-What Linux answers is kept in ``NAME.linux.txt``, so that the comparison needs no certain kernel.
+Linux's results are recorded in ``NAME.linux.txt``, so the comparison does not depend on the host's
+kernel.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ FLAGS = ("-static", "-O1", "-w")
 
 
 def kept(name: str) -> list[str]:
-    """What Linux answered."""
+    """Recorded results of Linux."""
     return (FOLDER / f"{name}.linux.txt").read_text().splitlines()
 
 
 def by_linux(name: str) -> list[str]:
-    """What this machine's kernel answers; it has to be Linux."""
+    """Results of this host's kernel, which must be Linux."""
     with tempfile.TemporaryDirectory() as folder:
         program = _build("gcc", name, Path(folder))
         done = subprocess.run(

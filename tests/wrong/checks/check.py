@@ -19,19 +19,19 @@ class Check:
 
 
 class Undecided(Exception):
-    """The machine was too slow to say whether something is wrong."""
+    """The machine was too slow to decide whether something is wrong."""
 
 
 SECONDS = 900
-"""Far more than any run needs on whatever machine. A guest that waits for ever ends as a deadlock;
-one that runs for ever, by the processor's time that it takes (tests/wrong/notice.py).
+"""Time limit, far above what any run needs. A guest that waits for ever ends with a deadlock; one
+that runs for ever, at a limit of CPU time (tests/wrong/notice.py).
 """
 
 
 def decided(status: int) -> None:
-    """Raises unless the run came to its end within :data:`SECONDS`."""
+    """Raises unless the run ended within :data:`SECONDS`."""
     if status == TIMEOUT_STATUS:
-        raise Undecided(f"a guest was not done after {SECONDS} s")
+        raise Undecided(f"a guest did not end within {SECONDS} s")
 
 
 class Checks(list[Check]):

@@ -1,4 +1,4 @@
-"""Ranges at their edges: where a stack, a gap or a table ends, and what a mapping is counted as."""
+"""Ranges at their edges: the ends of stacks, gaps and tables, and the counts of mappings."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def a_file_that_is_cut_is_cut_where_it_is_mapped() -> None:
 
 @CHECKS
 def rights_come_back_only_where_a_store_needs_no_fault() -> None:
-    """mprotect to read-only and back: of a page of its own, of a file's, and of shared memory."""
+    """mprotect to read-only and back: of a private page, a file's, and shared memory."""
     for shared, content, allowed in ((False, b"", W), (False, b"file", 0), (True, b"file", 0)):
         with scene(0) as s:
             if content:

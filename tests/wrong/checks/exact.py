@@ -1,5 +1,5 @@
-"""What is easily left out because the program goes on all the same: the flags of a PTE after a
-fault, the cost of a fork, an order, and what there is when a step fails in its middle.
+"""Details that a program does not notice when they are missing: the flags of a PTE after a fault,
+the cost of a fork, an order, and the state after a step that failed in the middle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MANY_FREE = 16
 
 
 def handled(space: AddressSpace, access: Access, outcome: Outcome) -> None:
-    """The fault at BASE, of a page whose A and D are clear, leaves them as the access needs."""
+    """A fault at BASE, on a page with A and D clear, sets them as the access needs."""
     pte = space.table.pte(BASE) & ~(A | D)
     space.table.set_pte(BASE, pte)
     found = fault.handle(space, BASE, access)
@@ -63,8 +63,8 @@ def the_first_store_to_a_shared_page_sets_a_and_d() -> None:
 
 @CHECKS
 def a_fork_counts_each_pte_that_it_writes() -> None:
-    # Three of the child's and three of the parent's that lose W; then there is none to lose. With
-    # shared tables one pointer stands for the child's. An eager fork takes no W.
+    # Three PTEs of the child, and three of the parent that lose W; then none has W. With shared
+    # tables one pointer replaces the child's. An eager fork clears no W.
     for policy, first, second in (("cow", 6, 3), ("shared-tables", 4, 1), ("eager", 3, 3)):
         with scene() as s:
             s.fork(s.parent, policy)
@@ -131,7 +131,7 @@ def _tables(s: Scene) -> list[int]:
 
 @CHECKS
 def a_fault_that_finds_no_frame_takes_none() -> None:
-    """Whichever of its allocations it is that fails; the cache may have to give frames for it."""
+    """For a failure of each of its allocations; the cache may have to release frames for it."""
     for access in (Access.LOAD, Access.STORE):
         for kind in ("anonymous", "shared", "private"):
             for left in count():
@@ -174,7 +174,7 @@ def allocations_are_counted_from_when_one_is_to_fail() -> None:
 
 @CHECKS
 def the_host_gets_each_frame_back_once() -> None:
-    """Each time that many are free that it did not have, whatever it was given before."""
+    """Each time this many frames are free that it does not have, whatever it had before."""
     many = patch.multiple("kernel.frames", _MANY_FREE=MANY_FREE, _LEAST_TRIMMED=2)
     with many, scene(0) as s:
         taken = [s.frames.allocate(Kind.PRIVATE) for _ in range(4 * MANY_FREE)]

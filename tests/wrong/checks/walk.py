@@ -68,7 +68,7 @@ def table_mirrored(t: Tables) -> None:
 
 
 def root_far_outside(t: Tables) -> None:
-    """Where RAM would come again if a PPN had fewer bits than its 44."""
+    """An address that would wrap to RAM if a PPN had fewer than 44 bits."""
     t.mmu.satp = make_satp(1 << 43 | t.ppn(ROOT))
 
 
@@ -186,7 +186,7 @@ def bare() -> None:
 
 
 def the_edges_of_what_is_canonical() -> None:
-    """All of the upper half is mapped by the same entries as what lies below it in 64 bits."""
+    """The upper half is mapped by the same entries as the addresses below it in 64 bits."""
     tables = Tables()
     for table, frame, flags in ((ROOT, MIDDLE, V), (MIDDLE, LAST, V), (LAST, PAGE, FULL)):
         for word in range(512):

@@ -1,4 +1,4 @@
-"""What is left out or done otherwise and goes unseen by programs that do nothing unusual."""
+"""Omissions and changes that ordinary programs do not notice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ VARIANTS = [
         "access is not Access.STORE",
     ),
     wrong(
-        "grown-unsaid", "a stack that grew is told of as memory that is zeroed",
+        "grown-unsaid", "a stack that grew is reported as zero-filled memory",
         "kernel.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
     ),
     _grow("grown-too-low", "the stack grows below the lowest address",
@@ -194,7 +194,7 @@ VARIANTS = [
         "sum(vma.length for vma in self.vmas) // PAGE_SIZE", "len(self.vmas)",
     ),
     wrong(
-        "kernel-faults-untold", "the kernel does not tell of the faults it met itself",
+        "kernel-faults-untold", "the kernel does not report the faults of its own accesses",
         "kernel.usermem:UserMemory._reach", "self.on_fault(self.space, resolution)", "pass",
     ),
     wrong(

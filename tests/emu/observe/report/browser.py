@@ -17,7 +17,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 240
-"""After which there is no answer, however busy the machine is."""
+"""Time limit for an answer, enough for a busy machine."""
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
     *("--no-first-run", "--disable-extensions", "--disable-background-networking"),
@@ -121,7 +121,9 @@ class Browser:
         dark: bool = False,
         script: str = "",
     ) -> Page:
-        """A page of the file, when it has told that it is ready; ``script`` runs before its own."""
+        """Opens a page of the file and waits until it reports ready; ``script`` runs before its
+        own.
+        """
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
         page = Page(self, attached["sessionId"], target)

@@ -35,7 +35,7 @@ def demo_page(browser: Browser, tmp_path: Path) -> Page:
 
 
 def faults() -> list[Fault]:
-    """Of the demo's run."""
+    """Faults of the demo's run."""
     return [each for each in demo() if isinstance(each, Fault)]
 
 
@@ -44,12 +44,12 @@ def faults_of_write_page() -> list[Fault]:
 
 
 def steps() -> int:
-    """The demo's events, as a report numbers them."""
+    """Number of the demo's events, as a report counts them."""
     return len(built(demo()).data()["steps"]["kind"])
 
 
 def first_page() -> int:
-    """The demo's lowest page, where the linker put it."""
+    """The demo's lowest page, as the linker placed it."""
     return min(each.start for record in demo() if isinstance(record, Exec) for each in record.maps)
 
 
@@ -366,11 +366,11 @@ for (const name of ["fillRect", "strokeRect", "fillText", "lineTo"])
   counted(CanvasRenderingContext2D, name, "drawn");
 for (const name of ["createElement", "createElementNS"]) counted(Document, name, "elements");
 """
-"""What a page does is counted from its start; what of it takes how long is the machine's affair."""
+"""Counts what a page does from its start; the time it takes depends on the machine."""
 
 
 def work(shown: Page, script: str) -> dict[str, int]:
-    """How much a script does, with the drawing that it asks for."""
+    """Counts the work of a script, including the drawing that it causes."""
     shown.value("Object.assign(work, {steps: 0, drawn: 0, elements: 0}), 1")
     shown.value(f"{script}, 1")
     shown.settle()
@@ -379,7 +379,7 @@ def work(shown: Page, script: str) -> dict[str, int]:
 
 
 def test_a_hundred_thousand_faults_can_be_used(browser: Browser, tmp_path: Path) -> None:
-    """What is shown is a screen's part of them, and going anywhere is a few steps."""
+    """Only what fits on the screen is drawn, and going to any moment takes few steps."""
     file = tmp_path / "large.html"
     file.write_bytes(large_page())
     shown = browser.open(file, script=COUNTS)
