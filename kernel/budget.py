@@ -93,7 +93,7 @@ class Budget:
             self.held[kind] -= count
 
     @contextmanager
-    def lent(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> Iterator[None]:
+    def lend(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> Iterator[None]:
         """Charges ``count`` bytes for the duration of the block."""
         self.take(kind, count, failure)
         try:

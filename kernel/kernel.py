@@ -261,9 +261,9 @@ class Kernel:
     def call_soon(self, act: Callable[[], None]) -> None:
         """Schedules ``act`` before the next instruction; may be called from another host thread."""
         self._soon.append(act)
-        self.attention = self._call_those
+        self.attention = self._run_soon
 
-    def _call_those(self) -> None:
+    def _run_soon(self) -> None:
         while self._soon:
             self._soon.popleft()()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from posixpath import dirname
 from typing import NamedTuple
 
-from emu.observe.split_lines import joined, skeletons
+from emu.observe.split_lines import join_paths, skeletons
 
 _LINKS = (".gnu_debuglink", ".gnu_debugaltlink")
 
@@ -38,8 +38,8 @@ def named_files(data: bytes, program: str, *, links: bool) -> list[Named]:
 
 def _split(data: bytes, program: str) -> Iterator[Named]:
     for unit in skeletons(data):
-        name = joined(unit.folder, unit.dwo)
-        beside = joined(dirname(program), unit.dwo.rpartition("/")[2])
+        name = join_paths(unit.folder, unit.dwo)
+        beside = join_paths(dirname(program), unit.dwo.rpartition("/")[2])
         yield Named(name, (name, beside, program + ".dwp"), "inlined functions")
 
 
@@ -59,4 +59,4 @@ def _linked(data: bytes, program: str) -> Iterator[Named]:
         name = section.data().partition(b"\0")[0].decode("utf-8", "surrogateescape")
         places = (folder, f"{folder}/.debug", f"/usr/lib/debug{folder}")
         if name:
-            yield Named(name, tuple(joined(each, name) for each in places), "source lines")
+            yield Named(name, tuple(join_paths(each, name) for each in places), "source lines")

@@ -86,13 +86,13 @@ class Image:
         return None
 
     def _place(self, address: int) -> Place:
-        place = self._known_place(address)
+        place = self._place_of(address)
         line = None if place.line else self._split_lines.find(address)
         if line is None or not line.line:
             return place
         return replace(place, file=text(line.file), line=line.line)
 
-    def _known_place(self, address: int) -> Place:
+    def _place_of(self, address: int) -> Place:
         at = address - self._base
         known = self._symbols is not None and 0 <= at < _END
         found = self._symbols.lookup(at) if known else ()

@@ -12,7 +12,7 @@ from emu.observe import records
 from emu.observe.bounds import Count
 from emu.observe.records import AnyRecord, Place, text
 from emu.observe.trace_checks import InvalidRecord, TraceChecks
-from emu.observe.trace_text import LONGEST_LINE, TooLong, bounded_lines, harmless
+from emu.observe.trace_text import LONGEST_LINE, TooLong, bounded_lines, escape_unprintable
 
 _BUFFERED = 1 << 16
 _WITH_CALLERS = (records.Fault, records.Fork)
@@ -107,7 +107,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
         for line in bounded_lines(file):
             number += 1
             try:
-                record = decode(harmless(line))
+                record = decode(escape_unprintable(line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if line.endswith(b"\n") or number == 1:
                     raise _no_record(line, number, error) from None

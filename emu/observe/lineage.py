@@ -37,7 +37,7 @@ class Memory:
     """A distant ancestor, so that any can be found in few steps (Myers, "An applicative
     random-access stack")."""
 
-    def come_from(self, fork: Shared) -> None:
+    def set_origin(self, fork: Shared) -> None:
         """Links it to its parent, from which ``fork`` made it."""
         self.origin = self.latest = fork
         parent = fork.parent
@@ -135,7 +135,7 @@ class Lineage:
         if before is not None and before.parent is parent and before.kept_back_like(record):
             before = before.before
         fork = Shared(self._forks, record, parent, child, before)
-        child.come_from(fork)
+        child.set_origin(fork)
         parent.latest = fork
 
     def fork_of(self, fault: records.Fault) -> Shared | None:

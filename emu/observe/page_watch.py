@@ -34,7 +34,7 @@ class PageWatch:
 
     def look(self) -> None:
         for page in self._pages:
-            for space, state in self._different(page):
+            for space, state in self._changes(page):
                 self._known[space, page] = state
                 self._tell(self._pids[space], page, *state)
 
@@ -43,7 +43,7 @@ class PageWatch:
         for page in self._pages:
             self._known.pop((space, page), None)
 
-    def _different(self, page: int) -> Iterable[tuple[AddressSpace, tuple[int, int]]]:
+    def _changes(self, page: int) -> Iterable[tuple[AddressSpace, tuple[int, int]]]:
         now = self._pids.page_in_all(page)
         if now is None:
             self._by_slot.pop(page, None)

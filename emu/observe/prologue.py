@@ -48,7 +48,7 @@ class _State(NamedTuple):
     saved: tuple[tuple[int, int], ...] = ()
     """Saved registers, each with its offset from the CFA."""
 
-    def settled(self) -> tuple[int, bool, int]:
+    def progress(self) -> tuple[int, bool, int]:
         """Rank of the state: the higher, the more of the function's entry is done."""
         return self.depth or 0, self.pointer is not None, len(self.saved)
 
@@ -64,7 +64,7 @@ class _State(NamedTuple):
         return Rule(SP, self.depth, held.get(RA), held.get(FP), certain=False)
 
 
-def _joined(first: _State, second: _State) -> _State:
+def _join(first: _State, second: _State) -> _State:
     """Joins the states of two paths: the first, unless only the second moved sp (alloca)."""
     moved = second.depth is None and second.pointer is not None
     return second if moved and second.pointer == first.pointer else first
@@ -88,7 +88,7 @@ class _Frame:
         A branch takes precedence over the preceding code, which may be a call that does not return.
         """
         branched = self._ahead.get(at)
-        return self._now if branched is None else _joined(branched, self._now)
+        return self._now if branched is None else _join(branched, self._now)
 
     def step(self, at: int, bits: int) -> None:
         self._now = self.at(at)
@@ -106,7 +106,7 @@ class _Frame:
         now, body = self._now, self._body
         if body.depth is None or now.depth is None:
             self._body = body if body.depth is None and body.pointer is not None else now
-        elif now.settled() > body.settled():
+        elif now.progress() > body.progress():
             self._body = now
 
     def _note_jump(self, at: int, bits: int) -> None:
@@ -114,7 +114,7 @@ class _Frame:
         offset = branch_offset(bits) if jump is None else 0 if jump.register else jump.offset
         if offset is not None and offset > 0:
             target = at + offset
-            self._ahead[target] = _joined(self._ahead.get(target, self._now), self._now)
+            self._ahead[target] = _join(self._ahead.get(target, self._now), self._now)
         if jump is not None:  # the code after it is reached only by a branch
             self._now = self._body
 

@@ -92,7 +92,7 @@ class Skeleton:
         folders = header.include_directory
         at = entry.dir_index - first
         folder = _text(folders[at]) if 0 <= at < len(folders) else ""
-        return joined(self.folder, folder, _text(entry.name))
+        return join_paths(self.folder, folder, _text(entry.name))
 
 
 def skeletons(data: bytes) -> Iterator[Skeleton]:
@@ -116,7 +116,7 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-def joined(*parts: str) -> str:
+def join_paths(*parts: str) -> str:
     """Joins paths as a compiler does: an absolute part replaces those before it."""
     path = ""
     for part in parts:

@@ -53,22 +53,22 @@ class TraceChecks:
             case records.Fork():
                 self._fork(record)
             case records.Exit():
-                self._known(record.pid)
+                self._check_process(record.pid)
                 self._alive.discard(record.pid)
             case records.Settled():
                 if record.fault >= record.seq:
                     raise InvalidRecord(f"fault {record.fault} is not an earlier record")
             case records.Map():
-                self._known(record.pid)
+                self._check_process(record.pid)
                 _check_ranges((record.range,))
             case records.Unmap() | records.Move() | records.Clear():
-                self._known(record.pid)
+                self._check_process(record.pid)
                 if record.start > record.end:
                     raise InvalidRecord("its range ends before it starts")
             case records.Page() | records.Sample() | records.Signal():
-                self._known(record.pid)
+                self._check_process(record.pid)
             case records.Call() if record.result is not None:  # exit's comes after the exit record
-                self._known(record.pid)
+                self._check_process(record.pid)
             case records.End():
                 self._ended = True
                 _check_summary(record.summary)
@@ -83,7 +83,7 @@ class TraceChecks:
             raise InvalidRecord(f"time goes back from {self._time} to {record.time}")
         self._seq, self._time = seq, record.time
 
-    def _known(self, pid: int) -> None:
+    def _check_process(self, pid: int) -> None:
         if pid not in self._alive and not self._filtered:
             raise InvalidRecord(f"unknown process {pid}")
 
@@ -96,13 +96,13 @@ class TraceChecks:
 
     def _exec(self, record: records.Exec) -> None:
         if self._alive:
-            self._known(record.pid)
+            self._check_process(record.pid)
         self._alive.add(record.pid)
         _check_words(record.entry)
         _check_ranges(record.maps)
 
     def _fork(self, fork: records.Fork) -> None:
-        self._known(fork.pid)
+        self._check_process(fork.pid)
         if fork.child in self._alive and not self._filtered:
             raise InvalidRecord(f"process {fork.child} already exists")
         self._alive.add(fork.child)
@@ -114,7 +114,7 @@ class TraceChecks:
 
     def _fault(self, fault: records.Fault) -> None:
         if not (fault.loading and not self._alive):
-            self._known(fault.pid)
+            self._check_process(fault.pid)
         if fault.outcome not in IN_A_LINE:
             raise InvalidRecord(f"unknown outcome {fault.outcome!r}")
         if fault.access not in _ACCESSES:

@@ -28,15 +28,15 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
         line = file.readline(LONGEST_LINE + 1)
 
 
-def harmless(line: bytes) -> bytes:
+def escape_unprintable(line: bytes) -> bytes:
     """Escapes what is not printable in the texts of a JSON line, as the recorder does.
 
     Raises the decoder's exceptions. Most lines are recognised as safe without being decoded.
     """
-    return line if _is_harmless(line) else msgspec.json.encode(_escaped(msgspec.json.decode(line)))
+    return line if _is_printable(line) else msgspec.json.encode(_escape(msgspec.json.decode(line)))
 
 
-def _is_harmless(line: bytes) -> bool:
+def _is_printable(line: bytes) -> bool:
     """Control characters, except DEL, can be in a JSON text only as an escape."""
     if b"\\" in line and b"\\" in line.replace(b"\\\\", b"").replace(b'\\"', b""):
         return False
@@ -48,11 +48,11 @@ def _is_harmless(line: bytes) -> bool:
         return False
 
 
-def _escaped(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):
-        return [_escaped(each) for each in value]
+        return [_escape(each) for each in value]
     if isinstance(value, dict):
-        return {text(key): _escaped(each) for key, each in value.items()}
+        return {text(key): _escape(each) for key, each in value.items()}
     return value

@@ -66,7 +66,7 @@ class _Copy:
                 blocked = self._step()
                 if blocked is None:
                     return self._end()
-                with self.t.fs.namespace.budget.lent(Kind.WAIT, len(self.held)):
+                with self.t.fs.namespace.budget.lend(Kind.WAIT, len(self.held)):
                     yield wait_for(blocked, POLLOUT if self.held else POLLIN)
         except Interrupted:
             self._take_back()

@@ -113,13 +113,13 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
 def _check_file(file: OpenFile, prot: int, *, shared: bool) -> None:
     if not file.readable or (shared and prot & Prot.WRITE and not file.writable):
         raise Errno(errno.EACCES)
-    if shared and prot & Prot.WRITE and _sealed(file):
+    if shared and prot & Prot.WRITE and _is_sealed(file):
         raise Errno(errno.EPERM)
     if not stat.S_ISREG(file.inode.stat().mode) and not _is_zero_device(file):
         raise Errno(errno.ENODEV)
 
 
-def _sealed(file: OpenFile) -> bool:
+def _is_sealed(file: OpenFile) -> bool:
     return isinstance(file.inode, MemFile) and bool(file.inode.seals & NO_WRITES)
 
 
@@ -177,7 +177,7 @@ def _new_vma(
         backing=pages,
         offset=offset,
         name=file.path,
-        may_write=not shared or (file.writable and not _sealed(file)),
+        may_write=not shared or (file.writable and not _is_sealed(file)),
     )
 
 

@@ -215,7 +215,7 @@ def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
     file.acquire()
     try:
         while True:
-            with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost):
+            with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost):
                 yield wait_for(file, POLLIN)
             if file.holds_back(t):
                 raise Interrupted
@@ -310,7 +310,7 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                with t.fs.namespace.budget.lent(Kind.WAIT, buffers.cost + len(data)):
+                with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost + len(data)):
                     yield wait_for(file, POLLOUT)
             else:
                 done += count

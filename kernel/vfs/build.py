@@ -113,12 +113,12 @@ class _Builder:
         given = [(guest, host, True) for host, guest in grants.ro]
         given += [(guest, host, False) for host, guest in grants.rw]
         for guest, host, read_only in sorted(given, key=lambda grant: _depth(grant[0])):
-            self._lay(guest, self._granted(host, read_only=read_only))
+            self._lay(guest, self._open_grant(host, read_only=read_only))
         if grants.program is not None:
             self._program(grants.program)
         return self.namespace
 
-    def _granted(self, host: str, *, read_only: bool) -> Inode:
+    def _open_grant(self, host: str, *, read_only: bool) -> Inode:
         """A folder, or a single file that the guest may read."""
         real = os.path.realpath(host)
         if not read_only or not os.path.isfile(real):

@@ -35,29 +35,29 @@ def waits() -> None:
         os.close(writing)
 
 
-class Hindering(Observer):
+class Blocking(Observer):
     """Blocks for ever at one kind of event."""
 
     def __init__(self, event: str, act: Callable[[], None]) -> None:
         self.done = 0
 
-        def hinder(*_: Any) -> None:
+        def block(*_: Any) -> None:
             self.done += 1
             act()
 
-        setattr(self, event, hinder)
+        setattr(self, event, block)
 
 
 @pytest.mark.parametrize("act", [spins, waits])
 @pytest.mark.parametrize("event", ["started", "fault", "call_entered", "call_left"])
-def test_whatever_the_kernel_is_at_sigterm_ends_it(
+def test_sigterm_ends_a_kernel_that_is_busy_or_blocked(
     event: str, act: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     def terminated() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         act()
 
-    observer = Hindering(event, terminated)
+    observer = Blocking(event, terminated)
     result = machine().run([compiled("return getppid();")], observers=[observer])
     assert (result.status, observer.done) == (143, 1)
     assert result.notes == ["terminated"]
@@ -65,14 +65,14 @@ def test_whatever_the_kernel_is_at_sigterm_ends_it(
 
 
 @pytest.mark.parametrize("act", [spins, waits])
-def test_its_time_ends_it_too(act: Callable[[], None]) -> None:
+def test_the_time_limit_ends_it_too(act: Callable[[], None]) -> None:
     result = machine(timeout=1).run(
-        [compiled("return getppid();")], observers=[Hindering("started", act)]
+        [compiled("return getppid();")], observers=[Blocking("started", act)]
     )
     assert (result.status, result.notes) == (124, ["the time limit of 1 s has passed"])
 
 
-def test_nothing_is_raised_where_it_would_be_lost() -> None:
+def test_no_exception_is_raised_where_it_would_be_lost() -> None:
     def frame_in(module: str, name: str = "function") -> Any:
         scope: dict[str, Any] = {"__name__": module}
         exec(f"import sys\ndef {name}(act=sys._getframe): return act()", scope)

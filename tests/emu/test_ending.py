@@ -114,20 +114,20 @@ def test_a_command_ends_and_leaves_no_process(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("mode", ["--deterministic", "--check"])
-def test_code_that_changes_itself_without_end_is_ended(number: signal.Signals, mode: str) -> None:
+def test_self_modifying_code_is_ended_by_a_signal(number: signal.Signals, mode: str) -> None:
     process = start("run", mode, compiled(CHANGES_ITS_CODE))
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
 
 
-def test_code_that_changes_itself_without_end_has_its_time() -> None:
+def test_self_modifying_code_ends_at_the_time_limit() -> None:
     process = start("run", "--deterministic", "--timeout", "1", compiled(CHANGES_ITS_CODE))
     assert shell_status(process) == 124
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_terminal_that_takes_nothing_does_not_keep_a_run(number: signal.Signals) -> None:
+def test_a_stopped_terminal_does_not_block_the_end_of_a_run(number: signal.Signals) -> None:
     terminal, theirs = pty.openpty()
     process = start("run", compiled(PRINTS), stdin=theirs, stdout=theirs)
     room = select.poll()
@@ -163,7 +163,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_trace_that_nobody_reads_does_not_keep_a_run(
+def test_an_unread_trace_does_not_block_the_end_of_a_run(
     number: signal.Signals, full: Path, tmp_path: Path
 ) -> None:
     process = start("trace", "-o", full, compiled(FAULTS))
@@ -182,14 +182,14 @@ def test_a_trace_that_nobody_reads_does_not_keep_a_run(
     wait_until_alone(process)
 
 
-def test_the_time_of_a_run_passes_while_nobody_reads_its_trace(full: Path) -> None:
+def test_the_time_limit_holds_while_the_trace_is_not_read(full: Path) -> None:
     process = start("trace", "-o", full, "--timeout", "2", compiled(FAULTS))
     assert shell_status(process) == 124
     wait_until_alone(process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_lines_that_nobody_reads_do_not_keep_a_run(number: signal.Signals) -> None:
+def test_unread_output_does_not_block_the_end_of_a_run(number: signal.Signals) -> None:
     reader, writer = os.pipe()
     process = start("trace", compiled(FAULTS), stderr=writer)
     room = select.poll()
@@ -205,7 +205,7 @@ def test_lines_that_nobody_reads_do_not_keep_a_run(number: signal.Signals) -> No
 # Long calls.
 
 
-def test_a_call_on_much_memory_is_ended_amid_it() -> None:
+def test_a_long_call_is_interrupted() -> None:
     done = emu(
         *("run", "--mem", "2G", "--timeout", "1", "--summary=json"),
         compiled(r"""
@@ -218,7 +218,7 @@ def test_a_call_on_much_memory_is_ended_amid_it() -> None:
     assert done.summary["faults"]["zero_filled"] < 1 << 18, "not every page was filled"
 
 
-def test_a_signal_cuts_what_a_device_gives_and_not_what_a_file_gives() -> None:
+def test_a_signal_interrupts_the_transfer_of_a_device_not_of_a_file() -> None:
     lines = output(
         r"""
         static volatile int got;

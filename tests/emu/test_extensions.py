@@ -43,7 +43,7 @@ def test_is_the_vector_extension_named_with_what_it_implies(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("variant", [Variant.STATIC, Variant.DYNAMIC])
-def test_is_nothing_said_of_what_it_has(tmp_path: Path, variant: Variant) -> None:
+def test_are_supported_extensions_not_reported(tmp_path: Path, variant: Variant) -> None:
     usual = built(tmp_path, variant=variant)
     assert emu("run", usual).stderr == ""
     hints = built(tmp_path, "-march=rv64gc_zihintpause_zmmul", variant=variant)
@@ -100,7 +100,7 @@ def test_which_names_are_missing(arch: str, names: str) -> None:
         assert missing(content) == set(names.split())
 
 
-def test_has_a_damaged_file_nothing_to_tell() -> None:
+def test_does_a_damaged_file_yield_nothing() -> None:
     """At worst it yields wrong names; never an exception or an endless loop."""
     pick, told = random.Random(0), 0
     whole = [elf(b"A" + attributes("rv64gcv_zba1p0"), section=each) for each in (False, True)]

@@ -43,7 +43,9 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("words", READERS)
-def test_is_a_trace_read_the_same_with_other_blanks(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_is_a_trace_read_the_same_with_other_white_space(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
     data = traced("--deterministic").jsonl
     plain = read(words, written(tmp_path, data))
     lines = [json.loads(line) for line in data.splitlines()]
@@ -69,7 +71,7 @@ def evil(value: Any, key: str = "") -> Any:
 
 @pytest.mark.parametrize("words", READERS)
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_does_no_name_of_a_trace_reach_the_terminal_as_a_command(
+def test_are_names_of_a_trace_escaped_for_the_terminal(
     words: tuple[str, ...], ascii_only: bool, tmp_path: Path
 ) -> None:
     told = [evil(json.loads(line)) for line in traced("--deterministic").jsonl.splitlines()]
@@ -83,9 +85,7 @@ def test_does_no_name_of_a_trace_reach_the_terminal_as_a_command(
 
 @pytest.mark.parametrize("words", READERS)
 @pytest.mark.parametrize("kind", ["folder", "fifo", "zeros", "terminal"])
-def test_is_what_is_no_regular_file_not_opened(
-    words: tuple[str, ...], kind: str, tmp_path: Path
-) -> None:
+def test_are_only_regular_files_opened(words: tuple[str, ...], kind: str, tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     match kind:
         case "folder":
@@ -101,7 +101,7 @@ def test_is_what_is_no_regular_file_not_opened(
 
 @pytest.mark.parametrize("words", READERS)
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
-def test_is_a_compressed_trace_named_so(
+def test_is_a_compressed_trace_reported_as_such(
     words: tuple[str, ...], pack: object, tmp_path: Path
 ) -> None:
     assert callable(pack)
@@ -114,7 +114,7 @@ def test_is_a_compressed_trace_named_so(
 @pytest.mark.parametrize(
     "damage", [b"\0" * 4096, b"\x7fELF" * 9, b"[" * 5000, b'{"event":"party"}', b"\xff\xfe{\0"]
 )
-def test_is_damage_one_line_with_the_file_and_the_number(
+def test_is_damage_reported_in_one_line_with_the_file_and_the_number(
     words: tuple[str, ...], damage: bytes, tmp_path: Path
 ) -> None:
     lines = traced("--deterministic").jsonl.splitlines(keepends=True)
@@ -122,7 +122,7 @@ def test_is_damage_one_line_with_the_file_and_the_number(
     assert_one_line(read(words, trace), f"{trace}: line 8 is no record of a trace: ")
 
 
-def test_does_a_trace_not_choose_the_folders_that_a_report_takes_text_from(tmp_path: Path) -> None:
+def test_do_the_folders_of_a_report_not_depend_on_the_trace(tmp_path: Path) -> None:
     """The trace's program name is not trusted: here it is in a folder with other source code."""
     private, work = tmp_path / "private", tmp_path / "work"
     private.mkdir()

@@ -42,12 +42,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["/bin/hello", "hello", "bin/hello"])
-def test_is_the_program_looked_for_in_the_root(root: Path, name: str) -> None:
+def test_is_the_program_found_in_the_root(root: Path, name: str) -> None:
     outcome = emu("run", "--root", root, name)
     assert (outcome.status, outcome.stdout) == (7, "hello\n")
 
 
-def test_is_a_program_of_the_host_not_looked_at(root: Path) -> None:
+def test_is_a_program_of_the_host_not_found(root: Path) -> None:
     here = emu("run", "--root", root, hello())
     top = f"/{hello().parts[1]}"
     assert here.status == 127
@@ -57,7 +57,7 @@ def test_is_a_program_of_the_host_not_looked_at(root: Path) -> None:
     assert native.messages[0].startswith(f"emu: /bin/sh: no /bin/sh in the root {root} (--ro ")
 
 
-def test_does_a_name_that_is_not_in_path_say_where_it_was_looked_for(root: Path) -> None:
+def test_does_the_error_for_a_name_not_in_path_show_path(root: Path) -> None:
     outcome = emu("run", "--root", root, "--env", "PATH=/bin:/sbin", "python3")
     assert outcome.status == 127
     assert outcome.messages == [f"emu: python3: not in the root {root} (PATH=/bin:/sbin)"]
@@ -80,13 +80,13 @@ def test_does_the_deepest_folder_that_is_there_decide_which_is_missing(root: Pat
     )
 
 
-def test_is_a_link_that_leads_nowhere_named(root: Path) -> None:
+def test_is_a_dangling_link_named(root: Path) -> None:
     (root / "bin" / "sh").symlink_to("/usr/bin/dash")
     outcome = emu("run", "--root", root, "/bin/sh")
     assert "/bin/sh links to /usr/bin/dash, which does not exist in the root" in outcome.messages[0]
 
 
-def test_does_a_root_of_unpacked_packages_say_which_link_it_lacks(root: Path) -> None:
+def test_is_the_link_that_a_root_of_unpacked_packages_lacks_named(root: Path) -> None:
     sysroot = find().sysroot
     assert sysroot is not None
     (root / "usr").mkdir()
@@ -100,7 +100,7 @@ def test_does_a_root_of_unpacked_packages_say_which_link_it_lacks(root: Path) ->
     assert (outcome.status, outcome.stdout) == (7, "hello\n")
 
 
-def test_does_a_scripts_interpreter_say_the_same(root: Path) -> None:
+def test_is_a_scripts_missing_interpreter_reported_likewise(root: Path) -> None:
     (root / "usr" / "sbin").mkdir(parents=True)
     shutil.copy(hello(), root / "usr" / "sbin" / "shell")
     script = root / "bin" / "script"
@@ -150,7 +150,7 @@ def test_does_a_program_shown_by_ro_run_with_the_roots_libraries() -> None:
     assert (outcome.status, outcome.stdout) == (7, "hello\n")
 
 
-def test_is_what_ro_shows_kept_from_being_overwritten_as_an_output(tmp_path: Path) -> None:
+def test_is_a_file_granted_by_ro_refused_as_an_output(tmp_path: Path) -> None:
     path = tmp_path / "prog"
     shutil.copy(hello(), path)
     before = path.read_bytes()

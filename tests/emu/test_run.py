@@ -155,7 +155,7 @@ def test_is_a_program_that_may_not_be_executed_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "cow", "trace", "compare", "why"])
-def test_is_a_file_that_is_not_a_program_named_as_that(command: str, tmp_path: Path) -> None:
+def test_is_a_file_that_is_not_a_program_reported_as_such(command: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<p>a page</p>\n")
     outcome = emu(command, *(["--at", "main"] if command == "why" else []), page)
@@ -165,7 +165,7 @@ def test_is_a_file_that_is_not_a_program_named_as_that(command: str, tmp_path: P
     )
 
 
-def test_is_a_directory_named_as_that(tmp_path: Path) -> None:
+def test_is_a_directory_reported_as_such(tmp_path: Path) -> None:
     outcome = emu("run", tmp_path)
     assert outcome.status == 126
     assert outcome.messages[0].startswith(f"emu: {tmp_path}: is a directory (expected ")
@@ -261,7 +261,7 @@ def test_does_rw_let_it_write(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "data"
 
 
-def test_does_ro_let_it_read_and_not_write(tmp_path: Path) -> None:
+def test_does_ro_grant_reads_but_not_writes(tmp_path: Path) -> None:
     (tmp_path / "page").write_text("here")
     text = "#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) {"
     text += 'char b[9] = ""; read(open("/given/page", O_RDONLY), b, 8); puts(b);'

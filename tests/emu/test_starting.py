@@ -49,7 +49,7 @@ def test_a_signal_in_an_import_ends_it_silently(
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_signal_as_python_goes_ends_it_silently(entry: str, number: str, tmp_path: Path) -> None:
+def test_a_signal_during_exit_ends_it_silently(entry: str, number: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         f"import atexit\n@atexit.register\ndef last():\n"
         f"    import os, signal\n    os.kill(os.getpid(), signal.{number})\n"
@@ -59,7 +59,7 @@ def test_a_signal_as_python_goes_ends_it_silently(entry: str, number: str, tmp_p
     assert done.stderr == ""
 
 
-def test_what_ignores_ctrl_c_from_the_start_goes_on_to_ignore_it(tmp_path: Path) -> None:
+def test_an_ignored_ctrl_c_stays_ignored(tmp_path: Path) -> None:
     """A shell ignores SIGINT for background jobs."""
     (tmp_path / "argparse.py").write_text(KILL.format(number="SIGINT") + "raise SystemExit(7)\n")
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,7 +69,7 @@ def test_what_ignores_ctrl_c_from_the_start_goes_on_to_ignore_it(tmp_path: Path)
         signal.signal(signal.SIGINT, before)
 
 
-def test_who_only_imports_emu_keeps_their_own_ctrl_c() -> None:
+def test_importing_emu_does_not_change_ctrl_c() -> None:
     code = (
         "import signal, emu; from emu.cli.main import main; main(['syscalls'])\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"

@@ -93,7 +93,7 @@ def test_is_it_the_same_where_messages_are_lost(words: list[str], wanted: int) -
 
 
 @pytest.mark.parametrize("words, wanted", ON_STDERR.values(), ids=list(ON_STDERR))
-def test_does_nothing_that_is_for_a_closed_stderr_go_to_stdout(
+def test_does_output_for_a_closed_stderr_not_go_to_stdout(
     words: list[str], wanted: int, tmp_path: Path
 ) -> None:
     with (tmp_path / "output").open("wb") as output:
@@ -102,7 +102,7 @@ def test_does_nothing_that_is_for_a_closed_stderr_go_to_stdout(
 
 
 @pytest.mark.parametrize("words", [words for words, _ in ON_STDOUT.values()], ids=list(ON_STDOUT))
-def test_does_it_tell_of_an_account_that_is_lost(words: list[str]) -> None:
+def test_is_lost_output_reported(words: list[str]) -> None:
     with full() as stream:
         assert status(words, stream, subprocess.DEVNULL) == 1
         assert status(words, stream, stream) == 1
@@ -112,7 +112,7 @@ def test_does_it_tell_of_an_account_that_is_lost(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("words, wanted", ON_STDOUT.values(), ids=list(ON_STDOUT))
-def test_is_an_account_that_nobody_asked_for_not_missed(words: list[str], wanted: int) -> None:
+def test_is_a_lost_summary_that_was_not_requested_ignored(words: list[str], wanted: int) -> None:
     assert status(words, subprocess.DEVNULL, subprocess.DEVNULL, closed=1) == wanted
 
 

@@ -219,7 +219,7 @@ print(json.dumps([status, session.console.captured(1).decode(), session.notes, p
 """
 
 
-class Taken(NamedTuple):
+class GreedResult(NamedTuple):
     """Result of a guest that uses up a resource."""
 
     status: int
@@ -231,14 +231,14 @@ class Taken(NamedTuple):
     """Charges that remain in the budget after all processes have ended."""
 
 
-def takes(guest: Path, *words: str, most_processes: int = 4096) -> Taken:
+def run_greedy(guest: Path, *words: str, most_processes: int = 4096) -> GreedResult:
     """Runs the guest with 64 MiB in a separate process."""
     command = [sys.executable, "-c", MEASURED, str(MEMORY), str(most_processes), str(guest), *words]
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
-    return Taken(*json.loads(done.stdout))
+    return GreedResult(*json.loads(done.stdout))
 
 
 @pytest.fixture(scope="session")
@@ -249,12 +249,12 @@ def greed() -> Path:
 @pytest.fixture(scope="session")
 def alone(greed: Path) -> int:
     """Memory that the emulator uses for a guest that does nothing."""
-    return takes(greed, "nothing").peak
+    return run_greedy(greed, "nothing").peak
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_does_each_kind_of_greed_come_to_its_bound(greed: Path, alone: int, kind: str) -> None:
-    taken = takes(greed, kind)
+def test_does_each_kind_of_resource_have_a_limit(greed: Path, alone: int, kind: str) -> None:
+    taken = run_greedy(greed, kind)
     if KINDS[kind].startswith("SIG"):
         assert taken.status == 128 + signal.Signals[KINDS[kind]], taken
         assert taken.stdout == ""
@@ -266,13 +266,13 @@ def test_does_each_kind_of_greed_come_to_its_bound(greed: Path, alone: int, kind
     assert taken.left == []
 
 
-def test_is_the_number_of_processes_and_threads_together_bounded(greed: Path) -> None:
+def test_is_the_number_of_processes_and_threads_together_limited(greed: Path) -> None:
     for kind in ("forks", "zombies", "clones", "chained_forks", "threads"):
-        steps, error = takes(greed, kind, most_processes=32).stdout.split()
+        steps, error = run_greedy(greed, kind, most_processes=32).stdout.split()
         assert (int(steps), error) == (31, "EAGAIN"), kind
 
 
-def test_does_greed_of_many_kinds_not_grow_the_host(alone: int) -> None:
+def test_does_use_of_many_resources_not_exceed_the_limits(alone: int) -> None:
     """A guest can use at most the machine's memory and the budget."""
     text = f"""{HEAD}
     int main(void) {{
@@ -295,7 +295,7 @@ def test_does_greed_of_many_kinds_not_grow_the_host(alone: int) -> None:
         kill(0, SIGKILL);
     }}
     """
-    taken = takes(program("hoard", text))
+    taken = run_greedy(program("hoard", text))
     assert taken.status == 137
     assert taken.peak <= alone + MEMORY + BUDGET + SLACK
     assert taken.left == []

@@ -13,7 +13,7 @@ from kernel.errors import Errno
 from tests.emu.commands import program
 
 
-def test_is_what_is_taken_counted_by_kind_and_bounded() -> None:
+def test_are_charges_counted_by_kind_and_limited() -> None:
     budget = Budget(100)
     budget.take(Kind.PIPE, 60)
     budget.take(Kind.LOCK, 40)
@@ -26,13 +26,13 @@ def test_is_what_is_taken_counted_by_kind_and_bounded() -> None:
     assert (budget.used, budget.held[Kind.PIPE]) == (40, 0)
 
 
-def test_is_what_is_lent_given_back_whatever_happens() -> None:
+def test_is_a_temporary_charge_always_released() -> None:
     budget = Budget(100)
-    with suppress(KeyError), budget.lent(Kind.WAIT, 100):
+    with suppress(KeyError), budget.lend(Kind.WAIT, 100):
         assert budget.used == 100
         raise KeyError
     assert budget.used == 0
-    with pytest.raises(Errno), budget.lent(Kind.WAIT, 101):
+    with pytest.raises(Errno), budget.lend(Kind.WAIT, 101):
         pytest.fail("more was granted than was left")
     assert budget.used == 0
 
@@ -153,7 +153,7 @@ static void once(void) {
 """
 
 
-def test_does_nothing_stay_charged_of_what_was_let_go_of() -> None:
+def test_are_all_charges_released_with_their_objects() -> None:
     text = ROUND.replace("static void once", READS_FOLDER + "static void once")
     text += "int main(int c, char **v) { for (int n = atoi(v[1]); n; n--) once(); return 0; }\n"
     guest = program("a_round_of_everything", text)

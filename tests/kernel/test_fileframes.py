@@ -34,7 +34,7 @@ def test_do_the_bytes_of_a_file_take_frames(world: World) -> None:
     world.check()
 
 
-def test_does_a_mapping_show_the_files_very_frames(world: World) -> None:
+def test_does_a_mapping_show_the_files_frames(world: World) -> None:
     node = world.file(b"one page")
     space = world.space()
     mapped_file(world, space, node, 1, at=BASE, shared=True)
@@ -54,7 +54,7 @@ def test_does_a_mapping_show_the_files_very_frames(world: World) -> None:
     world.check()
 
 
-def test_is_a_private_store_not_the_files(world: World) -> None:
+def test_does_a_private_store_leave_the_file_unchanged(world: World) -> None:
     node = world.file(b"one page")
     space = world.space()
     mapped_file(world, space, node, 1, at=BASE)
@@ -78,7 +78,7 @@ def test_does_a_file_live_for_as_long_as_it_is_mapped(world: World) -> None:
     world.check()
 
 
-def test_is_a_page_beyond_the_new_end_taken_from_mappings(world: World) -> None:
+def test_is_a_page_beyond_the_new_end_unmapped(world: World) -> None:
     node = world.file(b"x" * 3 * P)
     space = world.space()
     mapped_file(world, space, node, 3, at=BASE, shared=True)
@@ -93,7 +93,7 @@ def test_is_a_page_beyond_the_new_end_taken_from_mappings(world: World) -> None:
     world.check()
 
 
-def test_is_a_store_that_finds_no_room_a_bus_error(world: World) -> None:
+def test_is_a_store_without_free_space_a_bus_error(world: World) -> None:
     node = world.file(b"")
     node.truncate_file(1000 * P)
     space = world.space()
@@ -133,7 +133,7 @@ def test_is_a_hole_punched_through_mappings(world: World) -> None:
     world.check()
 
 
-def test_is_room_reserved_wholly_or_not_at_all(world: World) -> None:
+def test_is_all_space_reserved_or_none(world: World) -> None:
     node = world.file(b"x" * P)
     used = world.frames.used
     node.reserve(0, 4 * P)
@@ -148,7 +148,7 @@ def test_is_room_reserved_wholly_or_not_at_all(world: World) -> None:
     assert world.frames.used == used - 1
 
 
-def test_do_the_figures_of_memory_tell_of_files() -> None:
+def test_do_memory_statistics_include_files() -> None:
     text = """
     #include <fcntl.h>
     #include <stdio.h>

@@ -14,7 +14,7 @@ from kernel.signals import (
 ALL = (1 << 64) - 1
 
 
-def test_are_faults_first_and_then_the_lowest_numbers() -> None:
+def test_are_faults_delivered_first_and_then_the_lowest_numbers() -> None:
     pending = Pending()
     for signo in (50, Sig.TERM, 34, Sig.SEGV, Sig.HUP, 34):
         pending.add(SigInfo(signo, SI_QUEUE))
@@ -31,7 +31,7 @@ def test_do_queued_signals_of_one_number_keep_their_order() -> None:
     assert [pending.take(bit(40)).fields[0] for _ in range(3)] == [0, 1, 2]
 
 
-def test_are_all_that_share_a_limit_held_to_it() -> None:
+def test_does_a_shared_limit_hold_for_all_processes() -> None:
     queued = Queued()
     one, other = Pending(queued), Pending(queued)
     assert one.add(SigInfo(40, SI_QUEUE), 2)
@@ -45,7 +45,7 @@ def test_are_all_that_share_a_limit_held_to_it() -> None:
     assert queued.count == 0
 
 
-def test_is_a_signal_of_kill_beyond_the_limit_pending_without_what_it_carries() -> None:
+def test_does_a_signal_of_kill_beyond_the_limit_lose_its_siginfo() -> None:
     pending = Pending()
     assert not pending.add(SigInfo(40, SI_USER, b"sender"), 0)
     assert not pending.add(SigInfo(41, SI_KERNEL), 0)

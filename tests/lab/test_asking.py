@@ -50,12 +50,12 @@ def failure(name: str, work: Submission) -> Failure | None:
         ("old-frame-kept", "one-copy-only"),
     ],
 )
-def test_a_test_that_asks_something_else_is_passed(mistake: str, test: str) -> None:
+def test_a_test_with_another_question_passes(mistake: str, test: str) -> None:
     assert failure(test, wrong(mistake)) is None
 
 
 @pytest.mark.parametrize(
-    "mistake, test, told",
+    "mistake, test, name",
     [
         ("parent-keeps-w", "fork-again", "shared-is-not-writable"),
         ("parent-keeps-w", "parent-stores", "shared-is-not-writable"),
@@ -66,19 +66,19 @@ def test_a_test_that_asks_something_else_is_passed(mistake: str, test: str) -> N
         ("no-rollback", "fork-runs-out", "count-is-the-number-of-holders"),
     ],
 )
-def test_a_test_that_asks_about_the_mistake_fails(mistake: str, test: str, told: str) -> None:
+def test_a_test_that_asks_about_the_mistake_fails(mistake: str, test: str, name: str) -> None:
     found = failure(test, wrong(mistake))
     assert found is not None
-    assert found.name == told
+    assert found.name == name
 
 
-def test_a_second_mistake_is_found_behind_the_first() -> None:
+def test_a_second_mistake_is_found_after_the_first() -> None:
     found = failure("child-stores", wrong("parent-keeps-w", "copies-no-bytes"))
     assert found is not None and found.name == "isolation"
     assert found.stood_in == {0}
 
 
-def test_what_no_earlier_test_has_told_is_not_excused() -> None:
+def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
     asked = [given(Fork(1)), Store(2, DATA, 1)]
     first = Script(COW.tests[0].name, "is anything before it?", "cow", asked)
     found = first.run(wrong("parent-keeps-w"))
@@ -87,7 +87,7 @@ def test_what_no_earlier_test_has_told_is_not_excused() -> None:
     assert later.run(wrong("parent-keeps-w")) is None
 
 
-def test_what_leads_there_is_the_students_own_as_long_as_it_is_right() -> None:
+def test_correct_given_operations_are_done_by_the_students_code() -> None:
     asked = [given(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
     found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
     assert found is None  # the process was killed by the first store
@@ -96,13 +96,13 @@ def test_what_leads_there_is_the_students_own_as_long_as_it_is_right() -> None:
     assert found is not None and found.stood_in == frozenset()
 
 
-def test_code_that_does_not_run_at_all_is_never_excused() -> None:
+def test_code_that_does_not_run_is_never_excused() -> None:
     cheat = next(each for each in CHEATS if each.name == "leaves-it-to-the-reference")
     found = failure("nothing-is-lost", submission(COW, cheat.apply(COW)))
     assert found is not None and found.name == "raised"
 
 
-def test_a_fork_that_always_finds_no_memory_does_not_answer_what_comes_of_that() -> None:
+def test_a_fork_that_always_runs_out_of_memory_fails_the_tests_of_running_out() -> None:
     source = COW.solution.replace(
         "    child = frames.allocate_table()\n", "    raise OutOfFrames\n"
     )
@@ -110,7 +110,7 @@ def test_a_fork_that_always_finds_no_memory_does_not_answer_what_comes_of_that()
     assert found is not None and found.name == "right-outcome"
 
 
-def test_nobody_stands_in_where_the_allocator_is_the_students() -> None:
+def test_the_reference_does_not_replace_a_students_allocator() -> None:
     frames = find("frames")
     work = wrong("parent-keeps-w")
     files = [*work.files, LabFile(frames.name, frames.file, frames.solution)]
@@ -121,7 +121,7 @@ def test_nobody_stands_in_where_the_allocator_is_the_students() -> None:
 # Reports.
 
 
-def test_a_failure_is_played_again_with_the_reference_where_it_stood_in() -> None:
+def test_a_failure_is_replayed_with_the_operations_of_the_reference() -> None:
     work = wrong("parent-keeps-w", "copies-no-bytes")
     found = failure("child-stores", work)
     assert found is not None
@@ -131,7 +131,7 @@ def test_a_failure_is_played_again_with_the_reference_where_it_stood_in() -> Non
     assert (again.name, again.when, again.lines) == (found.name, found.when, found.lines)
 
 
-def test_a_pte_that_the_reference_wrote_is_not_said_to_be_the_students() -> None:
+def test_a_pte_written_by_the_reference_is_not_attributed_to_the_student() -> None:
     """A store changes what fork made right: the PTE of the parent was written by the reference."""
     source = (
         wrong("parent-keeps-w")
@@ -145,7 +145,7 @@ def test_a_pte_that_the_reference_wrote_is_not_said_to_be_the_students() -> None
     assert "the reference cow" not in said
 
 
-def test_what_the_students_code_left_is_not_blamed_on_the_reference() -> None:
+def test_state_left_by_the_students_code_is_not_blamed_on_the_reference() -> None:
     """A parent whose tables were lost when its fork ran out of memory cannot be forked at all."""
     source = COW.solution.replace(
         "        release_tables(memory, frames, child)\n        raise\n",

@@ -42,7 +42,7 @@ def words(tmp_path: Path) -> dict[str, list[str]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's end is reported by prctl(2)")
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_it_ends_and_leaves_no_process(
+def test_a_signal_ends_the_command_and_its_processes(
     command: str, number: signal.Signals, words: dict[str, list[str]]
 ) -> None:
     process = start("lab", *words[command])
@@ -69,7 +69,7 @@ def students(pids: list[int]) -> list[int]:
     return found
 
 
-def test_mutants_say_on_a_terminal_how_far_they_are() -> None:
+def test_mutants_show_their_progress_on_a_terminal() -> None:
     pid, terminal = pty.fork()
     if not pid:
         os.execve(EMU[0], [*EMU, "lab", "mutants", "cow-fork"], environment())

@@ -166,7 +166,7 @@ def test_an_exception_is_told_by_the_students_lines_alone(solved: Path) -> None:
     assert "emu/lab" not in checked
 
 
-def test_a_mistake_is_told_in_full_once_and_each_test_says_what_it_saw(solved: Path) -> None:
+def test_a_mistake_is_reported_in_full_once_and_briefly_in_other_tests(solved: Path) -> None:
     change(solved, "    if frames.count(frame) == 1:", "    if 1 // 0:")
     checked = emu("lab", "check", cwd=solved).stdout
     assert "FAIL   2  child-stores" in checked
@@ -176,7 +176,7 @@ def test_a_mistake_is_told_in_full_once_and_each_test_says_what_it_saw(solved: P
     assert checked.count("if 1 // 0:") <= 2 * checked.count("as in test 2") + 1
 
 
-def test_what_the_reference_did_is_told_and_played_again_so(solved: Path) -> None:
+def test_the_operations_of_the_reference_are_reported_and_replayed(solved: Path) -> None:
     change(solved, *SHARED_WRITABLE)
     text = (solved / COW.file).read_text().replace("return Outcome.COPIED", "return None")
     (solved / COW.file).write_text(text)

@@ -38,7 +38,7 @@ RECURSES = next(cheat for cheat in CHEATS if cheat.name == "recurses")
 
 
 @pytest.mark.parametrize("code", KINDS.values(), ids=list(KINDS))
-def test_is_it_told_as_recursion_at_the_students_line(code: str) -> None:
+def test_is_recursion_reported_at_the_students_line(code: str) -> None:
     install = "\ncheat_ = cheat\ndef cheat(*given):\n    cheat_()\n" if "cheat = " in code else ""
     failure = LAB.tests[0].run(submission(LAB, replace(RECURSES, code=code + install).apply(LAB)))
     assert failure is not None and failure.name == "raised", failure

@@ -37,7 +37,7 @@ def test_a_wrong_solution_is_told_as_expected(lab: Lab, mutant: Mutant) -> None:
     assert verdict.as_expected, (mutant.breaks, verdict.caught, mutant.caught)
 
 
-def lost(lab: Lab, source: str) -> int:
+def lost_points(lab: Lab, source: str) -> int:
     """Points of the failing tests, except those that cover everything."""
     given = submission(lab, source)
     asked = [test for test in lab.tests if not isinstance(test, _OF_EVERYTHING)]
@@ -49,7 +49,7 @@ def lost(lab: Lab, source: str) -> int:
 )
 def test_a_single_slip_costs_about_what_it_is_worth(lab: Lab, wrong: Wrong) -> None:
     of_everything = sum(test.points for test in lab.tests if isinstance(test, _OF_EVERYTHING))
-    costs = lost(lab, wrong.apply(lab.solution))
+    costs = lost_points(lab, wrong.apply(lab.solution))
     assert wrong.left is not None
     least, most = wrong.left
     assert 50 <= least < most < 100
@@ -57,14 +57,14 @@ def test_a_single_slip_costs_about_what_it_is_worth(lab: Lab, wrong: Wrong) -> N
     assert 100 - costs <= most
 
 
-def test_every_lab_has_slips_whose_price_is_looked_at() -> None:
+def test_every_lab_has_slips_with_limits_of_points() -> None:
     assert all(count >= 3 for count in Counter(lab.name for lab, _ in _SLIPS).values())
     assert len({lab.name for lab, _ in _SLIPS}) == len(MADE)
 
 
 @pytest.mark.parametrize("name", _BY_STANDING_IN)
 @pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
-def test_nothing_is_got_by_having_the_reference_do_the_work(lab: Lab, name: str) -> None:
+def test_leaving_the_work_to_the_reference_gets_no_points(lab: Lab, name: str) -> None:
     cheat = next(cheat for cheat in CHEATS if cheat.name == name)
     given = submission(lab, cheat.apply(lab))
     assert [test.name for test in lab.tests if test.run(given) is None] == []

@@ -297,7 +297,7 @@ def new_blocks(bench: Bench, *, stops: bool = False) -> list[tuple[int, int]]:
     return seen
 
 
-def test_a_new_block_is_told_of_once_and_the_first_too(bench: Bench) -> None:
+def test_each_new_block_is_reported_once_including_the_first(bench: Bench) -> None:
     bench.code(asm.addi(A0, A0, 1), asm.C_NOP, asm.j(6), NOP[:2], asm.ECALL)
     seen = new_blocks(bench)
     for _ in range(3):
@@ -318,7 +318,7 @@ def test_a_stop_at_a_new_block_comes_before_it_is_run(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("code", [0x8000, 0x9C41, 0x9C61])
-def test_some_reserved_encodings_are_no_operation(bench: Bench, code: int) -> None:
+def test_some_reserved_encodings_run_as_no_ops(bench: Bench, code: int) -> None:
     """If this fails, :mod:`emu.machine.reserved` need not detect them."""
     bench.code(asm.half(code), asm.C_NOP, asm.ECALL)
     bench.run()

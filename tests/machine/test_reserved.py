@@ -47,7 +47,7 @@ def jumps_or_branches(half: int) -> bool:
 
 
 @pytest.mark.parametrize("quadrant", [0, 1, 2])
-def test_is_every_word_of_16_bits_what_the_spec_says(board: Board, quadrant: int) -> None:
+def test_is_every_16_bit_word_legal_as_the_spec_defines(board: Board, quadrant: int) -> None:
     """Except jumps and branches, which may loop for ever; none of them is reserved."""
     halves = [h for h in range(quadrant, 1 << 16, 4) if not jumps_or_branches(h)]
     board.map(CODE, FREE, RX)
@@ -78,7 +78,7 @@ def test_may_a_program_read_two_counters_and_no_other(board: Board, csr: int) ->
 @every_kind
 @pytest.mark.parametrize("offset", [0, 2, 4, 0x7FC, 0xFFA])
 @pytest.mark.parametrize("before", ["unmapped", "code", "data"])
-def test_does_all_before_it_run_and_nothing_after(
+def test_do_all_instructions_before_it_run_and_none_after(
     board: Board, code: bytes, offset: int, before: str
 ) -> None:
     if before != "unmapped":
@@ -98,7 +98,7 @@ def check(trap: Trap, code: bytes, pc: int) -> None:
 
 
 @pytest.mark.parametrize("code", [HPMCOUNTER3, C_LBU + C_LBU], ids=["crosses", "ends the page"])
-def test_is_it_met_at_a_pages_edge(board: Board, code: bytes) -> None:
+def test_is_it_detected_at_a_pages_edge(board: Board, code: bytes) -> None:
     board.map(CODE, FREE, RX)
     board.map(NEXT, FREE + 2, RX)
     board.write_code(FREE, *[ONE_MORE] * 3, code[:2], offset=0xFF8)
@@ -109,7 +109,7 @@ def test_is_it_met_at_a_pages_edge(board: Board, code: bytes) -> None:
 
 
 @every_kind
-def test_is_it_no_instruction_within_another(board: Board, code: bytes) -> None:
+def test_is_it_ignored_within_another_instruction(board: Board, code: bytes) -> None:
     """An upper half that looks like one: only a jump to it executes it."""
     board.map(CODE, FREE, RX)
     upper = int.from_bytes(code[:2], "little")
@@ -121,7 +121,7 @@ def test_is_it_no_instruction_within_another(board: Board, code: bytes) -> None:
 
 
 @every_kind
-def test_is_it_met_by_steps_and_at_breakpoints(board: Board, code: bytes) -> None:
+def test_is_it_detected_by_steps_and_at_breakpoints(board: Board, code: bytes) -> None:
     board.map(CODE, FREE, RX)
     board.write_code(FREE, ONE_MORE, ONE_MORE, code)
     for stop in (0, 2, 4):
@@ -142,7 +142,7 @@ def test_is_it_met_by_steps_and_at_breakpoints(board: Board, code: bytes) -> Non
 
 
 @every_kind
-def test_does_code_that_was_changed_count(board: Board, code: bytes) -> None:
+def test_is_it_detected_in_changed_code(board: Board, code: bytes) -> None:
     """The program overwrites an instruction that it has run, and restores it."""
     board.map(CODE, FREE, RX)
     board.map(NEXT, FREE, RWX)
@@ -155,7 +155,7 @@ def test_does_code_that_was_changed_count(board: Board, code: bytes) -> None:
         check(board.run(address(CODE), x11=reserved, x12=where), code, address(CODE, 8))
 
 
-def test_is_it_the_first_that_raises() -> None:
+def test_does_the_first_reserved_encoding_raise() -> None:
     """Random blocks of instructions, some reserved: the trap is at the first of these."""
     pick = random.Random(13)
     board = Board()

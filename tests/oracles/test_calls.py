@@ -10,24 +10,24 @@ from fnmatch import fnmatchcase
 import pytest
 
 from tests.oracles.calls.differences import DIFFERENCES
-from tests.oracles.calls.running import PROGRAMS, by_emu, kept
+from tests.oracles.calls.running import PROGRAMS, by_emu, recorded_results
 
 
-def meant(line: str) -> bool:
+def is_intended(line: str) -> bool:
     return any(fnmatchcase(line, pattern) for pattern in DIFFERENCES)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_calls_are_answered_as_by_linux(program: str) -> None:
+def test_calls_return_what_linux_returns(program: str) -> None:
     run = by_emu(program)
     assert (run.status, run.errors) == (0, "")
-    expected = [line for line in kept(program) if not meant(line)]
-    assert [line for line in run.output.splitlines() if not meant(line)] == expected
+    expected = [line for line in recorded_results(program) if not is_intended(line)]
+    assert [line for line in run.output.splitlines() if not is_intended(line)] == expected
     assert run.summary["frames_leaked"] == 0
 
 
-def test_each_difference_is_one_of_some_line() -> None:
-    lines = [line for program in PROGRAMS for line in kept(program)]
+def test_each_difference_matches_a_line() -> None:
+    lines = [line for program in PROGRAMS for line in recorded_results(program)]
     unused = [
         pattern for pattern in DIFFERENCES if not any(fnmatchcase(line, pattern) for line in lines)
     ]

@@ -38,7 +38,7 @@ def says_nothing() -> None:
     raise Undecided
 
 
-def test_a_busy_machine_notices_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_causes_no_detection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.wrong.notice.SECONDS", 0.1)
     slow, endless = Check("slow", lasts_while_others_work), Check("endless", goes_on_for_ever)
     assert notice(VARIANTS[0], [slow]) is None, "the time of others was taken for its own"

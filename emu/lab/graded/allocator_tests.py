@@ -39,7 +39,7 @@ class Calls:
     """Names of the failures to report even if another test finds them too."""
 
     def run(self, submission: Submission) -> Failure | None:
-        return submission.remembered(self)
+        return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
         excused: list[Failure] = []
@@ -47,7 +47,7 @@ class Calls:
             found = play_calls(submission.files, calls, self.frames, self.kept)
             if found is None:
                 continue
-            if found[0].name in self.asks or not kinds(found[0]) <= submission.known_before(self):
+            if found[0].name in self.asks or not kinds(found[0]) <= submission.known_names(self):
                 return found[0]
             excused.append(found[0])
         return excused[0] if len(excused) == len(self.sequences) else None
@@ -165,7 +165,7 @@ class ManySharers:
 
     def run(self, submission: Submission) -> Failure | None:
         failure = _in_pool(submission, 8, self._play)
-        if failure is None or not kinds(failure) <= submission.known_before(self):
+        if failure is None or not kinds(failure) <= submission.known_names(self):
             return failure
         return _in_pool(submission, 8, self._share)
 

@@ -106,7 +106,7 @@ class Answer(NamedTuple):
     stood_in: frozenset[int]
 
 
-def put(stage: Stage, asked: Question, known: Known, failure: Failure | None) -> Answer:
+def repeat_question(stage: Stage, asked: Question, known: Known, failure: Failure | None) -> Answer:
     """Repeats the question after a ``failure``, letting the reference do each excused operation."""
     while failure is not None and is_excused(failure, asked, known):
         at = len(failure.operations) - 1

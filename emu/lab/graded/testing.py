@@ -9,7 +9,7 @@ from time import monotonic
 from typing import ClassVar, Protocol, runtime_checkable
 
 from emu.lab.catalogue import find
-from emu.lab.graded.asking import Answer, Given, Question, given, kinds, put
+from emu.lab.graded.asking import Answer, Given, Question, given, kinds, repeat_question
 from emu.lab.outside.student import LabFile
 from emu.lab.play.operations import FailAllocation, Operation
 from emu.lab.play.playing import MACHINE_FRAMES, Failure, Stage, play, reference_files
@@ -28,18 +28,18 @@ class Submission:
     )
     """Results of the tests that other tests depend on."""
 
-    def known_before(self, test: Test) -> set[tuple[str, str]]:
+    def known_names(self, test: Test) -> set[tuple[str, str]]:
         """Failures found by the tests that precede ``test`` in the lab and excuse others."""
         known: set[tuple[str, str]] = set()
         for earlier in find(self.lab).tests:
             if earlier.name == test.name:
                 break
             if isinstance(earlier, SelectiveTest):
-                failure = self.remembered(earlier)
+                failure = self.result_of(earlier)
                 known |= kinds(failure) if failure is not None else set()
         return known
 
-    def remembered(self, test: Test) -> Failure | None:
+    def result_of(self, test: Test) -> Failure | None:
         """Result of a test, which is run once."""
         before = self.found.get(test.name)
         if before is None or before[0] is not test:
@@ -50,7 +50,7 @@ class Submission:
     def fails(self, name: str) -> bool:
         """True when the test of the lab with that name fails."""
         return any(
-            self.remembered(test) is not None for test in find(self.lab).tests if test.name == name
+            self.result_of(test) is not None for test in find(self.lab).tests if test.name == name
         )
 
     @property
@@ -122,7 +122,7 @@ class Script:
     """Addresses of the pages that it asks about."""
 
     def run(self, submission: Submission) -> Failure | None:
-        return submission.remembered(self)
+        return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
         stage = Stage(submission.files, self.policy, self.frames)
@@ -149,7 +149,7 @@ class EveryAllocation:
     """Names of the failures of the operation that it asks about."""
 
     def run(self, submission: Submission) -> Failure | None:
-        return submission.remembered(self)
+        return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
         stage = Stage(submission.files, self.policy, self.frames)
@@ -201,7 +201,7 @@ def _answer(test: Test, submission: Submission, stage: Stage, asked: Question) -
     stood_in = stage.stands_in
     if failure is None or not asked.excuses or not submission.replaceable:
         return Answer(failure, stood_in)
-    return put(stage, asked, submission.known_before(test), failure)
+    return repeat_question(stage, asked, submission.known_names(test), failure)
 
 
 Maker = Callable[[random.Random], Operation]

@@ -161,7 +161,7 @@ def _judged(
                 assert isinstance(pipe, Connection)
                 number, worker = running[pipe]
                 del running[pipe]
-                verdicts[number] = _received(worker, work[number][0])
+                verdicts[number] = _receive(worker, work[number][0])
             glance(len(verdicts), len(work))
     finally:
         for _, worker in running.values():
@@ -169,7 +169,7 @@ def _judged(
     return [verdicts[number] for number in range(len(work))]
 
 
-def _received(worker: Worker, mutant: Mutant) -> Verdict:
+def _receive(worker: Worker, mutant: Mutant) -> Verdict:
     try:
         verdict: Verdict = worker.pipe.recv()
     except EOFError:

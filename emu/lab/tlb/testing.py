@@ -63,12 +63,12 @@ class NoHarm:
     points: int = 5
 
     def run(self, submission: Submission) -> Failure | None:
-        failure = self._searched(submission)
+        failure = self._search(submission)
         if failure is None or not submission.fails(_HARTS_TEST):
             return failure
-        return failure if self._searched(submission, on_all=True) is not None else None
+        return failure if self._search(submission, on_all=True) is not None else None
 
-    def _searched(self, submission: Submission, *, on_all: bool = False) -> Failure | None:
+    def _search(self, submission: Submission, *, on_all: bool = False) -> Failure | None:
         world = self.world()
         try:
             with answers(submission, harts=2, on_all=on_all) as asked:

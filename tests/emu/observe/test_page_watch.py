@@ -42,7 +42,7 @@ int main(void)
 """
 
 
-def told(policy: str, page: int) -> list[AnyRecord]:
+def records_of(policy: str, page: int) -> list[AnyRecord]:
     wanted = Wanted(pages={page})
     return record(
         [program("page_watch", CROWD)], wanted=wanted, deterministic=True, fork_policy=policy
@@ -58,13 +58,13 @@ def address() -> int:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_is_the_same_told_of_many_spaces_as_of_few(
+def test_are_the_same_records_emitted_for_many_spaces_as_for_few(
     policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(space_pids, "_MANY", 1 << 30)
-    one_by_one = told(policy, address())
+    one_by_one = records_of(policy, address())
     monkeypatch.setattr(space_pids, "_MANY", 3)
-    assert told(policy, address()) == one_by_one
+    assert records_of(policy, address()) == one_by_one
     assert len(of_kind(one_by_one, Page)) > 12
     if policy != "eager":
         assert any(fault.sharers for fault in of_kind(one_by_one, Fault))

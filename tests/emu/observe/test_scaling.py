@@ -51,9 +51,9 @@ def chain(size: int) -> list[AnyRecord]:
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
         frame = run.fault(parent + 1, 0, "copied", frame)
-        told = run.told[-1]
-        assert isinstance(told, records.Fault)
-        told.sharers = [Sharer(parent, HEAP)]
+        fault = run.told[-1]
+        assert isinstance(fault, records.Fault)
+        fault.sharers = [Sharer(parent, HEAP)]
     for pid in range(2 + size, 1, -1):
         run.exit(pid)
     return run.end()
@@ -66,9 +66,9 @@ def far_sharer(size: int) -> list[AnyRecord]:
         run.fork(parent, parent + 1, 4)
     for _ in range(size):
         run.fault(2, 0, "copied", frame)
-        told = run.told[-1]
-        assert isinstance(told, records.Fault)
-        told.sharers = [Sharer(2 + size, HEAP)]
+        fault = run.told[-1]
+        assert isinstance(fault, records.Fault)
+        fault.sharers = [Sharer(2 + size, HEAP)]
     return run.end()
 
 
@@ -138,26 +138,26 @@ def mappings(size: int) -> list[AnyRecord]:
     return run.end()
 
 
-def cow(told: list[AnyRecord]) -> None:
-    found = profile(told)
+def cow(trace: list[AnyRecord]) -> None:
+    found = profile(trace)
     cow_text(found, 1 << 20)
     found.json()
 
 
-def why(told: list[AnyRecord]) -> None:
+def why(trace: list[AnyRecord]) -> None:
     story = Story(HEAP)
-    for record in told:
+    for record in trace:
         story(record)
     story_text(story, "", None, None)
     story_json(story, "")
-    forks = [record for record in told if isinstance(record, records.Fork)]
+    forks = [record for record in trace if isinstance(record, records.Fork)]
     youngest = max((fork.child for fork in forks), default=2)
     story_text(story, "", youngest, None)
     story_json(story, "", youngest)
 
 
-def report(told: list[AnyRecord]) -> None:
-    for _ in page(built(told).data()):
+def report(trace: list[AnyRecord]) -> None:
+    for _ in page(built(trace).data()):
         pass
 
 

@@ -88,7 +88,9 @@ def lines(program: Path) -> dict[tuple[str, int], tuple[str, int]]:
 
 
 @every_split
-def test_are_its_lines_those_of_the_ordinary_program(tmp_path: Path, split: list[str]) -> None:
+def test_are_its_lines_those_of_the_program_without_split_dwarf(
+    tmp_path: Path, split: list[str]
+) -> None:
     plain, prog = made(tmp_path / "plain", split[0]), made(tmp_path / "split", *split)
     assert {name: len(code) for name, (_, code) in functions(plain).items()} == {
         name: len(code) for name, (_, code) in functions(prog).items()
@@ -100,7 +102,7 @@ def test_are_its_lines_those_of_the_ordinary_program(tmp_path: Path, split: list
 
 
 @every_split
-def test_do_they_need_no_other_file(tmp_path: Path, split: list[str]) -> None:
+def test_are_they_found_without_other_files(tmp_path: Path, split: list[str]) -> None:
     prog = made(tmp_path / "split", *split)
     before = lines(prog)
     for each in prog.parent.glob("*.dwo"):
@@ -127,7 +129,7 @@ def test_is_the_missing_file_named_once(tmp_path: Path, split: list[str]) -> Non
     assert not [each for each in emu("cow", prog).messages if "debug file" in each]
 
 
-def test_is_a_stripped_programs_file_named(tmp_path: Path) -> None:
+def test_is_the_debug_file_of_a_stripped_program_named(tmp_path: Path) -> None:
     prog, objcopy = made(tmp_path / "plain"), f"{find().prefix}objcopy"
     subprocess.run([objcopy, "--only-keep-debug", prog, tmp_path / "prog.debug"], check=True)
     link = f"--add-gnu-debuglink={tmp_path / 'prog.debug'}"
@@ -140,7 +142,7 @@ def test_is_a_stripped_programs_file_named(tmp_path: Path) -> None:
 
 
 @every_split
-def test_has_a_damaged_file_nothing_to_tell(tmp_path: Path, split: list[str]) -> None:
+def test_does_a_damaged_file_yield_nothing(tmp_path: Path, split: list[str]) -> None:
     original = made(tmp_path / "split", *split).read_bytes()
     pick, start = random.Random(3), original.rindex(b".debug_line\0") - 8192
     for _ in range(60):

@@ -39,7 +39,7 @@ def changed(line: bytes, where: str, value: Any) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def test_are_these_the_lines_that_the_tests_mean() -> None:
+def test_are_the_indices_of_the_lines_right() -> None:
     events = [json.loads(line)["event"] for line in lines()]
     assert [events[at] for at in (EXEC, STACK, FORK, MAP, FAULT, SAMPLE, EXIT, END)] == [
         *("exec", "stack", "fork", "map", "fault", "sample", "exit", "end")
@@ -68,11 +68,11 @@ def test_are_these_the_lines_that_the_tests_mean() -> None:
         (END, "summary", []),
     ],
 )
-def test_is_a_field_out_of_its_range_refused_with_its_name(at: int, where: str, value: Any) -> None:
-    told = lines()
-    told[at] = changed(told[at], where, value)
+def test_is_a_field_out_of_range_rejected_with_its_name(at: int, where: str, value: Any) -> None:
+    trace = lines()
+    trace[at] = changed(trace[at], where, value)
     with pytest.raises(NotATrace, match=f"^line {at + 1} is no record of a trace: .*"):
-        read(*told)
+        read(*trace)
 
 
 @pytest.mark.parametrize(
@@ -101,56 +101,56 @@ def test_is_a_field_out_of_its_range_refused_with_its_name(at: int, where: str, 
         (0, "fork_policy", "lazy", "unknown fork policy 'lazy'"),
     ],
 )
-def test_is_what_makes_no_sense_refused_with_the_reason(
+def test_is_an_inconsistent_record_rejected_with_the_reason(
     at: int, where: str, value: Any, reason: str
 ) -> None:
-    told = lines()
-    told[at] = changed(told[at], where, value)
+    trace = lines()
+    trace[at] = changed(trace[at], where, value)
     with pytest.raises(
         NotATrace, match=f"^line {at + 1} is not a valid record of this trace: .*{reason}"
     ):
-        read(*told)
+        read(*trace)
 
 
 @pytest.mark.parametrize("at", [EXEC, STACK, FORK, FAULT, END])
-def test_is_a_line_that_is_there_twice_refused(at: int) -> None:
-    told = lines()
-    told.insert(at, told[at])
+def test_is_a_duplicate_line_rejected(at: int) -> None:
+    trace = lines()
+    trace.insert(at, trace[at])
     with pytest.raises(NotATrace, match=f"^line {at + 2} is not a valid record of this trace"):
-        read(*told)
+        read(*trace)
 
 
-def test_is_a_record_after_the_end_or_a_second_start_refused() -> None:
-    told = lines()
+def test_is_a_record_after_the_end_or_a_second_start_rejected() -> None:
+    trace = lines()
     with pytest.raises(NotATrace, match=r"line 13 .* after the end record"):
-        read(*told, changed(told[EXIT], "seq", 11))
-    again = changed(changed(told[0], "seq", 1), "time", 2)
+        read(*trace, changed(trace[EXIT], "seq", 11))
+    again = changed(changed(trace[0], "seq", 1), "time", 2)
     with pytest.raises(NotATrace, match=r"line 2 .* second start record"):
-        read(told[0], again)
+        read(trace[0], again)
 
 
-def test_is_a_line_that_is_missing_noticed_unless_a_filter_left_it_out() -> None:
-    told = lines()
-    del told[MAP]
+def test_is_a_missing_line_detected_unless_a_filter_left_it_out() -> None:
+    trace = lines()
+    del trace[MAP]
     with pytest.raises(NotATrace, match=r"line 5 .* seq 4"):
-        read(*told)
-    told[0] = changed(told[0], "filtered", True)
-    assert len(read(*told)) == len(ALL) - 1
+        read(*trace)
+    trace[0] = changed(trace[0], "filtered", True)
+    assert len(read(*trace)) == len(ALL) - 1
 
 
 @pytest.mark.parametrize("depth", [1_000, 2_000, 500_000])
 @pytest.mark.parametrize("inside", ['"summary":', '"new":'])
-def test_is_deep_nesting_refused(depth: int, inside: str) -> None:
-    told = lines()
+def test_is_deep_nesting_rejected(depth: int, inside: str) -> None:
+    trace = lines()
     deep = f'{{{inside}{{"a":{"[" * depth}{"]" * depth}}},'.encode()
-    told[END] = (
-        told[END].replace(b"{", deep, 1).replace(b'"summary":{"faults"', b'"more":{"faults"')
+    trace[END] = (
+        trace[END].replace(b"{", deep, 1).replace(b'"summary":{"faults"', b'"more":{"faults"')
     )
     with pytest.raises(NotATrace, match=r"line 12 .* nested too deep"):
-        read(*told)
+        read(*trace)
 
 
-def test_is_a_line_longer_than_any_record_refused_without_being_read_whole(
+def test_is_a_line_longer_than_any_record_rejected_without_being_read_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trace_text, "LONGEST_LINE", 1 << 20)
@@ -165,15 +165,15 @@ def test_is_a_line_longer_than_any_record_refused_without_being_read_whole(
 
 
 @pytest.mark.parametrize("damage", [b"\0", b"\x1b[31m", b"\xff", b"\xc0\x80", b"{}", b"\x1f\x8b"])
-def test_are_bytes_that_are_no_text_refused(damage: bytes) -> None:
-    told = lines()
-    told[MAP] = damage + told[MAP]
+def test_are_bytes_that_are_not_text_rejected(damage: bytes) -> None:
+    trace = lines()
+    trace[MAP] = damage + trace[MAP]
     with pytest.raises(NotATrace, match=r"line 5 is no record of a trace") as caught:
-        read(*told)
+        read(*trace)
     assert str(caught.value).isprintable()
 
 
-def test_may_a_valid_file_be_written_otherwise() -> None:
+def test_may_a_valid_file_have_another_layout() -> None:
     """JSON allows other white space, order of fields, line ends, and a byte order mark."""
     objects = [json.loads(line) for line in lines()]
     spaced = b"".join(json.dumps(each).encode() + b"\r\n" for each in objects)
@@ -195,15 +195,13 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_is_a_name_harmless_to_a_terminal_however_it_is_written(
-    name: str, ascii_only: bool
-) -> None:
-    told = [json.loads(line) for line in lines()]
-    told[EXEC]["path"] = told[FAULT]["place"]["function"] = name
-    told[FAULT]["place"]["inlined"] = [{"function": name}]
-    told[STACK]["places"][0]["file"] = name
-    told[END]["summary"][name] = name
-    data = b"".join(json.dumps(line, ensure_ascii=ascii_only).encode() + b"\n" for line in told)
+def test_is_a_name_escaped_for_a_terminal_in_every_notation(name: str, ascii_only: bool) -> None:
+    trace = [json.loads(line) for line in lines()]
+    trace[EXEC]["path"] = trace[FAULT]["place"]["function"] = name
+    trace[FAULT]["place"]["inlined"] = [{"function": name}]
+    trace[STACK]["places"][0]["file"] = name
+    trace[END]["summary"][name] = name
+    data = b"".join(json.dumps(line, ensure_ascii=ascii_only).encode() + b"\n" for line in trace)
     found = read(data)
     (image,) = [each for each in found if isinstance(each, Exec)]
     (fault,) = [each for each in found if isinstance(each, Fault)]
@@ -214,7 +212,7 @@ def test_is_a_name_harmless_to_a_terminal_however_it_is_written(
     assert seen == [NAMES[name]] * 4
 
 
-def test_is_what_the_recorder_writes_always_read() -> None:
+def test_is_every_recorded_trace_accepted() -> None:
     """A run with fork, exec, a signal, copies, threads, and a long file name of the guest."""
     assert traced("--deterministic", "--heap").records
     assert len(text("x" * 100_000)) == len(text("\0" * 100_000)) == LONGEST_TEXT

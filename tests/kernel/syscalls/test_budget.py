@@ -108,7 +108,7 @@ def test_are_record_locks_charged_until_the_file_is_closed(t: FakeThread) -> Non
     assert held(t, Kind.LOCK) == 0
 
 
-def test_is_a_lock_not_taken_of_a_file_that_was_closed_meanwhile(t: FakeThread) -> None:
+def test_is_a_lock_refused_when_its_file_was_closed_meanwhile(t: FakeThread) -> None:
     fd = open_(t, "/f", O_CREAT | O_RDWR)
     child = t.fork()
     lock(t, fd, 0)
@@ -171,7 +171,7 @@ def test_are_open_files_and_tables_charged(t: FakeThread) -> None:
     assert (held(t, Kind.FILE), held(t, Kind.DESCRIPTORS)) == (0, 0)
 
 
-def test_is_what_a_blocked_call_keeps_charged(t: FakeThread) -> None:
+def test_is_the_memory_of_a_blocked_call_charged(t: FakeThread) -> None:
     asked = t.mem.put(struct.pack("<ihh", -1, 0, 0) * 500)
     call = polling.ppoll(t, asked, 500, 0, 0, 0)
     blocked = Blocked(call)

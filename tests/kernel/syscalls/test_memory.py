@@ -313,7 +313,7 @@ def test_pages_that_move_leave_their_range_mapped(world: World, policy: str) -> 
     world.check()
 
 
-def test_no_page_moves_where_its_old_range_could_not_stay(
+def test_no_page_moves_if_its_old_range_could_not_stay_mapped(
     world: World, call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new(call)

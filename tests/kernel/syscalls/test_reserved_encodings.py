@@ -47,13 +47,13 @@ int main(void)
 """
 
 
-def test_can_a_handler_carry_it_out() -> None:
+def test_can_a_handler_emulate_it() -> None:
     lines = same_as_qemu(EMULATES)
     assert lines[:2] == ["47", "1 41"]  # SIGILL, ILL_ILLOPC
     assert lines[-4:] == ["50 0", "600 1", "50 0", "600 1"]
 
 
-def test_is_the_program_killed_where_it_stands() -> None:
+def test_is_the_program_killed_at_the_instruction() -> None:
     result = run('say("before\\n"); asm volatile(".2byte 0x8000"); say("after\\n");')
     assert (result.status, result.stdout) == (128 + 4, b"before\n")
     assert "SIGILL: illegal instruction at pc" in result.notes[0]

@@ -48,7 +48,7 @@ def test_do_random_changes_give_what_a_bytearray_gives() -> None:
     assert room.used == 0
 
 
-def test_is_what_fits_written_when_room_runs_out() -> None:
+def test_is_the_part_that_fits_written_when_space_runs_out() -> None:
     store, room = HostPages(), Room(3)
     blocks = Blocks(store, room.charge)
     assert blocks.write(100, bytes(5 * PAGE)) == 3 * PAGE - 100

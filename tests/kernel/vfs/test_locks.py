@@ -24,7 +24,7 @@ def held(locks: Locks) -> list[tuple[int, int, bool]]:
     return found
 
 
-def test_are_neighbours_of_one_kind_one_lock() -> None:
+def test_are_adjacent_locks_of_one_kind_merged() -> None:
     locks = Locks(Budget())
     for start, end, exclusive in ((0, 10, True), (20, 30, True), (10, 20, True), (30, 40, False)):
         locks.lock(record(start, end, exclusive=exclusive))
@@ -67,7 +67,7 @@ def test_do_random_locks_give_what_an_array_of_bytes_gives() -> None:
     assert budget.used == 0
 
 
-def test_is_a_lock_too_many_refused_and_can_all_be_given_back() -> None:
+def test_is_a_lock_beyond_the_limit_refused_and_are_all_released() -> None:
     budget = Budget(10 * Cost.LOCK)
     locks = Locks(budget)
     for number in range(9):
@@ -82,7 +82,7 @@ def test_is_a_lock_too_many_refused_and_can_all_be_given_back() -> None:
     assert budget.used == 0
 
 
-def test_is_a_flock_for_one_or_for_those_who_only_read() -> None:
+def test_is_a_flock_exclusive_or_shared_by_readers() -> None:
     locks = Locks(Budget())
     assert locks.try_flock(ONE, exclusive=False)
     assert locks.try_flock(OTHER, exclusive=False)

@@ -19,7 +19,7 @@ PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.c"))
 FLAGS = ("-static", "-O1", "-w")
 
 
-def kept(name: str) -> list[str]:
+def recorded_results(name: str) -> list[str]:
     """Recorded results of Linux."""
     return (FOLDER / f"{name}.linux.txt").read_text().splitlines()
 

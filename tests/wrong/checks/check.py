@@ -28,7 +28,7 @@ that runs for ever, at a limit of CPU time (tests/wrong/notice.py).
 """
 
 
-def decided(status: int) -> None:
+def require_end(status: int) -> None:
     """Raises unless the run ended within :data:`SECONDS`."""
     if status == TIMEOUT_STATUS:
         raise Undecided(f"a guest did not end within {SECONDS} s")

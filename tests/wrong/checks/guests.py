@@ -13,7 +13,7 @@ from pathlib import Path
 from emu import Machine, Result
 from guest.manifest import BY_NAME
 from tests.kernel.syscalls.guests import compiled
-from tests.wrong.checks.check import SECONDS, Check, decided, same
+from tests.wrong.checks.check import SECONDS, Check, require_end, same
 from tests.wrong.checks.questions import QUESTIONS, VECTOR_QUESTIONS
 from toolchain.build import build
 
@@ -27,7 +27,7 @@ def _run(program: Path, deterministic: bool) -> Result:
         timeout=SECONDS, environment={"PATH": "/none"},
     )  # fmt: skip
     result = machine.run([program])
-    decided(result.status)
+    require_end(result.status)
     return result
 
 

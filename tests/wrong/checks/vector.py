@@ -15,7 +15,7 @@ from kernel.events import Fault, Observer
 from kernel.process import Process, Thread
 from kernel.running import Stopped
 from tests.kernel.syscalls.guests import compiled
-from tests.wrong.checks.check import SECONDS, Check, decided, same
+from tests.wrong.checks.check import SECONDS, Check, require_end, same
 
 _EXIT = 93
 _GETPPID = 173
@@ -62,7 +62,7 @@ CALLS = r"""
 def _run(source: str, observer: Observer | None = None, fail_allocation: int = 0) -> Result:
     machine = Machine(timeout=SECONDS, memory=64 << 20, fail_allocation=fail_allocation)
     result = machine.run([compiled(source)], observers=[observer] if observer is not None else [])
-    decided(result.status)
+    require_end(result.status)
     return result
 
 
@@ -213,7 +213,7 @@ def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
         patch.object(hart, "fence_code", fence_code),
     ):
         status = session.run([_Ends(standing)])
-    decided(status)
+    require_end(status)
     same(status, 0, "status")
 
 
