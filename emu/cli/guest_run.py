@@ -54,7 +54,7 @@ def run_session(session: Session, observers: Sequence[Observer], lines: Lines) -
         lines.message(str(error))
         raise NotRun(error.status) from None
     except MemoryError:
-        lines.message("the host has no more memory for the machine (see ulimit -v)")
+        lines.message("not enough host memory for the machine (see ulimit -v)")
         raise NotRun(2) from None
     except Exception as error:
         if session.lab:

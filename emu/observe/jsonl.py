@@ -133,5 +133,5 @@ def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
             schema = msgspec.json.decode(line, type=_Schema).schema
             if schema != records.SCHEMA:
                 return _another_schema(schema)
-    said = "it is nested too deep" if isinstance(error, RecursionError) else text(str(error))
-    return NotATrace(f"line {number} is no record of a trace: {said[:_LONGEST_REASON]}")
+    reason = "it is nested too deep" if isinstance(error, RecursionError) else text(str(error))
+    return NotATrace(f"line {number} is no record of a trace: {reason[:_LONGEST_REASON]}")

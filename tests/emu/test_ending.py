@@ -46,7 +46,7 @@ FAULTS = r"""
 
 
 @pytest.fixture(autouse=True)
-def hangups_are_heard() -> Iterator[None]:
+def hangups_are_received() -> Iterator[None]:
     """SIGHUP may be ignored in the tests' process, as under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
@@ -142,11 +142,11 @@ def test_a_stopped_terminal_does_not_block_the_end_of_a_run(number: signal.Signa
 
 def test_a_resized_window_does_not_hide_ctrl_c() -> None:
     kernel = Kernel(Config(memory=1 << 20), print)
-    heard: list[str] = []
-    kernel.call_soon(lambda: heard.append("ctrl-c"))
-    kernel.call_soon(lambda: heard.append("resized"))
+    received: list[str] = []
+    kernel.call_soon(lambda: received.append("ctrl-c"))
+    kernel.call_soon(lambda: received.append("resized"))
     kernel.attend()
-    assert heard == ["ctrl-c", "resized"] and kernel.attention is None
+    assert received == ["ctrl-c", "resized"] and kernel.attention is None
 
 
 # Files that accept no data.

@@ -1,5 +1,5 @@
-/* Kinds of greed: takes one kind of thing again and again until the kernel says no, or until it is
-   killed. Prints how often it was given, and the error that ended it. */
+/* Allocates one kind of resource repeatedly until the kernel returns an error or kills the process.
+   Prints the number of successful calls, and the error. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -119,7 +119,7 @@ static long mapped_file_pages(void) {
     return munmap(page, 1 << 20);
 }
 
-/* Descriptors and what is behind them. */
+/* Descriptors and the objects they refer to. */
 
 static long opened(void) { return open("/proc/self/exe", O_RDONLY); }
 static long long_paths(void) {
@@ -136,7 +136,7 @@ static long timerfds(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
 static long epolls(void) { return epoll_create1(0); }
 static long socketpairs(void) { return socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}); }
 static long a_new_file_in_a_child(long fd) {
-    /* A table has so many numbers: the next process goes on, while this one keeps what it has. */
+    /* The descriptor table is full: a child continues, while this process keeps its files open. */
     if (fd >= 0 || errno != EMFILE) return fd;
     int gate[2] = {-1, -1};
     close(3); close(4);
@@ -275,7 +275,7 @@ static long timers_of_many_processes(void) {
     return result;
 }
 static long environments(void) {
-    /* Each process keeps what it was started with. */
+    /* Each process keeps its arguments and environment. */
     static char *words[17];
     static char word[100001];
     const char *so_far = getenv("COUNT");
@@ -386,5 +386,5 @@ int main(int argc, char **argv) {
     int error = errno;
     printf("%ld %s\n", i, strerrorname_np(error));
     fflush(stdout);
-    kill(0, SIGKILL); /* and all who only hold what they have */
+    kill(0, SIGKILL); /* also the processes that only hold their resources */
 }

@@ -140,9 +140,9 @@ def test_a_pte_written_by_the_reference_is_not_attributed_to_the_student() -> No
     )
     found = failure("child-stores", submission(COW, source))
     assert found is not None and found.name == "shared-is-not-writable"
-    said = "\n".join(found.lines)
-    assert "cow_fork.py" in said and "in store_fault()" in said
-    assert "the reference cow" not in said
+    report = "\n".join(found.lines)
+    assert "cow_fork.py" in report and "in store_fault()" in report
+    assert "the reference cow" not in report
 
 
 def test_state_left_by_the_students_code_is_not_blamed_on_the_reference() -> None:

@@ -181,9 +181,9 @@ def test_the_operations_of_the_reference_are_reported_and_replayed(solved: Path)
     text = (solved / COW.file).read_text().replace("return Outcome.COPIED", "return None")
     (solved / COW.file).write_text(text)
     checked = emu("lab", "check", cwd=solved).stdout
-    told = checked[checked.index("FAIL   2  child-stores") : checked.index("FAIL   3")]
-    assert "wrong-result   store_fault() returned None" in told
-    assert "the reference did operation 1 of 2: your code fails there" in told
+    report = checked[checked.index("FAIL   2  child-stores") : checked.index("FAIL   3")]
+    assert "wrong-result   store_fault() returned None" in report
+    assert "the reference did operation 1 of 2: your code fails there" in report
     played = emu("lab", "replay", "2", cwd=solved)
     assert "pid 1 forks   (done by the reference)" in played.stdout
     assert "FAIL  wrong-result   store_fault() returned None" in played.stdout

@@ -182,12 +182,12 @@ static void clocks(void)
     struct itimerspec times = {{0, 0}, {0, 0}}, bad = {{0, 0}, BAD}, unused = {BAD, {0, 0}};
     for (int clock = -8; clock < 18; clock++) {
         if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
-            continue; /* some machines have one */
+            continue; /* exists on some machines only */
         long get = CALL(clock_gettime, clock, &now);
         printf("clock_gettime %d: %s\n", clock, get ? strerrorname_np(errno) : "ok");
         long resolution = CALL(clock_getres, clock, &now);
         printf("clock_getres %d: %s\n", clock, resolution ? strerrorname_np(errno) : "ok");
-        if (clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID) { /* its time may stand still */
+        if (clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID) { /* its time may not advance */
             long sleep = CALL(clock_nanosleep, clock, 0, &SOON, NULL);
             printf("clock_nanosleep %d: %s\n", clock, sleep ? strerrorname_np(errno) : "ok");
         }

@@ -97,7 +97,7 @@ static void sizes(void)
     ASK(lseek(file, 1L << 62, SEEK_DATA));
     ASK(lseek(file, -1, SEEK_HOLE));
     ASK(lseek(pipe_[0], 0, SEEK_SET));
-    /* Stored to through a mapping and then made a hole. */
+    /* A store through a mapping, then a hole at that place. */
     char *mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     memset(mapped, 7, PAGE);
     VALUE(CALL(fallocate, file, 3, 10, 100) + mapped[9] + mapped[10] + mapped[109] + mapped[110]);

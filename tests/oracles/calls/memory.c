@@ -1,4 +1,4 @@
-/* Mappings, their protection and advice on them: mmap(2), mprotect(2), madvise(2), msync(2)... */
+/* Mappings, their protection, and advice: mmap(2), mprotect(2), madvise(2), msync(2)... */
 #include "calls.h"
 
 enum { RO = PROT_READ, RW = PROT_READ | PROT_WRITE, PRIVATE = MAP_PRIVATE, SHARED = MAP_SHARED };

@@ -3,7 +3,7 @@
 
 enum { RO = PROT_READ, RW = PROT_READ | PROT_WRITE, PRIVATE = MAP_PRIVATE, SHARED = MAP_SHARED };
 
-/* The C library's hands over a fifth argument only sometimes. */
+/* The C library's mremap passes the fifth argument only with some flags. */
 #define mremap(old, size, new_size, flags, to...) \
     ((char *)syscall(SYS_mremap, old, size, new_size, flags, to + 0L))
 

@@ -5,7 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/time.h>
 
-/* What it gives to the parent; the child ends at once. */
+/* Result of clone in the parent; the child exits at once. */
 #define CLONE(flags) born(CALL(clone, (long)(flags), 0L, NULL, NULL, NULL))
 
 static long born(long child)
@@ -40,7 +40,7 @@ static void waits(void)
     ASK(CALL(waitid, P_PGID, 0, NULL, WEXITED, NULL));
     ASK(CALL(waitid, P_PIDFD, -1, NULL, WEXITED, NULL));
     ASK(CALL(waitid, P_PIDFD, 0, NULL, WEXITED, NULL));
-    /* A child that ends with SIGCHLD, and one that ends with none. */
+    /* A child with SIGCHLD as its exit signal, and one without a signal. */
     long ordinary = CLONE(SIGCHLD);
     ASK(CALL(wait4, ordinary, &status, __WCLONE, NULL));
     ASK(CALL(waitid, P_PID, ordinary, &info, WEXITED | __WCLONE, NULL));

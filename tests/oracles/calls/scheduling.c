@@ -1,4 +1,4 @@
-/* What a process is allowed and given: sched_setscheduler(2), prlimit(2), prctl(2). */
+/* Scheduling, limits and attributes of processes: sched_setscheduler(2), prlimit(2), prctl(2). */
 #include "calls.h"
 
 
@@ -80,7 +80,7 @@ static void limits(void)
     ASK(CALL(getrusage, -2, &limit));
 }
 
-/* Each option with nothing, with a 1 in each of its arguments, and with an address. */
+/* Each option with all arguments 0, with 1 in each argument, and with an address. */
 static void controls(void)
 {
     static const int OPTIONS[] = {
@@ -96,7 +96,7 @@ static void controls(void)
                 a[which] = 1;
             if (which == 5)
                 a[1] = (long)bytes;
-            pid_t child = fork(); /* what it sets is gone with the child */
+            pid_t child = fork(); /* so that its changes are lost with the child */
             if (!child) {
                 long result = CALL(prctl, option, a[1], a[2], a[3], a[4]);
                 const char *what[] = {"nothing", "1", "0, 1", "0, 0, 1", "0, 0, 0, 1", "an address"};

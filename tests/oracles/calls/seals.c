@@ -1,4 +1,4 @@
-/* How far files may grow: RLIMIT_FSIZE, and memfd_create(2) and its seals. */
+/* Limits on files: RLIMIT_FSIZE, and the seals of memfd_create(2). */
 #include "calls.h"
 #include <sys/uio.h>
 

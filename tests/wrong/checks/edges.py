@@ -70,7 +70,7 @@ def a_range_is_covered_when_every_page_of_it_is() -> None:
 
 
 @CHECKS
-def a_backing_and_the_machine_know_how_many_mappings_there_are() -> None:
+def a_backing_and_the_machine_count_their_mappings() -> None:
     with scene(0) as s:
         memory = SharedMemory(s.frames, 4)
         s.parent.add(Vma(BASE, BASE + 2 * P, RW, shared=True, backing=memory))
@@ -94,7 +94,7 @@ def a_backing_and_the_machine_know_how_many_mappings_there_are() -> None:
 
 
 @CHECKS
-def what_is_extended_is_joined_with_what_it_meets() -> None:
+def an_extended_mapping_is_joined_with_the_next() -> None:
     with scene(0) as s:
         anonymous(s.parent, 2)
         anonymous(s.parent, 2, at=BASE + 4 * P)
@@ -171,11 +171,11 @@ def a_first_store_to_shared_memory_is_dirty_at_once() -> None:
 
 
 @CHECKS
-def the_kernels_own_faults_are_told_of_and_end_with_the_users_memory() -> None:
+def the_kernels_own_faults_are_reported_and_end_with_the_users_memory() -> None:
     with scene(2) as s:
         child, seen = s.fork(s.parent), list[Resolution]()
         user_memory(child, seen).write(BASE, b"kernel")
-        same([str(one.outcome) for one in seen], [str(Outcome.COPIED)], "faults it told of")
+        same([str(one.outcome) for one in seen], [str(Outcome.COPIED)], "faults reported")
         with refused(errno.EFAULT):
             user_memory(child).read(USER_END, 1)
         user_memory(child).write(BASE + 2 * P - 4, b"long")

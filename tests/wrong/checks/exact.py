@@ -149,7 +149,7 @@ def a_fault_that_finds_no_frame_takes_none() -> None:
                         while s.cache.reclaim():
                             pass
                         used = s.frames.used - s.parent.table.table_count
-                        same(used, before, "frames in use but for tables")
+                        same(used, before, "frames in use except tables")
                     s.frames.total = s.ram.frame_count
                 if outcome is not Outcome.OUT_OF_MEMORY:
                     break

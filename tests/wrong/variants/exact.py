@@ -37,11 +37,11 @@ VARIANTS = [
         "emu.machine.pte:make_satp", "(asid & ASID_MASK)", "asid",
     ),
     wrong(
-        "walk-goes-on-at-w", "a walk that is shown goes on at W without R",
+        "walk-goes-on-at-w", "a displayed walk continues at W without R",
         "emu.machine.sv39:Mmu.walk", "R | W | X | A", "R | X | A",
     ),
     wrong(
-        "walk-goes-on-at-reserved", "a walk that is shown goes on at a reserved bit",
+        "walk-goes-on-at-reserved", "a displayed walk continues at a reserved bit",
         "emu.machine.sv39:Mmu.walk", "U | RESERVED", "U",
     ),
     wrong(
@@ -74,7 +74,7 @@ VARIANTS = [
         "access is not Access.STORE",
     ),
     wrong(
-        "grown-unsaid", "a stack that grew is reported as zero-filled memory",
+        "grown-unreported", "a stack that grew is reported as zero-filled memory",
         "kernel.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
     ),
     _grow("grown-too-low", "the stack grows below the lowest address",
@@ -166,7 +166,7 @@ VARIANTS = [
     _gap("hint-too-low", "a hint may lie below the lowest address",
          old="if LOWEST <= hint", new="if 0 < hint"),
     wrong(
-        "extended-not-joined", "what is extended stays beside what it meets",
+        "extended-not-joined", "an extended mapping is not joined with the next",
         "kernel.space:AddressSpace.set_end", "self._join(vma.start, end)", "pass",
     ),
     wrong(
@@ -194,7 +194,7 @@ VARIANTS = [
         "sum(vma.length for vma in self.vmas) // PAGE_SIZE", "len(self.vmas)",
     ),
     wrong(
-        "kernel-faults-untold", "the kernel does not report the faults of its own accesses",
+        "kernel-faults-unreported", "the kernel does not report the faults of its own accesses",
         "kernel.usermem:UserMemory._reach", "self.on_fault(self.space, resolution)", "pass",
     ),
     wrong(
