@@ -86,10 +86,10 @@ def _chosen(story: Story, pid: int | None) -> list[tuple[Chapter, int | None]]:
 
 
 def _trees(chapters: Sequence[Chapter]) -> Iterator[Chapter]:
-    told = set(chapters)
+    members = set(chapters)
     children: dict[Chapter | None, list[Chapter]] = {}
     for chapter in chapters:
-        parent = chapter.origin if chapter.origin in told else None
+        parent = chapter.origin if chapter.origin in members else None
         children.setdefault(parent, []).append(chapter)
     waiting = children.get(None, [])[::-1]
     while waiting:

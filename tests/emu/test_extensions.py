@@ -102,7 +102,7 @@ def test_which_names_are_missing(arch: str, names: str) -> None:
 
 def test_does_a_damaged_file_yield_nothing() -> None:
     """At worst it yields wrong names; never an exception or an endless loop."""
-    pick, told = random.Random(0), 0
+    pick, hits = random.Random(0), 0
     whole = [elf(b"A" + attributes("rv64gcv_zba1p0"), section=each) for each in (False, True)]
     for _ in range(3000):
         data = bytearray(pick.choice(whole))
@@ -118,5 +118,5 @@ def test_does_a_damaged_file_yield_nothing() -> None:
                     data = data or bytearray(b"\x7f")
         names = missing(bytes(data))
         assert all(name.isalnum() and name.isascii() for name in names)
-        told += names == {"v", "zba"}
-    assert 0 < told < 3000
+        hits += names == {"v", "zba"}
+    assert 0 < hits < 3000

@@ -74,8 +74,8 @@ def evil(value: Any, key: str = "") -> Any:
 def test_are_names_of_a_trace_escaped_for_the_terminal(
     words: tuple[str, ...], ascii_only: bool, tmp_path: Path
 ) -> None:
-    told = [evil(json.loads(line)) for line in traced("--deterministic").jsonl.splitlines()]
-    text = "".join(json.dumps(each, ensure_ascii=ascii_only) + "\n" for each in told)
+    lines = [evil(json.loads(line)) for line in traced("--deterministic").jsonl.splitlines()]
+    text = "".join(json.dumps(each, ensure_ascii=ascii_only) + "\n" for each in lines)
     outcome = read(words, written(tmp_path, text.encode()))
     shown = outcome.stdout + outcome.stderr
     assert outcome.status == 0, shown

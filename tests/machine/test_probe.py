@@ -260,11 +260,11 @@ def test_each_block_has_the_registers_before_it() -> None:
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_a_reserved_encoding_has_begun_and_not_completed(before: int) -> None:
     """The engine, which would run it, is prevented from doing so."""
-    for span, told in ((None, True), ((CODE, CODE + 64), True), ((CODE + 32, CODE + 64), False)):
+    for span, watched in ((None, True), ((CODE, CODE + 64), True), ((CODE + 32, CODE + 64), False)):
         board = Watched(span)
         board.write_code(FREE, *[asm.c_addi(A0, 1)] * before, asm.half(0x8000), asm.EBREAK)
         assert board.run(CODE, x10=0).cause == Cause.ILLEGAL_INSTRUCTION
-        assert board.offsets == ([2 * n for n in range(before)] if told else [])
-        assert board.left == ([(2 * before, Stop.FAULT)] if told else [])
-        if told and before:
+        assert board.offsets == ([2 * n for n in range(before)] if watched else [])
+        assert board.left == ([(2 * before, Stop.FAULT)] if watched else [])
+        if watched and before:
             assert board.done[-1][1:] == (before - 1, before)

@@ -18,9 +18,9 @@ def record(start: int, end: int, owner: object = ONE, *, exclusive: bool = True)
 def held(locks: Locks) -> list[tuple[int, int, bool]]:
     """Locks of ONE that another owner finds, in ascending order."""
     found, at = [], 0
-    while (met := locks.conflict(record(at, END, OTHER))) is not None:
-        found.append((met.span.start, met.span.end, met.exclusive))
-        at = met.span.end
+    while (other := locks.conflict(record(at, END, OTHER))) is not None:
+        found.append((other.span.start, other.span.end, other.exclusive))
+        at = other.span.end
     return found
 
 

@@ -1,4 +1,4 @@
-/* Questions about single system calls: each line of output is a call and what came of it. */
+/* Tests of single system calls: each line of output is a call and its result. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What older C libraries do not name. */
+/* Constants that older C libraries lack. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
@@ -30,18 +30,18 @@
 
 #define PAGE 4096UL
 #define NOWHERE ((void *)0x10)     /* nothing is mapped there */
-#define BEYOND ((void *)(1UL << 62)) /* no user address of any machine */
+#define BEYOND ((void *)(1UL << 62)) /* not a user address on any machine */
 
-/* What the C library might not hand over as it is. */
+/* Calls that the C library might modify. */
 #define CALL(name, arguments...) syscall(SYS_##name, arguments)
 
-/* Prints the call as it is written, and `ok` or the errno; or, with VALUE, its number. */
-#define ASK(call) said(#call, (long)(call), 0)
-#define VALUE(call) said(#call, (long)(call), 1)
-/* The same in a child, with the signal that ended it, so that nothing of it stays. */
+/* Prints the source text of the call, and `ok` or the errno; with VALUE, the result. */
+#define ASK(call) print_result(#call, (long)(call), 0)
+#define VALUE(call) print_result(#call, (long)(call), 1)
+/* The same in a child, whose changes are lost; also prints the signal that killed it. */
 #define APART(call) apart(#call, ({ pid_t child = fork(); if (!child) { errno = 0; long got = (long)(call); _exit(got == -1 ? errno : 0); } child; }))
 
-static inline void said(const char *call, long result, int number)
+static inline void print_result(const char *call, long result, int number)
 {
     if (result == -1)
         printf("%s: %s\n", call, strerrorname_np(errno));
@@ -66,7 +66,7 @@ static inline void apart(const char *call, pid_t child)
     fflush(stdout);
 }
 
-/* Far from what else is mapped, and with nothing on either side. */
+/* An address far from other mappings, with nothing mapped on either side. */
 static inline char *pages(int count, int prot, int flags)
 {
     static char *at = (char *)(1UL << 37);
@@ -82,11 +82,11 @@ static inline int bytes_file(size_t size)
     return file;
 }
 
-/* As anybody but root: what only root may do is not asked for. */
+/* Drops root's rights: what only root may do is not tested. */
 __attribute__((constructor)) static void begin(void)
 {
     if (!getuid() && setresuid(65534, 65534, 65534))
         errno = 0;
-    prctl(PR_SET_DUMPABLE, 1); /* which another user's id had ended */
+    prctl(PR_SET_DUMPABLE, 1); /* cleared by the change of the user id */
     umask(022);
 }
