@@ -2,7 +2,7 @@
 
 A compiler's function moves sp down and saves ra, and s0, at fixed offsets; what was done up to a pc
 is found by reading the code from the function's start. At a branch target the frame is as at the
-branch; after a return or a jump, where no earlier branch leads, it is as in the body. A function
+branch; after a return or a jump, if no earlier branch leads there, it is as in the body. A function
 that moves sp by a computed amount (alloca) keeps s0 as its frame pointer.
 
 RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, ld, jal, jalr, branches, and

@@ -57,7 +57,7 @@ class Student:
         self.bus = bus
         self.failed: StudentFailed | None = None
         self.stand_in: Student | None = None
-        """While it is set, this student's code is called instead."""
+        """If set, its code is called instead of this student's."""
         self.printed = ""
         self.on_print: Callable[[str], None] = lambda text: None
         """Is told of each line that the code prints."""

@@ -24,7 +24,7 @@ random_operation = chance.AnyOf(
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 _RIGHTS = ("rights-are-the-mappings", "read-only-is-kept")
 _SHARERS = 257
-"""One more than fits in a byte."""
+"""A count whose low byte is 1."""
 
 TESTS: list[Test] = [
     Script("fork-shares", "does fork share every page and copy none?", _POLICY, [Fork(1)]),
@@ -124,7 +124,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "257-sharers",
-        "is a page copied that more processes share than a byte can count?",
+        "is a page copied if more than 255 processes share it?",
         _POLICY,
         [given(Fork(1), Fork(1, _SHARERS - 2)), Store(1, DATA, 1), Store(2, DATA, 2)],
         points=2,

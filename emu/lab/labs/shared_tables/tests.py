@@ -32,7 +32,7 @@ _STACK = STACK_TOP - _PAGE
 _WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, _STACK, HEAP, HEAP + _PAGE, _AREA + _TABLE)
 _ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
 _SHARERS = 257
-"""One more than fits in a byte."""
+"""A count whose low byte is 1."""
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 
 
@@ -119,7 +119,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "257-sharers",
-        "is a table copied that more processes share than a byte can count, and left by exit?",
+        "is a table copied if more than 255 processes share it, and released by exit?",
         _POLICY,
         [
             *(given(Fork(1), Fork(1, _SHARERS - 2)), Exit(_SHARERS), given(Fork(1))),

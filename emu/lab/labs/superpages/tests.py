@@ -30,7 +30,7 @@ _AREA = 0x1000_0000
 _ELSEWHERE = 0x1_0000_0000
 """A middle table of its own."""
 _SHARERS = 257
-"""One more than fits in a byte."""
+"""A count whose low byte is 1."""
 _FRAMES = 2048
 """The first 512 hold the first process; the others make three superpages."""
 
@@ -160,7 +160,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "257-sharers",
-        "is a small page copied that more processes share than a byte can count?",
+        "is a small page copied if more than 255 processes share it?",
         _POLICY,
         [Fork(1, _SHARERS - 1), Store(1, DATA, 1), Store(2, DATA, 2)],
         points=2,
