@@ -107,16 +107,24 @@ class _Builder:
             self._etc()
         self.namespace.mount("/tmp", self._memory(0o1777))
         self._devices()
-        if grants.root is None:
-            self._cwd()
-        # Mounted from the shallowest to the deepest; at the same path, writable ones win.
+        # What lies deeper is mounted later; at one path an explicit grant wins, and writing.
         given = [(guest, host, True) for host, guest in grants.ro]
         given += [(guest, host, False) for host, guest in grants.rw]
-        for guest, host, read_only in sorted(given, key=lambda grant: _depth(grant[0])):
-            self._lay(guest, self._open_grant(host, read_only=read_only))
+        given.sort(key=lambda grant: _depth(grant[0]))
+        cwd_depth = _depth(os.path.realpath(grants.cwd)) if grants.root is None else 0
+        shallow = [grant for grant in given if _depth(grant[0]) < cwd_depth]
+        self._mount(shallow)
+        if grants.root is None:
+            self._cwd()
+        self._mount(given[len(shallow) :])
         if grants.program is not None:
             self._program(grants.program)
         return self.namespace
+
+    def _mount(self, given: Sequence[tuple[str, str, bool]]) -> None:
+        """Mounts (guest path, host path, read-only) in their order."""
+        for guest, host, read_only in given:
+            self._lay(guest, self._open_grant(host, read_only=read_only))
 
     def _open_grant(self, host: str, *, read_only: bool) -> Inode:
         """A folder, or a single file that the guest may read."""

@@ -132,6 +132,15 @@ def test_do_writes_to_a_granted_folder_happen(home: Path, tmp_path: Path) -> Non
     assert listed(t, "/else") == {"where"}
 
 
+def test_is_the_current_folder_seen_below_a_granted_one(home: Path, tmp_path: Path) -> None:
+    granted = tmp_path / "granted"
+    granted.mkdir()
+    t = guest(Grants(cwd=str(home), rw=[(str(granted), str(home.parent))]))
+    assert get_file(t, f"{home}/notes") == b"hello"
+    put_file(t, f"{home.parent}/new", b"data")
+    assert (granted / "new").read_bytes() == b"data"
+
+
 def test_is_the_current_folder_writable_when_granted(home: Path) -> None:
     t = guest(Grants(cwd=str(home), rw=[(str(home), str(home))]))
     put_file(t, "new", b"x")
