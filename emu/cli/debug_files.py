@@ -1,44 +1,54 @@
-"""Reports missing debug files, without which source lines or functions are unknown."""
+"""Says which file with debug information is missing, so that lines or names are."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from emu.observe.debug_files import Named, named_files
-from emu.observe.layouts import content
 from kernel.events import Observer
 
 if TYPE_CHECKING:
     from emu.cli.output import Lines
+    from emu.observe.debug_files import Missing
     from kernel.process import Process
 
 
 class MissingDebugFiles(Observer):
-    """Checks each executed program once. Guest paths are relative to ``root`` if it is given."""
+    """Reports each executed program once, in one line; libraries are not reported.
 
-    def __init__(self, lines: Lines, root: str | None) -> None:
+    Files that distributions package separately are reported for the first program only: otherwise
+    a shell would print a line for each of its commands.
+    """
+
+    def __init__(self, lines: Lines) -> None:
         self._message = lines.message
-        self._root = root or ""
-        self._seen: set[str] = set()
+        self._run: dict[str, bool] = {}
+        """The programs, and whether one was the first."""
+        self._missing: dict[str, list[Missing]] = {}
 
     def started(self, process: Process) -> None:
-        self._look(process, links=True)
+        self._runs(process.program.path, first=True)
 
     def execed(self, process: Process) -> None:
-        self._look(process, links=False)
+        self._runs(process.program.path, first=False)
 
-    def _look(self, process: Process, *, links: bool) -> None:
-        path, inode = process.program.path, process.program.inode
-        if inode is None or path in self._seen:
-            return
-        self._seen.add(path)
-        named = named_files(content(inode), path, links=links)
-        missing = [each for each in named if not self._is_there(each)]
+    def tell(self, program: str, missing: list[Missing]) -> None:
+        """Whether before or after the program is said to run."""
+        if program not in self._missing:
+            self._missing[program] = missing
+            if program in self._run:
+                self._say(program)
+
+    def _runs(self, program: str, *, first: bool) -> None:
+        if program not in self._run:
+            self._run[program] = first
+            if program in self._missing:
+                self._say(program)
+
+    def _say(self, program: str) -> None:
+        missing = [it for it in self._missing[program] if self._run[program] or not it.linked]
         if missing:
             first, more = missing[0], len(missing) - 1
             names = f"{first.name} and {more} more" if more else first.name
-            self._message(f"{path}: debug file {names} not found (no {first.provides} without it)")
-
-    def _is_there(self, named: Named) -> bool:
-        return any(os.path.isfile(self._root + each) for each in named.places)
+            self._message(
+                f"{program}: debug file {names} {first.problem} (no {first.tells} without it)"
+            )

@@ -83,9 +83,10 @@ def _run(
     from emu.cli.debug_files import MissingDebugFiles
     from emu.observe.recorder import Recorder
 
-    missing = MissingDebugFiles(lines, session.root)
+    missing = MissingDebugFiles(lines)
     first, last = others
     recorder = Recorder(session.kernel, session.command, listener, wanted)
+    recorder.debug_files.tell_missing = missing.tell
     recorder.begin()
     with Progress(sys.stderr, lambda: recorder.seq):
         status = run_session(session, [*first, missing, recorder, *last], lines)

@@ -117,9 +117,12 @@ class _Witness:
     def _file(self, image: records.Exec) -> bytes:
         """What the program's file holds: the guest's, or for a trace the host's of that name."""
         if self.session is not None:
+            from emu.observe.guest_files import debug_files
             from emu.observe.layouts import program_file
 
-            return program_file(self.session.kernel.processes[image.pid].space, image.path)
+            kernel = self.session.kernel
+            data = program_file(kernel.processes[image.pid].space, image.path)
+            return debug_files(kernel).linked(data, image.path) or data
         try:
             with open_regular(image.path) as file:
                 return file.read(_LARGEST_FILE)

@@ -27,10 +27,14 @@ class Symbol:
 
 
 class ElfFile:
-    """Addresses are the file's own. ``base`` is the page of its lowest segment."""
+    """Addresses are the file's own. ``base`` is the page of its lowest segment.
 
-    def __init__(self, data: bytes) -> None:
+    ``symbols`` is the file that its symbol tables were moved to, if they were.
+    """
+
+    def __init__(self, data: bytes, symbols: bytes | None = None) -> None:
         self._data = data
+        self._symbol_file = data if symbols is None else symbols
         self.segments = load_segments(data)
         """(address, offset, bytes in the file) of each that is loaded."""
         self.base = min((start for start, _, _ in self.segments), default=0) & ~_PAGE_MASK
@@ -73,7 +77,7 @@ class ElfFile:
     @cached_property
     def _symbols(self) -> dict[str, list[Symbol]]:
         try:
-            return _read_symbols(self._data)
+            return _read_symbols(self._symbol_file)
         except Exception:  # pyelftools has many ways to say that a file is damaged
             return {}
 

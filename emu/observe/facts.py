@@ -29,11 +29,24 @@ class Mapped(msgspec.Struct, array_like=True, frozen=True, gc=False):
     name: str
 
 
+class DebugFile(msgspec.Struct, array_like=True, gc=False):
+    """A file beside an image, with debug information of it: ``linked``, ``shared`` or ``split``.
+
+    A linked file is there whole, as if it were the image's; of the others those ``sections`` are
+    that are wanted, by their names without ``.debug_`` and ``.dwo``.
+    """
+
+    kind: str
+    content: bytes = b""
+    sections: dict[str, bytes] = {}
+
+
 class ImageFile(_Fact, tag="image"):
-    """A file that has code mapped, whole."""
+    """A file that has code mapped, whole, and those with its debug information."""
 
     number: int
     content: bytes
+    debug: list[DebugFile] = []
 
 
 class Layout(_Fact, tag="layout"):

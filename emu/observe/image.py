@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,11 +10,15 @@ from msgspec.structs import replace
 
 from emu.observe.cfi import CallFrames
 from emu.observe.cfi_program import Rule
+from emu.observe.debug_entries import DebugInfo
+from emu.observe.debug_sections import reader
+from emu.observe.debug_units import DebugUnits, UnitCode
 from emu.observe.elf import ElfFile
+from emu.observe.facts import DebugFile
 from emu.observe.prologue import LONGEST, prologue_rule
 from emu.observe.records import Caller, Place, text
 from emu.observe.remembered import Remembered
-from emu.observe.split_lines import SplitLines
+from emu.observe.split_units import SplitFile, SplitFiles
 from emu.observe.starts import Starts
 
 _END = 1 << 64
@@ -22,8 +27,11 @@ _END = 1 << 64
 class Image:
     """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, debug: Sequence[DebugFile] = ()) -> None:
         self._data = content
+        self._debug = debug
+        self._told = next((each.content for each in debug if each.kind == "linked"), content)
+        """The file whose symbols and lines are the image's."""
         self._starts: dict[int, Starts] = {}
         self.rules = Remembered(self._rule)
         """How to find the caller, by address."""
@@ -38,19 +46,23 @@ class Image:
 
     @cached_property
     def _base(self) -> int:
-        return min((start for start, _, _ in self._elf.segments), default=0)
+        elf = self._elf if self._told is self._data else ElfFile(self._told)
+        return min((start for start, _, _ in elf.segments), default=0)
 
     @cached_property
     def _symbols(self) -> Any:
-        return _symbol_cache(self._data)
+        return _symbol_cache(self._told)
 
     @cached_property
-    def _split_lines(self) -> SplitLines:
-        return SplitLines(self._data)
+    def _units(self) -> DebugUnits:
+        split = [SplitFile(each.sections) for each in self._debug if each.kind == "split"]
+        shared = (DebugInfo(each.sections) for each in self._debug if each.kind == "shared")
+        return DebugUnits(self._told, SplitFiles(split), next(shared, None))
 
     @cached_property
-    def _frames(self) -> CallFrames:
-        return CallFrames(lambda offset, count: self._data[offset : offset + count])
+    def _frames(self) -> list[CallFrames]:
+        files = [self._data] if self._told is self._data else [self._data, self._told]
+        return [CallFrames(reader(each)) for each in files]
 
     def address(self, offset: int) -> int | None:
         """The address of a byte of the file; None where nothing is loaded."""
@@ -62,7 +74,8 @@ class Image:
         return int.from_bytes(data, "little") if len(data) == 8 else None
 
     def _rule(self, address: int) -> Rule | None:
-        return self._frames.rule(address) or self._rule_by_code(address)
+        rules = (frames.rule(address) for frames in self._frames)
+        return next(filter(None, rules), None) or self._rule_by_code(address)
 
     def _rule_by_code(self, address: int) -> Rule | None:
         """Where the file has no call frame information, which is so of much of glibc."""
@@ -87,10 +100,8 @@ class Image:
 
     def _place(self, address: int) -> Place:
         place = self._place_of(address)
-        line = None if place.line else self._split_lines.find(address)
-        if line is None or not line.line:
-            return place
-        return replace(place, file=text(line.file), line=line.line)
+        unit = self._units.find(address)
+        return place if unit is None else _place_in(unit, address, place)
 
     def _place_of(self, address: int) -> Place:
         at = address - self._base
@@ -107,6 +118,23 @@ class Image:
             line=innermost.line,
             inlined=tuple(Caller(text(at.symbol), text(at.full_path), at.line) for at in outer),
         )
+
+
+def _place_in(unit: UnitCode, address: int, place: Place) -> Place:
+    """As the unit tells; what is known of ``place`` is the function that is not inlined."""
+    chain, line = unit.chain(address), unit.line(address)
+    function = place.inlined[-1].function if place.inlined else place.function
+    callers: list[Caller] = []
+    for name, call in chain[1:]:
+        callers.append(Caller(function, text(call.file), call.line))
+        function = text(name)
+    return replace(
+        place,
+        function=function,
+        file=text(line.file),
+        line=line.line,
+        inlined=tuple(reversed(callers)),
+    )
 
 
 def _symbol_cache(data: bytes) -> Any:

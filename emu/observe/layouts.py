@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from emu.observe.facts import Forgotten, ImageFile, Layout, Listener, Mapped
+from emu.observe.facts import DebugFile, Forgotten, ImageFile, Layout, Listener, Mapped
 from emu.observe.records import text
 from kernel.backing import mapped_file
 from kernel.errors import Errno
@@ -23,6 +24,8 @@ _MOST = 64
 """Files, and layouts, that are kept."""
 Value = TypeVar("Value")
 _Version = tuple[int, int] | None
+Look = Callable[[bytes, str], list[DebugFile]]
+"""The files with debug information of what a file holds that is at a path."""
 
 
 class _File(NamedTuple):
@@ -31,6 +34,7 @@ class _File(NamedTuple):
     number: int
     inode: Inode
     version: _Version
+    path: str
 
 
 class _Known(NamedTuple):
@@ -41,8 +45,9 @@ class _Known(NamedTuple):
 class Layouts:
     """Tells ``listener`` of a layout, and of its files, before its number is first used."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, look: Look = lambda data, path: []) -> None:
         self._tell = listener.tell
+        self._look_for_debug = look
         self._count = count(1)
         self._files: dict[int, _File] = {}
         """By the inode's id."""
@@ -86,7 +91,7 @@ class Layouts:
             known = self._known_of[space]
             for file in known.files:
                 if not symbols.has(file.number):
-                    symbols.add_image(ImageFile(file.number, content(file.inode)))
+                    symbols.add_image(self._image(file))
             symbols.add_layout(known.layout)
         return symbols.code(number)
 
@@ -95,7 +100,7 @@ class Layouts:
         code = [vma for vma in executable if not vma.start <= sigreturn < vma.end]
         files: dict[int, _File] = {}  # to ask whether a file was written since costs a stat
         ranges = tuple(
-            Mapped(vma.start, vma.end, vma.offset, self._file(inode, files), vma.name)
+            Mapped(vma.start, vma.end, vma.offset, self._file(inode, files, vma.name), vma.name)
             for vma in code
             if (inode := mapped_file(vma.backing)) is not None
         )
@@ -109,7 +114,11 @@ class Layouts:
         found = self._of[space] = known.layout.number, len(ranges) == len(code)
         return found
 
-    def _file(self, inode: Inode, files: dict[int, _File]) -> int:
+    def _image(self, file: _File) -> ImageFile:
+        data = content(file.inode)
+        return ImageFile(file.number, data, self._look_for_debug(data, file.path))
+
+    def _file(self, inode: Inode, files: dict[int, _File], path: str) -> int:
         """Its number: another one when it was written since, as a program that is compiled anew."""
         file = files.get(id(inode))
         if file is None:
@@ -118,8 +127,8 @@ class Layouts:
             if file is None or version not in (None, file.version):
                 if file is not None:
                     self._forget(file.number)
-                file = self._files[id(inode)] = _File(next(self._count), inode, version)
-                self._tell(ImageFile(file.number, content(inode)))
+                file = self._files[id(inode)] = _File(next(self._count), inode, version, path)
+                self._tell(self._image(file))
             files[id(inode)] = file
         return file.number
 

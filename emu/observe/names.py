@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.observe.elf import ElfFile
+from emu.observe.guest_files import debug_files
 from emu.observe.layouts import content
 from emu.observe.records import text
 from kernel.backing import mapped_file
@@ -33,6 +34,7 @@ class ProgramSymbols:
     def __init__(self, process: Process) -> None:
         self._inode = process.program.inode
         self._path = process.program.path
+        self._debug = debug_files(process.kernel, process.fs.namespace)
         self._others: dict[int, tuple[Inode, ElfFile]] = {}
 
     def belong_to(self, process: Process) -> bool:
@@ -64,7 +66,7 @@ class ProgramSymbols:
             inode = mapped_file(vma.backing)
             if inode is None or inode is self._inode:
                 continue
-            elf = self._file(inode)
+            elf = self._file(inode, vma.name)
             symbol = elf.find(name)
             if symbol is None:
                 continue
@@ -74,11 +76,14 @@ class ProgramSymbols:
                     return start, start + symbol.size
         return None
 
-    def _file(self, inode: Inode) -> ElfFile:
+    def _file(self, inode: Inode, path: str) -> ElfFile:
         known = self._others.get(id(inode))
         if known is None:
-            known = self._others[id(inode)] = inode, ElfFile(content(inode))
+            known = self._others[id(inode)] = inode, self._read(content(inode), path)
         return known[1]
+
+    def _read(self, data: bytes, path: str) -> ElfFile:
+        return ElfFile(data, self._debug.linked(data, path))
 
     def _bias(self, process: Process) -> int:
         """What a position-independent program's addresses are moved by."""
@@ -88,7 +93,7 @@ class ProgramSymbols:
     @cached_property
     def _elf(self) -> ElfFile:
         inode = self._inode
-        return ElfFile(inode.read_at(0, inode.size) if inode is not None else b"")
+        return self._read(inode.read_at(0, inode.size) if inode is not None else b"", self._path)
 
 
 def loads_libraries(process: Process) -> bool:

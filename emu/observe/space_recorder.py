@@ -11,6 +11,7 @@ from emu.observe import records
 from emu.observe.copies import Copies
 from emu.observe.entries import pte_flags, range_of
 from emu.observe.facts import Ended, Listener, Settled, Told, Where
+from emu.observe.guest_files import debug_files
 from emu.observe.heap import Heap
 from emu.observe.layouts import Layouts
 from emu.observe.page_watch import PageWatch
@@ -43,7 +44,8 @@ class SpaceRecorder(Observer):
         self._tell = listener.tell
         self._wanted = wanted
         self._copies = Copies(self._settled)
-        self._layouts = Layouts(listener)
+        self.debug_files = debug_files(kernel)
+        self._layouts = Layouts(listener, self.debug_files.look)
         self._standpoints = Standpoints(kernel, self._layouts, listener, wanted.backtraces)
         self._began = kernel.clock.monotonic()
         self._pids = SpacePids()

@@ -117,7 +117,7 @@ class Symbols:
         self._texts: dict[tuple[int, int], str] = {}
 
     def add_image(self, file: ImageFile) -> None:
-        self._images[file.number] = Image(file.content)
+        self._images[file.number] = Image(file.content, file.debug)
 
     def add_layout(self, layout: Layout) -> None:
         self._codes[layout.number] = Code(layout, self._images, self._lists)

@@ -1,0 +1,134 @@
+"""The table of lines of one unit (DWARF 5, 6.2), where symbolic passes over the unit.
+
+The skeleton of a split unit has the table in the program; and a unit that has names in another file
+(dwz) has all of it. The file may be damaged; only its own bytes are read.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+_MOST_ROWS = 1 << 22
+
+
+class Line(NamedTuple):
+    """``file`` is a path; ``line`` is 0 where there is none."""
+
+    file: str
+    line: int
+
+
+_NOWHERE = Line("", 0)
+
+
+class LineTables:
+    """Those of an ELF file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def _dwarf(self) -> Any:
+        from elftools.elf.elffile import ELFFile
+
+        elf = ELFFile(io.BytesIO(self._data))
+        return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
+
+    def of(self, unit: int, folder: str) -> UnitLines:
+        """That of the unit at an offset in .debug_info, compiled in ``folder``."""
+        try:
+            program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(unit))
+        except Exception:  # pyelftools raises many kinds of exceptions for damaged files
+            program = None
+        return UnitLines(program, folder)
+
+
+class UnitLines:
+    """Addresses are the ELF's own."""
+
+    def __init__(self, program: Any, folder: str) -> None:
+        self._program = program
+        self._folder = folder
+        self._paths: dict[int, str] = {}
+        rows: list[tuple[int, bool, Line]] = []
+        try:
+            for row in self._rows():
+                rows.append(row)
+                if len(rows) > _MOST_ROWS:
+                    break
+        except Exception:  # as above
+            pass
+        # Another sequence may begin where one ends.
+        rows.sort(key=lambda row: row[:2])
+        self._starts = [start for start, _, _ in rows]
+        self._lines = [line for _, _, line in rows]
+
+    def find(self, address: int) -> Line:
+        """The line of the instruction at ``address``."""
+        index = bisect_right(self._starts, address)
+        return self._lines[index - 1] if index else _NOWHERE
+
+    def rows_from(self, address: int) -> Iterator[tuple[int, Line]]:
+        """The row that ``address`` is in, and those that follow: the last one of each address."""
+        starts = self._starts
+        for index in range(max(bisect_right(starts, address) - 1, 0), len(starts)):
+            if index + 1 == len(starts) or starts[index + 1] != starts[index]:
+                yield starts[index], self._lines[index]
+
+    def path(self, number: int) -> str:
+        """The file that the unit gives that number."""
+        path = self._paths.get(number)
+        if path is None:
+            try:
+                path = self._path(number)
+            except Exception:  # as above
+                path = ""
+            self._paths[number] = path
+        return path
+
+    def _rows(self) -> Iterator[tuple[int, bool, Line]]:
+        """(address, whether a line begins there or a sequence ends, the line)."""
+        if self._program is None:
+            return
+        live = True
+        first = True
+        for entry in self._program.get_entries():
+            state = entry.state
+            if state is None:
+                continue
+            if first:  # the linker keeps the lines of a function that it drops, at address 0
+                live = state.address != 0
+            first = state.end_sequence
+            if not live:
+                continue
+            if state.end_sequence:
+                yield state.address, False, _NOWHERE
+                continue
+            yield state.address, True, Line(self.path(state.file), state.line)
+
+    def _path(self, number: int) -> str:
+        header = self._program.header
+        first = 0 if header.version >= 5 else 1  # DWARF 5 counts from 0, and has the folder itself
+        if not first <= number < first + len(header.file_entry):
+            return ""
+        entry = header.file_entry[number - first]
+        folders = header.include_directory
+        at = entry.dir_index - first
+        folder = _text(folders[at]) if 0 <= at < len(folders) else ""
+        return join_paths(self._folder, folder, _text(entry.name))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def join_paths(*parts: str) -> str:
+    """Joins paths as a compiler does: an absolute part replaces those before it."""
+    path = ""
+    for part in parts:
+        path = part if part.startswith("/") or not path else f"{path}/{part}" if part else path
+    return path
