@@ -198,8 +198,7 @@ class Kernel:
         old.leave()
         process.handlers = process.handlers.copy()
         process.handlers.reset_for_exec()
-        if self.lifecycle.shares_files(process):
-            process.files = process.files.copy()
+        process.files = process.files.own()
         process.files.close_on_exec()
         process.has_execed = True
         process.attributes.after_exec()
