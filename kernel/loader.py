@@ -57,6 +57,11 @@ class Image:
     sigreturn: int
     program: Program
 
+    def discard(self) -> None:
+        """Nobody will run it."""
+        self.space.leave()
+        self.program.words.release()
+
 
 @dataclass(frozen=True, slots=True)
 class _Placed:

@@ -453,6 +453,33 @@ def test_shared_descriptors_and_directory() -> None:
 """) == ["exec keeps 9: 0, lost 8: -1", "9 is mine too: 0, 8 stayed: 1, in /tmp"]  # fmt: skip
 
 
+def test_exec_without_room_for_descriptors_of_its_own_leaves_the_old_image() -> None:
+    assert output(r"""
+    if (argc > 1) {
+        say("new image\n");
+        return 0;
+    }
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
+    dup2(1, 4000); /* a large table */
+    if (!syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)) {
+        static char block[1 << 16];
+        int ends[2], first = 0;
+        while (!pipe2(ends, O_NONBLOCK) && write(ends[1], block, sizeof block) > 0)
+            if (!first) first = ends[0];
+        read(first, block, sizeof block); /* room for a small image */
+        TRY(execl("/proc/self/exe", "self", "x", NULL));
+        _exit(3);
+    }
+    int status;
+    wait(&status);
+    say("%s\n", how(status));
+    return 0;
+""", memory=64 << 20) == [
+        'execl("/proc/self/exe", "self", "x", NULL): ENOMEM',
+        "exited 3",
+    ]  # fmt: skip
+
+
 def test_the_last_who_shares_descriptors_closes_them() -> None:
     assert output(r"""
     int ends[2];
