@@ -182,7 +182,7 @@ class Kernel:
         self.stats.processes += 1
 
     def replace_image(self, thread: Thread, image: Image) -> None:
-        """execve(2), from the point of no return on; the process has descriptors of its own."""
+        """execve(2), from the point of no return on; the process shares no descriptor table."""
         process = thread.process
         self.lifecycle.end_other_threads(thread)
         robust.let_go(thread)

@@ -58,7 +58,7 @@ class Image:
     program: Program
 
     def discard(self) -> None:
-        """Nobody will run it."""
+        """Releases an image that is not run."""
         self.space.leave()
         self.program.words.release()
 

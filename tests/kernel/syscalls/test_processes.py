@@ -453,7 +453,7 @@ def test_shared_descriptors_and_directory() -> None:
 """) == ["exec keeps 9: 0, lost 8: -1", "9 is mine too: 0, 8 stayed: 1, in /tmp"]  # fmt: skip
 
 
-def test_exec_without_room_for_descriptors_of_its_own_leaves_the_old_image() -> None:
+def test_exec_without_memory_for_its_own_descriptors_keeps_the_old_image() -> None:
     assert output(r"""
     if (argc > 1) {
         say("new image\n");
@@ -480,7 +480,7 @@ def test_exec_without_room_for_descriptors_of_its_own_leaves_the_old_image() -> 
     ]  # fmt: skip
 
 
-def test_the_last_who_shares_descriptors_closes_them() -> None:
+def test_the_last_user_of_shared_descriptors_closes_them() -> None:
     assert output(r"""
     int ends[2];
     char byte;
@@ -503,7 +503,7 @@ def test_the_last_who_shares_descriptors_closes_them() -> None:
 """) == ["a", "c", "closed"]  # fmt: skip
 
 
-def test_the_end_of_a_process_looks_at_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_a_process_does_not_scan_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Process] = []
 
     def alive(process: Process) -> bool:
@@ -519,7 +519,7 @@ def test_the_end_of_a_process_looks_at_no_other(monkeypatch: pytest.MonkeyPatch)
     """
     result = Machine(timeout=100).run([compiled(code)])
     assert result.status == 137
-    assert len(looks) < 50 * many, "each process looked at all of them"
+    assert len(looks) < 50 * many, "each process scanned all of them"
 
 
 def test_threads_share_and_the_last_one_ends_the_process() -> None:
