@@ -59,6 +59,9 @@ class Ticker:
         self._handlers: dict[int, Any] = {}
         self._last_interrupt = 0.0
         self._stopped: Stopped | None = None
+        """What ends the run; None while it may go on."""
+        self._late = 0
+        """Ticks since then, or since the exception was last raised."""
 
     def __enter__(self) -> Ticker:
         if threading.current_thread() is threading.main_thread():
@@ -92,7 +95,7 @@ class Ticker:
 
     def _tick(self) -> None:
         end = None if self._timeout is None else time.monotonic() + self._timeout
-        seen, late = -1, 0
+        seen = -1
         while not self._done.wait(PERIOD):
             if end is not None and self._stopped is None and time.monotonic() >= end:
                 limit = f"the time limit of {self._timeout:g} s has passed"
@@ -102,8 +105,8 @@ class Ticker:
             if called or (traps == seen and not self._kernel.config.deterministic):
                 self._kernel.hart.interrupt()
             seen = traps
-            late = late + 1 if self._stopped is not None else 0
-            if late >= _PATIENCE and self._handlers:
+            self._late += self._stopped is not None
+            if self._late >= _PATIENCE and self._handlers:
                 signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
 
     # Signals of the host. Python runs these in the main thread between two bytecodes, so never
@@ -163,9 +166,10 @@ class Ticker:
             self._kernel.call_soon(self._raise)
 
     def _raise(self) -> None:
-        stopped, self._stopped = self._stopped, None
-        if stopped is not None:
-            raise stopped
+        """May be called again: an exception in a generator's cleanup, for example, is lost."""
+        self._late = 0
+        if self._stopped is not None:
+            raise self._stopped
 
     def _send(self, signo: int) -> None:
         group = self._foreground()

@@ -182,7 +182,7 @@ class Kernel:
         self.stats.processes += 1
 
     def replace_image(self, thread: Thread, image: Image) -> None:
-        """execve(2), from the point of no return on."""
+        """execve(2), from the point of no return on; the process shares no descriptor table."""
         process = thread.process
         self.lifecycle.end_other_threads(thread)
         robust.let_go(thread)
@@ -198,8 +198,6 @@ class Kernel:
         old.leave()
         process.handlers = process.handlers.copy()
         process.handlers.reset_for_exec()
-        if self.lifecycle.shares_files(process):
-            process.files = process.files.copy()
         process.files.close_on_exec()
         process.has_execed = True
         process.attributes.after_exec()

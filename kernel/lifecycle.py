@@ -119,12 +119,11 @@ class Lifecycle:
         parent, flags = thread.process, args.flags
         self._kernel.budget.take(Kind.PROCESS, Cost.PROCESS)
         try:
-            files = parent.files if flags & Clone.FILES else parent.files.copy()
+            files = parent.files.shared() if flags & Clone.FILES else parent.files.copy()
             try:
                 space = self._child_space(parent, flags)
             except Errno:
-                if files is not parent.files:
-                    files.close_all()
+                files.leave()
                 raise
         except Errno:
             self._kernel.budget.give_back(Kind.PROCESS, Cost.PROCESS)
@@ -254,8 +253,7 @@ class Lifecycle:
             self._end_thread(thread)
         process.pending.drop(~0)
         process.program.words.release()
-        if not self.shares_files(process):
-            process.files.close_all()
+        process.files.leave()
         self.release_memory(process)
         if kernel.observer is not None:
             kernel.observer.leaving(process)
@@ -266,13 +264,6 @@ class Lifecycle:
         self._leave_orphans(process)
         self._become_zombie(process)
         process.ended.wake()
-
-    def shares_files(self, process: Process) -> bool:
-        """Whether another process, made with CLONE_FILES, uses the same descriptors."""
-        return any(
-            other.alive and other is not process and other.files is process.files
-            for other in self._kernel.processes.values()
-        )
 
     def release_memory(self, process: Process) -> None:
         """A vfork child no longer uses its parent's memory: the parent goes on."""

@@ -57,6 +57,11 @@ class Image:
     sigreturn: int
     program: Program
 
+    def discard(self) -> None:
+        """Releases an image that is not run."""
+        self.space.leave()
+        self.program.words.release()
+
 
 @dataclass(frozen=True, slots=True)
 class _Placed:

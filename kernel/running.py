@@ -29,10 +29,11 @@ class Deadlock(Exception):
         self.waits = waits
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """The run was ended from outside, with the exit status to give.
 
-    An observer may raise it when a breakpoint is reached. Without a reason nobody is told of it.
+    An observer may raise it when a breakpoint is reached. Without a reason nobody is told of it. It
+    may be raised anywhere, so it is no Exception: code that handles every error must not handle it.
     """
 
     def __init__(self, status: int, reason: str = "") -> None:

@@ -55,9 +55,7 @@ def _unshare(t: Thread) -> None:
     """Gives the process its own descriptor table. Its threads always share one."""
     if len(t.process.threads) > 1:
         raise Errno(EINVAL)
-    others = (process for process in t.kernel.processes.values() if process is not t.process)
-    if any(process.alive and process.files is t.process.files for process in others):
-        t.process.files = t.process.files.copy()
+    t.process.files = t.process.files.own()
 
 
 def dup(t: Caller, fd: int) -> Result:

@@ -38,6 +38,11 @@ def _exec(t: Thread, path: str, arguments: int, environment: int) -> Result:
     if not request.arguments:
         request.arguments.append(b"")
     image = loader.load(t.kernel, t.fs, t.process.limits, request)
+    try:
+        t.process.files = t.files.own()
+    except Errno:
+        image.discard()
+        raise
     t.kernel.replace_image(t, image)
     return None
 

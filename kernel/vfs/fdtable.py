@@ -22,7 +22,7 @@ class FdTable:
     locks on that file (fcntl(2)).
     """
 
-    __slots__ = ("_closing", "_files", "budget", "limit")
+    __slots__ = ("_closing", "_files", "budget", "limit", "users")
 
     def __init__(self, limit: int = DEFAULT_LIMIT, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
@@ -31,6 +31,8 @@ class FdTable:
         self._closing: set[int] = set()
         self.limit = limit
         """RLIMIT_NOFILE: one more than the highest number a descriptor may get."""
+        self.users = 1
+        """Number of processes that use it (CLONE_FILES)."""
 
     def get(self, fd: int) -> OpenFile:
         """The file at ``fd``, O_PATH or not; EBADF when there is none."""
@@ -125,13 +127,32 @@ class FdTable:
         table._closing = set(self._closing)
         return table
 
+    def shared(self) -> FdTable:
+        """The same table, with one more user."""
+        self.users += 1
+        return self
+
+    def own(self) -> FdTable:
+        """The table for one of its users alone: itself, or a copy."""
+        if self.users == 1:
+            return self
+        table = self.copy()
+        self.users -= 1
+        return table
+
+    def leave(self) -> None:
+        """Removes one user; the last one closes every descriptor."""
+        self.users -= 1
+        if not self.users:
+            self.close_all()
+
     def close_on_exec(self) -> None:
         """Closes what execve(2) has to close."""
         for fd in sorted(self._closing):
             self.close(fd)
 
     def close_all(self) -> None:
-        """The process ends: closes every descriptor."""
+        """Closes every descriptor."""
         for fd, _ in list(self.items()):
             self.close(fd)
         self.budget.give_back(Kind.DESCRIPTORS, Cost.DESCRIPTOR * len(self._files))

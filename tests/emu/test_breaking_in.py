@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from emu.breaking_in import may_raise
 from kernel.events import Observer
+from kernel.running import Stopped
 from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
 
@@ -70,6 +73,47 @@ def test_the_time_limit_ends_it_too(act: Callable[[], None]) -> None:
         [compiled("return getppid();")], observers=[Blocking("started", act)]
     )
     assert (result.status, result.notes) == (124, ["the time limit of 1 s has passed"])
+
+
+def discards_errors() -> None:
+    """Like a reader of files that may be damaged in any way."""
+    while True:
+        with suppress(Exception):
+            spins()
+
+
+def closes_slowly() -> Iterator[None]:
+    """To be discarded at its yield: an exception in its cleanup is printed and lost."""
+    try:
+        yield
+    finally:
+        spins()
+
+
+def test_code_that_discards_all_errors_does_not_prevent_the_end() -> None:
+    def terminated() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        discards_errors()
+
+    observer = Blocking("started", terminated)
+    result = machine().run([compiled("return getppid();")], observers=[observer])
+    assert (result.status, result.notes, observer.done) == (143, ["terminated"], 1)
+
+
+def test_a_lost_exception_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[type[BaseException] | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: lost.append(what.exc_type))
+
+    def terminated() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        next(closes_slowly())
+        spins()
+
+    result = machine().run(
+        [compiled("return getppid();")], observers=[Blocking("started", terminated)]
+    )
+    assert (result.status, result.notes) == (143, ["terminated"])
+    assert lost == [Stopped]
 
 
 def test_no_exception_is_raised_where_it_would_be_lost() -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from emu import Machine
+from kernel.process import Process
 from tests.kernel.syscalls.guests import compiled, output, run, same_as_qemu
 
 # Waiting.
@@ -449,6 +451,75 @@ def test_shared_descriptors_and_directory() -> None:
         fcntl(8, F_GETFD), getcwd(where, 100));
     return 0;
 """) == ["exec keeps 9: 0, lost 8: -1", "9 is mine too: 0, 8 stayed: 1, in /tmp"]  # fmt: skip
+
+
+def test_exec_without_memory_for_its_own_descriptors_keeps_the_old_image() -> None:
+    assert output(r"""
+    if (argc > 1) {
+        say("new image\n");
+        return 0;
+    }
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
+    dup2(1, 4000); /* a large table */
+    if (!syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)) {
+        static char block[1 << 16];
+        int ends[2], first = 0;
+        while (!pipe2(ends, O_NONBLOCK) && write(ends[1], block, sizeof block) > 0)
+            if (!first) first = ends[0];
+        read(first, block, sizeof block); /* room for a small image */
+        TRY(execl("/proc/self/exe", "self", "x", NULL));
+        _exit(3);
+    }
+    int status;
+    wait(&status);
+    say("%s\n", how(status));
+    return 0;
+""", memory=64 << 20) == [
+        'execl("/proc/self/exe", "self", "x", NULL): ENOMEM',
+        "exited 3",
+    ]  # fmt: skip
+
+
+def test_the_last_user_of_shared_descriptors_closes_them() -> None:
+    assert output(r"""
+    int ends[2];
+    char byte;
+    pipe(ends);
+    if (!fork()) {
+        close(ends[0]);
+        for (int i = 0; i < 3; i++) {
+            if (syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)) continue;
+            nap(20 * (i + 1));
+            if (i == 1) { syscall(436, ends[1], ends[1], 2); _exit(0); } /* CLOSE_RANGE_UNSHARE */
+            write(ends[1], &"abc"[i], 1);
+            _exit(0);
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    while (read(ends[0], &byte, 1) == 1) say("%c\n", byte);
+    say("closed\n");
+    return 0;
+""") == ["a", "c", "closed"]  # fmt: skip
+
+
+def test_the_end_of_a_process_does_not_scan_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Process] = []
+
+    def alive(process: Process) -> bool:
+        looks.append(process)
+        return process.status is None
+
+    monkeypatch.setattr(Process, "alive", property(alive))
+    many = 400
+    code = f"""
+        for (int i = 0; i < {many}; i++)
+            if (!fork()) for (;;) pause();
+        kill(0, SIGKILL);
+    """
+    result = Machine(timeout=100).run([compiled(code)])
+    assert result.status == 137
+    assert len(looks) < 50 * many, "each process scanned all of them"
 
 
 def test_threads_share_and_the_last_one_ends_the_process() -> None:
