@@ -92,6 +92,17 @@ def test_an_executable_page_that_is_copied_is_fetched_from_its_copy(
     assert world.fetch(space, BASE) == b"\x01\x02"
 
 
+@pytest.mark.parametrize("prot, flushes", [(RW, 0), (Prot(7), 1)])
+def test_the_copy_of_a_page_that_is_executed_is_told_to_the_tlb(
+    world: World, space: AddressSpace, prot: Prot, flushes: int
+) -> None:
+    anonymous(space, 1, prot)
+    world.store(space, BASE, b"both")
+    child, before = world.fork(space), world.flushes
+    assert fault.handle(child, BASE, STORE).outcome is Outcome.COPIED
+    assert world.flushes == before + flushes
+
+
 def test_a_store_across_two_cow_pages_copies_both(world: World, space: AddressSpace) -> None:
     anonymous(space, 2)
     world.store(space, BASE + P - 2, b"abcd")
