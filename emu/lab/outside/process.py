@@ -18,7 +18,7 @@ from emu.lab import channel
 
 _PROJECT = Path(emu.__file__).resolve().parent.parent
 _START = 600.0
-"""Seconds that the host may take to start our part of the process; the code's time comes after."""
+"""Seconds that the host may take to start our part of the process, before the code's own time."""
 _LAST_WORDS = 1.0
 """Seconds that code has to say where it is when it has taken too long."""
 _BUSY_HOST = 6
@@ -66,10 +66,11 @@ class LabProcess:
             os.close(replies)
         os.set_blocking(self._to, False)
         limit = {"seconds": limits.cpu_seconds, "grader": os.getpid()}
-        self.send({"memory": memory, **order, **limit}, self.starting())
+        with suppress(channel.Closed):  # then there is no answer either
+            self.send({"memory": memory, **order, **limit}, self.starting())
 
     def starting(self) -> Patience:
-        """How long it is waited for that the process is ready for the code."""
+        """How long the grader waits until the process is ready to load the code."""
         return Patience(0, _START)
 
     def patience(self) -> Patience:

@@ -77,7 +77,7 @@ class Student:
         self._load()
 
     def _started(self) -> dict[str, Any]:
-        """What our own part of the process says before any of the code has run."""
+        """The first message of the process, which it sends before it loads any of the code."""
         try:
             message = self._process.receive(self._process.starting())
         except (TimeoutError, channel.Closed, ValueError):
