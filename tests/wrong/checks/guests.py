@@ -20,7 +20,7 @@ from toolchain.build import build
 GUESTS = ("exact_child", "exact_kernel", "fork_exec")
 ANSWERED_AT_ONCE = (*VECTOR_QUESTIONS, "a thread and its process are one memory", "fork_exec")
 _TIMED = ("system_calls",)
-"""Counts that depend on where a time slice ends: who joins a thread that has ended does not wait."""
+"""Counts that depend on the end of a time slice: to join a thread that has ended takes no call."""
 
 
 def _run(program: Path, deterministic: bool) -> Result:
