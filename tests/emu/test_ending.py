@@ -14,6 +14,7 @@ import pytest
 from kernel.kernel import Config, Kernel
 from tests.emu.commands import SECONDS, emu
 from tests.emu.sessions import shell_status, start, wait_until_alone
+from tests.guest.running import needs_terminals
 from tests.kernel.syscalls.guests import compiled, output
 
 ENDINGS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGQUIT: 131}
@@ -128,6 +129,7 @@ def test_self_modifying_code_ends_at_the_time_limit() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_terminal_does_not_block_the_end_of_a_run(number: signal.Signals) -> None:
+    needs_terminals()
     terminal, theirs = pty.openpty()
     process = start("run", compiled(PRINTS), stdin=theirs, stdout=theirs)
     room = select.poll()

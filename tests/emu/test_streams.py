@@ -13,6 +13,7 @@ import pytest
 
 from tests.emu.commands import EMU, SECONDS, environment, program
 from tests.emu.test_interrupting import IGNORES
+from tests.guest.running import needs_terminals
 from tests.kernel.syscalls.guests import compiled
 
 SILENT = r"""
@@ -123,6 +124,7 @@ def test_is_a_lost_summary_that_was_not_requested_ignored(words: list[str], want
 )
 def test_is_it_129_where_the_terminal_goes_away(words: list[str]) -> None:
     guest = str(compiled(IGNORES))
+    needs_terminals()
     pid, terminal = pty.fork()
     if not pid:
         os.execve(EMU[0], [*EMU, *words, guest, "sleeps"], environment())

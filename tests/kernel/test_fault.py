@@ -92,6 +92,17 @@ def test_an_executable_page_that_is_copied_is_fetched_from_its_copy(
     assert world.fetch(space, BASE) == b"\x01\x02"
 
 
+@pytest.mark.parametrize("prot, flushes", [(RW, 0), (Prot(7), 1)])
+def test_the_copy_of_a_page_that_is_executed_is_told_to_the_tlb(
+    world: World, space: AddressSpace, prot: Prot, flushes: int
+) -> None:
+    anonymous(space, 1, prot)
+    world.store(space, BASE, b"both")
+    child, before = world.fork(space), world.flushes
+    assert fault.handle(child, BASE, STORE).outcome is Outcome.COPIED
+    assert world.flushes == before + flushes
+
+
 def test_a_store_across_two_cow_pages_copies_both(world: World, space: AddressSpace) -> None:
     anonymous(space, 2)
     world.store(space, BASE + P - 2, b"abcd")
@@ -108,6 +119,67 @@ def test_a_store_that_could_already_be_done_is_spurious(world: World, space: Add
     world.store(space, BASE, b"x")
     assert fault.handle(space, BASE, STORE).outcome is Outcome.SPURIOUS
     assert fault.handle(space, BASE, LOAD).outcome is Outcome.SPURIOUS
+
+
+# A and D.
+
+
+def made(world: World, space: AddressSpace, kind: str) -> None:
+    """One page at BASE that has not been touched."""
+    if kind == "anonymous":
+        anonymous(space, 1)
+    elif kind == "file":
+        mapped_file(world, space, world.file(b"content"), 1)
+    else:
+        memory = SharedMemory(world.frames, 1)
+        space.add(Vma(BASE, BASE + P, RW, shared=True, backing=memory))
+
+
+@pytest.mark.parametrize(
+    "kind, touched, access, outcome",
+    [
+        ("anonymous", None, LOAD, Outcome.ZERO_SHARED),
+        ("anonymous", None, STORE, Outcome.ZERO_FILLED),
+        ("anonymous", LOAD, STORE, Outcome.ZERO_FILLED),
+        ("anonymous", STORE, LOAD, Outcome.SPURIOUS),
+        ("anonymous", STORE, STORE, Outcome.SPURIOUS),
+        ("file", None, LOAD, Outcome.FILE),
+        ("file", None, STORE, Outcome.FILE_COPIED),
+        ("file", LOAD, STORE, Outcome.FILE_COPIED),
+        ("shared", None, LOAD, Outcome.SHARED),
+        ("shared", None, STORE, Outcome.SHARED),
+        ("shared", LOAD, STORE, Outcome.SHARED),
+        ("shared", STORE, LOAD, Outcome.SPURIOUS),
+    ],
+)
+def test_each_outcome_leaves_a_and_d_as_the_access_needs(
+    world: World,
+    space: AddressSpace,
+    kind: str,
+    touched: Access | None,
+    access: Access,
+    outcome: Outcome,
+) -> None:
+    made(world, space, kind)
+    if touched is not None:
+        fault.handle(space, BASE, touched)
+        space.table.set_pte(BASE, space.table.pte(BASE) & ~(A | D))
+    assert fault.handle(space, BASE, access).outcome is outcome
+    assert flags(space) & (A | D) == (A | D if access is STORE else A)
+
+
+@pytest.mark.parametrize("others, outcome", [(1, Outcome.COPIED), (0, Outcome.REUSED)])
+def test_a_store_to_what_fork_shared_sets_a_and_d(
+    world: World, space: AddressSpace, others: int, outcome: Outcome
+) -> None:
+    anonymous(space, 1)
+    world.store(space, BASE, b"both")
+    child = world.fork(space)
+    if not others:
+        world.exit(space)
+    child.table.set_pte(BASE, child.table.pte(BASE) & ~(A | D))
+    assert fault.handle(child, BASE, STORE).outcome is outcome
+    assert flags(child) & (A | D) == A | D
 
 
 # Files and shared memory.

@@ -12,6 +12,7 @@ from kernel.errors import OutOfMemory
 from kernel.fault import Outcome, Resolution
 from kernel.frames import Kind
 from kernel.leaftables import LEAF_SPAN
+from kernel.sharedtables import Shared, SharedTables
 from kernel.space import AddressSpace
 from kernel.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous, mapped_file
@@ -60,6 +61,25 @@ def use_up(world: World) -> list[int]:
             taken.append(world.frames.allocate(Kind.PRIVATE))
         except OutOfMemory:
             return taken
+
+
+def test_are_the_pages_of_a_table_counted_when_it_is_shared_first_and_not_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    count = SharedTables._count
+
+    def counting(table: SharedTables, leaf: int) -> Shared:
+        counted.append(leaf)
+        return count(table, leaf)
+
+    monkeypatch.setattr(SharedTables, "_count", counting)
+    space = parent(world)
+    child = fork(world, space)
+    assert len(counted) == 2
+    fork(world, space)
+    fork(world, child)
+    assert len(counted) == 2
 
 
 def give_back(world: World, taken: list[int]) -> None:

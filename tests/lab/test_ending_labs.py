@@ -13,6 +13,7 @@ import pytest
 
 from tests.emu.commands import EMU, environment
 from tests.emu.sessions import session_of, shell_status, start, wait_until_alone
+from tests.guest.running import needs_terminals
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL)
 COMMANDS = ("check", "grade", "mutants")
@@ -70,6 +71,7 @@ def students(pids: list[int]) -> list[int]:
 
 
 def test_mutants_show_their_progress_on_a_terminal() -> None:
+    needs_terminals()
     pid, terminal = pty.fork()
     if not pid:
         os.execve(EMU[0], [*EMU, "lab", "mutants", "cow-fork"], environment())

@@ -55,7 +55,7 @@ def test_a_needless_store_is_told_with_its_line() -> None:
     found = failure("exact-pte-writes", "if pte & used != used:", "if True:")
     line = 1 + LAB.solution[: LAB.solution.index("memory.store(")].count("\n")
     assert found.lines[-2:] == [
-        "the PTE at 0x80003b38 was stored to, and needs no change (step 9)",
+        "the PTE at 0x80003000 was stored to, and needs no change (step 9)",
         f"you wrote it at walk.py:{line}, in translate()",
     ]
 

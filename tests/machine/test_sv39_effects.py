@@ -46,6 +46,15 @@ def test_svade_leaves_them_to_software(tables: Tables, access: Access) -> None:
     assert tables.pte() & (A | D) == A
 
 
+@pytest.mark.parametrize("level", [1, 2])
+def test_svade_leaves_those_of_superpages_too(tables: Tables, access: Access, level: int) -> None:
+    tables.mmu.svade = True
+    clean = make_pte(tables.ram.first_ppn & -(1 << 9 * level), FULL & ~(A | D))
+    tables.set(level, clean)
+    assert tables.rule(access) is Rule.NOT_ACCESSED
+    assert tables.pte(level) == clean
+
+
 def test_a_forbidden_access_sets_neither(tables: Tables) -> None:
     for flags, access in ((R, STORE), (R, FETCH), (X, LOAD), (X, STORE), (R | W, FETCH)):
         tables.leaf(V | U | flags)

@@ -7,8 +7,8 @@ reasons:
 
 * The operation is only ``given``, as a preparation. Any failure found by an earlier test is excused
   there.
-* The student's code returned, every page is where it should be, and the names of the failure are
-  not those of the test's question.
+* The student's code returned, every page is where it should be, or each page of the test's question
+  is, and the names of the failure are not those of the question.
 
 A failure that no earlier test finds is never excused, so no mistake is lost; and the question
 itself is always answered by the student's own code. The reference cannot replace a student's
@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from emu.lab.outside.failures import TooLong
+from emu.lab.play.damage import Damage
 from emu.lab.play.operations import Exec, Exit, Fork, Operation
 from emu.lab.play.playing import Failure, Stage, play
 
@@ -75,6 +76,7 @@ class Question:
         return bool(self.given) or self.names is not None
 
 
+_OF_A_PAGE = "isolation"
 _KINDS = {Fork: "fork", Exit: "exit", Exec: "exit"}
 """Kind of an operation for a kernel; all others access memory."""
 
@@ -94,9 +96,16 @@ def is_excused(failure: Failure, asked: Question, known: Known) -> bool:
     if at in asked.given:
         return True
     damage = failure.damage
-    if damage is None or damage.fatal or asked.names is None or damage.names & set(asked.names):
+    if damage is None or damage.fatal or asked.names is None:
         return False
-    return not damage.pages & set(asked.pages)
+    if damage.pages & set(asked.pages) or (damage.missing and not asked.pages):
+        return False
+    return not damage.names & set(asked.names) - _elsewhere(damage, asked)
+
+
+def _elsewhere(damage: Damage, asked: Question) -> set[str]:
+    """Names that only say that pages differ which the question is not about."""
+    return {_OF_A_PAGE} if damage.pages and asked.pages else set()
 
 
 class Answer(NamedTuple):

@@ -56,8 +56,13 @@ class Verdict(NamedTuple):
     """A PTE was stored to that needed no change."""
 
     @property
+    def answered(self) -> bool:
+        """Whether the answer is right, and memory as it should be."""
+        return self.found == self.wanted and not self.changed
+
+    @property
     def right(self) -> bool:
-        return self.found == self.wanted and not self.changed and not self.needless
+        return self.answered and not self.needless
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -101,11 +106,11 @@ class Bench:
     def _started(self) -> Student:
         return Student(self._files, self._bus)
 
-    def first_wrong(self, cases: Iterable[Case]) -> Verdict | None:
-        """The first case that the student's walk gets wrong."""
+    def first_wrong(self, cases: Iterable[Case], needless_stores: bool = True) -> Verdict | None:
+        """The first case that the student's walk gets wrong; ``needless_stores`` are wrong too."""
         for case in cases:
             verdict = self.judge(case)
-            if not verdict.right:
+            if not (verdict.right if needless_stores else verdict.answered):
                 return verdict
         return None
 

@@ -24,11 +24,13 @@ class Translations:
     question: str
     cases: Callable[[], Iterable[Case]]
     points: int = 4
+    needless_stores: bool = False
+    """Whether it asks for them: where all ask, one slip fails every test."""
 
     def run(self, submission: Submission) -> Failure | None:
         try:
             with Bench(submission.files) as bench:
-                verdict = bench.first_wrong(self.cases())
+                verdict = bench.first_wrong(self.cases(), self.needless_stores)
                 return told(self.name, bench, verdict) if verdict is not None else None
         except StudentFailed as failed:
             return Failure.of(failed)

@@ -17,6 +17,8 @@ import emu
 from emu.lab import channel
 
 _PROJECT = Path(emu.__file__).resolve().parent.parent
+_START = 600.0
+"""Seconds that the host may take to start our part of the process, before the code's own time."""
 _LAST_WORDS = 1.0
 """Seconds that code has to say where it is when it has taken too long."""
 _BUSY_HOST = 6
@@ -64,7 +66,12 @@ class LabProcess:
             os.close(replies)
         os.set_blocking(self._to, False)
         limit = {"seconds": limits.cpu_seconds, "grader": os.getpid()}
-        self.send({"memory": memory, **order, **limit}, self.patience())
+        with suppress(channel.Closed):  # then there is no answer either
+            self.send({"memory": memory, **order, **limit}, self.starting())
+
+    def starting(self) -> Patience:
+        """How long the grader waits until the process is ready to load the code."""
+        return Patience(0, _START)
 
     def patience(self) -> Patience:
         """How long the call that begins now is waited for."""
@@ -93,7 +100,7 @@ class LabProcess:
         """The places that the code is at, which has taken too long; None when it does not say."""
         with suppress(OSError):
             self._process.send_signal(signal.SIGUSR1)
-        patience = Patience(0, _LAST_WORDS)
+        patience = Patience(self._process.pid, _LAST_WORDS)
         try:
             while True:
                 message = self.receive(patience)

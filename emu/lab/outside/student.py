@@ -72,10 +72,18 @@ class Student:
             "limit": limits.memory + bus.ram.size,
         }
         self._process = LabProcess(bus.ram.descriptor, order, limits)
-        ready = self._reply(self._process.patience())
-        self.confined = ready.get("ready") == "full"
+        self.confined = self._started().get("ready") == "full"
         """Whether the code can reach nothing but the grader, and is not only limited."""
         self._load()
+
+    def _started(self) -> dict[str, Any]:
+        """The first message of the process, which it sends before it loads any of the code."""
+        try:
+            message = self._process.receive(self._process.starting())
+        except (TimeoutError, channel.Closed, ValueError):
+            raise self._fail(Ended("this machine can't start a process for your code")) from None
+        assert isinstance(message, dict)
+        return message
 
     def _load(self) -> None:
         try:

