@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from kernel.breakpoints import Breakpoints
 from kernel.budget import Budget, Cost, Kind, share_of
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
+from kernel.errors import Errno
 from kernel.events import Fault, Observer
 from kernel.fault import Resolution
 from kernel.fork import POLICIES, ForkCost
@@ -132,8 +134,9 @@ class Kernel:
 
     @property
     def caller(self) -> Thread:
-        """The thread whose system call is being carried out."""
-        assert self.current is not None
+        """The thread whose system call is being carried out; ENOENT before the first has begun."""
+        if self.current is None:
+            raise Errno(errno.ENOENT)
         return self.current
 
     @property
