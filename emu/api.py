@@ -33,9 +33,12 @@ from kernel.signals import Sig
 from kernel.vfs.build import Services, first_context
 from kernel.vfs.console import Console
 from kernel.vfs.fdtable import FdTable
+from kernel.vfs.inode import Inode
 from kernel.vfs.proc.system import mount_proc
 
 DEADLOCK_STATUS = 1
+_MOST_NAMED = 32
+"""The largest number of files of which missing extensions are reported."""
 _FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
 
 
@@ -106,6 +109,10 @@ class Session:
         """The last signal from the user that ended the guests, or 0."""
         self.stopped = False
         """True when the run was ended from outside."""
+        self._named: set[str] = set()
+        """Files of which missing extensions were reported."""
+        self._reported: set[str] = set()
+        """The extensions that were reported."""
         self._end = float("inf")
         self._cut_off = False
         self._options = options
@@ -204,7 +211,9 @@ class Session:
         try:
             with ticker:
                 process = self._start()
-                self._note_extensions(process)
+                self._note_image(process, self.command[0])
+                self.kernel.new_image = self._note_image
+                self.kernel.new_library = self._note_library
                 self.kernel.run()
         except Stopped as stop:
             self.stopped = True
@@ -219,13 +228,25 @@ class Session:
         self._note_death(process)
         return exit_status(process.status or 0)
 
-    def _note_extensions(self, process: Process) -> None:
+    def _note_image(self, process: Process, name: str | None = None) -> None:
         """Reports extensions that the program or its interpreter needs and the machine lacks."""
         files = {mapped_file(vma.backing) for vma in process.space.vmas} - {None}
-        missing = sorted(set().union(*(missing_extensions(each.read_at) for each in files if each)))
-        if missing:
-            names = ", ".join(missing)
-            self._log(f"{self.command[0]}: built for extensions that the machine lacks: {names}")
+        missing = set().union(*(_missing(each) for each in files if each))
+        self._note_missing(name or process.program.path, missing)
+
+    def _note_library(self, file: Inode, path: str) -> None:
+        """Reports those of a library, unless all of them were reported before."""
+        missing = _missing(file)
+        if not missing <= self._reported:
+            self._note_missing(path, missing)
+
+    def _note_missing(self, name: str, missing: set[str]) -> None:
+        if not missing or name in self._named or len(self._named) >= _MOST_NAMED:
+            return
+        self._named.add(name)
+        self._reported |= missing
+        names = ", ".join(sorted(missing))
+        self._log(f"{one_line(name)}: built for extensions that the machine lacks: {names}")
 
     def _note_death(self, process: Process) -> None:
         """Says what a program died of by its own fault; a shell can't know, the kernel does."""
@@ -247,6 +268,13 @@ class Session:
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             self._log(f"a write to {one_line(refused[0])}{more} was refused; --rw DIR grants one")
+
+
+def _missing(file: Inode) -> set[str]:
+    try:
+        return missing_extensions(file.read_at)
+    except Errno:
+        return set()  # unreadable: the program gets the error when it reads the file
 
 
 def exit_status(wait_status: int) -> int:

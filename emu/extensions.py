@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 Read = Callable[[int, int], bytes]
 """(offset, count) → bytes of the file; fewer at its end."""
@@ -20,7 +21,7 @@ _HAS = frozenset(f"{_EXECUTED} {_PROMISES} {_HINTS}".split())
 _SEGMENTS, _SECTIONS = struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ")
 _ATTRIBUTES = 0x7000_0003
 """Value of PT_RISCV_ATTRIBUTES and SHT_RISCV_ATTRIBUTES."""
-_MOST_ENTRIES, _LARGEST = 1024, 1 << 14
+_MOST_ENTRIES, _MOST_ATTRIBUTES, _LARGEST = 1024, 4, 1 << 14
 _FILE, _ARCH = 1, 5
 _VERSION = re.compile(r"\d+(p\d+)?$")
 _LONG = re.compile(r"[sxz][a-z]")
@@ -30,7 +31,8 @@ _LETTER = re.compile(r"([a-y])(\d+(?:p\d+)?)?")
 def missing_extensions(read: Read) -> set[str]:
     """Names of the missing unprivileged extensions of the ELF file that ``read`` reads."""
     try:
-        arch = next((text for data in _sections(read) for text in _arches(data)), "")
+        sections = islice(_sections(read), _MOST_ATTRIBUTES)
+        arch = next((text for data in sections for text in _arches(data)), "")
     except (struct.error, ValueError, IndexError):
         return set()
     return {name for name in _names(arch) if name not in _HAS and not _is_privileged(name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from kernel.breakpoints import Breakpoints
 from kernel.budget import Budget, Cost, Kind, share_of
 from kernel.clock import Clock, HostClock, VirtualClock
 from kernel.delivery import Signals
+from kernel.errors import Errno
 from kernel.events import Fault, Observer
 from kernel.fault import Resolution
 from kernel.fork import POLICIES, ForkCost
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from kernel.space import AddressSpace
     from kernel.vfs.context import FsContext
     from kernel.vfs.fdtable import FdTable
+    from kernel.vfs.inode import Inode
 
 _LI_A7_SIGRETURN = 139 << 20 | 17 << 7 | 0x13
 _ECALL = 0x73
@@ -110,6 +113,10 @@ class Kernel:
         """A page fault for which the vector found nothing to do but to tell the program."""
         self.attention: Callable[[], None] | None = None
         """Called once, before the next instruction or between two pieces of a long call."""
+        self.new_image: Callable[[Process], None] | None = None
+        """Called after execve(2) with the process."""
+        self.new_library: Callable[[Inode, str], None] | None = None
+        """Called when a process maps a file with execute permission, with the file and its path."""
         self._soon: deque[Callable[[], None]] = deque()
         self._found_well: census.Memory | None = None
         """What the last check of memory saw."""
@@ -127,8 +134,9 @@ class Kernel:
 
     @property
     def caller(self) -> Thread:
-        """The thread whose system call is being carried out."""
-        assert self.current is not None
+        """The thread whose system call is being carried out; ENOENT before the first has begun."""
+        if self.current is None:
+            raise Errno(errno.ENOENT)
         return self.current
 
     @property
@@ -204,6 +212,8 @@ class Kernel:
         self.timers_of.cancel(process, keep_itimers=True)
         if self.observer is not None:
             self.observer.execed(process)
+        if self.new_image is not None:
+            self.new_image(process)
 
     def _enter(self, thread: Thread, image: Image) -> None:
         process = thread.process

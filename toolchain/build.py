@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from toolchain.errors import BuildError
@@ -67,7 +68,9 @@ def build(
 
 def _prefix_maps(paths: Sequence[Path]) -> list[str]:
     """Keep the folder of the sources out of the program, so that it builds alike anywhere."""
-    folders = {path.parent for path in paths} | {Path.cwd()}
+    folders = {path.parent for path in paths}
+    with suppress(FileNotFoundError):  # who has no current directory any more names no source by it
+        folders.add(Path.cwd())
     return [f"-ffile-prefix-map={folder}=." for folder in sorted(folders)]
 
 

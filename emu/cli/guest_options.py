@@ -59,11 +59,13 @@ def add_guest_options(
     )
     parser.add_argument(
         "--cwd",
+        type=_folder,
         metavar="DIR",
         help="initial directory of the guest, readable to it; with --root a directory of the root",
     )
     parser.add_argument(
         "--root",
+        type=_folder,
         metavar="DIR",
         help="directory to use as the guest's /, also when looking for PROG; writes stay in memory",
     )
@@ -152,12 +154,20 @@ def _environment(given: list[str]) -> dict[str, str]:
     return environment
 
 
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a folder without a name")
+    return text
+
+
 def _grant(text: str) -> tuple[str, str]:
     host, _, guest = text.partition(":")
+    if not host:
+        raise argparse.ArgumentTypeError(f"no folder of the host: {text!r}")
     if guest and not guest.startswith("/"):
         raise argparse.ArgumentTypeError(f"the guest's path must be absolute: {text!r}")
     try:
-        return host, guest or os.path.abspath(host)
+        return host, os.path.abspath(guest or host)
     except FileNotFoundError:
         raise argparse.ArgumentTypeError(
             f"{text!r}: the current directory does not exist any more"

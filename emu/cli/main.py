@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; nothing more to say, not even at exit.
         return 128 + 13
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename is None:  # as getcwd(2) raises
+            print("emu: the current directory does not exist any more", file=sys.stderr)
+            return 2
         print(f"emu: standard output: {error.strerror}", file=sys.stderr)
         return 128 + 1 if is_lost_terminal(error) else 1  # as SIGHUP, which comes with it
     except (ImportError, MemoryError) as error:

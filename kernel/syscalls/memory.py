@@ -41,8 +41,15 @@ class Map(IntFlag):
 
 
 _TYPE = 0xF
-_VALIDATED = 0xFC07_FFF3 & ~Map.SYNC & ~Map.FIXED_NOREPLACE
-"""The flags that MAP_SHARED_VALIDATE accepts; MAP_SHARED and MAP_PRIVATE ignore unknown ones."""
+_DENYWRITE, _EXECUTABLE, _HUGE_SIZES = 0x800, 0x1000, 0x7C00_0000
+_VALIDATED = int(
+    (Map.SHARED_VALIDATE | Map.FIXED | Map.ANONYMOUS | Map.GROWSDOWN | Map.LOCKED)
+    | (Map.NORESERVE | Map.POPULATE | Map.NONBLOCK | Map.STACK | Map.HUGETLB)
+    | (_DENYWRITE | _EXECUTABLE | _HUGE_SIZES)
+)
+"""The flags that MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK). MAP_SHARED and MAP_PRIVATE ignore
+unknown ones.
+"""
 _PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
 
 
@@ -76,15 +83,17 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
 
 
 def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
-    if not length or offset & PAGE_MASK:
+    if offset & PAGE_MASK:
         raise Errno(errno.EINVAL)
-    if length > USER_END or offset < 0 or offset + length > 1 << 62:
-        raise Errno(errno.ENOMEM if length > USER_END else errno.EOVERFLOW)
+    file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
+    if not length or length > USER_END:
+        raise Errno(errno.ENOMEM if length else errno.EINVAL)
+    if file is not None and (offset < 0 or offset + length > 1 << 62):
+        raise Errno(errno.EOVERFLOW)
     kind = flags & _TYPE
     if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE) or flags & Map.HUGETLB:
         raise Errno(errno.ENOMEM if flags & Map.HUGETLB else errno.EINVAL)
     length = page_up(length)
-    file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
     if kind == Map.SHARED_VALIDATE and (file is None or flags & ~_VALIDATED):
         raise Errno(errno.EINVAL if file is None else errno.EOPNOTSUPP)
     if file is not None:
@@ -104,6 +113,8 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
         space.unmap(start, start + length)
     space.add(vma)
+    if prot & Prot.EXEC and file is not None and t.kernel.new_library is not None:
+        t.kernel.new_library(file.inode, file.path)
     if (flags & Map.POPULATE or locked) and prot:
         with suppress(Errno):  # a page that is not available now is left to the fault
             populate(t, start, start + length, write=writable)

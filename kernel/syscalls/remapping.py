@@ -36,6 +36,8 @@ def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: i
         if new_size < old_size:
             space.unmap(old + new_size, old + old_size)
         return old
+    if flags & _FIXED:
+        _check_target(old, old_size, new, new_size)
     if old + old_size > vma.end:
         raise Errno(errno.EFAULT)
     if not old_size:
@@ -66,8 +68,6 @@ def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -
     if not flags & _MAYMOVE:
         raise Errno(errno.ENOMEM)
     space = t.process.space
-    if flags & _FIXED:
-        _check_target(old, 0, new, size)
     start = new if flags & _FIXED else space.find_gap(size)
     twin = vma.part(max(old, vma.start), vma.end)
     twin.start, twin.end = start, start + size
@@ -78,15 +78,18 @@ def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -
 
 
 def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
-    """Raises EINVAL unless the new range has user addresses and does not overlap the old."""
-    if new & PAGE_MASK or new > USER_END - new_size or new < LOWEST:
+    """Raises EINVAL unless the new range has user addresses and does not overlap the old, and EPERM
+    for the lowest addresses.
+    """
+    if new & PAGE_MASK or new > USER_END - new_size:
         raise Errno(errno.EINVAL)
     if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
         raise Errno(errno.EINVAL)
+    if new < LOWEST:
+        raise Errno(errno.EPERM)
 
 
 def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
-    _check_target(old, old_size, new, new_size)
     space = t.process.space
     # Everything that can fail for lack of a frame precedes any change.
     space.table.own_all(old, old + old_size)

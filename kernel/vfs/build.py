@@ -169,10 +169,13 @@ class _Builder:
 
     def _lay(self, guest: str, node: Inode) -> None:
         """Mounts ``node``; at ``/`` it takes the place of the root itself."""
-        if guest.strip("/"):
-            self.namespace.mount(guest, node)
-        else:
-            self.namespace.replace_root(node)
+        try:
+            if guest.strip("/"):
+                self.namespace.mount(guest, node)
+            else:
+                self.namespace.replace_root(node)
+        except Errno as error:
+            raise OSError(error.errno, f"{os.strerror(error.errno)} in the guest", guest) from None
 
     def _libraries(self) -> None:
         sysroot = self.grants.lib_root
@@ -241,4 +244,4 @@ class _Builder:
         try:
             self.namespace.mount(shown, node)
         except Errno:
-            self.namespace.mount(real, node)
+            self._lay(real, node)

@@ -68,6 +68,8 @@ class Namespace:
 
     def replace_root(self, node: Inode) -> None:
         """Puts directory ``node`` in the place of the root; what was laid over it stays."""
+        if node.kind != stat.S_IFDIR:
+            raise Errno(ENOTDIR)
         mounts = self._mounts.pop(self.root, {})
         self.root = node.parent = node
         for name, child in mounts.items():

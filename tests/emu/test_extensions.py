@@ -23,6 +23,12 @@ def built(folder: Path, *flags: str, variant: Variant = Variant.STATIC) -> Path:
     return build([source], variant=variant, flags=list(flags))
 
 
+def source(folder: Path, text: str, *, variant: Variant = Variant.STATIC) -> Path:
+    path = folder / "source.c"
+    path.write_text(text)
+    return build([path], variant=variant)
+
+
 @pytest.mark.parametrize(
     ("march", "names"),
     [("rv64gc_zba_zbb", "zba, zbb"), ("rv64gc_zfh_zicbom", "zfh, zfhmin, zicbom")],
@@ -120,3 +126,55 @@ def test_does_a_damaged_file_yield_nothing() -> None:
         assert all(name.isalnum() and name.isascii() for name in names)
         hits += names == {"v", "zba"}
     assert 0 < hits < 3000
+
+
+EXECS = """
+#include <unistd.h>
+int main(int c, char **v) { execv(v[1], v + 1); return 1; }
+"""
+CALLS = """
+#include <dlfcn.h>
+int main(int c, char **v) {
+    void *library = dlopen(v[1], RTLD_NOW);
+    return library ? ((int (*)(void)) dlsym(library, "seven"))() : 1;
+}
+"""
+
+
+def test_are_the_extensions_of_a_program_that_is_executed_later_reported(tmp_path: Path) -> None:
+    lacking = built(tmp_path, "-march=rv64gc_zbb")
+    for program in (lacking, built(tmp_path)):
+        outcome = emu("run", "--ro", program.parent, source(tmp_path, EXECS), program)
+        assert (outcome.status, outcome.stdout) == (0, "ran\n")
+        assert outcome.messages == ([f"emu: {lacking}: {LACKING}zbb"] if program == lacking else [])
+
+
+def test_are_the_extensions_of_a_library_reported(tmp_path: Path) -> None:
+    code = tmp_path / "library.c"
+    code.write_text("int seven(void) { return 7; }\n")
+    flags = ["-shared", "-fPIC", "-nostdlib", "-march=rv64gc_zba"]
+    library = build([code], tmp_path / "library.so", variant=Variant.DYNAMIC, flags=flags)
+    program = source(tmp_path, CALLS, variant=Variant.DYNAMIC)
+    outcome = emu("run", "--ro", tmp_path, program, library)
+    assert outcome.status == 7
+    assert outcome.messages == [f"emu: {library}: {LACKING}zba"]
+
+
+def test_is_a_file_that_is_mapped_many_times_reported_once(tmp_path: Path) -> None:
+    lacking = built(tmp_path, "-march=rv64gc_zbb")
+    copies = """
+    #include <stdio.h>
+    #include <sys/stat.h>
+    #include <sys/mman.h>
+    #include <fcntl.h>
+    #include <unistd.h>
+    int main(int c, char **v) {
+        for (int n = 0; n < 100; n++) {
+            int file = open(v[1], O_RDONLY);
+            if (mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED) return 1;
+            close(file);
+        }
+    }
+    """
+    outcome = emu("run", "--ro", lacking.parent, source(tmp_path, copies), lacking)
+    assert (outcome.status, len(outcome.messages)) == (0, 1)

@@ -132,6 +132,28 @@ def test_does_ro_show_a_script_without_granting_writes(
     assert other.stdout == ("" if one_file else "more")
 
 
+@pytest.mark.parametrize("place", ["/bin/hello/below", "/bin/hello/far/below", "/"])
+def test_is_a_grant_below_a_file_or_of_one_as_root_one_clear_line(root: Path, place: str) -> None:
+    outcome = emu("run", "--root", root, "--ro", f"{hello()}:{place}", "hello")
+    assert (outcome.status, outcome.stderr) == (2, f"emu: {place}: Not a directory in the guest\n")
+
+
+def test_is_a_file_in_the_place_of_the_programs_folder_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "prog"
+    path.parent.mkdir()
+    shutil.copy(hello(), path)
+    outcome = emu("run", "--ro", f"{hello()}:{path.parent}", path)
+    assert (outcome.status, outcome.stderr) == (2, f"emu: {path}: Not a directory in the guest\n")
+
+
+def test_may_the_guests_path_of_a_grant_go_up(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("text")
+    outcome = emu(
+        "run", "--root", root, "--ro", f"{tmp_path}:/bin/../../work/", "cat", "/work/given"
+    )
+    assert (outcome.status, outcome.stdout) == (0, "text")
+
+
 def test_is_a_read_only_folder_inside_a_writable_one_read_only(root: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "kept").mkdir(parents=True)

@@ -171,6 +171,25 @@ def test_is_a_directory_reported_as_such(tmp_path: Path) -> None:
     assert outcome.messages[0].startswith(f"emu: {tmp_path}: is a directory (expected ")
 
 
+@pytest.mark.parametrize("name", ["/dev/null", "pipe"])
+def test_is_what_is_no_file_named_as_that(tmp_path: Path, name: str) -> None:
+    """It isn't opened: a pipe would be waited for."""
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    outcome = emu("run", path)
+    assert outcome.status == 126
+    assert outcome.stderr.startswith(f"emu: {path}: is no regular file (expected ")
+
+
+@pytest.mark.parametrize("name", ["/proc/self/exe", "/proc/thread-self/exe", "/dev/fd/0"])
+def test_is_there_no_program_that_only_a_process_could_name(name: str) -> None:
+    outcome = emu("run", name)
+    assert (outcome.status, outcome.stderr) == (127, f"emu: {name}: No such file or directory\n")
+    inside = emu("run", "--cwd", "/proc/self", hello())
+    assert (inside.status, inside.stderr) == (2, "emu: /proc/self: No such file or directory\n")
+
+
 @pytest.mark.parametrize("words", [("run",), ("cow",), ("lab", "check")])
 def test_does_an_unknown_option_show_the_usage_of_its_own_command(words: tuple[str, ...]) -> None:
     outcome = emu(*words, "--bogus", "x")
@@ -189,11 +208,13 @@ def test_is_too_little_address_space_one_clear_line(kib: int) -> None:
 
 def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    gone.mkdir()
-    words = ["bash", "-c", f'cd {gone}; rmdir {gone}; exec "$@"', "-", *EMU, "run"]
+    words = ["bash", "-c", f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"', "-", *EMU, "run"]
     nowhere = ran([*words, str(hello())], environment=environment())
     assert nowhere.status == 2
     assert nowhere.stderr == "emu: the current directory does not exist any more\n"
+    page = ["report", "--cwd", str(tmp_path), "--source", ".", "-o", "page.html", str(hello())]
+    report = ran([*words[:-1], *page], environment=environment())
+    assert (report.status, report.stderr.splitlines()[-1:]) == (2, nowhere.stderr.splitlines())
     elsewhere = ran([*words, "--cwd", str(tmp_path), str(hello())], environment=environment())
     assert (elsewhere.status, elsewhere.stdout) == (7, "hello\n")
 
@@ -211,6 +232,10 @@ def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path
         ["--summary=xml"],
         ["--root", "/no/such/folder"],
         ["--rw", "/no/such/folder"],
+        ["--root", ""],
+        ["--cwd", ""],
+        ["--ro", ""],
+        ["--rw", ":/work"],
         ["--trace-file", "/no/such/folder/trace"],
         ["--no-such-option"],
     ],

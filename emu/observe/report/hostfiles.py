@@ -75,7 +75,8 @@ def _read(path: Path, largest: int) -> bytes | None:
     """None for what is no regular file, too large, or can't be read."""
     try:
         with open_regular(path) as file:
-            data = file.read(largest + 1)
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(min(size, largest) + 1)  # memory is taken for as much as is asked for
     except (OSError, ValueError):
         return None
     return data if len(data) <= largest else None

@@ -84,6 +84,16 @@ static void mapping(void)
     ASK(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE, file, 0));
     ASK(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x10000000, file, 0));
     ASK(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, file, 0));
+    for (unsigned bit = 8; bit < 32; bit++) {
+        if (1u << bit & (MAP_HUGETLB | MAP_FIXED_NOREPLACE))
+            continue;
+        void *shown = mmap(NULL, PAGE, RO, MAP_SHARED_VALIDATE | 1u << bit, file, 0);
+        printf("mmap validated, bit %u: %s\n", bit,
+               shown == MAP_FAILED ? strerrorname_np(errno) : "ok");
+    }
+    ASK(mmap(NULL, PAGE, RW, SHARED | MAP_ANONYMOUS, -1, -PAGE));
+    ASK(mmap(NULL, PAGE, RW, 0, 99, 0));
+    ASK(mmap(NULL, 0, RW, PRIVATE, 99, 0));
     ASK(mmap(NULL, PAGE, RW, SHARED | MAP_SYNC, file, 0));
     ASK(mmap(room, PAGE, RW, MAP_SHARED_VALIDATE | MAP_FIXED, file, 0));
     ASK(mmap(room + PAGE, PAGE, RW, MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, file, 0));

@@ -24,6 +24,9 @@ static void moving(void)
     ASK(mremap(memory, 0, PAGE, MAY));
     ASK(mremap(memory, 0, PAGE, 0));
     ASK(mremap(few, 5 * PAGE, 6 * PAGE, MAY));
+    ASK(mremap(few, 5 * PAGE, PAGE, FIXED, few + 2 * PAGE));
+    ASK(mremap(few, 5 * PAGE, PAGE, FIXED, room + 1));
+    ASK(mremap(few, 5 * PAGE, PAGE, FIXED, BEYOND));
     ASK(mremap(few + 4 * PAGE, PAGE, PAGE, MAY));
     ASK(mremap(few + 4 * PAGE, PAGE, 2 * PAGE, MAY));
     ASK(mremap(few + 4 * PAGE, 2 * PAGE, PAGE, MAY));
@@ -36,6 +39,8 @@ static void moving(void)
     ASK(mremap(memory, PAGE, PAGE, FIXED, room + 1));
     ASK(mremap(memory, PAGE, PAGE, FIXED, BEYOND));
     ASK(mremap(memory, PAGE, -PAGE, FIXED, room));
+    ASK(mremap(memory, PAGE, PAGE, FIXED, NULL));
+    ASK(mremap(shared, 0, PAGE, FIXED, NULL));
     ASK(mremap(memory, PAGE, 2 * PAGE, DONT));
     ASK(mremap(memory, 2 * PAGE, PAGE, DONT));
     ASK(mremap(memory, 0, 0, DONT));
