@@ -1,6 +1,8 @@
-#!/bin/sh
+#!/usr/bin/env -S PWD=/proc/self/cwd sh
 # The emu command. If standard input is a directory, Python aborts before running any code, so that
 # is reported here. -P: no module is imported from the current directory.
+# The PWD above is right in a directory that was deleted too, where sh would print a warning.
+unset PWD
 if [ -d /dev/stdin ]; then
     echo "emu: standard input is a directory (expected a file, a pipe or a terminal)" >&2
     exit 2

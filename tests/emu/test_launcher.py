@@ -51,3 +51,15 @@ def test_is_no_module_taken_from_the_current_directory(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from here')\n")
     done = launch(LAUNCHER, "run", hello(), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (7, "")
+
+
+def test_does_it_start_in_a_directory_that_was_deleted(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    enter = ["sh", "-c", f'cd {gone}; rmdir {gone}; exec "$@"', "-"]
+    words = [*enter, LAUNCHER, "run", "--cwd", tmp_path, hello()]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        words, env={**environment(), "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, "hello\n", "")
