@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.emu.commands import PROJECT, environment
+from tests.emu.commands import PROJECT, environment, program
 from tests.emu.test_run import hello
 
 LAUNCHER = PROJECT / "emu" / "cli" / "launcher.sh"
+ENVIRONMENT = "extern char **environ;\n#include <stdio.h>\n"
+ENVIRONMENT += "int main(void) { for (char **e = environ; *e; e++) puts(*e); }\n"
 
 
 def launch(
@@ -24,7 +26,7 @@ def launch(
             [launcher, *words],
             stdin=given,
             cwd=cwd,
-            env={**environment(), "PATH": path},
+            env={"PWD": str(cwd), **environment(), "PATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -37,6 +39,14 @@ def test_does_it_run_the_command_with_the_users_words(tmp_path: Path) -> None:
     (tmp_path / "emu").symlink_to(LAUNCHER)
     done = launch(tmp_path / "emu", "run", hello(), cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (7, "hello\n", "")
+
+
+def test_is_the_environment_the_users(tmp_path: Path) -> None:
+    words = ("run", "--env", "PWD", "--env", "GIVEN", program("env", ENVIRONMENT))
+    done = launch(LAUNCHER, *words, cwd=tmp_path)
+    variables = done.stdout.splitlines()
+    assert f"PWD={environment().get('PWD', tmp_path)}" in variables
+    assert not any(line.startswith("GIVEN=") for line in variables)
 
 
 def test_is_a_directory_as_standard_input_one_clear_line(tmp_path: Path) -> None:
