@@ -134,7 +134,7 @@ class Kernel:
 
     @property
     def caller(self) -> Thread:
-        """The thread whose system call is being carried out; ENOENT before the first has begun."""
+        """The thread whose system call is being executed. Raises ENOENT before the first call."""
         if self.current is None:
             raise Errno(errno.ENOENT)
         return self.current

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import emu
+from tests.emu.commands import EMU, emu, environment, ran
 
 
 def test_is_the_program_put_beside_its_source(tmp_path: Path) -> None:
@@ -32,6 +32,16 @@ def test_are_the_compilers_errors_shown_as_they_are(tmp_path: Path) -> None:
 def test_is_a_missing_source_one_line(tmp_path: Path) -> None:
     outcome = emu("build", "none.c", cwd=tmp_path)
     assert (outcome.status, outcome.stderr) == (2, "emu: none.c: no such file\n")
+
+
+def test_does_a_build_need_no_current_directory(tmp_path: Path) -> None:
+    (tmp_path / "prog.c").write_text("int main(void) { return 4; }\n")
+    gone = tmp_path / "gone"
+    script = f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"'
+    words = ["bash", "-c", script, "-", *EMU, "build", str(tmp_path / "prog.c")]
+    outcome = ran(words, environment=environment())
+    assert outcome.status == 0
+    assert emu("run", tmp_path / "prog").status == 4
 
 
 def test_is_a_source_never_overwritten(tmp_path: Path) -> None:

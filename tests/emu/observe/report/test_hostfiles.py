@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,14 @@ def test_a_damaged_image_has_no_code(folder: Path, size: int) -> None:
     (folder / "cut").write_bytes(whole[:size])
     listings = Listings(HostFiles([folder]))
     assert listings.around(Place(0x10500, image=str(folder / "cut")), 0x10000) == []
+
+
+def test_does_a_small_image_take_little_memory(folder: Path) -> None:
+    (folder / "prog").write_bytes(b"\x7fELF" + bytes(1000))
+    files = HostFiles([folder])
+    tracemalloc.start()
+    try:
+        assert files.image("prog") == b"\x7fELF" + bytes(1000)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
