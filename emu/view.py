@@ -129,7 +129,7 @@ def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
         if node.kind == stat.S_IFDIR:
             return "is a directory (expected a 64-bit RISC-V Linux program)"
         if node.kind != stat.S_IFREG:
-            return "is no regular file (expected a 64-bit RISC-V Linux program)"
+            return None  # EACCES is Linux's answer; a pipe must not be waited for
         head = node.read_at(0, len(ELF_MAGIC))
     except Errno:
         return None  # no permission for the file or a directory of its path
