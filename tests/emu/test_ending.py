@@ -46,14 +46,6 @@ FAULTS = r"""
 """
 
 
-@pytest.fixture(autouse=True)
-def hangups_are_received() -> Iterator[None]:
-    """SIGHUP may be ignored in the tests' process, as under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
 # Several runs in one command.
 
 

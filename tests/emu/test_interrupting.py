@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,6 @@ int main(int argc, char **argv) {
     for (;;) if (argv[1][0] == 's') sleep(1000);
 }
 """
-
-
-@pytest.fixture(autouse=True)
-def hangups_are_heard() -> Iterator[None]:
-    """Whoever runs the tests may ignore them, as nohup does."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 def start(source: str, *words: str) -> subprocess.Popen[str]:

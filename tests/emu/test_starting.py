@@ -22,18 +22,14 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def emu_with(folder: Path, entry: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command, with modules in ``folder`` found before all others."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        return subprocess.run(
-            [sys.executable, *ENTRIES[entry], *words],
-            env={**environment(), "PYTHONPATH": f"{folder}:{PROJECT}"},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    return subprocess.run(
+        [sys.executable, *ENTRIES[entry], *words],
+        env={**environment(), "PYTHONPATH": f"{folder}:{PROJECT}"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -216,15 +216,6 @@ def test_a_folder_is_graded_and_only_what_is_missing_or_has_changed_is_graded_ag
     assert (results / "eve" / "report.txt").exists()
 
 
-@pytest.fixture
-def interrupts_are_heard():
-    """Whoever runs the tests may ignore them, as a shell has its background jobs do."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts_are_heard")
 def test_ctrl_c_leaves_what_is_done_and_the_next_run_goes_on(handed_in, tmp_path):
     results = tmp_path / "results"
     command = [*EMU, "lab", "grade", str(handed_in), "-o", str(results), "-j", "1"]
