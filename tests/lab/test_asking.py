@@ -48,6 +48,8 @@ def failure(name: str, work: Submission) -> Failure | None:
         ("read-only-marked", "shared-memory"),
         ("copies-no-bytes", "sole-owner-reuse"),
         ("old-frame-kept", "one-copy-only"),
+        ("read-only-left-out", "shared-memory"),
+        ("read-only-left-out", "parent-stores"),
     ],
 )
 def test_a_test_with_another_question_passes(mistake: str, test: str) -> None:
@@ -64,6 +66,7 @@ def test_a_test_with_another_question_passes(mistake: str, test: str) -> None:
         ("old-frame-kept", "nothing-is-lost", "count-is-the-number-of-holders"),
         ("copies-no-bytes", "parent-stores", "isolation"),
         ("no-rollback", "fork-runs-out", "count-is-the-number-of-holders"),
+        ("read-only-left-out", "read-only-is-kept", "isolation"),
     ],
 )
 def test_a_test_that_asks_about_the_mistake_fails(mistake: str, test: str, name: str) -> None:

@@ -90,7 +90,6 @@ _FORKS = [
         _FORK,
         "            if not memory.load(entry) & (W | COW):\n                continue\n" + _FORK,
         ("isolation",),
-        left=(50, 75),
     ),
     Wrong(
         "shared-memory-marked",

@@ -262,7 +262,7 @@ WRONG: list[Wrong] = [
         "if pte & used != used:",
         "if True:",
         ("exact-pte-writes",),
-        left=(60, 85),
+        left=(60, 90),
     ),
     Wrong(
         "table-outside-is-a-page-fault",
