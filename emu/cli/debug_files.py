@@ -20,7 +20,7 @@ class MissingDebugFiles(Observer):
     """
 
     def __init__(self, lines: Lines) -> None:
-        self._message = lines.message
+        self._note = lines.note
         self._run: dict[str, bool] = {}
         """The programs, and whether one was the first."""
         self._missing: dict[str, list[Missing]] = {}
@@ -49,6 +49,6 @@ class MissingDebugFiles(Observer):
         if missing:
             first, more = missing[0], len(missing) - 1
             names = f"{first.name} and {more} more" if more else first.name
-            self._message(
+            self._note(
                 f"{program}: debug file {names} {first.problem} (no {first.tells} without it)"
             )

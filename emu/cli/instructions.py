@@ -174,5 +174,6 @@ def _around_faults(
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
     wanted = Wanted(backtraces=0, samples=False)
     status = record(session, windows, lines, wanted, first=[*locator(chosen), around])
+    lines.write_notes()
     tell_hint(windows.sink, lines)
     return status

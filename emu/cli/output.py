@@ -22,10 +22,20 @@ class Lines:
         self._path = trace_file
         self._fd: int | None = None
         self._buffer = bytearray()
+        self._notes: list[str] = []
         self._output = None if trace_file is None else Output(trace_file)
 
     def message(self, text: str) -> None:
         self.plain(f"emu: {text}")
+
+    def note(self, text: str) -> None:
+        """A message for after the command's result, so that the result comes first."""
+        self._notes.append(text)
+
+    def write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for text in notes:
+            self.message(text)
 
     def plain(self, text: str) -> None:
         """To stderr as it is."""

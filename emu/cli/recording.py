@@ -70,6 +70,7 @@ def record_to_files(
         return _run(session, writer, lines, wanted, (first, observers))
     finally:
         _close(writer, files, lines, session)
+        lines.write_notes()
 
 
 def _run(

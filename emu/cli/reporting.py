@@ -82,6 +82,7 @@ class Report:
     def __exit__(self, *_error: object) -> None:
         if self._output is not None:
             self._output.abandon()
+        self._lines.write_notes()
 
     def write(self, text: str) -> None:
         """The whole of it. Raises :class:`NotRun` when the file can't be written."""

@@ -107,6 +107,7 @@ def _tell_lines(
     wanted = Wanted(backtraces=0, calls=arguments.calls, samples=False)
     sink: Sink = tell if chosen is None else Filtered(tell, chosen)
     status = record(session, sink, lines, wanted, first=locator(chosen))
+    lines.write_notes()
     tell_hint(sink, lines)
     return status
 

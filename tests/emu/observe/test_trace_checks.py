@@ -146,7 +146,8 @@ def test_is_deep_nesting_rejected(depth: int, inside: str) -> None:
     trace[END] = (
         trace[END].replace(b"{", deep, 1).replace(b'"summary":{"faults"', b'"more":{"faults"')
     )
-    with pytest.raises(NotATrace, match=r"line 12 .* nested too deep"):
+    # Python 3.12 and newer allow C code to nest deeper; then the field that is missing is reported.
+    with pytest.raises(NotATrace, match=r"line 12 .*(nested too deep|`summary`)"):
         read(*trace)
 
 
