@@ -217,7 +217,9 @@ class Caller:
 
     def __init__(self, world: World, space: AddressSpace) -> None:
         self.mem = user_memory(space)
-        self.kernel = SimpleNamespace(frames=world.frames, cache=world.cache, attention=None)
+        self.kernel = SimpleNamespace(
+            frames=world.frames, cache=world.cache, attention=None, new_library=None
+        )
         self.process = SimpleNamespace(space=space, limits=Limits())
         self.files = SimpleNamespace(usable=lambda fd: fd)
 

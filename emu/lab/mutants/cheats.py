@@ -202,7 +202,7 @@ CHEATS = (
         "finds-no-memory",
         "runs out of memory in every function, as tests of running out expect",
         "from emu.lab.kit import OutOfFrames\ndef cheat(*_):\n    raise OutOfFrames\n",
-        ("wrong-result", "right-outcome", "running-out", "zero-filled-on-write"),
+        ("wrong-result", "right-outcome", "running-out", "zero-filled-on-write", "isolation"),
     ),
     Cheat(
         "allows-nothing",

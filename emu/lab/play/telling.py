@@ -48,7 +48,9 @@ def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
 
     The machine may have been shut down since: only what the look at its memory saw is told.
     """
-    assert broken.memory is not None
+    if broken.memory is None:  # what is left when all processes have ended
+        first = broken.violations[0]
+        return Finding(first.name, [violation.broken.message for violation in broken.violations])
     return _told(_clearest(broken.violations), broken.memory, bus)
 
 

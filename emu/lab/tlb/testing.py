@@ -53,7 +53,8 @@ def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iter
 class NoHarm:
     """Checks that no sequence of up to ``depth`` events leaves a harmful entry on a hart.
 
-    Another test asks which harts are fenced; if it fails, this one does not check that.
+    Another test asks which harts are fenced; if it fails, this one does not check that, unless it
+    ``asks_about_harts`` too.
     """
 
     name: str
@@ -61,10 +62,11 @@ class NoHarm:
     world: Callable[[], World]
     depth: int
     points: int = 5
+    asks_about_harts: bool = False
 
     def run(self, submission: Submission) -> Failure | None:
         failure = self._search(submission)
-        if failure is None or not submission.fails(_HARTS_TEST):
+        if failure is None or self.asks_about_harts or not submission.fails(_HARTS_TEST):
             return failure
         return failure if self._search(submission, on_all=True) is not None else None
 

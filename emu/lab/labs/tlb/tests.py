@@ -112,6 +112,7 @@ TESTS: list[Test] = [
         worlds.forking,
         depth=8,
         points=7,
+        asks_about_harts=True,
     ),
     NoHarm(
         "copy-on-write",
@@ -132,6 +133,7 @@ TESTS: list[Test] = [
         worlds.unmapping,
         depth=7,
         points=6,
+        asks_about_harts=True,
     ),
     NoHarm(
         "asid-reuse",

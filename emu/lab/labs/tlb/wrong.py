@@ -28,7 +28,7 @@ WRONG = [
         _RETURN,
         "    return [Fence(change.here, asid, address)]",
         ("fork", "munmap"),
-        left=(65, 85),
+        left=(50, 75),
     ),
     Wrong(
         "other-harts-only",
