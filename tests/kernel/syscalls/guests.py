@@ -173,7 +173,7 @@ def same_as_qemu(source: str, *arguments: str) -> list[str]:
 def _qemu(program: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [qemu(), str(program), *arguments],
-        env={"PATH": "/none"},
+        env={"PATH": "/none", "QEMU_CPU": "rv64"},  # newer versions have more extensions by default
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         timeout=60,
