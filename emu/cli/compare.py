@@ -13,9 +13,10 @@ from typing import Any, TextIO
 from emu.api import Session
 from emu.cannot_run import CannotRun
 from emu.cli.guest_options import add_guest_options, guest_options
-from emu.cli.guest_run import NotRun, open_lines, open_streams, run_session
+from emu.cli.guest_run import NotRun, open_lines, run_session
 from emu.cli.output import Lines
 from emu.cli.reporting import Report, add_report_options, goes_to_stdout
+from emu.cli.streams import open_streams
 from emu.observe.comparison import PolicyRun, comparison_json, comparison_text, differences
 from kernel.fork import POLICIES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from emu.api import Session
 from emu.cannot_run import CannotRun
 from emu.cli.guest_options import guest_options
 from emu.cli.output import Lines
+from emu.cli.streams import open_streams
 from kernel.events import Observer
 from kernel.invariants import InvariantBroken
 
@@ -74,22 +74,6 @@ def open_lines(trace_file: str | None) -> Lines:
     except OSError as error:
         print(f"emu: {trace_file}: {error.strerror}", file=sys.stderr)
         raise NotRun(2) from None
-
-
-def open_streams() -> list[int]:
-    """Which of descriptors 0, 1 and 2 the user gave us.
-
-    One that is closed is occupied, lest the next file we open get its number and pass for the
-    user's: the guest has that descriptor closed.
-    """
-    streams = []
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-            streams.append(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-    return streams
 
 
 def tell_defect(lines: Lines, account: str) -> None:

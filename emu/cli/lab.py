@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emu.cli.guest_run import open_streams
 from emu.cli.lab_grade import add_grade_parser, add_workflow_parser
 from emu.cli.lab_mutants import add_mutants_parser
+from emu.cli.streams import open_streams
 from emu.lab.catalogue import LABS, Lab, NoSuchLab, find
 from emu.lab.checking import Check, NoSuchTest, numbered
 from emu.lab.graded.testing import Submission

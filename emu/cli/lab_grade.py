@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.guest_run import open_streams
+from emu.cli.streams import open_streams
 
 if TYPE_CHECKING:
     from emu.lab.grading.handed_in import Entry

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emu.cli.guest_run import open_streams
 from emu.cli.progress import ProgressLine
+from emu.cli.streams import open_streams
 from emu.lab.catalogue import Lab, NoSuchLab, find
 from emu.lab.mutants.table import NotJudged, Table, mutants
 from emu.lab.mutants.told import lines

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from emu.cli.endings import EndedBySignal, raise_on_ending_signals
-from emu.cli.streams import is_lost_terminal, lose_messages_quietly, settle
+from emu.cli.streams import is_lost_terminal, lose_messages_quietly, open_streams, settle
 from emu.cli.words import split
 
 _MODULES = {
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     # NumPy's linear algebra, which nobody here uses, would start a thread for each processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    open_streams()
     lose_messages_quietly()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+_occupied: set[int] = set()
+"""Standard descriptors that were closed, and are open to /dev/null now."""
+
+
+def open_streams() -> list[int]:
+    """Which of descriptors 0, 1 and 2 the user gave us.
+
+    One that is closed is occupied: the next file that we open, or that a library opens as it is
+    imported, would get its number and be taken for the user's. The guest has it closed.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            _occupied.add(fd)
+    return [fd for fd in (0, 1, 2) if fd not in _occupied]
+
+
 def lose_messages_quietly() -> None:
     """Makes writes to stderr never fail, so that they do not change the exit status: Python exits
     with status 120 when it cannot flush a stream's buffer. If the user has closed stderr,

@@ -132,6 +132,8 @@ class Heap:
             self._blocks.setdefault(space, Blocks()).remove(self._kernel.hart.read(A0))
         else:
             self._entered(thread, name, pc)
+            if pc in self._jumps[space]:  # the function is just a jump to another
+                self._leaving(thread, space, pc)
 
     def _entered(self, thread: Thread, name: str, pc: int) -> None:
         read = self._kernel.hart.read

@@ -43,7 +43,8 @@ def test_is_the_story_told_parent_first(variant: str) -> None:
         "mapped rw-p in",
         "by exec of",
         "first touched, store to",
-        "demo_cow.c:28 main (memset): new page of zeroes pte none →",
+        "demo_cow.c:28 main (",  # the C library's memset, by whatever name
+        "): new page of zeroes pte none →",
         "shared by fork of pid 3",
         "RW-U-AD →",
         "R--U-AD CoW, count 1 → 2",
