@@ -99,3 +99,38 @@ def test_is_the_command_asked_for_it() -> None:
     without, first, second = (emu("cow", *more, *words) for more in ([], ["--heap"], ["--heap"]))
     assert first == second and "by_calloc" in first.stdout
     assert '"heap":[]' in without.stdout
+
+
+ONE_JUMP = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+enum { SIZE = 3 * 4096 };
+__asm__(".globl aligned_alloc\n.type aligned_alloc, @function\n"
+        "aligned_alloc: j allocate\n.size aligned_alloc, . - aligned_alloc\n");
+__attribute__((used, noipa)) void *allocate(size_t align, size_t n) {
+    char *block = malloc(align + n);
+    return block + align - (size_t)block % align;
+}
+__attribute__((noipa)) static char *caller(void) {
+    char *block = aligned_alloc(64, SIZE);
+    memset(block, 7, SIZE);
+    return block;
+}
+int main(void) {
+    char *block = caller();
+    if (!fork()) { block[SIZE / 2] = 1; _exit(0); }
+    wait(0);
+    return 0;
+}
+"""
+
+
+def test_is_a_function_known_that_is_one_jump_to_another() -> None:
+    """As aligned_alloc to memalign in newer C libraries: it is entered and left at one address."""
+    run = record([program("heap_one_jump", ONE_JUMP, Variant.STATIC)], wanted=Wanted(heap=True))
+    assert run.status == 0
+    faults = [each for each in run.records if isinstance(each, records.Fault)]
+    (copied,) = [f for f in faults if f.outcome == "copied" and f.heap]
+    assert copied.heap[0].function == "caller"
