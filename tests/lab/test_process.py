@@ -29,7 +29,7 @@ def test_our_own_start_takes_nothing_of_the_codes_time(ram: SharedRam) -> None:
 
 
 def test_what_the_code_takes_when_it_is_loaded_is_its_own(ram: SharedRam) -> None:
-    endless = LabFile("walk", "walk.py", "while True:\n    pass\n")
+    endless = LabFile("walk", "walk.py", "while True: pass\n")
     with pytest.raises(TooLong) as told:
         Student([endless], Bus(ram, Frames(ram)), Limits(seconds=0.25))
     assert told.value.headline == "your file, when it was loaded, did not return within 0.25 s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emu.lab.catalogue import find
+from emu.lab.graded import guests
 from emu.lab.graded.testing import Submission, run
 from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.mutants.wrong import Wrong
@@ -226,3 +227,15 @@ def test_is_a_changed_pte_told_and_not_what_the_walk_set() -> None:
     assert [tuple(each) for each in changes(before, after)] == [
         (0, 0x2000, make_pte(0x80051, V | R | W | U | A | D), make_pte(0x80051, V | R | U | A | D))
     ]
+
+
+def test_is_a_guest_program_caught_that_leaves_out_what_it_should_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without fences, parent and child may both take the parent's way, and both find all well."""
+    more = b"ok   the grandchild agrees\n"
+    right = guests.printed
+    monkeypatch.setattr(guests, "printed", lambda program, memory: right(program, memory) + more)
+    failure = run(TESTS["isolation"], submission(LAB.solution)).failure
+    assert failure is not None
+    assert failure.lines == ["not printed: ok   the grandchild agrees"]

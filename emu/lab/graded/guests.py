@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,6 +68,9 @@ class GuestProgram:
             said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
             when = f"guest {self.guest} ended with status {result.status}"
             return Failure("isolation", when, [*said, *result.notes[-3:]])
+        if self.source is None and (lost := _missing(result.stdout, printed(program, self.memory))):
+            when = f"guest {self.guest} did not do all that it does on the reference kernel"
+            return Failure("isolation", when, [f"not printed: {line}" for line in lost[:6]])
         if leaked := result.summary["frames_leaked"]:
             return Failure("nothing-is-lost", f"guest {self.guest}", [f"{leaked} frames are lost"])
         return None
@@ -77,6 +81,20 @@ def guest_source(name: str) -> Path:
     import guest
 
     return Path(guest.__file__).with_name(f"{name}.c")
+
+
+@cache
+def printed(program: Path, memory: int) -> bytes:
+    """What a guest of the project prints on the reference kernel: the same in every run."""
+    from emu.api import Machine
+
+    return Machine(Options(memory=memory, timeout=_SECONDS)).run([program]).stdout
+
+
+def _missing(printed: bytes, expected: bytes) -> list[str]:
+    """The lines that are in the ``expected`` output more often."""
+    missing = Counter(expected.splitlines()) - Counter(printed.splitlines())
+    return [line.decode(errors="replace") for line in missing.elements()]
 
 
 @cache
