@@ -76,9 +76,9 @@ clean: ## remove all that these commands made here
 
 # ---- what that needs, each made once
 
-PART := tests/test_readme.py tests/emu/test_streams.py tests/emu/test_compare.py \
-	tests/emu/test_interrupting.py tests/lab/test_recursion.py \
-	tests/lab/test_lab_commands.py
+PART := tests/test_readme.py tests/emu/cli/test_standard_streams.py tests/emu/cli/commands/test_compare.py \
+	tests/emu/cli/test_interrupting.py tests/emu/lab/sandbox/test_recursion_limit.py \
+	tests/emu/lab/test_lab_commands.py
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
 	--emit-build-options --no-header --no-annotate --no-emit-index-url --upgrade

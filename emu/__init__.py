@@ -4,7 +4,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from emu.api import Machine, Result
-    from emu.cannot_run import CannotRun
+    from emu.errors import CannotRun
     from emu.options import Options
 
 __all__ = ["CannotRun", "Machine", "Options", "Result"]

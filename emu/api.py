@@ -14,27 +14,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from emu.cannot_run import CannotRun
-from emu.extensions import missing_extensions
+from emu.errors import CannotRun
+from emu.host.guest_filesystem import build_view, explain_refusal
+from emu.host.host_signals import Ticker
+from emu.isa_extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
-from emu.observe.summary import summarize
+from emu.observe.formats.summary import summarize
 from emu.options import Options
-from emu.ticker import Ticker
-from emu.view import build_view, explain_refusal
-from kernel.backing import mapped_file
-from kernel.errors import Errno, OutOfMemory
-from kernel.events import Observer, Observers
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.components import Components
+from kernel.exec.loader import Request
 from kernel.kernel import Kernel
-from kernel.loader import Request
-from kernel.parts import Parts
-from kernel.process import Process, one_line
-from kernel.running import Deadlock, Stopped
-from kernel.signals import Sig
-from kernel.vfs.build import Services, first_context
-from kernel.vfs.console import Console
-from kernel.vfs.fdtable import FdTable
-from kernel.vfs.inode import Inode
+from kernel.mm.page_cache import mapped_file
+from kernel.process.observer import Observer, Observers
+from kernel.process.process import Process, one_line
+from kernel.process.signals import Sig
+from kernel.trap.run_loop import Deadlock, Stopped
+from kernel.vfs.build_tree import Services, first_context
+from kernel.vfs.core.fd_table import FdTable
+from kernel.vfs.core.inode import Inode
 from kernel.vfs.proc.system import mount_proc
+from kernel.vfs.tty.console import Console
 
 DEADLOCK_STATUS = 1
 _MOST_NAMED = 32
@@ -61,7 +61,7 @@ class Machine:
     """
 
     def __init__(
-        self, options: Options | None = None, parts: Parts | None = None, **changes: Any
+        self, options: Options | None = None, parts: Components | None = None, **changes: Any
     ) -> None:
         self.options = options or Options(**changes)
         self._parts = parts
@@ -101,7 +101,7 @@ class Session:
         log: Callable[[str], None] | None = None,
         *,
         host_streams: Sequence[int] = (),
-        parts: Parts | None = None,
+        parts: Components | None = None,
     ) -> None:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}

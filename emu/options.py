@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kernel.fork import POLICIES
 from kernel.kernel import Config
+from kernel.mm.fork import POLICIES
 
 
 @dataclass(frozen=True, slots=True)

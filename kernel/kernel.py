@@ -12,36 +12,37 @@ from typing import TYPE_CHECKING, Any
 from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_SHIFT
 from emu.machine.registers import PC, SP, Registers
-from kernel import accounts, census, invariants, robust
-from kernel.backing import Backing, PageCache, SharedMemory
-from kernel.breakpoints import Breakpoints
-from kernel.budget import Budget, Cost, Kind, share_of
-from kernel.clock import Clock, HostClock, VirtualClock
-from kernel.delivery import Signals
-from kernel.errors import Errno
-from kernel.events import Fault, Observer
-from kernel.fault import Resolution
-from kernel.fork import POLICIES, ForkCost
-from kernel.futex import Futexes
-from kernel.invariants import InvariantBroken
-from kernel.itimers import IntervalTimers
-from kernel.lifecycle import Lifecycle
-from kernel.loader import Image, Request, load
-from kernel.parts import Parts
-from kernel.process import Process, Thread
-from kernel.running import Runner
-from kernel.scheduler import Scheduler
-from kernel.signals import Sig
-from kernel.stats import Stats
-from kernel.syscalls import system
-from kernel.timers import Timers
-from kernel.usermem import FaultSeen
+from kernel.base.budget import Budget, Cost, Kind, share_of
+from kernel.base.clock import Clock, HostClock, VirtualClock
+from kernel.base.errors import Errno
+from kernel.base.timers import Timers
+from kernel.check import budget_audit, invariants, memory_snapshot
+from kernel.check.invariants import InvariantBroken
+from kernel.components import Components
+from kernel.exec.loader import Image, Request, load
+from kernel.mm.fault import Resolution
+from kernel.mm.fork import POLICIES, ForkCost
+from kernel.mm.page_cache import Backing, PageCache, SharedMemory
+from kernel.mm.user_memory import FaultSeen
+from kernel.process import futex
+from kernel.process.counters import Stats
+from kernel.process.futex import Futexes
+from kernel.process.interval_timers import IntervalTimers
+from kernel.process.lifecycle import Lifecycle
+from kernel.process.observer import Fault, Observer
+from kernel.process.process import Process, Thread
+from kernel.process.scheduler import Scheduler
+from kernel.process.signal_delivery import Signals
+from kernel.process.signals import Sig
+from kernel.syscalls.process import system
+from kernel.trap.breakpoints import Breakpoints
+from kernel.trap.run_loop import RunLoop
 
 if TYPE_CHECKING:
-    from kernel.space import AddressSpace
-    from kernel.vfs.context import FsContext
-    from kernel.vfs.fdtable import FdTable
-    from kernel.vfs.inode import Inode
+    from kernel.mm.address_space import AddressSpace
+    from kernel.vfs.core.fd_table import FdTable
+    from kernel.vfs.core.inode import Inode
+    from kernel.vfs.names.fs_context import FsContext
 
 _LI_A7_SIGRETURN = 139 << 20 | 17 << 7 | 0x13
 _ECALL = 0x73
@@ -73,10 +74,10 @@ class Kernel:
         config: Config,
         log: Callable[[str], None],
         observer: Observer | None = None,
-        parts: Parts | None = None,
+        parts: Components | None = None,
     ) -> None:
         self.config = config
-        self.parts = parts = parts or Parts()
+        self.parts = parts = parts or Components()
         self.log = log
         self.observer = observer
         self.ram = parts.ram(config.memory)
@@ -118,7 +119,7 @@ class Kernel:
         self.new_library: Callable[[Inode, str], None] | None = None
         """Called when a process maps a file with execute permission, with the file and its path."""
         self._soon: deque[Callable[[], None]] = deque()
-        self._found_well: census.Memory | None = None
+        self._found_well: memory_snapshot.MemorySnapshot | None = None
         """What the last check of memory saw."""
         self._asid = 0
         self.sigreturn_page = SharedMemory(self.frames, 1)
@@ -193,7 +194,7 @@ class Kernel:
         """execve(2), from the point of no return on; the process shares no descriptor table."""
         process = thread.process
         self.lifecycle.end_other_threads(thread)
-        robust.let_go(thread)
+        futex.let_go(thread)
         if self.observer is not None:
             self.observer.leaving(process)
         old = process.space
@@ -290,7 +291,7 @@ class Kernel:
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""
-        Runner(self).run()
+        RunLoop(self).run()
 
     def check_memory(self) -> None:
         """Raises InvariantBroken unless the invariants of memory hold."""
@@ -300,12 +301,12 @@ class Kernel:
         names: dict[AddressSpace, str] = {}
         for process in living:
             names[process.space] = f"{names.get(process.space, 'pid')} {process.pid}"
-        spaces = census.unique(process.space for process in living)
-        memory = census.Memory(
+        spaces = memory_snapshot.unique(process.space for process in living)
+        memory = memory_snapshot.MemorySnapshot(
             self.frames, spaces, self.cache, [self.sigreturn_page], self._found_well
         )
         memory.names = names
-        broken = [*invariants.violations(memory), *accounts.violations(self)]
+        broken = [*invariants.violations(memory), *budget_audit.violations(self)]
         self._found_well = None if broken else memory
         if broken:
             raise InvariantBroken(broken, f"after trap {self.traps}, in {self.current!r}", memory)
@@ -321,7 +322,7 @@ class Kernel:
         while self.cache.reclaim():
             pass
         leaked = self.frames.used - 1
-        if self.config.check and (left := accounts.left_over(self)):
+        if self.config.check and (left := budget_audit.left_over(self)):
             raise InvariantBroken(left, "at the end")
         return leaked
 

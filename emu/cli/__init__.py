@@ -1,0 +1,1 @@
+"""The ``emu`` command line. May import every other package; nothing imports it."""

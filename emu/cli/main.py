@@ -9,9 +9,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from emu.cli.endings import EndedBySignal, raise_on_ending_signals
-from emu.cli.streams import is_lost_terminal, lose_messages_quietly, open_streams, settle
-from emu.cli.words import split
+from emu.cli.split_arguments import split
+from emu.cli.support.ending_signals import EndedBySignal, raise_on_ending_signals
+from emu.cli.support.standard_streams import (
+    is_lost_terminal,
+    lose_messages_quietly,
+    open_streams,
+    settle,
+)
 
 _MODULES = {
     "run": "run",
@@ -22,7 +27,7 @@ _MODULES = {
     "why": "why",
     "walk": "walk",
     "build": "build",
-    "syscalls": "calls",
+    "syscalls": "syscalls",
     "lab": "lab",
 }
 """Where each command is; only the one that is wanted is imported."""
@@ -91,7 +96,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = words[:1] if words[:1] and words[0] in _MODULES else _MODULES
     for name in wanted:
-        import_module(f"emu.cli.{_MODULES[name]}").add_parser(subcommands)
+        import_module(f"emu.cli.commands.{_MODULES[name]}").add_parser(subcommands)
     own: list[str] = words
     rest: list[str] = []
     command = subcommands.choices.get(words[0]) if words else None

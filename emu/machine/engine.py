@@ -2,7 +2,7 @@
 
 The wrapper costs more than the work on the paths that matter here (a TLB fill, a stop and a start,
 a batch of registers). This is the only module that knows Unicorn; the facts it relies on are held
-by tests/machine/test_engine_contract.py.
+by tests/emu/machine/test_engine_contract.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from unicorn import riscv_const as rv
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3 import unicorn as binding
 
-from emu.machine.cpu_state import ORDER, PC_WORD, find_state
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.ram import Ram, require_address_space
 from emu.machine.registers import COUNT, FCSR, PC, Registers, Words
+from emu.machine.unicorn_registers import ORDER, PC_WORD, find_state
 
 OK = uc.UC_ERR_OK
 EXCEPTION = uc.UC_ERR_EXCEPTION
@@ -349,8 +349,8 @@ class Engine:
         self._lib.uc_reg_write_batch(self._handle, batch.ids, batch.pointers, batch.count)
 
     def state(self) -> tuple[memoryview, Callable[[], object] | None]:
-        """A row of registers (see :mod:`emu.machine.cpu_state`), and what brings it up to date,
-        None if it always is. Not for a hook: it writes the registers.
+        """A row of registers (see :mod:`emu.machine.unicorn_registers`), and what brings it up to
+        date, None if it always is. Not for a hook: it writes the registers.
         """
         in_place = find_state(self._handle.value or 0, self.save, self.load, self.write)
         if in_place is not None:

@@ -25,10 +25,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from emu.machine import engine as e
-from emu.machine.decode import instruction_length
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.exits import Exits
-from emu.machine.instruction import Instructions
+from emu.machine.isa.faulting_instruction import Instructions
+from emu.machine.isa.memory_operand import instruction_length
 from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram
@@ -36,7 +36,7 @@ from emu.machine.registers import A0, A7, PC, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
 from emu.machine.trap import Access, Cause, Trap
-from emu.machine.vector import Vector
+from emu.machine.trap_hook import Vector
 
 _EBREAK = (0x00100073, 0x9002)
 _ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from emu.machine.cpu_state import PC_WORD, ROW, WORDS
+from emu.machine.unicorn_registers import PC_WORD, ROW, WORDS
 
 if TYPE_CHECKING:
     from emu.machine.engine import Engine

@@ -6,10 +6,10 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from emu.machine.registers import A0, PC
-from kernel.errors import Errno, Interrupted, OutOfMemory
-from kernel.process import State, Thread
+from kernel.base.errors import Errno, Interrupted, OutOfMemory
+from kernel.base.wait import Result
+from kernel.process.process import State, Thread
 from kernel.syscalls.table import TABLE
-from kernel.wait import Result
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from emu import CannotRun, Machine, Options
-from kernel.events import Fault, Observer
-from kernel.fault import Outcome
-from kernel.fork import POLICIES
+from kernel.mm.fault import Outcome
+from kernel.mm.fork import POLICIES
+from kernel.process.observer import Fault, Observer
 from tests.emu.commands import machine, program
 
 CAT = """

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-import kernel.fork
+import kernel.mm.fork
 from guest.manifest import FOLDER, Guest
 from toolchain.build import build, cache_folder, supports
 from toolchain.find import find
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ROOTS = PROJECT / ".root"
 SECONDS = 240  # far more than any run needs, also on a busy machine
 
-POLICIES = tuple(kernel.fork.POLICIES)
+POLICIES = tuple(kernel.mm.fork.POLICIES)
 
 
 @dataclass(frozen=True)

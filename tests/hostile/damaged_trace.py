@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emu.cli.main import main
-from tests.emu.observe.traced import traced
+from tests.emu.observe.support.traced import traced
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202egpj\u2066<script>alert(1)</script>\x7f\0\n"
 READERS = (

@@ -93,7 +93,7 @@ def test_does_a_closed_standard_stream_stay_closed_for_the_guest(closed: int) ->
 def test_is_a_defect_of_ours_never_the_guests_crash(tmp_path: Path) -> None:
     """A kernel that breaks in the middle of a system call, as a defect of ours would."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from kernel.process import Program\n"
+        "from kernel.process.process import Program\n"
         "def broken(*arguments):\n    raise ZeroDivisionError('our own mistake')\n"
         "Program.renamed = broken\n"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernel.space import AddressSpace
+from kernel.mm.address_space import AddressSpace
 from tests.kernel.worlds import World
 
 

@@ -6,16 +6,16 @@ import itertools
 from collections.abc import Generator
 from typing import Any
 
-from kernel.errors import Errno
-from kernel.limits import Limits
-from kernel.vfs.context import FsContext
-from kernel.vfs.credentials import Credentials
-from kernel.vfs.errnos import EFAULT, ENAMETOOLONG
-from kernel.vfs.fdtable import FdTable
-from kernel.vfs.memfs import MemFs
-from kernel.vfs.namespace import Namespace
+from kernel.base.errors import Errno
+from kernel.base.resource_limits import Limits
+from kernel.base.wait import Result, Wait
+from kernel.vfs.core.credentials import Credentials
+from kernel.vfs.core.errno import EFAULT, ENAMETOOLONG
+from kernel.vfs.core.fd_table import FdTable
+from kernel.vfs.memfs.memfs import MemFs
+from kernel.vfs.names.fs_context import FsContext
+from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc.system import mount_proc
-from kernel.wait import Result, Wait
 
 BASE = 0x10000
 ROOT = Credentials(0, 0)

@@ -16,17 +16,18 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Access
-from kernel import census, fault, fork, invariants
-from kernel.backing import Backing, PageCache
-from kernel.fault import Outcome, Resolution
-from kernel.frames import Frames
-from kernel.limits import Limits
-from kernel.space import AddressSpace
+from kernel.base.resource_limits import Limits
+from kernel.check import invariants, memory_snapshot
+from kernel.mm import fault, fork
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.frames import Frames
+from kernel.mm.page_cache import Backing, PageCache
+from kernel.mm.user_memory import UserMemory
+from kernel.mm.vma import Prot, Vma
 from kernel.syscalls.table import ROWS
-from kernel.usermem import UserMemory
-from kernel.vfs.credentials import Credentials
-from kernel.vfs.memfs import MemFs
-from kernel.vma import Prot, Vma
+from kernel.vfs.core.credentials import Credentials
+from kernel.vfs.memfs.memfs import MemFs
 
 BASE = 0x4000_0000
 _CALLS = {row.name: row.function for row in ROWS}
@@ -46,8 +47,8 @@ class Refused(Exception):
 def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
     """Page by page, as short ranges are, or with NumPy, as long ones are."""
     with (
-        patch("kernel.pagetable._FEW_PAGES", 64 if page_by_page else 0),
-        patch("kernel.pagetable.numpy_is_there", lambda: not page_by_page),
+        patch("kernel.mm.page_table._FEW_PAGES", 64 if page_by_page else 0),
+        patch("kernel.mm.page_table.numpy_is_there", lambda: not page_by_page),
     ):
         yield
 
@@ -68,7 +69,7 @@ class World:
         self.flushes = 0
         self.outcomes: list[Outcome] = []
         self._asid = 0
-        self._found_well: census.Memory | None = None
+        self._found_well: memory_snapshot.MemorySnapshot | None = None
 
     # Making spaces.
 
@@ -100,9 +101,13 @@ class World:
 
     def check(self) -> None:
         """Raises InvariantBroken unless the invariants of memory hold."""
-        spaces = census.unique(self.spaces)
-        broken = invariants.violations(census.Memory(self.frames, spaces, self.cache))
-        since = census.Memory(self.frames, spaces, self.cache, earlier=self._found_well)
+        spaces = memory_snapshot.unique(self.spaces)
+        broken = invariants.violations(
+            memory_snapshot.MemorySnapshot(self.frames, spaces, self.cache)
+        )
+        since = memory_snapshot.MemorySnapshot(
+            self.frames, spaces, self.cache, earlier=self._found_well
+        )
         seen = {violation.name for violation in invariants.violations(since)}
         assert seen == {violation.name for violation in broken}, "a second look sees less"
         self._found_well = None if broken else since

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import sys
 
-from kernel.fork import POLICIES
+from kernel.mm.fork import POLICIES
+from tests.emu.machine import test_sv39_oracle as mmu
 from tests.fuzzing import Fuzz, main
-from tests.kernel.test_model import Processes, ShortOfMemory, walk_at_random
-from tests.machine import test_sv39_oracle as mmu
+from tests.kernel.mm.test_model import Processes, ShortOfMemory, walk_at_random
 from tests.oracles.programs import running
 
 KERNEL_STEPS = 2_000

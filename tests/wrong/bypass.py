@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from emu.machine.pte import PAGE_SHIFT, V, ppn
-from kernel.frames import Frames
-from kernel.pagetable import PageTable
-from kernel.space import AddressSpace
-from kernel.usermem import UserMemory
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Frames
+from kernel.mm.page_table import PageTable
+from kernel.mm.user_memory import UserMemory
 from tests.kernel.worlds import pieces
 
 

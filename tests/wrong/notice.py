@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from kernel.errors import Errno, OutOfMemory
-from kernel.invariants import InvariantBroken
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.check.invariants import InvariantBroken
 from tests.kernel.worlds import Refused
 from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.variant import Variant, broken

@@ -1,0 +1,1 @@
+"""Graded tests: the kinds of tests, and what a failure is. Labs and grading build on it."""

@@ -1,0 +1,1 @@
+"""Grading of many submissions: finding them, running the tests, keeping results, reports."""

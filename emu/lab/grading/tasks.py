@@ -15,13 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from emu.lab.catalogue import Lab
-from emu.lab.graded.testing import Test
-from emu.lab.grading.handed_in import Entry
-from emu.lab.grading.private import Private
+from emu.lab.graded.test_kinds import Test
+from emu.lab.grading.private_tests import Private
 from emu.lab.grading.reports.record import VERSION, GradedTest, Record, Status
-from emu.lab.grading.submitted import Unreadable, read
-from emu.lab.outside.student import LabFile
+from emu.lab.grading.submission_files import Entry
+from emu.lab.grading.submissions import Unreadable, read
+from emu.lab.host.student import LabFile
+from emu.lab.workspace.catalogue import Lab
 from emu.version import VERSION as EMU
 
 

@@ -1,7 +1,7 @@
 """Ways to get points without a solution, which no lab may reward.
 
 Each is put behind a lab's skeleton. None is secret: what keeps them out is the process and its
-walls (:mod:`emu.lab.inside`), and that the grader looks at the machine and not at what is said.
+walls (:mod:`emu.lab.sandbox`), and that the grader looks at the machine and not at what is said.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from emu.lab.entries import ENTRIES
+from emu.lab.protocol.entry_points import ENTRIES
 
 if TYPE_CHECKING:
-    from emu.lab.catalogue import Lab
+    from emu.lab.workspace.catalogue import Lab
 
 _INSTALL = """
 for _name in NAMES:

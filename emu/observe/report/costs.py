@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-from emu.observe.cow import site_text
-from emu.observe.cow_report import CowProfile, FewBytes, ForkShare, Site
-from emu.observe.report.tables import exact
+from emu.observe.analysis.cow_collector import site_text
+from emu.observe.analysis.cow_profile import CowProfile, FewBytes, ForkShare, Site
+from emu.observe.report.compact import exact
 
 _MOST_ROWS = 25
 

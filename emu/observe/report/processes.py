@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from emu.observe.records import Sample
-from emu.observe.report.tables import differences
+from emu.observe.model.records import Sample
+from emu.observe.report.compact import differences
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from emu.observe.records import Exec, Fault, Fork, Range
+from emu.observe.model.records import Exec, Fault, Fork, Range
 
 
 @dataclass(slots=True)

@@ -7,14 +7,14 @@ import stat
 import zlib
 from collections.abc import Callable, Iterable
 
-from kernel.budget import Budget, Kind
-from kernel.errors import Errno
-from kernel.vfs.abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK
-from kernel.vfs.credentials import Credentials
-from kernel.vfs.errnos import EACCES, EINVAL, ENOENT
-from kernel.vfs.filesystem import PROC_MAGIC, FileSystem
-from kernel.vfs.inode import Inode, Stat
-from kernel.vfs.openfile import OpenFile
+from kernel.base.budget import Budget, Kind
+from kernel.base.errors import Errno
+from kernel.vfs.core.credentials import Credentials
+from kernel.vfs.core.errno import EACCES, EINVAL, ENOENT
+from kernel.vfs.core.filesystem import PROC_MAGIC, FileSystem
+from kernel.vfs.core.inode import Inode, Stat
+from kernel.vfs.core.linux_abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK
+from kernel.vfs.core.open_file import OpenFile
 
 
 class ProcFs(FileSystem):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
-from kernel.errors import Errno
-from kernel.vfs.abi import O_ACCMODE, O_CLOEXEC
-from kernel.vfs.errnos import ENOENT
-from kernel.vfs.inode import Inode
-from kernel.vfs.openfile import OpenFile
-from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcText
-from kernel.vfs.proc.protocol import ProcProcess
-from kernel.vfs.proc.texts import (
+from kernel.base.errors import Errno
+from kernel.vfs.core.errno import ENOENT
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import O_ACCMODE, O_CLOEXEC
+from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.proc.contents import (
     limits_text,
     mountinfo_text,
     mounts_text,
@@ -20,6 +18,8 @@ from kernel.vfs.proc.texts import (
     statm_text,
     status_text,
 )
+from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcText
+from kernel.vfs.proc.protocol import ProcProcess
 
 Make = Callable[[], bytes]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from kernel.vfs.caller import Caller, Clock, Process, Space
-from kernel.wait import Wait
+from kernel.base.wait import Wait
+from kernel.vfs.core.caller import Caller, Clock, Process, Space
 
 if TYPE_CHECKING:
-    from kernel.vfs.context import FsContext
-    from kernel.vfs.fdtable import FdTable
-    from kernel.vfs.inode import Inode
+    from kernel.vfs.core.fd_table import FdTable
+    from kernel.vfs.core.inode import Inode
+    from kernel.vfs.names.fs_context import FsContext
 
 
 class ProcProgram(Protocol):

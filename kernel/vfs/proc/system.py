@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 
-from kernel.budget import Cost
-from kernel.vfs.namespace import Namespace
-from kernel.vfs.proc import texts
+from kernel.base.budget import Cost
+from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.proc import contents
 from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
@@ -23,12 +23,12 @@ class ProcRoot:
         self.filesystem = ProcFs(kernel.clock.realtime, namespace.budget)
         self._boot_id = _uuid(kernel.random(16))
         self._texts: dict[str, Callable[[], str]] = {
-            "cpuinfo": lambda: texts.CPUINFO,
+            "cpuinfo": lambda: contents.CPUINFO,
             "filesystems": lambda: _FILESYSTEMS,
-            "loadavg": lambda: texts.loadavg_text(kernel),
-            "meminfo": lambda: texts.meminfo_text(kernel),
-            "stat": lambda: texts.system_stat_text(kernel),
-            "uptime": lambda: texts.uptime_text(kernel),
+            "loadavg": lambda: contents.loadavg_text(kernel),
+            "meminfo": lambda: contents.meminfo_text(kernel),
+            "stat": lambda: contents.system_stat_text(kernel),
+            "uptime": lambda: contents.uptime_text(kernel),
             "version": lambda: f"Linux version {kernel.release} (emu) #1\n",
         }
         self._links: dict[str, Callable[[], str]] = {

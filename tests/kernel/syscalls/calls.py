@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import struct
 
-from kernel.syscalls import dirs, opening, readwrite, status
-from kernel.vfs.abi import AT_FDCWD, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
+from kernel.syscalls.files import directories, openat, read_write, stat
+from kernel.vfs.core.linux_abi import AT_FDCWD, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
 from tests.kernel.fakes import FakeThread, done
 
 
 def open_(t: FakeThread, path: str, flags: int = O_RDONLY, mode: int = 0o644,
           dirfd: int = AT_FDCWD) -> int:  # fmt: skip
-    return done(opening.openat(t, dirfd, t.mem.text(path), flags, mode))
+    return done(openat.openat(t, dirfd, t.mem.text(path), flags, mode))
 
 
 def read(t: FakeThread, fd: int, count: int = 4096) -> bytes:
     buffer = t.mem.alloc(count)
-    return t.mem.read(buffer, done(readwrite.read(t, fd, buffer, count)))
+    return t.mem.read(buffer, done(read_write.read(t, fd, buffer, count)))
 
 
 def write(t: FakeThread, fd: int, data: bytes) -> int:
-    return done(readwrite.write(t, fd, t.mem.put(data), len(data)))
+    return done(read_write.write(t, fd, t.mem.put(data), len(data)))
 
 
 def put_file(t: FakeThread, path: str, data: bytes = b"", mode: int = 0o644) -> None:
@@ -37,51 +37,51 @@ def get_file(t: FakeThread, path: str) -> bytes:
 
 
 def mkdir(t: FakeThread, path: str, mode: int = 0o755) -> int:
-    return done(dirs.mkdirat(t, AT_FDCWD, t.mem.text(path), mode))
+    return done(directories.mkdirat(t, AT_FDCWD, t.mem.text(path), mode))
 
 
 def unlink(t: FakeThread, path: str, flags: int = 0) -> int:
-    return done(dirs.unlinkat(t, AT_FDCWD, t.mem.text(path), flags))
+    return done(directories.unlinkat(t, AT_FDCWD, t.mem.text(path), flags))
 
 
 def rename(t: FakeThread, old: str, new: str, flags: int = 0) -> int:
     texts = t.mem.text(old), t.mem.text(new)
-    return done(dirs.renameat2(t, AT_FDCWD, texts[0], AT_FDCWD, texts[1], flags))
+    return done(directories.renameat2(t, AT_FDCWD, texts[0], AT_FDCWD, texts[1], flags))
 
 
 def symlink(t: FakeThread, target: str, path: str) -> int:
-    return done(dirs.symlinkat(t, t.mem.text(target), AT_FDCWD, t.mem.text(path)))
+    return done(directories.symlinkat(t, t.mem.text(target), AT_FDCWD, t.mem.text(path)))
 
 
 def link(t: FakeThread, old: str, new: str, flags: int = 0) -> int:
     texts = t.mem.text(old), t.mem.text(new)
-    return done(dirs.linkat(t, AT_FDCWD, texts[0], AT_FDCWD, texts[1], flags))
+    return done(directories.linkat(t, AT_FDCWD, texts[0], AT_FDCWD, texts[1], flags))
 
 
 def readlink(t: FakeThread, path: str) -> str:
     buffer = t.mem.alloc(4096)
-    count = done(dirs.readlinkat(t, AT_FDCWD, t.mem.text(path), buffer, 4096))
+    count = done(directories.readlinkat(t, AT_FDCWD, t.mem.text(path), buffer, 4096))
     return t.mem.read(buffer, count).decode()
 
 
 def chdir(t: FakeThread, path: str) -> int:
-    return done(dirs.chdir(t, t.mem.text(path)))
+    return done(directories.chdir(t, t.mem.text(path)))
 
 
 def getcwd(t: FakeThread) -> str:
     buffer = t.mem.alloc(4096)
-    return t.mem.read(buffer, done(dirs.getcwd(t, buffer, 4096)) - 1).decode()
+    return t.mem.read(buffer, done(directories.getcwd(t, buffer, 4096)) - 1).decode()
 
 
 def stat_(t: FakeThread, path: str, flags: int = 0) -> dict[str, int]:
     buffer = t.mem.alloc(128)
-    done(status.newfstatat(t, AT_FDCWD, t.mem.text(path), buffer, flags))
+    done(stat.newfstatat(t, AT_FDCWD, t.mem.text(path), buffer, flags))
     return unpack_stat(t.mem.read(buffer, 128))
 
 
 def fstat(t: FakeThread, fd: int) -> dict[str, int]:
     buffer = t.mem.alloc(128)
-    done(status.fstat(t, fd, buffer))
+    done(stat.fstat(t, fd, buffer))
     return unpack_stat(t.mem.read(buffer, 128))
 
 
@@ -96,7 +96,7 @@ def listed(t: FakeThread, path: str) -> set[str]:
     """The names in a directory, without "." and ".."."""
     fd = open_(t, path)
     buffer, names = t.mem.alloc(4096), set()
-    while count := done(dirs.getdents64(t, fd, buffer, 4096)):
+    while count := done(directories.getdents64(t, fd, buffer, 4096)):
         raw, at = t.mem.read(buffer, count), 0
         while at < count:
             (length,) = struct.unpack_from("<H", raw, at + 16)
@@ -109,7 +109,7 @@ def listed(t: FakeThread, path: str) -> set[str]:
 
 def fails(call: object) -> int:
     """The errno that calling ``call`` ends with; 0 when it does not."""
-    from kernel.errors import Errno
+    from kernel.base.errors import Errno
 
     assert callable(call)
     try:

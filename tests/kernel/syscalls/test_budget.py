@@ -5,12 +5,13 @@ import struct
 
 import pytest
 
-from kernel.budget import Budget, Cost, Kind
-from kernel.errors import Errno
-from kernel.syscalls import descriptors, dirs, events, opening, polling, readwrite, sockets
-from kernel.vfs.abi import O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDWR
-from kernel.vfs.errnos import EBADF, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC
-from kernel.vfs.unixsocket import SOCK_SEQPACKET
+from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errors import Errno
+from kernel.syscalls.files import descriptors, directories, openat, read_write
+from kernel.syscalls.ipc import event_fds, poll, sockets
+from kernel.vfs.core.errno import EBADF, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC
+from kernel.vfs.core.linux_abi import O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDWR
+from kernel.vfs.ipc.unix_socket import SOCK_SEQPACKET
 from tests.kernel.fakes import Blocked, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, mkdir, open_, put_file, read, symlink, unlink, write
 
@@ -50,7 +51,7 @@ def lock(t: FakeThread, fd: int, start: int, command: int = F_SETLK, kind: int =
 
 
 def test_are_a_pipes_bytes_charged_by_the_page(t: FakeThread) -> None:
-    reading, writing = pair_of(t, opening.pipe2, O_NONBLOCK)
+    reading, writing = pair_of(t, openat.pipe2, O_NONBLOCK)
     write(t, writing, b"x")
     assert held(t, Kind.PIPE) == Cost.PIPE + 4096
     leave(t, 4095)
@@ -78,21 +79,21 @@ def test_are_messages_charged_even_empty_ones(t: FakeThread) -> None:
 
 
 def test_does_a_closed_file_leave_its_epoll_sets(t: FakeThread) -> None:
-    sets = [done(events.epoll_create1(t, 0)) for _ in range(2)]
+    sets = [done(event_fds.epoll_create1(t, 0)) for _ in range(2)]
     event = t.mem.put(struct.pack("<IIQ", 1, 0, 7))
-    counter = done(events.eventfd2(t, 0, 0))
+    counter = done(event_fds.eventfd2(t, 0, 0))
     twin = done(descriptors.dup(t, counter))
     for each in sets:
-        done(events.epoll_ctl(t, each, events.EPOLL_CTL_ADD, counter, event))
+        done(event_fds.epoll_ctl(t, each, event_fds.EPOLL_CTL_ADD, counter, event))
     leave(t, Cost.WATCH - 1)
-    add = events.EPOLL_CTL_ADD
-    assert fails(lambda: events.epoll_ctl(t, sets[0], add, twin, event)) == ENOSPC
+    add = event_fds.EPOLL_CTL_ADD
+    assert fails(lambda: event_fds.epoll_ctl(t, sets[0], add, twin, event)) == ENOSPC
     t.files.close(counter)
     assert held(t, Kind.WATCH) == 2 * Cost.WATCH, "the file is still open"
     t.files.close(twin)
     assert held(t, Kind.WATCH) == 0
-    counter = done(events.eventfd2(t, 0, 0))
-    assert done(events.epoll_ctl(t, sets[0], add, counter, event)) == 0
+    counter = done(event_fds.eventfd2(t, 0, 0))
+    assert done(event_fds.epoll_ctl(t, sets[0], add, counter, event)) == 0
     t.files.close(sets[0])
     assert held(t, Kind.WATCH) == 0
 
@@ -125,7 +126,7 @@ def test_are_listings_and_texts_charged_while_they_are_read(t: FakeThread) -> No
     for number in range(100):
         put_file(t, f"/{number}")
     folder = open_(t, "/", O_DIRECTORY)
-    assert done(dirs.getdents64(t, folder, t.mem.alloc(100), 100)) > 0
+    assert done(directories.getdents64(t, folder, t.mem.alloc(100), 100)) > 0
     assert held(t, Kind.LISTING) >= 100 * Cost.LISTED
     text = open_(t, "/proc/self/status")
     read(t, text, 1)
@@ -133,7 +134,7 @@ def test_are_listings_and_texts_charged_while_they_are_read(t: FakeThread) -> No
     leave(t, 100 * Cost.FILE)
     budget_of(t).limit = budget_of(t).used + Cost.FILE + 100
     again = open_(t, "/", O_DIRECTORY)
-    assert fails(lambda: dirs.getdents64(t, again, t.mem.alloc(100), 100)) == ENOMEM
+    assert fails(lambda: directories.getdents64(t, again, t.mem.alloc(100), 100)) == ENOMEM
     for fd in (folder, text, again):
         t.files.close(fd)
     assert (held(t, Kind.LISTING), held(t, Kind.TEXT)) == (0, 0)
@@ -173,7 +174,7 @@ def test_are_open_files_and_tables_charged(t: FakeThread) -> None:
 
 def test_is_the_memory_of_a_blocked_call_charged(t: FakeThread) -> None:
     asked = t.mem.put(struct.pack("<ihh", -1, 0, 0) * 500)
-    call = polling.ppoll(t, asked, 500, 0, 0, 0)
+    call = poll.ppoll(t, asked, 500, 0, 0, 0)
     blocked = Blocked(call)
     assert blocked.waits
     assert held(t, Kind.WAIT) >= 500 * Cost.WAITED
@@ -181,12 +182,12 @@ def test_is_the_memory_of_a_blocked_call_charged(t: FakeThread) -> None:
     assert held(t, Kind.WAIT) == 0
     leave(t, 400 * Cost.WAITED)
     with pytest.raises(Errno, match="ENOMEM"):
-        Blocked(polling.ppoll(t, asked, 500, 0, 0, 0))
+        Blocked(poll.ppoll(t, asked, 500, 0, 0, 0))
 
 
 def test_is_the_rest_of_a_blocked_write_charged(t: FakeThread) -> None:
-    _, writing = pair_of(t, opening.pipe2, 0)
-    blocked = Blocked(readwrite.write(t, writing, t.mem.alloc(1 << 18), 1 << 18))
+    _, writing = pair_of(t, openat.pipe2, 0)
+    blocked = Blocked(read_write.write(t, writing, t.mem.alloc(1 << 18), 1 << 18))
     assert held(t, Kind.WAIT) >= (1 << 18) - (1 << 16)
     blocked._call.close()
     assert held(t, Kind.WAIT) == 0

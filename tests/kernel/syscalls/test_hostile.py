@@ -11,30 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from kernel.errors import Errno, Interrupted
-from kernel.syscalls import (
+from kernel.base.errors import Errno, Interrupted
+from kernel.syscalls.files import (
     attributes,
-    copying,
+    copy_file,
     descriptors,
-    dirs,
-    events,
-    locking,
-    mounts,
-    opening,
-    polling,
-    readwrite,
-    sockets,
-    status,
-    syncing,
+    directories,
+    file_locks,
+    openat,
+    read_write,
+    stat,
+    statfs_mounts,
+    sync,
 )
-from kernel.vfs.build import Grants, Services, build_namespace, first_context
-from kernel.vfs.console import Console
+from kernel.syscalls.ipc import event_fds, poll, sockets
+from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
+from kernel.vfs.tty.console import Console
 from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))
 MODULES = (
-    attributes, copying, descriptors, dirs, events, locking, mounts, opening, polling,
-    readwrite, sockets, status, syncing,
+    attributes, copy_file, descriptors, directories, event_fds, file_locks, statfs_mounts, openat,
+    poll, read_write, sockets, stat, sync,
 )  # fmt: skip
 CALLS: list[Callable[..., object]] = [
     function

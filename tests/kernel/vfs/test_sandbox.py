@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kernel.errors import Errno
-from kernel.syscalls import attributes, dirs, opening
-from kernel.vfs.abi import (
+from kernel.base.errors import Errno
+from kernel.syscalls.files import attributes, directories, openat
+from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
+from kernel.vfs.core.errno import EACCES, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, ESTALE, EXDEV
+from kernel.vfs.core.linux_abi import (
     AT_FDCWD,
     AT_SYMLINK_FOLLOW,
     O_CREAT,
@@ -23,9 +25,7 @@ from kernel.vfs.abi import (
     O_TRUNC,
     O_WRONLY,
 )
-from kernel.vfs.build import Grants, Services, build_namespace, first_context
-from kernel.vfs.errnos import EACCES, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, ESTALE, EXDEV
-from kernel.vfs.hostdir import HostDir
+from kernel.vfs.hostfs.directory import HostDir
 from tests.kernel.fakes import ROOT, FakeThread, new_thread
 from tests.kernel.syscalls.calls import (
     fails,
@@ -174,7 +174,7 @@ def test_are_refused_writes_remembered(t: FakeThread, world: World) -> None:
     attempts = (
         lambda: put_file(t, "new"),
         lambda: mkdir(t, "newdir"),
-        lambda: dirs.unlinkat(t, AT_FDCWD, t.mem.text("file"), 0),
+        lambda: directories.unlinkat(t, AT_FDCWD, t.mem.text("file"), 0),
         lambda: put_file(t, "/top"),
         lambda: rename(t, "file", "other"),
     )
@@ -310,7 +310,7 @@ def test_are_the_hosts_devices_fifos_and_sockets_out_of_reach(world: World) -> N
         os.mknod(world.rw / "zero", 0o020666, os.makedev(1, 5))
         assert fails(lambda: open_(t, f"{world.rw}/zero")) == EACCES
     fifo = t.mem.text(f"{world.rw}/made")
-    assert fails(lambda: dirs.mknodat(t, AT_FDCWD, fifo, 0o010666, 0)) == EPERM
+    assert fails(lambda: directories.mknodat(t, AT_FDCWD, fifo, 0o010666, 0)) == EPERM
 
 
 def test_does_a_programs_grant_show_its_directory(world: World) -> None:
@@ -328,13 +328,17 @@ def test_does_a_programs_grant_show_its_directory(world: World) -> None:
 def test_can_mounts_be_undone_or_moved(t: FakeThread, world: World) -> None:
     for path in (str(world.rw), str(world.cwd), "/tmp", "/dev", "/proc"):
         text = t.mem.text(path)
-        assert fails(lambda x=text: dirs.unlinkat(t, AT_FDCWD, x, 0x200)) in (16, EROFS, EACCES)
+        assert fails(lambda x=text: directories.unlinkat(t, AT_FDCWD, x, 0x200)) in (
+            16,
+            EROFS,
+            EACCES,
+        )
         assert fails(lambda p=path: rename(t, p, "/elsewhere")) in (16, EXDEV, EROFS)
-    assert fails(lambda: dirs.chroot(t, t.mem.text("/tmp"))) == EPERM
+    assert fails(lambda: directories.chroot(t, t.mem.text("/tmp"))) == EPERM
 
 
 def test_do_wild_strings_stay_strings(t: FakeThread) -> None:
     for raw in (b"\xff\xfe/../..", b"a\nb", b"%s%n", b"~root", b"$HOME", b"\\..\\..", b"C:"):
-        assert fails(lambda raw=raw: opening.openat(t, AT_FDCWD, t.mem.text(raw), 0, 0)) in (
+        assert fails(lambda raw=raw: openat.openat(t, AT_FDCWD, t.mem.text(raw), 0, 0)) in (
             ENOENT, EISDIR,
         )  # fmt: skip

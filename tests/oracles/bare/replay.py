@@ -10,7 +10,7 @@ from emu.machine.ram import Ram
 from emu.machine.registers import A0, A1
 from emu.machine.sv39 import Mmu, Privilege, Rule, Translation, TranslationFault
 from emu.machine.trap import Access, Cause
-from tests.machine import asm
+from tests.emu.machine import asm
 from tests.oracles.bare.cases import (
     INDICES,
     RAM_SIZE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emu.ticker import TIMEOUT_STATUS
+from emu.host.host_signals import TIMEOUT_STATUS
 from tests.kernel.worlds import ranges_gone_through
 
 

@@ -6,13 +6,13 @@ import errno
 
 from emu.machine.pte import A, D, R, U, V, W
 from emu.machine.trap import Access
-from kernel import fault
-from kernel.backing import SharedMemory
-from kernel.budget import Kind
-from kernel.fault import Outcome, Resolution
-from kernel.leaftables import LEAF_SPAN
-from kernel.space import LOWEST, STACK_GUARD, USER_END
-from kernel.vma import Prot, Vma
+from kernel.base.budget import Kind
+from kernel.mm import fault
+from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END
+from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.page_cache import SharedMemory
+from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file, user_memory
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, refused, scene

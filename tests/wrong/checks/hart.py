@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from emu.machine.registers import Registers
 from emu.machine.trap import Cause
-from tests.machine import asm
-from tests.machine.asm import A0, A1, A2, A3, A4, NOP
-from tests.machine.board import CLEAN_RW, FREE, RO, RW, RWX, RX, Board, address
+from tests.emu.machine import asm
+from tests.emu.machine.asm import A0, A1, A2, A3, A4, NOP
+from tests.emu.machine.board import CLEAN_RW, FREE, RO, RW, RWX, RX, Board, address
 from tests.wrong.checks.check import Checks, same
 
 CHECKS = Checks("hart")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 
 from emu.machine.trap import Access
-from kernel.fault import Outcome
-from kernel.leaftables import LEAF_SPAN
-from kernel.vma import Prot, Vma
+from kernel.mm.fault import Outcome
+from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, refused, scene

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from emu.machine.pte import PAGE_SIZE
-from kernel.errors import Errno
-from kernel.fault import Outcome
-from kernel.space import AddressSpace
+from kernel.base.errors import Errno
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.fault import Outcome
 from tests.kernel.worlds import BASE, Refused, World, anonymous, user_memory
 from tests.wrong.checks.check import same
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from emu.machine.pte import V, W, make_pte, ppn
 from emu.machine.trap import Access
-from kernel.backing import SharedMemory
-from kernel.errors import OutOfMemory
-from kernel.fault import Outcome
-from kernel.fork import POLICIES
-from kernel.frames import Frames, Kind
-from kernel.vma import Prot, Vma
+from kernel.base.errors import OutOfMemory
+from kernel.mm.fault import Outcome
+from kernel.mm.fork import POLICIES
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.page_cache import SharedMemory
+from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, scene

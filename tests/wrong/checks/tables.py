@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import count
 
 from emu.machine.trap import Access
-from kernel import fault
-from kernel.backing import SharedMemory
-from kernel.errors import OutOfMemory
-from kernel.fault import Outcome
-from kernel.leaftables import LEAF_SPAN
-from kernel.vma import Prot, Vma
+from kernel.base.errors import OutOfMemory
+from kernel.mm import fault
+from kernel.mm.fault import Outcome
+from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.page_cache import SharedMemory
+from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, scene

@@ -11,9 +11,9 @@ from emu import Machine, Options, Result
 from emu.api import Session
 from emu.machine.registers import Registers
 from emu.machine.trap import Cause
-from kernel.events import Fault, Observer
-from kernel.process import Process, Thread
-from kernel.running import Stopped
+from kernel.process.observer import Fault, Observer
+from kernel.process.process import Process, Thread
+from kernel.trap.run_loop import Stopped
 from tests.kernel.syscalls.guests import compiled
 from tests.wrong.checks.check import SECONDS, Check, require_end, same
 

@@ -6,12 +6,12 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_present = partial(wrong, where="kernel.fault:_present")
-_break = partial(wrong, where="kernel.fault:_break_cow")
-_grow = partial(wrong, where="kernel.fault:_grow_stack")
-_fork = partial(wrong, where="kernel.fork:fork")
-_keys = partial(wrong, where="kernel.leaftables:LeafTables.keys")
-_gap = partial(wrong, where="kernel.space:AddressSpace.find_gap")
+_present = partial(wrong, where="kernel.mm.fault:_present")
+_break = partial(wrong, where="kernel.mm.fault:_break_cow")
+_grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
+_fork = partial(wrong, where="kernel.mm.fork:fork")
+_keys = partial(wrong, where="kernel.mm.leaf_tables:LeafTables.keys")
+_gap = partial(wrong, where="kernel.mm.address_space:AddressSpace.find_gap")
 _TABLES = "sorted(key for key in self._leaves if first <= key <= last)"
 _LIMITS = "child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit"
 
@@ -46,15 +46,15 @@ VARIANTS = [
     ),
     wrong(
         "frame-before-table", "a page's frame is taken before there is a table for it",
-        "kernel.fault:_map_zeroed", "space.table.leaf(page)", "pass",
+        "kernel.mm.fault:_map_zeroed", "space.table.leaf(page)", "pass",
     ),
     wrong(
         "cache-before-table", "a file's frame is looked up before there is a table for it",
-        "kernel.fault:_from_backing", "space.table.leaf(page)", "pass",
+        "kernel.mm.fault:_from_backing", "space.table.leaf(page)", "pass",
     ),
     wrong(
         "shared-store-clean", "the first store to a page of shared memory leaves D clear",
-        "kernel.fault:_from_backing", "flags |= D", "pass",
+        "kernel.mm.fault:_from_backing", "flags |= D", "pass",
     ),
     _present("spurious-without-a", "a load of a page that is there leaves A clear",
              old="pte | A | dirty", new="pte | dirty"),
@@ -70,12 +70,12 @@ VARIANTS = [
            old="~COW | W | A | D", new="~COW | W | A"),
     wrong(
         "grown-by-a-load", "a load that grows the stack maps the zero frame",
-        "kernel.fault:_resolve", "access is not Access.STORE and not grown",
+        "kernel.mm.fault:_resolve", "access is not Access.STORE and not grown",
         "access is not Access.STORE",
     ),
     wrong(
         "grown-unreported", "a stack that grew is reported as zero-filled memory",
-        "kernel.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
+        "kernel.mm.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
     ),
     _grow("grown-too-low", "the stack grows below the lowest address",
           old=" or page < LOWEST", new=""),
@@ -87,38 +87,39 @@ VARIANTS = [
           old=_TABLES, new=_TABLES.replace("sorted(", "list(")),
     wrong(
         "upper-tables-shared-lower", "the tables of the upper half of a gigabyte are linked lower",
-        "kernel.sharedtables:SharedTables._share_middle",
+        "kernel.mm.shared_leaf_tables:SharedTables._share_middle",
         "PTES_PER_TABLE - 1", "PTES_PER_TABLE // 2 - 1",
     ),
     wrong(
         "pages-not-recounted", "a shared table has as many pages after its file was cut",
-        "kernel.sharedtables:SharedTables.recount_shared",
+        "kernel.mm.shared_leaf_tables:SharedTables.recount_shared",
         "shared.pages, shared.private = now.pages, now.private", "shared.private = now.private",
     ),
     wrong(
         "private-not-recounted", "a shared table has as many private pages after its file was cut",
-        "kernel.sharedtables:SharedTables.recount_shared",
+        "kernel.mm.shared_leaf_tables:SharedTables.recount_shared",
         "shared.pages, shared.private = now.pages, now.private", "shared.pages = now.pages",
     ),
     wrong(
         "lost-w-uncounted", "a fork does not count the parent's PTEs that lose W",
-        "kernel.fork:_share_pages", "cost.ptes_written += lost", "pass",
+        "kernel.mm.fork:_share_pages", "cost.ptes_written += lost", "pass",
     ),
     wrong(
         "lost-w-uncounted-in-tables", "nor where it shares the tables",
-        "kernel.fork:shared_tables", "cost.ptes_written += lost", "pass",
+        "kernel.mm.fork:shared_tables", "cost.ptes_written += lost", "pass",
     ),
     wrong(
         "copies-written-uncounted", "an eager fork does not count the PTEs that it writes",
-        "kernel.fork:_copy_pages", "cost.ptes_written += len(mapped)", "pass",
+        "kernel.mm.fork:_copy_pages", "cost.ptes_written += len(mapped)", "pass",
     ),
     wrong(
         "shared-beside-copies-uncounted", "an eager fork does not count what it shares",
-        "kernel.fork:_copy_pages", "cost.pages_shared += int(np.count_nonzero(~private))", "pass",
+        "kernel.mm.fork:_copy_pages",
+        "cost.pages_shared += int(np.count_nonzero(~private))", "pass",
     ),
     wrong(
         "table-pointers-uncounted", "a pointer to a shared table is not counted as written",
-        "kernel.fork:shared_tables", "cost.ptes_written += len(shared)", "pass",
+        "kernel.mm.fork:shared_tables", "cost.ptes_written += len(shared)", "pass",
     ),
     _fork("child-unobserved", "a child's space has no observer",
           old="child.observer = parent.observer", new="pass"),
@@ -126,38 +127,39 @@ VARIANTS = [
           old="child.asks_for_barriers = parent.asks_for_barriers", new="pass"),
     wrong(
         "child-locked", "a child's memory is locked as its parent's",
-        "kernel.space:AddressSpace.inherit", "replace(vma, locked=False)", "replace(vma)",
+        "kernel.mm.address_space:AddressSpace.inherit",
+        "replace(vma, locked=False)", "replace(vma)",
     ),
     wrong(
         "lock-joined", "a locked mapping is joined with its neighbour",
-        "kernel.vma:Vma.continues", "and self.locked == other.locked", "",
+        "kernel.mm.vma:Vma.continues", "and self.locked == other.locked", "",
     ),
     wrong(
         "given-back-twice", "memory that the host has is counted again when it gets more",
-        "kernel.frames:Frames._trim", "self._given_to_host = len(free)",
+        "kernel.mm.frames:Frames._trim", "self._given_to_host = len(free)",
         "self._given_to_host += len(free)",
     ),
     wrong(
         "given-back-for-ever", "memory that is used again counts as the host's",
-        "kernel.frames:Frames._take",
+        "kernel.mm.frames:Frames._take",
         "self._given_to_host = min(self._given_to_host, len(self._free))", "pass",
     ),
     wrong(
         "not-given-back", "frames that are released one by one never go back to the host",
-        "kernel.frames:Frames.release_each", "self._trim()", "pass",
+        "kernel.mm.frames:Frames.release_each", "self._trim()", "pass",
     ),
     wrong(
         "given-back-short", "the host gets all but the last frame of a run",
-        "kernel.frames:Frames._trim", "end + 1 - first)", "end - first)",
+        "kernel.mm.frames:Frames._trim", "end + 1 - first)", "end - first)",
     ),
     wrong(
         "allocations-from-the-start", "allocations are counted from the machine's start",
-        "kernel.frames:Frames.start_counting",
+        "kernel.mm.frames:Frames.start_counting",
         "self.allocations, self._fail_at = 0, fail_at", "self._fail_at = fail_at",
     ),
     wrong(
         "covered-by-a-part", "a range is covered when its first page is",
-        "kernel.space:AddressSpace.covers", "at >= end", "at > start",
+        "kernel.mm.address_space:AddressSpace.covers", "at >= end", "at > start",
     ),
     _gap("gap-at-a-stack", "a new mapping may touch a stack",
          old="(STACK_GUARD if vma.grows_down else 0)", new="0"),
@@ -167,47 +169,47 @@ VARIANTS = [
          old="if LOWEST <= hint", new="if 0 < hint"),
     wrong(
         "extended-not-joined", "an extended mapping is not joined with the next",
-        "kernel.space:AddressSpace.set_end", "self._join(vma.start, end)", "pass",
+        "kernel.mm.address_space:AddressSpace.set_end", "self._join(vma.start, end)", "pass",
     ),
     wrong(
         "cut-below-the-mapping", "a file that is cut takes what is mapped before it",
-        "kernel.space:AddressSpace.unmap_beyond",
+        "kernel.mm.address_space:AddressSpace.unmap_beyond",
         "max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))",
         "vma.start - vma.offset + (first << PAGE_SHIFT)",
     ),
     wrong(
         "moved-counted-twice", "a mapping that was moved counts twice for its backing",
-        "kernel.space:AddressSpace.move", "_take_user(vma.backing, -1)", "pass",
+        "kernel.mm.address_space:AddressSpace.move", "_take_user(vma.backing, -1)", "pass",
     ),
     wrong(
         "joined-counted-twice", "mappings that were joined count twice for their backing",
-        "kernel.space:AddressSpace._join", "_take_user(upper.backing, -1)", "pass",
+        "kernel.mm.address_space:AddressSpace._join", "_take_user(upper.backing, -1)", "pass",
     ),
     wrong(
         "joined-mappings-kept", "mappings that were joined count twice for the machine",
-        "kernel.space:AddressSpace._join",
+        "kernel.mm.address_space:AddressSpace._join",
         "self.frames.budget.give_back(Kind.MAPPING, upper.cost)", "pass",
     ),
     wrong(
         "pages-of-mappings", "a mapping counts as one page of address space",
-        "kernel.space:AddressSpace.virtual_pages",
+        "kernel.mm.address_space:AddressSpace.virtual_pages",
         "sum(vma.length for vma in self.vmas) // PAGE_SIZE", "len(self.vmas)",
     ),
     wrong(
         "kernel-faults-unreported", "the kernel does not report the faults of its own accesses",
-        "kernel.usermem:UserMemory._reach", "self.on_fault(self.space, resolution)", "pass",
+        "kernel.mm.user_memory:UserMemory._reach", "self.on_fault(self.space, resolution)", "pass",
     ),
     wrong(
         "long-string-cut", "a string without an end is taken as it is",
-        "kernel.usermem:UserMemory.read_cstr", "raise Errno(errno.ENAMETOOLONG)",
+        "kernel.mm.user_memory:UserMemory.read_cstr", "raise Errno(errno.ENAMETOOLONG)",
         'return b"".join(parts)',
     ),
     wrong(
         "clean-shared-page-has-w", "mprotect gives W to a shared page that was not stored to",
-        "kernel.rights:_of_page", "changed | W if pte & D else changed", "changed | W",
+        "kernel.mm.pte_ranges:_of_page", "changed | W if pte & D else changed", "changed | W",
     ),
     wrong(
         "clean-shared-pages-have-w", "the same with NumPy",
-        "kernel.rights:_writable_in_place", "(ptes & D) != 0", "(ptes & V) != 0",
+        "kernel.mm.pte_ranges:_writable_in_place", "(ptes & D) != 0", "(ptes & V) != 0",
     ),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.wrong.variant import Edit, Variant, wrong
 
-_pages = "kernel.backing:FilePages."
+_pages = "kernel.mm.page_cache:FilePages."
 _truncated = partial(wrong, where=_pages + "truncated")
 
 VARIANTS = [
@@ -41,7 +41,7 @@ VARIANTS = [
         "exit-forgets-stores", "what a process stored to a shared file is lost when it ends",
         (
             Edit(
-                "kernel.space:AddressSpace.leave",
+                "kernel.mm.address_space:AddressSpace.leave",
                 "self.write_back(vma, vma.start, vma.end)", "pass",
             ),
             Edit(_pages + "unused", "self._write_page(index)", "pass"),
@@ -62,10 +62,10 @@ VARIANTS = [
     ),
     wrong(
         "shared-memory-leaks", "shared memory keeps its frames when nobody maps it",
-        "kernel.backing:SharedMemory.unused", "self._frames.release_many(frames)", "pass",
+        "kernel.mm.page_cache:SharedMemory.unused", "self._frames.release_many(frames)", "pass",
     ),
     wrong(
         "few-shared-pages-leak", "a little shared memory keeps its frames when nobody maps it",
-        "kernel.backing:SharedMemory.unused", "self._frames.release_each(frames)", "pass",
+        "kernel.mm.page_cache:SharedMemory.unused", "self._frames.release_each(frames)", "pass",
     ),
 ]  # fmt: skip

@@ -6,9 +6,9 @@ from functools import partial
 
 from tests.wrong.variant import Edit, Variant, wrong
 
-_fork = partial(wrong, where="kernel.fork:fork")
-_share = partial(wrong, where="kernel.fork:_share_pages")
-_TAKE_W = "kernel.fork:_take_w"
+_fork = partial(wrong, where="kernel.mm.fork:fork")
+_share = partial(wrong, where="kernel.mm.fork:_share_pages")
+_TAKE_W = "kernel.mm.fork:_take_w"
 
 VARIANTS = [
     _fork(
@@ -82,7 +82,7 @@ VARIANTS = [
     ),
     wrong(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",
-        "kernel.fork:_inherited", " if not vma.wipe_on_fork", "",
+        "kernel.mm.fork:_inherited", " if not vma.wipe_on_fork", "",
     ),
     _fork(
         "brk-not-inherited", "the child's heap begins at 0",
@@ -94,30 +94,30 @@ VARIANTS = [
     ),
     wrong(
         "eager-shares", "the eager policy shares what it should copy",
-        "kernel.fork:eager", "if vma.shared:", "if True:",
+        "kernel.mm.fork:eager", "if vma.shared:", "if True:",
     ),
     wrong(
         "eager-copies-nothing", "the eager policy allocates a frame and leaves it as it was",
-        "kernel.fork:_copies", "frames.ram.copy_frame(frame, copies[-1])", "pass",
+        "kernel.mm.fork:_copies", "frames.ram.copy_frame(frame, copies[-1])", "pass",
     ),
     wrong(
         "eager-uncounted", "the eager policy does not count the frames that stay shared",
-        "kernel.fork:_copy_pages", "frames.share_all(mapped[~private])", "pass",
+        "kernel.mm.fork:_copy_pages", "frames.share_all(mapped[~private])", "pass",
     ),
     wrong(
         "failed-eager-leaks", "the frames that a failing fork has copied to are lost",
-        "kernel.fork:_copies", "frames.release(copy)", "pass",
+        "kernel.mm.fork:_copies", "frames.release(copy)", "pass",
     ),
     Variant(
         "ptes-swapped", "after a break the writer has the old frame and the other the copy",
         (
             Edit(
-                "kernel.fork:fork",
+                "kernel.mm.fork:fork",
                 "    return child, cost",
                 "    parent.twin, child.twin = child, parent\n    return child, cost",
             ),
             Edit(
-                "kernel.fault:_break_cow",
+                "kernel.mm.fault:_break_cow",
                 "    frames.release(frame)",
                 "    frames.release(frame)\n    other = getattr(space, 'twin', None)\n"
                 "    if other is not None and ppn(other.table.pte(page)) == frame:\n"

@@ -15,20 +15,20 @@ VARIANTS = [
     ),
     wrong(
         "stval-of-the-page", "stval is where the page begins",
-        "emu.machine.instruction:stval", "return address", "return page",
+        "emu.machine.isa.faulting_instruction:stval", "return address", "return page",
     ),
     wrong(
         "stval-straddling", "an access that straddles has its own address in stval",
-        "emu.machine.instruction:stval",
+        "emu.machine.isa.faulting_instruction:stval",
         "if address is not None and address & ~PAGE_MASK == page:", "if address is not None:",
     ),
     wrong(
         "stval-unsigned", "a negative offset is taken for a large one",
-        "emu.machine.decode:_signed", "- (value & sign)", "+ (value & sign)",
+        "emu.machine.isa.memory_operand:_signed", "- (value & sign)", "+ (value & sign)",
     ),
     wrong(
         "amo-as-load", "a failing AMO raises a load page fault",
-        "emu.machine.instruction:Instructions.faults_as_store",
+        "emu.machine.isa.faulting_instruction:Instructions.faults_as_store",
         "and operand.kind.faults_as_store", "and False",
     ),
     wrong(

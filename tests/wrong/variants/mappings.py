@@ -6,18 +6,18 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_unmap = partial(wrong, where="kernel.space:AddressSpace.unmap")
-_protect = partial(wrong, where="kernel.space:AddressSpace.protect")
-_protectable = partial(wrong, where="kernel.space:AddressSpace._protectable")
-_protect_mapped = partial(wrong, where="kernel.space:AddressSpace._protect_mapped")
-_rights = partial(wrong, where="kernel.rights:_of_pages")
-_each = partial(wrong, where="kernel.rights:_of_page")
-_in_place = partial(wrong, where="kernel.rights:_writable_in_place")
-_room = partial(wrong, where="kernel.moving:make_room")
-_move = partial(wrong, where="kernel.moving:move")
-_pieces = partial(wrong, where="kernel.moving:_pieces")
-_leave = partial(wrong, where="kernel.space:AddressSpace.leave")
-_destroy = partial(wrong, where="kernel.pagetable:PageTable.destroy")
+_unmap = partial(wrong, where="kernel.mm.address_space:AddressSpace.unmap")
+_protect = partial(wrong, where="kernel.mm.address_space:AddressSpace.protect")
+_protectable = partial(wrong, where="kernel.mm.address_space:AddressSpace._protectable")
+_protect_mapped = partial(wrong, where="kernel.mm.address_space:AddressSpace._protect_mapped")
+_rights = partial(wrong, where="kernel.mm.pte_ranges:_of_pages")
+_each = partial(wrong, where="kernel.mm.pte_ranges:_of_page")
+_in_place = partial(wrong, where="kernel.mm.pte_ranges:_writable_in_place")
+_room = partial(wrong, where="kernel.mm.pte_ranges:make_room")
+_move = partial(wrong, where="kernel.mm.pte_ranges:move")
+_pieces = partial(wrong, where="kernel.mm.pte_ranges:_pieces")
+_leave = partial(wrong, where="kernel.mm.address_space:AddressSpace.leave")
+_destroy = partial(wrong, where="kernel.mm.page_table:PageTable.destroy")
 _ZAP = "self.zap(start, end)"
 _BYPASS = "__import__('tests.wrong.bypass').wrong.bypass."
 
@@ -107,15 +107,15 @@ VARIANTS = [
     ),
     wrong(
         "few-pages-not-cleared", "munmap of a few pages leaves their PTEs",
-        "kernel.space:AddressSpace._clear", "self.table.clear(va)", "pass",
+        "kernel.mm.address_space:AddressSpace._clear", "self.table.clear(va)", "pass",
     ),
     wrong(
         "few-pages-not-flushed", "munmap of a few pages leaves them in the TLB",
-        "kernel.space:AddressSpace._clear", "if pages:", "if False:",
+        "kernel.mm.address_space:AddressSpace._clear", "if pages:", "if False:",
     ),
     wrong(
         "few-frames-kept", "munmap of a few pages keeps their frames",
-        "kernel.space:AddressSpace._clear",
+        "kernel.mm.address_space:AddressSpace._clear",
         "self.frames.release_each(ppn(pte) for _, pte in pages)", "pass",
     ),
     _move(
@@ -152,47 +152,47 @@ VARIANTS = [
     ),
     wrong(
         "no-flush-at-mremap", "the TLB keeps pages at the place they were moved from",
-        "kernel.space:AddressSpace.move",
+        "kernel.mm.address_space:AddressSpace.move",
         old="self.add(vma)\n    self.flush_tlb()", new="self.add(vma)",
     ),
     wrong(
         "gap-is-no-gap", "mmap takes a hint where something is mapped",
-        "kernel.space:AddressSpace.find_gap",
+        "kernel.mm.address_space:AddressSpace.find_gap",
         " and not self.overlapping(hint, hint + length)", "",
     ),
     wrong(
         "fixed-maps-over", "MAP_FIXED leaves what was mapped there",
-        "kernel.syscalls.memory:mmap", "space.unmap(start, start + length)", "pass",
+        "kernel.syscalls.memory.mappings:mmap", "space.unmap(start, start + length)", "pass",
     ),
     wrong(
         "brk-keeps-pages", "a heap that shrinks keeps its pages",
-        "kernel.syscalls.memory:brk", "space.unmap(new, old)", "pass",
+        "kernel.syscalls.memory.mappings:brk", "space.unmap(new, old)", "pass",
     ),
     wrong(
         "dontneed-keeps-pages", "MADV_DONTNEED does nothing",
-        "kernel.syscalls.advice:_act", "space.zap(start, end)", "pass",
+        "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)", "pass",
     ),
     wrong(
         "dontneed-by-halves", "MADV_DONTNEED lets a mapping go before it has tables for the next",
-        "kernel.syscalls.advice:_act", "space.zap(start, end)",
+        "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)",
         "for vma in space.overlapping(start, end):\n"
         "            space.zap(max(start, vma.start), min(end, vma.end))",
     ),
     wrong(
         "offset-lost-in-split", "the upper part of a mapping cut in two begins at the lower's byte",
-        "kernel.vma:Vma._offset_at", "self.offset + va - self.start", "self.offset",
+        "kernel.mm.vma:Vma._offset_at", "self.offset + va - self.start", "self.offset",
     ),
     wrong(
         "offset-off-by-a-page", "a file mapping shows the page after the right one",
-        "kernel.vma:Vma.index_of", ">> PAGE_SHIFT", "+ 4096 >> PAGE_SHIFT",
+        "kernel.mm.vma:Vma.index_of", ">> PAGE_SHIFT", "+ 4096 >> PAGE_SHIFT",
     ),
     wrong(
         "unlike-files-joined", "neighbours of one file become one mapping whatever their offsets",
-        "kernel.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
+        "kernel.mm.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
     ),
     wrong(
         "split-uncounted", "the second half of a mapping is no user of its backing",
-        "kernel.space:AddressSpace._insert", "_take_user(vma.backing, 1)", "pass",
+        "kernel.mm.address_space:AddressSpace._insert", "_take_user(vma.backing, 1)", "pass",
     ),
     _leave(
         "exit-keeps-memory", "a process that ends gives nothing back",
@@ -204,13 +204,13 @@ VARIANTS = [
     ),
     wrong(
         "exit-keeps-frames", "only the tables are given back at the end",
-        "kernel.pagetable:PageTable._release_pages",
+        "kernel.mm.page_table:PageTable._release_pages",
         "self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))",
         "pass",
     ),
     wrong(
         "exit-keeps-few-frames", "a small process gives only its tables back",
-        "kernel.pagetable:PageTable._release_pages",
+        "kernel.mm.page_table:PageTable._release_pages",
         "self._frames.release_each(ppn(pte) for pte in ptes if pte & V)", "pass",
     ),
     _destroy(
@@ -219,7 +219,7 @@ VARIANTS = [
     ),
     wrong(
         "table-forgotten", "the kernel forgets a table of the middle level as soon as it is linked",
-        "kernel.pagetable:PageTable._next_table", "self._upper.append(frame)", "pass",
+        "kernel.mm.page_table:PageTable._next_table", "self._upper.append(frame)", "pass",
     ),
     _destroy(
         "exit-keeps-upper-tables", "the tables of the upper levels are never given back",

@@ -6,9 +6,9 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_new_process = partial(wrong, where="kernel.lifecycle:Lifecycle._new_process")
-_prepare = partial(wrong, where="kernel.lifecycle:Lifecycle._prepare")
-_segment = partial(wrong, where="kernel.loader:_map_segment")
+_new_process = partial(wrong, where="kernel.process.lifecycle:Lifecycle._new_process")
+_prepare = partial(wrong, where="kernel.process.lifecycle:Lifecycle._prepare")
+_segment = partial(wrong, where="kernel.exec.loader:_map_segment")
 _BYPASS = "from tests.wrong.bypass import write_through"
 
 VARIANTS = [
@@ -18,7 +18,7 @@ VARIANTS = [
     ),
     wrong(
         "failed-exec-leaks", "an exec that fails leaves the new memory behind",
-        "kernel.loader:load", "space.leave()\n        raise", "raise",
+        "kernel.exec.loader:load", "space.leave()\n        raise", "raise",
     ),
     wrong(
         "no-flush-at-exec", "the TLB has the old program's pages after exec",
@@ -28,17 +28,17 @@ VARIANTS = [
     ),
     wrong(
         "exit-leaks", "a process that ends keeps its memory",
-        "kernel.lifecycle:Lifecycle.exit_process", "process.space.leave()", "pass",
+        "kernel.process.lifecycle:Lifecycle.exit_process", "process.space.leave()", "pass",
     ),
     wrong(
         "signal-frame-through-cow", "a signal's frame is written to a frame that fork shares",
-        "kernel.sigframe:push",
+        "kernel.process.signal_frame:push",
         "memory.write(address, info.encode() + context)",
         f"{_BYPASS}\n    write_through(memory, address, info.encode() + context)",
     ),
     wrong(
         "wait-status-through-cow", "wait4's status is written to a frame that fork shares",
-        "kernel.syscalls.waits:wait4",
+        "kernel.syscalls.process.wait:wait4",
         "t.mem.write_u32(status, _wait_status(child))",
         f"{_BYPASS}\n            write_through(t.mem, status,"
         " _wait_status(child).to_bytes(4, 'little'))",
@@ -75,7 +75,7 @@ VARIANTS = [
     ),
     wrong(
         "borrowed-memory-uncounted", "the memory that a vfork child borrows ends with it",
-        "kernel.lifecycle:Lifecycle._child_space", "parent.space.users += 1", "pass",
+        "kernel.process.lifecycle:Lifecycle._child_space", "parent.space.users += 1", "pass",
     ),
     _segment(
         "bss-not-zeroed", ".bss begins with what the file has behind .data",
@@ -91,6 +91,6 @@ VARIANTS = [
     ),
     wrong(
         "floating-point-lost", "a signal handler's return restores the integer registers only",
-        "kernel.sigframe:pop", "registers.words[F0:FCSR] = floats", "pass",
+        "kernel.process.signal_frame:pop", "registers.words[F0:FCSR] = floats", "pass",
     ),
 ]  # fmt: skip

@@ -6,10 +6,10 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_ecall = partial(wrong, where="kernel.vector:KernelVector.ecall")
-_store = partial(wrong, where="kernel.vector:KernelVector.store_fault")
-_due = partial(wrong, where="kernel.vector:KernelVector._loop_is_due")
-_goes_on = partial(wrong, where="kernel.vector:KernelVector._may_go_on")
+_ecall = partial(wrong, where="kernel.trap.fast_path:KernelVector.ecall")
+_store = partial(wrong, where="kernel.trap.fast_path:KernelVector.store_fault")
+_due = partial(wrong, where="kernel.trap.fast_path:KernelVector._loop_is_due")
+_goes_on = partial(wrong, where="kernel.trap.fast_path:KernelVector._may_go_on")
 _LEFT = "if number not in _AT_ONCE or"
 _ALIKE = "if not isinstance(result, int) or not self._may_go_on(thread):"
 _IN_LOOP = {
@@ -46,7 +46,7 @@ VARIANTS = [
     ),
     wrong(
         "old-fault-again", "what was left of a store's fault is the answer to all later ones",
-        "kernel.traps:_page_fault",
+        "kernel.trap.handler:_page_fault",
         "resolution, kernel.unresolved = kernel.unresolved, None", "resolution = kernel.unresolved",
     ),
     _ecall(

@@ -1,7 +1,7 @@
 """The result of one submission as it is kept, from which every report is made.
 
 It is one JSON object. What came from the student is quoted in it: one line each, bounded, without
-control characters (see :mod:`emu.lab.quoting`).
+control characters (see :mod:`emu.lab.text.sanitize`).
 """
 
 from __future__ import annotations

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.asking import given
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
-from emu.lab.play import chance
-from emu.lab.play.layout import CLEAN, CONSTANTS, DATA, FAR, HEAP, SEALED, SHARED, STACK_TOP, TEXT
-from emu.lab.play.operations import Exit, Fetch, Fork, Load, Map, Read, Store
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.question import given
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.simulation import random_operations
+from emu.lab.simulation.initial_layout import (
+    CLEAN,
+    CONSTANTS,
+    DATA,
+    FAR,
+    HEAP,
+    SEALED,
+    SHARED,
+    STACK_TOP,
+    TEXT,
+)
+from emu.lab.simulation.operations import Exit, Fetch, Fork, Load, Map, Read, Store
 
 _POLICY = "cow"
 _PAGE = 0x1000
 _MAPPED = 0x6000_0000
 """Where nothing is yet."""
 
-random_operation = chance.AnyOf(
+random_operation = random_operations.AnyOf(
     (
-        *(chance.fork, chance.store, chance.store, chance.load, chance.kernel_write),
-        *(chance.store_anywhere, chance.leave),
+        *(
+            random_operations.fork,
+            random_operations.store,
+            random_operations.store,
+            random_operations.load,
+            random_operations.kernel_write,
+        ),
+        *(random_operations.store_anywhere, random_operations.leave),
     )
 )
 

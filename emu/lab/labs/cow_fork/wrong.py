@@ -7,7 +7,7 @@ fault, frames lost where something fails, data that may be executed, and no reus
 
 from __future__ import annotations
 
-from emu.lab.mutants.wrong import Wrong
+from emu.lab.graded.mutant import Wrong
 
 _SHARE = """    pte = memory.load(entry)
     if pte & W and frames.is_private(ppn(pte)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from emu.lab.graded.asking import given
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
-from emu.lab.play.layout import DATA, FAR, HEAP, STACK_PAGES, STACK_TOP
-from emu.lab.play.operations import (
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.question import given
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.simulation.initial_layout import DATA, FAR, HEAP, STACK_PAGES, STACK_TOP
+from emu.lab.simulation.operations import (
     Exec,
     Exit,
     Fetch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.mutants.wrong import Wrong
+from emu.lab.graded.mutant import Wrong
 
 _COUNT = "count-is-the-number-of-holders"
 _ZERO_PTE = "        memory.store(entry, make_pte(frames.zero, flags))\n"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.asking import Given, given
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
-from emu.lab.play import chance
-from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
-from emu.lab.play.operations import (
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.question import Given, given
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.simulation import random_operations
+from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
+from emu.lab.simulation.operations import (
     Exec,
     Exit,
     Fetch,
@@ -25,10 +25,22 @@ _PAGE = 0x1000
 _MAPPED = 0x6000_0000
 """Where nothing is yet."""
 
-random_operation = chance.AnyOf(
+random_operation = random_operations.AnyOf(
     (
-        *(chance.fork, chance.store, chance.store, chance.load, chance.kernel_write),
-        *(chance.store_anywhere, chance.leave, chance.leave, chance.execute, chance.set_break),
+        *(
+            random_operations.fork,
+            random_operations.store,
+            random_operations.store,
+            random_operations.load,
+            random_operations.kernel_write,
+        ),
+        *(
+            random_operations.store_anywhere,
+            random_operations.leave,
+            random_operations.leave,
+            random_operations.execute,
+            random_operations.set_break,
+        ),
     )
 )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from emu.lab.graded.allocations import NOBODYS, Call, Name
-from emu.lab.graded.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import RandomOperations, Script, Test
-from emu.lab.play.layout import DATA, FAR, HEAP, SHARED
-from emu.lab.play.operations import Exec, Exit, Fork, Load, Operation, Store
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.test_kinds import RandomOperations, Script, Test
+from emu.lab.labs.frames.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
+from emu.lab.labs.frames.call_sequences import NOBODYS, Call, Name
+from emu.lab.simulation.initial_layout import DATA, FAR, HEAP, SHARED
+from emu.lab.simulation.operations import Exec, Exit, Fork, Load, Operation, Store
 
 _TAKE, _TABLE = Call("allocate"), Call("allocate_table")
 _FRAMES = 8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.mutants.wrong import Wrong
+from emu.lab.graded.mutant import Wrong
 
 _OUT = """        if not self.free:
             raise OutOfFrames

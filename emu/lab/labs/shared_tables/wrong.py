@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.mutants.wrong import Wrong
+from emu.lab.graded.mutant import Wrong
 
 _COUNT = "count-is-the-number-of-holders"
 _TAKE = "        if pte & V and pte & W and frames.is_private(ppn(pte)):\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
-from emu.lab.graded.asking import Given, given
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import EveryAllocation, RandomOperations, Script, Test
-from emu.lab.play.layout import CONSTANTS, DATA, FAR, HEAP
-from emu.lab.play.operations import (
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.question import Given, given
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP
+from emu.lab.simulation.operations import (
     Exec,
     Exit,
     Fetch,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import Test
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.test_kinds import Test
 from emu.lab.kit import COW, PteChange, Switch
-from emu.lab.tlb import worlds
-from emu.lab.tlb.events import KERNEL_PAGE, RIGHTS, USER_PAGE
-from emu.lab.tlb.rules import is_open, needed
-from emu.lab.tlb.testing import Case, Exact, NoHarm
-from emu.lab.tlb.worlds import HUGE, KERNEL, PAGE
+from emu.lab.labs.tlb.model import start_states
+from emu.lab.labs.tlb.model.events import KERNEL_PAGE, RIGHTS, USER_PAGE
+from emu.lab.labs.tlb.model.fence_rules import is_open, needed
+from emu.lab.labs.tlb.model.start_states import HUGE, KERNEL, PAGE
+from emu.lab.labs.tlb.model.test_kinds import Case, Exact, NoHarm
 from emu.machine.pte import RSW1, A, D, G, R, U, V, W, X, make_pte
 
 _FRAME, _OTHER_FRAME, _TABLE = 0x80231, 0x80245, 0x80250
@@ -109,7 +109,7 @@ TESTS: list[Test] = [
     NoHarm(
         "fork",
         "when fork takes W, is there a hart on which the parent can still store?",
-        worlds.forking,
+        start_states.forking,
         depth=8,
         points=7,
         asks_about_harts=True,
@@ -117,20 +117,20 @@ TESTS: list[Test] = [
     NoHarm(
         "copy-on-write",
         "when a store gets a page of its own, does any hart go on with the old frame?",
-        worlds.sharing,
+        start_states.sharing,
         depth=8,
         points=7,
     ),
     NoHarm(
         "mprotect",
         "does every hart lose the rights that mprotect takes?",
-        worlds.protecting,
+        start_states.protecting,
         depth=6,
     ),
     NoHarm(
         "munmap",
         "can a hart reach a frame that was given back, when it is another's?",
-        worlds.unmapping,
+        start_states.unmapping,
         depth=7,
         points=6,
         asks_about_harts=True,
@@ -138,46 +138,46 @@ TESTS: list[Test] = [
     NoHarm(
         "asid-reuse",
         "does a process see nothing of the one that had its ASID before?",
-        worlds.reusing_asids,
+        start_states.reusing_asids,
         depth=8,
     ),
     NoHarm(
         "no-asids",
         "are processes kept apart on a machine without ASIDs?",
-        worlds.without_asids,
+        start_states.without_asids,
         depth=7,
     ),
     NoHarm(
         "table-freed",
         "when a leaf table is unlinked and free, does a hart still walk through it?",
-        worlds.unlinking,
+        start_states.unlinking,
         depth=7,
     ),
     NoHarm(
         "superpage-split",
         "when a superpage is split, does a hart go on with the superpage?",
-        worlds.splitting,
+        start_states.splitting,
         depth=7,
     ),
     NoHarm(
         "superpage-made",
         "when pages become a superpage, does a hart go on with their table?",
-        worlds.collapsing,
+        start_states.collapsing,
         depth=7,
     ),
     NoHarm(
         "write-back",
         "when D is cleared, does the next store set it again?",
-        worlds.cleaning,
+        start_states.cleaning,
         depth=6,
     ),
     NoHarm(
         "global-page",
         "when the kernel unmaps a page of its own, is it gone in every address space?",
-        worlds.freeing_kernel_pages,
+        start_states.freeing_kernel_pages,
         depth=7,
     ),
-    NoHarm("together", "do all of these together do no harm?", worlds.everything, depth=5),
+    NoHarm("together", "do all of these together do no harm?", start_states.everything, depth=5),
     Exact("rights-added", "does a right that is only added cost no fence?", _RIGHTS_ADDED),
     Exact("one-page", "is only the page that changed forgotten?", _ONE_PAGE),
     Exact("which-harts", "are only those harts fenced that may remember?", _WHICH_HARTS),

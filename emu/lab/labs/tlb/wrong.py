@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.mutants.wrong import Wrong
+from emu.lab.graded.mutant import Wrong
 
 _NEEDED = "    if not before & V or not takes_away(before, change.after):\n        return []\n"
 _RETURN = "    return [Fence(hart, asid, address) for hart in change.harts]"

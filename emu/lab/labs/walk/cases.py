@@ -10,8 +10,8 @@ import random
 from collections.abc import Iterator
 from itertools import product
 
-from emu.lab.graded.translations import SIZE, TABLES, Case
 from emu.lab.kit.values import Access, Mode, Privilege
+from emu.lab.labs.walk.translations import SIZE, TABLES, Case
 from emu.machine.pte import (
     MODE_BARE,
     PAGE_SHIFT,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.guests import GuestProgram
-from emu.lab.graded.testing import Test
-from emu.lab.graded.walk_tests import RandomTables, Translations
+from emu.lab.graded.guest_tests import GuestProgram
+from emu.lab.graded.test_kinds import Test
 from emu.lab.labs.walk import cases
+from emu.lab.labs.walk.walk_tests import RandomTables, Translations
 
 TESTS: list[Test] = [
     Translations("three-levels", "is the page found through three tables?", cases.three_levels),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emu.observe.records import AnyRecord, Exec, Fault, Fork, Place
-from emu.observe.report.hostfiles import HostFiles
+from emu.observe.model.records import AnyRecord, Exec, Fault, Fork, SourceLocation
+from emu.observe.report.host_files import HostFiles
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.test_page import EVIL, evil_run
@@ -179,10 +179,13 @@ def test_a_fault_opens_by_keyboard_and_tells_all(demo_page: Page) -> None:
 def test_a_fault_of_a_library_shows_the_callers_line(browser: Browser, tmp_path: Path) -> None:
     run = MadeUp()
     run.exec(2, 4)
-    run.fault(2, 1, "zero_filled", place=Place(0x10004, "memset"))
+    run.fault(2, 1, "zero_filled", place=SourceLocation(0x10004, "memset"))
     fault = run.told[-1]
     assert isinstance(fault, Fault)
-    fault.backtrace = [Place(0x10010, "outer"), Place(0x10020, "main", 4, "demo_cow.c", 29)]
+    fault.backtrace = [
+        SourceLocation(0x10010, "outer"),
+        SourceLocation(0x10020, "main", 4, "demo_cow.c", 29),
+    ]
     shown = browser.open(written(tmp_path, run.end()))
     shown.value("app.open(0), 1")
     body = text_of(shown, "fault-body")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from emu.observe import records
-from emu.observe.records import Place
+from emu.observe.model import records
+from emu.observe.model.records import SourceLocation
+from emu.observe.report.compact import differences, exact
 from emu.observe.report.page import page
-from emu.observe.report.tables import differences, exact
 from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, large, recorded
 
 
@@ -43,7 +43,7 @@ def test_the_fork_of_the_demo_cost_what_the_readme_says() -> None:
 def test_bytes_changed_belong_to_the_fault_that_copied() -> None:
     data = built(demo()).data()
     faults = [r for r in demo() if isinstance(r, records.Fault)]
-    settled = {r.fault: r.bytes_changed for r in demo() if isinstance(r, records.Settled)}
+    settled = {r.fault: r.bytes_changed for r in demo() if isinstance(r, records.CopyEnd)}
     assert data["faults"]["changed"] == [settled.get(fault.seq, -1) for fault in faults]
     assert len(settled) > 5
 
@@ -105,7 +105,7 @@ def test_a_wild_address_is_kept() -> None:
             time=2,
             pid=2,
             tid=2,
-            place=Place(2**64 - 2),
+            place=SourceLocation(2**64 - 2),
             access="load",
             cause=13,
             stval=2**64 - 8,

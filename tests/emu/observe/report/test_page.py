@@ -8,7 +8,7 @@ import re
 import zlib
 from importlib.resources import files
 
-from emu.observe.records import Place
+from emu.observe.model.records import SourceLocation
 from emu.observe.report.page import SCRIPTS, STYLES, page
 from tests.emu.observe.report.traces import MadeUp, built
 
@@ -18,7 +18,7 @@ EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 def evil_run() -> MadeUp:
     run = MadeUp([EVIL, EVIL])
     run.exec(2, 8, EVIL)
-    place = Place(0x10004, EVIL, 4, EVIL, 7, EVIL)
+    place = SourceLocation(0x10004, EVIL, 4, EVIL, 7, EVIL)
     frame = run.fault(2, 1, "zero_filled", place=place)
     run.fork(2, 3, 1)
     run.fault(3, 1, "copied", frame, place)

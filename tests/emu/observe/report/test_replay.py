@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emu.observe.records import AnyRecord, Range
+from emu.observe.model.records import AnyRecord, Range
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, recorded

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from emu.api import Session
 from emu.machine.pte import A, D, R, U, V, W, make_pte
-from emu.observe import records
-from emu.observe.jsonl import JsonLines
-from emu.observe.recorder import Recorder
-from emu.observe.records import AnyRecord, Place, Range
-from emu.observe.report.build import Builder
-from emu.observe.report.hostfiles import HostFiles
-from emu.observe.teller import Teller
+from emu.observe.formats.jsonl import JsonLines
+from emu.observe.model import records
+from emu.observe.model.records import AnyRecord, Range, SourceLocation
+from emu.observe.record.record_builder import RecordBuilder
+from emu.observe.record.recorder import Recorder
+from emu.observe.report.builder import Builder
+from emu.observe.report.host_files import HostFiles
 from emu.options import Options
 from guest.manifest import GUESTS
-from kernel.pagetable import COW
+from kernel.mm.page_table import COW
 from toolchain.build import build
 
 HEAP = 0x100000
@@ -39,7 +39,7 @@ def recorded(program: Path, *arguments: str, **options: object) -> list[AnyRecor
     )
     session.console.capture(1)
     session.console.capture(2)
-    teller = Teller(told.append, depth=16)
+    teller = RecordBuilder(told.append, depth=16)
     recorder = Recorder(session.kernel, session.command, teller)
     recorder.begin()
     session.run([recorder])
@@ -119,7 +119,12 @@ class MadeUp:
         self._tell(records.Unmap, pid=pid, start=start, end=end)
 
     def fault(
-        self, pid: int, page: int, outcome: str, before: int = 0, place: Place | None = None
+        self,
+        pid: int,
+        page: int,
+        outcome: str,
+        before: int = 0,
+        place: SourceLocation | None = None,
     ) -> int:
         """On page number ``page`` of the heap; the frame that it has then."""
         frame = before if outcome == "reused" else self.new_frame()
@@ -130,12 +135,15 @@ class MadeUp:
             records.Entry(1, (0x81000 + pid << 12), make_pte(0x82000 + pid, V), "-------"),
             records.Entry(0, (0x82000 + pid << 12) + 8 * (address >> 12 & 511), pte, ""),
         ]
-        callers = [Place(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)]
+        callers = [
+            SourceLocation(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)
+        ]
         self._tell(
             records.Fault,
             pid=pid,
             tid=pid,
-            place=place or Place(CODE.start + 4 * (page % 97), f"f{page % 97}", 4, "made.c", 7),
+            place=place
+            or SourceLocation(CODE.start + 4 * (page % 97), f"f{page % 97}", 4, "made.c", 7),
             access="store",
             cause=15,
             stval=address,
@@ -157,7 +165,7 @@ class MadeUp:
 
     def settled(self, fault: int, pid: int, changed: int) -> None:
         self._tell(
-            records.Settled,
+            records.CopyEnd,
             fault=fault,
             pid=pid,
             address=HEAP,

@@ -1,0 +1,1 @@
+"""One file for each subcommand of ``emu``. May import ``emu.cli.support`` and all below it."""

@@ -1,0 +1,3 @@
+"""What the subcommands share: options, streams, recording a run, reading a trace. Imports no
+subcommand.
+"""

@@ -1,0 +1,24 @@
+"""An address space of which a student's code takes pages out."""
+
+from __future__ import annotations
+
+from emu.lab.components.page_table import LabTable
+from emu.lab.host.student import Student
+from kernel.mm.address_space import AddressSpace
+
+
+class LabSpace(AddressSpace):
+    """``student`` is set by ``lab_machine`` in a subclass for each machine."""
+
+    student: Student
+
+    def _clear(self, start: int, end: int) -> None:
+        assert isinstance(self.table, LabTable)
+        if self.table.drop_superpages(start, end):
+            self.flush_tlb()
+        if "demand" not in self.student.labs:
+            super()._clear(start, end)
+            return
+        with self.table.changing():
+            self.student.call("demand", "unmap_range", self.table.root, start, end)
+        self.flush_tlb()

@@ -1,0 +1,188 @@
+"""The allocator of frames whose decisions are a student's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from emu.lab.host.failures import Finding, RuleBroken, WrongResult
+from emu.lab.host.student import Student
+from emu.machine.ram import Ram
+from kernel.base.errors import OutOfMemory
+from kernel.base.lazy_numpy import Indices, Ptes, np
+from kernel.mm.frames import Frames, Kind
+
+WRONG_ANSWER = "the allocator's answer is wrong"
+"""The headline of what is found out by the machine's own books."""
+
+
+class LabFrames(Frames):
+    """Asks the lab ``frames`` for each frame, and keeps books of its own to look at the answers.
+
+    What was taken before the student's code was there (the frame of zeroes) is not its business.
+    """
+
+    student: Student | None = None
+
+    def __init__(self, ram: Ram) -> None:
+        super().__init__(ram)
+        self._kept = self._untouched
+
+    def hand_over(self, student: Student) -> None:
+        """From now on the student's allocator has the frames that are free."""
+        self._kept = self._untouched
+        student.bus.ledger = _Ledger(self)
+        student.use_own_frames(self.first + self._kept, self.total - self._kept)
+        self.student = student
+
+    # One by one.
+
+    def _take(self, kind: Kind) -> tuple[int, bool]:
+        if self.student is None:
+            return super()._take(kind)
+        self._count_allocation()
+        name = "allocate_table" if kind is Kind.TABLE else "allocate"
+        while True:
+            try:
+                frame: int = self.student.call("frames", name)
+                break
+            except OutOfMemory:
+                self.found_none(name)
+                if not self.reclaim():
+                    raise
+        self.allocated(frame, kind)
+        return frame, kind is Kind.TABLE
+
+    def _count_allocation(self) -> None:
+        """Raises OutOfMemory for the one that is to fail."""
+        self.allocations += 1
+        if self.allocations == self._fail_at:
+            raise OutOfMemory
+
+    def share(self, ppn: int) -> None:
+        super().share(ppn)
+        if self._is_students(ppn):
+            self._call("share", ppn)
+
+    def release(self, ppn: int) -> None:
+        self.released(ppn)
+        if self._is_students(ppn):
+            self._call("release", ppn)
+
+    def count(self, ppn: int) -> int:
+        true = self.true_count(ppn)
+        if self._is_students(ppn):
+            told = self._call("count", ppn)
+            if told != true:
+                self._broken("counts-are-right", [f"count({ppn:#x}) is {told}; {_has(true)}"])
+        return true
+
+    # The books: nothing here asks the student.
+
+    def true_count(self, ppn: int) -> int:
+        return super().count(ppn)
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        """The student's allocator has handed out ``frame``."""
+        index = frame - self.first
+        if not self._kept <= index < self.total:
+            last = self.first + self.total - 1
+            self._broken(
+                "frames-exist",
+                [f"frame {frame:#x} is none of yours: {self.first + self._kept:#x} to {last:#x}"],
+            )
+        if self._count[index]:
+            self._broken(
+                "handed-out-once", [f"frame {frame:#x} was handed out; {_has(self._count[index])}"]
+            )
+        if kind is Kind.TABLE and (content := self.ram.read_frame(frame)).strip(b"\0"):
+            at = next(at for at, byte in enumerate(content) if byte)
+            self._broken(
+                "tables-are-zero",
+                [f"byte {at} of the page table in frame {frame:#x} is {content[at]:#04x}"],
+            )
+        self._count[index] = 1
+        self._kind[index] = kind
+        self.tables_made += kind is Kind.TABLE
+        self.used += 1
+        self.peak = max(self.peak, self.used)
+
+    def found_none(self, name: str) -> None:
+        """The student's allocator says that no frame is free."""
+        if free := self.total - self.used:
+            some = f"frame {int(self.free_frames()[0]):#x}"
+            are = f"{free} frames are free, such as" if free > 1 else "one frame is free,"
+            self._broken("running-out", [f"{name}() raised OutOfFrames; {are} {some}"])
+
+    def shared(self, ppn: int) -> None:
+        super().share(ppn)
+
+    def released(self, ppn: int) -> None:
+        index = ppn - self.first
+        left = self._count[index] - 1
+        self._count[index] = left
+        if not left:
+            self._kind[index] = Kind.FREE
+            self.used -= 1
+
+    @property
+    def touched(self) -> int:
+        return self.total
+
+    def free_frames(self) -> Indices:
+        """Those without a user: which of them comes next is the student's affair."""
+        free: Indices = np.flatnonzero(self.counts == 0) + self.first
+        return free
+
+    # Many at once.
+
+    def share_all(self, ptes: Ptes) -> None:
+        for index in self.indices(ptes).tolist():
+            self.share(self.first + index)
+
+    def release_all(self, ptes: Ptes) -> None:
+        self.release_each((self.first + self.indices(ptes)).tolist())
+
+    def release_many(self, ppns: Collection[int]) -> None:
+        self.release_each(ppns)
+
+    def release_each(self, ppns: Iterable[int]) -> None:
+        for ppn in sorted(ppns, reverse=True):
+            self.release(ppn)
+
+    def _is_students(self, ppn: int) -> bool:
+        student = self.student
+        return student is not None and student.failed is None and ppn - self.first >= self._kept
+
+    def _call(self, function: str, ppn: int) -> int:
+        assert self.student is not None
+        try:
+            return self.student.call("frames", function, ppn)  # type: ignore[no-any-return]
+        except OutOfMemory:
+            raise WrongResult(f"{function}({ppn:#x}) raised OutOfFrames: it needs none") from None
+
+    def _broken(self, name: str, lines: list[str]) -> None:
+        raise RuleBroken(Finding(name, lines), WRONG_ANSWER)
+
+
+class _Ledger:
+    """What the student's other labs do to frames, on their own allocator: it was asked already.
+
+    Implements :class:`emu.lab.host.command_bus.Ledger`.
+    """
+
+    def __init__(self, frames: LabFrames) -> None:
+        self._frames = frames
+        self.count = frames.true_count
+        self.share = frames.shared
+        self.release = frames.released
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        self._frames._count_allocation()
+        self._frames.allocated(frame, kind)
+
+    def found_none(self, name: str) -> None:
+        self._frames.found_none(name)
+
+
+def _has(users: int) -> str:
+    return f"it has {users} user{'s' * (users != 1)}"

@@ -1,0 +1,87 @@
+"""Puts a student's code in the place of the kernel's own parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emu.lab.components.address_space import LabSpace
+from emu.lab.components.allocator import LabFrames
+from emu.lab.components.fork_policy import policy_of
+from emu.lab.components.lab_tlb import FencedSpace, Fencing, LabTlb
+from emu.lab.components.mmu import LabMmu
+from emu.lab.components.page_table import LabTable
+from emu.lab.components.pager import LabPager, LabUserMemory
+from emu.lab.host.command_bus import Bus
+from emu.lab.host.shared_ram import SharedRam
+from emu.lab.host.student import LabFile, Student
+from emu.lab.host.student_process import Limits
+from emu.lab.host.superpage_frames import SuperpageFrames
+from emu.machine.ram import Ram
+from emu.machine.sv39 import Mmu
+from kernel.components import Components
+from kernel.mm.address_space import AddressSpace
+
+PATIENT = Limits(seconds=60.0)
+"""Limits for the reference, which always returns."""
+
+
+class LabMachine:
+    """``memory`` bytes of RAM, and a kernel's parts of which some are the student's.
+
+    Raises :class:`StudentFailed` when the files can't even be loaded.
+    """
+
+    def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
+        self.ram = SharedRam(memory)
+        labs = {file.lab for file in files}
+        self.frames = LabFrames(self.ram) if "frames" in labs else SuperpageFrames(self.ram)
+        self.bus = Bus(self.ram, self.frames)
+        try:
+            self.student = Student(files, self.bus, limits or Limits())
+        except BaseException:
+            self.ram.close()
+            raise
+        if isinstance(self.frames, LabFrames):
+            self.frames.hand_over(self.student)
+        self._reference: Student | None = None
+        self.fencing = Fencing(self.student, self.ram) if "tlb" in labs else None
+        self.space = self._space()
+
+    def parts(self) -> Components:
+        """What :class:`kernel.kernel.Kernel` takes."""
+        return Components(
+            ram=lambda size: self.ram,
+            mmu=self.mmu,
+            frames=lambda ram: self.frames,
+            space=self.space,
+            user_memory=type("UserMemory", (LabUserMemory,), {"student": self.student}),
+            fork=policy_of(self.student),
+            changed=self.bus.changed,
+        )
+
+    def mmu(self, ram: Ram) -> Mmu:
+        walk = LabMmu(ram, lambda: self.student) if "walk" in self.student.labs else Mmu(ram)
+        return walk if self.fencing is None else LabTlb(walk, self.fencing)
+
+    def _space(self) -> type[AddressSpace]:
+        """Address spaces whose tables and pages the student looks after."""
+        table = type("Table", (LabTable,), {"student": self.student})
+        pager = LabPager(self.student)
+        members = {"student": self.student, "table_type": table, "pager": pager}
+        if self.fencing is None:
+            return type("Space", (LabSpace,), members)
+        return type("Space", (FencedSpace, LabSpace), {**members, "fencing": self.fencing})
+
+    def stand_in(self, files: Sequence[LabFile]) -> None:
+        """Replaces the student's part by the code in ``files``; none: restores the student's own
+        code.
+        """
+        if files and self._reference is None:
+            self._reference = Student(files, self.bus, PATIENT)
+        self.student.stand_in = self._reference if files else None
+
+    def close(self) -> None:
+        if self._reference is not None:
+            self._reference.close()
+        self.student.close()
+        self.ram.close()

@@ -1,0 +1,117 @@
+"""The MMU whose translations are a student's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from emu.lab.host.failures import WrongResult
+from emu.lab.host.student import Student
+from emu.lab.kit.values import Access as LabAccess
+from emu.lab.kit.values import Fault, Mode
+from emu.lab.kit.values import Privilege as LabPrivilege
+from emu.machine.pte import PAGE_SHIFT, VPN_BITS, A, D, ppn
+from emu.machine.ram import Ram
+from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
+from emu.machine.trap import Access
+
+_RULE = {Fault.PAGE: Rule.INVALID, Fault.ACCESS: Rule.PAGE_OUTSIDE_RAM}
+"""The student need not say which rule was broken; where ours finds none, this stands for it."""
+_HARDWARE_SETS = (Rule.NOT_ACCESSED, Rule.NOT_DIRTY)
+_ENDLESS = 1000
+"""So often no program takes the same fault without anything else in between."""
+
+
+class LabMmu(Mmu):
+    """Asks the lab ``walk`` for each translation."""
+
+    __slots__ = ("_faulted", "_student", "_times")
+
+    def __init__(self, ram: Ram, student: Callable[[], Student]) -> None:
+        super().__init__(ram)
+        self._student = student
+        self._faulted: tuple[object, ...] = ()
+        self._times = 0
+
+    def translate(self, va: int, access: Access) -> Translation | TranslationFault:
+        mode = Mode(LabPrivilege(self.privilege), self.sum, self.mxr)
+        found = self._student().call("walk", "translate", self.satp, va, LabAccess(access), mode)
+        if isinstance(found, Fault):
+            self._must_get_on(va, access, found)
+            return TranslationFault(self._rule(va, access, found), va, access, self)
+        self._times = 0
+        made = Translation(*found)
+        self._must_be_right(made, va, access)
+        return made
+
+    def _must_be_right(self, made: Translation, va: int, access: Access) -> None:
+        """Whoever says where code is could lead a program that checks itself to its ``exit(0)``.
+
+        Raises :class:`WrongResult`.
+        """
+        steps = self.walk(va)
+        address, pte, level, pa = -1, made.pte, 0, va
+        if steps:
+            address, pte, level = steps[-1].address, steps[-1].pte or 0, steps[-1].level
+            offset = (1 << PAGE_SHIFT + VPN_BITS * level) - 1
+            pa = ppn(pte) << PAGE_SHIFT | va & offset
+        wrong = isinstance(self._ours(va, access), TranslationFault)
+        if wrong or (made.pa, made.pte | A | D, made.level) != (pa, pte | A | D, level):
+            raise WrongResult(
+                f"translate() took a {access.name.lower()} at {va:#x} to {made.pa:#x}, at level "
+                f"{made.level}, by the PTE {made.pte:#x}",
+                [*_drawn(steps), f"the spec says: {self._said(va, access)}"],
+            )
+        for at, before, after in self._student().bus.stores:
+            if at != address or (before ^ after) & ~(A | D):
+                raise WrongResult(
+                    f"translate() stored {after:#x} to {at:#x}, where {before:#x} was",
+                    [*_drawn(steps), "only A and D of the leaf PTE are a walk's to set"],
+                )
+
+    def _must_get_on(self, va: int, access: Access, fault: Fault) -> None:
+        """A fault that the kernel has repaired should not come again, or the program stands still.
+
+        Raises :class:`WrongResult`.
+        """
+        this = self.satp, va, access
+        self._times = self._times + 1 if this == self._faulted else 1
+        self._faulted = this
+        if self._times < _ENDLESS:
+            return
+        raise WrongResult(
+            f"translate() gave a {fault.value} for a {access.name.lower()} at {va:#x} "
+            f"{self._times} times in a row",
+            [*_drawn(self.walk(va)), f"the spec says: {self._said(va, access)}"],
+        )
+
+    def _said(self, va: int, access: Access) -> str:
+        found = self._ours(va, access)
+        return found.rule.value if isinstance(found, TranslationFault) else "all steps allow it"
+
+    def _rule(self, va: int, access: Access, fault: Fault) -> Rule:
+        """The rule that the access breaks by our own account, if it breaks one of that kind."""
+        found = self._ours(va, access)
+        if isinstance(found, TranslationFault):
+            same = (found.cause == access.page_fault) == (fault is Fault.PAGE)
+            if same:
+                return found.rule
+        return _RULE[fault]
+
+    def _ours(self, va: int, access: Access) -> Translation | TranslationFault:
+        """What the machine's own MMU says, which here changes nothing in the tables."""
+        ours = Mmu(self.ram)
+        ours.privilege, ours.sum, ours.mxr = self.privilege, self.sum, self.mxr
+        ours.svade = True
+        ours.satp = self.satp
+        found = ours.translate(va, access)
+        if isinstance(found, TranslationFault) and found.rule in _HARDWARE_SETS:
+            return Translation(0, 0, 0)
+        return found
+
+
+def _drawn(steps: Sequence[Step]) -> list[str]:
+    return [
+        f"level {step.level}  index {step.vpn:3}  PTE at {step.address:#x}  "
+        + ("where there is no memory" if step.pte is None else f"{step.pte:#018x}")
+        for step in steps
+    ]

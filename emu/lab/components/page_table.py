@@ -1,0 +1,239 @@
+"""A page table that a student's code makes, changes and takes apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emu.lab.components.superpages import SuperpageTable
+from emu.lab.host.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
+from emu.lab.host.student import Student
+from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES
+from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.text.pte_text import entry_text
+from emu.machine.pte import (
+    PAGE_SHIFT,
+    PTES_PER_TABLE,
+    VA_HALF,
+    VPN_BITS,
+    V,
+    is_leaf,
+    make_satp,
+    ppn,
+)
+from kernel.base.errors import OutOfMemory
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.leaf_tables import LEAF_SHIFT
+
+FORKS = {
+    "shared-tables": "share_tables",
+    "cow-fork": "share_space",
+    "eager-fork": "copy_space",
+}
+"""The labs that fork, the later ones first, and their functions for it."""
+
+RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
+"""The labs that take address spaces apart, the later ones first, and their functions for it."""
+
+
+class LabTable(SuperpageTable):
+    """The kernel's index of it is made anew from the tables in RAM when the student changed them.
+
+    ``student`` is set by :func:`emu.lab.components.lab_machine` in a subclass for each machine.
+    """
+
+    student: Student
+
+    def __init__(self, frames: Frames, asid: int) -> None:
+        self._asid = asid
+        try:
+            super().__init__(frames, asid)
+        except OutOfMemory:
+            if not frames.made_to_fail or self.student.labs.isdisjoint(FORKS):
+                raise
+            self._wait_for_student(frames)
+
+    def _wait_for_student(self, frames: Frames) -> None:
+        """Has no root yet: it is the student's allocation of one that is to be made to fail."""
+        frames.allocations -= 1
+        self.root = self.satp = 0
+        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+
+    def make_way(self) -> None:
+        """Gives the one table that there is back, for a student's to be adopted in its place; as if
+        it had not been asked for, that the student's counts as the same allocation.
+        """
+        if self._upper:
+            super().destroy()
+            self._frames.allocations -= 1
+
+    def leaf(self, va: int) -> int:
+        if not self._upper:
+            raise OutOfMemory
+        return super().leaf(va)
+
+    def adopt(self, root: int) -> None:
+        """Takes the tables from ``root`` on."""
+        self.root = root
+        self.satp = make_satp(root, self._asid)
+        self.look()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """While the student's code changes the tables; out of memory, it may have made some."""
+        try:
+            yield
+        except OutOfMemory:
+            self.look()
+            raise
+        self.look()
+
+    def look(self) -> None:
+        """Finds the tables that the root leads to. Raises :class:`NotAllowed` for what is none."""
+        self._upper, self._leaves, self._supers = [], {}, {}
+        seen: set[int] = set()
+        self._upper.append(self._upper_table(self.root, "the root", seen))
+        for index, top in self._entries(self.root):
+            middle = self._upper_table(ppn(top), f"entry {index} of the root", seen)
+            self._upper.append(middle)
+            for at, pointer in self._entries(middle):
+                key = index << VPN_BITS | at
+                if is_leaf(pointer):
+                    self._check_superpage(pointer, f"entry {at} of table {middle:#x}")
+                    self._supers[key] = (middle << PAGE_SHIFT) + 8 * at
+                else:
+                    leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", seen)
+                    self._leaves[key] = self._frame_to_words(leaf)
+        self._find_shared()
+
+    def _check_superpage(self, pte: int, where: str) -> None:
+        """What the MMU would not take for one is the student's mistake (privileged spec, 4.3.2)."""
+        first, total = self._frames.first, self._frames.total
+        if ppn(pte) % SUPERPAGE_FRAMES:
+            raise NotAllowed(
+                f"{where} maps a superpage from frame {ppn(pte):#x}, which is not aligned to 2 MiB",
+                ["the number of its first frame has to be a multiple of 512"],
+            )
+        if not first <= ppn(pte) <= first + total - SUPERPAGE_FRAMES:
+            raise NotAllowed(f"{where} maps a superpage from {ppn(pte):#x}, where no memory is")
+
+    def split(self, va: int) -> None:
+        """The student does; after that each page has the PTE that it showed before."""
+        base = va & -SUPERPAGE_SIZE
+        before = self.pages(base, base + SUPERPAGE_SIZE)
+        with self.changing():
+            self.student.call("superpages", "split", self.root, va)
+        if self.is_superpage(va):
+            raise WrongResult(f"after split({va:#x}) the superpage of {base:#x} is there still")
+        after = dict(self.pages(base, base + SUPERPAGE_SIZE))
+        for page, pte in before:
+            if after.get(page) != pte:
+                raise WrongResult(
+                    f"after split({va:#x}) the page {page:#x} is not as it was",
+                    [
+                        f"in the superpage  {page:#x}  {entry_text(pte)}",
+                        f"in your table     {page:#x}  {entry_text(after.get(page))}",
+                    ],
+                )
+
+    def _find_shared(self) -> None:
+        """The leaf tables that others have too are those with several users."""
+        known, self._shared = self._shared, {}
+        for key, leaf in self._leaves.items():
+            if self._frames.count(self._words_to_frame(leaf)) > 1:
+                self._shared[key] = known.get(key) or self._count(leaf)
+
+    def _entries(self, table: int) -> list[tuple[int, int]]:
+        first = self._frame_to_words(table)
+        ptes = self._ram.words[first : first + PTES_PER_TABLE].tolist()
+        return [(index, pte) for index, pte in enumerate(ptes) if pte & V]
+
+    def _table(self, frame: int, where: str, seen: set[int]) -> int:
+        first, total = self._frames.first, self._frames.total
+        if not first <= frame < first + total or self._frames.kind(frame) is not Kind.TABLE:
+            raise NotAllowed(
+                f"{where} points to frame {frame:#x}, which is no page table",
+                ["a page table's frame comes from frames.allocate_table()"],
+            )
+        if frame in seen:
+            raise NotAllowed(f"table {frame:#x} hangs in one page table twice, by {where} too")
+        seen.add(frame)
+        return frame
+
+    def _upper_table(self, frame: int, where: str, seen: set[int]) -> int:
+        users = self._frames.count(self._table(frame, where, seen))
+        if users > 1 and "shared-tables" in self.student.labs:
+            raise NotAllowed(
+                f"{where} points to table {frame:#x}, which has {users} users",
+                ["the root and the middle tables are each process's own"],
+            )
+        return frame
+
+    def own(self, va: int) -> bool:
+        """The student does, where that is a lab."""
+        key = va >> LEAF_SHIFT
+        if key not in self._shared or "shared-tables" not in self.student.labs:
+            return super().own(va)
+        before = self._words_to_frame(self._leaves[key])
+        with self.changing():
+            said = self.student.call("shared-tables", "own_table", self.root, va)
+        if key not in self._leaves:
+            raise WrongResult(f"own_table() took the leaf table for {va:#x} away")
+        now = self._words_to_frame(self._leaves[key])
+        if users := self._frames.count(now) - 1:
+            raise WrongResult(
+                f"after own_table() the leaf table {now:#x} for {va:#x} is not the process's own",
+                [f"it has {users} other user{'s' * (users > 1)}; it was table {before:#x} before"],
+            )
+        if said != (now != before):
+            raise WrongResult(
+                f"own_table() returned {said}, and the leaf table for {va:#x} was "
+                f"{'not ' * (now == before)}exchanged",
+                [f"it was table {before:#x} before, and is {now:#x} now"],
+            )
+        return now != before
+
+    @property
+    def shared_count(self) -> int:
+        """How many of its leaf tables others have too."""
+        return len(self._shared)
+
+    def destroy(self) -> None:
+        """Releases every mapped frame and every table: the student does, where that is a lab."""
+        self.drop_superpages(0, VA_HALF)
+        lab = next((lab for lab in RELEASES if lab in self.student.labs), None)
+        if lab is None or not self._upper or self.student.failed is not None:
+            super().destroy()
+            return
+        held = self._held() if lab == "eager-fork" else {}
+        self.student.call(lab, RELEASES[lab], self.root)
+        self._must_be_released(held)
+        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+
+    def _held(self) -> dict[int, tuple[int, int]]:
+        """How often this table holds each frame, and the count of each."""
+        times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
+        return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
+
+    def _must_be_released(self, held: dict[int, tuple[int, int]]) -> None:
+        """Raises :class:`RuleBroken` for a frame that has not so many users less.
+
+        The kernel goes on to give back what else the process had, and would meet a count that
+        can't be before anybody looks.
+        """
+        for frame, (often, before) in held.items():
+            count = self._users_of(frame)
+            if count == before - often:
+                continue
+            lines = [
+                f"frame {frame:#x} had count {before}, and {often} of it by this page table; "
+                f"it has {count} now"
+            ]
+            if frame in self.student.bus.counted_at:
+                lines.append(f"you last changed it at {said(self.student.bus.counted_at[frame])}")
+            rule = Finding("count-is-the-number-of-holders", lines)
+            raise RuleBroken(rule, "after release_space()")
+
+    def _users_of(self, frame: int) -> int:
+        return int(self._frames.counts[frame - self._frames.first])

@@ -1,0 +1,251 @@
+"""Page faults, and the kernel's own writes to user memory, done by a student's code."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from emu.lab.components.page_table import LabTable
+from emu.lab.host.failures import StudentFailed, WrongResult
+from emu.lab.host.student import Student
+from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
+from emu.lab.kit.values import Access as LabAccess
+from emu.lab.kit.values import Outcome as LabOutcome
+from emu.lab.text.pte_text import PAGE_CONCERNED, page_text
+from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
+from emu.machine.trap import Access
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.fault import Outcome, Resolution, allows
+from kernel.mm.frames import Kind
+from kernel.mm.user_memory import UserMemory
+
+STORE_FAULTS = ("superpages", "cow-fork")
+"""The labs with a ``store_fault``, the later one first."""
+
+_OUTCOMES = {
+    LabOutcome.COPIED: Outcome.COPIED,
+    LabOutcome.REUSED: Outcome.REUSED,
+    LabOutcome.ZERO_FILLED: Outcome.ZERO_FILLED,
+    LabOutcome.ZERO_SHARED: Outcome.ZERO_SHARED,
+    LabOutcome.STACK_GROWN: Outcome.STACK_GROWN,
+    LabOutcome.SPURIOUS: Outcome.SPURIOUS,
+    LabOutcome.NOT_MAPPED: Outcome.SEGV_MAPERR,
+    LabOutcome.NOT_ALLOWED: Outcome.SEGV_ACCERR,
+}
+_OF_KIND = {Kind.ZERO: Outcome.ZERO_FILLED, Kind.CACHE: Outcome.FILE_COPIED}
+"""What the kernel calls a copy of a frame that no fork had shared."""
+
+
+class LabPager:
+    """Implements :class:`kernel.components.Pager` for the labs that handle page faults."""
+
+    def __init__(self, student: Student) -> None:
+        self._student = student
+        self._told: StudentFailed | None = None
+        self._store_lab = next((lab for lab in STORE_FAULTS if lab in student.labs), None)
+
+    def resolve(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
+        """A failure of the student's code also tells of the page that it was about."""
+        try:
+            return self._resolved(space, page, access, pte)
+        except StudentFailed as failure:
+            if failure is not self._told:
+                self._told = failure
+                failure.details.append(f"{PAGE_CONCERNED} {page_text(space, page)}")
+            raise
+
+    def _resolved(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
+        if pte & V:
+            return self._present(space, page, access, pte)
+        if self._may_be_large(space, page, access):
+            return self._large(space, page & -SUPERPAGE_SIZE)
+        if "demand" in self._student.labs:
+            return self._absent(space, page, access)
+        return None
+
+    def _present(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
+        vma = space.find(page)
+        private = vma is not None and not vma.shared
+        if self._store_lab is None or access is not Access.STORE or pte & W or not private:
+            return None
+        kind = space.frames.kind(ppn(pte))
+        result = self._called(space, self._store_lab, "store_fault", page)
+        if self._store_lab == "cow-fork":
+            _must_be_so(result, page, pte, space.table.pte(page))
+        outcome = _OUTCOMES[result]
+        return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
+
+    def _may_be_large(self, space: AddressSpace, page: int, access: Access) -> bool:
+        """Whether a superpage fits there: private, writable, untouched memory, but no stack."""
+        vma = space.find(page)
+        if "superpages" not in self._student.labs or vma is None or not vma.writable:
+            return False
+        if vma.shared or vma.backing is not None or vma.grows_down:
+            return False
+        assert isinstance(space.table, LabTable)
+        base = page & -SUPERPAGE_SIZE
+        fits = vma.start <= base and base + SUPERPAGE_SIZE <= vma.end
+        return fits and allows(vma.pte_flags, access) and space.table.is_free(base)
+
+    def _large(self, space: AddressSpace, base: int) -> Outcome | None:
+        """Maps 2 MiB; None when there are none free together, and a small page has to do."""
+        vma = space.find(base)
+        assert vma is not None
+        assert isinstance(space.table, LabTable)
+        try:
+            self._called(space, "superpages", "map_superpage", base, vma.pte_flags | D)
+        except OutOfMemory:
+            if not space.table.is_free(base):
+                raise WrongResult(
+                    f"map_superpage({base:#x}) raised OutOfFrames, and something is there now"
+                ) from None
+            return None
+        if not space.table.is_superpage(base):
+            raise WrongResult(f"map_superpage({base:#x}) came back, and no superpage is there")
+        return Outcome.ZERO_FILLED
+
+    def _absent(self, space: AddressSpace, page: int, access: Access) -> Outcome | None:
+        vma = space.find(page)
+        if vma is not None and vma.backing is not None:
+            return None
+        mappings = _anonymous(space)
+        result = self._called(space, "demand", "page_fault", mappings, page, LabAccess(access))
+        if result is LabOutcome.STACK_GROWN:
+            self._grow(space, page, mappings)
+        return _OUTCOMES[result]
+
+    def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> Any:
+        """What the student's function says of ``space``, whose tables are looked at anew."""
+        assert isinstance(space.table, LabTable)
+        with space.table.changing():
+            return self._student.call(lab, function, space.table.root, *values)
+
+    def _grow(self, space: AddressSpace, page: int, mappings: list[Mapping]) -> None:
+        stack = space.above(page)
+        allowed = any(m.grows_down and m.lowest <= page < m.start for m in mappings)
+        if stack is None or not stack.grows_down or not allowed:
+            raise WrongResult(
+                f"page_fault() grew a stack to {page:#x}, where none may grow",
+                ["a mapping that grows down may begin at its `lowest`, and not below"],
+            )
+        space.grow(stack, page)
+
+
+def _must_be_so(result: LabOutcome, page: int, before: int, after: int) -> None:
+    """What the handler says has to be what it did. Raises :class:`WrongResult`."""
+    same = ppn(before) == ppn(after)
+    if result is LabOutcome.COPIED and same:
+        what = f"the page at {page:#x} is in frame {ppn(before):#x} as before"
+    elif result is LabOutcome.REUSED and not same:
+        what = f"the page at {page:#x} was moved from frame {ppn(before):#x} to {ppn(after):#x}"
+    elif result in (LabOutcome.SPURIOUS, LabOutcome.NOT_ALLOWED) and before != after:
+        what = f"the PTE of {page:#x} was changed"
+    else:
+        return
+    raise WrongResult(f"store_fault() returned {result.name}, but {what}")
+
+
+def _anonymous(space: AddressSpace) -> list[Mapping]:
+    """The mappings of anonymous memory, with how far a stack may grow."""
+    found = []
+    for vma in space.vmas:
+        if vma.backing is None:
+            lowest = vma.start
+            if vma.grows_down:
+                lowest = _lowest(space, vma.start, vma.end)
+            found.append(Mapping(vma.start, vma.end, vma.pte_flags, vma.grows_down, lowest))
+    return found
+
+
+def _lowest(space: AddressSpace, start: int, end: int) -> int:
+    """The lowest page to which a stack may grow: its limit, and the gap to what lies below."""
+    lowest = max(end - space.stack_limit, LOWEST)
+    below = [vma.end for vma in space.vmas if vma.end <= start and vma.prot]
+    if below:
+        lowest = max(lowest, below[-1] + STACK_GUARD)
+    return min(lowest, start)
+
+
+def _look(space: AddressSpace) -> None:
+    assert isinstance(space.table, LabTable)
+    space.table.look()
+
+
+class LabUserMemory(UserMemory):
+    """copy_to_user by the student, where that is a lab; the rest is the kernel's."""
+
+    student: Student
+
+    def write(self, va: int, data: bytes | bytearray | memoryview) -> None:
+        if "cow-fork" not in self.student.labs or not len(data):
+            super().write(va, data)
+            return
+        view = memoryview(data)
+        if va < 0 or va + len(view) > USER_END:
+            super().write(va, view)
+            return
+        size, failure = self._prepare(va, len(view))
+        if size:
+            self._let_write(va, bytes(view[:size]))
+        if failure is not None:
+            raise failure
+
+    def _let_write(self, va: int, data: bytes) -> None:
+        """Has the student write where every page is there."""
+        before = self._ptes(va, len(data))
+        bus = self.student.bus
+        bus.writable = frozenset(ppn(pte) for pte, _ in before.values())
+        try:
+            written = self.student.call("cow-fork", "copy_to_user", self.space.table.root, va, data)
+        finally:
+            bus.writable = frozenset()
+            self._tell(before)
+            self.space.flush_tlb()
+        if written == len(data):
+            return
+        vma = self.space.find(va + written) if 0 <= written < len(data) else None
+        if vma is None or vma.writable:
+            raise WrongResult(
+                f"copy_to_user() wrote {written} of {len(data)} bytes at {va:#x}, and says that "
+                "no more may be written",
+                [f"the page at {(va + written) & -PAGE_SIZE:#x} may be"],
+            )
+        raise Errno(errno.EFAULT)
+
+    def _prepare(self, va: int, count: int) -> tuple[int, Exception | None]:
+        """Has every page of the range there, as a store needs it, before the student is asked;
+        how many bytes are, and why no more.
+        """
+        end, at = va + count, va
+        while at < end:
+            pte = self.space.table.pte(at)
+            vma = self.space.find(at)
+            try:
+                if not pte & V or vma is None or vma.shared:
+                    self._reach(at, Access.STORE)
+                else:
+                    self.space.table.leaf(at)  # a table of the process's own, of small pages
+            except (Errno, OutOfMemory) as failure:
+                return at - va, failure
+            at = (at & -PAGE_SIZE) + PAGE_SIZE
+        return count, None
+
+    def _ptes(self, va: int, count: int) -> dict[int, tuple[int, int]]:
+        frames, table = self.space.frames, self.space.table
+        pages = range(va & -PAGE_SIZE, va + count, PAGE_SIZE)
+        return {page: (pte := table.pte(page), frames.count(ppn(pte))) for page in pages}
+
+    def _tell(self, before: dict[int, tuple[int, int]]) -> None:
+        """Tells of the sharing that was broken, as the kernel does of its own faults."""
+        _look(self.space)
+        for page, (pte, count) in before.items():
+            now = self.space.table.pte(page)
+            if pte & W or not now & W:
+                continue
+            outcome = Outcome.REUSED if ppn(pte) == ppn(now) else Outcome.COPIED
+            if outcome is Outcome.COPIED:
+                outcome = _OF_KIND.get(self.space.frames.kind(ppn(pte)), outcome)
+            self.on_fault(
+                self.space, Resolution(outcome, page, Access.STORE, pte, now, count, False)
+            )

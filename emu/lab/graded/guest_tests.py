@@ -1,0 +1,105 @@
+"""Guest programs as graded tests: they look at their own memory, and say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from emu.lab.components.lab_machine import LabMachine
+from emu.lab.graded.test_kinds import Submission
+from emu.lab.host.failures import KernelStopped, StudentFailed
+from emu.lab.host.student_process import Limits
+from emu.lab.simulation.differential import Failure, cause_of
+from emu.lab.simulation.messages import told
+from emu.options import Options
+
+_MEMORY = 16 << 20
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class GuestProgram:
+    """A program of :mod:`guest` that checks itself, run on the student's kernel."""
+
+    name: str
+    question: str
+    guest: str
+    points: int = 5
+    status: int = 0
+    """What the program exits with when all is well."""
+    memory: int = _MEMORY
+    source: Path | None = None
+    """Another C file than the project's of that name."""
+
+    def run(self, submission: Submission) -> Failure | None:
+        program = built(self.source or guest_source(self.guest))
+        options = Options(memory=self.memory, timeout=_SECONDS, check=True)
+        try:
+            machine = LabMachine(submission.files, self.memory, Limits(seconds=5))
+        except StudentFailed as failed:
+            return Failure.of(failed)
+        try:
+            return self._ran(machine, options, program)
+        except StudentFailed as failed:
+            return self._stopped(failed)
+        finally:
+            machine.close()
+
+    def _stopped(self, failed: StudentFailed) -> Failure:
+        when = f"{failed.headline}   in guest {self.guest}"
+        return Failure(failed.name, when, failed.details, cause=cause_of(failed))
+
+    def _ran(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
+        from emu.api import Machine
+        from kernel.check.invariants import InvariantBroken
+
+        try:
+            result = Machine(options, machine.parts()).run([program])
+        except InvariantBroken as broken:
+            finding = told(broken, machine.bus)
+            return Failure(finding.name, f"in guest {self.guest}", finding.lines)
+        except StudentFailed:
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
+        if result.status != self.status:
+            said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
+            when = f"guest {self.guest} ended with status {result.status}"
+            return Failure("isolation", when, [*said, *result.notes[-3:]])
+        if self.source is None and (lost := _missing(result.stdout, printed(program, self.memory))):
+            when = f"guest {self.guest} did not do all that it does on the reference kernel"
+            return Failure("isolation", when, [f"not printed: {line}" for line in lost[:6]])
+        if leaked := result.summary["frames_leaked"]:
+            return Failure("nothing-is-lost", f"guest {self.guest}", [f"{leaked} frames are lost"])
+        return None
+
+
+def guest_source(name: str) -> Path:
+    """The C file of one of the project's guests."""
+    import guest
+
+    return Path(guest.__file__).with_name(f"{name}.c")
+
+
+@cache
+def printed(program: Path, memory: int) -> bytes:
+    """What a guest of the project prints on the reference kernel: the same in every run."""
+    from emu.api import Machine
+
+    return Machine(Options(memory=memory, timeout=_SECONDS)).run([program]).stdout
+
+
+def _missing(printed: bytes, expected: bytes) -> list[str]:
+    """The lines that are in the ``expected`` output more often."""
+    missing = Counter(expected.splitlines()) - Counter(printed.splitlines())
+    return [line.decode(errors="replace") for line in missing.elements()]
+
+
+@cache
+def built(source: Path) -> Path:
+    """The program, from the toolchain's cache where it was built before."""
+    from toolchain.build import build
+
+    return build([source])

@@ -1,0 +1,263 @@
+"""Graded tests: what they are run on, what comes of them, and the kinds that play operations."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import ClassVar, Protocol, runtime_checkable
+
+from emu.lab.graded.question import Answer, Given, Question, given, kinds, repeat_question
+from emu.lab.host.student import LabFile
+from emu.lab.simulation.differential import MACHINE_FRAMES, Failure, Stage, play, reference_files
+from emu.lab.simulation.operations import FailAllocation, Operation
+from emu.lab.workspace.catalogue import find
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A student's work on ``lab``: the file of that lab, and of others that are to be used too."""
+
+    lab: str
+    files: Sequence[LabFile]
+    seed: int = 0
+    """Of the random operations."""
+    found: dict[str, tuple[Test, Failure | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Results of the tests that other tests depend on."""
+
+    def known_names(self, test: Test) -> set[tuple[str, str]]:
+        """Failures found by the tests that precede ``test`` in the lab and excuse others."""
+        known: set[tuple[str, str]] = set()
+        for earlier in find(self.lab).tests:
+            if earlier.name == test.name:
+                break
+            if isinstance(earlier, SelectiveTest):
+                failure = self.result_of(earlier)
+                known |= kinds(failure) if failure is not None else set()
+        return known
+
+    def result_of(self, test: Test) -> Failure | None:
+        """Result of a test, which is run once."""
+        before = self.found.get(test.name)
+        if before is None or before[0] is not test:
+            failure = test.examine(self) if isinstance(test, SelectiveTest) else test.run(self)
+            before = self.found[test.name] = test, failure
+        return before[1]
+
+    def fails(self, name: str) -> bool:
+        """True when the test of the lab with that name fails."""
+        return any(
+            self.result_of(test) is not None for test in find(self.lab).tests if test.name == name
+        )
+
+    @property
+    def replaceable(self) -> bool:
+        """True when the reference can stand in: a student's allocator has its own records."""
+        return all(file.lab != "frames" for file in self.files)
+
+
+class Test(Protocol):
+    """One graded question about a lab."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def question(self) -> str: ...
+
+    @property
+    def points(self) -> int: ...
+
+    def run(self, submission: Submission) -> Failure | None:
+        """What is wrong; None when nothing is."""
+
+
+@runtime_checkable
+class SelectiveTest(Test, Protocol):
+    """A test with a question about part of its operations; other failures may be excused."""
+
+    def examine(self, submission: Submission) -> Failure | None:
+        """Runs the test; ``run`` caches the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one test."""
+
+    test: Test
+    failure: Failure | None
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+    @property
+    def points(self) -> int:
+        return self.test.points if self.passed else 0
+
+
+def run(test: Test, submission: Submission) -> Result:
+    began = monotonic()
+    failure = test.run(submission)
+    return Result(test, failure, monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One sequence of operations."""
+
+    name: str
+    question: str
+    policy: str
+    operations: Sequence[Operation | Given]
+    points: int = 5
+    frames: int = MACHINE_FRAMES
+    asks: Collection[str] | None = None
+    """Names of the failures that it asks about; see :mod:`emu.lab.graded.question`."""
+    about: Collection[int] = ()
+    """Addresses of the pages that it asks about."""
+
+    def run(self, submission: Submission) -> Failure | None:
+        return submission.result_of(self)
+
+    def examine(self, submission: Submission) -> Failure | None:
+        stage = Stage(submission.files, self.policy, self.frames)
+        asked = Question.of(self.operations, self.asks, self.about)
+        return _answer(self, submission, stage, asked).failure
+
+
+@dataclass(frozen=True, slots=True)
+class EveryAllocation:
+    """Has each allocation of ``operation`` fail in turn; what comes ``after`` must go well."""
+
+    name: str
+    question: str
+    policy: str
+    before: Sequence[Operation]
+    operation: Operation
+    after: Sequence[Operation]
+    points: int = 10
+    frames: int = MACHINE_FRAMES
+    asks: Collection[str] | None = (
+        *("count-is-the-number-of-holders", "mapped-frames-are-in-use", "nothing-is-lost"),
+        *("running-out", "used-frames-are-left-alone"),
+    )
+    """Names of the failures of the operation that it asks about."""
+
+    def run(self, submission: Submission) -> Failure | None:
+        return submission.result_of(self)
+
+    def examine(self, submission: Submission) -> Failure | None:
+        stage = Stage(submission.files, self.policy, self.frames)
+        helped = False
+        for number in range(1, self._allocations(submission) + 1):
+            asked = self._question(
+                given(FailAllocation(number)), given(FailAllocation(0)), self.asks
+            )
+            failure, stood_in = _answer(self, submission, stage, asked)
+            if failure is not None:
+                return failure
+            helped = helped or bool(stood_in)
+            stage = replace(stage, stands_in=stood_in & asked.given)
+        return self._when_it_need_not_fail(submission) if helped else None
+
+    def _question(self, fails: Given, works: Given, asks: Collection[str] | None) -> Question:
+        """Question about the operation; those before and after it are only given."""
+        steps = [given(*self.before), fails, self.operation, works, given(*self.after)]
+        return Question.of(steps, asks, ())
+
+    def _when_it_need_not_fail(self, submission: Submission) -> Failure | None:
+        """Checks first that the operation succeeds when memory is available: code that always runs
+        out of memory does not answer the question.
+        """
+        stage = Stage(submission.files, self.policy, self.frames)
+        return _answer(self, submission, stage, self._question(given(), given(), ())).failure
+
+    def _allocations(self, submission: Submission) -> int:
+        """How many the operation makes in the reference."""
+        from emu.lab.components.lab_machine import PATIENT
+        from emu.lab.simulation.machine import World
+        from kernel.mm.fork import POLICIES
+
+        files = reference_files(submission.files)
+        world = World(self.frames, POLICIES[self.policy], files, PATIENT)
+        try:
+            for operation in self.before:
+                world.do(operation)
+            world.frames.start_counting()
+            world.do(self.operation)
+            return world.frames.allocations
+        finally:
+            world.close()
+
+
+def _answer(test: Test, submission: Submission, stage: Stage, asked: Question) -> Answer:
+    """Result of the student's code, with failures excused that earlier tests report."""
+    failure = play(stage, asked.operations)
+    stood_in = stage.stands_in
+    if failure is None or not asked.excuses or not submission.replaceable:
+        return Answer(failure, stood_in)
+    return repeat_question(stage, asked, submission.known_names(test), failure)
+
+
+Maker = Callable[[random.Random], Operation]
+
+
+@dataclass(frozen=True, slots=True)
+class RandomOperations:
+    """Sequences of random operations; one that fails is shrunk until nothing can be left out."""
+
+    seeded: ClassVar[bool] = True
+    """The submission's seed makes a difference: an instructor may have it run from others too."""
+
+    name: str
+    question: str
+    policy: str
+    make: Maker
+    points: int = 15
+    sequences: int = 12
+    length: int = 40
+    frames: Sequence[int] = field(default=(MACHINE_FRAMES, 60))
+    """The sizes of the machines, in turn: in a small one memory runs out."""
+    shrinking: float = 6.0
+    """Seconds for looking for a shorter sequence."""
+
+    def run(self, submission: Submission) -> Failure | None:
+        source = random.Random(submission.seed)
+        for number in range(self.sequences):
+            stage = Stage(submission.files, self.policy, self.frames[number % len(self.frames)])
+            operations = [self.make(source) for _ in range(self.length)]
+            failure = play(stage, operations)
+            if failure is not None:
+                return shrunk(stage, failure, self.shrinking)
+        return None
+
+
+def shrunk(stage: Stage, failure: Failure, seconds: float) -> Failure:
+    """The same failure by a sequence from which no operation, and no pair, can be left out."""
+    end = monotonic() + seconds
+    size = max(len(failure.operations) // 2, 1)
+    while size and monotonic() < end:
+        failure, shorter = _without(stage, failure, size, end)
+        if not shorter:
+            size //= 2
+    return failure
+
+
+def _without(stage: Stage, failure: Failure, size: int, end: float) -> tuple[Failure, bool]:
+    """Leaves out ``size`` operations at a time, where the failure is the same without them."""
+    shorter = False
+    at = max(len(failure.operations) - 1 - size, 0)
+    while monotonic() < end and len(failure.operations) > size:
+        operations = failure.operations
+        found = play(stage, [*operations[:at], *operations[at + size :]])
+        if found is not None and found.name == failure.name:
+            failure, shorter = found, True
+        if not at:
+            break
+        at = max(min(at - size, len(failure.operations) - 1 - size), 0)
+    return failure, shorter

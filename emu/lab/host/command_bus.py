@@ -1,0 +1,302 @@
+"""What a student's code can do to the machine: the orders and questions of the kit, looked at.
+
+Everything that the code changes comes through here, so it is also known which line wrote a PTE, how
+many PTEs were written and how many frames copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from emu.lab.host.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
+from emu.lab.host.shared_ram import SharedRam
+from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
+from emu.lab.kit.port import Place
+from emu.lab.text.pte_text import KINDS, pte_text
+from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf, ppn
+from kernel.base.errors import OutOfMemory
+from kernel.mm.frames import Frames, Kind
+
+_NOWHERE = Place("", 0, "")
+_MOST_NOTED = 2000
+
+
+class Counts:
+    """What was done in one call, or several."""
+
+    __slots__ = ("copies", "ptes")
+
+    def __init__(self) -> None:
+        self.copies = 0
+        """Frames of a process's own memory that were copied."""
+        self.ptes = 0
+        """Leaf PTEs written; the pointers to tables are not counted."""
+
+
+class Ledger(Protocol):
+    """The books of a machine whose frames are handed out by the student's own allocator."""
+
+    def count(self, ppn: int) -> int: ...
+
+    def share(self, ppn: int) -> None: ...
+
+    def release(self, ppn: int) -> None: ...
+
+    def allocated(self, frame: int, kind: Kind) -> None:
+        """Raises StudentFailed when the frame can't be had; OutOfMemory when this is to fail."""
+
+    def found_none(self, name: str) -> None:
+        """Raises StudentFailed when there are free frames."""
+
+
+class Bus:
+    """Carries out a student's orders on ``ram`` and ``frames``."""
+
+    def __init__(self, ram: SharedRam, frames: Frames) -> None:
+        self.ram = ram
+        self.frames = frames
+        self.written_at: dict[int, Place] = {}
+        """The place that last wrote each PTE, by the PTE's physical address."""
+        self.table_copied_at: dict[int, Place] = {}
+        """The place that copied another table to each table."""
+        self.taken_at: dict[int, Place] = {}
+        """The place that allocated each frame."""
+        self.counted_at: dict[int, Place] = {}
+        """The place that last changed each frame's count."""
+        self.counts = Counts()
+        self.ledger: Ledger | None = None
+        """Set when free frames are the student's allocator's, which may also write to them."""
+        self.writable: frozenset[int] = frozenset()
+        """Frames in use whose bytes the next call may change, as the kernel's write to user memory
+        does. All else that had bytes before a call belongs to processes, or is code.
+        """
+        self.stores: list[tuple[int, int, int]] = []
+        """Each PTE's address that was stored to in this call, with its word before and after."""
+        self._orders_came = False
+        self._fresh: set[int] = set()
+        """Frames that were allocated in this call."""
+        self.orders: list[str] = []
+        """What was done, a line for each order, until somebody clears it; not without end."""
+        self._orders: dict[str, Callable[..., None]] = {
+            "store": self._store,
+            "write": self._write,
+            "copy": self._copy,
+            "zero": self._zero,
+            "share": self._share,
+            "release": self._release,
+        }
+        self._questions: dict[str, Callable[..., Any]] = {
+            "allocate": lambda where: self._allocate(Kind.PRIVATE, where),
+            "allocate_table": lambda where: self._allocate(Kind.TABLE, where),
+            "allocate_superpage": self._allocate_superpage,
+            "allocated": self._allocated,
+            "found_none": self._found_none,
+            "so_far": lambda: None,
+            "count": lambda frame: self._books.count(self._frame(frame)),
+            "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
+        }
+
+    @property
+    def _books(self) -> Ledger | Frames:
+        return self.ledger or self.frames
+
+    @property
+    def zero(self) -> int:
+        return self.frames.zero
+
+    def begin_call(self) -> None:
+        """A function of the student's is about to be called."""
+        self._fresh.clear()
+        self.stores.clear()
+
+    def order(self, name: str, values: list[Any]) -> None:
+        """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
+        self._orders[name](*values)
+        self._orders_came = True
+
+    def changed(self) -> bool:
+        """Whether orders came since this was last asked."""
+        came, self._orders_came = self._orders_came, False
+        return came
+
+    def ask(self, name: str, values: list[Any]) -> Any:
+        """As :meth:`order`; and OutOfMemory."""
+        return self._questions[name](*values)
+
+    # Orders.
+
+    def _store(self, address: int, value: int, where: list[Any]) -> None:
+        place = _place(where)
+        frame = self._frame(address >> PAGE_SHIFT, place)
+        if address & 7 or not 0 <= value < 1 << 64:
+            raise ValueError("no aligned word")
+        kind = self.frames.kind(frame)
+        if kind is Kind.FREE and self.ledger is not None:
+            self.ram.store64(address, value)
+            return
+        if kind is not Kind.TABLE:
+            raise NotAllowed(
+                f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
+                f"{KINDS[kind]}",
+                [f"it was stored at {said(place)}"],
+            )
+        before = self.ram.load64(address)
+        self.ram.store64(address, value)
+        self._note(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
+        self.written_at[address] = place
+        self.stores.append((address, before, value))
+        self.counts.ptes += not value & V or is_leaf(value)
+
+    def _write(self, address: int, data: str, where: list[Any]) -> None:
+        content = bytes.fromhex(data)
+        frame = self._frame(address >> PAGE_SHIFT, _place(where))
+        self._must_be_private(frame, _place(where), "written")
+        if (address & 0xFFF) + len(content) > 0x1000:
+            raise ValueError("beyond the frame")
+        self.ram.write(address, content)
+
+    def _copy(self, source: int, target: int, where: list[Any]) -> None:
+        place = _place(where)
+        kind = self.frames.kind(self._frame(source, place))
+        if kind is Kind.FREE:
+            raise NotAllowed(f"frame {source:#x} is free, and was copied", [f"at {said(place)}"])
+        if self.frames.kind(self._frame(target, place)) is Kind.TABLE:
+            self._forget_table(target)
+            self.table_copied_at[target] = place
+        else:
+            self._must_be_private(target, place, "copied to")
+            self.counts.copies += kind is Kind.PRIVATE
+        self.ram.copy_frame(source, target)
+        self._note(place, f"frame {source:#x} copied to {target:#x}")
+
+    def _zero(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if self.frames.kind(self._frame(frame, place)) is not Kind.TABLE:
+            self._must_be_private(frame, place, "zeroed")
+        self.ram.zero_frame(frame)
+
+    def _share(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if not self._books.count(self._frame(frame, place)):
+            raise NotAllowed(
+                f"frame {frame:#x} is free, and was shared",
+                [f"you called frames.share({frame:#x}) at {said(place)}"],
+            )
+        self._books.share(frame)
+        self._note(
+            place, f"share({frame:#x}): count {self.frames.counts[frame - self.frames.first]}"
+        )
+        self.counted_at[frame] = place
+
+    def _release(self, frame: int, where: list[Any]) -> None:
+        place = _place(where)
+        if not self._books.count(self._frame(frame, place)):
+            raise NotAllowed(
+                f"frame {frame:#x} was released more often than it was shared",
+                [f"you called frames.release({frame:#x}) at {said(place)}"],
+            )
+        if frame == self.zero and self._books.count(frame) == 1:
+            raise NotAllowed("the frame of zeroes was given away", [f"at {said(place)}"])
+        self._books.release(frame)
+        left = self.frames.counts[frame - self.frames.first]
+        self._note(place, f"release({frame:#x}): count {left}")
+        self.counted_at[frame] = place
+
+    def _allocate(self, kind: Kind, where: list[Any]) -> int:
+        place = _place(where)
+        if kind is Kind.TABLE:
+            frame = self.frames.allocate_zeroed(kind)
+            self._forget_table(frame)
+        else:
+            frame = self.frames.allocate(kind)
+        name = "allocate_table" if kind is Kind.TABLE else "allocate"
+        self._note(place, f"{name}(): {frame:#x}")
+        self._taken(frame, place)
+        return frame
+
+    def _allocate_superpage(self, where: list[Any]) -> int:
+        """A student's own allocator has none: then memory is made of small pages."""
+        if not isinstance(self.frames, SuperpageFrames):
+            raise OutOfMemory
+        place = _place(where)
+        first = self.frames.allocate_superpage()
+        for frame in range(first, first + SUPERPAGE_FRAMES):
+            self._taken(frame, place)
+        self._note(place, f"allocate_superpage(): {first:#x}")
+        return first
+
+    def _forget_table(self, table: int) -> None:
+        """Who wrote the PTEs that the frame had before is of no interest any more."""
+        self.table_copied_at.pop(table, None)
+        for address in range(table << PAGE_SHIFT, table + 1 << PAGE_SHIFT, PTE_SIZE):
+            self.written_at.pop(address, None)
+
+    def _allocated(self, frame: int, name: str, where: list[Any]) -> None:
+        """The student's own allocator has handed out a frame to the student's other code."""
+        if self.ledger is None:
+            raise LookupError
+        place = _place(where)
+        if type(frame) is not int:
+            raise WrongResult(f"{name}() returned {str(frame)[:80]}; it has to return a number")
+        kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
+        self.ledger.allocated(frame, kind)
+        self._taken(frame, place)
+
+    def _taken(self, frame: int, place: Place) -> None:
+        self.taken_at[frame] = self.counted_at[frame] = place
+        self._fresh.add(frame)
+
+    def _found_none(self, name: str) -> None:
+        if self.ledger is None:
+            raise LookupError
+        self.ledger.found_none(str(name)[:80])
+
+    def _note(self, place: Place, what: str) -> None:
+        if len(self.orders) < _MOST_NOTED:
+            self.orders.append(f"{what:<58} {said(place)}")
+
+    # What may be named.
+
+    def _frame(self, frame: int, place: Place = _NOWHERE) -> int:
+        if type(frame) is not int:
+            raise TypeError("no number")
+        first, total = self.frames.first, self.frames.total
+        if not first <= frame < first + total:
+            raise NotAllowed(
+                f"{frame:#x} is no frame of the machine's memory ({first:#x} to "
+                f"{first + total - 1:#x})",
+                [f"at {said(place)}"] if place.file else [],
+            )
+        return frame
+
+    def _must_be_private(self, frame: int, place: Place, done: str) -> None:
+        """The bytes of a frame may be changed that was allocated in this call, or is free."""
+        kind = self.frames.kind(frame)
+        if kind is Kind.FREE and self.ledger is not None:
+            return
+        if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
+            raise NotAllowed(
+                f"frame {frame:#x} is {KINDS[kind]} and was {done}", [f"at {said(place)}"]
+            )
+        if frame not in self._fresh and frame not in self.writable:
+            lines = [
+                f"frame {frame:#x} is {KINDS[kind]}, and was in use before the call",
+                f"it was {done} at {said(place)}",
+            ]
+            raise RuleBroken(
+                Finding("used-frames-are-left-alone", lines), "memory in use was changed"
+            )
+
+
+def _pte_text(pte: int) -> str:
+    if not pte:
+        return "0"
+    return f"{ppn(pte):#x} {pte_text(pte)}"
+
+
+def _place(given: list[Any]) -> Place:
+    file, line, function = given
+    if not (isinstance(file, str) and isinstance(line, int) and isinstance(function, str)):
+        raise TypeError("no place")
+    return Place(file[:80], line, function[:80])

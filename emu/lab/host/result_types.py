@@ -1,0 +1,87 @@
+"""Arguments as they are sent to a student's process, and results as they come back."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from emu.lab.host.failures import WrongResult
+from emu.lab.kit.values import Fault, Fence, Outcome, Translation
+
+_WANTED = {
+    int: "a number",
+    bool: "True or False",
+    None: "nothing",
+    Outcome: "an Outcome",
+    Translation | Fault: "a Translation or a Fault",
+    list[Fence]: "a list of Fences",
+}
+
+
+def sent(value: Any) -> Any:
+    """An argument as JSON has it."""
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).hex()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list | tuple):
+        return [sent(each) for each in value]
+    return value
+
+
+def taken(function: str, kind: Any, value: Any) -> Any:
+    """The result of ``function``, which has to be of ``kind``. Raises :class:`WrongResult`."""
+    made = _made(kind, value)
+    if made is _WRONG:
+        raise WrongResult(f"{function}() returned {_said(value)}; it has to return {_WANTED[kind]}")
+    return made
+
+
+_WRONG = object()
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if kind is None:
+        return None if value is None else _WRONG
+    if kind is int or kind is bool:
+        return value if type(value) is kind else _WRONG
+    if kind is Outcome:
+        return _member(Outcome, value)
+    if kind == Translation | Fault:
+        if isinstance(value, list):
+            return Translation(*value) if _numbers(value, 3) else _WRONG
+        return _member(Fault, value)
+    if isinstance(value, list):
+        return [_fence(each) for each in value] if all(map(_is_fence, value)) else _WRONG
+    return _WRONG
+
+
+def _member(kind: type[Enum], value: Any) -> Any:
+    if isinstance(value, dict) and value.get("enum") == kind.__name__:
+        try:
+            return kind(value.get("value"))
+        except ValueError:
+            return _WRONG
+    return _WRONG
+
+
+def _numbers(value: list[Any], count: int) -> bool:
+    return len(value) == count and all(type(each) is int for each in value)
+
+
+def _is_fence(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3 or type(value[0]) is not int:
+        return False
+    return all(each is None or type(each) is int for each in value[1:])
+
+
+def _fence(value: list[Any]) -> Fence:
+    return Fence(*value)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        if "other" in value:
+            return str(value["other"])[:200]
+        return f"{value.get('enum')}({value.get('value')!r})"
+    return repr(value)[:200]

@@ -1,0 +1,288 @@
+"""The process in which a student's code runs, seen from the grader's.
+
+Whatever comes out of it is a claim. What is true is what the machine's memory says, which only the
+grader writes, by orders that the :class:`~emu.lab.host.command_bus.Bus` looks at one by one.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from traceback import clear_frames
+from typing import Any, NamedTuple
+
+from emu.lab.host.command_bus import Bus
+from emu.lab.host.failures import (
+    Ended,
+    NotAllowed,
+    NotDone,
+    Raised,
+    StudentFailed,
+    TooLong,
+    WrongResult,
+    traceback_lines,
+)
+from emu.lab.host.result_types import sent, taken
+from emu.lab.host.shared_ram import SharedRam
+from emu.lab.host.student_process import USUAL, LabProcess, Limits, Patience
+from emu.lab.kit.frames import Frames as KitFrames
+from emu.lab.kit.port import Place
+from emu.lab.protocol import channel
+from emu.lab.protocol.entry_points import ENTRIES
+from emu.machine.pte import PAGE_SIZE
+from kernel.base.errors import OutOfMemory
+from kernel.mm.frames import Frames
+
+_MOST_PRINTED = 20_000
+_LONGEST_LINE = 500
+
+
+class LabFile(NamedTuple):
+    """One lab's Python file: its name as the student knows it, and what is in it."""
+
+    lab: str
+    name: str
+    source: str
+
+
+class Student:
+    """Calls the functions of the lab's files. Raises :class:`StudentFailed` for what goes wrong,
+    and OutOfMemory when a function says that it ran out of frames.
+
+    After a failure the process is gone, and every call fails in the same way.
+    """
+
+    def __init__(self, files: Sequence[LabFile], bus: Bus, limits: Limits = USUAL) -> None:
+        self.files = list(files)
+        self.bus = bus
+        self.failed: StudentFailed | None = None
+        self.stand_in: Student | None = None
+        """If set, its code is called instead of this student's."""
+        self.printed = ""
+        self.on_print: Callable[[str], None] = lambda text: None
+        """Is told of each line that the code prints."""
+        self._unfinished = ""
+        self._limits = limits
+        self._sources = {file.name: file.source.splitlines() for file in files}
+        self._calling = ""
+        order = {
+            "base": bus.ram.base,
+            "size": bus.ram.size,
+            "zero": bus.zero,
+            "limit": limits.memory + bus.ram.size,
+        }
+        self._process = LabProcess(bus.ram.descriptor, order, limits)
+        self.confined = self._started().get("ready") == "full"
+        """Whether the code can reach nothing but the grader, and is not only limited."""
+        self._load()
+
+    def _started(self) -> dict[str, Any]:
+        """The first message of the process, which it sends before it loads any of the code."""
+        try:
+            message = self._process.receive(self._process.starting())
+        except (TimeoutError, channel.Closed, ValueError):
+            raise self._fail(Ended("this machine can't start a process for your code")) from None
+        assert isinstance(message, dict)
+        return message
+
+    def _load(self) -> None:
+        try:
+            self._request({"files": [list(file) for file in self.files]})
+        except OutOfMemory:
+            what = "OutOfFrames was raised when your file was loaded"
+            raise self._fail(WrongResult(what)) from None
+
+    @property
+    def labs(self) -> set[str]:
+        """The labs whose parts of the kernel these files are."""
+        return {file.lab for file in self.files}
+
+    def call(self, lab: str, function: str, *arguments: Any) -> Any:
+        """What ``function`` of the lab returns, of the type that it has to."""
+        return self.call_each(lab, function, [arguments])[0]
+
+    def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """What ``function`` returns for each of ``calls``, which are made without a pause."""
+        if self.stand_in is not None:
+            return self.stand_in.call_each(lab, function, calls)
+        entry = ENTRIES[lab][function]
+        self.bus.begin_call()
+        try:
+            reply = self._request(self._calls(lab, function, calls))
+        except OutOfMemory:
+            if lab == "frames" or KitFrames in entry.arguments:
+                raise
+            what = f"{function}() raised OutOfFrames, and it is given no allocator"
+            raise self._fail(WrongResult(what)) from None
+        results = reply.get("result")
+        try:
+            if not isinstance(results, list) or len(results) != len(calls):
+                raise self._nonsense()
+            made = [taken(function, entry.result, result) for result in results]
+        except StudentFailed as failure:
+            raise self._fail(failure) from None
+        return made
+
+    def refuses(self, lab: str, function: str, *arguments: Any) -> bool:
+        """Whether ``function`` raises ValueError, as is its duty; the process lives on."""
+        self.bus.begin_call()
+        request = self._calls(lab, function, [arguments])
+        return "raised" in self._request(request, expected="ValueError")
+
+    def _calls(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        self._calling = function
+        values = [[sent(argument) for argument in arguments] for arguments in calls]
+        return {"lab": lab, "function": function, "calls": values}
+
+    def use_own_frames(self, first: int, total: int) -> None:
+        """The allocator of the lab ``frames`` is the one that functions are given."""
+        self._calling = "Allocator"
+        try:
+            self._request({"frames": [first, total]})
+        except OutOfMemory:
+            raise self._fail(WrongResult("Allocator() raised OutOfFrames")) from None
+
+    def close(self) -> None:
+        """The process ends."""
+        self._process.close()
+
+    # Talking.
+
+    def _request(self, message: dict[str, Any], expected: str = "") -> dict[str, Any]:
+        """The answer; also that an exception of the type ``expected`` was raised."""
+        if self.failed is not None:
+            raise self.failed
+        patience = self._process.patience()
+        try:
+            self._send(message, patience)
+            while True:
+                reply = self._reply(patience)
+                self._carry_out(reply)
+                if "ask" not in reply:
+                    break
+                self._send(self._answer(reply["ask"]), patience)
+        except StudentFailed as failure:
+            reply = {}
+            raise self._fail(failure) from None
+        if "raised" in reply:
+            raised = reply["raised"]
+            if not expected or not isinstance(raised, dict) or raised.get("type") != expected:
+                raise self._fail(self._raised(raised))
+        if reply.get("out_of_frames"):
+            raise OutOfMemory
+        return reply
+
+    def _send(self, message: Any, patience: Patience) -> None:
+        try:
+            self._process.send(message, patience)
+        except TimeoutError:
+            raise self._too_long([]) from None
+        except channel.Closed:
+            raise self._gone() from None
+
+    def _reply(self, patience: Patience) -> dict[str, Any]:
+        try:
+            message = self._process.receive(patience)
+        except TimeoutError:
+            raise self._too_long(_places(self._process.where())) from None
+        except channel.Closed:
+            raise self._gone() from None
+        except ValueError:
+            raise self._nonsense() from None
+        if not isinstance(message, dict):
+            raise self._nonsense()
+        return message
+
+    def _carry_out(self, reply: dict[str, Any]) -> None:
+        if "late" in reply:
+            raise self._too_long(_places(reply["late"]))
+        orders = reply.get("orders", [])
+        if not isinstance(orders, list):
+            raise self._nonsense()
+        for order in orders:
+            try:
+                name, *values = order
+                if name == "print":
+                    self._has_printed(str(values[0]))
+                else:
+                    self.bus.order(name, values)
+            except (TypeError, ValueError, LookupError):
+                raise self._nonsense() from None
+
+    def _has_printed(self, text: str) -> None:
+        *lines, self._unfinished = (self._unfinished + text).split("\n")
+        self._unfinished = self._unfinished[-_MOST_PRINTED:]
+        for line in (line[:_LONGEST_LINE] for line in lines):
+            if len(self.printed) < _MOST_PRINTED:
+                self.printed += f"{line}\n"
+            self.on_print(line)
+
+    def _answer(self, ask: Any) -> dict[str, Any]:
+        try:
+            name, *values = ask
+            return {"answer": self.bus.ask(name, values)}
+        except OutOfMemory:
+            return {"out_of_frames": True}
+        except (TypeError, ValueError, LookupError):
+            raise self._nonsense() from None
+
+    # Failing.
+
+    def _fail(self, failure: StudentFailed) -> StudentFailed:
+        """A failure is kept, but not what was on the stack: a message may have a gigabyte."""
+        clear_frames(failure.__traceback__)
+        failure.__context__ = None
+        self.failed = failure
+        self.close()
+        return failure
+
+    def _raised(self, account: Any) -> StudentFailed:
+        try:
+            kind, text = str(account["type"])[:80], str(account["text"])[:2000]
+            places = _places(account["places"])
+        except (TypeError, LookupError):
+            return self._nonsense()
+        if kind == "NotImplementedError":
+            return NotDone(f"{text or self._calling} is not implemented")
+        lines = traceback_lines(places, self._sources)
+        return Raised(f"{kind}: {text}" if text else kind, lines)
+
+    def _too_long(self, places: list[Place]) -> StudentFailed:
+        lines = traceback_lines(places, self._sources)
+        where = ["it was here:", *lines] if lines else []
+        return TooLong(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
+
+    def _gone(self) -> StudentFailed:
+        status = self._process.status()
+        if status is None:
+            return self._nonsense()
+        if status == -signal.SIGXCPU:
+            return TooLong(f"more than {self._limits.cpu_seconds} s of processor time were used")
+        why = f"signal {-status} ended it" if status < 0 else f"it exited with status {status}"
+        return Ended(f"the process of your code ended in {self._doing}: {why}")
+
+    @property
+    def _doing(self) -> str:
+        return f"{self._calling}()" if self._calling else "your file, when it was loaded,"
+
+    def _nonsense(self) -> StudentFailed:
+        return NotAllowed(f"{self._doing} spoke to the grader otherwise than through the kit")
+
+
+def can_confine() -> bool:
+    """Whether this host shuts a student's code in; if not, limits are all that holds it."""
+    ram = SharedRam(PAGE_SIZE)
+    try:
+        student = Student([], Bus(ram, Frames(ram)))
+        student.close()
+        return student.confined
+    finally:
+        ram.close()
+
+
+def _places(given: Any) -> list[Place]:
+    places = []
+    for file, line, function in given if isinstance(given, list) else []:
+        if isinstance(file, str) and isinstance(line, int) and isinstance(function, str):
+            places.append(Place(file[:80], line, function[:80]))
+    return places

@@ -1,0 +1,1 @@
+"""A small model of harts, TLBs and processes, searched for harmful sequences (lab ``tlb``)."""

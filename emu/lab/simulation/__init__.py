@@ -1,0 +1,1 @@
+"""Sequences of memory operations, run on a student's code and on the reference side by side."""

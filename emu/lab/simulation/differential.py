@@ -1,0 +1,389 @@
+"""Plays a sequence of operations on a student's code and on the reference, side by side.
+
+After each operation the invariants must hold, every process must see the same bytes, and what was
+done must have cost the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from emu.lab.components.lab_machine import PATIENT
+from emu.lab.host.failures import REFERENCE, Finding, KernelStopped, StudentFailed
+from emu.lab.host.student import LabFile
+from emu.lab.simulation.machine import Endless, Seen, World
+from emu.lab.simulation.messages import broken_invariant, page_line, writer_lines
+from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation, Read, Store
+from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
+from emu.lab.simulation.state_diff import Damage, differing_pages
+from emu.lab.text.pte_text import PAGE_CONCERNED
+from emu.lab.workspace.catalogue import find
+from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
+from kernel.mm.fork import POLICIES
+
+MACHINE_FRAMES = 256
+_MOST_WRITES = 4
+
+
+@dataclass(slots=True)
+class Failure:
+    """What is wrong, and how to see it again."""
+
+    name: str
+    """Of the invariant, or of what was expected."""
+    when: str
+    lines: list[str]
+    operations: list[Operation] = field(default_factory=list)
+    """The sequence that leads there; its last one showed it."""
+    policy: str = ""
+    frames: int = 0
+    """What the sequence was played on."""
+    cause: tuple[str, ...] = ()
+    """What another failure has too when the same lines of code are to blame."""
+    damage: Damage | None = None
+    """None when the code did not return from the last operation normally."""
+    stood_in: frozenset[int] = frozenset()
+    """Indices of the operations that the reference did."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all known errors."""
+        return self.damage.names if self.damage is not None else frozenset((self.name,))
+
+    @classmethod
+    def of(cls, failed: StudentFailed) -> Failure:
+        """What ended a test before any operation."""
+        return cls(failed.name, failed.headline, failed.details)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """On what a sequence is played."""
+
+    files: Sequence[LabFile]
+    policy: str
+    """The kernel's fork policy that the student's fork is compared with."""
+    frames: int = MACHINE_FRAMES
+    stands_in: frozenset[int] = frozenset()
+    """Indices of the operations in which the labs' solutions replace ``files``."""
+
+
+def cause_of(failure: StudentFailed) -> tuple[str, ...]:
+    """What the code did, without the page that it was called for."""
+    details = [line for line in failure.details if not line.startswith(PAGE_CONCERNED)]
+    return (failure.name, failure.headline, *details)
+
+
+def play(
+    stage: Stage, operations: Sequence[Operation], trace: Trace | None = None
+) -> Failure | None:
+    """The first thing that is wrong, if anything is."""
+    policy = POLICIES[stage.policy]
+    try:
+        ours = World(stage.frames, policy, stage.files)
+    except StudentFailed as failed:
+        return Failure.of(failed)
+    reference = World(stage.frames, policy, reference_files(stage.files), PATIENT)
+    try:
+        duel = _DifferentialRun(ours, reference, trace)
+        for number, operation in enumerate(operations):
+            stands_in = number in stage.stands_in
+            ours.stand_in(solutions(stage.files) if stands_in else [])
+            failure = duel.step(operation)
+            if failure is not None:
+                failure.operations = list(operations[: number + 1])
+                failure.policy, failure.frames = stage.policy, stage.frames
+                failure.stood_in = stage.stands_in
+                return _of_reference(failure) if stands_in else failure
+        return None
+    finally:
+        ours.close()
+        reference.close()
+
+
+def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
+    """What makes the reference: our kernel as it is; it has no superpages, so for these the lab's
+    solution.
+    """
+    labs = [find(file.lab) for file in files if file.lab == "superpages"]
+    return [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
+
+
+def solutions(files: Sequence[LabFile]) -> list[LabFile]:
+    """Reference solutions that can stand in for ``files``."""
+    labs = [find(file.lab) for file in files]
+    return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
+
+
+def _of_reference(failure: Failure) -> Failure:
+    """Failure in an operation of the reference, caused by earlier ones of the student's code."""
+    if failure.damage is not None:
+        return failure
+    lines = ["the reference, which replaces your code here, fails"]
+    return replace(failure, name=KernelStopped.name, when=_LEFT, lines=lines, cause=())
+
+
+_LEFT = "the state that your code left in memory does not allow the run to continue"
+
+
+class Trace:
+    """Is told of each operation as it is played (``emu lab replay``)."""
+
+    def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+        """``seen`` is None when the student's code failed in it."""
+
+
+class _DifferentialRun:
+    """The two machines, and whether they may differ in what a failed fork leaves."""
+
+    def __init__(self, ours: World, reference: World, trace: Trace | None) -> None:
+        self._ours = ours
+        self._reference = reference
+        self._trace = trace or Trace()
+        self._forks_failed = False
+        self._newest = 0
+        """The last process that there was before the operation."""
+
+    def step(self, operation: Operation) -> Failure | None:
+        self._newest = self._ours.newest
+        wanted = self._reference.do(operation)
+        if isinstance(operation, Fork) and "no memory" in wanted.outcome:
+            self._forks_failed = True
+        seen: Seen | None = None
+        try:
+            seen, finding = self._done(operation)
+        except Endless as endless:
+            finding = self._endless(operation, endless)
+        except StudentFailed as failure:
+            self._trace.operation(operation, None, self._ours)
+            told = any(line.startswith(PAGE_CONCERNED) for line in failure.details)
+            page = [] if told else self._pages(operation)
+            return Failure(
+                failure.name,
+                self._during(operation, failure),
+                [*failure.details, *page],
+                cause=cause_of(failure),
+            )
+        self._trace.operation(operation, seen, self._ours)
+        if finding is None:
+            assert seen is not None
+            finding = next(self._differences(operation, seen, wanted), None)
+        if finding is None:
+            return None
+        damage = self._damage(operation, finding, seen, wanted)
+        return Failure(finding.name, self._when(operation), finding.lines, damage=damage)
+
+    def _damage(
+        self, operation: Operation, finding: Finding, seen: Seen | None, wanted: Seen
+    ) -> Damage:
+        """State that differs from the reference's."""
+        names = finding.also | {finding.name}
+        if seen is None:
+            return Damage(names, frozenset(), missing=True, fatal=True)
+        try:
+            names |= {each.name for each in self._differences(operation, seen, wanted)}
+            pages, missing = differing_pages(self._ours, self._reference)
+        except Exception:  # any error caused by the student's tables
+            return Damage(names, frozenset(), missing=True, fatal=True)
+        ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
+        lives = all(word in _GOES_ON for end in ends for word in end.split(", "))
+        return Damage(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
+
+    def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
+        """The operation, done on the student's machine, and the invariant that it broke."""
+        try:
+            return self._ours.do(operation), broken_invariant(self._ours)
+        except (StudentFailed, Endless):
+            raise
+        except Exception as error:
+            raise KernelStopped(error) from error
+
+    # What is compared, the most telling first.
+
+    def _differences(self, operation: Operation, seen: Seen, wanted: Seen) -> Iterator[Finding]:
+        found: list[Callable[[], Finding | None]] = [
+            lambda: self._of_outcome(operation, seen, wanted),
+            lambda: self._of_content(operation),
+            self._of_bits,
+            lambda: self._of_inherited_bits(operation, seen),
+            lambda: self._of_cost(operation, seen, wanted),
+        ]
+        for look in found:
+            if (finding := look()) is not None:
+                yield finding
+
+    def _of_outcome(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        got = self._as_compared(operation, seen.outcome)
+        due = self._as_compared(operation, wanted.outcome)
+        if got == due:
+            return None
+        name = OUTCOME_NAMES.get(due, "right-outcome")
+        text = write_outcome_text if isinstance(operation, Read) else outcome_text
+        lines = [f"your kernel: {text(seen.outcome)}; expected: {text(wanted.outcome)}"]
+        return Finding(name, lines + self._pages(operation))
+
+    def _as_compared(self, operation: Operation, outcome: str) -> str:
+        """A fork that failed half-way may leave pages COW, and then they are taken over later; and
+        in what order the kernel's own write meets its pages is its own affair.
+        """
+        if isinstance(operation, Read):
+            return next((word for word in ("EFAULT", "no memory") if word in outcome), "ok")
+        if not self._forks_failed:
+            return outcome
+        kept = [word for word in outcome.split(", ") if word not in ("reused", "ok")]
+        return ", ".join(kept) or "ok"
+
+    def _of_content(self, operation: Operation) -> Finding | None:
+        for pid in self._reference.spaces:
+            wanted, found = self._reference.content(pid), self._ours.content(pid)
+            for va, page in wanted.items():
+                if found.get(va) != page:
+                    return self._wrong_bytes(operation, pid, va, page, found.get(va))
+        return None
+
+    def _wrong_bytes(
+        self, operation: Operation, pid: int, va: int, wanted: bytes, found: bytes | None
+    ) -> Finding:
+        if found is None:
+            lines = [f"pid {pid} has no page at {va:#x} any more", page_line(self._ours, pid, va)]
+            return Finding("isolation", lines)
+        at = next(index for index in range(PAGE_SIZE) if wanted[index] != found[index])
+        lines = [
+            f"pid {pid} has {found[at]:#04x} at {va + at:#x}, and should have {wanted[at]:#04x}",
+            page_line(self._ours, pid, va),
+        ]
+        writer = getattr(operation, "pid", None)
+        if writer not in (None, pid) and isinstance(operation, Store | Read):
+            lines.append(f"pid {writer} wrote it: the two are not apart")
+            lines.append(page_line(self._ours, writer, va))
+        return Finding("isolation", lines)
+
+    def _of_bits(self) -> Finding | None:
+        """A and D may not get lost: by D a kernel knows what it has to write back (priv. spec,
+        "Addressing and Memory Protection" of Sv32).
+        """
+        for pid, reference in self._reference.spaces.items():
+            found = dict(self._ours.spaces[pid].table.present())
+            for va, wanted in reference.table.present():
+                if found.get(va, wanted) & ~wanted & G:
+                    lines = [f"{page_line(self._ours, pid, va)}   ← G was set"]
+                    return Finding("bits-are-kept", lines)
+                if lost := wanted & ~found.get(va, wanted) & (A | D):
+                    verb = "are" if lost == A | D else "is"
+                    return self._wrong_bits(pid, va, f"{_bits(lost)} {verb} missing")
+        return None
+
+    def _wrong_bits(self, pid: int, va: int, what: str) -> Finding:
+        """A page with wrong bits, and who wrote its PTE."""
+        line = f"{page_line(self._ours, pid, va)}   ← {what}"
+        address = self._ours.spaces[pid].table.pte_address(va) or 0
+        return Finding("bits-are-kept", [line, *writer_lines(self._ours.bus, address)])
+
+    def _of_inherited_bits(self, operation: Operation, seen: Seen) -> Finding | None:
+        """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
+        which an address space would keep the translations of another.
+        """
+        child = max(self._ours.spaces, default=0)
+        if not isinstance(operation, Fork) or operation.pid not in self._ours.spaces:
+            return None
+        if seen.outcome != "ok":
+            return None
+        table = self._ours.spaces[child].table
+        parents = dict(self._ours.spaces[operation.pid].table.present())
+        for va, pte in table.present():
+            if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
+                return self._wrong_bits(child, va, f"{_bits(wrong)} not as the parent's")
+        return None
+
+    def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+        if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
+            lines = [
+                f"{_number(seen.copies, 'frame')} copied; "
+                f"{wanted.copies} need{_s(wanted.copies)} to be"
+            ]
+            return Finding("exact-copies", lines)
+        if seen.used > wanted.used:
+            more = seen.used - wanted.used
+            return Finding(
+                "nothing-is-lost",
+                [f"{seen.used} frames are in use, {more} more than there should be"],
+            )
+        if seen.used < wanted.used:
+            return Finding(
+                "nothing-is-lost",
+                [f"{seen.used} frames are in use, and there should be {wanted.used}"],
+            )
+        counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
+        # Who is killed exits, which may clear the tables.
+        lives = getattr(operation, "pid", 0) in self._reference.spaces
+        if counted and lives and seen.ptes > wanted.ptes:
+            lines = [
+                f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need{_s(wanted.ptes)} to be",
+                *_pte_writes(self._ours.orders()),
+            ]
+            return Finding("exact-pte-writes", lines)
+        return None
+
+    # Telling.
+
+    def _endless(self, operation: Operation, endless: Endless) -> Finding:
+        said = ", ".join(endless.outcomes)
+        lines = [
+            f"the access to {endless.va:#x} faults again and again, and the handler says: {said}",
+            *self._pages(operation),
+        ]
+        return Finding("fault-is-repaired", lines)
+
+    def _pages(self, operation: Operation) -> list[str]:
+        """The page that the operation is about, as it is now."""
+        va = getattr(operation, "va", None)
+        pid = getattr(operation, "pid", 0)
+        if va is None or pid not in self._ours.spaces:
+            return []
+        return [page_line(self._ours, pid, va)]
+
+    def _when(self, operation: Operation) -> str:
+        if isinstance(operation, Fork):
+            child = self._ours.newest
+            if child == self._newest:
+                return f"after a fork() that found no frame, pid {operation.pid}"
+            if operation.children > 1:
+                return f"after fork(), pid {operation.pid}, {operation.children} times"
+            return f"after fork(), pid {operation.pid} → {child}"
+        if isinstance(operation, Exit):
+            return f"after exit(), pid {operation.pid}"
+        return f"after: {operation}"
+
+    def _during(self, operation: Operation, failure: StudentFailed) -> str:
+        if isinstance(operation, FailAllocation):
+            return failure.headline
+        return f"{failure.headline}   when {operation}"
+
+
+_GOES_ON = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
+"""Outcomes after which the access succeeds."""
+
+_BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
+
+
+def _bits(pte: int) -> str:
+    """The names of those that are set."""
+    return " and ".join(name for bit, name in _BITS if pte & bit)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{' was' if count == 1 else 's were'}"
+
+
+def _s(count: int) -> str:
+    """The verb's ending."""
+    return "s" if count == 1 else ""
+
+
+def _pte_writes(orders: list[str]) -> list[str]:
+    """Which leaf PTEs were written, and where: those that were written twice, or the last."""
+    writes = [line for line in orders if line.startswith("PTE at ") and " ------- " not in line]
+    ptes = [line.split(":")[0] for line in writes]
+    twice = [line for line, pte in zip(writes, ptes, strict=True) if ptes.count(pte) > 1]
+    return [" ".join(line.split()) for line in (twice or writes)[-_MOST_WRITES:]]

@@ -1,0 +1,298 @@
+"""A machine for tests: processes that fork, store, load and exit, without a program.
+
+Its CPU goes through the MMU, has a TLB that forgets only when it is told to, and asks the fault
+handler as the kernel does. With a student's files the kernel's parts are the student's; without, it
+is the reference that the student's is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from emu.lab.components.lab_machine import LabMachine
+from emu.lab.host.command_bus import Bus
+from emu.lab.host.student import LabFile
+from emu.lab.host.student_process import Limits
+from emu.lab.simulation import initial_layout
+from emu.lab.simulation.operations import (
+    Exec,
+    Exit,
+    FailAllocation,
+    Fetch,
+    Fork,
+    Load,
+    Map,
+    Operation,
+    Read,
+    SetBreak,
+    Store,
+    Unmap,
+)
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
+from emu.machine.ram import Ram
+from emu.machine.sv39 import TranslationFault
+from emu.machine.trap import Access
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.check import memory_snapshot
+from kernel.components import Components
+from kernel.mm import fault, fork
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.fork import Policy
+from kernel.mm.frames import Frames
+from kernel.mm.vma import Prot, Vma
+
+_ATTEMPTS = 4
+"""An access that faults more often than any handler needs will fault for ever."""
+
+
+class Seen(NamedTuple):
+    """What one operation came to."""
+
+    outcome: str
+    """``ok``, ``no memory``, or why the process was killed; what the fault handler did before."""
+    value: int | None
+    """The byte that was loaded."""
+    copies: int
+    ptes: int
+    """Leaf PTEs written."""
+    used: int
+    """Frames in use afterwards."""
+
+
+class Endless(Exception):
+    """The access faults again and again, and the handler says that it is repaired."""
+
+    def __init__(self, va: int, outcomes: list[str]) -> None:
+        super().__init__(va)
+        self.va = va
+        self.outcomes = outcomes
+
+
+class World:
+    """``frames`` frames of RAM, and process 1 with the memory of
+    :mod:`emu.lab.simulation.initial_layout`.
+    """
+
+    def __init__(
+        self,
+        frames: int,
+        policy: Policy,
+        files: Sequence[LabFile] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self.machine = LabMachine(files, frames * PAGE_SIZE, limits) if files else None
+        parts = self.machine.parts() if self.machine else Components()
+        self.ram = self.machine.ram if self.machine else Ram(frames * PAGE_SIZE)
+        self.frames = self.machine.frames if self.machine else Frames(self.ram)
+        self.mmu = parts.mmu(self.ram)
+        self._parts = parts
+        self._policy = parts.fork or policy
+        self.spaces: dict[int, AddressSpace] = {}
+        self.copies = self.ptes = 0
+        self._tlb: dict[int, tuple[int, bool]] = {}
+        self._outcomes: list[str] = []
+        self._pids = 0
+        self._asid = 0
+        self._new_process(self._new_space())
+        initial_layout.fill(self.spaces[1])
+
+    def stand_in(self, files: Sequence[LabFile]) -> None:
+        """Uses the code in ``files`` instead of the student's; none: restores the student's."""
+        if self.machine is not None:
+            self.machine.stand_in(files)
+
+    def close(self) -> None:
+        if self.machine is not None:
+            self.machine.close()
+
+    # Processes.
+
+    def _new_space(self) -> AddressSpace:
+        self._asid += 1
+        return self._parts.space(self.frames, self._asid, self._tlb.clear)
+
+    def _new_process(self, space: AddressSpace) -> int:
+        self._pids += 1
+        self.spaces[self._pids] = space
+        return self._pids
+
+    @property
+    def newest(self) -> int:
+        """The number of the last process that was made; it may be gone."""
+        return self._pids
+
+    def memory(self) -> memory_snapshot.MemorySnapshot:
+        """Who holds which frame."""
+        memory = memory_snapshot.MemorySnapshot(self.frames, list(self.spaces.values()))
+        memory.names = {space: f"pid {pid}" for pid, space in self.spaces.items()}
+        return memory
+
+    # Operations.
+
+    def do(self, operation: Operation) -> Seen:
+        """Raises StudentFailed and :class:`Endless`."""
+        self._outcomes = []
+        self.orders().clear()
+        copies, ptes = self._frames_copied(), self._ptes_written()
+        value: int | None = None
+        if isinstance(operation, FailAllocation):
+            self.frames.start_counting(operation.number)
+        elif operation.pid in self.spaces:
+            try:
+                value = self._of_process(operation)
+            except OutOfMemory:
+                self._outcomes.append("no memory")
+        return Seen(
+            ", ".join(self._outcomes) or "ok",
+            value,
+            self._frames_copied() - copies,
+            self._ptes_written() - ptes,
+            self.frames.used,
+        )
+
+    def _frames_copied(self) -> int:
+        """As many as the student's orders say, whatever the code says of itself."""
+        return self.machine.bus.counts.copies if self.machine else self.copies
+
+    def _ptes_written(self) -> int:
+        """Leaf PTEs written so far: those the student's orders say, or those the kernel counts."""
+        return self.machine.bus.counts.ptes if self.machine else self.ptes
+
+    def _of_process(self, operation: Operation) -> int | None:
+        match operation:
+            case Fork(pid, children):
+                for _ in range(children):
+                    self._fork(pid)
+            case Exit(pid):
+                self._exit(pid)
+            case Store(pid, va, value):
+                self._store(pid, va, value)
+            case Load(pid, va):
+                return self._load(pid, va)
+            case Read(pid, va, count, value):
+                self._read(pid, va, bytes([value]) * count)
+            case Fetch(pid, va):
+                self._reach(pid, va, Access.FETCH)
+            case SetBreak(pid, pages):
+                self._set_break(self.spaces[pid], pages)
+            case Map(pid, va, pages, prot):
+                _map(self.spaces[pid], va, va + pages * PAGE_SIZE, Prot(prot))
+            case Unmap(pid, va, pages):
+                self.spaces[pid].unmap(va, va + pages * PAGE_SIZE)
+            case Exec(pid):
+                self._exec(pid)
+        return None
+
+    def _fork(self, pid: int) -> None:
+        self._asid += 1
+        child, cost = fork.fork(self.spaces[pid], self._asid, self._policy)
+        self.copies += cost.frames_copied
+        self.ptes += cost.ptes_written
+        self._new_process(child)
+
+    def _exit(self, pid: int) -> None:
+        self._tlb.clear()
+        self.spaces.pop(pid).leave()
+
+    def _exec(self, pid: int) -> None:
+        self._tlb.clear()
+        old, self.spaces[pid] = self.spaces[pid], self._new_space()
+        old.leave()
+        initial_layout.fill(self.spaces[pid])
+
+    def _set_break(self, space: AddressSpace, pages: int) -> None:
+        end = space.brk_start + pages * PAGE_SIZE
+        if end < space.brk:
+            space.unmap(end, space.brk)
+        elif end > space.brk:
+            space.add(Vma(space.brk, end, Prot.READ | Prot.WRITE, name="heap"))
+        space.brk = end
+
+    def _load(self, pid: int, va: int) -> int | None:
+        frame = self._reach(pid, va, Access.LOAD)
+        return (
+            None if frame is None else self.ram.read((frame << PAGE_SHIFT) + (va & PAGE_MASK), 1)[0]
+        )
+
+    def _store(self, pid: int, va: int, value: int) -> None:
+        frame = self._reach(pid, va, Access.STORE)
+        if frame is not None:
+            self.ram.write((frame << PAGE_SHIFT) + (va & PAGE_MASK), bytes([value]))
+
+    def _read(self, pid: int, va: int, data: bytes) -> None:
+        space = self.spaces[pid]
+        self._switch(space)
+        memory = self._parts.user_memory(space, lambda _space, seen: self._saw(seen))
+        pages = range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE)
+        before, ptes = [space.table.pte(page) for page in pages], self.ptes
+        try:
+            memory.write(va, data)
+        except Errno:
+            self._outcomes.append("EFAULT")
+        finally:
+            after = [space.table.pte(page) for page in pages]
+            self.ptes = ptes + sum(map(int.__ne__, before, after))
+
+    def _reach(self, pid: int, va: int, access: Access) -> int | None:
+        """The frame that an access reaches, after the faults it takes; None when it kills."""
+        space = self.spaces[pid]
+        self._switch(space)
+        page = va & ~PAGE_MASK
+        for _ in range(_ATTEMPTS):
+            known = self._tlb.get(page) if access is not Access.FETCH else None
+            if known is not None and (known[1] or access is not Access.STORE):
+                return known[0]
+            found = self.mmu.translate(va, access)
+            if not isinstance(found, TranslationFault):
+                if access is Access.FETCH:
+                    return found.pa >> PAGE_SHIFT
+                writable = bool(found.pte & W and found.pte & D)
+                self._tlb[page] = found.pa >> PAGE_SHIFT, writable
+                return found.pa >> PAGE_SHIFT
+            resolution = fault.handle(space, page, access)
+            self._saw(resolution)
+            if resolution.failed:
+                self._kill(pid)
+                return None
+        raise Endless(va, self._outcomes)
+
+    def _switch(self, space: AddressSpace) -> None:
+        if self.mmu.satp != space.table.satp:
+            self.mmu.satp = space.table.satp
+            self._tlb.clear()
+
+    def _saw(self, resolution: Resolution) -> None:
+        self._outcomes.append(str(resolution.outcome))
+        self.copies += resolution.outcome is Outcome.COPIED
+        self.ptes += resolution.pte_before != resolution.pte_after
+
+    def _kill(self, pid: int) -> None:
+        """A fault that can't be repaired ends the process, and no other."""
+        self._exit(pid)
+
+    # Looking.
+
+    @property
+    def bus(self) -> Bus | None:
+        """What the student's orders went through; None for the reference."""
+        return self.machine.bus if self.machine else None
+
+    def orders(self) -> list[str]:
+        """What the student's code did in the last operation, a line for each order."""
+        return self.machine.bus.orders if self.machine else []
+
+    def content(self, pid: int) -> dict[int, bytes]:
+        """The bytes of every page that is mapped for ``pid``, by address."""
+        return {
+            va: self.ram.read_frame(ppn(pte))
+            for va, pte in self.spaces[pid].table.present()
+            if pte & V and self.ram.holds(ppn(pte) << PAGE_SHIFT)
+        }
+
+
+def _map(space: AddressSpace, start: int, end: int, prot: Prot) -> None:
+    """mmap(2) with MAP_FIXED_NOREPLACE: where something is already, nothing is done."""
+    if not space.overlapping(start, end):
+        space.add(Vma(start, end, prot, name="mmap"))

@@ -1,0 +1,218 @@
+"""An invariant that does not hold, told with both sides and with the line that wrote the PTE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from emu.lab.host.command_bus import Bus
+from emu.lab.host.failures import Finding, said
+from emu.lab.kit.values import SUPERPAGE_SIZE
+from emu.lab.simulation.machine import World
+from emu.lab.text.pte_text import KINDS, page_text, pte_text
+from emu.machine.pte import PAGE_SHIFT, vpn
+from kernel.check.invariants import InvariantBroken, Page, Violation, violations
+from kernel.check.memory_snapshot import MemorySnapshot
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Kind
+from kernel.mm.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_table import COW
+
+_MARKS = {
+    "shared-is-not-writable": "still writable",
+    "cow-is-readable-and-not-writable": "COW with W, or without R",
+    "mapped-frames-are-in-use": "not a frame that may be mapped",
+    "frame-is-used-for-its-kind": "not a frame that may be stored to",
+    "rights-are-the-mappings": "not the rights of the mapping",
+}
+_TABLES = "tables-are-their-spaces-own"
+
+_MOST_USERS = 8
+"""So many pages of one frame are shown."""
+
+_KINDS = {kind: f", {KINDS[kind]}," for kind in (Kind.CACHE, Kind.ZERO, Kind.TABLE)}
+_KINDS[Kind.FREE] = ", which is free,"
+
+
+def broken_invariant(world: World) -> Finding | None:
+    """The first invariant that does not hold, if there is one."""
+    memory = world.memory()
+    broken = violations(memory)
+    if not broken:
+        return None
+    finding = _told(_clearest(broken), memory, world.bus)
+    return replace(finding, also=frozenset(violation.name for violation in broken))
+
+
+def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
+    """The most telling of the violations, with who wrote the PTE by the ``bus``'s account.
+
+    The machine may have been shut down since: only what the look at its memory saw is told.
+    """
+    if broken.memory is None:  # what is left when all processes have ended
+        first = broken.violations[0]
+        return Finding(first.name, [violation.broken.message for violation in broken.violations])
+    return _told(_clearest(broken.violations), broken.memory, bus)
+
+
+def _clearest(broken: list[Violation]) -> Violation:
+    """One wrong PTE breaks several invariants; the one that names a page says most. But where a
+    table hangs in two places, all that is wrong follows from that.
+    """
+    return min(
+        broken, key=lambda v: (v.name != _TABLES, v.broken.page is None, v.broken.frame is None)
+    )
+
+
+def _told(violation: Violation, memory: MemorySnapshot, bus: Bus | None) -> Finding:
+    broken = violation.broken
+    if broken.frame is None:
+        lines = [broken.message]
+        if violation.name == _TABLES:
+            lines.append("each process needs page tables of its own, on all three levels")
+        return Finding(violation.name, lines)
+    lines = _frame_lines(violation, memory)
+    if broken.page is not None:
+        lines += _writer(bus, memory, broken.page)
+    elif not memory.user_counts[broken.frame - memory.frames.first]:
+        lines += _taker(bus, broken.frame)
+    if violation.name == "count-is-the-number-of-holders":
+        lines += _counter(bus, broken.frame)
+    return Finding(violation.name, lines)
+
+
+def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
+    """Who uses the frame, each with its PTE."""
+    broken = violation.broken
+    frame = broken.frame
+    assert frame is not None
+    users = page_users(memory, frame)
+    head = _head(violation, memory, frame, len(users))
+    if frame in memory.tables:
+        return [head, *_table_places(memory, frame)]
+    if not users:
+        return [head]
+    marked = broken.page
+    lines = []
+    for space, va, pte in _few(users, marked):
+        here = marked is not None and marked.space is space and marked.va == va
+        mark = f"   ← {_mark(violation.name, memory, marked)}" if here and marked else ""
+        large = va >> LEAF_SHIFT << LEAF_SHIFT not in memory.walks[space].leaves
+        size = " in a superpage" if large else ""
+        lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{size}{mark}")
+    if len(lines) < len(users):
+        lines.append(f"… and {len(users) - len(lines)} more")
+    if not head.endswith(":"):
+        return [head, *(f"  {line}" for line in lines)]
+    indent = " " * len(head)
+    return [f"{head}  {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])]
+
+
+def _few(
+    users: list[tuple[AddressSpace, int, int]], marked: Page | None
+) -> list[tuple[AddressSpace, int, int]]:
+    """Some of them, and the marked one in any case."""
+    some = users[:_MOST_USERS]
+    if marked is not None and tuple(marked) not in some:
+        some[-1:] = [user for user in users if user == tuple(marked)]
+    return some
+
+
+def _table_places(memory: MemorySnapshot, table: int) -> list[str]:
+    """Where a leaf table hangs."""
+    return [
+        f"  {memory.space_name(space)}  {va:#x} to {va + SUPERPAGE_SIZE - 1:#x}"
+        for space, va in memory.leaf_places(table)
+    ]
+
+
+def _mark(name: str, memory: MemorySnapshot, page: Page) -> str:
+    if name != "pages-and-mappings-agree":
+        return _MARKS.get(name, "this one")
+    vmas = memory.walks[page.space].vmas
+    if not any(start <= page.va < end for start, end, *_ in vmas):
+        return "no mapping is there"
+    return "COW, but not private and writable" if page.pte & COW else "W or COW is due"
+
+
+def _head(violation: Violation, memory: MemorySnapshot, frame: int, users: int) -> str:
+    index = frame - memory.frames.first
+    inside = 0 <= index < len(memory.counts)
+    kind = Kind(memory.kinds[index]) if inside else Kind.PRIVATE
+    count = int(memory.counts[index]) if inside else 0
+    pins, ptes = (
+        (int(memory.pin_counts[index]), int(memory.pte_counts[index])) if inside else (0, 0)
+    )
+    if violation.name != "count-is-the-number-of-holders":
+        wrong = f"count {count}, and " if inside and count != pins + ptes else ""
+        return (
+            f"frame {frame:#x}{_KINDS.get(kind, '')} has {wrong}{users} user{'s' * (users != 1)}:"
+        )
+    what = f"{_WHAT.get(kind, 'frame')} {frame:#x} has count {count}"
+    if kind is Kind.TABLE and pins:
+        return f"{what}, and hangs in {pins} page table{'s' * (pins != 1)}"
+    if not users and not pins:
+        return f"{what}, and nobody uses it: it is lost"
+    if pins:
+        return f"{what}, and should have {pins + ptes}: {pins} for the kernel, {ptes} for PTEs"
+    if ptes != users:
+        one = "1 PTE, in a table" if ptes == 1 else f"{ptes} PTEs, some in tables"
+        return f"{what}, and {one} that several processes share:"
+    return f"{what}, and {users} user{'s' * (users != 1)}:"
+
+
+_WHAT = {
+    Kind.TABLE: "page table",
+    Kind.ZERO: "the frame of zeroes",
+    Kind.CACHE: "a file's page, frame",
+}
+
+
+def page_users(memory: MemorySnapshot, frame: int) -> list[tuple[AddressSpace, int, int]]:
+    """(space, address, PTE) of all pages in ``frame``."""
+    return [
+        (mapped.space, va, pte)
+        for mapped in memory.mapped
+        for va, pte in mapped.where(mapped.indices == frame - memory.frames.first)
+    ]
+
+
+def _writer(bus: Bus | None, memory: MemorySnapshot, page: Page) -> list[str]:
+    """Who wrote the PTE of a page."""
+    leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
+    address = (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0)
+    if not leaf:
+        address = page.space.table.pte_address(page.va) or 0
+    return writer_lines(bus, address)
+
+
+def writer_lines(bus: Bus | None, pte_address: int) -> list[str]:
+    """Who wrote the PTE at a physical address."""
+    if bus is None:
+        return []
+    place = bus.written_at.get(pte_address)
+    if place is not None:
+        return [f"you wrote this PTE at {said(place)}"]
+    copied = bus.table_copied_at.get(pte_address >> PAGE_SHIFT)
+    if copied is not None:
+        return [f"your code did not write this PTE; you copied its table at {said(copied)}"]
+    return ["this PTE was there before your code ran: it should have changed it"]
+
+
+def _taker(bus: Bus | None, frame: int) -> list[str]:
+    taken = bus.taken_at if bus is not None else {}
+    return [f"you allocated it at {said(taken[frame])}"] if frame in taken else []
+
+
+def _counter(bus: Bus | None, frame: int) -> list[str]:
+    counted = bus.counted_at if bus is not None else {}
+    if frame not in counted:
+        return ["its count was never changed by your code"]
+    return [f"you last changed its count at {said(counted[frame])}"]
+
+
+def page_line(world: World, pid: int, va: int) -> str:
+    """A page as the table has it now, for a message."""
+    space = world.spaces.get(pid)
+    if space is None:
+        return f"pid {pid} is gone"
+    return f"pid {pid}  {page_text(space, va)}"

@@ -1,0 +1,76 @@
+"""Random operations, for the tests that play many of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emu.lab.simulation.initial_layout import (
+    CONSTANTS,
+    DATA,
+    FAR,
+    HEAP,
+    SEALED,
+    SHARED,
+    STACK_TOP,
+    TEXT,
+)
+from emu.lab.simulation.operations import Exec, Exit, Fork, Load, Operation, Read, SetBreak, Store
+from emu.machine.pte import PAGE_SIZE
+
+WRITABLE = (DATA, DATA + PAGE_SIZE, FAR, FAR + PAGE_SIZE, STACK_TOP - PAGE_SIZE, HEAP)
+"""Pages that may be stored to and are private; few, that processes meet in them."""
+OTHERS = (TEXT, CONSTANTS, SEALED, SHARED)
+
+Kind = Callable[[random.Random, int], Operation]
+"""Makes an operation of the process with that number."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of ``kinds``, by one of the first ``processes``: the oftener named, the likelier."""
+
+    kinds: Sequence[Kind]
+    processes: int = 4
+
+    def __call__(self, source: random.Random) -> Operation:
+        pid = source.randint(1, self.processes)
+        return source.choice(self.kinds)(source, pid)
+
+
+def fork(_source: random.Random, pid: int) -> Operation:
+    return Fork(pid)
+
+
+def leave(_source: random.Random, pid: int) -> Operation:
+    return Exit(pid)
+
+
+def execute(_source: random.Random, pid: int) -> Operation:
+    return Exec(pid)
+
+
+def set_break(source: random.Random, pid: int) -> Operation:
+    return SetBreak(pid, source.randrange(4))
+
+
+def load(source: random.Random, pid: int) -> Operation:
+    return Load(pid, source.choice((*WRITABLE, *OTHERS)) + source.randrange(PAGE_SIZE))
+
+
+def store(source: random.Random, pid: int) -> Operation:
+    at = source.choice(WRITABLE) + source.randrange(PAGE_SIZE)
+    return Store(pid, at, source.randrange(256))
+
+
+def store_anywhere(source: random.Random, pid: int) -> Operation:
+    """Read-only pages and shared memory too."""
+    at = source.choice((*WRITABLE, *OTHERS)) + source.randrange(PAGE_SIZE)
+    return Store(pid, at, source.randrange(256))
+
+
+def kernel_write(source: random.Random, pid: int) -> Operation:
+    """From near the end of a page on, so most span two pages or three."""
+    at = source.choice(WRITABLE) + 0xFF0
+    return Read(pid, at, source.randint(1, 9000), source.randrange(256))

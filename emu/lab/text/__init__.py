@@ -1,0 +1,1 @@
+"""Text for reports of the labs: PTEs, and what came from a student."""

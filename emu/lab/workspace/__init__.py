@@ -1,0 +1,1 @@
+"""A student's folder: starting a lab, checking it, replaying a failure."""

@@ -1,0 +1,125 @@
+"""The labs that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from emu.lab.workspace.skeleton import skeleton, solution
+
+if TYPE_CHECKING:
+    from emu.lab.graded.mutant import Wrong
+    from emu.lab.graded.test_kinds import Test
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One lab: its files lie in a package of its own below :mod:`emu.lab.labs`."""
+
+    number: int
+    name: str
+    title: str
+    core: bool = False
+    guests: tuple[str, ...] = ()
+    """The programs in C that go with it, by their names in :mod:`guest`."""
+
+    @property
+    def module(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def file(self) -> str:
+        """The Python file that the student completes."""
+        return f"{self.module}.py"
+
+    def _text(self, name: str) -> str:
+        return (files("emu.lab.labs") / self.module / name).read_text(encoding="utf-8")
+
+    @property
+    def handout(self) -> str:
+        return self._text("HANDOUT.md")
+
+    @property
+    def skeleton(self) -> str:
+        return skeleton(self._text(self.file))
+
+    @property
+    def solution(self) -> str:
+        return solution(self._text(self.file))
+
+    @property
+    def tests(self) -> Sequence[Test]:
+        tests: Sequence[Test] = import_module(f"emu.lab.labs.{self.module}.tests").TESTS
+        return tests
+
+    @property
+    def wrong(self) -> Sequence[Wrong]:
+        """The catalogue of wrong solutions."""
+        wrong: Sequence[Wrong] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
+        return wrong
+
+
+_PLAIN = ("isolation", "fork_tree")
+"""Guests that fork and look at their memory."""
+
+LABS = {
+    lab.name: lab
+    for lab in (
+        Lab(1, "walk", "translate an address: the page-table walk", core=True, guests=_PLAIN),
+        Lab(2, "frames", "allocate, share and release frames", core=True, guests=_PLAIN),
+        Lab(
+            3,
+            "eager-fork",
+            "fork by copying an address space",
+            core=True,
+            guests=("isolation", "fork_tree", "fork_chain", "fork_exec", "read_only"),
+        ),
+        Lab(
+            4,
+            "cow-fork",
+            "fork by sharing, copy on write",
+            core=True,
+            guests=(
+                *("isolation", "fork_tree", "fork_chain", "straddle", "kernel_writes"),
+                *("read_only", "sole_owner", "second_write", "atomics"),
+            ),
+        ),
+        Lab(
+            5,
+            "demand",
+            "memory that is there when it is touched",
+            guests=("brk", "zero_page", "mappings", "fork_exec", "stack_overflow"),
+        ),
+        Lab(6, "tlb", "what must be flushed, and when", guests=_PLAIN),
+        Lab(
+            7,
+            "superpages",
+            "map 2 MiB at once, split on a copy",
+            guests=("large_pages", "isolation"),
+        ),
+        Lab(
+            8,
+            "shared-tables",
+            "fork that shares page tables",
+            guests=("isolation", "fork_tree", "protect"),
+        ),
+    )
+}
+
+
+class NoSuchLab(Exception):
+    """There is no lab of that name; the message lists those that there are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no lab {name!r}; there are {', '.join(LABS)}")
+
+
+def find(name: str) -> Lab:
+    """The lab of that name, or number. Raises :class:`NoSuchLab`."""
+    for lab in LABS.values():
+        if name in (lab.name, str(lab.number), lab.module):
+            return lab
+    raise NoSuchLab(name)

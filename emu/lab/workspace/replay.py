@@ -1,0 +1,81 @@
+"""``emu lab replay``: plays the operations that led to a failure, and tells of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from emu.lab.host.student import LabFile
+from emu.lab.simulation.differential import Stage, Trace, play
+from emu.lab.simulation.machine import Seen, World
+from emu.lab.simulation.operations import Operation, read
+from emu.lab.text.pte_text import pte_text
+from emu.lab.text.sanitize import quoted_lines
+from emu.machine.pte import ppn
+
+
+class NothingKept(Exception):
+    """There is no such failure to be played; the message says what to do."""
+
+
+def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], None]) -> bool:
+    """Whether it fails still. Raises :class:`NothingKept` for what is no kept failure."""
+    try:
+        operations = read(kept["operations"])
+        stands_in = frozenset(map(int, kept.get("stood_in", ())))
+        stage = Stage(files, str(kept["policy"]), int(kept["frames"]), stands_in)
+    except (LookupError, TypeError, ValueError):
+        raise NothingKept("what was kept can't be read; run emu lab check again") from None
+    if not operations:
+        raise NothingKept(f"test {kept.get('number')} has no sequence to play; check it again")
+    failure = play(stage, operations, _Teller(say, stands_in))
+    say("")
+    if failure is None:
+        say(f"test {kept.get('number')}'s {kept.get('name')} does not fail any more")
+        return False
+    say(f"FAIL  {failure.name}   {failure.when}")
+    for line in failure.lines:
+        say(f"    {line}")
+    return True
+
+
+class _Teller(Trace):
+    """Says what each operation did, with the orders that the student's code gave."""
+
+    def __init__(self, say: Callable[[str], None], stands_in: Collection[int]) -> None:
+        self._say = say
+        self._stands_in = stands_in
+        self._number = 0
+        self._shown = 0
+
+    def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+        by = "   (done by the reference)" if self._number in self._stands_in else ""
+        self._number += 1
+        self._say(f"{self._number:>3}  {operation}{by}")
+        for line in world.orders():
+            self._say(f"       {line}")
+        for line in self._printed(world):
+            self._say(f"       printed: {line}")
+        if seen is not None:
+            value = "" if seen.value is None else f": {seen.value:#04x}"
+            used = f"{seen.used} frame{'s' * (seen.used != 1)} in use"
+            self._say(f"       → {seen.outcome}{value}; {used}")
+        pid, va = getattr(operation, "pid", 0), getattr(operation, "va", None)
+        if va is not None:
+            self._page(world, pid, va)
+
+    def _printed(self, world: World) -> list[str]:
+        """What the code has printed since the last operation; it may print anything."""
+        text = world.machine.student.printed if world.machine is not None else ""
+        new, self._shown = text[self._shown :], len(text)
+        return quoted_lines(new.splitlines())
+
+    def _page(self, world: World, pid: int, va: int) -> None:
+        for other, space in world.spaces.items():
+            pte = space.table.pte(va)
+            if pte:
+                frame = ppn(pte)
+                count = int(world.frames.counts[frame - world.frames.first])
+                here = ">" if other == pid else " "
+                where = f"pid {other}  {va & -4096:#x}  {pte_text(pte)}"
+                self._say(f"       {here} {where}  frame {frame:#x}, count {count}")

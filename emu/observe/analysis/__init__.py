@@ -1,0 +1,1 @@
+"""Analyses of a trace: the copy-on-write profile, a page's history, policies compared."""

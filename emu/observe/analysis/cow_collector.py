@@ -1,0 +1,235 @@
+"""The copy-on-write profile of a run, from its trace.
+
+Each copy, and each page that was taken over without one, is put down to a fork: see
+:mod:`emu.observe.analysis.process_lineage` for the rule. Its line is that of the store; where that
+has none (a library without debug information, the kernel on behalf of a system call) it is the
+nearest caller's that has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from emu.observe.analysis.cow_profile import (
+    PAGE_SIZE,
+    CowProfile,
+    FewBytes,
+    ForkShare,
+    Side,
+    Site,
+    Usage,
+)
+from emu.observe.analysis.process_lineage import Lineage, Memory, Shared
+from emu.observe.model import records
+from emu.observe.model.records import AnyRecord, SourceLocation
+from emu.observe.model.source_location import function_name, with_line
+
+_CALLS_NAMED = 3
+
+
+def profile(trace: Iterable[AnyRecord]) -> CowProfile:
+    """The profile of a whole trace."""
+    collector = CowCollector()
+    for record in trace:
+        collector(record)
+    return collector.result()
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A copy that is in use."""
+
+    fault: records.Fault
+    fork: ForkShare | None
+    sites: list[Site]
+
+
+@dataclass(slots=True)
+class _Sites:
+    """Sites by what tells them apart."""
+
+    by_key: dict[tuple[str, str, int, str], Site] = field(default_factory=dict)
+
+    def find(self, name: str, file: str = "", line: int = 0, via: str = "") -> Site:
+        key = name, file, line, via
+        site = self.by_key.get(key)
+        if site is None:
+            site = self.by_key[key] = Site(name, file, line, via)
+        return site
+
+    def ranked(self) -> list[Site]:
+        return sorted(
+            self.by_key.values(),
+            key=lambda s: (-s.bytes_copied, s.bytes_changed, s.file, s.line, s.name, s.via),
+        )
+
+
+class CowCollector:
+    """A sink for the records of a run; ``result`` gives what it has come to."""
+
+    def __init__(self) -> None:
+        self._profile = CowProfile()
+        self._lineage = Lineage()
+        self._forks: dict[int, ForkShare] = {}
+        self._open: dict[int, _Copy] = {}
+        self._files: set[int] = set()
+        self._usage: dict[Memory, Usage] = {}
+        self._few: dict[tuple[int, str, str], FewBytes] = {}
+        self._lines, self._functions = _Sites(), _Sites()
+        self._mappings, self._heap = _Sites(), _Sites()
+
+    def __call__(self, record: AnyRecord) -> None:
+        if isinstance(record, records.Fault):
+            self._fault(record)
+        self._lineage(record)
+        match record:
+            case records.Fork(shares_memory=False):
+                self._forked(record)
+            case records.CopyEnd():
+                self._settled(record)
+            case records.Sample():
+                self._sample(record)
+            case records.Start():
+                self._profile.fork_policy = record.fork_policy
+            case records.End():
+                self._profile.summary = record.summary
+
+    def result(self) -> CowProfile:
+        profile = self._profile
+        profile.unsettled = len(self._open)
+        profile.forks = list(self._forks.values())
+        profile.lines, profile.functions = self._lines.ranked(), self._functions.ranked()
+        profile.mappings, profile.heap = self._mappings.ranked(), self._heap.ranked()
+        profile.for_few = sorted(
+            self._few.values(), key=lambda few: (-few.copies, few.bytes_changed, few.address)
+        )
+        profile.memory = list(self._usage.values())
+        return profile
+
+    def _forked(self, record: records.Fork) -> None:
+        place = with_line(record.place or SourceLocation(0), record.backtrace)
+        share = ForkShare(
+            number=len(self._forks) + 1,
+            seq=record.seq,
+            time=record.time,
+            parent=record.pid,
+            child=record.child,
+            function=place.function,
+            file=place.file,
+            line=place.line,
+            pages_shared=record.pages_shared,
+            tables_shared=record.tables_shared,
+            frames_copied=record.frames_copied,
+            eager_copies=record.eager_copies,
+            bytes_copied=record.frames_copied * PAGE_SIZE,
+        )
+        self._forks[share.number] = share
+        profile = self._profile
+        profile.frames_copied += record.frames_copied
+        profile.bytes_copied += record.frames_copied * PAGE_SIZE
+        profile.eager_copies += record.eager_copies
+
+    def _fault(self, fault: records.Fault) -> None:
+        match fault.outcome:
+            case "copied":
+                self._copied(fault)
+            case "reused":
+                self._profile.reused += 1
+                self._side(fault, self._lineage.fork_of(fault)).reused += 1
+            case "file_copied":
+                self._profile.file_copied += 1
+                self._files.add(fault.seq)
+
+    def _copied(self, fault: records.Fault) -> None:
+        profile = self._profile
+        fork = self._lineage.fork_of(fault)
+        self._side(fault, fork).copied += 1
+        share = self._forks[fork.number] if fork is not None else None
+        copy = _Copy(fault, share, self._sites(fault))
+        for site in copy.sites:
+            site.copies += 1
+            site.bytes_copied += PAGE_SIZE
+        if share is not None:
+            share.bytes_copied += PAGE_SIZE
+        profile.copied += 1
+        profile.frames_copied += 1
+        profile.bytes_copied += PAGE_SIZE
+        self._open[fault.seq] = copy
+
+    def _side(self, fault: records.Fault, fork: Shared | None) -> Side:
+        if fork is None:
+            return self._profile.without_fork
+        share = self._forks[fork.number]
+        is_child = self._lineage.of(fault.pid) is fork.child
+        return share.by_child if is_child else share.by_parent
+
+    def _sites(self, fault: records.Fault) -> list[Site]:
+        return [
+            self._line_site(fault),
+            self._functions.find(function_name(fault.place)),
+            self._mappings.find(mapping_name(fault.vma)),
+            *([self._heap_site(fault)] if fault.heap else []),
+        ]
+
+    def _line_site(self, fault: records.Fault) -> Site:
+        place = with_line(fault.place, fault.backtrace)
+        via = fault.in_kernel or ("" if place is fault.place else function_name(fault.place))
+        return self._lines.find(function_name(place), place.file, place.line, via)
+
+    def _heap_site(self, fault: records.Fault) -> Site:
+        """Without a source line, the innermost functions: one is often a wrapper of malloc."""
+        place = with_line(fault.heap[0], fault.heap)
+        if place.line:
+            return self._heap.find(function_name(place), place.file, place.line)
+        return self._heap.find(" ← ".join(map(function_name, fault.heap[:_CALLS_NAMED])))
+
+    def _settled(self, record: records.CopyEnd) -> None:
+        profile, changed = self._profile, record.bytes_changed
+        if record.fault in self._files:
+            self._files.discard(record.fault)
+            profile.file_bytes_changed += changed
+            return
+        copy = self._open.pop(record.fault, None)
+        if copy is None:
+            return
+        profile.bytes_changed += changed
+        for site in copy.sites:
+            site.bytes_changed += changed
+        if copy.fork is not None:
+            copy.fork.bytes_changed += changed
+        if changed <= profile.few_bytes:
+            few = self._few_bytes(copy)
+            few.copies += 1
+            few.bytes_changed += changed
+
+    def _few_bytes(self, copy: _Copy) -> FewBytes:
+        page, where = copy.fault.page, site_text(copy.sites[0])
+        mapping = mapping_name(copy.fault.vma)
+        key = page, mapping, where
+        if key not in self._few:
+            self._few[key] = FewBytes(page, mapping, where)
+        return self._few[key]
+
+    def _sample(self, record: records.Sample) -> None:
+        memory = self._lineage.of(record.pid)
+        usage = self._usage.get(memory)
+        if usage is None:
+            usage = self._usage[memory] = Usage(record.pid, memory.name)
+        usage.time.append(record.time)
+        usage.resident.append(record.resident)
+        usage.proportional.append(record.proportional)
+        usage.unique.append(record.unique)
+
+
+def mapping_name(vma: records.Range | None) -> str:
+    """The file or the kernel's name for it, with its rights; where it starts when it has none."""
+    if vma is None:
+        return "[none]"
+    return f"{vma.name or f'anonymous {vma.start:#x}'} {vma.rights}"
+
+
+def site_text(site: Site) -> str:
+    """Such as ``counter.c:12 count (memset)``."""
+    where = f"{site.file.rpartition('/')[2]}:{site.line} " if site.line else ""
+    return f"{where}{site.name}" + (f" ({site.via})" if site.via else "")

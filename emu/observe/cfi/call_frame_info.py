@@ -1,0 +1,246 @@
+"""The call frame information of an ELF file: where callers' registers are, at each address.
+
+elf(5); LSB Core 5.0, "Exception Frames". Addresses are those in the file: whoever asks takes off
+where a position-independent one was loaded. The file is a guest's, and may be damaged.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
+
+from emu.observe.cfi.cfi_parser import DATAREL, OMITTED, PCREL, Cursor, Damaged, Fde, Frames
+from emu.observe.cfi.cfi_program import Rule, rule_of
+
+__all__ = ["CallFrames", "Rule"]
+
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+_SEGMENT = struct.Struct("<IIQQQQQQ")
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_IDENT = b"\x7fELF\x02\x01\x01"
+_EM_RISCV = 243
+_PT_LOAD, _PT_GNU_EH_FRAME = 1, 0x6474E550
+_SHT_NOBITS, _SHF_COMPRESSED = 8, 0x800
+_MOST_SEGMENTS, _MOST_SECTIONS = 64, 1024
+_LONGEST_NAMES = 1 << 16
+_LARGEST_SCAN = 16 << 20
+_MOST_SCANNED = 100_000
+
+_FIELDS = {2: "H", 3: "I", 4: "Q", 0xA: "h", 0xB: "i", 0xC: "q"}
+"""How struct reads a field of the search table: its entries must be of one size."""
+_ADDRESS = (1 << 64) - 1
+
+_Read = Callable[[int, int], bytes]
+
+
+class _Piece(NamedTuple):
+    """A segment or section: ``size`` bytes at ``offset`` in the file are at ``address``."""
+
+    address: int
+    offset: int
+    size: int
+
+
+class CallFrames:
+    """Those of the file of which ``read(offset, count)`` gives bytes, fewer where it ends."""
+
+    def __init__(self, read: _Read) -> None:
+        self._read = read
+
+    def rule(self, address: int) -> Rule | None:
+        """How to leave the frame of code at ``address``; None when the file does not tell.
+
+        .eh_frame comes first. Compilers for RISC-V put a program's own functions into .debug_frame
+        unless they need to be unwound at run time, so that is asked about what the other lacks.
+        """
+        for table in (self._exception_frames, self._debug_frames):
+            try:
+                fde = table.find(address) if table is not None else None
+                if fde is not None:
+                    return rule_of(fde, address)
+            except Damaged:
+                continue
+        return None
+
+    @cached_property
+    def _exception_frames(self) -> _Searched | _Scanned | None:
+        """By the search table; a static program has none, so by a scan."""
+        try:
+            return _Searched(self._read, self._segments)
+        except Damaged:
+            return self._scan(b".eh_frame", exceptions=True)
+
+    @cached_property
+    def _debug_frames(self) -> _Scanned | None:
+        return self._scan(b".debug_frame", exceptions=False)
+
+    def _scan(self, name: bytes, *, exceptions: bool) -> _Scanned | None:
+        try:
+            piece = _section(self._read, name)
+            return _Scanned(self._read, piece, exceptions=exceptions)
+        except Damaged:
+            return None
+
+    @cached_property
+    def _segments(self) -> dict[int, list[_Piece]]:
+        return _segments(self._read)
+
+
+class _Searched:
+    """.eh_frame, with the sorted table of .eh_frame_hdr (LSB, "The .eh_frame_hdr section")."""
+
+    def __init__(self, read: _Read, segments: dict[int, list[_Piece]]) -> None:
+        self._read = read
+        self._loaded = segments.get(_PT_LOAD, [])
+        if _PT_GNU_EH_FRAME not in segments:
+            raise Damaged
+        start, _, size = segments[_PT_GNU_EH_FRAME][0]
+        head = Cursor(self._at(start, min(size, 64)), start)
+        version, frame, count_encoding, encoding = head.take(4)
+        if version != 1 or OMITTED in (frame, count_encoding, encoding):
+            raise Damaged
+        head.pointer(frame, start)
+        count = head.pointer(count_encoding, start)
+        self._read_table(start, size, head.at, encoding, count)
+        self._frames = Frames(self._at, exceptions=True)
+
+    def _read_table(self, start: int, size: int, at: int, encoding: int, count: int) -> None:
+        """The table begins ``at`` bytes behind ``start``, which its pointers may be relative to."""
+        field, relative = _FIELDS.get(encoding & 0xF), encoding & 0xF0
+        if field is None or relative not in (0, PCREL, DATAREL):
+            raise Damaged
+        self._entry = struct.Struct(f"<{field}{field}")
+        if not 0 < count <= (size - at) // self._entry.size:
+            raise Damaged
+        self._table = self._at(start + at, count * self._entry.size)
+        if len(self._table) < count * self._entry.size:
+            raise Damaged
+        self._count = count
+        self._base = {0: 0, PCREL: start + at, DATAREL: start}[relative]
+        self._step = self._entry.size if relative == PCREL else 0
+        """What each entry's pointers are relative to moves by so much from one to the next."""
+
+    def find(self, address: int) -> Fde | None:
+        after = bisect_right(range(self._count), address, key=self._function)
+        if not after:
+            return None
+        fde = self._frames.fde(self._fde(after - 1))
+        return fde if fde is not None and fde.start <= address < fde.end else None
+
+    def _function(self, index: int) -> int:
+        """Where a function starts."""
+        start: int = self._entry.unpack_from(self._table, index * self._entry.size)[0]
+        return start + self._base + index * self._step & _ADDRESS
+
+    def _fde(self, index: int) -> int:
+        """Where its FDE is."""
+        fde: int = self._entry.unpack_from(self._table, index * self._entry.size)[1]
+        return fde + self._base + index * self._step + self._step // 2 & _ADDRESS
+
+    def _at(self, address: int, count: int) -> bytes:
+        for start, offset, size in self._loaded:
+            if start <= address < start + size:
+                return self._read(offset + address - start, min(count, start + size - address))
+        raise Damaged
+
+
+class _Scanned:
+    """A section whose FDEs were all looked at once."""
+
+    def __init__(self, read: _Read, piece: _Piece, *, exceptions: bool) -> None:
+        self._base = piece.address if exceptions else 0
+        self._data = read(piece.offset, piece.size)
+        self._frames = Frames(self._at, exceptions=exceptions)
+        self._found = sorted(self._scan())
+
+    def find(self, address: int) -> Fde | None:
+        index = bisect_right(self._found, (address, 1 << 64))
+        fde = self._frames.fde(self._found[index - 1][1]) if index else None
+        return fde if fde is not None and fde.start <= address < fde.end else None
+
+    def _scan(self) -> list[tuple[int, int]]:
+        """Where each function starts, and where its FDE is; up to what makes no sense."""
+        found: list[tuple[int, int]] = []
+        where, end = self._base, self._base + len(self._data)
+        for _ in range(_MOST_SCANNED):
+            if where >= end:
+                break
+            try:
+                _, after, size = self._frames.extent(where)
+            except Damaged:
+                break
+            if not size:
+                break
+            self._note(where, found)
+            where = after
+        return found
+
+    def _note(self, where: int, found: list[tuple[int, int]]) -> None:
+        try:
+            fde = self._frames.fde(where)
+        except Damaged:
+            return
+        # A linker that leaves a function out leaves its FDE in .debug_frame, at address 0.
+        if fde is not None and fde.start:
+            found.append((fde.start, where))
+
+    def _at(self, address: int, count: int) -> bytes:
+        start = address - self._base
+        return self._data[start : start + count] if start >= 0 else b""
+
+
+def _header(read: _Read) -> tuple[int, ...]:
+    """The ELF header's fields behind e_machine."""
+    head = read(0, _HEADER.size)
+    if len(head) < _HEADER.size or not head.startswith(_IDENT):
+        raise Damaged
+    _, _, machine, *fields = _HEADER.unpack(head)
+    if machine != _EM_RISCV:
+        raise Damaged
+    return tuple(fields)
+
+
+def _table(read: _Read, shape: struct.Struct, offset: int, count: int) -> list[tuple[int, ...]]:
+    data = _bytes(read, offset, count * shape.size)
+    return list(shape.iter_unpack(data[: len(data) // shape.size * shape.size]))
+
+
+def _bytes(read: _Read, offset: int, count: int) -> bytes:
+    if offset >= 1 << 62:
+        raise Damaged
+    return read(offset, count)
+
+
+def _segments(read: _Read) -> dict[int, list[_Piece]]:
+    """By their kind."""
+    _, _, table, _, _, _, entry_size, count, *_ = _header(read)
+    if entry_size != _SEGMENT.size:
+        raise Damaged
+    found: dict[int, list[_Piece]] = {}
+    for kind, _, offset, address, _, size, _, _ in _table(
+        read, _SEGMENT, table, min(count, _MOST_SEGMENTS)
+    ):
+        if offset + size < 1 << 62:
+            found.setdefault(kind, []).append(_Piece(address, offset, size))
+    return found
+
+
+def _section(read: _Read, wanted: bytes) -> _Piece:
+    _, _, _, table, _, _, _, _, entry_size, count, names_index = _header(read)
+    if entry_size != _SECTION.size:
+        raise Damaged
+    sections = _table(read, _SECTION, table, min(count, _MOST_SECTIONS))
+    if names_index >= len(sections):
+        raise Damaged
+    names = _bytes(read, sections[names_index][4], min(sections[names_index][5], _LONGEST_NAMES))
+    for name, kind, flags, address, offset, size, *_ in sections:
+        if not names.startswith(wanted + b"\0", name):
+            continue
+        if kind == _SHT_NOBITS or flags & _SHF_COMPRESSED or size > _LARGEST_SCAN:
+            raise Damaged
+        if offset < 1 << 62:
+            return _Piece(address, offset, size)
+    raise Damaged

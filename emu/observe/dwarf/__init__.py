@@ -1,0 +1,1 @@
+"""Debug information (DWARF): lines, inlined functions, split and separate files."""

@@ -1,0 +1,271 @@
+"""Debugging information entries: units, their abbreviations, and the values of attributes.
+
+DWARF 5, chapter 7.5; of version 4 what GNU's DebugFission and dwz added. The bytes may be damaged:
+:class:`Damaged` is raised, also when there is more than a reader would take on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from emu.observe.dwarf.attribute_forms import (
+    ADDRX,
+    ALT_REFS,
+    ALT_STRINGS,
+    IMPLICIT,
+    INDIRECT,
+    LOCAL_REFS,
+    REF_ADDR,
+    STRING,
+    STRINGS,
+    STRX,
+    Damaged,
+    number,
+    read,
+    uleb,
+)
+
+_MOST_STEPS = 1 << 24
+"""Entries, their attributes, and abbreviations that are read of a file."""
+_MOST_UNITS = 1 << 20
+_LONGEST_NAME = 1 << 16
+
+LOW_PC, HIGH_PC, RANGES = 0x11, 0x12, 0x55
+NAME, LINKAGE_NAME, MIPS_LINKAGE_NAME = 0x03, 0x6E, 0x2007
+ORIGIN, SPECIFICATION, SIBLING = 0x31, 0x47, 0x01
+DECL_FILE, DECL_LINE, DECLARATION = 0x3A, 0x3B, 0x3C
+CALL_FILE, CALL_LINE = 0x58, 0x59
+COMP_DIR, STR_OFFSETS_BASE, ADDR_BASE, RNGLISTS_BASE = 0x1B, 0x72, 0x73, 0x74
+DWO_NAME, GNU_DWO_NAME, GNU_DWO_ID = 0x76, 0x2130, 0x2131
+GNU_RANGES_BASE, GNU_ADDR_BASE = 0x2132, 0x2133
+
+_SKELETON, _SPLIT, _TYPES = 4, 5, (2, 6)
+
+
+class Value(NamedTuple):
+    """What an attribute has: of a string its offset, of a block nothing."""
+
+    form: int
+    number: int
+
+
+class Entry(NamedTuple):
+    """``after`` is the offset behind its attributes, where its children are if it has any."""
+
+    tag: int
+    has_children: bool
+    values: dict[int, Value]
+    after: int
+
+    def number(self, attribute: int, otherwise: int = 0) -> int:
+        value = self.values.get(attribute)
+        return otherwise if value is None else value.number
+
+
+class _Abbreviation(NamedTuple):
+    tag: int
+    has_children: bool
+    attributes: list[tuple[int, int, int]]
+
+
+class DebugInfo:
+    """The sections of a file, by their names without ``.debug_`` and ``.dwo``.
+
+    ``alternate`` is the file that several share (dwz), if there is one.
+    """
+
+    def __init__(self, sections: Mapping[str, bytes], alternate: DebugInfo | None = None) -> None:
+        self.sections = sections
+        self.alternate = alternate
+        self.info = sections.get("info", b"")
+        self._steps = 0
+        self._abbreviations: dict[int, dict[int, _Abbreviation]] = {}
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """Up to where they make no sense."""
+        found: list[Unit] = []
+        at = 0
+        try:
+            while at < len(self.info) and len(found) < _MOST_UNITS:
+                unit = Unit(self, at)
+                found.append(unit)
+                at = unit.end
+        except Damaged:
+            pass
+        return found
+
+    def unit_at(self, offset: int) -> Unit:
+        """The one that has the entry there."""
+        index = bisect_right(self.units, offset, key=lambda unit: unit.offset)
+        if not index or not self.units[index - 1].first <= offset < self.units[index - 1].end:
+            raise Damaged
+        return self.units[index - 1]
+
+    def text(self, section: str, offset: int) -> str:
+        data = self.sections.get(section, b"")
+        end = data.find(b"\0", offset, offset + _LONGEST_NAME)
+        if end < 0:
+            raise Damaged
+        return data[offset:end].decode("utf-8", "surrogateescape")
+
+    def step(self, count: int = 1) -> None:
+        self._steps += count
+        if self._steps > _MOST_STEPS:
+            raise Damaged
+
+    def abbreviations(self, offset: int) -> dict[int, _Abbreviation]:
+        found = self._abbreviations.get(offset)
+        if found is None:
+            found = self._abbreviations[offset] = dict(self._read_abbreviations(offset))
+        return found
+
+    def _read_abbreviations(self, at: int) -> Iterator[tuple[int, _Abbreviation]]:
+        data = self.sections.get("abbrev", b"")
+        while True:
+            self.step()
+            code, at = uleb(data, at)
+            if not code:
+                return
+            tag, at = uleb(data, at)
+            has_children = number(data, at, 1) == 1
+            at += 1
+            attributes = []
+            while True:
+                attribute, at = uleb(data, at)
+                form, at = uleb(data, at)
+                constant = 0
+                if form == IMPLICIT:
+                    constant, at = uleb(data, at)
+                if not attribute and not form:
+                    break
+                self.step()
+                attributes.append((attribute, form, constant))
+            yield code, _Abbreviation(tag, has_children, attributes)
+
+
+class Unit:
+    """One unit. ``skeleton`` is the one in the program that a split unit belongs to."""
+
+    skeleton: Unit | None = None
+
+    def __init__(self, file: DebugInfo, offset: int) -> None:
+        data, self.file, self.offset = file.info, file, offset
+        length, at, self.width = number(data, offset, 4), offset + 4, 4
+        if length == 0xFFFFFFFF:
+            length, at, self.width = number(data, at, 8), at + 8, 8
+        self.end = at + length
+        self.version = number(data, at, 2)
+        at += 2
+        if self.end > len(data) or not 2 <= self.version <= 5:
+            raise Damaged
+        self.kind, self._id = 1, 0
+        if self.version >= 5:
+            self.kind = number(data, at, 1)
+            self._address_size, self._abbreviations = self._head(at + 1, self.width)
+            at += 2 + self.width
+            if self.kind in (_SKELETON, _SPLIT):
+                self._id = number(data, at, 8)
+                at += 8
+            elif self.kind in _TYPES:
+                at += 8 + self.width
+        else:
+            self._abbreviations = number(data, at, self.width)
+            self._address_size = number(data, at + self.width, 1)
+            at += self.width + 1
+        if self._address_size != 8 or at > self.end:
+            raise Damaged
+        self.first = at
+
+    def _head(self, at: int, width: int) -> tuple[int, int]:
+        return number(self.file.info, at, 1), number(self.file.info, at + 1, width)
+
+    @cached_property
+    def top(self) -> Entry:
+        entry = self.entry(self.first)
+        if entry is None:
+            raise Damaged
+        return entry
+
+    @property
+    def id(self) -> int:
+        """By which the halves of a split unit know each other."""
+        return self._id or self.top.number(GNU_DWO_ID)
+
+    @property
+    def dwo_name(self) -> str:
+        """Where the rest of it is; nothing for a unit that is whole."""
+        return self.text(self.top, DWO_NAME) or self.text(self.top, GNU_DWO_NAME)
+
+    def entry(self, at: int) -> Entry | None:
+        """The one at an offset; None for the end of an entry's children."""
+        data = self.file.info
+        code, at = uleb(data, at)
+        if not code:
+            self.file.step()
+            return None
+        abbreviation = self.file.abbreviations(self._abbreviations).get(code)
+        if abbreviation is None:
+            raise Damaged
+        self.file.step(1 + len(abbreviation.attributes))
+        values = {}
+        for attribute, given, constant in abbreviation.attributes:
+            form = given
+            if form == INDIRECT:
+                form, at = uleb(data, at)
+            if form == IMPLICIT:
+                values[attribute] = Value(form, constant)
+            else:
+                found, at = read(data, form, at, self.width, self.version)
+                values[attribute] = Value(form, found)
+        if at > self.end:
+            raise Damaged
+        return Entry(abbreviation.tag, abbreviation.has_children, values, at)
+
+    def text(self, entry: Entry, attribute: int) -> str:
+        """Nothing where it has no such attribute."""
+        value = entry.values.get(attribute)
+        if value is None:
+            return ""
+        form, at = value
+        if form == STRING:
+            return self.file.text("info", at)
+        if form in STRINGS:
+            return self.file.text(STRINGS[form], at)
+        if form in STRX:
+            width = self.width
+            offsets = self.file.sections.get("str_offsets", b"")
+            return self.file.text("str", number(offsets, self._strings + at * width, width))
+        if form in ALT_STRINGS and self.file.alternate is not None:
+            return self.file.alternate.text("str", at)
+        return ""
+
+    @cached_property
+    def _strings(self) -> int:
+        """Where its part of the string offsets begins: version 5 has a header before it."""
+        split = 0 if self.version < 5 else 2 * self.width
+        return self.top.number(STR_OFFSETS_BASE, split)
+
+    def address(self, value: Value) -> int:
+        if value.form not in ADDRX:
+            return value.number
+        owner = self.skeleton or self
+        base = owner.top.number(ADDR_BASE, owner.top.number(GNU_ADDR_BASE))
+        return number(owner.file.sections.get("addr", b""), base + 8 * value.number, 8)
+
+    def referred(self, value: Value) -> tuple[Unit, int] | None:
+        """The unit and offset of another entry; None where its file is not there."""
+        form, at = value
+        if form in LOCAL_REFS:
+            at += self.offset
+            if not self.first <= at < self.end:
+                raise Damaged
+            return self, at
+        if form == REF_ADDR:
+            return self.file.unit_at(at), at
+        if form in ALT_REFS and self.file.alternate is not None:
+            return self.file.alternate.unit_at(at), at
+        return None

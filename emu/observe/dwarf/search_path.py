@@ -1,0 +1,111 @@
+"""The files that debug information may be in: the guest's, and those of a user without a root.
+
+With a root, nothing of the host is looked at but what was granted. Without one, a program's debug
+information is where it was compiled, on the host; a guest learns nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emu.observe.dwarf.debug_files import DebugFiles, Source
+from emu.observe.dwarf.sections import Read
+from emu.observe.model.regular_file import open_regular
+from kernel.base.errors import Errno
+from kernel.kernel import Kernel
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.names.fs_context import FsContext
+from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.names.path_walk import walk
+
+
+class _Opened:
+    def __init__(self, size: int, read: Read) -> None:
+        self.size = size
+        self.read = read
+
+
+class GuestFiles:
+    """As a process sees them that has the guest's whole root."""
+
+    def __init__(self, kernel: Kernel, namespace: Namespace | None = None) -> None:
+        self._kernel = kernel
+        self._namespace = namespace
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Source | None]:
+        """The regular file at an absolute path; None where there is none."""
+        fs = self._fs
+        node = _node(fs, path) if fs is not None else None
+        if node is not None:
+            yield _Opened(_size(node), lambda offset, count: _read(node, offset, count))
+        elif fs is None or not fs.namespace.stands_for_host(fs.namespace.root):
+            yield None
+        else:
+            try:
+                file = open_regular(path)
+            except (OSError, ValueError):
+                yield None
+                return
+            with file:
+                fd = file.fileno()
+                size = os.fstat(fd).st_size
+                yield _Opened(size, lambda offset, count: _pread(fd, offset, min(count, size)))
+
+    def real(self, path: str) -> str:
+        """The path without symbolic links, as far as it leads anywhere."""
+        fs = self._fs
+        if fs is None:
+            return path
+        try:
+            found = walk(fs, fs.namespace.root, path)
+            return fs.namespace.path_in(found.parent, found.name) if found.node else path
+        except Errno:
+            return path
+
+    @property
+    def _fs(self) -> FsContext | None:
+        """None while there is no process."""
+        first = next(iter(self._kernel.processes.values()), None)
+        if self._namespace is None and first is not None:
+            self._namespace = first.fs.namespace
+        namespace = self._namespace
+        return None if namespace is None else FsContext(namespace, namespace.root)
+
+
+def debug_files(kernel: Kernel, namespace: Namespace | None = None) -> DebugFiles:
+    """Looks for them among these."""
+    files = GuestFiles(kernel, namespace)
+    return DebugFiles(files.open, files.real)
+
+
+def _node(fs: FsContext, path: str) -> Inode | None:
+    try:
+        node = walk(fs, fs.namespace.root, path).node
+        return node if node is not None and node.kind == stat.S_IFREG else None
+    except Errno:
+        return None
+
+
+def _size(node: Inode) -> int:
+    try:
+        return node.size
+    except Errno:
+        return 0
+
+
+def _read(node: Inode, offset: int, count: int) -> bytes:
+    try:
+        return node.read_at(offset, min(count, node.size))
+    except Errno:
+        return b""
+
+
+def _pread(fd: int, offset: int, count: int) -> bytes:
+    try:
+        return os.pread(fd, count, offset)
+    except (OSError, OverflowError):
+        return b""

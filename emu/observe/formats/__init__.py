@@ -1,0 +1,1 @@
+"""Forms of a trace: JSON Lines, Perfetto, folded stacks, text."""

@@ -1,0 +1,76 @@
+"""The summary of a run: as an object with stable keys, and as text for a reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emu.observe.model.outcomes import IN_A_SUMMARY
+from kernel.kernel import Kernel
+from kernel.mm.fault import Outcome
+
+
+def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
+    """The counts of a run that has ended.
+
+    ``faults`` has a count per outcome. ``eager_frames_copied`` is what the same forks cost when
+    every private page is copied at once. Frames are of 4,096 bytes; ``frames_peak`` includes page
+    tables, and so does ``frames_allocated``, the number of allocations (``--fail-alloc N``).
+    """
+    stats = kernel.stats
+    return {
+        "fork_policy": kernel.config.fork_policy,
+        "processes": stats.processes,
+        "forks": stats.forks,
+        "system_calls": stats.calls,
+        "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
+        "frames_copied": stats.frames_copied,
+        "frames_reused": stats.frames_reused,
+        "tables_shared": stats.tables_shared,
+        "tables_copied": stats.tables_copied,
+        "tables_made": kernel.frames.tables_made,
+        "ptes_written": stats.ptes_written,
+        "frames_allocated": kernel.frames.allocations,
+        "frames_peak": kernel.frames.peak,
+        "frames_leaked": frames_leaked,
+        "eager_frames_copied": stats.eager_frames_copied,
+    }
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The summary in lines of at most 80 columns."""
+    faults: dict[str, int] = summary["faults"]
+    lines = [
+        f"processes      {summary['processes']:>9,}   forks {summary['forks']:,}, "
+        f"system calls {summary['system_calls']:,}",
+        f"page faults    {sum(faults.values()):>9,}",
+    ]
+    lines += [
+        f"  {faults[outcome]:>12,}   {meaning}"
+        for outcome, meaning in IN_A_SUMMARY.items()
+        if faults[outcome]
+    ]
+    copied, eager = summary["frames_copied"], summary["eager_frames_copied"]
+    lines += [
+        f"frames copied  {copied:>9,}   {_kib(copied)}, for fork ({summary['fork_policy']})",
+        f"frames reused  {summary['frames_reused']:>9,}   without a copy",
+        f"eager copying  {eager:>9,}   {_kib(eager)}{_saved(copied, eager)}",
+        f"peak frames    {summary['frames_peak']:>9,}   {_kib(summary['frames_peak'])}",
+    ]
+    if summary["tables_shared"]:
+        lines.append(
+            f"tables shared  {summary['tables_shared']:>9,}   by fork; "
+            f"{summary['tables_copied']:,} copied at a later page fault"
+        )
+    if summary["frames_leaked"]:
+        lines.append(f"frames leaked  {summary['frames_leaked']:>9,}   a defect of emu")
+    return "\n".join(lines)
+
+
+def _saved(copied: int, eager: int) -> str:
+    if not eager or copied >= eager:
+        return ""
+    return f": copy-on-write saved {100 * (eager - copied) / eager:.0f} %"
+
+
+def _kib(frames: int) -> str:
+    return f"{frames * 4:,} KiB"

@@ -1,0 +1,1 @@
+"""Attribution of heap blocks to the calls that allocated them."""

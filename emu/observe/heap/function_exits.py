@@ -1,0 +1,36 @@
+"""How a function's code leaves it: its returns, and its jumps to other functions (tail calls)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from emu.machine.isa.memory_operand import Jump, instruction_length, plain_jump
+from emu.machine.registers import RA
+
+
+class Exits(NamedTuple):
+    """Offsets of instructions in a function's code."""
+
+    returns: list[int]
+    jumps: list[int]
+    """To elsewhere, or to where a register says."""
+
+
+def exits(code: bytes) -> Exits:
+    found = Exits([], [])
+    at = 0
+    while at + 2 <= len(code):
+        bits = int.from_bytes(code[at : at + 4], "little")
+        length = instruction_length(bits & 0xFFFF)
+        jump = plain_jump(bits)
+        if jump is not None:
+            _sort(found, at, jump, len(code))
+        at += length
+    return found
+
+
+def _sort(found: Exits, at: int, jump: Jump, size: int) -> None:
+    if jump.register == RA:
+        found.returns.append(at)
+    elif jump.register or (jump.offset and not 0 <= at + jump.offset < size):
+        found.jumps.append(at)

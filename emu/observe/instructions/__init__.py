@@ -1,0 +1,1 @@
+"""Traces of instructions: pc, registers changed, memory accessed."""

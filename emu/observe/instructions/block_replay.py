@@ -1,0 +1,120 @@
+"""What each instruction of a straight stretch of code did, from the registers before and after it.
+
+The last write to a register in a stretch has left what the registers afterwards show. What was
+written over before is found where it is a sum, a shift or a jump of what is known; what was loaded
+and written over within the stretch is not known, nor an address that depends on it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emu.machine.isa.memory_operand import MemoryOperand, instruction_length, memory_operand
+from emu.machine.pte import VA_MASK
+from emu.machine.registers import A0
+from emu.machine.unicorn_registers import WORDS
+from emu.observe.instructions.decode_table import ACCESS
+from emu.observe.instructions.formats import REGISTERS
+from emu.observe.instructions.result_values import result_of, value_of
+from emu.observe.symbols.disassembler import disassembler
+
+_TEXT_WIDTH = 24
+_ROW = struct.Struct(f"={WORDS}Q")
+
+
+class ExecutedBlock(NamedTuple):
+    """Code that was executed from its start to its end, with the rows of registers around it."""
+
+    start: int
+    size: int
+    before: bytes
+    after: bytes
+    waits: bool = False
+    """Its last instruction is an ecall whose result ``after`` does not have."""
+
+    def returned(self, result: int) -> ExecutedBlock:
+        """The same when the ecall has its result."""
+        a0 = (result & VA_MASK).to_bytes(8, "little")
+        after = self.after[: 8 * A0] + a0 + self.after[8 * A0 + 8 :]
+        return self._replace(after=after, waits=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """An instruction that completed; without ``code`` when it is no more in memory.
+
+    ``register`` is that which it changed, 0 for none, as a word of a row; ``value`` and ``address``
+    are None where they are not known.
+    """
+
+    pc: int
+    code: bytes
+    register: int = 0
+    value: int | None = None
+    operand: MemoryOperand | None = None
+    address: int | None = None
+
+    @property
+    def text(self) -> str:
+        return disassembler().text(self.code or None, self.pc)
+
+    @property
+    def line(self) -> str:
+        """As a trace of instructions has it, but for physical addresses."""
+        parts = [f"{self.pc:#x}  {self.text:<{_TEXT_WIDTH}}"]
+        if self.register:
+            parts.append(f"{REGISTERS[self.register]}={_number(self.value)}")
+        if self.operand is not None:
+            kind, size = ACCESS[self.operand.kind], self.operand.size
+            parts.append(f"{kind} {_number(self.address)} ({size})")
+        return "  ".join(parts).rstrip()
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:#x}"
+
+
+def executed(stretch: ExecutedBlock, code: bytes | None) -> list[Executed]:
+    """Its instructions in their order; ``code`` is what lies there, None when nothing does."""
+    if code is None:
+        return [Executed(stretch.start, b"")]
+    instructions = list(_instructions(stretch.start, code))
+    results = [result_of(bits) for _, _, bits in instructions]
+    last = {register: number for number, register in enumerate(results)}
+    after = _ROW.unpack(stretch.after)
+    known = dict(enumerate(_ROW.unpack(stretch.before)))
+    known[0] = 0
+    steps = []
+    for number, (pc, bytes_, bits) in enumerate(instructions):
+        register, is_last = results[number], last[results[number]] == number
+        value = after[register] if is_last else value_of(bits, pc, known)
+        operand = memory_operand(bits)
+        address = None
+        if operand is not None and operand.base in known:
+            address = known[operand.base] + operand.offset & VA_MASK
+        changed = register and not (stretch.waits and number == len(instructions) - 1)
+        if value is not None and known.get(register) == value:
+            changed = 0
+        steps.append(Executed(pc, bytes_, register if changed else 0, value, operand, address))
+        _note(known, register, value)
+    return steps
+
+
+def _note(known: dict[int, int], register: int, value: int | None) -> None:
+    if not register:
+        return
+    if value is None:
+        known.pop(register, None)
+    else:
+        known[register] = value
+
+
+def _instructions(pc: int, code: bytes) -> Iterator[tuple[int, bytes, int]]:
+    at = 0
+    while at < len(code):
+        bytes_ = code[at : at + instruction_length(code[at])]
+        yield pc + at, bytes_, int.from_bytes(bytes_, "little")
+        at += len(bytes_)

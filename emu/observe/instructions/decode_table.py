@@ -1,0 +1,122 @@
+"""What is known of each instruction that was executed, found once for each place it lies at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from emu.machine.isa.memory_operand import (
+    Kind,
+    MemoryOperand,
+    instruction_length,
+    jump_link,
+    memory_operand,
+)
+from emu.machine.pte import PAGE_MASK
+from emu.machine.ram import Ram
+from emu.observe.symbols.disassembler import disassembler
+
+ACCESS = {
+    Kind.LOAD: "load",
+    Kind.STORE: "store",
+    Kind.LOAD_RESERVED: "lr",
+    Kind.STORE_CONDITIONAL: "sc",
+    Kind.AMO: "amo",
+}
+_ECALL = 0x73
+_TABLE = np.dtype(
+    [("base", "i8"), ("offset", "u8"), ("size", "u8"), ("length", "u8"), ("link", "i8")]
+)
+"""``size`` of the access is 0 for none. ``link`` is -1 except for a jump, -2 for an ecall."""
+NO_JUMP, ECALL = -1, -2
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One at its place. ``code`` is empty when it could not be read."""
+
+    pc: int
+    code: bytes
+    operand: MemoryOperand | None
+
+    @cached_property
+    def text(self) -> str:
+        return disassembler().text(self.code or None, self.pc)
+
+
+class _Ids(dict[int, int]):
+    """pc → id, as long as no page with code moves."""
+
+    def __init__(self, find: Any) -> None:
+        self._find = find
+
+    def __missing__(self, pc: int) -> int:
+        found: int = self._find(pc)
+        self[pc] = found
+        return found
+
+
+class Decoded:
+    """Gives each instruction an id: its row in ``table``, its place in ``instructions``.
+
+    ``frames`` has the frame of each page with code. Processes that share a frame share its
+    instructions.
+    """
+
+    def __init__(self, ram: Ram, frames: dict[int, int]) -> None:
+        self._ram = ram
+        self._frames = frames
+        self._known: dict[tuple[int, int], int] = {}
+        self._same: dict[tuple[int, bytes], int] = {}
+        self._pages: set[int] = set()
+        self.ids = _Ids(self._find)
+        self.instructions: list[Instruction] = []
+        self.table = np.zeros(1024, _TABLE)
+
+    def moved(self, page: int) -> None:
+        if page in self._pages:
+            self.ids.clear()
+            self._pages.clear()
+
+    def code_changed(self) -> None:
+        """What was said of an id stays true: other code has another."""
+        self._known.clear()
+        self.ids.clear()
+        self._pages.clear()
+
+    def _find(self, pc: int) -> int:
+        page = pc & ~PAGE_MASK
+        self._pages |= {page, (pc + 2) & ~PAGE_MASK}
+        place = pc, self._frames.get(page, 0)
+        if place not in self._known:
+            code = self._code(pc)
+            if (pc, code) not in self._same:
+                self._same[pc, code] = self._add(pc, code)
+            self._known[place] = self._same[pc, code]
+        return self._known[place]
+
+    def _code(self, pc: int) -> bytes:
+        code = self._half(pc)
+        if code and instruction_length(int.from_bytes(code, "little")) == 4:
+            code += self._half(pc + 2)
+        return code
+
+    def _add(self, pc: int, code: bytes) -> int:
+        bits = int.from_bytes(code, "little")
+        operand = memory_operand(bits)
+        number = len(self.instructions)
+        self.instructions.append(Instruction(pc, code, operand))
+        if number == len(self.table):
+            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
+        base, offset, size = (0, 0, 0) if operand is None else operand[1:4]
+        link = ECALL if bits == _ECALL else jump_link(bits)
+        offset &= (1 << 64) - 1
+        self.table[number] = base, offset, size, len(code), NO_JUMP if link is None else link
+        return number
+
+    def _half(self, pc: int) -> bytes:
+        frame = self._frames.get(pc & ~PAGE_MASK)
+        return b"" if frame is None else self._ram.read(frame | pc & PAGE_MASK, 2)

@@ -1,0 +1,201 @@
+"""How an instruction is written down: a line of text, a line of JSON, or a tuple.
+
+A line is a template, made once for each instruction and what it has to say, into which the numbers
+of many are put at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from emu.machine.registers import NAMES
+from emu.observe.instructions.decode_table import ACCESS, Instruction
+from emu.observe.instructions.effects import ADDRESS, NO_REGISTER, PHYSICAL, SECOND, VALUE, Steps
+
+REGISTERS = (
+    *("zero", *NAMES[1:32]),
+    *(f"ft{n}" for n in range(8)),
+    *("fs0", "fs1"),
+    *(f"fa{n}" for n in range(8)),
+    *(f"fs{n}" for n in range(2, 12)),
+    *(f"ft{n}" for n in range(8, 12)),
+)
+"""Names of the words of a row, as the disassembler has them."""
+
+_TEXT_WIDTH = 24
+
+
+class Record(NamedTuple):
+    """An instruction that has completed. Addresses are in bytes; ``size`` is that of the access.
+
+    ``value`` is of 64 bits, raw also for a floating-point register. ``second`` is the physical
+    address at which an access across two pages goes on.
+    """
+
+    pid: int
+    tid: int
+    pc: int
+    code: bytes
+    text: str
+    register: str | None
+    value: int | None
+    access: str | None
+    address: int | None
+    physical: int | None
+    size: int | None
+    second: int | None
+
+
+class Form(Protocol):
+    """A kind of line."""
+
+    def prefix(self, pid: int, tid: int) -> bytes:
+        """What a line begins with."""
+
+    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+        """The rest, without a line's end, for the numbers that are used, in their order."""
+
+    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+        """The rest for an instruction that did not complete."""
+
+
+class TextForm:
+    """``[pid 2] 0x1071a  sb a1, 0(a5)   a5=0x7b000  store 0x7b000 → pa 0x8004b000 (1)``.
+
+    In this order: pid, and tid where it is another; pc; instruction; the register that it changed
+    with its new value; the access, its virtual and physical address and size in bytes. Two physical
+    addresses with + between them are those of an access across two pages; 0x0 is for a failed sc.
+    """
+
+    def prefix(self, pid: int, tid: int) -> bytes:
+        return (f"[pid {pid}] " if pid == tid else f"[pid {pid} tid {tid}] ").encode()
+
+    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+        parts = [self._start(instruction)]
+        if register != NO_REGISTER:
+            parts.append(f"{REGISTERS[register]}=0x%x")
+        if instruction.operand is not None:
+            kind, size = ACCESS[instruction.operand.kind], instruction.operand.size
+            second = "+0x%x" if across else ""
+            parts.append(f"{kind} 0x%x → pa 0x%x{second} ({size})")
+        return "  ".join(parts).rstrip().encode()
+
+    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+        return f"{self._start(instruction)}  not completed: {why}".encode()
+
+    def _start(self, instruction: Instruction) -> str:
+        return f"{instruction.pc:#x}  {instruction.text:<{_TEXT_WIDTH}}".replace("%", "%%")
+
+
+class JsonForm:
+    """An object a line; its keys are those of :class:`Record`, without what there isn't.
+
+    Addresses, values and ``code`` are hexadecimal strings, since they may not fit a double.
+    """
+
+    def prefix(self, pid: int, tid: int) -> bytes:
+        return f'{{"pid": {pid}, "tid": {tid}, '.encode()
+
+    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+        parts = [self._start(instruction)]
+        if register != NO_REGISTER:
+            parts.append(f'"register": "{REGISTERS[register]}", "value": "0x%x"')
+        if instruction.operand is not None:
+            kind, size = ACCESS[instruction.operand.kind], instruction.operand.size
+            parts.append(f'"access": "{kind}", "size": {size}')
+            parts.append('"address": "0x%x", "physical": "0x%x"')
+        if across:
+            parts.append('"second": "0x%x"')
+        return (", ".join(parts) + "}").encode()
+
+    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+        return f'{self._start(instruction)}, "not_completed": {json.dumps(why)}}}'.encode()
+
+    def _start(self, instruction: Instruction) -> str:
+        code = int.from_bytes(instruction.code, "little")
+        text = json.dumps(instruction.text).replace("%", "%%")
+        return f'"pc": "{instruction.pc:#x}", "code": "{code:#x}", "text": {text}'
+
+
+class _Templates(dict[int, bytes]):
+    """id << 8 | across << 7 | register → template."""
+
+    def __init__(self, form: Form, instructions: list[Instruction]) -> None:
+        self._form = form
+        self._instructions = instructions
+
+    def __missing__(self, key: int) -> bytes:
+        instruction = self._instructions[key >> 8]
+        made = self._form.template(instruction, key & 0x7F, bool(key & 0x80))
+        self[key] = made
+        return made
+
+
+class LineWriter:
+    """Gives ``write`` whole lines, many at a time, in UTF-8."""
+
+    def __init__(
+        self, form: Form, write: Callable[[bytes], object], instructions: list[Instruction]
+    ) -> None:
+        self._form = form
+        self._write = write
+        self._templates = _Templates(form, instructions)
+
+    def steps(self, pid: int, tid: int, steps: Steps) -> None:
+        if not len(steps.ids):
+            return
+        prefix = self._form.prefix(pid, tid)
+        keys = steps.ids << 8 | steps.used[:, SECOND].astype(int) << 7 | steps.registers
+        templates = self._templates
+        lines = (b"\n" + prefix).join([templates[key] for key in keys.tolist()])
+        self._write(prefix + lines % tuple(steps.numbers[steps.used].tolist()) + b"\n")
+
+    def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None:
+        text = self._form.unfinished(instruction, why).replace(b"%%", b"%")
+        self._write(self._form.prefix(pid, tid) + text + b"\n")
+
+
+class RecordWriter:
+    """Gives ``take`` a :class:`Record` at a time."""
+
+    def __init__(self, take: Callable[[Record], object], instructions: list[Instruction]) -> None:
+        self._take = take
+        self._instructions = instructions
+
+    def steps(self, pid: int, tid: int, steps: Steps) -> None:
+        for record in self._records(pid, tid, steps):
+            self._take(record)
+
+    def _records(self, pid: int, tid: int, steps: Steps) -> Iterator[Record]:
+        rows = zip(
+            steps.ids.tolist(),
+            steps.registers.tolist(),
+            steps.numbers.tolist(),
+            steps.used.tolist(),
+            strict=True,
+        )
+        for number, register, numbers, used in rows:
+            instruction = self._instructions[number]
+            operand = instruction.operand
+            said: list[Any] = [
+                n if is_used else None for n, is_used in zip(numbers, used, strict=True)
+            ]
+            yield Record(
+                pid,
+                tid,
+                instruction.pc,
+                instruction.code,
+                instruction.text,
+                None if register == NO_REGISTER else REGISTERS[register],
+                said[VALUE],
+                None if operand is None else ACCESS[operand.kind],
+                said[ADDRESS],
+                said[PHYSICAL],
+                None if operand is None else operand.size,
+                said[SECOND],
+            )
+
+    def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None:
+        """A record is of an instruction that has completed."""

@@ -1,0 +1,81 @@
+"""``--insn=RANGE``: the instruction trace of a range that is known once the program is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from emu.observe.instructions.formats import Form
+from emu.observe.instructions.trace import InstructionTrace
+from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
+from kernel.process.observer import Observer
+from kernel.process.process import Process, Thread
+from kernel.trap.run_loop import Stopped
+
+_REFUSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The addresses [start, end), or a function of the program."""
+
+    start: int = 0
+    end: int = 0
+    function: str = ""
+
+    def within(self, process: Process) -> tuple[int, int]:
+        """Where it is in the process. Raises :class:`NoSymbol`."""
+        if not self.function:
+            return self.start, self.end
+        start, end = ProgramSymbols(process).extent(self.function, process)
+        if start == end:
+            raise NoSymbol(f"{self.function!r} has no size: give the range as START-END")
+        return start, end
+
+
+class SpanTrace(Observer):
+    """Begins an :class:`InstructionTrace` when the first program is there."""
+
+    def __init__(self, span: Span | None, write: Callable[[bytes], object], form: Form) -> None:
+        self._span = span
+        self._write = write
+        self._form = form
+        self._trace: InstructionTrace | None = None
+
+    def started(self, process: Process) -> None:
+        kernel = process.kernel
+        try:
+            span = self._span.within(process) if self._span is not None else None
+        except NoSymbol as error:
+            kernel.call_soon(partial(_stop, str(error)))
+            return
+        self._trace = InstructionTrace(kernel, write=self._write, form=self._form, span=span)
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        if self._trace is not None:
+            self._trace.call_left(thread, number, arguments, result)
+
+    def signalled(self, thread: Thread, signo: int) -> None:
+        if self._trace is not None:
+            self._trace.signalled(thread, signo)
+
+    def exited(self, process: Process) -> None:
+        if self._trace is not None:
+            self._trace.exited(process)
+
+    @property
+    def began(self) -> bool:
+        """Whether the program came to run, and the range was found in it."""
+        return self._trace is not None
+
+    def close(self) -> None:
+        """Tells of what has not been told of; after the run."""
+        if self._trace is not None:
+            self._trace.close()
+
+
+def _stop(reason: str) -> None:
+    raise Stopped(_REFUSED, reason)

@@ -1,0 +1,77 @@
+"""Looking at a process's memory without touching it: no fault, no A bit."""
+
+from __future__ import annotations
+
+from emu.machine.isa.memory_operand import instruction_length
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
+from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.mm.page_cache import FilePages
+
+
+def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
+    """``count`` bytes at ``va`` as they are now; None where a page is not in memory."""
+    parts = []
+    while count > 0:
+        pte = space.table.pte(va) if 0 <= va < USER_END else 0
+        if not pte & V:
+            return None
+        size = min(count, PAGE_SIZE - (va & PAGE_MASK))
+        pa = ppn(pte) << PAGE_SHIFT | va & PAGE_MASK
+        parts.append(space.frames.ram.read(pa, size))
+        va, count = va + size, count - size
+    return b"".join(parts)
+
+
+def peek_ahead(space: AddressSpace, va: int, count: int) -> bytes | None:
+    """Reads what loads would read, also from pages that are not in memory yet."""
+    parts = []
+    while count > 0:
+        size = min(count, PAGE_SIZE - (va & PAGE_MASK))
+        part = peek(space, va, size)
+        if part is None:
+            page = _untouched_page(space, va)
+            if page is None:
+                return None
+            part = page[va & PAGE_MASK :][:size]
+        parts.append(part)
+        va, count = va + size, count - size
+    return b"".join(parts)
+
+
+def _untouched_page(space: AddressSpace, va: int) -> bytes | None:
+    vma = space.find(va)
+    if vma is None or not vma.prot:
+        return None
+    if vma.backing is None:
+        return bytes(PAGE_SIZE)
+    index = vma.index_of(va)
+    frame = vma.backing.held().get(index)
+    if frame is not None:
+        return space.frames.ram.read_frame(frame)
+    if not isinstance(vma.backing, FilePages):
+        return bytes(PAGE_SIZE)
+    data = vma.backing.inode.read_at(index << PAGE_SHIFT, PAGE_SIZE)
+    return data.ljust(PAGE_SIZE, b"\0") if data else None
+
+
+def instruction_bits(space: AddressSpace, pc: int) -> int | None:
+    """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+    pte = space.table.pte(pc)
+    if pte & (V | X) != V | X:
+        return None
+    offset = pc & PAGE_MASK
+    if offset > PAGE_SIZE - 4:
+        code = instruction_bytes(space, pc)
+        return None if code is None else int.from_bytes(code, "little")
+    ram = space.frames.ram
+    start = (ppn(pte) << PAGE_SHIFT | offset) - ram.base
+    bits = int.from_bytes(ram.bytes[start : start + 4], "little")
+    return bits if instruction_length(bits) == 4 else bits & 0xFFFF
+
+
+def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:
+    """The 2 or 4 bytes of the instruction at ``pc``; None when it is not in memory."""
+    low = peek(space, pc, 2)
+    if low is None or instruction_length(int.from_bytes(low, "little")) == 2:
+        return low
+    return peek(space, pc, 4)

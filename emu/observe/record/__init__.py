@@ -1,0 +1,1 @@
+"""Recording: the kernel's events become raw events, and those become records."""

@@ -1,0 +1,274 @@
+"""Makes facts of what the kernel tells: the one place where the machine becomes a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import Any
+
+from emu.machine.pte import PAGE_MASK, V, ppn
+from emu.machine.registers import PC
+from emu.machine.trap import Access
+from emu.observe.heap.allocation_tracker import AllocationTracker
+from emu.observe.model import raw_events, records
+from emu.observe.model.guest_memory import instruction_bits
+from emu.observe.model.outcomes import COPIES
+from emu.observe.model.raw_events import CodeLocation, Listener
+from emu.observe.model.records import text
+from emu.observe.model.sink import RecordingOptions
+from emu.observe.model.trace_fields import broken_rule, range_of
+from emu.observe.record.address_space_recorder import AddressSpaceRecorder
+from emu.observe.record.memory_usage import sharers
+from emu.observe.record.walk_cache import Walks
+from emu.version import VERSION
+from kernel.kernel import Kernel
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.fork import ForkCost
+from kernel.mm.frames import Kind
+from kernel.process import signals
+from kernel.process.observer import Fault
+from kernel.process.process import Process, Thread
+from kernel.syscalls.table import TABLE
+
+_SIGALTSTACK = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
+_CAUSE = tuple(int(access.page_fault) for access in Access)
+
+
+class Recorder(AddressSpaceRecorder):
+    """Tells ``listener`` of a run, fact by fact. ``begin`` before it, ``finish`` after it."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        command: Sequence[str],
+        listener: Listener,
+        wanted: RecordingOptions | None = None,
+    ) -> None:
+        super().__init__(kernel, listener, wanted or RecordingOptions())
+        self._command = list(command)
+        self._walks = Walks()
+        self._walk: tuple[int, ...] = ()
+        self._handler_began = 0
+        self._deterministic = kernel.config.deterministic
+        self._calls: dict[Thread, int] = {}
+
+    def begin(self) -> None:
+        self._kernel.hart.expect_reading()
+        config = self._kernel.config
+        self._record(
+            records.Start(
+                **self._stamp(),
+                schema=records.SCHEMA,
+                emu=VERSION,
+                command=[text(word) for word in self._command],
+                fork_policy=config.fork_policy,
+                memory=config.memory,
+                deterministic=config.deterministic,
+            )
+        )
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        self._record(records.End(**self._stamp(), summary=summary))
+
+    # Page faults.
+
+    def faulting(self, space: AddressSpace, page: int) -> None:
+        self._walk = self._walks.entries(space, page)
+        self._handler_began = perf_counter_ns()
+
+    def fault(self, event: Fault) -> None:
+        host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
+        thread, space, r, trap, call = event
+        kernel, frames = self._kernel, space.frames
+        by = thread if trap is not None else kernel.current or thread
+        pc = trap.epc if trap is not None else self._kernels_pc(by, call)
+        inexact = trap is not None and not trap.tval_is_known
+        stval = r.va if trap is None else trap.page if inexact else trap.tval
+        vma = space.find(stval)
+        before, after, outcome = r.pte_before, r.pte_after, str(r.outcome)
+        page, pid = stval & ~PAGE_MASK, thread.process.pid
+        seq, self.seq = self.seq, self.seq + 1
+        self._tell(
+            raw_events.Fault(
+                seq,
+                kernel.clock.monotonic() - self._began,
+                pid,
+                thread.tid,
+                self._standpoints.of(by, pc),
+                None if trap is None else _code(by.process.space, pc),
+                int(r.access),
+                _CAUSE[r.access] if trap is None else int(trap.cause),
+                stval,
+                inexact,
+                outcome,
+                broken_rule(trap, before, r.access),
+                call or "",
+                space not in self._pids,
+                range_of(vma) if vma is not None else None,
+                r.table_copied,
+                self._walk,
+                before,
+                after,
+                r.count_before,
+                frames.count(ppn(after)) if after & V else 0,
+                self._sharers(r, space, page, ppn(before)) if r.count_before > 1 else [],
+                None if self._heap is None else self._allocated(self._heap, space, event),
+                host_ns,
+            )
+        )
+        if outcome in COPIES:
+            self._copies.copied(space, page, seq, pid)
+        if page in self._wanted.pages or r.table_copied:
+            self._watch.look()
+        self._until_sample -= 1
+        if self._until_sample < 0:
+            self._sample()
+
+    def _kernels_pc(self, thread: Thread, call: str | None) -> int:
+        """Where the thread is for which the kernel meets a fault: in a call, or at a signal."""
+        if call is None and thread is self._kernel.current:
+            return self._kernel.hart.read(PC)
+        return thread.call_start[0]
+
+    def _sharers(
+        self, r: Resolution, space: AddressSpace, page: int, frame: int
+    ) -> list[tuple[int, int]]:
+        """Of the frame that a store found there, when others had it too."""
+        if r.access is not Access.STORE or frame == space.frames.zero:
+            return []
+        pins = space.frames.kind(frame) is Kind.CACHE
+        processes = self._kernel.processes.values()
+        return sharers(processes, self._pids, space, page, frame, r.count_before - pins)
+
+    def _allocated(
+        self, heap: AllocationTracker, space: AddressSpace, event: Fault
+    ) -> CodeLocation | None:
+        """The calls that allocated the block in which a store fell that had a page copied."""
+        trap, r = event.trap, event.resolution
+        if r.outcome is not Outcome.COPIED:
+            return None
+        block = heap.block(space, trap.tval if trap is not None else r.va)
+        return (
+            None
+            if block is None
+            else CodeLocation(self._layouts.of(space)[0], 0, list(block.calls))
+        )
+
+    # Processes.
+
+    def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
+        parent = thread.process
+        self._standpoints.forked(parent, child)
+        if cost is not None:
+            if self._heap is not None:
+                self._heap.forked(parent.space, child.space)
+            self._pids[child.space] = child.pid
+        fork = records.Fork(
+            **self._stamp(),
+            pid=parent.pid,
+            tid=thread.tid,
+            child=child.pid,
+            root=child.space.table.root,
+            shares_memory=cost is None,
+            **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
+        )
+        self._record(fork, self._standpoints.of(thread, thread.call_start[0]))
+        self._watch.look()
+        self._sample()
+
+    def execed(self, process: Process) -> None:
+        space = process.space
+        self._standpoints.ended(process)
+        self._pids[space] = process.pid
+        if self._heap is not None:
+            self._heap.execed(process)
+        self._record(
+            records.Exec(
+                **self._stamp(),
+                pid=process.pid,
+                path=text(process.program.path),
+                entry=next(iter(process.threads.values())).registers[0],
+                root=space.table.root,
+                maps=[range_of(vma) for vma in space.vmas],
+            )
+        )
+        self._watch.look()
+        self._sample()
+
+    started = execed
+
+    def leaving(self, process: Process) -> None:
+        """A space in which others live on is told of as one of theirs."""
+        space, others = process.space, self._kernel.processes.values()
+        heirs = (p for p in others if p.alive and p is not process and p.space is space)
+        heir = next(heirs, None) if space.users > 1 else None
+        if heir is not None:
+            if self._pids[space] == process.pid:
+                self._pids[space] = heir.pid
+            self._copies.handed_on(space, process.pid, self._pids[space])
+
+    def exited(self, process: Process) -> None:
+        status = process.status or 0
+        shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+        self._standpoints.ended(process)
+        self._record(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._watch.look()
+
+    def signalled(self, thread: Thread, signo: int) -> None:
+        stamp, pid = self._stamp(), thread.process.pid
+        name = signals.name(signo)
+        self._record(records.Signal(**stamp, pid=pid, tid=thread.tid, signal=name))
+
+    # System calls.
+
+    def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
+        if self._wanted.calls:
+            self._calls[thread] = self._kernel.clock.monotonic() - self._began
+
+    def call_left(
+        self, thread: Thread, number: int, arguments: list[int], result: int | None
+    ) -> None:
+        if number == _SIGALTSTACK:
+            self._standpoints.switches_stacks(thread.process)
+        if self._cleared:
+            self._cleared = False
+            self._watch.look()
+        began = self._calls.pop(thread, None)
+        if began is None:
+            return
+        row = TABLE.get(number)
+        self._record(
+            records.Call(
+                **self._stamp(),
+                pid=thread.process.pid,
+                tid=thread.tid,
+                name=row.name if row is not None else f"syscall_{number}",
+                arguments=arguments,
+                result=result,
+                began=began,
+            )
+        )
+
+
+def _code(space: AddressSpace, pc: int) -> int:
+    code = instruction_bits(space, pc)
+    return -1 if code is None else code
+
+
+def _cost(cost: ForkCost) -> dict[str, Any]:
+    return {
+        "pages_shared": cost.pages_shared,
+        "tables_shared": cost.tables_shared,
+        "frames_copied": cost.frames_copied,
+        "eager_copies": cost.eager_copies,
+        "ptes_written": cost.ptes_written,
+    }
+
+
+def _kept_back(parent: AddressSpace) -> dict[str, Any]:
+    """What a fork does not give to the child."""
+    return {
+        "left_out": [range_of(vma) for vma in parent.vmas if vma.dont_fork],
+        "wiped": [range_of(vma) for vma in parent.vmas if vma.wipe_on_fork and not vma.dont_fork],
+    }

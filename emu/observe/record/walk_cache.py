@@ -1,0 +1,73 @@
+"""The entries that a walk reads: an address and a PTE for each level, root first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, R, V, W, X, ppn
+from emu.machine.ram import Ram
+from kernel.mm.address_space import USER_END, AddressSpace
+
+_MOST = 1 << 12
+_LEAF_SHIFT = PAGE_SHIFT + VPN_BITS
+_INDEX = PTES_PER_TABLE - 1
+
+
+class _Upper(NamedTuple):
+    """The way to a leaf table: two entries, where they lie in RAM and what they held."""
+
+    at: int
+    pte: int
+    next_at: int
+    next_pte: int
+    entries: tuple[int, int, int, int]
+    leaf: int
+
+
+class Walks:
+    """Walks page tables. What leads to a leaf table is kept, for as long as it is there."""
+
+    def __init__(self) -> None:
+        self._upper: dict[tuple[int, int], _Upper] = {}
+
+    def entries(self, space: AddressSpace, va: int) -> tuple[int, ...]:
+        """What a walk of ``va`` reads, as the tables are now."""
+        ram, key = space.frames.ram, (space.table.root, va >> _LEAF_SHIFT)
+        words = ram.words
+        upper = self._upper.get(key)
+        if upper is None or words[upper.at] != upper.pte or words[upper.next_at] != upper.next_pte:
+            entries = _walk(space, va)
+            if len(entries) == 6:
+                self._keep(key, entries, ram)
+            return entries
+        address = upper.leaf + 8 * (va >> PAGE_SHIFT & _INDEX)
+        return (*upper.entries, address, words[address - ram.base >> 3])
+
+    def _keep(self, key: tuple[int, int], entries: tuple[int, ...], ram: Ram) -> None:
+        if len(self._upper) >= _MOST:
+            self._upper.clear()
+        first, pte, second, next_pte, third, _ = entries
+        self._upper[key] = _Upper(
+            first - ram.base >> 3,
+            pte,
+            second - ram.base >> 3,
+            next_pte,
+            (first, pte, second, next_pte),
+            third & ~(8 * PTES_PER_TABLE - 1),
+        )
+
+
+def _walk(space: AddressSpace, va: int) -> tuple[int, ...]:
+    entries: list[int] = []
+    if va >= USER_END:
+        return ()
+    ram = space.frames.ram
+    words, first, table = ram.words, ram.base, space.table.root << PAGE_SHIFT
+    for level in (2, 1, 0):
+        address = table + 8 * (va >> PAGE_SHIFT + VPN_BITS * level & _INDEX)
+        pte = words[address - first >> 3]
+        entries += (address, pte)
+        if not pte & V or pte & (R | W | X):
+            break
+        table = ppn(pte) << PAGE_SHIFT
+    return tuple(entries)

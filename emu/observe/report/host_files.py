@@ -1,0 +1,82 @@
+"""Which of the host's files a report may take text or code from.
+
+A guest is not trusted, and its debugging information may name any path: a report that someone
+passes on must not hold the private files that it names. So only what lies below a folder that the
+user has given, or works in, is looked at; symbolic links are followed first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from emu.observe.model.regular_file import open_regular
+
+_SOURCES = frozenset(
+    (
+        *(".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".inc", ".ipp", ".tcc"),
+        *(".s", ".sx", ".asm", ".rs", ".go", ".zig", ".d", ".f", ".f90", ".f95", ".adb"),
+        *(".ads", ".swift", ".nim", ".m", ".mm", ".pas", ".ml", ".cu", ".y", ".l", ".def"),
+    )
+)
+LARGEST_SOURCE = 4 << 20
+LARGEST_IMAGE = 256 << 20
+
+
+class HostFiles:
+    """Files below ``folders``. ``root`` is the guest's /, where a path of an image is found."""
+
+    def __init__(self, folders: Iterable[str | os.PathLike[str]], root: str | None = None) -> None:
+        real = [Path(folder).resolve() for folder in folders]
+        self._folders = [folder for folder in dict.fromkeys(real) if folder != Path("/")]
+        self._root = Path(root).resolve() if root is not None else None
+
+    def source(self, name: str) -> list[str] | None:
+        """The lines of a source file; a relative name is looked for in each folder."""
+        for path in self._candidates(name, self._folders):
+            if path.suffix.lower() in _SOURCES:
+                data = _read(path, LARGEST_SOURCE)
+                if data is not None and b"\0" not in data:
+                    return data.decode("utf-8", "replace").splitlines()
+        return None
+
+    def image(self, name: str) -> bytes | None:
+        """An ELF file that the guest knows as ``name``."""
+        folders = self._folders if self._root is None else [self._root, *self._folders]
+        names = [name] if self._root is None else [f"{self._root}/{name.lstrip('/')}", name]
+        for candidate in names:
+            for path in self._candidates(candidate, folders):
+                data = _read(path, LARGEST_IMAGE)
+                if data is not None and data[:4] == b"\x7fELF":
+                    return data
+        return None
+
+    def _candidates(self, name: str, folders: Sequence[Path]) -> Iterable[Path]:
+        if not name or "\0" in name:
+            return
+        for folder in folders:
+            try:
+                path = Path(folder, name).resolve()
+            except (OSError, RuntimeError, ValueError):
+                continue
+            if _visible_below(path, folder):
+                yield path
+
+
+def _visible_below(path: Path, folder: Path) -> bool:
+    """Hidden files and folders are configuration and keys, not source."""
+    if not path.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _read(path: Path, largest: int) -> bytes | None:
+    """None for what is no regular file, too large, or can't be read."""
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(min(size, largest) + 1)  # memory is taken for as much as is asked for
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= largest else None

@@ -1,0 +1,1 @@
+"""ELF files, symbols, source lines and disassembly of what a process has mapped."""

@@ -1,0 +1,68 @@
+"""Addresses as a user names them: a number, a register or a symbol, each with an offset."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emu.machine.pte import VA_MASK
+from emu.machine.registers import F0, NAMES
+from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
+
+if TYPE_CHECKING:
+    from kernel.process.process import Process
+
+_FORM = re.compile(r"(?P<base>[^+-]+)(?P<offset>[+-](?:0[xX][0-9a-fA-F]+|[0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAddress:
+    """One of ``register`` and ``symbol``, or neither: then ``offset`` alone is the address."""
+
+    text: str
+    offset: int
+    register: int | None = None
+    symbol: str | None = None
+
+    def address(self, symbols: ProgramSymbols, process: Process) -> int:
+        """Where it is in ``process``, which is running if it is a register that is meant.
+
+        Raises :class:`emu.observe.symbols.program_symbols.NoSymbol`.
+        """
+        base = 0
+        if self.register is not None:
+            base = process.kernel.hart.read(self.register)
+        elif self.symbol is not None:
+            if not symbols.belong_to(process):
+                raise NoSymbol(f"{process!r} runs another program than {self.symbol!r} is of")
+            base = symbols.address(self.symbol, process)
+        return base + self.offset & VA_MASK
+
+
+def parse_number(text: str, *, hexadecimal: bool = False) -> int:
+    """An address; ``0x`` may be left out when it is ``hexadecimal``. Raises ValueError."""
+    try:
+        value = int(text, 16 if hexadecimal or text[:2] in ("0x", "0X") else 10)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= VA_MASK or "_" in text:
+        raise ValueError(f"not an address: {text!r}")
+    return value
+
+
+def parse_address(text: str, *, hexadecimal: bool = False) -> NamedAddress:
+    """Raises ValueError when nothing can be meant by ``text``.
+
+    A number is decimal unless it begins with ``0x`` or all are to be ``hexadecimal``.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an address: {text!r}")
+    base, more = match["base"], match["offset"]
+    offset = int(more, 0 if "x" in more.lower() else 10) if more else 0
+    if base[0].isdigit():
+        return NamedAddress(text, parse_number(base, hexadecimal=hexadecimal) + offset)
+    if base in NAMES[:F0]:
+        return NamedAddress(text, offset, register=NAMES.index(base))
+    return NamedAddress(text, offset, symbol=base)

@@ -1,0 +1,1 @@
+"""Backtraces: the callers of a pc, found on a guest's stack."""

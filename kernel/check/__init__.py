@@ -1,0 +1,1 @@
+"""Invariants of the kernel's memory, and how they are checked. May import ``kernel.mm``."""

@@ -1,0 +1,316 @@
+"""What must be true of the kernel's memory whenever it returns to a program.
+
+Each invariant has a name and yields a message for each place where it does not hold. They read the
+page tables in RAM from the roots down and trust none of the kernel's own book-keeping, except where
+that is what they check. ``emu run --check`` looks after every trap; what is as it was at the last
+look, by its bytes, is not gone through again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
+from kernel.base.lazy_numpy import np
+from kernel.check.memory_snapshot import MemorySnapshot
+from kernel.check.table_walk import MappedPages
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.page_cache import FilePages
+from kernel.mm.page_table import COW
+
+_RIGHTS = R | W | X | U
+_ZEROES = bytes(PAGE_SIZE)
+
+
+class Page(NamedTuple):
+    """A page of a process: where, and its PTE."""
+
+    space: AddressSpace
+    va: int
+    pte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What does not hold, and of which page or frame, where it is one."""
+
+    message: str
+    page: Page | None = None
+    frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place where the invariant ``name`` does not hold."""
+
+    name: str
+    broken: Broken
+
+    @property
+    def message(self) -> str:
+        return self.broken.message
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+class InvariantBroken(Exception):
+    """The kernel's memory is not consistent."""
+
+    def __init__(
+        self, violations: list[Violation], when: str = "", memory: MemorySnapshot | None = None
+    ) -> None:
+        where = f" {when}" if when else ""
+        shown = "\n  ".join(map(str, violations[:20]))
+        super().__init__(f"the kernel's memory is not consistent{where}:\n  {shown}")
+        self.violations = violations
+        self.memory = memory
+        self.when = when
+
+
+Check = Callable[[MemorySnapshot], Iterator[Broken]]
+INVARIANTS: dict[str, Check] = {}
+
+
+def _invariant(check: Check) -> Check:
+    INVARIANTS[check.__name__.replace("_", "-")] = check
+    return check
+
+
+def violations(memory: MemorySnapshot) -> list[Violation]:
+    """Every violation; empty when all is well. A table outside RAM makes the rest meaningless."""
+    return [
+        Violation(name, broken) for name, check in INVARIANTS.items() for broken in check(memory)
+    ]
+
+
+def leaks(frames: Frames) -> list[Violation]:
+    """What is left when all processes have gone and the caches are empty."""
+    left = (frames.first + np.flatnonzero(frames.counts)).tolist()
+    return [
+        Violation(
+            "nothing-is-left",
+            Broken(
+                f"frame {frame:#x} ({frames.kind(frame).name}, count {frames.count(frame)}) was "
+                "never given back",
+                frame=frame,
+            ),
+        )
+        for frame in left
+        if frame != frames.zero
+    ]
+
+
+def _page(memory: MemorySnapshot, mapped: MappedPages, va: int, pte: int, what: str = "") -> Broken:
+    """Something about a page that does not hold."""
+    page = Page(mapped.space, va, pte)
+    return Broken(f"{memory.page(mapped.space, va, pte)}{what}", page, ppn(pte))
+
+
+@_invariant
+def count_is_the_number_of_holders(memory: MemorySnapshot) -> Iterator[Broken]:
+    frames = memory.frames
+    ptes, pins = memory.pte_counts, memory.pin_counts
+    counts = frames.counts[: len(ptes)]
+    for index in np.flatnonzero(counts != ptes + pins).tolist():
+        frame = frames.first + index
+        yield Broken(
+            f"frame {frame:#x} ({frames.kind(frame).name}) has count {counts[index]}, but "
+            f"{ptes[index]} PTEs and {pins[index]} pins of the kernel hold it: "
+            f"{memory.sharers(frame)}",
+            frame=frame,
+        )
+
+
+@_invariant
+def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
+    """A private frame with two users is writable nowhere."""
+    frames = memory.frames
+    for mapped in memory.unchecked:
+        inside = mapped.inside
+        writable = inside & ((mapped.ptes & np.uint64(W)) != 0)
+        index = np.where(inside, mapped.indices, 0)
+        users = np.maximum(frames.counts[index], memory.user_counts[index])
+        shared = (frames.kinds[index] == Kind.PRIVATE) & (users > 1)
+        for va, pte in mapped.where(writable & shared):
+            frame = ppn(pte)
+            sharers = f"{memory.users(frame)} users: {memory.sharers(frame)}"
+            yield _page(memory, mapped, va, pte, f" may be stored to, but the frame has {sharers}")
+
+
+@_invariant
+def cow_is_readable_and_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
+    for mapped in memory.unchecked:
+        cow = (mapped.ptes & np.uint64(COW)) != 0
+        wrong = cow & ((mapped.ptes & np.uint64(R | W)) != np.uint64(R))
+        for va, pte in mapped.where(wrong):
+            yield _page(memory, mapped, va, pte)
+
+
+@_invariant
+def mapped_frames_are_in_use(memory: MemorySnapshot) -> Iterator[Broken]:
+    """Nothing maps a free frame, a page table, or what lies outside RAM."""
+    frames = memory.frames
+    for mapped in memory.unchecked:
+        inside = mapped.inside
+        for va, pte in mapped.where(~inside):
+            yield _page(memory, mapped, va, pte, " lies outside the machine's memory")
+        kinds = frames.kinds[np.where(inside, mapped.indices, 0)]
+        for va, pte in mapped.where(inside & ((kinds == Kind.FREE) | (kinds == Kind.TABLE))):
+            kind = frames.kind(ppn(pte)).name
+            yield _page(memory, mapped, va, pte, f" is a {kind} frame")
+
+
+@_invariant
+def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
+    frames = memory.frames
+    for space, walk in memory.walks.items():
+        for table in walk.tables:
+            used_as = frames.kind(table)
+            if used_as is not Kind.TABLE:
+                yield Broken(f"{memory.space_name(space)}: page table {table:#x} is {used_as.name}")
+    for mapped in memory.unchecked:
+        kinds = frames.kinds[np.where(mapped.inside, mapped.indices, 0)]
+        shared = mapped.of_vmas(lambda vma: vma.shared).astype(bool)
+        for va, pte in mapped.where(shared & (kinds != Kind.CACHE)):
+            yield _page(memory, mapped, va, pte, " is shared memory in a private frame")
+        writable = (mapped.ptes & np.uint64(W)) != 0
+        for va, pte in mapped.where(~shared & writable & (kinds != Kind.PRIVATE)):
+            kind = frames.kind(ppn(pte)).name
+            yield _page(memory, mapped, va, pte, f" lets a store change a {kind} frame")
+
+
+@_invariant
+def cached_pages_are_their_backings(memory: MemorySnapshot) -> Iterator[Broken]:
+    """A mapped page of a file, or of shared memory, is one that the mapping's backing holds."""
+    frames = memory.frames
+    for mapped in memory.unchecked:
+        inside = mapped.inside & (mapped.vma_at >= 0)
+        index = np.where(inside, mapped.indices, 0)
+        cached = inside & (frames.kinds[index] == Kind.CACHE)
+        wanted = mapped.of_vmas(lambda vma: id(vma.backing), -1)
+        number = (mapped.vas + mapped.of_vmas(lambda vma: vma.offset - vma.start)) >> PAGE_SHIFT
+        other = (memory.holder[index] != wanted) | (memory.page_held[index] != number)
+        for va, pte in mapped.where(cached & other):
+            yield _page(memory, mapped, va, pte, " is not the page that its mapping shows")
+
+
+@_invariant
+def zero_frame_is_zero(memory: MemorySnapshot) -> Iterator[Broken]:
+    if memory.frames.ram.read_frame(memory.frames.zero) != _ZEROES:
+        yield Broken(f"the zero frame {memory.frames.zero:#x} was written")
+
+
+@_invariant
+def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
+    """The PTE gives no right that the VMA denies: what is mapped read-only is never writable."""
+    for mapped in memory.unchecked:
+        allowed = mapped.of_vmas(lambda vma: vma.pte_flags, V | R | W | X | U).astype(np.uint64)
+        for va, pte in mapped.where((mapped.ptes & _RIGHTS & ~allowed) != 0):
+            vma = mapped.space.find(va)
+            allows = flags_text(vma.pte_flags) if vma is not None else "nothing"
+            yield _page(memory, mapped, va, pte, f", but its mapping allows {allows}")
+        lacking = allowed & np.uint64(R | X | U) & ~mapped.ptes
+        for va, pte in mapped.where((lacking != 0) & (mapped.vma_at >= 0)):
+            yield _page(memory, mapped, va, pte, " lacks a right of its mapping")
+
+
+@_invariant
+def pages_and_mappings_agree(memory: MemorySnapshot) -> Iterator[Broken]:
+    """Every page lies in a VMA; one of a private writable VMA is writable or CoW, no other CoW."""
+    for mapped in memory.unchecked:
+        for va, pte in mapped.where(mapped.vma_at < 0):
+            yield _page(memory, mapped, va, pte, " is mapped but belongs to no mapping")
+        breakable = mapped.of_vmas(lambda vma: vma.writable and not vma.shared, 1).astype(bool)
+        cow = (mapped.ptes & np.uint64(COW)) != 0
+        for va, pte in mapped.where(cow & ~breakable):
+            yield _page(memory, mapped, va, pte, " is CoW in a shared or read-only mapping")
+        neither = (mapped.ptes & np.uint64(W | COW)) == 0
+        for va, pte in mapped.where(breakable & neither & (mapped.vma_at >= 0)):
+            yield _page(memory, mapped, va, pte, " is private and writable: W or CoW is due")
+
+
+@_invariant
+def mappings_are_in_order(memory: MemorySnapshot) -> Iterator[Broken]:
+    for space in memory.remapped:
+        name, end = memory.space_name(space), 0
+        for vma in space.vmas:
+            span = f"[{vma.start:#x}, {vma.end:#x})"
+            if vma.start & 0xFFF or vma.end & 0xFFF or vma.start >= vma.end:
+                yield Broken(f"{name}: {span} is no range of whole pages")
+            if vma.start < end:
+                yield Broken(f"{name}: {span} begins before the mapping below it ends")
+            if vma.writable and not vma.may_write:
+                yield Broken(f"{name}: {span} is writable, but its file was opened read-only")
+            end = vma.end
+
+
+@_invariant
+def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
+    """The kernel's index of tables is what a walk finds, and no table hangs in two places; but a
+    leaf table may be shared: by processes that all have it at one address.
+    """
+    for table, times in Counter(memory.tables).items():
+        if times == 1:
+            continue
+        places = memory.leaf_places(table)
+        if len({space for space, _ in places}) != times or len({va for _, va in places}) != 1:
+            yield Broken(f"page table {table:#x} is linked {times} times")
+    for space, walk in memory.walks.items():
+        known = space.table.frames()
+        if known != set(walk.tables):
+            wrong = ", ".join(f"{table:#x}" for table in sorted(known ^ set(walk.tables)))
+            yield Broken(f"{memory.space_name(space)}: tables not found or not known: {wrong}")
+        elif space.table.leaf_tables() != walk.leaves:
+            yield Broken(
+                f"{memory.space_name(space)}: a leaf table is elsewhere than the kernel thinks"
+            )
+
+
+@_invariant
+def free_list_is_what_nobody_uses(memory: MemorySnapshot) -> Iterator[Broken]:
+    frames = memory.frames
+    times = np.bincount(frames.free_frames() - frames.first, minlength=frames.touched)
+    for index in np.flatnonzero(times > 1).tolist():
+        yield Broken(f"frame {frames.first + index:#x} is {times[index]} times on the free list")
+    used = (frames.counts[: len(times)] != 0) | (frames.kinds[: len(times)] != Kind.FREE)
+    for index in np.flatnonzero(used & (times != 0)).tolist():
+        frame = frames.first + index
+        yield Broken(f"frame {frame:#x} is on the free list with count {frames.count(frame)}")
+    in_use = int(np.count_nonzero(frames.counts[: frames.touched]))
+    listed = int(np.count_nonzero(times))
+    if frames.used != in_use or listed + in_use != frames.touched:
+        yield Broken(
+            f"of {frames.touched} frames ever used {in_use} have a count and {listed} are free; "
+            f"{frames.used} are said to be in use"
+        )
+
+
+@_invariant
+def backings_know_their_users(memory: MemorySnapshot) -> Iterator[Broken]:
+    users = Counter(
+        id(vma.backing) for space in memory.spaces for vma in space.vmas if vma.backing is not None
+    )
+    users.update(id(backing) for backing in memory.pinned)
+    for backing in memory.backings:
+        if backing.users != users[id(backing)]:
+            name, found = type(backing).__name__, users[id(backing)]
+            yield Broken(f"{name} counts {backing.users} mappings, but {found} map it")
+
+
+@_invariant
+def stores_to_files_are_known(memory: MemorySnapshot) -> Iterator[Broken]:
+    """A page of a shared file mapping is writable only once its backing was told of a store."""
+    for mapped in memory.unchecked:
+        in_files = mapped.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages))
+        writable = (mapped.ptes & np.uint64(W)) != 0
+        for va, pte in mapped.where(in_files.astype(bool) & writable):
+            vma = mapped.space.find(va)
+            if vma is None or not isinstance(vma.backing, FilePages):
+                continue
+            if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
+                yield _page(memory, mapped, va, pte, ": its file would not hear of a store")

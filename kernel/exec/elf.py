@@ -1,0 +1,164 @@
+"""What execve needs of an ELF file: its header, its segments, its interpreter.
+
+elf(5). Everything in the file is untrusted: a header that lies is ENOEXEC (or ENOMEM for addresses
+that can't be had), as in Linux. Symbols and DWARF, which need more, are read elsewhere with
+pyelftools.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from dataclasses import dataclass
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.inode import Inode
+
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+_SEGMENT = struct.Struct("<IIQQQQQQ")
+ELF_MAGIC = b"\x7fELF"
+NOT_ELF = "not an ELF file (expected a 64-bit RISC-V Linux program)"
+_CLASS64, _LITTLE, _VERSION = 2, 1, 1
+_EM_RISCV = 243
+_ET_EXEC, _ET_DYN = 2, 3
+PT_LOAD, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 3, 6, 0x6474E551
+PF_X, PF_W, PF_R = 1, 2, 4
+_MOST_SEGMENTS = 64
+_LONGEST_INTERPRETER = 4096
+_RVE = 0x8
+
+
+class NotExecutable(Errno):
+    """The file can't be run; ``reason`` says why in words for the user."""
+
+    def __init__(self, reason: str, number: int = errno.ENOEXEC) -> None:
+        super().__init__(number)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class InterpreterMissing(NotExecutable):
+    """The dynamic linker, or the interpreter of a script's ``#!`` line, cannot be opened."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"its interpreter {name}: {os.strerror(number)}", number)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One PT_LOAD: ``file_size`` bytes at ``offset`` go to ``address``, zeroes up to ``size``."""
+
+    address: int
+    offset: int
+    file_size: int
+    size: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """A parsed executable. Addresses of a position-independent one are relative to its base."""
+
+    position_independent: bool
+    entry: int
+    segments: tuple[Segment, ...]
+    header_address: int
+    """Where the program headers will lie in memory, 0 when no segment holds them."""
+    header_count: int
+    interpreter: str | None
+    executable_stack: bool
+
+    @property
+    def start(self) -> int:
+        return min(segment.address for segment in self.segments)
+
+    @property
+    def end(self) -> int:
+        return max(segment.address + segment.size for segment in self.segments)
+
+
+def parse(inode: Inode, head: bytes) -> Elf:
+    """Reads the headers of an ELF file whose first bytes are ``head``."""
+    if len(head) < _HEADER.size or head[:4] != ELF_MAGIC:
+        raise NotExecutable(NOT_ELF)
+    (ident, kind, machine, _, entry, table, _, flags, _, entry_size, count, *_) = _HEADER.unpack(
+        head[: _HEADER.size]
+    )
+    _check_target(ident, kind, machine, flags)
+    if entry_size != _SEGMENT.size:
+        raise NotExecutable(f"its program headers have {entry_size} bytes instead of 56")
+    if not 1 <= count <= _MOST_SEGMENTS:
+        raise NotExecutable(f"it has {count} program headers")
+    raw = inode.read_at(table, count * _SEGMENT.size) if table < 1 << 62 else b""
+    if len(raw) < count * _SEGMENT.size:
+        raise NotExecutable("its program headers lie beyond the end of the file")
+    headers = list(_SEGMENT.iter_unpack(raw))
+    segments = tuple(_segment(header) for header in headers if header[0] == PT_LOAD)
+    if not segments:
+        raise NotExecutable("it has nothing to load")
+    return Elf(
+        position_independent=kind == _ET_DYN,
+        entry=entry,
+        segments=segments,
+        header_address=_header_address(segments, table, headers),
+        header_count=count,
+        interpreter=_interpreter(inode, headers),
+        executable_stack=any(h[0] == PT_GNU_STACK and h[1] & PF_X for h in headers),
+    )
+
+
+def _check_target(ident: bytes, kind: int, machine: int, flags: int) -> None:
+    if ident[4] != _CLASS64:
+        raise NotExecutable("it is not a 64-bit program")
+    if ident[5] != _LITTLE:
+        raise NotExecutable("it is not little-endian")
+    if ident[6] != _VERSION:
+        raise NotExecutable("its ELF version is unknown")
+    if machine != _EM_RISCV:
+        raise NotExecutable(f"it is for another architecture (ELF machine {machine}), not RISC-V")
+    if kind not in (_ET_EXEC, _ET_DYN):
+        raise NotExecutable("it is not an executable (an object file or a core?)")
+    if flags & _RVE:
+        raise NotExecutable("it is for RV64E, which has 16 registers only")
+
+
+def _segment(header: tuple[int, ...]) -> Segment:
+    _, flags, offset, address, _, file_size, size, _ = header
+    if file_size > size:
+        raise NotExecutable("a segment is larger in the file than in memory")
+    if address + size > 1 << 38:
+        raise NotExecutable("a segment lies outside the user's addresses", errno.ENOMEM)
+    if offset + file_size > 1 << 62:
+        raise NotExecutable("a segment lies beyond the end of the file")
+    if file_size and (address ^ offset) & 0xFFF:
+        raise NotExecutable("a segment is not aligned to pages", errno.EINVAL)
+    return Segment(address, offset, file_size, size, flags)
+
+
+def _header_address(
+    segments: tuple[Segment, ...], table: int, headers: list[tuple[int, ...]]
+) -> int:
+    for header in headers:
+        if header[0] == PT_PHDR:
+            return header[3]
+    for segment in segments:
+        if segment.offset <= table < segment.offset + segment.file_size:
+            return segment.address + table - segment.offset
+    return 0
+
+
+def _interpreter(inode: Inode, headers: list[tuple[int, ...]]) -> str | None:
+    for kind, _, offset, _, _, size, _, _ in headers:
+        if kind != PT_INTERP:
+            continue
+        if not 2 <= size <= _LONGEST_INTERPRETER or offset > 1 << 62:
+            raise NotExecutable("the name of its interpreter has an impossible length")
+        name = inode.read_at(offset, size)
+        if len(name) < size or name[-1]:
+            raise NotExecutable("the name of its interpreter does not end")
+        return name.split(b"\0")[0].decode("utf-8", "surrogateescape")
+    return None

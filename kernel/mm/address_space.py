@@ -1,0 +1,380 @@
+"""An address space: the VMAs of a process and its page table, kept in agreement.
+
+A VMA says what a page may be; a PTE what it is at the moment. How the two look:
+
+* private anonymous, untouched: no PTE. Read first: the zero frame, R, CoW if the VMA is writable.
+  Stored to: a frame of its own, R and W.
+* private file page, not stored to: the page cache's frame, R, CoW if the VMA is writable.
+* private, shared by fork: the same frame in both processes, R, CoW if writable, W clear.
+* shared (file or anonymous): the backing's frame, R, W once it was stored to.
+* any of them under PROT_NONE: R without U, so that user code can't reach it.
+
+So CoW implies R and not W; a present page of a private writable VMA has W or CoW; and a read-only
+VMA's pages have neither.
+"""
+
+from __future__ import annotations
+
+import errno
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
+from kernel.base.budget import Kind
+from kernel.base.errors import Errno
+from kernel.base.lazy_numpy import np
+from kernel.mm import pte_ranges
+from kernel.mm.frames import Frames
+from kernel.mm.page_cache import Backing
+from kernel.mm.page_table import PageTable
+from kernel.mm.vma import Prot, Vma
+from kernel.process.observer import NOBODY
+
+if TYPE_CHECKING:
+    from kernel.components import Pager
+
+USER_END = 1 << 38
+"""User addresses are [0, USER_END): the lower canonical half of Sv39."""
+LOWEST = 0x10000
+"""mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
+MAX_VMAS = 65530
+"""vm.max_map_count."""
+STACK_GUARD = 256 * PAGE_SIZE
+"""What stays free below a growing stack (Linux's stack_guard_gap)."""
+
+
+def page_up(value: int) -> int:
+    return (value + PAGE_MASK) & ~PAGE_MASK
+
+
+def page_down(value: int) -> int:
+    return value & ~PAGE_MASK
+
+
+class AddressSpace:
+    """``users`` counts the processes in it (two between vfork and exec).
+
+    ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember. ``observer`` is
+    told what becomes of the ranges and their pages. ``pager``, when there is one, is asked about
+    page faults before the kernel's own handler.
+    """
+
+    table_type: type[PageTable] = PageTable
+    pager: Pager | None = None
+
+    def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
+        self.frames = frames
+        self.table = self.table_type(frames, asid)
+        self.flush_tlb = flush_tlb
+        self.users = 1
+        self.vmas: list[Vma] = []
+        self._starts: list[int] = []
+        self._packed = 0, 0
+        self.brk_start = 0
+        self.brk = 0
+        self.mmap_top = USER_END
+        self.stack_limit = 8 << 20
+        self.alive = True
+        self.locks_new = False
+        """True when new mappings are locked (mlockall(2))."""
+        self.asks_for_barriers = False
+        """True when the space is registered for membarrier(2)."""
+        self.observer = NOBODY
+
+    # Finding.
+
+    def find(self, va: int) -> Vma | None:
+        """The VMA that holds ``va``."""
+        index = bisect_right(self._starts, va) - 1
+        if index >= 0 and va < self.vmas[index].end:
+            return self.vmas[index]
+        return None
+
+    def above(self, va: int) -> Vma | None:
+        """The first VMA that starts above ``va``."""
+        index = bisect_right(self._starts, va)
+        return self.vmas[index] if index < len(self.vmas) else None
+
+    def overlapping(self, start: int, end: int) -> list[Vma]:
+        index = max(bisect_right(self._starts, start) - 1, 0)
+        found = []
+        while index < len(self.vmas) and self.vmas[index].start < end:
+            if self.vmas[index].end > start:
+                found.append(self.vmas[index])
+            index += 1
+        return found
+
+    def covers(self, start: int, end: int) -> bool:
+        """Whether every page of [start, end) belongs to a VMA."""
+        at = start
+        for vma in self.overlapping(start, end):
+            if vma.start > at:
+                return False
+            at = vma.end
+        return at >= end
+
+    def find_gap(self, length: int, hint: int = 0) -> int:
+        """Where ``length`` bytes are free: at ``hint``, or as high as possible; ENOMEM."""
+        hint = page_up(hint)
+        if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
+            return hint
+        top = self._packed_from()
+        for index in range(bisect_left(self._starts, top) - 1, -1, -1):
+            vma = self.vmas[index]
+            if vma.end <= top and top - vma.end >= length:
+                return top - length
+            top = min(top, vma.start - (STACK_GUARD if vma.grows_down else 0))
+        if top - LOWEST >= length:
+            return top - length
+        raise Errno(errno.ENOMEM)
+
+    def _packed_from(self) -> int:
+        """Lowest address from which there is no gap up to ``mmap_top``. The result is cached until
+        something is unmapped.
+        """
+        limit, at = self._packed
+        if limit != self.mmap_top:
+            at = self.mmap_top
+        index = bisect_left(self._starts, at) - 1
+        while index >= 0 and self.vmas[index].end >= at and not self.vmas[index].grows_down:
+            at = self.vmas[index].start
+            index -= 1
+        self._packed = self.mmap_top, at
+        return at
+
+    # Changing what is mapped.
+
+    def add(self, vma: Vma) -> None:
+        """Adds a VMA to a range that is free, joined with its neighbours where they are alike."""
+        if len(self.vmas) >= MAX_VMAS:
+            raise Errno(errno.ENOMEM)
+        self._insert(vma)
+        self.observer.mapped(self, vma.start, vma.end)
+        self._join(vma.start, vma.end)
+
+    def unmap(self, start: int, end: int) -> None:
+        """munmap(2): removes what lies in [start, end) and releases its frames."""
+        self._split(start)
+        self._split(end)
+        gone = self.overlapping(start, end)
+        if not gone:
+            return
+        for vma in gone:
+            with suppress(Errno):  # only msync(2) tells of a full disk
+                self.write_back(vma, vma.start, vma.end)
+        self.zap(start, end)
+        self._packed = 0, 0
+        first = bisect_right(self._starts, start - 1)
+        del self.vmas[first : first + len(gone)]
+        del self._starts[first : first + len(gone)]
+        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in gone))
+        for vma in gone:
+            _drop_user(vma.backing)
+        self.observer.unmapped(self, start, end)
+
+    def zap(self, start: int, end: int) -> None:
+        """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        droppable = self.table.droppable(start, end)  # may fail, so before anybody is told
+        self.observer.clearing(self, start, end)
+        if droppable:
+            self.table.drop(droppable)
+            self.flush_tlb()
+        self._clear(start, end)
+
+    def _clear(self, start: int, end: int) -> None:
+        if self.table.is_short(start, end):
+            pages = self.table.pages(start, end)
+            for va, _ in pages:
+                self.table.clear(va)
+            if pages:
+                self.flush_tlb()
+            self.frames.release_each(ppn(pte) for _, pte in pages)
+            return
+        gone = []
+        for _, ptes in self.table.slices(start, end):
+            gone.append(ptes[(ptes & V) != 0])
+            ptes[:] = 0
+        if gone:
+            self.flush_tlb()
+            self.frames.release_all(np.concatenate(gone))
+
+    def unmap_beyond(self, backing: Backing, first: int) -> None:
+        """Clears the PTEs of the backing's pages from number ``first`` on, private copies too.
+
+        All who share a leaf table lose the pages in it at once; so this takes no frame.
+        """
+        for vma in self.vmas:
+            if vma.backing is backing:
+                start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
+                if start < vma.end:
+                    self.observer.clearing(self, start, vma.end)
+                    self._clear(start, vma.end)
+                    self.table.recount_shared(start, vma.end)
+
+    def protect(self, start: int, end: int, prot: Prot) -> None:
+        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had.
+
+        What lies below that has changed by then, as mprotect(3p) allows and Linux does, which goes
+        from VMA to VMA. :class:`kernel.base.errors.OutOfMemory`, and nothing has changed.
+        """
+        reach, failure = self._protectable(start, end, prot)
+        if start < reach:
+            self._protect_mapped(start, reach, prot)
+        if failure is not None:
+            raise Errno(failure)
+
+    def _protectable(self, start: int, end: int, prot: Prot) -> tuple[int, int | None]:
+        """Where mprotect of [start, end) stops, and the errno of what stops it before the end."""
+        at = start
+        for vma in self.overlapping(start, end):
+            if vma.start > at:
+                break
+            if prot & Prot.WRITE and not vma.may_write:
+                return at, errno.EACCES
+            at = min(vma.end, end)
+        return at, errno.ENOMEM if at < end else None
+
+    def _protect_mapped(self, start: int, end: int, prot: Prot) -> None:
+        """Gives [start, end) its rights; ENOMEM at a VMA of which no more can be made two."""
+        self.table.own_all(start, end)
+        try:
+            for vma in self.overlapping(start, end):
+                if vma.prot != prot:
+                    part = self.isolate(max(start, vma.start), min(end, vma.end))
+                    assert part is not None
+                    part.prot = prot
+                    pte_ranges.apply(self.table, self.frames, part)
+        finally:
+            self.observer.protected(self, start, end)
+            self._join(start, end)
+            self.flush_tlb()
+
+    def mark(self, start: int, end: int, field: str, value: bool) -> None:
+        """Sets a yes-or-no field of the VMAs in [start, end)."""
+        self._split(start)
+        self._split(end)
+        for vma in self.overlapping(start, end):
+            setattr(vma, field, value)
+        self._join(start, end)
+
+    def inherit(self, vma: Vma) -> None:
+        """Takes over a copy of another space's VMA, without its pages (fork)."""
+        self._insert(replace(vma, locked=False))
+
+    def isolate(self, start: int, end: int) -> Vma | None:
+        """The VMA that is [start, end) exactly, cut out of a larger one; None if two lie there."""
+        self._split(start)
+        self._split(end)
+        vma = self.find(start)
+        return vma if vma is not None and vma.start == start and vma.end == end else None
+
+    def move(self, vma: Vma, to: int) -> None:
+        """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
+        start, end = vma.start, vma.end
+        pte_ranges.make_room(self.table, start, end, to)
+        pte_ranges.move(self.table, start, end, to)
+        self._packed = 0, 0
+        index = self.vmas.index(vma)
+        del self.vmas[index], self._starts[index]
+        self.frames.budget.give_back(Kind.MAPPING, vma.cost)
+        self.observer.moved(self, start, end, to)
+        vma.start, vma.end = to, to + end - start
+        _take_user(vma.backing, -1)
+        self.add(vma)
+        self.flush_tlb()
+
+    def write_back(self, vma: Vma, start: int, end: int) -> None:
+        """Brings what was stored to a shared mapping to its file."""
+        if vma.shared and vma.backing is not None:
+            vma.backing.write_back(vma.index_of(start), vma.index_of(end - 1))
+
+    def grow(self, vma: Vma, start: int) -> None:
+        """Moves the start of a growing VMA down to ``start``."""
+        self._starts[self.vmas.index(vma)] = start
+        end, vma.start = vma.start, start
+        self.observer.mapped(self, start, end)
+
+    def set_end(self, vma: Vma, end: int) -> None:
+        """Moves the end of a VMA up, over a range that is free."""
+        start, vma.end = vma.end, end
+        self.observer.mapped(self, start, end)
+        self._join(vma.start, end)
+
+    def leave(self) -> None:
+        """One process less; the last one gives everything back."""
+        self.users -= 1
+        if self.users:
+            return
+        self.observer.discarding(self)
+        for vma in self.vmas:
+            with suppress(Errno):
+                self.write_back(vma, vma.start, vma.end)
+        self.table.destroy()
+        for vma in self.vmas:
+            _drop_user(vma.backing)
+        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in self.vmas))
+        self.vmas.clear()
+        self._starts.clear()
+        self.alive = False
+
+    def _insert(self, vma: Vma) -> None:
+        self.frames.budget.take(Kind.MAPPING, vma.cost)
+        index = bisect_right(self._starts, vma.start)
+        self.vmas.insert(index, vma)
+        self._starts.insert(index, vma.start)
+        _take_user(vma.backing, 1)
+
+    def _split(self, va: int) -> None:
+        vma = self.find(va)
+        if vma is None or vma.start == va:
+            return
+        if len(self.vmas) >= MAX_VMAS:
+            raise Errno(errno.ENOMEM)
+        upper = vma.part(va, vma.end)
+        self._insert(upper)
+        vma.end = va
+
+    def _join(self, start: int, end: int) -> None:
+        """Makes one VMA of those in and beside [start, end] that continue each other."""
+        index = max(bisect_right(self._starts, start) - 2, 0)
+        while index + 1 < len(self.vmas) and self.vmas[index].start <= end:
+            if self.vmas[index].continues(self.vmas[index + 1]):
+                upper = self.vmas.pop(index + 1)
+                del self._starts[index + 1]
+                self.frames.budget.give_back(Kind.MAPPING, upper.cost)
+                self.vmas[index].end = upper.end
+                _take_user(upper.backing, -1)
+            else:
+                index += 1
+
+    # Looking.
+
+    def resident_pages(self) -> int:
+        return self.table.present_count()
+
+    def virtual_pages(self) -> int:
+        return sum(vma.length for vma in self.vmas) // PAGE_SIZE
+
+    def maps_text(self) -> str:
+        """The text of /proc/PID/maps (proc_pid_maps(5))."""
+        lines = []
+        for vma in self.vmas:
+            offset = vma.offset if vma.backing is not None else 0
+            head = f"{vma.start:08x}-{vma.end:08x} {vma.rights_text} {offset:08x} 00:00 0"
+            lines.append(f"{head:<73}{vma.name}".rstrip() + "\n")
+        return "".join(lines)
+
+
+def _take_user(backing: Backing | None, change: int) -> None:
+    if backing is not None:
+        backing.users += change
+
+
+def _drop_user(backing: Backing | None) -> None:
+    if backing is not None:
+        backing.users -= 1
+        if not backing.users:
+            backing.unused()

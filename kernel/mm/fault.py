@@ -1,0 +1,235 @@
+"""The page-fault handler: what a process asked for, and what it gets.
+
+``handle`` is the only one who decides about a page, whether a user's instruction faulted or the
+kernel itself reads or writes user memory for a system call. It returns what it did as a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
+from emu.machine.trap import Access
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.frames import Kind
+from kernel.mm.page_table import COW
+from kernel.mm.vma import Vma
+from kernel.process.observer import NOBODY
+
+
+class Outcome(StrEnum):
+    """What the handler did."""
+
+    ZERO_SHARED = "zero_shared"
+    """A read of untouched anonymous memory: the zero frame."""
+    ZERO_FILLED = "zero_filled"
+    """A frame of zeroes of the process's own."""
+    STACK_GROWN = "stack_grown"
+    """The stack's VMA was extended, and the page zero-filled."""
+    FILE = "file"
+    """A page of a file, from the page cache."""
+    FILE_COPIED = "file_copied"
+    """A store to a private mapping of a file: a private copy of the cache's page."""
+    SHARED = "shared"
+    """A page of a shared mapping."""
+    COPIED = "copied"
+    """A store to a page that fork had shared: a copy of the frame."""
+    REUSED = "reused"
+    """A store to a page that fork had shared, by the frame's last user: no copy."""
+    SPURIOUS = "spurious"
+    """The PTE already allows the access, or lacked only A or D."""
+    SEGV_MAPERR = "segv_maperr"
+    """Nothing is mapped there: SIGSEGV."""
+    SEGV_ACCERR = "segv_accerr"
+    """The mapping forbids the access: SIGSEGV."""
+    BUS_ADRERR = "bus_adrerr"
+    """The mapping lies beyond its file's end: SIGBUS."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """No frame was left."""
+
+
+FAILURES = frozenset(
+    (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.BUS_ADRERR, Outcome.OUT_OF_MEMORY)
+)
+
+_NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
+"""What a Vma's PTE flags must have."""
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What was done about one fault: PTEs before and after, and the count of the frame before."""
+
+    outcome: Outcome
+    va: int
+    access: Access
+    pte_before: int
+    pte_after: int
+    count_before: int
+    table_copied: bool = False
+    """Whether the page's leaf table was shared, and copied before anything else."""
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome in FAILURES
+
+
+def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
+    """Makes the page of ``va`` fit for ``access``, or says why it can't be."""
+    page = va & ~PAGE_MASK
+    if space.observer is not NOBODY:
+        space.observer.faulting(space, page)
+    before = space.table.pte(page) if va < USER_END else 0
+    count = space.frames.count(ppn(before)) if before & V else 0
+    table_copied = False
+    try:
+        table_copied = space.table.own(page)
+        if table_copied and count:
+            count = space.frames.count(ppn(before))
+        outcome = _resolve(space, page, access, before)
+    except OutOfMemory:
+        outcome = Outcome.OUT_OF_MEMORY
+    except Errno:
+        outcome = Outcome.BUS_ADRERR  # the file's page can't be read
+    after = before if outcome in FAILURES else space.table.pte(page)
+    return Resolution(outcome, va, access, before, after, count, table_copied)
+
+
+def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcome:
+    if space.pager is not None:
+        outcome = space.pager.resolve(space, page, access, pte)
+        if outcome is not None:
+            return outcome
+    grown = False
+    vma = space.find(page)
+    if vma is None:
+        vma = _grow_stack(space, page)
+        if vma is None:
+            return Outcome.SEGV_MAPERR
+        grown = True
+    needed = _NEEDED[access]
+    if vma.pte_flags & needed != needed:
+        return Outcome.SEGV_ACCERR
+    if pte & V:
+        return _present(space, vma, page, access, pte)
+    if vma.backing is not None:
+        return _from_backing(space, vma, page, access)
+    if access is not Access.STORE and not grown:
+        return _share_zero(space, vma, page)
+    _map_zeroed(space, vma, page)
+    return Outcome.STACK_GROWN if grown else Outcome.ZERO_FILLED
+
+
+def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
+    """The stack's VMA, extended to ``page``; None when there is none or it may not grow so far."""
+    vma = space.above(page)
+    if vma is None or not vma.grows_down or vma.end - page > space.stack_limit or page < LOWEST:
+        return None
+    below = space.overlapping(max(page - STACK_GUARD, 0), page)
+    if any(other.prot and not other.grows_down for other in below):
+        return None
+    space.grow(vma, page)
+    return vma
+
+
+def _share_zero(space: AddressSpace, vma: Vma, page: int) -> Outcome:
+    zero = space.frames.zero
+    space.table.set_pte(page, make_pte(zero, _read_only(vma)))
+    space.frames.share(zero)
+    return Outcome.ZERO_SHARED
+
+
+def _map_zeroed(space: AddressSpace, vma: Vma, page: int) -> None:
+    space.table.leaf(page)  # fails for want of a table before it takes the frame
+    frame = space.frames.allocate_zeroed(Kind.PRIVATE)
+    space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
+
+
+def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcome:
+    backing = vma.backing
+    assert backing is not None
+    index = vma.index_of(page)
+    # The table comes first: making one may take the cache's own unused frames.
+    space.table.leaf(page)
+    frame = backing.frame(index)
+    if frame is None:
+        return Outcome.BUS_ADRERR
+    if vma.shared:
+        flags = vma.pte_flags
+        if access is Access.STORE:
+            backing.stored_to(index)
+            flags |= D
+        else:
+            flags &= ~W  # so that the first store is seen
+        space.table.set_pte(page, make_pte(frame, flags))
+        space.frames.share(frame)
+        return Outcome.SHARED
+    if access is Access.STORE:
+        space.frames.share(frame)  # or the page cache might give it away to make room
+        try:
+            copy = _copy(space, frame)
+        finally:
+            space.frames.release(frame)
+        space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
+        return Outcome.FILE_COPIED
+    space.table.set_pte(page, make_pte(frame, _read_only(vma)))
+    space.frames.share(frame)
+    return Outcome.FILE
+
+
+def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int) -> Outcome:
+    """A fault on a page that is there: a store to a CoW page, or nothing that is wrong."""
+    if access is not Access.STORE or pte & W:
+        dirty = D if access is Access.STORE else 0
+        space.table.set_pte(page, pte | A | dirty)
+        return Outcome.SPURIOUS
+    if vma.shared:
+        assert vma.backing is not None
+        vma.backing.stored_to(vma.index_of(page))
+        space.table.set_pte(page, pte | W | A | D)
+        return Outcome.SHARED
+    return _break_cow(space, vma, page, pte)
+
+
+def _break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
+    """A store to a private page whose frame may have other users."""
+    frames = space.frames
+    frame = ppn(pte)
+    kind = frames.kind(frame)
+    if kind is Kind.ZERO:
+        _map_zeroed(space, vma, page)
+        outcome = Outcome.ZERO_FILLED
+    elif kind is Kind.PRIVATE and frames.count(frame) == 1:
+        space.table.set_pte(page, pte & ~COW | W | A | D)
+        return Outcome.REUSED
+    else:
+        copy = _copy(space, frame)
+        space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
+        outcome = Outcome.COPIED if kind is Kind.PRIVATE else Outcome.FILE_COPIED
+    frames.release(frame)
+    if pte & X:
+        # A store's miss replaces the TLB's entry; an entry that was filled for fetching may not.
+        space.flush_tlb()
+    return outcome
+
+
+def _copy(space: AddressSpace, frame: int) -> int:
+    copy = space.frames.allocate(Kind.PRIVATE)
+    space.frames.ram.copy_frame(frame, copy)
+    return copy
+
+
+def _read_only(vma: Vma) -> int:
+    """The flags of a private page that shares its frame."""
+    flags = vma.pte_flags
+    if flags & W:
+        flags = flags & ~W | COW
+    return flags
+
+
+def allows(pte: int, access: Access) -> bool:
+    """Whether a leaf PTE lets user code do ``access`` without a fault."""
+    wanted = _NEEDED[access] | V
+    return pte & wanted == wanted

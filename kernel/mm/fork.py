@@ -1,0 +1,178 @@
+"""Fork policies: how a child gets its parent's memory.
+
+All give the programs the same memory. ``eager`` copies every private page at once, as the first
+Unix did. ``cow`` shares the frames, clears W and marks CoW in both, and leaves the copying to the
+fault handler. ``shared-tables`` shares the leaf page tables themselves, so that a fork costs a
+pointer for 2 MiB; the first change to one copies it (Zhao et al., "On-demand-fork", EuroSys '21).
+
+On-demand-fork takes W from the tables' pointers. Sv39 has no W there, and to make them invalid
+would make each first read fault too; so the pages lose W once, when their table is shared for the
+first time. A table that is shared has no page that may be stored to, but for shared memory's, and
+later forks find it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.base.lazy_numpy import Ptes, np
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.page_table import COW, Part
+from kernel.mm.vma import Vma
+
+
+@dataclass(slots=True)
+class ForkCost:
+    """What one fork did: pages shared with the child, frames copied, what eager would copy.
+
+    ``tables_shared`` are the leaf tables that it shared instead of copying. ``ptes_written`` counts
+    what it wrote to page tables: the parent's PTEs that lost W, the child's, and for a table that
+    is shared the one pointer to it.
+    """
+
+    pages_shared: int = 0
+    tables_shared: int = 0
+    frames_copied: int = 0
+    eager_copies: int = 0
+    ptes_written: int = 0
+
+
+Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
+"""Fills the page table of a child, whose VMAs are there, from the parent's."""
+
+
+def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
+    """A copy of ``parent`` by ``policy``. On OutOfMemory or Errno nothing is left of it."""
+    child = type(parent)(parent.frames, asid, parent.flush_tlb)
+    child.observer = parent.observer
+    cost = ForkCost()
+    try:
+        child.brk_start, child.brk = parent.brk_start, parent.brk
+        child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit
+        child.asks_for_barriers = parent.asks_for_barriers
+        for vma in parent.vmas:
+            if not vma.dont_fork:
+                child.inherit(vma)
+        policy(parent, child, cost)
+    except (OutOfMemory, Errno):
+        child.leave()
+        raise
+    finally:
+        parent.flush_tlb()
+    return child, cost
+
+
+def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
+    """Shares every frame; a private page loses W and is marked CoW in both processes."""
+    for vma in _inherited(child):
+        for part in parent.table.parts(vma.start, vma.end):
+            _share_pages(parent, child, vma, part, cost)
+
+
+def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
+    """Copies every private frame; the zero frame and the page cache's frames stay shared."""
+    for vma in _inherited(child):
+        for part in parent.table.parts(vma.start, vma.end):
+            if vma.shared:
+                _share_pages(parent, child, vma, part, cost)
+            else:
+                _copy_pages(parent, child, part, cost)
+
+
+def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
+    """Shares every leaf table, but for those with pages that the child does not inherit."""
+    apart = {
+        key
+        for vma in parent.vmas
+        if vma.dont_fork or vma.wipe_on_fork
+        for key in parent.table.keys(vma.start, vma.end)
+    }
+    for vma in _inherited(child):
+        keys = [key for key in parent.table.keys(vma.start, vma.end) if key in apart]
+        for part in parent.table.parts(vma.start, vma.end, keys):
+            _share_pages(parent, child, vma, part, cost)
+        if not vma.shared:
+            keys = parent.table.unshared_keys(vma.start, vma.end)
+            for part in parent.table.parts(vma.start, vma.end, keys):
+                if lost := _take_w(part):
+                    cost.ptes_written += lost
+                    parent.table.write(part)
+    shared = parent.table.share_with(child.table, apart)
+    cost.tables_shared += len(shared)
+    cost.ptes_written += len(shared)
+    cost.pages_shared += sum(table.pages for table in shared)
+    cost.eager_copies += sum(table.private for table in shared)
+
+
+def _inherited(child: AddressSpace) -> list[Vma]:
+    """The VMAs whose pages the child gets."""
+    return [vma for vma in child.vmas if not vma.wipe_on_fork]
+
+
+def _share_pages(
+    parent: AddressSpace, child: AddressSpace, vma: Vma, part: Part, cost: ForkCost
+) -> None:
+    present = (part.ptes & V) != 0
+    if not present.any():
+        return
+    child.table.make_tables(part)
+    if not vma.shared and (lost := _take_w(part)):
+        cost.ptes_written += lost
+        parent.table.write(part)
+    child.table.write(part)
+    mapped = part.ptes[present]
+    parent.frames.share_all(mapped)
+    cost.pages_shared += len(mapped)
+    cost.ptes_written += len(mapped)
+    cost.eager_copies += int(np.count_nonzero(parent.frames.private(mapped)))
+
+
+def _take_w(part: Part) -> int:
+    """Makes private pages that may be stored to CoW; how many there were."""
+    ptes = part.ptes
+    writable = ptes & W
+    count = int(np.count_nonzero(writable))
+    if count:
+        ptes ^= writable
+        ptes |= writable // W * COW
+    return count
+
+
+def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: ForkCost) -> None:
+    frames = parent.frames
+    present = (part.ptes & V) != 0
+    if not present.any():
+        return
+    child.table.make_tables(part)
+    mapped = part.ptes[present]
+    private = frames.private(mapped)
+    mapped[private] = _copies(frames, mapped[private], cost)
+    frames.share_all(mapped[~private])
+    cost.pages_shared += int(np.count_nonzero(~private))
+    cost.ptes_written += len(mapped)
+    part.ptes[present] = mapped
+    child.table.write(part)
+
+
+def _copies(frames: Frames, ptes: Ptes, cost: ForkCost) -> Ptes:
+    """The PTEs with new frames of the same content."""
+    copies: list[int] = []
+    try:
+        for frame in (frames.first + frames.indices(ptes)).tolist():
+            copies.append(frames.allocate(Kind.PRIVATE))
+            frames.ram.copy_frame(frame, copies[-1])
+    except OutOfMemory:
+        for copy in copies:
+            frames.release(copy)
+        raise
+    cost.frames_copied += len(copies)
+    cost.eager_copies += len(copies)
+    flags = ptes & ~np.uint64(PPN_MASK << PPN_SHIFT)
+    return flags | np.array(copies, np.uint64) << np.uint64(PPN_SHIFT)
+
+
+POLICIES: dict[str, Policy] = {"cow": cow, "eager": eager, "shared-tables": shared_tables}

@@ -1,0 +1,110 @@
+"""The tables of one Sv39 page table: the root, the middle ones, and an index of the leaf tables.
+
+The tables in RAM are what counts; the MMU walks them. Beside them the kernel keeps an index of the
+leaf tables, so that it finds a PTE without a walk and goes through a range a table at a time. The
+key of a leaf table is ``va >> LEAF_SHIFT`` of what it maps.
+"""
+
+from __future__ import annotations
+
+from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, V, make_pte, make_satp, ppn, vpn
+from kernel.base.errors import OutOfMemory
+from kernel.base.lazy_numpy import Ptes
+from kernel.mm.frames import Frames, Kind
+
+LEAF_SHIFT = 21
+"""A leaf table maps 2 MiB: addresses that agree above this bit share one."""
+LEAF_SPAN = 1 << LEAF_SHIFT
+
+
+class LeafTables:
+    """Finds, makes and links them."""
+
+    def __init__(self, frames: Frames, asid: int) -> None:
+        self._frames = frames
+        self._ram = frames.ram
+        self.root = frames.allocate_zeroed(Kind.TABLE)
+        self.satp = make_satp(self.root, asid)
+        self._upper: list[int] = [self.root]
+        self._leaves: dict[int, int] = {}
+        """va >> LEAF_SHIFT → index of the leaf table's first word in RAM."""
+
+    def pte(self, va: int) -> int:
+        """The leaf PTE of ``va``'s page; 0 when there is none."""
+        leaf = self._leaves.get(va >> LEAF_SHIFT)
+        if leaf is None:
+            return 0
+        return self._ram.words[leaf + (va >> PAGE_SHIFT & 511)]
+
+    def pte_address(self, va: int) -> int | None:
+        """The physical address of ``va``'s leaf PTE, None when it has no leaf table."""
+        leaf = self._leaves.get(va >> LEAF_SHIFT)
+        if leaf is None:
+            return None
+        return self._ram.base + 8 * (leaf + vpn(va, 0))
+
+    def _link(self, key: int, leaf: int) -> None:
+        """Hangs the leaf table at word ``leaf`` into the middle table, which is made if missing."""
+        va = key << LEAF_SHIFT
+        try:
+            middle = self._next_table(self.root, vpn(va, 2))
+        except OutOfMemory:
+            self._frames.release(self._words_to_frame(leaf))
+            raise
+        pointer = make_pte(self._words_to_frame(leaf), V)
+        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), pointer)
+        self._leaves[key] = leaf
+
+    def _unlink(self, key: int) -> None:
+        va = key << LEAF_SHIFT
+        middle = self._next_table(self.root, vpn(va, 2))
+        self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)
+        del self._leaves[key]
+
+    def _mapped(self, leaf: int) -> Ptes:
+        """The PTEs that map a page in the leaf table at word ``leaf``; a copy."""
+        table = self._frames.words[leaf : leaf + PTES_PER_TABLE]
+        mapped: Ptes = table[(table & V) != 0]
+        return mapped
+
+    @staticmethod
+    def _within(key: int, start: int, end: int) -> tuple[int, int]:
+        """The entries, from the first to before the last, that [start, end) has in a leaf table."""
+        begin = key << LEAF_SHIFT
+        return max(start - begin, 0) >> PAGE_SHIFT, min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
+
+    def _words_to_frame(self, leaf: int) -> int:
+        return (self._ram.base + 8 * leaf) >> PAGE_SHIFT
+
+    def _frame_to_words(self, frame: int) -> int:
+        return ((frame << PAGE_SHIFT) - self._ram.base) >> 3
+
+    def _next_table(self, table: int, index: int) -> int:
+        address = (table << PAGE_SHIFT) + 8 * index
+        entry = self._ram.load64(address)
+        if entry & V:
+            return ppn(entry)
+        frame = self._frames.allocate_zeroed(Kind.TABLE)
+        self._upper.append(frame)
+        self._ram.store64(address, make_pte(frame, V))
+        return frame
+
+    def keys(self, start: int, end: int) -> list[int]:
+        """The leaf tables of [start, end) that there are, each by va >> LEAF_SHIFT, in order."""
+        first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
+        if last - first > len(self._leaves):
+            return sorted(key for key in self._leaves if first <= key <= last)
+        return [key for key in range(first, last + 1) if key in self._leaves]
+
+    def leaf_tables(self) -> dict[int, int]:
+        """The leaf tables: va of the first page → PPN."""
+        return {key << LEAF_SHIFT: self._words_to_frame(leaf) for key, leaf in self._leaves.items()}
+
+    def frames(self) -> set[int]:
+        """The PPNs of the tables of all levels."""
+        return {*self._upper, *self.leaf_tables().values()}
+
+    @property
+    def table_count(self) -> int:
+        """Frames taken by the tables of all levels."""
+        return len(self._upper) + len(self._leaves)

@@ -1,0 +1,299 @@
+"""Where the pages of a mapping come from when it isn't private anonymous memory.
+
+A backing holds frames, each pinned by one count, and hands the same frame to every process that
+maps the page: that is the page cache for files, and shared memory for MAP_SHARED | MAP_ANONYMOUS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from kernel.base.errors import Errno
+from kernel.mm.file_frames import FileFrames
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.page_table import is_few
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.memfs.sparse_bytes import Blocks
+
+
+class Backing(Protocol):
+    """``users`` counts the Vmas that map it."""
+
+    users: int
+
+    def frame(self, index: int) -> int | None:
+        """The PPN of page ``index``; None beyond the end, which is SIGBUS."""
+
+    def resident(self, index: int) -> bool:
+        """Whether the page is in memory (mincore(2))."""
+
+    def stored_to(self, index: int) -> None:
+        """A process is about to get the right to store to the page."""
+
+    def write_back(self, first: int, last: int) -> None:
+        """Brings pages first to last, as stored to, to where they came from (msync(2))."""
+
+    def remove(self, first: int, last: int) -> None:
+        """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
+
+    def unused(self) -> None:
+        """The last Vma has gone."""
+
+    def held(self) -> Mapping[int, int]:
+        """The PPNs of the frames it pins, by the number of the page."""
+
+
+class SharedMemory:
+    """The pages of a shared anonymous mapping: zero at first, gone with the last Vma."""
+
+    def __init__(self, frames: Frames, pages: int) -> None:
+        self.users = 0
+        self._frames = frames
+        self._size = pages
+        self._pages: dict[int, int] = {}
+
+    def frame(self, index: int) -> int | None:
+        ppn = self._pages.get(index)
+        if ppn is None:
+            if index >= self._size:
+                return None
+            ppn = self._pages[index] = self._frames.allocate_zeroed(Kind.CACHE)
+        return ppn
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def stored_to(self, index: int) -> None:
+        pass
+
+    def write_back(self, first: int, last: int) -> None:
+        pass
+
+    def remove(self, first: int, last: int) -> None:
+        for index in [index for index in self._pages if first <= index <= last]:
+            _empty(self._frames, self._pages, index)
+
+    def held(self) -> Mapping[int, int]:
+        return self._pages
+
+    def unused(self) -> None:
+        frames = self._pages.values()
+        if is_few(len(frames)):
+            self._frames.release_each(frames)
+        else:
+            self._frames.release_many(frames)
+        self._pages.clear()
+
+
+def _empty(frames: Frames, pages: dict[int, int], index: int) -> None:
+    """Releases a page that is not mapped; zeroes one that is."""
+    if frames.count(pages[index]) == 1:
+        frames.release(pages.pop(index))
+    else:
+        frames.ram.zero_frame(pages[index])
+
+
+Unmap = Callable[[Backing, int], None]
+"""Takes a backing's pages, from a number on, out of every address space."""
+
+
+class FilePages:
+    """Pages of one file that are in frames; a :class:`kernel.vfs.core.inode.Mapping`."""
+
+    def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
+        self.users = 0
+        self.inode = inode
+        self._frames = frames
+        self._unmap = unmap
+        self._pages: dict[int, int] = {}
+        self._stored: set[int] = set()
+        """Pages to which some process may store, so that they can be newer than the file."""
+        self._version = self._read_version()
+
+    def frame(self, index: int) -> int | None:
+        ppn = self._pages.get(index)
+        if ppn is not None:
+            return ppn
+        data = self.inode.read_at(index << PAGE_SHIFT, PAGE_SIZE)
+        if not data and index << PAGE_SHIFT >= self.inode.size:
+            return None
+        ppn = self._frames.allocate_zeroed(Kind.CACHE)
+        self._frames.ram.write(ppn << PAGE_SHIFT, data)
+        self._pages[index] = ppn
+        return ppn
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def held(self) -> Mapping[int, int]:
+        return self._pages
+
+    def was_stored_to(self, index: int) -> bool:
+        """Whether some process may have stored to the page."""
+        return index in self._stored
+
+    def stored_to(self, index: int) -> None:
+        self._stored.add(index)
+
+    def write_back(self, first: int, last: int) -> None:
+        if last - first < len(self._stored):
+            stored = [index for index in range(first, last + 1) if index in self._stored]
+        else:
+            stored = sorted(index for index in self._stored if first <= index <= last)
+        for index in stored:
+            self._write_page(index)
+
+    def _write_page(self, index: int) -> None:
+        offset = index << PAGE_SHIFT
+        count = min(PAGE_SIZE, self.inode.size - offset)
+        if count > 0:
+            data = self._frames.ram.read_frame(self._pages[index])[:count]
+            self.inode.write_at(offset, data)
+
+    def unused(self) -> None:
+        """The file has its bytes back; the frames stay as a cache until they are wanted.
+
+        What can't be written (a full disk) is lost, as in Linux when nobody calls msync.
+        """
+        for index in sorted(self._stored):
+            with suppress(Errno):
+                self._write_page(index)
+        self._stored.clear()
+
+    def refresh(self) -> None:
+        """Forgets the cached pages if the file was changed behind the machine's back."""
+        version = self._read_version()
+        if version != self._version:
+            self.drop()
+            self._version = version
+
+    def _read_version(self) -> tuple[int, int]:
+        stat = self.inode.stat()
+        return stat.mtime, stat.size
+
+    def drop(self) -> bool:
+        """Frees the frames that only the cache holds; whether there were any."""
+        free = [
+            index
+            for index, ppn in self._pages.items()
+            if index not in self._stored and self._frames.count(ppn) == 1
+        ]
+        self._frames.release_each([self._pages.pop(index) for index in free])
+        return bool(free)
+
+    @property
+    def empty(self) -> bool:
+        return not self._pages
+
+    # What reads and writes through descriptors tell us (kernel.vfs.core.inode.Mapping).
+
+    def overlay(self, offset: int, data: bytes) -> bytes:
+        if not self._stored:
+            return data
+        merged = bytearray(data)
+        for index in self._stored:
+            page = index << PAGE_SHIFT
+            start, end = max(page, offset), min(page + PAGE_SIZE, offset + len(data))
+            if start < end:
+                pa = (self._pages[index] << PAGE_SHIFT) + start - page
+                merged[start - offset : end - offset] = self._frames.ram.read(pa, end - start)
+        return bytes(merged)
+
+    def written(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        end = offset + len(data)
+        for index in range(offset >> PAGE_SHIFT, (end + PAGE_SIZE - 1) >> PAGE_SHIFT):
+            ppn = self._pages.get(index)
+            if ppn is None:
+                continue
+            page = index << PAGE_SHIFT
+            start, stop = max(page, offset), min(page + PAGE_SIZE, end)
+            pa = (ppn << PAGE_SHIFT) + start - page
+            self._frames.ram.write(pa, view[start - offset : stop - offset])
+
+    def remove(self, first: int, last: int) -> None:
+        self.inode.punch_file(first << PAGE_SHIFT, last + 1 - first << PAGE_SHIFT)
+
+    def punched(self, start: int, end: int) -> None:
+        for index in [index for index in self._pages if start >> PAGE_SHIFT <= index]:
+            page = index << PAGE_SHIFT
+            first, stop = max(start, page), min(end, page + PAGE_SIZE)
+            if stop - first == PAGE_SIZE:
+                _empty(self._frames, self._pages, index)
+            elif first < stop:
+                pa = (self._pages[index] << PAGE_SHIFT) + first - page
+                self._frames.ram.write(pa, bytes(stop - first))
+        self._stored &= self._pages.keys()
+
+    def truncated(self, size: int) -> None:
+        """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the
+        last one, as a file that grows again must read there.
+        """
+        end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT
+        if self.users:
+            self._unmap(self, end)
+        for index in [index for index in self._pages if index >= end]:
+            self._stored.discard(index)
+            self._frames.release(self._pages.pop(index))
+        last, keep = self._pages.get(end - 1), size & PAGE_MASK
+        if last is not None and keep:
+            self._frames.ram.write((last << PAGE_SHIFT) + keep, bytes(PAGE_SIZE - keep))
+
+
+def mapped_file(backing: Backing | None) -> Inode | None:
+    """The file of a mapping with this backing; None for anonymous memory."""
+    return backing.inode if isinstance(backing, FilePages | Blocks) else None
+
+
+class PageCache:
+    """File pages that are in frames: the :class:`FilePages` of every file that is or was
+    mapped, and the files in memory.
+    """
+
+    def __init__(self, frames: Frames, unmap: Unmap = lambda backing, first: None) -> None:
+        self._frames = frames
+        self._unmap = unmap
+        self._files: list[FilePages] = []
+        self.memory = FileFrames(frames, unmap)
+
+    def pages_of(self, inode: Inode) -> FilePages | Blocks:
+        """The file's pages; what was cached of an older content of it is forgotten."""
+        own = inode.in_memory
+        if own is not None and own.store is self.memory:
+            inode.mapping, own.inode = own, inode
+            return own
+        pages = inode.mapping
+        if not isinstance(pages, FilePages):
+            self._forget_removed()
+            pages = inode.mapping = FilePages(self._frames, inode, self._unmap)
+            self._files.append(pages)
+        elif not pages.users:
+            pages.refresh()
+        return pages
+
+    def _forget_removed(self) -> None:
+        """Lets go of the files that have lost their last name since they were mapped."""
+        for pages in self._files:
+            pages.inode.forget_pages()
+            if pages.inode.mapping is not pages:
+                pages.drop()
+        self._files = [
+            pages for pages in self._files if pages.inode.mapping is pages or not pages.empty
+        ]
+
+    @property
+    def files(self) -> list[FilePages | Blocks]:
+        """All files that are cached, mapped or in memory."""
+        return [*self._files, *self.memory.files]
+
+    def reclaim(self) -> bool:
+        """Frees what no process maps; whether that was anything."""
+        freed = [pages.drop() for pages in self._files]
+        for pages in self._files:
+            if pages.empty and not pages.users:
+                pages.inode.mapping = None
+        self._files = [pages for pages in self._files if pages.inode.mapping is pages]
+        return any(freed)

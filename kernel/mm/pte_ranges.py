@@ -1,0 +1,93 @@
+"""The rights of a VMA's pages after mprotect: W only where no other user would notice a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from emu.machine.pte import PAGE_SHIFT, D, R, U, V, W, X, ppn
+from kernel.base.lazy_numpy import Marks, Ptes, np
+from kernel.mm.frames import Frames, Kind
+from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.page_table import COW, PageTable
+from kernel.mm.vma import Vma
+
+
+def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
+    """Gives the VMA's present pages its rights. The tables must be the process's own."""
+    if table.is_short(vma.start, vma.end):
+        for va, pte in table.pages(vma.start, vma.end):
+            table.set_pte(va, _of_page(frames, vma, pte))
+        return
+    for _, ptes in table.slices(vma.start, vma.end):
+        present = (ptes & V) != 0
+        ptes[present] = _of_pages(frames, vma, ptes)[present]
+
+
+def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
+    changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
+    if not vma.writable:
+        return changed
+    if vma.shared:
+        return changed | W if pte & D else changed
+    frame = ppn(pte)
+    sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE
+    return changed | (W if sole else COW)
+
+
+def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
+    """The same for many pages, of which those that are not present do not matter."""
+    changed = ptes & ~np.uint64(R | W | X | U | COW) | np.uint64(vma.pte_flags & (R | X | U))
+    if vma.writable:
+        otherwise = 0 if vma.shared else COW
+        changed |= np.where(_writable_in_place(frames, vma, ptes), W, otherwise).astype(np.uint64)
+    return changed
+
+
+def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
+    """Which pages need no copy before a store."""
+    if vma.shared:
+        dirty: Marks = (ptes & D) != 0
+        return dirty
+    indices = frames.indices(ptes) % frames.total
+    sole: Marks = frames.counts[indices] == 1
+    private: Marks = frames.kinds[indices] == Kind.PRIVATE
+    return sole & private
+
+
+def make_room(table: PageTable, start: int, end: int, to: int) -> None:
+    """Gets all tables, the process's own, that it takes to move [start, end) to ``to``.
+
+    :class:`kernel.base.errors.OutOfMemory`, and nothing is mapped otherwise than before.
+    """
+    table.own_all(start, end)
+    if table.is_short(start, end):
+        for va, _ in table.pages(start, end):
+            table.leaf(va - start + to)
+        return
+    for at, _ in _pieces(table, start, end, to):
+        table.leaf(at)
+
+
+def move(table: PageTable, start: int, end: int, to: int) -> None:
+    """Moves the PTEs of [start, end) to a free range, for which there is room."""
+    if table.is_short(start, end):
+        for va, pte in table.pages(start, end):
+            table.set_pte(va, 0)
+            table.set_pte(va - start + to, pte)
+        return
+    for at, ptes in _pieces(table, start, end, to):
+        table.entries(at, len(ptes))[:] = ptes
+        ptes[:] = 0
+
+
+def _pieces(table: PageTable, start: int, end: int, to: int) -> Iterator[tuple[int, Ptes]]:
+    """What goes from one leaf table to one and maps pages: (address at ``to``, view of the PTEs).
+
+    A leaf table's PTEs go to two where the ranges do not begin at the same place in theirs.
+    """
+    for va, ptes in table.slices(start, end):
+        at = va - start + to
+        cut = -at % LEAF_SPAN >> PAGE_SHIFT
+        for first, piece in ((0, ptes[:cut]), (cut, ptes[cut:])):
+            if (piece & V).any():
+                yield at + (first << PAGE_SHIFT), piece

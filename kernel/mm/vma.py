@@ -1,0 +1,116 @@
+"""Virtual memory areas: what a range of addresses is for, before and after its pages exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntFlag
+
+from emu.machine import pte
+from emu.machine.pte import PAGE_SHIFT
+from kernel.base.budget import Cost
+from kernel.mm.page_cache import Backing
+
+_COST = int(Cost.MAPPING)
+_SHARED_COST = _COST + int(Cost.SHARED_MEMORY)
+
+
+class Prot(IntFlag):
+    """mmap(2)'s protection bits."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    EXEC = 4
+
+
+@dataclass(slots=True, eq=False)
+class Vma:
+    """The range [start, end) with one protection and one source of pages.
+
+    ``backing`` is None for private anonymous memory. ``offset`` is the byte in the backing that
+    ``start`` maps. Two processes after fork have a Vma each.
+    """
+
+    start: int
+    end: int
+    prot: Prot
+    shared: bool = False
+    backing: Backing | None = None
+    offset: int = 0
+    name: str = ""
+    grows_down: bool = False
+    dont_fork: bool = False
+    wipe_on_fork: bool = False
+    locked: bool = False
+    """True when it counts against RLIMIT_MEMLOCK (mlock(2))."""
+    may_write: bool = True
+    """Whether mprotect may add WRITE: not for a shared mapping of a file opened read-only."""
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def cost(self) -> int:
+        """Bytes charged for it, including the object of a shared mapping."""
+        return (_SHARED_COST if self.shared else _COST) + len(self.name)
+
+    @property
+    def writable(self) -> bool:
+        return bool(self.pte_flags & pte.W)
+
+    @property
+    def rights_text(self) -> str:
+        """As in /proc/PID/maps, such as ``rw-p``."""
+        bits = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
+        rights = "".join(letter if self.prot & bit else "-" for bit, letter in bits)
+        return rights + ("s" if self.shared else "p")
+
+    @property
+    def pte_flags(self) -> int:
+        """The PTE flags of a page with all rights of the Vma, accessed but not dirty."""
+        return _PTE_FLAGS[self.prot]
+
+    def index_of(self, va: int) -> int:
+        """The number of ``va``'s page in the backing."""
+        return (self.offset + va - self.start) >> PAGE_SHIFT
+
+    def part(self, start: int, end: int) -> Vma:
+        """A copy of the range [start, end) of this Vma."""
+        return replace(self, start=start, end=end, offset=self._offset_at(start))
+
+    def _offset_at(self, va: int) -> int:
+        return self.offset + va - self.start if self.backing is not None else 0
+
+    def continues(self, other: Vma) -> bool:
+        """Whether ``other``, which follows, could be one Vma with this one."""
+        return (
+            self.end == other.start
+            and self.prot == other.prot
+            and self.shared == other.shared
+            and self.backing is other.backing
+            and (self.backing is None or self.offset + self.length == other.offset)
+            and self.name == other.name
+            and not self.grows_down
+            and not other.grows_down
+            and self.dont_fork == other.dont_fork
+            and self.wipe_on_fork == other.wipe_on_fork
+            and self.locked == other.locked
+            and self.may_write == other.may_write
+        )
+
+
+def _flags(prot: Prot) -> int:
+    if not prot:
+        return pte.V | pte.R | pte.A  # kept in memory, out of U-mode's reach
+    flags = pte.V | pte.U | pte.A
+    if prot & (Prot.READ | Prot.WRITE):
+        flags |= pte.R  # W without R is a reserved encoding, so WRITE implies R
+    if prot & Prot.WRITE:
+        flags |= pte.W
+    if prot & Prot.EXEC:
+        flags |= pte.X
+    return flags
+
+
+_PTE_FLAGS = tuple(_flags(Prot(bits)) for bits in range(8))

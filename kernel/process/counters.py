@@ -1,0 +1,47 @@
+"""What a run counted: cheap enough to be always on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.fork import ForkCost
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts over all processes since the machine was started."""
+
+    processes: int = 0
+    forks: int = 0
+    faults: Counter[Outcome] = field(default_factory=Counter)
+    frames_copied: int = 0
+    """Frames copied because fork shares memory: at the store (cow), or at the fork (eager)."""
+    frames_reused: int = 0
+    eager_frames_copied: int = 0
+    """Frames an eager fork copies, for the forks that were made."""
+    tables_shared: int = 0
+    """Leaf page tables that a fork shared instead of copying them."""
+    tables_copied: int = 0
+    """Shared leaf tables that a page fault had to copy."""
+    ptes_written: int = 0
+    """Page-table entries that forks and page faults wrote."""
+    calls: int = 0
+
+    def fault(self, resolution: Resolution) -> None:
+        outcome = resolution.outcome
+        self.faults[outcome] += 1
+        self.tables_copied += resolution.table_copied
+        self.ptes_written += resolution.pte_before != resolution.pte_after
+        if outcome is Outcome.COPIED:
+            self.frames_copied += 1
+        elif outcome is Outcome.REUSED:
+            self.frames_reused += 1
+
+    def fork(self, cost: ForkCost) -> None:
+        self.forks += 1
+        self.frames_copied += cost.frames_copied
+        self.eager_frames_copied += cost.eager_copies
+        self.tables_shared += cost.tables_shared
+        self.ptes_written += cost.ptes_written

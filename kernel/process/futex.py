@@ -1,0 +1,157 @@
+"""Futexes: waiting for a word of user memory to change (futex(2))."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from emu.machine.pte import PAGE_MASK
+from kernel.base.clock import Clock
+from kernel.base.errors import Errno, Interrupted, OutOfMemory
+from kernel.base.wait import Wait, WaitQueue
+from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.process.process import Thread
+
+ANY = 0xFFFFFFFF
+"""The bitset that every wake matches."""
+
+_Key = tuple[object, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    bits: int
+    queue: WaitQueue = field(default_factory=WaitQueue)
+    key: _Key | None = None
+    woken: bool = False
+
+
+class Futexes:
+    """All waiters, by the word they wait for: in a shared mapping the word has one identity
+    whatever address a process maps it at; in private memory it is of one address space.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiters: dict[_Key, dict[_Waiter, None]] = {}
+
+    def key(self, space: AddressSpace, address: int, *, private: bool = False) -> _Key:
+        """Key of a futex; EFAULT where nothing is mapped, unless it has FUTEX_PRIVATE_FLAG."""
+        if address & 3:
+            raise Errno(errno.EINVAL)
+        vma = space.find(address)
+        if vma is None:
+            if private and address < USER_END:
+                return space, address
+            raise Errno(errno.EFAULT)
+        if vma.shared and vma.backing is not None:
+            return vma.backing, vma.index_of(address) << 12 | address & PAGE_MASK
+        return space, address
+
+    def wait(
+        self, thread: Thread, address: int, expected: int, bits: int, deadline: int | None
+    ) -> Generator[Wait, None, int]:
+        """Sleeps while the word at ``address`` is ``expected``; EAGAIN when it is not now."""
+        if not bits:
+            raise Errno(errno.EINVAL)
+        key = self.key(thread.process.space, address)
+        if thread.mem.read_u32(address) != expected & 0xFFFFFFFF:
+            raise Errno(errno.EAGAIN)
+        waiter = _Waiter(bits, key=key)
+        self._waiters.setdefault(key, {})[waiter] = None
+        try:
+            while not waiter.woken:
+                if deadline is not None and self._clock.monotonic() >= deadline:
+                    raise Errno(errno.ETIMEDOUT)
+                yield Wait(f"a futex at {address:#x}", (waiter.queue,), deadline=deadline)
+        except Interrupted:
+            if deadline is not None:
+                raise Errno(errno.EINTR) from None
+            raise
+        finally:
+            self._leave(waiter)
+        return 0
+
+    def wake(self, key: _Key, count: int, bits: int = ANY) -> int:
+        """Wakes at most ``count`` waiters, the longest waiting first; how many it was."""
+        woken = 0
+        for waiter in list(self._waiters.get(key, ())):
+            if woken >= count:
+                break
+            if waiter.bits & bits:
+                self._leave(waiter)
+                waiter.woken = True
+                waiter.queue.wake()
+                woken += 1
+        return woken
+
+    def wake_address(self, space: AddressSpace, address: int, count: int) -> int:
+        return self.wake(self.key(space, address), count)
+
+    def requeue(self, source: _Key, target: _Key, wake: int, move: int) -> tuple[int, int]:
+        """Wakes some waiters of ``source`` and lets others wait for ``target``."""
+        woken = self.wake(source, wake)
+        moved = 0
+        for waiter in list(self._waiters.get(source, ())):
+            if moved >= move:
+                break
+            self._leave(waiter)
+            waiter.key = target
+            self._waiters.setdefault(target, {})[waiter] = None
+            moved += 1
+        return woken, moved
+
+    def _leave(self, waiter: _Waiter) -> None:
+        key, waiter.key = waiter.key, None
+        if key is None:
+            return
+        waiters = self._waiters[key]
+        del waiters[waiter]
+        if not waiters:
+            del self._waiters[key]
+
+
+_WAITERS, _OWNER_DIED, _TID = 0x8000_0000, 0x4000_0000, 0x3FFF_FFFF
+_PRIORITY_INHERITANCE = 1
+_MOST_ENTRIES = 2048
+
+
+def let_go(thread: Thread) -> None:
+    """Lets go of all that the thread's robust list holds."""
+    head, thread.robust_list = thread.robust_list, 0
+    if not head:
+        return
+    try:
+        first, offset, pending = struct.unpack("<QqQ", thread.mem.read(head, 24))
+        for entry in _entries(thread, head, first):
+            if entry != pending:
+                _mark(thread, entry, offset, pending=False)
+        if pending:
+            _mark(thread, pending, offset, pending=True)
+    except (Errno, OutOfMemory):
+        pass
+
+
+def _entries(thread: Thread, head: int, entry: int) -> Iterator[int]:
+    for _ in range(_MOST_ENTRIES):
+        at = entry & ~_PRIORITY_INHERITANCE
+        if at == head:
+            return
+        following = thread.mem.read_u64(at)  # before a waiter may change the entry
+        yield entry
+        entry = following
+
+
+def _mark(thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
+    """``pending`` is the entry that was being taken or let go when the thread ended: it may be
+    free already, but its waiter not yet woken.
+    """
+    address = (entry & ~_PRIORITY_INHERITANCE) + offset
+    word = thread.mem.read_u32(address)
+    owned = word & _TID == thread.tid
+    if owned:
+        thread.mem.write_u32(address, word & _WAITERS | _OWNER_DIED)
+    if (owned and word & _WAITERS) or (pending and not word):
+        thread.kernel.futexes.wake_address(thread.process.space, address, 1)

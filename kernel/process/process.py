@@ -1,0 +1,265 @@
+"""Processes and their threads: who they are and what they own.
+
+A process is what POSIX calls one: an address space, descriptors, signal actions, a parent, a
+status. A thread is what runs in it: registers, a signal mask, and what it waits for. How they come
+and go is in lifecycle.py, who runs next in scheduler.py.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from emu.machine.registers import Registers
+from kernel.base.budget import Budget, Kind
+from kernel.base.cpu_time import CpuTime
+from kernel.base.resource_limits import Limits
+from kernel.base.timers import Timers
+from kernel.base.wait import Blocking, Wait, WaitQueue
+from kernel.mm.user_memory import UserMemory
+from kernel.process.signal_frame import AltStack
+from kernel.process.signals import SIG_DFL, Handlers, Pending, SigInfo, bit
+from kernel.vfs.core.linux_abi import PATH_MAX
+
+if TYPE_CHECKING:
+    from kernel.base.timers import Timer
+    from kernel.kernel import Kernel
+    from kernel.mm.address_space import AddressSpace
+    from kernel.process.interval_timers import IntervalTimer
+    from kernel.vfs.core.fd_table import FdTable
+    from kernel.vfs.core.inode import Inode
+    from kernel.vfs.names.fs_context import FsContext
+
+
+class Words:
+    """Argument and environment strings of a program, each with a terminating NUL.
+
+    Charged and stored until the last of the processes that are its ``users`` releases it.
+    """
+
+    __slots__ = ("_budget", "arguments", "environment", "users")
+
+    def __init__(
+        self, arguments: bytes = b"", environment: bytes = b"", budget: Budget | None = None
+    ) -> None:
+        self.users = 1
+        self.arguments = self.environment = b""
+        self._budget = budget or Budget()
+        self._budget.take(Kind.ARGUMENTS, len(arguments) + len(environment))
+        self.arguments = arguments
+        self.environment = environment
+
+    def release(self) -> None:
+        self.users -= 1
+        if not self.users:
+            self._budget.give_back(Kind.ARGUMENTS, len(self.arguments) + len(self.environment))
+            self.arguments = self.environment = b""
+
+
+class Program:
+    """What a process runs, as /proc shows it."""
+
+    __slots__ = ("auxv", "inode", "name", "path", "words")
+
+    def __init__(self, inode: Inode | None = None, path: str = "") -> None:
+        self.inode = inode
+        self.path = path[-PATH_MAX:]
+        self.name = path.rpartition("/")[2][:15]
+        self.words = Words()
+        self.auxv = b""
+
+    @property
+    def arguments(self) -> bytes:
+        return self.words.arguments
+
+    @property
+    def environment(self) -> bytes:
+        return self.words.environment
+
+    def renamed(self, name: str) -> Program:
+        """The same program under another short name (prctl PR_SET_NAME)."""
+        other = copy(self)
+        other.name = name
+        return other
+
+
+def one_line(text: str) -> str:
+    """A guest's text, fit for our own messages: no control character, no second line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@dataclass(slots=True)
+class Attributes:
+    """Attributes that only prctl(2) sets and reads."""
+
+    dumpable: int = 1
+    keeps_capabilities: int = 0
+    timer_slack: int = 50_000
+    no_new_privileges: int = 0
+    no_huge_pages: int = 0
+
+    def after_exec(self) -> None:
+        self.dumpable, self.keeps_capabilities = 1, 0
+
+
+class ChildEvent(Enum):
+    """What wait4 can report of a child, each once."""
+
+    EXITED = auto()
+    STOPPED = auto()
+    CONTINUED = auto()
+
+
+class Process:
+    """A thread group."""
+
+    def __init__(self, kernel: Kernel, pid: int, parent: Process | None) -> None:
+        self.kernel = kernel
+        self.pid = pid
+        self.parent = parent
+        self.children: dict[int, Process] = {}
+        self.threads: dict[int, Thread] = {}
+        self.pgid: int = parent.pgid if parent else pid
+        self.sid: int = parent.sid if parent else pid
+        self.program = Program()
+        self.space: AddressSpace
+        self.mem: UserMemory
+        self.files: FdTable
+        self.fs: FsContext
+        self.handlers = Handlers()
+        self.sigreturn = 0
+        """The address of the code that signal handlers return to."""
+        self.pending = Pending(kernel.signals.queued)
+        self.limits = Limits(kernel.max_processes)
+        self.exit_signal = 0
+        self.status: int | None = None
+        """The wait status once it has ended: exit code << 8, or the signal that killed it."""
+        self.last_fault = ""
+        """Its last fault that became a signal, in words for the user."""
+        self.stopped_by = 0
+        self.event: ChildEvent | None = None
+        self.child_changed = WaitQueue()
+        self.signalled = WaitQueue()
+        self.ended = WaitQueue()
+        self.memory_released = WaitQueue()
+        """Woken when a vfork child execs or exits and its parent may go on."""
+        self.borrows_memory = False
+        self.has_execed = False
+        self.subreaper = False
+        self.started = kernel.clock.monotonic()
+        self.cpu = CpuTime(kernel.clock)
+        self.faults = 0
+        """Page faults, its own and the kernel's in its memory."""
+        self.children_cpu_ns = 0
+        """What the children it has waited for used, with theirs."""
+        self.children_faults = 0
+        self.timers: dict[int, IntervalTimer] = {}
+        self.next_timer = 0
+        self.cpu_timers = Timers(self.cpu)
+        self.parent_death_signal = 0
+        self.attributes: Attributes = replace(parent.attributes) if parent else Attributes()
+        self.nice: int = parent.nice if parent else 0
+
+    @property
+    def ppid(self) -> int:
+        return self.parent.pid if self.parent is not None else 1
+
+    @property
+    def cpu_ns(self) -> int:
+        return self.cpu.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        return self.status is None
+
+    def stops_at(self, signo: int) -> bool:
+        """Whether a stop signal would stop it: it neither handles nor ignores it."""
+        return self.handlers.get(signo).handler == SIG_DFL
+
+    def send_signal(self, info: SigInfo) -> None:
+        self.kernel.signals.send_process(self, info)
+
+    def __repr__(self) -> str:
+        return f"pid {self.pid} ({one_line(self.program.name)})"
+
+
+class State(Enum):
+    READY = auto()
+    WAITING = auto()
+    DEAD = auto()
+
+
+class Thread:
+    """One flow of control. While it runs its registers are in the hart, else here."""
+
+    def __init__(self, process: Process, tid: int) -> None:
+        self.process = process
+        self.kernel = process.kernel
+        self.tid = tid
+        self.registers = Registers()
+        self.state = State.READY
+        self.call: Blocking | None = None
+        """The system call it is in, when that had to wait."""
+        self.call_number = 0
+        self.call_arguments: list[int] = []
+        self.call_start = (0, 0)
+        """pc and a0 at the ecall, to start the call again after a signal."""
+        self.wait: Wait | None = None
+        self.wait_timer: Timer | None = None
+        self.mask = 0
+        self.saved_mask: int | None = None
+        """The mask to return to when a call such as sigsuspend has put another in its place."""
+        self.pending = Pending(process.pending.queued)
+        self.alt_stack = AltStack()
+        self.clear_tid = 0
+        self.robust_list = 0
+        self.policy = 0
+        """Policy of sched_setscheduler(2), including SCHED_RESET_ON_FORK."""
+        self.cpu = CpuTime(self.kernel.clock)
+        self.faults = 0
+        process.threads[tid] = self
+
+    @property
+    def mem(self) -> UserMemory:
+        return self.process.mem
+
+    @property
+    def files(self) -> FdTable:
+        return self.process.files
+
+    @property
+    def fs(self) -> FsContext:
+        return self.process.fs
+
+    def wake(self) -> None:
+        self.kernel.scheduler.wake(self)
+
+    def send_signal(self, signo: int) -> None:
+        """A signal that its own system call brings on it, such as SIGPIPE."""
+        self.kernel.signals.send_thread(self, SigInfo(signo, 0))
+
+    def stop_group(self, signo: int) -> bool:
+        return self.kernel.signals.stop_group(self, signo)
+
+    def temporary_mask(self, mask: int) -> None:
+        """Blocks just ``mask`` until this call, or its signal's handler, is done."""
+        if self.saved_mask is None:
+            self.saved_mask = self.mask
+        self.mask = mask & ~(bit(9) | bit(19))
+
+    @property
+    def deliverable(self) -> int:
+        """The set of signals that are pending and not blocked."""
+        return (self.pending.mask | self.process.pending.mask) & ~self.mask
+
+    def breaks_off(self, *, only_killed: bool) -> bool:
+        """Runs outside requests between pieces of a long call; returns whether a signal ends it."""
+        self.kernel.run_pending()
+        if not self.deliverable:
+            return False
+        return not only_killed or self.kernel.signals.will_kill(self)
+
+    def __repr__(self) -> str:
+        return f"tid {self.tid} of {self.process!r}"

@@ -1,0 +1,128 @@
+"""Who runs next: one hart, threads in the order in which they became ready.
+
+A thread keeps the hart until it waits, yields, ends, or has trapped ``TRAPS_PER_TURN`` times while
+others are ready; a timer interrupt takes it from one that never traps. So the order does not depend
+on the host's time unless a program does.
+"""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from collections.abc import Iterable
+
+from kernel.base.clock import Clock
+from kernel.base.timers import Timers
+from kernel.base.wait import Wait
+from kernel.process.process import State, Thread
+
+TRAPS_PER_TURN = 10_000
+_HOST_PATIENCE_MS = 50
+"""How long the host may be asked to wait at once: a Ctrl-C is seen after at most that."""
+
+
+class Scheduler:
+    """The ready threads and the waiting ones."""
+
+    def __init__(self, clock: Clock, timers: Timers) -> None:
+        self._clock = clock
+        self._timers = timers
+        self._ready: deque[Thread] = deque()
+        self._waiting: dict[Thread, None] = {}
+
+    def add(self, thread: Thread) -> None:
+        """A new thread, ready to run after those that are."""
+        thread.state = State.READY
+        self._ready.append(thread)
+
+    def next(self) -> Thread | None:
+        """The thread whose turn it is; None when none is ready."""
+        while self._ready:
+            thread = self._ready.popleft()
+            if thread.state is State.READY and not thread.process.stopped_by:
+                return thread
+            if thread.state is State.READY:
+                self._waiting[thread] = None  # stopped: SIGCONT wakes it
+                thread.state = State.WAITING
+        return None
+
+    @property
+    def others_ready(self) -> bool:
+        return bool(self._ready)
+
+    def sleep(self, thread: Thread, wait: Wait) -> None:
+        """Takes the thread off until its wait ends."""
+        thread.state = State.WAITING
+        thread.wait = wait
+        self._waiting[thread] = None
+        for queue in wait.queues:
+            queue.add(thread)
+        if wait.deadline is not None:
+            thread.wait_timer = self._timers.at(wait.deadline, thread.wake)
+
+    def wake(self, thread: Thread) -> None:
+        if thread.state is not State.WAITING:
+            return
+        self._forget(thread)
+        self.add(thread)
+
+    def end(self, thread: Thread) -> None:
+        self._forget(thread)
+        thread.state = State.DEAD
+
+    def _forget(self, thread: Thread) -> None:
+        self._waiting.pop(thread, None)
+        if thread.wait is not None:
+            for queue in thread.wait.queues:
+                queue.discard(thread)
+            thread.wait = None
+        if thread.wait_timer is not None:
+            thread.wait_timer.cancel()
+            thread.wait_timer = None
+
+    @property
+    def waiting(self) -> Iterable[Thread]:
+        return self._waiting
+
+    def poll_host(self, patience_ms: int = 0) -> None:
+        """Wakes the threads whose host descriptors are ready."""
+        watched = [
+            (ready, thread)
+            for thread in self._waiting
+            if thread.wait is not None
+            for ready in thread.wait.host
+        ]
+        if not watched:
+            return
+        poll = select.poll()
+        events: dict[int, int] = {}
+        for ready, _ in watched:
+            events[ready.fd] = events.get(ready.fd, 0) | ready.events
+        for fd, mask in events.items():
+            poll.register(fd, mask)
+        happened = {fd for fd, _ in poll.poll(patience_ms)}
+        for ready, thread in watched:
+            if ready.fd in happened:
+                self.wake(thread)
+
+    def idle(self) -> bool:
+        """Nothing is ready: waits for the host or a timer. False when nothing can ever happen."""
+        deadline = self._timers.next_deadline()
+        watches_host = any(thread.wait and thread.wait.host for thread in self._waiting)
+        if deadline is None and not watches_host:
+            return False
+        if deadline is not None and self._clock.virtual:
+            self.poll_host()
+            if not self._ready:
+                self._clock.skip_to(deadline)
+        else:
+            patience = _HOST_PATIENCE_MS
+            if deadline is not None:
+                left = (deadline - self._clock.monotonic() + 999_999) // 1_000_000
+                patience = max(0, min(patience, left))
+            if watches_host:
+                self.poll_host(patience)
+            elif patience:
+                select.poll().poll(patience)
+        self._timers.run_due()
+        return True

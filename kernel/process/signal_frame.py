@@ -1,0 +1,94 @@
+"""The frame a signal handler runs on: struct rt_sigframe of riscv64 Linux.
+
+::
+
+    sp → +0     siginfo_t, 128 bytes
+         +128   ucontext: flags, link, stack_t (24), mask (8 of 128 bytes), …
+         +304   mcontext: pc, x1 … x31, then f0 … f31, fcsr
+         +1088  end
+
+The handler gets the signal number in a0, the siginfo's address in a1, the ucontext's in a2, and
+returns to the page that calls rt_sigreturn.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from emu.machine.registers import A0, A1, A2, F0, FCSR, PC, RA, SP, Registers
+from kernel.base.errors import Errno
+from kernel.mm.user_memory import UserMemory
+from kernel.process.signals import SIGINFO_SIZE, SigInfo
+
+_UCONTEXT = SIGINFO_SIZE
+_STACK = _UCONTEXT + 16
+_MASK = _UCONTEXT + 40
+_REGISTERS = _UCONTEXT + 176
+_FLOATS = _REGISTERS + 32 * 8
+SIZE = _REGISTERS + 32 * 8 + 528
+
+SS_ONSTACK, SS_DISABLE = 1, 2
+SS_AUTODISARM = 1 << 31
+MIN_STACK = 2048
+
+
+class AltStack:
+    """sigaltstack(2)'s stack; ``size`` 0 when there is none."""
+
+    __slots__ = ("flags", "size", "sp")
+
+    def __init__(self, sp: int = 0, size: int = 0, flags: int = SS_DISABLE) -> None:
+        self.sp, self.size, self.flags = sp, size, flags
+
+    def holds(self, address: int) -> bool:
+        return self.size > 0 and self.sp < address <= self.sp + self.size
+
+    def encode(self, sp: int) -> bytes:
+        """stack_t, as seen by code whose stack pointer is ``sp``."""
+        flags = self.flags | (SS_ONSTACK if self.holds(sp) else 0)
+        return struct.pack("<QiIQ", self.sp, _signed32(flags), 0, self.size)
+
+
+def push(
+    memory: UserMemory, registers: Registers, info: SigInfo, mask: int, stack: AltStack, top: int
+) -> int:
+    """Writes the frame below ``top`` and returns its address; Errno(EFAULT) if it can't be."""
+    address = (top - SIZE) & ~15
+    context = bytearray(SIZE - _UCONTEXT)
+    stack_t = stack.encode(registers[SP])
+    context[_STACK - _UCONTEXT : _STACK - _UCONTEXT + len(stack_t)] = stack_t
+    struct.pack_into("<Q", context, _MASK - _UCONTEXT, mask)
+    struct.pack_into("<32Q", context, _REGISTERS - _UCONTEXT, *registers.words[:32])
+    floats = _FLOATS - _UCONTEXT
+    struct.pack_into("<32QI", context, floats, *registers.words[F0:FCSR], registers[FCSR])
+    memory.write(address, info.encode() + context)
+    return address
+
+
+def enter(registers: Registers, handler: int, signo: int, frame: int, return_to: int) -> None:
+    """Makes the registers those of a handler's first instruction."""
+    registers[PC] = handler
+    registers[RA] = return_to
+    registers[SP] = frame
+    registers[A0] = signo
+    registers[A1] = frame
+    registers[A2] = frame + _UCONTEXT
+
+
+def pop(memory: UserMemory, frame: int, registers: Registers) -> tuple[int, AltStack]:
+    """Takes the registers back from the frame; the mask and the alternate stack it holds."""
+    if frame & 15:
+        raise Errno(14)
+    data = memory.read(frame, SIZE)
+    registers.words[:32] = [*struct.unpack_from("<32Q", data, _REGISTERS)]
+    *floats, fcsr = struct.unpack_from("<32QI", data, _FLOATS)
+    registers.words[F0:FCSR] = floats
+    registers[FCSR] = fcsr & 0xFF
+    (mask,) = struct.unpack_from("<Q", data, _MASK)
+    sp, flags, size = struct.unpack_from("<Qi4xQ", data, _STACK)
+    return mask, AltStack(sp, size, flags & ~SS_ONSTACK)
+
+
+def _signed32(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value

@@ -1,0 +1,199 @@
+"""Sizes, modes, owners and times: truncate(2), fchmodat(2), utimensat(2) and their kin."""
+
+from __future__ import annotations
+
+import stat
+import struct
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.syscalls.files.file_size_limit import need_size
+from kernel.syscalls.path_arguments import named_node
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import (
+    EFAULT,
+    EFBIG,
+    EINVAL,
+    EISDIR,
+    ENODATA,
+    ENODEV,
+    EOPNOTSUPP,
+    EPERM,
+    ESPIPE,
+)
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_SYMLINK_NOFOLLOW,
+    MAX_FILE_SIZE,
+    W_OK,
+)
+from kernel.vfs.names.create_remove import remembering
+
+UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
+FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
+_TIMES = struct.Struct("<qqqq")
+
+
+def truncate(t: Caller, path: int, length: int) -> Result:
+    if length < 0:
+        raise Errno(EINVAL)
+    node, shown = named_node(t, AT_FDCWD, path, 0)
+    if node.kind == stat.S_IFDIR:
+        raise Errno(EISDIR)
+    if node.kind != stat.S_IFREG:
+        raise Errno(EINVAL)
+    with remembering(t.fs, lambda: shown):
+        node.check(W_OK, t.fs.who)
+        need_size(t, node, length)
+        node.truncate_file(length)
+    return 0
+
+
+def ftruncate(t: Caller, fd: int, length: int) -> Result:
+    if length < 0:
+        raise Errno(EINVAL)
+    file = t.files.usable(fd)
+    if not file.writable:
+        raise Errno(EINVAL)
+    if file.inode.kind == stat.S_IFREG:
+        need_size(t, file.inode, length)
+    file.truncate(length)
+    return 0
+
+
+def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result:
+    """Reserves space for writes; only files in memory support it."""
+    file = t.files.writing(fd)
+    if offset < 0 or length <= 0:
+        raise Errno(EINVAL)
+    if offset + length > MAX_FILE_SIZE:
+        raise Errno(EFBIG)
+    node = file.inode
+    if node.kind != stat.S_IFREG:
+        raise Errno(ESPIPE if node.kind == stat.S_IFIFO else ENODEV)
+    if mode == FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE:
+        node.punch_file(offset, length)
+        return 0
+    if mode & ~FALLOC_FL_KEEP_SIZE:
+        raise Errno(EOPNOTSUPP)
+    need_size(t, node, offset + length)
+    node.reserve(offset, offset + length)
+    if not mode and offset + length > node.size:
+        file.truncate(offset + length)
+    return 0
+
+
+def fchmod(t: Caller, fd: int, mode: int) -> Result:
+    file = t.files.usable(fd)
+    with remembering(t.fs, lambda: file.path):
+        _chmod(t, file.inode, mode)
+    return 0
+
+
+def fchmodat(t: Caller, dirfd: int, path: int, mode: int) -> Result:
+    return fchmodat2(t, dirfd, path, mode, 0)
+
+
+def fchmodat2(t: Caller, dirfd: int, path: int, mode: int, flags: int) -> Result:
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise Errno(EINVAL)
+    node, shown = named_node(t, dirfd, path, flags)
+    with remembering(t.fs, lambda: shown):
+        _chmod(t, node, mode)
+    return 0
+
+
+def _chmod(t: Caller, node: Inode, mode: int) -> None:
+    if node.kind == stat.S_IFLNK:
+        raise Errno(EOPNOTSUPP)
+    _need_owner(t, node)
+    node.chmod(mode & 0o7777)
+
+
+def _need_owner(t: Caller, node: Inode) -> None:
+    if t.fs.who.uid not in (0, node.stat().uid):
+        raise Errno(EPERM)
+
+
+def fchown(t: Caller, fd: int, uid: int, gid: int) -> Result:
+    file = t.files.usable(fd)
+    with remembering(t.fs, lambda: file.path):
+        file.inode.chown(_owner(uid), _owner(gid))
+    return 0
+
+
+def fchownat(t: Caller, dirfd: int, path: int, uid: int, gid: int, flags: int) -> Result:
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise Errno(EINVAL)
+    node, shown = named_node(t, dirfd, path, flags)
+    with remembering(t.fs, lambda: shown):
+        node.chown(_owner(uid), _owner(gid))
+    return 0
+
+
+def _owner(number: int) -> int:
+    """A uid_t or gid_t; -1 leaves the owner as he is."""
+    number &= 0xFFFFFFFF
+    return -1 if number == 0xFFFFFFFF else number
+
+
+def utimensat(t: Caller, dirfd: int, path: int, times: int, flags: int) -> Result:
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) or (flags and not path):
+        raise Errno(EINVAL)
+    atime, mtime = _read_times(t, times)
+    if atime is None and mtime is None:
+        return 0
+    if not path:
+        if dirfd == AT_FDCWD:
+            raise Errno(EFAULT)
+        file = t.files.usable(dirfd)
+        node, shown = file.inode, file.path
+    else:
+        node, shown = named_node(t, dirfd, path, flags)
+    with remembering(t.fs, lambda: shown):
+        if t.fs.who.uid not in (0, node.stat().uid):
+            if times:
+                raise Errno(EPERM)
+            node.check(W_OK, t.fs.who)
+        node.set_times(atime, mtime)
+    return 0
+
+
+def _read_times(t: Caller, address: int) -> tuple[int | None, int | None]:
+    """Nanoseconds since 1970 of both; None: leave as it is."""
+    now = t.kernel.clock.realtime()
+    if not address:
+        return now, now
+    a_seconds, a_nanos, m_seconds, m_nanos = _TIMES.unpack(t.mem.read(address, _TIMES.size))
+    return _time(a_seconds, a_nanos, now), _time(m_seconds, m_nanos, now)
+
+
+def _time(seconds: int, nanos: int, now: int) -> int | None:
+    if nanos == UTIME_NOW:
+        return now
+    if nanos == UTIME_OMIT:
+        return None
+    if not 0 <= nanos < 1_000_000_000:
+        raise Errno(EINVAL)
+    # What a host and a file system can store: years 1901 to 2446 (ext4); Linux clamps too.
+    return min(max(seconds, -(1 << 31)), 15_032_385_535) * 1_000_000_000 + nanos
+
+
+def umask(t: Caller, mask: int) -> Result:
+    before, t.fs.umask = t.fs.umask, mask & 0o777
+    return before
+
+
+def no_xattr(t: Caller, *arguments: int) -> Result:
+    """setxattr(2), removexattr(2): no file has extended attributes."""
+    raise Errno(EOPNOTSUPP)
+
+
+def get_no_xattr(t: Caller, *arguments: int) -> Result:
+    raise Errno(ENODATA)
+
+
+def list_no_xattrs(t: Caller, *arguments: int) -> Result:
+    return 0

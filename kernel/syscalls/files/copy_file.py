@@ -1,0 +1,187 @@
+"""Copies within the kernel: sendfile(2), copy_file_range(2), splice(2)."""
+
+from __future__ import annotations
+
+import stat
+import struct
+
+from kernel.base.budget import Kind
+from kernel.base.errors import Errno, Interrupted
+from kernel.base.wait import Blocking, Result
+from kernel.syscalls.files.file_size_limit import limited_write, limited_write_at
+from kernel.syscalls.user_buffers import breaks_off, wait_for
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
+from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
+from kernel.vfs.core.open_file import OpenFile, RegularFile
+
+
+def sendfile(t: Caller, out_fd: int, in_fd: int, offset: int, count: int) -> Result:
+    source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
+    if source.stream or (sink.flags & O_APPEND and not sink.stream):
+        raise Errno(EINVAL)
+    at = _read_offset(t, offset) if offset else None
+    return _Copy(t, source, sink, min(count, MAX_RW), at, offset).run()
+
+
+def _read_offset(t: Caller, address: int) -> int:
+    (offset,) = struct.unpack("<q", t.mem.read(address, 8))
+    if offset < 0:
+        raise Errno(EINVAL)
+    return int(offset)
+
+
+class _Copy:
+    """From one open file to another, a piece at a time, waiting where it has to."""
+
+    def __init__(
+        self, t: Caller, source: OpenFile, sink: OpenFile, count: int, at: int | None, told: int
+    ) -> None:
+        self.t = t
+        self.source = source
+        self.sink = sink
+        self.write = limited_write(t, sink)
+        self.left = count
+        self.at = at
+        self.told = told
+        self.done = 0
+        self.held = b""
+        """Read, but not yet written."""
+
+    def run(self) -> Result:
+        if self._step() is None:
+            return self._end()
+        if self.sink.nonblocking or self.source.nonblocking:
+            self._take_back()
+            if not self.done:
+                raise Errno(EAGAIN)
+            return self._end()
+        return self._wait()
+
+    def _wait(self) -> Blocking:
+        self.source.acquire()
+        self.sink.acquire()
+        try:
+            while True:
+                blocked = self._step()
+                if blocked is None:
+                    return self._end()
+                with self.t.fs.namespace.budget.lend(Kind.WAIT, len(self.held)):
+                    yield wait_for(blocked, POLLOUT if self.held else POLLIN)
+        except Interrupted:
+            self._take_back()
+            if self.done:
+                return self._end()
+            raise
+        finally:
+            self.source.release()
+            self.sink.release()
+
+    def _step(self) -> OpenFile | None:
+        """Copies until the end or until one has to wait: for the file it returns."""
+        while self.left or self.held:
+            if not self.held:
+                if self.done and breaks_off(self.t, self.source):
+                    return None
+                data = self._read(min(self.left, CHUNK))
+                if data is None:
+                    return None if self.done else self.source
+                if not data:
+                    return None
+                self.held = data
+                self.left -= len(data)
+            count = self._write()
+            if count is None:
+                return self.sink
+            self.held = self.held[count:]
+            self.done += count
+        return None
+
+    def _read(self, count: int) -> bytes | None:
+        if self.at is None:
+            return self.source.read(count)
+        data = self.source.read_at(self.at, count)
+        self.at += len(data)
+        return data
+
+    def _write(self) -> int | None:
+        try:
+            return self.write(self.held)
+        except Errno as error:
+            self._take_back()
+            if error.errno == EPIPE:
+                self.t.send_signal(SIGPIPE)
+            raise
+
+    def _take_back(self) -> None:
+        if self.held:
+            if self.at is None:
+                self.source.unread(self.held)
+            else:
+                self.at -= len(self.held)
+            self.left += len(self.held)
+            self.held = b""
+
+    def _end(self) -> int:
+        if self.told and self.at is not None:
+            self.t.mem.write(self.told, struct.pack("<q", self.at))
+        return self.done
+
+
+def copy_file_range(
+    t: Caller, in_fd: int, in_offset: int, out_fd: int, out_offset: int, count: int, flags: int
+) -> Result:
+    source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
+    if flags:
+        raise Errno(EINVAL)
+    if sink.flags & O_APPEND:
+        raise Errno(EBADF)
+    for file in (source, sink):
+        if file.inode.kind == stat.S_IFDIR:
+            raise Errno(EISDIR)
+        if not isinstance(file, RegularFile):
+            raise Errno(EINVAL if file.inode.kind != stat.S_IFREG else EXDEV)
+    assert isinstance(source, RegularFile)
+    assert isinstance(sink, RegularFile)
+    at = _read_offset(t, in_offset) if in_offset else source.offset
+    to = _read_offset(t, out_offset) if out_offset else sink.offset
+    count = min(count, MAX_RW)
+    if source.inode is sink.inode and at < to + count and to < at + count and count:
+        raise Errno(EINVAL)
+    done = _copy_range(t, source, at, sink, to, count)
+    _advance(t, source, in_offset, at + done)
+    _advance(t, sink, out_offset, to + done)
+    return done
+
+
+def _copy_range(
+    t: Caller, source: RegularFile, at: int, sink: RegularFile, to: int, count: int
+) -> int:
+    write_at = limited_write_at(t, sink)
+    done = 0
+    while done < count:
+        try:
+            data = source.read_at(at + done, min(CHUNK, count - done))
+            if not data:
+                break
+            written = write_at(to + done, data)
+        except Errno:
+            if done:
+                break
+            raise
+        done += written
+        if written < len(data) or breaks_off(t, source):
+            break
+    return done
+
+
+def _advance(t: Caller, file: RegularFile, told: int, offset: int) -> None:
+    if told:
+        t.mem.write(told, struct.pack("<q", offset))
+    else:
+        file.offset = offset
+
+
+def splice(t: Caller, *arguments: int) -> Result:
+    """splice(2), tee(2), vmsplice(2): programs fall back to read and write."""
+    raise Errno(EINVAL)

@@ -1,0 +1,53 @@
+"""Putting written data where it survives, and hints: fsync(2), posix_fadvise(2) and their kin."""
+
+from __future__ import annotations
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import EINVAL, ESPIPE
+
+_SYNC_FLAGS = 7
+
+
+def sync(t: Caller) -> Result:
+    return 0
+
+
+def fsync(t: Caller, fd: int) -> Result:
+    file = t.files.usable(fd)
+    if file.stream:
+        raise Errno(EINVAL)
+    file.inode.sync()
+    return 0
+
+
+def syncfs(t: Caller, fd: int) -> Result:
+    t.files.usable(fd)
+    return 0
+
+
+def sync_file_range(t: Caller, fd: int, offset: int, length: int, flags: int) -> Result:
+    if flags & ~_SYNC_FLAGS or offset < 0 or length < 0 or offset + length >= 1 << 63:
+        raise Errno(EINVAL)
+    file = t.files.usable(fd)
+    if file.stream:
+        raise Errno(ESPIPE)
+    file.inode.sync()
+    return 0
+
+
+def fadvise64(t: Caller, fd: int, offset: int, length: int, advice: int) -> Result:
+    file = t.files.usable(fd)
+    if file.stream:
+        raise Errno(ESPIPE)
+    if not 0 <= advice <= 5 or length < 0:
+        raise Errno(EINVAL)
+    return 0
+
+
+def readahead(t: Caller, fd: int, offset: int, count: int) -> Result:
+    file = t.files.reading(fd)
+    if file.stream:
+        raise Errno(EINVAL)
+    return 0

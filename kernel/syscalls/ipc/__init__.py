@@ -1,0 +1,1 @@
+"""System calls for waiting and for communication: poll, epoll, sockets."""

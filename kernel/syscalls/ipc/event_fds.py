@@ -1,0 +1,170 @@
+"""Descriptors for waiting: epoll(7), eventfd2(2), timerfd_create(2)."""
+
+from __future__ import annotations
+
+import struct
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.syscalls.ipc.poll import until_ready, use_mask
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import EINVAL, EPERM
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
+from kernel.vfs.core.open_file import OpenFile, RegularFile
+from kernel.vfs.ipc.epoll import EPOLLET, EPOLLEXCLUSIVE, EPOLLWAKEUP, EpollFile
+from kernel.vfs.ipc.eventfd import AnonymousInode, EventFile
+from kernel.vfs.ipc.timerfd import TimerFile
+
+EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
+EFD_SEMAPHORE = 1
+_WITH_EXCLUSIVE = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
+CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME = 0, 1, 7
+_ALARM_CLOCKS = (8, 9)
+"""Clocks that wake a suspended machine, which requires a capability."""
+TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
+_EVENT = struct.Struct("<IIQ")
+"""struct epoll_event: on riscv64 it is not packed."""
+MOST_EVENTS = 4096
+_TIMERSPEC = struct.Struct("<qqqq")
+_SECOND = 1_000_000_000
+
+
+def _inode(t: Caller) -> Inode:
+    return AnonymousInode(t.fs.namespace.anonymous)
+
+
+def _install(t: Caller, file: OpenFile, flags: int) -> int:
+    return t.files.install(file, cloexec=bool(flags & O_CLOEXEC))
+
+
+def epoll_create1(t: Caller, flags: int) -> Result:
+    if flags & ~O_CLOEXEC:
+        raise Errno(EINVAL)
+    return _install(t, EpollFile(_inode(t), 0, t.fs.namespace.budget), flags)
+
+
+def _epoll(t: Caller, fd: int) -> EpollFile:
+    file = t.files.usable(fd)
+    if not isinstance(file, EpollFile):
+        raise Errno(EINVAL)
+    return file
+
+
+def epoll_ctl(t: Caller, epfd: int, operation: int, fd: int, event: int) -> Result:
+    events, data = 0, 0
+    if operation != EPOLL_CTL_DEL:
+        events, _, data = _EVENT.unpack(t.mem.read(event, _EVENT.size))
+    file = t.files.usable(fd)
+    epoll = _epoll(t, epfd)
+    if (not file.stream and not isinstance(file, EpollFile)) or isinstance(file, RegularFile):
+        raise Errno(EPERM)
+    if events & EPOLLEXCLUSIVE and (
+        operation == EPOLL_CTL_MOD or events & ~_WITH_EXCLUSIVE or isinstance(file, EpollFile)
+    ):
+        raise Errno(EINVAL)
+    if operation == EPOLL_CTL_ADD:
+        epoll.add(fd, file, events, data)
+    elif operation == EPOLL_CTL_MOD:
+        epoll.modify(fd, file, events, data)
+    elif operation == EPOLL_CTL_DEL:
+        epoll.remove(fd, file)
+    else:
+        raise Errno(EINVAL)
+    return 0
+
+
+def epoll_pwait(
+    t: Caller, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+) -> Result:
+    """``timeout`` in milliseconds, -1 for ever."""
+    deadline = None
+    if timeout >= 0:
+        deadline = t.kernel.clock.monotonic() + timeout * 1_000_000
+    return _epoll_wait(t, epfd, (events, most), deadline, (mask, mask_size))
+
+
+def epoll_pwait2(
+    t: Caller, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+) -> Result:
+    """``timeout`` the address of a struct timespec, 0 for ever."""
+    deadline = None
+    if timeout:
+        seconds, nanos = struct.unpack("<qq", t.mem.read(timeout, 16))
+        deadline = t.kernel.clock.monotonic() + _nanoseconds(seconds, nanos)
+    return _epoll_wait(t, epfd, (events, most), deadline, (mask, mask_size))
+
+
+def _epoll_wait(
+    t: Caller, epfd: int, buffer: tuple[int, int], deadline: int | None, mask: tuple[int, int]
+) -> Result:
+    address, most = buffer
+    if not 0 < most <= 0x7FFFFFFF // _EVENT.size:
+        raise Errno(EINVAL)
+    epoll = _epoll(t, epfd)
+    use_mask(t, *mask)
+
+    def look() -> int:
+        found = epoll.collect(min(most, MOST_EVENTS))
+        if found:
+            packed = b"".join(_EVENT.pack(events, 0, data) for events, data in found)
+            t.mem.write(address, packed)
+        return len(found)
+
+    return until_ready(t, "epoll events", lambda: [(epoll, 1)], look, deadline)
+
+
+def eventfd2(t: Caller, count: int, flags: int) -> Result:
+    if flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK):
+        raise Errno(EINVAL)
+    semaphore = bool(flags & EFD_SEMAPHORE)
+    file = EventFile(_inode(t), count & 0xFFFFFFFF, flags & O_NONBLOCK, semaphore=semaphore)
+    return _install(t, file, flags)
+
+
+def timerfd_create(t: Caller, clock: int, flags: int) -> Result:
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise Errno(EINVAL)
+    clocks = t.kernel.clock
+    if clock in _ALARM_CLOCKS:
+        raise Errno(EPERM)
+    if clock not in (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME):
+        raise Errno(EINVAL)
+    now = clocks.realtime if clock == CLOCK_REALTIME else clocks.monotonic
+    return _install(t, TimerFile(_inode(t), flags & O_NONBLOCK, now, clocks.monotonic), flags)
+
+
+def _timer(t: Caller, fd: int) -> TimerFile:
+    file = t.files.usable(fd)
+    if not isinstance(file, TimerFile):
+        raise Errno(EINVAL)
+    return file
+
+
+def timerfd_settime(t: Caller, fd: int, flags: int, new: int, old: int) -> Result:
+    if flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET):
+        raise Errno(EINVAL)
+    fields = _TIMERSPEC.unpack(t.mem.read(new, _TIMERSPEC.size))
+    timer = _timer(t, fd)
+    interval, value = _nanoseconds(*fields[:2]), _nanoseconds(*fields[2:])
+    if old:
+        t.mem.write(old, _pack_timer(timer))
+    if value and not flags & TFD_TIMER_ABSTIME:
+        value += timer.now()
+    timer.set(value, interval)
+    return 0
+
+
+def timerfd_gettime(t: Caller, fd: int, current: int) -> Result:
+    t.mem.write(current, _pack_timer(_timer(t, fd)))
+    return 0
+
+
+def _pack_timer(timer: TimerFile) -> bytes:
+    return _TIMERSPEC.pack(*divmod(timer.interval, _SECOND), *divmod(timer.left(), _SECOND))
+
+
+def _nanoseconds(seconds: int, nanos: int) -> int:
+    if seconds < 0 or not 0 <= nanos < _SECOND:
+        raise Errno(EINVAL)
+    return seconds * _SECOND + nanos

@@ -1,0 +1,275 @@
+"""Sockets: pairs of connected ones within the guest; no network was granted (socket(7))."""
+
+from __future__ import annotations
+
+import struct
+
+from kernel.base.budget import Cost, Kind
+from kernel.base.errors import Errno
+from kernel.base.wait import Blocking, Result
+from kernel.syscalls.files.openat import give_pair
+from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import (
+    EAFNOSUPPORT,
+    EAGAIN,
+    EFAULT,
+    EINVAL,
+    EISCONN,
+    EMSGSIZE,
+    ENOBUFS,
+    ENOPROTOOPT,
+    ENOTSOCK,
+    EOPNOTSUPP,
+    EPIPE,
+    EPROTONOSUPPORT,
+    ESOCKTNOSUPPORT,
+)
+from kernel.vfs.core.linux_abi import MAX_RW, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, SIGPIPE
+from kernel.vfs.ipc.unix_socket import (
+    CAPACITY,
+    SOCK_DGRAM,
+    SOCK_SEQPACKET,
+    SOCK_STREAM,
+    Socket,
+    socket_pair,
+)
+
+AF_UNIX = 1
+SOCK_RAW, SOCK_LAST = 3, 10
+MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL = 2, 0x20, 0x40, 0x100, 0x4000
+MSG_CMSG_CLOEXEC = 0x40000000
+SOL_SOCKET = 1
+SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_ACCEPTCONN = 3, 4, 7, 8, 30
+SO_LAST = 83
+"""SO_INQ, the last option of Linux 6.18; the values of options are not stored."""
+SO_PROTOCOL, SO_DOMAIN, SO_PEERCRED = 38, 39, 17
+MOST_RECEIVED = 1 << 20
+_MSGHDR = struct.Struct("<QI4xQQQQi4x")
+"""struct msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
+
+
+def socket(t: Caller, domain: int, type_: int, protocol: int) -> Result:
+    raise Errno(EAFNOSUPPORT)
+
+
+def socketpair(t: Caller, domain: int, type_: int, protocol: int, address: int) -> Result:
+    kind = type_ & 0xF
+    if kind == SOCK_RAW:
+        kind = SOCK_DGRAM  # as unix(7) has it
+    if domain != AF_UNIX:
+        raise Errno(EAFNOSUPPORT)
+    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC) or kind > SOCK_LAST:
+        raise Errno(EINVAL)
+    if kind not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
+        raise Errno(ESOCKTNOSUPPORT)
+    if protocol not in (0, AF_UNIX):
+        raise Errno(EPROTONOSUPPORT)
+    pair = socket_pair(t.fs.namespace.sockets, kind, type_ & O_NONBLOCK)
+    return give_pair(t, address, pair, bool(type_ & O_CLOEXEC))
+
+
+def _socket(t: Caller, fd: int) -> Socket:
+    file = t.files.usable(fd)
+    if not isinstance(file, Socket):
+        raise Errno(ENOTSOCK)
+    return file
+
+
+def connected(t: Caller, fd: int, *arguments: int) -> Result:
+    """connect(2): every socket there is, is connected."""
+    _socket(t, fd)
+    raise Errno(EISCONN)
+
+
+def unsupported(t: Caller, fd: int, *arguments: int) -> Result:
+    """bind(2), listen(2), accept(2), accept4(2)."""
+    _socket(t, fd)
+    raise Errno(EOPNOTSUPP)
+
+
+def sendto(
+    t: Caller, fd: int, buffer: int, count: int, flags: int, to: int, to_size: int
+) -> Result:
+    if to:
+        _socket(t, fd)
+        raise Errno(EISCONN)
+    return _send(t, _socket(t, fd), [(buffer, min(count, MAX_RW))], flags)
+
+
+def sendmsg(t: Caller, fd: int, message: int, flags: int) -> Result:
+    file = _socket(t, fd)
+    fields = _MSGHDR.unpack(t.mem.read(message, _MSGHDR.size))
+    iov, count, control, control_size = fields[2:6]
+    if fields[0] and fields[1]:
+        raise Errno(EISCONN)
+    if control and control_size:  # descriptors can't be passed: say so rather than lose them
+        raise Errno(EOPNOTSUPP)
+    return _send(t, file, read_iovec(t, iov, min(count, 1 << 31)), flags)
+
+
+def _send(t: Caller, file: Socket, spans: list[Span], flags: int) -> Result:
+    if file.type != SOCK_STREAM:
+        return _send_message(t, file, spans, flags)
+    if not flags & (MSG_DONTWAIT | MSG_NOSIGNAL):
+        return write_from(t, file, spans)
+    buffers = Buffers(t.mem, spans)
+    data = buffers.take(MOST_RECEIVED) if buffers.left else b""
+    count = _write(t, file, data, flags)
+    if count is None or (count < len(data) and not flags & MSG_DONTWAIT):
+        if file.nonblocking or flags & MSG_DONTWAIT:
+            raise Errno(EAGAIN)
+        return _wait_and_send(t, file, data[count or 0 :], flags, count or 0)
+    return count
+
+
+def _send_message(t: Caller, file: Socket, spans: list[Span], flags: int) -> Result:
+    buffers = Buffers(t.mem, spans)
+    total = buffers.left
+    data = buffers.take(MOST_RECEIVED) if total else b""
+    if len(data) < total:
+        raise Errno(EFAULT if total <= MOST_RECEIVED else EMSGSIZE)
+    count = _write(t, file, data, flags)
+    if count is not None:
+        return count
+    if file.nonblocking or flags & MSG_DONTWAIT:
+        raise Errno(EAGAIN)
+    return _wait_and_send(t, file, data, flags, 0)
+
+
+def _write(t: Caller, file: Socket, data: bytes, flags: int) -> int | None:
+    try:
+        return file.write(data)
+    except Errno as error:
+        if error.errno == EPIPE and not flags & MSG_NOSIGNAL:
+            t.send_signal(SIGPIPE)
+        raise
+
+
+def _wait_and_send(t: Caller, file: Socket, data: bytes, flags: int, done: int) -> Blocking:
+    file.acquire()
+    try:
+        while True:
+            with t.fs.namespace.budget.lend(Kind.WAIT, len(data), ENOBUFS):
+                yield wait_for(file, POLLOUT)
+            count = _write(t, file, data, flags)
+            if count is not None:
+                done += count
+                data = data[count:]
+                if not data:
+                    return done
+    finally:
+        file.release()
+
+
+def recvfrom(
+    t: Caller, fd: int, buffer: int, count: int, flags: int, source: int, size: int
+) -> Result:
+    file = _socket(t, fd)
+    if source and size:
+        t.mem.write(size, struct.pack("<I", 0))
+    return _receive(t, file, [(buffer, min(count, MAX_RW))], flags, 0)
+
+
+def recvmsg(t: Caller, fd: int, message: int, flags: int) -> Result:
+    file = _socket(t, fd)
+    fields = _MSGHDR.unpack(t.mem.read(message, _MSGHDR.size))
+    spans = read_iovec(t, fields[2], min(fields[3], 1 << 31))
+    return _receive(t, file, spans, flags & ~MSG_CMSG_CLOEXEC, message)
+
+
+def _receive(t: Caller, file: Socket, spans: list[Span], flags: int, message: int) -> Result:
+    if flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL):
+        raise Errno(EOPNOTSUPP)
+    done = _receive_now(t, file, spans, flags, message)
+    if done is not None:
+        return done
+    if file.nonblocking or flags & MSG_DONTWAIT:
+        raise Errno(EAGAIN)
+    return _wait_and_receive(t, file, spans, flags, message)
+
+
+def _wait_and_receive(
+    t: Caller, file: Socket, spans: list[Span], flags: int, message: int
+) -> Blocking:
+    file.acquire()
+    try:
+        while True:
+            with t.fs.namespace.budget.lend(Kind.WAIT, Cost.WAITED * len(spans), ENOBUFS):
+                yield wait_for(file, POLLIN)
+            done = _receive_now(t, file, spans, flags, message)
+            if done is not None:
+                return done
+    finally:
+        file.release()
+
+
+def _receive_now(
+    t: Caller, file: Socket, spans: list[Span], flags: int, message: int
+) -> int | None:
+    buffers = Buffers(t.mem, spans)
+    room = min(buffers.left, MOST_RECEIVED)
+    taken = file.incoming.take(room, peek=bool(flags & MSG_PEEK))
+    if taken is None:
+        return None
+    data, length = taken
+    if buffers.fill(data) < len(data):
+        raise Errno(EFAULT)
+    if message:
+        # No address, no control data; MSG_TRUNC when the message was longer than the buffers.
+        t.mem.write(message + 8, struct.pack("<I", 0))
+        t.mem.write(message + 40, struct.pack("<Qi", 0, MSG_TRUNC if length > len(data) else 0))
+    return length if flags & MSG_TRUNC else len(data)
+
+
+def shutdown(t: Caller, fd: int, how: int) -> Result:
+    file = _socket(t, fd)
+    if not 0 <= how <= 2:
+        raise Errno(EINVAL)
+    if how != 1:
+        file.shut_reading()
+    if how != 0:
+        file.shut_writing()
+    return 0
+
+
+def getsockname(t: Caller, fd: int, address: int, size: int) -> Result:
+    """Both ends of a pair have no name: just the family."""
+    _socket(t, fd)
+    room = t.mem.read_u32(size)
+    if room >= 1 << 31:
+        raise Errno(EINVAL)
+    t.mem.write(address, struct.pack("<H", AF_UNIX)[:room])
+    t.mem.write_u32(size, 2)
+    return 0
+
+
+def getsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: int) -> Result:
+    file = _socket(t, fd)
+    if level != SOL_SOCKET:
+        raise Errno(EOPNOTSUPP)
+    if option == SO_PEERCRED:
+        packed = struct.pack("<iII", t.process.pid, t.fs.who.uid, t.fs.who.gid)
+    else:
+        known = {
+            SO_TYPE: file.type, SO_ERROR: 0, SO_SNDBUF: CAPACITY, SO_RCVBUF: CAPACITY,
+            SO_ACCEPTCONN: 0, SO_PROTOCOL: 0, SO_DOMAIN: AF_UNIX,
+        }  # fmt: skip
+        if option not in known:
+            raise Errno(ENOPROTOOPT)
+        packed = struct.pack("<i", known[option])
+    room = min(t.mem.read_u32(size), len(packed))
+    t.mem.write(value, packed[:room])
+    t.mem.write_u32(size, room)
+    return 0
+
+
+def setsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: int) -> Result:
+    _socket(t, fd)
+    if level != SOL_SOCKET:
+        raise Errno(EOPNOTSUPP)
+    if size < 4:
+        raise Errno(EINVAL)
+    if not 0 < option <= SO_LAST:
+        raise Errno(ENOPROTOOPT)
+    return 0

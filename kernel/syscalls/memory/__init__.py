@@ -1,0 +1,1 @@
+"""System calls on memory: mmap, mprotect, madvise, mlock, mremap."""

@@ -1,0 +1,166 @@
+"""System calls for advice and queries on memory: madvise, msync, mincore, barriers."""
+
+from __future__ import annotations
+
+import errno
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
+from kernel.base.errors import Errno
+from kernel.base.lazy_numpy import np
+from kernel.mm.address_space import AddressSpace, page_up
+from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.vma import Prot, Vma
+from kernel.process.process import Thread
+from kernel.syscalls.memory.mappings import page_range
+from kernel.syscalls.memory.populate import populate
+
+_MS_ASYNC, _MS_INVALIDATE, _MS_SYNC = 1, 2, 4
+_WRAP = (1 << 64) - 1
+_PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED = 8, 16
+
+(_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _DONTNEED) = range(5)
+_FREE, _REMOVE, _DONTFORK, _DOFORK, _MERGEABLE, _UNMERGEABLE = 8, 9, 10, 11, 12, 13
+_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _WIPEONFORK, _KEEPONFORK = 14, 15, 16, 17, 18, 19
+_COLD, _PAGEOUT, _POPULATE_READ, _POPULATE_WRITE, _DONTNEED_LOCKED, _COLLAPSE = range(20, 26)
+_KNOWN = frozenset(
+    {_NORMAL, _RANDOM, _SEQUENTIAL, _WILLNEED, _MERGEABLE, _UNMERGEABLE, _COLLAPSE}
+    | {_HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _DODUMP, _COLD, _PAGEOUT, _POPULATE_READ}
+    | {_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK, _POPULATE_WRITE}
+    | {_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE}
+)
+_NOT_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
+_VMA_ADVICE = {
+    _DONTFORK: ("dont_fork", True),
+    _DOFORK: ("dont_fork", False),
+    _WIPEONFORK: ("wipe_on_fork", True),
+    _KEEPONFORK: ("wipe_on_fork", False),
+}
+
+
+def madvise(t: Thread, address: int, length: int, advice: int) -> int:
+    """Applies the advice up to the first mapping that does not accept it, then reports holes."""
+    if advice not in _KNOWN or address & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    start, end = address, address + page_up(length)
+    if end > 1 << 64:
+        raise Errno(errno.EINVAL)
+    if advice in (_POPULATE_READ, _POPULATE_WRITE):
+        _populate(t, start, end, write=advice == _POPULATE_WRITE)
+        return 0
+    space = t.process.space
+    reach, failure = _reach(space, start, end, advice)
+    if start < reach:
+        _act(space, start, reach, advice)
+    if failure is None and not space.covers(start, end):
+        failure = errno.ENOMEM
+    if failure is not None:
+        raise Errno(failure)
+    return 0
+
+
+def _reach(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int, int | None]:
+    """End of the range where the advice applies, and the errno of the mapping that rejects it."""
+    for vma in space.overlapping(start, end):
+        failure = _refusal(vma, advice)
+        if failure is not None:
+            return max(start, vma.start), failure
+    return end, None
+
+
+def _refusal(vma: Vma, advice: int) -> int | None:
+    private_memory = vma.backing is None
+    if (advice == _COLLAPSE) or (vma.locked and advice in _NOT_WHEN_LOCKED):
+        return errno.EINVAL
+    if advice in (_FREE, _WIPEONFORK) and not private_memory:
+        return errno.EINVAL
+    if advice == _REMOVE and private_memory:
+        return errno.EINVAL
+    if advice == _REMOVE and not (vma.shared and vma.may_write):
+        return errno.EACCES
+    return None
+
+
+def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
+    if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
+        space.zap(start, end)  # MADV_FREE is allowed to act at once
+    if advice in _VMA_ADVICE:
+        space.mark(start, end, *_VMA_ADVICE[advice])
+    if advice == _REMOVE:
+        for vma in space.overlapping(start, end):
+            assert vma.backing is not None
+            first, last = max(start, vma.start), min(end, vma.end)
+            vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
+
+
+def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+    needed = Prot.WRITE if write else Prot.READ
+    at = start
+    for vma in t.process.space.overlapping(start, end):
+        if vma.start > at:
+            break
+        if not vma.prot & needed:
+            raise Errno(errno.EINVAL)
+        populate(t, max(start, vma.start), min(end, vma.end), write=write)
+        at = vma.end
+    if at < end:
+        raise Errno(errno.ENOMEM)
+
+
+def msync(t: Thread, address: int, length: int, flags: int) -> int:
+    if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
+        raise Errno(errno.EINVAL)
+    start, end = page_range(address, page_up(length) & _WRAP, errno.ENOMEM)
+    space = t.process.space
+    for vma in space.overlapping(start, end):
+        if flags & _MS_INVALIDATE and vma.locked:
+            raise Errno(errno.EBUSY)
+        space.write_back(vma, max(start, vma.start), min(end, vma.end))
+    if start < end and not space.covers(start, end):
+        raise Errno(errno.ENOMEM)
+    return 0
+
+
+def mincore(t: Thread, address: int, length: int, result: int) -> int:
+    start, end = page_range(address, length, errno.ENOMEM)
+    space = t.process.space
+    if start < end and not space.covers(start, end):
+        raise Errno(errno.ENOMEM)
+    for chunk in range(start, end, LEAF_SPAN):
+        answer = _in_core(space, chunk, min(end, chunk + LEAF_SPAN))
+        t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
+        if t.kernel.attention is not None:
+            raise Errno(errno.EAGAIN)
+    return 0
+
+
+def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
+    """A byte for each page of [start, end): 1 for one that is mapped, or in its backing."""
+    answer = bytearray(end - start >> PAGE_SHIFT)
+    for begin, ptes in space.table.slices(start, end):
+        at = begin - start >> PAGE_SHIFT
+        answer[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
+    for vma in space.overlapping(start, end):
+        if vma.backing is not None:
+            for page in range(max(start, vma.start), min(end, vma.end), PAGE_SIZE):
+                if vma.backing.resident(vma.index_of(page)):
+                    answer[page - start >> PAGE_SHIFT] = 1
+    return answer
+
+
+def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
+    """Returns success: on one sequentially consistent hart a barrier has no effect."""
+    if flags or command not in (0, _PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED):
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    if command == _REGISTER_PRIVATE_EXPEDITED:
+        space.asks_for_barriers = True
+    elif command and not space.asks_for_barriers:
+        raise Errno(errno.EPERM)
+    return 0 if command else _PRIVATE_EXPEDITED | _REGISTER_PRIVATE_EXPEDITED
+
+
+def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:
+    if flags & ~1:
+        raise Errno(errno.EINVAL)
+    t.kernel.hart.fence_code()
+    return 0

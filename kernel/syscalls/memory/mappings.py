@@ -1,0 +1,235 @@
+"""System calls on the address space: brk, mmap and their kin."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from contextlib import suppress
+from enum import IntFlag
+
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from kernel.base.errors import Errno
+from kernel.base.resource_limits import Resource
+from kernel.mm.address_space import LOWEST, USER_END, AddressSpace, page_up
+from kernel.mm.page_cache import Backing, SharedMemory
+from kernel.mm.vma import Prot, Vma
+from kernel.process.process import Thread
+from kernel.syscalls.memory.mlock import check_limit, check_may_lock
+from kernel.syscalls.memory.populate import populate
+from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.core.seals import NO_WRITES
+from kernel.vfs.memfs.nodes import MemFile
+
+
+class Map(IntFlag):
+    """mmap(2)'s flags."""
+
+    SHARED = 0x01
+    PRIVATE = 0x02
+    SHARED_VALIDATE = 0x03
+    FIXED = 0x10
+    ANONYMOUS = 0x20
+    GROWSDOWN = 0x100
+    LOCKED = 0x2000
+    NORESERVE = 0x4000
+    POPULATE = 0x8000
+    NONBLOCK = 0x1_0000
+    STACK = 0x2_0000
+    HUGETLB = 0x4_0000
+    SYNC = 0x8_0000
+    FIXED_NOREPLACE = 0x10_0000
+
+
+_TYPE = 0xF
+_DENYWRITE, _EXECUTABLE, _HUGE_SIZES = 0x800, 0x1000, 0x7C00_0000
+_VALIDATED = int(
+    (Map.SHARED_VALIDATE | Map.FIXED | Map.ANONYMOUS | Map.GROWSDOWN | Map.LOCKED)
+    | (Map.NORESERVE | Map.POPULATE | Map.NONBLOCK | Map.STACK | Map.HUGETLB)
+    | (_DENYWRITE | _EXECUTABLE | _HUGE_SIZES)
+)
+"""The flags that MAP_SHARED_VALIDATE accepts (LEGACY_MAP_MASK). MAP_SHARED and MAP_PRIVATE ignore
+unknown ones.
+"""
+_PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
+
+
+def brk(t: Thread, address: int) -> int:
+    """Moves the end of the heap; the old end when that can't be (brk(2), the kernel's form)."""
+    space = t.process.space
+    if not space.brk_start <= address < USER_END:
+        return space.brk
+    old, new = page_up(space.brk), page_up(address)
+    if new < old:
+        space.unmap(new, old)
+    elif new > old and not _grow_heap(t, space, old, new):
+        return space.brk
+    space.brk = address
+    return address
+
+
+def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
+    if space.overlapping(old, new + PAGE_SIZE):
+        return False
+    if new - space.brk_start > t.process.limits.soft(Resource.DATA):
+        return False
+    try:
+        check_room(t, new - old, reserve=True)
+        if space.locks_new:
+            check_limit(t, new - old, errno.EAGAIN)
+        space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
+    except Errno:
+        return False
+    return True
+
+
+def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
+    if offset & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
+    if not length or length > USER_END:
+        raise Errno(errno.ENOMEM if length else errno.EINVAL)
+    if file is not None and (offset < 0 or offset + length > 1 << 62):
+        raise Errno(errno.EOVERFLOW)
+    kind = flags & _TYPE
+    if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE) or flags & Map.HUGETLB:
+        raise Errno(errno.ENOMEM if flags & Map.HUGETLB else errno.EINVAL)
+    length = page_up(length)
+    if kind == Map.SHARED_VALIDATE and (file is None or flags & ~_VALIDATED):
+        raise Errno(errno.EINVAL if file is None else errno.EOPNOTSUPP)
+    if file is not None:
+        _check_file(file, prot, shared=kind != Map.PRIVATE)
+    writable = bool(prot & Prot.WRITE) and kind == Map.PRIVATE
+    check_room(t, length, reserve=writable and not flags & Map.NORESERVE)
+    space = t.process.space
+    locked = bool(flags & Map.LOCKED) or space.locks_new
+    if locked:
+        check_may_lock(t, length, asked=bool(flags & Map.LOCKED))
+    start = _place(space, address, length, flags)
+    vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
+    vma.grows_down = bool(flags & Map.GROWSDOWN)
+    vma.locked = locked
+    if vma.grows_down and vma.backing is not None:
+        raise Errno(errno.EINVAL)
+    if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
+        space.unmap(start, start + length)
+    space.add(vma)
+    if prot & Prot.EXEC and file is not None and t.kernel.new_library is not None:
+        t.kernel.new_library(file.inode, file.path)
+    if (flags & Map.POPULATE or locked) and prot:
+        with suppress(Errno):  # a page that is not available now is left to the fault
+            populate(t, start, start + length, write=writable)
+    return start
+
+
+def _check_file(file: OpenFile, prot: int, *, shared: bool) -> None:
+    if not file.readable or (shared and prot & Prot.WRITE and not file.writable):
+        raise Errno(errno.EACCES)
+    if shared and prot & Prot.WRITE and _is_sealed(file):
+        raise Errno(errno.EPERM)
+    if not stat.S_ISREG(file.inode.stat().mode) and not _is_zero_device(file):
+        raise Errno(errno.ENODEV)
+
+
+def _is_sealed(file: OpenFile) -> bool:
+    return isinstance(file.inode, MemFile) and bool(file.inode.seals & NO_WRITES)
+
+
+def _is_zero_device(file: OpenFile) -> bool:
+    status = file.inode.stat()
+    return stat.S_ISCHR(status.mode) and status.rdev == 0x105
+
+
+def check_room(t: Thread, length: int, *, reserve: bool) -> None:
+    """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
+    space = t.process.space
+    if reserve and length > space.frames.total * PAGE_SIZE:
+        raise Errno(errno.ENOMEM)
+    limit = t.process.limits.soft(Resource.AS)
+    if limit < USER_END and space.virtual_pages() * PAGE_SIZE + length > limit:
+        raise Errno(errno.ENOMEM)
+
+
+def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
+    if not flags & (Map.FIXED | Map.FIXED_NOREPLACE):
+        return space.find_gap(length, address & ~PAGE_MASK)
+    if address & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if address > USER_END - length:
+        raise Errno(errno.ENOMEM)
+    if address < LOWEST:
+        raise Errno(errno.EPERM)
+    if flags & Map.FIXED_NOREPLACE and space.overlapping(address, address + length):
+        raise Errno(errno.EEXIST)
+    return address
+
+
+def _new_vma(
+    t: Thread,
+    start: int,
+    length: int,
+    prot: Prot,
+    shared: bool,
+    file: OpenFile | None,
+    offset: int,
+) -> Vma:
+    end = start + length
+    if file is None or _is_zero_device(file):
+        backing: Backing | None = None
+        if shared:
+            backing = SharedMemory(t.kernel.frames, length >> PAGE_SHIFT)
+        name = "/dev/zero (deleted)" if shared else ""
+        return Vma(start, end, prot, shared=shared, backing=backing, name=name)
+    pages = t.kernel.cache.pages_of(file.inode)
+    return Vma(
+        start,
+        end,
+        prot,
+        shared=shared,
+        backing=pages,
+        offset=offset,
+        name=file.path,
+        may_write=not shared or (file.writable and not _is_sealed(file)),
+    )
+
+
+def munmap(t: Thread, address: int, length: int) -> int:
+    start, end = page_range(address, length)
+    if start == end:
+        raise Errno(errno.EINVAL)
+    t.process.space.unmap(start, end)
+    return 0
+
+
+def page_range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int, int]:
+    """[start, end) in whole pages; EINVAL for what is not aligned, ``failure`` outside."""
+    if address & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if length > USER_END or address + page_up(length) > USER_END:
+        raise Errno(failure)
+    return address, address + page_up(length)
+
+
+def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
+    growing = prot & (_PROT_GROWSDOWN | _PROT_GROWSUP)
+    if growing == _PROT_GROWSDOWN | _PROT_GROWSUP:
+        raise Errno(errno.EINVAL)
+    start, end = page_range(address, length, errno.ENOMEM)
+    if start == end:
+        return 0
+    if prot & ~(7 | _PROT_SEM | growing):
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    if growing:
+        start = _start_of_growing(space, start, end, growing)
+    space.protect(start, end, Prot(prot & 7))
+    return 0
+
+
+def _start_of_growing(space: AddressSpace, start: int, end: int, growing: int) -> int:
+    """Start of the range for PROT_GROWSDOWN, which extends it to the start of a growing mapping."""
+    vmas = space.overlapping(start, end)
+    if not vmas:
+        raise Errno(errno.ENOMEM)
+    if growing == _PROT_GROWSUP or not vmas[0].grows_down:
+        raise Errno(errno.EINVAL)
+    return vmas[0].start

@@ -1,0 +1,124 @@
+"""System calls for locked memory (mlock(2)). The machine never pages out: locked pages are brought
+in and counted against RLIMIT_MEMLOCK, and operations that would discard them are refused.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+
+from emu.machine.pte import PAGE_MASK
+from kernel.base.errors import Errno
+from kernel.base.resource_limits import Resource
+from kernel.mm.address_space import USER_END, AddressSpace, page_up
+from kernel.process.process import Thread
+from kernel.syscalls.memory.populate import populate
+
+_ONFAULT = 1
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_WRAP = (1 << 64) - 1
+
+
+def mlock(t: Thread, address: int, length: int) -> int:
+    return mlock2(t, address, length, 0)
+
+
+def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
+    if flags & ~_ONFAULT:
+        raise Errno(errno.EINVAL)
+    _need_right(t)
+    start, end = _range(address, length)
+    already = _locked_bytes(t.process.space, start, end)
+    check_limit(t, end - start - already, errno.ENOMEM)
+    _mark(t.process.space, start, end, locked=True)
+    if not flags & _ONFAULT:
+        _bring_in(t, start, end)
+    return 0
+
+
+def munlock(t: Thread, address: int, length: int) -> int:
+    _mark(t.process.space, *_range(address, length), locked=False)
+    return 0
+
+
+def mlockall(t: Thread, flags: int) -> int:
+    if not flags or flags & ~(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) or flags == _MCL_ONFAULT:
+        raise Errno(errno.EINVAL)
+    _need_right(t)
+    space = t.process.space
+    if flags & _MCL_CURRENT and space.virtual_pages() << 12 > t.process.limits.soft(
+        Resource.MEMLOCK
+    ):
+        raise Errno(errno.ENOMEM)
+    space.locks_new = bool(flags & _MCL_FUTURE)
+    if flags & _MCL_CURRENT:
+        space.mark(0, USER_END, "locked", True)
+        if not flags & _MCL_ONFAULT:
+            for vma in list(space.vmas):
+                with suppress(Errno):  # as in Linux, unavailable pages are not reported
+                    populate(t, vma.start, vma.end, write=vma.writable and not vma.shared)
+    return 0
+
+
+def munlockall(t: Thread) -> int:
+    t.process.space.locks_new = False
+    t.process.space.mark(0, USER_END, "locked", False)
+    return 0
+
+
+def check_limit(t: Thread, more: int, failure: int) -> None:
+    """Raises ``failure`` when ``more`` locked bytes would exceed RLIMIT_MEMLOCK."""
+    if more > 0 and _locked_bytes(t.process.space, 0, USER_END) + more > t.process.limits.soft(
+        Resource.MEMLOCK
+    ):
+        raise Errno(failure)
+
+
+def check_may_lock(t: Thread, more: int, *, asked: bool) -> None:
+    """Checks that a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
+    if asked:
+        _need_right(t)
+    check_limit(t, more, errno.EAGAIN)
+
+
+def _need_right(t: Thread) -> None:
+    if not t.process.limits.soft(Resource.MEMLOCK):
+        raise Errno(errno.EPERM)
+
+
+def _range(address: int, length: int) -> tuple[int, int]:
+    """Page-aligned range that contains [address, address + length)."""
+    start = address & ~PAGE_MASK
+    return start, start + (page_up(length + (address & PAGE_MASK)) & _WRAP)
+
+
+def _locked_bytes(space: AddressSpace, start: int, end: int) -> int:
+    return sum(
+        min(end, vma.end) - max(start, vma.start)
+        for vma in space.overlapping(start, end)
+        if vma.locked
+    )
+
+
+def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
+    """Locks or unlocks up to the first hole; ENOMEM at a hole, EINVAL for an invalid range."""
+    if end > _WRAP:
+        raise Errno(errno.EINVAL)
+    at = start
+    for vma in space.overlapping(start, end):
+        if vma.start > at:
+            break
+        at = min(vma.end, end)
+    if start < at:
+        space.mark(start, at, "locked", locked)
+    if at < end:
+        raise Errno(errno.ENOMEM)
+
+
+def _bring_in(t: Thread, start: int, end: int) -> None:
+    for vma in t.process.space.overlapping(start, end):
+        write = vma.writable and not vma.shared
+        try:
+            populate(t, max(start, vma.start), min(end, vma.end), write=write)
+        except Errno as error:
+            raise Errno(errno.ENOMEM if error.errno == errno.EFAULT else error.errno) from None

@@ -1,0 +1,144 @@
+"""mremap(2): growing, shrinking and moving a mapping with its pages."""
+
+from __future__ import annotations
+
+import errno
+
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE
+from kernel.base.budget import Kind
+from kernel.base.errors import Errno
+from kernel.mm import pte_ranges
+from kernel.mm.address_space import LOWEST, MAX_VMAS, USER_END, AddressSpace, page_up
+from kernel.mm.vma import Vma
+from kernel.process.process import Thread
+from kernel.syscalls.memory.mappings import check_room
+from kernel.syscalls.memory.mlock import check_limit
+
+_MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
+_MOST_NEW = 4
+
+
+def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
+    if flags & ~(_MAYMOVE | _FIXED | _DONTUNMAP) or not new_size or old & PAGE_MASK:
+        raise Errno(errno.EINVAL)
+    if flags & (_FIXED | _DONTUNMAP) and not flags & _MAYMOVE:
+        raise Errno(errno.EINVAL)
+    if max(old_size, new_size) > USER_END:
+        raise Errno(errno.EINVAL)
+    old_size, new_size = page_up(old_size), page_up(new_size)
+    if flags & _DONTUNMAP and old_size != new_size:
+        raise Errno(errno.EINVAL)
+    space = t.process.space
+    vma = space.find(old)
+    if vma is None:
+        raise Errno(errno.EFAULT)
+    if not flags & (_FIXED | _DONTUNMAP) and new_size <= old_size:
+        if new_size < old_size:
+            space.unmap(old + new_size, old + old_size)
+        return old
+    if flags & _FIXED:
+        _check_target(old, old_size, new, new_size)
+    if old + old_size > vma.end:
+        raise Errno(errno.EFAULT)
+    if not old_size:
+        if not vma.shared:
+            raise Errno(errno.EINVAL)
+        return _duplicate(t, vma, old, new_size, flags, new)
+    if vma.locked and new_size > old_size:
+        check_limit(t, new_size - old_size, errno.EAGAIN)
+    if flags & _DONTUNMAP:
+        return _move_pages(t, vma, old, new_size, new, fixed=bool(flags & _FIXED))
+    if flags & _FIXED:
+        return _move_to(t, old, old_size, new_size, new)
+    check_room(t, new_size - old_size, reserve=vma.writable and not vma.shared)
+    if old + old_size == vma.end and _can_extend(space, vma, old + new_size):
+        space.set_end(vma, old + new_size)
+        return old
+    if not flags & _MAYMOVE:
+        raise Errno(errno.ENOMEM)
+    return _move(t, old, old_size, new_size, space.find_gap(new_size))
+
+
+def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
+    return end <= space.mmap_top and not space.overlapping(vma.end, end)
+
+
+def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
+    """Maps the pages of a shared mapping a second time, for an old size of 0."""
+    if not flags & _MAYMOVE:
+        raise Errno(errno.ENOMEM)
+    space = t.process.space
+    start = new if flags & _FIXED else space.find_gap(size)
+    twin = vma.part(max(old, vma.start), vma.end)
+    twin.start, twin.end = start, start + size
+    if flags & _FIXED:
+        space.unmap(start, start + size)
+    space.add(twin)
+    return start
+
+
+def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
+    """Raises EINVAL unless the new range has user addresses and does not overlap the old, and EPERM
+    for the lowest addresses.
+    """
+    if new & PAGE_MASK or new > USER_END - new_size:
+        raise Errno(errno.EINVAL)
+    if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
+        raise Errno(errno.EINVAL)
+    if new < LOWEST:
+        raise Errno(errno.EPERM)
+
+
+def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+    space = t.process.space
+    # Everything that can fail for lack of a frame precedes any change.
+    space.table.own_all(old, old + old_size)
+    space.table.own_all(new, new + new_size)
+    pte_ranges.make_room(space.table, old, old + min(old_size, new_size), new)
+    space.unmap(new, new + new_size)
+    if new_size < old_size:
+        space.unmap(old + new_size, old + old_size)
+        old_size = new_size
+    return _move(t, old, old_size, new_size, new)
+
+
+def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+    space = t.process.space
+    vma = space.isolate(old, old + old_size)
+    if vma is None:
+        raise Errno(errno.EFAULT)
+    space.move(vma, new)
+    moved = space.find(new)
+    assert moved is not None
+    if new_size > old_size:
+        space.set_end(moved, max(moved.end, new + new_size))
+    return new
+
+
+def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
+    """ENOMEM unless the limit allows as many mappings as result from cutting and moving one."""
+    if len(space.vmas) + _MOST_NEW > MAX_VMAS:
+        raise Errno(errno.ENOMEM)
+    space.frames.budget.take(Kind.MAPPING, _MOST_NEW * vma.cost)
+    space.frames.budget.give_back(Kind.MAPPING, _MOST_NEW * vma.cost)
+
+
+def _move_pages(t: Thread, vma: Vma, old: int, size: int, new: int, *, fixed: bool) -> int:
+    """MREMAP_DONTUNMAP: the pages move, and the old range stays mapped without them."""
+    space = t.process.space
+    if fixed or new:
+        _check_target(old, size, new, size)
+    check_room(t, size, reserve=vma.writable and not vma.shared)
+    if not fixed:
+        new = space.find_gap(size, new)
+    # Everything that can fail for lack of a frame or of room precedes any change.
+    _need_room_for_mappings(space, vma)
+    space.table.own_all(old, old + size)
+    space.table.own_all(new, new + size)
+    pte_ranges.make_room(space.table, old, old + size, new)
+    space.unmap(new, new + size)
+    emptied = vma.part(old, old + size)
+    emptied.locked = False
+    _move(t, old, size, size, new)
+    space.add(emptied)
+    return new

@@ -1,0 +1,23 @@
+"""Brings pages in before they are used: MAP_POPULATE, mlock(2), MADV_POPULATE_READ."""
+
+from __future__ import annotations
+
+import errno
+
+from emu.machine.pte import PAGE_SIZE
+from kernel.base.errors import Errno
+from kernel.process.process import Thread
+
+
+def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+    """Touches every page; EFAULT at one that is not available.
+
+    EAGAIN when a request from outside comes before the end.
+    """
+    for page in range(start, end, PAGE_SIZE):
+        if t.kernel.attention is not None:
+            raise Errno(errno.EAGAIN)
+        if not write:
+            t.mem.read(page, 1)
+        elif not t.mem.writable(page, 1):
+            raise Errno(errno.EFAULT)

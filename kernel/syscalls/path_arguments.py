@@ -1,0 +1,67 @@
+"""Path arguments: a descriptor or AT_FDCWD to start from, and a text in the guest's memory."""
+
+from __future__ import annotations
+
+import stat
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.errno import EBADF, ENOENT, ENOTDIR
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
+from kernel.vfs.names.path_walk import walk
+
+
+def read_path(t: Caller, address: int) -> str:
+    """The text at ``address``; EFAULT, ENAMETOOLONG."""
+    return t.mem.read_cstr(address).decode("utf-8", "surrogateescape")
+
+
+def start_of(t: Caller, dirfd: int, path: str) -> Inode:
+    """The directory that ``path`` begins at (openat(2)); EBADF, ENOTDIR."""
+    if path.startswith("/"):
+        return t.fs.root
+    if dirfd == AT_FDCWD:
+        return t.fs.cwd
+    node = t.files.get(dirfd).inode
+    if path and node.kind != stat.S_IFDIR:
+        raise Errno(ENOTDIR)
+    return node
+
+
+def node_at(t: Caller, dirfd: int, address: int, flags: int) -> Inode:
+    """The node that (dirfd, path, flags) mean: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH."""
+    return named_node(t, dirfd, address, flags)[0]
+
+
+def named_node(t: Caller, dirfd: int, address: int, flags: int) -> tuple[Inode, str]:
+    """The same, and how to show its path."""
+    path = read_path(t, address) if address or not flags & AT_EMPTY_PATH else ""
+    if not path:
+        if not flags & AT_EMPTY_PATH:
+            raise Errno(ENOENT)
+        if dirfd == AT_FDCWD:
+            return t.fs.cwd, shown(t, t.fs.cwd)
+        file = t.files.get(dirfd)
+        return file.inode, file.path
+    start = start_of(t, dirfd, path)
+    found = walk(t.fs, start, path, follow=not flags & AT_SYMLINK_NOFOLLOW)
+    return found.need(), t.fs.namespace.path_in(found.parent, found.name)
+
+
+def shown(t: Caller, directory: Inode) -> str:
+    """A directory's path, for showing."""
+    try:
+        return t.fs.namespace.path_of(directory)
+    except Errno:
+        return directory.name
+
+
+def directory_of(t: Caller, fd: int) -> Inode:
+    """The directory open at ``fd``, O_PATH or not; ENOTDIR."""
+    if fd < 0:
+        raise Errno(EBADF)
+    node = t.files.get(fd).inode
+    if node.kind != stat.S_IFDIR:
+        raise Errno(ENOTDIR)
+    return node

@@ -1,0 +1,1 @@
+"""System calls on processes: clone, execve, wait, signals, time, limits."""

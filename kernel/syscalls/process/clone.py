@@ -1,0 +1,52 @@
+"""How processes and threads begin and end: clone, clone3, exit, exit_group."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.process.lifecycle import Clone, CloneArguments
+from kernel.process.process import Thread
+from kernel.process.signals import HIGHEST
+
+_DETACHED = 0x40_0000
+_KNOWN = 0x3_FFFF_FF00 & ~_DETACHED
+"""Flags of clone3; clone ignores unknown bits."""
+
+
+def clone(t: Thread, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Result:
+    return t.kernel.lifecycle.clone(
+        t,
+        CloneArguments(flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid),
+    )
+
+
+def clone3(t: Thread, address: int, size: int) -> Result:
+    if size < 64:
+        raise Errno(errno.EINVAL)
+    if size > 4096:
+        raise Errno(errno.E2BIG)
+    if size > 88 and any(t.mem.read(address + 88, size - 88)):
+        raise Errno(errno.E2BIG)
+    words = struct.unpack("<8Q", t.mem.read(address, 64))
+    flags, _, child_tid, parent_tid, exit_signal, stack, stack_size, tls = words
+    if flags & ~_KNOWN or bool(stack) != bool(stack_size) or exit_signal > HIGHEST:
+        raise Errno(errno.EINVAL)
+    if flags & (Clone.THREAD | Clone.PARENT) and exit_signal:
+        raise Errno(errno.EINVAL)
+    if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
+        raise Errno(errno.EINVAL)  # set_tid and cgroup are not supported
+    args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
+    return t.kernel.lifecycle.clone(t, args)
+
+
+def exit_thread(t: Thread, code: int) -> Result:
+    t.kernel.lifecycle.exit_thread(t, code)
+    return None
+
+
+def exit_group(t: Thread, code: int) -> Result:
+    t.kernel.lifecycle.exit_process(t.process, (code & 0xFF) << 8)
+    return None

@@ -1,0 +1,71 @@
+"""execve and execveat: the words they take from user memory, and the new image."""
+
+from __future__ import annotations
+
+import errno
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.exec import loader
+from kernel.exec.loader import Request
+from kernel.process.process import Thread
+from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
+
+_MOST_WORDS = 1 << 17
+
+
+def execve(t: Thread, path: int, arguments: int, environment: int) -> Result:
+    return _exec(t, _text(t, path), arguments, environment)
+
+
+def execveat(
+    t: Thread, directory: int, path: int, arguments: int, environment: int, flags: int
+) -> Result:
+    """Of a path below a descriptor, or of the descriptor itself with AT_EMPTY_PATH."""
+    if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
+        raise Errno(errno.EINVAL)
+    name = _text(t, path)
+    if not name and flags & AT_EMPTY_PATH:
+        name = f"/proc/self/fd/{directory}"
+    elif directory != AT_FDCWD and not name.startswith("/"):
+        t.files.get(directory)
+        name = f"/proc/self/fd/{directory}/{name}"
+    return _exec(t, name, arguments, environment)
+
+
+def _exec(t: Thread, path: str, arguments: int, environment: int) -> Result:
+    request = Request(path, _strings(t, arguments), _strings(t, environment))
+    if not request.arguments:
+        request.arguments.append(b"")
+    image = loader.load(t.kernel, t.fs, t.process.limits, request)
+    try:
+        t.process.files = t.files.own()
+    except Errno:
+        image.discard()
+        raise
+    t.kernel.replace_image(t, image)
+    return None
+
+
+def _text(t: Thread, address: int) -> str:
+    return t.mem.read_cstr(address).decode("utf-8", "surrogateescape")
+
+
+def _strings(t: Thread, address: int) -> list[bytes]:
+    """A NULL-terminated vector of strings; no vector at all counts as an empty one."""
+    strings: list[bytes] = []
+    total = 0
+    while address:
+        pointer = t.mem.read_u64(address + 8 * len(strings))
+        if not pointer:
+            break
+        try:
+            text = t.mem.read_cstr(pointer, 1 << 17)
+        except Errno as error:
+            too_long = error.errno == errno.ENAMETOOLONG
+            raise Errno(errno.E2BIG if too_long else error.errno) from None
+        strings.append(text)
+        total += len(text) + 9
+        if len(strings) > _MOST_WORDS or total > 2 << 20:
+            raise Errno(errno.E2BIG)
+    return strings

@@ -1,0 +1,84 @@
+"""Who one is: process and thread ids, process groups, sessions."""
+
+from __future__ import annotations
+
+import errno
+
+from kernel.base.errors import Errno
+from kernel.process.process import Process, Thread
+
+
+def getpid(t: Thread) -> int:
+    return t.process.pid
+
+
+def gettid(t: Thread) -> int:
+    return t.tid
+
+
+def getppid(t: Thread) -> int:
+    return t.process.ppid
+
+
+def getpgid(t: Thread, pid: int) -> int:
+    return find_process(t, pid).pgid
+
+
+def getsid(t: Thread, pid: int) -> int:
+    return find_process(t, pid).sid
+
+
+def setpgid(t: Thread, pid: int, pgid: int) -> int:
+    if pgid < 0 or (pid < 0 and not pgid):
+        raise Errno(errno.EINVAL)
+    process = find_process(t, pid)
+    group = pgid or process.pid
+    if process is not t.process and process.parent is not t.process:
+        raise Errno(errno.ESRCH)
+    if process is not t.process and process.has_execed:
+        raise Errno(errno.EACCES)
+    if process.sid == process.pid or process.sid != t.process.sid:
+        raise Errno(errno.EPERM)
+    if group != process.pid and not any(
+        other.pgid == group and other.sid == t.process.sid for other in t.kernel.processes.values()
+    ):
+        raise Errno(errno.EPERM)
+    process.pgid = group
+    return 0
+
+
+def setsid(t: Thread) -> int:
+    process = t.process
+    if any(other.pgid == process.pid for other in t.kernel.processes.values()):
+        raise Errno(errno.EPERM)
+    process.sid = process.pgid = process.pid
+    return process.pid
+
+
+def find_process(t: Thread, pid: int) -> Process:
+    if not pid:
+        return t.process
+    process = t.kernel.processes.get(pid)
+    if process is None:
+        raise Errno(errno.ESRCH)
+    return process
+
+
+def set_tid_address(t: Thread, address: int) -> int:
+    t.clear_tid = address
+    return t.tid
+
+
+def set_robust_list(t: Thread, address: int, size: int) -> int:
+    if size != 24:
+        raise Errno(errno.EINVAL)
+    t.robust_list = address
+    return 0
+
+
+def get_robust_list(t: Thread, pid: int, address: int, size: int) -> int:
+    if pid not in (0, t.tid):
+        raise Errno(errno.EPERM)
+    t.mem.write_u64(address, t.robust_list)
+    t.mem.write_u64(size, 24)
+    return 0

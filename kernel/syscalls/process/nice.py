@@ -1,0 +1,41 @@
+"""System calls on nice values (getpriority(2)). They are kept, but change nobody's turn."""
+
+from __future__ import annotations
+
+import errno
+
+from kernel.base.errors import Errno
+from kernel.process.process import Process, Thread
+
+_PROCESS, _GROUP, _USER = range(3)
+_LOWEST, _HIGHEST = -20, 19
+
+
+def getpriority(t: Thread, which: int, who: int) -> int:
+    """20 less the smallest nice value of those meant, so that no answer looks like an error."""
+    return 20 - min(process.nice for process in _meant(t, which, who))
+
+
+def setpriority(t: Thread, which: int, who: int, value: int) -> int:
+    nice = max(_LOWEST, min(value, _HIGHEST))
+    for process in _meant(t, which, who):
+        if nice < process.nice and t.fs.who.uid:
+            raise Errno(errno.EACCES)
+        process.nice = nice
+    return 0
+
+
+def _meant(t: Thread, which: int, who: int) -> list[Process]:
+    processes = list(t.kernel.processes.values())
+    if which == _PROCESS:
+        found = [p for p in processes if p.pid == who or who in p.threads] if who else [t.process]
+    elif which == _GROUP:
+        group = who or t.process.pgid
+        found = [process for process in processes if process.pgid == group]
+    elif which == _USER:
+        found = processes if who in (0, t.fs.who.uid) else []
+    else:
+        raise Errno(errno.EINVAL)
+    if not found:
+        raise Errno(errno.ESRCH)
+    return found

@@ -1,0 +1,158 @@
+"""prctl(2): a table of its options, with the arguments that must be 0."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.base.errors import Errno
+from kernel.process.process import Attributes, Process, Thread
+from kernel.process.signals import HIGHEST
+
+_LAST_CAPABILITY = 40
+_LONGEST_SLACK = (1 << 63) - 1
+_AMBIENT_IS_SET, _AMBIENT_RAISE, _AMBIENT_LOWER, _AMBIENT_CLEAR_ALL = 1, 2, 3, 4
+
+
+def prctl(t: Thread, option: int, a: int, b: int, c: int, d: int) -> int:
+    row = _OPTIONS.get(option)
+    if row is None or any((a, b, c, d)[4 - row.zeros :]):
+        raise Errno(errno.EINVAL)
+    return row.function(t, a, b)
+
+
+def _need(fits: bool) -> None:
+    if not fits:
+        raise Errno(errno.EINVAL)
+
+
+def _set_death_signal(t: Thread, signo: int, _: int) -> int:
+    _need(signo <= HIGHEST)
+    t.process.parent_death_signal = signo
+    return 0
+
+
+def _get_death_signal(t: Thread, address: int, _: int) -> int:
+    t.mem.write_u32(address, t.process.parent_death_signal)
+    return 0
+
+
+def _set_name(t: Thread, address: int, _: int) -> int:
+    process: Process = t.process
+    name = t.mem.read(address, 16).split(b"\0")[0][:15]
+    process.program = process.program.renamed(name.decode("utf-8", "replace"))
+    return 0
+
+
+def _get_name(t: Thread, address: int, _: int) -> int:
+    name = t.process.program.name.encode("utf-8", "surrogateescape")[:15]
+    t.mem.write(address, name.ljust(16, b"\0"))
+    return 0
+
+
+def _set_dumpable(t: Thread, value: int, _: int) -> int:
+    _need(value <= 1)
+    t.process.attributes.dumpable = value
+    return 0
+
+
+def _set_keepcaps(t: Thread, value: int, _: int) -> int:
+    _need(value <= 1)
+    t.process.attributes.keeps_capabilities = value
+    return 0
+
+
+def _set_timing(t: Thread, value: int, _: int) -> int:
+    _need(value == 0)
+    return 0
+
+
+def _read_bounding_set(t: Thread, capability: int, _: int) -> int:
+    """Returns 1: a program could have any capability, and none has one."""
+    _need(capability <= _LAST_CAPABILITY)
+    return 1
+
+
+def _refuse(t: Thread, a: int, b: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def _set_slack(t: Thread, nanoseconds: int, _: int) -> int:
+    """Stores the timer slack, which has no effect; 0 restores the default."""
+    kept = 0 < nanoseconds <= _LONGEST_SLACK
+    t.process.attributes.timer_slack = nanoseconds if kept else Attributes().timer_slack
+    return 0
+
+
+def _set_subreaper(t: Thread, value: int, _: int) -> int:
+    t.process.subreaper = bool(value)
+    return 0
+
+
+def _get_subreaper(t: Thread, address: int, _: int) -> int:
+    t.mem.write_u32(address, t.process.subreaper)
+    return 0
+
+
+def _set_no_new_privileges(t: Thread, value: int, _: int) -> int:
+    _need(value == 1)
+    t.process.attributes.no_new_privileges = 1
+    return 0
+
+
+def _get_tid_address(t: Thread, address: int, _: int) -> int:
+    t.mem.write_u64(address, t.clear_tid)
+    return 0
+
+
+def _set_no_huge_pages(t: Thread, value: int, _: int) -> int:
+    t.process.attributes.no_huge_pages = int(value != 0)
+    return 0
+
+
+def _ambient(t: Thread, what: int, capability: int) -> int:
+    """Answers for an empty ambient set, since there are no capabilities."""
+    _need(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
+    _need(what != _AMBIENT_CLEAR_ALL or not capability)
+    if what == _AMBIENT_RAISE:
+        raise Errno(errno.EPERM)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    function: Callable[[Thread, int, int], int]
+    zeros: int = 0
+    """Number of trailing arguments that must be 0."""
+
+
+_OPTIONS = {
+    1: _Option(_set_death_signal),
+    2: _Option(_get_death_signal),
+    3: _Option(lambda t, a, b: t.process.attributes.dumpable),
+    4: _Option(_set_dumpable),
+    7: _Option(lambda t, a, b: t.process.attributes.keeps_capabilities),
+    8: _Option(_set_keepcaps),
+    13: _Option(lambda t, a, b: 0),
+    14: _Option(_set_timing),
+    15: _Option(_set_name),
+    16: _Option(_get_name),
+    21: _Option(lambda t, a, b: 0),  # PR_GET_SECCOMP
+    23: _Option(_read_bounding_set),
+    24: _Option(_refuse),
+    27: _Option(lambda t, a, b: 0),  # PR_GET_SECUREBITS
+    28: _Option(_refuse),
+    29: _Option(_set_slack),
+    30: _Option(lambda t, a, b: t.process.attributes.timer_slack),
+    35: _Option(_refuse, zeros=2),  # PR_SET_MM
+    36: _Option(_set_subreaper),
+    37: _Option(_get_subreaper),
+    38: _Option(_set_no_new_privileges, zeros=3),
+    39: _Option(lambda t, a, b: t.process.attributes.no_new_privileges, zeros=4),
+    40: _Option(_get_tid_address),
+    41: _Option(_set_no_huge_pages, zeros=3),
+    42: _Option(lambda t, a, b: t.process.attributes.no_huge_pages, zeros=4),
+    47: _Option(_ambient, zeros=2),
+}
+"""Options by their number, PR_… of linux/prctl.h."""

@@ -1,0 +1,45 @@
+"""Resource limits: prlimit64 and its elders."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from kernel.base.errors import Errno
+from kernel.base.resource_limits import Resource
+from kernel.process.process import Process, Thread
+from kernel.syscalls.process.identity import find_process
+
+
+def prlimit64(t: Thread, pid: int, number: int, new: int, old: int) -> int:
+    process = find_process(t, pid)
+    if number not in Resource._value2member_map_:
+        raise Errno(errno.EINVAL)
+    resource = Resource(number)
+    current = process.limits[resource]
+    if new:
+        soft, hard = struct.unpack("<QQ", t.mem.read(new, 16))
+        if soft > hard:
+            raise Errno(errno.EINVAL)
+        if hard > current[1]:
+            raise Errno(errno.EPERM)
+        _set_limit(process, resource, soft, hard)
+    if old:
+        t.mem.write(old, struct.pack("<QQ", *current))
+    return 0
+
+
+def _set_limit(process: Process, resource: Resource, soft: int, hard: int) -> None:
+    process.limits[resource] = soft, hard
+    if resource is Resource.STACK:
+        process.space.stack_limit = soft
+    elif resource is Resource.NOFILE:
+        process.files.limit = soft
+
+
+def getrlimit(t: Thread, resource: int, address: int) -> int:
+    return prlimit64(t, 0, resource, 0, address)
+
+
+def setrlimit(t: Thread, resource: int, address: int) -> int:
+    return prlimit64(t, 0, resource, address, 0)

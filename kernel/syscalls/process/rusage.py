@@ -1,0 +1,49 @@
+"""System calls on what was used: times, getrusage.
+
+All processor time counts as the user's, and all page faults as minor ones.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from kernel.base.clock import NS
+from kernel.base.errors import Errno
+from kernel.process.process import Process, Thread
+
+_SELF, _CHILDREN, _THREAD = 0, -1, 1
+_TICK_NS = 10_000_000
+
+
+def times(t: Thread, address: int) -> int:
+    if address:
+        own, children = t.process.cpu_ns // _TICK_NS, t.process.children_cpu_ns // _TICK_NS
+        t.mem.write(address, struct.pack("<4q", own, 0, children, 0))
+    return t.kernel.clock.monotonic() // _TICK_NS
+
+
+def getrusage(t: Thread, who: int, address: int) -> int:
+    resident = t.process.space.resident_pages()
+    if who == _SELF:
+        usage = _rusage(t.process.cpu_ns, resident, t.process.faults)
+    elif who == _THREAD:
+        usage = _rusage(t.cpu.monotonic(), resident, t.faults)
+    elif who == _CHILDREN:
+        usage = _rusage(t.process.children_cpu_ns, 0, t.process.children_faults)
+    else:
+        raise Errno(errno.EINVAL)
+    t.mem.write(address, usage)
+    return 0
+
+
+def of_child(child: Process) -> bytes:
+    """The struct rusage that wait4 tells: the child's, with what it has waited for itself."""
+    faults = child.faults + child.children_faults
+    return _rusage(child.cpu_ns + child.children_cpu_ns, 0, faults)
+
+
+def _rusage(cpu_ns: int, resident: int, faults: int) -> bytes:
+    seconds, ns = divmod(cpu_ns, NS)
+    numbers = (seconds, ns // 1000, 0, 0, resident * 4, 0, 0, 0, faults)
+    return struct.pack("<9q", *numbers).ljust(144, b"\0")

@@ -1,0 +1,129 @@
+"""Scheduling: there is one hart, and one policy."""
+
+from __future__ import annotations
+
+import errno
+
+from kernel.base.errors import Errno
+from kernel.process.lifecycle import SCHED_RESET_ON_FORK
+from kernel.process.process import Thread
+
+_IDLE = 5
+_ORDINARY = (0, 3, _IDLE)
+_REAL_TIME = (1, 2)
+_OF_ROOT = (6, 7)
+"""SCHED_DEADLINE and SCHED_EXT, which sched_setscheduler(2) cannot set."""
+_HIGHEST_PRIORITY = 99
+
+
+def sched_yield(t: Thread) -> int:
+    t.kernel.yielded = True
+    return 0
+
+
+def sched_getaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
+    """One hart: bit 0."""
+    _thread(t, pid)
+    if size < 8 or size & 7:
+        raise Errno(errno.EINVAL)
+    t.mem.write_u64(mask, 1)
+    return 8
+
+
+def sched_setaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
+    _thread(t, pid)
+    wanted = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
+    if not wanted & 1:
+        raise Errno(errno.EINVAL)
+    return 0
+
+
+def sched_getscheduler(t: Thread, pid: int) -> int:
+    return _meant(t, pid).policy
+
+
+def sched_getparam(t: Thread, pid: int, address: int) -> int:
+    _need_address(address)
+    _meant(t, pid)
+    t.mem.write_u32(address, 0)
+    return 0
+
+
+def sched_setscheduler(t: Thread, pid: int, policy: int, address: int) -> int:
+    _need_address(address)
+    if policy < 0:
+        raise Errno(errno.EINVAL)
+    return _set(t, pid, policy, address)
+
+
+def sched_setparam(t: Thread, pid: int, address: int) -> int:
+    _need_address(address)
+    return _set(t, pid, None, address)
+
+
+def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
+    """Sets the policy and its priority; None keeps the policy."""
+    if pid < 0:
+        raise Errno(errno.EINVAL)
+    priority = t.mem.read_u32(address)
+    thread = _thread(t, pid)
+    wanted = thread.policy if policy is None else policy
+    kind = wanted & ~SCHED_RESET_ON_FORK
+    if kind not in (*_ORDINARY, *_REAL_TIME) or not (
+        1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
+    ):
+        raise Errno(errno.EINVAL)
+    if kind in _REAL_TIME or (t.fs.who.uid and _leaves_for_better(thread.policy, wanted)):
+        raise Errno(errno.EPERM)
+    thread.policy = wanted
+    return 0
+
+
+def _leaves_for_better(old: int, new: int) -> bool:
+    """True when SCHED_IDLE or SCHED_RESET_ON_FORK is cleared, which only root may do."""
+    idle = old & ~SCHED_RESET_ON_FORK == _IDLE and new & ~SCHED_RESET_ON_FORK != _IDLE
+    return idle or bool(old & ~new & SCHED_RESET_ON_FORK)
+
+
+def sched_get_priority_max(t: Thread, policy: int) -> int:
+    return _limit(policy, _HIGHEST_PRIORITY)
+
+
+def sched_get_priority_min(t: Thread, policy: int) -> int:
+    return _limit(policy, 1)
+
+
+def _limit(policy: int, of_real_time: int) -> int:
+    if policy in _REAL_TIME:
+        return of_real_time
+    if policy not in (*_ORDINARY, *_OF_ROOT):
+        raise Errno(errno.EINVAL)
+    return 0
+
+
+def _need_address(address: int) -> None:
+    if not address:
+        raise Errno(errno.EINVAL)
+
+
+def _meant(t: Thread, tid: int) -> Thread:
+    if tid < 0:
+        raise Errno(errno.EINVAL)
+    return _thread(t, tid)
+
+
+def _thread(t: Thread, tid: int) -> Thread:
+    if not tid:
+        return t
+    for process in t.kernel.processes.values():
+        if tid in process.threads:
+            return process.threads[tid]
+    raise Errno(errno.ESRCH)
+
+
+def getcpu(t: Thread, cpu: int, node: int, cache: int) -> int:
+    if cpu:
+        t.mem.write_u32(cpu, 0)
+    if node:
+        t.mem.write_u32(node, 0)
+    return 0

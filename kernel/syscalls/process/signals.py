@@ -1,0 +1,243 @@
+"""System calls on signals: kill, rt_sigaction, masks, waiting for a signal."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Generator, Iterable
+
+from kernel.base.clock import NS
+from kernel.base.errors import Errno, Interrupted
+from kernel.base.wait import Result, Wait
+from kernel.process.process import Process, Thread
+from kernel.process.signal_frame import MIN_STACK, SS_AUTODISARM, SS_DISABLE, AltStack
+from kernel.process.signals import (
+    HIGHEST,
+    SI_TKILL,
+    SI_USER,
+    SIGINFO_SIZE,
+    UNBLOCKABLE,
+    Action,
+    Sig,
+    SigInfo,
+    bit,
+    sent_by,
+)
+
+_BLOCK, _UNBLOCK, _SETMASK = 0, 1, 2
+_SET_SIZE = 8
+
+
+def kill(t: Thread, pid: int, signo: int) -> int:
+    _check(signo, zero=True)
+    if pid > 0:
+        targets: list[Process] = [_process(t, pid)]
+    else:
+        targets = list(_group(t, pid))
+        if not targets:
+            raise Errno(errno.ESRCH)
+    if signo:
+        info = sent_by(signo, SI_USER, t.process.pid, t.fs.who.uid)
+        for process in targets:
+            t.kernel.signals.send_process(process, info)
+    return 0
+
+
+def _group(t: Thread, pid: int) -> Iterable[Process]:
+    """Those that a negative or zero pid means."""
+    processes = list(t.kernel.processes.values())
+    if pid == -1:
+        return [process for process in processes if process is not t.process]
+    group = -pid if pid else t.process.pgid
+    return [process for process in processes if process.pgid == group]
+
+
+def _process(t: Thread, pid: int) -> Process:
+    process = t.kernel.processes.get(pid)
+    if process is None:
+        raise Errno(errno.ESRCH)
+    return process
+
+
+def tkill(t: Thread, tid: int, signo: int) -> int:
+    return _signal_thread(t, None, tid, _tkill_info(t, signo))
+
+
+def tgkill(t: Thread, pid: int, tid: int, signo: int) -> int:
+    if pid <= 0:
+        raise Errno(errno.EINVAL)
+    return _signal_thread(t, pid, tid, _tkill_info(t, signo))
+
+
+def _tkill_info(t: Thread, signo: int) -> SigInfo:
+    _check(signo, zero=True)
+    return sent_by(signo, SI_TKILL, t.process.pid, t.fs.who.uid)
+
+
+def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
+    if tid <= 0:
+        raise Errno(errno.EINVAL)
+    named = t.kernel.processes.get(tid if pid is None else pid)
+    for process in ([named] if named is not None else []) or t.kernel.processes.values():
+        if tid in process.threads and pid in (None, process.pid):
+            if info.signo and not t.kernel.signals.send_thread(process.threads[tid], info):
+                raise Errno(errno.EAGAIN)
+            return 0
+    zombie = t.kernel.processes.get(tid)
+    if zombie is not None and not zombie.alive:
+        return 0
+    raise Errno(errno.ESRCH)
+
+
+def rt_sigqueueinfo(t: Thread, pid: int, signo: int, address: int) -> int:
+    info = _queued_info(t, pid, signo, address)
+    process = _process(t, pid)
+    if signo and not t.kernel.signals.send_process(process, info):
+        raise Errno(errno.EAGAIN)
+    return 0
+
+
+def rt_tgsigqueueinfo(t: Thread, pid: int, tid: int, signo: int, address: int) -> int:
+    return _signal_thread(t, pid, tid, _queued_info(t, pid, signo, address))
+
+
+def _queued_info(t: Thread, pid: int, signo: int, address: int) -> SigInfo:
+    _check(signo, zero=True)
+    raw = t.mem.read(address, SIGINFO_SIZE)
+    (code,) = struct.unpack_from("<i", raw, 8)
+    if code >= 0 and pid != t.process.pid:
+        raise Errno(errno.EPERM)
+    return SigInfo(signo, code, raw[16:])
+
+
+def _check(signo: int, *, zero: bool = False) -> None:
+    if not (0 if zero else 1) <= signo <= HIGHEST:
+        raise Errno(errno.EINVAL)
+
+
+def rt_sigaction(t: Thread, signo: int, new: int, old: int, size: int) -> int:
+    if size != _SET_SIZE:
+        raise Errno(errno.EINVAL)
+    _check(signo)
+    if new and signo in (Sig.KILL, Sig.STOP):
+        raise Errno(errno.EINVAL)
+    handlers = t.process.handlers
+    current = handlers.get(signo)
+    if new:
+        handler, flags, mask = struct.unpack("<3Q", t.mem.read(new, 24))
+        handlers.actions[signo] = Action(handler, flags, mask & ~UNBLOCKABLE)
+        if handlers.ignores(signo):
+            t.process.pending.drop(bit(signo))
+            for thread in t.process.threads.values():
+                thread.pending.drop(bit(signo))
+    if old:
+        t.mem.write(old, struct.pack("<3Q", current.handler, current.flags, current.mask))
+    return 0
+
+
+def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
+    if size != _SET_SIZE:
+        raise Errno(errno.EINVAL)
+    before = t.mask
+    if new:
+        mask = t.mem.read_u64(new) & ~UNBLOCKABLE
+        if how == _BLOCK:
+            t.mask |= mask
+        elif how == _UNBLOCK:
+            t.mask &= ~mask
+        elif how == _SETMASK:
+            t.mask = mask
+        else:
+            raise Errno(errno.EINVAL)
+    if old:
+        t.mem.write_u64(old, before)
+    return 0
+
+
+def rt_sigpending(t: Thread, address: int, size: int) -> int:
+    if size > _SET_SIZE:
+        raise Errno(errno.EINVAL)
+    pending = (t.pending.mask | t.process.pending.mask) & t.mask
+    t.mem.write(address, pending.to_bytes(8, "little")[:size])
+    return 0
+
+
+def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
+    if size != _SET_SIZE:
+        raise Errno(errno.EINVAL)
+    t.temporary_mask(t.mem.read_u64(address))
+
+    def blocking() -> Generator[Wait, None, int]:
+        while True:
+            try:
+                yield Wait("a signal")
+            except Interrupted:
+                raise Errno(errno.EINTR) from None
+
+    return blocking()
+
+
+def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int) -> Result:
+    """Takes one of a set of pending signals, blocked or not, without running its handler."""
+    if size != _SET_SIZE:
+        raise Errno(errno.EINVAL)
+    wanted = t.mem.read_u64(address) & ~UNBLOCKABLE
+    deadline = None
+    if timeout:
+        seconds, nanoseconds = struct.unpack("<qq", t.mem.read(timeout, 16))
+        if seconds < 0 or not 0 <= nanoseconds < NS:
+            raise Errno(errno.EINVAL)
+        deadline = t.kernel.clock.monotonic() + min(seconds, 1 << 31) * NS + nanoseconds
+
+    t.temporary_mask(t.mask | wanted)  # they are taken here, whatever else would become of them
+
+    def blocking() -> Generator[Wait, None, int]:
+        while True:
+            taken = t.pending.take(wanted) or t.process.pending.take(wanted)
+            if taken is not None:
+                if info:
+                    t.mem.write(info, taken.encode())
+                return taken.signo
+            if deadline is not None and t.kernel.clock.monotonic() >= deadline:
+                raise Errno(errno.EAGAIN)
+            try:
+                yield Wait("one of a set of signals", (t.process.signalled,), deadline=deadline)
+            except Interrupted:
+                if not (t.pending.mask | t.process.pending.mask) & wanted:
+                    raise Errno(errno.EINTR) from None
+
+    return blocking()
+
+
+def rt_sigreturn(t: Thread) -> Result:
+    try:
+        t.kernel.signals.return_from_handler(t)
+    except Errno:
+        t.kernel.lifecycle.exit_process(t.process, Sig.SEGV)
+    return None
+
+
+def sigaltstack(t: Thread, new: int, old: int) -> int:
+    sp = t.kernel.hart.read(2)
+    stack = t.alt_stack
+    before = stack.encode(sp)
+    if new:
+        base, flags, size = struct.unpack("<Qi4xQ", t.mem.read(new, 24))
+        if stack.holds(sp):
+            raise Errno(errno.EPERM)
+        mode = flags & ~SS_AUTODISARM & 0xFFFFFFFF
+        if mode & ~3 or mode == 3:
+            raise Errno(errno.EINVAL)
+        if mode & SS_DISABLE:
+            t.alt_stack = AltStack()
+        elif size < MIN_STACK:
+            raise Errno(errno.ENOMEM)
+        else:
+            t.alt_stack = AltStack(base, size, flags & SS_AUTODISARM)
+    if old:
+        t.mem.write(old, before)
+    return 0
+
+
+def restart_syscall(t: Thread) -> int:
+    return -errno.EINTR

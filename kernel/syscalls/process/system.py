@@ -1,0 +1,183 @@
+"""System calls for the system and the user: uname, sysinfo, getrandom, ids."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from kernel.base.errors import Errno
+from kernel.process.process import Thread
+
+HOSTNAME = "emu"
+RELEASE = "6.1.0-emu"
+_UNAME = ("Linux", HOSTNAME, RELEASE, "#1 SMP emu", "riscv64", "(none)")
+
+_GRND_ALL = 7
+_CHUNK = 1 << 16
+_MOST_RANDOM = (1 << 25) - 1
+
+
+def uname(t: Thread, address: int) -> int:
+    fields = (text.encode().ljust(65, b"\0") for text in _UNAME)
+    t.mem.write(address, b"".join(fields))
+    return 0
+
+
+def sysinfo(t: Thread, address: int) -> int:
+    frames = t.kernel.frames
+    total, free = frames.total, frames.total - frames.used
+    uptime = t.kernel.clock.monotonic() // 1_000_000_000
+    t.mem.write(
+        address,
+        struct.pack(
+            "<q3Q6QHHIQQI4x",
+            uptime,
+            *(0, 0, 0),
+            *(total, free, t.kernel.cache.memory.held, 0, 0, 0),
+            *(min(len(t.kernel.processes), 0xFFFF), 0, 0),
+            *(0, 0),
+            4096,
+        ),
+    )
+    return 0
+
+
+def getrandom(t: Thread, address: int, count: int, flags: int) -> int:
+    if flags & ~_GRND_ALL or flags & 6 == 6:
+        raise Errno(errno.EINVAL)
+    count = min(count, _MOST_RANDOM)
+    done = 0
+    while done < count:
+        part = t.kernel.random(min(_CHUNK, count - done))
+        try:
+            t.mem.write(address + done, part)
+        except Errno:
+            if done:
+                break
+            raise
+        done += len(part)
+        if t.breaks_off(only_killed=False):
+            break
+    return done
+
+
+# Who the user is: the host's user, and nobody else.
+
+
+def getuid(t: Thread) -> int:
+    return t.fs.who.uid
+
+
+def getgid(t: Thread) -> int:
+    return t.fs.who.gid
+
+
+def getresuid(t: Thread, real: int, effective: int, saved: int) -> int:
+    for address in (real, effective, saved):
+        t.mem.write_u32(address, t.fs.who.uid)
+    return 0
+
+
+def getresgid(t: Thread, real: int, effective: int, saved: int) -> int:
+    for address in (real, effective, saved):
+        t.mem.write_u32(address, t.fs.who.gid)
+    return 0
+
+
+def getgroups(t: Thread, size: int, address: int) -> int:
+    groups = sorted(t.fs.who.groups)
+    if size < 0 or 0 < size < len(groups):
+        raise Errno(errno.EINVAL)
+    if size:
+        t.mem.write(address, struct.pack(f"<{len(groups)}I", *groups))
+    return len(groups)
+
+
+def setgroups(t: Thread, size: int, address: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+_UNCHANGED = -1
+
+
+def setuid(t: Thread, uid: int) -> int:
+    return _only(uid, t.fs.who.uid)
+
+
+def setgid(t: Thread, gid: int) -> int:
+    return _only(gid, t.fs.who.gid)
+
+
+def setreuid(t: Thread, real: int, effective: int) -> int:
+    return _only(real, t.fs.who.uid) or _only(effective, t.fs.who.uid)
+
+
+def setregid(t: Thread, real: int, effective: int) -> int:
+    return _only(real, t.fs.who.gid) or _only(effective, t.fs.who.gid)
+
+
+def setresuid(t: Thread, real: int, effective: int, saved: int) -> int:
+    return setreuid(t, real, effective) or _only(saved, t.fs.who.uid)
+
+
+def setresgid(t: Thread, real: int, effective: int, saved: int) -> int:
+    return setregid(t, real, effective) or _only(saved, t.fs.who.gid)
+
+
+def _only(wanted: int, current: int) -> int:
+    """An id can be set to what it is, or left alone with -1."""
+    if wanted not in (_UNCHANGED, current):
+        raise Errno(errno.EPERM)
+    return 0
+
+
+def setfsuid(t: Thread, uid: int) -> int:
+    return t.fs.who.uid
+
+
+def setfsgid(t: Thread, gid: int) -> int:
+    return t.fs.who.gid
+
+
+def capget(t: Thread, header: int, data: int) -> int:
+    """No capabilities."""
+    version = t.mem.read_u32(header)
+    if version not in (0x19980330, 0x20071026, 0x20080522):
+        t.mem.write_u32(header, 0x20080522)
+        if data:
+            raise Errno(errno.EINVAL)
+        return 0
+    if data:
+        t.mem.write(data, bytes(12 if version == 0x19980330 else 24))
+    return 0
+
+
+def capset(t: Thread, header: int, data: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def personality(t: Thread, persona: int) -> int:
+    return 0
+
+
+def sethostname(t: Thread, address: int, size: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def syslog(t: Thread, kind: int, address: int, size: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def riscv_hwprobe(t: Thread, pairs: int, count: int, cpus_size: int, cpus: int, flags: int) -> int:
+    """Answers each key with what is known of the hart; an unknown key becomes -1."""
+    if flags or count > 4096:
+        raise Errno(errno.EINVAL)
+    known = {0: 0, 1: 0, 2: 0, 3: 1, 4: 0x3, 5: 1}
+    for index in range(count):
+        at = pairs + 16 * index
+        key = t.mem.read_u64(at)
+        if key in known:
+            t.mem.write_u64(at + 8, known[key])
+        else:
+            t.mem.write(at, struct.pack("<qQ", -1, 0))
+    return 0

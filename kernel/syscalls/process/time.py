@@ -1,0 +1,243 @@
+"""System calls on time: clocks, sleeping, interval timers."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Generator
+
+from kernel.base.clock import NS, Counter
+from kernel.base.errors import Errno, Interrupted
+from kernel.base.wait import Result, Wait
+from kernel.process.interval_timers import IntervalTimer
+from kernel.process.process import Thread
+from kernel.process.signals import HIGHEST, Sig
+
+_REALTIME, _MONOTONIC, _PROCESS_CPU, _THREAD_CPU = 0, 1, 2, 3
+_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE, _BOOTTIME, _TAI = 4, 5, 6, 7, 11
+_REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
+_CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
+_CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
+_PER_THREAD, _OF_FILE = 4, 3
+"""Lowest bits of a negative clock number: of a thread; of an open file (a device)."""
+_WITHOUT_TIMER = frozenset((_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
+_WITHOUT_ALARM = _WITHOUT_TIMER | {_THREAD_CPU}
+_TIMER_ABSTIME = 1
+_LONGEST = 1 << 62
+_ITIMER_REAL, _ITIMER_PROF = 0, 2
+_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID = 0, 1, 2, 4
+
+
+def now(t: Thread, clock: int) -> int:
+    """The time of a clock in nanoseconds."""
+    if clock in _REAL_CLOCKS:
+        return t.kernel.clock.realtime()
+    return _counter(t, clock).monotonic()
+
+
+def _counter(t: Thread, clock: int) -> Counter:
+    """What the clock counts by."""
+    if clock in _CPU_CLOCKS:
+        return t.process.cpu if clock == _PROCESS_CPU else t.cpu
+    if clock in _CLOCKS:
+        return t.kernel.clock
+    if clock >= 0 or clock & 3 == 3:
+        raise Errno(errno.EINVAL)
+    return _others_cpu(t, ~clock >> 3, bool(clock & _PER_THREAD))
+
+
+def _is_of_file(clock: int) -> bool:
+    return clock < 0 and clock & 7 == _OF_FILE
+
+
+def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
+    """The CPU clock that a negative clock number means by an id, 0 for the caller's own
+    (pthread_getcpuclockid(3)).
+    """
+    owners = t.process.threads if per_thread else t.kernel.processes
+    owner = owners.get(number or (t.tid if per_thread else t.process.pid))
+    if owner is None:
+        raise Errno(errno.EINVAL)
+    return owner.cpu
+
+
+def clock_gettime(t: Thread, clock: int, address: int) -> int:
+    t.mem.write(address, struct.pack("<qq", *divmod(now(t, clock), NS)))
+    return 0
+
+
+def clock_getres(t: Thread, clock: int, address: int) -> int:
+    now(t, clock)
+    if address:
+        t.mem.write(address, struct.pack("<qq", 0, 1))
+    return 0
+
+
+def clock_settime(t: Thread, clock: int, address: int) -> int:
+    raise Errno(errno.EPERM)
+
+
+def gettimeofday(t: Thread, address: int, zone: int) -> int:
+    if address:
+        seconds, ns = divmod(t.kernel.clock.realtime(), NS)
+        t.mem.write(address, struct.pack("<qq", seconds, ns // 1000))
+    if zone:
+        t.mem.write(zone, bytes(8))
+    return 0
+
+
+# Sleeping.
+
+
+def nanosleep(t: Thread, request: int, remaining: int) -> Result:
+    duration = _timespec(t, request)
+    return _sleep(t, t.kernel.clock.monotonic() + duration, remaining)
+
+
+def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
+    if clock in _WITHOUT_ALARM or _is_of_file(clock):
+        raise Errno(errno.EOPNOTSUPP)
+    current = now(t, clock)
+    wanted = _timespec(t, request)
+    if not flags & _TIMER_ABSTIME:
+        return _sleep(t, t.kernel.clock.monotonic() + wanted, remaining)
+    return _sleep(t, t.kernel.clock.monotonic() + max(0, wanted - current), 0)
+
+
+def _timespec(t: Thread, address: int) -> int:
+    """A struct timespec in nanoseconds; EINVAL for one that is not valid."""
+    seconds: int
+    nanoseconds: int
+    seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
+    if seconds < 0 or not 0 <= nanoseconds < NS:
+        raise Errno(errno.EINVAL)
+    return min(seconds * NS + nanoseconds, _LONGEST)
+
+
+def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
+    clock = t.kernel.clock
+
+    def blocking() -> Generator[Wait, None, int]:
+        while clock.monotonic() < deadline:
+            try:
+                yield Wait("time to pass", deadline=deadline)
+            except Interrupted:
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    return 0
+                if remaining:
+                    t.mem.write(remaining, struct.pack("<qq", *divmod(left, NS)))
+                raise Errno(errno.EINTR) from None
+        return 0
+
+    return blocking()
+
+
+# Timers that send signals.
+
+
+def setitimer(t: Thread, which: int, new: int, old: int) -> int:
+    _check_itimer(which)
+    timers = t.kernel.timers_of
+    timer = timers.itimer(t.process, which)
+    before = _itimerval(t, timer)
+    if new:
+        words = struct.unpack("<4q", t.mem.read(new, 32))
+        if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
+            raise Errno(errno.EINVAL)
+        interval, value = (min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2))
+        timers.set(t.process, timer, value or None, interval)
+    if old:
+        t.mem.write(old, before)
+    return 0
+
+
+def getitimer(t: Thread, which: int, address: int) -> int:
+    _check_itimer(which)
+    t.mem.write(address, _itimerval(t, t.kernel.timers_of.itimer(t.process, which)))
+    return 0
+
+
+def _check_itimer(which: int) -> None:
+    if not _ITIMER_REAL <= which <= _ITIMER_PROF:
+        raise Errno(errno.EINVAL)
+
+
+def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
+    left = t.kernel.timers_of.left(t.process, timer)
+    interval, left = timer.interval, max(1000, left) if left else 0
+    words = (*divmod(interval, NS), *divmod(left, NS))
+    return struct.pack("<4q", words[0], words[1] // 1000, words[2], words[3] // 1000)
+
+
+def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
+    if clock in _WITHOUT_TIMER or _is_of_file(clock):
+        raise Errno(errno.EOPNOTSUPP)
+    now(t, clock)
+    signo: int | None = Sig.ALRM
+    value: int | None = None
+    tid = 0
+    if event:
+        value, signo, notify, tid = struct.unpack("<Qiii", t.mem.read(event, 20))
+        if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID):
+            raise Errno(errno.EINVAL)
+        if notify == _SIGEV_NONE:
+            signo = None
+        elif not 1 <= signo <= HIGHEST:
+            raise Errno(errno.EINVAL)
+        if notify != _SIGEV_THREAD_ID:
+            tid = 0
+        elif tid not in t.process.threads:
+            raise Errno(errno.EINVAL)
+    number = t.kernel.timers_of.create(t.process, signo, value)
+    t.process.timers[number].clock = clock
+    t.process.timers[number].on_cpu = clock < 0 or clock in _CPU_CLOCKS
+    t.process.timers[number].tid = tid
+    try:
+        t.mem.write_u32(address, number)
+    except Errno:
+        t.kernel.timers_of.delete(t.process, number)
+        raise
+    return 0
+
+
+def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int:
+    timer = _timer(t, number)
+    if not new:
+        raise Errno(errno.EINVAL)
+    before = _itimerspec(t, timer)
+    interval, value = _timespec(t, new), _timespec(t, new + 16)
+    wait = None
+    if value:
+        wait = max(0, value - now(t, timer.clock)) if flags & _TIMER_ABSTIME else value
+    t.kernel.timers_of.set(t.process, timer, wait, interval)
+    if old:
+        t.mem.write(old, before)
+    return 0
+
+
+def timer_gettime(t: Thread, number: int, address: int) -> int:
+    t.mem.write(address, _itimerspec(t, _timer(t, number)))
+    return 0
+
+
+def timer_getoverrun(t: Thread, number: int) -> int:
+    return _timer(t, number).overruns
+
+
+def timer_delete(t: Thread, number: int) -> int:
+    _timer(t, number)
+    t.kernel.timers_of.delete(t.process, number)
+    return 0
+
+
+def _timer(t: Thread, number: int) -> IntervalTimer:
+    timer = t.process.timers.get(number)
+    if timer is None or number < 0:
+        raise Errno(errno.EINVAL)
+    return timer
+
+
+def _itimerspec(t: Thread, timer: IntervalTimer) -> bytes:
+    left = t.kernel.timers_of.left(t.process, timer)
+    return struct.pack("<4q", *divmod(timer.interval, NS), *divmod(left, NS))

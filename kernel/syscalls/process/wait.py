@@ -1,0 +1,171 @@
+"""Waiting for children: wait4, waitid."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Generator
+
+from kernel.base.errors import Errno
+from kernel.base.wait import Result, Wait
+from kernel.process.process import ChildEvent, Process, Thread
+from kernel.process.signals import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, Sig, of_child
+from kernel.syscalls.process import rusage
+
+_WNOHANG, _WUNTRACED, _WEXITED, _WCONTINUED, _WNOWAIT = 1, 2, 4, 8, 0x0100_0000
+_WNOTHREAD, _WALL, _WCLONE = 0x2000_0000, 0x4000_0000, 0x8000_0000
+_WAIT4_OPTIONS = _WNOHANG | _WUNTRACED | _WCONTINUED | _WNOTHREAD | _WALL | _WCLONE
+_EVENT_OF = {
+    _WEXITED: ChildEvent.EXITED,
+    _WUNTRACED: ChildEvent.STOPPED,
+    _WCONTINUED: ChildEvent.CONTINUED,
+}
+_CONTINUED_STATUS = 0xFFFF
+_P_PIDFD = 3
+
+
+def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
+    if options & ~_WAIT4_OPTIONS:
+        raise Errno(errno.EINVAL)
+    if pid == -(1 << 31):
+        raise Errno(errno.ESRCH)
+    chosen = _chooser(t, pid, options)
+    events = _events(options | _WEXITED)
+
+    def report(child: Process) -> int:
+        if status:
+            t.mem.write_u32(status, _wait_status(child))
+        if usage:
+            t.mem.write(usage, rusage.of_child(child))
+        return child.pid
+
+    what = "a child to end" if pid == -1 else f"child {pid} to end"
+    return _wait(t, chosen, events, report, what=what, hang=not options & _WNOHANG, keep=False)
+
+
+def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: int) -> Result:
+    wanted = options & (_WEXITED | _WUNTRACED | _WCONTINUED)
+    if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
+        raise Errno(errno.EINVAL)
+    if kind == _P_PIDFD and number >= 0:
+        raise Errno(errno.EBADF)  # pidfds are not supported
+    if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
+        raise Errno(errno.EINVAL)
+    pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
+    events = _events(options)
+
+    def report(child: Process) -> int:
+        if info:
+            t.mem.write(info, _child_info(child))
+        if usage:
+            t.mem.write(usage, rusage.of_child(child))
+        return 0
+
+    if options & _WNOHANG and info:
+        t.mem.write(info, bytes(128))
+    return _wait(
+        t,
+        _chooser(t, pid, options),
+        events,
+        report,
+        what="a child to change state",
+        hang=not options & _WNOHANG,
+        keep=bool(options & _WNOWAIT),
+    )
+
+
+def _events(options: int) -> set[ChildEvent]:
+    """What the options ask to hear of."""
+    return {event for option, event in _EVENT_OF.items() if options & option}
+
+
+def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:
+    """Which children wait4's ``pid`` and options mean: without __WALL or __WCLONE only those that
+    announce their end with SIGCHLD, as fork's do.
+    """
+    group = -pid or t.process.pgid
+
+    def kind(child: Process) -> bool:
+        is_clone = child.exit_signal != Sig.CHLD
+        return bool(options & _WALL) or is_clone == bool(options & _WCLONE)
+
+    if pid == -1:
+        return kind
+    if pid > 0:
+        return lambda child: child.pid == pid and kind(child)
+    return lambda child: child.pgid == group and kind(child)
+
+
+def _wait(
+    t: Thread,
+    chosen: Callable[[Process], bool],
+    events: set[ChildEvent],
+    report: Callable[[Process], int],
+    *,
+    what: str,
+    hang: bool,
+    keep: bool,
+) -> Result:
+    result = _try_wait(t, chosen, events, report, keep)
+    if result is not None:
+        return result
+    if not hang:
+        return 0
+
+    def blocking() -> Generator[Wait, None, int]:
+        while True:
+            yield Wait(what, (t.process.child_changed,))
+            result = _try_wait(t, chosen, events, report, keep)
+            if result is not None:
+                return result
+
+    return blocking()
+
+
+def _try_wait(
+    t: Thread,
+    chosen: Callable[[Process], bool],
+    events: set[ChildEvent],
+    report: Callable[[Process], int],
+    keep: bool,
+) -> int | None:
+    """The report on a child that has something to tell; None while none has."""
+    children = [child for child in t.process.children.values() if chosen(child)]
+    if not children:
+        raise Errno(errno.ECHILD)
+    for child in children:
+        if child.event in events:
+            try:
+                return report(child)
+            finally:  # also when a result cannot be stored at a bad address, as in Linux
+                if not keep:
+                    _forget(t, child)
+    return None
+
+
+def _forget(t: Thread, child: Process) -> None:
+    """Discards the child's state changes that were reported."""
+    event, child.event = child.event, None
+    if event is ChildEvent.EXITED:
+        t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
+        t.process.children_faults += child.faults + child.children_faults
+        t.kernel.lifecycle.reap(child)
+
+
+def _wait_status(child: Process) -> int:
+    if child.event is ChildEvent.EXITED:
+        return child.status or 0
+    if child.event is ChildEvent.STOPPED:
+        return child.stopped_by << 8 | 0x7F
+    return _CONTINUED_STATUS
+
+
+def _child_info(child: Process) -> bytes:
+    status = child.status or 0
+    if child.event is ChildEvent.EXITED:
+        killed = status & 0x7F
+        code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
+    elif child.event is ChildEvent.STOPPED:
+        code, value = CLD_STOPPED, child.stopped_by
+    else:
+        code, value = CLD_CONTINUED, int(Sig.CONT)
+    return of_child(code, child.pid, child.fs.who.uid, value).encode()

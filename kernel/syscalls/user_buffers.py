@@ -1,0 +1,343 @@
+"""Moving bytes between a guest's buffers and open files, in pieces the kernel can hold."""
+
+from __future__ import annotations
+
+import stat
+import struct
+from collections.abc import Callable
+
+from kernel.base.budget import Cost, Kind
+from kernel.base.errors import Errno, Interrupted
+from kernel.base.wait import Blocking, Result, Wait, interrupted
+from kernel.syscalls.files.file_size_limit import limited_write, limited_write_at
+from kernel.vfs.core.caller import Caller, Memory
+from kernel.vfs.core.errno import EAGAIN, EFAULT, EINVAL, EPIPE
+from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
+from kernel.vfs.core.open_file import OpenFile
+
+PAGE = 4096
+IOV_MAX = 1024
+Span = tuple[int, int]
+"""A guest buffer: address, bytes."""
+
+
+def read_iovec(t: Caller, address: int, count: int) -> list[Span]:
+    """The buffers of a struct iovec array (readv(2)); EINVAL when they are too many or long."""
+    if not 0 <= count <= IOV_MAX:
+        raise Errno(EINVAL)
+    if not count:
+        return []
+    numbers = struct.unpack(f"<{2 * count}Q", t.mem.read(address, 16 * count))
+    spans: list[Span] = []
+    total = 0
+    for va, length in zip(numbers[::2], numbers[1::2], strict=True):
+        if length >= 1 << 63:
+            raise Errno(EINVAL)
+        taken = min(length, MAX_RW - total)
+        total += taken
+        if taken:
+            spans.append((va, taken))
+    return spans
+
+
+class Buffers:
+    """Guest buffers being filled or emptied, one after the other."""
+
+    __slots__ = ("_mem", "_spans", "left")
+
+    def __init__(self, mem: Memory, spans: list[Span]) -> None:
+        self._mem = mem
+        self._spans = spans[::-1]
+        self.left = sum(length for _, length in spans)
+        """Bytes not yet moved."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes charged while the call waits."""
+        return Cost.WAITED * len(self._spans)
+
+    def fill(self, data: bytes) -> int:
+        """Puts ``data`` in; how many bytes went before a bad address."""
+        done = 0
+        while done < len(data):
+            va, length = self._spans.pop()
+            piece = data[done : done + length]
+            count = _write_prefix(self._mem, va, piece)
+            self._moved(va, length, count)
+            done += count
+            if count < len(piece):
+                break
+        return done
+
+    def take(self, limit: int) -> bytes:
+        """Up to ``limit`` further bytes; EFAULT when not even one can be read."""
+        if len(self._spans) == 1 and self._spans[0][1] <= limit:
+            va, length = self._spans[0]
+            data = _read_prefix(self._mem, va, length)
+            self._spans.pop()
+            self._moved(va, length, len(data))
+        else:
+            data = self._gather(limit)
+        if not data:
+            raise Errno(EFAULT)
+        return data
+
+    def _gather(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        while self._spans and limit > 0:
+            va, length = self._spans.pop()
+            wanted = min(length, limit)
+            piece = _read_prefix(self._mem, va, wanted)
+            self._moved(va, length, len(piece))
+            pieces.append(piece)
+            limit -= len(piece)
+            if len(piece) < wanted:
+                break
+        return b"".join(pieces)
+
+    def _moved(self, va: int, length: int, count: int) -> None:
+        self.left -= count
+        if count < length:
+            self._spans.append((va + count, length - count))
+
+
+def _write_prefix(mem: Memory, va: int, data: bytes) -> int:
+    try:
+        mem.write(va, data)
+        return len(data)
+    except Errno as error:
+        if error.errno != EFAULT:
+            raise
+    done = 0
+    while done < len(data):
+        piece = data[done : done + PAGE - (va + done) % PAGE]
+        try:
+            mem.write(va + done, piece)
+        except Errno:
+            break
+        done += len(piece)
+    return done
+
+
+def _read_prefix(mem: Memory, va: int, count: int) -> bytes:
+    try:
+        return mem.read(va, count)
+    except Errno as error:
+        if error.errno != EFAULT:
+            raise
+    pieces: list[bytes] = []
+    end = va + count
+    while va < end:
+        length = min(end, (va // PAGE + 1) * PAGE) - va
+        try:
+            pieces.append(mem.read(va, length))
+        except Errno:
+            break
+        va += length
+    return b"".join(pieces)
+
+
+def breaks_off(t: Caller, file: OpenFile) -> bool:
+    """Checks between pieces whether a signal ends the transfer; for a file only a fatal one."""
+    return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
+
+
+def wait_for(file: OpenFile, events: int) -> Wait:
+    """The wait for one of ``events`` to come true of ``file``."""
+    queues, host, deadline = file.sources(events)
+    return Wait(file.describe(), queues, host, deadline)
+
+
+# Reading.
+
+
+def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
+    """read(2) and readv(2)."""
+    buffers = Buffers(t.mem, spans)
+    if not buffers.left and file.stream:
+        return 0
+    if file.holds_back(t):
+        return interrupted()
+    done = _read_available(t, file, buffers)
+    if done is not None:
+        return done
+    if file.nonblocking:
+        raise Errno(EAGAIN)
+    return _wait_and_read(t, file, buffers)
+
+
+def _read_available(t: Caller, file: OpenFile, buffers: Buffers) -> int | None:
+    """What is there for the buffers; None when one has to wait."""
+    if file.stream:
+        data = file.read(min(buffers.left, CHUNK))
+        return None if data is None else _deliver(file, buffers, data)
+    return _read_pieces(t, file, buffers, file.read, file.unread)
+
+
+def _deliver(file: OpenFile, buffers: Buffers, data: bytes) -> int:
+    count = buffers.fill(data)
+    if count < len(data):
+        file.unread(data[count:])
+        if not count:
+            raise Errno(EFAULT)
+    return count
+
+
+def _read_pieces(
+    t: Caller,
+    file: OpenFile,
+    buffers: Buffers,
+    read: Callable[[int], bytes | None],
+    unread: Callable[[bytes], None],
+) -> int:
+    """Fills the buffers from something that never waits, a piece at a time."""
+    done = 0
+    while True:
+        wanted = min(buffers.left, CHUNK)
+        try:
+            data = read(wanted) or b""
+        except Errno:
+            if done:
+                return done
+            raise
+        count = buffers.fill(data)
+        done += count
+        if count < len(data):
+            unread(data[count:])
+            if not done:
+                raise Errno(EFAULT)
+            return done
+        if len(data) < wanted or not buffers.left or breaks_off(t, file):
+            return done
+
+
+def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
+    file.acquire()
+    try:
+        while True:
+            with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost):
+                yield wait_for(file, POLLIN)
+            if file.holds_back(t):
+                raise Interrupted
+            done = _read_available(t, file, buffers)
+            if done is not None:
+                return done
+    finally:
+        file.release()
+
+
+def read_from(file: OpenFile, t: Caller, spans: list[Span], offset: int) -> int:
+    """pread64(2) and preadv(2)."""
+    at = offset
+
+    def read(count: int) -> bytes:
+        nonlocal at
+        data = file.read_at(at, count)
+        at += len(data)
+        return data
+
+    return _read_pieces(t, file, Buffers(t.mem, spans), read, lambda data: None)
+
+
+# Writing.
+
+
+def write_from(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
+    """write(2) and writev(2)."""
+    buffers = Buffers(t.mem, spans)
+    data = buffers.take(CHUNK) if buffers.left else b""
+    if not data and file.stream and not _takes_empty(file):
+        return 0
+    write = limited_write(t, file)
+    count = _put(t, write, data, signal=True)
+    if count is not None and count == len(data) and not buffers.left:
+        return count
+    if file.nonblocking and file.stream:
+        if count is None:
+            raise Errno(EAGAIN)
+        return count
+    if not file.stream:
+        return _write_pieces(t, file, buffers, write, data, count or 0)
+    return _wait_and_write(t, file, buffers, data[count or 0 :], count or 0)
+
+
+def _takes_empty(file: OpenFile) -> bool:
+    """Whether writing nothing means something: a message, or an error (eventfd)."""
+    return getattr(file, "type", 1) != 1
+
+
+def _put(
+    t: Caller, write: Callable[[bytes], int | None], data: bytes, *, signal: bool
+) -> int | None:
+    try:
+        return write(data)
+    except Errno as error:
+        if error.errno == EPIPE and signal:
+            t.send_signal(SIGPIPE)
+        raise
+
+
+def _write_pieces(
+    t: Caller,
+    file: OpenFile,
+    buffers: Buffers,
+    write: Callable[[bytes], int | None],
+    data: bytes,
+    count: int,
+) -> int:
+    """Goes on after ``count`` bytes of ``data`` were written to something that never waits."""
+    done = count
+    try:
+        while count == len(data) and buffers.left and not breaks_off(t, file):
+            data = buffers.take(CHUNK)
+            count = write(data) or 0
+            done += count
+    except Errno:
+        if not done:
+            raise
+    return done
+
+
+def _wait_and_write(
+    t: Caller, file: OpenFile, buffers: Buffers, data: bytes, done: int
+) -> Blocking:
+    file.acquire()
+    try:
+        while data or buffers.left:
+            if not data:
+                data = buffers.take(CHUNK)
+            count = _put(t, file.write, data, signal=True)
+            if count is None or count < len(data):
+                data = data[count or 0 :]
+                done += count or 0
+                with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost + len(data)):
+                    yield wait_for(file, POLLOUT)
+            else:
+                done += count
+                data = b""
+                if breaks_off(t, file):
+                    break
+        return done
+    except (Errno, Interrupted):
+        if done:
+            return done
+        raise
+    finally:
+        file.release()
+
+
+def write_at(t: Caller, file: OpenFile, spans: list[Span], offset: int) -> int:
+    """pwrite64(2) and pwritev(2)."""
+    at, put = offset, limited_write_at(t, file)
+
+    def write(data: bytes) -> int:
+        nonlocal at
+        count = put(at, data)
+        at += count
+        return count
+
+    buffers = Buffers(t.mem, spans)
+    if not buffers.left:
+        return 0
+    data = buffers.take(CHUNK)
+    return _write_pieces(t, file, buffers, write, data, write(data))

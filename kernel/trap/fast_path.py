@@ -1,0 +1,76 @@
+"""What the kernel does about a trap at once, while the program stands at it.
+
+Most system calls and most faults of stores need nothing but an answer, and the engine's stop and
+start would cost more than that. What is not so simple (a call that waits, forks, ends a process, or
+makes a signal due; a fault that is the program's error) is left to the kernel's loop, where the
+hart's registers can be exchanged. So is every 64th trap, that the loop hears of timers, of other
+processes and of the host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emu.machine.trap import Access
+from kernel.process.process import Thread
+from kernel.syscalls import dispatch
+from kernel.syscalls.table import TABLE
+from kernel.trap import handler
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+_LOOP_EVERY = 64
+_IN_LOOP = {"clone", "clone3", "execve", "execveat", "exit", "exit_group"}
+_IN_LOOP |= {"rt_sigreturn", "restart_syscall", "riscv_flush_icache", "sched_yield"}
+"""Calls that exchange the hart's registers or its program."""
+_AT_ONCE = frozenset(number for number, row in TABLE.items() if row.name not in _IN_LOOP)
+
+
+class KernelVector:
+    """Implements :class:`emu.machine.trap_hook.Vector`."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        kernel = self._kernel
+        thread = kernel.current
+        if number not in _AT_ONCE or thread is None or self._loop_is_due():
+            return None
+        result = dispatch.begin(kernel, thread, epc, number, arguments)
+        if not isinstance(result, int) or not self._may_go_on(thread):
+            kernel.begun = (result,)
+            return None
+        kernel.traps += 1
+        if kernel.observer is not None:
+            kernel.observer.call_left(thread, number, arguments, result)
+        if kernel.config.check:
+            kernel.check_memory()
+        return result
+
+    def store_fault(self, page: int) -> bool:
+        kernel = self._kernel
+        thread = kernel.current
+        if kernel.observer is not None or thread is None or self._loop_is_due():
+            return False  # an observer wants the trap, with its epc and tval
+        resolution = handler.resolve(kernel, thread, page, Access.STORE)
+        if resolution.failed or kernel.ram.code_is_stale:
+            kernel.unresolved = resolution
+            return False
+        kernel.traps += 1
+        if kernel.config.check:
+            kernel.check_memory()
+        return True
+
+    def _loop_is_due(self) -> bool:
+        kernel = self._kernel
+        return not (kernel.traps + 1) % _LOOP_EVERY or kernel.attention is not None
+
+    def _may_go_on(self, thread: Thread) -> bool:
+        """Whether the program goes on after a system call as if nothing had happened."""
+        return (
+            not thread.deliverable
+            and thread.saved_mask is None
+            and not self._kernel.ram.code_is_stale
+        )

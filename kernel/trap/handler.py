@@ -1,0 +1,121 @@
+"""What the kernel does about each trap: a system call, a page fault, or a signal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emu.machine.registers import PC
+from emu.machine.trap import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause, Trap
+from kernel.mm import fault
+from kernel.mm.fault import Outcome, Resolution
+from kernel.process.observer import Fault
+from kernel.process.process import Thread
+from kernel.process.signals import (
+    BUS_ADRALN,
+    BUS_ADRERR,
+    ILL_ILLOPC,
+    SEGV_ACCERR,
+    SEGV_MAPERR,
+    TRAP_BRKPT,
+    Sig,
+    SigInfo,
+    at_address,
+)
+from kernel.syscalls import dispatch
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+_SIGNAL_OF_FAILURE = {
+    Outcome.SEGV_MAPERR: (Sig.SEGV, SEGV_MAPERR),
+    Outcome.SEGV_ACCERR: (Sig.SEGV, SEGV_ACCERR),
+    Outcome.BUS_ADRERR: (Sig.BUS, BUS_ADRERR),
+}
+
+_WHY = {
+    Outcome.SEGV_MAPERR: "nothing is mapped there",
+    Outcome.SEGV_ACCERR: "the mapping does not allow it",
+    Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file, or no room is left for it",
+}
+_DID = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
+_WHAT = {
+    Cause.ILLEGAL_INSTRUCTION: "illegal instruction",
+    Cause.BREAKPOINT: "breakpoint",
+    Cause.LOAD_MISALIGNED: "misaligned atomic load",
+    Cause.STORE_MISALIGNED: "misaligned atomic access",
+}
+
+_CSR_TIME = 0xC01
+_NS_PER_TICK = 100
+"""The time CSR counts at 10 MHz, as on QEMU's virt board."""
+
+
+def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
+    """Answers one trap of the running thread; whether it should give way to others."""
+    cause = trap.cause
+    if cause == Cause.ECALL_FROM_U:
+        dispatch.ecall(kernel, thread, trap.epc)
+        yielded, kernel.yielded = kernel.yielded, False
+        return yielded
+    if cause in PAGE_FAULTS:
+        _page_fault(kernel, thread, trap)
+        return False
+    if cause == Cause.TIMER_INTERRUPT:
+        return True
+    if cause == Cause.HART_BREAKPOINT:
+        return False  # whoever runs the thread next tells the observer
+    if cause == Cause.ILLEGAL_INSTRUCTION and _reads_time(kernel, trap):
+        return False
+    thread.process.last_fault = f"{_WHAT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"
+    kernel.signals.force(thread, _signal_of(trap))
+    return False
+
+
+def resolve(kernel: Kernel, thread: Thread, page: int, access: Access) -> Resolution:
+    """Has a page fault of the thread handled, and counts it."""
+    resolution = fault.handle(thread.process.space, page, access)
+    kernel.stats.fault(resolution)
+    thread.faults += 1
+    thread.process.faults += 1
+    return resolution
+
+
+def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
+    resolution, kernel.unresolved = kernel.unresolved, None
+    if resolution is None:
+        resolution = resolve(kernel, thread, trap.page, ACCESS_OF_CAUSE[trap.cause])
+    if kernel.observer is not None:
+        kernel.observer.fault(Fault(thread, thread.process.space, resolution, trap))
+    if not resolution.failed:
+        return
+    if resolution.outcome is Outcome.OUT_OF_MEMORY:
+        kernel.kill_for_memory(thread)
+        return
+    signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
+    thread.process.last_fault = (
+        f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: {_WHY[resolution.outcome]}"
+    )
+    kernel.signals.force(thread, at_address(signo, code, trap.tval))
+
+
+def _signal_of(trap: Trap) -> SigInfo:
+    if trap.cause == Cause.ILLEGAL_INSTRUCTION:
+        return at_address(Sig.ILL, ILL_ILLOPC, trap.epc)
+    if trap.cause == Cause.BREAKPOINT:
+        return at_address(Sig.TRAP, TRAP_BRKPT, trap.epc)
+    if trap.cause in (Cause.LOAD_MISALIGNED, Cause.STORE_MISALIGNED):
+        return at_address(Sig.BUS, BUS_ADRALN, trap.tval)
+    return at_address(Sig.SEGV, SEGV_ACCERR, trap.tval)
+
+
+def _reads_time(kernel: Kernel, trap: Trap) -> bool:
+    """Emulates ``csrr rd, time``, as the firmware of most boards does."""
+    bits = trap.tval
+    reads_csr = bits & 0x7F == 0x73 and bits >> 12 & 3 == 2 and not bits >> 15 & 0x1F
+    if not reads_csr or bits >> 20 != _CSR_TIME:
+        return False
+    target = bits >> 7 & 0x1F
+    if target:
+        kernel.hart.write(target, kernel.clock.monotonic() // _NS_PER_TICK)
+    kernel.hart.write(PC, trap.epc + 4)
+    return True

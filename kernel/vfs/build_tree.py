@@ -1,0 +1,247 @@
+"""The guest's tree of files, made of what the user granted."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kernel.base.budget import Budget
+from kernel.base.errors import Errno
+from kernel.vfs.core.credentials import Credentials
+from kernel.vfs.core.filesystem import TMPFS_MAGIC, FileSystem
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.hostfs.descriptors import DEFAULT_KEPT, HostFds
+from kernel.vfs.hostfs.directory import granted_folder
+from kernel.vfs.hostfs.overlay import OverlayFs
+from kernel.vfs.memfs.memfs import MemFs
+from kernel.vfs.memfs.read_only import StaticDir, StaticLink, StaticText
+from kernel.vfs.memfs.sparse_bytes import PAGE, HostPages, PageStore
+from kernel.vfs.names.fs_context import FsContext
+from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.names.path_walk import walk
+from kernel.vfs.tty.devices import Device, no_space
+
+LIBRARY_FOLDERS = ("lib", "lib64", "usr/lib", "usr/lib64")
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What the guest may see of the host. All are paths of the host."""
+
+    cwd: str
+    """Read-only at the same place in the guest, and where the guest starts; with ``root``, a
+    path in the guest, where it starts."""
+    program: str | None = None
+    """This file alone is visible at its own path, not its directory."""
+    ro: Sequence[tuple[str, str]] = ()
+    """(host folder or file, guest path) that the guest may read."""
+    rw: Sequence[tuple[str, str]] = ()
+    """(host folder, guest path): the guest may write there."""
+    root: str | None = None
+    """The guest's ``/``; what the guest changes stays in memory."""
+    lib_root: str | None = None
+    """A sysroot whose libraries appear at /lib and /usr/lib when there is no ``root``."""
+    memory_limit: int | None = None
+    """Maximum bytes of each file system in memory; None for half of the machine's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the tree needs of the machine."""
+
+    now: Callable[[], int] = time.time_ns
+    """Nanoseconds since 1970."""
+    random: Callable[[int], bytes] = os.urandom
+    who: Credentials = field(default_factory=Credentials.of_host)
+    """The guest's user."""
+    pages: PageStore = field(default_factory=HostPages)
+    """Allocator of the pages of files in memory."""
+    budget: Budget = field(default_factory=Budget)
+    """Budget of the kernel's objects for files."""
+
+
+def build_namespace(grants: Grants, services: Services | None = None) -> Namespace:
+    """The guest's tree, without /proc (see proc.system.mount_proc).
+
+    OSError when a granted folder can't be opened.
+    """
+    return _Builder(grants, services or Services()).build()
+
+
+def first_context(namespace: Namespace, grants: Grants, services: Services) -> FsContext:
+    """The first process's view; Errno when its directory is not there."""
+    host_umask = os.umask(0o022)
+    os.umask(host_umask)
+    fs = FsContext(namespace, namespace.root, host_umask, services.who)
+    fs.cwd = walk(fs, namespace.root, os.path.abspath(grants.cwd) + "/").need()
+    return fs
+
+
+def _depth(guest: str) -> int:
+    return len([name for name in guest.split("/") if name])
+
+
+class _Builder:
+    def __init__(self, grants: Grants, services: Services) -> None:
+        self.grants = grants
+        self.services = services
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        kept = DEFAULT_KEPT if soft < 0 else min(DEFAULT_KEPT, max(16, soft // 4))
+        self.fds = HostFds(kept)
+        self.numbers = itertools.count(16)
+        self.fixed = FileSystem("tmpfs", TMPFS_MAGIC, number=0, read_only=True)
+
+    def build(self) -> Namespace:
+        grants = self.grants
+        if grants.root is not None:
+            root: Inode = self._overlay(grants.root)
+        else:
+            root = StaticDir(self.fixed)
+        self.namespace = Namespace(root, memory_files=self._memory_fs(5, 0o755, whole=True))
+        if grants.root is None:
+            self._libraries()
+            self._etc()
+        self.namespace.mount("/tmp", self._memory(0o1777))
+        self._devices()
+        # What lies deeper is mounted later; at one path an explicit grant wins, and writing.
+        given = [(guest, host, True) for host, guest in grants.ro]
+        given += [(guest, host, False) for host, guest in grants.rw]
+        given.sort(key=lambda grant: _depth(grant[0]))
+        cwd_depth = _depth(os.path.realpath(grants.cwd)) if grants.root is None else 0
+        shallow = [grant for grant in given if _depth(grant[0]) < cwd_depth]
+        self._mount(shallow)
+        if grants.root is None:
+            self._cwd()
+        self._mount(given[len(shallow) :])
+        if grants.program is not None:
+            self._program(grants.program)
+        return self.namespace
+
+    def _mount(self, given: Sequence[tuple[str, str, bool]]) -> None:
+        """Mounts (guest path, host path, read-only) in their order."""
+        for guest, host, read_only in given:
+            self._lay(guest, self._open_grant(host, read_only=read_only))
+
+    def _open_grant(self, host: str, *, read_only: bool) -> Inode:
+        """A folder, or a single file that the guest may read."""
+        real = os.path.realpath(host)
+        if not read_only or not os.path.isfile(real):
+            return self._folder(host, read_only=read_only)
+        return self._folder(os.path.dirname(real), read_only=True).lookup(os.path.basename(real))
+
+    def _folder(self, host: str, *, read_only: bool) -> Inode:
+        number = next(self.numbers)
+        return granted_folder(host, read_only=read_only, fds=self.fds, number=number).root
+
+    def _overlay(self, host: str) -> Inode:
+        filesystem = OverlayFs(
+            self._folder(host, read_only=True),
+            now=self.services.now,
+            number=next(self.numbers),
+            limit=self.grants.memory_limit,
+            owner=self.services.who,
+            pages=self.services.pages,
+            budget=self.services.budget,
+        )
+        return filesystem.root
+
+    def _memory(self, mode: int) -> Inode:
+        return self._memory_fs(next(self.numbers), mode).root
+
+    def _memory_fs(self, number: int, mode: int, *, whole: bool = False) -> MemFs:
+        """A tmpfs with a limit of half of the memory, as tmpfs(5) by default, or the ``whole``."""
+        limit = self.grants.memory_limit
+        if limit is None and whole:
+            limit = self.services.pages.total * PAGE
+        return MemFs(
+            number=number,
+            limit=limit,
+            now=self.services.now,
+            mode=mode,
+            owner=self.services.who,
+            pages=self.services.pages,
+            budget=self.services.budget,
+        )
+
+    def _lay(self, guest: str, node: Inode) -> None:
+        """Mounts ``node``; at ``/`` it takes the place of the root itself."""
+        try:
+            if guest.strip("/"):
+                self.namespace.mount(guest, node)
+            else:
+                self.namespace.replace_root(node)
+        except Errno as error:
+            raise OSError(error.errno, f"{os.strerror(error.errno)} in the guest", guest) from None
+
+    def _libraries(self) -> None:
+        sysroot = self.grants.lib_root
+        for name in LIBRARY_FOLDERS if sysroot is not None else ():
+            assert sysroot is not None
+            host = os.path.join(sysroot, name)
+            if os.path.isdir(host):
+                self.namespace.mount("/" + name, self._folder(host, read_only=True))
+
+    def _etc(self) -> None:
+        who = self.services.who
+        user = "" if who.uid == 0 else f"user:x:{who.uid}:{who.gid}:user:/:/bin/sh\n"
+        group = "" if who.gid == 0 else f"user:x:{who.gid}:\n"
+        etc = StaticDir(self.fixed)
+        etc.put("passwd", StaticText(self.fixed, f"root:x:0:0:root:/root:/bin/sh\n{user}"))
+        etc.put("group", StaticText(self.fixed, f"root:x:0:\n{group}"))
+        etc.put("nsswitch.conf", StaticText(self.fixed, "passwd: files\ngroup: files\n"))
+        etc.put("mtab", StaticLink(self.fixed, "/proc/self/mounts"))
+        self.namespace.mount("/etc", etc)
+
+    def _devices(self) -> None:
+        files = FileSystem("devtmpfs", TMPFS_MAGIC, number=7)
+        dev, random = StaticDir(files), self.services.random
+        dev.put("null", Device(files, (1, 3), lambda count: b""))
+        dev.put("zero", Device(files, (1, 5), bytes))
+        dev.put("full", Device(files, (1, 7), bytes, no_space))
+        dev.put("random", Device(files, (1, 8), random))
+        dev.put("urandom", Device(files, (1, 9), random))
+        dev.put("tty", self.namespace.tty)
+        for name, fd in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+            dev.put(name, StaticLink(files, f"/proc/self/fd{fd}"))
+        self.namespace.mount("/dev", dev)
+        self.namespace.mount("/dev/shm", self._memory(0o1777))
+
+    def _cwd(self) -> None:
+        """Unless it lies in a folder that the guest may write anyway."""
+        cwd = os.path.realpath(self.grants.cwd)
+        for host, guest in self.grants.rw:
+            inside = os.path.commonpath([os.path.realpath(host), cwd]) == os.path.realpath(host)
+            if inside and os.path.realpath(host) == os.path.normpath(guest):
+                return
+        if cwd == "/tmp":  # both the user's folder and the guest's own: his files, writes dropped
+            self._lay(cwd, self._overlay(cwd))
+        else:
+            self._lay(cwd, self._folder(cwd, read_only=True))
+
+    def _program(self, program: str) -> None:
+        """Unless it can be seen already."""
+        real, shown = os.path.realpath(program), os.path.abspath(program)
+        try:
+            folder = granted_folder(os.path.dirname(real), read_only=True, fds=self.fds, number=8)
+            node = folder.root.lookup(os.path.basename(real))
+        except (Errno, OSError):
+            return  # the loader says what is wrong with it
+        fs = FsContext(self.namespace, self.namespace.root, 0, self.services.who)
+        try:
+            seen = walk(fs, fs.root, shown).need().stat()
+        except Errno:
+            self._show(node, shown, real)
+            return
+        if (seen.dev, seen.ino) != (node.stat().dev, node.stat().ino):
+            self._show(node, shown, real)
+
+    def _show(self, node: Inode, shown: str, real: str) -> None:
+        """At the path that the user named; where a link is on the way, at the one it leads to."""
+        try:
+            self.namespace.mount(shown, node)
+        except Errno:
+            self._lay(real, node)

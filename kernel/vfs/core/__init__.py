@@ -1,0 +1,1 @@
+"""Nodes, open files, descriptor tables, locks: what every file system builds on."""

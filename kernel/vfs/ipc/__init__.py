@@ -1,0 +1,1 @@
+"""Pipes, sockets, epoll, eventfd and timerfd."""

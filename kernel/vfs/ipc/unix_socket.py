@@ -1,0 +1,217 @@
+"""Pairs of connected sockets (socketpair(2), unix(7)): the only sockets a guest has."""
+
+from __future__ import annotations
+
+import stat
+import struct
+from collections import deque
+from typing import TYPE_CHECKING
+
+from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errors import Errno
+from kernel.base.wait import Result, WaitQueue
+from kernel.vfs.core.errno import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, ENXIO, EPIPE
+from kernel.vfs.core.filesystem import ChargedFs
+from kernel.vfs.core.inode import Inode, Stat
+from kernel.vfs.core.linux_abi import O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
+from kernel.vfs.core.open_file import OpenFile, Sources
+
+if TYPE_CHECKING:
+    from kernel.vfs.core.caller import Caller
+
+SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
+CAPACITY = 1 << 16
+"""Bytes that wait in one direction at most, SO_SNDBUF."""
+MOST_MESSAGES = 256
+FIONREAD = 0x541B
+
+
+class SocketInode(Inode):
+    """The node of one socket."""
+
+    def __init__(self, filesystem: ChargedFs) -> None:
+        filesystem.budget.take(Kind.SOCKET, Cost.PIPE, ENFILE)
+        self.filesystem: ChargedFs = filesystem
+        self.ino = filesystem.new_ino()
+
+    @property
+    def kind(self) -> int:
+        return stat.S_IFSOCK
+
+    def stat(self) -> Stat:
+        mode = stat.S_IFSOCK | 0o777
+        return Stat(self.filesystem.device, self.ino, mode, 1, 0, 0, 0, 0, 0, 0, 0)
+
+    def opened(self, flags: int, path: str) -> OpenFile:
+        raise Errno(ENXIO)
+
+
+class Channel:
+    """One direction: messages in transit, which are charged to ``budget``. A stream has no message
+    boundaries.
+    """
+
+    def __init__(self, keeps_borders: bool, budget: Budget) -> None:
+        self._budget = budget
+        self._charged = 0
+        self.keeps_borders = keeps_borders
+        self.messages: deque[bytes] = deque()
+        self.waiting = 0
+        """Bytes in :attr:`messages`."""
+        self.closed = False
+        """Nothing more will be put in."""
+        self.unread = False
+        """Nobody will take anything out."""
+        self.changed = WaitQueue()
+
+    @property
+    def room(self) -> int:
+        if self.keeps_borders and len(self.messages) >= MOST_MESSAGES:
+            return 0
+        return CAPACITY - self.waiting
+
+    def put(self, data: bytes) -> int | None:
+        if self.keeps_borders and len(data) > CAPACITY:
+            raise Errno(EMSGSIZE)
+        room = self.room
+        if room <= 0 or (self.keeps_borders and room < len(data)):
+            return None
+        data = data[:room]
+        if data or self.keeps_borders:
+            self._settle(self.waiting + len(data), len(self.messages) + 1)
+            if self.messages and not self.keeps_borders and len(self.messages[-1]) < 4096:
+                self.messages[-1] += data
+            else:
+                self.messages.append(data)
+            self.waiting += len(data)
+            self.changed.wake()
+        return len(data)
+
+    def take(self, count: int, *, peek: bool = False) -> tuple[bytes, int] | None:
+        """(up to ``count`` bytes, how long the message was); None when nothing is there yet."""
+        if not self.messages:
+            return (b"", 0) if self.closed else None
+        if self.keeps_borders:
+            message = self.messages[0] if peek else self.messages.popleft()
+            data, length = message[:count], len(message)
+            self.waiting -= 0 if peek else length
+        else:
+            data = self._take_bytes(count, peek)
+            length = len(data)
+        if not peek:
+            self._settle(self.waiting, len(self.messages))
+            self.changed.wake()
+        return data, length
+
+    def _take_bytes(self, count: int, peek: bool) -> bytes:
+        taken: list[bytes] = []
+        while self.messages and count > 0:
+            message = self.messages.popleft()
+            taken.append(message[:count])
+            if len(message) > count:
+                self.messages.appendleft(message[count:])
+            count -= len(taken[-1])
+        data = b"".join(taken)
+        if peek and data:
+            self.messages.appendleft(data)
+        elif not peek:
+            self.waiting -= len(data)
+        return data
+
+    def put_back(self, data: bytes) -> None:
+        if data:
+            self._settle(self.waiting + len(data), len(self.messages) + 1)
+            self.messages.appendleft(data)
+            self.waiting += len(data)
+
+    def empty(self) -> None:
+        """Discards the messages in transit."""
+        self.messages.clear()
+        self.waiting = 0
+        self._settle(0, 0)
+
+    def _settle(self, length: int, messages: int) -> None:
+        """Adjusts the charge to ``length`` bytes in ``messages`` messages."""
+        wanted = length + messages * Cost.MESSAGE
+        if wanted > self._charged:
+            self._budget.take(Kind.SOCKET, wanted - self._charged, ENOBUFS)
+        else:
+            self._budget.give_back(Kind.SOCKET, self._charged - wanted)
+        self._charged = wanted
+
+
+class Socket(OpenFile):
+    """One of two connected sockets."""
+
+    stream = True
+
+    def __init__(
+        self, inode: SocketInode, flags: int, type_: int, channels: tuple[Channel, Channel]
+    ) -> None:
+        super().__init__(inode, flags | O_RDWR, f"socket:[{inode.ino}]")
+        self.socket = inode
+        self.type = type_
+        self.incoming, self.outgoing = channels
+
+    def released(self) -> None:
+        self.shut_reading()
+        self.shut_writing()
+        self.incoming.empty()
+        self.socket.filesystem.budget.give_back(Kind.SOCKET, Cost.PIPE)
+
+    def shut_reading(self) -> None:
+        """Nothing more is received (shutdown(2), SHUT_RD)."""
+        self.incoming.closed = self.incoming.unread = True
+        self.incoming.changed.wake()
+
+    def shut_writing(self) -> None:
+        """Nothing more is sent (SHUT_WR)."""
+        self.outgoing.closed = True
+        self.outgoing.changed.wake()
+
+    def read(self, count: int) -> bytes | None:
+        taken = self.incoming.take(count)
+        return None if taken is None else taken[0]
+
+    def unread(self, data: bytes) -> None:
+        self.incoming.put_back(data)
+
+    def write(self, data: bytes) -> int | None:
+        if self.outgoing.closed:
+            raise Errno(EPIPE)
+        if self.outgoing.unread:
+            raise Errno(EPIPE if self.type != SOCK_DGRAM else ECONNRESET)
+        return self.outgoing.put(data)
+
+    def poll(self) -> int:
+        incoming, outgoing = self.incoming, self.outgoing
+        events = POLLIN if incoming.messages or incoming.closed else 0
+        if incoming.closed:
+            events |= POLLRDHUP
+            if outgoing.closed or outgoing.unread:
+                events |= POLLHUP
+        if outgoing.unread or outgoing.closed or outgoing.room > 0:
+            events |= POLLOUT
+        return events
+
+    def sources(self, events: int) -> Sources:
+        return Sources((self.incoming.changed, self.outgoing.changed))
+
+    def ioctl(self, t: Caller, request: int, argument: int) -> Result:
+        if request != FIONREAD:
+            raise Errno(ENOTTY)
+        t.mem.write(argument, struct.pack("<i", self.incoming.waiting))
+        return 0
+
+
+def socket_pair(filesystem: ChargedFs, type_: int, flags: int) -> tuple[Socket, Socket]:
+    """Two sockets of ``type_``, each connected to the other."""
+    borders = type_ != SOCK_STREAM
+    one, other = (Channel(borders, filesystem.budget) for _ in range(2))
+    first = Socket(SocketInode(filesystem), flags, type_, (one, other))
+    try:
+        second = SocketInode(filesystem)
+    except Errno:
+        first.acquire().release()
+        raise
+    return first, Socket(second, flags, type_, (other, one))

@@ -1,0 +1,1 @@
+"""Files in memory (tmpfs(5)), and read-only nodes made by the kernel."""

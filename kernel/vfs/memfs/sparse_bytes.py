@@ -1,0 +1,291 @@
+"""Contents of a file in memory, with holes: only the pages that were written use memory.
+
+In a machine the pages are frames, and mappings of the file map these same frames; so this is also
+the mapping's backing (kernel.mm.page_cache). Without a machine they are pages of the host
+(:class:`HostPages`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.errno import EFBIG, ENOSPC
+from kernel.vfs.core.linux_abi import MAX_FILE_SIZE
+
+if TYPE_CHECKING:
+    from kernel.vfs.core.inode import Inode
+
+PAGE = 4096
+_NOTHING = bytes(PAGE)
+
+
+class PageStore(Protocol):
+    """Allocator of pages for files in memory. A page is identified by a number."""
+
+    files: set[Blocks]
+    """Files that have pages."""
+
+    @property
+    def total(self) -> int:
+        """Total number of pages."""
+
+    @property
+    def free(self) -> int:
+        """Number of pages that files may still allocate."""
+
+    def take(self, zeroed: bool, /) -> int:
+        """Allocates a page, with undefined content unless ``zeroed``; ENOSPC when none is left."""
+
+    def give_back(self, pages: list[int], /) -> None: ...
+    def read(self, page: int, start: int, count: int, /) -> bytes: ...
+    def write(self, page: int, start: int, data: memoryview | bytes, /) -> None: ...
+
+    def unmap(self, file: Blocks, first: int, /) -> None:
+        """Removes the file's pages, from number ``first`` on, from every address space."""
+
+
+class HostPages:
+    """Pages for a file system that does not belong to a machine."""
+
+    def __init__(self, total: int = 1 << 16) -> None:
+        self.files: set[Blocks] = set()
+        self.total = total
+        self._pages: dict[int, bytearray] = {}
+        self._next = 0
+
+    @property
+    def free(self) -> int:
+        return self.total - len(self._pages)
+
+    def take(self, zeroed: bool) -> int:
+        if not self.free:
+            raise Errno(ENOSPC)
+        self._next += 1
+        self._pages[self._next] = bytearray(PAGE)
+        return self._next
+
+    def give_back(self, pages: list[int]) -> None:
+        for page in pages:
+            del self._pages[page]
+
+    def read(self, page: int, start: int, count: int) -> bytes:
+        return bytes(self._pages[page][start : start + count])
+
+    def write(self, page: int, start: int, data: memoryview | bytes) -> None:
+        self._pages[page][start : start + len(data)] = data
+
+    def unmap(self, file: Blocks, first: int) -> None:
+        pass
+
+
+class Blocks:
+    """``size`` bytes in pages of ``store``; missing pages read as zeros.
+
+    ``charge`` is called with the number of pages allocated (or, negative, released) before it
+    happens, and may refuse by raising.
+    """
+
+    def __init__(self, store: PageStore, charge: Callable[[int], None]) -> None:
+        self.store = store
+        self.size = 0
+        self.users = 0
+        """Number of mappings that use it (kernel.mm.page_cache.Backing)."""
+        self.inode: Inode | None = None
+        """The file's node, which exists for as long as it is mapped."""
+        self._charge = charge
+        self._pages: dict[int, int] = {}
+        self._order: list[int] | None = []
+        """Numbers of the pages in ascending order; None when it must be computed."""
+
+    @property
+    def allocated(self) -> int:
+        """Bytes held."""
+        return len(self._pages) * PAGE
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Up to ``count`` bytes; the caller bounds ``count``."""
+        count = min(count, self.size - offset)
+        if count <= 0:
+            return b""
+        pieces: list[bytes] = []
+        index, start = divmod(offset, PAGE)
+        while count > 0:
+            length = min(count, PAGE - start)
+            page = self._pages.get(index)
+            pieces.append(
+                _NOTHING[:length] if page is None else self.store.read(page, start, length)
+            )
+            count -= length
+            index, start = index + 1, 0
+        return b"".join(pieces)
+
+    def write(self, offset: int, data: bytes) -> int:
+        """How many bytes fitted; raises when none did."""
+        if offset + len(data) > MAX_FILE_SIZE:
+            raise Errno(EFBIG)
+        view, done = memoryview(data), 0
+        index, start = divmod(offset, PAGE)
+        while done < len(data):
+            length = min(len(data) - done, PAGE - start)
+            try:
+                page = self._page(index, zeroed=length < PAGE)
+            except Errno:
+                if done:
+                    break
+                raise
+            self.store.write(page, start, view[done : done + length])
+            done += length
+            self.size = max(self.size, offset + done)
+            index, start = index + 1, 0
+        return done
+
+    def truncate(self, size: int) -> None:
+        """Cuts, or grows by a hole."""
+        if size > MAX_FILE_SIZE:
+            raise Errno(EFBIG)
+        if size < self.size:
+            last, keep = divmod(size, PAGE)
+            self._drop(last + bool(keep), MAX_FILE_SIZE)
+            if keep and last in self._pages:
+                self.store.write(self._pages[last], keep, _NOTHING[keep:])
+        self.size = size
+
+    def reserve(self, offset: int, end: int) -> None:
+        """Allocates all missing pages of [offset, end), or none (fallocate(2))."""
+        first, last = offset // PAGE, (end + PAGE - 1) // PAGE
+        if last - first > self.store.total:
+            raise Errno(ENOSPC)
+        missing = [index for index in range(first, last) if index not in self._pages]
+        taken: list[int] = []
+        try:
+            for index in missing:
+                self._page(index, zeroed=True)
+                taken.append(index)
+        except Errno:
+            self._release(taken)
+            raise
+
+    def punch(self, offset: int, end: int) -> None:
+        """Zeroes [offset, end); whole pages that are not mapped are released."""
+        first, last = -(-offset // PAGE), end // PAGE
+        if first > last:
+            self._zero(offset, end)
+            return
+        self._zero(offset, first * PAGE)
+        self._zero(last * PAGE, end)
+        if not self.users:
+            self._drop(first, last)
+            return
+        order = self._sorted()  # mapped pages stay, and are zeroed
+        for index in order[bisect_left(order, first) : bisect_left(order, last)]:
+            self._zero(index * PAGE, (index + 1) * PAGE)
+
+    def seek(self, offset: int, hole: bool) -> int:
+        """The next offset at or after ``offset`` in data, or in a hole; ``size`` if none is."""
+        index = offset // PAGE
+        if hole:
+            while index in self._pages:
+                index += 1
+        elif index not in self._pages:
+            order = self._sorted()
+            at = bisect_left(order, index)
+            index = order[at] if at < len(order) else self.size // PAGE + 1
+        return min(self.size, max(offset, index * PAGE))
+
+    def release(self) -> None:
+        """Releases all pages when the file is deleted."""
+        self._release(list(self._pages))
+
+    # The backing of a mapping (kernel.mm.page_cache.Backing), and the effects of the file's changes
+    # on mappings (kernel.vfs.core.inode.Mapping).
+
+    def frame(self, index: int) -> int | None:
+        """Frame of page ``index``; None beyond the end, ENOSPC when none is available."""
+        if index * PAGE >= self.size:
+            return None
+        return self._page(index, zeroed=True)
+
+    def resident(self, index: int) -> bool:
+        return index in self._pages
+
+    def stored_to(self, index: int) -> None:
+        if self.inode is not None:
+            self.inode.changed()
+
+    def write_back(self, first: int, last: int) -> None:
+        pass
+
+    def remove(self, first: int, last: int) -> None:
+        if self.inode is not None:
+            self.inode.punch_file(first * PAGE, (last + 1 - first) * PAGE)
+
+    def unused(self) -> None:
+        inode, self.inode = self.inode, None
+        if inode is not None:
+            inode.mapping = None
+
+    def held(self) -> Mapping[int, int]:
+        return self._pages
+
+    def overlay(self, offset: int, data: bytes) -> bytes:
+        return data
+
+    def written(self, offset: int, data: bytes) -> None:
+        pass
+
+    def punched(self, start: int, end: int) -> None:
+        pass
+
+    def truncated(self, size: int) -> None:
+        if self.users:
+            self.store.unmap(self, (size + PAGE - 1) // PAGE)
+
+    # Pages.
+
+    def _page(self, index: int, *, zeroed: bool) -> int:
+        page = self._pages.get(index)
+        if page is not None:
+            return page
+        self._charge(1)
+        try:
+            page = self.store.take(zeroed)
+        except Errno:
+            self._charge(-1)
+            raise
+        if not self._pages:
+            self.store.files.add(self)
+        self._pages[index] = page
+        if self._order is not None and (not self._order or index > self._order[-1]):
+            self._order.append(index)
+        else:
+            self._order = None
+        return page
+
+    def _sorted(self) -> list[int]:
+        if self._order is None:
+            self._order = sorted(self._pages)
+        return self._order
+
+    def _zero(self, offset: int, end: int) -> None:
+        """Writes zeros to [offset, end), which lies in one page."""
+        page = self._pages.get(offset // PAGE)
+        if page is not None and offset < end:
+            self.store.write(page, offset % PAGE, _NOTHING[: end - offset])
+
+    def _drop(self, first: int, last: int) -> None:
+        """Releases the pages from number ``first`` up to, not including, ``last``."""
+        order = self._sorted()
+        self._release(order[bisect_left(order, first) : bisect_left(order, last)])
+
+    def _release(self, indices: Iterable[int]) -> None:
+        pages = [self._pages.pop(index) for index in indices]
+        if not pages:
+            return
+        self._order = None if self._pages else []
+        self.store.give_back(pages)
+        self._charge(-len(pages))
+        if not self._pages:
+            self.store.files.discard(self)

@@ -1,0 +1,18 @@
+"""Keeping a tree a tree: a directory can't be moved into itself."""
+
+from __future__ import annotations
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.errno import EINVAL
+from kernel.vfs.core.inode import Inode
+
+
+def need_not_below(node: Inode, directory: Inode) -> None:
+    """EINVAL when ``directory`` is ``node`` or lies below it (rename(2))."""
+    at: Inode | None = directory
+    while at is not None:
+        if at is node:
+            raise Errno(EINVAL)
+        if at.parent is at:
+            return
+        at = at.parent

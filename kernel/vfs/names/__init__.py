@@ -1,0 +1,1 @@
+"""Path resolution, mounts, opening, creating and removing names."""

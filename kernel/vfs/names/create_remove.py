@@ -1,0 +1,161 @@
+"""Making, removing and moving names: mkdir(2), unlink(2), rename(2) and their kin.
+
+Each takes a start directory and a path, and leaves to the file system only what it does with single
+names. A write that is refused because the guest was granted no writing there is remembered.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.errno import (
+    EBUSY,
+    EEXIST,
+    EINVAL,
+    EISDIR,
+    ENOENT,
+    ENOTDIR,
+    ENOTEMPTY,
+    EPERM,
+    EROFS,
+    EXDEV,
+)
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import W_OK, X_OK
+from kernel.vfs.names.fs_context import FsContext
+from kernel.vfs.names.path_walk import Found, walk
+
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+
+
+@contextmanager
+def remembering(fs: FsContext, path: Callable[[], str]) -> Iterator[None]:
+    """Remembers ``path`` as refused when what is done within fails with EROFS."""
+    try:
+        yield
+    except Errno as error:
+        if error.errno == EROFS:
+            fs.namespace.refuse(path())
+        raise
+
+
+def _path(fs: FsContext, found: Found) -> Callable[[], str]:
+    return lambda: fs.namespace.path_in(found.parent, found.name)
+
+
+def _add(
+    fs: FsContext, start: Inode, path: str, add: Callable[[Inode, str], object], *, directory: bool
+) -> None:
+    found = walk(fs, start, path, follow=False, creating=True)
+    if found.node is not None:
+        raise Errno(EEXIST)
+    if found.directory_meant and not directory:
+        raise Errno(ENOENT)
+    with remembering(fs, _path(fs, found)):
+        found.parent.check(W_OK | X_OK, fs.who)
+        add(found.parent, found.name)
+
+
+def make_directory(fs: FsContext, start: Inode, path: str, mode: int) -> None:
+    mode &= ~fs.umask & 0o1777
+    _add(fs, start, path.rstrip("/") or path, lambda at, name: at.mkdir(name, mode), directory=True)
+
+
+def make_fifo(fs: FsContext, start: Inode, path: str, mode: int) -> None:
+    mode &= ~fs.umask & 0o7777
+    _add(fs, start, path, lambda at, name: at.mkfifo(name, mode), directory=False)
+
+
+def make_file(fs: FsContext, start: Inode, path: str, mode: int) -> None:
+    mode &= ~fs.umask & 0o7777
+    _add(fs, start, path, lambda at, name: at.create(name, mode), directory=False)
+
+
+def make_symlink(fs: FsContext, start: Inode, path: str, target: str) -> None:
+    if not target:
+        raise Errno(ENOENT)
+    _add(fs, start, path, lambda at, name: at.symlink(name, target), directory=False)
+
+
+def make_link(fs: FsContext, node: Inode, start: Inode, path: str) -> None:
+    """A further name for ``node`` (link(2))."""
+    if node.kind == stat.S_IFDIR:
+        raise Errno(EPERM)
+
+    def add(at: Inode, name: str) -> None:
+        if at.filesystem is not node.filesystem:
+            raise Errno(EXDEV)
+        at.link(name, node)
+
+    _add(fs, start, path, add, directory=False)
+
+
+def remove_file(fs: FsContext, start: Inode, path: str) -> None:
+    """unlink(2)."""
+    found = walk(fs, start, path, follow=False)
+    if not found.named:
+        raise Errno(EISDIR)
+    if found.need().kind == stat.S_IFDIR:
+        raise Errno(EISDIR)
+    _remove(fs, found, lambda at, name: at.unlink(name))
+
+
+def remove_directory(fs: FsContext, start: Inode, path: str) -> None:
+    """rmdir(2)."""
+    found = walk(fs, start, path.rstrip("/") or path, follow=False)
+    if not found.named:
+        raise Errno({".": EINVAL, "..": ENOTEMPTY}.get(found.name, EBUSY))
+    if found.need().kind != stat.S_IFDIR:
+        raise Errno(ENOTDIR)
+    _remove(fs, found, lambda at, name: at.rmdir(name))
+
+
+def _remove(fs: FsContext, found: Found, remove: Callable[[Inode, str], None]) -> None:
+    with remembering(fs, _path(fs, found)):
+        found.parent.check(W_OK | X_OK, fs.who)
+        _need_no_mount(fs, found)
+        remove(found.parent, found.name)
+
+
+def _need_no_mount(fs: FsContext, found: Found) -> None:
+    if fs.namespace.is_mount(found.parent, found.name) or fs.namespace.has_mounts(found.node):
+        raise Errno(EBUSY)
+
+
+def rename(fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags: int = 0) -> None:
+    """Moves (directory, path) ``old`` to ``new`` (renameat2(2))."""
+    if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == 3:
+        raise Errno(EINVAL)
+    source = walk(fs, old[0], old[1].rstrip("/") or old[1], follow=False)
+    target = walk(fs, new[0], new[1].rstrip("/") or new[1], follow=False, creating=True)
+    if not source.named or not target.named:
+        raise Errno(EBUSY)
+    node = source.need()
+    _check_rename(fs, source, target, flags)
+    slashed = old[1].endswith("/") or new[1].endswith("/")
+    if slashed and node.kind != stat.S_IFDIR:
+        raise Errno(ENOTDIR)
+    with remembering(fs, _path(fs, source)):
+        source.parent.check(W_OK | X_OK, fs.who)
+    with remembering(fs, _path(fs, target)):
+        target.parent.check(W_OK | X_OK, fs.who)
+    if flags & RENAME_EXCHANGE:
+        source.parent.exchange(source.name, target.parent, target.name)
+    else:
+        source.parent.rename(source.name, target.parent, target.name)
+
+
+def _check_rename(fs: FsContext, source: Found, target: Found, flags: int) -> None:
+    if flags & RENAME_NOREPLACE and target.node is not None:
+        raise Errno(EEXIST)
+    if flags & RENAME_EXCHANGE and target.node is None:
+        raise Errno(ENOENT)
+    if source.parent.filesystem is not target.parent.filesystem:
+        raise Errno(EXDEV)
+    _need_no_mount(fs, source)
+    if target.node is not None:
+        _need_no_mount(fs, target)

@@ -1,0 +1,1 @@
+"""The user's terminal and standard streams as the guest's files."""

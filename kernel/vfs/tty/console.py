@@ -1,0 +1,287 @@
+"""The guest's standard input, output and error: the user's own, or bytes in memory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+
+from kernel.base.errors import Errno
+from kernel.vfs.core.errno import EINVAL, ENOSPC, EPERM, ESPIPE, from_host
+from kernel.vfs.core.fd_table import FdTable
+from kernel.vfs.core.filesystem import FileSystem
+from kernel.vfs.core.inode import Inode, Stat
+from kernel.vfs.core.linux_abi import (
+    O_ACCMODE,
+    O_APPEND,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    POLLIN,
+    POLLOUT,
+    SEEK_CUR,
+    SEEK_END,
+    SEEK_SET,
+)
+from kernel.vfs.core.open_file import OpenFile, Sources
+from kernel.vfs.hostfs.hostfs import guest_stat
+from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.tty import host_io
+from kernel.vfs.tty.devices import may_open
+from kernel.vfs.tty.terminal import Terminal, TerminalFile
+
+MOST_CAPTURED = 256 << 20
+"""Bytes kept of an output that goes to memory: a guest can print without end (then ENOSPC)."""
+
+_HOST_SEEK = {SEEK_SET: os.SEEK_SET, SEEK_CUR: os.SEEK_CUR, SEEK_END: os.SEEK_END}
+
+
+class HostStream(Inode):
+    """A descriptor that the user gave the guest: a file, pipe, socket or device of his.
+
+    Its offset is the user's too: what runs after the guest goes on where the guest stopped.
+    """
+
+    special = True
+
+    def __init__(self, filesystem: FileSystem, fd: int) -> None:
+        self.filesystem = filesystem
+        self.fd = fd
+        self.stream_fd = host_io.unblocking(fd)
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        access = {os.O_RDONLY: O_RDONLY, os.O_WRONLY: O_WRONLY}.get(flags & os.O_ACCMODE, O_RDWR)
+        self.flags = access | (O_APPEND if flags & os.O_APPEND else 0)
+        """The guest's O_ flags of it."""
+        self.seekable = stat.S_ISREG(self.stat().mode) or stat.S_ISBLK(self.stat().mode)
+
+    def stat(self) -> Stat:
+        try:
+            return guest_stat(os.fstat(self.fd))
+        except OSError as error:
+            raise from_host(error) from None
+
+    def opened(self, flags: int, path: str) -> OpenFile:
+        may_open(flags, self.flags)
+        return HostStreamFile(self, flags & O_ACCMODE | self.flags & O_APPEND, path)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        try:
+            return os.pread(self.fd, count, offset)
+        except (OSError, OverflowError) as error:
+            raise _errno(error) from None
+
+    def write_at(self, offset: int, data: bytes) -> int:
+        try:
+            return os.pwrite(self.fd, data, offset)
+        except (OSError, OverflowError) as error:
+            raise _errno(error) from None
+
+    def truncate(self, size: int) -> None:
+        try:
+            os.ftruncate(self.fd, size)
+        except (OSError, OverflowError) as error:
+            raise _errno(error) from None
+
+    def chmod(self, mode: int) -> None:
+        raise Errno(EPERM)  # the guest was given a stream, not the file's attributes
+
+
+def _errno(error: OSError | OverflowError) -> Errno:
+    return from_host(error) if isinstance(error, OSError) else Errno(EINVAL)
+
+
+class HostStreamFile(OpenFile):
+    """An open file of a user's descriptor."""
+
+    inode: HostStream
+
+    def __init__(self, node: HostStream, flags: int, path: str) -> None:
+        super().__init__(node, flags, path)
+        self.node = node
+        self.stream = not node.seekable
+
+    def read(self, count: int) -> bytes | None:
+        if self.stream:
+            return host_io.read(self.node.stream_fd, count)
+        try:
+            return os.read(self.node.fd, count)
+        except OSError as error:
+            raise from_host(error) from None
+
+    def unread(self, data: bytes) -> None:
+        if not self.stream:
+            self.seek(-len(data), SEEK_CUR)
+
+    def write(self, data: bytes) -> int | None:
+        if self.stream:
+            return host_io.write(self.node.stream_fd, data)
+        try:
+            return os.write(self.node.fd, data)
+        except OSError as error:
+            raise from_host(error) from None
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        self._need_seekable()
+        return self.node.read_file(offset, count)
+
+    def write_at(self, offset: int, data: bytes) -> int:
+        self._need_seekable()
+        return self.node.write_file(offset, data)
+
+    def truncate(self, size: int) -> None:
+        if self.stream:
+            raise Errno(EINVAL)
+        self.node.truncate_file(size)
+
+    def seek(self, offset: int, whence: int) -> int:
+        self._need_seekable()
+        if whence not in _HOST_SEEK:
+            raise Errno(EINVAL)
+        try:
+            return os.lseek(self.node.fd, offset, _HOST_SEEK[whence])
+        except (OSError, OverflowError) as error:
+            raise _errno(error) from None
+
+    def _need_seekable(self) -> None:
+        if self.stream:
+            raise Errno(ESPIPE)
+
+    def poll(self) -> int:
+        if not self.stream:
+            return super().poll()
+        asked = (POLLIN if self.readable else 0) | (POLLOUT if self.writable else 0)
+        return host_io.ready(self.node.fd, asked)
+
+    def sources(self, events: int) -> Sources:
+        return host_io.sources(self.node.fd, events) if self.stream else Sources()
+
+    def describe(self) -> str:
+        return f"the user's {self.path}"
+
+
+class Memory(Inode):
+    """A stream of bytes in memory, which looks like a pipe to the guest."""
+
+    def __init__(self, filesystem: FileSystem, access: int) -> None:
+        self.filesystem = filesystem
+        self.ino = filesystem.new_ino()
+        self.access = access
+        self.data = bytearray()
+
+    @property
+    def kind(self) -> int:
+        return stat.S_IFIFO
+
+    def stat(self) -> Stat:
+        mode = stat.S_IFIFO | 0o600
+        owner = os.geteuid(), os.getegid()
+        return Stat(self.filesystem.device, self.ino, mode, 1, *owner, 0, 0, 0, 0, 0)
+
+    def opened(self, flags: int, path: str) -> OpenFile:
+        may_open(flags, self.access)
+        make = ByteSource if self.access == O_RDONLY else ByteSink
+        return make(self, flags & O_ACCMODE, path)
+
+
+class ByteSource(OpenFile):
+    """Standard input out of a bytes object; ends after it."""
+
+    stream = True
+
+    def __init__(self, node: Memory, flags: int, path: str) -> None:
+        super().__init__(node, flags, path)
+        self._data = node.data
+
+    def read(self, count: int) -> bytes | None:
+        data = bytes(self._data[:count])
+        del self._data[:count]
+        return data
+
+    def unread(self, data: bytes) -> None:
+        self._data[:0] = data
+
+    def poll(self) -> int:
+        return POLLIN
+
+
+class ByteSink(OpenFile):
+    """Standard output or error kept in memory."""
+
+    stream = True
+
+    def __init__(self, node: Memory, flags: int, path: str) -> None:
+        super().__init__(node, flags, path)
+        self._data = node.data
+
+    def write(self, data: bytes) -> int | None:
+        room = MOST_CAPTURED - len(self._data)
+        if room <= 0:
+            raise Errno(ENOSPC)
+        self._data += data[:room]
+        return min(room, len(data))
+
+    def poll(self) -> int:
+        return POLLOUT
+
+
+class Console:
+    """The three standard files of the first process, closed until one is given."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self.terminal: Terminal | None = None
+        self._files: dict[int, OpenFile] = {}
+        self._captured: dict[int, Memory] = {}
+
+    def use_host(self, fd: int, host: int) -> None:
+        """The guest's ``fd`` is the host's descriptor ``host``; left closed when that is."""
+        try:
+            os.fstat(host)
+            is_terminal = os.isatty(host)
+        except OSError:
+            return
+        node = HostStream(self.namespace.anonymous, host)
+        if not is_terminal:
+            self._files[fd] = HostStreamFile(node, node.flags, _NAMES[fd])
+            return
+        if self.terminal is None:
+            self.terminal = self.namespace.tty.terminal = Terminal(host)
+        self._files[fd] = TerminalFile(
+            self.namespace.tty, self.terminal, node.stream_fd, node.flags
+        )
+
+    def feed(self, data: bytes) -> None:
+        """Standard input is ``data``."""
+        node = Memory(self.namespace.pipes, O_RDONLY)
+        node.data += data
+        self._files[0] = ByteSource(node, O_RDONLY, f"pipe:[{node.ino}]")
+
+    def capture(self, fd: int) -> None:
+        """What the guest writes to ``fd`` is kept for :meth:`captured`."""
+        node = Memory(self.namespace.pipes, O_WRONLY)
+        self._captured[fd] = node
+        self._files[fd] = ByteSink(node, O_WRONLY, f"pipe:[{node.ino}]")
+
+    def captured(self, fd: int) -> bytes:
+        return bytes(self._captured[fd].data)
+
+    def install(self, files: FdTable) -> None:
+        """Puts the files at 0, 1 and 2 of an empty table."""
+        for fd, file in sorted(self._files.items()):
+            files.install_at(fd, file)
+
+    def step_aside(self, act: Callable[[], None]) -> None:
+        """Does ``act`` while the user's terminal is as it was before."""
+        if self.terminal is None:
+            act()
+        else:
+            self.terminal.step_aside(act)
+
+    def restore(self) -> None:
+        """The run is over: the user's terminal is as it was before."""
+        if self.terminal is not None:
+            self.terminal.restore()
+
+
+_NAMES = {0: "/dev/stdin", 1: "/dev/stdout", 2: "/dev/stderr"}

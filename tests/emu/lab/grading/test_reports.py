@@ -1,0 +1,179 @@
+"""What is a result told as? Formats that others read, and text that a student can't forge."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from emu.lab.grading.reports import FORMATS
+from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
+from emu.lab.grading.reports.summary import summary_csv, summary_text
+from emu.lab.text.sanitize import quoted, quoted_lines
+
+FAILURE = FailureRecord(
+    name="shared-is-not-writable",
+    when="after fork(), pid 1 → 2",
+    lines=["frame 0x80231 has 2 users:  pid 1  0x11000  RW-U-A-D   ← still writable"],
+    operations=["pid 1 forks"],
+    replay=[["Fork", 1]],
+)
+PASSED = GradedTest("fork-shares", "does fork share?", "passed", 5, 5, False, 0.1)
+FAILED = GradedTest("child-stores", "is it copied?", "failed", 0, 5, False, 0.25, FAILURE)
+HIDDEN = GradedTest("secret-tree", "a secret question", "failed", 0, 7, True, 0.5, FAILURE)
+DEFECT = GradedTest(
+    "fork-again", "again?", "defect", 0, 5, False, 0.5, defect="Traceback\nKeyError: 7"
+)
+
+
+def record(*tests: GradedTest, **changed: object) -> Record:
+    values = {
+        "version": 1,
+        "emu": "0.1.0",
+        "digest": "ab" * 32,
+        "submission": "Ada Lovelace",
+        "lab": "cow-fork",
+        "files": ["cow_fork.py"],
+        "status": "graded",
+        "problem": "",
+        "defect": "",
+        "score": sum(test.points for test in tests),
+        "max_score": sum(test.max_points for test in tests),
+        "seconds": 1.5,
+        "tests": list(tests),
+    }
+    return Record(**{**values, **changed})
+
+
+UNREADABLE = record(status="unreadable", problem="cow_fork.py is not in it", lab="", files=[])
+
+
+# The record.
+
+
+def test_a_record_that_was_written_reads_as_the_same():
+    whole = record(PASSED, FAILED, HIDDEN, DEFECT)
+    assert decoded(encoded(whole)) == whole
+
+
+def test_half_a_record_and_one_of_another_version_are_none():
+    data = encoded(record(PASSED))
+    assert decoded(data[: len(data) // 2]) is None
+    assert decoded(encoded(msgspec.structs.replace(record(PASSED), version=2))) is None
+    assert decoded(b"[" * 100_000) is None
+
+
+# Gradescope.
+
+
+def test_gradescope_gets_each_test_with_its_points_and_says_nothing_of_the_sum():
+    result = json.loads(FORMATS["gradescope"].make(record(PASSED, FAILED)))
+    assert "score" not in result
+    passed, failed = result["tests"]
+    assert (passed["name"], passed["score"], passed["max_score"]) == ("fork-shares", 5, 5)
+    assert (passed["status"], failed["status"]) == ("passed", "failed")
+    assert "still writable" in failed["output"]
+    assert "pid 1 forks" in failed["output"]
+
+
+def test_gradescope_hides_private_tests_until_after_the_due_date():
+    result = json.loads(FORMATS["gradescope"].make(record(FAILED, HIDDEN)))
+    seen = {test["name"]: test["visibility"] for test in result["tests"]}
+    assert seen == {"child-stores": "visible", "secret-tree": "after_due_date"}
+    assert "secret" not in json.dumps([result.get("output"), result["tests"][0]])
+
+
+def test_gradescope_tells_why_a_submission_could_not_be_read():
+    result = json.loads(FORMATS["gradescope"].make(UNREADABLE))
+    assert (result["score"], result["output"]) == (0, "cow_fork.py is not in it")
+
+
+@pytest.mark.parametrize("name", ["gradescope", "text"])
+def test_a_defect_is_told_to_a_student_without_our_traceback(name):
+    told = FORMATS[name].make(record(DEFECT, status="defect")).decode()
+    assert "Tell your instructor" in told
+    assert "KeyError" not in told
+
+
+# JUnit.
+
+
+def test_junit_has_a_case_for_each_test_and_counts_them():
+    suite = ElementTree.fromstring(FORMATS["junit"].make(record(PASSED, FAILED, DEFECT)))[0]
+    counts = [suite.get(name) for name in ("tests", "failures", "errors")]
+    assert counts == ["3", "1", "1"]
+    failure = suite.find("testcase[@name='child-stores']/failure")
+    assert failure.get("type") == "shared-is-not-writable"
+    assert "still writable" in failure.text
+    assert suite.find("testcase[@name='fork-shares']/*") is None
+
+
+def test_junit_is_well_formed_whatever_the_texts_are():
+    wild = "".join(map(chr, range(0x2100))) + "\ud800\ufffe]]>&<"
+    failure = FailureRecord("raised", wild, [wild])
+    test = GradedTest("child-stores", wild, "failed", 0, 5, False, 0.1, failure)
+    suite = ElementTree.fromstring(FORMATS["junit"].make(record(test, submission=wild)))[0]
+    assert "]]>&<" in suite.find("testcase/failure").text
+
+
+def test_junit_has_one_error_for_a_submission_that_could_not_be_read():
+    suite = ElementTree.fromstring(FORMATS["junit"].make(UNREADABLE))[0]
+    assert suite.find("testcase/error").get("message") == "cow_fork.py is not in it"
+
+
+# Text.
+
+
+def test_the_text_tells_a_student_what_failed_and_nothing_of_private_tests():
+    told = FORMATS["text"].make(record(PASSED, FAILED, HIDDEN)).decode()
+    assert "5 of 10 points" in told
+    assert "still writable" in told
+    assert "secret" not in told
+    assert "1 private test: told after the due date" in told
+
+
+# Quoting.
+
+
+def test_what_a_student_writes_stays_on_its_line_and_moves_no_cursor():
+    assert quoted("a\nok  fork-shares\x1b[2J\u202e\r") == r"a\nok  fork-shares\x1b[2J\u202e\x0d"
+
+
+def test_long_text_is_cut():
+    assert len(quoted("x" * 10_000)) == 300
+    lines = quoted_lines(["one\ntwo"] * 1000)
+    assert lines[:2] == ["one", "two"]
+    assert (len(lines), lines[-1]) == (41, "… 1960 more lines")
+
+
+# Summaries.
+
+
+def test_the_csv_has_a_row_for_each_submission():
+    data = summary_csv([record(PASSED, FAILED, HIDDEN), UNREADABLE]).decode()
+    first, second = csv.DictReader(io.StringIO(data))
+    assert (first["submission"], first["score"], first["max_score"]) == ("Ada Lovelace", "5", "17")
+    assert first["failed"] == "child-stores secret-tree"
+    assert (second["status"], second["problem"]) == ("unreadable", "cow_fork.py is not in it")
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_no_name_is_a_formula_to_a_spreadsheet(name):
+    data = summary_csv([record(PASSED, submission=name)]).decode()
+    assert data.splitlines()[1].startswith(f"'{name}")
+
+
+def test_a_summary_has_no_times_so_that_the_same_verdicts_are_the_same_bytes():
+    slower = msgspec.structs.replace(record(FAILED), seconds=99.0)
+    for summary in (summary_csv, summary_text):
+        assert summary([slower]) == summary([record(FAILED)])
+
+
+def test_the_summary_names_the_submissions_with_a_defect():
+    told = summary_text([record(DEFECT, status="defect"), record(PASSED)]).decode()
+    assert "defect of emu in 1: Ada Lovelace" in told
+    assert "2 submissions: 1 with full marks" in told

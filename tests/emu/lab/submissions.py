@@ -1,0 +1,24 @@
+"""The labs that there are, and their files as submissions."""
+
+from __future__ import annotations
+
+from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.test_kinds import Test as Graded
+from emu.lab.host.student import LabFile
+from emu.lab.workspace.catalogue import LABS, Lab
+
+MADE = list(LABS.values())
+GRADED = [(lab, test) for lab in MADE for test in lab.tests]
+GRADED_NAMES = [f"{lab.name}-{test.name}" for lab, test in GRADED]
+
+
+def submission(lab: Lab, source: str) -> Submission:
+    return Submission(lab.name, [LabFile(lab.name, lab.file, source)])
+
+
+def told(test: Graded, given: Submission) -> str:
+    """What a failure says, for the message of an assertion; nothing when all is well."""
+    failure = test.run(given)
+    if failure is None:
+        return ""
+    return "\n".join([f"{failure.name}   {failure.when}", *failure.lines])

@@ -1,0 +1,61 @@
+"""Does a comparison say where outputs differ, within 80 columns?"""
+
+from __future__ import annotations
+
+import json
+
+from emu.observe.analysis.policy_comparison import (
+    PolicyRun,
+    comparison_json,
+    comparison_text,
+    differences,
+)
+from kernel.mm.fault import Outcome
+
+
+def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) -> PolicyRun:
+    names = ("frames_copied", "frames_reused", "ptes_written", "tables_made", "tables_shared")
+    counts: dict[str, object] = dict.fromkeys((*names, "tables_copied", "frames_peak"), 10**9)
+    faults = {str(outcome): 10**8 for outcome in Outcome}
+    return PolicyRun(policy, status, stdout, stderr, {**counts, "faults": faults}, 123456.789)
+
+
+def test_is_nothing_told_of_runs_that_agree() -> None:
+    runs = [run("cow", b"a"), run("eager", b"a"), run("shared-tables", b"a")]
+    assert differences(runs) == []
+    text = comparison_text(runs)
+    assert text.splitlines()[-1] == "identical: 1 bytes of stdout, 0 of stderr, exit status 0"
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_is_the_first_line_shown_that_differs() -> None:
+    assert differences([run("cow", b"a\nbc\n"), run("eager", b"a\nbd\n")]) == [
+        "stdout differs in line 2 (byte 3): 'bc\\n' under cow, 'bd\\n' under eager"
+    ]
+    assert differences([run("cow", b"a\n"), run("eager", b"a\nb")]) == [
+        "stdout differs in line 2 (byte 2): nothing under cow, 'b' under eager"
+    ]
+    assert differences([run("cow", b"", b"x"), run("eager", b"", b"")]) == [
+        "stderr differs in line 1 (byte 0): 'x' under cow, nothing under eager"
+    ]
+    assert differences([run("cow", b"ab"), run("eager", b"a")]) == [
+        "stdout differs in line 1 (byte 1): 'ab' under cow, 'a' under eager"
+    ]
+
+
+def test_is_a_long_line_cut_around_the_difference() -> None:
+    (told,) = differences([run("cow", b"x" * 999 + b"\xff"), run("eager", b"x" * 1000)])
+    assert "(byte 999)" in told and "…'xxxxxxxxxxxx\\\\xff' under cow" in told
+    assert len(told) < 120
+
+
+def test_are_status_and_output_told_apart() -> None:
+    told = differences([run("cow"), run("eager", status=1), run("shared-tables", b"x")])
+    assert told[0] == "the exit status is 0 under cow and 1 under eager"
+    assert told[1].startswith("stdout differs") and len(told) == 2
+
+
+def test_is_the_json_the_whole() -> None:
+    told = json.loads(comparison_json([run("cow"), run("eager", b"x")]))
+    assert told["identical"] is False and len(told["differences"]) == 1
+    assert [each["policy"] for each in told["runs"]] == ["cow", "eager"]

@@ -1,0 +1,131 @@
+"""Does a line of ``--trace faults`` say what happened, to whom, and what the PTE became?"""
+
+import re
+from functools import cache
+
+import pytest
+
+from emu.machine.pte import A, D, R, U, V, W, make_pte
+from emu.observe.formats.fault_log import FaultLines, pte_text
+from kernel.mm.page_table import COW
+from tests.emu.commands import machine
+from tests.emu.observe.support.recorded import HANDLES
+from tests.kernel.syscalls.guests import compiled
+
+GUEST = r"""
+static volatile char page[8192] __attribute__((aligned(4096)));
+static volatile long far __attribute__((aligned(4096)));
+int main(void) {
+    int pipes[2];
+    pipe(pipes);
+    page[0] = 1;
+    char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    say("%p %p\n", (void *)page, m);
+    (void)*(volatile char *)m;
+    if (!fork()) {
+        page[5] = 2;
+        write(pipes[1], "text", 4);
+        read(pipes[0], m, 4);
+        _exit(0);
+    }
+    wait(NULL);
+    page[6] = 3;
+    __atomic_add_fetch((volatile int *)(m + 8), 1, __ATOMIC_SEQ_CST);
+    *(volatile long *)(m + 4096 - 4) = 1;
+    *(volatile int *)16 = 1;
+}
+"""
+LINE = re.compile(
+    r"\[pid (?P<pid>\d+)\] (?:pc (?P<pc>0x[0-9a-f]+)  (?P<instruction>.*?) +cause (?P<cause>\d+)"
+    r"|kernel, in (?P<call>\w+):) (?P<access>load|store|fetch) (?P<address>0x[0-9a-f]+)"
+    r" → (?P<done>.*?)  pte (?P<before>none|0x[0-9a-f]+ [RWXUGAD-]{7}(?: CoW)?)"
+    r"(?: → (?P<after>0x[0-9a-f]+ [RWXUGAD-]{7}(?: CoW)?))?(?:  count (?P<count>[\d →]+))?"
+)
+
+
+@cache
+def trace() -> tuple[list[dict[str, str]], int, int]:
+    """The lines, and where the guest's two memories are."""
+    lines: list[str] = []
+    result = machine(deterministic=True).run(
+        [compiled(GUEST)], observers=[FaultLines(lines.append)]
+    )
+    found = [LINE.fullmatch(line) for line in lines]
+    strange = [line for line, match in zip(lines, found, strict=True) if match is None]
+    assert strange == []
+    page, m = (int(word, 16) for word in result.stdout.split())
+    return [match.groupdict() for match in found if match], page, m
+
+
+def about(address: int) -> list[dict[str, str]]:
+    return [line for line in trace()[0] if int(line["address"], 16) == address]
+
+
+def test_a_copy_and_a_reuse() -> None:
+    _, page, _ = trace()
+    (copied,) = about(page + 5)
+    assert (copied["pid"], copied["done"], copied["cause"]) == ("3", "COPIED", "15")
+    assert copied["instruction"].startswith("sb ") and copied["access"] == "store"
+    assert copied["before"].endswith("R--U-AD CoW") and copied["after"].endswith("RW-U-AD")
+    assert copied["before"].split()[0] != copied["after"].split()[0]
+    assert copied["count"] == "2 → 1"
+    (reused,) = about(page + 6)
+    assert (reused["pid"], reused["done"], reused["count"]) == ("2", "REUSED", "1 → 1")
+    assert reused["before"].split()[0] == reused["after"].split()[0] == copied["before"].split()[0]
+
+
+def test_the_zero_page_and_a_kernel_write() -> None:
+    _, _, m = trace()
+    first, second, third = about(m)[0], about(m)[1], about(m + 8)[0]
+    assert (first["done"], first["access"]) == ("zero page mapped", "load")
+    assert first["after"].endswith("R--U-A- CoW")
+    assert (second["call"], second["pid"], second["done"]) == ("read", "3", "zero-filled")
+    assert (third["pid"], third["instruction"].split(".")[0]) == ("2", "amoadd")
+    assert third["cause"] == "15"
+
+
+def test_an_access_across_two_pages_names_the_byte_that_faulted() -> None:
+    _, _, m = trace()
+    (line,) = about(m + 4096)
+    assert line["instruction"].startswith("sd ") or line["instruction"].startswith("c.sd")
+
+
+def test_what_the_kernel_writes_for_a_child_is_the_childs() -> None:
+    """clone(2) writes the child's id into the child's memory."""
+    (line,) = [line for line in trace()[0] if line["call"] == "clone"]
+    assert (line["pid"], line["done"]) == ("3", "COPIED")
+
+
+def test_a_fault_that_kills() -> None:
+    (line,) = about(16)
+    assert (line["done"], line["before"], line["after"]) == (
+        "SIGSEGV (nothing mapped)",
+        "none",
+        None,
+    )
+
+
+def test_every_fetch_is_of_the_pc() -> None:
+    fetches = [line for line in trace()[0] if line["access"] == "fetch"]
+    assert fetches and all(line["cause"] == "12" for line in fetches)
+    assert all(0 <= int(l["address"], 16) - int(l["pc"], 16) <= 2 for l in fetches)  # noqa: E741
+
+
+@pytest.mark.parametrize(
+    "pte, text",
+    [
+        (0, "none"),
+        (make_pte(0x80231, V | R | U | A | COW), "0x80231 R--U-A- CoW"),
+        (make_pte(0x80231, V | R | W | U | A | D), "0x80231 RW-U-AD"),
+        (make_pte(0x80231, V | R | A), "0x80231 R----A-"),
+    ],
+)
+def test_a_pte_in_words(pte: int, text: str) -> None:
+    assert pte_text(pte) == text
+
+
+def test_a_signals_frame_is_the_kernels_store_for_no_call() -> None:
+    lines: list[str] = []
+    machine(deterministic=True).run([compiled(HANDLES)], observers=[FaultLines(lines.append)])
+    assert sum("kernel, for a signal: store" in line for line in lines) == 1
+    assert not any("None" in line for line in lines)

@@ -1,0 +1,92 @@
+"""Checks a trace against itself and against the kernel's own counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TypeVar
+
+from emu.machine.pte import V, ppn
+from emu.observe.model.records import AnyRecord, CopyEnd, Fault, Fork
+from tests.emu.observe.support.recorded import Recorded
+
+COPIES = ("copied", "file_copied")
+FAILED = ("segv_maperr", "segv_accerr", "bus_adrerr", "out_of_memory")
+NEW = ("zero_filled", "stack_grown", *COPIES)
+LAST = 16
+"""Sharers that are named at the most."""
+
+Kind = TypeVar("Kind")
+
+
+def of_kind(records: list[AnyRecord], kind: type[Kind]) -> list[Kind]:
+    return [record for record in records if isinstance(record, kind)]
+
+
+def sums(records: list[AnyRecord]) -> dict[str, object]:
+    """What the records add up to, by the names of the summary."""
+    faults = of_kind(records, Fault)
+    forks = [fork for fork in of_kind(records, Fork) if not fork.shares_memory]
+    outcomes = Counter(fault.outcome for fault in faults)
+    written = sum(fault.pte_before != fault.pte_after for fault in faults)
+    return {
+        "faults": dict(outcomes),
+        "forks": len(forks),
+        "frames_copied": sum(fork.frames_copied for fork in forks) + outcomes["copied"],
+        "frames_reused": outcomes["reused"],
+        "tables_shared": sum(fork.tables_shared for fork in forks),
+        "tables_copied": sum(fault.table_copied for fault in faults),
+        "eager_frames_copied": sum(fork.eager_copies for fork in forks),
+        "ptes_written": sum(fork.ptes_written for fork in forks) + written,
+    }
+
+
+def counts(run: Recorded) -> dict[str, object]:
+    """The same of the summary."""
+    kept = {name: run.summary[name] for name in sums([])}
+    return kept | {"faults": {name: n for name, n in run.summary["faults"].items() if n}}
+
+
+def unsettled(records: list[AnyRecord]) -> list[int]:
+    """The copies that do not come to exactly one end."""
+    copies = Counter(fault.seq for fault in of_kind(records, Fault) if fault.outcome in COPIES)
+    copies.subtract(end.fault for end in of_kind(records, CopyEnd))
+    return [seq for seq, left in copies.items() if left]
+
+
+def contradictions(fault: Fault) -> list[str]:
+    """What a fault's record says in two places that do not agree."""
+    return [what for what, right in _agreements(fault) if not right]
+
+
+def _agreements(f: Fault) -> Iterator[tuple[str, bool]]:
+    yield "frame_before", f.frame_before == (ppn(f.pte_before) if f.pte_before & V else 0)
+    yield "frame_after", f.frame_after == (ppn(f.pte_after) if f.pte_after & V else 0)
+    yield "count_before", bool(f.count_before) == bool(f.frame_before)
+    yield "count_after", bool(f.count_after) == bool(f.frame_after)
+    yield "flags", bool(f.flags_before) == bool(f.pte_before & V)
+    yield from _walk(f)
+    yield "stval in vma", f.vma is None or f.vma.start <= f.stval < f.vma.end
+    yield "no vma", (f.vma is None) == (f.outcome == "segv_maperr")
+    if f.outcome in FAILED:
+        yield "failed", f.pte_before == f.pte_after
+    if f.outcome in NEW:
+        yield "new frame", f.count_after == 1 and f.frame_after != f.frame_before
+    if f.outcome == "copied":
+        yield "shared", f.count_before >= 2 and len(f.sharers) >= min(LAST, f.count_before - 1)
+    if f.outcome == "reused":
+        yield "reused", f.frame_before == f.frame_after and f.count_before == f.count_after == 1
+
+
+def _walk(f: Fault) -> Iterator[tuple[str, bool]]:
+    if not f.walk:
+        yield "walk", f.stval >= 1 << 38 and not f.pte_before
+        return
+    last = f.walk[-1]
+    if last.level:
+        yield "walk ends above", not f.pte_before and not (last.pte or 0) & V
+    else:
+        yield "walk's last", (last.pte, last.flags) == (f.pte_before, f.flags_before)
+    yield "levels", [entry.level for entry in f.walk] == [2, 1, 0][: len(f.walk)]
+    for entry, lower in zip(f.walk, f.walk[1:], strict=False):
+        yield "walk's way", ppn(entry.pte or 0) == lower.address >> 12

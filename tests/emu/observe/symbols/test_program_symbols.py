@@ -1,0 +1,77 @@
+"""Does a name, as a user writes it, lead to the address that is meant?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emu.machine.registers import SP
+from emu.observe.symbols.address_expression import parse_address
+from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
+from kernel.process.observer import Observer
+from kernel.process.process import Process
+from tests.emu.commands import machine
+from tests.kernel.syscalls.guests import compiled
+from toolchain.build import build
+
+
+class Asks(Observer):
+    """Looks names up in the first process; keeps the addresses, or why there is none."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.found: list[int | str] = []
+
+    def started(self, process: Process) -> None:
+        symbols = ProgramSymbols(process)
+        for name in self.names:
+            try:
+                self.found.append(parse_address(name).address(symbols, process))
+            except NoSymbol as error:
+                self.found.append(str(error))
+
+
+def test_functions_data_and_offsets() -> None:
+    source = 'int data[9];\nint main(void) { say("%ld %ld", (long)main, (long)data); return 0; }'
+    asks = Asks("main", "data", "data+8", "data-0x10", "7", "0x7+1")
+    said = machine().run([compiled(source)], observers=[asks]).stdout.split()
+    main, data = map(int, said)
+    assert asks.found == [main, data, data + 8, data - 16, 7, 8]
+
+
+OWN = 'static __attribute__((noipa)) int f(void) { asm(""); return 0; }\n'
+FILES = {
+    "one": "int two(void);\n" + OWN + "int main(void) { return f() + two(); }\n",
+    "two": OWN + "int two(void) { return f(); }\n",
+}
+
+
+def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -> None:
+    sources = [tmp_path / f"{name}.c" for name in FILES]
+    for source in sources:
+        source.write_text(FILES[source.stem])
+    asks = Asks("f", "two", "nothing")
+    machine().run([build(sources, tmp_path / "program")], observers=[asks])
+    assert "has several symbols 'f', at 0x" in str(asks.found[0])
+    assert isinstance(asks.found[1], int)
+    assert "has no symbol 'nothing'" in str(asks.found[2])
+
+
+@pytest.mark.parametrize(
+    "text, hexadecimal, offset",
+    [("10", False, 10), ("10", True, 16), ("0x10", False, 16), ("10f", True, 0x10F),
+     ("0x10+10", True, 26), ("0010", False, 10), ("sp-8", False, -8), ("sp", False, 0)],
+)  # fmt: skip
+def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> None:
+    place = parse_address(text, hexadecimal=hexadecimal)
+    assert (place.offset, place.symbol) == (offset, None)
+    assert place.register == (SP if text.startswith("sp") else None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "+", "1_0", "10f", "sp+", "sp+x", "0x", "1+1+1", f"{1 << 64}"]
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="not an address"):
+        parse_address(text)

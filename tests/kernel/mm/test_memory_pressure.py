@@ -1,0 +1,97 @@
+"""Does a run end cleanly whichever of its frame allocations it is that fails?"""
+
+# ruff: noqa: PT017 - whether a program is loaded at all depends on the frame that was missing
+
+from dataclasses import replace
+
+import pytest
+
+from emu import CannotRun, Machine, Options
+from kernel.mm.fork import POLICIES
+from tests.kernel.syscalls.guests import compiled
+
+GUEST = r"""
+static char data[3 * 4096] = "data";
+static void on(int signo) { data[0]++; }
+static void *thread(void *argument) { data[1]++; return NULL; }
+int main(int argc, char **argv) {
+    if (argc > 1)
+        return 5;
+    int pipes[2], status = 0;
+    pipe(pipes);
+    catch(SIGUSR1, on, 0);
+    char *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child < 0)
+            return 20;
+        if (!child) {
+            close(pipes[1]);
+            raise(SIGUSR1);
+            shared[0]++;
+            data[4096] = 'x';
+            read(pipes[0], data + 8000, 8);
+            if (i) {
+                execl("/proc/self/exe", "self", "again", NULL);
+                _exit(21);
+            }
+            _exit(0);
+        }
+        write(pipes[1], "12345678", 8);
+        if (waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) != 9)
+            return 22;
+    }
+    pthread_t t;
+    if (pthread_create(&t, NULL, thread, NULL))
+        return 23;
+    pthread_join(t, NULL);
+    if (!vfork())
+        _exit(0);
+    wait(NULL);
+    say("end\n");
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("deterministic", [True, False], ids=["loop", "vector"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_at_every_allocation(policy: str, deterministic: bool) -> None:
+    """Whether the kernel's loop meets it or its vector, while the engine runs."""
+    program = compiled(GUEST)
+    options = Options(fork_policy=policy, deterministic=deterministic, check=True, timeout=60)
+    unharmed = Machine(options).run([program])
+    assert unharmed.stdout == b"end\n"
+    total = unharmed.summary["frames_allocated"]
+    assert total > 100
+    for number in range(1, total + 1):
+        try:
+            result = Machine(replace(options, fail_allocation=number)).run([program])
+        except CannotRun as reason:
+            assert f"allocation {number} was made to fail" in str(reason)
+            continue
+        context = f"allocation {number} of {total} failed: {result}"
+        killed = [note for note in result.notes if note.startswith("out of memory")]
+        assert result.status in (0, 20, 21, 23, 128 + 9), context
+        assert result.summary["frames_leaked"] == 0, context
+        assert all(note in killed or "pid" in note for note in result.notes), context
+        if result.status == 128 + 9:
+            assert killed, context
+        if result.status == 0:
+            assert result.stdout == b"end\n", context
+
+
+@pytest.mark.parametrize("pages", [256, 300, 340, 380, 420])
+def test_in_a_machine_that_is_really_too_small(pages: int) -> None:
+    hog = r"""
+    char *p = NULL;
+    for (int n = 0; n < 200; n++) {
+        if (n % 20 == 0 && fork() == 0) { p = malloc(40960); memset(p, n, 40960); pause(); }
+        p = malloc(8192);
+        memset(p, n, 8192);
+    }
+    return 0;
+"""
+    result = Machine(memory=pages * 4096, check=True, timeout=60).run([compiled(hog)])
+    assert result.summary["frames_leaked"] == 0
+    assert any("out of memory" in note for note in result.notes)

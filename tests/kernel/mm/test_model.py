@@ -1,0 +1,566 @@
+"""Do copy-on-write processes behave as if every fork copied everything?
+
+Hypothesis drives random sequences of memory operations over several processes. Beside them runs a
+model that knows no frames, no page tables and no sharing: a dict of pages for each process, copied
+whole at every fork. After each step every page has to be the same in both, and every invariant of
+the kernel has to hold. ``EMU_EXAMPLES`` sets how many sequences are tried.
+"""
+
+# ruff: noqa: PT017 - whether a step may fail depends on the model
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import ExitStack
+from copy import copy
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from emu.machine.pte import PAGE_SIZE, V, ppn
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.fault import Outcome
+from kernel.mm.fork import POLICIES
+from kernel.mm.vma import Prot
+from kernel.syscalls.memory.mappings import Map
+from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR
+from kernel.vfs.core.open_file import RegularFile
+from tests.kernel.worlds import RW, Caller, Refused, World, ranges_gone_through
+
+EXAMPLES = int(os.environ.get("EMU_EXAMPLES", "0"))
+
+PAGES = 10
+FIRST = 0x401F_A000  # six pages below the end of a leaf table
+FILE_PAGES = 3
+MOST_PROCESSES = 4
+RIGHTS = (RW, RW, RW, Prot.READ, Prot.NONE, Prot.READ | Prot.EXEC, Prot(7), Prot.WRITE)
+
+pages = st.integers(0, PAGES - 1)
+counts = st.integers(1, 4)
+rights = st.sampled_from(RIGHTS)
+who = st.integers(0, MOST_PROCESSES - 1)
+texts = st.binary(min_size=1, max_size=24)
+offsets = st.sampled_from((0, 8, 100, PAGE_SIZE - 10, PAGE_SIZE - 1))
+
+
+@dataclass
+class Bytes:
+    """The content of one page; shared memory is one object in several places."""
+
+    data: bytearray = field(default_factory=lambda: bytearray(PAGE_SIZE))
+
+
+@dataclass
+class Page:
+    """A page of the model. A private file page is its file's (``from_file``) until stored to."""
+
+    prot: Prot
+    content: Bytes | None
+    """None beyond the end of a file."""
+    shared: bool = False
+    from_file: bool = False
+    source: list[Bytes] | None = None
+    """The pages of the file, or of the shared memory, of which this is number ``index``."""
+    index: int = 0
+    dont_fork: bool = False
+    wipe: bool = False
+    may_write: bool = True
+    """Not where a file opened read-only is shared."""
+
+    def copied(self) -> Page:
+        """What a forked child has."""
+        other = copy(self)
+        if self.wipe:
+            other.content = Bytes()
+        elif not self.shared and not self.from_file and self.content is not None:
+            other.content = Bytes(bytearray(self.content.data))
+        return other
+
+
+@dataclass
+class Side:
+    """One process: the kernel's and the model's."""
+
+    space: AddressSpace
+    call: Caller
+    pages: dict[int, Page] = field(default_factory=dict)
+
+
+def may_lack_memory(step: Callable[..., None]) -> Callable[..., None]:
+    """A step may fail for want of a frame when memory is short, and only then."""
+
+    @wraps(step)
+    def careful(self: Processes, *arguments: object, **named: object) -> None:
+        try:
+            step(self, *arguments, **named)
+        except OutOfMemory:
+            assert self.short
+
+    return careful
+
+
+class Processes(RuleBasedStateMachine):
+    memory_pages = 2048
+    short = False
+
+    @initialize(policy=st.sampled_from(sorted(POLICIES)), page_by_page=st.booleans())
+    def begin(self, policy: str, page_by_page: bool = True) -> None:
+        self.policy = policy
+        self.ranges = ExitStack()
+        self.ranges.enter_context(ranges_gone_through(page_by_page=page_by_page))
+        self.world = World(self.memory_pages)
+        content = bytes(range(256)) * 16 * FILE_PAGES
+        self.node = self.world.file(content)
+        self.file = RegularFile(self.node, O_RDWR, "/file").acquire()
+        self.sealed = RegularFile(self.node, O_RDONLY, "/file").acquire()
+        self.on_disk = [
+            Bytes(bytearray(content[i * PAGE_SIZE : (i + 1) * PAGE_SIZE]))
+            for i in range(FILE_PAGES)
+        ]
+        space = self.world.space()
+        self.sides = [Side(space, Caller(self.world, space))]
+        self.map_anonymous(n=0, at=0, count=4, prot=RW)
+        self.map_shared(n=0, at=4, count=2, prot=RW)
+        self.map_file(n=0, at=6, count=2, prot=RW, shared=False, first=0)
+        self.map_file(n=0, at=8, count=1, prot=RW, shared=True, first=0)
+
+    def side(self, number: int) -> Side:
+        return self.sides[number % len(self.sides)]
+
+    # Memory calls.
+
+    def _map(self, side: Side, at: int, count: int, prot: Prot, flags: int, first: int) -> bool:
+        fd = -1 if flags & Map.ANONYMOUS else self.file
+        length, offset = count * PAGE_SIZE, first * PAGE_SIZE
+        side.call.mmap(address(at), length, prot, flags | Map.FIXED, fd, offset)
+        return True
+
+    @rule(n=who, at=pages, count=counts, prot=rights)
+    @may_lack_memory
+    def map_anonymous(self, n: int, at: int, count: int, prot: Prot) -> None:
+        side = self.side(n)
+        self._map(side, at, count, prot, Map.PRIVATE | Map.ANONYMOUS, 0)
+        side.pages.update({at + i: Page(prot, Bytes()) for i in range(count)})
+
+    @rule(n=who, at=pages, count=counts, prot=rights)
+    @may_lack_memory
+    def map_shared(self, n: int, at: int, count: int, prot: Prot) -> None:
+        side = self.side(n)
+        self._map(side, at, count, prot, Map.SHARED | Map.ANONYMOUS, 0)
+        memory = [Bytes() for _ in range(count)]
+        side.pages.update({at + i: from_source(prot, memory, i, True) for i in range(count)})
+
+    @rule(n=who, at=pages, count=counts, prot=rights, shared=st.booleans(), first=st.integers(0, 2))
+    @may_lack_memory
+    def map_file(self, n: int, at: int, count: int, prot: Prot, shared: bool, first: int) -> None:
+        side = self.side(n)
+        flags = Map.SHARED if shared else Map.PRIVATE
+        self._map(side, at, count, prot, flags, first)
+        for i in range(count):
+            side.pages[at + i] = from_source(prot, self.on_disk, first + i, shared)
+
+    @rule(n=who, at=pages, count=counts, first=st.integers(0, 2))
+    @may_lack_memory
+    def map_sealed(self, n: int, at: int, count: int, first: int) -> None:
+        """The file, opened read-only and shared."""
+        side = self.side(n)
+        offset = first * PAGE_SIZE
+        flags = Map.SHARED | Map.FIXED
+        side.call.mmap(address(at), count * PAGE_SIZE, Prot.READ, flags, self.sealed, offset)
+        for i in range(count):
+            page = from_source(Prot.READ, self.on_disk, first + i, True)
+            page.may_write = False
+            side.pages[at + i] = page
+
+    @rule(n=who, at=pages, count=counts)
+    @may_lack_memory
+    def unmap(self, n: int, at: int, count: int) -> None:
+        side = self.side(n)
+        side.call.munmap(address(at), count * PAGE_SIZE)
+        for i in range(count):
+            side.pages.pop(at + i, None)
+
+    @rule(n=who, at=pages, count=counts, prot=rights)
+    @may_lack_memory
+    def protect(self, n: int, at: int, count: int, prot: Prot) -> None:
+        """Changes all that lies below the first page that can't be changed."""
+        side = self.side(n)
+        changed, failure = self._protectable(side, at, count, prot)
+        try:
+            side.call.mprotect(address(at), count * PAGE_SIZE, prot)
+        except Errno as error:
+            assert str(error) == failure
+        else:
+            assert not failure, f"mprotect succeeded instead of {failure}"
+        for page in changed:
+            page.prot = prot
+
+    def _protectable(self, side: Side, at: int, count: int, prot: Prot) -> tuple[list[Page], str]:
+        found: list[Page] = []
+        for number in range(at, at + count):
+            page = side.pages.get(number)
+            if page is None:
+                return found, "ENOMEM"
+            if prot & Prot.WRITE and not page.may_write:
+                return found, "EACCES"
+            found.append(page)
+        return found, ""
+
+    @rule(n=who, at=pages, count=counts)
+    @may_lack_memory
+    def discard(self, n: int, at: int, count: int) -> None:
+        """MADV_DONTNEED."""
+        side = self.side(n)
+        whole = all(at + i in side.pages for i in range(count))
+        try:
+            side.call.madvise(address(at), count * PAGE_SIZE, 4)
+        except Errno as error:
+            assert str(error) == "ENOMEM" and not whole
+        for i in range(count):
+            page = side.pages.get(at + i)
+            if page is None or page.shared:
+                continue
+            if page.source is None:
+                page.content = Bytes()
+            else:
+                fresh = from_source(page.prot, page.source, page.index, False)
+                page.content, page.from_file = fresh.content, True
+
+    @rule(n=who, at=pages, count=counts, advice=st.sampled_from((10, 11, 18, 19)))
+    @may_lack_memory
+    def advise(self, n: int, at: int, count: int, advice: int) -> None:
+        """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK; up to a mapping that cannot be wiped."""
+        side = self.side(n)
+        touched = [side.pages[at + i] for i in range(count) if at + i in side.pages]
+        try:
+            side.call.madvise(address(at), count * PAGE_SIZE, advice)
+        except Errno as error:
+            if str(error) == "EINVAL":
+                assert advice == 18
+                unfit = next(i for i, page in enumerate(touched) if page.source is not None)
+                del touched[unfit:]  # the preceding ones were advised, as in Linux
+            else:
+                assert str(error) == "ENOMEM" and len(touched) < count
+        for page in touched:
+            if advice in (10, 11):
+                page.dont_fork = advice == 10
+            else:
+                page.wipe = advice == 18
+
+    @rule(n=who, at=pages, count=counts, new_count=counts, to=pages)
+    @may_lack_memory
+    def remap(self, n: int, at: int, count: int, new_count: int, to: int) -> None:
+        """mremap with MREMAP_FIXED; a range of several mappings is refused."""
+        side = self.side(n)
+        before = [side.pages.get(at + i) for i in range(count)]
+        overlap = at < to + new_count and to < at + count
+        try:
+            got = side.call.mremap(
+                address(at), count * PAGE_SIZE, new_count * PAGE_SIZE, 3, address(to)
+            )
+        except Errno as error:
+            assert str(error) in ("EFAULT", "EINVAL")
+            assert overlap or None in before or count > 1  # it may have been two mappings
+            return
+        assert got == address(to) and not overlap and None not in before
+        self._freed_target(side, to, new_count)
+        for i in range(count):
+            side.pages.pop(at + i, None)
+        moved = [page for page in before if page is not None][:new_count]
+        for i, page in enumerate(moved):
+            side.pages[to + i] = page
+        for i in range(len(moved), new_count):
+            side.pages[to + i] = self._grown(moved, i)
+
+    def _freed_target(self, side: Side, to: int, count: int) -> None:
+        for i in range(count):
+            side.pages.pop(to + i, None)
+
+    def _grown(self, moved: list[Page], i: int) -> Page:
+        last = moved[-1]
+        if last.source is None:
+            page = Page(last.prot, Bytes())
+        else:
+            index = last.index + i - len(moved) + 1
+            page = from_source(last.prot, last.source, index, last.shared)
+        page.dont_fork, page.wipe = last.dont_fork, last.wipe
+        page.may_write = last.may_write
+        return page
+
+    # Reading and writing.
+
+    @rule(writes=st.lists(st.tuples(who, pages, offsets, texts, st.booleans()), max_size=6))
+    def write_several(self, writes: list[tuple[int, int, int, bytes, bool]]) -> None:
+        for write in writes:
+            self.write(*write)
+
+    @rule(n=who, at=pages, offset=offsets, text=texts, kernel=st.booleans())
+    def write_one(self, n: int, at: int, offset: int, text: bytes, kernel: bool) -> None:
+        self.write(n, at, offset, text, kernel)
+
+    @may_lack_memory
+    def write(self, n: int, at: int, offset: int, text: bytes, kernel: bool) -> None:
+        """By the program's own stores, or by the kernel for it, as read(2) does."""
+        side = self.side(n)
+        if self.short:
+            text = text[: PAGE_SIZE - offset]  # so that it is written whole or not at all
+        if offset % 2 == 0:
+            self._look(side, at)
+        va = address(at) + offset
+        parts = self._parts(at, offset, text)
+        allowed = []
+        for number, start, part in parts:
+            page = side.pages.get(number)
+            if page is None or not page.prot & Prot.WRITE or page.content is None:
+                break
+            allowed.append((page, start, part))
+        try:
+            if kernel:
+                side.call.mem.write(va, text)
+            else:
+                self.world.store(side.space, va, text)
+        except (Refused, Errno) as error:
+            self._was_memory(error)
+            assert len(allowed) < len(parts), f"a write that is allowed gave {error}"
+        else:
+            assert len(allowed) == len(parts), "a write that is forbidden succeeded"
+        for page, start, part in allowed:
+            self._model_write(page, start, part)
+        if offset % 3 == 0:
+            self._look(side, at)
+
+    def _look(self, side: Side, at: int) -> None:
+        """The program reads the page, through whatever its TLB remembers."""
+        page = side.pages.get(at)
+        if page is None or page.content is None or not page.prot & (Prot.READ | Prot.WRITE):
+            return
+        try:
+            seen = self.world.load(side.space, address(at), PAGE_SIZE)
+        except Refused as refused:
+            self._was_memory(refused)
+            raise
+        assert seen == page.content.data, f"the program sees something else in page {at}"
+
+    def _was_memory(self, error: Exception) -> None:
+        if isinstance(error, Refused) and error.outcome is Outcome.OUT_OF_MEMORY:
+            raise OutOfMemory
+
+    def _parts(self, at: int, offset: int, text: bytes) -> list[tuple[int, int, bytes]]:
+        here = text[: PAGE_SIZE - offset]
+        rest = text[len(here) :]
+        return [(at, offset, here), *([(at + 1, 0, rest)] if rest else [])]
+
+    def _model_write(self, page: Page, start: int, part: bytes) -> None:
+        assert page.content is not None
+        if page.from_file:
+            page.content = Bytes(bytearray(page.content.data))
+            page.from_file = False
+        page.content.data[start : start + len(part)] = part
+
+    @rule(n=who, at=pages, offset=offsets, count=st.integers(1, 64), kernel=st.booleans())
+    @may_lack_memory
+    def read(self, n: int, at: int, offset: int, count: int, kernel: bool) -> None:
+        side = self.side(n)
+        expected = b""
+        for number, start, part in self._parts(at, offset, bytes(count)):
+            page = side.pages.get(number)
+            if page is None or not page.prot & (Prot.READ | Prot.WRITE) or page.content is None:
+                expected = None
+                break
+            expected += page.content.data[start : start + len(part)]
+        va = address(at) + offset
+        try:
+            if kernel:
+                got = side.call.mem.read(va, count)
+            else:
+                got = self.world.load(side.space, va, count)
+        except (Refused, Errno) as error:
+            self._was_memory(error)
+            assert expected is None, f"a read that is allowed gave {error}"
+        else:
+            assert got == expected
+
+    @rule(page=st.integers(0, FILE_PAGES - 1), offset=st.integers(0, PAGE_SIZE - 40), text=texts)
+    @may_lack_memory
+    def write_to_the_file(self, page: int, offset: int, text: bytes) -> None:
+        """With write(2), while it is mapped or not."""
+        self.node.write_file(page * PAGE_SIZE + offset, text)
+        self.on_disk[page].data[offset : offset + len(text)] = text
+
+    @rule(page=st.integers(0, FILE_PAGES - 1))
+    @may_lack_memory
+    def read_the_file(self, page: int) -> None:
+        assert self.node.read_file(page * PAGE_SIZE, PAGE_SIZE) == self.on_disk[page].data
+
+    @rule()
+    def reclaim(self) -> None:
+        """As when memory is short: the page cache gives up what nobody maps."""
+        self.world.cache.reclaim()
+
+    # Processes.
+
+    @precondition(lambda self: len(self.sides) < MOST_PROCESSES)
+    @rule(n=who)
+    @may_lack_memory
+    def fork(self, n: int) -> None:
+        parent = self.side(n)
+        space = self.world.fork(parent.space, self.policy)
+        child = Side(space, Caller(self.world, space))
+        child.pages = {
+            number: page.copied() for number, page in parent.pages.items() if not page.dont_fork
+        }
+        self.sides.append(child)
+
+    @precondition(lambda self: len(self.sides) > 1)
+    @rule(n=who)
+    def exit(self, n: int) -> None:
+        side = self.side(n)
+        self.sides.remove(side)
+        self.world.exit(side.space)
+
+    # What must be true after each step.
+
+    @invariant()
+    def all_invariants_hold(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
+
+    @invariant()
+    def every_page_is_as_in_the_model(self) -> None:
+        for side in getattr(self, "sides", ()):
+            for number in range(PAGES + 12):
+                page = side.pages.get(number)
+                vma = side.space.find(address(number))
+                assert (page is None) == (vma is None), f"page {number} is mapped in one only"
+                if page is None or vma is None:
+                    continue
+                assert vma.prot == page.prot
+                pte = side.space.table.pte(address(number))
+                if pte & V:
+                    assert page.content is not None, "a page beyond the end of its file is there"
+                    frame = self.world.ram.read_frame(ppn(pte))
+                    assert frame == page.content.data, f"page {number} differs"
+                elif page.source is None:
+                    assert page.content is not None and not any(page.content.data), (
+                        f"page {number} was lost"
+                    )
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        with self.ranges:
+            self.world.end()
+            content = b"".join(bytes(page.data) for page in self.on_disk)
+            assert self.node.read_at(0, len(content)) == content, "the file lacks what was stored"
+
+
+def from_source(prot: Prot, source: list[Bytes], index: int, shared: bool) -> Page:
+    content = source[index] if index < len(source) else None
+    return Page(prot, content, shared, not shared, source, index)
+
+
+def address(page: int) -> int:
+    return FIRST + page * PAGE_SIZE
+
+
+class ShortOfMemory(Processes):
+    """The same with so few frames that any step may fail for want of one, and then must have
+    changed nothing."""
+
+    memory_pages = 24
+    short = True
+
+
+def run(machine: type[Processes], examples: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES or examples,
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=not EXAMPLES,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_processes_behave_as_if_every_fork_copied_everything() -> None:
+    run(Processes, 60)
+
+
+def test_a_step_that_finds_no_frame_changes_nothing() -> None:
+    run(ShortOfMemory, 60)
+
+
+STEPS = int(os.environ.get("EMU_STEPS", "0")) or 4000
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("machine", [Processes, ShortOfMemory])
+def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
+    """The same steps from a seed: many more of them, but a failure is not made small."""
+    walk_at_random(machine, policy, f"{machine.__name__} {policy}", STEPS)
+
+
+def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int) -> None:
+    pick = random.Random(seed)
+    walk = machine()
+    walk.begin(policy=policy, page_by_page=pick.random() < 0.5)
+    n = 0
+    for number in range(steps):
+        if pick.random() < 0.15:  # mostly on with the same process, whose TLB is warm
+            n = pick.randrange(MOST_PROCESSES)
+        step, arguments = random_step(pick, walk, n)
+        try:
+            getattr(walk, step)(**arguments)
+            walk.all_invariants_hold()
+            walk.every_page_is_as_in_the_model()
+        except Exception as error:
+            walk.ranges.close()
+            error.add_note(f"at step {number}: {step}({arguments})")
+            raise
+    walk.teardown()
+
+
+def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict[str, Any]]:
+    at, count = pick.randrange(PAGES), pick.randrange(1, 5)
+    prot, kernel = pick.choice(RIGHTS), pick.random() < 0.5
+    offset = pick.choice((0, 8, 9, PAGE_SIZE - 10, PAGE_SIZE - 1))
+    text = pick.randbytes(pick.randrange(1, 24))
+    where: dict[str, Any] = {"n": n, "at": at, "count": count}
+    steps: list[tuple[int, str, dict[str, Any]]] = [
+        (40, "write", {"n": n, "at": at, "offset": offset, "text": text, "kernel": kernel}),
+        (20, "read", {**where, "offset": offset, "kernel": kernel}),
+        (6, "map_anonymous", {**where, "prot": prot}),
+        (2, "map_shared", {**where, "prot": prot}),
+        (3, "map_file", {**where, "prot": prot, "shared": kernel, "first": pick.randrange(3)}),
+        (1, "map_sealed", {**where, "first": pick.randrange(3)}),
+        (2, "unmap", where),
+        (6, "protect", {**where, "prot": prot}),
+        (3, "discard", where),
+        (2, "advise", {**where, "advice": pick.choice((10, 11, 11, 18, 19))}),
+        (4, "remap", {**where, "new_count": pick.randrange(1, 5), "to": pick.randrange(PAGES)}),
+        (2, "write_to_the_file", {"page": at % 3, "offset": 16, "text": text}),
+        (2, "read_the_file", {"page": at % 3}),
+        (1, "reclaim", {}),
+        (8 if len(walk.sides) < MOST_PROCESSES else 0, "fork", {"n": n}),
+        (5 if len(walk.sides) > 1 else 0, "exit", {"n": n}),
+    ]
+    _, step, arguments = pick.choices(steps, [weight for weight, _, _ in steps])[0]
+    return step, arguments
