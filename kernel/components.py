@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from emu.machine.cause import Access
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
-from emu.machine.trap import Access
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.user_memory import UserMemory

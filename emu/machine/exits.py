@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from emu.machine.cause import Access
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.machine.sv39 import Mmu, Translation
-from emu.machine.trap import Access
 
 _PAGE = VA_MASK & ~PAGE_MASK
 _NO_PAGE: frozenset[int] = frozenset()

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from emu.machine import engine as e
+from emu.machine.cause import Access, Cause
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.exits import Exits
 from emu.machine.isa.faulting_instruction import Instructions
@@ -35,7 +36,7 @@ from emu.machine.ram import Ram
 from emu.machine.registers import A0, A7, PC, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
-from emu.machine.trap import Access, Cause, Trap
+from emu.machine.trap import Trap
 from emu.machine.trap_hook import Vector
 
 _EBREAK = (0x00100073, 0x9002)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import (
     LEVELS,
     MODE_BARE,
@@ -33,7 +34,6 @@ from emu.machine.pte import (
     vpn,
 )
 from emu.machine.ram import Ram
-from emu.machine.trap import Access, Cause
 
 
 class Privilege(IntEnum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
 from kernel.mm.frames import Kind

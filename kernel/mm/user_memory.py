@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import USER_END, AddressSpace
 from kernel.mm.fault import Outcome, Resolution, allows, handle

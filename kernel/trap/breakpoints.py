@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from emu.machine.cause import Cause
 from emu.machine.registers import PC
-from emu.machine.trap import Cause, Trap
+from emu.machine.trap import Trap
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emu.machine.trap import Access
+from emu.machine.cause import Access
 from kernel.process.process import Thread
 from kernel.syscalls import dispatch
 from kernel.syscalls.table import TABLE

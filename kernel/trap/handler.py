@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
 from emu.machine.registers import PC
-from emu.machine.trap import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause, Trap
+from emu.machine.trap import Trap
 from kernel.mm import fault
 from kernel.mm.fault import Outcome, Resolution
 from kernel.process.observer import Fault

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emu.machine.trap import Cause, Trap
+from emu.machine.cause import Cause
+from emu.machine.trap import Trap
 from kernel.base.errors import Interrupted
 from kernel.process.process import State, Thread
 from kernel.process.scheduler import TRAPS_PER_TURN

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
-from emu.machine.trap import Access
 from kernel.base.resource_limits import Limits
 from kernel.check import invariants, memory_snapshot
 from kernel.mm import fault, fork

@@ -9,10 +9,10 @@ from typing import Any
 from emu.cli.support.guest_options import add_guest_options, count, memory_size
 from emu.cli.support.guest_run import CommandFailed, open_session, run_session
 from emu.cli.support.message_stream import Lines
+from emu.machine.cause import Access
 from emu.machine.pte import MODE_BARE, MODE_SV39, PAGE_MASK, PAGE_SHIFT, VA_MASK, make_satp
 from emu.machine.ram import BASE, NoHostMemory, Ram
 from emu.machine.sv39 import Mmu, Privilege
-from emu.machine.trap import Access
 from emu.observe.symbols.address_expression import parse_address, parse_number
 from emu.observe.walk.drawing import draw_walk, take_walk
 

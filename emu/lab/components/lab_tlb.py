@@ -18,10 +18,10 @@ from emu.lab.host.student import Student
 from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.labs.tlb.model.kernel import check_hart
 from emu.lab.text.pte_text import entry_text
+from emu.machine.cause import Access
 from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
-from emu.machine.trap import Access
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 

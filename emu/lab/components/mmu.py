@@ -9,10 +9,10 @@ from emu.lab.host.student import Student
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Fault, Mode
 from emu.lab.kit.values import Privilege as LabPrivilege
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SHIFT, VPN_BITS, A, D, ppn
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
-from emu.machine.trap import Access
 
 _RULE = {Fault.PAGE: Rule.INVALID, Fault.ACCESS: Rule.PAGE_OUTSIDE_RAM}
 """The student need not say which rule was broken; where ours finds none, this stands for it."""

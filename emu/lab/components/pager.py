@@ -12,8 +12,8 @@ from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.text.pte_text import PAGE_CONCERNED, page_text
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
 from kernel.mm.fault import Outcome, Resolution, allows

@@ -29,10 +29,10 @@ from emu.lab.simulation.operations import (
     Store,
     Unmap,
 )
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
 from emu.machine.ram import Ram
 from emu.machine.sv39 import TranslationFault
-from emu.machine.trap import Access
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.check import memory_snapshot
 from kernel.components import Components

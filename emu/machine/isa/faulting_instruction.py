@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from emu.machine.cause import Access
 from emu.machine.engine import Engine
 from emu.machine.isa.memory_operand import instruction_length, memory_operand
 from emu.machine.isa.reserved_encodings import first_reserved, is_free
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
-from emu.machine.trap import Access, Trap
+from emu.machine.trap import Trap
 
 
 def operand_address(bits: int | None, x: Callable[[int], int]) -> int | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from emu.machine.cause import Access
 from emu.machine.pte import V, flags_text, ppn
-from emu.machine.trap import Access
 from emu.observe.model.guest_memory import instruction_bytes
 from emu.observe.model.outcomes import IN_A_LINE
 from emu.observe.symbols.disassembler import disassembler

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from emu.machine.cause import Access
 from emu.machine.pte import FLAGS, U, V, flags_text
 from emu.machine.sv39 import Rule
-from emu.machine.trap import Access, Trap
+from emu.machine.trap import Trap
 from emu.observe.model.records import Range, text
 from kernel.mm.page_table import COW
 from kernel.mm.vma import Prot, Vma

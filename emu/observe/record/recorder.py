@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, V, ppn
 from emu.machine.registers import PC
-from emu.machine.trap import Access
 from emu.observe.heap.allocation_tracker import AllocationTracker
 from emu.observe.model import raw_events, records
 from emu.observe.model.guest_memory import instruction_bits

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
-from emu.machine.trap import Access
 from emu.observe.model.records import text
 from emu.observe.symbols.address_expression import NamedAddress
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols, loads_libraries

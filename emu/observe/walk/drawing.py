@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from emu.machine.cause import Access
 from emu.machine.pte import (
     ASID_MASK,
     LEVELS,
@@ -35,7 +36,6 @@ from emu.machine.pte import (
     vpn,
 )
 from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
-from emu.machine.trap import Access
 
 WIDTH = 80
 _LABEL = 11

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from emu.machine.cause import Cause
 from emu.machine.hart import Hart
 from emu.machine.pte import (
     PAGE_SHIFT,
@@ -30,7 +31,7 @@ from emu.machine.pte import (
 )
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
-from emu.machine.trap import Cause, Trap
+from emu.machine.trap import Trap
 
 FREE = 64
 """The first frame that the board itself never uses."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine.trap import Access
+from emu.machine.cause import Access
 from tests.emu.machine.board import Board
 from tests.emu.machine.tables import EVERY_ACCESS, Tables
 

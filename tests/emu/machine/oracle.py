@@ -12,9 +12,9 @@ from unicorn import riscv_const as rv
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3 import unicorn as binding
 
+from emu.machine.cause import Access
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Privilege
-from emu.machine.trap import Access
 
 _MACHINE = 3
 _SUM, _MXR = 1 << 18, 1 << 19

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SHIFT, A, D, R, U, V, W, X, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Privilege, Rule, Translation, TranslationFault
-from emu.machine.trap import Access
 
 FETCH, LOAD, STORE = Access.FETCH, Access.LOAD, Access.STORE
 EVERY_ACCESS = (FETCH, LOAD, STORE)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.cause import Cause
 from emu.machine.pte import V, make_pte, make_satp
-from emu.machine.trap import Cause, Trap
+from emu.machine.trap import Trap
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A7, NOP
 from tests.emu.machine.board import FREE, RO, RW, RWX, RX, Board, address, ticking

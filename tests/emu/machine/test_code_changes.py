@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from emu.machine.trap import Cause
+from emu.machine.cause import Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A3, A4, NOP, ZERO
 from tests.emu.machine.board import FREE, RO, RW, RWX, RX, Board, address, ticking

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from emu.machine.trap import Cause, Trap
+from emu.machine.cause import Cause
+from emu.machine.trap import Trap
 from tests.emu.machine import asm, reference
 from tests.emu.machine.board import FREE, RW, RWX, Board, address, ticking
 from tests.emu.machine.reference import Reference, Unknown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.cause import Cause
 from emu.machine.sv39 import Rule
-from emu.machine.trap import Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, NOP
 from tests.emu.machine.board import FREE, RO, RW, RX, Board, address

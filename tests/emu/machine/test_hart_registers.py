@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.cause import Cause
 from emu.machine.registers import COUNT, F0, FCSR, NAMES, PC, SP, Registers
-from emu.machine.trap import Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, NOP
 from tests.emu.machine.board import FREE, RW, RX, Board, address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine.trap import Access, Cause
+from emu.machine.cause import Access, Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, NOP, SP
 from tests.emu.machine.board import CLEAN_RW, FREE, RO, RW, RX, Board, address

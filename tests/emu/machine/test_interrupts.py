@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emu.machine.trap import Access, Cause
+from emu.machine.cause import Access, Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A3, A4, NOP, ZERO
 from tests.emu.machine.board import CLEAN_RW, FREE, RW, RX, Board, address, ticking

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from emu.machine import unicorn_registers
+from emu.machine.cause import Cause
 from emu.machine.probe import CAPACITY, Block, BlockProbe, InstructionProbe, Stop
-from emu.machine.trap import Cause
 from emu.machine.unicorn_registers import ROW
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A4, NOP, ZERO

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import A, D, G, R, U, V, W, X, make_pte
 from emu.machine.sv39 import Rule
-from emu.machine.trap import Access
 from tests.emu.machine.tables import FETCH, FULL, LOAD, PAGE, STORE, VA, Tables
 
 # Where does an address lead?

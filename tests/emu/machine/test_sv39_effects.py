@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import PAGE_SIZE, PPN_MASK, A, D, R, U, V, W, X, make_pte, make_satp
 from emu.machine.sv39 import Rule
-from emu.machine.trap import Access, Cause
 from tests.emu.machine.tables import (
     EVERY_ACCESS,
     FETCH,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PPN_MASK, RESERVED, A, D, G, R, U, V, W, X, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Privilege, Rule, Translation
-from emu.machine.trap import Access
 from tests.emu.machine.oracle import UnicornMmu
 
 TABLES = 6

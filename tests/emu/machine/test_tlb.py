@@ -7,11 +7,12 @@ import time
 
 import pytest
 
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import PAGE_SIZE, A, D, R, U, W, X, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.registers import Registers
 from emu.machine.sv39 import Mmu, Rule, Translation, TranslationFault
-from emu.machine.trap import Access, Cause, Trap
+from emu.machine.trap import Trap
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A3, A4, ZERO
 from tests.emu.machine.board import CLEAN_RW, FREE, RO, RW, RWX, RX, Board, address

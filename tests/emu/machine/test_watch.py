@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine.trap import Cause
+from emu.machine.cause import Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1
 from tests.emu.machine.board import FREE, RX, Board, address

@@ -2,8 +2,8 @@
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, AddressSpace
 from kernel.mm.fault import Outcome

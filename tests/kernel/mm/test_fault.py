@@ -2,8 +2,8 @@
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, A, D, R, U, V, W, X, ppn
-from emu.machine.trap import Access
 from kernel.mm import fault
 from kernel.mm.address_space import STACK_GUARD, USER_END, AddressSpace
 from kernel.mm.fault import Outcome

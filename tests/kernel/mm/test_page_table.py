@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, A, D, R, U, V, W, make_pte
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
-from emu.machine.trap import Access
 from kernel.base.errors import OutOfMemory
 from kernel.check.invariants import leaks
 from kernel.mm.address_space import USER_END

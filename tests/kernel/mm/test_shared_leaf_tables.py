@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, W, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace

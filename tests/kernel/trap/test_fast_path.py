@@ -10,7 +10,7 @@ import pytest
 
 from emu import Machine, Options
 from emu.api import Session
-from emu.machine.trap import Cause
+from emu.machine.cause import Cause
 from kernel.mm.fork import POLICIES
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Thread

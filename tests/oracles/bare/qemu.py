@@ -11,9 +11,9 @@ from collections import defaultdict
 from dataclasses import replace
 from enum import Enum
 
+from emu.machine.cause import ACCESS_OF_CAUSE, Access, Cause
 from emu.machine.pte import VA_MASK
 from emu.machine.sv39 import Rule
-from emu.machine.trap import ACCESS_OF_CAUSE, Access, Cause
 from tests.oracles.bare.cases import Kind, Request
 from tests.oracles.bare.replay import Change, Machine, Outcome, is_stub, parts
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from emu.machine.cause import Access, Cause
 from emu.machine.hart import Hart
 from emu.machine.pte import PAGE_MASK, VA_MASK, A, U, V, X, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.registers import A0, A1
 from emu.machine.sv39 import Mmu, Privilege, Rule, Translation, TranslationFault
-from emu.machine.trap import Access, Cause
 from tests.emu.machine import asm
 from tests.oracles.bare.cases import (
     INDICES,

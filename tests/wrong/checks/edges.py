@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from emu.machine.cause import Access
 from emu.machine.pte import A, D, R, U, V, W
-from emu.machine.trap import Access
 from kernel.base.budget import Kind
 from kernel.mm import fault
 from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END

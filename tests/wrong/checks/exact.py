@@ -7,8 +7,8 @@ from __future__ import annotations
 from itertools import count
 from unittest.mock import patch
 
+from emu.machine.cause import Access
 from emu.machine.pte import FLAGS, PAGE_SHIFT, A, D, V, W, make_pte, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace

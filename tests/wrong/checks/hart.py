@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from emu.machine.cause import Cause
 from emu.machine.registers import Registers
-from emu.machine.trap import Cause
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A3, A4, NOP
 from tests.emu.machine.board import CLEAN_RW, FREE, RO, RW, RWX, RX, Board, address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from emu.machine.trap import Access
+from emu.machine.cause import Access
 from kernel.mm.fault import Outcome
 from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma

@@ -6,8 +6,8 @@ from itertools import count
 
 import numpy as np
 
+from emu.machine.cause import Access
 from emu.machine.pte import V, W, make_pte, ppn
-from emu.machine.trap import Access
 from kernel.base.errors import OutOfMemory
 from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES

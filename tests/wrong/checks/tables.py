@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from emu.machine.trap import Access
+from emu.machine.cause import Access
 from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
 from kernel.mm.fault import Outcome

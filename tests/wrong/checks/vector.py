@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from emu import Machine, Options, Result
 from emu.api import Session
+from emu.machine.cause import Cause
 from emu.machine.registers import Registers
-from emu.machine.trap import Cause
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped

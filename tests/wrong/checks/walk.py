@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, A, D, R, U, V, W, X, make_pte, make_satp
 from emu.machine.sv39 import Mmu, TranslationFault
-from emu.machine.trap import Access, Cause
 from tests.emu.machine.tables import FETCH, FULL, LAST, LOAD, MIDDLE, PAGE, ROOT, STORE, VA, Tables
 from tests.wrong.checks.check import Check, same
 

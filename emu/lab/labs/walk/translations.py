@@ -15,7 +15,7 @@ from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
 from emu.lab.kit.port import Place
 from emu.lab.kit.values import Access, Fault, Mode, Translation
-from emu.machine import sv39, trap
+from emu.machine import cause, sv39
 from emu.machine.pte import PAGE_SHIFT, A, D, make_satp
 from emu.machine.ram import BASE, Ram
 from emu.machine.sv39 import Mmu, Rule
@@ -149,7 +149,7 @@ class Bench:
         mmu.satp = case.satp
         mmu.privilege = sv39.Privilege(case.mode.privilege)
         mmu.sum, mmu.mxr = case.mode.sum, case.mode.mxr
-        access = trap.Access(case.access)
+        access = cause.Access(case.access)
         made = mmu.translate(case.va, access)
         if isinstance(made, sv39.Translation):
             return Translation(*made), None

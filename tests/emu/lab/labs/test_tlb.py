@@ -27,10 +27,10 @@ from emu.lab.labs.tlb.model.start_states import (
 )
 from emu.lab.simulation.differential import Failure
 from emu.lab.workspace.catalogue import find
+from emu.machine.cause import Access
 from emu.machine.pte import A, D, G, R, U, V, W, make_pte, make_satp
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Translation
-from emu.machine.trap import Access
 
 LAB = find("tlb")
 TESTS = {test.name: test for test in LAB.tests}

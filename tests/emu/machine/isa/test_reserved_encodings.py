@@ -9,8 +9,9 @@ import random
 
 import pytest
 
+from emu.machine.cause import Cause
 from emu.machine.pte import PAGE_SIZE
-from emu.machine.trap import Cause, Trap
+from emu.machine.trap import Trap
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, C_EBREAK, NOP
 from tests.emu.machine.board import FREE, RW, RWX, RX, Board, address

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emu.api import Session
+from emu.machine.cause import Access, Cause
 from emu.machine.hart import Hart
 from emu.machine.isa.memory_operand import memory_operand
 from emu.machine.registers import A0, COUNT, FCSR, PC, Registers
 from emu.machine.sv39 import Translation
-from emu.machine.trap import Access, Cause, Trap
+from emu.machine.trap import Trap
 from emu.observe.instructions.formats import REGISTERS, Record
 from emu.observe.instructions.trace import InstructionTrace
 from emu.options import Options

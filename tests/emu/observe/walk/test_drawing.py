@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SHIFT, RSW0, RSW1, A, D, G, R, U, V, W, X, make_pte, make_satp
 from emu.machine.sv39 import Rule, Translation, TranslationFault
-from emu.machine.trap import Access
 from emu.observe.walk.drawing import draw_walk, take_walk
 from tests.emu.machine.tables import FULL, LAST, LOAD, MIDDLE, PAGE, ROOT, STORE, VA, Tables
 
