@@ -31,10 +31,10 @@ from kernel.process.process import Process, one_line
 from kernel.process.signals import Sig
 from kernel.trap.run_loop import Deadlock, Stopped
 from kernel.vfs.build_tree import Services, first_context
+from kernel.vfs.console import Console
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.proc.system import mount_proc
-from kernel.vfs.tty.console import Console
 
 DEADLOCK_STATUS = 1
 _MOST_NAMED = 32
@@ -206,7 +206,7 @@ class Session:
         if self._options.timeout is not None:
             self._end = time.monotonic() + self._options.timeout
         ticker = Ticker(
-            self.kernel, self._options.timeout, self._foreground, self.console.step_aside
+            self.kernel, self._options.timeout, self._foreground, self.console.with_user_settings
         )
         try:
             with ticker:

@@ -262,7 +262,7 @@ class PageCache:
     def pages_of(self, inode: Inode) -> FilePages | Blocks:
         """The file's pages; what was cached of an older content of it is forgotten."""
         own = inode.in_memory
-        if own is not None and own.store is self.memory:
+        if isinstance(own, Blocks) and own.store is self.memory:
             inode.mapping, own.inode = own, inode
             return own
         pages = inode.mapping

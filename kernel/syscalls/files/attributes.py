@@ -7,9 +7,9 @@ import struct
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.files.file_size_limit import need_size
+from kernel.syscalls.caller import Caller
+from kernel.syscalls.file_size_limit import need_size
 from kernel.syscalls.path_arguments import named_node
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import (
     EFAULT,
     EFBIG,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result, Wait
-from kernel.vfs.core.caller import Caller
+from kernel.syscalls.caller import Caller
 from kernel.vfs.core.errno import EAGAIN, EBADF, EINVAL, EOVERFLOW
 from kernel.vfs.core.file_locks import END, Locks, Record, Span
 from kernel.vfs.core.linux_abi import SEEK_CUR, SEEK_END, SEEK_SET

@@ -6,8 +6,8 @@ import struct
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
+from kernel.syscalls.caller import Caller
 from kernel.syscalls.path_arguments import read_path, start_of
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import E2BIG, EAGAIN, EINVAL
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.linux_abi import (

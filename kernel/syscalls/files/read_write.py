@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
+from kernel.syscalls.caller import Caller
 from kernel.syscalls.user_buffers import read_from, read_into, read_iovec, write_at, write_from
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import EINVAL, EOPNOTSUPP
 from kernel.vfs.core.linux_abi import MAX_RW
 

@@ -6,8 +6,8 @@ import struct
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
+from kernel.syscalls.caller import Caller
 from kernel.syscalls.path_arguments import node_at
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import EINVAL
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import (

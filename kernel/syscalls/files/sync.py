@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.vfs.core.caller import Caller
+from kernel.syscalls.caller import Caller
 from kernel.vfs.core.errno import EINVAL, ESPIPE
 
 _SYNC_FLAGS = 7

@@ -6,8 +6,8 @@ import struct
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
+from kernel.syscalls.caller import Caller
 from kernel.syscalls.ipc.poll import until_ready, use_mask
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import EINVAL, EPERM
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT

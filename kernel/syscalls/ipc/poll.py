@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, HostReady, Result, Wait, WaitQueue
-from kernel.vfs.core.caller import Caller
+from kernel.syscalls.caller import Caller
 from kernel.vfs.core.errno import EBADF, EINTR, EINVAL
 from kernel.vfs.core.linux_abi import (
     POLLERR,

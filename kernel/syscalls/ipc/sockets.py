@@ -7,9 +7,9 @@ import struct
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
+from kernel.syscalls.caller import Caller
 from kernel.syscalls.files.openat import give_pair
 from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
-from kernel.vfs.core.caller import Caller
 from kernel.vfs.core.errno import (
     EAFNOSUPPORT,
     EAGAIN,

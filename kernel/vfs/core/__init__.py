@@ -1,1 +1,1 @@
-"""Nodes, open files, descriptor tables, locks: what every file system builds on."""
+"""Nodes, open files, descriptor tables, locks: the base of every file system."""

@@ -1,18 +1,15 @@
-"""What the file system needs of whoever makes a system call: protocols that threads satisfy."""
+"""Protocols of the kernel's objects that files use; threads and processes satisfy them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from kernel.base.resource_limits import Limits
-    from kernel.vfs.core.fd_table import FdTable
-    from kernel.vfs.names.fs_context import FsContext
+from kernel.base.resource_limits import Limits
 
 
 class Memory(Protocol):
-    """The guest's memory; a bad address raises Errno(EFAULT)."""
+    """A process's memory; an address that may not be accessed raises Errno(EFAULT)."""
 
     def read(self, va: int, n: int, /) -> bytes: ...
     def write(self, va: int, data: bytes, /) -> None: ...
@@ -30,14 +27,6 @@ class Clock(Protocol):
     def realtime(self) -> int: ...
 
 
-class Space(Protocol):
-    """An address space, as /proc/PID shows it."""
-
-    def maps_text(self) -> str: ...
-    def resident_pages(self) -> int: ...
-    def virtual_pages(self) -> int: ...
-
-
 class Process(Protocol):
     """A process, as system calls on files see it."""
 
@@ -52,7 +41,7 @@ class Process(Protocol):
 
 
 class Kernel(Protocol):
-    """What the file calls ask of the kernel."""
+    """The kernel, as system calls on files see it."""
 
     @property
     def clock(self) -> Clock: ...
@@ -62,32 +51,19 @@ class Kernel(Protocol):
     def processes(self) -> Mapping[int, Process]: ...
 
 
-class Caller(Protocol):
-    """The thread that makes a system call."""
+class IoctlCaller(Protocol):
+    """The thread whose system call operates on an open file, such as ioctl(2)."""
 
     @property
     def mem(self) -> Memory: ...
-    @property
-    def files(self) -> FdTable: ...
-    @property
-    def fs(self) -> FsContext: ...
     @property
     def tid(self) -> int: ...
     @property
     def process(self) -> Process: ...
     @property
     def kernel(self) -> Kernel: ...
-    @property
-    def deliverable(self) -> int:
-        """The set of signals that interrupt a call (bit signo-1)."""
-
-    def send_signal(self, signo: int, /) -> None: ...
 
     def stop_group(self, signo: int, /) -> bool:
-        """Sends a terminal's stop signal to its process group; False when that stops nobody."""
-
-    def breaks_off(self, *, only_killed: bool) -> bool:
-        """True when a signal ends a long call here, between two pieces."""
-
-    def temporary_mask(self, mask: int, /) -> None:
-        """Blocks just ``mask`` (bit signo-1) until this call, or its signal's frame, is done."""
+        """Sends a terminal's stop signal to the caller's process group; False when it stops none
+        of its processes.
+        """

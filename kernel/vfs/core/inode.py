@@ -5,18 +5,14 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import EACCES, EINVAL, ENOTDIR, ENXIO, EPERM, EROFS
+from kernel.vfs.core.errno import EACCES, EINVAL, ENOTDIR, EPERM, EROFS
+from kernel.vfs.core.file_locks import Locks
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.linux_abi import CHUNK, W_OK
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.file_locks import Locks
-    from kernel.vfs.core.open_file import OpenFile
-    from kernel.vfs.memfs.sparse_bytes import Blocks
 
 
 @dataclass(slots=True)
@@ -80,7 +76,7 @@ class Inode:
     name: str = ""
 
     @property
-    def in_memory(self) -> Blocks | None:
+    def in_memory(self) -> Mapping | None:
         """The content, if it consists of pages that can be mapped directly."""
         return None
 
@@ -114,15 +110,6 @@ class Inode:
 
     def check_search(self, who: Credentials) -> None:
         """EACCES unless ``who`` may look names up in this directory (path_resolution(7))."""
-
-    # Opening. ``flags`` are open(2)'s.
-
-    special = False
-    """Whether :meth:`opened` opens it although it is a regular file."""
-
-    def opened(self, flags: int, path: str) -> OpenFile:
-        """A new open file description of a node that is neither a regular file nor a directory."""
-        raise Errno(ENXIO)
 
     def acquire(self, want: int) -> None:
         """Someone opens this regular file for R_OK, W_OK or both; see :meth:`release`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
 from kernel.base.errors import Errno
 from kernel.base.wait import HostReady, Result, Wait, WaitQueue
+from kernel.vfs.core.caller import IoctlCaller
 from kernel.vfs.core.errno import EBADF, EINVAL, ENOTTY, ENXIO, ESPIPE
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
@@ -29,9 +30,6 @@ from kernel.vfs.core.linux_abi import (
     SEEK_SET,
     W_OK,
 )
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.caller import Caller
 
 
 class Sources(NamedTuple):
@@ -144,10 +142,10 @@ class OpenFile:
         """What to wait on for one of ``events`` (POLLIN, POLLOUT) to come true."""
         return ALWAYS
 
-    def ioctl(self, t: Caller, request: int, argument: int) -> Result:
+    def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         raise Errno(ENOTTY)
 
-    def holds_back(self, t: Caller) -> bool:
+    def holds_back(self, t: IoctlCaller) -> bool:
         """Whether ``t`` may not read it now, and was sent the signal that stops it until it may (a
         terminal's job control).
         """
@@ -165,6 +163,14 @@ class OpenFile:
 
 class PathFile(OpenFile):
     """What O_PATH gives: a place, without the right to read or write it."""
+
+
+class SpecialInode(Inode):
+    """A node with a kind of open file of its own: a device, a fifo, a text of /proc."""
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        """Returns a new open file description; ``flags`` are those of open(2)."""
+        raise NotImplementedError
 
 
 class RegularFile(OpenFile):

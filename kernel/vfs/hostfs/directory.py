@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from kernel.base.errors import Errno
 from kernel.vfs.core.errno import EEXIST, EIO, ENOENT, EPERM, EXDEV, from_host
 from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.tree_checks import need_not_below
 from kernel.vfs.hostfs.descriptors import HostFds
 from kernel.vfs.hostfs.file import HostFile
 from kernel.vfs.hostfs.hostfs import (
@@ -25,7 +26,6 @@ from kernel.vfs.hostfs.hostfs import (
     host_text,
     same_host,
 )
-from kernel.vfs.memfs.tree_checks import need_not_below
 
 _host_umask = os.umask(0o022)
 os.umask(_host_umask)

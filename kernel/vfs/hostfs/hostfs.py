@@ -18,7 +18,7 @@ from kernel.vfs.core.errno import EACCES, EINVAL, EOPNOTSUPP, EROFS, ESTALE, EXD
 from kernel.vfs.core.filesystem import HOST_MAGIC, FileSystem, StatFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import makedev
-from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.core.open_file import OpenFile, SpecialInode
 from kernel.vfs.hostfs.descriptors import HostFds
 
 O_WALK = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
@@ -194,10 +194,10 @@ class HostLink(HostNode):
         raise Errno(EOPNOTSUPP)
 
 
-class HostSpecial(HostNode):
+class HostSpecial(HostNode, SpecialInode):
     """A device, fifo or socket of the host: it can be seen, and removed, but not opened."""
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         raise Errno(EACCES)
 
     def _host_chmod(self, mode: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import stat
 import struct
-from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait, WaitQueue
+from kernel.vfs.core.caller import IoctlCaller
 from kernel.vfs.core.errno import EBUSY, EINVAL, ENFILE, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.vfs.core.filesystem import ChargedFs
 from kernel.vfs.core.inode import Inode, Stat
@@ -25,10 +25,7 @@ from kernel.vfs.core.linux_abi import (
     POLLRDNORM,
     POLLWRNORM,
 )
-from kernel.vfs.core.open_file import OpenFile, Sources
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.caller import Caller
+from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 
 PIPE_BUF = 4096
 """A write of up to so many bytes is not mixed with other writes."""
@@ -37,7 +34,7 @@ MAX_CAPACITY = 1 << 20
 FIONREAD = 0x541B
 
 
-class Pipe(Inode):
+class Pipe(SpecialInode):
     """The buffer, and the number of ends open on it. While any is open, the pages of its bytes are
     charged.
     """
@@ -72,7 +69,7 @@ class Pipe(Inode):
         reading = PipeEnd(self, self, flags | O_RDONLY, path)
         return reading, PipeEnd(self, self, flags | O_WRONLY, path)
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         return self.open_fifo(self, flags, path)
 
     def open_fifo(self, node: Inode, flags: int, path: str) -> PipeEnd:
@@ -200,7 +197,7 @@ class PipeEnd(OpenFile):
                            else (self.pipe.readable,))  # fmt: skip
         return Sources((self.pipe.writable,))
 
-    def ioctl(self, t: Caller, request: int, argument: int) -> Result:
+    def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         if request != FIONREAD:
             raise Errno(ENOTTY)
         t.mem.write(argument, struct.pack("<i", len(self.pipe.buffer)))

@@ -5,19 +5,16 @@ from __future__ import annotations
 import stat
 import struct
 from collections import deque
-from typing import TYPE_CHECKING
 
 from kernel.base.budget import Budget, Cost, Kind
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, WaitQueue
-from kernel.vfs.core.errno import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, ENXIO, EPIPE
+from kernel.vfs.core.caller import IoctlCaller
+from kernel.vfs.core.errno import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, EPIPE
 from kernel.vfs.core.filesystem import ChargedFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 from kernel.vfs.core.open_file import OpenFile, Sources
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.caller import Caller
 
 SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
 CAPACITY = 1 << 16
@@ -41,9 +38,6 @@ class SocketInode(Inode):
     def stat(self) -> Stat:
         mode = stat.S_IFSOCK | 0o777
         return Stat(self.filesystem.device, self.ino, mode, 1, 0, 0, 0, 0, 0, 0, 0)
-
-    def opened(self, flags: int, path: str) -> OpenFile:
-        raise Errno(ENXIO)
 
 
 class Channel:
@@ -197,7 +191,7 @@ class Socket(OpenFile):
     def sources(self, events: int) -> Sources:
         return Sources((self.incoming.changed, self.outgoing.changed))
 
-    def ioctl(self, t: Caller, request: int, argument: int) -> Result:
+    def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         if request != FIONREAD:
             raise Errno(ENOTTY)
         t.mem.write(argument, struct.pack("<i", self.incoming.waiting))

@@ -12,9 +12,9 @@ from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.errno import EACCES, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import X_OK
+from kernel.vfs.core.tree_checks import need_not_below
 from kernel.vfs.memfs.nodes import MemFifo, MemFile, MemLink, MemNode, MemStore
 from kernel.vfs.memfs.sparse_bytes import PageStore
-from kernel.vfs.memfs.tree_checks import need_not_below
 
 
 def _cost(name: str) -> int:

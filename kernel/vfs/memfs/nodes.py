@@ -12,7 +12,7 @@ from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.errno import ENOSPC, EPERM
 from kernel.vfs.core.filesystem import TMPFS_MAGIC, ChargedFs, StatFs
 from kernel.vfs.core.inode import Inode, Stat
-from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.core.open_file import OpenFile, SpecialInode
 from kernel.vfs.core.seals import NO_WRITES, Seal
 from kernel.vfs.ipc.pipe import Pipe
 from kernel.vfs.memfs.sparse_bytes import Blocks, HostPages, PageStore
@@ -231,12 +231,12 @@ class MemLink(MemNode):
         return self._target
 
 
-class MemFifo(MemNode):
+class MemFifo(MemNode, SpecialInode):
     """A named pipe (fifo(7)): the pipe itself exists while someone has it open."""
 
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFIFO | mode)
         self._pipe = Pipe(filesystem)
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         return self._pipe.open_fifo(self, flags, path)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kernel.base.errors import Errno
 from kernel.vfs.core.errno import EFBIG, ENOSPC
+from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import MAX_FILE_SIZE
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.inode import Inode
 
 PAGE = 4096
 _NOTHING = bytes(PAGE)

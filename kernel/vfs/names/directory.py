@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno
 from kernel.vfs.core.errno import EINVAL, EISDIR, ENOENT
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import SEEK_CUR, SEEK_SET
 from kernel.vfs.core.open_file import OpenFile
-
-if TYPE_CHECKING:
-    from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.names.namespace import Namespace
 
 
 class DirectoryFile(OpenFile):

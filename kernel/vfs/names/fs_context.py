@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.inode import Inode
-
-if TYPE_CHECKING:
-    from kernel.vfs.names.namespace import Namespace
+from kernel.vfs.names.namespace import Namespace
 
 
 class FsContext:

@@ -13,6 +13,7 @@ from kernel.vfs.core.errno import (
     ELOOP,
     ENOENT,
     ENOTDIR,
+    ENXIO,
     EROFS,
     ESTALE,
 )
@@ -32,7 +33,7 @@ from kernel.vfs.core.linux_abi import (
     W_OK,
     X_OK,
 )
-from kernel.vfs.core.open_file import OpenFile, PathFile, RegularFile
+from kernel.vfs.core.open_file import OpenFile, PathFile, RegularFile, SpecialInode
 from kernel.vfs.names.directory import DirectoryFile
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.path_walk import Found, walk
@@ -102,8 +103,10 @@ def open_node(fs: FsContext, node: Inode, flags: int, path: str) -> OpenFile:
     node.check(want, fs.who)
     if kind == stat.S_IFDIR:
         return DirectoryFile(fs.namespace, node, flags, path)
-    if kind != stat.S_IFREG or node.special:
-        return node.opened(flags, path)
+    if isinstance(node, SpecialInode):
+        return node.open(flags, path)
+    if kind != stat.S_IFREG:
+        raise Errno(ENXIO)
     file = RegularFile(node, flags, path)
     if flags & O_TRUNC:
         try:

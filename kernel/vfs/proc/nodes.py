@@ -14,7 +14,7 @@ from kernel.vfs.core.errno import EACCES, EINVAL, ENOENT
 from kernel.vfs.core.filesystem import PROC_MAGIC, FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK
-from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.core.open_file import OpenFile, SpecialInode
 
 
 class ProcFs(FileSystem):
@@ -86,10 +86,9 @@ class ProcDir(ProcNode):
             raise Errno(EACCES)
 
 
-class ProcText(ProcNode):
+class ProcText(ProcNode, SpecialInode):
     """A file whose content is made when its reading begins."""
 
-    special = True
     mode = stat.S_IFREG | 0o444
 
     def __init__(self, filesystem: ProcFs, path: str, make: Callable[[], bytes]) -> None:
@@ -99,7 +98,7 @@ class ProcText(ProcNode):
     def read_at(self, offset: int, count: int) -> bytes:
         return self.make()[offset : offset + count]
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         if flags & O_ACCMODE != O_RDONLY:
             raise Errno(EACCES)
         return ProcFile(self, flags, path)

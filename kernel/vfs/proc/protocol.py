@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kernel.base.wait import Wait
-from kernel.vfs.core.caller import Caller, Clock, Process, Space
+from kernel.vfs.core.caller import Clock, IoctlCaller, Process
+from kernel.vfs.core.fd_table import FdTable
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.names.fs_context import FsContext
 
-if TYPE_CHECKING:
-    from kernel.vfs.core.fd_table import FdTable
-    from kernel.vfs.core.inode import Inode
-    from kernel.vfs.names.fs_context import FsContext
+
+class Space(Protocol):
+    """An address space, as /proc/PID shows it."""
+
+    def maps_text(self) -> str: ...
+    def resident_pages(self) -> int: ...
+    def virtual_pages(self) -> int: ...
 
 
 class ProcProgram(Protocol):
@@ -90,7 +96,7 @@ class ProcKernel(Protocol):
     @property
     def processes(self) -> Mapping[int, ProcProcess]: ...
     @property
-    def caller(self) -> Caller:
+    def caller(self) -> IoctlCaller:
         """The thread whose system call is being done."""
 
     @property

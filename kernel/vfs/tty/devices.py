@@ -8,12 +8,12 @@ from collections.abc import Callable
 from kernel.base.errors import Errno
 from kernel.vfs.core.errno import EACCES, ENOSPC
 from kernel.vfs.core.filesystem import FileSystem
-from kernel.vfs.core.inode import Inode, Stat
+from kernel.vfs.core.inode import Stat
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_RDWR, makedev
-from kernel.vfs.core.open_file import OpenFile
+from kernel.vfs.core.open_file import OpenFile, SpecialInode
 
 
-class Device(Inode):
+class Device(SpecialInode):
     """A character device that anyone may read and write."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Device(Inode):
     def read_at(self, offset: int, count: int) -> bytes:
         return self.source(count)
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         return DeviceFile(self, flags, path)
 
 

@@ -9,19 +9,17 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl as host_ioctl
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, interrupted
+from kernel.vfs.core.caller import IoctlCaller
 from kernel.vfs.core.errno import EINVAL, EIO, ENOTTY, ENXIO, EPERM, from_host
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import POLLIN, POLLOUT, makedev
-from kernel.vfs.core.open_file import OpenFile, Sources
+from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 from kernel.vfs.tty import host_io, termios_abi
-
-if TYPE_CHECKING:
-    from kernel.vfs.core.caller import Caller
 
 TCGETS, TCSETS, TCSETSW, TCSETSF = 0x5401, 0x5402, 0x5403, 0x5404
 TCGETS2, TCSETS2, TCSETSW2, TCSETSF2 = 0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D
@@ -58,7 +56,7 @@ class Terminal:
             with suppress(termios.error, OSError):
                 termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
 
-    def step_aside(self, act: Callable[[], None]) -> None:
+    def with_user_settings(self, act: Callable[[], None]) -> None:
         """Does ``act`` while the user has the settings he had, then goes back to the guest's."""
         guests, changed = self.settings(), self._changed
         self.restore()
@@ -93,7 +91,7 @@ def _guarded(act: Callable[[], Answer]) -> Answer:
         raise from_host(error) from None
 
 
-class TerminalDevice(Inode):
+class TerminalDevice(SpecialInode):
     """The node of the terminal, /dev/tty; all open files of the terminal have it."""
 
     def __init__(self, filesystem: FileSystem) -> None:
@@ -111,7 +109,7 @@ class TerminalDevice(Inode):
         owner = os.geteuid(), os.getegid()
         return Stat(device, self.ino, mode, 1, *owner, makedev(5, 0), 0, 0, 0, 0, 1024)
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         if self.terminal is None:
             raise Errno(ENXIO)
         return TerminalFile(self, self.terminal, self.terminal.stream_fd, flags)
@@ -142,10 +140,10 @@ class TerminalFile(OpenFile):
     def sources(self, events: int) -> Sources:
         return host_io.sources(self.fd, events)
 
-    def holds_back(self, t: Caller) -> bool:
+    def holds_back(self, t: IoctlCaller) -> bool:
         return self._stops(t, SIGTTIN)
 
-    def _stops(self, t: Caller, signo: int) -> bool:
+    def _stops(self, t: IoctlCaller, signo: int) -> bool:
         """Whether ``t`` is in the background, and has been sent ``signo`` for it."""
         group, mine = self.terminal.foreground, t.process
         others = t.kernel.processes.values()
@@ -160,7 +158,7 @@ class TerminalFile(OpenFile):
     def describe(self) -> str:
         return "terminal input"
 
-    def ioctl(self, t: Caller, request: int, argument: int) -> Result:
+    def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         terminal = self.terminal
         if (request in _SET_WHEN or request == TIOCSPGRP) and self._stops(t, SIGTTOU):
             return interrupted()
@@ -197,7 +195,7 @@ class TerminalFile(OpenFile):
         which = (termios.TCIFLUSH, termios.TCOFLUSH, termios.TCIOFLUSH)[queue]
         _guarded(lambda: termios.tcflush(self.fd, which))
 
-    def _jobs(self, t: Caller, request: int, argument: int) -> None:
+    def _jobs(self, t: IoctlCaller, request: int, argument: int) -> None:
         """Job control: sessions and the foreground group are the guest's own."""
         terminal, process = self.terminal, t.process
         if request == TIOCGPGRP:

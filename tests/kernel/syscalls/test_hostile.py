@@ -26,7 +26,7 @@ from kernel.syscalls.files import (
 )
 from kernel.syscalls.ipc import event_fds, poll, sockets
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
-from kernel.vfs.tty.console import Console
+from kernel.vfs.console import Console
 from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import INFINITY, Resource
-from kernel.vfs.core.caller import Caller
+from kernel.syscalls.caller import Caller
 from kernel.vfs.core.errno import EFBIG
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_APPEND, SIGXFSZ

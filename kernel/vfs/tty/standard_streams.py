@@ -5,13 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable
 
 from kernel.base.errors import Errno
 from kernel.vfs.core.errno import EINVAL, ENOSPC, EPERM, ESPIPE, from_host
-from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.filesystem import FileSystem
-from kernel.vfs.core.inode import Inode, Stat
+from kernel.vfs.core.inode import Stat
 from kernel.vfs.core.linux_abi import (
     O_ACCMODE,
     O_APPEND,
@@ -24,12 +22,10 @@ from kernel.vfs.core.linux_abi import (
     SEEK_END,
     SEEK_SET,
 )
-from kernel.vfs.core.open_file import OpenFile, Sources
+from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 from kernel.vfs.hostfs.hostfs import guest_stat
-from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.tty import host_io
 from kernel.vfs.tty.devices import may_open
-from kernel.vfs.tty.terminal import Terminal, TerminalFile
 
 MOST_CAPTURED = 256 << 20
 """Bytes kept of an output that goes to memory: a guest can print without end (then ENOSPC)."""
@@ -37,13 +33,11 @@ MOST_CAPTURED = 256 << 20
 _HOST_SEEK = {SEEK_SET: os.SEEK_SET, SEEK_CUR: os.SEEK_CUR, SEEK_END: os.SEEK_END}
 
 
-class HostStream(Inode):
+class HostStream(SpecialInode):
     """A descriptor that the user gave the guest: a file, pipe, socket or device of his.
 
     Its offset is the user's too: what runs after the guest goes on where the guest stopped.
     """
-
-    special = True
 
     def __init__(self, filesystem: FileSystem, fd: int) -> None:
         self.filesystem = filesystem
@@ -61,7 +55,7 @@ class HostStream(Inode):
         except OSError as error:
             raise from_host(error) from None
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         may_open(flags, self.flags)
         return HostStreamFile(self, flags & O_ACCMODE | self.flags & O_APPEND, path)
 
@@ -160,7 +154,7 @@ class HostStreamFile(OpenFile):
         return f"the user's {self.path}"
 
 
-class Memory(Inode):
+class MemoryStream(SpecialInode):
     """A stream of bytes in memory, which looks like a pipe to the guest."""
 
     def __init__(self, filesystem: FileSystem, access: int) -> None:
@@ -178,7 +172,7 @@ class Memory(Inode):
         owner = os.geteuid(), os.getegid()
         return Stat(self.filesystem.device, self.ino, mode, 1, *owner, 0, 0, 0, 0, 0)
 
-    def opened(self, flags: int, path: str) -> OpenFile:
+    def open(self, flags: int, path: str) -> OpenFile:
         may_open(flags, self.access)
         make = ByteSource if self.access == O_RDONLY else ByteSink
         return make(self, flags & O_ACCMODE, path)
@@ -189,7 +183,7 @@ class ByteSource(OpenFile):
 
     stream = True
 
-    def __init__(self, node: Memory, flags: int, path: str) -> None:
+    def __init__(self, node: MemoryStream, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
         self._data = node.data
 
@@ -210,7 +204,7 @@ class ByteSink(OpenFile):
 
     stream = True
 
-    def __init__(self, node: Memory, flags: int, path: str) -> None:
+    def __init__(self, node: MemoryStream, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
         self._data = node.data
 
@@ -223,65 +217,3 @@ class ByteSink(OpenFile):
 
     def poll(self) -> int:
         return POLLOUT
-
-
-class Console:
-    """The three standard files of the first process, closed until one is given."""
-
-    def __init__(self, namespace: Namespace) -> None:
-        self.namespace = namespace
-        self.terminal: Terminal | None = None
-        self._files: dict[int, OpenFile] = {}
-        self._captured: dict[int, Memory] = {}
-
-    def use_host(self, fd: int, host: int) -> None:
-        """The guest's ``fd`` is the host's descriptor ``host``; left closed when that is."""
-        try:
-            os.fstat(host)
-            is_terminal = os.isatty(host)
-        except OSError:
-            return
-        node = HostStream(self.namespace.anonymous, host)
-        if not is_terminal:
-            self._files[fd] = HostStreamFile(node, node.flags, _NAMES[fd])
-            return
-        if self.terminal is None:
-            self.terminal = self.namespace.tty.terminal = Terminal(host)
-        self._files[fd] = TerminalFile(
-            self.namespace.tty, self.terminal, node.stream_fd, node.flags
-        )
-
-    def feed(self, data: bytes) -> None:
-        """Standard input is ``data``."""
-        node = Memory(self.namespace.pipes, O_RDONLY)
-        node.data += data
-        self._files[0] = ByteSource(node, O_RDONLY, f"pipe:[{node.ino}]")
-
-    def capture(self, fd: int) -> None:
-        """What the guest writes to ``fd`` is kept for :meth:`captured`."""
-        node = Memory(self.namespace.pipes, O_WRONLY)
-        self._captured[fd] = node
-        self._files[fd] = ByteSink(node, O_WRONLY, f"pipe:[{node.ino}]")
-
-    def captured(self, fd: int) -> bytes:
-        return bytes(self._captured[fd].data)
-
-    def install(self, files: FdTable) -> None:
-        """Puts the files at 0, 1 and 2 of an empty table."""
-        for fd, file in sorted(self._files.items()):
-            files.install_at(fd, file)
-
-    def step_aside(self, act: Callable[[], None]) -> None:
-        """Does ``act`` while the user's terminal is as it was before."""
-        if self.terminal is None:
-            act()
-        else:
-            self.terminal.step_aside(act)
-
-    def restore(self) -> None:
-        """The run is over: the user's terminal is as it was before."""
-        if self.terminal is not None:
-            self.terminal.restore()
-
-
-_NAMES = {0: "/dev/stdin", 1: "/dev/stdout", 2: "/dev/stderr"}
