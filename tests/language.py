@@ -1,0 +1,136 @@
+"""`python -m tests.language [FOLDER]`: words that docstrings, comments, help and documents avoid.
+
+Prints a line for each finding, `file:line: words (better ...)`; status 1 when there is one. The
+rules are those of CONTRIBUTING.md: plain technical English, in which nothing in the machine is a
+person.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_WORDS = {
+    r"(?:re)?(?:tell|tells|told|telling)": "record, report, emit, show, distinguish",
+    r"(?:hear|hears|heard)": "receive, observe",
+    r"(?:meet|meets|met)(?! (?:the |a |its )?(?:goal|budget))": "find, reach, occur at",
+    r"(?:lend|lends|lent)": "share",
+    r"lest": "so that ... not",
+    r"who(?:ever|soever)": "the caller, any code that",
+    r"(?:its|their) kin": "and related calls",
+    r"at the (?:most|least)": "at most, at least",
+    r"by right(?! of)": "by its VMA's rights, allowed to",
+    r"(?<!there )(?:is|are) no (?!longer)(?:\w+)": "is not a ..., there is no ...",
+    r"(?:is|are) to be (?!\w+ ?\()": "must be, is (verb)ed",
+    r"has no more": "is not available after, has no further",
+    r"(?:one|a) \w+ less": "decrement, without",
+    r"an? \w+ more": "one further, additional",
+    r"tak(?:e|es|en|ing) stock": "count",
+    r"lets? go of": "release",
+    r"be asked": "must be requested, is requested",
+    r"knows? nothing of": "does not depend on",
+    r"as it (?:should|goes|comes)": "as expected, while running",
+}
+_FINDINGS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), better) for word, better in _WORDS.items()]
+_FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\b.*?[^?]$")
+_CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
+_HELP = {"help", "description", "epilog", "metavar"}
+
+
+class Finding(NamedTuple):
+    path: str
+    line: int
+    words: str
+    better: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.words!r} (better: {self.better})"
+
+
+class Text(NamedTuple):
+    line: int
+    text: str
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0] if arguments else ".")
+    found = list(findings(folder))
+    for finding in found:
+        print(finding)
+    if found:
+        print(f"{len(found)} findings")
+    return 1 if found else 0
+
+
+def findings(folder: Path) -> Iterator[Finding]:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if name == "tests/language.py":
+            continue
+        source = (folder / name).read_text(encoding="utf-8")
+        if name.endswith(".md"):
+            texts = [Text(1, source)]
+        else:
+            texts = [*_docstrings(source), *_comments(source), *_help(source)]
+            yield from _fragments(name, source)
+        for text in texts:
+            yield from _in_text(name, text)
+
+
+def _in_text(name: str, text: Text) -> Iterator[Finding]:
+    plain = _CODE.sub(lambda match: re.sub(r"[^\n]", "·", match[0]), text.text)
+    for pattern, better in _FINDINGS:
+        for match in pattern.finditer(plain):
+            line = text.line + plain.count("\n", 0, match.start())
+            yield Finding(name, line, match[0], better)
+
+
+def _documented(source: str) -> Iterator[tuple[int, str]]:
+    """Docstrings of modules, classes and functions, and the strings below attributes."""
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", [])
+        for statement in body if isinstance(body, list) else []:
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield statement.lineno, text
+
+
+def _docstrings(source: str) -> Iterator[Text]:
+    return (Text(line, text) for line, text in _documented(source))
+
+
+def _fragments(name: str, source: str) -> Iterator[Finding]:
+    for line, text in _documented(source):
+        first = text.strip().partition("\n\n")[0].replace("\n", " ")
+        if not name.startswith("tests/") and _FRAGMENT.fullmatch(first):
+            yield Finding(name, line, first[:40], "a noun phrase, or a verb such as Converts")
+
+
+def _comments(source: str) -> Iterator[Text]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield Text(token.start[0], token.string)
+
+
+def _help(source: str) -> Iterator[Text]:
+    """Texts of argparse's help."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg in _HELP and isinstance(keyword.value, ast.Constant | ast.JoinedStr):
+                    for part in ast.walk(keyword.value):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                            yield Text(keyword.value.lineno, part.value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
