@@ -10,7 +10,6 @@ from typing import Any
 from emu.cli.commands.lab_grade import add_grade_parser, add_workflow_parser
 from emu.cli.commands.lab_mutants import add_mutants_parser
 from emu.cli.support.standard_streams import open_streams
-from emu.lab.graded.test_kinds import Submission
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab, NoSuchLab, find
 from emu.lab.workspace.check import Check, NoSuchTest, numbered
@@ -129,7 +128,7 @@ def _checked(lab: Lab, test: str, arguments: argparse.Namespace) -> Check:
     tests = numbered(lab, test)
     print(f"lab {lab.number}, {lab.name}: {folder / lab.file}", flush=True)
     check = Check(lab, lambda line: print(line, flush=True))
-    check.run(Submission(lab.name, files, arguments.seed), tests)
+    check.run(lab.submission(files, arguments.seed), tests)
     print(check.summary())
     return check
 

@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary
 
 from emu.lab.components.table_diff import Change, Tables, changes, look
 from emu.lab.host.failures import Finding, RuleBroken
+from emu.lab.host.result_types import check_hart
 from emu.lab.host.student import Student
 from emu.lab.kit.values import Fence, PteChange, Switch
-from emu.lab.labs.tlb.model.kernel import check_hart
 from emu.lab.text.pte_text import entry_text
 from emu.machine.cause import Access
 from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from emu.lab.components.lab_machine import LabMachine
-from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import KernelStopped, StudentFailed
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation.differential import Failure, cause_of

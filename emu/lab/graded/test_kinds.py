@@ -1,4 +1,4 @@
-"""Graded tests: what they are run on, what comes of them, and the kinds that play operations."""
+"""The kinds of graded tests that run operations: scripts, failing allocations, random sequences."""
 
 from __future__ import annotations
 
@@ -6,104 +6,12 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
-from emu.lab.graded.question import Answer, Given, Question, given, kinds, repeat_question
-from emu.lab.host.student import LabFile
-from emu.lab.simulation.differential import MACHINE_FRAMES, Failure, Stage, play, reference_files
+from emu.lab.graded.question import Answer, Given, Question, given, repeat_question
+from emu.lab.graded.submission import Submission, Test
+from emu.lab.simulation.differential import MACHINE_FRAMES, Failure, Stage, play
 from emu.lab.simulation.operations import FailAllocation, Operation
-from emu.lab.workspace.catalogue import find
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A student's work on ``lab``: the file of that lab, and of others that are to be used too."""
-
-    lab: str
-    files: Sequence[LabFile]
-    seed: int = 0
-    """Of the random operations."""
-    found: dict[str, tuple[Test, Failure | None]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-    """Results of the tests that other tests depend on."""
-
-    def known_names(self, test: Test) -> set[tuple[str, str]]:
-        """Failures found by the tests that precede ``test`` in the lab and excuse others."""
-        known: set[tuple[str, str]] = set()
-        for earlier in find(self.lab).tests:
-            if earlier.name == test.name:
-                break
-            if isinstance(earlier, SelectiveTest):
-                failure = self.result_of(earlier)
-                known |= kinds(failure) if failure is not None else set()
-        return known
-
-    def result_of(self, test: Test) -> Failure | None:
-        """Result of a test, which is run once."""
-        before = self.found.get(test.name)
-        if before is None or before[0] is not test:
-            failure = test.examine(self) if isinstance(test, SelectiveTest) else test.run(self)
-            before = self.found[test.name] = test, failure
-        return before[1]
-
-    def fails(self, name: str) -> bool:
-        """True when the test of the lab with that name fails."""
-        return any(
-            self.result_of(test) is not None for test in find(self.lab).tests if test.name == name
-        )
-
-    @property
-    def replaceable(self) -> bool:
-        """True when the reference can stand in: a student's allocator has its own records."""
-        return all(file.lab != "frames" for file in self.files)
-
-
-class Test(Protocol):
-    """One graded question about a lab."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def question(self) -> str: ...
-
-    @property
-    def points(self) -> int: ...
-
-    def run(self, submission: Submission) -> Failure | None:
-        """What is wrong; None when nothing is."""
-
-
-@runtime_checkable
-class SelectiveTest(Test, Protocol):
-    """A test with a question about part of its operations; other failures may be excused."""
-
-    def examine(self, submission: Submission) -> Failure | None:
-        """Runs the test; ``run`` caches the result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one test."""
-
-    test: Test
-    failure: Failure | None
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        return self.failure is None
-
-    @property
-    def points(self) -> int:
-        return self.test.points if self.passed else 0
-
-
-def run(test: Test, submission: Submission) -> Result:
-    began = monotonic()
-    failure = test.run(submission)
-    return Result(test, failure, monotonic() - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +33,7 @@ class Script:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = Stage(submission.files, self.policy, self.frames)
+        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
         asked = Question.of(self.operations, self.asks, self.about)
         return _answer(self, submission, stage, asked).failure
 
@@ -152,7 +60,7 @@ class EveryAllocation:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = Stage(submission.files, self.policy, self.frames)
+        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
         helped = False
         for number in range(1, self._allocations(submission) + 1):
             asked = self._question(
@@ -174,17 +82,13 @@ class EveryAllocation:
         """Checks first that the operation succeeds when memory is available: code that always runs
         out of memory does not answer the question.
         """
-        stage = Stage(submission.files, self.policy, self.frames)
+        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
         return _answer(self, submission, stage, self._question(given(), given(), ())).failure
 
     def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
-        from emu.lab.components.lab_machine import PATIENT
-        from emu.lab.simulation.machine import World
-        from kernel.mm.fork import POLICIES
-
-        files = reference_files(submission.files)
-        world = World(self.frames, POLICIES[self.policy], files, PATIENT)
+        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
+        world = stage.reference()
         try:
             for operation in self.before:
                 world.do(operation)
@@ -229,7 +133,8 @@ class RandomOperations:
     def run(self, submission: Submission) -> Failure | None:
         source = random.Random(submission.seed)
         for number in range(self.sequences):
-            stage = Stage(submission.files, self.policy, self.frames[number % len(self.frames)])
+            frames = self.frames[number % len(self.frames)]
+            stage = Stage(submission.files, submission.solutions, self.policy, frames)
             operations = [self.make(source) for _ in range(self.length)]
             failure = play(stage, operations)
             if failure is not None:

@@ -14,13 +14,14 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import NamedTuple
 
-from emu.lab.graded.test_kinds import Submission, run
+from emu.lab.graded.submission import Submission, run
 from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, Verdict
 from emu.lab.grading.tasks import Graded, Task, record
 from emu.lab.host.worker_process import Worker
 from emu.lab.simulation.differential import Failure
 from emu.lab.simulation.operations import written
 from emu.lab.text.sanitize import quoted, quoted_lines
+from emu.lab.workspace.catalogue import find
 
 _BY_REFERENCE = "   (done by the reference)"
 
@@ -135,7 +136,7 @@ class _Running:
 
 def _work(pipe: Connection, task: Task, start: int) -> None:
     """What the process does: the tests from ``start`` on, each result sent when it is there."""
-    submission = Submission(task.lab, task.files)
+    submission = find(task.lab).submission(task.files)
     for graded in task.tests[start:]:
         pipe.send(_result(graded, submission))
         gc.collect()  # machines, and messages that may be large, hang in cycles

@@ -30,12 +30,13 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from emu.lab.graded.test_kinds import Script, Submission, Test
+from emu.lab.graded.submission import Submission, Test
+from emu.lab.graded.test_kinds import Script
 from emu.lab.simulation.differential import MACHINE_FRAMES, Failure
 from emu.lab.simulation.script_format import BadScript, parsed
 from emu.lab.workspace.catalogue import Lab, NoSuchLab, find
@@ -98,7 +99,7 @@ class Seeded:
         return self.test.question
 
     def run(self, submission: Submission) -> Failure | None:
-        return self.test.run(Submission(submission.lab, submission.files, self.seed))
+        return self.test.run(replace(submission, seed=self.seed, found={}))
 
 
 def load(path: Path) -> Private:

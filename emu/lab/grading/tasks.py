@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from emu.lab.graded.test_kinds import Test
+from emu.lab.graded.submission import Test
 from emu.lab.grading.private_tests import Private
 from emu.lab.grading.reports.record import VERSION, GradedTest, Record, Status
 from emu.lab.grading.submission_files import Entry

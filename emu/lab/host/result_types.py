@@ -79,6 +79,13 @@ def _fence(value: list[Any]) -> Fence:
     return Fence(*value)
 
 
+def check_hart(fence: Fence, harts: int, function: str) -> None:
+    """Raises :class:`WrongResult` for a fence on a hart that does not exist."""
+    if not 0 <= fence.hart < harts:
+        there = "there is only hart 0" if harts == 1 else f"there are harts 0 to {harts - 1}"
+        raise WrongResult(f"{function}() returned a fence on hart {fence.hart}: {there}")
+
+
 def _said(value: Any) -> str:
     if isinstance(value, dict):
         if "other" in value:

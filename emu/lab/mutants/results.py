@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from emu.lab.graded.test_kinds import RandomOperations, Submission, Test
+from emu.lab.graded.submission import Test
+from emu.lab.graded.test_kinds import RandomOperations
 from emu.lab.host.student import LabFile
 from emu.lab.host.worker_process import Worker
 from emu.lab.mutants.cheats import CHEATS
@@ -73,7 +74,7 @@ def judge(lab: Lab, mutant: Mutant, tests: Sequence[Test], *, enough: bool = Fal
 
     One that does not come back is not asked again: it costs seconds each time.
     """
-    submission = Submission(lab.name, [LabFile(lab.name, lab.file, mutant.source)])
+    submission = lab.submission([LabFile(lab.name, lab.file, mutant.source)])
     verdict = Verdict(mutant)
     for test in tests:
         failure = _quick(test).run(submission)

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.lab.graded.test_kinds import Script, Submission, Test
+from emu.lab.graded.submission import Submission, Test
+from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.differential import MACHINE_FRAMES
 from emu.lab.simulation.machine import Endless, Seen, World
@@ -84,7 +85,7 @@ def _read(path: Path, lab: Lab, policy: str) -> Written:
 
 
 def reference(lab: Lab) -> Submission:
-    return Submission(lab.name, [LabFile(lab.name, lab.file, lab.solution)])
+    return lab.submission([LabFile(lab.name, lab.file, lab.solution)])
 
 
 def _question(text: str) -> str:

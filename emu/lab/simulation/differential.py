@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from emu.lab.components.lab_machine import PATIENT
-from emu.lab.host.failures import REFERENCE, Finding, KernelStopped, StudentFailed
+from emu.lab.host.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.machine import Endless, Seen, World
 from emu.lab.simulation.messages import broken_invariant, page_line, writer_lines
@@ -18,7 +18,6 @@ from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation,
 from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
 from emu.lab.simulation.state_diff import Damage, differing_pages
 from emu.lab.text.pte_text import PAGE_CONCERNED
-from emu.lab.workspace.catalogue import find
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.mm.fork import POLICIES
 
@@ -62,11 +61,18 @@ class Stage:
     """On what a sequence is played."""
 
     files: Sequence[LabFile]
+    solutions: Sequence[LabFile]
+    """The reference solution of each of ``files``."""
     policy: str
     """The kernel's fork policy that the student's fork is compared with."""
     frames: int = MACHINE_FRAMES
     stands_in: frozenset[int] = frozenset()
-    """Indices of the operations in which the labs' solutions replace ``files``."""
+    """Indices of the operations in which ``solutions`` replace ``files``."""
+
+    def reference(self) -> World:
+        """A machine with the project's kernel. That has no superpages: the lab's solution does."""
+        files = [file for file in self.solutions if file.lab == "superpages"]
+        return World(self.frames, POLICIES[self.policy], files, PATIENT)
 
 
 def cause_of(failure: StudentFailed) -> tuple[str, ...]:
@@ -79,17 +85,16 @@ def play(
     stage: Stage, operations: Sequence[Operation], trace: Trace | None = None
 ) -> Failure | None:
     """The first thing that is wrong, if anything is."""
-    policy = POLICIES[stage.policy]
     try:
-        ours = World(stage.frames, policy, stage.files)
+        ours = World(stage.frames, POLICIES[stage.policy], stage.files)
     except StudentFailed as failed:
         return Failure.of(failed)
-    reference = World(stage.frames, policy, reference_files(stage.files), PATIENT)
+    reference = stage.reference()
     try:
         duel = _DifferentialRun(ours, reference, trace)
         for number, operation in enumerate(operations):
             stands_in = number in stage.stands_in
-            ours.stand_in(solutions(stage.files) if stands_in else [])
+            ours.stand_in(stage.solutions if stands_in else [])
             failure = duel.step(operation)
             if failure is not None:
                 failure.operations = list(operations[: number + 1])
@@ -100,20 +105,6 @@ def play(
     finally:
         ours.close()
         reference.close()
-
-
-def reference_files(files: Sequence[LabFile]) -> list[LabFile]:
-    """What makes the reference: our kernel as it is; it has no superpages, so for these the lab's
-    solution.
-    """
-    labs = [find(file.lab) for file in files if file.lab == "superpages"]
-    return [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
-
-
-def solutions(files: Sequence[LabFile]) -> list[LabFile]:
-    """Reference solutions that can stand in for ``files``."""
-    labs = [find(file.lab) for file in files]
-    return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
 
 
 def _of_reference(failure: Failure) -> Failure:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
+from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.submission import Submission, Test
+from emu.lab.host.failures import REFERENCE
+from emu.lab.host.student import LabFile
 from emu.lab.workspace.skeleton import skeleton, solution
-
-if TYPE_CHECKING:
-    from emu.lab.graded.mutant import Wrong
-    from emu.lab.graded.test_kinds import Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,10 @@ class Lab:
         wrong: Sequence[Wrong] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
         return wrong
 
+    def submission(self, files: Sequence[LabFile], seed: int = 0) -> Submission:
+        """A student's work on this lab; ``files`` may contain those of other labs too."""
+        return Submission(self.name, files, self.tests, solutions(files), seed)
+
 
 _PLAIN = ("isolation", "fork_tree")
 """Guests that fork and look at their memory."""
@@ -108,6 +111,12 @@ LABS = {
         ),
     )
 }
+
+
+def solutions(files: Sequence[LabFile]) -> list[LabFile]:
+    """The reference solution of each file, under a name that shows it in messages."""
+    labs = [find(file.lab) for file in files]
+    return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
 
 
 class NoSuchLab(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from emu.lab.graded.test_kinds import Result, Submission, Test, run
+from emu.lab.graded.submission import Result, Submission, Test, run
 from emu.lab.host.failures import TooLong
 from emu.lab.simulation.differential import Failure
 from emu.lab.simulation.operations import written

@@ -11,6 +11,7 @@ from emu.lab.simulation.machine import Seen, World
 from emu.lab.simulation.operations import Operation, read
 from emu.lab.text.pte_text import pte_text
 from emu.lab.text.sanitize import quoted_lines
+from emu.lab.workspace.catalogue import solutions
 from emu.machine.pte import ppn
 
 
@@ -23,7 +24,8 @@ def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], 
     try:
         operations = read(kept["operations"])
         stands_in = frozenset(map(int, kept.get("stood_in", ())))
-        stage = Stage(files, str(kept["policy"]), int(kept["frames"]), stands_in)
+        policy, frames = str(kept["policy"]), int(kept["frames"])
+        stage = Stage(files, solutions(files), policy, frames, stands_in)
     except (LookupError, TypeError, ValueError):
         raise NothingKept("what was kept can't be read; run emu lab check again") from None
     if not operations:

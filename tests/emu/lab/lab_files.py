@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from emu.lab.graded.mutant import Wrong
-from emu.lab.graded.test_kinds import Result, Submission, run
+from emu.lab.graded.submission import Result, Submission, run
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import Lab
 
 
 def submission(lab: Lab, source: str) -> Submission:
-    return Submission(lab.name, [LabFile(lab.name, lab.file, source)])
+    return lab.submission([LabFile(lab.name, lab.file, source)])
 
 
 def results(lab: Lab, source: str) -> list[Result]:

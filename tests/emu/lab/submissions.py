@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.test_kinds import Submission
-from emu.lab.graded.test_kinds import Test as Graded
+from emu.lab.graded.submission import Submission
+from emu.lab.graded.submission import Test as Graded
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab
 
@@ -13,7 +13,7 @@ GRADED_NAMES = [f"{lab.name}-{test.name}" for lab, test in GRADED]
 
 
 def submission(lab: Lab, source: str) -> Submission:
-    return Submission(lab.name, [LabFile(lab.name, lab.file, source)])
+    return lab.submission([LabFile(lab.name, lab.file, source)])
 
 
 def told(test: Graded, given: Submission) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.graded.question import Given, given
-from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.graded.submission import Test
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation import random_operations
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
 from emu.lab.simulation.operations import (

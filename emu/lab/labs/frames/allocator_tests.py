@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from emu.lab.components.allocator import WRONG_ANSWER
 from emu.lab.graded.question import kinds
-from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import Finding, RuleBroken, StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.host.student_process import Limits

@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.test_kinds import RandomOperations, Script, Test
+from emu.lab.graded.submission import Test
+from emu.lab.graded.test_kinds import RandomOperations, Script
 from emu.lab.labs.frames.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
 from emu.lab.labs.frames.call_sequences import NOBODYS, Call, Name
 from emu.lab.simulation.initial_layout import DATA, FAR, HEAP, SHARED

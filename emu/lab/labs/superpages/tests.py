@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.graded.question import Given, given
-from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script, Test
+from emu.lab.graded.submission import Test
+from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP
 from emu.lab.simulation.operations import (
     Exec,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.test_kinds import Test
+from emu.lab.graded.submission import Test
 from emu.lab.kit import COW, PteChange, Switch
 from emu.lab.labs.tlb.model import start_states
 from emu.lab.labs.tlb.model.events import KERNEL_PAGE, RIGHTS, USER_PAGE

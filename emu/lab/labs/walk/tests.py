@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.test_kinds import Test
+from emu.lab.graded.submission import Test
 from emu.lab.labs.walk import cases
 from emu.lab.labs.walk.walk_tests import RandomTables, Translations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import StudentFailed
 from emu.lab.kit.values import Access, Mode
 from emu.lab.labs.walk.messages import told

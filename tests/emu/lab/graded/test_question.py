@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from emu.lab.graded.question import given
-from emu.lab.graded.test_kinds import Script, Submission
-from emu.lab.graded.test_kinds import Test as Graded
+from emu.lab.graded.submission import Submission
+from emu.lab.graded.submission import Test as Graded
+from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
 from emu.lab.mutants.cheats import CHEATS
 from emu.lab.simulation.differential import Failure, Stage, play
@@ -117,7 +118,7 @@ def test_the_reference_does_not_replace_a_students_allocator() -> None:
     frames = find("frames")
     work = wrong("parent-keeps-w")
     files = [*work.files, LabFile(frames.name, frames.file, frames.solution)]
-    found = failure("child-stores", Submission(COW.name, files))
+    found = failure("child-stores", COW.submission(files))
     assert found is not None and found.name == "shared-is-not-writable"
 
 
@@ -128,7 +129,7 @@ def test_a_failure_is_replayed_with_the_operations_of_the_reference() -> None:
     work = wrong("parent-keeps-w", "copies-no-bytes")
     found = failure("child-stores", work)
     assert found is not None
-    stage = Stage(work.files, found.policy, found.frames, found.stood_in)
+    stage = Stage(work.files, work.solutions, found.policy, found.frames, found.stood_in)
     again = play(stage, found.operations)
     assert again is not None
     assert (again.name, again.when, again.lines) == (found.name, found.when, found.lines)

@@ -16,7 +16,6 @@ import pytest
 from emu.cli.main import main
 from emu.lab.components.lab_machine import LabMachine
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.test_kinds import Submission
 from emu.lab.grading.grade_process import Limits, grade
 from emu.lab.grading.reports.record import Record, decoded
 from emu.lab.grading.result_store import read, write
@@ -98,7 +97,7 @@ def test_nothing_goes_on_when_the_grader_stops(tmp_path, monkeypatch):
 
 def test_a_program_on_a_kernel_whose_counts_are_wrong_has_a_verdict():
     uncounted = COW.solution.replace("    frames.share(ppn(pte))\n", "")
-    submission = Submission(COW.name, [LabFile(COW.name, COW.file, uncounted)])
+    submission = COW.submission([LabFile(COW.name, COW.file, uncounted)])
     failure = GuestProgram("isolation", "?", "isolation").run(submission)
     assert failure.name in ("count-is-the-number-of-holders", "shared-is-not-writable")
 

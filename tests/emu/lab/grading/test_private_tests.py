@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.lab.graded.test_kinds import RandomOperations, Submission
+from emu.lab.graded.test_kinds import RandomOperations
 from emu.lab.grading.private_tests import BadPrivate, load
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.initial_layout import DATA
@@ -16,7 +16,7 @@ from emu.lab.workspace.catalogue import find
 from tests.emu.lab import grading_commands
 from tests.emu.lab.grading_commands import COW
 
-SOLUTION = Submission(COW.name, [LabFile(COW.name, COW.file, COW.solution)])
+SOLUTION = COW.submission([LabFile(COW.name, COW.file, COW.solution)])
 
 SCRIPT = """
 [[script]]
@@ -86,7 +86,7 @@ def test_a_script_is_played_beside_the_reference(tmp_path):
     assert (test.name, test.points) == ("grandchild", 4)
     assert test.run(SOLUTION) is None
     broken = COW.solution.replace("    memory.copy_frame(frame, copy)\n", "")
-    failure = test.run(Submission(COW.name, [LabFile(COW.name, COW.file, broken)]))
+    failure = test.run(COW.submission([LabFile(COW.name, COW.file, broken)]))
     assert failure.name == "isolation"
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from emu.lab.graded.test_kinds import Submission
-from emu.lab.graded.test_kinds import Test as GradedTest
+from emu.lab.graded.submission import Submission
+from emu.lab.graded.submission import Test as GradedTest
 from emu.lab.host.student import LabFile
 from emu.lab.labs.frames.call_sequences import Call, Pool, play_calls
 from emu.lab.labs.frames.tests import random_call
@@ -68,7 +68,7 @@ class Allocator:
 
 
 def submission(source: str) -> Submission:
-    return Submission(LAB.name, [LabFile(LAB.name, LAB.file, source)])
+    return LAB.submission([LabFile(LAB.name, LAB.file, source)])
 
 
 def wrong(old: str, new: str) -> str:
@@ -93,7 +93,7 @@ def test_fork_runs_on_the_students_own_frames(test: GradedTest) -> None:
     fork = LABS["cow-fork"]
     mine = LabFile(LAB.name, LAB.file, LIST_IN_THE_FRAMES)
     files = [mine, LabFile(fork.name, fork.file, fork.solution)]
-    assert test.run(Submission(fork.name, files)) is None
+    assert test.run(fork.submission(files)) is None
 
 
 def test_a_wrong_allocator_is_told_when_the_students_fork_asks_it() -> None:
@@ -101,9 +101,9 @@ def test_a_wrong_allocator_is_told_when_the_students_fork_asks_it() -> None:
     source = wrong("        self.memory.zero_frame(frame)\n", "")
     files = [LabFile(LAB.name, LAB.file, source), LabFile(fork.name, fork.file, fork.solution)]
     tests = {test.name: test for test in fork.tests}
-    found = tests["nothing-is-lost"].run(Submission(fork.name, files)) or tests[
-        "random-operations"
-    ].run(Submission(fork.name, files))
+    found = tests["nothing-is-lost"].run(fork.submission(files)) or tests["random-operations"].run(
+        fork.submission(files)
+    )
     assert found is not None
     assert found.name == "tables-are-zero"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.lab.graded.test_kinds import Test as Graded
+from emu.lab.graded.submission import Test as Graded
 from emu.lab.workspace.catalogue import Lab, find
 from tests.emu.lab.submissions import GRADED, GRADED_NAMES, MADE, submission, told
 

@@ -7,7 +7,6 @@ import random
 import pytest
 
 from emu.lab.components.page_table import LabTable
-from emu.lab.graded import test_kinds
 from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.host.student import LabFile
 from emu.lab.labs.superpages.tests import random_operation
@@ -58,4 +57,4 @@ def test_does_a_program_run_with_superpages_and_other_labs(others: list[str]) ->
     labs = [LAB, *map(find, others)]
     files = [LabFile(lab.name, lab.file, lab.solution) for lab in labs]
     test = GuestProgram("large-pages", "", "large_pages", memory=64 << 20)
-    assert test.run(test_kinds.Submission(LAB.name, files)) is None
+    assert test.run(LAB.submission(files)) is None

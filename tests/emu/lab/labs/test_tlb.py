@@ -8,7 +8,7 @@ from emu.lab.components.lab_tlb import Remembered
 from emu.lab.components.table_diff import changes, look
 from emu.lab.graded import guest_tests
 from emu.lab.graded.mutant import Wrong
-from emu.lab.graded.test_kinds import Submission, run
+from emu.lab.graded.submission import Submission, run
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.kit.values import Fence, PteChange, Switch
@@ -38,7 +38,7 @@ WRONG = {wrong.name: wrong for wrong in LAB.wrong}
 
 
 def submission(source: str) -> Submission:
-    return Submission("tlb", [LabFile("tlb", LAB.file, source)])
+    return LAB.submission([LabFile("tlb", LAB.file, source)])
 
 
 def failure_of(wrong: str, test: str) -> Failure:

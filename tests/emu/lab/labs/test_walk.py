@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.submission import Submission
 from emu.lab.host.student import LabFile
 from emu.lab.kit.values import Access, Mode
 from emu.lab.labs.walk.cases import random_case
@@ -19,7 +19,7 @@ BY_NAME = {test.name: test for test in LAB.tests}
 
 
 def submission(source: str) -> Submission:
-    return Submission(LAB.name, [LabFile(LAB.name, LAB.file, source)])
+    return LAB.submission([LabFile(LAB.name, LAB.file, source)])
 
 
 def failure(test: str, old: str, new: str) -> Failure:

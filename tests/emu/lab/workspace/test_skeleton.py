@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from emu.lab.graded.test_kinds import Test as Graded
+from emu.lab.graded.submission import Test as Graded
 from emu.lab.protocol.entry_points import ENTRIES
 from emu.lab.workspace.catalogue import Lab
 from emu.lab.workspace.skeleton import BadRegion, skeleton, solution

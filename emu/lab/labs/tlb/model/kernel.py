@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from emu.lab.host.failures import WrongResult
+from emu.lab.host.result_types import check_hart
 from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.labs.tlb.model.machine import HARTS, Key, Machine, Space
 
@@ -43,13 +43,6 @@ class Answers:
 
 def function_for(question: Question) -> str:
     return "fences" if isinstance(question, PteChange) else "fences_for_switch"
-
-
-def check_hart(fence: Fence, harts: int, function: str) -> None:
-    """Raises :class:`WrongResult` for a hart that there is not."""
-    if not 0 <= fence.hart < harts:
-        there = "there is only hart 0" if harts == 1 else f"there are harts 0 to {harts - 1}"
-        raise WrongResult(f"{function}() returned a fence on hart {fence.hart}: {there}")
 
 
 class Kernel:

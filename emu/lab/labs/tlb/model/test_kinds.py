@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from emu.lab.components.lab_machine import LabMachine
-from emu.lab.graded.test_kinds import Submission
+from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import StudentFailed
+from emu.lab.host.result_types import check_hart
 from emu.lab.kit.values import Fence, PteChange
 from emu.lab.labs.tlb.model.fence_rules import Kind, Remembered, forgotten, needed, needed_for
-from emu.lab.labs.tlb.model.kernel import Answers, Question, check_hart, function_for
+from emu.lab.labs.tlb.model.kernel import Answers, Question, function_for
 from emu.lab.labs.tlb.model.messages import change_line, fences_text, switch_line, told
 from emu.lab.labs.tlb.model.search import World, shortest
 from emu.lab.simulation.differential import Failure
