@@ -21,6 +21,7 @@ from emu.isa_extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
 from emu.observe.formats.summary import summarize
 from emu.options import Options
+from kernel.base.errno import error_text
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.components import Components
 from kernel.exec.loader import Request
@@ -191,7 +192,7 @@ class Session:
         try:
             fs = first_context(self.namespace, self._view.grants, self._services)
         except Errno as error:
-            raise CannotRun(f"{self._view.grants.cwd}: {os.strerror(error.errno)}", 2) from None
+            raise CannotRun(f"{self._view.grants.cwd}: {error_text(error.errno)}", 2) from None
         try:
             request = Request(self._view.program, arguments, environment)
             return self.kernel.start(files, fs, request)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
+from kernel.base.errno import ENOENT, error_text
 from kernel.process.process import one_line
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -20,5 +18,5 @@ class CannotRun(Exception):
     @classmethod
     def from_errno(cls, name: str, number: int, reason: str | None = None) -> CannotRun:
         """Error ``number`` of ``name`` (as the user gave it); ``reason`` replaces errno's text."""
-        status = _NOT_FOUND if number == errno.ENOENT else _NOT_EXECUTABLE
-        return cls(f"{name or repr(name)}: {reason or os.strerror(number)}", status)
+        status = _NOT_FOUND if number == ENOENT else _NOT_EXECUTABLE
+        return cls(f"{name or repr(name)}: {reason or error_text(number)}", status)

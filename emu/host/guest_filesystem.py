@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from emu.errors import CannotRun
 from emu.options import Options
+from kernel.base.errno import EACCES, ENOENT, error_text
 from kernel.base.errors import Errno
 from kernel.exec.elf import ELF_MAGIC, NOT_ELF, InterpreterMissing, NotExecutable
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
-from kernel.vfs.core.errno import EACCES, ENOENT
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.names.path_walk import walk
@@ -43,7 +43,7 @@ def build_view(options: Options, name: str, services: Services) -> View:
     except Errno as error:
         fs = FsContext(namespace, namespace.root, 0, services.who)
         missing = explain_missing(fs, options.root, cwd) if error.errno == ENOENT else None
-        raise CannotRun(f"--cwd {cwd}: {missing or os.strerror(error.errno)}", 2) from None
+        raise CannotRun(f"--cwd {cwd}: {missing or error_text(error.errno)}", 2) from None
     return View(namespace, grants, _find_in_root(fs, options, name))
 
 

@@ -8,11 +8,11 @@ the memory control group of their creator.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 
+from kernel.base.errno import ENOMEM
 from kernel.base.errors import Errno
 
 SHARE = 4
@@ -80,7 +80,7 @@ class Budget:
         self.used = 0
         self.held: dict[Kind, int] = {}
 
-    def take(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> None:
+    def take(self, kind: Kind, count: int, failure: int = ENOMEM) -> None:
         """Charges ``count`` bytes; raises ``failure`` when fewer are left."""
         if self.used + count > self.limit:
             raise Errno(failure)
@@ -93,7 +93,7 @@ class Budget:
             self.held[kind] -= count
 
     @contextmanager
-    def lend(self, kind: Kind, count: int, failure: int = errno.ENOMEM) -> Iterator[None]:
+    def lend(self, kind: Kind, count: int, failure: int = ENOMEM) -> Iterator[None]:
         """Charges ``count`` bytes for the duration of the block."""
         self.take(kind, count, failure)
         try:

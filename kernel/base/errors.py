@@ -1,28 +1,35 @@
-"""How the kernel says no: an errno for the guest, or a defect of our own."""
+"""Exceptions of the kernel: :class:`Errno`, :class:`OutOfMemory` and :class:`Interrupted`."""
 
 from __future__ import annotations
 
-import errno as _errno
+from kernel.base import errno as numbers
 
 
 class Errno(Exception):
-    """A system call's failure; the guest sees ``-errno`` in a0 (errno(3))."""
+    """The failure of a system call; the guest gets ``-errno`` in a0 (errno(3))."""
 
     def __init__(self, errno: int) -> None:
         super().__init__(errno)
         self.errno = errno
+        """Number of the error in Linux (:mod:`kernel.base.errno`)."""
 
     def __str__(self) -> str:
-        return _errno.errorcode.get(self.errno, str(self.errno))
+        return numbers.NAMES.get(self.errno, str(self.errno))
+
+
+def from_host(error: OSError) -> Errno:
+    """Converts a failure of the host's system call to the guest's."""
+    return Errno(numbers.from_host(error.errno))
 
 
 class OutOfMemory(Exception):
-    """No free frame is left in the machine; the process that asked has to go, or gets ENOMEM."""
+    """No frame of the machine is free; the process is killed or its system call fails (ENOMEM)."""
 
 
 class Interrupted(Exception):
-    """Thrown into a blocked system call when a signal wants to be delivered (signal(7)).
+    """Raised in a blocked system call when a signal is to be delivered (signal(7)).
 
-    A call that lets it pass is restarted when the handler has SA_RESTART, and ends with EINTR
-    when not. A call that is never restarted (poll, nanosleep, …) turns it into ``Errno(EINTR)``.
+    A call that does not catch it is restarted after a handler with SA_RESTART, and fails with
+    EINTR otherwise. A call that is never restarted (poll, nanosleep, …) converts it to
+    ``Errno(EINTR)``.
     """

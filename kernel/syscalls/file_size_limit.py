@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernel.base.errno import EFBIG
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import INFINITY, Resource
 from kernel.syscalls.caller import Caller
-from kernel.vfs.core.errno import EFBIG
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_APPEND, SIGXFSZ
 from kernel.vfs.core.open_file import OpenFile, RegularFile

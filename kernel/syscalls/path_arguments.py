@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import stat
 
+from kernel.base.errno import EBADF, ENOENT, ENOTDIR
 from kernel.base.errors import Errno
 from kernel.syscalls.caller import Caller
-from kernel.vfs.core.errno import EBADF, ENOENT, ENOTDIR
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from kernel.vfs.names.path_walk import walk

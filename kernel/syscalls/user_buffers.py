@@ -7,12 +7,12 @@ import struct
 from collections.abc import Callable
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EAGAIN, EFAULT, EINVAL, EPIPE
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result, Wait, interrupted
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
 from kernel.vfs.core.caller import Memory
-from kernel.vfs.core.errno import EAGAIN, EFAULT, EINVAL, EPIPE
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile
 

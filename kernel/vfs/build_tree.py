@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kernel.base.budget import Budget
+from kernel.base.errno import error_text
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.filesystem import TMPFS_MAGIC, FileSystem
@@ -175,7 +176,7 @@ class _Builder:
             else:
                 self.namespace.replace_root(node)
         except Errno as error:
-            raise OSError(error.errno, f"{os.strerror(error.errno)} in the guest", guest) from None
+            raise OSError(error.errno, f"{error_text(error.errno)} in the guest", guest) from None
 
     def _libraries(self) -> None:
         sysroot = self.grants.lib_root

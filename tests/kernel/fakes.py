@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Generator
 from typing import Any
 
+from kernel.base.errno import EFAULT, ENAMETOOLONG
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
 from kernel.base.wait import Result, Wait
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import EFAULT, ENAMETOOLONG
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.names.fs_context import FsContext

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 
 from emu.observe.model.guest_memory import peek_ahead
+from kernel.base.errno import NAMES, error_text
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import ForkCost
 from kernel.process import signals
@@ -214,9 +213,9 @@ def _result(thread: Thread, number: int, arguments: list[int], result: int | Non
         return "?"
     row = TABLE.get(number)
     if -4096 < result < 0:
-        name = errno.errorcode.get(-result, str(-result))
+        name = NAMES.get(-result, str(-result))
         missing = " (not supported by emu)" if row is None else ""
-        return f"-1 {name} ({os.strerror(-result)}){missing}"
+        return f"-1 {name} ({error_text(-result)}){missing}"
     if row is None:
         return str(result)
     text = f"{result:#x}" if row.name in _POINTER_RESULTS else str(result)

@@ -5,12 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 
-from kernel.base.errors import Errno
-from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
-from kernel.syscalls.file_size_limit import need_size
-from kernel.syscalls.path_arguments import named_node
-from kernel.vfs.core.errno import (
+from kernel.base.errno import (
     EFAULT,
     EFBIG,
     EINVAL,
@@ -21,6 +16,11 @@ from kernel.vfs.core.errno import (
     EPERM,
     ESPIPE,
 )
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.syscalls.caller import Caller
+from kernel.syscalls.file_size_limit import need_size
+from kernel.syscalls.path_arguments import named_node
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     AT_EMPTY_PATH,

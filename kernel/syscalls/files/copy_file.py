@@ -6,12 +6,12 @@ import stat
 import struct
 
 from kernel.base.budget import Kind
+from kernel.base.errno import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
 from kernel.syscalls.user_buffers import breaks_off, wait_for
-from kernel.vfs.core.errno import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from kernel.base.errno import EBADF, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.process.process import Thread
@@ -11,7 +12,6 @@ from kernel.process.signals import HIGHEST
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.files.file_locks import record_lock
 from kernel.syscalls.files.seals import add_seals, get_seals
-from kernel.vfs.core.errno import EBADF, EINVAL, ESRCH
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, O_SETTABLE
 from kernel.vfs.core.open_file import OpenFile, need_usable
 from kernel.vfs.ipc.pipe import FIONREAD, PipeEnd

@@ -5,11 +5,11 @@ from __future__ import annotations
 import stat
 import struct
 
+from kernel.base.errno import EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, ERANGE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.path_arguments import directory_of, named_node, read_path, start_of
-from kernel.vfs.core.errno import EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, ERANGE
 from kernel.vfs.core.linux_abi import (
     AT_EMPTY_PATH,
     AT_REMOVEDIR,

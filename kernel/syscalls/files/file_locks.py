@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+from kernel.base.errno import EAGAIN, EBADF, EINVAL, EOVERFLOW
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result, Wait
 from kernel.syscalls.caller import Caller
-from kernel.vfs.core.errno import EAGAIN, EBADF, EINVAL, EOVERFLOW
 from kernel.vfs.core.file_locks import END, Locks, Record, Span
 from kernel.vfs.core.linux_abi import SEEK_CUR, SEEK_END, SEEK_SET
 from kernel.vfs.core.open_file import OpenFile

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 
+from kernel.base.errno import E2BIG, EAGAIN, EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.path_arguments import read_path, start_of
-from kernel.vfs.core.errno import E2BIG, EAGAIN, EINVAL
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.linux_abi import (
     O_ACCMODE,

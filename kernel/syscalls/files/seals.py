@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kernel.base.errno import EBUSY, EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.process.process import Thread
-from kernel.vfs.core.errno import EBUSY, EINVAL, EPERM
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.open_file import OpenFile
 from kernel.vfs.core.seals import ALL_SEALS, Seal

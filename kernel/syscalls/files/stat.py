@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 
+from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.path_arguments import node_at
-from kernel.vfs.core.errno import EINVAL
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import (
     AT_EACCESS,

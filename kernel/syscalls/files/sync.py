@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from kernel.base.errno import EINVAL, ESPIPE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.caller import Caller
-from kernel.vfs.core.errno import EINVAL, ESPIPE
 
 _SYNC_FLAGS = 7
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 
+from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.caller import Caller
 from kernel.syscalls.ipc.poll import until_ready, use_mask
-from kernel.vfs.core.errno import EINVAL, EPERM
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.vfs.core.open_file import OpenFile, RegularFile

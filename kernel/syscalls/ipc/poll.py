@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EBADF, EINTR, EINVAL
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, HostReady, Result, Wait, WaitQueue
 from kernel.syscalls.caller import Caller
-from kernel.vfs.core.errno import EBADF, EINTR, EINVAL
 from kernel.vfs.core.linux_abi import (
     POLLERR,
     POLLHUP,

@@ -5,12 +5,7 @@ from __future__ import annotations
 import struct
 
 from kernel.base.budget import Cost, Kind
-from kernel.base.errors import Errno
-from kernel.base.wait import Blocking, Result
-from kernel.syscalls.caller import Caller
-from kernel.syscalls.files.openat import give_pair
-from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
-from kernel.vfs.core.errno import (
+from kernel.base.errno import (
     EAFNOSUPPORT,
     EAGAIN,
     EFAULT,
@@ -25,6 +20,11 @@ from kernel.vfs.core.errno import (
     EPROTONOSUPPORT,
     ESOCKTNOSUPPORT,
 )
+from kernel.base.errors import Errno
+from kernel.base.wait import Blocking, Result
+from kernel.syscalls.caller import Caller
+from kernel.syscalls.files.openat import give_pair
+from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
 from kernel.vfs.core.linux_abi import MAX_RW, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.ipc.unix_socket import (
     CAPACITY,

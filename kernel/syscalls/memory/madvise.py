@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
+from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace, page_up
@@ -40,10 +39,10 @@ _VMA_ADVICE = {
 def madvise(t: Thread, address: int, length: int, advice: int) -> int:
     """Applies the advice up to the first mapping that does not accept it, then reports holes."""
     if advice not in _KNOWN or address & PAGE_MASK:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     start, end = address, address + page_up(length)
     if end > 1 << 64:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if advice in (_POPULATE_READ, _POPULATE_WRITE):
         _populate(t, start, end, write=advice == _POPULATE_WRITE)
         return 0
@@ -52,7 +51,7 @@ def madvise(t: Thread, address: int, length: int, advice: int) -> int:
     if start < reach:
         _act(space, start, reach, advice)
     if failure is None and not space.covers(start, end):
-        failure = errno.ENOMEM
+        failure = ENOMEM
     if failure is not None:
         raise Errno(failure)
     return 0
@@ -70,13 +69,13 @@ def _reach(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int,
 def _refusal(vma: Vma, advice: int) -> int | None:
     private_memory = vma.backing is None
     if (advice == _COLLAPSE) or (vma.locked and advice in _NOT_WHEN_LOCKED):
-        return errno.EINVAL
+        return EINVAL
     if advice in (_FREE, _WIPEONFORK) and not private_memory:
-        return errno.EINVAL
+        return EINVAL
     if advice == _REMOVE and private_memory:
-        return errno.EINVAL
+        return EINVAL
     if advice == _REMOVE and not (vma.shared and vma.may_write):
-        return errno.EACCES
+        return EACCES
     return None
 
 
@@ -99,37 +98,37 @@ def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
         if vma.start > at:
             break
         if not vma.prot & needed:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         populate(t, max(start, vma.start), min(end, vma.end), write=write)
         at = vma.end
     if at < end:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
 
 
 def msync(t: Thread, address: int, length: int, flags: int) -> int:
     if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
-        raise Errno(errno.EINVAL)
-    start, end = page_range(address, page_up(length) & _WRAP, errno.ENOMEM)
+        raise Errno(EINVAL)
+    start, end = page_range(address, page_up(length) & _WRAP, ENOMEM)
     space = t.process.space
     for vma in space.overlapping(start, end):
         if flags & _MS_INVALIDATE and vma.locked:
-            raise Errno(errno.EBUSY)
+            raise Errno(EBUSY)
         space.write_back(vma, max(start, vma.start), min(end, vma.end))
     if start < end and not space.covers(start, end):
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     return 0
 
 
 def mincore(t: Thread, address: int, length: int, result: int) -> int:
-    start, end = page_range(address, length, errno.ENOMEM)
+    start, end = page_range(address, length, ENOMEM)
     space = t.process.space
     if start < end and not space.covers(start, end):
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     for chunk in range(start, end, LEAF_SPAN):
         answer = _in_core(space, chunk, min(end, chunk + LEAF_SPAN))
         t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
         if t.kernel.attention is not None:
-            raise Errno(errno.EAGAIN)
+            raise Errno(EAGAIN)
     return 0
 
 
@@ -150,17 +149,17 @@ def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
 def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
     """Returns success: on one sequentially consistent hart a barrier has no effect."""
     if flags or command not in (0, _PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     space = t.process.space
     if command == _REGISTER_PRIVATE_EXPEDITED:
         space.asks_for_barriers = True
     elif command and not space.asks_for_barriers:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     return 0 if command else _PRIVATE_EXPEDITED | _REGISTER_PRIVATE_EXPEDITED
 
 
 def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:
     if flags & ~1:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.kernel.hart.fence_code()
     return 0

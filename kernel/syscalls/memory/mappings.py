@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import stat
 from contextlib import suppress
 from enum import IntFlag
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from kernel.base.errno import (
+    EACCES,
+    EAGAIN,
+    EEXIST,
+    EINVAL,
+    ENODEV,
+    ENOMEM,
+    EOPNOTSUPP,
+    EOVERFLOW,
+    EPERM,
+)
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import LOWEST, USER_END, AddressSpace, page_up
@@ -75,7 +85,7 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
     try:
         check_room(t, new - old, reserve=True)
         if space.locks_new:
-            check_limit(t, new - old, errno.EAGAIN)
+            check_limit(t, new - old, EAGAIN)
         space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
     except Errno:
         return False
@@ -84,18 +94,18 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
 
 def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
     if offset & PAGE_MASK:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
     if not length or length > USER_END:
-        raise Errno(errno.ENOMEM if length else errno.EINVAL)
+        raise Errno(ENOMEM if length else EINVAL)
     if file is not None and (offset < 0 or offset + length > 1 << 62):
-        raise Errno(errno.EOVERFLOW)
+        raise Errno(EOVERFLOW)
     kind = flags & _TYPE
     if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE) or flags & Map.HUGETLB:
-        raise Errno(errno.ENOMEM if flags & Map.HUGETLB else errno.EINVAL)
+        raise Errno(ENOMEM if flags & Map.HUGETLB else EINVAL)
     length = page_up(length)
     if kind == Map.SHARED_VALIDATE and (file is None or flags & ~_VALIDATED):
-        raise Errno(errno.EINVAL if file is None else errno.EOPNOTSUPP)
+        raise Errno(EINVAL if file is None else EOPNOTSUPP)
     if file is not None:
         _check_file(file, prot, shared=kind != Map.PRIVATE)
     writable = bool(prot & Prot.WRITE) and kind == Map.PRIVATE
@@ -109,7 +119,7 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
     vma.grows_down = bool(flags & Map.GROWSDOWN)
     vma.locked = locked
     if vma.grows_down and vma.backing is not None:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
         space.unmap(start, start + length)
     space.add(vma)
@@ -123,11 +133,11 @@ def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, o
 
 def _check_file(file: OpenFile, prot: int, *, shared: bool) -> None:
     if not file.readable or (shared and prot & Prot.WRITE and not file.writable):
-        raise Errno(errno.EACCES)
+        raise Errno(EACCES)
     if shared and prot & Prot.WRITE and _is_sealed(file):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     if not stat.S_ISREG(file.inode.stat().mode) and not _is_zero_device(file):
-        raise Errno(errno.ENODEV)
+        raise Errno(ENODEV)
 
 
 def _is_sealed(file: OpenFile) -> bool:
@@ -143,23 +153,23 @@ def check_room(t: Thread, length: int, *, reserve: bool) -> None:
     """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
     space = t.process.space
     if reserve and length > space.frames.total * PAGE_SIZE:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     limit = t.process.limits.soft(Resource.AS)
     if limit < USER_END and space.virtual_pages() * PAGE_SIZE + length > limit:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
 
 
 def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
     if not flags & (Map.FIXED | Map.FIXED_NOREPLACE):
         return space.find_gap(length, address & ~PAGE_MASK)
     if address & PAGE_MASK:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if address > USER_END - length:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     if address < LOWEST:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     if flags & Map.FIXED_NOREPLACE and space.overlapping(address, address + length):
-        raise Errno(errno.EEXIST)
+        raise Errno(EEXIST)
     return address
 
 
@@ -195,15 +205,15 @@ def _new_vma(
 def munmap(t: Thread, address: int, length: int) -> int:
     start, end = page_range(address, length)
     if start == end:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.process.space.unmap(start, end)
     return 0
 
 
-def page_range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[int, int]:
+def page_range(address: int, length: int, failure: int = EINVAL) -> tuple[int, int]:
     """[start, end) in whole pages; EINVAL for what is not aligned, ``failure`` outside."""
     if address & PAGE_MASK:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if length > USER_END or address + page_up(length) > USER_END:
         raise Errno(failure)
     return address, address + page_up(length)
@@ -212,12 +222,12 @@ def page_range(address: int, length: int, failure: int = errno.EINVAL) -> tuple[
 def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
     growing = prot & (_PROT_GROWSDOWN | _PROT_GROWSUP)
     if growing == _PROT_GROWSDOWN | _PROT_GROWSUP:
-        raise Errno(errno.EINVAL)
-    start, end = page_range(address, length, errno.ENOMEM)
+        raise Errno(EINVAL)
+    start, end = page_range(address, length, ENOMEM)
     if start == end:
         return 0
     if prot & ~(7 | _PROT_SEM | growing):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     space = t.process.space
     if growing:
         start = _start_of_growing(space, start, end, growing)
@@ -229,7 +239,7 @@ def _start_of_growing(space: AddressSpace, start: int, end: int, growing: int) -
     """Start of the range for PROT_GROWSDOWN, which extends it to the start of a growing mapping."""
     vmas = space.overlapping(start, end)
     if not vmas:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     if growing == _PROT_GROWSUP or not vmas[0].grows_down:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return vmas[0].start

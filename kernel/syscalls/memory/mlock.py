@@ -4,10 +4,10 @@ in and counted against RLIMIT_MEMLOCK, and operations that would discard them ar
 
 from __future__ import annotations
 
-import errno
 from contextlib import suppress
 
 from emu.machine.pte import PAGE_MASK
+from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import USER_END, AddressSpace, page_up
@@ -25,11 +25,11 @@ def mlock(t: Thread, address: int, length: int) -> int:
 
 def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
     if flags & ~_ONFAULT:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     _need_right(t)
     start, end = _range(address, length)
     already = _locked_bytes(t.process.space, start, end)
-    check_limit(t, end - start - already, errno.ENOMEM)
+    check_limit(t, end - start - already, ENOMEM)
     _mark(t.process.space, start, end, locked=True)
     if not flags & _ONFAULT:
         _bring_in(t, start, end)
@@ -43,13 +43,13 @@ def munlock(t: Thread, address: int, length: int) -> int:
 
 def mlockall(t: Thread, flags: int) -> int:
     if not flags or flags & ~(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) or flags == _MCL_ONFAULT:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     _need_right(t)
     space = t.process.space
     if flags & _MCL_CURRENT and space.virtual_pages() << 12 > t.process.limits.soft(
         Resource.MEMLOCK
     ):
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     space.locks_new = bool(flags & _MCL_FUTURE)
     if flags & _MCL_CURRENT:
         space.mark(0, USER_END, "locked", True)
@@ -78,12 +78,12 @@ def check_may_lock(t: Thread, more: int, *, asked: bool) -> None:
     """Checks that a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
     if asked:
         _need_right(t)
-    check_limit(t, more, errno.EAGAIN)
+    check_limit(t, more, EAGAIN)
 
 
 def _need_right(t: Thread) -> None:
     if not t.process.limits.soft(Resource.MEMLOCK):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
 
 
 def _range(address: int, length: int) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def _locked_bytes(space: AddressSpace, start: int, end: int) -> int:
 def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
     """Locks or unlocks up to the first hole; ENOMEM at a hole, EINVAL for an invalid range."""
     if end > _WRAP:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     at = start
     for vma in space.overlapping(start, end):
         if vma.start > at:
@@ -112,7 +112,7 @@ def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
     if start < at:
         space.mark(start, at, "locked", locked)
     if at < end:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
 
 
 def _bring_in(t: Thread, start: int, end: int) -> None:
@@ -121,4 +121,4 @@ def _bring_in(t: Thread, start: int, end: int) -> None:
         try:
             populate(t, max(start, vma.start), min(end, vma.end), write=write)
         except Errno as error:
-            raise Errno(errno.ENOMEM if error.errno == errno.EFAULT else error.errno) from None
+            raise Errno(ENOMEM if error.errno == EFAULT else error.errno) from None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from kernel.base.budget import Kind
+from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.mm import pte_ranges
 from kernel.mm.address_space import LOWEST, MAX_VMAS, USER_END, AddressSpace, page_up
@@ -20,18 +19,18 @@ _MOST_NEW = 4
 
 def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
     if flags & ~(_MAYMOVE | _FIXED | _DONTUNMAP) or not new_size or old & PAGE_MASK:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if flags & (_FIXED | _DONTUNMAP) and not flags & _MAYMOVE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if max(old_size, new_size) > USER_END:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     old_size, new_size = page_up(old_size), page_up(new_size)
     if flags & _DONTUNMAP and old_size != new_size:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     space = t.process.space
     vma = space.find(old)
     if vma is None:
-        raise Errno(errno.EFAULT)
+        raise Errno(EFAULT)
     if not flags & (_FIXED | _DONTUNMAP) and new_size <= old_size:
         if new_size < old_size:
             space.unmap(old + new_size, old + old_size)
@@ -39,13 +38,13 @@ def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: i
     if flags & _FIXED:
         _check_target(old, old_size, new, new_size)
     if old + old_size > vma.end:
-        raise Errno(errno.EFAULT)
+        raise Errno(EFAULT)
     if not old_size:
         if not vma.shared:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         return _duplicate(t, vma, old, new_size, flags, new)
     if vma.locked and new_size > old_size:
-        check_limit(t, new_size - old_size, errno.EAGAIN)
+        check_limit(t, new_size - old_size, EAGAIN)
     if flags & _DONTUNMAP:
         return _move_pages(t, vma, old, new_size, new, fixed=bool(flags & _FIXED))
     if flags & _FIXED:
@@ -55,7 +54,7 @@ def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: i
         space.set_end(vma, old + new_size)
         return old
     if not flags & _MAYMOVE:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     return _move(t, old, old_size, new_size, space.find_gap(new_size))
 
 
@@ -66,7 +65,7 @@ def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
 def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
     """Maps the pages of a shared mapping a second time, for an old size of 0."""
     if not flags & _MAYMOVE:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     space = t.process.space
     start = new if flags & _FIXED else space.find_gap(size)
     twin = vma.part(max(old, vma.start), vma.end)
@@ -82,11 +81,11 @@ def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
     for the lowest addresses.
     """
     if new & PAGE_MASK or new > USER_END - new_size:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if new < old + max(old_size, PAGE_SIZE) and old < new + new_size:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if new < LOWEST:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
 
 
 def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
@@ -106,7 +105,7 @@ def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
     space = t.process.space
     vma = space.isolate(old, old + old_size)
     if vma is None:
-        raise Errno(errno.EFAULT)
+        raise Errno(EFAULT)
     space.move(vma, new)
     moved = space.find(new)
     assert moved is not None
@@ -118,7 +117,7 @@ def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
 def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
     """ENOMEM unless the limit allows as many mappings as result from cutting and moving one."""
     if len(space.vmas) + _MOST_NEW > MAX_VMAS:
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
     space.frames.budget.take(Kind.MAPPING, _MOST_NEW * vma.cost)
     space.frames.budget.give_back(Kind.MAPPING, _MOST_NEW * vma.cost)
 

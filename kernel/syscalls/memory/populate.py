@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-
 from emu.machine.pte import PAGE_SIZE
+from kernel.base.errno import EAGAIN, EFAULT
 from kernel.base.errors import Errno
 from kernel.process.process import Thread
 
@@ -16,8 +15,8 @@ def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
     """
     for page in range(start, end, PAGE_SIZE):
         if t.kernel.attention is not None:
-            raise Errno(errno.EAGAIN)
+            raise Errno(EAGAIN)
         if not write:
             t.mem.read(page, 1)
         elif not t.mem.writable(page, 1):
-            raise Errno(errno.EFAULT)
+            raise Errno(EFAULT)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 
+from kernel.base.errno import E2BIG, EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.process.lifecycle import Clone, CloneArguments
@@ -25,19 +25,19 @@ def clone(t: Thread, flags: int, stack: int, parent_tid: int, tls: int, child_ti
 
 def clone3(t: Thread, address: int, size: int) -> Result:
     if size < 64:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if size > 4096:
-        raise Errno(errno.E2BIG)
+        raise Errno(E2BIG)
     if size > 88 and any(t.mem.read(address + 88, size - 88)):
-        raise Errno(errno.E2BIG)
+        raise Errno(E2BIG)
     words = struct.unpack("<8Q", t.mem.read(address, 64))
     flags, _, child_tid, parent_tid, exit_signal, stack, stack_size, tls = words
     if flags & ~_KNOWN or bool(stack) != bool(stack_size) or exit_signal > HIGHEST:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if flags & (Clone.THREAD | Clone.PARENT) and exit_signal:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
-        raise Errno(errno.EINVAL)  # set_tid and cgroup are not supported
+        raise Errno(EINVAL)  # set_tid and cgroup are not supported
     args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
     return t.kernel.lifecycle.clone(t, args)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kernel.base.errno import E2BIG, EINVAL, ENAMETOOLONG
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.exec import loader
@@ -23,7 +22,7 @@ def execveat(
 ) -> Result:
     """Of a path below a descriptor, or of the descriptor itself with AT_EMPTY_PATH."""
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     name = _text(t, path)
     if not name and flags & AT_EMPTY_PATH:
         name = f"/proc/self/fd/{directory}"
@@ -62,10 +61,10 @@ def _strings(t: Thread, address: int) -> list[bytes]:
         try:
             text = t.mem.read_cstr(pointer, 1 << 17)
         except Errno as error:
-            too_long = error.errno == errno.ENAMETOOLONG
-            raise Errno(errno.E2BIG if too_long else error.errno) from None
+            too_long = error.errno == ENAMETOOLONG
+            raise Errno(E2BIG if too_long else error.errno) from None
         strings.append(text)
         total += len(text) + 9
         if len(strings) > _MOST_WORDS or total > 2 << 20:
-            raise Errno(errno.E2BIG)
+            raise Errno(E2BIG)
     return strings

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 
 from kernel.base.clock import NS
+from kernel.base.errno import EAGAIN, EINVAL, ENOSYS
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.process.futex import ANY
@@ -21,7 +21,7 @@ def futex(
 ) -> Result:
     command = operation & ~(_PRIVATE | _CLOCK_REALTIME)
     if operation & _CLOCK_REALTIME and command != _WAIT_BITSET:
-        raise Errno(errno.ENOSYS)
+        raise Errno(ENOSYS)
     futexes, space = t.kernel.futexes, t.process.space
     if command in (_WAIT, _WAIT_BITSET):
         deadline = None
@@ -33,20 +33,20 @@ def futex(
     if command in (_WAKE, _WAKE_BITSET):
         bits = third & ANY if command == _WAKE_BITSET else ANY
         if not bits:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         key = futexes.key(space, address, private=bool(operation & _PRIVATE))
         return futexes.wake(key, _count(value), bits)
     if command in (_REQUEUE, _CMP_REQUEUE):
         if max(_count(value), _count(timeout)) == _COUNTLESS:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         if command == _CMP_REQUEUE and t.mem.read_u32(address) != third & 0xFFFFFFFF:
-            raise Errno(errno.EAGAIN)
+            raise Errno(EAGAIN)
         source, target = futexes.key(space, address), futexes.key(space, second)
         woken, moved = futexes.requeue(source, target, _count(value), _count(timeout))
         return woken + moved
     if command == _WAKE_OP:
         return _wake_op(t, address, value, timeout, second, third)
-    raise Errno(errno.ENOSYS)
+    raise Errno(ENOSYS)
 
 
 def _count(value: int) -> int:
@@ -60,7 +60,7 @@ def _deadline(t: Thread, address: int, absolute: bool, realtime: bool) -> int:
     nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
     if seconds < 0 or not 0 <= nanoseconds < NS:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     moment = min(seconds, 1 << 32) * NS + nanoseconds
     clock = t.kernel.clock
     if not absolute:
@@ -98,7 +98,7 @@ def _operate(operation: int, old: int, operand: int) -> int:
         return old & ~operand
     if operation == 4:
         return old ^ operand
-    raise Errno(errno.ENOSYS)
+    raise Errno(ENOSYS)
 
 
 def _compare(comparison: int, old: int, threshold: int) -> bool:
@@ -111,7 +111,7 @@ def _compare(comparison: int, old: int, threshold: int) -> bool:
         old >= threshold,
     )
     if comparison >= len(outcomes):
-        raise Errno(errno.ENOSYS)
+        raise Errno(ENOSYS)
     return outcomes[comparison]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kernel.base.errno import EACCES, EINVAL, EPERM, ESRCH
 from kernel.base.errors import Errno
 from kernel.process.process import Process, Thread
 
@@ -30,19 +29,19 @@ def getsid(t: Thread, pid: int) -> int:
 
 def setpgid(t: Thread, pid: int, pgid: int) -> int:
     if pgid < 0 or (pid < 0 and not pgid):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     process = find_process(t, pid)
     group = pgid or process.pid
     if process is not t.process and process.parent is not t.process:
-        raise Errno(errno.ESRCH)
+        raise Errno(ESRCH)
     if process is not t.process and process.has_execed:
-        raise Errno(errno.EACCES)
+        raise Errno(EACCES)
     if process.sid == process.pid or process.sid != t.process.sid:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     if group != process.pid and not any(
         other.pgid == group and other.sid == t.process.sid for other in t.kernel.processes.values()
     ):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     process.pgid = group
     return 0
 
@@ -50,7 +49,7 @@ def setpgid(t: Thread, pid: int, pgid: int) -> int:
 def setsid(t: Thread) -> int:
     process = t.process
     if any(other.pgid == process.pid for other in t.kernel.processes.values()):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     process.sid = process.pgid = process.pid
     return process.pid
 
@@ -60,7 +59,7 @@ def find_process(t: Thread, pid: int) -> Process:
         return t.process
     process = t.kernel.processes.get(pid)
     if process is None:
-        raise Errno(errno.ESRCH)
+        raise Errno(ESRCH)
     return process
 
 
@@ -71,14 +70,14 @@ def set_tid_address(t: Thread, address: int) -> int:
 
 def set_robust_list(t: Thread, address: int, size: int) -> int:
     if size != 24:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.robust_list = address
     return 0
 
 
 def get_robust_list(t: Thread, pid: int, address: int, size: int) -> int:
     if pid not in (0, t.tid):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     t.mem.write_u64(address, t.robust_list)
     t.mem.write_u64(size, 24)
     return 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kernel.base.errno import EACCES, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.process.process import Process, Thread
 
@@ -20,7 +19,7 @@ def setpriority(t: Thread, which: int, who: int, value: int) -> int:
     nice = max(_LOWEST, min(value, _HIGHEST))
     for process in _meant(t, which, who):
         if nice < process.nice and t.fs.who.uid:
-            raise Errno(errno.EACCES)
+            raise Errno(EACCES)
         process.nice = nice
     return 0
 
@@ -35,7 +34,7 @@ def _meant(t: Thread, which: int, who: int) -> list[Process]:
     elif which == _USER:
         found = processes if who in (0, t.fs.who.uid) else []
     else:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if not found:
-        raise Errno(errno.ESRCH)
+        raise Errno(ESRCH)
     return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.process.process import Attributes, Process, Thread
 from kernel.process.signals import HIGHEST
@@ -18,13 +18,13 @@ _AMBIENT_IS_SET, _AMBIENT_RAISE, _AMBIENT_LOWER, _AMBIENT_CLEAR_ALL = 1, 2, 3, 4
 def prctl(t: Thread, option: int, a: int, b: int, c: int, d: int) -> int:
     row = _OPTIONS.get(option)
     if row is None or any((a, b, c, d)[4 - row.zeros :]):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return row.function(t, a, b)
 
 
 def _need(fits: bool) -> None:
     if not fits:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
 
 
 def _set_death_signal(t: Thread, signo: int, _: int) -> int:
@@ -75,7 +75,7 @@ def _read_bounding_set(t: Thread, capability: int, _: int) -> int:
 
 
 def _refuse(t: Thread, a: int, b: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 def _set_slack(t: Thread, nanoseconds: int, _: int) -> int:
@@ -116,7 +116,7 @@ def _ambient(t: Thread, what: int, capability: int) -> int:
     _need(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
     _need(what != _AMBIENT_CLEAR_ALL or not capability)
     if what == _AMBIENT_RAISE:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     return 0
 
 

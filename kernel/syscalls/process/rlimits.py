@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 
+from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.process.process import Process, Thread
@@ -14,15 +14,15 @@ from kernel.syscalls.process.identity import find_process
 def prlimit64(t: Thread, pid: int, number: int, new: int, old: int) -> int:
     process = find_process(t, pid)
     if number not in Resource._value2member_map_:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     resource = Resource(number)
     current = process.limits[resource]
     if new:
         soft, hard = struct.unpack("<QQ", t.mem.read(new, 16))
         if soft > hard:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         if hard > current[1]:
-            raise Errno(errno.EPERM)
+            raise Errno(EPERM)
         _set_limit(process, resource, soft, hard)
     if old:
         t.mem.write(old, struct.pack("<QQ", *current))

@@ -5,10 +5,10 @@ All processor time counts as the user's, and all page faults as minor ones.
 
 from __future__ import annotations
 
-import errno
 import struct
 
 from kernel.base.clock import NS
+from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.process.process import Process, Thread
 
@@ -32,7 +32,7 @@ def getrusage(t: Thread, who: int, address: int) -> int:
     elif who == _CHILDREN:
         usage = _rusage(t.process.children_cpu_ns, 0, t.process.children_faults)
     else:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.mem.write(address, usage)
     return 0
 

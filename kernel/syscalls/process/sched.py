@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kernel.base.errno import EINVAL, EPERM, ESRCH
 from kernel.base.errors import Errno
 from kernel.process.lifecycle import SCHED_RESET_ON_FORK
 from kernel.process.process import Thread
@@ -25,7 +24,7 @@ def sched_getaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
     """One hart: bit 0."""
     _thread(t, pid)
     if size < 8 or size & 7:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.mem.write_u64(mask, 1)
     return 8
 
@@ -34,7 +33,7 @@ def sched_setaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
     _thread(t, pid)
     wanted = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
     if not wanted & 1:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return 0
 
 
@@ -52,7 +51,7 @@ def sched_getparam(t: Thread, pid: int, address: int) -> int:
 def sched_setscheduler(t: Thread, pid: int, policy: int, address: int) -> int:
     _need_address(address)
     if policy < 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return _set(t, pid, policy, address)
 
 
@@ -64,7 +63,7 @@ def sched_setparam(t: Thread, pid: int, address: int) -> int:
 def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
     """Sets the policy and its priority; None keeps the policy."""
     if pid < 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     priority = t.mem.read_u32(address)
     thread = _thread(t, pid)
     wanted = thread.policy if policy is None else policy
@@ -72,9 +71,9 @@ def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
     if kind not in (*_ORDINARY, *_REAL_TIME) or not (
         1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
     ):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if kind in _REAL_TIME or (t.fs.who.uid and _leaves_for_better(thread.policy, wanted)):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     thread.policy = wanted
     return 0
 
@@ -97,18 +96,18 @@ def _limit(policy: int, of_real_time: int) -> int:
     if policy in _REAL_TIME:
         return of_real_time
     if policy not in (*_ORDINARY, *_OF_ROOT):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return 0
 
 
 def _need_address(address: int) -> None:
     if not address:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
 
 
 def _meant(t: Thread, tid: int) -> Thread:
     if tid < 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return _thread(t, tid)
 
 
@@ -118,7 +117,7 @@ def _thread(t: Thread, tid: int) -> Thread:
     for process in t.kernel.processes.values():
         if tid in process.threads:
             return process.threads[tid]
-    raise Errno(errno.ESRCH)
+    raise Errno(ESRCH)
 
 
 def getcpu(t: Thread, cpu: int, node: int, cache: int) -> int:

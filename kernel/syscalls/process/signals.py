@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Generator, Iterable
 
 from kernel.base.clock import NS
+from kernel.base.errno import EAGAIN, EINTR, EINVAL, ENOMEM, EPERM, ESRCH
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
 from kernel.process.process import Process, Thread
@@ -35,7 +35,7 @@ def kill(t: Thread, pid: int, signo: int) -> int:
     else:
         targets = list(_group(t, pid))
         if not targets:
-            raise Errno(errno.ESRCH)
+            raise Errno(ESRCH)
     if signo:
         info = sent_by(signo, SI_USER, t.process.pid, t.fs.who.uid)
         for process in targets:
@@ -55,7 +55,7 @@ def _group(t: Thread, pid: int) -> Iterable[Process]:
 def _process(t: Thread, pid: int) -> Process:
     process = t.kernel.processes.get(pid)
     if process is None:
-        raise Errno(errno.ESRCH)
+        raise Errno(ESRCH)
     return process
 
 
@@ -65,7 +65,7 @@ def tkill(t: Thread, tid: int, signo: int) -> int:
 
 def tgkill(t: Thread, pid: int, tid: int, signo: int) -> int:
     if pid <= 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return _signal_thread(t, pid, tid, _tkill_info(t, signo))
 
 
@@ -76,24 +76,24 @@ def _tkill_info(t: Thread, signo: int) -> SigInfo:
 
 def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
     if tid <= 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     named = t.kernel.processes.get(tid if pid is None else pid)
     for process in ([named] if named is not None else []) or t.kernel.processes.values():
         if tid in process.threads and pid in (None, process.pid):
             if info.signo and not t.kernel.signals.send_thread(process.threads[tid], info):
-                raise Errno(errno.EAGAIN)
+                raise Errno(EAGAIN)
             return 0
     zombie = t.kernel.processes.get(tid)
     if zombie is not None and not zombie.alive:
         return 0
-    raise Errno(errno.ESRCH)
+    raise Errno(ESRCH)
 
 
 def rt_sigqueueinfo(t: Thread, pid: int, signo: int, address: int) -> int:
     info = _queued_info(t, pid, signo, address)
     process = _process(t, pid)
     if signo and not t.kernel.signals.send_process(process, info):
-        raise Errno(errno.EAGAIN)
+        raise Errno(EAGAIN)
     return 0
 
 
@@ -106,21 +106,21 @@ def _queued_info(t: Thread, pid: int, signo: int, address: int) -> SigInfo:
     raw = t.mem.read(address, SIGINFO_SIZE)
     (code,) = struct.unpack_from("<i", raw, 8)
     if code >= 0 and pid != t.process.pid:
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     return SigInfo(signo, code, raw[16:])
 
 
 def _check(signo: int, *, zero: bool = False) -> None:
     if not (0 if zero else 1) <= signo <= HIGHEST:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
 
 
 def rt_sigaction(t: Thread, signo: int, new: int, old: int, size: int) -> int:
     if size != _SET_SIZE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     _check(signo)
     if new and signo in (Sig.KILL, Sig.STOP):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     handlers = t.process.handlers
     current = handlers.get(signo)
     if new:
@@ -137,7 +137,7 @@ def rt_sigaction(t: Thread, signo: int, new: int, old: int, size: int) -> int:
 
 def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
     if size != _SET_SIZE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     before = t.mask
     if new:
         mask = t.mem.read_u64(new) & ~UNBLOCKABLE
@@ -148,7 +148,7 @@ def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
         elif how == _SETMASK:
             t.mask = mask
         else:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
     if old:
         t.mem.write_u64(old, before)
     return 0
@@ -156,7 +156,7 @@ def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
 
 def rt_sigpending(t: Thread, address: int, size: int) -> int:
     if size > _SET_SIZE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     pending = (t.pending.mask | t.process.pending.mask) & t.mask
     t.mem.write(address, pending.to_bytes(8, "little")[:size])
     return 0
@@ -164,7 +164,7 @@ def rt_sigpending(t: Thread, address: int, size: int) -> int:
 
 def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
     if size != _SET_SIZE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     t.temporary_mask(t.mem.read_u64(address))
 
     def blocking() -> Generator[Wait, None, int]:
@@ -172,7 +172,7 @@ def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
             try:
                 yield Wait("a signal")
             except Interrupted:
-                raise Errno(errno.EINTR) from None
+                raise Errno(EINTR) from None
 
     return blocking()
 
@@ -180,13 +180,13 @@ def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
 def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int) -> Result:
     """Takes one of a set of pending signals, blocked or not, without running its handler."""
     if size != _SET_SIZE:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     wanted = t.mem.read_u64(address) & ~UNBLOCKABLE
     deadline = None
     if timeout:
         seconds, nanoseconds = struct.unpack("<qq", t.mem.read(timeout, 16))
         if seconds < 0 or not 0 <= nanoseconds < NS:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         deadline = t.kernel.clock.monotonic() + min(seconds, 1 << 31) * NS + nanoseconds
 
     t.temporary_mask(t.mask | wanted)  # they are taken here, whatever else would become of them
@@ -199,12 +199,12 @@ def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int)
                     t.mem.write(info, taken.encode())
                 return taken.signo
             if deadline is not None and t.kernel.clock.monotonic() >= deadline:
-                raise Errno(errno.EAGAIN)
+                raise Errno(EAGAIN)
             try:
                 yield Wait("one of a set of signals", (t.process.signalled,), deadline=deadline)
             except Interrupted:
                 if not (t.pending.mask | t.process.pending.mask) & wanted:
-                    raise Errno(errno.EINTR) from None
+                    raise Errno(EINTR) from None
 
     return blocking()
 
@@ -224,14 +224,14 @@ def sigaltstack(t: Thread, new: int, old: int) -> int:
     if new:
         base, flags, size = struct.unpack("<Qi4xQ", t.mem.read(new, 24))
         if stack.holds(sp):
-            raise Errno(errno.EPERM)
+            raise Errno(EPERM)
         mode = flags & ~SS_AUTODISARM & 0xFFFFFFFF
         if mode & ~3 or mode == 3:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         if mode & SS_DISABLE:
             t.alt_stack = AltStack()
         elif size < MIN_STACK:
-            raise Errno(errno.ENOMEM)
+            raise Errno(ENOMEM)
         else:
             t.alt_stack = AltStack(base, size, flags & SS_AUTODISARM)
     if old:
@@ -240,4 +240,4 @@ def sigaltstack(t: Thread, new: int, old: int) -> int:
 
 
 def restart_syscall(t: Thread) -> int:
-    return -errno.EINTR
+    return -EINTR

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 
+from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.process.process import Thread
 
@@ -44,7 +44,7 @@ def sysinfo(t: Thread, address: int) -> int:
 
 def getrandom(t: Thread, address: int, count: int, flags: int) -> int:
     if flags & ~_GRND_ALL or flags & 6 == 6:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     count = min(count, _MOST_RANDOM)
     done = 0
     while done < count:
@@ -87,14 +87,14 @@ def getresgid(t: Thread, real: int, effective: int, saved: int) -> int:
 def getgroups(t: Thread, size: int, address: int) -> int:
     groups = sorted(t.fs.who.groups)
     if size < 0 or 0 < size < len(groups):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if size:
         t.mem.write(address, struct.pack(f"<{len(groups)}I", *groups))
     return len(groups)
 
 
 def setgroups(t: Thread, size: int, address: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 _UNCHANGED = -1
@@ -127,7 +127,7 @@ def setresgid(t: Thread, real: int, effective: int, saved: int) -> int:
 def _only(wanted: int, current: int) -> int:
     """An id can be set to what it is, or left alone with -1."""
     if wanted not in (_UNCHANGED, current):
-        raise Errno(errno.EPERM)
+        raise Errno(EPERM)
     return 0
 
 
@@ -145,7 +145,7 @@ def capget(t: Thread, header: int, data: int) -> int:
     if version not in (0x19980330, 0x20071026, 0x20080522):
         t.mem.write_u32(header, 0x20080522)
         if data:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         return 0
     if data:
         t.mem.write(data, bytes(12 if version == 0x19980330 else 24))
@@ -153,7 +153,7 @@ def capget(t: Thread, header: int, data: int) -> int:
 
 
 def capset(t: Thread, header: int, data: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 def personality(t: Thread, persona: int) -> int:
@@ -161,17 +161,17 @@ def personality(t: Thread, persona: int) -> int:
 
 
 def sethostname(t: Thread, address: int, size: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 def syslog(t: Thread, kind: int, address: int, size: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 def riscv_hwprobe(t: Thread, pairs: int, count: int, cpus_size: int, cpus: int, flags: int) -> int:
     """Answers each key with what is known of the hart; an unknown key becomes -1."""
     if flags or count > 4096:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     known = {0: 0, 1: 0, 2: 0, 3: 1, 4: 0x3, 5: 1}
     for index in range(count):
         at = pairs + 16 * index

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Generator
 
 from kernel.base.clock import NS, Counter
+from kernel.base.errno import EINTR, EINVAL, EOPNOTSUPP, EPERM
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
 from kernel.process.interval_timers import IntervalTimer
@@ -42,7 +42,7 @@ def _counter(t: Thread, clock: int) -> Counter:
     if clock in _CLOCKS:
         return t.kernel.clock
     if clock >= 0 or clock & 3 == 3:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return _others_cpu(t, ~clock >> 3, bool(clock & _PER_THREAD))
 
 
@@ -57,7 +57,7 @@ def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
     owners = t.process.threads if per_thread else t.kernel.processes
     owner = owners.get(number or (t.tid if per_thread else t.process.pid))
     if owner is None:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return owner.cpu
 
 
@@ -74,7 +74,7 @@ def clock_getres(t: Thread, clock: int, address: int) -> int:
 
 
 def clock_settime(t: Thread, clock: int, address: int) -> int:
-    raise Errno(errno.EPERM)
+    raise Errno(EPERM)
 
 
 def gettimeofday(t: Thread, address: int, zone: int) -> int:
@@ -96,7 +96,7 @@ def nanosleep(t: Thread, request: int, remaining: int) -> Result:
 
 def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
     if clock in _WITHOUT_ALARM or _is_of_file(clock):
-        raise Errno(errno.EOPNOTSUPP)
+        raise Errno(EOPNOTSUPP)
     current = now(t, clock)
     wanted = _timespec(t, request)
     if not flags & _TIMER_ABSTIME:
@@ -110,7 +110,7 @@ def _timespec(t: Thread, address: int) -> int:
     nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
     if seconds < 0 or not 0 <= nanoseconds < NS:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return min(seconds * NS + nanoseconds, _LONGEST)
 
 
@@ -127,7 +127,7 @@ def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
                     return 0
                 if remaining:
                     t.mem.write(remaining, struct.pack("<qq", *divmod(left, NS)))
-                raise Errno(errno.EINTR) from None
+                raise Errno(EINTR) from None
         return 0
 
     return blocking()
@@ -144,7 +144,7 @@ def setitimer(t: Thread, which: int, new: int, old: int) -> int:
     if new:
         words = struct.unpack("<4q", t.mem.read(new, 32))
         if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         interval, value = (min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2))
         timers.set(t.process, timer, value or None, interval)
     if old:
@@ -160,7 +160,7 @@ def getitimer(t: Thread, which: int, address: int) -> int:
 
 def _check_itimer(which: int) -> None:
     if not _ITIMER_REAL <= which <= _ITIMER_PROF:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
 
 
 def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
@@ -172,7 +172,7 @@ def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
 
 def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
     if clock in _WITHOUT_TIMER or _is_of_file(clock):
-        raise Errno(errno.EOPNOTSUPP)
+        raise Errno(EOPNOTSUPP)
     now(t, clock)
     signo: int | None = Sig.ALRM
     value: int | None = None
@@ -180,15 +180,15 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
     if event:
         value, signo, notify, tid = struct.unpack("<Qiii", t.mem.read(event, 20))
         if notify not in (_SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID):
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         if notify == _SIGEV_NONE:
             signo = None
         elif not 1 <= signo <= HIGHEST:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         if notify != _SIGEV_THREAD_ID:
             tid = 0
         elif tid not in t.process.threads:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
     number = t.kernel.timers_of.create(t.process, signo, value)
     t.process.timers[number].clock = clock
     t.process.timers[number].on_cpu = clock < 0 or clock in _CPU_CLOCKS
@@ -204,7 +204,7 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
 def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int:
     timer = _timer(t, number)
     if not new:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     before = _itimerspec(t, timer)
     interval, value = _timespec(t, new), _timespec(t, new + 16)
     wait = None
@@ -234,7 +234,7 @@ def timer_delete(t: Thread, number: int) -> int:
 def _timer(t: Thread, number: int) -> IntervalTimer:
     timer = t.process.timers.get(number)
     if timer is None or number < 0:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     return timer
 
 

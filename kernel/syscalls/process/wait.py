@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Generator
 
+from kernel.base.errno import EBADF, ECHILD, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait
 from kernel.process.process import ChildEvent, Process, Thread
@@ -25,9 +25,9 @@ _P_PIDFD = 3
 
 def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
     if options & ~_WAIT4_OPTIONS:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if pid == -(1 << 31):
-        raise Errno(errno.ESRCH)
+        raise Errno(ESRCH)
     chosen = _chooser(t, pid, options)
     events = _events(options | _WEXITED)
 
@@ -45,11 +45,11 @@ def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
 def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: int) -> Result:
     wanted = options & (_WEXITED | _WUNTRACED | _WCONTINUED)
     if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if kind == _P_PIDFD and number >= 0:
-        raise Errno(errno.EBADF)  # pidfds are not supported
+        raise Errno(EBADF)  # pidfds are not supported
     if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
     events = _events(options)
 
@@ -131,7 +131,7 @@ def _try_wait(
     """The report on a child that has something to tell; None while none has."""
     children = [child for child in t.process.children.values() if chosen(child)]
     if not children:
-        raise Errno(errno.ECHILD)
+        raise Errno(ECHILD)
     for child in children:
         if child.event in events:
             try:

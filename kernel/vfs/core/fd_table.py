@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errno import EBADF, EMFILE, ENFILE
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EBADF, EMFILE, ENFILE
 from kernel.vfs.core.linux_abi import O_PATH
 from kernel.vfs.core.open_file import OpenFile
 

@@ -9,8 +9,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errno import ENOLCK
 from kernel.base.wait import WaitQueue
-from kernel.vfs.core.errno import ENOLCK
 
 END = 1 << 63
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel.base.errno import EACCES, EINVAL, ENOTDIR, EPERM, EROFS
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import EACCES, EINVAL, ENOTDIR, EPERM, EROFS
 from kernel.vfs.core.file_locks import Locks
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.linux_abi import CHUNK, W_OK

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
+from kernel.base.errno import EBADF, EINVAL, ENOTTY, ENXIO, ESPIPE
 from kernel.base.errors import Errno
 from kernel.base.wait import HostReady, Result, Wait, WaitQueue
 from kernel.vfs.core.caller import IoctlCaller
-from kernel.vfs.core.errno import EBADF, EINVAL, ENOTTY, ENXIO, ESPIPE
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     O_ACCMODE,

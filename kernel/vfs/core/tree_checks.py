@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EINVAL
 from kernel.vfs.core.inode import Inode
 
 

@@ -6,8 +6,8 @@ import os
 from collections import OrderedDict
 from typing import Protocol
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EMFILE, ENFILE, from_host
+from kernel.base.errno import EMFILE, ENFILE
+from kernel.base.errors import Errno, from_host
 
 DEFAULT_KEPT = 128
 

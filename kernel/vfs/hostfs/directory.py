@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EEXIST, EIO, ENOENT, EPERM, EXDEV, from_host
+from kernel.base.errno import EEXIST, EIO, ENOENT, EPERM, EXDEV
+from kernel.base.errors import Errno, from_host
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.tree_checks import need_not_below
 from kernel.vfs.hostfs.descriptors import HostFds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EACCES, EFBIG, EINVAL, from_host
+from kernel.base.errno import EACCES, EFBIG, EINVAL
+from kernel.base.errors import Errno, from_host
 from kernel.vfs.core.linux_abi import R_OK, W_OK
 from kernel.vfs.hostfs.hostfs import HostFs, HostNode
 

@@ -13,8 +13,8 @@ import os
 import stat
 from weakref import WeakValueDictionary
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EACCES, EINVAL, EOPNOTSUPP, EROFS, ESTALE, EXDEV, from_host
+from kernel.base.errno import EACCES, EINVAL, EOPNOTSUPP, EROFS, ESTALE, EXDEV
+from kernel.base.errors import Errno, from_host
 from kernel.vfs.core.filesystem import HOST_MAGIC, FileSystem, StatFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import makedev

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from kernel.base.budget import Budget
+from kernel.base.errno import ENOENT
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import ENOENT
 from kernel.vfs.core.filesystem import OVERLAY_MAGIC
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import CHUNK, R_OK

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errno import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
 from kernel.base.errors import Errno
 from kernel.base.wait import HostReady, WaitQueue
-from kernel.vfs.core.errno import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_RDWR, POLLERR, POLLHUP, POLLIN
 from kernel.vfs.core.open_file import OpenFile, Sources

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import WaitQueue
-from kernel.vfs.core.errno import EINVAL
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import O_RDWR, POLLIN, POLLOUT

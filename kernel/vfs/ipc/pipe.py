@@ -6,10 +6,10 @@ import stat
 import struct
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EBUSY, EINVAL, ENFILE, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait, WaitQueue
 from kernel.vfs.core.caller import IoctlCaller
-from kernel.vfs.core.errno import EBUSY, EINVAL, ENFILE, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.vfs.core.filesystem import ChargedFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import WaitQueue
-from kernel.vfs.core.errno import EINVAL
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_RDWR, POLLIN
 from kernel.vfs.core.open_file import OpenFile, Sources

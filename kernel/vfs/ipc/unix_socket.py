@@ -7,10 +7,10 @@ import struct
 from collections import deque
 
 from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errno import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, EPIPE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, WaitQueue
 from kernel.vfs.core.caller import IoctlCaller
-from kernel.vfs.core.errno import ECONNRESET, EMSGSIZE, ENFILE, ENOBUFS, ENOTTY, EPIPE
 from kernel.vfs.core.filesystem import ChargedFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP

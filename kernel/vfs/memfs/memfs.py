@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
+from kernel.base.errno import EACCES, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import EACCES, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import X_OK
 from kernel.vfs.core.tree_checks import need_not_below

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
+from kernel.base.errno import ENOSPC, EPERM
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import ENOSPC, EPERM
 from kernel.vfs.core.filesystem import TMPFS_MAGIC, ChargedFs, StatFs
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.open_file import OpenFile, SpecialInode

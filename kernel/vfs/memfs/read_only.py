@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable
 
+from kernel.base.errno import ENOENT, EROFS
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import ENOENT, EROFS
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 

@@ -11,8 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from kernel.base.errno import EFBIG, ENOSPC
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EFBIG, ENOSPC
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import MAX_FILE_SIZE
 

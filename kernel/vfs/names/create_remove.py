@@ -10,8 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import (
+from kernel.base.errno import (
     EBUSY,
     EEXIST,
     EINVAL,
@@ -23,6 +22,7 @@ from kernel.vfs.core.errno import (
     EROFS,
     EXDEV,
 )
+from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import W_OK, X_OK
 from kernel.vfs.names.fs_context import FsContext

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EINVAL, EISDIR, ENOENT
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EINVAL, EISDIR, ENOENT
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import SEEK_CUR, SEEK_SET
 from kernel.vfs.core.open_file import OpenFile

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator
 
 from kernel.base.budget import Budget
+from kernel.base.errno import ENOENT, ENOTDIR
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import ENOENT, ENOTDIR
 from kernel.vfs.core.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, ChargedFs, FileSystem
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import (
+from kernel.base.errno import (
     EACCES,
     EEXIST,
     EINVAL,
@@ -17,6 +16,7 @@ from kernel.vfs.core.errno import (
     EROFS,
     ESTALE,
 )
+from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     O_ACCMODE,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass
 
+from kernel.base.errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import MAX_LINKS, NAME_MAX, PATH_MAX
 from kernel.vfs.names.fs_context import FsContext

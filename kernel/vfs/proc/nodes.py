@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Callable, Iterable
 
 from kernel.base.budget import Budget, Kind
+from kernel.base.errno import EACCES, EINVAL, ENOENT
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.errno import EACCES, EINVAL, ENOENT
 from kernel.vfs.core.filesystem import PROC_MAGIC, FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_RDONLY, SEEK_CUR, SEEK_SET, W_OK

@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
+from kernel.base.errno import ENOENT
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import ENOENT
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_CLOEXEC
 from kernel.vfs.core.open_file import OpenFile

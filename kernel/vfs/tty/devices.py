@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
+from kernel.base.errno import EACCES, ENOSPC
 from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EACCES, ENOSPC
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Stat
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_RDWR, makedev

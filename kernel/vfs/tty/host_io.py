@@ -7,8 +7,8 @@ import os
 import select
 import stat
 
+from kernel.base.errors import from_host
 from kernel.base.wait import HostReady
-from kernel.vfs.core.errno import from_host
 from kernel.vfs.core.linux_abi import POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.vfs.core.open_file import Sources
 

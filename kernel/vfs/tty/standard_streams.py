@@ -6,8 +6,8 @@ import fcntl
 import os
 import stat
 
-from kernel.base.errors import Errno
-from kernel.vfs.core.errno import EINVAL, ENOSPC, EPERM, ESPIPE, from_host
+from kernel.base.errno import EINVAL, ENOSPC, EPERM, ESPIPE
+from kernel.base.errors import Errno, from_host
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Stat
 from kernel.vfs.core.linux_abi import (

@@ -11,10 +11,10 @@ from contextlib import suppress
 from fcntl import ioctl as host_ioctl
 from typing import TypeVar
 
-from kernel.base.errors import Errno
+from kernel.base.errno import EINVAL, EIO, ENOTTY, ENXIO, EPERM
+from kernel.base.errors import Errno, from_host
 from kernel.base.wait import Result, interrupted
 from kernel.vfs.core.caller import IoctlCaller
-from kernel.vfs.core.errno import EINVAL, EIO, ENOTTY, ENXIO, EPERM, from_host
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import POLLIN, POLLOUT, makedev

@@ -1,6 +1,5 @@
 """Does the budget of the kernel's objects count correctly, and is every charge released?"""
 
-import errno
 from contextlib import suppress
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from emu.api import Machine, Session
 from emu.options import Options
 from kernel.base.budget import Budget, Cost, Kind, share_of
+from kernel.base.errno import ENOLCK, ENOMEM
 from kernel.base.errors import Errno
 from kernel.check import budget_audit
 from tests.emu.commands import program
@@ -19,8 +19,8 @@ def test_are_charges_counted_by_kind_and_limited() -> None:
     budget.take(Kind.LOCK, 40)
     assert (budget.used, budget.held) == (100, {Kind.PIPE: 60, Kind.LOCK: 40})
     with pytest.raises(Errno) as refused:
-        budget.take(Kind.LOCK, 1, errno.ENOLCK)
-    assert refused.value.errno == errno.ENOLCK
+        budget.take(Kind.LOCK, 1, ENOLCK)
+    assert refused.value.errno == ENOLCK
     assert budget.used == 100, "a refused request is not charged"
     budget.give_back(Kind.PIPE, 60)
     assert (budget.used, budget.held[Kind.PIPE]) == (40, 0)
@@ -68,7 +68,7 @@ def test_can_the_budget_be_given() -> None:
     assert session.run() == 137
     forks, error = map(int, session.console.captured(1).split())
     assert 10 < forks < (2 << 20) // Cost.PROCESS
-    assert error == errno.ENOMEM
+    assert error == ENOMEM
     with pytest.raises(ValueError, match="kernel_memory must be a positive number"):
         Machine(kernel_memory=0)
     with pytest.raises(TypeError, match="kernel_memory must be a number"):

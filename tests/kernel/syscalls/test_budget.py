@@ -6,10 +6,10 @@ import struct
 import pytest
 
 from kernel.base.budget import Budget, Cost, Kind
+from kernel.base.errno import EBADF, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC
 from kernel.base.errors import Errno
 from kernel.syscalls.files import descriptors, directories, openat, read_write
 from kernel.syscalls.ipc import event_fds, poll, sockets
-from kernel.vfs.core.errno import EBADF, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC
 from kernel.vfs.core.linux_abi import O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDWR
 from kernel.vfs.ipc.unix_socket import SOCK_SEQPACKET
 from tests.kernel.fakes import Blocked, FakeThread, done, new_thread

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from kernel.base.budget import Budget
+from kernel.base.errno import EACCES, ENFILE, ENOENT, ENOSPC, EROFS
 from kernel.syscalls.files import openat
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
-from kernel.vfs.core.errno import EACCES, ENFILE, ENOENT, ENOSPC, EROFS
 from kernel.vfs.core.linux_abi import AT_REMOVEDIR, O_CREAT, O_RDWR, O_WRONLY
 from kernel.vfs.names.open import open_for_exec
 from tests.kernel.fakes import ROOT, FakeThread, new_thread

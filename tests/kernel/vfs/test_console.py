@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from kernel.base.errno import EACCES, EBADF, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.syscalls.files import descriptors, read_write
 from kernel.vfs.build_tree import Grants, Services, build_namespace
 from kernel.vfs.console import Console
-from kernel.vfs.core.errno import EACCES, EBADF, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
 from kernel.vfs.core.linux_abi import O_CREAT, O_RDWR, O_WRONLY, POLLHUP, POLLIN, SIGPIPE
 from tests.guest.running import needs_terminals
 from tests.kernel.fakes import ROOT, Blocked, FakeThread, done, new_thread

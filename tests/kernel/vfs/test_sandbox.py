@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kernel.base.errno import EACCES, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, ESTALE, EXDEV
 from kernel.base.errors import Errno
 from kernel.syscalls.files import attributes, directories, openat
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
-from kernel.vfs.core.errno import EACCES, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, ESTALE, EXDEV
 from kernel.vfs.core.linux_abi import (
     AT_FDCWD,
     AT_SYMLINK_FOLLOW,

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
+from kernel.base.errno import EAFNOSUPPORT, EAGAIN, EBADF, EFBIG, EINVAL, EMFILE, ENOTTY, EPIPE
 from kernel.syscalls.files import attributes, copy_file, descriptors, file_locks, openat, stat
 from kernel.syscalls.ipc import sockets
-from kernel.vfs.core.errno import EAFNOSUPPORT, EAGAIN, EBADF, EFBIG, EINVAL, EMFILE, ENOTTY, EPIPE
 from kernel.vfs.core.linux_abi import (
     O_APPEND,
     O_CLOEXEC,

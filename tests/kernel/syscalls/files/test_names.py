@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.syscalls.files import descriptors, directories, openat, stat
-from kernel.vfs.core.errno import (
+from kernel.base.errno import (
     EACCES,
     EBADF,
     EBUSY,
@@ -25,6 +24,7 @@ from kernel.vfs.core.errno import (
     EROFS,
     EXDEV,
 )
+from kernel.syscalls.files import descriptors, directories, openat, stat
 from kernel.vfs.core.linux_abi import (
     AT_FDCWD,
     AT_REMOVEDIR,

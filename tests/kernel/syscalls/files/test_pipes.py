@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
+from kernel.base.errno import EAGAIN, EBUSY, EFAULT, EINVAL, EMFILE, ENXIO, EPERM, EPIPE
 from kernel.base.errors import Interrupted
 from kernel.syscalls.files import descriptors, openat, read_write
-from kernel.vfs.core.errno import EAGAIN, EBUSY, EFAULT, EINVAL, EMFILE, ENXIO, EPERM, EPIPE
 from kernel.vfs.core.linux_abi import (
     O_CLOEXEC,
     O_NONBLOCK,

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
+from kernel.base.errno import EBADF, EFAULT, EINVAL, ESPIPE
 from kernel.syscalls.files import read_write
-from kernel.vfs.core.errno import EBADF, EFAULT, EINVAL, ESPIPE
 from kernel.vfs.core.linux_abi import O_APPEND, O_CREAT, O_RDWR, O_WRONLY
 from tests.kernel.fakes import BASE, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, get_file, open_, put_file, read, unlink, write

@@ -6,10 +6,10 @@ import struct
 
 import pytest
 
+from kernel.base.errno import EAGAIN, EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
 from kernel.base.errors import Errno, Interrupted
 from kernel.syscalls.files import openat, read_write
 from kernel.syscalls.ipc import event_fds, poll
-from kernel.vfs.core.errno import EAGAIN, EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
 from kernel.vfs.core.linux_abi import O_CREAT, O_NONBLOCK, O_RDWR, POLLIN, POLLNVAL, POLLOUT
 from tests.kernel.fakes import Blocked, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, open_, read, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.vfs.core.errno import EACCES, ENOENT, ENOTDIR
+from kernel.base.errno import EACCES, ENOENT, ENOTDIR
 from kernel.vfs.core.linux_abi import O_CREAT, O_RDWR, O_WRONLY
 from tests.kernel.fakes import FakeThread, new_thread
 from tests.kernel.syscalls.calls import (
