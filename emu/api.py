@@ -24,7 +24,7 @@ from emu.options import Options
 from kernel.base.errno import error_text
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.components import Components
-from kernel.exec.loader import Request
+from kernel.exec.initial_stack import Request
 from kernel.kernel import Kernel
 from kernel.mm.page_cache import mapped_file
 from kernel.process.observer import Observer, Observers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kernel.kernel import Config
+from kernel.config import Config
 from kernel.mm.fork import POLICIES
 
 

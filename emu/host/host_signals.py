@@ -12,6 +12,7 @@ from typing import Any
 
 from emu.host.break_in import SIGNAL, may_raise
 from kernel.kernel import Kernel
+from kernel.process.signal_send import send_process
 from kernel.process.signals import SI_KERNEL, Sig, SigInfo
 from kernel.trap.run_loop import Stopped
 
@@ -31,7 +32,7 @@ _ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 class Ticker:
     """Active while the kernel runs (a context manager).
 
-    The thread only stops the engine and sets ``kernel.attention``; the kernel's own loop acts on
+    The thread only stops the engine and adds to ``kernel.requests``; the kernel's own loop acts on
     it. If a run that must end does not reach the loop (a long call, or one that waits for the
     host), the thread interrupts it. A deterministic machine is never preempted by the host's time:
     it cuts its slices by counting instructions. ``foreground`` tells the process group that
@@ -101,7 +102,7 @@ class Ticker:
                 limit = f"the time limit of {self._timeout:g} s has passed"
                 self._stop(TIMEOUT_STATUS, limit)
             traps = self._kernel.traps
-            called = self._kernel.attention is not None
+            called = bool(self._kernel.requests)
             if called or (traps == seen and not self._kernel.config.deterministic):
                 self._kernel.hart.interrupt()
             seen = traps
@@ -175,7 +176,7 @@ class Ticker:
         group = self._foreground()
         for process in list(self._kernel.processes.values()):
             if group is None or process.pgid == group:
-                process.send_signal(SigInfo(signo, SI_KERNEL))
+                send_process(self._kernel, process, SigInfo(signo, SI_KERNEL))
 
 
 def _nohup() -> bool:

@@ -9,13 +9,13 @@ from kernel.base.budget import Cost, Kind
 from kernel.check.invariants import Broken, Violation
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
+    from kernel.process.state import KernelState
 
 _OF_FILES = (Kind.NODE, Kind.NAME)
 """Kinds that live as long as the file tree."""
 
 
-def violations(kernel: Kernel) -> list[Violation]:
+def violations(kernel: KernelState) -> list[Violation]:
     """Kinds of objects whose charges differ from the objects that exist."""
     return [
         Violation(
@@ -27,7 +27,7 @@ def violations(kernel: Kernel) -> list[Violation]:
     ]
 
 
-def _counted(kernel: Kernel) -> Iterator[tuple[Kind, int]]:
+def _counted(kernel: KernelState) -> Iterator[tuple[Kind, int]]:
     """Expected bytes of each kind that can be counted."""
     living = [process for process in kernel.processes.values() if process.alive]
     more_threads = sum(len(process.threads) - 1 for process in living if process.threads)
@@ -40,7 +40,7 @@ def _counted(kernel: Kernel) -> Iterator[tuple[Kind, int]]:
     yield Kind.TIMER, Cost.TIMER * sum(n >= 0 for process in living for n in process.timers)
 
 
-def left_over(kernel: Kernel) -> list[Violation]:
+def left_over(kernel: KernelState) -> list[Violation]:
     """Charges left when all processes have ended, except for files that still have a name."""
     return [
         Violation("nothing-is-left", Broken(f"{kind} are charged {count} bytes"))

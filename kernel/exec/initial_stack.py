@@ -23,8 +23,7 @@ from kernel.process.process import Program, Words
 from kernel.vfs.core.credentials import Credentials
 
 if TYPE_CHECKING:
-    from kernel.exec.loader import Request
-    from kernel.kernel import Kernel
+    from kernel.process.state import KernelState
 
 _LONGEST_STRING = 128 * 1024
 _MOST_STRINGS = 2 << 20
@@ -34,6 +33,15 @@ _AT_PHDR, _AT_PHENT, _AT_PHNUM, _AT_PAGESZ, _AT_BASE, _AT_FLAGS, _AT_ENTRY = 3, 
 _AT_UID, _AT_EUID, _AT_GID, _AT_EGID = 11, 12, 13, 14
 _AT_HWCAP, _AT_CLKTCK, _AT_SECURE, _AT_RANDOM, _AT_EXECFN = 16, 17, 23, 25, 31
 _HWCAP = sum(1 << "ABCDEFGHIJKLMNOPQRSTUVWXYZ".index(letter) for letter in "IMAFDC")
+
+
+@dataclass(slots=True)
+class Request:
+    """Arguments of execve(2); a script puts its interpreter's words in front."""
+
+    path: str
+    arguments: list[bytes]
+    environment: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Layout:
 
 
 def build(
-    kernel: Kernel,
+    kernel: KernelState,
     memory: UserMemory,
     top: int,
     request: Request,

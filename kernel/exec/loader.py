@@ -16,17 +16,17 @@ from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.exec import elf, initial_stack
 from kernel.exec.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
-from kernel.mm.address_space import LOWEST, USER_END, AddressSpace, page_down, page_up
+from kernel.exec.initial_stack import Request
+from kernel.mm.address_space import LOWEST, UNOBSERVED, USER_END, AddressSpace, page_down, page_up
 from kernel.mm.user_memory import UserMemory
 from kernel.mm.vma import Prot, Vma
-from kernel.process.observer import NOBODY
 from kernel.process.process import Program
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.names.open import open_for_exec
 
 if TYPE_CHECKING:
     from kernel.base.resource_limits import Limits
-    from kernel.kernel import Kernel
+    from kernel.process.state import KernelState
     from kernel.vfs.names.fs_context import FsContext
 
 PIE_BASE = 0x2A_AAAA_A000
@@ -36,15 +36,6 @@ _INITIAL_STACK = 33 * PAGE_SIZE
 _LARGEST_STACK_GAP = 1 << 36
 _MOST_SCRIPTS = 5
 _HEAD = 256
-
-
-@dataclass(slots=True)
-class Request:
-    """What execve was asked for; a script puts its interpreter's words in front."""
-
-    path: str
-    arguments: list[bytes]
-    environment: list[bytes]
 
 
 @dataclass(slots=True)
@@ -69,15 +60,15 @@ class _Placed:
     end: int
 
 
-def load(kernel: Kernel, fs: FsContext, limits: Limits, request: Request) -> Image:
+def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -> Image:
     """Loads what ``request`` names; Errno when it can't be run, OutOfMemory when it doesn't fit."""
     name = request.path
     inode, path, program = _find(fs, request)
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
     space = kernel.parts.space(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
-    space.observer = kernel.observer or NOBODY
+    space.observer = kernel.observer or UNOBSERVED
     try:
-        memory = kernel.parts.user_memory(space, kernel.kernel_fault)
+        memory = kernel.parts.user_memory(space, kernel.record_fault)
         space.stack_limit = min(limits.soft(Resource.STACK), _LARGEST_STACK_GAP)
         _add_stack(space, program.executable_stack)
         sigreturn = _add_sigreturn_page(kernel, space)
@@ -143,7 +134,12 @@ def _find_interpreter(fs: FsContext, program: Elf) -> tuple[Inode, str, Elf]:
 
 
 def _place(
-    kernel: Kernel, space: AddressSpace, memory: UserMemory, inode: Inode, path: str, program: Elf
+    kernel: KernelState,
+    space: AddressSpace,
+    memory: UserMemory,
+    inode: Inode,
+    path: str,
+    program: Elf,
 ) -> _Placed:
     """Maps the segments; where they came to lie."""
     length = page_up(program.end) - page_down(program.start)
@@ -159,7 +155,7 @@ def _place(
 
 
 def _map_segment(
-    kernel: Kernel,
+    kernel: KernelState,
     space: AddressSpace,
     memory: UserMemory,
     inode: Inode,
@@ -210,7 +206,7 @@ def _add_stack(space: AddressSpace, executable: bool) -> None:
     space.mmap_top = page_down(STACK_TOP - min(gap, _LARGEST_STACK_GAP))
 
 
-def _add_sigreturn_page(kernel: Kernel, space: AddressSpace) -> int:
+def _add_sigreturn_page(kernel: KernelState, space: AddressSpace) -> int:
     """Maps the code that a signal handler returns to; riscv64 has no SA_RESTORER."""
     start = space.mmap_top - PAGE_SIZE
     prot = Prot.READ | Prot.EXEC

@@ -20,7 +20,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel.base.budget import Kind
@@ -31,10 +31,10 @@ from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_table import PageTable
 from kernel.mm.vma import Prot, Vma
-from kernel.process.observer import NOBODY
 
 if TYPE_CHECKING:
-    from kernel.components import Pager
+    from emu.machine.cause import Access
+    from kernel.mm.outcome import Outcome
 
 USER_END = 1 << 38
 """User addresses are [0, USER_END): the lower canonical half of Sv39."""
@@ -54,12 +54,55 @@ def page_down(value: int) -> int:
     return value & ~PAGE_MASK
 
 
-class AddressSpace:
-    """``users`` counts the processes in it (two between vfork and exec).
+class MemoryObserver:
+    """Receives the events of address spaces; each method does nothing unless overridden.
 
-    ``flush_tlb`` is called whenever a PTE lost a right that the TLB may remember. ``observer`` is
-    told what becomes of the ranges and their pages. ``pager``, when there is one, is asked about
-    page faults before the kernel's own handler.
+    The space may be one that no process has yet, or that no process has any more. An observer must
+    not change it.
+    """
+
+    def faulting(self, space: AddressSpace, page: int) -> None:
+        """Called before a page fault is handled, with the tables as the fault found them."""
+
+    def mapped(self, space: AddressSpace, start: int, end: int) -> None:
+        """Called when a VMA was added or has grown: [start, end) is new."""
+
+    def protected(self, space: AddressSpace, start: int, end: int) -> None:
+        """Called when the permissions of the VMAs in [start, end) may have changed (mprotect)."""
+
+    def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
+        """Called when [start, end) moved to ``to`` with its pages (mremap), before ``mapped``."""
+
+    def clearing(self, space: AddressSpace, start: int, end: int) -> None:
+        """Called before the pages of [start, end) are released."""
+
+    def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
+        """Called when no VMA is left in [start, end)."""
+
+    def discarding(self, space: AddressSpace) -> None:
+        """Called before all pages are released: the last process leaves (exit, exec)."""
+
+
+UNOBSERVED = MemoryObserver()
+"""The observer of an address space that has none."""
+
+
+class Pager(Protocol):
+    """Handles page faults in place of the kernel's own handler (see ``AddressSpace.pager``)."""
+
+    def resolve(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
+        """Makes ``page`` accessible for ``access``; None leaves the fault to the kernel's handler.
+
+        Raises :class:`kernel.base.errors.OutOfMemory` when there is no frame for it.
+        """
+
+
+class AddressSpace:
+    """The VMAs and the page table of a process.
+
+    ``users`` is the number of processes that share it (two between vfork and exec). ``flush_tlb``
+    is called whenever a PTE loses a permission that the TLB may hold. ``observer`` receives the
+    events of its ranges and pages. ``pager``, if any, is called for page faults first.
     """
 
     table_type: type[PageTable] = PageTable
@@ -82,7 +125,7 @@ class AddressSpace:
         """True when new mappings are locked (mlockall(2))."""
         self.asks_for_barriers = False
         """True when the space is registered for membarrier(2)."""
-        self.observer = NOBODY
+        self.observer = UNOBSERVED
 
     # Finding.
 

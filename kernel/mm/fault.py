@@ -6,80 +6,23 @@ kernel itself reads or writes user memory for a system call. It returns what it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.address_space import LOWEST, STACK_GUARD, UNOBSERVED, USER_END, AddressSpace
 from kernel.mm.frames import Kind
+from kernel.mm.outcome import FAILURES, Outcome, Resolution
 from kernel.mm.page_table import COW
 from kernel.mm.vma import Vma
-from kernel.process.observer import NOBODY
-
-
-class Outcome(StrEnum):
-    """What the handler did."""
-
-    ZERO_SHARED = "zero_shared"
-    """A read of untouched anonymous memory: the zero frame."""
-    ZERO_FILLED = "zero_filled"
-    """A frame of zeroes of the process's own."""
-    STACK_GROWN = "stack_grown"
-    """The stack's VMA was extended, and the page zero-filled."""
-    FILE = "file"
-    """A page of a file, from the page cache."""
-    FILE_COPIED = "file_copied"
-    """A store to a private mapping of a file: a private copy of the cache's page."""
-    SHARED = "shared"
-    """A page of a shared mapping."""
-    COPIED = "copied"
-    """A store to a page that fork had shared: a copy of the frame."""
-    REUSED = "reused"
-    """A store to a page that fork had shared, by the frame's last user: no copy."""
-    SPURIOUS = "spurious"
-    """The PTE already allows the access, or lacked only A or D."""
-    SEGV_MAPERR = "segv_maperr"
-    """Nothing is mapped there: SIGSEGV."""
-    SEGV_ACCERR = "segv_accerr"
-    """The mapping forbids the access: SIGSEGV."""
-    BUS_ADRERR = "bus_adrerr"
-    """The mapping lies beyond its file's end: SIGBUS."""
-    OUT_OF_MEMORY = "out_of_memory"
-    """No frame was left."""
-
-
-FAILURES = frozenset(
-    (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.BUS_ADRERR, Outcome.OUT_OF_MEMORY)
-)
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
 """What a Vma's PTE flags must have."""
 
 
-@dataclass(slots=True)
-class Resolution:
-    """What was done about one fault: PTEs before and after, and the count of the frame before."""
-
-    outcome: Outcome
-    va: int
-    access: Access
-    pte_before: int
-    pte_after: int
-    count_before: int
-    table_copied: bool = False
-    """Whether the page's leaf table was shared, and copied before anything else."""
-
-    @property
-    def failed(self) -> bool:
-        return self.outcome in FAILURES
-
-
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     """Makes the page of ``va`` fit for ``access``, or says why it can't be."""
     page = va & ~PAGE_MASK
-    if space.observer is not NOBODY:
+    if space.observer is not UNOBSERVED:
         space.observer.faulting(space, page)
     before = space.table.pte(page) if va < USER_END else 0
     count = space.frames.count(ppn(before)) if before & V else 0

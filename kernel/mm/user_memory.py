@@ -14,9 +14,10 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import USER_END, AddressSpace
-from kernel.mm.fault import Outcome, Resolution, allows, handle
+from kernel.mm.fault import allows, handle
+from kernel.mm.outcome import Outcome, Resolution
 
-FaultSeen = Callable[[AddressSpace, Resolution], None]
+FaultHandler = Callable[[AddressSpace, Resolution], None]
 
 
 class UserMemory:
@@ -28,7 +29,7 @@ class UserMemory:
 
     __slots__ = ("on_fault", "space")
 
-    def __init__(self, space: AddressSpace, on_fault: FaultSeen) -> None:
+    def __init__(self, space: AddressSpace, on_fault: FaultHandler) -> None:
         self.space = space
         self.on_fault = on_fault
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kernel.mm.fault import Outcome, Resolution
 from kernel.mm.fork import ForkCost
+from kernel.mm.outcome import Outcome, Resolution
 
 
 @dataclass(slots=True)

@@ -118,8 +118,8 @@ _PRIORITY_INHERITANCE = 1
 _MOST_ENTRIES = 2048
 
 
-def let_go(thread: Thread) -> None:
-    """Lets go of all that the thread's robust list holds."""
+def release_robust_futexes(futexes: Futexes, thread: Thread) -> None:
+    """Marks the futexes of the thread's robust list as FUTEX_OWNER_DIED (get_robust_list(2))."""
     head, thread.robust_list = thread.robust_list, 0
     if not head:
         return
@@ -127,9 +127,9 @@ def let_go(thread: Thread) -> None:
         first, offset, pending = struct.unpack("<QqQ", thread.mem.read(head, 24))
         for entry in _entries(thread, head, first):
             if entry != pending:
-                _mark(thread, entry, offset, pending=False)
+                _mark(futexes, thread, entry, offset, pending=False)
         if pending:
-            _mark(thread, pending, offset, pending=True)
+            _mark(futexes, thread, pending, offset, pending=True)
     except (Errno, OutOfMemory):
         pass
 
@@ -144,7 +144,7 @@ def _entries(thread: Thread, head: int, entry: int) -> Iterator[int]:
         entry = following
 
 
-def _mark(thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
+def _mark(futexes: Futexes, thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
     """``pending`` is the entry that was being taken or let go when the thread ended: it may be
     free already, but its waiter not yet woken.
     """
@@ -154,4 +154,4 @@ def _mark(thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
     if owned:
         thread.mem.write_u32(address, word & _WAITERS | _OWNER_DIED)
     if (owned and word & _WAITERS) or (pending and not word):
-        thread.kernel.futexes.wake_address(thread.process.space, address, 1)
+        futexes.wake_address(thread.process.space, address, 1)

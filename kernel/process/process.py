@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING
 from emu.machine.registers import Registers
 from kernel.base.budget import Budget, Kind
 from kernel.base.cpu_time import CpuTime
-from kernel.base.resource_limits import Limits
 from kernel.base.timers import Timers
 from kernel.base.wait import Blocking, Wait, WaitQueue
 from kernel.mm.user_memory import UserMemory
 from kernel.process.signal_frame import AltStack
-from kernel.process.signals import SIG_DFL, Handlers, Pending, SigInfo, bit
+from kernel.process.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
 from kernel.vfs.core.linux_abi import PATH_MAX
 
 if TYPE_CHECKING:
+    from kernel.base.clock import Clock
+    from kernel.base.resource_limits import Limits
     from kernel.base.timers import Timer
-    from kernel.kernel import Kernel
     from kernel.mm.address_space import AddressSpace
-    from kernel.process.interval_timers import IntervalTimer
     from kernel.vfs.core.fd_table import FdTable
     from kernel.vfs.core.inode import Inode
     from kernel.vfs.names.fs_context import FsContext
@@ -112,12 +111,36 @@ class ChildEvent(Enum):
     CONTINUED = auto()
 
 
+@dataclass(slots=True)
+class IntervalTimer:
+    """One timer of a process. ``interval`` is in nanoseconds.
+
+    ``info`` is the signal it sends, None for none (SIGEV_NONE); to the thread ``tid`` alone unless
+    that is 0 (SIGEV_THREAD_ID). It counts the process's CPU time if ``on_cpu``.
+    """
+
+    info: SigInfo | None
+    interval: int = 0
+    timer: Timer | None = None
+    clock: int = 0
+    overruns: int = 0
+    tid: int = 0
+    on_cpu: bool = False
+
+    @property
+    def due(self) -> int | None:
+        """Time of the next expiry in nanoseconds of its clock, None when disarmed."""
+        return self.timer.deadline if self.timer and self.timer.action else None
+
+
 class Process:
     """A thread group."""
 
-    def __init__(self, kernel: Kernel, pid: int, parent: Process | None) -> None:
-        self.kernel = kernel
+    def __init__(
+        self, pid: int, parent: Process | None, clock: Clock, queued: Queued, limits: Limits
+    ) -> None:
         self.pid = pid
+        self.clock = clock
         self.parent = parent
         self.children: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
@@ -131,8 +154,8 @@ class Process:
         self.handlers = Handlers()
         self.sigreturn = 0
         """The address of the code that signal handlers return to."""
-        self.pending = Pending(kernel.signals.queued)
-        self.limits = Limits(kernel.max_processes)
+        self.pending = Pending(queued)
+        self.limits = limits
         self.exit_signal = 0
         self.status: int | None = None
         """The wait status once it has ended: exit code << 8, or the signal that killed it."""
@@ -148,8 +171,8 @@ class Process:
         self.borrows_memory = False
         self.has_execed = False
         self.subreaper = False
-        self.started = kernel.clock.monotonic()
-        self.cpu = CpuTime(kernel.clock)
+        self.started = clock.monotonic()
+        self.cpu = CpuTime(clock)
         self.faults = 0
         """Page faults, its own and the kernel's in its memory."""
         self.children_cpu_ns = 0
@@ -178,9 +201,6 @@ class Process:
         """Whether a stop signal would stop it: it neither handles nor ignores it."""
         return self.handlers.get(signo).handler == SIG_DFL
 
-    def send_signal(self, info: SigInfo) -> None:
-        self.kernel.signals.send_process(self, info)
-
     def __repr__(self) -> str:
         return f"pid {self.pid} ({one_line(self.program.name)})"
 
@@ -196,7 +216,6 @@ class Thread:
 
     def __init__(self, process: Process, tid: int) -> None:
         self.process = process
-        self.kernel = process.kernel
         self.tid = tid
         self.registers = Registers()
         self.state = State.READY
@@ -217,7 +236,7 @@ class Thread:
         self.robust_list = 0
         self.policy = 0
         """Policy of sched_setscheduler(2), including SCHED_RESET_ON_FORK."""
-        self.cpu = CpuTime(self.kernel.clock)
+        self.cpu = CpuTime(process.clock)
         self.faults = 0
         process.threads[tid] = self
 
@@ -225,41 +244,16 @@ class Thread:
     def mem(self) -> UserMemory:
         return self.process.mem
 
-    @property
-    def files(self) -> FdTable:
-        return self.process.files
-
-    @property
-    def fs(self) -> FsContext:
-        return self.process.fs
-
-    def wake(self) -> None:
-        self.kernel.scheduler.wake(self)
-
-    def send_signal(self, signo: int) -> None:
-        """A signal that its own system call brings on it, such as SIGPIPE."""
-        self.kernel.signals.send_thread(self, SigInfo(signo, 0))
-
-    def stop_group(self, signo: int) -> bool:
-        return self.kernel.signals.stop_group(self, signo)
-
     def temporary_mask(self, mask: int) -> None:
         """Blocks just ``mask`` until this call, or its signal's handler, is done."""
         if self.saved_mask is None:
             self.saved_mask = self.mask
-        self.mask = mask & ~(bit(9) | bit(19))
+        self.mask = mask & ~UNBLOCKABLE
 
     @property
     def deliverable(self) -> int:
         """The set of signals that are pending and not blocked."""
         return (self.pending.mask | self.process.pending.mask) & ~self.mask
-
-    def breaks_off(self, *, only_killed: bool) -> bool:
-        """Runs outside requests between pieces of a long call; returns whether a signal ends it."""
-        self.kernel.run_pending()
-        if not self.deliverable:
-            return False
-        return not only_killed or self.kernel.signals.will_kill(self)
 
     def __repr__(self) -> str:
         return f"tid {self.tid} of {self.process!r}"

@@ -21,6 +21,19 @@ _HOST_PATIENCE_MS = 50
 """How long the host may be asked to wait at once: a Ctrl-C is seen after at most that."""
 
 
+class _Sleeper:
+    """A waiting thread's entry in wait queues and timers."""
+
+    __slots__ = ("_scheduler", "thread")
+
+    def __init__(self, scheduler: Scheduler, thread: Thread) -> None:
+        self._scheduler = scheduler
+        self.thread = thread
+
+    def wake(self) -> None:
+        self._scheduler.wake(self.thread)
+
+
 class Scheduler:
     """The ready threads and the waiting ones."""
 
@@ -28,7 +41,10 @@ class Scheduler:
         self._clock = clock
         self._timers = timers
         self._ready: deque[Thread] = deque()
-        self._waiting: dict[Thread, None] = {}
+        self._waiting: dict[Thread, _Sleeper | None] = {}
+        """The waiting threads; those stopped by a signal have no entry in a queue."""
+        self.need_resched = False
+        """True when the current thread gives way to others after this trap."""
 
     def add(self, thread: Thread) -> None:
         """A new thread, ready to run after those that are."""
@@ -54,11 +70,11 @@ class Scheduler:
         """Takes the thread off until its wait ends."""
         thread.state = State.WAITING
         thread.wait = wait
-        self._waiting[thread] = None
+        sleeper = self._waiting[thread] = _Sleeper(self, thread)
         for queue in wait.queues:
-            queue.add(thread)
+            queue.add(sleeper)
         if wait.deadline is not None:
-            thread.wait_timer = self._timers.at(wait.deadline, thread.wake)
+            thread.wait_timer = self._timers.at(wait.deadline, sleeper.wake)
 
     def wake(self, thread: Thread) -> None:
         if thread.state is not State.WAITING:
@@ -71,10 +87,11 @@ class Scheduler:
         thread.state = State.DEAD
 
     def _forget(self, thread: Thread) -> None:
-        self._waiting.pop(thread, None)
+        sleeper = self._waiting.pop(thread, None)
         if thread.wait is not None:
-            for queue in thread.wait.queues:
-                queue.discard(thread)
+            if sleeper is not None:
+                for queue in thread.wait.queues:
+                    queue.discard(sleeper)
             thread.wait = None
         if thread.wait_timer is not None:
             thread.wait_timer.cancel()

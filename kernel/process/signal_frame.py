@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import struct
 
+from emu.machine.pte import PAGE_SHIFT
 from emu.machine.registers import A0, A1, A2, F0, FCSR, PC, RA, SP, Registers
 from kernel.base.errors import Errno
+from kernel.mm.frames import Frames
+from kernel.mm.page_cache import SharedMemory
 from kernel.mm.user_memory import UserMemory
 from kernel.process.signals import SIGINFO_SIZE, SigInfo
 
@@ -47,6 +50,21 @@ class AltStack:
         """stack_t, as seen by code whose stack pointer is ``sp``."""
         flags = self.flags | (SS_ONSTACK if self.holds(sp) else 0)
         return struct.pack("<QiIQ", self.sp, _signed32(flags), 0, self.size)
+
+
+_LI_A7_SIGRETURN = 139 << 20 | 17 << 7 | 0x13
+_ECALL = 0x73
+
+
+def sigreturn_page(frames: Frames) -> SharedMemory:
+    """The page of code that a signal handler returns to: it calls rt_sigreturn(2)."""
+    page = SharedMemory(frames, 1)
+    frame = page.frame(0)
+    assert frame is not None
+    code = _LI_A7_SIGRETURN.to_bytes(4, "little") + _ECALL.to_bytes(4, "little")
+    frames.ram.write(frame << PAGE_SHIFT, code)
+    page.users += 1
+    return page
 
 
 def push(

@@ -1,47 +1,33 @@
-"""From an ecall to a function of the table and back: arguments, results, waiting, restarting."""
+"""Dispatch of system calls: from an ecall to a function of the table, waiting, and the result."""
 
 from __future__ import annotations
 
 import errno
 from typing import TYPE_CHECKING, Any
 
-from emu.machine.registers import A0, PC
+from emu.machine.registers import A0
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
-from kernel.base.wait import Result
-from kernel.process.process import State, Thread
+from kernel.process.exit import kill_for_memory
+from kernel.process.process import State
+from kernel.process.signal_delivery import deliver
 from kernel.syscalls.table import TABLE
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
+    from kernel.base.wait import Result
+    from kernel.syscalls.context import SyscallContext
 
 
 KILLED = object()
-"""What a call comes to that ends its process for want of memory."""
+"""Result of a call that killed its process for lack of memory."""
 
 
-def ecall(kernel: Kernel, thread: Thread, epc: int) -> None:
-    """Carries out the system call of the ecall at ``epc``; a0 gets the result, or the thread
-    waits.
+def begin(context: SyscallContext, epc: int, number: int, arguments: list[int]) -> Any:
+    """Calls the function of system call ``number``, whose ecall is at ``epc``.
+
+    Returns its result (negative for an error), a generator for a call that waits, None for one
+    that does not return to its caller, or KILLED.
     """
-    kernel.hart.write(PC, epc + 4)
-    if kernel.begun is not None:
-        (result,), kernel.begun = kernel.begun, None
-    else:
-        number, *arguments = kernel.hart.syscall_registers()
-        result = begin(kernel, thread, epc, number, arguments)
-    if result is KILLED:
-        return
-    if result is None or isinstance(result, int):
-        _finish(kernel, thread, result)
-        return
-    thread.call = result
-    advance(kernel, thread, None)
-    if thread.deliverable:
-        thread.wake()  # the call's own mask let a signal through that was pending already
-
-
-def begin(kernel: Kernel, thread: Thread, epc: int, number: int, arguments: list[int]) -> Any:
-    """Calls the function of the table: its result, negative for an error, or what it waits for."""
+    kernel, thread = context.kernel, context.thread
     kernel.stats.calls += 1
     thread.call_start = epc, arguments[0]
     thread.call_number, thread.call_arguments = number, arguments
@@ -52,26 +38,42 @@ def begin(kernel: Kernel, thread: Thread, epc: int, number: int, arguments: list
         return -errno.ENOSYS
     kernel.current_call = row.name
     try:
-        result: Result = row.function(thread, *row.convert(arguments))
+        result: Result = row.function(context, *row.convert(arguments))
     except Errno as error:
         return -error.errno
     except OutOfMemory:
-        kernel.kill_for_memory(thread)
+        kill_for_memory(kernel, thread)
         return KILLED
     finally:
         kernel.current_call = None
     return result
 
 
-def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) -> bool:
-    """Goes on with the call that ``thread`` is in; whether it ended. If not, the thread waits."""
+def complete(context: SyscallContext, result: Any) -> None:
+    """Writes the result of :func:`begin` to a0, or lets the thread wait."""
+    if result is KILLED:
+        return
+    if result is None or isinstance(result, int):
+        _finish(context, result)
+        return
+    thread = context.thread
+    thread.call = result
+    advance(context, None)
+    if thread.deliverable:
+        # The call's own mask unblocked a signal that was pending already.
+        context.kernel.scheduler.wake(thread)
+
+
+def advance(context: SyscallContext, interruption: Interrupted | None) -> bool:
+    """Resumes the thread's call; returns whether it ended. If not, the thread waits."""
+    kernel, thread = context.kernel, context.thread
     call = thread.call
     assert call is not None
     row = TABLE[thread.call_number]
     kernel.current_call = row.name
     try:
         wait = next(call)
-        if interruption is not None:  # only if what it waits for is still not there, as in Linux
+        if interruption is not None:  # only if its wait has not ended, as in Linux
             wait = call.throw(interruption)
     except StopIteration as stop:
         result = stop.value
@@ -83,11 +85,11 @@ def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) ->
             kernel.observer.call_left(
                 thread, thread.call_number, thread.call_arguments, -errno.EINTR
             )
-        kernel.signals.deliver(thread, interrupted=True)
+        deliver(kernel, thread, interrupted=True)
         return thread.state is State.READY
     except OutOfMemory:
         thread.call = None
-        kernel.kill_for_memory(thread)
+        kill_for_memory(kernel, thread)
         return False
     else:
         if thread.state is State.READY and thread.call is not None:
@@ -96,11 +98,12 @@ def advance(kernel: Kernel, thread: Thread, interruption: Interrupted | None) ->
     finally:
         kernel.current_call = None
     thread.call = None
-    _finish(kernel, thread, result)
+    _finish(context, result)
     return thread.state is State.READY
 
 
-def _finish(kernel: Kernel, thread: Thread, result: int | None) -> None:
+def _finish(context: SyscallContext, result: int | None) -> None:
+    kernel, thread = context.kernel, context.thread
     if result is not None and thread.state is State.READY:
         kernel.hart.write(A0, result)
     if kernel.observer is not None:

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from kernel.base.errno import EFBIG
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import INFINITY, Resource
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_APPEND, SIGXFSZ
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 
 
-def need_size(t: Caller, node: Inode, size: int) -> None:
+def need_size(t: SyscallContext, node: Inode, size: int) -> None:
     """Raises SIGXFSZ and EFBIG when the file may not have this size."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit < size and node.size < size:
         _refuse(t)
 
 
-def limited_write(t: Caller, file: OpenFile) -> Callable[[bytes], int | None]:
+def limited_write(t: SyscallContext, file: OpenFile) -> Callable[[bytes], int | None]:
     """The file's write, limited to the maximum size; only a write that begins there is refused."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
@@ -32,7 +32,7 @@ def limited_write(t: Caller, file: OpenFile) -> Callable[[bytes], int | None]:
     return _ending_at(t, limit, position, file.write)
 
 
-def limited_write_at(t: Caller, file: OpenFile) -> Callable[[int, bytes], int]:
+def limited_write_at(t: SyscallContext, file: OpenFile) -> Callable[[int, bytes], int]:
     """Same for the file's write at an offset."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
@@ -50,7 +50,7 @@ def limited_write_at(t: Caller, file: OpenFile) -> Callable[[int, bytes], int]:
 
 
 def _ending_at(
-    t: Caller, limit: int, position: Callable[[], int], write: Callable[[bytes], int | None]
+    t: SyscallContext, limit: int, position: Callable[[], int], write: Callable[[bytes], int | None]
 ) -> Callable[[bytes], int | None]:
     begun = False
 
@@ -63,12 +63,12 @@ def _ending_at(
     return limited
 
 
-def _fitting(t: Caller, limit: int, at: int, data: bytes, begun: bool) -> bytes:
+def _fitting(t: SyscallContext, limit: int, at: int, data: bytes, begun: bool) -> bytes:
     if data and at >= limit and not begun:
         _refuse(t)
     return data[: max(0, limit - at)]
 
 
-def _refuse(t: Caller) -> None:
+def _refuse(t: SyscallContext) -> None:
     t.send_signal(SIGXFSZ)
     raise Errno(EFBIG)

@@ -6,18 +6,18 @@ import stat
 
 from kernel.base.errno import EBADF, ENOENT, ENOTDIR
 from kernel.base.errors import Errno
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from kernel.vfs.names.path_walk import walk
 
 
-def read_path(t: Caller, address: int) -> str:
+def read_path(t: SyscallContext, address: int) -> str:
     """The text at ``address``; EFAULT, ENAMETOOLONG."""
     return t.mem.read_cstr(address).decode("utf-8", "surrogateescape")
 
 
-def start_of(t: Caller, dirfd: int, path: str) -> Inode:
+def start_of(t: SyscallContext, dirfd: int, path: str) -> Inode:
     """The directory that ``path`` begins at (openat(2)); EBADF, ENOTDIR."""
     if path.startswith("/"):
         return t.fs.root
@@ -29,12 +29,12 @@ def start_of(t: Caller, dirfd: int, path: str) -> Inode:
     return node
 
 
-def node_at(t: Caller, dirfd: int, address: int, flags: int) -> Inode:
+def node_at(t: SyscallContext, dirfd: int, address: int, flags: int) -> Inode:
     """The node that (dirfd, path, flags) mean: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH."""
     return named_node(t, dirfd, address, flags)[0]
 
 
-def named_node(t: Caller, dirfd: int, address: int, flags: int) -> tuple[Inode, str]:
+def named_node(t: SyscallContext, dirfd: int, address: int, flags: int) -> tuple[Inode, str]:
     """The same, and how to show its path."""
     path = read_path(t, address) if address or not flags & AT_EMPTY_PATH else ""
     if not path:
@@ -49,7 +49,7 @@ def named_node(t: Caller, dirfd: int, address: int, flags: int) -> tuple[Inode, 
     return found.need(), t.fs.namespace.path_in(found.parent, found.name)
 
 
-def shown(t: Caller, directory: Inode) -> str:
+def shown(t: SyscallContext, directory: Inode) -> str:
     """A directory's path, for showing."""
     try:
         return t.fs.namespace.path_of(directory)
@@ -57,7 +57,7 @@ def shown(t: Caller, directory: Inode) -> str:
         return directory.name
 
 
-def directory_of(t: Caller, fd: int) -> Inode:
+def directory_of(t: SyscallContext, fd: int) -> Inode:
     """The directory open at ``fd``, O_PATH or not; ENOTDIR."""
     if fd < 0:
         raise Errno(EBADF)

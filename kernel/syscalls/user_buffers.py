@@ -10,7 +10,7 @@ from kernel.base.budget import Cost, Kind
 from kernel.base.errno import EAGAIN, EFAULT, EINVAL, EPIPE
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result, Wait, interrupted
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
 from kernel.vfs.core.caller import Memory
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, POLLIN, POLLOUT, SIGPIPE
@@ -22,7 +22,7 @@ Span = tuple[int, int]
 """A guest buffer: address, bytes."""
 
 
-def read_iovec(t: Caller, address: int, count: int) -> list[Span]:
+def read_iovec(t: SyscallContext, address: int, count: int) -> list[Span]:
     """The buffers of a struct iovec array (readv(2)); EINVAL when they are too many or long."""
     if not 0 <= count <= IOV_MAX:
         raise Errno(EINVAL)
@@ -138,7 +138,7 @@ def _read_prefix(mem: Memory, va: int, count: int) -> bytes:
     return b"".join(pieces)
 
 
-def breaks_off(t: Caller, file: OpenFile) -> bool:
+def breaks_off(t: SyscallContext, file: OpenFile) -> bool:
     """Checks between pieces whether a signal ends the transfer; for a file only a fatal one."""
     return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
 
@@ -152,7 +152,7 @@ def wait_for(file: OpenFile, events: int) -> Wait:
 # Reading.
 
 
-def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
+def read_into(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     """read(2) and readv(2)."""
     buffers = Buffers(t.mem, spans)
     if not buffers.left and file.stream:
@@ -167,7 +167,7 @@ def read_into(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
     return _wait_and_read(t, file, buffers)
 
 
-def _read_available(t: Caller, file: OpenFile, buffers: Buffers) -> int | None:
+def _read_available(t: SyscallContext, file: OpenFile, buffers: Buffers) -> int | None:
     """What is there for the buffers; None when one has to wait."""
     if file.stream:
         data = file.read(min(buffers.left, CHUNK))
@@ -185,7 +185,7 @@ def _deliver(file: OpenFile, buffers: Buffers, data: bytes) -> int:
 
 
 def _read_pieces(
-    t: Caller,
+    t: SyscallContext,
     file: OpenFile,
     buffers: Buffers,
     read: Callable[[int], bytes | None],
@@ -212,7 +212,7 @@ def _read_pieces(
             return done
 
 
-def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
+def _wait_and_read(t: SyscallContext, file: OpenFile, buffers: Buffers) -> Blocking:
     file.acquire()
     try:
         while True:
@@ -227,7 +227,7 @@ def _wait_and_read(t: Caller, file: OpenFile, buffers: Buffers) -> Blocking:
         file.release()
 
 
-def read_from(file: OpenFile, t: Caller, spans: list[Span], offset: int) -> int:
+def read_from(file: OpenFile, t: SyscallContext, spans: list[Span], offset: int) -> int:
     """pread64(2) and preadv(2)."""
     at = offset
 
@@ -243,7 +243,7 @@ def read_from(file: OpenFile, t: Caller, spans: list[Span], offset: int) -> int:
 # Writing.
 
 
-def write_from(t: Caller, file: OpenFile, spans: list[Span]) -> Result:
+def write_from(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     """write(2) and writev(2)."""
     buffers = Buffers(t.mem, spans)
     data = buffers.take(CHUNK) if buffers.left else b""
@@ -268,7 +268,7 @@ def _takes_empty(file: OpenFile) -> bool:
 
 
 def _put(
-    t: Caller, write: Callable[[bytes], int | None], data: bytes, *, signal: bool
+    t: SyscallContext, write: Callable[[bytes], int | None], data: bytes, *, signal: bool
 ) -> int | None:
     try:
         return write(data)
@@ -279,7 +279,7 @@ def _put(
 
 
 def _write_pieces(
-    t: Caller,
+    t: SyscallContext,
     file: OpenFile,
     buffers: Buffers,
     write: Callable[[bytes], int | None],
@@ -300,7 +300,7 @@ def _write_pieces(
 
 
 def _wait_and_write(
-    t: Caller, file: OpenFile, buffers: Buffers, data: bytes, done: int
+    t: SyscallContext, file: OpenFile, buffers: Buffers, data: bytes, done: int
 ) -> Blocking:
     file.acquire()
     try:
@@ -327,7 +327,7 @@ def _wait_and_write(
         file.release()
 
 
-def write_at(t: Caller, file: OpenFile, spans: list[Span], offset: int) -> int:
+def write_at(t: SyscallContext, file: OpenFile, spans: list[Span], offset: int) -> int:
     """pwrite64(2) and pwritev(2)."""
     at, put = offset, limited_write_at(t, file)
 

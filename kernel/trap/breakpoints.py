@@ -10,8 +10,8 @@ from emu.machine.registers import PC
 from emu.machine.trap import Trap
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
     from kernel.process.process import Thread
+    from kernel.process.state import KernelState
 
 
 class Breakpoints:
@@ -22,7 +22,7 @@ class Breakpoints:
     kernel has handled the fault, which is not a second time. So each thread's last one is kept.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: KernelState) -> None:
         self._kernel = kernel
         self._told: WeakKeyDictionary[Thread, tuple[int, int]] = WeakKeyDictionary()
         """The address space and the pc of what a thread stands at, when the observer knows."""

@@ -18,7 +18,11 @@ from kernel.syscalls.table import TABLE
 from kernel.trap import handler
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
+    from collections.abc import Callable
+
+    from kernel.process.state import KernelState
+    from kernel.syscalls.context import SyscallContext
+    from kernel.trap.unfinished import UnfinishedTrap
 
 _LOOP_EVERY = 64
 _IN_LOOP = {"clone", "clone3", "execve", "execveat", "exit", "exit_group"}
@@ -30,23 +34,30 @@ _AT_ONCE = frozenset(number for number, row in TABLE.items() if row.name not in 
 class KernelVector:
     """Implements :class:`emu.machine.trap_hook.Vector`."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(
+        self, kernel: KernelState, unfinished: UnfinishedTrap, check: Callable[[], None] | None
+    ) -> None:
         self._kernel = kernel
+        self._unfinished = unfinished
+        self._check = check
+        self.context: SyscallContext | None = None
+        """Context of the running thread."""
 
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         kernel = self._kernel
-        thread = kernel.current
-        if number not in _AT_ONCE or thread is None or self._loop_is_due():
+        context = self.context
+        if number not in _AT_ONCE or context is None or self._loop_is_due():
             return None
-        result = dispatch.begin(kernel, thread, epc, number, arguments)
+        thread = context.thread
+        result = dispatch.begin(context, epc, number, arguments)
         if not isinstance(result, int) or not self._may_go_on(thread):
-            kernel.begun = (result,)
+            self._unfinished.pending_result = (result,)
             return None
         kernel.traps += 1
         if kernel.observer is not None:
             kernel.observer.call_left(thread, number, arguments, result)
-        if kernel.config.check:
-            kernel.check_memory()
+        if self._check is not None:
+            self._check()
         return result
 
     def store_fault(self, page: int) -> bool:
@@ -56,16 +67,16 @@ class KernelVector:
             return False  # an observer wants the trap, with its epc and tval
         resolution = handler.resolve(kernel, thread, page, Access.STORE)
         if resolution.failed or kernel.ram.code_is_stale:
-            kernel.unresolved = resolution
+            self._unfinished.pending_fault = resolution
             return False
         kernel.traps += 1
-        if kernel.config.check:
-            kernel.check_memory()
+        if self._check is not None:
+            self._check()
         return True
 
     def _loop_is_due(self) -> bool:
         kernel = self._kernel
-        return not (kernel.traps + 1) % _LOOP_EVERY or kernel.attention is not None
+        return not (kernel.traps + 1) % _LOOP_EVERY or bool(kernel.requests)
 
     def _may_go_on(self, thread: Thread) -> bool:
         """Whether the program goes on after a system call as if nothing had happened."""

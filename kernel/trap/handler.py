@@ -8,9 +8,11 @@ from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
 from emu.machine.registers import PC
 from emu.machine.trap import Trap
 from kernel.mm import fault
-from kernel.mm.fault import Outcome, Resolution
+from kernel.mm.outcome import Outcome, Resolution
+from kernel.process.exit import kill_for_memory
 from kernel.process.observer import Fault
 from kernel.process.process import Thread
+from kernel.process.signal_send import force
 from kernel.process.signals import (
     BUS_ADRALN,
     BUS_ADRERR,
@@ -25,7 +27,9 @@ from kernel.process.signals import (
 from kernel.syscalls import dispatch
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
+    from kernel.process.state import KernelState
+    from kernel.syscalls.context import SyscallContext
+    from kernel.trap.unfinished import UnfinishedTrap
 
 _SIGNAL_OF_FAILURE = {
     Outcome.SEGV_MAPERR: (Sig.SEGV, SEGV_MAPERR),
@@ -51,29 +55,40 @@ _NS_PER_TICK = 100
 """The time CSR counts at 10 MHz, as on QEMU's virt board."""
 
 
-def handle(kernel: Kernel, thread: Thread, trap: Trap) -> bool:
-    """Answers one trap of the running thread; whether it should give way to others."""
-    cause = trap.cause
+def handle(context: SyscallContext, trap: Trap, unfinished: UnfinishedTrap) -> None:
+    """Handles one trap of the running thread."""
+    kernel, cause = context.kernel, trap.cause
     if cause == Cause.ECALL_FROM_U:
-        dispatch.ecall(kernel, thread, trap.epc)
-        yielded, kernel.yielded = kernel.yielded, False
-        return yielded
-    if cause in PAGE_FAULTS:
-        _page_fault(kernel, thread, trap)
-        return False
-    if cause == Cause.TIMER_INTERRUPT:
-        return True
-    if cause == Cause.HART_BREAKPOINT:
-        return False  # whoever runs the thread next tells the observer
+        _system_call(context, trap.epc, unfinished)
+    elif cause in PAGE_FAULTS:
+        _page_fault(kernel, context.thread, trap, unfinished)
+    elif cause == Cause.TIMER_INTERRUPT:
+        kernel.scheduler.need_resched = True
+    elif cause != Cause.HART_BREAKPOINT:  # which is reported before the thread runs on
+        _exception(kernel, context.thread, trap)
+
+
+def _system_call(context: SyscallContext, epc: int, unfinished: UnfinishedTrap) -> None:
+    hart = context.kernel.hart
+    hart.write(PC, epc + 4)
+    if unfinished.pending_result is not None:
+        (result,), unfinished.pending_result = unfinished.pending_result, None
+    else:
+        number, *arguments = hart.syscall_registers()
+        result = dispatch.begin(context, epc, number, arguments)
+    dispatch.complete(context, result)
+
+
+def _exception(kernel: KernelState, thread: Thread, trap: Trap) -> None:
+    cause = trap.cause
     if cause == Cause.ILLEGAL_INSTRUCTION and _reads_time(kernel, trap):
-        return False
+        return
     thread.process.last_fault = f"{_WHAT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"
-    kernel.signals.force(thread, _signal_of(trap))
-    return False
+    force(thread, _signal_of(trap))
 
 
-def resolve(kernel: Kernel, thread: Thread, page: int, access: Access) -> Resolution:
-    """Has a page fault of the thread handled, and counts it."""
+def resolve(kernel: KernelState, thread: Thread, page: int, access: Access) -> Resolution:
+    """Handles and counts a page fault of the thread."""
     resolution = fault.handle(thread.process.space, page, access)
     kernel.stats.fault(resolution)
     thread.faults += 1
@@ -81,8 +96,10 @@ def resolve(kernel: Kernel, thread: Thread, page: int, access: Access) -> Resolu
     return resolution
 
 
-def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
-    resolution, kernel.unresolved = kernel.unresolved, None
+def _page_fault(
+    kernel: KernelState, thread: Thread, trap: Trap, unfinished: UnfinishedTrap
+) -> None:
+    resolution, unfinished.pending_fault = unfinished.pending_fault, None
     if resolution is None:
         resolution = resolve(kernel, thread, trap.page, ACCESS_OF_CAUSE[trap.cause])
     if kernel.observer is not None:
@@ -90,13 +107,13 @@ def _page_fault(kernel: Kernel, thread: Thread, trap: Trap) -> None:
     if not resolution.failed:
         return
     if resolution.outcome is Outcome.OUT_OF_MEMORY:
-        kernel.kill_for_memory(thread)
+        kill_for_memory(kernel, thread)
         return
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
     thread.process.last_fault = (
         f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: {_WHY[resolution.outcome]}"
     )
-    kernel.signals.force(thread, at_address(signo, code, trap.tval))
+    force(thread, at_address(signo, code, trap.tval))
 
 
 def _signal_of(trap: Trap) -> SigInfo:
@@ -109,7 +126,7 @@ def _signal_of(trap: Trap) -> SigInfo:
     return at_address(Sig.SEGV, SEGV_ACCERR, trap.tval)
 
 
-def _reads_time(kernel: Kernel, trap: Trap) -> bool:
+def _reads_time(kernel: KernelState, trap: Trap) -> bool:
     """Emulates ``csrr rd, time``, as the firmware of most boards does."""
     bits = trap.tval
     reads_csr = bits & 0x7F == 0x73 and bits >> 12 & 3 == 2 and not bits >> 15 & 0x1F

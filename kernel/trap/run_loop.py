@@ -1,4 +1,4 @@
-"""The loop that lets threads run, one at a time, and answers their traps."""
+"""The loop that runs threads, one at a time, and handles their traps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from emu.machine.trap import Trap
 from kernel.base.errors import Interrupted
 from kernel.process.process import State, Thread
 from kernel.process.scheduler import TRAPS_PER_TURN
+from kernel.process.signal_delivery import deliver, needs_no_handler
 from kernel.syscalls import dispatch
+from kernel.syscalls.context import SyscallContext
 from kernel.trap import handler
 from kernel.trap.fast_path import KernelVector
+from kernel.trap.unfinished import UnfinishedTrap
 
 if TYPE_CHECKING:
-    from kernel.kernel import Kernel
+    from collections.abc import Callable
+
+    from kernel.process.state import KernelState
+    from kernel.trap.breakpoints import Breakpoints
 
 _INSTRUCTIONS_PER_SLICE = 1_000_000
 _NS_PER_INSTRUCTION = 1
@@ -45,18 +51,24 @@ class Stopped(BaseException):
 class RunLoop:
     """Runs a kernel's threads on its hart."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(
+        self, kernel: KernelState, breakpoints: Breakpoints, check: Callable[[], None] | None
+    ) -> None:
         self.kernel = kernel
+        self._breakpoints = breakpoints
+        self._check = check
+        self._unfinished = UnfinishedTrap()
+        self._vector = KernelVector(kernel, self._unfinished, check)
         self._slice = _INSTRUCTIONS_PER_SLICE if kernel.config.deterministic else 0
-        if not self._slice:  # a virtual clock moves with each trap, in the loop
-            kernel.hart.vector = KernelVector(kernel)
+        if not self._slice:  # a virtual clock advances with each trap, in the loop
+            kernel.hart.vector = self._vector
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""
         scheduler = self.kernel.scheduler
         while self.kernel.processes:
-            if self.kernel.attention is not None:
-                self.kernel.attend()
+            if self.kernel.requests:
+                self.kernel.run_requests()
             thread = scheduler.next()
             if thread is not None:
                 self._turn(thread)
@@ -66,80 +78,84 @@ class RunLoop:
                 raise Deadlock([_describe(waiting) for waiting in scheduler.waiting])
 
     def _turn(self, thread: Thread) -> None:
-        """Lets one thread run until it waits, ends, or has had its turn."""
-        began = self.kernel.clock.monotonic()
-        thread.cpu.start(began)
-        thread.process.cpu.start(began)
+        """Runs one thread until it waits, ends, or its turn is over; accounts its CPU time."""
+        start = self.kernel.clock.monotonic()
+        thread.cpu.start(start)
+        thread.process.cpu.start(start)
         try:
-            self._let_run(thread)
+            self._run_thread(thread)
         finally:
-            ended = self.kernel.clock.monotonic()
-            thread.cpu.stop(ended)
-            thread.process.cpu.stop(ended)
+            end = self.kernel.clock.monotonic()
+            thread.cpu.stop(end)
+            thread.process.cpu.stop(end)
 
-    def _let_run(self, thread: Thread) -> None:
-        kernel = self.kernel
+    def _run_thread(self, thread: Thread) -> None:
+        kernel, scheduler = self.kernel, self.kernel.scheduler
+        context = self._vector.context = SyscallContext(kernel, thread)
         self._switch_to(thread)
         last = kernel.traps + TRAPS_PER_TURN
-        while self._prepare(thread):
-            if kernel.config.check:
-                kernel.check_memory()
-            if kernel.breakpoints.addresses:
-                trap = kernel.breakpoints.run(thread, self._slice)
+        while self._prepare(context):
+            if self._check is not None:
+                self._check()
+            if self._breakpoints.addresses:
+                trap = self._breakpoints.run(thread, self._slice)
             else:
                 trap = kernel.hart.run(self._slice)
             kernel.traps += 1
-            gives_way = handler.handle(kernel, thread, trap)
-            self._let_time_pass(thread, trap, gives_way)
+            handler.handle(context, trap, self._unfinished)
+            gives_way, scheduler.need_resched = scheduler.need_resched, False
+            self._run_events(thread, trap, gives_way)
             if gives_way or kernel.traps >= last:
-                kernel.scheduler.poll_host()
-                if kernel.scheduler.others_ready and thread.state is State.READY:
-                    kernel.scheduler.add(thread)
+                scheduler.poll_host()
+                if scheduler.others_ready and thread.state is State.READY:
+                    scheduler.add(thread)
                     return
                 last = kernel.traps + TRAPS_PER_TURN
 
-    def _let_time_pass(self, thread: Thread, trap: Trap, gives_way: bool) -> None:
-        """Moves a virtual clock, hears the host, and runs the timers that are due."""
+    def _run_events(self, thread: Thread, trap: Trap, gives_way: bool) -> None:
+        """Advances a virtual clock, then runs requests from outside and due timers."""
         kernel = self.kernel
         if self._slice and trap.cause != Cause.HART_BREAKPOINT:
             sliced = trap.cause == Cause.TIMER_INTERRUPT
             kernel.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
-        if kernel.attention is not None:
-            kernel.attend()
+        if kernel.requests:
+            kernel.run_requests()
         if kernel.timers and (self._slice or gives_way or not kernel.traps & 63):
             kernel.timers.run_due()
         if thread.process.cpu_timers:
             thread.process.cpu_timers.run_due()
 
-    def _prepare(self, thread: Thread) -> bool:
-        """Finishes what the thread waited for and delivers its signals; whether it can run."""
+    def _prepare(self, context: SyscallContext) -> bool:
+        """Completes the call that waited and delivers signals; returns whether the thread runs."""
+        thread = context.thread
         if thread.state is not State.READY:
             return False
-        if thread.call is not None and not self._resume(thread):
+        if thread.call is not None and not self._resume(context):
             return False
         if thread.deliverable:
-            self.kernel.signals.deliver(thread)
+            deliver(self.kernel, thread)
         if thread.saved_mask is not None:
             thread.mask, thread.saved_mask = thread.saved_mask, None
             if thread.deliverable:
-                self.kernel.signals.deliver(thread)
+                deliver(self.kernel, thread)
         if thread.process.stopped_by:
             self.kernel.scheduler.add(thread)
             return False
         return thread.state is State.READY
 
-    def _resume(self, thread: Thread) -> bool:
-        """Goes on with the system call that had to wait; whether it has come to its end."""
-        if thread.deliverable and self.kernel.signals.needs_no_handler(thread):
-            # Killed, or stopped and later continued: no handler runs, so the call just waits on.
-            self.kernel.signals.deliver(thread)
+    def _resume(self, context: SyscallContext) -> bool:
+        """Resumes the system call that waited; returns whether it is complete."""
+        thread = context.thread
+        if thread.deliverable and needs_no_handler(thread):
+            # Killed, or stopped and later continued: no handler runs, so the call keeps waiting.
+            deliver(self.kernel, thread)
             if thread.state is not State.READY:
                 return False
             if thread.process.stopped_by:
                 self.kernel.scheduler.add(thread)
                 return False
         interruption = Interrupted() if thread.deliverable else None
-        return dispatch.advance(self.kernel, thread, interruption)
+        return dispatch.advance(context, interruption)
 
     def _switch_to(self, thread: Thread) -> None:
         if self.kernel.current is not thread:

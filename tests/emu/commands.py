@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emu.api import Machine
+from emu.api import Machine, Result, Session
+from emu.options import Options
+from kernel.kernel import Kernel
+from kernel.process.observer import Observer
 from toolchain.build import build, cache_folder
 from toolchain.variant import Variant
 
@@ -45,6 +48,16 @@ def environment() -> dict[str, str]:
 def machine(**options: Any) -> Machine:
     """A machine that looks after its invariants."""
     return Machine(check=True, **options)
+
+
+def observed(program: str | Path, observer: Callable[[Kernel], Observer], **options: Any) -> Result:
+    """Runs a program with an observer that needs the kernel."""
+    session = Session(Options(check=True, **options), [str(program)])
+    session.console.capture(1)
+    session.console.capture(2)
+    status = session.run([observer(session.kernel)])
+    out, error = session.console.captured(1), session.console.captured(2)
+    return Result(status, out, error, session.summary, session.notes)
 
 
 def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emu import CannotRun, Machine, Options
-from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES
+from kernel.mm.outcome import Outcome
 from kernel.process.observer import Fault, Observer
 from tests.emu.commands import machine, program
 

@@ -143,6 +143,7 @@ class FakeThread:
 
     def __init__(self, kernel: FakeKernel, fs: FsContext, files: FdTable, pid: int = 1) -> None:
         self.kernel = kernel
+        self.thread = self
         self.fs, self.files = fs, files
         self.tid = pid
         self.mem = FakeMemory()

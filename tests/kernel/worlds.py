@@ -20,8 +20,8 @@ from kernel.base.resource_limits import Limits
 from kernel.check import invariants, memory_snapshot
 from kernel.mm import fault, fork
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome, Resolution
 from kernel.mm.frames import Frames
+from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import Backing, PageCache
 from kernel.mm.user_memory import UserMemory
 from kernel.mm.vma import Prot, Vma
@@ -223,7 +223,7 @@ class Caller:
     def __init__(self, world: World, space: AddressSpace) -> None:
         self.mem = user_memory(space)
         self.kernel = SimpleNamespace(
-            frames=world.frames, cache=world.cache, attention=None, new_library=None
+            frames=world.frames, cache=world.cache, requests=False, new_library=None
         )
         self.process = SimpleNamespace(space=space, limits=Limits())
         self.files = SimpleNamespace(usable=lambda fd: fd)

@@ -137,8 +137,8 @@ def _draw_in_program(
         raise ValueError(f"--at {at.text} is a register, not a place in the program")
     if at is None and address.register is not None:
         raise ValueError(f"{address.text} is a register, which a process that exits has no more")
-    observer = WalkAt(at, address, access, arguments.pid, arguments.hit)
     session = open_session(arguments, lines)
+    observer = WalkAt(at, address, access, arguments.pid, arguments.hit, session.kernel)
     session.console.use_host(1, 2)
     status = run_session(session, [observer], lines)
     if observer.refused:

@@ -90,7 +90,7 @@ def _refuse(reason: str) -> None:
 
 def _outcomes(text: str) -> list[str]:
     from emu.observe.model.outcomes import TABLE_UNSHARED
-    from kernel.mm.fault import Outcome
+    from kernel.mm.outcome import Outcome
 
     names = [*(str(outcome) for outcome in Outcome), TABLE_UNSHARED]
     found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]

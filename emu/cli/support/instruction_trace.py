@@ -147,7 +147,7 @@ def _every_instruction(
 
     as_json = any(name.endswith(".jsonl") for name in arguments.output)
     form: Form = JsonForm() if as_json else TextForm()
-    trace = SpanTrace(_span(arguments.insn), write, form)
+    trace = SpanTrace(session.kernel, _span(arguments.insn), write, form)
     try:
         return run_session(session, [trace], lines)
     finally:

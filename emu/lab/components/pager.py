@@ -16,8 +16,9 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
-from kernel.mm.fault import Outcome, Resolution, allows
+from kernel.mm.fault import allows
 from kernel.mm.frames import Kind
+from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.user_memory import UserMemory
 
 STORE_FAULTS = ("superpages", "cow-fork")

@@ -38,9 +38,9 @@ from kernel.check import memory_snapshot
 from kernel.components import Components
 from kernel.mm import fault, fork
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome, Resolution
 from kernel.mm.fork import Policy
 from kernel.mm.frames import Frames
+from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.vma import Prot, Vma
 
 _ATTEMPTS = 4

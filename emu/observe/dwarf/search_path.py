@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from emu.observe.dwarf.debug_files import DebugFiles, Source
 from emu.observe.dwarf.sections import Read
@@ -31,8 +32,7 @@ class _Opened:
 class GuestFiles:
     """As a process sees them that has the guest's whole root."""
 
-    def __init__(self, kernel: Kernel, namespace: Namespace | None = None) -> None:
-        self._kernel = kernel
+    def __init__(self, namespace: Callable[[], Namespace | None]) -> None:
         self._namespace = namespace
 
     @contextmanager
@@ -69,16 +69,26 @@ class GuestFiles:
     @property
     def _fs(self) -> FsContext | None:
         """None while there is no process."""
-        first = next(iter(self._kernel.processes.values()), None)
-        if self._namespace is None and first is not None:
-            self._namespace = first.fs.namespace
-        namespace = self._namespace
+        namespace = self._namespace()
         return None if namespace is None else FsContext(namespace, namespace.root)
 
 
-def debug_files(kernel: Kernel, namespace: Namespace | None = None) -> DebugFiles:
-    """Looks for them among these."""
-    files = GuestFiles(kernel, namespace)
+def debug_files(kernel: Kernel) -> DebugFiles:
+    """The debug files in the root of the kernel's first process."""
+    found: list[Namespace] = []
+
+    def namespace() -> Namespace | None:
+        if not found:
+            found.extend(process.fs.namespace for process in islice(kernel.processes.values(), 1))
+        return found[0] if found else None
+
+    files = GuestFiles(namespace)
+    return DebugFiles(files.open, files.real)
+
+
+def debug_files_in(namespace: Namespace) -> DebugFiles:
+    """The debug files in ``namespace``."""
+    files = GuestFiles(lambda: namespace)
     return DebugFiles(files.open, files.real)
 
 

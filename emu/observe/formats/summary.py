@@ -6,7 +6,7 @@ from typing import Any
 
 from emu.observe.model.outcomes import IN_A_SUMMARY
 from kernel.kernel import Kernel
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 
 
 def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import partial
 from emu.observe.instructions.formats import Form
 from emu.observe.instructions.trace import InstructionTrace
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
+from kernel.kernel import Kernel
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped
@@ -37,20 +38,22 @@ class Span:
 class SpanTrace(Observer):
     """Begins an :class:`InstructionTrace` when the first program is there."""
 
-    def __init__(self, span: Span | None, write: Callable[[bytes], object], form: Form) -> None:
+    def __init__(
+        self, kernel: Kernel, span: Span | None, write: Callable[[bytes], object], form: Form
+    ) -> None:
+        self._kernel = kernel
         self._span = span
         self._write = write
         self._form = form
         self._trace: InstructionTrace | None = None
 
     def started(self, process: Process) -> None:
-        kernel = process.kernel
         try:
             span = self._span.within(process) if self._span is not None else None
         except NoSymbol as error:
-            kernel.call_soon(partial(_stop, str(error)))
+            self._kernel.call_soon(partial(_stop, str(error)))
             return
-        self._trace = InstructionTrace(kernel, write=self._write, form=self._form, span=span)
+        self._trace = InstructionTrace(self._kernel, write=self._write, form=self._form, span=span)
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None

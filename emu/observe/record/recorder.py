@@ -23,9 +23,9 @@ from emu.observe.record.walk_cache import Walks
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome, Resolution
 from kernel.mm.fork import ForkCost
 from kernel.mm.frames import Kind
+from kernel.mm.outcome import Outcome, Resolution
 from kernel.process import signals
 from kernel.process.observer import Fault
 from kernel.process.process import Process, Thread

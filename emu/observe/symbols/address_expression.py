@@ -11,6 +11,7 @@ from emu.machine.registers import F0, NAMES
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
 
 if TYPE_CHECKING:
+    from emu.machine.hart import Hart
     from kernel.process.process import Process
 
 _FORM = re.compile(r"(?P<base>[^+-]+)(?P<offset>[+-](?:0[xX][0-9a-fA-F]+|[0-9]+))?")
@@ -25,14 +26,14 @@ class NamedAddress:
     register: int | None = None
     symbol: str | None = None
 
-    def address(self, symbols: ProgramSymbols, process: Process) -> int:
-        """Where it is in ``process``, which is running if it is a register that is meant.
+    def address(self, symbols: ProgramSymbols, process: Process, hart: Hart) -> int:
+        """Where it is in ``process``, which ``hart`` runs if a register is named.
 
         Raises :class:`emu.observe.symbols.program_symbols.NoSymbol`.
         """
         base = 0
         if self.register is not None:
-            base = process.kernel.hart.read(self.register)
+            base = hart.read(self.register)
         elif self.symbol is not None:
             if not symbols.belong_to(process):
                 raise NoSymbol(f"{process!r} runs another program than {self.symbol!r} is of")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_MASK, VA_MASK
-from emu.observe.dwarf.search_path import debug_files
+from emu.observe.dwarf.search_path import debug_files_in
 from emu.observe.model.records import text
 from emu.observe.record.code_layouts import content
 from emu.observe.symbols.elf_file import ElfFile
@@ -34,7 +34,7 @@ class ProgramSymbols:
     def __init__(self, process: Process) -> None:
         self._inode = process.program.inode
         self._path = process.program.path
-        self._debug = debug_files(process.kernel, process.fs.namespace)
+        self._debug = debug_files_in(process.fs.namespace)
         self._others: dict[int, tuple[Inode, ElfFile]] = {}
 
     def belong_to(self, process: Process) -> bool:

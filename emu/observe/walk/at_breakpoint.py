@@ -45,6 +45,7 @@ class WalkAt(Observer):
         access: Access,
         pid: int | None,
         hit: int,
+        kernel: Kernel,
     ) -> None:
         self.at, self.address = at, address
         self.access = access
@@ -58,21 +59,20 @@ class WalkAt(Observer):
         self.missing = ""
         """That a symbol was in no file that was mapped at first, in words."""
         self._symbols: ProgramSymbols
-        self._kernel: Kernel
+        self._kernel = kernel
 
     def started(self, process: Process) -> None:
         self._symbols = ProgramSymbols(process)
-        self._kernel = process.kernel
         try:
             if self.address.symbol is not None:
-                self.address.address(self._symbols, process)
+                self._locate(self.address, process)
             self._watch(process)
         except NoSymbol as error:
             if loads_libraries(process):
                 self.missing = str(error)
                 self._watch_if_there(process)
                 return
-            self._end(process, Stopped(REFUSED_STATUS, str(error)))
+            self._end(Stopped(REFUSED_STATUS, str(error)))
             self.refused = True
 
     def execed(self, process: Process) -> None:
@@ -96,11 +96,14 @@ class WalkAt(Observer):
         if self.at is not None or process.alive:
             return
         if self._has_the_symbols(process) and self._is_the_one(process):
-            self._end(process, self._drawn(process, "at its end"))
+            self._end(self._drawn(process, "at its end"))
 
     def _watch(self, process: Process) -> None:
         if self.at is not None:
-            process.kernel.breakpoints.add(self.at.address(self._symbols, process))
+            self._kernel.breakpoints.add(self._locate(self.at, process))
+
+    def _locate(self, named: NamedAddress, process: Process) -> int:
+        return named.address(self._symbols, process, self._kernel.hart)
 
     def _watch_if_there(self, process: Process) -> None:
         with suppress(NoSymbol):
@@ -112,7 +115,7 @@ class WalkAt(Observer):
         if at is None or not self._has_the_symbols(process):
             return False
         with suppress(NoSymbol):
-            return at.address(self._symbols, process) == pc
+            return self._locate(at, process) == pc
         return False
 
     def _has_the_symbols(self, process: Process) -> bool:
@@ -136,22 +139,22 @@ class WalkAt(Observer):
         return Stopped(0)
 
     def _draw(self, process: Process, when: str) -> None:
-        va = self.address.address(self._symbols, process)
-        mmu = process.kernel.hart.mmu
+        va = self._locate(self.address, process)
+        mmu = self._kernel.hart.mmu
         before = mmu.satp
         mmu.satp = process.space.table.satp
         walk = take_walk(mmu, va, self.access)
         mmu.satp = before
-        notes = [*_memory(process.space, va), *_frame(process, walk)]
+        notes = [*_memory(process.space, va), *_frame(self._kernel, process, walk)]
         self.lines = draw_walk(walk, who=f"by {process!r}, {when}", notes=notes)
 
-    def _end(self, process: Process, stop: Stopped) -> None:
+    def _end(self, stop: Stopped) -> None:
         """Ends the run before the next instruction."""
 
         def end() -> None:
             raise stop
 
-        process.kernel.call_soon(end)
+        self._kernel.call_soon(end)
 
 
 def _memory(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
@@ -171,7 +174,7 @@ def _rights(vma: Vma) -> str:
     return text + ("s" if vma.shared else "p")
 
 
-def _frame(process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
+def _frame(kernel: Kernel, process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
     """Who shares the frame of the leaf, whether or not the access is allowed."""
     pte = walk.steps[-1].pte if walk.steps else None
     if pte is None or not pte & V or not is_leaf(pte):
@@ -182,7 +185,7 @@ def _frame(process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
     yield "frame", f"{frame:#x}, {_KINDS[frames.kind(frame)]}, count {frames.count(frame)}"
     sharers = [
         str(other.pid)
-        for other in process.kernel.processes.values()
+        for other in kernel.processes.values()
         if (other.alive or other is process) and _maps(other.space, walk.va, frame)
     ]
     yield "", f"at this address it is mapped by pid {', '.join(sharers)}"

@@ -18,7 +18,7 @@ from kernel.base.errno import (
 )
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import need_size
 from kernel.syscalls.path_arguments import named_node
 from kernel.vfs.core.inode import Inode
@@ -36,7 +36,7 @@ FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 _TIMES = struct.Struct("<qqqq")
 
 
-def truncate(t: Caller, path: int, length: int) -> Result:
+def truncate(t: SyscallContext, path: int, length: int) -> Result:
     if length < 0:
         raise Errno(EINVAL)
     node, shown = named_node(t, AT_FDCWD, path, 0)
@@ -51,7 +51,7 @@ def truncate(t: Caller, path: int, length: int) -> Result:
     return 0
 
 
-def ftruncate(t: Caller, fd: int, length: int) -> Result:
+def ftruncate(t: SyscallContext, fd: int, length: int) -> Result:
     if length < 0:
         raise Errno(EINVAL)
     file = t.files.usable(fd)
@@ -63,7 +63,7 @@ def ftruncate(t: Caller, fd: int, length: int) -> Result:
     return 0
 
 
-def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result:
+def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -> Result:
     """Reserves space for writes; only files in memory support it."""
     file = t.files.writing(fd)
     if offset < 0 or length <= 0:
@@ -85,18 +85,18 @@ def fallocate(t: Caller, fd: int, mode: int, offset: int, length: int) -> Result
     return 0
 
 
-def fchmod(t: Caller, fd: int, mode: int) -> Result:
+def fchmod(t: SyscallContext, fd: int, mode: int) -> Result:
     file = t.files.usable(fd)
     with remembering(t.fs, lambda: file.path):
         _chmod(t, file.inode, mode)
     return 0
 
 
-def fchmodat(t: Caller, dirfd: int, path: int, mode: int) -> Result:
+def fchmodat(t: SyscallContext, dirfd: int, path: int, mode: int) -> Result:
     return fchmodat2(t, dirfd, path, mode, 0)
 
 
-def fchmodat2(t: Caller, dirfd: int, path: int, mode: int, flags: int) -> Result:
+def fchmodat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) -> Result:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
     node, shown = named_node(t, dirfd, path, flags)
@@ -105,26 +105,26 @@ def fchmodat2(t: Caller, dirfd: int, path: int, mode: int, flags: int) -> Result
     return 0
 
 
-def _chmod(t: Caller, node: Inode, mode: int) -> None:
+def _chmod(t: SyscallContext, node: Inode, mode: int) -> None:
     if node.kind == stat.S_IFLNK:
         raise Errno(EOPNOTSUPP)
     _need_owner(t, node)
     node.chmod(mode & 0o7777)
 
 
-def _need_owner(t: Caller, node: Inode) -> None:
+def _need_owner(t: SyscallContext, node: Inode) -> None:
     if t.fs.who.uid not in (0, node.stat().uid):
         raise Errno(EPERM)
 
 
-def fchown(t: Caller, fd: int, uid: int, gid: int) -> Result:
+def fchown(t: SyscallContext, fd: int, uid: int, gid: int) -> Result:
     file = t.files.usable(fd)
     with remembering(t.fs, lambda: file.path):
         file.inode.chown(_owner(uid), _owner(gid))
     return 0
 
 
-def fchownat(t: Caller, dirfd: int, path: int, uid: int, gid: int, flags: int) -> Result:
+def fchownat(t: SyscallContext, dirfd: int, path: int, uid: int, gid: int, flags: int) -> Result:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
     node, shown = named_node(t, dirfd, path, flags)
@@ -139,7 +139,7 @@ def _owner(number: int) -> int:
     return -1 if number == 0xFFFFFFFF else number
 
 
-def utimensat(t: Caller, dirfd: int, path: int, times: int, flags: int) -> Result:
+def utimensat(t: SyscallContext, dirfd: int, path: int, times: int, flags: int) -> Result:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) or (flags and not path):
         raise Errno(EINVAL)
     atime, mtime = _read_times(t, times)
@@ -161,7 +161,7 @@ def utimensat(t: Caller, dirfd: int, path: int, times: int, flags: int) -> Resul
     return 0
 
 
-def _read_times(t: Caller, address: int) -> tuple[int | None, int | None]:
+def _read_times(t: SyscallContext, address: int) -> tuple[int | None, int | None]:
     """Nanoseconds since 1970 of both; None: leave as it is."""
     now = t.kernel.clock.realtime()
     if not address:
@@ -181,19 +181,19 @@ def _time(seconds: int, nanos: int, now: int) -> int | None:
     return min(max(seconds, -(1 << 31)), 15_032_385_535) * 1_000_000_000 + nanos
 
 
-def umask(t: Caller, mask: int) -> Result:
+def umask(t: SyscallContext, mask: int) -> Result:
     before, t.fs.umask = t.fs.umask, mask & 0o777
     return before
 
 
-def no_xattr(t: Caller, *arguments: int) -> Result:
+def no_xattr(t: SyscallContext, *arguments: int) -> Result:
     """setxattr(2), removexattr(2): no file has extended attributes."""
     raise Errno(EOPNOTSUPP)
 
 
-def get_no_xattr(t: Caller, *arguments: int) -> Result:
+def get_no_xattr(t: SyscallContext, *arguments: int) -> Result:
     raise Errno(ENODATA)
 
 
-def list_no_xattrs(t: Caller, *arguments: int) -> Result:
+def list_no_xattrs(t: SyscallContext, *arguments: int) -> Result:
     return 0

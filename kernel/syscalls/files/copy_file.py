@@ -9,14 +9,14 @@ from kernel.base.budget import Kind
 from kernel.base.errno import EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, EXDEV
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
 from kernel.syscalls.user_buffers import breaks_off, wait_for
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 
 
-def sendfile(t: Caller, out_fd: int, in_fd: int, offset: int, count: int) -> Result:
+def sendfile(t: SyscallContext, out_fd: int, in_fd: int, offset: int, count: int) -> Result:
     source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
     if source.stream or (sink.flags & O_APPEND and not sink.stream):
         raise Errno(EINVAL)
@@ -24,7 +24,7 @@ def sendfile(t: Caller, out_fd: int, in_fd: int, offset: int, count: int) -> Res
     return _Copy(t, source, sink, min(count, MAX_RW), at, offset).run()
 
 
-def _read_offset(t: Caller, address: int) -> int:
+def _read_offset(t: SyscallContext, address: int) -> int:
     (offset,) = struct.unpack("<q", t.mem.read(address, 8))
     if offset < 0:
         raise Errno(EINVAL)
@@ -35,7 +35,13 @@ class _Copy:
     """From one open file to another, a piece at a time, waiting where it has to."""
 
     def __init__(
-        self, t: Caller, source: OpenFile, sink: OpenFile, count: int, at: int | None, told: int
+        self,
+        t: SyscallContext,
+        source: OpenFile,
+        sink: OpenFile,
+        count: int,
+        at: int | None,
+        told: int,
     ) -> None:
         self.t = t
         self.source = source
@@ -129,7 +135,13 @@ class _Copy:
 
 
 def copy_file_range(
-    t: Caller, in_fd: int, in_offset: int, out_fd: int, out_offset: int, count: int, flags: int
+    t: SyscallContext,
+    in_fd: int,
+    in_offset: int,
+    out_fd: int,
+    out_offset: int,
+    count: int,
+    flags: int,
 ) -> Result:
     source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
     if flags:
@@ -155,7 +167,7 @@ def copy_file_range(
 
 
 def _copy_range(
-    t: Caller, source: RegularFile, at: int, sink: RegularFile, to: int, count: int
+    t: SyscallContext, source: RegularFile, at: int, sink: RegularFile, to: int, count: int
 ) -> int:
     write_at = limited_write_at(t, sink)
     done = 0
@@ -175,13 +187,13 @@ def _copy_range(
     return done
 
 
-def _advance(t: Caller, file: RegularFile, told: int, offset: int) -> None:
+def _advance(t: SyscallContext, file: RegularFile, told: int, offset: int) -> None:
     if told:
         t.mem.write(told, struct.pack("<q", offset))
     else:
         file.offset = offset
 
 
-def splice(t: Caller, *arguments: int) -> Result:
+def splice(t: SyscallContext, *arguments: int) -> Result:
     """splice(2), tee(2), vmsplice(2): programs fall back to read and write."""
     raise Errno(EINVAL)

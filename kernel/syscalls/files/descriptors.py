@@ -7,9 +7,8 @@ import struct
 from kernel.base.errno import EBADF, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.process.process import Thread
 from kernel.process.signals import HIGHEST
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.files.file_locks import record_lock
 from kernel.syscalls.files.seals import add_seals, get_seals
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, O_SETTABLE
@@ -31,12 +30,12 @@ _RECORD_LOCKS = (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SET
 _WITH_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 
 
-def close(t: Caller, fd: int) -> Result:
+def close(t: SyscallContext, fd: int) -> Result:
     t.files.close(fd)
     return 0
 
 
-def close_range(t: Thread, first: int, last: int, flags: int) -> Result:
+def close_range(t: SyscallContext, first: int, last: int, flags: int) -> Result:
     first, last = first & 0xFFFFFFFF, last & 0xFFFFFFFF
     if first > last or flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC):
         raise Errno(EINVAL)
@@ -51,24 +50,24 @@ def close_range(t: Thread, first: int, last: int, flags: int) -> Result:
     return 0
 
 
-def _unshare(t: Thread) -> None:
+def _unshare(t: SyscallContext) -> None:
     """Gives the process its own descriptor table. Its threads always share one."""
     if len(t.process.threads) > 1:
         raise Errno(EINVAL)
     t.process.files = t.process.files.own()
 
 
-def dup(t: Caller, fd: int) -> Result:
+def dup(t: SyscallContext, fd: int) -> Result:
     return t.files.install(t.files.get(fd))
 
 
-def dup3(t: Caller, old: int, new: int, flags: int) -> Result:
+def dup3(t: SyscallContext, old: int, new: int, flags: int) -> Result:
     if old == new or flags & ~O_CLOEXEC:
         raise Errno(EINVAL)
     return t.files.install_at(new, t.files.get(old), cloexec=bool(flags & O_CLOEXEC))
 
 
-def fcntl(t: Thread, fd: int, command: int, argument: int) -> Result:
+def fcntl(t: SyscallContext, fd: int, command: int, argument: int) -> Result:
     file = t.files.get(fd)
     if command not in _WITH_PATH:
         need_usable(file)
@@ -97,13 +96,13 @@ def fcntl(t: Thread, fd: int, command: int, argument: int) -> Result:
     return _rarely(file, command, argument)
 
 
-def _duplicate(t: Caller, file: OpenFile, lowest: int, cloexec: bool) -> int:
+def _duplicate(t: SyscallContext, file: OpenFile, lowest: int, cloexec: bool) -> int:
     if not 0 <= lowest < t.files.limit:
         raise Errno(EINVAL)
     return t.files.install(file, cloexec=cloexec, lowest=lowest)
 
 
-def _set_owner(t: Thread, file: OpenFile, number: int) -> int:
+def _set_owner(t: SyscallContext, file: OpenFile, number: int) -> int:
     """Sets the owner: a process, or a group as a negative number. SIGIO is never sent to it."""
     number = (number + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
     processes = t.kernel.processes
@@ -115,7 +114,7 @@ def _set_owner(t: Thread, file: OpenFile, number: int) -> int:
     return 0
 
 
-def _owner_by_kind(t: Thread, file: OpenFile, command: int, address: int) -> int:
+def _owner_by_kind(t: SyscallContext, file: OpenFile, command: int, address: int) -> int:
     """Same as a struct f_owner_ex, which the C library uses for F_GETOWN."""
     if command == F_GETOWN_EX:
         kind = F_OWNER_PGRP if file.owner < 0 else F_OWNER_PID
@@ -145,7 +144,7 @@ def _rarely(file: OpenFile, command: int, argument: int) -> int:
     raise Errno(EINVAL)
 
 
-def ioctl(t: Caller, fd: int, request: int, argument: int) -> Result:
+def ioctl(t: SyscallContext, fd: int, request: int, argument: int) -> Result:
     request &= 0xFFFFFFFF
     file = t.files.usable(fd)
     if request in (FIOCLEX, FIONCLEX):

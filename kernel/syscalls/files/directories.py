@@ -8,7 +8,7 @@ import struct
 from kernel.base.errno import EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, ERANGE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.path_arguments import directory_of, named_node, read_path, start_of
 from kernel.vfs.core.linux_abi import (
     AT_EMPTY_PATH,
@@ -27,7 +27,7 @@ MOST_AT_ONCE = 1 << 16
 """Bytes of directory entries one call gives at most, whatever room the guest has."""
 
 
-def getdents64(t: Caller, fd: int, buffer: int, count: int) -> Result:
+def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
     file = t.files.reading(fd)
     if not isinstance(file, DirectoryFile):
         raise Errno(ENOTDIR)
@@ -59,7 +59,7 @@ def _pack_entries(file: DirectoryFile, room: int) -> bytes:
         packed += (_DIRENT.pack(ino, file.offset, length, kind) + raw).ljust(length, b"\0")
 
 
-def getcwd(t: Caller, buffer: int, size: int) -> Result:
+def getcwd(t: SyscallContext, buffer: int, size: int) -> Result:
     path = t.fs.namespace.path_of(t.fs.cwd).encode("utf-8", "surrogateescape") + b"\0"
     if len(path) > PATH_MAX:
         raise Errno(ENAMETOOLONG)
@@ -69,7 +69,7 @@ def getcwd(t: Caller, buffer: int, size: int) -> Result:
     return len(path)
 
 
-def chdir(t: Caller, path: int) -> Result:
+def chdir(t: SyscallContext, path: int) -> Result:
     node = walk(t.fs, t.fs.cwd, read_path(t, path)).need()
     if node.kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
@@ -78,24 +78,24 @@ def chdir(t: Caller, path: int) -> Result:
     return 0
 
 
-def fchdir(t: Caller, fd: int) -> Result:
+def fchdir(t: SyscallContext, fd: int) -> Result:
     node = directory_of(t, fd)
     node.check(X_OK, t.fs.who)
     t.fs.cwd = node
     return 0
 
 
-def chroot(t: Caller, path: int) -> Result:
+def chroot(t: SyscallContext, path: int) -> Result:
     raise Errno(EPERM)
 
 
-def mkdirat(t: Caller, dirfd: int, path: int, mode: int) -> Result:
+def mkdirat(t: SyscallContext, dirfd: int, path: int, mode: int) -> Result:
     text = read_path(t, path)
     create_remove.make_directory(t.fs, start_of(t, dirfd, text), text, mode)
     return 0
 
 
-def mknodat(t: Caller, dirfd: int, path: int, mode: int, device: int) -> Result:
+def mknodat(t: SyscallContext, dirfd: int, path: int, mode: int, device: int) -> Result:
     text = read_path(t, path)
     kind, start = stat.S_IFMT(mode & 0xFFFF), start_of(t, dirfd, text)
     if kind == stat.S_IFIFO:
@@ -111,7 +111,7 @@ def mknodat(t: Caller, dirfd: int, path: int, mode: int, device: int) -> Result:
     return 0
 
 
-def unlinkat(t: Caller, dirfd: int, path: int, flags: int) -> Result:
+def unlinkat(t: SyscallContext, dirfd: int, path: int, flags: int) -> Result:
     if flags & 0xFFFFFFFF & ~AT_REMOVEDIR:
         raise Errno(EINVAL)
     text = read_path(t, path)
@@ -123,13 +123,15 @@ def unlinkat(t: Caller, dirfd: int, path: int, flags: int) -> Result:
     return 0
 
 
-def symlinkat(t: Caller, target: int, dirfd: int, path: int) -> Result:
+def symlinkat(t: SyscallContext, target: int, dirfd: int, path: int) -> Result:
     text, to = read_path(t, path), read_path(t, target)
     create_remove.make_symlink(t.fs, start_of(t, dirfd, text), text, to)
     return 0
 
 
-def linkat(t: Caller, dirfd: int, path: int, new_dirfd: int, new_path: int, flags: int) -> Result:
+def linkat(
+    t: SyscallContext, dirfd: int, path: int, new_dirfd: int, new_path: int, flags: int
+) -> Result:
     if flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
     how = flags & AT_EMPTY_PATH | (0 if flags & AT_SYMLINK_FOLLOW else AT_SYMLINK_NOFOLLOW)
@@ -140,7 +142,7 @@ def linkat(t: Caller, dirfd: int, path: int, new_dirfd: int, new_path: int, flag
 
 
 def renameat2(
-    t: Caller, dirfd: int, path: int, new_dirfd: int, new_path: int, flags: int
+    t: SyscallContext, dirfd: int, path: int, new_dirfd: int, new_path: int, flags: int
 ) -> Result:
     old, new = read_path(t, path), read_path(t, new_path)
     if not old or not new:
@@ -150,11 +152,11 @@ def renameat2(
     return 0
 
 
-def renameat(t: Caller, dirfd: int, path: int, new_dirfd: int, new_path: int) -> Result:
+def renameat(t: SyscallContext, dirfd: int, path: int, new_dirfd: int, new_path: int) -> Result:
     return renameat2(t, dirfd, path, new_dirfd, new_path, 0)
 
 
-def readlinkat(t: Caller, dirfd: int, path: int, buffer: int, size: int) -> Result:
+def readlinkat(t: SyscallContext, dirfd: int, path: int, buffer: int, size: int) -> Result:
     if size <= 0:
         raise Errno(EINVAL)
     node, _ = named_node(t, dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kernel.base.errno import EAGAIN, EBADF, EINVAL, EOVERFLOW
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result, Wait
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.file_locks import END, Locks, Record, Span
 from kernel.vfs.core.linux_abi import SEEK_CUR, SEEK_END, SEEK_SET
 from kernel.vfs.core.open_file import OpenFile
@@ -21,13 +21,13 @@ _FLOCK = struct.Struct("<hh4xqqi4x")
 """struct flock: l_type, l_whence, l_start, l_len, l_pid."""
 
 
-def locks_of(t: Caller, file: OpenFile) -> Locks:
+def locks_of(t: SyscallContext, file: OpenFile) -> Locks:
     if file.inode.locks is None:
         file.inode.locks = Locks(t.fs.namespace.budget)
     return file.inode.locks
 
 
-def flock(t: Caller, fd: int, operation: int) -> Result:
+def flock(t: SyscallContext, fd: int, operation: int) -> Result:
     file = t.files.usable(fd)
     kind = operation & ~LOCK_NB
     locks = locks_of(t, file)
@@ -53,7 +53,7 @@ def _wait_for_flock(file: OpenFile, locks: Locks, exclusive: bool) -> Blocking:
         file.release()
 
 
-def record_lock(t: Caller, file: OpenFile, command: int, address: int) -> Result:
+def record_lock(t: SyscallContext, file: OpenFile, command: int, address: int) -> Result:
     """F_GETLK, F_SETLK, F_SETLKW and the same of open file descriptions (F_OFD_…)."""
     kind, whence, start, length, pid = _FLOCK.unpack(t.mem.read(address, _FLOCK.size))
     by_file = command in _OPEN_FILE
@@ -80,7 +80,7 @@ def record_lock(t: Caller, file: OpenFile, command: int, address: int) -> Result
     return _wait_for_record(t, file, locks, wanted)
 
 
-def _wait_for_record(t: Caller, file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
+def _wait_for_record(t: SyscallContext, file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
     while locks.conflict(wanted) is not None:
         yield Wait(f"a lock of {file.shown}", (locks.changed,))
     holders = [file] if wanted.owner is file else [held for _, held in t.files.items()]
@@ -107,7 +107,7 @@ def _span(file: OpenFile, whence: int, start: int, length: int) -> Span:
     return Span(start, end)
 
 
-def _tell(t: Caller, locks: Locks, wanted: Record, address: int, kind: int) -> int:
+def _tell(t: SyscallContext, locks: Locks, wanted: Record, address: int, kind: int) -> int:
     held = locks.conflict(wanted)
     if held is None:
         t.mem.write(address, struct.pack("<h", F_UNLCK))

@@ -7,7 +7,7 @@ import struct
 from kernel.base.errno import E2BIG, EAGAIN, EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.path_arguments import read_path, start_of
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.linux_abi import (
@@ -50,12 +50,12 @@ RESOLVE_CACHED, RESOLVE_ALL = 0x20, 0x3F
 OPEN_HOW = struct.Struct("<QQQ")
 
 
-def openat(t: Caller, dirfd: int, path: int, flags: int, mode: int) -> Result:
+def openat(t: SyscallContext, dirfd: int, path: int, flags: int, mode: int) -> Result:
     text = read_path(t, path)
     return _open(t, dirfd, text, flags & _KNOWN, mode & 0o7777)
 
 
-def openat2(t: Caller, dirfd: int, path: int, how: int, size: int) -> Result:
+def openat2(t: SyscallContext, dirfd: int, path: int, how: int, size: int) -> Result:
     if size < OPEN_HOW.size:
         raise Errno(EINVAL)
     if size > OPEN_HOW.size and (size > 4096 or any(t.mem.read(how + 24, size - 24))):
@@ -70,7 +70,7 @@ def openat2(t: Caller, dirfd: int, path: int, how: int, size: int) -> Result:
     return _open(t, dirfd, read_path(t, path), flags, mode)
 
 
-def _open(t: Caller, dirfd: int, path: str, flags: int, mode: int) -> Result:
+def _open(t: SyscallContext, dirfd: int, path: str, flags: int, mode: int) -> Result:
     file = open_path(t.fs, start_of(t, dirfd, path), path, flags, mode)
     file.flags = file.flags & ~_NOT_KEPT | (0 if flags & O_PATH else O_LARGEFILE)
     cloexec = bool(flags & O_CLOEXEC)
@@ -79,7 +79,7 @@ def _open(t: Caller, dirfd: int, path: str, flags: int, mode: int) -> Result:
     return _wait_for_other_end(t, file, cloexec)
 
 
-def _wait_for_other_end(t: Caller, file: OpenFile, cloexec: bool) -> Blocking:
+def _wait_for_other_end(t: SyscallContext, file: OpenFile, cloexec: bool) -> Blocking:
     file.acquire()
     try:
         wait = file.opening()
@@ -91,7 +91,7 @@ def _wait_for_other_end(t: Caller, file: OpenFile, cloexec: bool) -> Blocking:
         file.release()
 
 
-def pipe2(t: Caller, address: int, flags: int) -> Result:
+def pipe2(t: SyscallContext, address: int, flags: int) -> Result:
     if flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT):
         raise Errno(EINVAL)
     pipe = Pipe(t.fs.namespace.pipes, t.kernel.clock.realtime())
@@ -99,7 +99,9 @@ def pipe2(t: Caller, address: int, flags: int) -> Result:
     return give_pair(t, address, (reading, writing), bool(flags & O_CLOEXEC))
 
 
-def give_pair(t: Caller, address: int, pair: tuple[OpenFile, OpenFile], cloexec: bool) -> int:
+def give_pair(
+    t: SyscallContext, address: int, pair: tuple[OpenFile, OpenFile], cloexec: bool
+) -> int:
     """Installs both and writes their numbers to ``address``; none is left when that fails."""
     files: FdTable = t.files
     first, second = files.install_pair(*pair, cloexec)
@@ -112,7 +114,7 @@ def give_pair(t: Caller, address: int, pair: tuple[OpenFile, OpenFile], cloexec:
     return 0
 
 
-def memfd_create(t: Caller, name: int, flags: int) -> Result:
+def memfd_create(t: SyscallContext, name: int, flags: int) -> Result:
     known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC
     if flags & ~known or flags & (MFD_EXEC | MFD_NOEXEC_SEAL) == MFD_EXEC | MFD_NOEXEC_SEAL:
         raise Errno(EINVAL)

@@ -5,56 +5,58 @@ from __future__ import annotations
 from kernel.base.errno import EINVAL, EOPNOTSUPP
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.user_buffers import read_from, read_into, read_iovec, write_at, write_from
 from kernel.vfs.core.linux_abi import MAX_RW
 
 RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND = 1, 2, 4, 8, 16
 
 
-def read(t: Caller, fd: int, buffer: int, count: int) -> Result:
+def read(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
     return read_into(t, t.files.reading(fd), [(buffer, min(count, MAX_RW))])
 
 
-def write(t: Caller, fd: int, buffer: int, count: int) -> Result:
+def write(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
     return write_from(t, t.files.writing(fd), [(buffer, min(count, MAX_RW))])
 
 
-def readv(t: Caller, fd: int, iov: int, count: int) -> Result:
+def readv(t: SyscallContext, fd: int, iov: int, count: int) -> Result:
     file = t.files.reading(fd)
     return read_into(t, file, read_iovec(t, iov, count))
 
 
-def writev(t: Caller, fd: int, iov: int, count: int) -> Result:
+def writev(t: SyscallContext, fd: int, iov: int, count: int) -> Result:
     file = t.files.writing(fd)
     return write_from(t, file, read_iovec(t, iov, count))
 
 
-def pread64(t: Caller, fd: int, buffer: int, count: int, offset: int) -> Result:
+def pread64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
     file = t.files.reading(fd)
     _need_offset(offset)
     return read_from(file, t, [(buffer, min(count, MAX_RW))], offset)
 
 
-def pwrite64(t: Caller, fd: int, buffer: int, count: int, offset: int) -> Result:
+def pwrite64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
     file = t.files.writing(fd)
     _need_offset(offset)
     return write_at(t, file, [(buffer, min(count, MAX_RW))], offset)
 
 
-def preadv(t: Caller, fd: int, iov: int, count: int, offset: int) -> Result:
+def preadv(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
     file = t.files.reading(fd)
     _need_offset(offset)
     return read_from(file, t, read_iovec(t, iov, count), offset)
 
 
-def pwritev(t: Caller, fd: int, iov: int, count: int, offset: int) -> Result:
+def pwritev(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
     file = t.files.writing(fd)
     _need_offset(offset)
     return write_at(t, file, read_iovec(t, iov, count), offset)
 
 
-def preadv2(t: Caller, fd: int, iov: int, count: int, offset: int, high: int, flags: int) -> Result:
+def preadv2(
+    t: SyscallContext, fd: int, iov: int, count: int, offset: int, high: int, flags: int
+) -> Result:
     if flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC):
         raise Errno(EOPNOTSUPP)
     if offset == -1:
@@ -63,7 +65,7 @@ def preadv2(t: Caller, fd: int, iov: int, count: int, offset: int, high: int, fl
 
 
 def pwritev2(
-    t: Caller, fd: int, iov: int, count: int, offset: int, high: int, flags: int
+    t: SyscallContext, fd: int, iov: int, count: int, offset: int, high: int, flags: int
 ) -> Result:
     if flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC):
         raise Errno(EOPNOTSUPP)
@@ -72,7 +74,7 @@ def pwritev2(
     return pwritev(t, fd, iov, count, offset)
 
 
-def lseek(t: Caller, fd: int, offset: int, whence: int) -> Result:
+def lseek(t: SyscallContext, fd: int, offset: int, whence: int) -> Result:
     return t.files.usable(fd).seek(offset, whence)
 
 

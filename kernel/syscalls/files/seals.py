@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernel.base.errno import EBUSY, EINVAL, EPERM
 from kernel.base.errors import Errno
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.open_file import OpenFile
 from kernel.vfs.core.seals import ALL_SEALS, Seal
@@ -15,7 +15,7 @@ def get_seals(file: OpenFile) -> int:
     return int(_node(file).seals)
 
 
-def add_seals(t: Thread, file: OpenFile, seals: int) -> int:
+def add_seals(t: SyscallContext, file: OpenFile, seals: int) -> int:
     if not file.writable:
         raise Errno(EPERM)
     if seals & ~ALL_SEALS:
@@ -37,7 +37,7 @@ def _node(file: OpenFile) -> MemFile:
     return file.inode
 
 
-def _may_be_stored_to(t: Thread, node: Inode) -> bool:
+def _may_be_stored_to(t: SyscallContext, node: Inode) -> bool:
     """True when a shared mapping of it is writable, or may become writable."""
     mapping: object = node.mapping
     if node.mapping is None or not node.mapping.users:

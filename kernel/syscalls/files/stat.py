@@ -7,7 +7,7 @@ import struct
 from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.path_arguments import node_at
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import (
@@ -57,19 +57,19 @@ def pack_statx(status: Stat) -> bytes:
     return (head + packed + tail).ljust(STATX_SIZE, b"\0")
 
 
-def fstat(t: Caller, fd: int, address: int) -> Result:
+def fstat(t: SyscallContext, fd: int, address: int) -> Result:
     t.mem.write(address, pack_stat(t.files.get(fd).inode.stat()))
     return 0
 
 
-def newfstatat(t: Caller, dirfd: int, path: int, address: int, flags: int) -> Result:
+def newfstatat(t: SyscallContext, dirfd: int, path: int, address: int, flags: int) -> Result:
     if flags & ~_STAT_FLAGS:
         raise Errno(EINVAL)
     t.mem.write(address, pack_stat(node_at(t, dirfd, path, flags).stat()))
     return 0
 
 
-def statx(t: Caller, dirfd: int, path: int, flags: int, mask: int, address: int) -> Result:
+def statx(t: SyscallContext, dirfd: int, path: int, flags: int, mask: int, address: int) -> Result:
     if flags & ~(_STAT_FLAGS | AT_STATX_SYNC_TYPE) or mask & STATX_RESERVED:
         raise Errno(EINVAL)
     if flags & AT_STATX_SYNC_TYPE == AT_STATX_SYNC_TYPE:
@@ -78,15 +78,15 @@ def statx(t: Caller, dirfd: int, path: int, flags: int, mask: int, address: int)
     return 0
 
 
-def statfs(t: Caller, path: int, address: int) -> Result:
+def statfs(t: SyscallContext, path: int, address: int) -> Result:
     return _statfs(t, node_at(t, -100, path, 0), address)
 
 
-def fstatfs(t: Caller, fd: int, address: int) -> Result:
+def fstatfs(t: SyscallContext, fd: int, address: int) -> Result:
     return _statfs(t, t.files.get(fd).inode, address)
 
 
-def _statfs(t: Caller, node: Inode, address: int) -> int:
+def _statfs(t: SyscallContext, node: Inode, address: int) -> int:
     filesystem = node.filesystem
     whole = filesystem.statfs()
     flags = ST_VALID | (ST_RDONLY if filesystem.read_only else 0)
@@ -98,11 +98,11 @@ def _statfs(t: Caller, node: Inode, address: int) -> int:
     return 0
 
 
-def faccessat(t: Caller, dirfd: int, path: int, mode: int) -> Result:
+def faccessat(t: SyscallContext, dirfd: int, path: int, mode: int) -> Result:
     return faccessat2(t, dirfd, path, mode, 0)
 
 
-def faccessat2(t: Caller, dirfd: int, path: int, mode: int, flags: int) -> Result:
+def faccessat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) -> Result:
     mode &= 0xFFFFFFFF
     if mode & ~7 or flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)

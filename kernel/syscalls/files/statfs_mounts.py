@@ -5,9 +5,9 @@ from __future__ import annotations
 from kernel.base.errno import EPERM
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 
 
-def refuse(t: Caller, *arguments: int) -> Result:
+def refuse(t: SyscallContext, *arguments: int) -> Result:
     """mount(2), umount2(2), pivot_root(2), swapon(2), name_to_handle_at(2)'s opposite."""
     raise Errno(EPERM)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from kernel.base.errno import EINVAL, ESPIPE
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 
 _SYNC_FLAGS = 7
 
 
-def sync(t: Caller) -> Result:
+def sync(t: SyscallContext) -> Result:
     return 0
 
 
-def fsync(t: Caller, fd: int) -> Result:
+def fsync(t: SyscallContext, fd: int) -> Result:
     file = t.files.usable(fd)
     if file.stream:
         raise Errno(EINVAL)
@@ -22,12 +22,12 @@ def fsync(t: Caller, fd: int) -> Result:
     return 0
 
 
-def syncfs(t: Caller, fd: int) -> Result:
+def syncfs(t: SyscallContext, fd: int) -> Result:
     t.files.usable(fd)
     return 0
 
 
-def sync_file_range(t: Caller, fd: int, offset: int, length: int, flags: int) -> Result:
+def sync_file_range(t: SyscallContext, fd: int, offset: int, length: int, flags: int) -> Result:
     if flags & ~_SYNC_FLAGS or offset < 0 or length < 0 or offset + length >= 1 << 63:
         raise Errno(EINVAL)
     file = t.files.usable(fd)
@@ -37,7 +37,7 @@ def sync_file_range(t: Caller, fd: int, offset: int, length: int, flags: int) ->
     return 0
 
 
-def fadvise64(t: Caller, fd: int, offset: int, length: int, advice: int) -> Result:
+def fadvise64(t: SyscallContext, fd: int, offset: int, length: int, advice: int) -> Result:
     file = t.files.usable(fd)
     if file.stream:
         raise Errno(ESPIPE)
@@ -46,7 +46,7 @@ def fadvise64(t: Caller, fd: int, offset: int, length: int, advice: int) -> Resu
     return 0
 
 
-def readahead(t: Caller, fd: int, offset: int, count: int) -> Result:
+def readahead(t: SyscallContext, fd: int, offset: int, count: int) -> Result:
     file = t.files.reading(fd)
     if file.stream:
         raise Errno(EINVAL)

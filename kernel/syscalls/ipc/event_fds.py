@@ -7,7 +7,7 @@ import struct
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.ipc.poll import until_ready, use_mask
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT
@@ -30,28 +30,28 @@ _TIMERSPEC = struct.Struct("<qqqq")
 _SECOND = 1_000_000_000
 
 
-def _inode(t: Caller) -> Inode:
+def _inode(t: SyscallContext) -> Inode:
     return AnonymousInode(t.fs.namespace.anonymous)
 
 
-def _install(t: Caller, file: OpenFile, flags: int) -> int:
+def _install(t: SyscallContext, file: OpenFile, flags: int) -> int:
     return t.files.install(file, cloexec=bool(flags & O_CLOEXEC))
 
 
-def epoll_create1(t: Caller, flags: int) -> Result:
+def epoll_create1(t: SyscallContext, flags: int) -> Result:
     if flags & ~O_CLOEXEC:
         raise Errno(EINVAL)
     return _install(t, EpollFile(_inode(t), 0, t.fs.namespace.budget), flags)
 
 
-def _epoll(t: Caller, fd: int) -> EpollFile:
+def _epoll(t: SyscallContext, fd: int) -> EpollFile:
     file = t.files.usable(fd)
     if not isinstance(file, EpollFile):
         raise Errno(EINVAL)
     return file
 
 
-def epoll_ctl(t: Caller, epfd: int, operation: int, fd: int, event: int) -> Result:
+def epoll_ctl(t: SyscallContext, epfd: int, operation: int, fd: int, event: int) -> Result:
     events, data = 0, 0
     if operation != EPOLL_CTL_DEL:
         events, _, data = _EVENT.unpack(t.mem.read(event, _EVENT.size))
@@ -75,7 +75,7 @@ def epoll_ctl(t: Caller, epfd: int, operation: int, fd: int, event: int) -> Resu
 
 
 def epoll_pwait(
-    t: Caller, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+    t: SyscallContext, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
 ) -> Result:
     """``timeout`` in milliseconds, -1 for ever."""
     deadline = None
@@ -85,7 +85,7 @@ def epoll_pwait(
 
 
 def epoll_pwait2(
-    t: Caller, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+    t: SyscallContext, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
 ) -> Result:
     """``timeout`` the address of a struct timespec, 0 for ever."""
     deadline = None
@@ -96,7 +96,11 @@ def epoll_pwait2(
 
 
 def _epoll_wait(
-    t: Caller, epfd: int, buffer: tuple[int, int], deadline: int | None, mask: tuple[int, int]
+    t: SyscallContext,
+    epfd: int,
+    buffer: tuple[int, int],
+    deadline: int | None,
+    mask: tuple[int, int],
 ) -> Result:
     address, most = buffer
     if not 0 < most <= 0x7FFFFFFF // _EVENT.size:
@@ -114,7 +118,7 @@ def _epoll_wait(
     return until_ready(t, "epoll events", lambda: [(epoll, 1)], look, deadline)
 
 
-def eventfd2(t: Caller, count: int, flags: int) -> Result:
+def eventfd2(t: SyscallContext, count: int, flags: int) -> Result:
     if flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK):
         raise Errno(EINVAL)
     semaphore = bool(flags & EFD_SEMAPHORE)
@@ -122,7 +126,7 @@ def eventfd2(t: Caller, count: int, flags: int) -> Result:
     return _install(t, file, flags)
 
 
-def timerfd_create(t: Caller, clock: int, flags: int) -> Result:
+def timerfd_create(t: SyscallContext, clock: int, flags: int) -> Result:
     if flags & ~(O_CLOEXEC | O_NONBLOCK):
         raise Errno(EINVAL)
     clocks = t.kernel.clock
@@ -134,14 +138,14 @@ def timerfd_create(t: Caller, clock: int, flags: int) -> Result:
     return _install(t, TimerFile(_inode(t), flags & O_NONBLOCK, now, clocks.monotonic), flags)
 
 
-def _timer(t: Caller, fd: int) -> TimerFile:
+def _timer(t: SyscallContext, fd: int) -> TimerFile:
     file = t.files.usable(fd)
     if not isinstance(file, TimerFile):
         raise Errno(EINVAL)
     return file
 
 
-def timerfd_settime(t: Caller, fd: int, flags: int, new: int, old: int) -> Result:
+def timerfd_settime(t: SyscallContext, fd: int, flags: int, new: int, old: int) -> Result:
     if flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET):
         raise Errno(EINVAL)
     fields = _TIMERSPEC.unpack(t.mem.read(new, _TIMERSPEC.size))
@@ -155,7 +159,7 @@ def timerfd_settime(t: Caller, fd: int, flags: int, new: int, old: int) -> Resul
     return 0
 
 
-def timerfd_gettime(t: Caller, fd: int, current: int) -> Result:
+def timerfd_gettime(t: SyscallContext, fd: int, current: int) -> Result:
     t.mem.write(current, _pack_timer(_timer(t, fd)))
     return 0
 

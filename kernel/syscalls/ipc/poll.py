@@ -9,7 +9,7 @@ from kernel.base.budget import Cost, Kind
 from kernel.base.errno import EBADF, EINTR, EINVAL
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, HostReady, Result, Wait, WaitQueue
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import (
     POLLERR,
     POLLHUP,
@@ -33,7 +33,7 @@ Watched = list[tuple[OpenFile, int]]
 """Files, and the poll(2) events they are watched for."""
 
 
-def read_timeout(t: Caller, address: int) -> int | None:
+def read_timeout(t: SyscallContext, address: int) -> int | None:
     """The deadline for a struct timespec: nanoseconds of the monotonic clock; None for ever."""
     if not address:
         return None
@@ -43,7 +43,7 @@ def read_timeout(t: Caller, address: int) -> int | None:
     return t.kernel.clock.monotonic() + int(seconds) * _SECOND + int(nanos)
 
 
-def use_mask(t: Caller, address: int, size: int) -> None:
+def use_mask(t: SyscallContext, address: int, size: int) -> None:
     """Blocks just the signals of the set at ``address`` while the call waits; 0: no change."""
     if not address:
         return
@@ -53,7 +53,7 @@ def use_mask(t: Caller, address: int, size: int) -> None:
 
 
 def until_ready(
-    t: Caller, what: str, watched: Callable[[], Watched], look: Callable[[], int],
+    t: SyscallContext, what: str, watched: Callable[[], Watched], look: Callable[[], int],
     deadline: int | None, asked: int = 1,
 ) -> Result:  # fmt: skip
     """Repeats ``look`` until it returns a value other than 0, or returns 0 at the deadline.
@@ -71,7 +71,7 @@ def until_ready(
 
 
 def _wait(
-    t: Caller, what: str, watched: Callable[[], Watched], look: Callable[[], int],
+    t: SyscallContext, what: str, watched: Callable[[], Watched], look: Callable[[], int],
     deadline: int | None, asked: int,
 ) -> Blocking:  # fmt: skip
     while True:
@@ -99,7 +99,9 @@ def wait_for_any(what: str, watched: Watched, deadline: int | None) -> Wait:
     return Wait(what, tuple(queues), tuple(HostReady(*one) for one in host.items()), deadline)
 
 
-def ppoll(t: Caller, fds: int, count: int, timeout: int, mask: int, mask_size: int) -> Result:
+def ppoll(
+    t: SyscallContext, fds: int, count: int, timeout: int, mask: int, mask_size: int
+) -> Result:
     count &= 0xFFFFFFFF
     if count > max(t.files.limit, 1024):
         raise Errno(EINVAL)
@@ -127,7 +129,7 @@ def _what(asked: list[tuple[int, int]]) -> str:
     return f"descriptors {', '.join(shown)}" if shown else "a signal"
 
 
-def _poll_one(t: Caller, fd: int, events: int) -> int:
+def _poll_one(t: SyscallContext, fd: int, events: int) -> int:
     if fd < 0:
         return 0
     try:
@@ -137,13 +139,19 @@ def _poll_one(t: Caller, fd: int, events: int) -> int:
     return file.poll() & (events | POLLERR | POLLHUP)
 
 
-def _watched(t: Caller, asked: list[tuple[int, int]]) -> Watched:
+def _watched(t: SyscallContext, asked: list[tuple[int, int]]) -> Watched:
     files = dict(t.files.items())
     return [(files[fd], events & 0xFFFF) for fd, events in asked if fd in files]
 
 
 def pselect6(
-    t: Caller, count: int, readable: int, writable: int, special: int, timeout: int, mask: int
+    t: SyscallContext,
+    count: int,
+    readable: int,
+    writable: int,
+    special: int,
+    timeout: int,
+    mask: int,
 ) -> Result:
     if count < 0:
         raise Errno(EINVAL)
@@ -177,7 +185,9 @@ def pselect6(
 class _FdSet:
     """One fd_set of select(2), and which of it are ready."""
 
-    def __init__(self, t: Caller, address: int, count: int, matches: int, events: int) -> None:
+    def __init__(
+        self, t: SyscallContext, address: int, count: int, matches: int, events: int
+    ) -> None:
         self._t = t
         self._address = address
         self._matches = matches

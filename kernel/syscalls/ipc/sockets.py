@@ -22,7 +22,7 @@ from kernel.base.errno import (
 )
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
-from kernel.syscalls.caller import Caller
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.files.openat import give_pair
 from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
 from kernel.vfs.core.linux_abi import MAX_RW, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, SIGPIPE
@@ -49,11 +49,11 @@ _MSGHDR = struct.Struct("<QI4xQQQQi4x")
 """struct msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
 
 
-def socket(t: Caller, domain: int, type_: int, protocol: int) -> Result:
+def socket(t: SyscallContext, domain: int, type_: int, protocol: int) -> Result:
     raise Errno(EAFNOSUPPORT)
 
 
-def socketpair(t: Caller, domain: int, type_: int, protocol: int, address: int) -> Result:
+def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, address: int) -> Result:
     kind = type_ & 0xF
     if kind == SOCK_RAW:
         kind = SOCK_DGRAM  # as unix(7) has it
@@ -69,27 +69,27 @@ def socketpair(t: Caller, domain: int, type_: int, protocol: int, address: int) 
     return give_pair(t, address, pair, bool(type_ & O_CLOEXEC))
 
 
-def _socket(t: Caller, fd: int) -> Socket:
+def _socket(t: SyscallContext, fd: int) -> Socket:
     file = t.files.usable(fd)
     if not isinstance(file, Socket):
         raise Errno(ENOTSOCK)
     return file
 
 
-def connected(t: Caller, fd: int, *arguments: int) -> Result:
+def connected(t: SyscallContext, fd: int, *arguments: int) -> Result:
     """connect(2): every socket there is, is connected."""
     _socket(t, fd)
     raise Errno(EISCONN)
 
 
-def unsupported(t: Caller, fd: int, *arguments: int) -> Result:
+def unsupported(t: SyscallContext, fd: int, *arguments: int) -> Result:
     """bind(2), listen(2), accept(2), accept4(2)."""
     _socket(t, fd)
     raise Errno(EOPNOTSUPP)
 
 
 def sendto(
-    t: Caller, fd: int, buffer: int, count: int, flags: int, to: int, to_size: int
+    t: SyscallContext, fd: int, buffer: int, count: int, flags: int, to: int, to_size: int
 ) -> Result:
     if to:
         _socket(t, fd)
@@ -97,7 +97,7 @@ def sendto(
     return _send(t, _socket(t, fd), [(buffer, min(count, MAX_RW))], flags)
 
 
-def sendmsg(t: Caller, fd: int, message: int, flags: int) -> Result:
+def sendmsg(t: SyscallContext, fd: int, message: int, flags: int) -> Result:
     file = _socket(t, fd)
     fields = _MSGHDR.unpack(t.mem.read(message, _MSGHDR.size))
     iov, count, control, control_size = fields[2:6]
@@ -108,7 +108,7 @@ def sendmsg(t: Caller, fd: int, message: int, flags: int) -> Result:
     return _send(t, file, read_iovec(t, iov, min(count, 1 << 31)), flags)
 
 
-def _send(t: Caller, file: Socket, spans: list[Span], flags: int) -> Result:
+def _send(t: SyscallContext, file: Socket, spans: list[Span], flags: int) -> Result:
     if file.type != SOCK_STREAM:
         return _send_message(t, file, spans, flags)
     if not flags & (MSG_DONTWAIT | MSG_NOSIGNAL):
@@ -123,7 +123,7 @@ def _send(t: Caller, file: Socket, spans: list[Span], flags: int) -> Result:
     return count
 
 
-def _send_message(t: Caller, file: Socket, spans: list[Span], flags: int) -> Result:
+def _send_message(t: SyscallContext, file: Socket, spans: list[Span], flags: int) -> Result:
     buffers = Buffers(t.mem, spans)
     total = buffers.left
     data = buffers.take(MOST_RECEIVED) if total else b""
@@ -137,7 +137,7 @@ def _send_message(t: Caller, file: Socket, spans: list[Span], flags: int) -> Res
     return _wait_and_send(t, file, data, flags, 0)
 
 
-def _write(t: Caller, file: Socket, data: bytes, flags: int) -> int | None:
+def _write(t: SyscallContext, file: Socket, data: bytes, flags: int) -> int | None:
     try:
         return file.write(data)
     except Errno as error:
@@ -146,7 +146,7 @@ def _write(t: Caller, file: Socket, data: bytes, flags: int) -> int | None:
         raise
 
 
-def _wait_and_send(t: Caller, file: Socket, data: bytes, flags: int, done: int) -> Blocking:
+def _wait_and_send(t: SyscallContext, file: Socket, data: bytes, flags: int, done: int) -> Blocking:
     file.acquire()
     try:
         while True:
@@ -163,7 +163,7 @@ def _wait_and_send(t: Caller, file: Socket, data: bytes, flags: int, done: int) 
 
 
 def recvfrom(
-    t: Caller, fd: int, buffer: int, count: int, flags: int, source: int, size: int
+    t: SyscallContext, fd: int, buffer: int, count: int, flags: int, source: int, size: int
 ) -> Result:
     file = _socket(t, fd)
     if source and size:
@@ -171,14 +171,16 @@ def recvfrom(
     return _receive(t, file, [(buffer, min(count, MAX_RW))], flags, 0)
 
 
-def recvmsg(t: Caller, fd: int, message: int, flags: int) -> Result:
+def recvmsg(t: SyscallContext, fd: int, message: int, flags: int) -> Result:
     file = _socket(t, fd)
     fields = _MSGHDR.unpack(t.mem.read(message, _MSGHDR.size))
     spans = read_iovec(t, fields[2], min(fields[3], 1 << 31))
     return _receive(t, file, spans, flags & ~MSG_CMSG_CLOEXEC, message)
 
 
-def _receive(t: Caller, file: Socket, spans: list[Span], flags: int, message: int) -> Result:
+def _receive(
+    t: SyscallContext, file: Socket, spans: list[Span], flags: int, message: int
+) -> Result:
     if flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL):
         raise Errno(EOPNOTSUPP)
     done = _receive_now(t, file, spans, flags, message)
@@ -190,7 +192,7 @@ def _receive(t: Caller, file: Socket, spans: list[Span], flags: int, message: in
 
 
 def _wait_and_receive(
-    t: Caller, file: Socket, spans: list[Span], flags: int, message: int
+    t: SyscallContext, file: Socket, spans: list[Span], flags: int, message: int
 ) -> Blocking:
     file.acquire()
     try:
@@ -205,7 +207,7 @@ def _wait_and_receive(
 
 
 def _receive_now(
-    t: Caller, file: Socket, spans: list[Span], flags: int, message: int
+    t: SyscallContext, file: Socket, spans: list[Span], flags: int, message: int
 ) -> int | None:
     buffers = Buffers(t.mem, spans)
     room = min(buffers.left, MOST_RECEIVED)
@@ -222,7 +224,7 @@ def _receive_now(
     return length if flags & MSG_TRUNC else len(data)
 
 
-def shutdown(t: Caller, fd: int, how: int) -> Result:
+def shutdown(t: SyscallContext, fd: int, how: int) -> Result:
     file = _socket(t, fd)
     if not 0 <= how <= 2:
         raise Errno(EINVAL)
@@ -233,7 +235,7 @@ def shutdown(t: Caller, fd: int, how: int) -> Result:
     return 0
 
 
-def getsockname(t: Caller, fd: int, address: int, size: int) -> Result:
+def getsockname(t: SyscallContext, fd: int, address: int, size: int) -> Result:
     """Both ends of a pair have no name: just the family."""
     _socket(t, fd)
     room = t.mem.read_u32(size)
@@ -244,7 +246,9 @@ def getsockname(t: Caller, fd: int, address: int, size: int) -> Result:
     return 0
 
 
-def getsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: int) -> Result:
+def getsockopt(
+    t: SyscallContext, fd: int, level: int, option: int, value: int, size: int
+) -> Result:
     file = _socket(t, fd)
     if level != SOL_SOCKET:
         raise Errno(EOPNOTSUPP)
@@ -264,7 +268,9 @@ def getsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: in
     return 0
 
 
-def setsockopt(t: Caller, fd: int, level: int, option: int, value: int, size: int) -> Result:
+def setsockopt(
+    t: SyscallContext, fd: int, level: int, option: int, value: int, size: int
+) -> Result:
     _socket(t, fd)
     if level != SOL_SOCKET:
         raise Errno(EOPNOTSUPP)

@@ -9,7 +9,7 @@ from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace, page_up
 from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range
 from kernel.syscalls.memory.populate import populate
 
@@ -36,7 +36,7 @@ _VMA_ADVICE = {
 }
 
 
-def madvise(t: Thread, address: int, length: int, advice: int) -> int:
+def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
     """Applies the advice up to the first mapping that does not accept it, then reports holes."""
     if advice not in _KNOWN or address & PAGE_MASK:
         raise Errno(EINVAL)
@@ -91,7 +91,7 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
             vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
 
 
-def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+def _populate(t: SyscallContext, start: int, end: int, *, write: bool) -> None:
     needed = Prot.WRITE if write else Prot.READ
     at = start
     for vma in t.process.space.overlapping(start, end):
@@ -105,7 +105,7 @@ def _populate(t: Thread, start: int, end: int, *, write: bool) -> None:
         raise Errno(ENOMEM)
 
 
-def msync(t: Thread, address: int, length: int, flags: int) -> int:
+def msync(t: SyscallContext, address: int, length: int, flags: int) -> int:
     if flags & ~7 or (flags & _MS_ASYNC and flags & _MS_SYNC):
         raise Errno(EINVAL)
     start, end = page_range(address, page_up(length) & _WRAP, ENOMEM)
@@ -119,7 +119,7 @@ def msync(t: Thread, address: int, length: int, flags: int) -> int:
     return 0
 
 
-def mincore(t: Thread, address: int, length: int, result: int) -> int:
+def mincore(t: SyscallContext, address: int, length: int, result: int) -> int:
     start, end = page_range(address, length, ENOMEM)
     space = t.process.space
     if start < end and not space.covers(start, end):
@@ -127,7 +127,7 @@ def mincore(t: Thread, address: int, length: int, result: int) -> int:
     for chunk in range(start, end, LEAF_SPAN):
         answer = _in_core(space, chunk, min(end, chunk + LEAF_SPAN))
         t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
-        if t.kernel.attention is not None:
+        if t.kernel.requests:
             raise Errno(EAGAIN)
     return 0
 
@@ -146,7 +146,7 @@ def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
     return answer
 
 
-def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
+def membarrier(t: SyscallContext, command: int, flags: int, cpu: int) -> int:
     """Returns success: on one sequentially consistent hart a barrier has no effect."""
     if flags or command not in (0, _PRIVATE_EXPEDITED, _REGISTER_PRIVATE_EXPEDITED):
         raise Errno(EINVAL)
@@ -158,7 +158,7 @@ def membarrier(t: Thread, command: int, flags: int, cpu: int) -> int:
     return 0 if command else _PRIVATE_EXPEDITED | _REGISTER_PRIVATE_EXPEDITED
 
 
-def riscv_flush_icache(t: Thread, start: int, end: int, flags: int) -> int:
+def riscv_flush_icache(t: SyscallContext, start: int, end: int, flags: int) -> int:
     if flags & ~1:
         raise Errno(EINVAL)
     t.kernel.hart.fence_code()

@@ -23,7 +23,7 @@ from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import LOWEST, USER_END, AddressSpace, page_up
 from kernel.mm.page_cache import Backing, SharedMemory
 from kernel.mm.vma import Prot, Vma
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mlock import check_limit, check_may_lock
 from kernel.syscalls.memory.populate import populate
 from kernel.vfs.core.open_file import OpenFile
@@ -63,7 +63,7 @@ unknown ones.
 _PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
 
 
-def brk(t: Thread, address: int) -> int:
+def brk(t: SyscallContext, address: int) -> int:
     """Moves the end of the heap; the old end when that can't be (brk(2), the kernel's form)."""
     space = t.process.space
     if not space.brk_start <= address < USER_END:
@@ -77,7 +77,7 @@ def brk(t: Thread, address: int) -> int:
     return address
 
 
-def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
+def _grow_heap(t: SyscallContext, space: AddressSpace, old: int, new: int) -> bool:
     if space.overlapping(old, new + PAGE_SIZE):
         return False
     if new - space.brk_start > t.process.limits.soft(Resource.DATA):
@@ -92,7 +92,9 @@ def _grow_heap(t: Thread, space: AddressSpace, old: int, new: int) -> bool:
     return True
 
 
-def mmap(t: Thread, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
+def mmap(
+    t: SyscallContext, address: int, length: int, prot: int, flags: int, fd: int, offset: int
+) -> int:
     if offset & PAGE_MASK:
         raise Errno(EINVAL)
     file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
@@ -149,7 +151,7 @@ def _is_zero_device(file: OpenFile) -> bool:
     return stat.S_ISCHR(status.mode) and status.rdev == 0x105
 
 
-def check_room(t: Thread, length: int, *, reserve: bool) -> None:
+def check_room(t: SyscallContext, length: int, *, reserve: bool) -> None:
     """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
     space = t.process.space
     if reserve and length > space.frames.total * PAGE_SIZE:
@@ -174,7 +176,7 @@ def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
 
 
 def _new_vma(
-    t: Thread,
+    t: SyscallContext,
     start: int,
     length: int,
     prot: Prot,
@@ -202,7 +204,7 @@ def _new_vma(
     )
 
 
-def munmap(t: Thread, address: int, length: int) -> int:
+def munmap(t: SyscallContext, address: int, length: int) -> int:
     start, end = page_range(address, length)
     if start == end:
         raise Errno(EINVAL)
@@ -219,7 +221,7 @@ def page_range(address: int, length: int, failure: int = EINVAL) -> tuple[int, i
     return address, address + page_up(length)
 
 
-def mprotect(t: Thread, address: int, length: int, prot: int) -> int:
+def mprotect(t: SyscallContext, address: int, length: int, prot: int) -> int:
     growing = prot & (_PROT_GROWSDOWN | _PROT_GROWSUP)
     if growing == _PROT_GROWSDOWN | _PROT_GROWSUP:
         raise Errno(EINVAL)

@@ -11,7 +11,7 @@ from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import USER_END, AddressSpace, page_up
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.populate import populate
 
 _ONFAULT = 1
@@ -19,11 +19,11 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _WRAP = (1 << 64) - 1
 
 
-def mlock(t: Thread, address: int, length: int) -> int:
+def mlock(t: SyscallContext, address: int, length: int) -> int:
     return mlock2(t, address, length, 0)
 
 
-def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
+def mlock2(t: SyscallContext, address: int, length: int, flags: int) -> int:
     if flags & ~_ONFAULT:
         raise Errno(EINVAL)
     _need_right(t)
@@ -36,12 +36,12 @@ def mlock2(t: Thread, address: int, length: int, flags: int) -> int:
     return 0
 
 
-def munlock(t: Thread, address: int, length: int) -> int:
+def munlock(t: SyscallContext, address: int, length: int) -> int:
     _mark(t.process.space, *_range(address, length), locked=False)
     return 0
 
 
-def mlockall(t: Thread, flags: int) -> int:
+def mlockall(t: SyscallContext, flags: int) -> int:
     if not flags or flags & ~(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) or flags == _MCL_ONFAULT:
         raise Errno(EINVAL)
     _need_right(t)
@@ -60,13 +60,13 @@ def mlockall(t: Thread, flags: int) -> int:
     return 0
 
 
-def munlockall(t: Thread) -> int:
+def munlockall(t: SyscallContext) -> int:
     t.process.space.locks_new = False
     t.process.space.mark(0, USER_END, "locked", False)
     return 0
 
 
-def check_limit(t: Thread, more: int, failure: int) -> None:
+def check_limit(t: SyscallContext, more: int, failure: int) -> None:
     """Raises ``failure`` when ``more`` locked bytes would exceed RLIMIT_MEMLOCK."""
     if more > 0 and _locked_bytes(t.process.space, 0, USER_END) + more > t.process.limits.soft(
         Resource.MEMLOCK
@@ -74,14 +74,14 @@ def check_limit(t: Thread, more: int, failure: int) -> None:
         raise Errno(failure)
 
 
-def check_may_lock(t: Thread, more: int, *, asked: bool) -> None:
+def check_may_lock(t: SyscallContext, more: int, *, asked: bool) -> None:
     """Checks that a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
     if asked:
         _need_right(t)
     check_limit(t, more, EAGAIN)
 
 
-def _need_right(t: Thread) -> None:
+def _need_right(t: SyscallContext) -> None:
     if not t.process.limits.soft(Resource.MEMLOCK):
         raise Errno(EPERM)
 
@@ -115,7 +115,7 @@ def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
         raise Errno(ENOMEM)
 
 
-def _bring_in(t: Thread, start: int, end: int) -> None:
+def _bring_in(t: SyscallContext, start: int, end: int) -> None:
     for vma in t.process.space.overlapping(start, end):
         write = vma.writable and not vma.shared
         try:

@@ -9,7 +9,7 @@ from kernel.base.errors import Errno
 from kernel.mm import pte_ranges
 from kernel.mm.address_space import LOWEST, MAX_VMAS, USER_END, AddressSpace, page_up
 from kernel.mm.vma import Vma
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import check_room
 from kernel.syscalls.memory.mlock import check_limit
 
@@ -17,7 +17,7 @@ _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
 _MOST_NEW = 4
 
 
-def mremap(t: Thread, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
+def mremap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
     if flags & ~(_MAYMOVE | _FIXED | _DONTUNMAP) or not new_size or old & PAGE_MASK:
         raise Errno(EINVAL)
     if flags & (_FIXED | _DONTUNMAP) and not flags & _MAYMOVE:
@@ -62,7 +62,7 @@ def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
     return end <= space.mmap_top and not space.overlapping(vma.end, end)
 
 
-def _duplicate(t: Thread, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
+def _duplicate(t: SyscallContext, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
     """Maps the pages of a shared mapping a second time, for an old size of 0."""
     if not flags & _MAYMOVE:
         raise Errno(ENOMEM)
@@ -88,7 +88,7 @@ def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
         raise Errno(EPERM)
 
 
-def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -> int:
     space = t.process.space
     # Everything that can fail for lack of a frame precedes any change.
     space.table.own_all(old, old + old_size)
@@ -101,7 +101,7 @@ def _move_to(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int
     return _move(t, old, old_size, new_size, new)
 
 
-def _move(t: Thread, old: int, old_size: int, new_size: int, new: int) -> int:
+def _move(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -> int:
     space = t.process.space
     vma = space.isolate(old, old + old_size)
     if vma is None:
@@ -122,7 +122,7 @@ def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
     space.frames.budget.give_back(Kind.MAPPING, _MOST_NEW * vma.cost)
 
 
-def _move_pages(t: Thread, vma: Vma, old: int, size: int, new: int, *, fixed: bool) -> int:
+def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, fixed: bool) -> int:
     """MREMAP_DONTUNMAP: the pages move, and the old range stays mapped without them."""
     space = t.process.space
     if fixed or new:

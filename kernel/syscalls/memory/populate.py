@@ -5,16 +5,16 @@ from __future__ import annotations
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errno import EAGAIN, EFAULT
 from kernel.base.errors import Errno
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 
 
-def populate(t: Thread, start: int, end: int, *, write: bool) -> None:
+def populate(t: SyscallContext, start: int, end: int, *, write: bool) -> None:
     """Touches every page; EFAULT at one that is not available.
 
     EAGAIN when a request from outside comes before the end.
     """
     for page in range(start, end, PAGE_SIZE):
-        if t.kernel.attention is not None:
+        if t.kernel.requests:
             raise Errno(EAGAIN)
         if not write:
             t.mem.read(page, 1)

@@ -7,23 +7,25 @@ import struct
 from kernel.base.errno import E2BIG, EINVAL
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.process.lifecycle import Clone, CloneArguments
-from kernel.process.process import Thread
+from kernel.process import exit as exits
+from kernel.process.clone import Clone, CloneArguments
+from kernel.process.clone import clone as create
 from kernel.process.signals import HIGHEST
+from kernel.syscalls.context import SyscallContext
 
 _DETACHED = 0x40_0000
 _KNOWN = 0x3_FFFF_FF00 & ~_DETACHED
 """Flags of clone3; clone ignores unknown bits."""
 
 
-def clone(t: Thread, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Result:
-    return t.kernel.lifecycle.clone(
-        t,
-        CloneArguments(flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid),
-    )
+def clone(
+    t: SyscallContext, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
+) -> Result:
+    args = CloneArguments(flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid)
+    return create(t.kernel, t.thread, args)
 
 
-def clone3(t: Thread, address: int, size: int) -> Result:
+def clone3(t: SyscallContext, address: int, size: int) -> Result:
     if size < 64:
         raise Errno(EINVAL)
     if size > 4096:
@@ -39,14 +41,14 @@ def clone3(t: Thread, address: int, size: int) -> Result:
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
         raise Errno(EINVAL)  # set_tid and cgroup are not supported
     args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
-    return t.kernel.lifecycle.clone(t, args)
+    return create(t.kernel, t.thread, args)
 
 
-def exit_thread(t: Thread, code: int) -> Result:
-    t.kernel.lifecycle.exit_thread(t, code)
+def exit_thread(t: SyscallContext, code: int) -> Result:
+    exits.exit_thread(t.kernel, t.thread, code)
     return None
 
 
-def exit_group(t: Thread, code: int) -> Result:
-    t.kernel.lifecycle.exit_process(t.process, (code & 0xFF) << 8)
+def exit_group(t: SyscallContext, code: int) -> Result:
+    exits.exit_process(t.kernel, t.process, (code & 0xFF) << 8)
     return None

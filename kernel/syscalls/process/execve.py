@@ -6,19 +6,20 @@ from kernel.base.errno import E2BIG, EINVAL, ENAMETOOLONG
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.exec import loader
-from kernel.exec.loader import Request
-from kernel.process.process import Thread
+from kernel.exec.enter_image import replace_image
+from kernel.exec.initial_stack import Request
+from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 
 _MOST_WORDS = 1 << 17
 
 
-def execve(t: Thread, path: int, arguments: int, environment: int) -> Result:
+def execve(t: SyscallContext, path: int, arguments: int, environment: int) -> Result:
     return _exec(t, _text(t, path), arguments, environment)
 
 
 def execveat(
-    t: Thread, directory: int, path: int, arguments: int, environment: int, flags: int
+    t: SyscallContext, directory: int, path: int, arguments: int, environment: int, flags: int
 ) -> Result:
     """Of a path below a descriptor, or of the descriptor itself with AT_EMPTY_PATH."""
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
@@ -32,7 +33,7 @@ def execveat(
     return _exec(t, name, arguments, environment)
 
 
-def _exec(t: Thread, path: str, arguments: int, environment: int) -> Result:
+def _exec(t: SyscallContext, path: str, arguments: int, environment: int) -> Result:
     request = Request(path, _strings(t, arguments), _strings(t, environment))
     if not request.arguments:
         request.arguments.append(b"")
@@ -42,15 +43,15 @@ def _exec(t: Thread, path: str, arguments: int, environment: int) -> Result:
     except Errno:
         image.discard()
         raise
-    t.kernel.replace_image(t, image)
+    replace_image(t.kernel, t.thread, image)
     return None
 
 
-def _text(t: Thread, address: int) -> str:
+def _text(t: SyscallContext, address: int) -> str:
     return t.mem.read_cstr(address).decode("utf-8", "surrogateescape")
 
 
-def _strings(t: Thread, address: int) -> list[bytes]:
+def _strings(t: SyscallContext, address: int) -> list[bytes]:
     """A NULL-terminated vector of strings; no vector at all counts as an empty one."""
     strings: list[bytes] = []
     total = 0

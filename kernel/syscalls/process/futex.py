@@ -9,7 +9,7 @@ from kernel.base.errno import EAGAIN, EINVAL, ENOSYS
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.process.futex import ANY
-from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 
 _WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET = 0, 1, 3, 4, 5, 9, 10
 _COUNTLESS = 1 << 31
@@ -17,7 +17,13 @@ _PRIVATE, _CLOCK_REALTIME = 128, 256
 
 
 def futex(
-    t: Thread, address: int, operation: int, value: int, timeout: int, second: int, third: int
+    t: SyscallContext,
+    address: int,
+    operation: int,
+    value: int,
+    timeout: int,
+    second: int,
+    third: int,
 ) -> Result:
     command = operation & ~(_PRIVATE | _CLOCK_REALTIME)
     if operation & _CLOCK_REALTIME and command != _WAIT_BITSET:
@@ -29,7 +35,7 @@ def futex(
             absolute = command == _WAIT_BITSET
             deadline = _deadline(t, timeout, absolute, bool(operation & _CLOCK_REALTIME))
         bits = third & ANY if command == _WAIT_BITSET else ANY
-        return futexes.wait(t, address, value, bits, deadline)
+        return futexes.wait(t.thread, address, value, bits, deadline)
     if command in (_WAKE, _WAKE_BITSET):
         bits = third & ANY if command == _WAKE_BITSET else ANY
         if not bits:
@@ -55,7 +61,7 @@ def _count(value: int) -> int:
     return min(value, _COUNTLESS)
 
 
-def _deadline(t: Thread, address: int, absolute: bool, realtime: bool) -> int:
+def _deadline(t: SyscallContext, address: int, absolute: bool, realtime: bool) -> int:
     seconds: int
     nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
@@ -69,7 +75,7 @@ def _deadline(t: Thread, address: int, absolute: bool, realtime: bool) -> int:
 
 
 def _wake_op(
-    t: Thread, address: int, value: int, second_value: int, second: int, encoded: int
+    t: SyscallContext, address: int, value: int, second_value: int, second: int, encoded: int
 ) -> int:
     """FUTEX_WAKE_OP: changes the word at ``second``, and wakes there if its old value compares."""
     encoded &= 0xFFFFFFFF

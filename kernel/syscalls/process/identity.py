@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from kernel.base.errno import EACCES, EINVAL, EPERM, ESRCH
 from kernel.base.errors import Errno
-from kernel.process.process import Process, Thread
+from kernel.process.process import Process
+from kernel.syscalls.context import SyscallContext
 
 
-def getpid(t: Thread) -> int:
+def getpid(t: SyscallContext) -> int:
     return t.process.pid
 
 
-def gettid(t: Thread) -> int:
+def gettid(t: SyscallContext) -> int:
     return t.tid
 
 
-def getppid(t: Thread) -> int:
+def getppid(t: SyscallContext) -> int:
     return t.process.ppid
 
 
-def getpgid(t: Thread, pid: int) -> int:
+def getpgid(t: SyscallContext, pid: int) -> int:
     return find_process(t, pid).pgid
 
 
-def getsid(t: Thread, pid: int) -> int:
+def getsid(t: SyscallContext, pid: int) -> int:
     return find_process(t, pid).sid
 
 
-def setpgid(t: Thread, pid: int, pgid: int) -> int:
+def setpgid(t: SyscallContext, pid: int, pgid: int) -> int:
     if pgid < 0 or (pid < 0 and not pgid):
         raise Errno(EINVAL)
     process = find_process(t, pid)
@@ -46,7 +47,7 @@ def setpgid(t: Thread, pid: int, pgid: int) -> int:
     return 0
 
 
-def setsid(t: Thread) -> int:
+def setsid(t: SyscallContext) -> int:
     process = t.process
     if any(other.pgid == process.pid for other in t.kernel.processes.values()):
         raise Errno(EPERM)
@@ -54,7 +55,7 @@ def setsid(t: Thread) -> int:
     return process.pid
 
 
-def find_process(t: Thread, pid: int) -> Process:
+def find_process(t: SyscallContext, pid: int) -> Process:
     if not pid:
         return t.process
     process = t.kernel.processes.get(pid)
@@ -63,21 +64,21 @@ def find_process(t: Thread, pid: int) -> Process:
     return process
 
 
-def set_tid_address(t: Thread, address: int) -> int:
-    t.clear_tid = address
+def set_tid_address(t: SyscallContext, address: int) -> int:
+    t.thread.clear_tid = address
     return t.tid
 
 
-def set_robust_list(t: Thread, address: int, size: int) -> int:
+def set_robust_list(t: SyscallContext, address: int, size: int) -> int:
     if size != 24:
         raise Errno(EINVAL)
-    t.robust_list = address
+    t.thread.robust_list = address
     return 0
 
 
-def get_robust_list(t: Thread, pid: int, address: int, size: int) -> int:
+def get_robust_list(t: SyscallContext, pid: int, address: int, size: int) -> int:
     if pid not in (0, t.tid):
         raise Errno(EPERM)
-    t.mem.write_u64(address, t.robust_list)
+    t.mem.write_u64(address, t.thread.robust_list)
     t.mem.write_u64(size, 24)
     return 0

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from kernel.base.errno import EACCES, EINVAL, ESRCH
 from kernel.base.errors import Errno
-from kernel.process.process import Process, Thread
+from kernel.process.process import Process
+from kernel.syscalls.context import SyscallContext
 
 _PROCESS, _GROUP, _USER = range(3)
 _LOWEST, _HIGHEST = -20, 19
 
 
-def getpriority(t: Thread, which: int, who: int) -> int:
+def getpriority(t: SyscallContext, which: int, who: int) -> int:
     """20 less the smallest nice value of those meant, so that no answer looks like an error."""
     return 20 - min(process.nice for process in _meant(t, which, who))
 
 
-def setpriority(t: Thread, which: int, who: int, value: int) -> int:
+def setpriority(t: SyscallContext, which: int, who: int, value: int) -> int:
     nice = max(_LOWEST, min(value, _HIGHEST))
     for process in _meant(t, which, who):
         if nice < process.nice and t.fs.who.uid:
@@ -24,7 +25,7 @@ def setpriority(t: Thread, which: int, who: int, value: int) -> int:
     return 0
 
 
-def _meant(t: Thread, which: int, who: int) -> list[Process]:
+def _meant(t: SyscallContext, which: int, who: int) -> list[Process]:
     processes = list(t.kernel.processes.values())
     if which == _PROCESS:
         found = [p for p in processes if p.pid == who or who in p.threads] if who else [t.process]

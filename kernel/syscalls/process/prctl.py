@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
-from kernel.process.process import Attributes, Process, Thread
+from kernel.process.process import Attributes, Process
 from kernel.process.signals import HIGHEST
+from kernel.syscalls.context import SyscallContext
 
 _LAST_CAPABILITY = 40
 _LONGEST_SLACK = (1 << 63) - 1
 _AMBIENT_IS_SET, _AMBIENT_RAISE, _AMBIENT_LOWER, _AMBIENT_CLEAR_ALL = 1, 2, 3, 4
 
 
-def prctl(t: Thread, option: int, a: int, b: int, c: int, d: int) -> int:
+def prctl(t: SyscallContext, option: int, a: int, b: int, c: int, d: int) -> int:
     row = _OPTIONS.get(option)
     if row is None or any((a, b, c, d)[4 - row.zeros :]):
         raise Errno(EINVAL)
@@ -27,91 +28,91 @@ def _need(fits: bool) -> None:
         raise Errno(EINVAL)
 
 
-def _set_death_signal(t: Thread, signo: int, _: int) -> int:
+def _set_death_signal(t: SyscallContext, signo: int, _: int) -> int:
     _need(signo <= HIGHEST)
     t.process.parent_death_signal = signo
     return 0
 
 
-def _get_death_signal(t: Thread, address: int, _: int) -> int:
+def _get_death_signal(t: SyscallContext, address: int, _: int) -> int:
     t.mem.write_u32(address, t.process.parent_death_signal)
     return 0
 
 
-def _set_name(t: Thread, address: int, _: int) -> int:
+def _set_name(t: SyscallContext, address: int, _: int) -> int:
     process: Process = t.process
     name = t.mem.read(address, 16).split(b"\0")[0][:15]
     process.program = process.program.renamed(name.decode("utf-8", "replace"))
     return 0
 
 
-def _get_name(t: Thread, address: int, _: int) -> int:
+def _get_name(t: SyscallContext, address: int, _: int) -> int:
     name = t.process.program.name.encode("utf-8", "surrogateescape")[:15]
     t.mem.write(address, name.ljust(16, b"\0"))
     return 0
 
 
-def _set_dumpable(t: Thread, value: int, _: int) -> int:
+def _set_dumpable(t: SyscallContext, value: int, _: int) -> int:
     _need(value <= 1)
     t.process.attributes.dumpable = value
     return 0
 
 
-def _set_keepcaps(t: Thread, value: int, _: int) -> int:
+def _set_keepcaps(t: SyscallContext, value: int, _: int) -> int:
     _need(value <= 1)
     t.process.attributes.keeps_capabilities = value
     return 0
 
 
-def _set_timing(t: Thread, value: int, _: int) -> int:
+def _set_timing(t: SyscallContext, value: int, _: int) -> int:
     _need(value == 0)
     return 0
 
 
-def _read_bounding_set(t: Thread, capability: int, _: int) -> int:
+def _read_bounding_set(t: SyscallContext, capability: int, _: int) -> int:
     """Returns 1: a program could have any capability, and none has one."""
     _need(capability <= _LAST_CAPABILITY)
     return 1
 
 
-def _refuse(t: Thread, a: int, b: int) -> int:
+def _refuse(t: SyscallContext, a: int, b: int) -> int:
     raise Errno(EPERM)
 
 
-def _set_slack(t: Thread, nanoseconds: int, _: int) -> int:
+def _set_slack(t: SyscallContext, nanoseconds: int, _: int) -> int:
     """Stores the timer slack, which has no effect; 0 restores the default."""
     kept = 0 < nanoseconds <= _LONGEST_SLACK
     t.process.attributes.timer_slack = nanoseconds if kept else Attributes().timer_slack
     return 0
 
 
-def _set_subreaper(t: Thread, value: int, _: int) -> int:
+def _set_subreaper(t: SyscallContext, value: int, _: int) -> int:
     t.process.subreaper = bool(value)
     return 0
 
 
-def _get_subreaper(t: Thread, address: int, _: int) -> int:
+def _get_subreaper(t: SyscallContext, address: int, _: int) -> int:
     t.mem.write_u32(address, t.process.subreaper)
     return 0
 
 
-def _set_no_new_privileges(t: Thread, value: int, _: int) -> int:
+def _set_no_new_privileges(t: SyscallContext, value: int, _: int) -> int:
     _need(value == 1)
     t.process.attributes.no_new_privileges = 1
     return 0
 
 
-def _get_tid_address(t: Thread, address: int, _: int) -> int:
-    t.mem.write_u64(address, t.clear_tid)
+def _get_tid_address(t: SyscallContext, address: int, _: int) -> int:
+    t.mem.write_u64(address, t.thread.clear_tid)
     return 0
 
 
-def _set_no_huge_pages(t: Thread, value: int, _: int) -> int:
+def _set_no_huge_pages(t: SyscallContext, value: int, _: int) -> int:
     t.process.attributes.no_huge_pages = int(value != 0)
     return 0
 
 
-def _ambient(t: Thread, what: int, capability: int) -> int:
+def _ambient(t: SyscallContext, what: int, capability: int) -> int:
     """Answers for an empty ambient set, since there are no capabilities."""
     _need(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
     _need(what != _AMBIENT_CLEAR_ALL or not capability)
@@ -122,7 +123,7 @@ def _ambient(t: Thread, what: int, capability: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    function: Callable[[Thread, int, int], int]
+    function: Callable[[SyscallContext, int, int], int]
     zeros: int = 0
     """Number of trailing arguments that must be 0."""
 

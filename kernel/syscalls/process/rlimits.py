@@ -7,11 +7,12 @@ import struct
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
-from kernel.process.process import Process, Thread
+from kernel.process.process import Process
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process.identity import find_process
 
 
-def prlimit64(t: Thread, pid: int, number: int, new: int, old: int) -> int:
+def prlimit64(t: SyscallContext, pid: int, number: int, new: int, old: int) -> int:
     process = find_process(t, pid)
     if number not in Resource._value2member_map_:
         raise Errno(EINVAL)
@@ -37,9 +38,9 @@ def _set_limit(process: Process, resource: Resource, soft: int, hard: int) -> No
         process.files.limit = soft
 
 
-def getrlimit(t: Thread, resource: int, address: int) -> int:
+def getrlimit(t: SyscallContext, resource: int, address: int) -> int:
     return prlimit64(t, 0, resource, 0, address)
 
 
-def setrlimit(t: Thread, resource: int, address: int) -> int:
+def setrlimit(t: SyscallContext, resource: int, address: int) -> int:
     return prlimit64(t, 0, resource, address, 0)

@@ -10,25 +10,26 @@ import struct
 from kernel.base.clock import NS
 from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
-from kernel.process.process import Process, Thread
+from kernel.process.process import Process
+from kernel.syscalls.context import SyscallContext
 
 _SELF, _CHILDREN, _THREAD = 0, -1, 1
 _TICK_NS = 10_000_000
 
 
-def times(t: Thread, address: int) -> int:
+def times(t: SyscallContext, address: int) -> int:
     if address:
         own, children = t.process.cpu_ns // _TICK_NS, t.process.children_cpu_ns // _TICK_NS
         t.mem.write(address, struct.pack("<4q", own, 0, children, 0))
     return t.kernel.clock.monotonic() // _TICK_NS
 
 
-def getrusage(t: Thread, who: int, address: int) -> int:
+def getrusage(t: SyscallContext, who: int, address: int) -> int:
     resident = t.process.space.resident_pages()
     if who == _SELF:
         usage = _rusage(t.process.cpu_ns, resident, t.process.faults)
     elif who == _THREAD:
-        usage = _rusage(t.cpu.monotonic(), resident, t.faults)
+        usage = _rusage(t.thread.cpu.monotonic(), resident, t.thread.faults)
     elif who == _CHILDREN:
         usage = _rusage(t.process.children_cpu_ns, 0, t.process.children_faults)
     else:

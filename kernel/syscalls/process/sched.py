@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kernel.base.errno import EINVAL, EPERM, ESRCH
 from kernel.base.errors import Errno
-from kernel.process.lifecycle import SCHED_RESET_ON_FORK
+from kernel.process.clone import SCHED_RESET_ON_FORK
 from kernel.process.process import Thread
+from kernel.syscalls.context import SyscallContext
 
 _IDLE = 5
 _ORDINARY = (0, 3, _IDLE)
@@ -15,12 +16,12 @@ _OF_ROOT = (6, 7)
 _HIGHEST_PRIORITY = 99
 
 
-def sched_yield(t: Thread) -> int:
-    t.kernel.yielded = True
+def sched_yield(t: SyscallContext) -> int:
+    t.kernel.scheduler.need_resched = True
     return 0
 
 
-def sched_getaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
+def sched_getaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
     """One hart: bit 0."""
     _thread(t, pid)
     if size < 8 or size & 7:
@@ -29,7 +30,7 @@ def sched_getaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
     return 8
 
 
-def sched_setaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
+def sched_setaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
     _thread(t, pid)
     wanted = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
     if not wanted & 1:
@@ -37,30 +38,30 @@ def sched_setaffinity(t: Thread, pid: int, size: int, mask: int) -> int:
     return 0
 
 
-def sched_getscheduler(t: Thread, pid: int) -> int:
+def sched_getscheduler(t: SyscallContext, pid: int) -> int:
     return _meant(t, pid).policy
 
 
-def sched_getparam(t: Thread, pid: int, address: int) -> int:
+def sched_getparam(t: SyscallContext, pid: int, address: int) -> int:
     _need_address(address)
     _meant(t, pid)
     t.mem.write_u32(address, 0)
     return 0
 
 
-def sched_setscheduler(t: Thread, pid: int, policy: int, address: int) -> int:
+def sched_setscheduler(t: SyscallContext, pid: int, policy: int, address: int) -> int:
     _need_address(address)
     if policy < 0:
         raise Errno(EINVAL)
     return _set(t, pid, policy, address)
 
 
-def sched_setparam(t: Thread, pid: int, address: int) -> int:
+def sched_setparam(t: SyscallContext, pid: int, address: int) -> int:
     _need_address(address)
     return _set(t, pid, None, address)
 
 
-def _set(t: Thread, pid: int, policy: int | None, address: int) -> int:
+def _set(t: SyscallContext, pid: int, policy: int | None, address: int) -> int:
     """Sets the policy and its priority; None keeps the policy."""
     if pid < 0:
         raise Errno(EINVAL)
@@ -84,11 +85,11 @@ def _leaves_for_better(old: int, new: int) -> bool:
     return idle or bool(old & ~new & SCHED_RESET_ON_FORK)
 
 
-def sched_get_priority_max(t: Thread, policy: int) -> int:
+def sched_get_priority_max(t: SyscallContext, policy: int) -> int:
     return _limit(policy, _HIGHEST_PRIORITY)
 
 
-def sched_get_priority_min(t: Thread, policy: int) -> int:
+def sched_get_priority_min(t: SyscallContext, policy: int) -> int:
     return _limit(policy, 1)
 
 
@@ -105,22 +106,22 @@ def _need_address(address: int) -> None:
         raise Errno(EINVAL)
 
 
-def _meant(t: Thread, tid: int) -> Thread:
+def _meant(t: SyscallContext, tid: int) -> Thread:
     if tid < 0:
         raise Errno(EINVAL)
     return _thread(t, tid)
 
 
-def _thread(t: Thread, tid: int) -> Thread:
+def _thread(t: SyscallContext, tid: int) -> Thread:
     if not tid:
-        return t
+        return t.thread
     for process in t.kernel.processes.values():
         if tid in process.threads:
             return process.threads[tid]
     raise Errno(ESRCH)
 
 
-def getcpu(t: Thread, cpu: int, node: int, cache: int) -> int:
+def getcpu(t: SyscallContext, cpu: int, node: int, cache: int) -> int:
     if cpu:
         t.mem.write_u32(cpu, 0)
     if node:

@@ -9,8 +9,11 @@ from kernel.base.clock import NS
 from kernel.base.errno import EAGAIN, EINTR, EINVAL, ENOMEM, EPERM, ESRCH
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
-from kernel.process.process import Process, Thread
+from kernel.process.exit import exit_process
+from kernel.process.process import Process
+from kernel.process.signal_delivery import return_from_handler
 from kernel.process.signal_frame import MIN_STACK, SS_AUTODISARM, SS_DISABLE, AltStack
+from kernel.process.signal_send import send_process, send_thread
 from kernel.process.signals import (
     HIGHEST,
     SI_TKILL,
@@ -23,12 +26,13 @@ from kernel.process.signals import (
     bit,
     sent_by,
 )
+from kernel.syscalls.context import SyscallContext
 
 _BLOCK, _UNBLOCK, _SETMASK = 0, 1, 2
 _SET_SIZE = 8
 
 
-def kill(t: Thread, pid: int, signo: int) -> int:
+def kill(t: SyscallContext, pid: int, signo: int) -> int:
     _check(signo, zero=True)
     if pid > 0:
         targets: list[Process] = [_process(t, pid)]
@@ -39,11 +43,11 @@ def kill(t: Thread, pid: int, signo: int) -> int:
     if signo:
         info = sent_by(signo, SI_USER, t.process.pid, t.fs.who.uid)
         for process in targets:
-            t.kernel.signals.send_process(process, info)
+            send_process(t.kernel, process, info)
     return 0
 
 
-def _group(t: Thread, pid: int) -> Iterable[Process]:
+def _group(t: SyscallContext, pid: int) -> Iterable[Process]:
     """Those that a negative or zero pid means."""
     processes = list(t.kernel.processes.values())
     if pid == -1:
@@ -52,35 +56,35 @@ def _group(t: Thread, pid: int) -> Iterable[Process]:
     return [process for process in processes if process.pgid == group]
 
 
-def _process(t: Thread, pid: int) -> Process:
+def _process(t: SyscallContext, pid: int) -> Process:
     process = t.kernel.processes.get(pid)
     if process is None:
         raise Errno(ESRCH)
     return process
 
 
-def tkill(t: Thread, tid: int, signo: int) -> int:
+def tkill(t: SyscallContext, tid: int, signo: int) -> int:
     return _signal_thread(t, None, tid, _tkill_info(t, signo))
 
 
-def tgkill(t: Thread, pid: int, tid: int, signo: int) -> int:
+def tgkill(t: SyscallContext, pid: int, tid: int, signo: int) -> int:
     if pid <= 0:
         raise Errno(EINVAL)
     return _signal_thread(t, pid, tid, _tkill_info(t, signo))
 
 
-def _tkill_info(t: Thread, signo: int) -> SigInfo:
+def _tkill_info(t: SyscallContext, signo: int) -> SigInfo:
     _check(signo, zero=True)
     return sent_by(signo, SI_TKILL, t.process.pid, t.fs.who.uid)
 
 
-def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
+def _signal_thread(t: SyscallContext, pid: int | None, tid: int, info: SigInfo) -> int:
     if tid <= 0:
         raise Errno(EINVAL)
     named = t.kernel.processes.get(tid if pid is None else pid)
     for process in ([named] if named is not None else []) or t.kernel.processes.values():
         if tid in process.threads and pid in (None, process.pid):
-            if info.signo and not t.kernel.signals.send_thread(process.threads[tid], info):
+            if info.signo and not send_thread(t.kernel, process.threads[tid], info):
                 raise Errno(EAGAIN)
             return 0
     zombie = t.kernel.processes.get(tid)
@@ -89,19 +93,19 @@ def _signal_thread(t: Thread, pid: int | None, tid: int, info: SigInfo) -> int:
     raise Errno(ESRCH)
 
 
-def rt_sigqueueinfo(t: Thread, pid: int, signo: int, address: int) -> int:
+def rt_sigqueueinfo(t: SyscallContext, pid: int, signo: int, address: int) -> int:
     info = _queued_info(t, pid, signo, address)
     process = _process(t, pid)
-    if signo and not t.kernel.signals.send_process(process, info):
+    if signo and not send_process(t.kernel, process, info):
         raise Errno(EAGAIN)
     return 0
 
 
-def rt_tgsigqueueinfo(t: Thread, pid: int, tid: int, signo: int, address: int) -> int:
+def rt_tgsigqueueinfo(t: SyscallContext, pid: int, tid: int, signo: int, address: int) -> int:
     return _signal_thread(t, pid, tid, _queued_info(t, pid, signo, address))
 
 
-def _queued_info(t: Thread, pid: int, signo: int, address: int) -> SigInfo:
+def _queued_info(t: SyscallContext, pid: int, signo: int, address: int) -> SigInfo:
     _check(signo, zero=True)
     raw = t.mem.read(address, SIGINFO_SIZE)
     (code,) = struct.unpack_from("<i", raw, 8)
@@ -115,7 +119,7 @@ def _check(signo: int, *, zero: bool = False) -> None:
         raise Errno(EINVAL)
 
 
-def rt_sigaction(t: Thread, signo: int, new: int, old: int, size: int) -> int:
+def rt_sigaction(t: SyscallContext, signo: int, new: int, old: int, size: int) -> int:
     if size != _SET_SIZE:
         raise Errno(EINVAL)
     _check(signo)
@@ -135,18 +139,18 @@ def rt_sigaction(t: Thread, signo: int, new: int, old: int, size: int) -> int:
     return 0
 
 
-def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
+def rt_sigprocmask(t: SyscallContext, how: int, new: int, old: int, size: int) -> int:
     if size != _SET_SIZE:
         raise Errno(EINVAL)
-    before = t.mask
+    before = t.thread.mask
     if new:
         mask = t.mem.read_u64(new) & ~UNBLOCKABLE
         if how == _BLOCK:
-            t.mask |= mask
+            t.thread.mask |= mask
         elif how == _UNBLOCK:
-            t.mask &= ~mask
+            t.thread.mask &= ~mask
         elif how == _SETMASK:
-            t.mask = mask
+            t.thread.mask = mask
         else:
             raise Errno(EINVAL)
     if old:
@@ -154,15 +158,15 @@ def rt_sigprocmask(t: Thread, how: int, new: int, old: int, size: int) -> int:
     return 0
 
 
-def rt_sigpending(t: Thread, address: int, size: int) -> int:
+def rt_sigpending(t: SyscallContext, address: int, size: int) -> int:
     if size > _SET_SIZE:
         raise Errno(EINVAL)
-    pending = (t.pending.mask | t.process.pending.mask) & t.mask
+    pending = (t.thread.pending.mask | t.process.pending.mask) & t.thread.mask
     t.mem.write(address, pending.to_bytes(8, "little")[:size])
     return 0
 
 
-def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
+def rt_sigsuspend(t: SyscallContext, address: int, size: int) -> Result:
     if size != _SET_SIZE:
         raise Errno(EINVAL)
     t.temporary_mask(t.mem.read_u64(address))
@@ -177,7 +181,7 @@ def rt_sigsuspend(t: Thread, address: int, size: int) -> Result:
     return blocking()
 
 
-def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int) -> Result:
+def rt_sigtimedwait(t: SyscallContext, address: int, info: int, timeout: int, size: int) -> Result:
     """Takes one of a set of pending signals, blocked or not, without running its handler."""
     if size != _SET_SIZE:
         raise Errno(EINVAL)
@@ -189,11 +193,12 @@ def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int)
             raise Errno(EINVAL)
         deadline = t.kernel.clock.monotonic() + min(seconds, 1 << 31) * NS + nanoseconds
 
-    t.temporary_mask(t.mask | wanted)  # they are taken here, whatever else would become of them
+    # Blocked, so that they are taken here and not delivered.
+    t.temporary_mask(t.thread.mask | wanted)
 
     def blocking() -> Generator[Wait, None, int]:
         while True:
-            taken = t.pending.take(wanted) or t.process.pending.take(wanted)
+            taken = t.thread.pending.take(wanted) or t.process.pending.take(wanted)
             if taken is not None:
                 if info:
                     t.mem.write(info, taken.encode())
@@ -203,23 +208,23 @@ def rt_sigtimedwait(t: Thread, address: int, info: int, timeout: int, size: int)
             try:
                 yield Wait("one of a set of signals", (t.process.signalled,), deadline=deadline)
             except Interrupted:
-                if not (t.pending.mask | t.process.pending.mask) & wanted:
+                if not (t.thread.pending.mask | t.process.pending.mask) & wanted:
                     raise Errno(EINTR) from None
 
     return blocking()
 
 
-def rt_sigreturn(t: Thread) -> Result:
+def rt_sigreturn(t: SyscallContext) -> Result:
     try:
-        t.kernel.signals.return_from_handler(t)
+        return_from_handler(t.kernel, t.thread)
     except Errno:
-        t.kernel.lifecycle.exit_process(t.process, Sig.SEGV)
+        exit_process(t.kernel, t.process, Sig.SEGV)
     return None
 
 
-def sigaltstack(t: Thread, new: int, old: int) -> int:
+def sigaltstack(t: SyscallContext, new: int, old: int) -> int:
     sp = t.kernel.hart.read(2)
-    stack = t.alt_stack
+    stack = t.thread.alt_stack
     before = stack.encode(sp)
     if new:
         base, flags, size = struct.unpack("<Qi4xQ", t.mem.read(new, 24))
@@ -229,15 +234,15 @@ def sigaltstack(t: Thread, new: int, old: int) -> int:
         if mode & ~3 or mode == 3:
             raise Errno(EINVAL)
         if mode & SS_DISABLE:
-            t.alt_stack = AltStack()
+            t.thread.alt_stack = AltStack()
         elif size < MIN_STACK:
             raise Errno(ENOMEM)
         else:
-            t.alt_stack = AltStack(base, size, flags & SS_AUTODISARM)
+            t.thread.alt_stack = AltStack(base, size, flags & SS_AUTODISARM)
     if old:
         t.mem.write(old, before)
     return 0
 
 
-def restart_syscall(t: Thread) -> int:
+def restart_syscall(t: SyscallContext) -> int:
     return -EINTR

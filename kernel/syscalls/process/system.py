@@ -6,10 +6,9 @@ import struct
 
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
-from kernel.process.process import Thread
+from kernel.base.uname import HOSTNAME, RELEASE
+from kernel.syscalls.context import SyscallContext
 
-HOSTNAME = "emu"
-RELEASE = "6.1.0-emu"
 _UNAME = ("Linux", HOSTNAME, RELEASE, "#1 SMP emu", "riscv64", "(none)")
 
 _GRND_ALL = 7
@@ -17,13 +16,13 @@ _CHUNK = 1 << 16
 _MOST_RANDOM = (1 << 25) - 1
 
 
-def uname(t: Thread, address: int) -> int:
+def uname(t: SyscallContext, address: int) -> int:
     fields = (text.encode().ljust(65, b"\0") for text in _UNAME)
     t.mem.write(address, b"".join(fields))
     return 0
 
 
-def sysinfo(t: Thread, address: int) -> int:
+def sysinfo(t: SyscallContext, address: int) -> int:
     frames = t.kernel.frames
     total, free = frames.total, frames.total - frames.used
     uptime = t.kernel.clock.monotonic() // 1_000_000_000
@@ -42,7 +41,7 @@ def sysinfo(t: Thread, address: int) -> int:
     return 0
 
 
-def getrandom(t: Thread, address: int, count: int, flags: int) -> int:
+def getrandom(t: SyscallContext, address: int, count: int, flags: int) -> int:
     if flags & ~_GRND_ALL or flags & 6 == 6:
         raise Errno(EINVAL)
     count = min(count, _MOST_RANDOM)
@@ -64,27 +63,27 @@ def getrandom(t: Thread, address: int, count: int, flags: int) -> int:
 # Who the user is: the host's user, and nobody else.
 
 
-def getuid(t: Thread) -> int:
+def getuid(t: SyscallContext) -> int:
     return t.fs.who.uid
 
 
-def getgid(t: Thread) -> int:
+def getgid(t: SyscallContext) -> int:
     return t.fs.who.gid
 
 
-def getresuid(t: Thread, real: int, effective: int, saved: int) -> int:
+def getresuid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     for address in (real, effective, saved):
         t.mem.write_u32(address, t.fs.who.uid)
     return 0
 
 
-def getresgid(t: Thread, real: int, effective: int, saved: int) -> int:
+def getresgid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     for address in (real, effective, saved):
         t.mem.write_u32(address, t.fs.who.gid)
     return 0
 
 
-def getgroups(t: Thread, size: int, address: int) -> int:
+def getgroups(t: SyscallContext, size: int, address: int) -> int:
     groups = sorted(t.fs.who.groups)
     if size < 0 or 0 < size < len(groups):
         raise Errno(EINVAL)
@@ -93,34 +92,34 @@ def getgroups(t: Thread, size: int, address: int) -> int:
     return len(groups)
 
 
-def setgroups(t: Thread, size: int, address: int) -> int:
+def setgroups(t: SyscallContext, size: int, address: int) -> int:
     raise Errno(EPERM)
 
 
 _UNCHANGED = -1
 
 
-def setuid(t: Thread, uid: int) -> int:
+def setuid(t: SyscallContext, uid: int) -> int:
     return _only(uid, t.fs.who.uid)
 
 
-def setgid(t: Thread, gid: int) -> int:
+def setgid(t: SyscallContext, gid: int) -> int:
     return _only(gid, t.fs.who.gid)
 
 
-def setreuid(t: Thread, real: int, effective: int) -> int:
+def setreuid(t: SyscallContext, real: int, effective: int) -> int:
     return _only(real, t.fs.who.uid) or _only(effective, t.fs.who.uid)
 
 
-def setregid(t: Thread, real: int, effective: int) -> int:
+def setregid(t: SyscallContext, real: int, effective: int) -> int:
     return _only(real, t.fs.who.gid) or _only(effective, t.fs.who.gid)
 
 
-def setresuid(t: Thread, real: int, effective: int, saved: int) -> int:
+def setresuid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     return setreuid(t, real, effective) or _only(saved, t.fs.who.uid)
 
 
-def setresgid(t: Thread, real: int, effective: int, saved: int) -> int:
+def setresgid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     return setregid(t, real, effective) or _only(saved, t.fs.who.gid)
 
 
@@ -131,15 +130,15 @@ def _only(wanted: int, current: int) -> int:
     return 0
 
 
-def setfsuid(t: Thread, uid: int) -> int:
+def setfsuid(t: SyscallContext, uid: int) -> int:
     return t.fs.who.uid
 
 
-def setfsgid(t: Thread, gid: int) -> int:
+def setfsgid(t: SyscallContext, gid: int) -> int:
     return t.fs.who.gid
 
 
-def capget(t: Thread, header: int, data: int) -> int:
+def capget(t: SyscallContext, header: int, data: int) -> int:
     """No capabilities."""
     version = t.mem.read_u32(header)
     if version not in (0x19980330, 0x20071026, 0x20080522):
@@ -152,23 +151,25 @@ def capget(t: Thread, header: int, data: int) -> int:
     return 0
 
 
-def capset(t: Thread, header: int, data: int) -> int:
+def capset(t: SyscallContext, header: int, data: int) -> int:
     raise Errno(EPERM)
 
 
-def personality(t: Thread, persona: int) -> int:
+def personality(t: SyscallContext, persona: int) -> int:
     return 0
 
 
-def sethostname(t: Thread, address: int, size: int) -> int:
+def sethostname(t: SyscallContext, address: int, size: int) -> int:
     raise Errno(EPERM)
 
 
-def syslog(t: Thread, kind: int, address: int, size: int) -> int:
+def syslog(t: SyscallContext, kind: int, address: int, size: int) -> int:
     raise Errno(EPERM)
 
 
-def riscv_hwprobe(t: Thread, pairs: int, count: int, cpus_size: int, cpus: int, flags: int) -> int:
+def riscv_hwprobe(
+    t: SyscallContext, pairs: int, count: int, cpus_size: int, cpus: int, flags: int
+) -> int:
     """Answers each key with what is known of the hart; an unknown key becomes -1."""
     if flags or count > 4096:
         raise Errno(EINVAL)

@@ -9,9 +9,10 @@ from kernel.base.clock import NS, Counter
 from kernel.base.errno import EINTR, EINVAL, EOPNOTSUPP, EPERM
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
-from kernel.process.interval_timers import IntervalTimer
-from kernel.process.process import Thread
+from kernel.process import interval_timers
+from kernel.process.process import IntervalTimer
 from kernel.process.signals import HIGHEST, Sig
+from kernel.syscalls.context import SyscallContext
 
 _REALTIME, _MONOTONIC, _PROCESS_CPU, _THREAD_CPU = 0, 1, 2, 3
 _MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE, _BOOTTIME, _TAI = 4, 5, 6, 7, 11
@@ -28,17 +29,17 @@ _ITIMER_REAL, _ITIMER_PROF = 0, 2
 _SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID = 0, 1, 2, 4
 
 
-def now(t: Thread, clock: int) -> int:
+def now(t: SyscallContext, clock: int) -> int:
     """The time of a clock in nanoseconds."""
     if clock in _REAL_CLOCKS:
         return t.kernel.clock.realtime()
     return _counter(t, clock).monotonic()
 
 
-def _counter(t: Thread, clock: int) -> Counter:
+def _counter(t: SyscallContext, clock: int) -> Counter:
     """What the clock counts by."""
     if clock in _CPU_CLOCKS:
-        return t.process.cpu if clock == _PROCESS_CPU else t.cpu
+        return t.process.cpu if clock == _PROCESS_CPU else t.thread.cpu
     if clock in _CLOCKS:
         return t.kernel.clock
     if clock >= 0 or clock & 3 == 3:
@@ -50,7 +51,7 @@ def _is_of_file(clock: int) -> bool:
     return clock < 0 and clock & 7 == _OF_FILE
 
 
-def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
+def _others_cpu(t: SyscallContext, number: int, per_thread: bool) -> Counter:
     """The CPU clock that a negative clock number means by an id, 0 for the caller's own
     (pthread_getcpuclockid(3)).
     """
@@ -61,23 +62,23 @@ def _others_cpu(t: Thread, number: int, per_thread: bool) -> Counter:
     return owner.cpu
 
 
-def clock_gettime(t: Thread, clock: int, address: int) -> int:
+def clock_gettime(t: SyscallContext, clock: int, address: int) -> int:
     t.mem.write(address, struct.pack("<qq", *divmod(now(t, clock), NS)))
     return 0
 
 
-def clock_getres(t: Thread, clock: int, address: int) -> int:
+def clock_getres(t: SyscallContext, clock: int, address: int) -> int:
     now(t, clock)
     if address:
         t.mem.write(address, struct.pack("<qq", 0, 1))
     return 0
 
 
-def clock_settime(t: Thread, clock: int, address: int) -> int:
+def clock_settime(t: SyscallContext, clock: int, address: int) -> int:
     raise Errno(EPERM)
 
 
-def gettimeofday(t: Thread, address: int, zone: int) -> int:
+def gettimeofday(t: SyscallContext, address: int, zone: int) -> int:
     if address:
         seconds, ns = divmod(t.kernel.clock.realtime(), NS)
         t.mem.write(address, struct.pack("<qq", seconds, ns // 1000))
@@ -89,12 +90,14 @@ def gettimeofday(t: Thread, address: int, zone: int) -> int:
 # Sleeping.
 
 
-def nanosleep(t: Thread, request: int, remaining: int) -> Result:
+def nanosleep(t: SyscallContext, request: int, remaining: int) -> Result:
     duration = _timespec(t, request)
     return _sleep(t, t.kernel.clock.monotonic() + duration, remaining)
 
 
-def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: int) -> Result:
+def clock_nanosleep(
+    t: SyscallContext, clock: int, flags: int, request: int, remaining: int
+) -> Result:
     if clock in _WITHOUT_ALARM or _is_of_file(clock):
         raise Errno(EOPNOTSUPP)
     current = now(t, clock)
@@ -104,7 +107,7 @@ def clock_nanosleep(t: Thread, clock: int, flags: int, request: int, remaining: 
     return _sleep(t, t.kernel.clock.monotonic() + max(0, wanted - current), 0)
 
 
-def _timespec(t: Thread, address: int) -> int:
+def _timespec(t: SyscallContext, address: int) -> int:
     """A struct timespec in nanoseconds; EINVAL for one that is not valid."""
     seconds: int
     nanoseconds: int
@@ -114,7 +117,7 @@ def _timespec(t: Thread, address: int) -> int:
     return min(seconds * NS + nanoseconds, _LONGEST)
 
 
-def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
+def _sleep(t: SyscallContext, deadline: int, remaining: int) -> Result:
     clock = t.kernel.clock
 
     def blocking() -> Generator[Wait, None, int]:
@@ -136,25 +139,24 @@ def _sleep(t: Thread, deadline: int, remaining: int) -> Result:
 # Timers that send signals.
 
 
-def setitimer(t: Thread, which: int, new: int, old: int) -> int:
+def setitimer(t: SyscallContext, which: int, new: int, old: int) -> int:
     _check_itimer(which)
-    timers = t.kernel.timers_of
-    timer = timers.itimer(t.process, which)
+    timer = interval_timers.itimer(t.process, which)
     before = _itimerval(t, timer)
     if new:
         words = struct.unpack("<4q", t.mem.read(new, 32))
         if words[0] < 0 or words[2] < 0 or not all(0 <= us < 1_000_000 for us in words[1::2]):
             raise Errno(EINVAL)
         interval, value = (min(words[n] * NS + words[n + 1] * 1000, _LONGEST) for n in (0, 2))
-        timers.set(t.process, timer, value or None, interval)
+        interval_timers.arm(t.kernel, t.process, timer, value or None, interval)
     if old:
         t.mem.write(old, before)
     return 0
 
 
-def getitimer(t: Thread, which: int, address: int) -> int:
+def getitimer(t: SyscallContext, which: int, address: int) -> int:
     _check_itimer(which)
-    t.mem.write(address, _itimerval(t, t.kernel.timers_of.itimer(t.process, which)))
+    t.mem.write(address, _itimerval(t, interval_timers.itimer(t.process, which)))
     return 0
 
 
@@ -163,14 +165,14 @@ def _check_itimer(which: int) -> None:
         raise Errno(EINVAL)
 
 
-def _itimerval(t: Thread, timer: IntervalTimer) -> bytes:
-    left = t.kernel.timers_of.left(t.process, timer)
+def _itimerval(t: SyscallContext, timer: IntervalTimer) -> bytes:
+    left = interval_timers.remaining(t.kernel, t.process, timer)
     interval, left = timer.interval, max(1000, left) if left else 0
     words = (*divmod(interval, NS), *divmod(left, NS))
     return struct.pack("<4q", words[0], words[1] // 1000, words[2], words[3] // 1000)
 
 
-def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
+def timer_create(t: SyscallContext, clock: int, event: int, address: int) -> int:
     if clock in _WITHOUT_TIMER or _is_of_file(clock):
         raise Errno(EOPNOTSUPP)
     now(t, clock)
@@ -189,19 +191,19 @@ def timer_create(t: Thread, clock: int, event: int, address: int) -> int:
             tid = 0
         elif tid not in t.process.threads:
             raise Errno(EINVAL)
-    number = t.kernel.timers_of.create(t.process, signo, value)
+    number = interval_timers.create(t.kernel, t.process, signo, value)
     t.process.timers[number].clock = clock
     t.process.timers[number].on_cpu = clock < 0 or clock in _CPU_CLOCKS
     t.process.timers[number].tid = tid
     try:
         t.mem.write_u32(address, number)
     except Errno:
-        t.kernel.timers_of.delete(t.process, number)
+        interval_timers.delete(t.kernel, t.process, number)
         raise
     return 0
 
 
-def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int:
+def timer_settime(t: SyscallContext, number: int, flags: int, new: int, old: int) -> int:
     timer = _timer(t, number)
     if not new:
         raise Errno(EINVAL)
@@ -210,34 +212,34 @@ def timer_settime(t: Thread, number: int, flags: int, new: int, old: int) -> int
     wait = None
     if value:
         wait = max(0, value - now(t, timer.clock)) if flags & _TIMER_ABSTIME else value
-    t.kernel.timers_of.set(t.process, timer, wait, interval)
+    interval_timers.arm(t.kernel, t.process, timer, wait, interval)
     if old:
         t.mem.write(old, before)
     return 0
 
 
-def timer_gettime(t: Thread, number: int, address: int) -> int:
+def timer_gettime(t: SyscallContext, number: int, address: int) -> int:
     t.mem.write(address, _itimerspec(t, _timer(t, number)))
     return 0
 
 
-def timer_getoverrun(t: Thread, number: int) -> int:
+def timer_getoverrun(t: SyscallContext, number: int) -> int:
     return _timer(t, number).overruns
 
 
-def timer_delete(t: Thread, number: int) -> int:
+def timer_delete(t: SyscallContext, number: int) -> int:
     _timer(t, number)
-    t.kernel.timers_of.delete(t.process, number)
+    interval_timers.delete(t.kernel, t.process, number)
     return 0
 
 
-def _timer(t: Thread, number: int) -> IntervalTimer:
+def _timer(t: SyscallContext, number: int) -> IntervalTimer:
     timer = t.process.timers.get(number)
     if timer is None or number < 0:
         raise Errno(EINVAL)
     return timer
 
 
-def _itimerspec(t: Thread, timer: IntervalTimer) -> bytes:
-    left = t.kernel.timers_of.left(t.process, timer)
+def _itimerspec(t: SyscallContext, timer: IntervalTimer) -> bytes:
+    left = interval_timers.remaining(t.kernel, t.process, timer)
     return struct.pack("<4q", *divmod(timer.interval, NS), *divmod(left, NS))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Generator
 from kernel.base.errno import EBADF, ECHILD, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait
-from kernel.process.process import ChildEvent, Process, Thread
+from kernel.process.exit import reap
+from kernel.process.process import ChildEvent, Process
 from kernel.process.signals import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, Sig, of_child
+from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process import rusage
 
 _WNOHANG, _WUNTRACED, _WEXITED, _WCONTINUED, _WNOWAIT = 1, 2, 4, 8, 0x0100_0000
@@ -23,7 +25,7 @@ _CONTINUED_STATUS = 0xFFFF
 _P_PIDFD = 3
 
 
-def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
+def wait4(t: SyscallContext, pid: int, status: int, options: int, usage: int) -> Result:
     if options & ~_WAIT4_OPTIONS:
         raise Errno(EINVAL)
     if pid == -(1 << 31):
@@ -42,7 +44,9 @@ def wait4(t: Thread, pid: int, status: int, options: int, usage: int) -> Result:
     return _wait(t, chosen, events, report, what=what, hang=not options & _WNOHANG, keep=False)
 
 
-def waitid(t: Thread, kind: int, number: int, info: int, options: int, usage: int) -> Result:
+def waitid(
+    t: SyscallContext, kind: int, number: int, info: int, options: int, usage: int
+) -> Result:
     wanted = options & (_WEXITED | _WUNTRACED | _WCONTINUED)
     if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
         raise Errno(EINVAL)
@@ -78,7 +82,7 @@ def _events(options: int) -> set[ChildEvent]:
     return {event for option, event in _EVENT_OF.items() if options & option}
 
 
-def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:
+def _chooser(t: SyscallContext, pid: int, options: int) -> Callable[[Process], bool]:
     """Which children wait4's ``pid`` and options mean: without __WALL or __WCLONE only those that
     announce their end with SIGCHLD, as fork's do.
     """
@@ -96,7 +100,7 @@ def _chooser(t: Thread, pid: int, options: int) -> Callable[[Process], bool]:
 
 
 def _wait(
-    t: Thread,
+    t: SyscallContext,
     chosen: Callable[[Process], bool],
     events: set[ChildEvent],
     report: Callable[[Process], int],
@@ -122,7 +126,7 @@ def _wait(
 
 
 def _try_wait(
-    t: Thread,
+    t: SyscallContext,
     chosen: Callable[[Process], bool],
     events: set[ChildEvent],
     report: Callable[[Process], int],
@@ -142,13 +146,13 @@ def _try_wait(
     return None
 
 
-def _forget(t: Thread, child: Process) -> None:
+def _forget(t: SyscallContext, child: Process) -> None:
     """Discards the child's state changes that were reported."""
     event, child.event = child.event, None
     if event is ChildEvent.EXITED:
         t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
         t.process.children_faults += child.faults + child.children_faults
-        t.kernel.lifecycle.reap(child)
+        reap(t.kernel, child)
 
 
 def _wait_status(child: Process) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kernel.base.wait import Wait
-from kernel.vfs.core.caller import Clock, IoctlCaller, Process
+from kernel.vfs.core.caller import Clock, Process
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.names.fs_context import FsContext
@@ -86,6 +86,15 @@ class ProcThread(Protocol):
         """What it waits for; None while it runs or could."""
 
 
+class ProcCaller(Protocol):
+    """The thread whose system call reads /proc."""
+
+    @property
+    def process(self) -> Process: ...
+    @property
+    def tid(self) -> int: ...
+
+
 class ProcKernel(Protocol):
     """What /proc asks of the kernel."""
 
@@ -96,8 +105,8 @@ class ProcKernel(Protocol):
     @property
     def processes(self) -> Mapping[int, ProcProcess]: ...
     @property
-    def caller(self) -> IoctlCaller:
-        """The thread whose system call is being done."""
+    def caller(self) -> ProcCaller:
+        """The thread whose system call is being executed."""
 
     @property
     def hostname(self) -> str: ...

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kernel.kernel import Config, Kernel
+from kernel.config import Config
+from kernel.kernel import Kernel
 from tests.emu.cli.sessions import shell_status, start, wait_until_alone
 from tests.emu.commands import SECONDS, emu
 from tests.guest.running import needs_terminals
@@ -139,8 +140,8 @@ def test_a_resized_window_does_not_hide_ctrl_c() -> None:
     received: list[str] = []
     kernel.call_soon(lambda: received.append("ctrl-c"))
     kernel.call_soon(lambda: received.append("resized"))
-    kernel.attend()
-    assert received == ["ctrl-c", "resized"] and kernel.attention is None
+    kernel.run_requests()
+    assert received == ["ctrl-c", "resized"] and not kernel.requests
 
 
 # Files that accept no data.

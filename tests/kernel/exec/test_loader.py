@@ -13,9 +13,10 @@ import pytest
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.resource_limits import INFINITY, Limits, Resource
+from kernel.config import Config
 from kernel.exec.elf import NotExecutable
 from kernel.exec.loader import Image, Request, load
-from kernel.kernel import Config, Kernel
+from kernel.kernel import Kernel
 from kernel.mm.address_space import USER_END
 from kernel.mm.vma import Prot
 from kernel.vfs.memfs.memfs import MemFs

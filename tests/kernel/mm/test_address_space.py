@@ -6,8 +6,8 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, AddressSpace
-from kernel.mm.fault import Outcome
 from kernel.mm.frames import Kind
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_table import COW
 from kernel.mm.vma import Prot, Vma

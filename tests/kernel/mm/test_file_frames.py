@@ -4,8 +4,8 @@ import pytest
 
 from emu.machine.pte import PAGE_SIZE, ppn
 from kernel.base.errors import Errno
-from kernel.mm.fault import Outcome
 from kernel.mm.frames import Kind
+from kernel.mm.outcome import Outcome
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.memfs.memfs import MemFs
 from tests.emu.commands import machine, program

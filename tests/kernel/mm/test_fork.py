@@ -6,10 +6,10 @@ from emu.machine.pte import PAGE_SIZE, V, W, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.check.invariants import leaks
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Frames
 from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file, user_memory

@@ -34,8 +34,8 @@ from hypothesis.stateful import (
 from emu.machine.pte import PAGE_SIZE, V, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES
+from kernel.mm.outcome import Outcome
 from kernel.mm.vma import Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR

@@ -8,9 +8,10 @@ import pytest
 
 from emu.machine.registers import A0
 from emu.observe.symbols.program_symbols import ProgramSymbols
+from kernel.kernel import Kernel
 from kernel.process.observer import Observer, Observers
 from kernel.process.process import Process, Thread
-from tests.emu.commands import machine
+from tests.emu.commands import machine, observed
 from tests.kernel.syscalls.guests import compiled
 
 ways = pytest.mark.parametrize("deterministic", [False, True], ids=["freely", "deterministic"])
@@ -20,6 +21,7 @@ class Hits(Observer):
     """Has breakpoints at symbols of the first program; keeps pid, symbol and a0 of each hit."""
 
     def __init__(self, *symbols: str) -> None:
+        self.kernel: Kernel
         self.names = symbols
         self.where: dict[int, str] = {}
         self.hits: list[tuple[int, str, int]] = []
@@ -30,11 +32,15 @@ class Hits(Observer):
         for name in self.names:
             self.where[symbols.address(name, process)] = name
         for at in self.where:
-            process.kernel.breakpoints.add(at)
+            self.kernel.breakpoints.add(at)
 
     def reached(self, thread: Thread, pc: int) -> None:
-        assert thread.kernel.current is thread
-        self.hits.append((thread.process.pid, self.where[pc], thread.kernel.hart.read(A0)))
+        assert self.kernel.current is thread
+        self.hits.append((thread.process.pid, self.where[pc], self.kernel.hart.read(A0)))
+
+    def of(self, kernel: Kernel) -> Hits:
+        self.kernel = kernel
+        return self
 
     def leaving(self, process: Process) -> None:
         self.left.append((process.pid, process.alive, process.space.resident_pages() > 0))
@@ -43,7 +49,7 @@ class Hits(Observer):
 def hits(source: str | Path, *symbols: str, deterministic: bool = False) -> Hits:
     seen = Hits(*symbols)
     program = compiled(source) if isinstance(source, str) else source
-    result = machine(deterministic=deterministic, timeout=60).run([program], observers=[seen])
+    result = observed(program, seen.of, deterministic=deterministic, timeout=60)
     assert (result.status, result.notes) == (0, []), result.stderr
     assert result.summary["frames_leaked"] == 0
     return seen
@@ -185,7 +191,9 @@ def test_a_run_with_breakpoints_is_the_run_without() -> None:
     source = FORKED.replace("both(i)", 'say("%d\\n", i)')
     plain = machine(deterministic=True).run([compiled(source)])
     seen = Hits("both", "main")
-    watched = machine(deterministic=True).run([compiled(source)], observers=[Observers([seen])])
+    watched = observed(
+        compiled(source), lambda kernel: Observers([seen.of(kernel)]), deterministic=True
+    )
     assert len(seen.hits) == 4
     assert (watched.stdout, watched.status) == (plain.stdout, plain.status)
     assert watched.summary["faults"] == plain.summary["faults"]

@@ -12,10 +12,10 @@ from emu.machine.pte import FLAGS, PAGE_SHIFT, A, D, V, W, make_pte, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Kind
 from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Vma
 from kernel.process.observer import Observer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from emu.machine.cause import Access
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, mapped_file

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 from tests.kernel.worlds import BASE, Refused, World, anonymous, user_memory
 from tests.wrong.checks.check import same
 

@@ -9,9 +9,9 @@ import numpy as np
 from emu.machine.cause import Access
 from emu.machine.pte import V, W, make_pte, ppn
 from kernel.base.errors import OutOfMemory
-from kernel.mm.fault import Outcome
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, anonymous, mapped_file

@@ -7,8 +7,8 @@ from itertools import count
 from emu.machine.cause import Access
 from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
-from kernel.mm.fault import Outcome
 from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous, mapped_file

@@ -11,6 +11,7 @@ from emu import Machine, Options, Result
 from emu.api import Session
 from emu.machine.cause import Cause
 from emu.machine.registers import Registers
+from kernel.kernel import Kernel
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped
@@ -66,12 +67,12 @@ def _run(source: str, observer: Observer | None = None, fail_allocation: int = 0
     return result
 
 
-@patch("emu.ticker.PERIOD", 3600)  # or a host that is busy for a moment brings the timer
+@patch("emu.host.host_signals.PERIOD", 3600)  # or a host that is busy for a moment brings the timer
 def a_timer_reaches_a_loop_of_calls() -> None:
     same(_run(LOOP_UNTIL_A_TIMER).status, 0, "status")
 
 
-@patch("emu.ticker.PERIOD", 3600)
+@patch("emu.host.host_signals.PERIOD", 3600)
 def a_timer_reaches_a_loop_of_touches() -> None:
     same(_run(TOUCH_UNTIL_A_TIMER).status, 0, "status")
 
@@ -100,14 +101,15 @@ def an_observer_sees_each_call_begin_and_end() -> None:
 class _Stops(Observer):
     """Leaves word for the kernel at the 100th call, as a Ctrl-C or a time limit does."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
         self.calls = self.after = 0
 
     def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
         self.calls += 1
         self.after += self.calls > 100
         if self.calls == 100:
-            thread.process.kernel.attention = _stop
+            self._kernel.call_soon(_stop)
 
 
 def _stop() -> NoReturn:
@@ -115,8 +117,9 @@ def _stop() -> NoReturn:
 
 
 def word_from_outside_is_heard_at_the_next_trap() -> None:
-    observer = _Stops()
-    same(_run(CALLS, observer).status, 7, "status")
+    session = Session(Options(timeout=SECONDS, memory=64 << 20), [str(compiled(CALLS))])
+    observer = _Stops(session.kernel)
+    same(session.run([observer]), 7, "status")
     assert observer.after <= 2, f"{observer.after} calls were begun before it was heard"
 
 

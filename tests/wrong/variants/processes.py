@@ -6,15 +6,15 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_new_process = partial(wrong, where="kernel.process.lifecycle:Lifecycle._new_process")
-_prepare = partial(wrong, where="kernel.process.lifecycle:Lifecycle._prepare")
+_new_process = partial(wrong, where="kernel.process.clone:_new_process")
+_prepare = partial(wrong, where="kernel.process.clone:_prepare")
 _segment = partial(wrong, where="kernel.exec.loader:_map_segment")
 _BYPASS = "from tests.wrong.bypass import write_through"
 
 VARIANTS = [
     wrong(
         "exec-keeps-memory", "exec does not give back the old memory",
-        "kernel.kernel:Kernel.replace_image", "old.leave()", "pass",
+        "kernel.exec.enter_image:replace_image", "old.leave()", "pass",
     ),
     wrong(
         "failed-exec-leaks", "an exec that fails leaves the new memory behind",
@@ -22,13 +22,13 @@ VARIANTS = [
     ),
     wrong(
         "no-flush-at-exec", "the TLB has the old program's pages after exec",
-        "kernel.kernel:Kernel.replace_image",
-        "self.hart.set_satp(image.space.table.satp)\n    self.hart.flush_tlb()",
-        "self.hart.mmu.satp = image.space.table.satp",
+        "kernel.exec.enter_image:replace_image",
+        "kernel.hart.set_satp(image.space.table.satp)\n    kernel.hart.flush_tlb()",
+        "kernel.hart.mmu.satp = image.space.table.satp",
     ),
     wrong(
         "exit-leaks", "a process that ends keeps its memory",
-        "kernel.process.lifecycle:Lifecycle.exit_process", "process.space.leave()", "pass",
+        "kernel.process.exit:exit_process", "process.space.leave()", "pass",
     ),
     wrong(
         "signal-frame-through-cow", "a signal's frame is written to a frame that fork shares",
@@ -75,7 +75,7 @@ VARIANTS = [
     ),
     wrong(
         "borrowed-memory-uncounted", "the memory that a vfork child borrows ends with it",
-        "kernel.process.lifecycle:Lifecycle._child_space", "parent.space.users += 1", "pass",
+        "kernel.process.clone:_child_space", "parent.space.users += 1", "pass",
     ),
     _segment(
         "bss-not-zeroed", ".bss begins with what the file has behind .data",

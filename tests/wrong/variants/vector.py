@@ -20,12 +20,12 @@ _IN_LOOP = {
 VARIANTS = [
     _store(
         "fault-handled-twice", "a store's fault that the vector could not mend is handled again",
-        old="kernel.unresolved = resolution", new="pass",
+        old="self._unfinished.pending_fault = resolution", new="pass",
     ),
     _store(
         "fault-uncounted", "a store's fault that the vector mends is not counted",
-        old="traps.resolve(kernel, thread, page, Access.STORE)",
-        new="traps.fault.handle(thread.process.space, page, Access.STORE)",
+        old="handler.resolve(kernel, thread, page, Access.STORE)",
+        new="handler.fault.handle(thread.process.space, page, Access.STORE)",
     ),
     _store(
         "fault-unobserved", "an observer is not told of stores' faults",
@@ -35,10 +35,10 @@ VARIANTS = [
         "fault-without-a-trap", "an observer is told of a store's fault without its trap",
         old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
         "        return False  # an observer wants the trap, with its epc and tval\n"
-        "    resolution = traps.resolve(kernel, thread, page, Access.STORE)",
-        new="resolution = traps.resolve(kernel, thread, page, Access.STORE)\n"
+        "    resolution = handler.resolve(kernel, thread, page, Access.STORE)",
+        new="resolution = handler.resolve(kernel, thread, page, Access.STORE)\n"
         "    if kernel.observer is not None and not resolution.failed:\n"
-        "        kernel.observer.fault(traps.Fault(thread, thread.process.space, resolution))",
+        "        kernel.observer.fault(handler.Fault(thread, thread.process.space, resolution))",
     ),
     _store(
         "loop-never-due-for-stores", "timers don't reach a loop that touches new pages",
@@ -47,7 +47,8 @@ VARIANTS = [
     wrong(
         "old-fault-again", "what was left of a store's fault is the answer to all later ones",
         "kernel.trap.handler:_page_fault",
-        "resolution, kernel.unresolved = kernel.unresolved, None", "resolution = kernel.unresolved",
+        "resolution, unfinished.pending_fault = unfinished.pending_fault, None",
+        "resolution = unfinished.pending_fault",
     ),
     _ecall(
         "call-left-untold", "an observer is not told that a call has ended",
@@ -55,8 +56,9 @@ VARIANTS = [
     ),
     wrong(
         "old-call-again", "the result of a call that the vector left is that of all later ones",
-        "kernel.syscalls.dispatch:ecall",
-        "(result,), kernel.begun = kernel.begun, None", "(result,) = kernel.begun",
+        "kernel.trap.handler:_system_call",
+        "(result,), unfinished.pending_result = unfinished.pending_result, None",
+        "(result,) = unfinished.pending_result",
     ),
     wrong(
         "result-lost", "a call that is answered at once leaves a0 as it was",
@@ -68,7 +70,7 @@ VARIANTS = [
     ),
     _ecall(
         "call-begun-twice", "a call that the vector began is begun again in the loop",
-        old="kernel.begun = (result,)", new="pass",
+        old="self._unfinished.pending_result = (result,)", new="pass",
     ),
     _ecall(
         "call-that-waits-is-done", "a call that has to wait returns 0 at once",
@@ -98,7 +100,7 @@ VARIANTS = [
     ),
     _due(
         "attention-unheard", "word from outside is not heard at the next trap",
-        old="or kernel.attention is not None", new="",
+        old="or bool(kernel.requests)", new="",
     ),
     *(
         _ecall(

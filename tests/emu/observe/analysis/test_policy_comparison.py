@@ -10,7 +10,7 @@ from emu.observe.analysis.policy_comparison import (
     comparison_text,
     differences,
 )
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 
 
 def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) -> PolicyRun:

@@ -3,7 +3,7 @@
 import json
 
 from emu.observe.formats.summary import summary_text
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
 

@@ -3,7 +3,7 @@
 import pytest
 
 from emu.observe.model.outcomes import COPIES, IN_A_LINE, IN_A_STORY, IN_A_SUMMARY, OWN
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 
 
 @pytest.mark.parametrize("words", [IN_A_LINE, IN_A_STORY, IN_A_SUMMARY])

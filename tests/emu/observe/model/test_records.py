@@ -14,7 +14,7 @@ import pytest
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord, Record
 from emu.observe.record import copied_pages
-from kernel.mm.fault import Outcome
+from kernel.mm.outcome import Outcome
 from tests.emu.observe.support.traced import traced
 
 TEXT = (Path(records.__file__).parents[1] / "TRACE.md").read_text()

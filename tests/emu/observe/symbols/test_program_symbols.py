@@ -9,9 +9,10 @@ import pytest
 from emu.machine.registers import SP
 from emu.observe.symbols.address_expression import parse_address
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
+from kernel.kernel import Kernel
 from kernel.process.observer import Observer
 from kernel.process.process import Process
-from tests.emu.commands import machine
+from tests.emu.commands import observed
 from tests.kernel.syscalls.guests import compiled
 from toolchain.build import build
 
@@ -20,14 +21,19 @@ class Asks(Observer):
     """Looks names up in the first process; keeps the addresses, or why there is none."""
 
     def __init__(self, *names: str) -> None:
+        self.kernel: Kernel
         self.names = names
         self.found: list[int | str] = []
+
+    def of(self, kernel: Kernel) -> Asks:
+        self.kernel = kernel
+        return self
 
     def started(self, process: Process) -> None:
         symbols = ProgramSymbols(process)
         for name in self.names:
             try:
-                self.found.append(parse_address(name).address(symbols, process))
+                self.found.append(parse_address(name).address(symbols, process, self.kernel.hart))
             except NoSymbol as error:
                 self.found.append(str(error))
 
@@ -35,7 +41,7 @@ class Asks(Observer):
 def test_functions_data_and_offsets() -> None:
     source = 'int data[9];\nint main(void) { say("%ld %ld", (long)main, (long)data); return 0; }'
     asks = Asks("main", "data", "data+8", "data-0x10", "7", "0x7+1")
-    said = machine().run([compiled(source)], observers=[asks]).stdout.split()
+    said = observed(compiled(source), asks.of).stdout.split()
     main, data = map(int, said)
     assert asks.found == [main, data, data + 8, data - 16, 7, 8]
 
@@ -52,7 +58,7 @@ def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -
     for source in sources:
         source.write_text(FILES[source.stem])
     asks = Asks("f", "two", "nothing")
-    machine().run([build(sources, tmp_path / "program")], observers=[asks])
+    observed(build(sources, tmp_path / "program"), asks.of)
     assert "has several symbols 'f', at 0x" in str(asks.found[0])
     assert isinstance(asks.found[1], int)
     assert "has no symbol 'nothing'" in str(asks.found[2])

@@ -480,7 +480,7 @@ def test_what_the_heap_gets_may_be_used_whatever_its_last_page_may() -> None:
 
 def test_bringing_in_much_memory_stops_when_the_user_wants_something(call: Caller) -> None:
     start = call.mmap(0, 1 << 36, Prot.READ, ANON | Map.NORESERVE, -1, 0)
-    call.kernel.attention = lambda: None
+    call.kernel.requests = True
     begun = call.process.space.resident_pages()
     call.mmap(0, 1 << 30, Prot.READ, ANON | Map.NORESERVE | Map.POPULATE, -1, 0)
     assert call.process.space.resident_pages() == begun, "MAP_POPULATE promises nothing"

@@ -1,0 +1,25 @@
+"""Configuration of a kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one machine, fixed at its start."""
+
+    memory: int = 1 << 30
+    """Bytes of physical memory, whole pages; taken from the host only as they are used."""
+    kernel_memory: int | None = None
+    """Maximum bytes of host memory for the kernel's objects of guests, apart from the frames;
+    by default a quarter of ``memory``, at least 16 MiB."""
+    fork_policy: str = "cow"
+    """A key of :data:`kernel.mm.fork.POLICIES`."""
+    max_processes: int = 4096
+    deterministic: bool = False
+    """Use a virtual clock and a fixed random seed, so that a run can be repeated."""
+    fail_allocation: int = 0
+    """Number of the frame allocation that fails; 0 for none."""
+    check: bool = False
+    """Check the invariants of the kernel's memory before every return to a program."""

@@ -1,0 +1,158 @@
+"""Ending processes and threads: exit(2), kills, and the zombie until it is waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernel.base.budget import Cost, Kind
+from kernel.base.errors import Errno, OutOfMemory
+from kernel.process import interval_timers
+from kernel.process.futex import release_robust_futexes
+from kernel.process.process import ChildEvent, Process, Thread
+from kernel.process.signal_send import send_process
+from kernel.process.signals import (
+    CLD_EXITED,
+    CLD_KILLED,
+    HIGHEST,
+    SA_NOCLDWAIT,
+    SI_KERNEL,
+    SIG_IGN,
+    Sig,
+    SigInfo,
+    of_child,
+)
+
+if TYPE_CHECKING:
+    from kernel.process.state import KernelState
+
+
+def exit_thread(kernel: KernelState, thread: Thread, code: int) -> None:
+    """exit(2): ends a thread, and with its last thread the process."""
+    process = thread.process
+    if len(process.threads) == 1:
+        exit_process(kernel, process, (code & 0xFF) << 8)
+        return
+    _end_thread(kernel, thread)
+
+
+def _end_thread(kernel: KernelState, thread: Thread) -> None:
+    process = thread.process
+    release_robust_futexes(kernel.futexes, thread)
+    if thread.clear_tid and (len(process.threads) > 1 or process.space.users > 1):
+        try:
+            thread.mem.write_u32(thread.clear_tid, 0)
+            kernel.futexes.wake_address(thread.process.space, thread.clear_tid, 1)
+        except (Errno, OutOfMemory):
+            pass
+    if thread.call is not None:
+        thread.call.close()
+        thread.call = None
+    kernel.scheduler.end(thread)
+    if kernel.current is thread:
+        kernel.current = None  # its registers need not be saved
+    thread.pending.drop(~0)
+    if len(process.threads) > 1:
+        kernel.extra_threads -= 1
+        kernel.budget.give_back(Kind.THREAD, Cost.THREAD)
+    process.threads.pop(thread.tid, None)
+
+
+def end_other_threads(kernel: KernelState, thread: Thread) -> None:
+    """Ends all threads of the process but ``thread``, which gets the process's id (execve(2))."""
+    process = thread.process
+    for other in list(process.threads.values()):
+        if other is not thread:
+            other.clear_tid = 0
+            _end_thread(kernel, other)
+    process.threads = {process.pid: thread}
+    thread.tid = process.pid
+
+
+def exit_process(kernel: KernelState, process: Process, status: int) -> None:
+    """Ends a process with wait status ``status``; it is a zombie until waited for."""
+    if not process.alive:
+        return
+    process.status = status
+    for thread in list(process.threads.values()):
+        _end_thread(kernel, thread)
+    process.pending.drop(~0)
+    process.program.words.release()
+    process.files.leave()
+    release_parent(process)
+    if kernel.observer is not None:
+        kernel.observer.leaving(process)
+    process.space.leave()
+    interval_timers.delete_all(kernel, process)
+    if kernel.observer is not None:
+        kernel.observer.exited(process)
+    _reparent_children(kernel, process)
+    _become_zombie(kernel, process)
+    process.ended.wake()
+
+
+def release_parent(process: Process) -> None:
+    """Resumes the parent of a vfork child, which no longer uses its memory."""
+    if process.borrows_memory:
+        process.borrows_memory = False
+        process.memory_released.wake()
+
+
+def _reparent_children(kernel: KernelState, process: Process) -> None:
+    """Gives the children to the nearest live ancestor that is a subreaper, else to init."""
+    reaper = process.parent
+    while reaper is not None and not (reaper.subreaper and reaper.alive):
+        reaper = reaper.parent
+    for child in list(process.children.values()):
+        child.parent = reaper
+        if reaper is not None and reaper.alive:
+            reaper.children[child.pid] = child
+            if not child.alive:
+                reaper.child_changed.wake()
+        elif not child.alive:
+            reap(kernel, child)
+        if child.alive and child.parent_death_signal:
+            send_process(kernel, child, _plain(child.parent_death_signal))
+    process.children.clear()
+
+
+def _become_zombie(kernel: KernelState, process: Process) -> None:
+    parent, status = process.parent, process.status
+    assert status is not None
+    process.event = ChildEvent.EXITED
+    if parent is None or not parent.alive:
+        reap(kernel, process)
+        return
+    action = parent.handlers.get(Sig.CHLD)
+    auto_reaped = process.exit_signal == Sig.CHLD and (
+        action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
+    )
+    if 0 < process.exit_signal <= HIGHEST:
+        killed = status & 0x7F
+        code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
+        info = of_child(code, process.pid, process.fs.who.uid, value)
+        if process.exit_signal != Sig.CHLD:
+            info = _plain(process.exit_signal)
+        send_process(kernel, parent, info)
+    if auto_reaped:
+        reap(kernel, process)
+    parent.child_changed.wake()
+
+
+def reap(kernel: KernelState, process: Process) -> None:
+    """Removes a zombie whose status was read, or that no parent will wait for."""
+    if process.parent is not None:
+        process.parent.children.pop(process.pid, None)
+    if kernel.processes.pop(process.pid, None) is not None:
+        kernel.budget.give_back(Kind.PROCESS, Cost.PROCESS)
+
+
+def kill_for_memory(kernel: KernelState, thread: Thread) -> None:
+    """Kills the process of a thread for which no frame is left; the machine goes on."""
+    process = thread.process
+    kernel.cache.reclaim()
+    kernel.log(f"out of memory: {process!r} is killed; {kernel.frames.shortage}")
+    exit_process(kernel, process, Sig.KILL)
+
+
+def _plain(signo: int) -> SigInfo:
+    return SigInfo(signo, SI_KERNEL)

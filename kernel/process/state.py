@@ -1,0 +1,169 @@
+"""State of one kernel: the machine, the memory, the processes, and the pending requests.
+
+Signals, process lifecycle, system calls and traps are functions of a :class:`KernelState`;
+:class:`kernel.kernel.Kernel` extends it with starting, running and ending a machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from emu.machine.hart import Hart
+from kernel.base.budget import Budget, share_of
+from kernel.base.clock import Clock, HostClock, VirtualClock
+from kernel.base.errors import Errno
+from kernel.base.resource_limits import Limits
+from kernel.base.timers import Timers
+from kernel.components import Components
+from kernel.mm.fork import POLICIES
+from kernel.mm.page_cache import Backing, PageCache
+from kernel.process.counters import Stats
+from kernel.process.futex import Futexes
+from kernel.process.observer import Fault, Observer
+from kernel.process.process import Process, Thread
+from kernel.process.scheduler import Scheduler
+from kernel.process.signal_frame import sigreturn_page
+from kernel.process.signals import Queued
+
+if TYPE_CHECKING:
+    from kernel.config import Config
+    from kernel.mm.address_space import AddressSpace
+    from kernel.mm.outcome import Resolution
+    from kernel.mm.user_memory import FaultHandler
+    from kernel.vfs.core.inode import Inode
+
+
+class KernelState:
+    """The fields of a kernel. ``log`` receives messages for the user, such as a kill by OOM."""
+
+    def __init__(
+        self,
+        config: Config,
+        log: Callable[[str], None],
+        observer: Observer | None = None,
+        parts: Components | None = None,
+    ) -> None:
+        self.config = config
+        self.parts = parts = parts or Components()
+        self.log = log
+        self.observer = observer
+        self.ram = parts.ram(config.memory)
+        self.hart = Hart(self.ram, parts.mmu(self.ram))
+        self.frames = parts.frames(self.ram)
+        self.budget = self.frames.budget = Budget(
+            share_of(config.memory) if config.kernel_memory is None else config.kernel_memory
+        )
+        self.cache = PageCache(self.frames, self._unmap_beyond)
+        self.frames.reclaim = self.cache.reclaim
+        self.fork_policy = parts.fork or POLICIES[config.fork_policy]
+        self.sigreturn_page = sigreturn_page(self.frames)
+        self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
+        self.random = _random_source(config.deterministic)
+        self.timers = Timers(self.clock)
+        self.scheduler = Scheduler(self.clock, self.timers)
+        self.futexes = Futexes(self.clock)
+        self.queued_signals = Queued()
+        self.stats = Stats()
+        self.processes: dict[int, Process] = {}
+        self.extra_threads = 0
+        """Number of threads beyond the first of each process."""
+        self.current: Thread | None = None
+        """The thread whose registers the hart holds."""
+        self.current_call: str | None = None
+        """Name of the system call being executed, None outside one."""
+        self.first_thread: Thread | None = None
+        self.traps = 0
+        self.requests: deque[Callable[[], None]] = deque()
+        """Functions to call before the next instruction, or between two pieces of a long call."""
+        self.new_image: Callable[[Process], None] | None = None
+        """Called after execve(2) with the process."""
+        self.new_library: Callable[[Inode, str], None] | None = None
+        """Called when a process maps a file with execute permission, with the file and its path."""
+        self._last_id = 1
+        """Linux gives 1 to init; the first program here is its child, as in a real system."""
+        self._last_asid = 0
+        self.frames.start_counting(config.fail_allocation)
+
+    def new_id(self) -> int:
+        """The next process or thread id."""
+        self._last_id += 1
+        return self._last_id
+
+    def new_asid(self) -> int:
+        """The next address space id of 16 bits."""
+        self._last_asid = (self._last_asid + 1) & 0xFFFF
+        return self._last_asid
+
+    def new_process(self, parent: Process | None) -> Process:
+        """A process without memory, files and threads, not yet in ``processes``."""
+        limits = Limits(self.config.max_processes)
+        return Process(self.new_id(), parent, self.clock, self.queued_signals, limits)
+
+    def add_process(self, process: Process) -> None:
+        self.processes[process.pid] = process
+        self.stats.processes += 1
+
+    @property
+    def caller(self) -> Thread:
+        """The thread whose system call is being executed. Raises ENOENT before the first call."""
+        if self.current is None:
+            raise Errno(errno.ENOENT)
+        return self.current
+
+    # Page faults of the kernel's own accesses to user memory.
+
+    def fault_handler(self, process: Process) -> FaultHandler:
+        """Records page faults in the memory of ``process`` by :meth:`record_fault`."""
+        return lambda space, fault: self.record_fault(space, fault, process)
+
+    def record_fault(
+        self, space: AddressSpace, resolution: Resolution, process: Process | None = None
+    ) -> None:
+        """Counts and reports a page fault of the kernel in ``space``.
+
+        ``process`` is the space's, None for an image that is being loaded. The fault is attributed
+        to the current thread, or to the first of ``process`` when that is another.
+        """
+        self.stats.fault(resolution)
+        thread = self.current or self.first_thread
+        if thread is None:
+            return
+        if process is not None and process is not thread.process:
+            thread = next(iter(process.threads.values()), thread)
+        thread.faults += 1
+        thread.process.faults += 1
+        if self.observer is not None:
+            self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
+
+    def _unmap_beyond(self, backing: Backing, first: int) -> None:
+        """Unmaps the pages of a truncated file from number ``first`` on, in all processes."""
+        # Parents come first: an owner of a copied page is told before a shared leaf table loses it.
+        for space in dict.fromkeys(process.space for process in self.processes.values()):
+            space.unmap_beyond(backing, first)
+
+    # Requests from outside.
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Schedules ``act`` before the next instruction; may be called from another host thread."""
+        self.requests.append(act)
+
+    def run_requests(self) -> None:
+        while self.requests:
+            self.requests.popleft()()
+
+    def run_pending(self) -> None:
+        """Runs requests and due timers between two pieces of a long system call."""
+        if self.requests:
+            self.run_requests()
+        if self.timers:
+            self.timers.run_due()
+
+
+def _random_source(deterministic: bool) -> Callable[[int], bytes]:
+    if deterministic:
+        return random.Random(0).randbytes
+    return random.SystemRandom().randbytes

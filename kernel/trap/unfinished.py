@@ -1,0 +1,18 @@
+"""What the fast path leaves to the run loop for the trap that it could not finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.mm.outcome import Resolution
+
+
+@dataclass(slots=True)
+class UnfinishedTrap:
+    """At most one field is set; the handler of the trap that follows takes it."""
+
+    pending_result: tuple[Any] | None = None
+    """What the function of a system call returned, in a tuple since it may be None."""
+    pending_fault: Resolution | None = None
+    """Resolution of a page fault that failed, or that stored to translated code."""
