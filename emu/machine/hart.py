@@ -26,10 +26,10 @@ from collections.abc import Callable, Iterable
 
 from emu.machine import engine as e
 from emu.machine.cause import Access, Cause
+from emu.machine.code_reader import Instructions
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.exits import Exits
-from emu.machine.isa.faulting_instruction import Instructions
-from emu.machine.isa.memory_operand import instruction_length
+from emu.machine.isa.decoder import instruction_length
 from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram

@@ -13,21 +13,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from emu.machine.isa.memory_operand import (
-    Kind,
-    branch_offset,
-    instruction_length,
-    memory_operand,
-    plain_jump,
-)
+from emu.machine.isa.control_flow import branch_offset, plain_jump
+from emu.machine.isa.decoder import JAL, LOAD, STORE, Instruction, instructions
+from emu.machine.isa.register_results import sum_of, written_register
 from emu.machine.registers import FP, RA, SP
 from emu.observe.cfi.cfi_program import Rule
-from emu.observe.cfi.register_sums import Sum, sum_of
 
 LONGEST = 1 << 14
 """Bytes of a function that are worth reading."""
-_JAL_T0 = 5 << 7 | 0x6F
-"""A call of __riscv_save_N (-msave-restore), which moves sp, by how much is not seen here."""
+_T0 = 5
+_DOUBLE = 3
+"""funct3 of ld and sd."""
+_UNKNOWN = -1, 0
 
 
 def prologue_rule(code: bytes) -> Rule | None:
@@ -35,12 +32,11 @@ def prologue_rule(code: bytes) -> Rule | None:
 
     A function that makes no frame and saves nothing is taken for a leaf, whose caller ra has.
     """
-    frame, at = _Frame(), 0
-    while at + 2 <= len(code):
-        size = instruction_length(code[at])
-        frame.step(at, int.from_bytes(code[at : at + size], "little"))
-        at += size
-    return frame.at(at).rule()
+    frame, end = _Frame(), 0
+    for at, instruction in instructions(code):
+        frame.step(at, instruction)
+        end = at + instruction.length
+    return frame.at(end).rule()
 
 
 class _State(NamedTuple):
@@ -84,8 +80,8 @@ class _Frame:
         """State in the function's body: the deepest, or unknown."""
         self._ahead: dict[int, _State] = {}
         """States at branch targets, by offset."""
-        self._known: dict[int, int] = {}
-        """Numbers that registers have, to be added to sp."""
+        self._known: dict[int, int] = {0: 0}
+        """Values of registers that hold a constant, which may be added to sp."""
 
     def at(self, at: int) -> _State:
         """State at an offset that was not stepped over yet.
@@ -95,17 +91,16 @@ class _Frame:
         branched = self._ahead.get(at)
         return self._now if branched is None else _join(branched, self._now)
 
-    def step(self, at: int, bits: int) -> None:
+    def step(self, at: int, instruction: Instruction) -> None:
         self._now = self.at(at)
-        change = sum_of(bits)
-        if bits & 0xFFF == _JAL_T0:
+        if instruction.opcode == JAL and instruction.rd == _T0:
+            # A call of __riscv_save_N (-msave-restore), which moves sp by an unknown amount.
             self._now = self._body = _State(None)
         else:
-            self._note_access(bits)
-            if change is not None:
-                self._assign(change)
+            self._note_access(instruction)
+            self._assign(instruction)
             self._deepen()
-        self._note_jump(at, bits)
+        self._note_jump(at, instruction)
 
     def _deepen(self) -> None:
         now, body = self._now, self._body
@@ -114,65 +109,60 @@ class _Frame:
         elif now.progress() > body.progress():
             self._body = now
 
-    def _note_jump(self, at: int, bits: int) -> None:
-        jump = plain_jump(bits)
-        offset = branch_offset(bits) if jump is None else 0 if jump.register else jump.offset
+    def _note_jump(self, at: int, instruction: Instruction) -> None:
+        jump = plain_jump(instruction)
+        offset = branch_offset(instruction) if jump is None else jump.offset
         if offset is not None and offset > 0:
             target = at + offset
             self._ahead[target] = _join(self._ahead.get(target, self._now), self._now)
         if jump is not None:  # the code after it is reached only by a branch
             self._now = self._body
 
-    def _assign(self, change: Sum) -> None:
-        number = self._number(change)
-        if change.to == SP:
-            self._move_sp(change, number)
-        elif change.to == FP and change.base == SP and number is not None:
+    def _assign(self, instruction: Instruction) -> None:
+        to = written_register(instruction)
+        base, number = self._sum(instruction)
+        if to == SP:
+            self._move_sp(base, number)
+        elif to == FP and base == SP:
             depth = self._now.depth
             if depth is not None and self._now.pointer is None and FP in dict(self._now.saved):
                 self._now = self._now._replace(pointer=depth - number)
-        elif change.base == 0 and number is not None:
-            self._known[change.to] = number
-        elif change.base in self._known and number is not None:
-            self._known[change.to] = self._known[change.base] + number
-        else:
-            self._known.pop(change.to, None)
+        elif to and base in self._known:
+            self._known[to] = self._known[base] + number
+        elif to:
+            self._known.pop(to, None)
 
-    def _number(self, change: Sum) -> int | None:
-        """What is added to the base; None when it is not known."""
-        if change.other is None:
-            return change.number
-        known = self._known.get(change.other)
-        return None if known is None else known * change.number
+    def _sum(self, instruction: Instruction) -> tuple[int, int]:
+        """The register and the number that are added; register -1 for anything else."""
+        total = sum_of(instruction)
+        if total is None:
+            return _UNKNOWN
+        if total.other is None:
+            return total.base, total.number
+        factor = self._known.get(total.other)
+        return _UNKNOWN if factor is None else (total.base, factor * total.number)
 
-    def _move_sp(self, change: Sum, number: int | None) -> None:
+    def _move_sp(self, base: int, number: int) -> None:
         depth, pointer, _ = self._now
-        if number is None:
-            depth = None
-        elif change.base == FP:
+        if base == FP:
             depth = None if pointer is None else pointer - number
-        elif change.base == SP and depth is not None:
+        elif base == SP and depth is not None:
             depth -= number
         else:
             depth = None
         self._now = _State(depth) if self._now.depth == 0 else self._now._replace(depth=depth)
 
-    def _note_access(self, bits: int) -> None:
+    def _note_access(self, instruction: Instruction) -> None:
         """Records the first save of ra or s0 in a frame, and their reloads."""
-        operand, depth = memory_operand(bits), self._now.depth
-        if not depth or operand is None or operand.base != SP or operand.size != 8:
+        opcode, rd, width, base, rs2, _, offset, _ = instruction
+        depth = self._now.depth
+        if not depth or opcode not in (LOAD, STORE) or width != _DOUBLE or base != SP:
             return
-        load = operand.kind is Kind.LOAD
-        short = operand.length == 2
-        if short and bits >> 13 != (0b011 if load else 0b111):
-            return  # c.fldsp, c.fsdsp
-        if not short and bits & 0x7F != (0x03 if load else 0x23):
-            return  # fld, fsd, and atomic ones
-        register = bits >> (7 if load else 2 if short else 20) & 0x1F
+        register = rd if opcode == LOAD else rs2
         if register not in (RA, FP):
             return
-        saved, where = dict(self._now.saved), operand.offset - depth
-        if not load:
+        saved, where = dict(self._now.saved), offset - depth
+        if opcode == STORE:
             saved.setdefault(register, where)
         elif saved.get(register) == where:
             del saved[register]

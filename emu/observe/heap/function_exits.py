@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from emu.machine.isa.memory_operand import Jump, instruction_length, plain_jump
+from emu.machine.isa.control_flow import Jump, plain_jump
+from emu.machine.isa.decoder import instructions
 from emu.machine.registers import RA
 
 
@@ -18,14 +19,10 @@ class Exits(NamedTuple):
 
 def exits(code: bytes) -> Exits:
     found = Exits([], [])
-    at = 0
-    while at + 2 <= len(code):
-        bits = int.from_bytes(code[at : at + 4], "little")
-        length = instruction_length(bits & 0xFFFF)
-        jump = plain_jump(bits)
+    for at, instruction in instructions(code):
+        jump = plain_jump(instruction)
         if jump is not None:
             _sort(found, at, jump, len(code))
-        at += length
     return found
 
 

@@ -8,17 +8,17 @@ and written over within the stretch is not known, nor an address that depends on
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emu.machine.isa.memory_operand import MemoryOperand, instruction_length, memory_operand
+from emu.machine.isa.decoder import instructions
+from emu.machine.isa.memory_operand import MemoryOperand, memory_operand
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import WORDS
 from emu.observe.instructions.decode_table import ACCESS
 from emu.observe.instructions.formats import REGISTERS
-from emu.observe.instructions.result_values import result_of, value_of
+from emu.observe.instructions.result_values import result_register, result_value
 from emu.observe.symbols.disassembler import disassembler
 
 _TEXT_WIDTH = 24
@@ -81,23 +81,25 @@ def executed(stretch: ExecutedBlock, code: bytes | None) -> list[Executed]:
     """Its instructions in their order; ``code`` is what lies there, None when nothing does."""
     if code is None:
         return [Executed(stretch.start, b"")]
-    instructions = list(_instructions(stretch.start, code))
-    results = [result_of(bits) for _, _, bits in instructions]
+    decoded = list(instructions(code))
+    results = [result_register(instruction) for _, instruction in decoded]
     last = {register: number for number, register in enumerate(results)}
     after = _ROW.unpack(stretch.after)
     known = dict(enumerate(_ROW.unpack(stretch.before)))
     known[0] = 0
     steps = []
-    for number, (pc, bytes_, bits) in enumerate(instructions):
+    for number, (at, instruction) in enumerate(decoded):
+        pc = stretch.start + at
         register, is_last = results[number], last[results[number]] == number
-        value = after[register] if is_last else value_of(bits, pc, known)
-        operand = memory_operand(bits)
+        value = after[register] if is_last else result_value(instruction, pc, known)
+        operand = memory_operand(instruction)
         address = None
         if operand is not None and operand.base in known:
             address = known[operand.base] + operand.offset & VA_MASK
-        changed = register and not (stretch.waits and number == len(instructions) - 1)
+        changed = register and not (stretch.waits and number == len(decoded) - 1)
         if value is not None and known.get(register) == value:
             changed = 0
+        bytes_ = code[at : at + instruction.length]
         steps.append(Executed(pc, bytes_, register if changed else 0, value, operand, address))
         _note(known, register, value)
     return steps
@@ -110,11 +112,3 @@ def _note(known: dict[int, int], register: int, value: int | None) -> None:
         known.pop(register, None)
     else:
         known[register] = value
-
-
-def _instructions(pc: int, code: bytes) -> Iterator[tuple[int, bytes, int]]:
-    at = 0
-    while at < len(code):
-        bytes_ = code[at : at + instruction_length(code[at])]
-        yield pc + at, bytes_, int.from_bytes(bytes_, "little")
-        at += len(bytes_)

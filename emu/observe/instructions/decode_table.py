@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from emu.machine.isa.memory_operand import (
-    Kind,
-    MemoryOperand,
-    instruction_length,
-    jump_link,
-    memory_operand,
-)
+from emu.machine.isa import decoder
+from emu.machine.isa.control_flow import link_register
+from emu.machine.isa.decoder import decode, instruction_length
+from emu.machine.isa.memory_operand import Kind, MemoryOperand, memory_operand
 from emu.machine.pte import PAGE_MASK
 from emu.machine.ram import Ram
 from emu.observe.symbols.disassembler import disassembler
@@ -26,7 +23,6 @@ ACCESS = {
     Kind.STORE_CONDITIONAL: "sc",
     Kind.AMO: "amo",
 }
-_ECALL = 0x73
 _TABLE = np.dtype(
     [("base", "i8"), ("offset", "u8"), ("size", "u8"), ("length", "u8"), ("link", "i8")]
 )
@@ -105,14 +101,14 @@ class Decoded:
         return code
 
     def _add(self, pc: int, code: bytes) -> int:
-        bits = int.from_bytes(code, "little")
-        operand = memory_operand(bits)
+        decoded = decode(int.from_bytes(code, "little"))
+        operand = memory_operand(decoded)
         number = len(self.instructions)
         self.instructions.append(Instruction(pc, code, operand))
         if number == len(self.table):
             self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-        base, offset, size = (0, 0, 0) if operand is None else operand[1:4]
-        link = ECALL if bits == _ECALL else jump_link(bits)
+        base, offset, size = (0, 0, 0) if operand is None else operand[1:]
+        link = ECALL if decoded == decoder.ECALL else link_register(decoded)
         offset &= (1 << 64) - 1
         self.table[number] = base, offset, size, len(code), NO_JUMP if link is None else link
         return number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.machine.isa.memory_operand import instruction_length
+from emu.machine.isa.decoder import instruction_length
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
 from kernel.mm.address_space import USER_END, AddressSpace
 from kernel.mm.page_cache import FilePages

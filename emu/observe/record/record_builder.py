@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from emu.machine.isa.faulting_instruction import stval
+from emu.machine.isa.memory_operand import stval
 from emu.machine.pte import V, ppn
 from emu.machine.registers import FP, RA, SP
 from emu.observe.model import raw_events, records

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from emu.machine.isa.memory_operand import instruction_length
+from emu.machine.isa.decoder import instruction_length
 from emu.observe.cfi.cfi_program import Rule
 from emu.observe.model.raw_events import ImageFile, Layout, Mapped
 from emu.observe.model.records import SourceLocation

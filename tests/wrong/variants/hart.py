@@ -15,20 +15,21 @@ VARIANTS = [
     ),
     wrong(
         "stval-of-the-page", "stval is where the page begins",
-        "emu.machine.isa.faulting_instruction:stval", "return address", "return page",
+        "emu.machine.isa.memory_operand:stval", "return address", "return page",
     ),
     wrong(
         "stval-straddling", "an access that straddles has its own address in stval",
-        "emu.machine.isa.faulting_instruction:stval",
+        "emu.machine.isa.memory_operand:stval",
         "if address is not None and address & ~PAGE_MASK == page:", "if address is not None:",
     ),
     wrong(
         "stval-unsigned", "a negative offset is taken for a large one",
-        "emu.machine.isa.memory_operand:_signed", "- (value & sign)", "+ (value & sign)",
+        "emu.machine.isa.memory_operand:operand_address",
+        "+ operand.offset", "+ (operand.offset & 0xFFF)",
     ),
     wrong(
         "amo-as-load", "a failing AMO raises a load page fault",
-        "emu.machine.isa.faulting_instruction:Instructions.faults_as_store",
+        "emu.machine.code_reader:Instructions.faults_as_store",
         "and operand.kind.faults_as_store", "and False",
     ),
     wrong(

@@ -70,6 +70,10 @@ RET, NOP, JAL_8, PUSH, ADD = 0x8082, 0x0001, 0x0080_00EF, 0x1141, 0x9532
         (words(ADD, ADD, RET, PUSH, ADD, ADD), BASE + 6),  # makes a frame after a return
         (words(ADD, ADD, ADD, PUSH, ADD, ADD), None),  # makes a frame in its middle
         (words(0xFF5F_F06F, 0xFF01_0113, ADD), BASE + 4),  # the same, not compressed
+        (words(0x0000_0013, 0xFF01_0113, ADD), BASE + 4),  # after a nop that fills up
+        (words(0x0010_0073, 0xFF01_0113, ADD), BASE + 4),  # after an ebreak
+        (words(0x0000_80E7, PUSH, ADD, ADD), BASE + 4),  # after a far call, which may not return
+        (words(ADD, 0x9502, PUSH, ADD), None),  # after a call of a function pointer, which returns
         (b"", None),
         (words(RET), None),
     ],

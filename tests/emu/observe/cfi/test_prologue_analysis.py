@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from emu.machine.isa.memory_operand import instruction_length
+from emu.machine.isa.decoder import instruction_length
 from emu.machine.registers import FP, SP
 from emu.observe.cfi.call_frame_info import CallFrames, Rule
 from emu.observe.cfi.prologue_analysis import LONGEST, prologue_rule
@@ -55,6 +55,7 @@ FUNCTIONS = {
     "perhaps_alloca": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); addi s0, sp, 32;"
     "beqz a0, 1f; body: sub sp, sp, a0; pointer: call x; 1: pointer_2: call x; ret; pointer_3: nop",
     "buffer": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); addi s0, sp, 8; body: call x",
+    "padded": "addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); body: call x; unimp; body_2: nop",
     "millicode": "jal t0, x; unknown: nop",
     "other_stack": "ld sp, 0(a0); unknown: nop",
     "other_stack_2": "addi sp, sp, -32; sd ra, 24(sp); mv sp, a0; unknown: nop",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from emu.machine.isa.decoder import decode
 from emu.machine.registers import A0, RA
-from emu.observe.instructions.result_values import result_of, value_of
+from emu.observe.instructions.result_values import result_register, result_value
 from tests.emu.machine import asm
 
 A1 = 11
@@ -35,10 +36,12 @@ def bits_of(code: bytes) -> int:
         (0x02B5_7543, 32 + 10),  # fmadd.d
         (0xC000_2573, A0),  # rdcycle a0
         (0x00B5_352F, A0),  # amoadd.d a0, a1, (a0)
+        (0x0000, 0),  # reserved: illegal
+        (0x6081, 0),  # c.lui with an immediate of 0: reserved
     ],
 )
 def test_which_register_is_written(bits: int, register: int) -> None:
-    assert result_of(bits) == register
+    assert result_register(decode(bits)) == register
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,8 @@ def test_which_register_is_written(bits: int, register: int) -> None:
         (0x0015_9513, 0x2_0000_0000),  # slli a0, a1, 1
         (0x0015_D513, 0x8000_0000),  # srli a0, a1, 1
         (0x852E, 0x1_0000_0000),  # c.mv a0, a1
+        (0x40B0_0533, 0xFFFF_FFFF_0000_0000),  # sub a0, zero, a1
+        (0x8D8D, 0),  # c.sub a1, a1
         (0x0000_1517, PC + 0x1000),  # auipc a0, 1
         (0x8000_0537, 0xFFFF_FFFF_8000_0000),  # lui a0, 0x80000
         (0x0000_00EF, PC + 4),  # jal ra
@@ -57,5 +62,5 @@ def test_which_register_is_written(bits: int, register: int) -> None:
     ],
 )
 def test_what_is_written(bits: int, value: int | None) -> None:
-    assert value_of(bits, PC, {0: 0, A1: 0x1_0000_0000}) == value
-    assert value_of(bits_of(asm.addi(A0, A1, 0)), PC, {0: 0}) is None
+    assert result_value(decode(bits), PC, {0: 0, A1: 0x1_0000_0000}) == value
+    assert result_value(decode(bits_of(asm.addi(A0, A1, 0))), PC, {0: 0}) is None

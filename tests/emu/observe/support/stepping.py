@@ -8,6 +8,7 @@ from typing import NamedTuple
 from emu.api import Session
 from emu.machine.cause import Access, Cause
 from emu.machine.hart import Hart
+from emu.machine.isa.decoder import decode
 from emu.machine.isa.memory_operand import memory_operand
 from emu.machine.registers import A0, COUNT, FCSR, PC, Registers
 from emu.machine.sv39 import Translation
@@ -99,7 +100,7 @@ class _Stepper(Observer):
         changes = [n for n in range(1, COUNT) if before[n] != after[n] and n != FCSR]
         assert len(changes) <= 1
         changed = (REGISTERS[changes[0]], after[changes[0]]) if changes else None
-        operand = memory_operand(bits)
+        operand = memory_operand(decode(bits))
         accessed = None
         if operand is not None:
             base = before[operand.base] if operand.base else 0

@@ -1,4 +1,4 @@
-"""A look at the instruction that trapped: what it is, and which address it meant."""
+"""Reading the code that a hart executes, as its instruction fetch does."""
 
 from __future__ import annotations
 
@@ -6,30 +6,12 @@ from collections.abc import Callable
 
 from emu.machine.cause import Access
 from emu.machine.engine import Engine
-from emu.machine.isa.memory_operand import instruction_length, memory_operand
+from emu.machine.isa.decoder import decode, instruction_length
+from emu.machine.isa.memory_operand import memory_operand, operand_address, stval
 from emu.machine.isa.reserved_encodings import first_reserved, is_free
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Trap
-
-
-def operand_address(bits: int | None, x: Callable[[int], int]) -> int | None:
-    """The address that a load or store accesses, by the registers ``x``; None for another."""
-    operand = None if bits is None else memory_operand(bits)
-    if operand is None:
-        return None
-    base = x(operand.base) if operand.base else 0
-    return (base + operand.offset) & VA_MASK
-
-
-def stval(bits: int | None, x: Callable[[int], int], page: int) -> int:
-    """Where a load or store faulted on ``page``: at its address, or where its second page begins
-    if that is what faulted.
-    """
-    address = operand_address(bits, x)
-    if address is not None and address & ~PAGE_MASK == page:
-        return address
-    return page
 
 
 class Instructions:
@@ -100,7 +82,7 @@ class Instructions:
 
     def faults_as_store(self, pc: int) -> bool:
         bits = self.bits(pc)
-        operand = None if bits is None else memory_operand(bits)
+        operand = None if bits is None else memory_operand(decode(bits))
         return operand is not None and operand.kind.faults_as_store
 
     def operand_address(self, pc: int) -> int | None:
