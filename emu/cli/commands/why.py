@@ -130,10 +130,10 @@ class _Witness:
         """What the program's file holds: the guest's, or for a trace the host's of that name."""
         if self.session is not None:
             from emu.observe.dwarf.search_path import debug_files
-            from emu.observe.record.code_layouts import program_file
+            from emu.observe.model.guest_memory import mapped_file_content
 
             kernel = self.session.kernel
-            data = program_file(kernel.processes[image.pid].space, image.path)
+            data = mapped_file_content(kernel.processes[image.pid].space, image.path)
             return debug_files(kernel).linked(data, image.path) or data
         try:
             with open_regular(image.path) as file:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from emu.machine.isa.decoder import instruction_length
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
+from emu.observe.model.records import text
+from kernel.base.errors import Errno
 from kernel.mm.address_space import USER_END, AddressSpace
-from kernel.mm.page_cache import FilePages
+from kernel.mm.page_cache import FilePages, mapped_file
+from kernel.vfs.core.inode import Inode
+
+_LARGEST_FILE = 1 << 31
 
 
 def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
@@ -75,3 +80,20 @@ def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:
     if low is None or instruction_length(int.from_bytes(low, "little")) == 2:
         return low
     return peek(space, pc, 4)
+
+
+def file_content(inode: Inode) -> bytes:
+    """The file's bytes, at most 2 GiB; empty when it cannot be read."""
+    try:
+        return inode.read_at(0, min(inode.size, _LARGEST_FILE))
+    except Errno:
+        return b""
+
+
+def mapped_file_content(space: AddressSpace, path: str) -> bytes:
+    """Content of the file that ``space`` maps under the name ``path``; empty when there is none."""
+    for vma in space.vmas:
+        inode = mapped_file(vma.backing)
+        if inode is not None and text(vma.name) == path:
+            return file_content(inode)
+    return b""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from emu.observe.model.guest_memory import file_content
 from emu.observe.model.raw_events import DebugFile, Forgotten, ImageFile, Layout, Listener, Mapped
 from emu.observe.model.records import text
 from kernel.base.errors import Errno
@@ -19,7 +20,6 @@ from kernel.vfs.core.inode import Inode
 if TYPE_CHECKING:
     from emu.observe.symbols.symbolizer import Code, Symbols
 
-_LARGEST_FILE = 1 << 31
 _MOST = 64
 """Files, and layouts, that are kept."""
 Value = TypeVar("Value")
@@ -115,7 +115,7 @@ class Layouts:
         return found
 
     def _image(self, file: _File) -> ImageFile:
-        data = content(file.inode)
+        data = file_content(file.inode)
         return ImageFile(file.number, data, self._look_for_debug(data, file.path))
 
     def _file(self, inode: Inode, files: dict[int, _File], path: str) -> int:
@@ -152,14 +152,6 @@ def _pop_oldest(table: dict[Any, Value]) -> Value:
     return table.pop(next(iter(table)))
 
 
-def content(inode: Inode) -> bytes:
-    """What a file holds; nothing when it can't be read."""
-    try:
-        return inode.read_at(0, min(inode.size, _LARGEST_FILE))
-    except Errno:
-        return b""
-
-
 def _version(inode: Inode) -> _Version:
     """What changes when the file is written; None when it is out of reach."""
     try:
@@ -167,12 +159,3 @@ def _version(inode: Inode) -> _Version:
     except Errno:
         return None
     return stat.mtime, stat.size
-
-
-def program_file(space: AddressSpace, path: str) -> bytes:
-    """What the file holds that is mapped under the name ``path``; nothing when none is."""
-    for vma in space.vmas:
-        inode = mapped_file(vma.backing)
-        if inode is not None and text(vma.name) == path:
-            return content(inode)
-    return b""

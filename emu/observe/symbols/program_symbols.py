@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.observe.dwarf.search_path import debug_files_in
+from emu.observe.model.guest_memory import file_content
 from emu.observe.model.records import text
-from emu.observe.record.code_layouts import content
 from emu.observe.symbols.elf_file import ElfFile
 from kernel.mm.page_cache import mapped_file
 
@@ -79,7 +79,7 @@ class ProgramSymbols:
     def _file(self, inode: Inode, path: str) -> ElfFile:
         known = self._others.get(id(inode))
         if known is None:
-            known = self._others[id(inode)] = inode, self._read(content(inode), path)
+            known = self._others[id(inode)] = inode, self._read(file_content(inode), path)
         return known[1]
 
     def _read(self, data: bytes, path: str) -> ElfFile:
