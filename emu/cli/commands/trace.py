@@ -99,13 +99,13 @@ def _tell_lines(
     """To stderr, each line at once: the guest's own output comes between them."""
     from emu.observe.formats.text import TraceLines
     from emu.observe.model.sink import RecordingOptions
-    from emu.observe.record.filters import Filtered
+    from emu.observe.record.filters import FilteredSink
     from emu.observe.walk.from_record import walk_lines
 
     walk = walk_lines if arguments.walk else None
     tell = TraceLines(lines.plain, colour=_colour(), walk=walk)
     wanted = RecordingOptions(backtraces=0, calls=arguments.calls, samples=False)
-    sink: Sink = tell if chosen is None else Filtered(tell, chosen)
+    sink: Sink = tell if chosen is None else FilteredSink(tell, chosen)
     status = record(session, sink, lines, wanted, first=locator(chosen))
     lines.write_notes()
     tell_hint(sink, lines)

@@ -73,14 +73,14 @@ def locator(
 
     if chosen is None or not chosen.named:
         return []
-    return [Locator(chosen.named, tell or chosen.located.append, _refuse)]
+    return [Locator(chosen.named, tell or chosen.resolved.append, _refuse)]
 
 
 def tell_hint(sink: Sink, lines: Lines) -> None:
     """After the run: says so when a filter wanted none of the faults there were."""
-    from emu.observe.record.filters import Filtered
+    from emu.observe.record.filters import FilteredSink
 
-    if isinstance(sink, Filtered) and sink.hint:
+    if isinstance(sink, FilteredSink) and sink.hint:
         lines.message(sink.hint)
 
 

@@ -18,7 +18,7 @@ from emu.observe.instructions.around_faults import Window, window_lines
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord
 from emu.observe.model.sink import Sink
-from emu.observe.record.filters import Filter, Filtered
+from emu.observe.record.filters import Filter, FilteredSink
 from emu.observe.walk.from_record import walk_lines
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Windows:
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
         self._waiting: deque[Window] = deque()
         self._window: Window
-        self.sink: Sink = self._tell if chosen is None else Filtered(self._tell, chosen)
+        self.sink: Sink = self._tell if chosen is None else FilteredSink(self._tell, chosen)
 
     def add(self, window: Window) -> None:
         self._waiting.append(window)

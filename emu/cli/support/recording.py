@@ -19,7 +19,7 @@ from emu.observe.model.sink import Sink
 
 if TYPE_CHECKING:
     from emu.api import Session
-    from emu.observe.model.raw_events import Listener, RawEvent
+    from emu.observe.model.raw_events import EventReceiver, RawEvent
     from emu.observe.model.sink import RecordingOptions, Sink
     from emu.observe.record.filters import Filter
     from emu.observe.record.writer_process import TraceWriterProcess
@@ -46,8 +46,8 @@ def record(
     from emu.observe.record.record_builder import RecordBuilder
 
     wanted = wanted or RecordingOptions()
-    teller = RecordBuilder(WhenLoaded(sink), wanted.backtraces)
-    return _run(session, teller, lines, wanted, (first, ()))
+    builder = RecordBuilder(WhenLoaded(sink), wanted.backtraces)
+    return _run(session, builder, lines, wanted, (first, ()))
 
 
 def record_to_files(
@@ -68,7 +68,7 @@ def record_to_files(
 
     wanted = wanted or RecordingOptions()
     writer = _writer(files, lines, lambda: _Writing(files, lines, wanted.backtraces, chosen))
-    first = locator(chosen, lambda found: writer.tell(RangeResolved(*found)))
+    first = locator(chosen, lambda found: writer.receive(RangeResolved(*found)))
     try:
         return _run(session, writer, lines, wanted, (first, observers))
     finally:
@@ -78,7 +78,7 @@ def record_to_files(
 
 def _run(
     session: Session,
-    listener: Listener,
+    receiver: EventReceiver,
     lines: Lines,
     wanted: RecordingOptions,
     others: tuple[Sequence[Observer], Sequence[Observer]],
@@ -89,7 +89,7 @@ def _run(
 
     missing = MissingDebugFiles(lines)
     first, last = others
-    recorder = Recorder(session.kernel, session.command, listener, wanted)
+    recorder = Recorder(session.kernel, session.command, receiver, wanted)
     recorder.debug_files.tell_missing = missing.tell
     recorder.begin()
     with Progress(sys.stderr, lambda: recorder.seq):
@@ -103,15 +103,15 @@ class _Writing:
 
     def __init__(self, files: Files, lines: Lines, depth: int, chosen: Filter | None) -> None:
         from emu.cli.support.recording import WhenLoaded
-        from emu.observe.record.filters import Filtered
+        from emu.observe.record.filters import FilteredSink
         from emu.observe.record.record_builder import RecordBuilder
 
         self._files = files
         self._lines = lines
-        self._sink: Sink = files if chosen is None else Filtered(files, chosen)
-        located = None if chosen is None else chosen.located.append
-        teller = RecordBuilder(WhenLoaded(self._sink), depth, located)
-        self.tell, self.keep = teller.tell, teller.keep
+        self._sink: Sink = files if chosen is None else FilteredSink(files, chosen)
+        on_range = None if chosen is None else chosen.resolved.append
+        builder = RecordBuilder(WhenLoaded(self._sink), depth, on_range)
+        self.receive, self.store_stack = builder.receive, builder.store_stack
 
     gave_up = False
 
@@ -130,7 +130,7 @@ def _writer(
         try:
             writing = make()
             for fact in facts:
-                writing.tell(fact)
+                writing.receive(fact)
             return writing.close(lambda: False)
         except Exception:
             tell_defect(lines, traceback.format_exc())

@@ -1,10 +1,10 @@
-"""Which call allocated the heap block at an address: malloc and its kin are watched as they run.
+"""Tracker of heap allocations: watches malloc and related functions as they run.
 
-The functions are found by name in a program that has its own, or in a C library as it is mapped.
+The functions are found by name in a program that defines them, or in a C library when it is mapped.
 Each is watched at its entry, where size and caller are known, and at each of its return
-instructions, where a0 has the block. One that ends with a jump to another function (glibc's calloc
-to memset) is also watched where it will return to, from the first such jump on. What was allocated
-before the library's names were known has no block.
+instructions, where a0 has the block. If it ends with a jump to another function (glibc's calloc
+to memset), its return address is also watched from the first such jump on. Blocks that were
+allocated before the library was mapped are unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from emu.machine.registers import A0, RA, SP
 from emu.observe.heap.blocks import Block, Blocks
-from emu.observe.heap.function_exits import exits
+from emu.observe.heap.function_exits import find_exits
 from emu.observe.model.guest_memory import peek
 from emu.observe.symbols.elf_file import ElfFile
 from kernel.kernel import Kernel
@@ -28,11 +28,11 @@ _LARGEST_FUNCTION = 1 << 14
 _NAMES = ("malloc", "calloc", "realloc", "free", "memalign", "aligned_alloc", "posix_memalign")
 
 Callers = Callable[[Thread, int], list[int]]
-"""The return addresses of the calls that a running thread is in, at a pc."""
+"""Finds the return addresses of the calls that a running thread is in at a pc."""
 
 
 class _Functions(NamedTuple):
-    """Of a file: its own addresses of what is watched."""
+    """The watched instructions of a file, as offsets in it."""
 
     entries: dict[int, str]
     returns: set[int]
@@ -45,12 +45,12 @@ class _Call(NamedTuple):
     sp: int
     name: str
     arguments: tuple[int, int, int]
-    back: int
+    return_address: int
     calls: tuple[int, ...]
 
 
 class AllocationTracker:
-    """Follows the allocations of all processes. Told of spaces as an observer is."""
+    """Tracks the allocations of all processes. Its methods follow those of an observer."""
 
     def __init__(self, kernel: Kernel, callers: Callers) -> None:
         self._kernel = kernel
@@ -60,7 +60,7 @@ class AllocationTracker:
         self._jumps: dict[AddressSpace, set[int]] = {}
         self._calls: dict[Thread, list[_Call]] = {}
         self._files: dict[int, tuple[Inode, _Functions]] = {}
-        self._watched: set[int] = set()
+        self._watchpoints: set[int] = set()
 
     def block(self, space: AddressSpace, address: int) -> Block | None:
         blocks = self._blocks.get(space)
@@ -77,10 +77,10 @@ class AllocationTracker:
         for vma in space.overlapping(start, end):
             inode = mapped_file(vma.backing)
             if inode is not None and vma.prot & Prot.EXEC:
-                self._found(space, vma.start - vma.offset, inode)
+                self._watch_functions(space, vma.start - vma.offset, inode)
 
-    def _found(self, space: AddressSpace, load: int, inode: Inode) -> None:
-        """The file's byte 0 would be at ``load``."""
+    def _watch_functions(self, space: AddressSpace, load: int, inode: Inode) -> None:
+        """Watches the functions of a file whose byte 0 is mapped at ``load``."""
         functions = self._functions(inode)
         if not functions.entries:
             return
@@ -92,15 +92,15 @@ class AllocationTracker:
             self._watch(address)
 
     def _watch(self, address: int) -> None:
-        if address not in self._watched:
-            self._watched.add(address)
-            self._kernel.hart.watch(address, self._reached)
+        if address not in self._watchpoints:
+            self._watchpoints.add(address)
+            self._kernel.hart.watch(address, self._instruction_reached)
 
     def _functions(self, inode: Inode) -> _Functions:
-        known = self._files.get(id(inode))
-        if known is None:
-            known = self._files[id(inode)] = inode, _functions(inode.read_at(0, inode.size))
-        return known[1]
+        cached = self._files.get(id(inode))
+        if cached is None:
+            cached = self._files[id(inode)] = inode, _functions(inode.read_at(0, inode.size))
+        return cached[1]
 
     def forked(self, parent: AddressSpace, child: AddressSpace) -> None:
         if parent in self._entries:
@@ -116,8 +116,8 @@ class AllocationTracker:
 
     # While the program runs.
 
-    def _reached(self, pc: int) -> None:
-        """The running thread is at an instruction that is watched, before it."""
+    def _instruction_reached(self, pc: int) -> None:
+        """Handles a watched instruction of the running thread, before it is executed."""
         thread = self._kernel.current
         if thread is None:
             return
@@ -127,15 +127,15 @@ class AllocationTracker:
             return
         name = entries.get(pc)
         if name is None:
-            self._leaving(thread, space, pc)
+            self._function_left(thread, space, pc)
         elif name == "free":
             self._blocks.setdefault(space, Blocks()).remove(self._kernel.hart.read(A0))
         else:
-            self._entered(thread, name, pc)
+            self._function_entered(thread, name, pc)
             if pc in self._jumps[space]:  # the function is just a jump to another
-                self._leaving(thread, space, pc)
+                self._function_left(thread, space, pc)
 
-    def _entered(self, thread: Thread, name: str, pc: int) -> None:
+    def _function_entered(self, thread: Thread, name: str, pc: int) -> None:
         read = self._kernel.hart.read
         sp, arguments = read(SP), (read(A0), read(A0 + 1), read(A0 + 2))
         calls = self._calls.setdefault(thread, [])
@@ -143,26 +143,26 @@ class AllocationTracker:
             calls.pop()
         calls.append(_Call(sp, name, arguments, read(RA), tuple(self._callers(thread, pc))))
 
-    def _leaving(self, thread: Thread, space: AddressSpace, pc: int) -> None:
+    def _function_left(self, thread: Thread, space: AddressSpace, pc: int) -> None:
         calls, read = self._calls.get(thread), self._kernel.hart.read
         if not calls or calls[-1].sp != read(SP):
             return
         if pc in self._jumps[space]:
-            self._watch(calls[-1].back)
+            self._watch(calls[-1].return_address)
             return
         call = calls.pop()
         if not calls:
             del self._calls[thread]
         blocks = self._blocks.setdefault(space, Blocks())
-        start, size = _result(call, read(A0), space)
+        start, size = _allocated_block(call, read(A0), space)
         if start:
             if call.name == "realloc":
                 blocks.remove(call.arguments[0])
             blocks.add(Block(start, size, call.calls))
 
 
-def _result(call: _Call, a0: int, space: AddressSpace) -> tuple[int, int]:
-    """Where the new block begins, 0 when there is none, and its size."""
+def _allocated_block(call: _Call, a0: int, space: AddressSpace) -> tuple[int, int]:
+    """Returns the address of the new block, 0 if there is none, and its size."""
     first, second, third = call.arguments
     match call.name:
         case "malloc":
@@ -176,7 +176,7 @@ def _result(call: _Call, a0: int, space: AddressSpace) -> tuple[int, int]:
 
 
 def _functions(data: bytes) -> _Functions:
-    """By offset in the file, where the functions are entered and left."""
+    """Finds entries and exits of the allocation functions, as offsets in the file."""
     symbols = ElfFile(data)
     found = _Functions({}, set(), set())
     for name in _NAMES:
@@ -185,7 +185,7 @@ def _functions(data: bytes) -> _Functions:
         if symbol is None or start is None:
             continue
         found.entries[start] = name
-        ways = exits(data[start : start + min(symbol.size, _LARGEST_FUNCTION)])
-        found.returns.update(start + at for at in ways.returns)
-        found.jumps.update(start + at for at in ways.jumps)
+        found_exits = find_exits(data[start : start + min(symbol.size, _LARGEST_FUNCTION)])
+        found.returns.update(start + at for at in found_exits.returns)
+        found.jumps.update(start + at for at in found_exits.jumps)
     return found

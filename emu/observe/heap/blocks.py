@@ -1,4 +1,4 @@
-"""The heap blocks of an address space, and where each was allocated."""
+"""Heap blocks of an address space, each with the calls that allocated it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 _SHIFT = 12
 _SMALL = 1 << 16
-"""A block smaller than that is looked for in its first page's bucket; others one by one."""
+"""Blocks below this size are in the bucket of their first page; larger ones in one table."""
 
 
 class Block(NamedTuple):
-    """[start, start + size), and the return addresses of the calls that allocated it."""
+    """Range [start, start + size), and the return addresses of the allocating calls."""
 
     start: int
     size: int
@@ -40,7 +40,7 @@ class Blocks:
             self._bucket(block.start >> _SHIFT)[block.start] = block
 
     def remove(self, start: int) -> None:
-        """A start that is none's is left alone."""
+        """Removes the block at ``start``; no effect if there is none."""
         key = start >> _SHIFT
         if start in self._large:
             del self._large[start]
@@ -48,14 +48,14 @@ class Blocks:
             del self._bucket(key)[start]
 
     def _bucket(self, key: int) -> dict[int, Block]:
-        """To be changed."""
+        """Returns a bucket that may be modified."""
         if key not in self._own:
             self._own.add(key)
             self._buckets[key] = dict(self._buckets.get(key, ()))
         return self._buckets[key]
 
     def find(self, address: int) -> Block | None:
-        """The block that the byte at ``address`` is in."""
+        """Returns the block that contains ``address``."""
         first = max(address - _SMALL, 0) >> _SHIFT
         for key in range(address >> _SHIFT, first - 1, -1):
             bucket = self._buckets.get(key)

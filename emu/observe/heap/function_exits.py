@@ -1,4 +1,4 @@
-"""How a function's code leaves it: its returns, and its jumps to other functions (tail calls)."""
+"""Exits of a function in its code: returns, and jumps to other functions (tail calls)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Exits(NamedTuple):
 
     returns: list[int]
     jumps: list[int]
-    """To elsewhere, or to where a register says."""
+    """Jumps out of the function, or to an address in a register."""
 
 
-def exits(code: bytes) -> Exits:
+def find_exits(code: bytes) -> Exits:
     found = Exits([], [])
     for at, instruction in instructions(code):
         jump = plain_jump(instruction)
         if jump is not None:
-            _sort(found, at, jump, len(code))
+            _classify(found, at, jump, len(code))
     return found
 
 
-def _sort(found: Exits, at: int, jump: Jump, size: int) -> None:
+def _classify(found: Exits, at: int, jump: Jump, size: int) -> None:
     if jump.register == RA:
         found.returns.append(at)
     elif jump.register or (jump.offset and not 0 <= at + jump.offset < size):

@@ -56,14 +56,14 @@ class Layout(_RawEvent, tag="layout"):
     ranges: list[Mapped]
 
 
-class Forgotten(_RawEvent, tag="forgotten"):
+class CodeReleased(_RawEvent, tag="forgotten"):
     """An image or a layout is not meant any more."""
 
     number: int
 
 
 class SharedSlice(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Bytes [start, end) of memory that a listener has set aside."""
+    """Bytes [start, end) of memory that a receiver has set aside."""
 
     start: int
     end: int
@@ -154,17 +154,17 @@ class Fault(_RawEvent, tag="fault"):
 
 
 RawEvent: TypeAlias = (
-    Fault | RecordEvent | CopiesRetired | Layout | ImageFile | Forgotten | RangeResolved
+    Fault | RecordEvent | CopiesRetired | Layout | ImageFile | CodeReleased | RangeResolved
 )
 
 
-class Listener(Protocol):
+class EventReceiver(Protocol):
     """Whom a recorder tells facts."""
 
-    def tell(self, fact: RawEvent) -> None:
+    def receive(self, fact: RawEvent) -> None:
         """The next one."""
 
-    def keep(self, parts: list[memoryview]) -> bytes | SharedSlice:
+    def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
         """What a stack holds, for the fact that is told next of those that have a ``where``."""
 
 

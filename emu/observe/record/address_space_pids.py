@@ -1,4 +1,4 @@
-"""Address spaces of a run, each with the pid that records give for it; and one page in all of them.
+"""Address spaces of a run with the pid that records give for each; PTEs of a page in all of them.
 
 With many processes, reading the PTE from each space takes longer than reporting it: then NumPy
 walks all page tables at once.
@@ -67,7 +67,7 @@ class AddressSpacePids(dict[AddressSpace, int]):
         return self._spaces[slot]
 
     def page_in_all(self, page: int) -> PageInAll | None:
-        """The page's PTEs; None where the spaces are few, or have page tables of another kind."""
+        """Reads the page's PTEs; None if the spaces are few or a page table is not the kernel's."""
         if len(self) < _MANY or not self._plain:
             return None
         frames = self._spaces[-1].frames

@@ -1,4 +1,4 @@
-"""Facts of address spaces: what is mapped, copied and let go of, and how much memory that is."""
+"""Records of address spaces: mappings, copied pages, releases, and samples of memory usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emu.observe.model.raw_events import (
     CodeLocation,
     CopiesRetired,
     CopyRetired,
-    Listener,
+    EventReceiver,
     RecordEvent,
 )
 from emu.observe.model.records import AnyRecord
@@ -22,92 +22,92 @@ from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import pte_flags, range_of
 from emu.observe.record.address_space_pids import AddressSpacePids
 from emu.observe.record.code_layouts import Layouts
-from emu.observe.record.copied_pages import Copies
-from emu.observe.record.memory_usage import MemoryUse, memory_use, memory_use_alone
+from emu.observe.record.copied_pages import CopiedPages
+from emu.observe.record.memory_usage import MemoryUse, memory_use, memory_use_from_counts
 from emu.observe.record.page_watch import PageWatch
 from emu.observe.record.thread_position import ThreadLocator
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
 from kernel.process.observer import Observer
 
-_FEW = 16
-"""Processes."""
-_OFTEN = 256
-"""Samples."""
-_LIFE = 256
-"""Records: processes that end after fewer are sampled now and then only."""
+_FEW_PROCESSES = 16
+"""Up to this number of processes, each fork, exec and exit is sampled."""
+_MANY_SAMPLES = 256
+"""Number of samples after which a run is sampled at intervals only."""
+_LONG_LIFE = 256
+"""Minimum number of records between the last samples of two processes, in a run with many."""
 
 
 class AddressSpaceRecorder(Observer):
-    """Tells ``listener`` of address spaces; :class:`emu.observe.record.recorder.Recorder` adds the
-    rest.
+    """Emits the events of address spaces to ``receiver``.
 
-    ``seq`` counts the records that there will be.
+    :class:`emu.observe.record.recorder.Recorder` adds the rest. ``seq`` is the number of the next
+    record.
     """
 
-    def __init__(self, kernel: Kernel, listener: Listener, wanted: RecordingOptions) -> None:
+    def __init__(self, kernel: Kernel, receiver: EventReceiver, options: RecordingOptions) -> None:
         self.seq = 0
         self._kernel = kernel
-        self._tell = listener.tell
-        self._wanted = wanted
-        self._copies = Copies(self._settled)
+        self._emit = receiver.receive
+        self._options = options
+        self._copies = CopiedPages(self._emit_retired)
         self.debug_files = debug_files(kernel)
-        self._layouts = Layouts(listener, self.debug_files.look)
-        self._standpoints = ThreadLocator(kernel, self._layouts, listener, wanted.backtraces)
-        self._began = kernel.clock.monotonic()
+        self._layouts = Layouts(receiver, self.debug_files.look)
+        self._locator = ThreadLocator(kernel, self._layouts, receiver, options.backtraces)
+        self._start_time = kernel.clock.monotonic()
         self._pids = AddressSpacePids()
-        self._watch = PageWatch(self._wanted.pages, self._pids, self._tell_of_page)
-        self._cleared = False
-        """Whether a system call lets go of pages that may be watched."""
+        self._watch = PageWatch(self._options.pages, self._pids, self._record_page)
+        self._clear_pending = False
+        """True when the current system call has released pages, which may be watched."""
         self._until_sample = 0
-        self._sampled = 0
-        self._ends_sampled = 0
-        self._end_sampled = 0
-        """The number of the record when the last one's was."""
-        self._heap = (
-            AllocationTracker(kernel, self._standpoints.calls) if self._wanted.heap else None
-        )
+        self._sample_count = 0
+        self._exit_sample_count = 0
+        self._last_exit_sample = 0
+        """Number of the record at which a process was last sampled on exit."""
+        self._heap = AllocationTracker(kernel, self._locator.calls) if self._options.heap else None
 
     def _stamp(self) -> dict[str, Any]:
-        """The fields that every record has."""
+        """Returns the fields that every record has."""
         self.seq += 1
-        return {"seq": self.seq - 1, "time": self._kernel.clock.monotonic() - self._began}
+        return {"seq": self.seq - 1, "time": self._kernel.clock.monotonic() - self._start_time}
 
     def _record(self, record: AnyRecord, where: CodeLocation | None = None) -> None:
-        self._tell(RecordEvent(record, where))
+        self._emit(RecordEvent(record, where))
 
-    def _settled(self, pages: list[CopyRetired], why: str) -> None:
+    def _emit_retired(self, pages: list[CopyRetired], why: str) -> None:
         seq, self.seq = self.seq, self.seq + len(pages)
-        self._tell(CopiesRetired(seq, self._kernel.clock.monotonic() - self._began, why, pages))
+        self._emit(
+            CopiesRetired(seq, self._kernel.clock.monotonic() - self._start_time, why, pages)
+        )
 
     def mapped(self, space: AddressSpace, start: int, end: int) -> None:
         self._layouts.changed(space, start, end)
         if self._heap is not None and space in self._pids:
             self._heap.mapped(space, start, end)
-        self._tell_of_ranges(space, start, end)
+        self._record_ranges(space, start, end)
 
     protected = mapped
 
-    def _tell_of_ranges(self, space: AddressSpace, start: int, end: int) -> None:
+    def _record_ranges(self, space: AddressSpace, start: int, end: int) -> None:
         pid = self._pids.get(space)
         if pid is None:
-            return  # an image that is being made: the exec record has its ranges
+            return  # an image under construction: the exec record has its ranges
         for vma in space.overlapping(start, end):
             whole = range_of(vma)
             part = replace(whole, start=max(start, vma.start), end=min(end, vma.end))
-            self._by_a_call(records.Map(**self._stamp(), pid=pid, range=part))
-        self._watch.look()
+            self._record_with_call(records.Map(**self._stamp(), pid=pid, range=part))
+        self._watch.check()
 
-    def _by_a_call(self, record: records.ByACall) -> None:
-        """A record of what a system call changes in an address space."""
+    def _record_with_call(self, record: records.ByACall) -> None:
+        """Emits a change of an address space with the system call that made it."""
         call, by = self._kernel.current_call, self._kernel.current
         if call is None or by is None:
             self._record(record)
             return
         record.call = call
-        self._record(record, self._standpoints.of(by, by.call_start[0]))
+        self._record(record, self._locator.of(by, by.call_start[0]))
 
-    def _tell_of_page(self, pid: int, page: int, pte: int, count: int) -> None:
+    def _record_page(self, pid: int, page: int, pte: int, count: int) -> None:
         frame = ppn(pte) if pte & V else 0
         self._record(
             records.Page(
@@ -127,22 +127,24 @@ class AddressSpaceRecorder(Observer):
         self._layouts.changed(space, to, to + end - start)
         pid = self._pids.get(space)
         if pid is not None:
-            self._by_a_call(records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to))
-            self._watch.look()
+            self._record_with_call(
+                records.Move(**self._stamp(), pid=pid, start=start, end=end, to=to)
+            )
+            self._watch.check()
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
-        self._cleared = True
+        self._clear_pending = True
         self._copies.clearing(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._by_a_call(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
+            self._record_with_call(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         self._layouts.changed(space, start, end)
         pid = self._pids.get(space)
         if pid is not None:
-            self._by_a_call(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
-            self._watch.look()
+            self._record_with_call(records.Unmap(**self._stamp(), pid=pid, start=start, end=end))
+            self._watch.check()
 
     def discarding(self, space: AddressSpace) -> None:
         self._last_sample(space)
@@ -156,32 +158,36 @@ class AddressSpaceRecorder(Observer):
     # Memory over time.
 
     def _sample(self) -> bool:
-        """Tells how much memory each process has; so seldom that it is a small part of the work.
+        """Samples the memory of all processes unless the last sample is too recent.
 
-        Where a fork, an exec or an end calls it that is each time, in the first part of a run.
-        Whether it did.
+        Intervals grow with the work of a sample, which remains a small part of the run. In the
+        first part of a run every call (on fork, exec and exit) takes a sample. Returns True when
+        one was taken.
         """
-        seldom = self._sampled > _OFTEN or len(self._pids) > _FEW
-        if not self._wanted.samples or (self._until_sample > 0 and seldom):
+        is_rare = self._sample_count > _MANY_SAMPLES or len(self._pids) > _FEW_PROCESSES
+        if not self._options.samples or (self._until_sample > 0 and is_rare):
             return False
-        self._sampled += 1
+        self._sample_count += 1
         spaces = list(self._pids)
         uses = memory_use(spaces)
         for space, use in zip(spaces, uses, strict=True):
-            self._tell_of_memory(space, use)
+            self._record_sample(space, use)
         self._until_sample = 128 * len(spaces) + sum(use.resident for use in uses) // 16
         return True
 
     def _last_sample(self, space: AddressSpace) -> None:
-        """Of a process that ends there is one, unless there are very many that live shortly."""
-        if self._sample() or not self._wanted.samples or space not in self._pids:
+        """Samples a process that ends, unless very many processes live only for a short time."""
+        if self._sample() or not self._options.samples or space not in self._pids:
             return
-        if self._ends_sampled < _OFTEN or self.seq - self._end_sampled >= _LIFE:
-            self._ends_sampled += 1
-            self._end_sampled = self.seq
-            self._tell_of_memory(space, memory_use_alone(space))
+        if (
+            self._exit_sample_count < _MANY_SAMPLES
+            or self.seq - self._last_exit_sample >= _LONG_LIFE
+        ):
+            self._exit_sample_count += 1
+            self._last_exit_sample = self.seq
+            self._record_sample(space, memory_use_from_counts(space))
 
-    def _tell_of_memory(self, space: AddressSpace, use: MemoryUse) -> None:
+    def _record_sample(self, space: AddressSpace, use: MemoryUse) -> None:
         self._record(
             records.Sample(
                 **self._stamp(),

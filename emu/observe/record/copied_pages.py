@@ -1,4 +1,4 @@
-"""How many bytes of a copied page were really changed, by the time the process let go of it."""
+"""Copied pages: the number of bytes changed in each by the time its process released it."""
 
 from __future__ import annotations
 
@@ -10,95 +10,97 @@ from emu.observe.model.raw_events import CopyRetired
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
 
-_AT_ONCE = 64
-"""So many pages are compared at once at the most: all that is copied for it stays in the caches."""
+_BATCH = 64
+"""Maximum number of pages compared in one step, whose temporary arrays fit in the CPU's caches."""
 _FEW = 8
-"""Fewer are sooner compared one by one."""
-Settle = Callable[[list[CopyRetired], str], None]
-"""The pages, and why."""
+"""Below this number of pages, comparing one at a time is faster."""
+OnRetired = Callable[[list[CopyRetired], str], None]
+"""Receives the retired pages and the reason."""
 
 
 class Copy(NamedTuple):
-    """A page that fault number ``fault`` copied: what it held then."""
+    """Content of a page when the fault with record number ``fault`` copied it."""
 
     fault: int
     pid: int
     content: bytes
 
 
-class Copies:
-    """The copied pages that are in use. ``settled`` is told of those that come to their end.
+class CopiedPages:
+    """The copied pages in use. ``on_retired`` receives them when they are released.
 
-    A page's copy ends when the page is unmapped, when another fault copies it anew (it was shared
-    again by a later fork), or with its process's image. It takes 4 KiB of the host's memory until
-    then.
+    A copy is retired when its page is unmapped, when another fault copies the page again (a later
+    fork has shared it), or with its process's image. Until then it takes 4 KiB of host memory.
     """
 
-    def __init__(self, settled: Settle) -> None:
-        self._settled = settled
-        self._open: dict[AddressSpace, dict[int, Copy]] = {}
+    def __init__(self, on_retired: OnRetired) -> None:
+        self._on_retired = on_retired
+        self._copies: dict[AddressSpace, dict[int, Copy]] = {}
 
-    def copied(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
-        """The page was just copied; nothing has been stored to it since."""
+    def add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
+        """Adds a page just copied. Precondition: no store to it has been executed since."""
         content = space.frames.ram.read_frame(ppn(space.table.pte(page)))
-        pages = self._open.setdefault(space, {})
-        earlier, pages[page] = pages.get(page), Copy(fault, pid, content)
-        if earlier is not None:  # what is copied now is what had become of the earlier copy
-            changed = _difference(earlier.content, content)
-            self._settled([CopyRetired(earlier.fault, earlier.pid, page, changed)], "copied again")
+        pages = self._copies.setdefault(space, {})
+        previous, pages[page] = pages.get(page), Copy(fault, pid, content)
+        if previous is not None:  # the content copied now is the final one of the previous copy
+            changed = _count_different_bytes(previous.content, content)
+            retired = CopyRetired(previous.fault, previous.pid, page, changed)
+            self._on_retired([retired], "copied again")
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
-        pages = self._open.get(space)
+        pages = self._copies.get(space)
         if not pages:
             return
         every = range(start, end, PAGE_SIZE)
         span: Iterable[int] = every if len(every) <= len(pages) else sorted(pages)
-        ended = [page for page in span if page in pages and start <= page < end]
-        self._settle(space, [(page, pages.pop(page)) for page in ended], "unmapped")
+        unmapped = [page for page in span if page in pages and start <= page < end]
+        self._retire(space, [(page, pages.pop(page)) for page in unmapped], "unmapped")
 
     def moved(self, space: AddressSpace, start: int, end: int, to: int) -> None:
-        pages = self._open.get(space, {})
+        pages = self._copies.get(space, {})
         for page in [page for page in pages if start <= page < end]:
             pages[page - start + to] = pages.pop(page)
 
-    def handed_on(self, space: AddressSpace, pid: int, to: int) -> None:
-        """Process ``pid`` leaves the space; what it had copied there is ``to``'s from now on."""
-        pages = self._open.get(space, {})
+    def transfer(self, space: AddressSpace, pid: int, to: int) -> None:
+        """Attributes the copies of process ``pid``, which leaves the space, to process ``to``."""
+        pages = self._copies.get(space, {})
         for page, copy in pages.items():
             if copy.pid == pid:
                 pages[page] = copy._replace(pid=to)
 
     def discarding(self, space: AddressSpace, why: str) -> None:
-        """The space is about to go; or the run is."""
-        self._settle(space, sorted(self._open.pop(space, {}).items()), why)
+        """Retires all copies of a space that is about to be released."""
+        self._retire(space, sorted(self._copies.pop(space, {}).items()), why)
 
-    def _settle(self, space: AddressSpace, ended: list[tuple[int, Copy]], why: str) -> None:
+    def _retire(self, space: AddressSpace, pages: list[tuple[int, Copy]], why: str) -> None:
         pte_of = space.table.pte
-        present = [(page, copy, pte) for page, copy in ended if (pte := pte_of(page)) & V]
-        for start in range(0, len(present), _AT_ONCE):
-            some = present[start : start + _AT_ONCE]
-            pairs = zip(some, _changes(space, some), strict=True)
-            told = [CopyRetired(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
-            self._settled(told, why)
+        present = [(page, copy, pte) for page, copy in pages if (pte := pte_of(page)) & V]
+        for start in range(0, len(present), _BATCH):
+            batch = present[start : start + _BATCH]
+            pairs = zip(batch, _count_changed_bytes(space, batch), strict=True)
+            retired = [CopyRetired(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
+            self._on_retired(retired, why)
 
 
-def _changes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:
-    """How many bytes of each have changed: (page, copy, PTE)."""
+def _count_changed_bytes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:
+    """Returns the number of changed bytes of each (page, copy, PTE)."""
     ram = space.frames.ram
     if len(copies) < _FEW:
-        return [_difference(copy.content, ram.read_frame(ppn(pte))) for _, copy, pte in copies]
+        return [
+            _count_different_bytes(copy.content, ram.read_frame(ppn(pte)))
+            for _, copy, pte in copies
+        ]
     before = np.frombuffer(b"".join(copy.content for _, copy, _ in copies), np.uint64)
     frames = [ppn(pte) - space.frames.first for _, _, pte in copies]
     after = space.frames.tables[frames].ravel()
-    at = np.flatnonzero(before != after)  # few words differ, so only these are looked into
+    at = np.flatnonzero(before != after)  # few words differ: only their bytes are compared
     differ = (before[at] ^ after[at]).view(np.uint8).reshape(-1, 8)
     changed = np.bincount(at // PTES_PER_TABLE, np.count_nonzero(differ, axis=1), len(copies))
     found: list[int] = changed.astype(np.int64).tolist()
     return found
 
 
-def _difference(before: bytes, after: bytes) -> int:
-    """How many bytes differ."""
+def _count_different_bytes(before: bytes, after: bytes) -> int:
     if before == after:
         return 0
     differ = np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)

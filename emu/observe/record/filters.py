@@ -1,4 +1,4 @@
-"""Which records of a trace are wanted."""
+"""Filters of a trace: select records by process, outcome, address and function."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ from emu.observe.model.records import AnyRecord, SourceLocation
 from emu.observe.model.sink import Sink
 from emu.observe.symbols.symbol_ranges import NamedRange
 
-_NOT_BESIDE_CHOSEN_FAULTS = records.Call | records.ByACall
+_DROPPED_WITH_FAULT_FILTER = records.Call | records.ByACall
 
 _COPY_OF = re.compile(r"\.(constprop|isra|part|cold|lto_priv|llvm)\b.*")
-"""What GCC and Clang put behind the name of a function of which they make a copy or a part."""
+"""Suffixes that GCC and Clang append to the names of function clones and parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Each that is given must be met. Addresses are [start, end); functions may have wildcards."""
+    """Conditions, all of which a fault must meet; an empty one holds for every fault.
+
+    Addresses are [start, end); functions may contain wildcards (fnmatch).
+    """
 
     pids: frozenset[int] = frozenset()
     outcomes: frozenset[str] = frozenset()
     addresses: tuple[tuple[int, int], ...] = ()
     functions: tuple[str, ...] = ()
     named: tuple[NamedRange, ...] = ()
-    """Ranges that are known once the program is there: in ``located`` then."""
-    located: list[tuple[int, int]] = field(default_factory=list, compare=False)
+    """Ranges given by symbol; their addresses are added to ``resolved`` when they are known."""
+    resolved: list[tuple[int, int]] = field(default_factory=list, compare=False)
 
-    def wants(self, fault: records.Fault) -> bool:
+    def matches(self, fault: records.Fault) -> bool:
         return (
-            (not self.outcomes or self._has_outcome(fault))
-            and (not (self.addresses or self.named) or self._is_at(fault.stval))
+            (not self.outcomes or self._matches_outcome(fault))
+            and (not (self.addresses or self.named) or self._matches_address(fault.stval))
             and (not self.functions or any(self._names(name) for name in _names(fault.place)))
         )
 
-    def _is_at(self, address: int) -> bool:
-        return any(a <= address < b for a, b in (*self.addresses, *self.located))
+    def _matches_address(self, address: int) -> bool:
+        return any(a <= address < b for a, b in (*self.addresses, *self.resolved))
 
-    def _has_outcome(self, fault: records.Fault) -> bool:
+    def _matches_outcome(self, fault: records.Fault) -> bool:
         unshared = fault.table_copied and TABLE_UNSHARED in self.outcomes
         return unshared or fault.outcome in self.outcomes
 
@@ -50,8 +53,8 @@ class Filter:
         return any(fnmatchcase(function, pattern) for pattern in self.functions)
 
     @property
-    def words(self) -> str:
-        """What a fault has to be, for a message."""
+    def description(self) -> str:
+        """The conditions in words, for a message."""
         names = [outcome.replace("_", "-") for outcome in sorted(self.outcomes)]
         ranges = [f"{a:#x}" if b == a + 1 else f"{a:#x}-{b:#x}" for a, b in self.addresses]
         parts = {
@@ -63,62 +66,62 @@ class Filter:
         return " ".join(f"{what} {' or '.join(each)}" for what, each in parts.items() if each)
 
     @property
-    def chooses_faults(self) -> bool:
+    def selects_faults(self) -> bool:
         return bool(self.outcomes or self.addresses or self.named or self.functions)
 
 
 def _names(place: SourceLocation) -> list[str]:
-    """Of a compiler's copy of a function, such as ``deep.constprop.0``, also the function's."""
+    """Returns the names of the place's functions; of a clone ``f.constprop.0`` also ``f``."""
     names = [place.function, *(caller.function for caller in place.inlined)]
     return [*names, *(_COPY_OF.sub("", name) for name in names if "." in name)]
 
 
 @dataclass(slots=True)
-class Filtered:
-    """A sink that passes on what the filter wants: of faults, and of all that has a pid.
+class FilteredSink:
+    """A sink that forwards the records that match the filter.
 
-    A fork is its child's, too. Where faults are chosen, records of system calls and ranges are left
-    out, and the end of a copied page is told of when its fault was. The start says that it is not
-    all.
+    A fork also belongs to its child. A filter that selects faults drops the records of system calls
+    and of ranges, and forwards a copy's end if it forwarded the copy's fault. The start record is
+    marked as filtered.
     """
 
     sink: Sink
     filter: Filter
-    _told: set[int] = field(default_factory=set)
+    _passed_faults: set[int] = field(default_factory=set)
     _faults: int = 0
-    _ended: bool = False
+    _complete: bool = False
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Start):
             self.sink(replace(record, filtered=self.filter != Filter()))
         else:
             self._faults += isinstance(record, records.Fault)
-            self._ended = isinstance(record, records.End)
-            if self._wants(record):
+            self._complete = isinstance(record, records.End)
+            if self._matches(record):
                 self.sink(record)
 
     @property
     def hint(self) -> str:
-        """A line that says so when a run had faults, and the filter wanted none of them."""
-        if self._told or not self._faults or not self._ended:
+        """A message for a run that had faults of which none matched; else empty."""
+        if self._passed_faults or not self._faults or not self._complete:
             return ""
-        return f"{self._faults:,} faults, none {self.filter.words}"
+        return f"{self._faults:,} faults, none {self.filter.description}"
 
-    def _wants(self, record: AnyRecord) -> bool:
-        if isinstance(record, records.CopyEnd):  # by another process, if the copier left it
-            return record.fault in self._told
-        if not self._of_a_wanted_process(record):
+    def _matches(self, record: AnyRecord) -> bool:
+        if isinstance(record, records.CopyEnd):  # its pid is another one if the copier has left
+            return record.fault in self._passed_faults
+        if not self._matches_pid(record):
             return False
         if isinstance(record, records.Fault):
-            wanted = self.filter.wants(record)
-            if wanted:
-                self._told.add(record.seq)
-            return wanted
-        if isinstance(record, _NOT_BESIDE_CHOSEN_FAULTS):
-            return not self.filter.chooses_faults
+            matches = self.filter.matches(record)
+            if matches:
+                self._passed_faults.add(record.seq)
+            return matches
+        if isinstance(record, _DROPPED_WITH_FAULT_FILTER):
+            return not self.filter.selects_faults
         return True
 
-    def _of_a_wanted_process(self, record: AnyRecord) -> bool:
+    def _matches_pid(self, record: AnyRecord) -> bool:
         pids = self.filter.pids
         if not pids or isinstance(record, records.Start | records.End):
             return True

@@ -1,4 +1,4 @@
-"""Who else has a frame, and how much memory a process has: looks at the page tables as they are."""
+"""Sharers of a frame, and memory usage of processes (RSS, PSS, USS), from the page tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kernel.mm.frames import Kind
 from kernel.process.process import Process
 
 MOST_SHARERS = 16
-"""So many others are named at the most; the frame's count tells how many there are."""
+"""Maximum number of sharers in a record; the frame's count has their true number."""
 
 
 def sharers(
@@ -24,29 +24,29 @@ def sharers(
     frame: int,
     users: int,
 ) -> list[tuple[int, int]]:
-    """(pid, address) of pages of other address spaces that map ``frame``, which ``page`` mapped.
+    """Returns the (pid, address) of pages in other address spaces that map ``frame``.
 
-    After a fork a frame lies at the same address in all who share it, so that is where it is looked
-    for first; only a page that was moved costs a look at all tables. That there is one is seen by
-    how many PTEs map the frame, ``users`` with that of ``page``.
+    ``page`` maps it in ``space``; ``users`` is the number of PTEs that map it, including that one.
+    After a fork a frame has the same address in all processes that share it, so that address is
+    searched first. All tables are searched only if PTEs are missing, after an mremap(2).
     """
-    there = pids.page_in_all(page)
-    if there is not None:
-        has = ((there.ptes & V) != 0) & ((there.ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        if len(np.unique(there.addresses[has])) >= users - 1:
-            first = [pids.at(slot) for slot in there.slots[has][: MOST_SHARERS + 1].tolist()]
+    in_all = pids.page_in_all(page)
+    if in_all is not None:
+        maps = ((in_all.ptes & V) != 0) & ((in_all.ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        if len(np.unique(in_all.addresses[maps])) >= users - 1:
+            first = [pids.at(slot) for slot in in_all.slots[maps][: MOST_SHARERS + 1].tolist()]
             named = sorted((pids[other], page) for other in first if other is not space)
             return named[:MOST_SHARERS]
     found: list[tuple[int, int]] = []
-    seen: set[AddressSpace] = set()
+    visited: set[AddressSpace] = set()
     entries: set[int | None] = set()
     for process in processes:
         other = process.space
         if other is space or not process.alive:
             continue
         pte = other.table.pte(page)
-        if pte & V and ppn(pte) == frame and other not in seen:
-            seen.add(other)
+        if pte & V and ppn(pte) == frame and other not in visited:
+            visited.add(other)
             found.append((process.pid, page))
             entries.add(other.table.pte_address(page))
     if len(entries) < users - 1:
@@ -54,22 +54,22 @@ def sharers(
         for process in processes:
             if process.alive and process.space is not space:
                 others.setdefault(process.space, process.pid)
-        found = [(pid, va) for other, pid in others.items() for va in _places(other, frame)]
+        found = [(pid, va) for other, pid in others.items() for va in _addresses_of(other, frame)]
     return found[:MOST_SHARERS]
 
 
-def _places(space: AddressSpace, frame: int) -> Iterator[int]:
+def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
     for start, ptes in space.table.slices(0, USER_END):
-        here = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        for index in np.flatnonzero(here).tolist():
+        maps = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        for index in np.flatnonzero(maps).tolist():
             yield start + (index << PAGE_SHIFT)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Pages of a process, as in Linux's smaps; the zero page is nobody's.
+    """Pages of a process as in /proc/PID/smaps, without the zero page: RSS, PSS and USS.
 
-    ``proportional`` counts each page divided by how many processes' pages map its frame.
+    ``proportional`` counts each page divided by the number of pages that map its frame.
     """
 
     resident: int = 0
@@ -85,9 +85,9 @@ class MemoryUse:
 
 
 def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
-    """How much memory each of ``spaces`` has, which must be all that there are.
+    """Returns the usage of each of ``spaces``, which must be all address spaces of the machine.
 
-    A page in a leaf table that hangs in several page tables has all of these as users.
+    The users of a page in a shared leaf table are all page tables that contain the leaf table.
     """
     if not spaces:
         return []
@@ -112,12 +112,12 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
     return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]
 
 
-def memory_use_alone(space: AddressSpace) -> MemoryUse:
-    """The same of one space, without a look at others: counts tell of users.
+def memory_use_from_counts(space: AddressSpace) -> MemoryUse:
+    """Returns the usage of one space from the frames' reference counts, without reading others.
 
-    The kernel itself holds each page of a file or of shared memory once. Where the space shares a
-    leaf table that has all its users; another's PTE of the same frame counts as one user, also if
-    it is in a table that several others share, so ``proportional`` may be too large then.
+    The page cache holds one reference to each page of a file or of shared memory. A leaf table that
+    ``space`` shares counts with all its users. A PTE in a leaf table that only others share counts
+    as one user, so ``proportional`` may then be too large.
     """
     frames = space.frames
     rows = np.array(list(space.table.leaf_tables().values()), np.int64) - frames.first

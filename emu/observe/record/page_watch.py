@@ -1,4 +1,4 @@
-"""Pages that a trace follows wherever they change: by faults, forks, system calls and ends."""
+"""Watched pages: reports each change of their PTEs by faults, forks, system calls and exits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from emu.observe.record.address_space_pids import AddressSpacePids
 from kernel.base.lazy_numpy import Counts, Ptes, np
 from kernel.mm.address_space import AddressSpace
 
-Tell = Callable[[int, int, int, int], None]
-"""(pid, page, PTE, how many hold the frame)"""
+OnChange = Callable[[int, int, int, int], None]
+"""Receives (pid, page, PTE, reference count of the frame)."""
 
 
 class _Known(NamedTuple):
@@ -23,23 +23,23 @@ class _Known(NamedTuple):
 
 
 class PageWatch:
-    """Looks at ``pages`` in the spaces of ``pids``, and tells of those that are different now."""
+    """Compares ``pages`` in the spaces of ``pids`` with their last state; reports changes."""
 
-    def __init__(self, pages: Set[int], pids: AddressSpacePids, tell: Tell) -> None:
+    def __init__(self, pages: Set[int], pids: AddressSpacePids, on_change: OnChange) -> None:
         self._pages = pages
         self._pids = pids
-        self._tell = tell
+        self._on_change = on_change
         self._known: dict[tuple[AddressSpace, int], tuple[int, int]] = {}
         self._by_slot: dict[int, _Known] = {}
 
-    def look(self) -> None:
+    def check(self) -> None:
         for page in self._pages:
             for space, state in self._changes(page):
                 self._known[space, page] = state
-                self._tell(self._pids[space], page, *state)
+                self._on_change(self._pids[space], page, *state)
 
     def discarding(self, space: AddressSpace) -> None:
-        """The space is about to go."""
+        """Drops the state of a space that is about to be released."""
         for page in self._pages:
             self._known.pop((space, page), None)
 
@@ -76,7 +76,7 @@ class PageWatch:
         return known
 
     def _counts(self, ptes: Ptes) -> Counts:
-        """Frame counts of the PTEs, as :func:`_state` gives them."""
+        """Returns the frame counts of the PTEs, as :func:`_state` does."""
         frames = next(iter(self._pids)).frames
         indices = ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - frames.first
         counted = ((ptes & V) != 0) & (indices != frames.zero - frames.first)
@@ -85,7 +85,7 @@ class PageWatch:
 
 
 def _state(space: AddressSpace, page: int) -> tuple[int, int]:
-    """The PTE and how many hold its frame, which is not told of the zero frame."""
+    """Returns the PTE and its frame's reference count; 0 for the zero frame."""
     pte = space.table.pte(page)
     frame = ppn(pte) if pte & V else 0
     known = frame and frame != space.frames.zero

@@ -1,4 +1,4 @@
-"""Makes records of facts: names, lines, callers and instructions come in here."""
+"""Builds trace records from raw events: adds symbols, lines, callers and instructions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from emu.machine.registers import FP, RA, SP
 from emu.observe.model import raw_events, records
 from emu.observe.model.raw_events import (
     CodeLocation,
+    CodeReleased,
     CopiesRetired,
-    Forgotten,
     ImageFile,
     Layout,
     RangeResolved,
@@ -34,87 +34,86 @@ _NOWHERE = SourceLocation(0)
 
 
 class RecordBuilder:
-    """Tells ``sink`` of a run, record by record, from the facts that it is told in turn.
+    """Builds records from the raw events of a run in order, and passes them to ``sink``.
 
-    At most ``depth`` callers of a place are told of. ``locate`` hears of the ranges that a filter
-    names.
+    A backtrace has at most ``depth`` callers. ``on_range`` receives a filter's resolved ranges.
     """
 
     def __init__(
-        self, sink: Sink, depth: int, locate: Callable[[tuple[int, int]], None] | None = None
+        self, sink: Sink, depth: int, on_range: Callable[[tuple[int, int]], None] | None = None
     ) -> None:
         self._sink = sink
         self._symbols = Symbols()
         self._backtraces = Backtraces(depth)
-        self._locate = locate
+        self._on_range = on_range
 
-    def tell(self, fact: RawEvent) -> None:
-        if isinstance(fact, raw_events.Fault):
-            self._fault(fact)
-        elif isinstance(fact, RecordEvent):
-            self._told(fact)
-        elif isinstance(fact, CopiesRetired):
-            self._settled(fact)
-        elif isinstance(fact, Layout):
-            self._symbols.add_layout(fact)
-        elif isinstance(fact, ImageFile):
-            self._symbols.add_image(fact)
-        elif isinstance(fact, Forgotten):
-            self._symbols.forget(fact.number)
-        elif isinstance(fact, RangeResolved) and self._locate is not None:
-            self._locate((fact.start, fact.end))
+    def receive(self, event: RawEvent) -> None:
+        if isinstance(event, raw_events.Fault):
+            self._fault(event)
+        elif isinstance(event, RecordEvent):
+            self._record_event(event)
+        elif isinstance(event, CopiesRetired):
+            self._copies_retired(event)
+        elif isinstance(event, Layout):
+            self._symbols.add_layout(event)
+        elif isinstance(event, ImageFile):
+            self._symbols.add_image(event)
+        elif isinstance(event, CodeReleased):
+            self._symbols.forget(event.number)
+        elif isinstance(event, RangeResolved) and self._on_range is not None:
+            self._on_range((event.start, event.end))
 
-    def keep(self, parts: list[memoryview]) -> bytes:
+    def store_stack(self, parts: list[memoryview]) -> bytes:
         return b"".join(parts)
 
-    def _fault(self, fact: raw_events.Fault) -> None:
-        before, after, where = fact.pte_before, fact.pte_after, fact.where
+    def _fault(self, event: raw_events.Fault) -> None:
+        before, after, where = event.pte_before, event.pte_after, event.where
         place = self._place(where)
-        vma = fact.vma
+        vma = event.vma
         if vma is not None and not place.image and vma.start <= place.pc < vma.end:
-            place = replace(place, image=vma.name)  # a fetch from what is no code
+            place = replace(place, image=vma.name)  # a fetch from a range without code
         self._sink(
             records.Fault(
-                seq=fact.seq,
-                time=fact.time,
-                pid=fact.pid,
-                tid=fact.tid,
+                seq=event.seq,
+                time=event.time,
+                pid=event.pid,
+                tid=event.tid,
                 place=place,
-                instruction=self._instruction(where.pc, fact.code),
-                access=_ACCESS[fact.access],
-                cause=fact.cause,
-                stval=_stval(fact),
-                outcome=fact.outcome,
-                rule=fact.rule,
-                call=fact.call,
-                signal=fact.code is None and not fact.call,
-                loading=fact.loading,
+                instruction=self._instruction(where.pc, event.code),
+                access=_ACCESS[event.access],
+                cause=event.cause,
+                stval=_stval(event),
+                outcome=event.outcome,
+                rule=event.rule,
+                call=event.call,
+                signal=event.code is None and not event.call,
+                loading=event.loading,
                 vma=vma,
-                table_copied=fact.table_copied,
-                walk=_entries(fact.walk),
+                table_copied=event.table_copied,
+                walk=_entries(event.walk),
                 pte_before=before,
                 pte_after=after,
                 flags_before=pte_flags(before),
                 flags_after=pte_flags(after),
                 frame_before=ppn(before) if before & V else 0,
                 frame_after=ppn(after) if after & V else 0,
-                count_before=fact.count_before,
-                count_after=fact.count_after,
-                sharers=[Sharer(pid, address) for pid, address in fact.sharers],
+                count_before=event.count_before,
+                count_after=event.count_after,
+                sharers=[Sharer(pid, address) for pid, address in event.sharers],
                 backtrace=self._callers(where),
-                heap=[] if fact.heap is None else self._callers(fact.heap),
-                host_ns=fact.host_ns,
+                heap=[] if event.heap is None else self._callers(event.heap),
+                host_ns=event.host_ns,
             )
         )
 
     def _instruction(self, pc: int, code: int | None) -> str:
-        """Nothing where the kernel met the fault; ``?`` for what isn't in memory."""
+        """Returns the instruction as text; "" for a fault in the kernel, ``?`` if not in memory."""
         if code is None:
             return ""
         return "?" if code < 0 else self._symbols.instruction(pc, code)
 
-    def _told(self, fact: RecordEvent) -> None:
-        record, where = fact.record, fact.where
+    def _record_event(self, event: RecordEvent) -> None:
+        record, where = event.record, event.where
         if where is not None:
             place, callers = self._place(where), self._callers(where)
             if isinstance(record, records.Fork):
@@ -123,17 +122,17 @@ class RecordBuilder:
                 record.place = with_line(place, callers)
         self._sink(record)
 
-    def _settled(self, fact: CopiesRetired) -> None:
-        for number, page in enumerate(fact.pages):
+    def _copies_retired(self, event: CopiesRetired) -> None:
+        for number, page in enumerate(event.pages):
             self._sink(
                 records.CopyEnd(
-                    seq=fact.seq + number,
-                    time=fact.time,
+                    seq=event.seq + number,
+                    time=event.time,
                     fault=page.fault,
                     pid=page.pid,
                     address=page.address,
                     bytes_changed=page.changed,
-                    why=fact.why,
+                    why=event.why,
                 )
             )
 
@@ -144,7 +143,7 @@ class RecordBuilder:
         return replace(place, image=where.image) if where.image and not place.image else place
 
     def _callers(self, where: CodeLocation) -> list[SourceLocation]:
-        """Of a pc, the nearest first."""
+        """Returns the callers, innermost first."""
         calls = where.calls
         if calls == []:
             return []
@@ -158,11 +157,11 @@ class RecordBuilder:
         return code.callers(calls)
 
 
-def _stval(fact: raw_events.Fault) -> int:
-    if not fact.inexact:
-        return fact.stval
-    code = None if fact.code is None or fact.code < 0 else fact.code
-    return stval(code, memoryview(fact.where.registers).cast("Q").__getitem__, fact.stval)
+def _stval(event: raw_events.Fault) -> int:
+    if not event.inexact:
+        return event.stval
+    code = None if event.code is None or event.code < 0 else event.code
+    return stval(code, memoryview(event.where.registers).cast("Q").__getitem__, event.stval)
 
 
 @lru_cache(maxsize=4096)
@@ -171,6 +170,6 @@ def _entry(level: int, address: int, pte: int) -> Entry:
 
 
 def _entries(walk: tuple[int, ...]) -> list[Entry]:
-    """Of a walk's addresses and PTEs, root first."""
+    """Returns the entries of a walk, given as addresses and PTEs, root first."""
     pairs = zip(walk[::2], walk[1::2], strict=True)
     return [_entry(2 - depth, address, pte) for depth, (address, pte) in enumerate(pairs)]

@@ -1,4 +1,4 @@
-"""Makes facts of what the kernel tells: the one place where the machine becomes a trace."""
+"""The recorder: turns all of the kernel's events into the raw events of a trace."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from emu.observe.heap.allocation_tracker import AllocationTracker
 from emu.observe.model import raw_events, records
 from emu.observe.model.guest_memory import instruction_bits
 from emu.observe.model.outcomes import COPIES
-from emu.observe.model.raw_events import CodeLocation, Listener
+from emu.observe.model.raw_events import CodeLocation, EventReceiver
 from emu.observe.model.records import text
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import broken_rule, range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
 from emu.observe.record.memory_usage import sharers
-from emu.observe.record.walk_cache import Walks
+from emu.observe.record.walk_cache import WalkCache
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
@@ -36,20 +36,23 @@ _CAUSE = tuple(int(access.page_fault) for access in Access)
 
 
 class Recorder(AddressSpaceRecorder):
-    """Tells ``listener`` of a run, fact by fact. ``begin`` before it, ``finish`` after it."""
+    """Emits the raw events of a run to ``receiver``.
+
+    Call ``begin`` before the run and ``finish`` after it.
+    """
 
     def __init__(
         self,
         kernel: Kernel,
         command: Sequence[str],
-        listener: Listener,
-        wanted: RecordingOptions | None = None,
+        receiver: EventReceiver,
+        options: RecordingOptions | None = None,
     ) -> None:
-        super().__init__(kernel, listener, wanted or RecordingOptions())
+        super().__init__(kernel, receiver, options or RecordingOptions())
         self._command = list(command)
-        self._walks = Walks()
+        self._walks = WalkCache()
         self._walk: tuple[int, ...] = ()
-        self._handler_began = 0
+        self._handler_start = 0
         self._deterministic = kernel.config.deterministic
         self._calls: dict[Thread, int] = {}
 
@@ -75,27 +78,27 @@ class Recorder(AddressSpaceRecorder):
 
     def faulting(self, space: AddressSpace, page: int) -> None:
         self._walk = self._walks.entries(space, page)
-        self._handler_began = perf_counter_ns()
+        self._handler_start = perf_counter_ns()
 
     def fault(self, event: Fault) -> None:
-        host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_began
+        host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_start
         thread, space, r, trap, call = event
         kernel, frames = self._kernel, space.frames
         by = thread if trap is not None else kernel.current or thread
-        pc = trap.epc if trap is not None else self._kernels_pc(by, call)
+        pc = trap.epc if trap is not None else self._kernel_fault_pc(by, call)
         inexact = trap is not None and not trap.tval_is_known
         stval = r.va if trap is None else trap.page if inexact else trap.tval
         vma = space.find(stval)
         before, after, outcome = r.pte_before, r.pte_after, str(r.outcome)
         page, pid = stval & ~PAGE_MASK, thread.process.pid
         seq, self.seq = self.seq, self.seq + 1
-        self._tell(
+        self._emit(
             raw_events.Fault(
                 seq,
-                kernel.clock.monotonic() - self._began,
+                kernel.clock.monotonic() - self._start_time,
                 pid,
                 thread.tid,
-                self._standpoints.of(by, pc),
+                self._locator.of(by, pc),
                 None if trap is None else _code(by.process.space, pc),
                 int(r.access),
                 _CAUSE[r.access] if trap is None else int(trap.cause),
@@ -113,20 +116,20 @@ class Recorder(AddressSpaceRecorder):
                 r.count_before,
                 frames.count(ppn(after)) if after & V else 0,
                 self._sharers(r, space, page, ppn(before)) if r.count_before > 1 else [],
-                None if self._heap is None else self._allocated(self._heap, space, event),
+                None if self._heap is None else self._allocation_site(self._heap, space, event),
                 host_ns,
             )
         )
         if outcome in COPIES:
-            self._copies.copied(space, page, seq, pid)
-        if page in self._wanted.pages or r.table_copied:
-            self._watch.look()
+            self._copies.add(space, page, seq, pid)
+        if page in self._options.pages or r.table_copied:
+            self._watch.check()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
 
-    def _kernels_pc(self, thread: Thread, call: str | None) -> int:
-        """Where the thread is for which the kernel meets a fault: in a call, or at a signal."""
+    def _kernel_fault_pc(self, thread: Thread, call: str | None) -> int:
+        """Returns the pc of a thread for which the kernel faults: in a call or at a signal."""
         if call is None and thread is self._kernel.current:
             return self._kernel.hart.read(PC)
         return thread.call_start[0]
@@ -134,17 +137,17 @@ class Recorder(AddressSpaceRecorder):
     def _sharers(
         self, r: Resolution, space: AddressSpace, page: int, frame: int
     ) -> list[tuple[int, int]]:
-        """Of the frame that a store found there, when others had it too."""
+        """Returns the other users of the frame that a store faulted on."""
         if r.access is not Access.STORE or frame == space.frames.zero:
             return []
         pins = space.frames.kind(frame) is Kind.CACHE
         processes = self._kernel.processes.values()
         return sharers(processes, self._pids, space, page, frame, r.count_before - pins)
 
-    def _allocated(
+    def _allocation_site(
         self, heap: AllocationTracker, space: AddressSpace, event: Fault
     ) -> CodeLocation | None:
-        """The calls that allocated the block in which a store fell that had a page copied."""
+        """Returns the calls that allocated the heap block of a store that caused a copy."""
         trap, r = event.trap, event.resolution
         if r.outcome is not Outcome.COPIED:
             return None
@@ -159,7 +162,7 @@ class Recorder(AddressSpaceRecorder):
 
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         parent = thread.process
-        self._standpoints.forked(parent, child)
+        self._locator.forked(parent, child)
         if cost is not None:
             if self._heap is not None:
                 self._heap.forked(parent.space, child.space)
@@ -171,15 +174,15 @@ class Recorder(AddressSpaceRecorder):
             child=child.pid,
             root=child.space.table.root,
             shares_memory=cost is None,
-            **(_cost(cost) | _kept_back(parent.space) if cost is not None else {}),
+            **(_cost(cost) | _excluded_from_fork(parent.space) if cost is not None else {}),
         )
-        self._record(fork, self._standpoints.of(thread, thread.call_start[0]))
-        self._watch.look()
+        self._record(fork, self._locator.of(thread, thread.call_start[0]))
+        self._watch.check()
         self._sample()
 
     def execed(self, process: Process) -> None:
         space = process.space
-        self._standpoints.ended(process)
+        self._locator.reset(process)
         self._pids[space] = process.pid
         if self._heap is not None:
             self._heap.execed(process)
@@ -193,27 +196,27 @@ class Recorder(AddressSpaceRecorder):
                 maps=[range_of(vma) for vma in space.vmas],
             )
         )
-        self._watch.look()
+        self._watch.check()
         self._sample()
 
     started = execed
 
     def leaving(self, process: Process) -> None:
-        """A space in which others live on is told of as one of theirs."""
+        """Attributes a space that other processes still use to one of these."""
         space, others = process.space, self._kernel.processes.values()
         heirs = (p for p in others if p.alive and p is not process and p.space is space)
         heir = next(heirs, None) if space.users > 1 else None
         if heir is not None:
             if self._pids[space] == process.pid:
                 self._pids[space] = heir.pid
-            self._copies.handed_on(space, process.pid, self._pids[space])
+            self._copies.transfer(space, process.pid, self._pids[space])
 
     def exited(self, process: Process) -> None:
         status = process.status or 0
         shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
-        self._standpoints.ended(process)
+        self._locator.reset(process)
         self._record(records.Exit(**self._stamp(), pid=process.pid, status=shown))
-        self._watch.look()
+        self._watch.check()
 
     def signalled(self, thread: Thread, signo: int) -> None:
         stamp, pid = self._stamp(), thread.process.pid
@@ -223,17 +226,17 @@ class Recorder(AddressSpaceRecorder):
     # System calls.
 
     def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
-        if self._wanted.calls:
-            self._calls[thread] = self._kernel.clock.monotonic() - self._began
+        if self._options.calls:
+            self._calls[thread] = self._kernel.clock.monotonic() - self._start_time
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
         if number == _SIGALTSTACK:
-            self._standpoints.switches_stacks(thread.process)
-        if self._cleared:
-            self._cleared = False
-            self._watch.look()
+            self._locator.mark_stack_switching(thread.process)
+        if self._clear_pending:
+            self._clear_pending = False
+            self._watch.check()
         began = self._calls.pop(thread, None)
         if began is None:
             return
@@ -266,8 +269,8 @@ def _cost(cost: ForkCost) -> dict[str, Any]:
     }
 
 
-def _kept_back(parent: AddressSpace) -> dict[str, Any]:
-    """What a fork does not give to the child."""
+def _excluded_from_fork(parent: AddressSpace) -> dict[str, Any]:
+    """Returns the ranges that a fork does not copy to the child (see madvise(2))."""
     return {
         "left_out": [range_of(vma) for vma in parent.vmas if vma.dont_fork],
         "wiped": [range_of(vma) for vma in parent.vmas if vma.wipe_on_fork and not vma.dont_fork],

@@ -1,11 +1,11 @@
-"""Where a thread stands, as a fact: its pc, and what its callers are found from."""
+"""Position of a thread as part of a raw event: its pc, and the data to unwind its stack from."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import FP, RA, SP
-from emu.observe.model.raw_events import CodeLocation, Listener
+from emu.observe.model.raw_events import CodeLocation, EventReceiver
 from emu.observe.model.records import text
 from emu.observe.record.code_layouts import Layouts
 from emu.observe.unwind.stack_memory import LiveStack, stack_parts
@@ -20,63 +20,65 @@ NOWHERE = CodeLocation(0, 0, [])
 
 
 class ThreadLocator:
-    """Those of ``kernel``'s threads; at most ``depth`` callers of each are of interest."""
+    """Locates ``kernel``'s threads, each with at most ``depth`` callers."""
 
-    def __init__(self, kernel: Kernel, layouts: Layouts, listener: Listener, depth: int) -> None:
-        self._keep = listener.keep
+    def __init__(
+        self, kernel: Kernel, layouts: Layouts, receiver: EventReceiver, depth: int
+    ) -> None:
+        self._store_stack = receiver.store_stack
         self._kernel = kernel
         self._layouts = layouts
         self._depth = depth
         self._backtraces: Backtraces | None = None
-        self._switching: set[Process] = set()
+        self._stack_switching: set[Process] = set()
 
-    def switches_stacks(self, process: Process) -> None:
-        """Its signal handlers may have callers on another stack than they run on themselves."""
-        self._switching.add(process)
+    def mark_stack_switching(self, process: Process) -> None:
+        """Marks a process whose signal handlers may run on another stack than their callers."""
+        self._stack_switching.add(process)
 
     def forked(self, parent: Process, child: Process) -> None:
-        if parent in self._switching:
-            self._switching.add(child)
+        if parent in self._stack_switching:
+            self._stack_switching.add(child)
 
-    def ended(self, process: Process) -> None:
-        """The process is no more what it was, or is no more."""
-        self._switching.discard(process)
+    def reset(self, process: Process) -> None:
+        """Drops what is known of a process after an exec or an exit."""
+        self._stack_switching.discard(process)
 
     def of(self, thread: Thread, pc: int) -> CodeLocation:
-        """The thread at ``pc``; its callers only when it is the running one."""
+        """Locates the thread at ``pc``, with its callers if it is the running thread."""
         if not pc:
             return NOWHERE
         process, kernel = thread.process, self._kernel
         space = process.space
-        layout, whole = self._layouts.of(space, process.sigreturn)
-        image = "" if whole else _name(space, pc)
+        layout, complete = self._layouts.of(space, process.sigreturn)
+        image = "" if complete else _name(space, pc)
         if thread is not kernel.current:
             return CodeLocation(layout, pc, [], image)
         registers = kernel.hart.integer_registers()
         if not self._depth:
             return CodeLocation(layout, pc, [], image, registers)
         sp = int.from_bytes(registers[8 * SP : 8 * SP + 8], "little")
-        copied = whole and process not in self._switching
+        copied = complete and process not in self._stack_switching
         parts = stack_parts(space, sp) if copied else None
         if parts is None:
             return CodeLocation(layout, pc, self.calls(thread, pc), image, registers)
         return CodeLocation(
-            layout, pc, None, image, registers, self._keep(parts), process.sigreturn
+            layout, pc, None, image, registers, self._store_stack(parts), process.sigreturn
         )
 
     def calls(self, thread: Thread, pc: int) -> list[int]:
-        """The return addresses of the calls that the running thread is in at ``pc``."""
+        """Returns the return addresses of the running thread's calls at ``pc``, innermost first."""
         from emu.observe.unwind.backtrace_cache import Backtraces, UnwindState
 
         if self._backtraces is None:
             self._backtraces = Backtraces(self._depth)
         process, read = thread.process, self._kernel.hart.read
         registers = read(RA), read(SP), read(FP)
-        standing = UnwindState(pc, registers, LiveStack(process.space), process.sigreturn)
-        return self._backtraces.callers(self._layouts.code(process.space), standing)
+        state = UnwindState(pc, registers, LiveStack(process.space), process.sigreturn)
+        return self._backtraces.callers(self._layouts.code(process.space), state)
 
 
 def _name(space: AddressSpace, pc: int) -> str:
-    """Of the range that ``pc`` is in."""
+    """Returns the name of the range that contains ``pc``."""
     vma = space.find(pc)
     return "" if vma is None else text(vma.name)

@@ -1,4 +1,4 @@
-"""The entries that a walk reads: an address and a PTE for each level, root first."""
+"""Page-table walks as entries: an address and a PTE for each level, root first."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, R, V, W, X, pp
 from emu.machine.ram import Ram
 from kernel.mm.address_space import USER_END, AddressSpace
 
-_MOST = 1 << 12
+_MAX_CACHED = 1 << 12
 _LEAF_SHIFT = PAGE_SHIFT + VPN_BITS
 _INDEX = PTES_PER_TABLE - 1
 
 
-class _Upper(NamedTuple):
-    """The way to a leaf table: two entries, where they lie in RAM and what they held."""
+class _UpperEntries(NamedTuple):
+    """The two entries that lead to a leaf table: word indices in RAM, and PTEs when cached."""
 
     at: int
     pte: int
@@ -24,30 +24,30 @@ class _Upper(NamedTuple):
     leaf: int
 
 
-class Walks:
-    """Walks page tables. What leads to a leaf table is kept, for as long as it is there."""
+class WalkCache:
+    """Walks page tables. Caches the upper entries, valid while their PTEs are the same."""
 
     def __init__(self) -> None:
-        self._upper: dict[tuple[int, int], _Upper] = {}
+        self._upper: dict[tuple[int, int], _UpperEntries] = {}
 
     def entries(self, space: AddressSpace, va: int) -> tuple[int, ...]:
-        """What a walk of ``va`` reads, as the tables are now."""
+        """Returns the entries that a walk of ``va`` reads now."""
         ram, key = space.frames.ram, (space.table.root, va >> _LEAF_SHIFT)
         words = ram.words
         upper = self._upper.get(key)
         if upper is None or words[upper.at] != upper.pte or words[upper.next_at] != upper.next_pte:
             entries = _walk(space, va)
             if len(entries) == 6:
-                self._keep(key, entries, ram)
+                self._store(key, entries, ram)
             return entries
         address = upper.leaf + 8 * (va >> PAGE_SHIFT & _INDEX)
         return (*upper.entries, address, words[address - ram.base >> 3])
 
-    def _keep(self, key: tuple[int, int], entries: tuple[int, ...], ram: Ram) -> None:
-        if len(self._upper) >= _MOST:
+    def _store(self, key: tuple[int, int], entries: tuple[int, ...], ram: Ram) -> None:
+        if len(self._upper) >= _MAX_CACHED:
             self._upper.clear()
         first, pte, second, next_pte, third, _ = entries
-        self._upper[key] = _Upper(
+        self._upper[key] = _UpperEntries(
             first - ram.base >> 3,
             pte,
             second - ram.base >> 3,

@@ -1,10 +1,10 @@
-"""A process beside the machine's own, in which facts are made into a trace.
+"""A separate process that builds and writes the trace.
 
-What a trace says costs several times what the machine has to be asked for it, and the program waits
-only for the latter. The facts go through a pipe, many at a time: to make records of them takes a
-third of the time then, since Python's code for it stays in the processor's caches. Stacks, which
-are most of the bytes, lie in memory that both processes have: a quarter of it for each of the last
-four batches, so the machine waits when it is so far ahead.
+Building a record takes several times as long as gathering its raw event, and the guest waits only
+for the latter. Events are sent through a pipe in batches: building records takes a third of the
+time then, since Python's code for it stays in the CPU's caches. Stacks, which are most of the
+bytes, are passed in shared memory, a quarter of it for each of the last four batches; the machine
+waits when it is four batches ahead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from emu.host.child_processes import end_with, is_stuck
-from emu.observe.model.raw_events import Fault as FaultFact
+from emu.observe.model.raw_events import Fault as FaultEvent
 from emu.observe.model.raw_events import (
     RawEvent,
     RecordEvent,
@@ -32,46 +32,46 @@ from emu.observe.model.raw_events import (
 )
 
 _BATCHES = 4
-_BATCH = 1 << 16
-"""Bytes of facts."""
-_STACKS = 1 << 19
-"""Bytes of their stacks."""
-_LAST_STACK = _STACKS - (1 << 15)
-_PIPE = 1 << 20
-_HEADER = 8
-_GLANCE_MS = 250
-_STUCK = 8
+_BATCH_BYTES = 1 << 16
+"""Bytes of events in a batch."""
+_STACK_BYTES = 1 << 19
+"""Bytes of shared memory for the stacks of a batch."""
+_STACK_LIMIT = _STACK_BYTES - (1 << 15)
+_PIPE_BYTES = 1 << 20
+_HEADER_BYTES = 8
+_POLL_MS = 250
+_STUCK_CHECKS = 8
 """Consecutive checks that find the writer blocked before it is considered stuck."""
-_LAST_WORDS = 5
-"""Seconds that the writer has after the machine was killed."""
+_GRACE_SECONDS = 5
+"""Seconds that the writer may run after the machine was killed."""
 _SET_PIPE_SIZE = 1031
-"""F_SETPIPE_SZ of fcntl(2), which is Linux's."""
-_FOR_THE_MACHINE = (
+"""F_SETPIPE_SZ of fcntl(2), specific to Linux."""
+_IGNORED_SIGNALS = (
     *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
     *(signal.SIGHUP, signal.SIGTSTP),
 )
-"""What the terminal sends to both; the writer ends when the machine does."""
+"""Signals that a terminal sends to both processes; the writer ends when the machine does."""
 
 Serve = Callable[[Iterator[RawEvent]], int]
 
 
 class TraceWriterProcess:
-    """Has ``serve`` take facts in a process of its own, with the open files ``kept``.
+    """Runs ``serve`` on the events in a child process, which has only ``open_fds`` open.
 
-    What it returns is the process's exit status. OSError when no process can be made. ``close`` has
-    to be called; one that has died meanwhile is told no more.
+    The value that ``serve`` returns is the child's exit status. Raises OSError when fork(2) fails.
+    ``close`` must be called. Events for a child that has died are dropped.
     """
 
-    def __init__(self, serve: Serve, kept: Iterable[int]) -> None:
+    def __init__(self, serve: Serve, open_fds: Iterable[int]) -> None:
         self.gave_up = False
         """True when the writer was ended because its files accepted no data."""
-        self._hurried: Callable[[], bool] = lambda: False
+        self._is_urgent: Callable[[], bool] = lambda: False
         self._encode = encoder()
-        self._facts = bytearray()
+        self._events = bytearray()
         self._count = 0
-        shared = mmap.mmap(-1, _BATCHES * _STACKS)
+        shared = mmap.mmap(-1, _BATCHES * _STACK_BYTES)
         self._stacks = memoryview(shared)
-        self._batch = self._ahead = self._used = 0
+        self._batch = self._pending_batches = self._used = 0
         ends = _Ends(*os.pipe(), *os.pipe())
         try:
             parent = os.getpid()
@@ -81,34 +81,34 @@ class TraceWriterProcess:
                 os.close(fd)
             raise
         if self._pid == 0:
-            _outlive(parent)
-            _run(serve, shared, ends, {2, *kept})
-        os.close(ends.facts_read)
+            _finish_after_parent(parent)
+            _run(serve, shared, ends, {2, *open_fds})
+        os.close(ends.events_read)
         os.close(ends.done_write)
-        self._pipe, self._done = ends.facts_write, ends.done_read
+        self._pipe, self._done = ends.events_write, ends.done_read
         os.set_blocking(self._pipe, False)
-        self._lives = True
-        with suppress(OSError):  # another system, or a user who has many pipes
-            fcntl.fcntl(self._pipe, _SET_PIPE_SIZE, _PIPE)
+        self._alive = True
+        with suppress(OSError):  # not Linux, or the user's limit for pipes is reached
+            fcntl.fcntl(self._pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
 
-    def tell(self, fact: RawEvent) -> None:
+    def receive(self, event: RawEvent) -> None:
         try:
-            self._encode(fact, self._facts, -1)
+            self._encode(event, self._events, -1)
             self._count += 1
-            full = len(self._facts) >= _BATCH or self._used >= _LAST_STACK
+            full = len(self._events) >= _BATCH_BYTES or self._used >= _STACK_LIMIT
             if full and isinstance(
-                fact, FaultFact | RecordEvent
-            ):  # not between a stack and its fact
+                event, FaultEvent | RecordEvent
+            ):  # not between a stack and its event
                 self._send()
-        except BaseException:  # the user would not wait: there may be half of a fact or batch
-            self._lives = False
+        except BaseException:  # interrupted: part of an event or batch may be lost
+            self._alive = False
             raise
 
-    def keep(self, parts: list[memoryview]) -> bytes | SharedSlice:
-        first = at = self._batch * _STACKS + self._used
+    def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
+        first = at = self._batch * _STACK_BYTES + self._used
         for part in parts:
             end = at + len(part)
-            if end > (self._batch + 1) * _STACKS:
+            if end > (self._batch + 1) * _STACK_BYTES:
                 return b"".join(parts)
             self._stacks[at:end] = part
             at = end
@@ -116,38 +116,38 @@ class TraceWriterProcess:
         return SharedSlice(first, at)
 
     def _send(self) -> None:
-        start, facts = start_of(self._count), self._facts
-        self._facts, self._count = bytearray(), 0
-        size = (len(start) + len(facts)).to_bytes(_HEADER, "little")
+        start, events = start_of(self._count), self._events
+        self._events, self._count = bytearray(), 0
+        size = (len(start) + len(events)).to_bytes(_HEADER_BYTES, "little")
         try:
-            for part in (size + start, facts):
+            for part in (size + start, events):
                 rest = memoryview(part)
-                while rest and self._lives:
+                while rest and self._alive:
                     self._wait_for(self._pipe, select.POLLOUT)
                     with suppress(BlockingIOError):
                         rest = rest[os.write(self._pipe, rest) :]
         except BrokenPipeError:
-            self._lives = False
-        self._ahead += 1
-        while self._ahead == _BATCHES and self._lives:
+            self._alive = False
+        self._pending_batches += 1
+        while self._pending_batches == _BATCHES and self._alive:
             self._wait_for(self._done, select.POLLIN)
             done = len(os.read(self._done, _BATCHES))
-            self._ahead -= done
-            self._lives = done > 0
+            self._pending_batches -= done
+            self._alive = done > 0
         self._batch, self._used = (self._batch + 1) % _BATCHES, 0
 
-    def close(self, hurried: Callable[[], bool] = lambda: False) -> int:
+    def close(self, is_urgent: Callable[[], bool] = lambda: False) -> int:
         """Waits for the writer; returns its exit status, or the shell's if a signal killed it.
 
-        A writer that makes no progress is ended once ``hurried`` returns true.
+        A writer that makes no progress is ended once ``is_urgent`` returns true.
         """
-        self._hurried = hurried
+        self._is_urgent = is_urgent
         try:
             if self._count:
                 self._send()
             os.close(self._pipe)
             self._await_end()
-        except BaseException:  # the user would not wait; until waitpid the pid is no other's
+        except BaseException:  # interrupted; the pid is not reused before waitpid
             os.kill(self._pid, signal.SIGKILL)
             raise
         finally:
@@ -157,92 +157,95 @@ class TraceWriterProcess:
         return code if code >= 0 else 128 - code
 
     def _await_end(self) -> None:
-        """Waits until the writer has closed all its descriptors, as it does on exit."""
+        """Waits until the writer has closed all its descriptors, which it does on exit."""
         while True:
             self._wait_for(self._done, select.POLLIN)
             if not os.read(self._done, _BATCHES):
                 return
 
     def _wait_for(self, fd: int, event: int) -> None:
-        """Waits until ``fd`` is ready or the writer ends; a writer that is stuck is ended here."""
+        """Waits until ``fd`` is ready or the writer ends; kills a writer that is stuck."""
         poll = select.poll()
         poll.register(fd, event)
-        looked, looks = "", 0
-        while not poll.poll(_GLANCE_MS):
-            stuck, looked = is_stuck(self._pid, looked)
-            looks = looks + 1 if stuck and self._hurried() else 0
-            if looks >= _STUCK:
+        state, checks = "", 0
+        while not poll.poll(_POLL_MS):
+            stuck, state = is_stuck(self._pid, state)
+            checks = checks + 1 if stuck and self._is_urgent() else 0
+            if checks >= _STUCK_CHECKS:
                 self.gave_up = True
                 os.kill(self._pid, signal.SIGKILL)
 
 
 class _Ends(NamedTuple):
-    """Descriptors: of a pipe for facts, and of one with a byte for each batch that is done with."""
+    """Descriptors of a pipe for events, and of one that carries a byte for each finished batch."""
 
-    facts_read: int
-    facts_write: int
+    events_read: int
+    events_write: int
     done_read: int
     done_write: int
 
 
 def _fork() -> int:
-    """As fork(2); the child hears no signal that the machine is meant to hear."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_MACHINE)
+    """Forks; the child ignores the signals meant for the machine."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED_SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
-            for number in _FOR_THE_MACHINE:
+            for number in _IGNORED_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _outlive(parent: int) -> None:
+def _finish_after_parent(parent: int) -> None:
     """Lets the writer finish the trace of a machine that was killed, but within a time limit."""
 
     def soon(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(_LAST_WORDS)
+        signal.alarm(_GRACE_SECONDS)
 
     signal.signal(signal.SIGALRM, soon)
     end_with(parent, signal.SIGALRM)
 
 
-def _run(serve: Serve, stacks: mmap.mmap, ends: _Ends, kept: set[int]) -> NoReturn:
+def _run(serve: Serve, stacks: mmap.mmap, ends: _Ends, open_fds: set[int]) -> NoReturn:
     status = 1
     try:
         gc.freeze()
-        _close_all_but({ends.facts_read, ends.done_write, *kept})
-        status = serve(_facts(ends, stacks))
+        _close_all_but({ends.events_read, ends.done_write, *open_fds})
+        status = serve(_events(ends, stacks))
     finally:
         os._exit(status)
 
 
-def _close_all_but(kept: set[int]) -> None:
-    """What is open for the guest, or a pipe's other end, is not kept open by this process."""
+def _close_all_but(open_fds: set[int]) -> None:
+    """Closes all other descriptors: the guest's files and the other ends of pipes.
+
+    Descriptors 0 and 1 are replaced by /dev/null.
+    """
     first = 0
-    for fd in sorted(kept):
+    for fd in sorted(open_fds):
         os.closerange(first, fd)
         first = fd + 1
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
-    for _ in {0, 1} - kept:
+    for _ in {0, 1} - open_fds:
         os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
 
 
-def _facts(ends: _Ends, stacks: mmap.mmap) -> Iterator[RawEvent]:
-    """Up to the last whole batch: the machine may have been killed."""
+def _events(ends: _Ends, stacks: mmap.mmap) -> Iterator[RawEvent]:
+    """Yields the events up to the last complete batch; the machine may have been killed."""
     decode = decoder()
-    with open(ends.facts_read, "rb", buffering=_PIPE) as pipe:
-        while header := pipe.read(_HEADER):
+    with open(ends.events_read, "rb", buffering=_PIPE_BYTES) as pipe:
+        while header := pipe.read(_HEADER_BYTES):
             size = int.from_bytes(header, "little")
             data = pipe.read(size)
-            if len(header) < _HEADER or len(data) < size:
+            if len(header) < _HEADER_BYTES or len(data) < size:
                 return
-            for fact in decode(data):
-                where = fact.where if isinstance(fact, FaultFact | RecordEvent) else None
+            for event in decode(data):
+                where = event.where if isinstance(event, FaultEvent | RecordEvent) else None
                 if where is not None and isinstance(where.stack, SharedSlice):
                     where.stack = stacks[where.stack.start : where.stack.end]
-                yield fact
+                yield event
             with suppress(BrokenPipeError):  # the machine has ended
                 os.write(ends.done_write, b".")

@@ -1,1 +1,5 @@
-"""A run as one HTML file that needs no network: ``emu report``."""
+"""Report of a run as one HTML file that needs no network: ``emu report``.
+
+Imported by ``emu.cli``; imports ``emu.observe``'s ``model``, ``symbols`` and ``analysis``. It reads
+records only, so it does not import the kernel. ``page/`` has the page's HTML, CSS and JavaScript.
+"""

@@ -1,4 +1,4 @@
-"""Records in turn to the data of a report's page. See ``page/data.js`` for its reader."""
+"""Builds the data of a report's page from records. ``page/data.js`` reads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emu.observe.report.costs import cost_data
 from emu.observe.report.disassembly_listing import Instruction, Listings, excerpts
 from emu.observe.report.fault_columns import FaultColumns
 from emu.observe.report.host_files import HostFiles
-from emu.observe.report.interning import Names
+from emu.observe.report.interning import InternTables
 from emu.observe.report.processes import Processes
 from emu.observe.report.spaces import Spaces
 
@@ -22,26 +22,26 @@ _NO_SPACE = -1
 
 
 class Builder:
-    """A sink that makes the page's data of a run.
+    """A sink that builds the page's data.
 
-    A *step* is a record that changes what is in memory; all else is told of in tables beside them.
+    A *step* is a record that changes what is in memory. All other records are aggregated in tables.
     """
 
     def __init__(self, files: HostFiles) -> None:
         self._files = files
         self._listings = Listings(files)
         self._codes: dict[int, list[Instruction]] = {}
-        self._names = Names()
+        self._names = InternTables()
         self._faults = FaultColumns(self._names)
         self._spaces = Spaces()
         self._processes = Processes()
         self._costs = CowCollector()
-        self._about: dict[str, Any] = {"command": [], "policy": "?", "emu": "?", "memory": 0}
+        self._run_info: dict[str, Any] = {"command": [], "policy": "?", "emu": "?", "memory": 0}
         self._summary: dict[str, Any] | None = None
-        self._last = 0
+        self._end_time = 0
         self._steps: dict[str, list[int]] = {"kind": [], "time": [], "seq": [], "row": []}
         self._rows: dict[str, list[list[Any]]] = {kind: [] for kind in KINDS[1:]}
-        self._tell: dict[type, Callable[[Any], None]] = {
+        self._handlers: dict[type, Callable[[Any], None]] = {
             records.Start: self._start,
             records.Exec: self._exec,
             records.Fork: self._fork,
@@ -51,31 +51,31 @@ class Builder:
             records.Clear: self._clear,
             records.Move: self._move,
             records.Fault: self._fault,
-            records.CopyEnd: self._settle,
+            records.CopyEnd: self._copy_end,
             records.Sample: self._processes.sampled,
             records.End: self._end,
         }
 
     def __call__(self, record: AnyRecord) -> None:
-        self._last = record.time
+        self._end_time = record.time
         self._costs(record)
-        tell = self._tell.get(type(record))
-        if tell is not None:
-            tell(record)
+        handler = self._handlers.get(type(record))
+        if handler is not None:
+            handler(record)
 
     @property
     def complete(self) -> bool:
-        """Whether the run's end was told."""
+        """True when the end record has been received."""
         return self._summary is not None
 
     def data(self) -> dict[str, Any]:
         steps = self._steps
         excerpt = excerpts(self._names.places, self._files)
         return {
-            "about": self._about,
+            "about": self._run_info,
             "complete": self.complete,
             "summary": self._summary,
-            "end": self._last,
+            "end": self._end_time,
             "steps": {
                 "kinds": KINDS,
                 "kind": steps["kind"],
@@ -109,7 +109,7 @@ class Builder:
         self._step(record, kind, len(rows) - 1)
 
     def _start(self, record: records.Start) -> None:
-        self._about = {
+        self._run_info = {
             "command": record.command,
             "policy": record.fork_policy,
             "emu": record.emu,
@@ -180,8 +180,8 @@ class Builder:
         if place not in self._codes and base is not None and record.instruction:
             listing = self._listings.around(record.place, base)
             here = (record.place.pc, record.instruction)
-            # A file that is another by now than the one that ran has something else there.
+            # A file that was changed after the run has another instruction there.
             self._codes[place] = listing if here in listing else []
 
-    def _settle(self, record: records.CopyEnd) -> None:
-        self._faults.settle(record)
+    def _copy_end(self, record: records.CopyEnd) -> None:
+        self._faults.add_copy_end(record)

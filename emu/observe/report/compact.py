@@ -1,4 +1,4 @@
-"""What makes the page's data small: values that come again and again are written once."""
+"""Compact encodings of the page's data: interned values, exact numbers, differences."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T", bound=Hashable)
 
 EXACT = 1 << 53
-"""JavaScript's numbers are exact below it."""
+"""Limit below which JavaScript's numbers are exact."""
 
 
-class Table(Generic[T]):
-    """Distinct values, numbered in the order in which they came."""
+class Interner(Generic[T]):
+    """Interns values: each distinct value has a number, in order of its first use."""
 
     def __init__(self) -> None:
         self._numbers: dict[T, int] = {}
@@ -26,10 +26,10 @@ class Table(Generic[T]):
 
 
 def exact(value: int) -> int | str:
-    """A number as it is, or as hexadecimal text where JavaScript would round it."""
+    """Returns the number, or hexadecimal text where JavaScript would round it."""
     return value if -EXACT < value < EXACT else hex(value)
 
 
 def differences(values: list[int]) -> list[int]:
-    """Each value less the one before: short where they grow slowly."""
+    """Returns each value minus the previous one, which is short for values that grow slowly."""
     return [value - before for before, value in zip([0, *values], values, strict=False)]

@@ -1,4 +1,4 @@
-"""The tables of ``emu cow`` as a report's page shows them."""
+"""Tables of ``emu cow`` for the report's page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_ROWS = 25
 
 
 def cost_data(profile: CowProfile, seqs: list[int]) -> dict[str, Any]:
-    """``seqs`` are the numbers of the records that are the page's steps, in order."""
+    """Builds the tables. ``seqs`` are the record numbers of the page's steps, in order."""
     few = profile.for_few
     return {
         "forks": [_fork_row(fork, bisect_left(seqs, fork.seq)) for fork in profile.forks],

@@ -1,4 +1,4 @@
-"""Source lines and instructions around the places of a report, as far as files have them."""
+"""Source excerpts and disassembly around the code locations of a report, from host files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from emu.observe.symbols.disassembler import disassembler
 from emu.observe.symbols.elf_file import ElfFile
 
 _LINES = 9
-"""So many source lines before a place's line, and after it."""
+"""Number of source lines shown before and after a location."""
 _INSTRUCTIONS = 8
 _BACK = 48
 _FARTHEST = 1 << 14
-"""A function that begins farther away is not disassembled from its start."""
+"""Maximum distance from a function's start to disassemble from there."""
 _MOST_PLACES = 4000
 _LONGEST_LINE = 400
 
@@ -25,14 +25,14 @@ Instruction = tuple[int, str]
 def excerpts(
     places: Iterable[SourceLocation], files: HostFiles
 ) -> dict[str, list[tuple[int, str]]]:
-    """(number, text) of the lines around each place, by the name of the file."""
-    wanted: dict[str, set[int]] = defaultdict(set)
+    """Returns the (number, text) of lines around each place, by file name."""
+    line_numbers: dict[str, set[int]] = defaultdict(set)
     for place in places:
         for file, line in [(place.file, place.line), *((c.file, c.line) for c in place.inlined)]:
             if file and line:
-                wanted[file].update(range(max(1, line - _LINES), line + _LINES + 1))
+                line_numbers[file].update(range(max(1, line - _LINES), line + _LINES + 1))
     found: dict[str, list[tuple[int, str]]] = {}
-    for file, numbers in wanted.items():
+    for file, numbers in line_numbers.items():
         lines = files.source(file)
         if lines is not None:
             found[file] = [
@@ -44,26 +44,26 @@ def excerpts(
 
 
 class Listings:
-    """The instructions around a pc, from the file that was mapped there."""
+    """Disassembles the instructions around a pc, from the file that was mapped there."""
 
     def __init__(self, files: HostFiles) -> None:
         self._files = files
         self._elves: dict[str, ElfFile | None] = {}
         self._bytes = 0
-        """The largest of these files; a trace may name any number of them."""
-        self._done: dict[tuple[SourceLocation, int], list[Instruction]] = {}
+        """Bytes of the files read so far, which are limited: a trace may name any number."""
+        self._cached: dict[tuple[SourceLocation, int], list[Instruction]] = {}
 
     def around(self, place: SourceLocation, base: int) -> list[Instruction]:
-        """(address, text) around the place; nothing where no file has it.
+        """Returns the (address, text) of instructions around the place; empty if no file has them.
 
-        ``base`` is where the file was mapped first.
+        ``base`` is the lowest address at which the file was mapped.
         """
         key = place, base
-        listing = self._done.get(key)
+        listing = self._cached.get(key)
         if listing is None:
-            if len(self._done) >= _MOST_PLACES:
+            if len(self._cached) >= _MOST_PLACES:
                 return []
-            listing = self._done[key] = self._make(place, base)
+            listing = self._cached[key] = self._make(place, base)
         return listing
 
     def _make(self, place: SourceLocation, base: int) -> list[Instruction]:
@@ -88,7 +88,7 @@ class Listings:
 
 
 def _start(place: SourceLocation, elf: ElfFile, bias: int) -> int | None:
-    """An address before the pc from which instruction after instruction leads to it."""
+    """Finds an address before the pc from which decoding in sequence arrives at the pc."""
     candidates = [place.pc - place.offset] if 0 < place.offset < _FARTHEST else []
     candidates += [place.pc - back for back in range(_BACK, -1, -2)]
     for start in candidates:
@@ -99,7 +99,7 @@ def _start(place: SourceLocation, elf: ElfFile, bias: int) -> int | None:
 
 
 def _split(code: bytes, start: int) -> list[tuple[int, bytes]]:
-    """The instructions; a parcel whose low bits are 11 begins one of four bytes (RISC-V, 1.5)."""
+    """Splits code into instructions; low bits 11 mark one of four bytes (RISC-V spec, 1.5)."""
     parts = []
     at = 0
     while at + 2 <= len(code):

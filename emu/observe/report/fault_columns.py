@@ -1,12 +1,12 @@
-"""Page faults as columns: a list for each field, so that 100,000 of them stay small."""
+"""Page faults as columns: a list for each field, compact even for 100,000 faults."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from emu.observe.model.records import CopyEnd, Entry, Fault, Sharer
-from emu.observe.report.compact import Table, differences, exact
-from emu.observe.report.interning import Names
+from emu.observe.report.compact import Interner, differences, exact
+from emu.observe.report.interning import InternTables
 
 _COLUMNS = (
     *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "rule"),
@@ -18,12 +18,12 @@ UNKNOWN = -1
 
 
 class FaultColumns:
-    """All faults of a run. A walk is kept without its leaf where that follows from the rest."""
+    """All faults of a run. A walk's leaf is omitted if it follows from the other fields."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: InternTables) -> None:
         self._names = names
-        self._walks: Table[tuple[tuple[int, int, int | None], ...]] = Table()
-        self._sharers: Table[tuple[tuple[int, int], ...]] = Table()
+        self._walks: Interner[tuple[tuple[int, int, int | None], ...]] = Interner()
+        self._sharers: Interner[tuple[tuple[int, int], ...]] = Interner()
         self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._rows: dict[int, int] = {}
 
@@ -31,7 +31,7 @@ class FaultColumns:
         return len(self._columns["step"])
 
     def add(self, fault: Fault, step: int, process: int, space: int) -> int:
-        """The fault's number."""
+        """Adds a fault, and returns its row."""
         row = len(self)
         self._rows[fault.seq] = row
         names = self._names
@@ -45,7 +45,7 @@ class FaultColumns:
             names.range(fault.vma) if fault.vma else UNKNOWN,
             *(int(fault.table_copied), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),
-            *(fault.count_before, fault.count_after, self._others(fault.sharers, fault.page)),
+            *(fault.count_before, fault.count_after, self._sharers_row(fault.sharers, fault.page)),
             *(names.stack(fault.backtrace), names.stack(fault.heap)),
             *(fault.host_ns, UNKNOWN, names.string("")),
         )
@@ -53,12 +53,12 @@ class FaultColumns:
             column.append(value)
         return row
 
-    def settle(self, settled: CopyEnd) -> None:
-        """The copy of a fault has come to its end; one that the trace does not have is skipped."""
-        row = self._rows.get(settled.fault)
+    def add_copy_end(self, end: CopyEnd) -> None:
+        """Adds the end of a fault's copy; ignored if the trace does not contain the fault."""
+        row = self._rows.get(end.fault)
         if row is not None:
-            self._columns["changed"][row] = settled.bytes_changed
-            self._columns["why"][row] = self._names.string(settled.why)
+            self._columns["changed"][row] = end.bytes_changed
+            self._columns["why"][row] = self._names.string(end.why)
 
     def data(self) -> dict[str, Any]:
         columns = {
@@ -69,14 +69,14 @@ class FaultColumns:
         return {**columns, "walks": walks, "others": self._sharers.rows}
 
     def _walk(self, fault: Fault) -> tuple[int, int]:
-        """The number of the walk, and whether its leaf is left out of it."""
+        """Returns the number of the walk, and 1 if its leaf is omitted."""
         entries = fault.walk
         follows = bool(entries) and _leaf_follows(fault, entries)
-        kept = entries[:-1] if follows else entries
-        return self._walks.number(tuple((e.level, e.address, e.pte) for e in kept)), int(follows)
+        stored = entries[:-1] if follows else entries
+        return self._walks.number(tuple((e.level, e.address, e.pte) for e in stored)), int(follows)
 
-    def _others(self, sharers: list[Sharer], page: int) -> int:
-        """Addresses are relative to the fault's page: mostly 0."""
+    def _sharers_row(self, sharers: list[Sharer], page: int) -> int:
+        """Interns the sharers; addresses are relative to the fault's page, so most are 0."""
         return self._sharers.number(tuple((s.pid, s.address - page) for s in sharers))
 
 
@@ -85,7 +85,7 @@ def _entry_row(level: int, address: int, pte: int | None) -> list[int | str | No
 
 
 def _leaf_follows(fault: Fault, entries: list[Entry]) -> bool:
-    """Whether the last entry is the leaf whose PTE the fault found, where the walk leads to."""
+    """Returns True if the last entry is the leaf that the fields of the fault imply."""
     if len(entries) != 3 or entries[-1].level != 0 or entries[-1].pte != fault.pte_before:
         return False
     above = entries[1].pte

@@ -1,8 +1,8 @@
-"""Which of the host's files a report may take text or code from.
+"""Access to host files for a report, limited to folders that the user has given.
 
-A guest is not trusted, and its debugging information may name any path: a report that someone
-passes on must not hold the private files that it names. So only what lies below a folder that the
-user has given, or works in, is looked at; symbolic links are followed first.
+A guest is not trusted, and its debug information may name any path: a report that is passed on must
+not contain private files. So only files below a given folder, or the current one, are read, with
+symbolic links resolved first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_IMAGE = 256 << 20
 
 
 class HostFiles:
-    """Files below ``folders``. ``root`` is the guest's /, where a path of an image is found."""
+    """Files below ``folders``. ``root`` is the host folder of the guest's /, for images."""
 
     def __init__(self, folders: Iterable[str | os.PathLike[str]], root: str | None = None) -> None:
         real = [Path(folder).resolve() for folder in folders]
@@ -33,7 +33,7 @@ class HostFiles:
         self._root = Path(root).resolve() if root is not None else None
 
     def source(self, name: str) -> list[str] | None:
-        """The lines of a source file; a relative name is looked for in each folder."""
+        """Returns the lines of a source file; a relative name is searched in each folder."""
         for path in self._candidates(name, self._folders):
             if path.suffix.lower() in _SOURCES:
                 data = _read(path, LARGEST_SOURCE)
@@ -42,7 +42,7 @@ class HostFiles:
         return None
 
     def image(self, name: str) -> bytes | None:
-        """An ELF file that the guest knows as ``name``."""
+        """Returns the ELF file that the guest knows as ``name``."""
         folders = self._folders if self._root is None else [self._root, *self._folders]
         names = [name] if self._root is None else [f"{self._root}/{name.lstrip('/')}", name]
         for candidate in names:
@@ -65,14 +65,14 @@ class HostFiles:
 
 
 def _visible_below(path: Path, folder: Path) -> bool:
-    """Hidden files and folders are configuration and keys, not source."""
+    """Returns True for a path below ``folder`` without hidden parts (configuration, keys)."""
     if not path.is_relative_to(folder):
         return False
     return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _read(path: Path, largest: int) -> bytes | None:
-    """None for what is no regular file, too large, or can't be read."""
+    """Reads a regular file; None when it is larger than ``largest`` or cannot be read."""
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""The places of code that a report names: functions, lines, callers, each once."""
+"""Interned strings, code locations, stacks and ranges of a report."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from emu.observe.model.records import Range, SourceLocation
-from emu.observe.report.compact import Table, exact
+from emu.observe.report.compact import Interner, exact
 
 
-class Names:
-    """Strings, places, stacks of places and ranges; each has a number."""
+class InternTables:
+    """Numbers for strings, places, stacks of places, and ranges."""
 
     def __init__(self) -> None:
-        self._strings: Table[str] = Table()
-        self._places: Table[SourceLocation] = Table()
-        self._stacks: Table[tuple[int, ...]] = Table()
-        self._ranges: Table[Range] = Table()
+        self._strings: Interner[str] = Interner()
+        self._places: Interner[SourceLocation] = Interner()
+        self._stacks: Interner[tuple[int, ...]] = Interner()
+        self._ranges: Interner[Range] = Interner()
         self.string = self._strings.number
         self.place = self._places.number
         self.range = self._ranges.number
@@ -29,7 +29,7 @@ class Names:
         return self._places.rows
 
     def data(self) -> dict[str, Any]:
-        """As the page reads it; strings come last, since writing the others may need new ones."""
+        """Returns the tables. Strings come last: writing the others may add strings."""
         places = [self._place_row(place) for place in self._places.rows]
         ranges = [self._range_row(of) for of in self._ranges.rows]
         stacks = self._stacks.rows

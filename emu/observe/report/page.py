@@ -1,7 +1,7 @@
-"""The page: one HTML file that holds its style, its script and its data.
+"""The page: one HTML file that contains its style, script and data.
 
-What comes from the guest is in the data alone, which is compressed and in base64: no name of a file
-or a function is ever part of the markup. The script shows it as text.
+Data from the guest is compressed and in base64: no name of a file or function is part of the
+markup, and the script displays it as text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SCRIPTS = (
     *("zoom", "processes", "marks", "timeline", "timelineinput", "scrubber"),
     *("layout", "cells", "spacemap", "walk", "code", "fault", "faultlist", "costs", "main"),
 )
-"""The modules of the script, in the order in which they use one another."""
+"""Files of the script; each may use those before it while it is loaded."""
 STYLES = ("colours", "frame", "parts")
 
 
 def page(data: dict[str, Any]) -> Iterator[bytes]:
-    """The file in pieces."""
+    """Yields the file in pieces."""
     packed = base64.b64encode(zlib.compress(msgspec.json.encode(data), 6))
     before, style, between, script, middle, after = _template()
     yield from (before, style, between, packed, middle, script, after)

@@ -1,4 +1,4 @@
-"""The processes of a run: who forked whom, which program, from when to when, how much memory."""
+"""Processes of a run: parent, program, lifetime, exit status and memory samples."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Process:
 
 
 class Processes:
-    """Numbered as they appear; a pid that is used again is another process."""
+    """Processes numbered in order of appearance; a reused pid is a new process."""
 
     def __init__(self) -> None:
         self._all: list[Process] = []
         self._numbers: dict[int, int] = {}
 
     def number(self, pid: int, time: int) -> int:
-        """That of the process that has ``pid`` now; one that the trace did not tell of begins."""
+        """Returns the number of the process that has ``pid`` now; adds it if it is unknown."""
         number = self._numbers.get(pid)
         return self._add(Process(pid, None, time)) if number is None else number
 
@@ -67,7 +67,7 @@ class Processes:
         return number
 
     def sampled(self, sample: Sample) -> None:
-        """A sample like the one before and the one after says nothing, and is left out."""
+        """Adds a sample; drops the previous one if it equals both its neighbours."""
         samples = self._all[self.number(sample.pid, sample.time)].samples
         if len(samples) > 1 and _use(samples[-1]) == _use(samples[-2]) == _use(sample):
             samples.pop()

@@ -1,4 +1,4 @@
-"""Sinks that make a run's report: to be written when all is told."""
+"""Sinks that build a report, which is written after the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emu.observe.report.page import page
 
 
 class Report:
-    """A sink; ``write`` makes the page of what it was told."""
+    """A sink whose ``write`` makes the page from all records received."""
 
     def __init__(self, files: HostFiles) -> None:
         self._builder = Builder(files)
@@ -21,7 +21,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether the run's end was told."""
+        """True when the end record has been received."""
         return self._builder.complete
 
     def write(self, file: BinaryIO) -> None:
@@ -30,7 +30,7 @@ class Report:
 
 
 class ReportFile(Report):
-    """A sink that writes to ``file`` when it is closed. OSError comes from ``close``."""
+    """A sink that writes to ``file`` in ``close``, which may raise OSError."""
 
     def __init__(self, file: BinaryIO, files: HostFiles) -> None:
         super().__init__(files)

@@ -1,4 +1,4 @@
-"""Which address space each record is about: processes may share one, and exec gives a new one."""
+"""Address space of each record: processes may share one, and exec creates a new one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from emu.observe.model.records import Exec, Fault, Fork, Range
 
 @dataclass(slots=True)
 class Space:
-    """An address space. ``root`` is its root table's frame, 0 while no record has told it.
+    """An address space. ``root`` is the frame of its root table; 0 while unknown.
 
-    ``bases`` has the lowest address at which each file was mapped: where its first segment lies.
+    ``bases`` has the lowest address at which each file was mapped: that of its first segment.
     """
 
     number: int
@@ -24,35 +24,35 @@ class Space:
 
 
 class Spaces:
-    """The address space of each process as the records go by."""
+    """The current address space of each process, as records arrive."""
 
     def __init__(self) -> None:
         self._count = 0
         self._of: dict[int, Space] = {}
-        self._coming: dict[int, Space] = {}
+        self._loading: dict[int, Space] = {}
 
     def of(self, pid: int) -> Space:
-        """A process that the trace has not told of has one too."""
+        """Returns the space of a process; adds one for an unknown process."""
         space = self._of.get(pid)
         if space is None:
             space = self._of[pid] = self._new()
         return space
 
     def of_fault(self, fault: Fault) -> Space:
-        """Execve's faults while it makes an image are in the space that the process is to have."""
+        """Returns a fault's space; execve(2) faults in the new one before the exec record."""
         root = fault.walk[0].address >> 12 if fault.walk else 0
-        coming = self._coming.get(fault.pid)
-        if coming is not None and coming.root == root:
-            return coming
+        loading = self._loading.get(fault.pid)
+        if loading is not None and loading.root == root:
+            return loading
         if fault.loading and root:
-            coming = self._coming[fault.pid] = self._new(root)
-            return coming
+            loading = self._loading[fault.pid] = self._new(root)
+            return loading
         space = self.of(fault.pid)
         space.root = space.root or root
         return space
 
     def forked(self, fork: Fork) -> tuple[Space, Space]:
-        """The parent's and the child's; with vfork they are one."""
+        """Returns the spaces of parent and child, which are the same after vfork."""
         parent = self.of(fork.pid)
         child = parent
         if not fork.shares_memory:
@@ -62,10 +62,10 @@ class Spaces:
         return parent, child
 
     def execed(self, record: Exec) -> tuple[Space | None, Space]:
-        """The space that the process leaves, and its new one."""
-        coming = self._coming.pop(record.pid, None)
+        """Returns the space that the process leaves, and its new one."""
+        loading = self._loading.pop(record.pid, None)
         left = self._of.get(record.pid)
-        space = coming if coming is not None and coming.root == record.root else None
+        space = loading if loading is not None and loading.root == record.root else None
         if space is None:
             space = self._new(record.root)
         for of in record.maps:
@@ -74,7 +74,7 @@ class Spaces:
         return left, space
 
     def exited(self, pid: int) -> Space | None:
-        self._coming.pop(pid, None)
+        self._loading.pop(pid, None)
         return self._of.pop(pid, None)
 
     def _new(self, root: int = 0) -> Space:

@@ -1,1 +1,4 @@
-"""Backtraces: the callers of a pc, found on a guest's stack."""
+"""Stack unwinding: finds the callers of a pc from a guest's registers and stack.
+
+Imported by ``emu.observe.record``; imports ``emu.observe``'s ``model``, ``cfi`` and ``symbols``.
+"""

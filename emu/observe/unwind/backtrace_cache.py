@@ -1,4 +1,4 @@
-"""The callers of a pc, remembered."""
+"""Backtraces of threads, cached by the state they were unwound from."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from emu.observe.unwind.stack_fingerprint import StackWords, Word
 from emu.observe.unwind.stack_memory import Stack
 from emu.observe.unwind.unwinder import unwind
 
-_MOST = 1 << 13
-_VARIANTS = 4
-"""So many stacks are kept for one pc, ra and sp."""
+_MAX_CACHED = 1 << 13
+_MAX_VARIANTS = 4
+"""Maximum number of stacks cached for one pc, ra and sp."""
 
 
 class UnwindState(NamedTuple):
-    """A thread at a pc, with ra, sp and fp. Signal handlers return to ``sigreturn``."""
+    """Registers and stack of a thread to unwind. Signal handlers return to ``sigreturn``."""
 
     pc: int
     registers: tuple[int, int, int]
@@ -25,8 +25,8 @@ class UnwindState(NamedTuple):
     sigreturn: int | None = None
 
 
-class _Known(NamedTuple):
-    """What was found once, and what it was found from: words of the stack, and fp if that was."""
+class _CachedBacktrace(NamedTuple):
+    """Cached callers and their inputs: words of the stack, and fp if it was used."""
 
     words: StackWords
     fp: int | None
@@ -36,37 +36,37 @@ class _Known(NamedTuple):
 class Backtraces:
     """Finds at most ``depth`` callers.
 
-    Programs fault at the same places again and again, with the same stack; so what was found is
-    kept with what it was found from, and holds as long as that is the same.
+    Programs fault repeatedly at the same places with the same stack. So a result is cached with the
+    words of the stack that it depends on, and is valid while these are the same.
     """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._known: dict[tuple[int, int, int, int], list[_Known]] = {}
+        self._cached: dict[tuple[int, int, int, int], list[_CachedBacktrace]] = {}
 
     def callers(self, code: Code, thread: UnwindState) -> list[int]:
-        """Where the calls return to that the thread is in, the nearest first."""
+        """Returns the return addresses of the thread's calls, innermost first."""
         pc, (ra, sp, fp), stack, _ = thread
         key = (code.number, pc, ra, sp)
-        variants = self._known.get(key)
+        variants = self._cached.get(key)
         if variants is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            variants = self._known[key] = []
-        for known in variants:
-            if (known.fp is None or known.fp == fp) and known.words.hold(stack):
-                return known.callers
-        known = self._find(code, thread)
-        variants[_VARIANTS - 1 :] = []
-        variants.insert(0, known)
-        return known.callers
+            if len(self._cached) >= _MAX_CACHED:
+                self._cached.clear()
+            variants = self._cached[key] = []
+        for cached in variants:
+            if (cached.fp is None or cached.fp == fp) and cached.words.match(stack):
+                return cached.callers
+        cached = self._find(code, thread)
+        variants[_MAX_VARIANTS - 1 :] = []
+        variants.insert(0, cached)
+        return cached.callers
 
-    def _find(self, code: Code, thread: UnwindState) -> _Known:
+    def _find(self, code: Code, thread: UnwindState) -> _CachedBacktrace:
         words: list[Word] = []
         pc, (ra, sp, fp), stack, sigreturn = thread
-        uses_fp = saved = False  # once a callee has saved it, fp comes from the stack
+        uses_fp = fp_saved = False  # once a callee has fp_saved it, fp comes from the stack
 
-        def noted(va: int) -> int | None:
+        def read_word(va: int) -> int | None:
             word = code.word(va)  # to see whether a call is before a return address
             if word is None:
                 word = stack.read(va)
@@ -74,11 +74,11 @@ class Backtraces:
             return word
 
         def rule_at(address: int) -> Rule | None:
-            nonlocal uses_fp, saved
+            nonlocal uses_fp, fp_saved
             rule = code.rule(address)
-            uses_fp |= not saved and (rule is None or rule.register != SP)
-            saved |= rule is not None and rule.fp is not None
+            uses_fp |= not fp_saved and (rule is None or rule.register != SP)
+            fp_saved |= rule is not None and rule.fp is not None
             return rule
 
-        callers = unwind(rule_at, noted, pc, ra, sp, fp, self._depth, sigreturn)
-        return _Known(StackWords(words), fp if uses_fp else None, callers)
+        callers = unwind(rule_at, read_word, pc, ra, sp, fp, self._depth, sigreturn)
+        return _CachedBacktrace(StackWords(words), fp if uses_fp else None, callers)

@@ -1,4 +1,4 @@
-"""Whether words of a guest's stack are what they were: many at once, as fast as Python can."""
+"""Fingerprint of a stack: words that unwinding has read, compared many at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from emu.machine.pte import PAGE_MASK
 from emu.observe.unwind.stack_memory import Stack
 
 Word = tuple[int, int | None]
-"""An address and the eight bytes there; None when they were not in memory."""
+"""An address and the eight bytes at it; None when they were not in memory."""
 
 
 class _Page(NamedTuple):
-    """Words of one page. ``pick`` takes them out of all that the page has."""
+    """Words of one page. ``pick`` selects them from all words of the page."""
 
     va: int
     pick: Callable[[memoryview], Any]
@@ -22,14 +22,14 @@ class _Page(NamedTuple):
 
 
 class StackWords:
-    """The words that were read once. They are distinct."""
+    """Words read from a stack, at distinct addresses."""
 
     __slots__ = ("_others", "_pages")
 
     def __init__(self, words: Iterable[Word]) -> None:
         by_page: dict[int, dict[int, int]] = {}
         self._others: list[Word] = []
-        """Those that were not there, or that do not lie as the stack's words do."""
+        """Words that were not in memory, or are not aligned to 8 bytes."""
         for va, word in words:
             if word is None or va & 7:
                 self._others.append((va, word))
@@ -37,8 +37,8 @@ class StackWords:
                 by_page.setdefault(va & ~PAGE_MASK, {})[(va & PAGE_MASK) >> 3] = word
         self._pages = [_page(va, of_page) for va, of_page in by_page.items()]
 
-    def hold(self, stack: Stack) -> bool:
-        """Whether all of them are the same in ``stack``."""
+    def match(self, stack: Stack) -> bool:
+        """Returns True if ``stack`` holds the same words."""
         for va, pick, expected in self._pages:
             page = stack.page(va)
             if page is None or pick(page) != expected:

@@ -1,4 +1,4 @@
-"""A guest's stack, to find callers on: as it is now, or a copy of what it was."""
+"""Stack memory of a guest for the unwinder: the live memory, or a copy."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from emu.observe.model.guest_memory import peek
 from kernel.mm.address_space import USER_END, AddressSpace
 
 _COPIED = 2 * PAGE_SIZE
-"""Bytes: most stacks are smaller, and it takes less to copy them than to look for callers."""
+"""Maximum bytes to copy. Most stacks are smaller, and copying one is faster than unwinding it."""
 
 
 class Stack(Protocol):
-    """Reads words, of 64 bits, as fast as Python can."""
+    """Source of 64-bit words."""
 
     def page(self, va: int) -> memoryview | None:
-        """The words of the page that begins at ``va``; None when it is not in memory."""
+        """Returns the words of the page that begins at ``va``; None when it is not in memory."""
 
     def read(self, va: int) -> int | None:
-        """The eight bytes at ``va``; None when they are not in memory."""
+        """Returns the eight bytes at ``va``; None when they are not in memory."""
 
 
 class LiveStack:
-    """The memory of ``space``, for as long as the machine stands still."""
+    """The memory of ``space``; valid while the machine is stopped."""
 
     def __init__(self, space: AddressSpace) -> None:
         self._space = space
@@ -51,7 +51,7 @@ class LiveStack:
 
 
 class CopiedStack:
-    """What the stack held from ``sp``, which is a multiple of 8, up to the end of a page."""
+    """Copy of a stack from ``sp``, a multiple of 8, to the end of a page."""
 
     def __init__(self, sp: int, content: bytes) -> None:
         self._first = sp & ~PAGE_MASK
@@ -76,11 +76,11 @@ class CopiedStack:
 
 
 def stack_parts(space: AddressSpace, sp: int) -> list[memoryview] | None:
-    """What a program's own stack holds from ``sp`` on, as the machine's memory has it now.
+    """Returns the main thread's stack from ``sp`` to its end, as slices of physical memory.
 
-    None when that is much, or partly not in memory; and when ``sp`` is in another stack, a thread's
-    or a coroutine's, from which calls may lead to where it was switched from. Nothing lies above
-    the program's own.
+    None when it is large, when a part is not in memory, and when ``sp`` is in another stack (a
+    thread's or a coroutine's), whose callers may continue on the stack that it was switched from.
+    The main thread's stack is the highest mapping.
     """
     vma = space.vmas[-1] if space.vmas else None
     if vma is None or not vma.grows_down or not vma.start <= sp or sp & 7:

@@ -1,8 +1,8 @@
-"""The calls that a program is in: return addresses, found on its stack.
+"""The unwinder: finds return addresses on a stack.
 
-Call frame information tells most. Where a function has none: RISC-V ELF psABI, "Frame Pointer
-Convention" (fp is the caller's sp; ra is at fp - 8, the caller's fp at fp - 16), as Linux uses it
-in arch/riscv/kernel/stacktrace.c; a leaf function, whose caller ra has; and a signal's frame.
+It uses call frame information. For functions without it: the frame pointer (RISC-V ELF psABI,
+"Frame Pointer Convention": fp is the caller's sp, ra is at fp - 8, the caller's fp at fp - 16), as
+in Linux's arch/riscv/kernel/stacktrace.c; ra for a leaf function; and signal frames.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from emu.observe.cfi.cfi_program import Rule
 _RuleAt = Callable[[int], Rule | None]
 _Read64 = Callable[[int], int | None]
 _State = tuple[int, int | None, int, int]
-"""Of a caller: where it goes on, ra (None when its callee had that), sp, fp."""
+"""Of a caller: its pc, ra (None when the callee had it), sp, fp."""
 
 _LARGEST_FRAME = 8 << 20
-"""A stack's usual limit."""
+"""Usual limit of a stack's size (RLIMIT_STACK)."""
 _LARGEST_FUNCTION = 4096
-"""What most functions are smaller than."""
+"""Size that most functions are below."""
 _CONTEXT = 128 + 176
-"""struct rt_sigframe: from sp to the interrupted pc, x1, x2, …"""
+"""Offset in struct rt_sigframe from sp to the interrupted pc, x1, x2, …"""
 
 
 def unwind(
@@ -36,29 +36,29 @@ def unwind(
     limit: int = 32,
     sigreturn: int | None = None,
 ) -> list[int]:
-    """Return addresses, from the innermost caller outwards, at most ``limit``.
+    """Returns the return addresses, innermost first, at most ``limit``.
 
-    ``rule_at`` is asked about ``pc``, and about the byte before each return address: a call can be
-    a function's last instruction. Signal handlers return to ``sigreturn``, which may not be in
-    memory yet; the address behind that is the interrupted pc itself.
-    The list ends where nothing is known of a caller, so it may lack the outermost.
+    ``rule_at`` is called for ``pc``, and for the byte before each return address, since a call can
+    be a function's last instruction. Signal handlers return to ``sigreturn``, which may not be in
+    memory yet; the address that follows it is the interrupted pc itself.
+    The list ends where a caller cannot be determined, so the outermost callers may be missing.
     """
     calls: list[int] = []
-    look, guessed = pc, False
-    live: int | None = ra
+    lookup_pc, uncertain = pc, False
+    live_ra: int | None = ra
     fp_slot: int | None = None  # where the caller's fp is saved: few ask for it
     while len(calls) < limit:
-        rule = rule_at(look)
+        rule = rule_at(lookup_pc)
         if fp_slot is not None and (rule is None or rule[0] != SP):
             fp, fp_slot = read64(fp_slot) or 0, None
         if rule is None:
-            state = _Guess(rule_at, read64, sigreturn).caller(look, live, sp, fp)
+            state = _FrameGuess(rule_at, read64, sigreturn).caller(lookup_pc, live_ra, sp, fp)
             if state is None:
                 break
-            back, live, sp, fp = state
-            guessed = live is None
-            look = back - 1 if guessed else back
-            calls.append(back)
+            return_address, live_ra, sp, fp = state
+            uncertain = live_ra is None
+            lookup_pc = return_address - 1 if uncertain else return_address
+            calls.append(return_address)
             continue
         register, offset, ra_at, fp_at, outermost, certain = rule
         if register == SP:
@@ -67,56 +67,58 @@ def unwind(
             cfa = fp + offset
         else:
             break
-        if outermost or cfa < sp or (cfa == sp and live is None):
+        if outermost or cfa < sp or (cfa == sp and live_ra is None):
             break
-        found = live if ra_at is None else read64(cfa + ra_at)
+        found = live_ra if ra_at is None else read64(cfa + ra_at)
         if (
             not found
             or found & 1
             or (
-                (guessed or not certain) and not _Guess(rule_at, read64, sigreturn).is_return(found)
+                (uncertain or not certain)
+                and not _FrameGuess(rule_at, read64, sigreturn).is_return(found)
             )
         ):
             break
         if fp_at is not None:
             fp_slot = cfa + fp_at
         calls.append(found)
-        look, sp, live, guessed = found - 1, cfa, None, False
+        lookup_pc, sp, live_ra, uncertain = found - 1, cfa, None, False
     return calls
 
 
-class _Guess(NamedTuple):
+class _FrameGuess(NamedTuple):
     """Finds the callers of functions that have no call frame information."""
 
     rule_at: _RuleAt
     read64: _Read64
     sigreturn: int | None
 
-    def caller(self, look: int, ra: int | None, sp: int, fp: int) -> _State | None:
-        """None when there is no telling; ``ra`` is None for a function that made a call."""
-        if self.sigreturn is not None and look + (ra is None) == self.sigreturn:
+    def caller(self, lookup_pc: int, ra: int | None, sp: int, fp: int) -> _State | None:
+        """Returns None for an unknown caller. ``ra`` is None for a function that made a call."""
+        if self.sigreturn is not None and lookup_pc + (ra is None) == self.sigreturn:
             return self._interrupted(sp)
         if ra is None:
             return self._by_frame_pointer(sp, fp)
-        return self._innermost(look, ra, sp, fp)
+        return self._innermost(lookup_pc, ra, sp, fp)
 
     def _interrupted(self, sp: int) -> _State | None:
-        """What a signal interrupted, by its frame at ``sp``."""
+        """Reads the interrupted state from the signal frame at ``sp``."""
         pc, ra, old_sp, fp = (self.read64(sp + _CONTEXT + 8 * x) for x in (0, RA, SP, FP))
         if not pc or ra is None or old_sp is None or fp is None:
             return None
         return pc, ra, old_sp, fp
 
     def _by_frame_pointer(self, sp: int, fp: int) -> _State | None:
-        back = self.read64(fp - 8) if _is_frame(fp, sp) else None
-        if back is None or not self.is_return(back):
+        return_address = self.read64(fp - 8) if _is_frame(fp, sp) else None
+        if return_address is None or not self.is_return(return_address):
             return None
-        return back, None, fp, self.read64(fp - 16) or 0
+        return return_address, None, fp, self.read64(fp - 16) or 0
 
     def _innermost(self, pc: int, ra: int, sp: int, fp: int) -> _State | None:
-        """It may keep a frame pointer, and ra there unless it is a leaf, or it may do neither.
+        """Finds the caller of the innermost function, which may have set up a frame or not.
 
-        So fp may be its own or the caller's, and ra may be its caller or left by what it called.
+        So fp may be its own or its caller's, and ra may be its return address or a value left by a
+        function that it called.
         """
         leaf: _State | None = (ra, None, sp, fp) if self.is_return(ra) else None
         saved = self.read64(fp - 8) if _is_frame(fp, sp) else None
@@ -132,7 +134,7 @@ class _Guess(NamedTuple):
         return leaf
 
     def is_return(self, address: int) -> bool:
-        """Whether a call that sets ra (jal, jalr, c.jalr) is before ``address``."""
+        """Returns True if an instruction that sets ra (jal, jalr, c.jalr) precedes ``address``."""
         if address == self.sigreturn:
             return True
         code = self.read64(address - 8) if address & 1 == 0 and address >= 8 else None
@@ -145,5 +147,5 @@ class _Guess(NamedTuple):
 
 
 def _is_frame(fp: int, sp: int) -> bool:
-    """Whether ``fp`` can be the frame pointer of a function whose stack pointer is ``sp``."""
+    """Returns True if ``fp`` can be the frame pointer of a function with this ``sp``."""
     return fp & 15 == 0 and sp < fp <= sp + _LARGEST_FRAME

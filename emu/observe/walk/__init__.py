@@ -1,1 +1,4 @@
-"""Drawings of page-table walks."""
+"""Page-table walks as text, from a run or from a trace record.
+
+Imported by ``emu.cli``; imports ``emu.observe``'s ``model`` and ``symbols``, and the kernel.
+"""

@@ -1,4 +1,4 @@
-"""Waits until a program comes to a place, and draws the walk of an address there."""
+"""Observer that draws the walk of an address when a process reaches a location."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from kernel.trap.run_loop import Stopped
 REFUSED_STATUS = 2
 
 _KINDS = {
-    Kind.FREE: "which is free",
+    Kind.FREE: "free",
     Kind.PRIVATE: "private memory",
     Kind.CACHE: "a page of a file or of shared memory",
     Kind.TABLE: "a page table",
-    Kind.ZERO: "the frame of zeroes",
+    Kind.ZERO: "the zero frame",
 }
 
 
 class WalkAt(Observer):
     """Draws the walk once, then ends the run.
 
-    ``at`` is an instruction, or None for the process's end. ``pid``, or else whichever process is
-    the first, has to come there ``hit`` times.
+    ``at`` is the location of an instruction; None for the exit of the process. The walk is drawn at
+    the ``hit``-th time that process ``pid`` reaches it; None: the first process that does so.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class WalkAt(Observer):
         self.access = access
         self.pid, self.hit = pid, hit
         self.lines: list[str] = []
-        """The drawing, when it has been made."""
+        """The drawing; empty until it has been made."""
         self.refused = False
-        """The user asked for what can't be; the run has told what."""
+        """True when the request was invalid; the run has reported the reason."""
         self.hits: Counter[int] = Counter()
-        """How often each process has come there."""
+        """Number of times that each process has reached the location."""
         self.missing = ""
-        """That a symbol was in no file that was mapped at first, in words."""
+        """Message about a symbol that no file mapped at the start defines; else empty."""
         self._symbols: ProgramSymbols
         self._kernel = kernel
 
@@ -70,33 +70,33 @@ class WalkAt(Observer):
         except NoSymbol as error:
             if loads_libraries(process):
                 self.missing = str(error)
-                self._watch_if_there(process)
+                self._watch_if_found(process)
                 return
             self._end(Stopped(REFUSED_STATUS, str(error)))
             self.refused = True
 
     def execed(self, process: Process) -> None:
         if self._symbols.belong_to(process):
-            self._watch_if_there(process)
+            self._watch_if_found(process)
 
     def mapped(self, space: AddressSpace, start: int, end: int) -> None:
-        """A library that is loaded may have the symbols."""
+        """Resolves the symbols again: a library just mapped may define them."""
         if not self.missing:
             return
         thread = self._kernel.current
         if thread is not None and thread.process.space is space:
-            self._watch_if_there(thread.process)
+            self._watch_if_found(thread.process)
 
     def reached(self, thread: Thread, pc: int) -> None:
         process = thread.process
-        if self._is_there(process, pc) and self._is_the_one(process):
-            raise self._drawn(process, f"before the instruction at {pc:#x}")
+        if self._is_at_location(process, pc) and self._is_selected_hit(process):
+            raise self._draw_and_stop(process, f"before the instruction at {pc:#x}")
 
     def leaving(self, process: Process) -> None:
         if self.at is not None or process.alive:
             return
-        if self._has_the_symbols(process) and self._is_the_one(process):
-            self._end(self._drawn(process, "at its end"))
+        if self._symbols_apply(process) and self._is_selected_hit(process):
+            self._end(self._draw_and_stop(process, "at its end"))
 
     def _watch(self, process: Process) -> None:
         if self.at is not None:
@@ -105,32 +105,32 @@ class WalkAt(Observer):
     def _locate(self, named: NamedAddress, process: Process) -> int:
         return named.address(self._symbols, process, self._kernel.hart)
 
-    def _watch_if_there(self, process: Process) -> None:
+    def _watch_if_found(self, process: Process) -> None:
         with suppress(NoSymbol):
             self._watch(process)
 
-    def _is_there(self, process: Process, pc: int) -> bool:
-        """One program's symbol may have the address of another's, or of a number that is meant."""
+    def _is_at_location(self, process: Process, pc: int) -> bool:
+        """Returns True if ``pc`` is the location; another program may use the same address."""
         at = self.at
-        if at is None or not self._has_the_symbols(process):
+        if at is None or not self._symbols_apply(process):
             return False
         with suppress(NoSymbol):
             return self._locate(at, process) == pc
         return False
 
-    def _has_the_symbols(self, process: Process) -> bool:
-        """Whether what was named means something in the process: it may run another program."""
+    def _symbols_apply(self, process: Process) -> bool:
+        """Returns True if the symbols apply to the process, which may run another program."""
         named = any(place is not None and place.symbol for place in (self.at, self.address))
         return not named or self._symbols.belong_to(process)
 
-    def _is_the_one(self, process: Process) -> bool:
-        """Counts the process's coming there; whether it's the one that was asked for."""
+    def _is_selected_hit(self, process: Process) -> bool:
+        """Counts a hit of the process; returns True if it is the selected one."""
         self.hits[process.pid] += 1
         mine = self.pid in (None, process.pid)
         return mine and not self.lines and self.hits[process.pid] == self.hit
 
-    def _drawn(self, process: Process, when: str) -> Stopped:
-        """Draws, and says how the run is to end."""
+    def _draw_and_stop(self, process: Process, when: str) -> Stopped:
+        """Draws the walk, and returns the status to end the run with."""
         try:
             self._draw(process, when)
         except NoSymbol as error:
@@ -145,7 +145,7 @@ class WalkAt(Observer):
         mmu.satp = process.space.table.satp
         walk = take_walk(mmu, va, self.access)
         mmu.satp = before
-        notes = [*_memory(process.space, va), *_frame(self._kernel, process, walk)]
+        notes = [*_describe_vma(process.space, va), *_describe_frame(self._kernel, process, walk)]
         self.lines = draw_walk(walk, who=f"by {process!r}, {when}", notes=notes)
 
     def _end(self, stop: Stopped) -> None:
@@ -157,25 +157,27 @@ class WalkAt(Observer):
         self._kernel.call_soon(end)
 
 
-def _memory(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
-    """The VMA in which the address lies."""
+def _describe_vma(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
+    """Describes the VMA that contains the address."""
     vma = space.find(va)
     if vma is None:
-        yield "memory", "nothing is mapped there"
+        yield "memory", "not mapped"
     else:
         range_ = f"{vma.start:#x}-{vma.end:#x}"
         yield "memory", f"{range_} {_rights(vma)} {text(vma.name) or 'anonymous'}"
 
 
 def _rights(vma: Vma) -> str:
-    """As in /proc/PID/maps."""
+    """Formats permissions as in /proc/PID/maps."""
     letters = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
     text = "".join(letter if vma.prot & bit else "-" for bit, letter in letters)
     return text + ("s" if vma.shared else "p")
 
 
-def _frame(kernel: Kernel, process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
-    """Who shares the frame of the leaf, whether or not the access is allowed."""
+def _describe_frame(
+    kernel: Kernel, process: Process, walk: Walk
+) -> Iterator[tuple[str, str]]:
+    """Describes the leaf's frame and its sharers, whether or not the access is allowed."""
     pte = walk.steps[-1].pte if walk.steps else None
     if pte is None or not pte & V or not is_leaf(pte):
         return

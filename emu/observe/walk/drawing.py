@@ -1,4 +1,4 @@
-"""A walk of the page tables, drawn: satp, the address, each entry, and what came of it.
+"""Drawing of a page-table walk: satp, the address, each entry, and the result.
 
 The fields are those of the privileged spec (version 20240411): satp 10.1.11, the virtual address
 and the PTE 10.4.1, the walk 10.3.2.
@@ -52,11 +52,11 @@ _FLAGS = (
     (D, "D dirty"),
 )
 COPY_ON_WRITE = "copy-on-write"
-"""What the kernel here means by RSW0 (:data:`kernel.mm.page_table.COW`)."""
+"""Meaning of RSW0 in this kernel (:data:`kernel.mm.page_table.COW`)."""
 
 
 class Walk(NamedTuple):
-    """What :func:`draw_walk` draws: how ``access`` to ``va`` is translated under ``satp``."""
+    """Input of :func:`draw_walk`: the translation of ``access`` to ``va`` under ``satp``."""
 
     satp: int
     va: int
@@ -66,7 +66,7 @@ class Walk(NamedTuple):
 
 
 def take_walk(mmu: Mmu, va: int, access: Access) -> Walk:
-    """The walk as it would be now. The table stays as it is: no A or D bit is set."""
+    """Walks the page table without changing it: the A and D bits are restored."""
     steps = mmu.walk(va)
     result = mmu.translate(va, access)
     if isinstance(result, Translation) and steps:
@@ -84,10 +84,10 @@ def draw_walk(
     rsw0: str = COPY_ON_WRITE,
     notes: Iterable[tuple[str, str]] = (),
 ) -> list[str]:
-    """Lines of at most 80 columns.
+    """Draws a walk in lines of at most 80 columns.
 
-    ``who`` accesses the address, if that is to be said; ``rsw0`` is what the supervisor means by
-    that bit; ``notes`` are further rows, each a label and its text, to stand below.
+    ``who`` describes what makes the access, if given; ``rsw0`` is the supervisor's meaning of that
+    bit; ``notes`` are further rows at the end, each a label and its text.
     """
     lines = _row("access", " ".join([f"{walk.access.name.lower()} of {walk.va:#x}", who]).rstrip())
     lines += _satp(walk.satp)
@@ -102,7 +102,7 @@ def draw_walk(
 
 
 def _row(label: str, text: str) -> list[str]:
-    """A label in its column and the text beside it, on as many lines as that takes."""
+    """Formats a label and the text beside it, wrapped to the width."""
     blank = " " * _LABEL
     return textwrap.wrap(
         text,
@@ -124,7 +124,7 @@ def _satp(satp: int) -> list[str]:
 
 
 def _address(va: int) -> list[str]:
-    """The four fields, each in bits and in hex, and what the bits above them are."""
+    """Draws the fields of the address in binary and hexadecimal, and checks the bits above."""
     fields = [(f"VPN[{n}]", vpn(va, n), VPN_BITS) for n in range(LEVELS - 1, -1, -1)]
     fields.append(("offset", va & PAGE_MASK, PAGE_SHIFT))
     names = [name for name, _, _ in fields]
@@ -152,7 +152,7 @@ def _step(step: Step, rsw0: str) -> list[str]:
         f"level {step.level}", f"table {table:#x} + 8 * {step.vpn:#x} = entry {step.address:#x}"
     )
     if step.pte is None:
-        return [*lines, *_row("", "└► no entry: nothing is there")]
+        return [*lines, *_row("", "└► no entry: no memory at this address")]
     pte = step.pte
     lines += _row("", f"├─ PTE {pte:#018x}   PPN {ppn(pte):#x}")
     lines += _flag_rows(pte, rsw0)
@@ -160,7 +160,7 @@ def _step(step: Step, rsw0: str) -> list[str]:
 
 
 def _flag_rows(pte: int, rsw0: str) -> list[str]:
-    """The flags as letters in the order of the table, and in words below."""
+    """Formats the flags of a PTE in the order of the spec's table."""
     words = [text for bit, text in _FLAGS if pte & bit]
     words += [f"RSW0 {rsw0}"] if pte & RSW0 else []
     words += ["RSW1 (the supervisor's own)"] if pte & RSW1 else []
@@ -200,7 +200,7 @@ def _result(walk: Walk) -> list[str]:
 
 
 def _sum(walk: Walk, pa: int) -> str:
-    """The physical address as the sum of the frame's and the offset, when there was a walk."""
+    """Formats the physical address as frame plus offset, if there was a walk."""
     if not walk.steps:
         return f"{pa:#x}"
     offset = walk.va & _offset_mask(walk)
@@ -208,7 +208,7 @@ def _sum(walk: Walk, pa: int) -> str:
 
 
 def _unbacked(walk: Walk) -> int:
-    """The physical address that the tables name, though no memory is there."""
+    """Returns the physical address in the tables, at which there is no memory."""
     if not walk.steps:
         return walk.va
     leaf = walk.steps[-1].pte
@@ -221,7 +221,7 @@ def _offset_mask(walk: Walk) -> int:
 
 
 def _updates(walk: Walk, result: Translation) -> list[str]:
-    """The A and D bits that the access would set in the leaf (step 9, as Svadu does)."""
+    """Describes the A and D bits that the access would set in the leaf (step 9, Svadu)."""
     before = walk.steps[-1].pte if walk.steps else result.pte
     assert before is not None
     added = [name for bit, name in ((A, "A"), (D, "D")) if result.pte & ~before & bit]

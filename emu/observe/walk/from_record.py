@@ -1,4 +1,4 @@
-"""The walk of a page fault in a few lines, from its record; ``walk_drawing`` has the long form."""
+"""Walk of a page fault in a few lines, from its record; see ``drawing`` for the long form."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _SIZES = ("page", "superpage of 2 MiB", "superpage of 1 GiB")
 
 
 def walk_lines(fault: records.Fault) -> list[str]:
-    """The root, a line for each entry that was read, and the rule that the access broke."""
+    """Formats the root, each entry that the walk read, and the rule that the access broke."""
     if not fault.walk:
-        return [f"no walk: {fault.stval:#x} is no address of a user's"]
+        return [f"no walk: {fault.stval:#x} is not a user address"]
     root = fault.walk[0].address >> PAGE_SHIFT
     offset = fault.stval & 0xFFF
     indices = ".".join(f"{vpn(fault.stval, level):#x}" for level in (2, 1, 0))

@@ -6,7 +6,7 @@ import capstone
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from emu.observe.heap.function_exits import exits
+from emu.observe.heap.function_exits import find_exits
 from guest.manifest import BY_NAME
 from tests.guest.running import built
 
@@ -44,7 +44,7 @@ def test_are_they_what_capstone_finds_in_all_functions(name: str) -> None:
             ):
                 jumps.append(at)
         if end == len(code):  # capstone does not know some instructions
-            assert exits(code) == (returns, jumps), hex(address)
+            assert find_exits(code) == (returns, jumps), hex(address)
             found[0] += len(returns)
             found[1] += len(jumps)
     assert found[0] > 500 and found[1] > 50

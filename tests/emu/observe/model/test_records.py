@@ -109,7 +109,9 @@ def test_each_outcome_is_described() -> None:
 def test_each_end_of_a_copy_is_described() -> None:
     source = Path(copied_pages.__file__).read_text()
     recorder = Path(copied_pages.__file__).with_name("address_space_recorder.py").read_text()
-    said = set(re.findall(r'_?(?:settled?|discarding)\([^"\n]+"([a-z ]+)"\)', source + recorder))
+    said = set(
+        re.findall(r'_?(?:on_retired|retire|discarding)\([^"\n]+"([a-z ]+)"\)', source + recorder)
+    )
     row = next(line for line in TEXT.splitlines() if line.startswith("| `why`"))
     assert said == set(re.findall(r"`([a-z ]+)`", row)) - {"why"}
 

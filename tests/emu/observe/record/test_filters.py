@@ -25,7 +25,7 @@ from emu.observe.model.records import (
     Start,
     Unmap,
 )
-from emu.observe.record.filters import Filter, Filtered
+from emu.observe.record.filters import Filter, FilteredSink
 from tests.emu.observe.support.traced import traced
 
 START = Start(seq=0, time=0, schema=1, emu="", command=["p"], fork_policy="cow", memory=0)
@@ -65,7 +65,7 @@ def settled(fault: int, pid: int = 2) -> CopyEnd:
 
 def passed(chosen: Filter, *told: AnyRecord) -> list[AnyRecord]:
     found: list[AnyRecord] = []
-    sink = Filtered(found.append, chosen)
+    sink = FilteredSink(found.append, chosen)
     for record in told:
         sink(record)
     return found

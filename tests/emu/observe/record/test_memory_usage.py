@@ -9,7 +9,12 @@ import pytest
 
 from emu.api import Session
 from emu.observe.model.records import Exit, Fault, Fork, Sample, Sharer
-from emu.observe.record.memory_usage import MOST_SHARERS, MemoryUse, memory_use, memory_use_alone
+from emu.observe.record.memory_usage import (
+    MOST_SHARERS,
+    MemoryUse,
+    memory_use,
+    memory_use_from_counts,
+)
 from emu.observe.record.record_builder import RecordBuilder
 from emu.observe.record.recorder import Recorder
 from emu.options import Options
@@ -198,7 +203,7 @@ class _Both(Recorder):
         if space in self._pids:
             spaces = list(self._pids)
             of_all = memory_use(spaces)[spaces.index(space)]
-            alone = memory_use_alone(space)
+            alone = memory_use_from_counts(space)
             type(self).looked += 1
             same = (of_all.resident, of_all.unique) == (alone.resident, alone.unique)
             if not same or abs(of_all.proportional - alone.proportional) > 1e-6:

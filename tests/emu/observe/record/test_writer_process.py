@@ -56,7 +56,7 @@ def writes(path: Path) -> Serve:
 @pytest.mark.parametrize("largest", [0, 500, 40_000])
 def test_facts_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: int) -> None:
     chance, path = Random(largest), tmp_path / "facts"
-    listener = TraceWriterProcess(writes(path), [])
+    receiver = TraceWriterProcess(writes(path), [])
     expected = []
     memory = bytearray(1 << 16)
     for number in range(1500 if largest > 1000 else 6000):
@@ -64,24 +64,24 @@ def test_facts_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: i
         size = chance.randint(0, largest)
         cut = chance.randint(0, size)
         view = memoryview(memory)
-        stack = listener.keep([view[:cut], view[cut:size]]) if size else b""
+        stack = receiver.store_stack([view[:cut], view[cut:size]]) if size else b""
         expected.append(f"{number} {memory[:size].hex()}")
-        listener.tell(told(number, where(stack)))
+        receiver.receive(told(number, where(stack)))
         memory[:] = bytes(len(memory))  # the program runs on
-    assert listener.close() == 0
+    assert receiver.close() == 0
     assert path.read_text().splitlines() == expected
 
 
 def test_a_stack_is_still_there_when_its_fact_follows_others(tmp_path: Path) -> None:
     path = tmp_path / "facts"
-    listener = TraceWriterProcess(writes(path), [])
+    receiver = TraceWriterProcess(writes(path), [])
     for number in range(50):
-        stack = listener.keep([memoryview(bytes([number]) * 5000)])
+        stack = receiver.store_stack([memoryview(bytes([number]) * 5000)])
         for _ in range(40):
-            listener.tell(Layout(1, []))
-            listener.tell(Layout(2, [Mapped(0, 1, 2, 3, "x" * 4000)]))
-        listener.tell(told(number, where(stack)))
-    assert listener.close() == 0
+            receiver.receive(Layout(1, []))
+            receiver.receive(Layout(2, [Mapped(0, 1, 2, 3, "x" * 4000)]))
+        receiver.receive(told(number, where(stack)))
+    assert receiver.close() == 0
     assert path.read_text().splitlines() == [f"{n} {bytes([n]).hex() * 5000}" for n in range(50)]
 
 
@@ -107,10 +107,10 @@ def dies(how: Callable[[], object]) -> Serve:
 def test_a_writer_that_ends_early_does_not_stop_the_machine(
     how: Callable[[], object], status: int
 ) -> None:
-    listener = TraceWriterProcess(dies(how), [])
+    receiver = TraceWriterProcess(dies(how), [])
     for number in range(60_000):
-        listener.tell(told(number, where(listener.keep([memoryview(bytes(2000))]))))
-    assert listener.close() == status
+        receiver.receive(told(number, where(receiver.store_stack([memoryview(bytes(2000))]))))
+    assert receiver.close() == status
 
 
 class Interrupts(BaseException):
@@ -126,20 +126,20 @@ def test_a_user_who_would_not_wait_leaves_a_trace_that_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     path = tmp_path / "facts"
-    listener = TraceWriterProcess(writes(path), [])
+    receiver = TraceWriterProcess(writes(path), [])
     for number in range(3000):
-        listener.tell(told(number))
+        receiver.receive(told(number))
     if at == "encoding":
-        monkeypatch.setattr(listener, "_encode", interrupted)
+        monkeypatch.setattr(receiver, "_encode", interrupted)
     else:
-        monkeypatch.setattr(listener, "_send", interrupted)
-        monkeypatch.setattr(writer_process, "_BATCH", 0)
+        monkeypatch.setattr(receiver, "_send", interrupted)
+        monkeypatch.setattr(writer_process, "_BATCH_BYTES", 0)
     with pytest.raises(Interrupts):
-        listener.tell(told(3000))
+        receiver.receive(told(3000))
     monkeypatch.undo()
     for number in range(3001, 9000):  # what is told as the machine is taken apart
-        listener.tell(told(number))
-    assert listener.close() == 0
+        receiver.receive(told(number))
+    assert receiver.close() == 0
     numbers = [int(line) for line in path.read_text().split()]
     assert numbers == list(range(len(numbers))) and len(numbers) <= 3001
 
@@ -149,12 +149,12 @@ def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatc
         time.sleep(100)
         return 0
 
-    listener = TraceWriterProcess(serve, [])
-    monkeypatch.setattr(listener, "_await_end", interrupted)
+    receiver = TraceWriterProcess(serve, [])
+    monkeypatch.setattr(receiver, "_await_end", interrupted)
     with pytest.raises(Interrupts):
-        listener.close()
+        receiver.close()
     with pytest.raises(ChildProcessError):
-        os.waitpid(listener._pid, os.WNOHANG)
+        os.waitpid(receiver._pid, os.WNOHANG)
 
 
 def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> 
         return 0 if sum(1 for _ in facts) == 20_000 else 1
 
     reads = tmp_path / "reads"
-    listener = TraceWriterProcess(serve, [])
+    receiver = TraceWriterProcess(serve, [])
     for number in range(20_000):
-        listener.tell(told(number, where(listener.keep([memoryview(bytes(3000))]))))
+        receiver.receive(told(number, where(receiver.store_stack([memoryview(bytes(3000))]))))
     assert reads.exists(), "60 MB were read by no process"
-    assert listener.close() == 0
+    assert receiver.close() == 0
 
 
 def test_the_writer_hears_no_signal_that_is_the_machines(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_the_writer_keeps_nothing_open_that_is_not_its_own(tmp_path: Path) -> No
             pass
         return 0
 
-    listener = TraceWriterProcess(serve, [kept])
+    receiver = TraceWriterProcess(serve, [kept])
     os.close(write)
     assert os.read(read, 1) == b"", "the other end is still open"
-    assert listener.close() == 0
+    assert receiver.close() == 0
     assert (tmp_path / "kept").read_bytes() == b"kept"
     os.close(read)
     os.close(kept)

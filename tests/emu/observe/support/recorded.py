@@ -55,8 +55,8 @@ def record(
     session.console.capture(2)
     told: list[AnyRecord] = []
     wanted = wanted or RecordingOptions()
-    teller = RecordBuilder(told.append, wanted.backtraces)
-    recorder = Recorder(session.kernel, words, teller, wanted)
+    builder = RecordBuilder(told.append, wanted.backtraces)
+    recorder = Recorder(session.kernel, words, builder, wanted)
     recorder.begin()
     status = session.run([recorder, *observers])
     recorder.finish(session.summary)

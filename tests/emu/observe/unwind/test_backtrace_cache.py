@@ -81,33 +81,33 @@ def test_words_hold_until_one_of_them_is_another(
     for va in WORDS[:count]:
         memory.store(va, va)
     words = StackWords([(va, va) for va in WORDS[:count]])
-    assert words.hold(stack(memory))
+    assert words.match(stack(memory))
     memory.store(STACK + 16, 7)  # nobody's
-    assert words.hold(stack(memory))
+    assert words.match(stack(memory))
     for va in WORDS[:count]:
         memory.store(va, va + 1)
-        assert not words.hold(stack(memory))
+        assert not words.match(stack(memory))
         memory.store(va, va)
-    assert words.hold(stack(memory))
+    assert words.match(stack(memory))
 
 
 def test_words_hold_where_their_page_lies_now(memory: Memory) -> None:
     memory.store(STACK, 5)
     words = StackWords([(STACK, 5)])
     memory.there[STACK] = 2
-    assert not words.hold(memory.live())
+    assert not words.match(memory.live())
     memory.store(STACK, 5)
-    assert words.hold(memory.live())
+    assert words.match(memory.live())
     del memory.there[STACK]
-    assert not words.hold(memory.live())
+    assert not words.match(memory.live())
 
 
 def test_what_was_not_there_holds_until_it_is(memory: Memory) -> None:
     page = memory.there.pop(STACK)
     words = StackWords([(STACK, None)])
-    assert words.hold(memory.live())
+    assert words.match(memory.live())
     memory.there[STACK] = page
-    assert not words.hold(memory.live())
+    assert not words.match(memory.live())
 
 
 @each_source
@@ -117,9 +117,9 @@ def test_a_word_across_two_that_the_stack_has(
     memory.store(STACK, 0x1122 << 48)
     memory.store(STACK + 8, 0x3344)
     words = StackWords([(STACK + 6, 0x3344_1122)])
-    assert words.hold(stack(memory))
+    assert words.match(stack(memory))
     memory.store(STACK + 8, 0)
-    assert not words.hold(stack(memory))
+    assert not words.match(stack(memory))
 
 
 @pytest.mark.parametrize("sp", [STACK, STACK + 8, STACK + PAGE_SIZE - 8, STACK + PAGE_SIZE + 16])
@@ -200,5 +200,5 @@ def test_a_frame_pointer_that_a_callee_has_saved_does_not(
         for fp in (1, STACK, 1 << 63)
     ]
     assert lists[0] == [MIDDLE + 4, OUTER + 4]
-    assert len(found._known[1, LEAF, 0, STACK]) == 1
+    assert len(found._cached[1, LEAF, 0, STACK]) == 1
     assert lists[0] is lists[1] is lists[2]

@@ -139,7 +139,7 @@ def test_a_fault_names_its_cause_and_the_rule(tables: Tables, rule: Rule) -> Non
     assert rule.value in text
     assert ("physical 0x" in text) == (rule is Rule.PAGE_OUTSIDE_RAM)
     assert ("bits 63-39 differ from bit 38" in text) == (rule is Rule.NON_CANONICAL)
-    assert ("nothing is there" in text) == (rule is Rule.TABLE_OUTSIDE_RAM)
+    assert ("no memory at this address" in text) == (rule is Rule.TABLE_OUTSIDE_RAM)
 
 
 def test_looking_changes_nothing(tables: Tables) -> None:
