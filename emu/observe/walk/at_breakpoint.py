@@ -174,9 +174,7 @@ def _rights(vma: Vma) -> str:
     return text + ("s" if vma.shared else "p")
 
 
-def _describe_frame(
-    kernel: Kernel, process: Process, walk: Walk
-) -> Iterator[tuple[str, str]]:
+def _describe_frame(kernel: Kernel, process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
     """Describes the leaf's frame and its sharers, whether or not the access is allowed."""
     pte = walk.steps[-1].pte if walk.steps else None
     if pte is None or not pte & V or not is_leaf(pte):
