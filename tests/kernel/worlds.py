@@ -1,8 +1,4 @@
-"""Address spaces without processes: frames, a page cache, and a CPU that reads and writes.
-
-The CPU goes through our MMU, has a TLB that forgets only when it is told to, and asks the fault
-handler as the kernel does, so a right that was taken away without a flush is seen here.
-"""
+"""Address spaces without processes: frames, a page cache, and a CPU that reads and writes."""
 
 from __future__ import annotations
 
@@ -12,13 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from emu.lab.simulation.cpu import Cpu, Killed
 from emu.machine.cause import Access
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, W
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from emu.machine.ram import Ram
-from emu.machine.sv39 import Mmu, TranslationFault
+from emu.machine.sv39 import Mmu
 from kernel.base.resource_limits import Limits
 from kernel.check import invariants, memory_snapshot
-from kernel.mm import fault, fork
+from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.outcome import Outcome, Resolution
@@ -33,14 +30,6 @@ BASE = 0x4000_0000
 _CALLS = {row.name: row.function for row in ROWS}
 RW = Prot.READ | Prot.WRITE
 RX = Prot.READ | Prot.EXEC
-
-
-class Refused(Exception):
-    """The access would be a signal; ``outcome`` says which."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
 
 
 @contextmanager
@@ -63,10 +52,7 @@ class World:
         self.frames.reclaim = self.cache.reclaim
         self.spaces: list[AddressSpace] = []
         self.files = MemFs(owner=Credentials(0, 0))
-        self.mmu = Mmu(self.ram)
-        self.tlb: dict[int, tuple[int, bool, bool]] = {}
-        """Page → frame, whether it may be written, whether it may be fetched."""
-        self.flushes = 0
+        self.cpu = Cpu(Mmu(self.ram), lambda resolution: self.outcomes.append(resolution.outcome))
         self.outcomes: list[Outcome] = []
         self._asid = 0
         self._found_well: memory_snapshot.MemorySnapshot | None = None
@@ -75,7 +61,7 @@ class World:
 
     def space(self) -> AddressSpace:
         self._asid += 1
-        space = AddressSpace(self.frames, self._asid, self.flush)
+        space = AddressSpace(self.frames, self._asid, self.cpu.flush)
         self.spaces.append(space)
         return space
 
@@ -125,57 +111,34 @@ class World:
 
     # The CPU.
 
-    def flush(self) -> None:
-        self.flushes += 1
-        self.tlb.clear()
+    @property
+    def flushes(self) -> int:
+        return self.cpu.flushes
 
     def load(self, space: AddressSpace, va: int, count: int = 1) -> bytes:
-        """What a program reads; raises :class:`Refused`."""
+        """What a program reads; raises :class:`Killed`."""
         return b"".join(
-            self.ram.read(self._address(space, at, Access.LOAD), size)
+            self.ram.read(self.cpu.translate(space, at, Access.LOAD), size)
             for at, size in pieces(va, count)
         )
 
     def store(self, space: AddressSpace, va: int, data: bytes) -> None:
         for at, size in pieces(va, len(data)):
-            self.ram.write(self._address(space, at, Access.STORE), data[at - va : at - va + size])
+            self.ram.write(
+                self.cpu.translate(space, at, Access.STORE), data[at - va : at - va + size]
+            )
 
     def fetch(self, space: AddressSpace, va: int) -> bytes:
-        return self.ram.read(self._address(space, va, Access.FETCH), 2)
+        return self.ram.read(self.cpu.translate(space, va, Access.FETCH), 2)
 
     def access(self, space: AddressSpace, va: int, access: Access) -> Outcome | None:
         """The last thing the handler did for one access; None when it was not asked."""
         before = len(self.outcomes)
         try:
-            self._address(space, va, access)
-        except Refused as refused:
+            self.cpu.translate(space, va, access)
+        except Killed as refused:
             return refused.outcome
         return self.outcomes[-1] if len(self.outcomes) > before else None
-
-    def _address(self, space: AddressSpace, va: int, access: Access) -> int:
-        if self.mmu.satp != space.table.satp:
-            self.mmu.satp = space.table.satp
-            self.flush()
-        for _ in range(3):
-            entry = self.tlb.get(va >> PAGE_SHIFT)
-            if entry is not None and (
-                access is Access.LOAD or entry[(access is Access.FETCH and 2) or 1]
-            ):
-                return entry[0] << PAGE_SHIFT | va & PAGE_MASK
-            translation = self.mmu.translate(va, access)
-            if not isinstance(translation, TranslationFault):
-                writable = bool(translation.pte & W and translation.pte & D)
-                self.tlb[va >> PAGE_SHIFT] = (
-                    translation.pa >> PAGE_SHIFT,
-                    writable and access is not Access.FETCH,
-                    access is Access.FETCH,
-                )
-                continue
-            resolution = fault.handle(space, va, access)
-            self.outcomes.append(resolution.outcome)
-            if resolution.failed:
-                raise Refused(resolution.outcome)
-        raise AssertionError(f"{access.name} of {va:#x} faults for ever: {self.outcomes[-3:]}")
 
 
 def pieces(va: int, count: int) -> list[tuple[int, int]]:

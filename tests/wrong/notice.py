@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from emu.lab.simulation.cpu import EndlessFault
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.check.invariants import InvariantBroken
-from tests.kernel.worlds import Refused
+from tests.kernel.worlds import Killed
 from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.variant import Variant, broken
 
@@ -20,7 +21,7 @@ less than two seconds. On a busy machine CPU time passes more slowly, so the lim
 """
 
 _COMPLAINTS = (
-    AssertionError, InvariantBroken, Refused, Errno, OutOfMemory, RuntimeError,
+    AssertionError, InvariantBroken, Killed, EndlessFault, Errno, OutOfMemory, RuntimeError,
 )  # fmt: skip
 """What a check raises, or the kernel's own assertions. Anything else is a mistake of the variant:
 a NameError says nothing of what it was to break."""

@@ -18,8 +18,9 @@ from pathlib import Path
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
+from emu.lab.simulation.cpu import EndlessFault
 from emu.lab.simulation.differential import MACHINE_FRAMES
-from emu.lab.simulation.machine import Endless, Seen, World
+from emu.lab.simulation.machine import Seen, World
 from emu.lab.simulation.operations import Operation
 from emu.lab.simulation.script_format import BadScript, parsed
 from emu.lab.workspace.catalogue import Lab
@@ -117,7 +118,7 @@ def _agree(operations: list[Operation], expected: dict[int, tuple[int, str]], po
     for index, operation in enumerate(operations):
         try:
             seen = world.do(operation)
-        except Endless:
+        except EndlessFault:
             raise BadScript(1, f"{operation}: it never ends") from None
         if index in expected:
             line, word = expected[index]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from emu.lab.components.lab_machine import PATIENT
 from emu.lab.host.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.host.student import LabFile
-from emu.lab.simulation.machine import Endless, Seen, World
+from emu.lab.simulation.cpu import EndlessFault
+from emu.lab.simulation.machine import Seen, World
 from emu.lab.simulation.messages import broken_invariant, page_line, writer_lines
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
@@ -144,7 +145,7 @@ class _DifferentialRun:
         seen: Seen | None = None
         try:
             seen, finding = self._done(operation)
-        except Endless as endless:
+        except EndlessFault as endless:
             finding = self._endless(operation, endless)
         except StudentFailed as failure:
             self._trace.operation(operation, None, self._ours)
@@ -185,7 +186,7 @@ class _DifferentialRun:
         """The operation, done on the student's machine, and the invariant that it broke."""
         try:
             return self._ours.do(operation), broken_invariant(self._ours)
-        except (StudentFailed, Endless):
+        except (StudentFailed, EndlessFault):
             raise
         except Exception as error:
             raise KernelStopped(error) from error
@@ -318,7 +319,7 @@ class _DifferentialRun:
 
     # Telling.
 
-    def _endless(self, operation: Operation, endless: Endless) -> Finding:
+    def _endless(self, operation: Operation, endless: EndlessFault) -> Finding:
         said = ", ".join(endless.outcomes)
         lines = [
             f"the access to {endless.va:#x} faults again and again, and the handler says: {said}",

@@ -15,6 +15,7 @@ from emu.lab.host.command_bus import Bus
 from emu.lab.host.student import LabFile
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation import initial_layout
+from emu.lab.simulation.cpu import Cpu, Killed
 from emu.lab.simulation.operations import (
     Exec,
     Exit,
@@ -30,21 +31,17 @@ from emu.lab.simulation.operations import (
     Unmap,
 )
 from emu.machine.cause import Access
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, D, V, W, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from emu.machine.ram import Ram
-from emu.machine.sv39 import TranslationFault
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.check import memory_snapshot
 from kernel.components import Components
-from kernel.mm import fault, fork
+from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import Policy
 from kernel.mm.frames import Frames
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.vma import Prot, Vma
-
-_ATTEMPTS = 4
-"""An access that faults more often than any handler needs will fault for ever."""
 
 
 class Seen(NamedTuple):
@@ -59,15 +56,6 @@ class Seen(NamedTuple):
     """Leaf PTEs written."""
     used: int
     """Frames in use afterwards."""
-
-
-class Endless(Exception):
-    """The access faults again and again, and the handler says that it is repaired."""
-
-    def __init__(self, va: int, outcomes: list[str]) -> None:
-        super().__init__(va)
-        self.va = va
-        self.outcomes = outcomes
 
 
 class World:
@@ -86,12 +74,11 @@ class World:
         parts = self.machine.parts() if self.machine else Components()
         self.ram = self.machine.ram if self.machine else Ram(frames * PAGE_SIZE)
         self.frames = self.machine.frames if self.machine else Frames(self.ram)
-        self.mmu = parts.mmu(self.ram)
+        self._cpu = Cpu(parts.mmu(self.ram), self._saw)
         self._parts = parts
         self._policy = parts.fork or policy
         self.spaces: dict[int, AddressSpace] = {}
         self.copies = self.ptes = 0
-        self._tlb: dict[int, tuple[int, bool]] = {}
         self._outcomes: list[str] = []
         self._pids = 0
         self._asid = 0
@@ -111,7 +98,7 @@ class World:
 
     def _new_space(self) -> AddressSpace:
         self._asid += 1
-        return self._parts.space(self.frames, self._asid, self._tlb.clear)
+        return self._parts.space(self.frames, self._asid, self._cpu.flush)
 
     def _new_process(self, space: AddressSpace) -> int:
         self._pids += 1
@@ -132,7 +119,7 @@ class World:
     # Operations.
 
     def do(self, operation: Operation) -> Seen:
-        """Raises StudentFailed and :class:`Endless`."""
+        """Raises StudentFailed and EndlessFault."""
         self._outcomes = []
         self.orders().clear()
         copies, ptes = self._frames_copied(), self._ptes_written()
@@ -174,7 +161,7 @@ class World:
             case Read(pid, va, count, value):
                 self._read(pid, va, bytes([value]) * count)
             case Fetch(pid, va):
-                self._reach(pid, va, Access.FETCH)
+                self._access(pid, va, Access.FETCH)
             case SetBreak(pid, pages):
                 self._set_break(self.spaces[pid], pages)
             case Map(pid, va, pages, prot):
@@ -193,11 +180,11 @@ class World:
         self._new_process(child)
 
     def _exit(self, pid: int) -> None:
-        self._tlb.clear()
+        self._cpu.flush()
         self.spaces.pop(pid).leave()
 
     def _exec(self, pid: int) -> None:
-        self._tlb.clear()
+        self._cpu.flush()
         old, self.spaces[pid] = self.spaces[pid], self._new_space()
         old.leave()
         initial_layout.fill(self.spaces[pid])
@@ -211,19 +198,17 @@ class World:
         space.brk = end
 
     def _load(self, pid: int, va: int) -> int | None:
-        frame = self._reach(pid, va, Access.LOAD)
-        return (
-            None if frame is None else self.ram.read((frame << PAGE_SHIFT) + (va & PAGE_MASK), 1)[0]
-        )
+        address = self._access(pid, va, Access.LOAD)
+        return None if address is None else self.ram.read(address, 1)[0]
 
     def _store(self, pid: int, va: int, value: int) -> None:
-        frame = self._reach(pid, va, Access.STORE)
-        if frame is not None:
-            self.ram.write((frame << PAGE_SHIFT) + (va & PAGE_MASK), bytes([value]))
+        address = self._access(pid, va, Access.STORE)
+        if address is not None:
+            self.ram.write(address, bytes([value]))
 
     def _read(self, pid: int, va: int, data: bytes) -> None:
         space = self.spaces[pid]
-        self._switch(space)
+        self._cpu.switch(space)
         memory = self._parts.user_memory(space, lambda _space, seen: self._saw(seen))
         pages = range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE)
         before, ptes = [space.table.pte(page) for page in pages], self.ptes
@@ -235,42 +220,18 @@ class World:
             after = [space.table.pte(page) for page in pages]
             self.ptes = ptes + sum(map(int.__ne__, before, after))
 
-    def _reach(self, pid: int, va: int, access: Access) -> int | None:
-        """The frame that an access reaches, after the faults it takes; None when it kills."""
-        space = self.spaces[pid]
-        self._switch(space)
-        page = va & ~PAGE_MASK
-        for _ in range(_ATTEMPTS):
-            known = self._tlb.get(page) if access is not Access.FETCH else None
-            if known is not None and (known[1] or access is not Access.STORE):
-                return known[0]
-            found = self.mmu.translate(va, access)
-            if not isinstance(found, TranslationFault):
-                if access is Access.FETCH:
-                    return found.pa >> PAGE_SHIFT
-                writable = bool(found.pte & W and found.pte & D)
-                self._tlb[page] = found.pa >> PAGE_SHIFT, writable
-                return found.pa >> PAGE_SHIFT
-            resolution = fault.handle(space, page, access)
-            self._saw(resolution)
-            if resolution.failed:
-                self._kill(pid)
-                return None
-        raise Endless(va, self._outcomes)
-
-    def _switch(self, space: AddressSpace) -> None:
-        if self.mmu.satp != space.table.satp:
-            self.mmu.satp = space.table.satp
-            self._tlb.clear()
+    def _access(self, pid: int, va: int, access: Access) -> int | None:
+        """Physical address of an access; None when it kills the process, and no other."""
+        try:
+            return self._cpu.translate(self.spaces[pid], va, access)
+        except Killed:
+            self._exit(pid)
+            return None
 
     def _saw(self, resolution: Resolution) -> None:
         self._outcomes.append(str(resolution.outcome))
         self.copies += resolution.outcome is Outcome.COPIED
         self.ptes += resolution.pte_before != resolution.pte_after
-
-    def _kill(self, pid: int) -> None:
-        """A fault that can't be repaired ends the process, and no other."""
-        self._exit(pid)
 
     # Looking.
 

@@ -11,7 +11,7 @@ from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_table import COW
 from kernel.mm.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, RX, Refused, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, RX, Killed, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 
@@ -152,7 +152,7 @@ def test_unmapping_the_middle_leaves_both_ends_with_their_pages(
     assert ranges(space) == [(0, 1, RW), (4, 5, RW)]
     assert world.frames.used == used - 3
     assert world.load(space, BASE) == b"A" and world.load(space, BASE + 4 * P) == b"E"
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(space, BASE + P)
 
 
@@ -247,7 +247,7 @@ def test_a_hole_above_a_stack_that_ends_in_other_memory_is_none_of_its_own(
     space.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True))
     space.unmap(BASE + 6 * P, BASE + 8 * P)
     anonymous(space, 1, at=BASE + 7 * P)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.store(space, BASE + 6 * P, b"x")
 
 
@@ -263,7 +263,7 @@ def test_protecting_over_a_hole_changes_what_lies_below_it(
         space.protect(BASE + P, BASE + 5 * P, Prot.READ)
     assert ranges(space) == [(0, 1, RW), (1, 3, Prot.READ), (4, 5, RW)]
     world.check()
-    with pytest.raises(Refused, match="segv_accerr"):
+    with pytest.raises(Killed, match="segv_accerr"):
         world.store(space, BASE + P, b"x")
     world.store(space, BASE, b"x")
 
@@ -323,7 +323,7 @@ def test_a_page_made_read_only_and_writable_again_keeps_its_content_and_needs_no
     anonymous(space, 1)
     world.store(space, BASE, b"kept")
     space.protect(BASE, BASE + P, Prot.READ)
-    with pytest.raises(Refused, match="segv_accerr"):
+    with pytest.raises(Killed, match="segv_accerr"):
         world.store(space, BASE, b"x")
     space.protect(BASE, BASE + P, RW)
     assert world.access(space, BASE, Access.STORE) is None
@@ -391,7 +391,7 @@ def test_memory_that_is_no_longer_executable_is_not_fetched(
     space.protect(BASE, BASE + P, RW)
     assert not space.table.pte(BASE) & X
     world.check()
-    with pytest.raises(Refused, match="segv_accerr"):
+    with pytest.raises(Killed, match="segv_accerr"):
         world.fetch(space, BASE)
 
 
@@ -435,7 +435,7 @@ def test_moving_takes_the_pages_along(world: World, space: AddressSpace) -> None
     assert ppn(space.table.pte(to)) == frame and not space.table.pte(BASE)
     assert world.load(space, to, 5) == b"first" and world.load(space, to + 2 * P, 5) == b"third"
     assert world.load(space, to + P, 1) == b"\0"
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(space, BASE)
 
 

@@ -9,7 +9,7 @@ from kernel.mm.outcome import Outcome
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.memfs.memfs import MemFs
 from tests.emu.commands import machine, program
-from tests.kernel.worlds import BASE, Refused, World, mapped_file
+from tests.kernel.worlds import BASE, Killed, World, mapped_file
 
 P = PAGE_SIZE
 
@@ -84,7 +84,7 @@ def test_is_a_page_beyond_the_new_end_unmapped(world: World) -> None:
     mapped_file(world, space, node, 3, at=BASE, shared=True)
     world.store(space, BASE + 2 * P, b"stored")
     node.truncate_file(P + 1)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Killed) as caught:
         world.load(space, BASE + 2 * P)
     assert caught.value.outcome is Outcome.BUS_ADRERR
     node.truncate_file(3 * P)
@@ -100,7 +100,7 @@ def test_is_a_store_without_free_space_a_bus_error(world: World) -> None:
     mapped_file(world, space, node, 1000, at=BASE, shared=True)
     for page in range(64):  # half of memory
         world.store(space, BASE + page * P, b"x")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Killed) as caught:
         world.store(space, BASE + 64 * P, b"x")
     assert caught.value.outcome is Outcome.BUS_ADRERR
     world.check()

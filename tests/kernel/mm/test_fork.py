@@ -12,7 +12,7 @@ from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Refused, World, anonymous, mapped_file, user_memory
+from tests.kernel.worlds import BASE, RW, Killed, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
@@ -129,7 +129,7 @@ def test_advice_for_fork(world: World, policy: str) -> None:
     space.mark(BASE, BASE + P, "dont_fork", True)
     space.mark(BASE + P, BASE + 2 * P, "wipe_on_fork", True)
     child = world.fork(space, policy)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)
     assert world.load(child, BASE + P, 6) == bytes(6)
     assert world.load(space, BASE + P, 6) == b"page 1"

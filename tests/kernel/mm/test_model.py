@@ -40,7 +40,7 @@ from kernel.mm.vma import Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR
 from kernel.vfs.core.open_file import RegularFile
-from tests.kernel.worlds import RW, Caller, Refused, World, ranges_gone_through
+from tests.kernel.worlds import RW, Caller, Killed, World, ranges_gone_through
 
 EXAMPLES = int(os.environ.get("EMU_EXAMPLES", "0"))
 
@@ -334,7 +334,7 @@ class Processes(RuleBasedStateMachine):
                 side.call.mem.write(va, text)
             else:
                 self.world.store(side.space, va, text)
-        except (Refused, Errno) as error:
+        except (Killed, Errno) as error:
             self._was_memory(error)
             assert len(allowed) < len(parts), f"a write that is allowed gave {error}"
         else:
@@ -351,13 +351,13 @@ class Processes(RuleBasedStateMachine):
             return
         try:
             seen = self.world.load(side.space, address(at), PAGE_SIZE)
-        except Refused as refused:
+        except Killed as refused:
             self._was_memory(refused)
             raise
         assert seen == page.content.data, f"the program sees something else in page {at}"
 
     def _was_memory(self, error: Exception) -> None:
-        if isinstance(error, Refused) and error.outcome is Outcome.OUT_OF_MEMORY:
+        if isinstance(error, Killed) and error.outcome is Outcome.OUT_OF_MEMORY:
             raise OutOfMemory
 
     def _parts(self, at: int, offset: int, text: bytes) -> list[tuple[int, int, bytes]]:
@@ -389,7 +389,7 @@ class Processes(RuleBasedStateMachine):
                 got = side.call.mem.read(va, count)
             else:
                 got = self.world.load(side.space, va, count)
-        except (Refused, Errno) as error:
+        except (Killed, Errno) as error:
             self._was_memory(error)
             assert expected is None, f"a read that is allowed gave {error}"
         else:

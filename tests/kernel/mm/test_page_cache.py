@@ -15,7 +15,7 @@ from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import (
     BASE,
     RW,
-    Refused,
+    Killed,
     World,
     anonymous,
     mapped_file,
@@ -131,13 +131,13 @@ def test_a_page_beyond_the_end_is_a_bus_error_and_the_last_page_ends_in_zeroes(
 ) -> None:
     mapped_file(world, space, node, 4)
     assert world.load(space, BASE + 2 * P + 9, P - 9) == bytes(P - 9)
-    with pytest.raises(Refused, match="bus_adrerr"):
+    with pytest.raises(Killed, match="bus_adrerr"):
         world.load(space, BASE + 3 * P)
 
 
 def test_an_empty_file_has_no_page(world: World, space: AddressSpace) -> None:
     mapped_file(world, space, world.file(b""), 1)
-    with pytest.raises(Refused, match="bus_adrerr"):
+    with pytest.raises(Killed, match="bus_adrerr"):
         world.load(space, BASE)
 
 
@@ -163,7 +163,7 @@ def test_a_page_cut_off_while_it_is_mapped_is_a_bus_error(
     node.truncate_file(P)
     world.check()
     for each in (space, child):
-        with pytest.raises(Refused, match="bus_adrerr"):
+        with pytest.raises(Killed, match="bus_adrerr"):
             world.load(each, BASE + P)
         assert world.load(each, BASE, 4) == b"line"
 
@@ -181,7 +181,7 @@ def test_pages_cut_off_are_those_of_the_file_wherever_it_is_mapped(
     world.check()
     assert [va for va, _ in space.table.present()] == [BASE]
     for at in (BASE + P, BASE + 2 * P, BASE + 16 * P):
-        with pytest.raises(Refused, match="bus_adrerr"):
+        with pytest.raises(Killed, match="bus_adrerr"):
             world.load(space, at)
 
 
@@ -193,7 +193,7 @@ def test_a_page_cut_off_while_nobody_maps_it_is_a_bus_error_later(
     space.unmap(BASE, BASE + 2 * P)
     node.truncate_file(5)
     mapped_file(world, space, node, 2, shared=True)
-    with pytest.raises(Refused, match="bus_adrerr"):
+    with pytest.raises(Killed, match="bus_adrerr"):
         world.load(space, BASE + P)
 
 
@@ -294,7 +294,7 @@ def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
             world.frames.allocate(Kind.PRIVATE)
         backing.frame(0)
         assert world.frames.used == pages
-        with suppress(Refused):
+        with suppress(Killed):
             world.store(space, 1 << 30, b"X") if store else world.load(space, 1 << 30)
         pte = space.table.pte(1 << 30)
         if pte & 1:
@@ -332,7 +332,7 @@ def test_a_page_is_not_reclaimed_while_it_is_copied(spare: int) -> None:
         world.store(space, BASE, b"FILE")
         assert world.load(space, BASE, 12) == b"FILEfilefile"
     else:
-        with pytest.raises(Refused, match="out_of_memory"):
+        with pytest.raises(Killed, match="out_of_memory"):
             world.store(space, BASE, b"FILE")
     assert world.load(space, BASE + 4, 4) == b"file"
 
@@ -384,7 +384,7 @@ def test_shared_memory_gives_each_of_its_frames_back(world: World, page_by_page:
 def test_shared_memory_has_an_end(world: World, space: AddressSpace) -> None:
     memory = SharedMemory(world.frames, 1)
     space.add(Vma(BASE, BASE + 2 * P, RW, shared=True, backing=memory))
-    with pytest.raises(Refused, match="bus_adrerr"):
+    with pytest.raises(Killed, match="bus_adrerr"):
         world.load(space, BASE + P)
 
 

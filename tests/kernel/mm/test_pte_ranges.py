@@ -15,7 +15,7 @@ from tests.kernel.worlds import (
     BASE,
     RW,
     Caller,
-    Refused,
+    Killed,
     World,
     anonymous,
     mapped_file,
@@ -126,7 +126,7 @@ def test_the_tlb_forgets_the_old_place(world: World, to: int) -> None:
     assert world.flushes == flushes + 1
     for page in TOUCHED:
         if space.find(BASE + (256 + page) * P) is None:
-            with pytest.raises(Refused, match="segv_maperr"):
+            with pytest.raises(Killed, match="segv_maperr"):
                 world.load(space, BASE + (256 + page) * P)
 
 

@@ -15,7 +15,7 @@ from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.shared_leaf_tables import Shared, SharedTables
 from kernel.mm.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, Killed, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 NEXT = BASE + LEAF_SPAN
@@ -266,7 +266,7 @@ def test_does_munmap_of_a_whole_span_leave_the_table_to_the_others(world: World)
     child.unmap(BASE, NEXT)
     assert leaf(child, BASE) is None and world.frames.used == used
     world.check()
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)
     assert world.load(space, BASE, 6) == b"page 0"
     anonymous(child, 1)
@@ -292,7 +292,7 @@ def test_does_munmap_of_a_part_copy_the_table(world: World, gone: int, kept: int
     child.unmap(BASE + gone * P, BASE + gone * P + P)
     world.check()
     assert leaf(child, BASE) != leaf(space, BASE)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE + gone * P)
     assert world.load(child, BASE + kept * P, 6) == b"page %d" % kept
     assert world.load(space, BASE + gone * P, 6) == b"page %d" % gone
@@ -325,7 +325,7 @@ def test_does_mprotect_change_one_process_only(world: World) -> None:
     child = fork(world, space)
     child.protect(BASE, BASE + P, Prot.READ)
     world.check()
-    with pytest.raises(Refused, match="segv_accerr"):
+    with pytest.raises(Killed, match="segv_accerr"):
         world.store(child, BASE, b"x")
     world.store(space, BASE, b"parent")
     child.protect(BASE, BASE + P, RW)
@@ -346,7 +346,7 @@ def test_does_mremap_move_the_pages_of_one_process_only(world: World) -> None:
     world.check()
     assert world.load(child, to + P, 6) == b"page 1" and world.load(space, BASE + P, 6) == b"page 1"
     assert not space.table.pte(to + P)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)
     world.store(child, to, b"child!")
     assert world.load(space, BASE, 6) == b"page 0"
@@ -364,7 +364,7 @@ def test_are_tables_with_pages_that_are_not_inherited_kept_apart(
     child = fork(world, space)
     assert leaf(child, BASE) != leaf(space, BASE) and leaf(child, NEXT) == leaf(space, NEXT)
     assert (world.cost.tables_shared, world.cost.pages_shared) == (1, 2)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)
     assert world.load(child, BASE + P, 6) == b"page 1"
     world.store(child, BASE + P, b"child!")
@@ -418,7 +418,7 @@ def test_does_a_truncation_take_no_frame_and_the_pages_from_all(world: World) ->
     for space in reversed(spaces):
         assert world.load(space, BASE, 6) == b"mine 0"
         for page in range(1, 4):
-            with pytest.raises(Refused, match="bus_adrerr"):
+            with pytest.raises(Killed, match="bus_adrerr"):
                 world.load(space, BASE + page * P)
     world.check()
     world.end()
@@ -446,7 +446,7 @@ def test_does_one_with_a_table_of_its_own_lose_its_pages_to_a_truncation_too(wor
     world.check()
     for space in spaces:
         assert world.load(space, BASE, 6) == b"mine 0"
-        with pytest.raises(Refused, match="bus_adrerr"):
+        with pytest.raises(Killed, match="bus_adrerr"):
             world.load(space, BASE + P)
     world.end()
 

@@ -192,11 +192,11 @@ def the_host_gets_each_frame_back_once() -> None:
 def a_walk_shows_what_a_translation_reads() -> None:
     with scene(1) as s:
         s.load(s.parent, BASE)
-        root = s.mmu.walk(BASE)[0]
+        root = s.cpu.mmu.walk(BASE)[0]
         middle = ppn(root.pte or 0)
         for bit in (W, A, D, 1 << 4, *(1 << bit for bit in range(54, 64))):
             s.ram.store64(root.address, make_pte(middle, V | bit))
-            same(len(s.mmu.walk(BASE)), 1, f"entries read where a pointer has {bit:#x}")
+            same(len(s.cpu.mmu.walk(BASE)), 1, f"entries read where a pointer has {bit:#x}")
         s.ram.store64(root.address, make_pte(middle, V))
-        same([step.level for step in s.mmu.walk(BASE)], [2, 1, 0], "levels of a whole walk")
-        same((s.mmu.walk(BASE)[-1].pte or 0) & FLAGS & V, V, "the leaf")
+        same([step.level for step in s.cpu.mmu.walk(BASE)], [2, 1, 0], "levels of a whole walk")
+        same((s.cpu.mmu.walk(BASE)[-1].pte or 0) & FLAGS & V, V, "the leaf")

@@ -9,7 +9,7 @@ from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.outcome import Outcome
-from tests.kernel.worlds import BASE, Refused, World, anonymous, user_memory
+from tests.kernel.worlds import BASE, Killed, World, anonymous, user_memory
 from tests.wrong.checks.check import same
 
 P = PAGE_SIZE
@@ -63,7 +63,7 @@ class Scene(World):
                 self.load(space, va)
             else:
                 self.store(space, va, data)
-        except Refused as refused:
+        except Killed as refused:
             same(str(refused.outcome), str(how), "why it was refused")
         else:
             raise AssertionError(f"access to {va:#x} succeeds, which should be {how}")

@@ -16,7 +16,7 @@ from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR, O_WRONLY
 from kernel.vfs.core.open_file import RegularFile
 from tests.kernel.syscalls.guests import output, same_as_qemu
-from tests.kernel.worlds import BASE, RW, Caller, Refused, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, Killed, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 ANON = Map.PRIVATE | Map.ANONYMOUS
@@ -264,7 +264,7 @@ def test_mremap_grows_in_place_where_there_is_room_and_moves_where_not(
     assert moved != BASE
     assert world.load(space, moved + P, 4) == b"data"
     assert world.load(space, moved + 4 * P) == b"\0"
-    with pytest.raises(Refused, match="maperr"):
+    with pytest.raises(Killed, match="maperr"):
         world.load(space, BASE)
 
 
@@ -453,7 +453,7 @@ def test_only_private_anonymous_memory_grows_down(world: World, call: Caller, ki
 
 def test_memory_does_not_grow_down_to_where_null_pointers_point(world: World, call: Caller) -> None:
     call.mmap(LOWEST, P, RW, ANON | Map.FIXED | Map.GROWSDOWN, -1, 0)
-    with pytest.raises(Refused, match="segv_maperr"):
+    with pytest.raises(Killed, match="segv_maperr"):
         world.store(call.process.space, 8, b"x")
 
 
