@@ -272,14 +272,14 @@ def _made(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
 
 def _prepare(tasks: Sequence[Task]) -> None:
     """Builds the guests, lest that fails in the midst of a submission's tests."""
-    from emu.lab.graded.guest_tests import GuestProgram, built, guest_source
+    from emu.lab.graded.guest_tests import GuestProgram, build_guest, guest_source
     from toolchain.errors import ToolchainError
 
     tests = [each.test for task in tasks for each in task.tests]
     try:
         for test in tests:
             if isinstance(test, GuestProgram):
-                built(test.source or guest_source(test.guest))
+                build_guest(test.source or guest_source(test.guest))
     except ToolchainError as error:
         raise _Refused(str(error)) from None
 

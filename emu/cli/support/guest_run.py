@@ -15,10 +15,10 @@ from emu.cli.support.standard_streams import open_streams
 from emu.errors import CannotRun
 from emu.lab.components.lab_machine import LabMachine
 from emu.lab.components.page_table import LabTable
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student_process import Limits
-from emu.lab.simulation.messages import told as told_finding
+from emu.lab.simulation.messages import invariant_finding as told_finding
 from emu.lab.workspace.folder import BadWorkspace, work_in
 from kernel.check.invariants import InvariantBroken
 from kernel.components import Components
@@ -126,7 +126,7 @@ def to_failure(error: Exception, session: Session, lines: Lines) -> bool:
     return False
 
 
-def _bus(session: Session) -> Bus | None:
+def _bus(session: Session) -> CommandBus | None:
     table = session.kernel.parts.space.table_type
     return table.student.bus if issubclass(table, LabTable) else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from emu.lab.host.failures import Finding, RuleBroken, WrongResult
+from emu.lab.host.failures import Finding, InvariantViolated, WrongResult
 from emu.lab.host.student import Student
 from emu.machine.ram import Ram
 from kernel.base.errors import OutOfMemory
@@ -25,13 +25,13 @@ class LabFrames(Frames):
 
     def __init__(self, ram: Ram) -> None:
         super().__init__(ram)
-        self._kept = self._untouched
+        self._reserved = self._untouched
 
-    def hand_over(self, student: Student) -> None:
+    def use_student(self, student: Student) -> None:
         """From now on the student's allocator has the frames that are free."""
-        self._kept = self._untouched
-        student.bus.ledger = _Ledger(self)
-        student.use_own_frames(self.first + self._kept, self.total - self._kept)
+        self._reserved = self._untouched
+        student.bus.accounting = _Accounting(self)
+        student.use_own_frames(self.first + self._reserved, self.total - self._reserved)
         self.student = student
 
     # One by one.
@@ -46,7 +46,7 @@ class LabFrames(Frames):
                 frame: int = self.student.call("frames", name)
                 break
             except OutOfMemory:
-                self.found_none(name)
+                self.none_free(name)
                 if not self.reclaim():
                     raise
         self.allocated(frame, kind)
@@ -60,39 +60,45 @@ class LabFrames(Frames):
 
     def share(self, ppn: int) -> None:
         super().share(ppn)
-        if self._is_students(ppn):
+        if self._is_student_frame(ppn):
             self._call("share", ppn)
 
     def release(self, ppn: int) -> None:
         self.released(ppn)
-        if self._is_students(ppn):
+        if self._is_student_frame(ppn):
             self._call("release", ppn)
 
     def count(self, ppn: int) -> int:
-        true = self.true_count(ppn)
-        if self._is_students(ppn):
+        true = self.actual_count(ppn)
+        if self._is_student_frame(ppn):
             told = self._call("count", ppn)
             if told != true:
-                self._broken("counts-are-right", [f"count({ppn:#x}) is {told}; {_has(true)}"])
+                self._broken(
+                    "counts-are-right", [f"count({ppn:#x}) is {told}; {_users_text(true)}"]
+                )
         return true
 
     # The books: nothing here asks the student.
 
-    def true_count(self, ppn: int) -> int:
+    def actual_count(self, ppn: int) -> int:
         return super().count(ppn)
 
     def allocated(self, frame: int, kind: Kind) -> None:
         """The student's allocator has handed out ``frame``."""
         index = frame - self.first
-        if not self._kept <= index < self.total:
+        if not self._reserved <= index < self.total:
             last = self.first + self.total - 1
             self._broken(
                 "frames-exist",
-                [f"frame {frame:#x} is none of yours: {self.first + self._kept:#x} to {last:#x}"],
+                [
+                    f"frame {frame:#x} is not one of yours: {self.first + self._reserved:#x} to "
+                    f"{last:#x}"
+                ],
             )
         if self._count[index]:
             self._broken(
-                "handed-out-once", [f"frame {frame:#x} was handed out; {_has(self._count[index])}"]
+                "handed-out-once",
+                [f"frame {frame:#x} was handed out; {_users_text(self._count[index])}"],
             )
         if kind is Kind.TABLE and (content := self.ram.read_frame(frame)).strip(b"\0"):
             at = next(at for at, byte in enumerate(content) if byte)
@@ -106,7 +112,7 @@ class LabFrames(Frames):
         self.used += 1
         self.peak = max(self.peak, self.used)
 
-    def found_none(self, name: str) -> None:
+    def none_free(self, name: str) -> None:
         """The student's allocator says that no frame is free."""
         if free := self.total - self.used:
             some = f"frame {int(self.free_frames()[0]):#x}"
@@ -149,9 +155,9 @@ class LabFrames(Frames):
         for ppn in sorted(ppns, reverse=True):
             self.release(ppn)
 
-    def _is_students(self, ppn: int) -> bool:
+    def _is_student_frame(self, ppn: int) -> bool:
         student = self.student
-        return student is not None and student.failed is None and ppn - self.first >= self._kept
+        return student is not None and student.failed is None and ppn - self.first >= self._reserved
 
     def _call(self, function: str, ppn: int) -> int:
         assert self.student is not None
@@ -161,18 +167,18 @@ class LabFrames(Frames):
             raise WrongResult(f"{function}({ppn:#x}) raised OutOfFrames: it needs none") from None
 
     def _broken(self, name: str, lines: list[str]) -> None:
-        raise RuleBroken(Finding(name, lines), WRONG_ANSWER)
+        raise InvariantViolated(Finding(name, lines), WRONG_ANSWER)
 
 
-class _Ledger:
+class _Accounting:
     """What the student's other labs do to frames, on their own allocator: it was asked already.
 
-    Implements :class:`emu.lab.host.command_bus.Ledger`.
+    Implements :class:`emu.lab.host.command_bus.FrameAccounting`.
     """
 
     def __init__(self, frames: LabFrames) -> None:
         self._frames = frames
-        self.count = frames.true_count
+        self.count = frames.actual_count
         self.share = frames.shared
         self.release = frames.released
 
@@ -180,9 +186,9 @@ class _Ledger:
         self._frames._count_allocation()
         self._frames.allocated(frame, kind)
 
-    def found_none(self, name: str) -> None:
-        self._frames.found_none(name)
+    def none_free(self, name: str) -> None:
+        self._frames.none_free(name)
 
 
-def _has(users: int) -> str:
+def _users_text(users: int) -> str:
     return f"it has {users} user{'s' * (users != 1)}"

@@ -14,11 +14,11 @@ from kernel.mm.frames import Kind
 from kernel.mm.page_table import COW
 
 
-def policy_of(student: Student) -> Policy | None:
+def student_fork(student: Student) -> Policy | None:
     """The student's fork; None when none of the labs has one."""
     lab = next((lab for lab in FORKS if lab in student.labs), None)
     if lab is None:
-        return _share_with_superpages if "superpages" in student.labs else None
+        return _cow_with_superpages if "superpages" in student.labs else None
     function = FORKS[lab]
 
     def fork(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
@@ -29,13 +29,13 @@ def policy_of(student: Student) -> Policy | None:
             parent.frames.kind(ppn(pte)) is Kind.PRIVATE for _, pte in parent.table.present()
         )
         parent.table.split_all(0, USER_END)  # the other labs know pages of one size
-        child.table.make_way()
+        child.table.release_root()
         with parent.table.changing():
             root = student.call(lab, function, parent.table.root)
         if root == parent.table.root:
             raise WrongResult(f"{function}() returned the parent's own root {root:#x}")
         child.table.adopt(root)
-        _take_what_is_not_inherited(child)
+        _remove_uninherited_pages(child)
         cost.frames_copied += student.bus.counts.copies - copies
         cost.ptes_written += student.bus.counts.ptes - before
         cost.pages_shared += child.table.present_count() - cost.frames_copied
@@ -45,7 +45,7 @@ def policy_of(student: Student) -> Policy | None:
     return fork
 
 
-def _take_what_is_not_inherited(child: AddressSpace) -> None:
+def _remove_uninherited_pages(child: AddressSpace) -> None:
     """Pages of mappings under MADV_DONTFORK or MADV_WIPEONFORK (madvise(2)), of which the student
     was not told.
     """
@@ -55,7 +55,7 @@ def _take_what_is_not_inherited(child: AddressSpace) -> None:
             child.zap(va, va + 4096)
 
 
-def _share_with_superpages(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
+def _cow_with_superpages(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """The kernel's copy-on-write, which shares a superpage as a whole: one PTE in each process.
 
     A superpage of which the child does not get all is split, and its pages go one by one.

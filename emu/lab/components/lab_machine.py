@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from emu.lab.components.address_space import LabSpace
 from emu.lab.components.allocator import LabFrames
-from emu.lab.components.fork_policy import policy_of
-from emu.lab.components.lab_tlb import FencedSpace, Fencing, LabTlb
+from emu.lab.components.fork_policy import student_fork
+from emu.lab.components.lab_tlb import FencedSpace, FenceTracker, LabTlb
 from emu.lab.components.mmu import LabMmu
 from emu.lab.components.page_table import LabTable
 from emu.lab.components.pager import LabPager, LabUserMemory
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
 from emu.lab.host.student_process import Limits
@@ -21,7 +21,7 @@ from emu.machine.sv39 import Mmu
 from kernel.components import Components
 from kernel.mm.address_space import AddressSpace
 
-PATIENT = Limits(seconds=60.0)
+REFERENCE_LIMITS = Limits(seconds=60.0)
 """Limits for the reference, which always returns."""
 
 
@@ -35,16 +35,16 @@ class LabMachine:
         self.ram = SharedRam(memory)
         labs = {file.lab for file in files}
         self.frames = LabFrames(self.ram) if "frames" in labs else SuperpageFrames(self.ram)
-        self.bus = Bus(self.ram, self.frames)
+        self.bus = CommandBus(self.ram, self.frames)
         try:
             self.student = Student(files, self.bus, limits or Limits())
         except BaseException:
             self.ram.close()
             raise
         if isinstance(self.frames, LabFrames):
-            self.frames.hand_over(self.student)
+            self.frames.use_student(self.student)
         self._reference: Student | None = None
-        self.fencing = Fencing(self.student, self.ram) if "tlb" in labs else None
+        self.fence_tracker = FenceTracker(self.student, self.ram) if "tlb" in labs else None
         self.space = self._space()
 
     def parts(self) -> Components:
@@ -55,30 +55,32 @@ class LabMachine:
             frames=lambda ram: self.frames,
             space=self.space,
             user_memory=type("UserMemory", (LabUserMemory,), {"student": self.student}),
-            fork=policy_of(self.student),
-            changed=self.bus.changed,
+            fork=student_fork(self.student),
+            changed=self.bus.take_changed,
         )
 
     def mmu(self, ram: Ram) -> Mmu:
         walk = LabMmu(ram, lambda: self.student) if "walk" in self.student.labs else Mmu(ram)
-        return walk if self.fencing is None else LabTlb(walk, self.fencing)
+        return walk if self.fence_tracker is None else LabTlb(walk, self.fence_tracker)
 
     def _space(self) -> type[AddressSpace]:
         """Address spaces whose tables and pages the student looks after."""
         table = type("Table", (LabTable,), {"student": self.student})
         pager = LabPager(self.student)
         members = {"student": self.student, "table_type": table, "pager": pager}
-        if self.fencing is None:
+        if self.fence_tracker is None:
             return type("Space", (LabSpace,), members)
-        return type("Space", (FencedSpace, LabSpace), {**members, "fencing": self.fencing})
+        return type(
+            "Space", (FencedSpace, LabSpace), {**members, "fence_tracker": self.fence_tracker}
+        )
 
-    def stand_in(self, files: Sequence[LabFile]) -> None:
+    def replace_student(self, files: Sequence[LabFile]) -> None:
         """Replaces the student's part by the code in ``files``; none: restores the student's own
         code.
         """
         if files and self._reference is None:
-            self._reference = Student(files, self.bus, PATIENT)
-        self.student.stand_in = self._reference if files else None
+            self._reference = Student(files, self.bus, REFERENCE_LIMITS)
+        self.student.replacement = self._reference if files else None
 
     def close(self) -> None:
         if self._reference is not None:

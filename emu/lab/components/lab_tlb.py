@@ -12,8 +12,8 @@ from itertools import product
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from emu.lab.components.table_diff import Change, Tables, changes, look
-from emu.lab.host.failures import Finding, RuleBroken
+from emu.lab.components.table_diff import Change, Tables, changes, snapshot
+from emu.lab.host.failures import Finding, InvariantViolated
 from emu.lab.host.result_types import check_hart
 from emu.lab.host.student import Student
 from emu.lab.kit.values import Fence, PteChange, Switch
@@ -31,14 +31,14 @@ _HART = 0
 
 
 @dataclass(slots=True)
-class _Known:
+class _SpaceState:
     """A space's number, and its tables as the student was last told of them."""
 
     number: int
     tables: Tables = field(default_factory=dict)
 
 
-class Fencing:
+class FenceTracker:
     """Asks the lab ``tlb`` for fences: about each PTE that is not what it was, when the kernel
     flushes and before the hart looks at the tables; and about each new satp.
     """
@@ -46,10 +46,10 @@ class Fencing:
     def __init__(self, student: Student, ram: Ram) -> None:
         self.flush: Callable[[], None] = lambda: None
         """Empties the engine's TLB."""
-        self.remembered = Remembered()
+        self.remembered = TlbEntries()
         self._student = student
         self._ram = ram
-        self._spaces: WeakKeyDictionary[AddressSpace, _Known] = WeakKeyDictionary()
+        self._spaces: WeakKeyDictionary[AddressSpace, _SpaceState] = WeakKeyDictionary()
         self._numbers = 0
         self._last: dict[int, int] = {}
         """Which space, by its number, the hart last ran with an ASID."""
@@ -58,7 +58,7 @@ class Fencing:
     def made(self, space: AddressSpace) -> None:
         """There is a new space, that ran nowhere yet."""
         self._numbers += 1
-        self._spaces[space] = _Known(self._numbers)
+        self._spaces[space] = _SpaceState(self._numbers)
 
     def before_walk(self, satp: int) -> None:
         """The hart is about to look at the tables that satp leads to."""
@@ -87,17 +87,18 @@ class Fencing:
         known = self._spaces.get(space)
         if known is None or not space.alive:
             return
-        before, known.tables = known.tables, look(self._ram, space.table.root, known.tables)
+        before, known.tables = known.tables, snapshot(self._ram, space.table.root, known.tables)
         asid = asid_of(space.table.satp)
         harts = (_HART,) if self._last.get(asid) == known.number else ()
         for change in changes(before, known.tables):
-            question = _question(change, asid, harts)
+            question = _pte_change(change, asid, harts)
             self._carry_out(self._student.call("tlb", "fences", question))
 
     def look_at(self, kept: Translation, va: int, access: Access) -> None:
-        """A page that is free, or a page table, is nobody's: only a stale entry leads there.
+        """Checks that an entry does not lead to a free frame or a page table: then it is stale.
 
-        Raises :class:`RuleBroken`. (That a page has become another process's, the programs see.)
+        Raises :class:`InvariantViolated`. A frame that another process has by now is detected by
+        the programs themselves.
         """
         space = self._current
         if space is None:
@@ -113,7 +114,7 @@ class Fencing:
                 f"frame {frame:#x} is {'a page table' if kind is Kind.TABLE else 'free'} by now",
             ]
             when = f"a {access.name.lower()} went through an entry that was not fenced"
-            raise RuleBroken(Finding("reaches-frame-given-back", lines), when)
+            raise InvariantViolated(Finding("reaches-frame-given-back", lines), when)
 
     def _carry_out(self, fences: list[Fence]) -> None:
         for fence in fences:
@@ -123,7 +124,7 @@ class Fencing:
             self.flush()
 
 
-def _question(change: Change, asid: int, harts: tuple[int, ...]) -> PteChange:
+def _pte_change(change: Change, asid: int, harts: tuple[int, ...]) -> PteChange:
     return PteChange(change.address, change.level, asid, change.before, change.after, harts, _HART)
 
 
@@ -151,7 +152,7 @@ def _shift(level: int) -> int:
     return PAGE_SHIFT + VPN_BITS * level
 
 
-class Remembered:
+class TlbEntries:
     """The translations that the hart has not forgotten."""
 
     def __init__(self) -> None:
@@ -189,10 +190,10 @@ class LabTlb(Mmu):
 
     __slots__ = ("_fencing", "_mmu")
 
-    def __init__(self, mmu: Mmu, fencing: Fencing) -> None:
+    def __init__(self, mmu: Mmu, fence_tracker: FenceTracker) -> None:
         super().__init__(mmu.ram)
         self._mmu = mmu
-        self._fencing = fencing
+        self._fencing = fence_tracker
 
     def translate(self, va: int, access: Access) -> Translation | TranslationFault:
         self._fencing.before_walk(self.satp)
@@ -210,10 +211,12 @@ class LabTlb(Mmu):
 class _Flush:
     """A space's ``flush_tlb``: the student decides. ``engine`` is the hart's own."""
 
-    def __init__(self, space: AddressSpace, fencing: Fencing, engine: Callable[[], None]) -> None:
+    def __init__(
+        self, space: AddressSpace, fence_tracker: FenceTracker, engine: Callable[[], None]
+    ) -> None:
         self.engine: Callable[[], None] = engine.engine if isinstance(engine, _Flush) else engine
         self._space = space
-        self._fencing = fencing
+        self._fencing = fence_tracker
 
     def __call__(self) -> None:
         self._fencing.changed(self._space)
@@ -222,13 +225,13 @@ class _Flush:
 class FencedSpace(AddressSpace):
     """``fencing`` is set in a subclass for each machine."""
 
-    fencing: Fencing
+    fence_tracker: FenceTracker
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
-        flush = _Flush(self, self.fencing, flush_tlb)
+        flush = _Flush(self, self.fence_tracker, flush_tlb)
         super().__init__(frames, 1 + asid % ASIDS, flush)
-        self.fencing.flush = flush.engine
-        self.fencing.made(self)
+        self.fence_tracker.flush = flush.engine
+        self.fence_tracker.made(self)
 
     def leave(self) -> None:
         """With few ASIDs another space may get the very same satp: then the hart sees no change of
@@ -236,4 +239,4 @@ class FencedSpace(AddressSpace):
         """
         super().leave()
         if not self.alive:
-            self.fencing.flush()
+            self.fence_tracker.flush()

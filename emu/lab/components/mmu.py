@@ -16,8 +16,8 @@ from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
 
 _RULE = {Fault.PAGE: Rule.INVALID, Fault.ACCESS: Rule.PAGE_OUTSIDE_RAM}
 """The student need not say which rule was broken; where ours finds none, this stands for it."""
-_HARDWARE_SETS = (Rule.NOT_ACCESSED, Rule.NOT_DIRTY)
-_ENDLESS = 1000
+_HARDWARE_BITS = (Rule.NOT_ACCESSED, Rule.NOT_DIRTY)
+_MAX_REPEATS = 1000
 """So often no program takes the same fault without anything else in between."""
 
 
@@ -36,14 +36,14 @@ class LabMmu(Mmu):
         mode = Mode(LabPrivilege(self.privilege), self.sum, self.mxr)
         found = self._student().call("walk", "translate", self.satp, va, LabAccess(access), mode)
         if isinstance(found, Fault):
-            self._must_get_on(va, access, found)
+            self._check_progress(va, access, found)
             return TranslationFault(self._rule(va, access, found), va, access, self)
         self._times = 0
         made = Translation(*found)
-        self._must_be_right(made, va, access)
+        self._check_translation(made, va, access)
         return made
 
-    def _must_be_right(self, made: Translation, va: int, access: Access) -> None:
+    def _check_translation(self, made: Translation, va: int, access: Access) -> None:
         """Whoever says where code is could lead a program that checks itself to its ``exit(0)``.
 
         Raises :class:`WrongResult`.
@@ -59,16 +59,16 @@ class LabMmu(Mmu):
             raise WrongResult(
                 f"translate() took a {access.name.lower()} at {va:#x} to {made.pa:#x}, at level "
                 f"{made.level}, by the PTE {made.pte:#x}",
-                [*_drawn(steps), f"the spec says: {self._said(va, access)}"],
+                [*_walk_lines(steps), f"the spec says: {self._said(va, access)}"],
             )
         for at, before, after in self._student().bus.stores:
             if at != address or (before ^ after) & ~(A | D):
                 raise WrongResult(
                     f"translate() stored {after:#x} to {at:#x}, where {before:#x} was",
-                    [*_drawn(steps), "only A and D of the leaf PTE are a walk's to set"],
+                    [*_walk_lines(steps), "only A and D of the leaf PTE are a walk's to set"],
                 )
 
-    def _must_get_on(self, va: int, access: Access, fault: Fault) -> None:
+    def _check_progress(self, va: int, access: Access, fault: Fault) -> None:
         """A fault that the kernel has repaired should not come again, or the program stands still.
 
         Raises :class:`WrongResult`.
@@ -76,12 +76,12 @@ class LabMmu(Mmu):
         this = self.satp, va, access
         self._times = self._times + 1 if this == self._faulted else 1
         self._faulted = this
-        if self._times < _ENDLESS:
+        if self._times < _MAX_REPEATS:
             return
         raise WrongResult(
             f"translate() gave a {fault.value} for a {access.name.lower()} at {va:#x} "
             f"{self._times} times in a row",
-            [*_drawn(self.walk(va)), f"the spec says: {self._said(va, access)}"],
+            [*_walk_lines(self.walk(va)), f"the spec says: {self._said(va, access)}"],
         )
 
     def _said(self, va: int, access: Access) -> str:
@@ -104,12 +104,12 @@ class LabMmu(Mmu):
         ours.svade = True
         ours.satp = self.satp
         found = ours.translate(va, access)
-        if isinstance(found, TranslationFault) and found.rule in _HARDWARE_SETS:
+        if isinstance(found, TranslationFault) and found.rule in _HARDWARE_BITS:
             return Translation(0, 0, 0)
         return found
 
 
-def _drawn(steps: Sequence[Step]) -> list[str]:
+def _walk_lines(steps: Sequence[Step]) -> list[str]:
     return [
         f"level {step.level}  index {step.vpn:3}  PTE at {step.address:#x}  "
         + ("where there is no memory" if step.pte is None else f"{step.pte:#018x}")

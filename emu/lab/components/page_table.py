@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from emu.lab.components.superpages import SuperpageTable
-from emu.lab.host.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
+from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongResult, place_text
 from emu.lab.host.student import Student
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES
 from emu.lab.kit.values import SUPERPAGE_SIZE
@@ -52,15 +52,15 @@ class LabTable(SuperpageTable):
         except OutOfMemory:
             if not frames.made_to_fail or self.student.labs.isdisjoint(FORKS):
                 raise
-            self._wait_for_student(frames)
+            self._postpone_root(frames)
 
-    def _wait_for_student(self, frames: Frames) -> None:
+    def _postpone_root(self, frames: Frames) -> None:
         """Has no root yet: it is the student's allocation of one that is to be made to fail."""
         frames.allocations -= 1
         self.root = self.satp = 0
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
-    def make_way(self) -> None:
+    def release_root(self) -> None:
         """Gives the one table that there is back, for a student's to be adopted in its place; as if
         it had not been asked for, that the student's counts as the same allocation.
         """
@@ -177,7 +177,7 @@ class LabTable(SuperpageTable):
             return super().own(va)
         before = self._words_to_frame(self._leaves[key])
         with self.changing():
-            said = self.student.call("shared-tables", "own_table", self.root, va)
+            copied = self.student.call("shared-tables", "own_table", self.root, va)
         if key not in self._leaves:
             raise WrongResult(f"own_table() took the leaf table for {va:#x} away")
         now = self._words_to_frame(self._leaves[key])
@@ -186,9 +186,9 @@ class LabTable(SuperpageTable):
                 f"after own_table() the leaf table {now:#x} for {va:#x} is not the process's own",
                 [f"it has {users} other user{'s' * (users > 1)}; it was table {before:#x} before"],
             )
-        if said != (now != before):
+        if copied != (now != before):
             raise WrongResult(
-                f"own_table() returned {said}, and the leaf table for {va:#x} was "
+                f"own_table() returned {copied}, and the leaf table for {va:#x} was "
                 f"{'not ' * (now == before)}exchanged",
                 [f"it was table {before:#x} before, and is {now:#x} now"],
             )
@@ -208,7 +208,7 @@ class LabTable(SuperpageTable):
             return
         held = self._held() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
-        self._must_be_released(held)
+        self._check_released(held)
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
     def _held(self) -> dict[int, tuple[int, int]]:
@@ -216,8 +216,8 @@ class LabTable(SuperpageTable):
         times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
         return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
 
-    def _must_be_released(self, held: dict[int, tuple[int, int]]) -> None:
-        """Raises :class:`RuleBroken` for a frame that has not so many users less.
+    def _check_released(self, held: dict[int, tuple[int, int]]) -> None:
+        """Raises :class:`InvariantViolated` for a frame that has not so many users less.
 
         The kernel goes on to give back what else the process had, and would meet a count that
         can't be before anybody looks.
@@ -231,9 +231,11 @@ class LabTable(SuperpageTable):
                 f"it has {count} now"
             ]
             if frame in self.student.bus.counted_at:
-                lines.append(f"you last changed it at {said(self.student.bus.counted_at[frame])}")
+                lines.append(
+                    f"you last changed it at {place_text(self.student.bus.counted_at[frame])}"
+                )
             rule = Finding("count-is-the-number-of-holders", lines)
-            raise RuleBroken(rule, "after release_space()")
+            raise InvariantViolated(rule, "after release_space()")
 
     def _users_of(self, frame: int) -> int:
         return int(self._frames.counts[frame - self._frames.first])

@@ -11,7 +11,7 @@ from emu.lab.host.student import Student
 from emu.lab.kit.values import SUPERPAGE_SIZE, Mapping
 from emu.lab.kit.values import Access as LabAccess
 from emu.lab.kit.values import Outcome as LabOutcome
-from emu.lab.text.pte_text import PAGE_CONCERNED, page_text
+from emu.lab.text.pte_text import PAGE_PREFIX, page_text
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from kernel.base.errors import Errno, OutOfMemory
@@ -53,13 +53,13 @@ class LabPager:
         except StudentFailed as failure:
             if failure is not self._told:
                 self._told = failure
-                failure.details.append(f"{PAGE_CONCERNED} {page_text(space, page)}")
+                failure.details.append(f"{PAGE_PREFIX} {page_text(space, page)}")
             raise
 
     def _resolved(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
         if pte & V:
             return self._present(space, page, access, pte)
-        if self._may_be_large(space, page, access):
+        if self._fits_superpage(space, page, access):
             return self._large(space, page & -SUPERPAGE_SIZE)
         if "demand" in self._student.labs:
             return self._absent(space, page, access)
@@ -73,11 +73,11 @@ class LabPager:
         kind = space.frames.kind(ppn(pte))
         result = self._called(space, self._store_lab, "store_fault", page)
         if self._store_lab == "cow-fork":
-            _must_be_so(result, page, pte, space.table.pte(page))
+            _check_outcome(result, page, pte, space.table.pte(page))
         outcome = _OUTCOMES[result]
         return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
 
-    def _may_be_large(self, space: AddressSpace, page: int, access: Access) -> bool:
+    def _fits_superpage(self, space: AddressSpace, page: int, access: Access) -> bool:
         """Whether a superpage fits there: private, writable, untouched memory, but no stack."""
         vma = space.find(page)
         if "superpages" not in self._student.labs or vma is None or not vma.writable:
@@ -110,7 +110,7 @@ class LabPager:
         vma = space.find(page)
         if vma is not None and vma.backing is not None:
             return None
-        mappings = _anonymous(space)
+        mappings = _anonymous_mappings(space)
         result = self._called(space, "demand", "page_fault", mappings, page, LabAccess(access))
         if result is LabOutcome.STACK_GROWN:
             self._grow(space, page, mappings)
@@ -133,7 +133,7 @@ class LabPager:
         space.grow(stack, page)
 
 
-def _must_be_so(result: LabOutcome, page: int, before: int, after: int) -> None:
+def _check_outcome(result: LabOutcome, page: int, before: int, after: int) -> None:
     """What the handler says has to be what it did. Raises :class:`WrongResult`."""
     same = ppn(before) == ppn(after)
     if result is LabOutcome.COPIED and same:
@@ -147,19 +147,19 @@ def _must_be_so(result: LabOutcome, page: int, before: int, after: int) -> None:
     raise WrongResult(f"store_fault() returned {result.name}, but {what}")
 
 
-def _anonymous(space: AddressSpace) -> list[Mapping]:
+def _anonymous_mappings(space: AddressSpace) -> list[Mapping]:
     """The mappings of anonymous memory, with how far a stack may grow."""
     found = []
     for vma in space.vmas:
         if vma.backing is None:
             lowest = vma.start
             if vma.grows_down:
-                lowest = _lowest(space, vma.start, vma.end)
+                lowest = _lowest_stack_page(space, vma.start, vma.end)
             found.append(Mapping(vma.start, vma.end, vma.pte_flags, vma.grows_down, lowest))
     return found
 
 
-def _lowest(space: AddressSpace, start: int, end: int) -> int:
+def _lowest_stack_page(space: AddressSpace, start: int, end: int) -> int:
     """The lowest page to which a stack may grow: its limit, and the gap to what lies below."""
     lowest = max(end - space.stack_limit, LOWEST)
     below = [vma.end for vma in space.vmas if vma.end <= start and vma.prot]
@@ -168,7 +168,7 @@ def _lowest(space: AddressSpace, start: int, end: int) -> int:
     return min(lowest, start)
 
 
-def _look(space: AddressSpace) -> None:
+def _rescan(space: AddressSpace) -> None:
     assert isinstance(space.table, LabTable)
     space.table.look()
 
@@ -188,11 +188,11 @@ class LabUserMemory(UserMemory):
             return
         size, failure = self._prepare(va, len(view))
         if size:
-            self._let_write(va, bytes(view[:size]))
+            self._student_write(va, bytes(view[:size]))
         if failure is not None:
             raise failure
 
-    def _let_write(self, va: int, data: bytes) -> None:
+    def _student_write(self, va: int, data: bytes) -> None:
         """Has the student write where every page is there."""
         before = self._ptes(va, len(data))
         bus = self.student.bus
@@ -239,7 +239,7 @@ class LabUserMemory(UserMemory):
 
     def _tell(self, before: dict[int, tuple[int, int]]) -> None:
         """Tells of the sharing that was broken, as the kernel does of its own faults."""
-        _look(self.space)
+        _rescan(self.space)
         for page, (pte, count) in before.items():
             now = self.space.table.pte(page)
             if pte & W or not now & W:

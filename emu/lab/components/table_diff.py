@@ -18,11 +18,11 @@ from emu.machine.pte import (
 )
 from emu.machine.ram import Ram
 
-_HARDWARE = A | D
+_HARDWARE_BITS = A | D
 """What a walk adds to a PTE by itself."""
 
 
-class Place(NamedTuple):
+class TablePosition(NamedTuple):
     """The level of a table, and the first address that it maps."""
 
     level: int
@@ -34,10 +34,10 @@ class Table(NamedTuple):
 
     frame: int
     content: bytes
-    below: list[tuple[Place, int]]
+    below: list[tuple[TablePosition, int]]
 
 
-Tables = dict[Place, Table]
+Tables = dict[TablePosition, Table]
 
 
 class Change(NamedTuple):
@@ -49,10 +49,10 @@ class Change(NamedTuple):
     after: int
 
 
-def look(ram: Ram, root: int, before: Tables) -> Tables:
+def snapshot(ram: Ram, root: int, before: Tables) -> Tables:
     """All tables that a root leads to; what they were ``before`` saves work."""
     found: Tables = {}
-    edge = [(Place(LEVELS - 1, 0), root)]
+    edge = [(TablePosition(LEVELS - 1, 0), root)]
     while edge:
         place, frame = edge.pop()
         if not ram.holds(frame << PAGE_SHIFT):
@@ -63,19 +63,19 @@ def look(ram: Ram, root: int, before: Tables) -> Tables:
         if old is not None and old.content == content:
             below = old.below
         else:
-            below = list(_below(place, content)) if place.level else []
+            below = list(_subtables(place, content)) if place.level else []
         found[place] = Table(frame, content, below)
         edge += below
     return found
 
 
-def _below(place: Place, content: bytes) -> Iterator[tuple[Place, int]]:
+def _subtables(place: TablePosition, content: bytes) -> Iterator[tuple[TablePosition, int]]:
     for index, pte in enumerate(memoryview(content).cast("Q")):
         if pte & V and not is_leaf(pte):
-            yield Place(place.level - 1, _address(place, index)), ppn(pte)
+            yield TablePosition(place.level - 1, _address(place, index)), ppn(pte)
 
 
-def _address(place: Place, index: int) -> int:
+def _address(place: TablePosition, index: int) -> int:
     return place.start + (index << PAGE_SHIFT + VPN_BITS * place.level)
 
 
@@ -92,6 +92,6 @@ def changes(before: Tables, after: Tables) -> Iterator[Change]:
             if was == now:
                 continue
             if was & V and ppn(was) == ppn(now):
-                was |= now & _HARDWARE  # noqa: PLW2901  (the walk did that, not the kernel)
+                was |= now & _HARDWARE_BITS  # noqa: PLW2901  (the walk did that, not the kernel)
             if was != now:
                 yield Change(place.level, _address(place, index), was, now)

@@ -12,7 +12,7 @@ from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import KernelStopped, StudentFailed
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation.differential import Failure, cause_of
-from emu.lab.simulation.messages import told
+from emu.lab.simulation.messages import invariant_finding
 from emu.options import Options
 
 _MEMORY = 16 << 20
@@ -34,7 +34,7 @@ class GuestProgram:
     """Another C file than the project's of that name."""
 
     def run(self, submission: Submission) -> Failure | None:
-        program = built(self.source or guest_source(self.guest))
+        program = build_guest(self.source or guest_source(self.guest))
         options = Options(memory=self.memory, timeout=_SECONDS, check=True)
         try:
             machine = LabMachine(submission.files, self.memory, Limits(seconds=5))
@@ -58,7 +58,7 @@ class GuestProgram:
         try:
             result = Machine(options, machine.parts()).run([program])
         except InvariantBroken as broken:
-            finding = told(broken, machine.bus)
+            finding = invariant_finding(broken, machine.bus)
             return Failure(finding.name, f"in guest {self.guest}", finding.lines)
         except StudentFailed:
             raise
@@ -68,7 +68,9 @@ class GuestProgram:
             said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
             when = f"guest {self.guest} ended with status {result.status}"
             return Failure("isolation", when, [*said, *result.notes[-3:]])
-        if self.source is None and (lost := _missing(result.stdout, printed(program, self.memory))):
+        if self.source is None and (
+            lost := _missing(result.stdout, reference_output(program, self.memory))
+        ):
             when = f"guest {self.guest} did not do all that it does on the reference kernel"
             return Failure("isolation", when, [f"not printed: {line}" for line in lost[:6]])
         if leaked := result.summary["frames_leaked"]:
@@ -84,21 +86,21 @@ def guest_source(name: str) -> Path:
 
 
 @cache
-def printed(program: Path, memory: int) -> bytes:
+def reference_output(program: Path, memory: int) -> bytes:
     """What a guest of the project prints on the reference kernel: the same in every run."""
     from emu.api import Machine
 
     return Machine(Options(memory=memory, timeout=_SECONDS)).run([program]).stdout
 
 
-def _missing(printed: bytes, expected: bytes) -> list[str]:
+def _missing(reference_output: bytes, expected: bytes) -> list[str]:
     """The lines that are in the ``expected`` output more often."""
-    missing = Counter(expected.splitlines()) - Counter(printed.splitlines())
+    missing = Counter(expected.splitlines()) - Counter(reference_output.splitlines())
     return [line.decode(errors="replace") for line in missing.elements()]
 
 
 @cache
-def built(source: Path) -> Path:
+def build_guest(source: Path) -> Path:
     """The program, from the toolchain's cache where it was built before."""
     from toolchain.build import build
 

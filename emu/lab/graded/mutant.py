@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class WrongSolution:
     """In the reference solution ``new`` replaces ``old``.
 
     ``caught`` has the names by which it may be told: of tests, invariants or failures.

@@ -21,24 +21,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from emu.lab.host.failures import TooLong
-from emu.lab.simulation.differential import Failure, Stage, play
+from emu.lab.host.failures import TimedOut
+from emu.lab.simulation.differential import Failure, SimulationConfig, run_differential
 from emu.lab.simulation.operations import Exec, Exit, Fork, Operation
-from emu.lab.simulation.state_diff import Damage
+from emu.lab.simulation.state_diff import StateDifference
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Preparation:
     """Operations that prepare a test's question."""
 
     operations: Sequence[Operation]
 
 
-def given(*operations: Operation) -> Given:
-    return Given(operations)
+def prepare(*operations: Operation) -> Preparation:
+    return Preparation(operations)
 
 
-Known = Collection[tuple[str, str]]
+KnownFailures = Collection[tuple[str, str]]
 """Names of the failures found by earlier tests, each with the kind of operation."""
 
 
@@ -47,7 +47,7 @@ class Question:
     """A sequence of operations, and the question that it asks."""
 
     operations: Sequence[Operation]
-    given: frozenset[int] = frozenset()
+    preparation: frozenset[int] = frozenset()
     """Indices of the operations that only prepare the question."""
     names: Collection[str] | None = None
     """Names of the failures that the question is about; None: all."""
@@ -57,15 +57,15 @@ class Question:
     @classmethod
     def of(
         cls,
-        steps: Sequence[Operation | Given],
+        steps: Sequence[Operation | Preparation],
         names: Collection[str] | None,
         pages: Collection[int],
     ) -> Question:
         operations: list[Operation] = []
         is_given: set[int] = set()
         for step in steps:
-            some = step.operations if isinstance(step, Given) else [step]
-            if isinstance(step, Given):
+            some = step.operations if isinstance(step, Preparation) else [step]
+            if isinstance(step, Preparation):
                 is_given.update(range(len(operations), len(operations) + len(some)))
             operations += some
         return cls(operations, frozenset(is_given), names, pages)
@@ -73,53 +73,55 @@ class Question:
     @property
     def excuses(self) -> bool:
         """True when the question does not cover all failures."""
-        return bool(self.given) or self.names is not None
+        return bool(self.preparation) or self.names is not None
 
 
-_OF_A_PAGE = "isolation"
+_PAGE_CONTENT = "isolation"
 _KINDS = {Fork: "fork", Exit: "exit", Exec: "exit"}
 """Kind of an operation for a kernel; all others access memory."""
 
 
-def kinds(failure: Failure) -> set[tuple[str, str]]:
+def failure_kinds(failure: Failure) -> set[tuple[str, str]]:
     """Identifies a failure: its names, each with the kind of operation."""
     kind = _KINDS.get(type(failure.operations[-1]), "touch") if failure.operations else ""
     return {(name, kind) for name in failure.names}
 
 
-def is_excused(failure: Failure, asked: Question, known: Known) -> bool:
+def is_excused(failure: Failure, asked: Question, known: KnownFailures) -> bool:
     at = len(failure.operations) - 1
-    if at < 0 or at in failure.stood_in or failure.name == TooLong.name:
+    if at < 0 or at in failure.reference_steps or failure.name == TimedOut.name:
         return False
-    if not kinds(failure) <= set(known):
+    if not failure_kinds(failure) <= set(known):
         return False
-    if at in asked.given:
+    if at in asked.preparation:
         return True
-    damage = failure.damage
-    if damage is None or damage.fatal or asked.names is None:
+    difference = failure.difference
+    if difference is None or difference.fatal or asked.names is None:
         return False
-    if damage.pages & set(asked.pages) or (damage.missing and not asked.pages):
+    if difference.pages & set(asked.pages) or (difference.missing and not asked.pages):
         return False
-    return not damage.names & set(asked.names) - _elsewhere(damage, asked)
+    return not difference.names & set(asked.names) - _elsewhere(difference, asked)
 
 
-def _elsewhere(damage: Damage, asked: Question) -> set[str]:
+def _elsewhere(difference: StateDifference, asked: Question) -> set[str]:
     """Names that only say that pages differ which the question is not about."""
-    return {_OF_A_PAGE} if damage.pages and asked.pages else set()
+    return {_PAGE_CONTENT} if difference.pages and asked.pages else set()
 
 
-class Answer(NamedTuple):
+class QuestionResult(NamedTuple):
     """Result of a question: the failure, and the operations that the reference did."""
 
     failure: Failure | None
-    stood_in: frozenset[int]
+    reference_steps: frozenset[int]
 
 
-def repeat_question(stage: Stage, asked: Question, known: Known, failure: Failure | None) -> Answer:
+def repeat_question(
+    stage: SimulationConfig, asked: Question, known: KnownFailures, failure: Failure | None
+) -> QuestionResult:
     """Repeats the question after a ``failure``, letting the reference do each excused operation."""
     while failure is not None and is_excused(failure, asked, known):
         at = len(failure.operations) - 1
-        more = asked.given if at in asked.given else frozenset((at,))
-        stage = replace(stage, stands_in=stage.stands_in | more)
-        failure = play(stage, asked.operations)
-    return Answer(failure, stage.stands_in)
+        more = asked.preparation if at in asked.preparation else frozenset((at,))
+        stage = replace(stage, reference_steps=stage.reference_steps | more)
+        failure = run_differential(stage, asked.operations)
+    return QuestionResult(failure, stage.reference_steps)

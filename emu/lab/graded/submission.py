@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
-from emu.lab.graded.question import kinds
+from emu.lab.graded.question import failure_kinds
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.differential import Failure
 
@@ -29,7 +29,7 @@ class Submission:
     )
     """Results of the tests that other tests depend on."""
 
-    def known_names(self, test: Test) -> set[tuple[str, str]]:
+    def known_failures(self, test: Test) -> set[tuple[str, str]]:
         """Failures found by the tests that precede ``test`` in the lab and excuse others."""
         known: set[tuple[str, str]] = set()
         for earlier in self.tests:
@@ -37,7 +37,7 @@ class Submission:
                 break
             if isinstance(earlier, SelectiveTest):
                 failure = self.result_of(earlier)
-                known |= kinds(failure) if failure is not None else set()
+                known |= failure_kinds(failure) if failure is not None else set()
         return known
 
     def result_of(self, test: Test) -> Failure | None:

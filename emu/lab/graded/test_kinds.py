@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import ClassVar
 
-from emu.lab.graded.question import Answer, Given, Question, given, repeat_question
+from emu.lab.graded.question import Preparation, Question, QuestionResult, prepare, repeat_question
 from emu.lab.graded.submission import Submission, Test
-from emu.lab.simulation.differential import MACHINE_FRAMES, Failure, Stage, play
+from emu.lab.simulation.differential import (
+    MACHINE_FRAMES,
+    Failure,
+    SimulationConfig,
+    run_differential,
+)
 from emu.lab.simulation.operations import FailAllocation, Operation
 
 
@@ -21,7 +26,7 @@ class Script:
     name: str
     question: str
     policy: str
-    operations: Sequence[Operation | Given]
+    operations: Sequence[Operation | Preparation]
     points: int = 5
     frames: int = MACHINE_FRAMES
     asks: Collection[str] | None = None
@@ -33,9 +38,9 @@ class Script:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
+        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
         asked = Question.of(self.operations, self.asks, self.about)
-        return _answer(self, submission, stage, asked).failure
+        return _examine(self, submission, stage, asked).failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +65,36 @@ class EveryAllocation:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
+        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
         helped = False
         for number in range(1, self._allocations(submission) + 1):
             asked = self._question(
-                given(FailAllocation(number)), given(FailAllocation(0)), self.asks
+                prepare(FailAllocation(number)), prepare(FailAllocation(0)), self.asks
             )
-            failure, stood_in = _answer(self, submission, stage, asked)
+            failure, reference_steps = _examine(self, submission, stage, asked)
             if failure is not None:
                 return failure
-            helped = helped or bool(stood_in)
-            stage = replace(stage, stands_in=stood_in & asked.given)
-        return self._when_it_need_not_fail(submission) if helped else None
+            helped = helped or bool(reference_steps)
+            stage = replace(stage, reference_steps=reference_steps & asked.preparation)
+        return self._without_failing_allocation(submission) if helped else None
 
-    def _question(self, fails: Given, works: Given, asks: Collection[str] | None) -> Question:
+    def _question(
+        self, fails: Preparation, works: Preparation, asks: Collection[str] | None
+    ) -> Question:
         """Question about the operation; those before and after it are only given."""
-        steps = [given(*self.before), fails, self.operation, works, given(*self.after)]
+        steps = [prepare(*self.before), fails, self.operation, works, prepare(*self.after)]
         return Question.of(steps, asks, ())
 
-    def _when_it_need_not_fail(self, submission: Submission) -> Failure | None:
+    def _without_failing_allocation(self, submission: Submission) -> Failure | None:
         """Checks first that the operation succeeds when memory is available: code that always runs
         out of memory does not answer the question.
         """
-        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
-        return _answer(self, submission, stage, self._question(given(), given(), ())).failure
+        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
+        return _examine(self, submission, stage, self._question(prepare(), prepare(), ())).failure
 
     def _allocations(self, submission: Submission) -> int:
         """How many the operation makes in the reference."""
-        stage = Stage(submission.files, submission.solutions, self.policy, self.frames)
+        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
         world = stage.reference()
         try:
             for operation in self.before:
@@ -99,16 +106,18 @@ class EveryAllocation:
             world.close()
 
 
-def _answer(test: Test, submission: Submission, stage: Stage, asked: Question) -> Answer:
+def _examine(
+    test: Test, submission: Submission, stage: SimulationConfig, asked: Question
+) -> QuestionResult:
     """Result of the student's code, with failures excused that earlier tests report."""
-    failure = play(stage, asked.operations)
-    stood_in = stage.stands_in
+    failure = run_differential(stage, asked.operations)
+    reference_steps = stage.reference_steps
     if failure is None or not asked.excuses or not submission.replaceable:
-        return Answer(failure, stood_in)
-    return repeat_question(stage, asked, submission.known_names(test), failure)
+        return QuestionResult(failure, reference_steps)
+    return repeat_question(stage, asked, submission.known_failures(test), failure)
 
 
-Maker = Callable[[random.Random], Operation]
+OperationSource = Callable[[random.Random], Operation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,7 @@ class RandomOperations:
     name: str
     question: str
     policy: str
-    make: Maker
+    make: OperationSource
     points: int = 15
     sequences: int = 12
     length: int = 40
@@ -134,15 +143,15 @@ class RandomOperations:
         source = random.Random(submission.seed)
         for number in range(self.sequences):
             frames = self.frames[number % len(self.frames)]
-            stage = Stage(submission.files, submission.solutions, self.policy, frames)
+            stage = SimulationConfig(submission.files, submission.solutions, self.policy, frames)
             operations = [self.make(source) for _ in range(self.length)]
-            failure = play(stage, operations)
+            failure = run_differential(stage, operations)
             if failure is not None:
-                return shrunk(stage, failure, self.shrinking)
+                return shrink(stage, failure, self.shrinking)
         return None
 
 
-def shrunk(stage: Stage, failure: Failure, seconds: float) -> Failure:
+def shrink(stage: SimulationConfig, failure: Failure, seconds: float) -> Failure:
     """The same failure by a sequence from which no operation, and no pair, can be left out."""
     end = monotonic() + seconds
     size = max(len(failure.operations) // 2, 1)
@@ -153,13 +162,15 @@ def shrunk(stage: Stage, failure: Failure, seconds: float) -> Failure:
     return failure
 
 
-def _without(stage: Stage, failure: Failure, size: int, end: float) -> tuple[Failure, bool]:
+def _without(
+    stage: SimulationConfig, failure: Failure, size: int, end: float
+) -> tuple[Failure, bool]:
     """Leaves out ``size`` operations at a time, where the failure is the same without them."""
     shorter = False
     at = max(len(failure.operations) - 1 - size, 0)
     while monotonic() < end and len(failure.operations) > size:
         operations = failure.operations
-        found = play(stage, [*operations[:at], *operations[at + size :]])
+        found = run_differential(stage, [*operations[:at], *operations[at + size :]])
         if found is not None and found.name == failure.name:
             failure, shorter = found, True
         if not at:

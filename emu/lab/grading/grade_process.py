@@ -19,8 +19,8 @@ from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, Ve
 from emu.lab.grading.tasks import Graded, Task, record
 from emu.lab.host.worker_process import Worker
 from emu.lab.simulation.differential import Failure
-from emu.lab.simulation.operations import written
-from emu.lab.text.sanitize import quoted, quoted_lines
+from emu.lab.simulation.operations import to_json
+from emu.lab.text.sanitize import sanitize, sanitize_lines
 from emu.lab.workspace.catalogue import find
 
 _BY_REFERENCE = "   (done by the reference)"
@@ -155,15 +155,15 @@ def _result(graded: Graded, submission: Submission) -> GradedTest:
 
 def _failure(failure: Failure) -> FailureRecord:
     return FailureRecord(
-        name=quoted(failure.name, 80),
-        when=quoted(failure.when),
-        lines=quoted_lines(failure.lines),
+        name=sanitize(failure.name, 80),
+        when=sanitize(failure.when),
+        lines=sanitize_lines(failure.lines),
         operations=[
-            f"{operation}{_BY_REFERENCE * (number in failure.stood_in)}"
+            f"{operation}{_BY_REFERENCE * (number in failure.reference_steps)}"
             for number, operation in enumerate(failure.operations)
         ],
-        replay=written(failure.operations),
-        stood_in=sorted(failure.stood_in),
+        replay=to_json(failure.operations),
+        stood_in=sorted(failure.reference_steps),
     )
 
 

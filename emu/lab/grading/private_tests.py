@@ -38,7 +38,7 @@ import msgspec
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.graded.test_kinds import Script
 from emu.lab.simulation.differential import MACHINE_FRAMES, Failure
-from emu.lab.simulation.script_format import BadScript, parsed
+from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import Lab, NoSuchLab, find
 from toolchain.errors import BuildError, ToolchainError
 
@@ -171,7 +171,7 @@ def _script(given: _Script, policy: str | None, lab: Lab) -> Test:
     if not 40 <= given.frames <= 4096:
         raise ValueError(f"script {given.name!r}: frames is not in 40 to 4096")
     try:
-        operations = parsed(given.operations)
+        operations = parse(given.operations)
     except BadScript as error:
         raise ValueError(f"script {given.name!r}, {error}") from None
     if not operations:
@@ -181,10 +181,10 @@ def _script(given: _Script, policy: str | None, lab: Lab) -> Test:
 
 
 def _guest(given: _Guest, source: Path) -> Test:
-    from emu.lab.graded.guest_tests import GuestProgram, built
+    from emu.lab.graded.guest_tests import GuestProgram, build_guest
 
     try:
-        built(source)
+        build_guest(source)
     except BuildError as error:
         lines = error.diagnostics.splitlines()
         first = next((line for line in lines if "error" in line), str(error))

@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 from urllib.parse import quote
 
-from emu.lab.text.sanitize import quoted
+from emu.lab.text.sanitize import sanitize
 
 _LONGEST = 120
 
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     @property
     def name(self) -> str:
         """As it is shown."""
-        return quoted(self._base, _LONGEST)
+        return sanitize(self._base, _LONGEST)
 
     @property
     def result(self) -> str:
@@ -47,7 +47,7 @@ def entries(folder: str) -> tuple[list[Entry], list[str]]:
         if entry.name.endswith((".py", ".zip")) or entry.is_dir() or entry.is_symlink():
             found.append(Entry(entry.path))
         else:
-            others.append(quoted(entry.name, 80))
+            others.append(sanitize(entry.name, 80))
     return found, others
 
 

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from emu.lab.host.student import LabFile
-from emu.lab.text.sanitize import quoted
+from emu.lab.text.sanitize import sanitize
 from emu.lab.workspace.catalogue import LABS, Lab
 
 LARGEST_FILE = 1 << 20
@@ -68,7 +68,7 @@ def read(path: str, lab: Lab | None, own: bool) -> Work:
         if found[each.name]:
             where = _single(found[each.name], each.file)
             files.append(LabFile(each.name, each.file, _text(where, members[where])))
-            paths.append(quoted(where))
+            paths.append(sanitize(where))
     return Work(lab, files, paths)
 
 
@@ -93,13 +93,13 @@ def _only_file(path: str, members: Members) -> list[str]:
 
 def _single(found: list[str], name: str) -> str:
     if len(found) > 1:
-        places = ", ".join(quoted(path, 80) for path in sorted(found)[:3])
+        places = ", ".join(sanitize(path, 80) for path in sorted(found)[:3])
         raise Unreadable(f"{name} is there more than once: {places}")
     return found[0]
 
 
 def _text(path: str, reader: Callable[[], bytes]) -> str:
-    name = quoted(path, 80)
+    name = sanitize(path, 80)
     data = reader()
     if len(data) > LARGEST_FILE:
         raise Unreadable(f"{name} has more than {LARGEST_FILE >> 20} MiB")
@@ -191,7 +191,7 @@ def _in_zip(data: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The start of a member, however much it says that it has."""
-    name = quoted(info.filename, 80)
+    name = sanitize(info.filename, 80)
     if info.flag_bits & 1:
         raise Unreadable(f"{name} is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from emu.lab.host.failures import Finding, NotAllowed, RuleBroken, WrongResult, said
+from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongResult, place_text
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.kit.port import Place
-from emu.lab.text.pte_text import KINDS, pte_text
+from emu.lab.text.pte_text import FRAME_KIND_TEXT, pte_text
 from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
 
-_NOWHERE = Place("", 0, "")
-_MOST_NOTED = 2000
+_NO_PLACE = Place("", 0, "")
+_MAX_LOG_LINES = 2000
 
 
 class Counts:
@@ -34,7 +34,7 @@ class Counts:
         """Leaf PTEs written; the pointers to tables are not counted."""
 
 
-class Ledger(Protocol):
+class FrameAccounting(Protocol):
     """The books of a machine whose frames are handed out by the student's own allocator."""
 
     def count(self, ppn: int) -> int: ...
@@ -46,11 +46,11 @@ class Ledger(Protocol):
     def allocated(self, frame: int, kind: Kind) -> None:
         """Raises StudentFailed when the frame can't be had; OutOfMemory when this is to fail."""
 
-    def found_none(self, name: str) -> None:
+    def none_free(self, name: str) -> None:
         """Raises StudentFailed when there are free frames."""
 
 
-class Bus:
+class CommandBus:
     """Carries out a student's orders on ``ram`` and ``frames``."""
 
     def __init__(self, ram: SharedRam, frames: Frames) -> None:
@@ -65,7 +65,7 @@ class Bus:
         self.counted_at: dict[int, Place] = {}
         """The place that last changed each frame's count."""
         self.counts = Counts()
-        self.ledger: Ledger | None = None
+        self.accounting: FrameAccounting | None = None
         """Set when free frames are the student's allocator's, which may also write to them."""
         self.writable: frozenset[int] = frozenset()
         """Frames in use whose bytes the next call may change, as the kernel's write to user memory
@@ -73,12 +73,12 @@ class Bus:
         """
         self.stores: list[tuple[int, int, int]] = []
         """Each PTE's address that was stored to in this call, with its word before and after."""
-        self._orders_came = False
-        self._fresh: set[int] = set()
+        self._changed = False
+        self._allocated_in_call: set[int] = set()
         """Frames that were allocated in this call."""
-        self.orders: list[str] = []
+        self.log: list[str] = []
         """What was done, a line for each order, until somebody clears it; not without end."""
-        self._orders: dict[str, Callable[..., None]] = {
+        self._commands: dict[str, Callable[..., None]] = {
             "store": self._store,
             "write": self._write,
             "copy": self._copy,
@@ -86,20 +86,20 @@ class Bus:
             "share": self._share,
             "release": self._release,
         }
-        self._questions: dict[str, Callable[..., Any]] = {
+        self._queries: dict[str, Callable[..., Any]] = {
             "allocate": lambda where: self._allocate(Kind.PRIVATE, where),
             "allocate_table": lambda where: self._allocate(Kind.TABLE, where),
             "allocate_superpage": self._allocate_superpage,
             "allocated": self._allocated,
-            "found_none": self._found_none,
-            "so_far": lambda: None,
-            "count": lambda frame: self._books.count(self._frame(frame)),
+            "none_free": self._check_none_free,
+            "flush": lambda: None,
+            "count": lambda frame: self._accounts.count(self._frame(frame)),
             "is_private": lambda frame: frames.kind(self._frame(frame)) is Kind.PRIVATE,
         }
 
     @property
-    def _books(self) -> Ledger | Frames:
-        return self.ledger or self.frames
+    def _accounts(self) -> FrameAccounting | Frames:
+        return self.accounting or self.frames
 
     @property
     def zero(self) -> int:
@@ -107,126 +107,128 @@ class Bus:
 
     def begin_call(self) -> None:
         """A function of the student's is about to be called."""
-        self._fresh.clear()
+        self._allocated_in_call.clear()
         self.stores.clear()
 
-    def order(self, name: str, values: list[Any]) -> None:
+    def execute(self, name: str, values: list[Any]) -> None:
         """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
-        self._orders[name](*values)
-        self._orders_came = True
+        self._commands[name](*values)
+        self._changed = True
 
-    def changed(self) -> bool:
+    def take_changed(self) -> bool:
         """Whether orders came since this was last asked."""
-        came, self._orders_came = self._orders_came, False
+        came, self._changed = self._changed, False
         return came
 
-    def ask(self, name: str, values: list[Any]) -> Any:
+    def query(self, name: str, values: list[Any]) -> Any:
         """As :meth:`order`; and OutOfMemory."""
-        return self._questions[name](*values)
+        return self._queries[name](*values)
 
     # Orders.
 
     def _store(self, address: int, value: int, where: list[Any]) -> None:
-        place = _place(where)
+        place = _to_place(where)
         frame = self._frame(address >> PAGE_SHIFT, place)
         if address & 7 or not 0 <= value < 1 << 64:
             raise ValueError("no aligned word")
         kind = self.frames.kind(frame)
-        if kind is Kind.FREE and self.ledger is not None:
+        if kind is Kind.FREE and self.accounting is not None:
             self.ram.store64(address, value)
             return
         if kind is not Kind.TABLE:
             raise NotAllowed(
                 f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
-                f"{KINDS[kind]}",
-                [f"it was stored at {said(place)}"],
+                f"{FRAME_KIND_TEXT[kind]}",
+                [f"it was stored at {place_text(place)}"],
             )
         before = self.ram.load64(address)
         self.ram.store64(address, value)
-        self._note(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
+        self._log(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
         self.written_at[address] = place
         self.stores.append((address, before, value))
         self.counts.ptes += not value & V or is_leaf(value)
 
     def _write(self, address: int, data: str, where: list[Any]) -> None:
         content = bytes.fromhex(data)
-        frame = self._frame(address >> PAGE_SHIFT, _place(where))
-        self._must_be_private(frame, _place(where), "written")
+        frame = self._frame(address >> PAGE_SHIFT, _to_place(where))
+        self._check_writable(frame, _to_place(where), "written")
         if (address & 0xFFF) + len(content) > 0x1000:
             raise ValueError("beyond the frame")
         self.ram.write(address, content)
 
     def _copy(self, source: int, target: int, where: list[Any]) -> None:
-        place = _place(where)
+        place = _to_place(where)
         kind = self.frames.kind(self._frame(source, place))
         if kind is Kind.FREE:
-            raise NotAllowed(f"frame {source:#x} is free, and was copied", [f"at {said(place)}"])
+            raise NotAllowed(
+                f"frame {source:#x} is free, and was copied", [f"at {place_text(place)}"]
+            )
         if self.frames.kind(self._frame(target, place)) is Kind.TABLE:
-            self._forget_table(target)
+            self._forget_writers(target)
             self.table_copied_at[target] = place
         else:
-            self._must_be_private(target, place, "copied to")
+            self._check_writable(target, place, "copied to")
             self.counts.copies += kind is Kind.PRIVATE
         self.ram.copy_frame(source, target)
-        self._note(place, f"frame {source:#x} copied to {target:#x}")
+        self._log(place, f"frame {source:#x} copied to {target:#x}")
 
     def _zero(self, frame: int, where: list[Any]) -> None:
-        place = _place(where)
+        place = _to_place(where)
         if self.frames.kind(self._frame(frame, place)) is not Kind.TABLE:
-            self._must_be_private(frame, place, "zeroed")
+            self._check_writable(frame, place, "zeroed")
         self.ram.zero_frame(frame)
 
     def _share(self, frame: int, where: list[Any]) -> None:
-        place = _place(where)
-        if not self._books.count(self._frame(frame, place)):
+        place = _to_place(where)
+        if not self._accounts.count(self._frame(frame, place)):
             raise NotAllowed(
                 f"frame {frame:#x} is free, and was shared",
-                [f"you called frames.share({frame:#x}) at {said(place)}"],
+                [f"you called frames.share({frame:#x}) at {place_text(place)}"],
             )
-        self._books.share(frame)
-        self._note(
+        self._accounts.share(frame)
+        self._log(
             place, f"share({frame:#x}): count {self.frames.counts[frame - self.frames.first]}"
         )
         self.counted_at[frame] = place
 
     def _release(self, frame: int, where: list[Any]) -> None:
-        place = _place(where)
-        if not self._books.count(self._frame(frame, place)):
+        place = _to_place(where)
+        if not self._accounts.count(self._frame(frame, place)):
             raise NotAllowed(
                 f"frame {frame:#x} was released more often than it was shared",
-                [f"you called frames.release({frame:#x}) at {said(place)}"],
+                [f"you called frames.release({frame:#x}) at {place_text(place)}"],
             )
-        if frame == self.zero and self._books.count(frame) == 1:
-            raise NotAllowed("the frame of zeroes was given away", [f"at {said(place)}"])
-        self._books.release(frame)
+        if frame == self.zero and self._accounts.count(frame) == 1:
+            raise NotAllowed("the frame of zeroes was given away", [f"at {place_text(place)}"])
+        self._accounts.release(frame)
         left = self.frames.counts[frame - self.frames.first]
-        self._note(place, f"release({frame:#x}): count {left}")
+        self._log(place, f"release({frame:#x}): count {left}")
         self.counted_at[frame] = place
 
     def _allocate(self, kind: Kind, where: list[Any]) -> int:
-        place = _place(where)
+        place = _to_place(where)
         if kind is Kind.TABLE:
             frame = self.frames.allocate_zeroed(kind)
-            self._forget_table(frame)
+            self._forget_writers(frame)
         else:
             frame = self.frames.allocate(kind)
         name = "allocate_table" if kind is Kind.TABLE else "allocate"
-        self._note(place, f"{name}(): {frame:#x}")
-        self._taken(frame, place)
+        self._log(place, f"{name}(): {frame:#x}")
+        self._record_allocation(frame, place)
         return frame
 
     def _allocate_superpage(self, where: list[Any]) -> int:
         """A student's own allocator has none: then memory is made of small pages."""
         if not isinstance(self.frames, SuperpageFrames):
             raise OutOfMemory
-        place = _place(where)
+        place = _to_place(where)
         first = self.frames.allocate_superpage()
         for frame in range(first, first + SUPERPAGE_FRAMES):
-            self._taken(frame, place)
-        self._note(place, f"allocate_superpage(): {first:#x}")
+            self._record_allocation(frame, place)
+        self._log(place, f"allocate_superpage(): {first:#x}")
         return first
 
-    def _forget_table(self, table: int) -> None:
+    def _forget_writers(self, table: int) -> None:
         """Who wrote the PTEs that the frame had before is of no interest any more."""
         self.table_copied_at.pop(table, None)
         for address in range(table << PAGE_SHIFT, table + 1 << PAGE_SHIFT, PTE_SIZE):
@@ -234,31 +236,31 @@ class Bus:
 
     def _allocated(self, frame: int, name: str, where: list[Any]) -> None:
         """The student's own allocator has handed out a frame to the student's other code."""
-        if self.ledger is None:
+        if self.accounting is None:
             raise LookupError
-        place = _place(where)
+        place = _to_place(where)
         if type(frame) is not int:
             raise WrongResult(f"{name}() returned {str(frame)[:80]}; it has to return a number")
         kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
-        self.ledger.allocated(frame, kind)
-        self._taken(frame, place)
+        self.accounting.allocated(frame, kind)
+        self._record_allocation(frame, place)
 
-    def _taken(self, frame: int, place: Place) -> None:
+    def _record_allocation(self, frame: int, place: Place) -> None:
         self.taken_at[frame] = self.counted_at[frame] = place
-        self._fresh.add(frame)
+        self._allocated_in_call.add(frame)
 
-    def _found_none(self, name: str) -> None:
-        if self.ledger is None:
+    def _check_none_free(self, name: str) -> None:
+        if self.accounting is None:
             raise LookupError
-        self.ledger.found_none(str(name)[:80])
+        self.accounting.none_free(str(name)[:80])
 
-    def _note(self, place: Place, what: str) -> None:
-        if len(self.orders) < _MOST_NOTED:
-            self.orders.append(f"{what:<58} {said(place)}")
+    def _log(self, place: Place, what: str) -> None:
+        if len(self.log) < _MAX_LOG_LINES:
+            self.log.append(f"{what:<58} {place_text(place)}")
 
     # What may be named.
 
-    def _frame(self, frame: int, place: Place = _NOWHERE) -> int:
+    def _frame(self, frame: int, place: Place = _NO_PLACE) -> int:
         if type(frame) is not int:
             raise TypeError("no number")
         first, total = self.frames.first, self.frames.total
@@ -266,25 +268,26 @@ class Bus:
             raise NotAllowed(
                 f"{frame:#x} is no frame of the machine's memory ({first:#x} to "
                 f"{first + total - 1:#x})",
-                [f"at {said(place)}"] if place.file else [],
+                [f"at {place_text(place)}"] if place.file else [],
             )
         return frame
 
-    def _must_be_private(self, frame: int, place: Place, done: str) -> None:
+    def _check_writable(self, frame: int, place: Place, done: str) -> None:
         """The bytes of a frame may be changed that was allocated in this call, or is free."""
         kind = self.frames.kind(frame)
-        if kind is Kind.FREE and self.ledger is not None:
+        if kind is Kind.FREE and self.accounting is not None:
             return
         if kind is not Kind.PRIVATE and kind is not Kind.CACHE:
             raise NotAllowed(
-                f"frame {frame:#x} is {KINDS[kind]} and was {done}", [f"at {said(place)}"]
+                f"frame {frame:#x} is {FRAME_KIND_TEXT[kind]} and was {done}",
+                [f"at {place_text(place)}"],
             )
-        if frame not in self._fresh and frame not in self.writable:
+        if frame not in self._allocated_in_call and frame not in self.writable:
             lines = [
-                f"frame {frame:#x} is {KINDS[kind]}, and was in use before the call",
-                f"it was {done} at {said(place)}",
+                f"frame {frame:#x} is {FRAME_KIND_TEXT[kind]}, and was in use before the call",
+                f"it was {done} at {place_text(place)}",
             ]
-            raise RuleBroken(
+            raise InvariantViolated(
                 Finding("used-frames-are-left-alone", lines), "memory in use was changed"
             )
 
@@ -295,7 +298,7 @@ def _pte_text(pte: int) -> str:
     return f"{ppn(pte):#x} {pte_text(pte)}"
 
 
-def _place(given: list[Any]) -> Place:
+def _to_place(given: list[Any]) -> Place:
     file, line, function = given
     if not (isinstance(file, str) and isinstance(line, int) and isinstance(function, str)):
         raise TypeError("no place")

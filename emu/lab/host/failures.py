@@ -23,25 +23,25 @@ class StudentFailed(Exception):
         """Lines for the student, below the headline."""
 
 
-class NotDone(StudentFailed):
+class Unimplemented(StudentFailed):
     """The function is still as the skeleton has it."""
 
     name = "not-implemented"
 
 
-class Raised(StudentFailed):
+class ExceptionRaised(StudentFailed):
     """The code raised an exception that it may not."""
 
     name = "raised"
 
 
-class TooLong(StudentFailed):
+class TimedOut(StudentFailed):
     """The code did not come back."""
 
     name = "too-long"
 
 
-class Ended(StudentFailed):
+class ProcessEnded(StudentFailed):
     """The process of the code is gone: it exited, or one of its limits ended it."""
 
     name = "ended"
@@ -81,7 +81,7 @@ class KernelStopped(StudentFailed):
         )
 
 
-class RuleBroken(StudentFailed):
+class InvariantViolated(StudentFailed):
     """After the code returned, an invariant of the machine's memory does not hold."""
 
     def __init__(self, finding: Finding, when: str) -> None:
@@ -93,7 +93,7 @@ REFERENCE = "the reference"
 """Prefix of the names of files that stand in for a student's: see ``Student.stand_in``."""
 
 
-def said(place: Place) -> str:
+def place_text(place: Place) -> str:
     """A place as ``cow_fork.py:41, in share_page()``."""
     if not place.file:
         return "outside your file"
@@ -114,7 +114,7 @@ def traceback_lines(places: list[Place], sources: dict[str, list[str]]) -> list[
         if place is None:
             lines.append("…")
             continue
-        lines.append(said(place))
+        lines.append(place_text(place))
         source = sources.get(place.file, [])
         if 0 < place.line <= len(source):
             lines.append(f"    {source[place.line - 1].strip()}")

@@ -8,7 +8,7 @@ from typing import Any
 from emu.lab.host.failures import WrongResult
 from emu.lab.kit.values import Fault, Fence, Outcome, Translation
 
-_WANTED = {
+_EXPECTED = {
     int: "a number",
     bool: "True or False",
     None: "nothing",
@@ -18,29 +18,31 @@ _WANTED = {
 }
 
 
-def sent(value: Any) -> Any:
+def encode_argument(value: Any) -> Any:
     """An argument as JSON has it."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list | tuple):
-        return [sent(each) for each in value]
+        return [encode_argument(each) for each in value]
     return value
 
 
-def taken(function: str, kind: Any, value: Any) -> Any:
+def decode_result(function: str, kind: Any, value: Any) -> Any:
     """The result of ``function``, which has to be of ``kind``. Raises :class:`WrongResult`."""
-    made = _made(kind, value)
+    made = _convert(kind, value)
     if made is _WRONG:
-        raise WrongResult(f"{function}() returned {_said(value)}; it has to return {_WANTED[kind]}")
+        raise WrongResult(
+            f"{function}() returned {_result_text(value)}; it has to return {_EXPECTED[kind]}"
+        )
     return made
 
 
 _WRONG = object()
 
 
-def _made(kind: Any, value: Any) -> Any:
+def _convert(kind: Any, value: Any) -> Any:
     if kind is None:
         return None if value is None else _WRONG
     if kind is int or kind is bool:
@@ -49,7 +51,7 @@ def _made(kind: Any, value: Any) -> Any:
         return _member(Outcome, value)
     if kind == Translation | Fault:
         if isinstance(value, list):
-            return Translation(*value) if _numbers(value, 3) else _WRONG
+            return Translation(*value) if _is_int_list(value, 3) else _WRONG
         return _member(Fault, value)
     if isinstance(value, list):
         return [_fence(each) for each in value] if all(map(_is_fence, value)) else _WRONG
@@ -65,7 +67,7 @@ def _member(kind: type[Enum], value: Any) -> Any:
     return _WRONG
 
 
-def _numbers(value: list[Any], count: int) -> bool:
+def _is_int_list(value: list[Any], count: int) -> bool:
     return len(value) == count and all(type(each) is int for each in value)
 
 
@@ -86,7 +88,7 @@ def check_hart(fence: Fence, harts: int, function: str) -> None:
         raise WrongResult(f"{function}() returned a fence on hart {fence.hart}: {there}")
 
 
-def _said(value: Any) -> str:
+def _result_text(value: Any) -> str:
     if isinstance(value, dict):
         if "other" in value:
             return str(value["other"])[:200]

@@ -12,7 +12,7 @@ from emu.machine.pte import PAGE_SHIFT
 from emu.machine.ram import BASE, Ram
 
 _F_ADD_SEALS = 1033
-_NO_MORE_WRITERS = 0x10 | 0x2 | 0x4
+_SEALS = 0x10 | 0x2 | 0x4
 """F_SEAL_FUTURE_WRITE, SHRINK and GROW (fcntl(2)): the mapping made before is the only writer."""
 
 
@@ -20,10 +20,10 @@ class SharedRam(Ram):
     """RAM in a file without a name; ``descriptor`` lets others map it, to read."""
 
     def __init__(self, size: int, base: int = BASE) -> None:
-        self.descriptor = _nameless_file(size)
+        self.descriptor = _anonymous_file(size)
         super().__init__(size, base)
         if hasattr(os, "memfd_create"):
-            fcntl.fcntl(self.descriptor, _F_ADD_SEALS, _NO_MORE_WRITERS)
+            fcntl.fcntl(self.descriptor, _F_ADD_SEALS, _SEALS)
 
     def _mapping(self, size: int) -> mmap.mmap:
         return mmap.mmap(self.descriptor, size)
@@ -41,7 +41,7 @@ class SharedRam(Ram):
             self.descriptor = -1
 
 
-def _nameless_file(size: int) -> int:
+def _anonymous_file(size: int) -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     else:

@@ -1,7 +1,7 @@
 """The process in which a student's code runs, seen from the grader's.
 
 Whatever comes out of it is a claim. What is true is what the machine's memory says, which only the
-grader writes, by orders that the :class:`~emu.lab.host.command_bus.Bus` looks at one by one.
+grader writes, by orders that the :class:`~emu.lab.host.command_bus.CommandBus` looks at one by one.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Callable, Sequence
 from traceback import clear_frames
 from typing import Any, NamedTuple
 
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import (
-    Ended,
+    ExceptionRaised,
     NotAllowed,
-    NotDone,
-    Raised,
+    ProcessEnded,
     StudentFailed,
-    TooLong,
+    TimedOut,
+    Unimplemented,
     WrongResult,
     traceback_lines,
 )
-from emu.lab.host.result_types import sent, taken
+from emu.lab.host.result_types import decode_result, encode_argument
 from emu.lab.host.shared_ram import SharedRam
-from emu.lab.host.student_process import USUAL, LabProcess, Limits, Patience
+from emu.lab.host.student_process import DEFAULT_LIMITS, Deadline, Limits, StudentProcess
 from emu.lab.kit.frames import Frames as KitFrames
 from emu.lab.kit.port import Place
 from emu.lab.protocol import channel
@@ -33,8 +33,8 @@ from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames
 
-_MOST_PRINTED = 20_000
-_LONGEST_LINE = 500
+_MAX_OUTPUT = 20_000
+_MAX_LINE = 500
 
 
 class LabFile(NamedTuple):
@@ -52,11 +52,13 @@ class Student:
     After a failure the process is gone, and every call fails in the same way.
     """
 
-    def __init__(self, files: Sequence[LabFile], bus: Bus, limits: Limits = USUAL) -> None:
+    def __init__(
+        self, files: Sequence[LabFile], bus: CommandBus, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.files = list(files)
         self.bus = bus
         self.failed: StudentFailed | None = None
-        self.stand_in: Student | None = None
+        self.replacement: Student | None = None
         """If set, its code is called instead of this student's."""
         self.printed = ""
         self.on_print: Callable[[str], None] = lambda text: None
@@ -71,7 +73,7 @@ class Student:
             "zero": bus.zero,
             "limit": limits.memory + bus.ram.size,
         }
-        self._process = LabProcess(bus.ram.descriptor, order, limits)
+        self._process = StudentProcess(bus.ram.descriptor, order, limits)
         self.confined = self._started().get("ready") == "full"
         """Whether the code can reach nothing but the grader, and is not only limited."""
         self._load()
@@ -81,7 +83,9 @@ class Student:
         try:
             message = self._process.receive(self._process.starting())
         except (TimeoutError, channel.Closed, ValueError):
-            raise self._fail(Ended("this machine can't start a process for your code")) from None
+            raise self._fail(
+                ProcessEnded("this machine can't start a process for your code")
+            ) from None
         assert isinstance(message, dict)
         return message
 
@@ -103,8 +107,8 @@ class Student:
 
     def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """What ``function`` returns for each of ``calls``, which are made without a pause."""
-        if self.stand_in is not None:
-            return self.stand_in.call_each(lab, function, calls)
+        if self.replacement is not None:
+            return self.replacement.call_each(lab, function, calls)
         entry = ENTRIES[lab][function]
         self.bus.begin_call()
         try:
@@ -117,8 +121,8 @@ class Student:
         results = reply.get("result")
         try:
             if not isinstance(results, list) or len(results) != len(calls):
-                raise self._nonsense()
-            made = [taken(function, entry.result, result) for result in results]
+                raise self._protocol_error()
+            made = [decode_result(function, entry.result, result) for result in results]
         except StudentFailed as failure:
             raise self._fail(failure) from None
         return made
@@ -131,7 +135,7 @@ class Student:
 
     def _calls(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> dict[str, Any]:
         self._calling = function
-        values = [[sent(argument) for argument in arguments] for arguments in calls]
+        values = [[encode_argument(argument) for argument in arguments] for arguments in calls]
         return {"lab": lab, "function": function, "calls": values}
 
     def use_own_frames(self, first: int, total: int) -> None:
@@ -158,9 +162,9 @@ class Student:
             while True:
                 reply = self._reply(patience)
                 self._carry_out(reply)
-                if "ask" not in reply:
+                if "query" not in reply:
                     break
-                self._send(self._answer(reply["ask"]), patience)
+                self._send(self._answer(reply["query"]), patience)
         except StudentFailed as failure:
             reply = {}
             raise self._fail(failure) from None
@@ -172,7 +176,7 @@ class Student:
             raise OutOfMemory
         return reply
 
-    def _send(self, message: Any, patience: Patience) -> None:
+    def _send(self, message: Any, patience: Deadline) -> None:
         try:
             self._process.send(message, patience)
         except TimeoutError:
@@ -180,7 +184,7 @@ class Student:
         except channel.Closed:
             raise self._gone() from None
 
-    def _reply(self, patience: Patience) -> dict[str, Any]:
+    def _reply(self, patience: Deadline) -> dict[str, Any]:
         try:
             message = self._process.receive(patience)
         except TimeoutError:
@@ -188,43 +192,43 @@ class Student:
         except channel.Closed:
             raise self._gone() from None
         except ValueError:
-            raise self._nonsense() from None
+            raise self._protocol_error() from None
         if not isinstance(message, dict):
-            raise self._nonsense()
+            raise self._protocol_error()
         return message
 
     def _carry_out(self, reply: dict[str, Any]) -> None:
         if "late" in reply:
             raise self._too_long(_places(reply["late"]))
-        orders = reply.get("orders", [])
-        if not isinstance(orders, list):
-            raise self._nonsense()
-        for order in orders:
+        commands = reply.get("commands", [])
+        if not isinstance(commands, list):
+            raise self._protocol_error()
+        for command in commands:
             try:
-                name, *values = order
+                name, *values = command
                 if name == "print":
-                    self._has_printed(str(values[0]))
+                    self._add_output(str(values[0]))
                 else:
-                    self.bus.order(name, values)
+                    self.bus.execute(name, values)
             except (TypeError, ValueError, LookupError):
-                raise self._nonsense() from None
+                raise self._protocol_error() from None
 
-    def _has_printed(self, text: str) -> None:
+    def _add_output(self, text: str) -> None:
         *lines, self._unfinished = (self._unfinished + text).split("\n")
-        self._unfinished = self._unfinished[-_MOST_PRINTED:]
-        for line in (line[:_LONGEST_LINE] for line in lines):
-            if len(self.printed) < _MOST_PRINTED:
+        self._unfinished = self._unfinished[-_MAX_OUTPUT:]
+        for line in (line[:_MAX_LINE] for line in lines):
+            if len(self.printed) < _MAX_OUTPUT:
                 self.printed += f"{line}\n"
             self.on_print(line)
 
-    def _answer(self, ask: Any) -> dict[str, Any]:
+    def _answer(self, query: Any) -> dict[str, Any]:
         try:
-            name, *values = ask
-            return {"answer": self.bus.ask(name, values)}
+            name, *values = query
+            return {"answer": self.bus.query(name, values)}
         except OutOfMemory:
             return {"out_of_frames": True}
         except (TypeError, ValueError, LookupError):
-            raise self._nonsense() from None
+            raise self._protocol_error() from None
 
     # Failing.
 
@@ -241,31 +245,31 @@ class Student:
             kind, text = str(account["type"])[:80], str(account["text"])[:2000]
             places = _places(account["places"])
         except (TypeError, LookupError):
-            return self._nonsense()
+            return self._protocol_error()
         if kind == "NotImplementedError":
-            return NotDone(f"{text or self._calling} is not implemented")
+            return Unimplemented(f"{text or self._calling} is not implemented")
         lines = traceback_lines(places, self._sources)
-        return Raised(f"{kind}: {text}" if text else kind, lines)
+        return ExceptionRaised(f"{kind}: {text}" if text else kind, lines)
 
     def _too_long(self, places: list[Place]) -> StudentFailed:
         lines = traceback_lines(places, self._sources)
         where = ["it was here:", *lines] if lines else []
-        return TooLong(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
+        return TimedOut(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
 
     def _gone(self) -> StudentFailed:
         status = self._process.status()
         if status is None:
-            return self._nonsense()
+            return self._protocol_error()
         if status == -signal.SIGXCPU:
-            return TooLong(f"more than {self._limits.cpu_seconds} s of processor time were used")
+            return TimedOut(f"more than {self._limits.cpu_seconds} s of processor time were used")
         why = f"signal {-status} ended it" if status < 0 else f"it exited with status {status}"
-        return Ended(f"the process of your code ended in {self._doing}: {why}")
+        return ProcessEnded(f"the process of your code ended in {self._doing}: {why}")
 
     @property
     def _doing(self) -> str:
         return f"{self._calling}()" if self._calling else "your file, when it was loaded,"
 
-    def _nonsense(self) -> StudentFailed:
+    def _protocol_error(self) -> StudentFailed:
         return NotAllowed(f"{self._doing} spoke to the grader otherwise than through the kit")
 
 
@@ -273,7 +277,7 @@ def can_confine() -> bool:
     """Whether this host shuts a student's code in; if not, limits are all that holds it."""
     ram = SharedRam(PAGE_SIZE)
     try:
-        student = Student([], Bus(ram, Frames(ram)))
+        student = Student([], CommandBus(ram, Frames(ram)))
         student.close()
         return student.confined
     finally:

@@ -17,15 +17,15 @@ import emu
 from emu.lab.protocol import channel
 
 _PROJECT = Path(emu.__file__).resolve().parent.parent
-_START = 600.0
+_START_SECONDS = 600.0
 """Seconds that the host may take to start our part of the process, before the code's own time."""
-_LAST_WORDS = 1.0
+_REPORT_SECONDS = 1.0
 """Seconds that code has to say where it is when it has taken too long."""
-_BUSY_HOST = 6
+_BUSY_HOST_FACTOR = 6
 """So many times its limit a call may last when the host has no time for it."""
-_LONGEST = 16 << 20
+_MAX_MESSAGE = 16 << 20
 """Bytes of a message from the code: as Python's values it may take twenty times as many here."""
-_GLANCE = 0.25
+_POLL_SECONDS = 0.25
 """Seconds between two looks at the processor time of code that is late."""
 
 
@@ -40,10 +40,10 @@ class Limits(NamedTuple):
     """Bytes of address space, beside the machine's memory."""
 
 
-USUAL = Limits()
+DEFAULT_LIMITS = Limits()
 
 
-class LabProcess:
+class StudentProcess:
     """Speaks with ``python -m emu.lab.sandbox``, which sees ``memory``, a descriptor."""
 
     def __init__(self, memory: int, order: Mapping[str, Any], limits: Limits) -> None:
@@ -69,17 +69,17 @@ class LabProcess:
         with suppress(channel.Closed):  # then there is no answer either
             self.send({"memory": memory, **order, **limit}, self.starting())
 
-    def starting(self) -> Patience:
+    def starting(self) -> Deadline:
         """How long the grader waits until the process is ready to load the code."""
-        return Patience(0, _START)
+        return Deadline(0, _START_SECONDS)
 
-    def patience(self) -> Patience:
+    def patience(self) -> Deadline:
         """How long the call that begins now is waited for."""
-        return Patience(self._process.pid, self._limits.seconds)
+        return Deadline(self._process.pid, self._limits.seconds)
 
-    def send(self, message: Any, patience: Patience) -> None:
+    def send(self, message: Any, patience: Deadline) -> None:
         """Raises TimeoutError, and :class:`channel.Closed`."""
-        data = memoryview(channel.framed(message))
+        data = memoryview(channel.frame(message))
         while data:
             patience.wait(self._to, select.POLLOUT)
             try:
@@ -89,10 +89,10 @@ class LabProcess:
             except OSError:
                 raise channel.Closed from None
 
-    def receive(self, patience: Patience) -> Any:
+    def receive(self, patience: Deadline) -> Any:
         """A message. Raises TimeoutError, :class:`channel.Closed`, and ValueError for nonsense."""
         try:
-            return channel.receive(_Waiting(self._from, patience), _LONGEST)
+            return channel.receive(_DeadlineReader(self._from, patience), _MAX_MESSAGE)
         except RecursionError:
             raise ValueError("nested without end") from None
 
@@ -100,7 +100,7 @@ class LabProcess:
         """The places that the code is at, which has taken too long; None when it does not say."""
         with suppress(OSError):
             self._process.send_signal(signal.SIGUSR1)
-        patience = Patience(self._process.pid, _LAST_WORDS)
+        patience = Deadline(self._process.pid, _REPORT_SECONDS)
         try:
             while True:
                 message = self.receive(patience)
@@ -112,7 +112,7 @@ class LabProcess:
     def status(self) -> int | None:
         """The exit status of a process that has ended; None when it has not."""
         try:
-            return self._process.wait(_LAST_WORDS)
+            return self._process.wait(_REPORT_SECONDS)
         except subprocess.TimeoutExpired:
             return None
 
@@ -126,7 +126,7 @@ class LabProcess:
         self._to = self._from = -1
 
 
-class Patience:
+class Deadline:
     """``seconds`` of the time of process ``pid``: its processor's, as far as the host tells it.
 
     On a host with much to do code is late that has hardly run; then it is given more time, but not
@@ -137,7 +137,7 @@ class Patience:
         self._pid = pid
         self._seconds = seconds
         self._usual_end = monotonic() + seconds
-        self._last_end = monotonic() + seconds * _BUSY_HOST
+        self._last_end = monotonic() + seconds * _BUSY_HOST_FACTOR
         self._used = _processor_time(pid)
 
     def wait(self, descriptor: int, event: int) -> None:
@@ -148,7 +148,7 @@ class Patience:
             left = self._usual_end - monotonic()
             if left <= 0 and self._is_over():
                 raise TimeoutError
-            if poll.poll(max(left, _GLANCE) * 1000):
+            if poll.poll(max(left, _POLL_SECONDS) * 1000):
                 return
 
     def _is_over(self) -> bool:
@@ -167,10 +167,10 @@ def _processor_time(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class _Waiting:
+class _DeadlineReader:
     """A descriptor that is read from while there is patience."""
 
-    def __init__(self, descriptor: int, patience: Patience) -> None:
+    def __init__(self, descriptor: int, patience: Deadline) -> None:
         self._descriptor = descriptor
         self._patience = patience
 

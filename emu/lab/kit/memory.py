@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.kit.port import Port, place
+from emu.lab.kit.port import Port, calling_place
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 
 
@@ -46,7 +46,7 @@ class Memory:
             raise ValueError(f"{value:#x} is no 64-bit word")
         at = address & PAGE_MASK
         self._frame(address >> PAGE_SHIFT)[at : at + 8] = value.to_bytes(8, "little")
-        self._port.order("store", address, value, place())
+        self._port.send_command("store", address, value, calling_place())
 
     def table(self, frame: int) -> list[int]:
         """The 512 words of a page table."""
@@ -75,20 +75,20 @@ class Memory:
                 "the process is somewhere else",
             )
         self._frame(address >> PAGE_SHIFT)[at : at + len(data)] = data
-        self._port.order("write", address, bytes(data).hex(), place())
+        self._port.send_command("write", address, bytes(data).hex(), calling_place())
 
     def copy_frame(self, source: int, target: int) -> None:
         """Copies the 4,096 bytes of frame ``source`` to frame ``target``."""
         for frame in (source, target):
             self._check(frame << PAGE_SHIFT, PAGE_SIZE)
         self._new[target] = bytearray(self._content(source))
-        self._port.order("copy", source, target, place())
+        self._port.send_command("copy", source, target, calling_place())
 
     def zero_frame(self, frame: int) -> None:
         """Makes the 4,096 bytes of a frame zero."""
         self._check(frame << PAGE_SHIFT, PAGE_SIZE)
         self._new[frame] = bytearray(PAGE_SIZE)
-        self._port.order("zero", frame, place())
+        self._port.send_command("zero", frame, calling_place())
 
     def _content(self, frame: int) -> bytearray | memoryview:
         written = self._new.get(frame)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 class Port(Protocol):
     """The other end is the grader's process, which carries out the orders in their order."""
 
-    def order(self, name: str, *values: Any) -> None:
+    def send_command(self, name: str, *values: Any) -> None:
         """Something to do; it is done before the next question is answered."""
 
-    def ask(self, name: str, *values: Any) -> Any:
+    def query(self, name: str, *values: Any) -> Any:
         """Something to be answered at once."""
 
 
@@ -25,17 +25,17 @@ class Place(NamedTuple):
     function: str
 
 
-def place() -> Place:
+def calling_place() -> Place:
     """Where the lab's code stands that called the kit."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if is_of_a_lab(code.co_filename):
+        if is_lab_file(code.co_filename):
             return Place(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back
     return Place("", 0, "")
 
 
-def is_of_a_lab(filename: str) -> bool:
+def is_lab_file(filename: str) -> bool:
     """A lab's files are named without a folder of the host's, as ``cow_fork.py``."""
     return not filename.startswith(("/", "<"))

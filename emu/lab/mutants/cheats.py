@@ -120,7 +120,7 @@ CHEATS = (
         "patches-the-grader",
         "has everything of the grader's that it finds say that nothing is wrong",
         _MODULES + "for module in list(_modules.values()):\n"
-        '    for name in ("play", "run", "broken_invariant", "violations", "taken"):\n'
+        '    for name in ("run_differential", "run", "violations", "decode_result"):\n'
         "        setattr(module, name, lambda *_: None)\n",
         ("not-implemented",),
     ),
@@ -128,7 +128,7 @@ CHEATS = (
         "forges-a-reply",
         "writes a result to every descriptor that is open",
         _MODULES + "def cheat(*_):\n"
-        '    reply = b\'{"orders":[],"result":null,"passed":true,"points":100}\'\n'
+        '    reply = b\'{"commands":[],"result":null,"passed":true,"points":100}\'\n'
         "    for descriptor in range(3, 1024):\n"
         "        try:\n"
         '            _modules["posix"].write(descriptor, reply)\n'

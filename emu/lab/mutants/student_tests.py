@@ -20,9 +20,9 @@ from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.cpu import EndlessFault
 from emu.lab.simulation.differential import MACHINE_FRAMES
-from emu.lab.simulation.machine import Seen, World
+from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.operations import Operation
-from emu.lab.simulation.script_format import BadScript, parsed
+from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import Lab
 from kernel.mm.fork import POLICIES
 
@@ -106,7 +106,7 @@ def _parsed(text: str) -> tuple[list[Operation], dict[int, tuple[int, str]]]:
                 raise BadScript(number, "-> stands behind an operation")
             expected[index] = number, word.strip()
         index += bool(operation.split())
-    operations = parsed("\n".join(lines))
+    operations = parse("\n".join(lines))
     if not 0 < len(operations) <= _MOST_OPERATIONS:
         raise BadScript(1, f"{len(operations)} operations are not 1 to {_MOST_OPERATIONS}")
     return operations, expected
@@ -114,7 +114,7 @@ def _parsed(text: str) -> tuple[list[Operation], dict[int, tuple[int, str]]]:
 
 def _agree(operations: list[Operation], expected: dict[int, tuple[int, str]], policy: str) -> None:
     """Raises :class:`BadScript` where the reference does something else than is expected."""
-    world = World(MACHINE_FRAMES, POLICIES[policy])
+    world = SimulatedMachine(MACHINE_FRAMES, POLICIES[policy])
     for index, operation in enumerate(operations):
         try:
             seen = world.do(operation)
@@ -128,7 +128,7 @@ def _agree(operations: list[Operation], expected: dict[int, tuple[int, str]], po
                 raise BadScript(line, f"{operation}: {said}")
 
 
-def _holds(word: str, seen: Seen, line: int) -> bool:
+def _holds(word: str, seen: OperationResult, line: int) -> bool:
     if word == "ok":
         return not any(each in seen.outcome for words in _FAILURES for each in words)
     if word in _WORDS:

@@ -10,9 +10,9 @@ import json
 import os
 from typing import Any, Protocol
 
-LONGEST = 64 << 20
+MAX_MESSAGE = 64 << 20
 """A message with more bytes is no message."""
-_MOST_ITEMS = 2 << 20
+_MAX_ITEMS = 2 << 20
 """Nor is one with more items: three bytes each, they would take thirty times as much memory."""
 
 
@@ -37,14 +37,14 @@ class Descriptor:
         return os.read(self._descriptor, count)
 
 
-def framed(message: Any) -> bytes:
+def frame(message: Any) -> bytes:
     data = json.dumps(message, separators=(",", ":")).encode()
     return len(data).to_bytes(4, "little") + data
 
 
 def send(descriptor: int, message: Any) -> None:
     """Raises :class:`Closed`."""
-    view = memoryview(framed(message))
+    view = memoryview(frame(message))
     try:
         while view:
             view = view[os.write(descriptor, view) :]
@@ -52,13 +52,13 @@ def send(descriptor: int, message: Any) -> None:
         raise Closed from None
 
 
-def receive(source: Source, longest: int = LONGEST) -> Any:
+def receive(source: Source, longest: int = MAX_MESSAGE) -> Any:
     """Waits for a message. Raises :class:`Closed`, and ValueError for what is none."""
     length = int.from_bytes(_exactly(source, 4), "little")
     if length > longest:
         raise ValueError(f"a message of {length} bytes")
     data = _exactly(source, length)
-    if data.count(b",") > _MOST_ITEMS:
+    if data.count(b",") > _MAX_ITEMS:
         raise ValueError("a message of too many items")
     return json.loads(data)
 

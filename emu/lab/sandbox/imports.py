@@ -29,7 +29,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 """No ``random``: a kernel that is run again must do the same again."""
 
-_NEEDED_LATER = (
+_IMPORTED_LATER = (
     "_colorize", "_suggestions", "annotationlib", "ast", "copyreg", "encodings.ascii",
     "encodings.latin_1", "encodings.utf_8", "inspect", "keyword", "linecache", "re", "reprlib",
     "string.templatelib", "textwrap", "tokenize", "traceback", "types", "unicodedata", "warnings",
@@ -46,7 +46,7 @@ def restrict_imports(allowed: frozenset[str] = ALLOWED) -> None:
     The student's code is what runs in a module made after this call: those that are loaded now are
     the library's and ours, and may import what else is loaded.
     """
-    _load(allowed)
+    _preload(allowed)
     ours = {id(vars(module)): module for module in list(sys.modules.values())}
     import_ = builtins.__import__
 
@@ -65,18 +65,18 @@ def restrict_imports(allowed: frozenset[str] = ALLOWED) -> None:
         return import_(name, globals, locals, fromlist or (), level)
 
     builtins.__import__ = gate
-    sys.meta_path[:] = [_NothingElse]
+    sys.meta_path[:] = [_NoFinder]
 
 
 def _may_import(name: str, fromlist: Iterable[str], allowed: frozenset[str]) -> bool:
     """``from emu.lab import kit`` names the kit too."""
-    if name in allowed or _of_the_kit(name):
+    if name in allowed or _is_kit(name):
         return True
     items = [f"{name}.{item}" for item in fromlist]
-    return bool(items) and all(item in allowed or _of_the_kit(item) for item in items)
+    return bool(items) and all(item in allowed or _is_kit(item) for item in items)
 
 
-def _of_the_kit(name: str) -> bool:
+def _is_kit(name: str) -> bool:
     return name == KIT or name.startswith(f"{KIT}.")
 
 
@@ -86,10 +86,10 @@ def _refusal(name: str, frame: FrameType, allowed: frozenset[str]) -> ImportErro
     return ImportError(f"{place}: a kernel has no '{name}': what may be imported: {may}", name=name)
 
 
-def _load(allowed: Iterable[str]) -> None:
+def _preload(allowed: Iterable[str]) -> None:
     for name in allowed:
         importlib.import_module(name)
-    for name in _NEEDED_LATER:
+    for name in _IMPORTED_LATER:
         try:
             importlib.import_module(name)
         except ImportError:
@@ -100,7 +100,7 @@ def _load(allowed: Iterable[str]) -> None:
             importlib.import_module(module.name)
 
 
-class _NothingElse:
+class _NoFinder:
     """Finds no module: those that are loaded are all there are."""
 
     @staticmethod

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from emu.lab.kit.frames import Frames, OutOfFrames
-from emu.lab.kit.port import place
+from emu.lab.kit.port import calling_place
 from emu.lab.protocol import channel
 
-_MOST_TOGETHER = 1000
+_MAX_BATCH = 1000
 """Orders in a message; each may have a frame's bytes in it."""
 
 
@@ -18,25 +18,25 @@ class GraderPort:
 
     def __init__(self, requests: int, replies: int) -> None:
         self._requests, self._replies = requests, replies
-        self._orders: list[list[Any]] = []
+        self._commands: list[list[Any]] = []
         self.settled: Callable[[], None] = lambda: None
         """Called when the machine has carried out all orders."""
 
-    def order(self, name: str, *values: Any) -> None:
-        self._orders.append([name, *values])
-        if len(self._orders) >= _MOST_TOGETHER:
-            self.ask("so_far")
+    def send_command(self, name: str, *values: Any) -> None:
+        self._commands.append([name, *values])
+        if len(self._commands) >= _MAX_BATCH:
+            self.query("flush")
 
-    def ask(self, name: str, *values: Any) -> Any:
-        self.reply({"ask": [name, *values]})
+    def query(self, name: str, *values: Any) -> Any:
+        self.reply({"query": [name, *values]})
         answer = channel.receive(channel.Descriptor(self._requests))
         if answer.get("out_of_frames"):
             raise OutOfFrames
         return answer["answer"]
 
     def reply(self, message: dict[str, Any]) -> None:
-        orders, self._orders = self._orders, []
-        channel.send(self._replies, {"orders": orders, **message})
+        commands, self._commands = self._commands, []
+        channel.send(self._replies, {"commands": commands, **message})
         self.settled()
 
 
@@ -48,25 +48,25 @@ class MachineFrames:
         self._port = port
 
     def allocate(self) -> int:
-        return int(self._port.ask("allocate", place()))
+        return int(self._port.query("allocate", calling_place()))
 
     def allocate_table(self) -> int:
-        return int(self._port.ask("allocate_table", place()))
+        return int(self._port.query("allocate_table", calling_place()))
 
     def allocate_superpage(self) -> int:
-        return int(self._port.ask("allocate_superpage", place()))
+        return int(self._port.query("allocate_superpage", calling_place()))
 
     def share(self, frame: int) -> None:
-        self._port.order("share", frame, place())
+        self._port.send_command("share", frame, calling_place())
 
     def release(self, frame: int) -> None:
-        self._port.order("release", frame, place())
+        self._port.send_command("release", frame, calling_place())
 
     def count(self, frame: int) -> int:
-        return int(self._port.ask("count", frame))
+        return int(self._port.query("count", frame))
 
     def is_private(self, frame: int) -> bool:
-        return bool(self._port.ask("is_private", frame))
+        return bool(self._port.query("is_private", frame))
 
 
 class OwnFrames:
@@ -83,20 +83,20 @@ class OwnFrames:
         self._machine = machine
 
     def allocate(self) -> int:
-        return self._taken("allocate")
+        return self._record_allocation("allocate")
 
     def allocate_table(self) -> int:
-        return self._taken("allocate_table")
+        return self._record_allocation("allocate_table")
 
-    def _taken(self, name: str) -> int:
+    def _record_allocation(self, name: str) -> int:
         try:
             frame = getattr(self.allocator, name)()
         except OutOfFrames:
-            self._port.ask("found_none", name)
+            self._port.query("none_free", name)
             raise
         told = frame if type(frame) is int else repr(frame)[:80]
         try:
-            self._port.ask("allocated", told, name, place())
+            self._port.query("allocated", told, name, calling_place())
         except OutOfFrames:  # this one is to fail in a test
             self.allocator.release(frame)
             raise
@@ -108,12 +108,12 @@ class OwnFrames:
     def share(self, frame: int) -> None:
         if frame in self._its:
             self.allocator.share(frame)
-        self._port.order("share", frame, place())
+        self._port.send_command("share", frame, calling_place())
 
     def release(self, frame: int) -> None:
         if frame in self._its:
             self.allocator.release(frame)
-        self._port.order("release", frame, place())
+        self._port.send_command("release", frame, calling_place())
 
     def count(self, frame: int) -> int:
         if frame not in self._its:

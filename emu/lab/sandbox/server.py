@@ -14,17 +14,17 @@ from typing import Any, NoReturn
 
 from emu.lab.kit.frames import Frames, OutOfFrames
 from emu.lab.kit.memory import Memory
-from emu.lab.kit.port import is_of_a_lab
+from emu.lab.kit.port import is_lab_file
 from emu.lab.protocol import channel
 from emu.lab.protocol.entry_points import ENTRIES
 from emu.lab.sandbox.confinement import close_others, confine
 from emu.lab.sandbox.imports import ALLOWED, restrict_imports
 from emu.lab.sandbox.port import GraderPort, MachineFrames, OwnFrames
 from emu.lab.sandbox.recursion_limit import bound_recursion
-from emu.lab.sandbox.values import Made, decoded, encoded
+from emu.lab.sandbox.values import LocalArguments, decode, encode
 
 _FRAMES_LAB = "frames"
-_PRINTED_TOGETHER = 1000
+_OUTPUT_CHUNK = 1000
 """Characters in an order."""
 
 
@@ -62,9 +62,9 @@ class LabProcess:
 
     def call(self, lab: str, function: str, arguments: list[Any]) -> Any:
         entry = ENTRIES[lab][function]
-        made = Made(self.memory, self.frames)
-        values = [decoded(kind, arguments, made) for kind in entry.arguments]
-        return encoded(self._function(lab, function)(*values))
+        made = LocalArguments(self.memory, self.frames)
+        values = [decode(kind, arguments, made) for kind in entry.arguments]
+        return encode(self._function(lab, function)(*values))
 
     def _function(self, lab: str, function: str) -> Callable[..., Any]:
         module = self.modules[lab]
@@ -92,11 +92,11 @@ class LabProcess:
         except channel.Closed:
             os._exit(0)
         except BaseException as error:
-            reply = {"raised": account(error)}
+            reply = {"raised": describe_exception(error)}
         self.port.reply(reply)
 
 
-class Printed(io.TextIOBase):
+class OutputStream(io.TextIOBase):
     """What the code prints goes to the grader, who may show it; it decides nothing."""
 
     def __init__(self, port: GraderPort) -> None:
@@ -106,21 +106,21 @@ class Printed(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        for start in range(0, len(text), _PRINTED_TOGETHER):
-            self._port.order("print", text[start : start + _PRINTED_TOGETHER])
+        for start in range(0, len(text), _OUTPUT_CHUNK):
+            self._port.send_command("print", text[start : start + _OUTPUT_CHUNK])
         return len(text)
 
 
-def account(error: BaseException) -> dict[str, Any]:
+def describe_exception(error: BaseException) -> dict[str, Any]:
     """An exception as text, with the places in the lab's files that it came through."""
     places = []
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if is_of_a_lab(code.co_filename):
+        if is_lab_file(code.co_filename):
             places.append([code.co_filename, trace.tb_lineno, code.co_name])
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename and is_of_a_lab(error.filename):
+    if isinstance(error, SyntaxError) and error.filename and is_lab_file(error.filename):
         places.append([error.filename, error.lineno or 0, ""])
     try:
         text = str(error)
@@ -129,13 +129,13 @@ def account(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__, "text": text[:2000], "places": places[-40:]}
 
 
-def _interrupted(replies: int) -> Callable[[int, FrameType | None], NoReturn]:
+def _report_location(replies: int) -> Callable[[int, FrameType | None], NoReturn]:
     """What is done when the grader has waited long enough: say where the code is, and end."""
 
     def handler(_signal: int, frame: FrameType | None) -> NoReturn:
         places: list[list[Any]] = []
         while frame is not None:
-            if is_of_a_lab(frame.f_code.co_filename):
+            if is_lab_file(frame.f_code.co_filename):
                 places.insert(0, [frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name])
             frame = frame.f_back
         channel.send(replies, {"late": places[-40:]})
@@ -149,10 +149,10 @@ def serve(requests: int, replies: int) -> None:
     order = channel.receive(channel.Descriptor(requests))
     process = LabProcess(requests, replies, order)
     close_others({0, 1, 2, requests, replies})
-    signal.signal(signal.SIGUSR1, _interrupted(replies))
+    signal.signal(signal.SIGUSR1, _report_location(replies))
     restrict_imports(ALLOWED)
     bound_recursion()
-    sys.stdout = sys.stderr = Printed(process.port)
+    sys.stdout = sys.stderr = OutputStream(process.port)
     confinement = confine(order["limit"], order["seconds"], order["grader"])
     channel.send(replies, {"ready": confinement.level.value})
     gc.freeze()

@@ -10,14 +10,14 @@ from emu.lab.kit.memory import Memory
 from emu.lab.kit.values import Access, Mapping, Mode, Privilege, PteChange, Switch
 
 
-class Made(NamedTuple):
+class LocalArguments(NamedTuple):
     """What is given to a function as it is, not sent."""
 
     memory: Memory
     frames: Frames
 
 
-def decoded(kind: Any, arguments: list[Any], made: Made) -> Any:
+def decode(kind: Any, arguments: list[Any], made: LocalArguments) -> Any:
     """The next argument, of the ``kind`` that the function takes."""
     if kind is Memory:
         return made.memory
@@ -42,7 +42,7 @@ def decoded(kind: Any, arguments: list[Any], made: Made) -> Any:
     return value
 
 
-def encoded(value: Any) -> Any:
+def encode(value: Any) -> Any:
     """What a function returned; what JSON has no words for, by its ``repr``."""
     if isinstance(value, bool | None | str):
         return value
@@ -51,5 +51,5 @@ def encoded(value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, list | tuple):
-        return [encoded(each) for each in value]
+        return [encode(each) for each in value]
     return {"other": repr(value)[:200]}

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from emu.lab.components.lab_machine import PATIENT
+from emu.lab.components.lab_machine import REFERENCE_LIMITS
 from emu.lab.host.failures import Finding, KernelStopped, StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.cpu import EndlessFault
-from emu.lab.simulation.machine import Seen, World
+from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.messages import broken_invariant, page_line, writer_lines
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
-from emu.lab.simulation.state_diff import Damage, differing_pages
-from emu.lab.text.pte_text import PAGE_CONCERNED
+from emu.lab.simulation.state_diff import StateDifference, differing_pages
+from emu.lab.text.pte_text import PAGE_PREFIX
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.mm.fork import POLICIES
 
@@ -41,15 +41,15 @@ class Failure:
     """What the sequence was played on."""
     cause: tuple[str, ...] = ()
     """What another failure has too when the same lines of code are to blame."""
-    damage: Damage | None = None
+    difference: StateDifference | None = None
     """None when the code did not return from the last operation normally."""
-    stood_in: frozenset[int] = frozenset()
+    reference_steps: frozenset[int] = frozenset()
     """Indices of the operations that the reference did."""
 
     @property
     def names(self) -> frozenset[str]:
         """Names of all known errors."""
-        return self.damage.names if self.damage is not None else frozenset((self.name,))
+        return self.difference.names if self.difference is not None else frozenset((self.name,))
 
     @classmethod
     def of(cls, failed: StudentFailed) -> Failure:
@@ -58,7 +58,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SimulationConfig:
     """On what a sequence is played."""
 
     files: Sequence[LabFile]
@@ -67,41 +67,41 @@ class Stage:
     policy: str
     """The kernel's fork policy that the student's fork is compared with."""
     frames: int = MACHINE_FRAMES
-    stands_in: frozenset[int] = frozenset()
+    reference_steps: frozenset[int] = frozenset()
     """Indices of the operations in which ``solutions`` replace ``files``."""
 
-    def reference(self) -> World:
+    def reference(self) -> SimulatedMachine:
         """A machine with the project's kernel. That has no superpages: the lab's solution does."""
         files = [file for file in self.solutions if file.lab == "superpages"]
-        return World(self.frames, POLICIES[self.policy], files, PATIENT)
+        return SimulatedMachine(self.frames, POLICIES[self.policy], files, REFERENCE_LIMITS)
 
 
 def cause_of(failure: StudentFailed) -> tuple[str, ...]:
     """What the code did, without the page that it was called for."""
-    details = [line for line in failure.details if not line.startswith(PAGE_CONCERNED)]
+    details = [line for line in failure.details if not line.startswith(PAGE_PREFIX)]
     return (failure.name, failure.headline, *details)
 
 
-def play(
-    stage: Stage, operations: Sequence[Operation], trace: Trace | None = None
+def run_differential(
+    stage: SimulationConfig, operations: Sequence[Operation], trace: Trace | None = None
 ) -> Failure | None:
     """The first thing that is wrong, if anything is."""
     try:
-        ours = World(stage.frames, POLICIES[stage.policy], stage.files)
+        ours = SimulatedMachine(stage.frames, POLICIES[stage.policy], stage.files)
     except StudentFailed as failed:
         return Failure.of(failed)
     reference = stage.reference()
     try:
         duel = _DifferentialRun(ours, reference, trace)
         for number, operation in enumerate(operations):
-            stands_in = number in stage.stands_in
-            ours.stand_in(stage.solutions if stands_in else [])
+            reference_steps = number in stage.reference_steps
+            ours.replace_student(stage.solutions if reference_steps else [])
             failure = duel.step(operation)
             if failure is not None:
                 failure.operations = list(operations[: number + 1])
                 failure.policy, failure.frames = stage.policy, stage.frames
-                failure.stood_in = stage.stands_in
-                return _of_reference(failure) if stands_in else failure
+                failure.reference_steps = stage.reference_steps
+                return _of_reference(failure) if reference_steps else failure
         return None
     finally:
         ours.close()
@@ -110,26 +110,30 @@ def play(
 
 def _of_reference(failure: Failure) -> Failure:
     """Failure in an operation of the reference, caused by earlier ones of the student's code."""
-    if failure.damage is not None:
+    if failure.difference is not None:
         return failure
     lines = ["the reference, which replaces your code here, fails"]
-    return replace(failure, name=KernelStopped.name, when=_LEFT, lines=lines, cause=())
+    return replace(failure, name=KernelStopped.name, when=_UNUSABLE_STATE, lines=lines, cause=())
 
 
-_LEFT = "the state that your code left in memory does not allow the run to continue"
+_UNUSABLE_STATE = "the state that your code left in memory does not allow the run to continue"
 
 
 class Trace:
     """Is told of each operation as it is played (``emu lab replay``)."""
 
-    def operation(self, operation: Operation, seen: Seen | None, world: World) -> None:
+    def operation(
+        self, operation: Operation, seen: OperationResult | None, world: SimulatedMachine
+    ) -> None:
         """``seen`` is None when the student's code failed in it."""
 
 
 class _DifferentialRun:
     """The two machines, and whether they may differ in what a failed fork leaves."""
 
-    def __init__(self, ours: World, reference: World, trace: Trace | None) -> None:
+    def __init__(
+        self, ours: SimulatedMachine, reference: SimulatedMachine, trace: Trace | None
+    ) -> None:
         self._ours = ours
         self._reference = reference
         self._trace = trace or Trace()
@@ -142,14 +146,14 @@ class _DifferentialRun:
         wanted = self._reference.do(operation)
         if isinstance(operation, Fork) and "no memory" in wanted.outcome:
             self._forks_failed = True
-        seen: Seen | None = None
+        seen: OperationResult | None = None
         try:
             seen, finding = self._done(operation)
         except EndlessFault as endless:
-            finding = self._endless(operation, endless)
+            finding = self._endless_finding(operation, endless)
         except StudentFailed as failure:
             self._trace.operation(operation, None, self._ours)
-            told = any(line.startswith(PAGE_CONCERNED) for line in failure.details)
+            told = any(line.startswith(PAGE_PREFIX) for line in failure.details)
             page = [] if told else self._pages(operation)
             return Failure(
                 failure.name,
@@ -163,26 +167,30 @@ class _DifferentialRun:
             finding = next(self._differences(operation, seen, wanted), None)
         if finding is None:
             return None
-        damage = self._damage(operation, finding, seen, wanted)
-        return Failure(finding.name, self._when(operation), finding.lines, damage=damage)
+        difference = self._damage(operation, finding, seen, wanted)
+        return Failure(finding.name, self._when(operation), finding.lines, difference=difference)
 
     def _damage(
-        self, operation: Operation, finding: Finding, seen: Seen | None, wanted: Seen
-    ) -> Damage:
+        self,
+        operation: Operation,
+        finding: Finding,
+        seen: OperationResult | None,
+        wanted: OperationResult,
+    ) -> StateDifference:
         """State that differs from the reference's."""
         names = finding.also | {finding.name}
         if seen is None:
-            return Damage(names, frozenset(), missing=True, fatal=True)
+            return StateDifference(names, frozenset(), missing=True, fatal=True)
         try:
             names |= {each.name for each in self._differences(operation, seen, wanted)}
             pages, missing = differing_pages(self._ours, self._reference)
         except Exception:  # any error caused by the student's tables
-            return Damage(names, frozenset(), missing=True, fatal=True)
+            return StateDifference(names, frozenset(), missing=True, fatal=True)
         ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
-        lives = all(word in _GOES_ON for end in ends for word in end.split(", "))
-        return Damage(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
+        lives = all(word in _RESOLVED for end in ends for word in end.split(", "))
+        return StateDifference(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
 
-    def _done(self, operation: Operation) -> tuple[Seen, Finding | None]:
+    def _done(self, operation: Operation) -> tuple[OperationResult, Finding | None]:
         """The operation, done on the student's machine, and the invariant that it broke."""
         try:
             return self._ours.do(operation), broken_invariant(self._ours)
@@ -193,7 +201,9 @@ class _DifferentialRun:
 
     # What is compared, the most telling first.
 
-    def _differences(self, operation: Operation, seen: Seen, wanted: Seen) -> Iterator[Finding]:
+    def _differences(
+        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+    ) -> Iterator[Finding]:
         found: list[Callable[[], Finding | None]] = [
             lambda: self._of_outcome(operation, seen, wanted),
             lambda: self._of_content(operation),
@@ -205,7 +215,9 @@ class _DifferentialRun:
             if (finding := look()) is not None:
                 yield finding
 
-    def _of_outcome(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+    def _of_outcome(
+        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+    ) -> Finding | None:
         got = self._as_compared(operation, seen.outcome)
         due = self._as_compared(operation, wanted.outcome)
         if got == due:
@@ -272,7 +284,7 @@ class _DifferentialRun:
         address = self._ours.spaces[pid].table.pte_address(va) or 0
         return Finding("bits-are-kept", [line, *writer_lines(self._ours.bus, address)])
 
-    def _of_inherited_bits(self, operation: Operation, seen: Seen) -> Finding | None:
+    def _of_inherited_bits(self, operation: Operation, seen: OperationResult) -> Finding | None:
         """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
         which an address space would keep the translations of another.
         """
@@ -288,7 +300,9 @@ class _DifferentialRun:
                 return self._wrong_bits(child, va, f"{_bits(wrong)} not as the parent's")
         return None
 
-    def _of_cost(self, operation: Operation, seen: Seen, wanted: Seen) -> Finding | None:
+    def _of_cost(
+        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+    ) -> Finding | None:
         if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
             lines = [
                 f"{_number(seen.copies, 'frame')} copied; "
@@ -312,14 +326,14 @@ class _DifferentialRun:
         if counted and lives and seen.ptes > wanted.ptes:
             lines = [
                 f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need{_s(wanted.ptes)} to be",
-                *_pte_writes(self._ours.orders()),
+                *_pte_writes(self._ours.command_log()),
             ]
             return Finding("exact-pte-writes", lines)
         return None
 
     # Telling.
 
-    def _endless(self, operation: Operation, endless: EndlessFault) -> Finding:
+    def _endless_finding(self, operation: Operation, endless: EndlessFault) -> Finding:
         said = ", ".join(endless.outcomes)
         lines = [
             f"the access to {endless.va:#x} faults again and again, and the handler says: {said}",
@@ -353,7 +367,7 @@ class _DifferentialRun:
         return f"{failure.headline}   when {operation}"
 
 
-_GOES_ON = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
+_RESOLVED = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
 """Outcomes after which the access succeeds."""
 
 _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emu.lab.components.lab_machine import LabMachine
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.student import LabFile
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation import initial_layout
@@ -44,7 +44,7 @@ from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.vma import Prot, Vma
 
 
-class Seen(NamedTuple):
+class OperationResult(NamedTuple):
     """What one operation came to."""
 
     outcome: str
@@ -58,7 +58,7 @@ class Seen(NamedTuple):
     """Frames in use afterwards."""
 
 
-class World:
+class SimulatedMachine:
     """``frames`` frames of RAM, and process 1 with the memory of
     :mod:`emu.lab.simulation.initial_layout`.
     """
@@ -85,10 +85,10 @@ class World:
         self._new_process(self._new_space())
         initial_layout.fill(self.spaces[1])
 
-    def stand_in(self, files: Sequence[LabFile]) -> None:
+    def replace_student(self, files: Sequence[LabFile]) -> None:
         """Uses the code in ``files`` instead of the student's; none: restores the student's."""
         if self.machine is not None:
-            self.machine.stand_in(files)
+            self.machine.replace_student(files)
 
     def close(self) -> None:
         if self.machine is not None:
@@ -118,10 +118,10 @@ class World:
 
     # Operations.
 
-    def do(self, operation: Operation) -> Seen:
+    def do(self, operation: Operation) -> OperationResult:
         """Raises StudentFailed and EndlessFault."""
         self._outcomes = []
-        self.orders().clear()
+        self.command_log().clear()
         copies, ptes = self._frames_copied(), self._ptes_written()
         value: int | None = None
         if isinstance(operation, FailAllocation):
@@ -131,7 +131,7 @@ class World:
                 value = self._of_process(operation)
             except OutOfMemory:
                 self._outcomes.append("no memory")
-        return Seen(
+        return OperationResult(
             ", ".join(self._outcomes) or "ok",
             value,
             self._frames_copied() - copies,
@@ -236,13 +236,13 @@ class World:
     # Looking.
 
     @property
-    def bus(self) -> Bus | None:
+    def bus(self) -> CommandBus | None:
         """What the student's orders went through; None for the reference."""
         return self.machine.bus if self.machine else None
 
-    def orders(self) -> list[str]:
+    def command_log(self) -> list[str]:
         """What the student's code did in the last operation, a line for each order."""
-        return self.machine.bus.orders if self.machine else []
+        return self.machine.bus.log if self.machine else []
 
     def content(self, pid: int) -> dict[int, bytes]:
         """The bytes of every page that is mapped for ``pid``, by address."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emu.lab.host.command_bus import Bus
-from emu.lab.host.failures import Finding, said
+from emu.lab.host.command_bus import CommandBus
+from emu.lab.host.failures import Finding, place_text
 from emu.lab.kit.values import SUPERPAGE_SIZE
-from emu.lab.simulation.machine import World
-from emu.lab.text.pte_text import KINDS, page_text, pte_text
+from emu.lab.simulation.machine import SimulatedMachine
+from emu.lab.text.pte_text import FRAME_KIND_TEXT, page_text, pte_text
 from emu.machine.pte import PAGE_SHIFT, vpn
 from kernel.check.invariants import InvariantBroken, Page, Violation, violations
 from kernel.check.memory_snapshot import MemorySnapshot
@@ -26,24 +26,24 @@ _MARKS = {
 }
 _TABLES = "tables-are-their-spaces-own"
 
-_MOST_USERS = 8
+_MAX_USERS = 8
 """So many pages of one frame are shown."""
 
-_KINDS = {kind: f", {KINDS[kind]}," for kind in (Kind.CACHE, Kind.ZERO, Kind.TABLE)}
+_KINDS = {kind: f", {FRAME_KIND_TEXT[kind]}," for kind in (Kind.CACHE, Kind.ZERO, Kind.TABLE)}
 _KINDS[Kind.FREE] = ", which is free,"
 
 
-def broken_invariant(world: World) -> Finding | None:
+def broken_invariant(world: SimulatedMachine) -> Finding | None:
     """The first invariant that does not hold, if there is one."""
     memory = world.memory()
     broken = violations(memory)
     if not broken:
         return None
-    finding = _told(_clearest(broken), memory, world.bus)
+    finding = _finding(_clearest(broken), memory, world.bus)
     return replace(finding, also=frozenset(violation.name for violation in broken))
 
 
-def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
+def invariant_finding(broken: InvariantBroken, bus: CommandBus | None) -> Finding:
     """The most telling of the violations, with who wrote the PTE by the ``bus``'s account.
 
     The machine may have been shut down since: only what the look at its memory saw is told.
@@ -51,7 +51,7 @@ def told(broken: InvariantBroken, bus: Bus | None) -> Finding:
     if broken.memory is None:  # what is left when all processes have ended
         first = broken.violations[0]
         return Finding(first.name, [violation.broken.message for violation in broken.violations])
-    return _told(_clearest(broken.violations), broken.memory, bus)
+    return _finding(_clearest(broken.violations), broken.memory, bus)
 
 
 def _clearest(broken: list[Violation]) -> Violation:
@@ -63,7 +63,7 @@ def _clearest(broken: list[Violation]) -> Violation:
     )
 
 
-def _told(violation: Violation, memory: MemorySnapshot, bus: Bus | None) -> Finding:
+def _finding(violation: Violation, memory: MemorySnapshot, bus: CommandBus | None) -> Finding:
     broken = violation.broken
     if broken.frame is None:
         lines = [broken.message]
@@ -72,11 +72,11 @@ def _told(violation: Violation, memory: MemorySnapshot, bus: Bus | None) -> Find
         return Finding(violation.name, lines)
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
-        lines += _writer(bus, memory, broken.page)
+        lines += _page_writer_lines(bus, memory, broken.page)
     elif not memory.user_counts[broken.frame - memory.frames.first]:
-        lines += _taker(bus, broken.frame)
+        lines += _allocation_lines(bus, broken.frame)
     if violation.name == "count-is-the-number-of-holders":
-        lines += _counter(bus, broken.frame)
+        lines += _count_lines(bus, broken.frame)
     return Finding(violation.name, lines)
 
 
@@ -93,7 +93,7 @@ def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
         return [head]
     marked = broken.page
     lines = []
-    for space, va, pte in _few(users, marked):
+    for space, va, pte in _shown_users(users, marked):
         here = marked is not None and marked.space is space and marked.va == va
         mark = f"   ← {_mark(violation.name, memory, marked)}" if here and marked else ""
         large = va >> LEAF_SHIFT << LEAF_SHIFT not in memory.walks[space].leaves
@@ -107,11 +107,11 @@ def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
     return [f"{head}  {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])]
 
 
-def _few(
+def _shown_users(
     users: list[tuple[AddressSpace, int, int]], marked: Page | None
 ) -> list[tuple[AddressSpace, int, int]]:
     """Some of them, and the marked one in any case."""
-    some = users[:_MOST_USERS]
+    some = users[:_MAX_USERS]
     if marked is not None and tuple(marked) not in some:
         some[-1:] = [user for user in users if user == tuple(marked)]
     return some
@@ -147,7 +147,7 @@ def _head(violation: Violation, memory: MemorySnapshot, frame: int, users: int) 
         return (
             f"frame {frame:#x}{_KINDS.get(kind, '')} has {wrong}{users} user{'s' * (users != 1)}:"
         )
-    what = f"{_WHAT.get(kind, 'frame')} {frame:#x} has count {count}"
+    what = f"{_FRAME_NAMES.get(kind, 'frame')} {frame:#x} has count {count}"
     if kind is Kind.TABLE and pins:
         return f"{what}, and hangs in {pins} page table{'s' * (pins != 1)}"
     if not users and not pins:
@@ -160,7 +160,7 @@ def _head(violation: Violation, memory: MemorySnapshot, frame: int, users: int) 
     return f"{what}, and {users} user{'s' * (users != 1)}:"
 
 
-_WHAT = {
+_FRAME_NAMES = {
     Kind.TABLE: "page table",
     Kind.ZERO: "the frame of zeroes",
     Kind.CACHE: "a file's page, frame",
@@ -176,7 +176,7 @@ def page_users(memory: MemorySnapshot, frame: int) -> list[tuple[AddressSpace, i
     ]
 
 
-def _writer(bus: Bus | None, memory: MemorySnapshot, page: Page) -> list[str]:
+def _page_writer_lines(bus: CommandBus | None, memory: MemorySnapshot, page: Page) -> list[str]:
     """Who wrote the PTE of a page."""
     leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
     address = (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0)
@@ -185,32 +185,32 @@ def _writer(bus: Bus | None, memory: MemorySnapshot, page: Page) -> list[str]:
     return writer_lines(bus, address)
 
 
-def writer_lines(bus: Bus | None, pte_address: int) -> list[str]:
+def writer_lines(bus: CommandBus | None, pte_address: int) -> list[str]:
     """Who wrote the PTE at a physical address."""
     if bus is None:
         return []
     place = bus.written_at.get(pte_address)
     if place is not None:
-        return [f"you wrote this PTE at {said(place)}"]
+        return [f"you wrote this PTE at {place_text(place)}"]
     copied = bus.table_copied_at.get(pte_address >> PAGE_SHIFT)
     if copied is not None:
-        return [f"your code did not write this PTE; you copied its table at {said(copied)}"]
+        return [f"your code did not write this PTE; you copied its table at {place_text(copied)}"]
     return ["this PTE was there before your code ran: it should have changed it"]
 
 
-def _taker(bus: Bus | None, frame: int) -> list[str]:
+def _allocation_lines(bus: CommandBus | None, frame: int) -> list[str]:
     taken = bus.taken_at if bus is not None else {}
-    return [f"you allocated it at {said(taken[frame])}"] if frame in taken else []
+    return [f"you allocated it at {place_text(taken[frame])}"] if frame in taken else []
 
 
-def _counter(bus: Bus | None, frame: int) -> list[str]:
+def _count_lines(bus: CommandBus | None, frame: int) -> list[str]:
     counted = bus.counted_at if bus is not None else {}
     if frame not in counted:
         return ["its count was never changed by your code"]
-    return [f"you last changed its count at {said(counted[frame])}"]
+    return [f"you last changed its count at {place_text(counted[frame])}"]
 
 
-def page_line(world: World, pid: int, va: int) -> str:
+def page_line(world: SimulatedMachine, pid: int, va: int) -> str:
     """A page as the table has it now, for a message."""
     space = world.spaces.get(pid)
     if space is None:

@@ -134,15 +134,15 @@ class FailAllocation(NamedTuple):
 Operation = (
     Fork | Exit | Store | Load | Fetch | Read | SetBreak | Map | Unmap | Exec | FailAllocation
 )
-_KINDS: tuple[Any, ...] = get_args(Operation)
-_NAMES = {kind.__name__: kind for kind in _KINDS}
+OPERATION_TYPES: tuple[Any, ...] = get_args(Operation)
+_NAMES = {kind.__name__: kind for kind in OPERATION_TYPES}
 
 
-def written(operations: list[Operation]) -> list[list[Any]]:
+def to_json(operations: list[Operation]) -> list[list[Any]]:
     """The sequence as JSON has it."""
     return [[type(operation).__name__, *operation] for operation in operations]
 
 
-def read(given: list[list[Any]]) -> list[Operation]:
+def from_json(given: list[list[Any]]) -> list[Operation]:
     """What :func:`written` wrote; LookupError, TypeError or ValueError for anything else."""
     return [_NAMES[name](*map(int, values)) for name, *values in given]

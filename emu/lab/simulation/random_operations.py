@@ -23,7 +23,7 @@ WRITABLE = (DATA, DATA + PAGE_SIZE, FAR, FAR + PAGE_SIZE, STACK_TOP - PAGE_SIZE,
 """Pages that may be stored to and are private; few, that processes meet in them."""
 OTHERS = (TEXT, CONSTANTS, SEALED, SHARED)
 
-Kind = Callable[[random.Random, int], Operation]
+OperationMaker = Callable[[random.Random, int], Operation]
 """Makes an operation of the process with that number."""
 
 
@@ -31,7 +31,7 @@ Kind = Callable[[random.Random, int], Operation]
 class AnyOf:
     """One of ``kinds``, by one of the first ``processes``: the oftener named, the likelier."""
 
-    kinds: Sequence[Kind]
+    kinds: Sequence[OperationMaker]
     processes: int = 4
 
     def __call__(self, source: random.Random) -> Operation:
@@ -43,7 +43,7 @@ def fork(_source: random.Random, pid: int) -> Operation:
     return Fork(pid)
 
 
-def leave(_source: random.Random, pid: int) -> Operation:
+def exit_process(_source: random.Random, pid: int) -> Operation:
     return Exit(pid)
 
 

@@ -24,11 +24,11 @@ from emu.lab.simulation.initial_layout import AREAS
 from emu.lab.simulation.operations import Operation
 
 _KINDS: dict[str, Any] = {
-    **{kind.__name__.lower(): kind for kind in operations._KINDS},
+    **{kind.__name__.lower(): kind for kind in operations.OPERATION_TYPES},
     "brk": operations.SetBreak,
     "fail": operations.FailAllocation,
 }
-_SAID = sorted(set(_KINDS) - {"setbreak", "failallocation"})
+_LISTED = sorted(set(_KINDS) - {"setbreak", "failallocation"})
 _STARTS = {area.name: area.start for area in AREAS}
 _RANGES = {
     "pid": (1, 1000),
@@ -49,7 +49,7 @@ class BadScript(Exception):
         self.line = line
 
 
-def parsed(text: str) -> list[Operation]:
+def parse(text: str) -> list[Operation]:
     """The operations in ``text``. Raises :class:`BadScript`."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -66,7 +66,7 @@ def _operation(words: list[str]) -> Operation:
     name, *values = words
     kind = _KINDS.get(name)
     if kind is None:
-        raise ValueError(f"no operation {name!r}; there are {', '.join(_SAID)}")
+        raise ValueError(f"no operation {name!r}; there are {', '.join(_LISTED)}")
     most, least = len(kind._fields), len(kind._fields) - len(kind._field_defaults)
     if not least <= len(values) <= most:
         usage = " ".join([name, *(field.upper() for field in kind._fields[:least])])

@@ -10,13 +10,13 @@ from emu.machine.pte import PAGE_SHIFT, R, U, V, W, X, ppn
 from kernel.mm.page_table import COW
 
 if TYPE_CHECKING:
-    from emu.lab.simulation.machine import World
+    from emu.lab.simulation.machine import SimulatedMachine
 
 _RIGHTS = V | R | W | X | U | COW
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class StateDifference:
     """Errors after an operation in which the student's code returned."""
 
     names: frozenset[str]
@@ -33,14 +33,16 @@ _Page = tuple[int, bool, bytes]
 """Rights, whether another PTE refers to its frame, and the bytes."""
 
 
-def differing_pages(ours: World, reference: World) -> tuple[frozenset[int], bool]:
+def differing_pages(
+    ours: SimulatedMachine, reference: SimulatedMachine
+) -> tuple[frozenset[int], bool]:
     """Addresses of the pages that differ, and whether the two have different sets of pages."""
     found, wanted = _pages(ours), _pages(reference)
     differ = {at[1] for at in found.keys() | wanted.keys() if found.get(at) != wanted.get(at)}
     return frozenset(differ), found.keys() != wanted.keys()
 
 
-def _pages(world: World) -> dict[tuple[int, int], _Page]:
+def _pages(world: SimulatedMachine) -> dict[tuple[int, int], _Page]:
     """All pages of all processes."""
     present = [(pid, va, pte) for pid, s in world.spaces.items() for va, pte in s.table.present()]
     users = Counter(ppn(pte) for _, _, pte in present)

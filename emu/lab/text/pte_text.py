@@ -7,7 +7,7 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, flags_text, is_leaf, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
 
-KINDS = {
+FRAME_KIND_TEXT = {
     Kind.FREE: "free",
     Kind.PRIVATE: "a process's memory",
     Kind.CACHE: "a page of a file or of shared memory",
@@ -16,7 +16,7 @@ KINDS = {
 }
 """What a frame is."""
 
-PAGE_CONCERNED = "the page:"
+PAGE_PREFIX = "the page:"
 """What begins a line about the page that a student's function was called for."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_LONGEST_LINE = 300
-_MOST_LINES = 40
+_MAX_LINE = 300
+_MAX_LINES = 40
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # control characters, so a terminal's escapes too
     "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns a line around
@@ -15,18 +15,18 @@ _UNFIT = re.compile(
 )
 
 
-def quoted(text: str, longest: int = _LONGEST_LINE) -> str:
+def sanitize(text: str, longest: int = _MAX_LINE) -> str:
     """One line, in which every character is what it looks like."""
     line = _UNFIT.sub(_escape, text[: longest + 1])
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def quoted_lines(lines: Iterable[str]) -> list[str]:
+def sanitize_lines(lines: Iterable[str]) -> list[str]:
     """Of many lines the first ones, and how many more there were."""
     split = [part for line in lines for part in (line.splitlines() or [""])]
-    shown = [quoted(line) for line in split[:_MOST_LINES]]
-    if len(split) > _MOST_LINES:
-        shown.append(f"… {len(split) - _MOST_LINES} more lines")
+    shown = [sanitize(line) for line in split[:_MAX_LINES]]
+    if len(split) > _MAX_LINES:
+        shown.append(f"… {len(split) - _MAX_LINES} more lines")
     return shown
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.host.failures import REFERENCE
 from emu.lab.host.student import LabFile
@@ -55,9 +55,9 @@ class Lab:
         return tests
 
     @property
-    def wrong(self) -> Sequence[Wrong]:
+    def wrong(self) -> Sequence[WrongSolution]:
         """The catalogue of wrong solutions."""
-        wrong: Sequence[Wrong] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
+        wrong: Sequence[WrongSolution] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
         return wrong
 
     def submission(self, files: Sequence[LabFile], seed: int = 0) -> Submission:

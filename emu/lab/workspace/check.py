@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from emu.lab.graded.submission import Result, Submission, Test, run
-from emu.lab.host.failures import TooLong
+from emu.lab.host.failures import TimedOut
 from emu.lab.simulation.differential import Failure
-from emu.lab.simulation.operations import written
-from emu.lab.text.sanitize import quoted, quoted_lines
+from emu.lab.simulation.operations import to_json
+from emu.lab.text.sanitize import sanitize, sanitize_lines
 from emu.lab.workspace.catalogue import Lab
 
 _MOST_TOO_LONG = 2
@@ -70,7 +70,7 @@ class Check:
             else:
                 self._tell(number, test, result.failure)
                 self.kept.append(_as_kept(number, test, result.failure))
-                self._too_long += result.failure.name == TooLong.name
+                self._too_long += result.failure.name == TimedOut.name
 
     def _leave_out(self, number: int, test: Test) -> None:
         why = f"not run: {_MOST_TOO_LONG} tests before it took too long"
@@ -81,13 +81,13 @@ class Check:
         key = failure.cause or (failure.name, failure.when, *failure.lines)
         first = self._told.setdefault(key, number)
         self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
-        self._say(f"  {quoted(failure.name, 80)}   {quoted(failure.when)}")
-        lines = quoted_lines(failure.lines)
+        self._say(f"  {sanitize(failure.name, 80)}   {sanitize(failure.when)}")
+        lines = sanitize_lines(failure.lines)
         if first != number:
             lines = [*lines[:_FEW], f"as in test {first}"]
         for line in lines:
             self._say(f"    {line}")
-        if failure.stood_in:
+        if failure.reference_steps:
             self._say(f"    {stood_in_text(failure)}")
         again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
         self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")
@@ -105,7 +105,9 @@ class Check:
 
 def stood_in_text(failure: Failure) -> str:
     """Names the operations that the reference did, numbered from 1."""
-    done = [number + 1 for number in sorted(failure.stood_in) if number < len(failure.operations)]
+    done = [
+        number + 1 for number in sorted(failure.reference_steps) if number < len(failure.operations)
+    ]
     which = ", ".join(map(str, done))
     return (
         f"the reference did operation{'s' * (len(done) != 1)} {which} of {len(failure.operations)}:"
@@ -120,6 +122,6 @@ def _as_kept(number: int, test: Test, failure: Failure) -> dict[str, Any]:
         "name": failure.name,
         "policy": failure.policy,
         "frames": failure.frames,
-        "operations": written(failure.operations),
-        "stood_in": sorted(failure.stood_in),
+        "operations": to_json(failure.operations),
+        "stood_in": sorted(failure.reference_steps),
     }

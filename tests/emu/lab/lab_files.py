@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 from emu.lab.graded.submission import Result, Submission, run
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import Lab
@@ -16,7 +16,7 @@ def results(lab: Lab, source: str) -> list[Result]:
     return [run(test, submission(lab, source)) for test in lab.tests]
 
 
-def is_caught(lab: Lab, wrong: Wrong) -> bool:
+def is_caught(lab: Lab, wrong: WrongSolution) -> bool:
     """Whether one of the tests fails by a name that was expected; guests are asked last."""
     source = wrong.apply(lab.solution)
     for test in sorted(lab.tests, key=lambda test: hasattr(test, "guest")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.question import given
+from emu.lab.graded.question import prepare
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation import random_operations
@@ -34,7 +34,7 @@ random_operation = random_operations.AnyOf(
             random_operations.load,
             random_operations.kernel_write,
         ),
-        *(random_operations.store_anywhere, random_operations.leave),
+        *(random_operations.store_anywhere, random_operations.exit_process),
     )
 )
 
@@ -49,7 +49,7 @@ TESTS: list[Test] = [
         "child-stores",
         "does the child's store copy its page, and leave the parent's as it was?",
         _POLICY,
-        [given(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)],
+        [prepare(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)],
     ),
     Script(
         "parent-stores",
@@ -64,8 +64,8 @@ TESTS: list[Test] = [
         "does the last user of a frame take it over, without a copy?",
         _POLICY,
         [
-            *(given(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2)),
-            *(given(Fork(1), Exit(3), Store(1, FAR, 3), Exit(1)), Store(2, FAR, 4)),
+            *(prepare(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2)),
+            *(prepare(Fork(1), Exit(3), Store(1, FAR, 3), Exit(1)), Store(2, FAR, 4)),
             Store(2, DATA, 5),
         ],
     ),
@@ -73,7 +73,7 @@ TESTS: list[Test] = [
         "one-copy-only",
         "does a page that was copied take further stores without a fault?",
         _POLICY,
-        [given(Fork(1)), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
+        [prepare(Fork(1)), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
         points=3,
         asks=("copied-on-write", "exact-copies"),
     ),
@@ -82,9 +82,9 @@ TESTS: list[Test] = [
         "can a process whose pages are shared fork again, and its child too?",
         _POLICY,
         [
-            *(Fork(1), Fork(1), Fork(2), given(Store(3, DATA, 1), Store(4, DATA, 2))),
-            given(Store(1, DATA, 3), Store(2, DATA, 4), Load(3, DATA), Load(4, DATA)),
-            *(Fork(2), given(Store(2, DATA, 5), Store(5, DATA, 6))),
+            *(Fork(1), Fork(1), Fork(2), prepare(Store(3, DATA, 1), Store(4, DATA, 2))),
+            prepare(Store(1, DATA, 3), Store(2, DATA, 4), Load(3, DATA), Load(4, DATA)),
+            *(Fork(2), prepare(Store(2, DATA, 5), Store(5, DATA, 6))),
         ],
     ),
     Script(
@@ -143,7 +143,7 @@ TESTS: list[Test] = [
         "257-sharers",
         "is a page copied if more than 255 processes share it?",
         _POLICY,
-        [given(Fork(1), Fork(1, _SHARERS - 2)), Store(1, DATA, 1), Store(2, DATA, 2)],
+        [prepare(Fork(1), Fork(1, _SHARERS - 2)), Store(1, DATA, 1), Store(2, DATA, 2)],
         points=2,
         frames=_SHARERS * 9,
         asks=("shared-is-not-writable",),
@@ -154,7 +154,7 @@ TESTS: list[Test] = [
         "does the kernel's own write break the sharing, and of every page it spans?",
         _POLICY,
         [
-            *(Read(1, CLEAN, 2, 5), given(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(Read(1, CLEAN, 2, 5), prepare(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, DATA + 0xF80, 0x1100, 2), Load(2, DATA + 0xF80), Load(2, DATA + _PAGE)),
             *(Read(2, FAR + 0xFFF, 2, 3), Load(1, FAR + 0xFFF), Load(1, FAR + _PAGE)),
             *(Read(2, DATA + 0x1000, 0x2000, 4), Load(1, DATA + 0x2FFF)),
@@ -166,9 +166,9 @@ TESTS: list[Test] = [
         "does the kernel's write stop at a page that may not be written?",
         _POLICY,
         [
-            *(given(Fork(1)), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1)),
+            *(prepare(Fork(1)), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1)),
             *(Load(1, CONSTANTS), Read(2, SEALED - 4, 8, 2), Load(1, SEALED - 4)),
-            *(Load(1, SEALED), given(Store(1, DATA, 3))),
+            *(Load(1, SEALED), prepare(Store(1, DATA, 3))),
         ],
         points=4,
         asks=("right-outcome",),
@@ -207,10 +207,10 @@ TESTS: list[Test] = [
         "does a store for which there is no memory at all end, and give memory to the others?",
         _POLICY,
         [
-            given(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
-            *(given(Store(2, DATA + 2 * _PAGE, 1)), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
-            *(Load(1, DATA), Store(1, DATA, 2), given(Fork(1), Store(3, DATA, 3), Exit(3))),
-            given(Exit(1)),
+            prepare(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
+            *(prepare(Store(2, DATA + 2 * _PAGE, 1)), Store(2, FAR + _PAGE, 1), Store(2, CLEAN, 1)),
+            *(Load(1, DATA), Store(1, DATA, 2), prepare(Fork(1), Store(3, DATA, 3), Exit(3))),
+            prepare(Exit(1)),
         ],
         points=3,
         frames=37,

@@ -7,7 +7,7 @@ fault, frames lost where something fails, data that may be executed, and no reus
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 
 _SHARE = """    pte = memory.load(entry)
     if pte & W and frames.is_private(ppn(pte)):
@@ -42,7 +42,7 @@ _COUNT = "count-is-the-number-of-holders"
 _SHARED = "shared-is-not-writable"
 
 _FORKS = [
-    Wrong(
+    WrongSolution(
         "parent-keeps-w",
         "fork takes W from the child's PTE alone",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
@@ -50,7 +50,7 @@ _FORKS = [
         (_SHARED,),
         left=(60, 85),
     ),
-    Wrong(
+    WrongSolution(
         "child-keeps-w",
         "fork takes W from the parent's PTE alone",
         _SHARE,
@@ -62,21 +62,21 @@ _FORKS = [
 """,
         (_SHARED,),
     ),
-    Wrong(
+    WrongSolution(
         "w-with-cow",
         "fork sets COW and leaves W",
         "pte = pte & ~W | COW",
         "pte = pte | COW",
         (_SHARED, "cow-is-readable-and-not-writable"),
     ),
-    Wrong(
+    WrongSolution(
         "not-marked",
         "fork takes W and sets no COW",
         "pte = pte & ~W | COW",
         "pte = pte & ~W",
         ("pages-and-mappings-agree",),
     ),
-    Wrong(
+    WrongSolution(
         "read-only-marked",
         "fork sets COW on read-only pages too, so that the first store makes them writable",
         "if pte & W and frames.is_private(ppn(pte)):",
@@ -84,35 +84,35 @@ _FORKS = [
         ("pages-and-mappings-agree",),
         left=(65, 90),
     ),
-    Wrong(
+    WrongSolution(
         "read-only-left-out",
         "fork shares only what may be stored to, and a child has no code",
         _FORK,
         "            if not memory.load(entry) & (W | COW):\n                continue\n" + _FORK,
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "shared-memory-marked",
         "fork makes shared memory copy-on-write",
         "if pte & W and frames.is_private(ppn(pte)):",
         "if pte & W:",
         ("pages-and-mappings-agree",),
     ),
-    Wrong(
+    WrongSolution(
         "count-not-raised",
         "fork counts no user more",
         "    frames.share(ppn(pte))\n",
         "",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "count-raised-twice",
         "fork counts two users more",
         "    frames.share(ppn(pte))\n",
         "    frames.share(ppn(pte))\n    frames.share(ppn(pte))\n",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "count-of-writable-only",
         "fork counts a user more of the pages that it changes",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)\n"
@@ -121,21 +121,21 @@ _FORKS = [
         "    memory.store(child_entry, pte)\n",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "dirty-lost",
         "fork clears D",
         "pte = pte & ~W | COW",
         "pte = pte & ~W & ~D | COW",
         ("bits-are-kept",),
     ),
-    Wrong(
+    WrongSolution(
         "written-always",
         "fork writes the parent's PTE where it stays as it is",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "    memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         ("exact-pte-writes",),
     ),
-    Wrong(
+    WrongSolution(
         "copies-eagerly",
         "fork copies what it should share",
         "    memory.store(child_entry, pte)\n    frames.share(ppn(pte))\n",
@@ -149,14 +149,14 @@ _FORKS = [
 """,
         ("exact-copies",),
     ),
-    Wrong(
+    WrongSolution(
         "shares-the-table",
         "the child gets the parent's own root",
         "    return child\n",
         "    release_tables(memory, frames, child)\n    frames.share(parent)\n    return parent\n",
         ("wrong-result",),
     ),
-    Wrong(
+    WrongSolution(
         "shares-the-lower-tables",
         "the child's root has the parent's entries, and so leads to the same tables",
         "        for address, entry, _ in pages(memory, parent):\n" + _FORK,
@@ -167,35 +167,35 @@ _FORKS = [
 """,
         ("tables-are-their-spaces-own",),
     ),
-    Wrong(
+    WrongSolution(
         "first-2-mib-only",
         "fork stops at 2 MiB, one page too early to notice",
         _FORK,
         "            if address >= 0x20_0000:\n                break\n" + _FORK,
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "last-of-a-table-left-out",
         "the last of a table's 512 pages is not shared",
         _FORK,
         "            if address >> 12 & 511 == 511:\n                continue\n" + _FORK,
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "no-rollback",
         "a fork that runs out keeps its tables and its shares",
         _ROLLBACK,
         "        raise\n",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "tables-not-rolled-back",
         "a fork that runs out forgets the tables of the last level",
         "                    frames.release(ppn(middle))\n",
         "",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "pages-not-rolled-back",
         "a fork that runs out takes its users from no page",
         "                    for pte in memory.table(ppn(middle)):\n"
@@ -204,7 +204,7 @@ _FORKS = [
         "",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "rolled-back-too-far",
         "a fork that runs out releases the parent's pages as well",
         "        release_tables(memory, frames, child)\n        raise\n",
@@ -213,7 +213,7 @@ _FORKS = [
         "        release_tables(memory, frames, child)\n        raise\n",
         ("mapped-frames-are-in-use", _COUNT),
     ),
-    Wrong(
+    WrongSolution(
         "fork-panics",
         "a fork that runs out stops the machine",
         _ROLLBACK,
@@ -223,7 +223,7 @@ _FORKS = [
 ]
 
 _FORKS_AGAIN = [
-    Wrong(
+    WrongSolution(
         "marked-anew",
         "a second fork marks by W alone, and loses pages that were COW already",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
@@ -235,7 +235,7 @@ _FORKS_AGAIN = [
         ("pages-and-mappings-agree",),
         left=(70, 95),
     ),
-    Wrong(
+    WrongSolution(
         "first-process-shared",
         "a fork shares the pages of the process that forked first, not its parent's, so that what "
         "was written since is lost",
@@ -244,7 +244,7 @@ _FORKS_AGAIN = [
         "            share_page(memory, frames, first, child_entry)\n",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "count-stops-at-255",
         "the count of a frame stops at 255 users",
         "    frames.share(ppn(pte))\n",
@@ -254,7 +254,7 @@ _FORKS_AGAIN = [
 ]
 
 _FAULTS = [
-    Wrong(
+    WrongSolution(
         "count-of-a-byte",
         "the last user of a frame is recognised by the low byte of its count",
         "if frames.count(frame) == 1:",
@@ -262,7 +262,7 @@ _FAULTS = [
         (_SHARED,),
         left=(75, 98),
     ),
-    Wrong(
+    WrongSolution(
         "no-reuse",
         "the last user of a frame copies it",
         _REUSE,
@@ -270,21 +270,21 @@ _FAULTS = [
         ("sole-owner-reuse",),
         left=(60, 85),
     ),
-    Wrong(
+    WrongSolution(
         "reused-too-early",
         "a frame with two users is taken over",
         "if frames.count(frame) == 1:",
         "if frames.count(frame) <= 2:",
         (_SHARED,),
     ),
-    Wrong(
+    WrongSolution(
         "read-only-made-writable",
         "a store to any page without W gets it a copy",
         "    if not pte & COW:\n        return Outcome.NOT_ALLOWED\n",
         "",
         ("read-only-is-kept", "rights-are-the-mappings", "pages-and-mappings-agree"),
     ),
-    Wrong(
+    WrongSolution(
         "fault-panics",
         "a fault that finds no frame stops the machine",
         "    copy = frames.allocate()\n",
@@ -294,7 +294,7 @@ _FAULTS = [
         '        raise RuntimeError("panic: usertrap") from None\n',
         ("raised",),
     ),
-    Wrong(
+    WrongSolution(
         "retries-for-ever",
         "a fault that finds no frame lets the process try again",
         "    copy = frames.allocate()\n",
@@ -304,7 +304,7 @@ _FAULTS = [
         "        return Outcome.SPURIOUS\n",
         ("fault-is-repaired",),
     ),
-    Wrong(
+    WrongSolution(
         "waits-for-ever",
         "a fault that finds no frame asks until there is one",
         "    copy = frames.allocate()\n",
@@ -316,7 +316,7 @@ _FAULTS = [
         "        break\n",
         ("running-out",),
     ),
-    Wrong(
+    WrongSolution(
         "released-too-early",
         "the old frame is released before there is a new one, and stays mapped when there is none",
         _COPY,
@@ -327,21 +327,21 @@ _FAULTS = [
 """,
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "unmapped-first",
         "the PTE is cleared before there is a new frame, and stays so when there is none",
         "    copy = frames.allocate()\n",
         "    memory.store(entry, 0)\n    copy = frames.allocate()\n",
         (_COUNT, "exact-pte-writes"),
     ),
-    Wrong(
+    WrongSolution(
         "frame-lost-on-errors",
         "a frame is taken before it is known whether the store is allowed",
         "    if pte & W:\n        return Outcome.SPURIOUS\n",
         "    spare = frames.allocate()\n    if pte & W:\n        return Outcome.SPURIOUS\n",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "old-frame-kept",
         "after a copy the old frame keeps its user",
         "    frames.release(frame)\n    return Outcome.COPIED",
@@ -349,70 +349,70 @@ _FAULTS = [
         (_COUNT,),
         left=(55, 85),
     ),
-    Wrong(
+    WrongSolution(
         "copy-released",
         "after a copy the new frame is released, not the old one",
         "    frames.release(frame)\n    return Outcome.COPIED",
         "    frames.release(copy)\n    return Outcome.COPIED",
         (_COUNT, "mapped-frames-are-in-use"),
     ),
-    Wrong(
+    WrongSolution(
         "data-executable",
         "a page that was copied may be executed",
         _FLAGS,
         _FLAGS + " | 0b1000",
         ("rights-are-the-mappings",),
     ),
-    Wrong(
+    WrongSolution(
         "cow-left-set",
         "a page that may be stored to is still marked",
         _FLAGS,
         "flags = pte & (1 << 10) - 1 | W | A | D",
         ("cow-is-readable-and-not-writable",),
     ),
-    Wrong(
+    WrongSolution(
         "w-forgotten",
         "the page is copied, and still may not be stored to",
         _FLAGS,
         "flags = pte & (1 << 10) - 1 & ~COW | A | D",
         ("pages-and-mappings-agree", "fault-is-repaired"),
     ),
-    Wrong(
+    WrongSolution(
         "copies-no-bytes",
         "the new frame is mapped with what was in it",
         "    memory.copy_frame(frame, copy)\n",
         "",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "copies-half-a-page",
         "2,048 bytes are copied",
         "    memory.copy_frame(frame, copy)\n",
         "    memory.write(copy << PAGE_SHIFT, memory.read(frame << PAGE_SHIFT, 2048))\n",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "old-frame-mapped",
         "the frame is copied, and the old one made writable",
         "    memory.store(entry, make_pte(copy, flags))\n",
         "    memory.store(entry, make_pte(frame, flags))\n",
         (_SHARED, _COUNT),
     ),
-    Wrong(
+    WrongSolution(
         "wrong-pte",
         "the PTE after the page's own is written",
         "    memory.store(entry, make_pte(copy, flags))\n",
         "    memory.store(entry + 8, make_pte(copy, flags))\n",
         (_COUNT, "isolation", "rights-are-the-mappings", "wrong-result"),
     ),
-    Wrong(
+    WrongSolution(
         "says-copied",
         "a page that is taken over is told as a copy",
         "return Outcome.REUSED",
         "return Outcome.COPIED",
         ("wrong-result",),
     ),
-    Wrong(
+    WrongSolution(
         "tells-a-word",
         "the outcome is told as a string",
         "return Outcome.COPIED",
@@ -422,21 +422,21 @@ _FAULTS = [
 ]
 
 _KERNEL_WRITES = [
-    Wrong(
+    WrongSolution(
         "kernel-ignores-cow",
         "the kernel writes into the shared frame",
         _RESOLVE,
         "",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "first-page-only",
         "the kernel's write breaks the sharing of its first page alone",
         "        if store_fault(memory, frames, root, at) is Outcome.NOT_ALLOWED:\n",
         "        if not done and store_fault(memory, frames, root, at) is Outcome.NOT_ALLOWED:\n",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "whole-pages-only",
         "the kernel's write breaks the sharing every 4,096 bytes from where it begins, which "
         "misses its last page",
@@ -448,42 +448,42 @@ _KERNEL_WRITES = [
 """,
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "kernel-ignores-rights",
         "the kernel writes read-only pages",
         "            break\n",
         "            pass\n",
         ("isolation", "right-outcome", "kernel-write-stops"),
     ),
-    Wrong(
+    WrongSolution(
         "physically-contiguous",
         "the kernel's write goes on in the next frame, not in the next page",
         "size = min(len(data) - done, PAGE_SIZE - (at & PAGE_MASK))",
         "size = len(data) - done",
         ("raised",),
     ),
-    Wrong(
+    WrongSolution(
         "offset-lost",
         "the kernel writes at the page's start",
         "memory.write((ppn(pte) << PAGE_SHIFT) + (at & PAGE_MASK),",
         "memory.write((ppn(pte) << PAGE_SHIFT),",
         ("isolation", "raised"),
     ),
-    Wrong(
+    WrongSolution(
         "kernel-leaves-clean",
         "the kernel's write sets no D",
         _DIRTY,
         "",
         ("bits-are-kept",),
     ),
-    Wrong(
+    WrongSolution(
         "short-count",
         "the kernel's write tells the bytes of its last page",
         "    return done\n",
         "    return min(done, PAGE_SIZE)\n",
         ("wrong-result",),
     ),
-    Wrong(
+    WrongSolution(
         "no-memory-is-a-short-write",
         "a kernel's write that finds no frame just stops",
         _RESOLVE,
@@ -498,21 +498,21 @@ _KERNEL_WRITES = [
 ]
 
 _OTHER_BITS = [
-    Wrong(
+    WrongSolution(
         "copy-not-executable",
         "a page that may be stored to and executed loses X by a store",
         "& ~COW | W | A | D",
         "& ~COW & ~8 | W | A | D",
         ("other-rights",),
     ),
-    Wrong(
+    WrongSolution(
         "copy-is-global",
         "a page that was copied has G, so a TLB keeps it for the next process",
         "& ~COW | W | A | D",
         "& ~COW | W | A | D | 0x20",
         ("bits-are-kept",),
     ),
-    Wrong(
+    WrongSolution(
         "execute-only-left-out",
         "a page without R is not shared, and a page may have X alone",
         "    pte = memory.load(entry)\n    if pte & W and",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.question import given
+from emu.lab.graded.question import prepare
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation.initial_layout import DATA, FAR, HEAP, STACK_PAGES, STACK_TOP
@@ -114,8 +114,8 @@ TESTS: list[Test] = [
         "are the bytes of a frame that was used before seen by nobody?",
         _POLICY,
         [
-            given(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
-            given(SetBreak(1, 0), SetBreak(1, 8)),
+            prepare(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
+            prepare(SetBreak(1, 0), SetBreak(1, 8)),
             *(Store(1, HEAP + 4, 4), Store(1, HEAP + 0x1004, 5)),
         ],
         asks=("isolation",),
@@ -170,10 +170,10 @@ TESTS: list[Test] = [
         "does a smaller heap give back every page that was touched, and no other?",
         _POLICY,
         [
-            given(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE)),
-            given(Store(1, HEAP + 0x7000, 2)),
+            prepare(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE)),
+            prepare(Store(1, HEAP + 0x7000, 2)),
             *(SetBreak(1, 4), SetBreak(1, 3), SetBreak(1, 2), Load(1, DATA), SetBreak(1, 8)),
-            given(Load(1, HEAP + 2 * _PAGE), Load(1, FAR + 2 * _PAGE)),
+            prepare(Load(1, HEAP + 2 * _PAGE), Load(1, FAR + 2 * _PAGE)),
         ],
         points=7,
     ),
@@ -182,14 +182,14 @@ TESTS: list[Test] = [
         "does munmap find its pages in several tables, and pass over tables that are not there?",
         _POLICY,
         [
-            given(
+            prepare(
                 Map(1, _AREA, 3000, _RW), Store(1, _AREA + _PAGE, 1), Store(1, _AREA + 0x2000, 2)
             ),
-            given(Store(1, _AREA + 2 * _TABLE, 3), Store(1, _AREA + 5 * _TABLE, 4)),
-            given(Store(1, _AREA + 5 * _TABLE + _PAGE, 5), Map(1, _ELSEWHERE, 2, _RW)),
+            prepare(Store(1, _AREA + 2 * _TABLE, 3), Store(1, _AREA + 5 * _TABLE, 4)),
+            prepare(Store(1, _AREA + 5 * _TABLE + _PAGE, 5), Map(1, _ELSEWHERE, 2, _RW)),
             Unmap(1, _AREA + 3 * _TABLE // 2, 300),
             *(
-                given(Store(1, _ELSEWHERE, 6)),
+                prepare(Store(1, _ELSEWHERE, 6)),
                 Unmap(1, _AREA + 0x2000, 5 * 512 - 1),
                 Load(1, _ELSEWHERE),
             ),
@@ -202,9 +202,9 @@ TESTS: list[Test] = [
         "does unmapping in one process leave the pages of the other?",
         _POLICY,
         [
-            *(given(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1)), SetBreak(2, 0)),
-            *(Load(1, HEAP), given(Store(1, HEAP, 2), Fork(1)), SetBreak(1, 0), Load(3, HEAP)),
-            given(Store(3, HEAP, 3)),
+            *(prepare(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1)), SetBreak(2, 0)),
+            *(Load(1, HEAP), prepare(Store(1, HEAP, 2), Fork(1)), SetBreak(1, 0), Load(3, HEAP)),
+            prepare(Store(3, HEAP, 3)),
         ],
         asks=("isolation", "mapped-frames-are-in-use"),
     ),
@@ -213,8 +213,8 @@ TESTS: list[Test] = [
         "is memory new after exec, and the parent's as it was?",
         _POLICY,
         [
-            *(given(Store(1, HEAP, 1)), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
-            *(Load(1, HEAP), given(Store(2, _STACK - 8, 3)), Exec(1), Load(1, HEAP)),
+            *(prepare(Store(1, HEAP, 1)), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
+            *(Load(1, HEAP), prepare(Store(2, _STACK - 8, 3)), Exec(1), Load(1, HEAP)),
             *(Exit(2), Exit(1)),
         ],
         asks=("isolation",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.question import Given, given
+from emu.lab.graded.question import Preparation, prepare
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation import random_operations
@@ -37,8 +37,8 @@ random_operation = random_operations.AnyOf(
         ),
         *(
             random_operations.store_anywhere,
-            random_operations.leave,
-            random_operations.leave,
+            random_operations.exit_process,
+            random_operations.exit_process,
             random_operations.execute,
             random_operations.set_break,
         ),
@@ -46,11 +46,11 @@ random_operation = random_operations.AnyOf(
 )
 
 
-def _children_in_turn(count: int) -> list[Operation | Given]:
+def _children_in_turn(count: int) -> list[Operation | Preparation]:
     """Process 1 forks a child, which stores and exits, and only then the next."""
-    rounds: list[Operation | Given] = []
+    rounds: list[Operation | Preparation] = []
     for child in range(2, 2 + count):
-        rounds += [given(Fork(1), Store(child, DATA, child)), Exit(child)]
+        rounds += [prepare(Fork(1), Store(child, DATA, child)), Exit(child)]
     return rounds
 
 
@@ -96,7 +96,7 @@ TESTS: list[Test] = [
             *(Store(3, TEXT, 1), Load(1, CONSTANTS), Store(1, DATA, 1)),
             *(Map(1, _MAPPED, 1, 4), Fetch(1, _MAPPED), Map(1, _MAPPED + _PAGE, 1, 7)),
             *(Store(1, _MAPPED + _PAGE, 1), Fork(1), Fetch(4, _MAPPED), Fetch(4, _MAPPED + _PAGE)),
-            *(Load(4, _MAPPED), given(Exit(1))),
+            *(Load(4, _MAPPED), prepare(Exit(1))),
         ],
         asks=_RIGHTS,
     ),
@@ -132,7 +132,7 @@ TESTS: list[Test] = [
         "does exit give back every page and every table, and nobody else's?",
         _POLICY,
         [
-            *(given(Fork(1), Fork(2)), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
+            *(prepare(Fork(1), Fork(2)), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
             *(Load(3, FAR), Load(3, SHARED), Store(3, FAR, 1), Exit(3)),
         ],
         points=8,
@@ -150,7 +150,7 @@ TESTS: list[Test] = [
         "does a program that replaces another leave nothing of it?",
         _POLICY,
         [
-            *(given(Fork(1), Store(2, DATA, 9)), Exec(2), Load(2, DATA), given(Fork(2))),
+            *(prepare(Fork(1), Store(2, DATA, 9)), Exec(2), Load(2, DATA), prepare(Fork(2))),
             *(Exec(1), Exit(2), Exit(3)),
         ],
         points=4,
@@ -161,8 +161,13 @@ TESTS: list[Test] = [
         _POLICY,
         [
             *(Store(1, HEAP, 1), Store(1, HEAP + 2 * _PAGE, 2), SetBreak(1, 1), Fork(1)),
-            *(Load(2, HEAP), SetBreak(1, 3), Store(1, HEAP + _PAGE, 3), Fork(1), given(Exit(1))),
-            *(Load(3, HEAP + _PAGE), Read(3, HEAP, 64, 4), Load(2, HEAP), given(Exit(2), Exit(3))),
+            *(Load(2, HEAP), SetBreak(1, 3), Store(1, HEAP + _PAGE, 3), Fork(1), prepare(Exit(1))),
+            *(
+                Load(3, HEAP + _PAGE),
+                Read(3, HEAP, 64, 4),
+                Load(2, HEAP),
+                prepare(Exit(2), Exit(3)),
+            ),
         ],
         points=4,
         asks=(),

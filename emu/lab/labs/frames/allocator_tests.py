@@ -9,9 +9,9 @@ from time import monotonic
 from typing import ClassVar
 
 from emu.lab.components.allocator import WRONG_ANSWER
-from emu.lab.graded.question import kinds
+from emu.lab.graded.question import failure_kinds
 from emu.lab.graded.submission import Submission
-from emu.lab.host.failures import Finding, RuleBroken, StudentFailed
+from emu.lab.host.failures import Finding, InvariantViolated, StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.host.student_process import Limits
 from emu.lab.labs.frames.call_sequences import (
@@ -55,7 +55,9 @@ class Calls:
             found = play_calls(submission.files, calls, self.frames, self.kept)
             if found is None:
                 continue
-            if found[0].name in self.asks or not kinds(found[0]) <= submission.known_names(self):
+            if found[0].name in self.asks or not failure_kinds(
+                found[0]
+            ) <= submission.known_failures(self):
                 return found[0]
             excused.append(found[0])
         return excused[0] if len(excused) == len(self.sequences) else None
@@ -173,7 +175,7 @@ class ManySharers:
 
     def run(self, submission: Submission) -> Failure | None:
         failure = _in_pool(submission, 8, self._play)
-        if failure is None or not kinds(failure) <= submission.known_names(self):
+        if failure is None or not failure_kinds(failure) <= submission.known_failures(self):
             return failure
         return _in_pool(submission, 8, self._share)
 
@@ -248,7 +250,7 @@ class LargeMemory:
                 taken += pool.student.call_each(LAB, "allocate", some)
         except OutOfMemory:
             lines = [f"allocate() raised OutOfFrames before all {count:,} were handed out"]
-            raise RuleBroken(Finding("running-out", lines), WRONG_ANSWER) from None
+            raise InvariantViolated(Finding("running-out", lines), WRONG_ANSWER) from None
         for frame in taken:
             pool.frames.allocated(frame, Kind.PRIVATE)
         return taken

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from emu.lab.components.allocator import WRONG_ANSWER, LabFrames
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import Finding, StudentFailed
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
@@ -56,9 +56,9 @@ class Pool:
         bus = self._begin()
         files = [file for file in files if file.lab == LAB]
         self.student = Student(files, bus, limits or Limits())
-        self.frames.hand_over(self.student)
+        self.frames.use_student(self.student)
 
-    def _begin(self) -> Bus:
+    def _begin(self) -> CommandBus:
         self.frames = LabFrames(self.ram)
         self.said: list[str] = []
         """The calls as the student would write them, with their results."""
@@ -67,13 +67,13 @@ class Pool:
         self._bytes: dict[int, bytes] = {}
         for number in range(self._kept):
             self._use(self.frames.allocate(Kind.PRIVATE), number)
-        return Bus(self.ram, self.frames)
+        return CommandBus(self.ram, self.frames)
 
     def begin_again(self) -> None:
         """A new allocator with a fresh memory, in the same process."""
         self.ram.discard(self.ram.first_ppn, self.ram.frame_count)
         self.student.bus = self._begin()
-        self.frames.hand_over(self.student)
+        self.frames.use_student(self.student)
 
     def close(self) -> None:
         self.student.close()
@@ -90,7 +90,7 @@ class Pool:
         finding = None
         if call.name in ("allocate", "allocate_table"):
             self._got[-1] = self._allocate(call.name)
-        elif frame is None or bool(self.frames.true_count(frame)) == call.fails:
+        elif frame is None or bool(self.frames.actual_count(frame)) == call.fails:
             return None
         else:
             finding = self._on(call, frame)
@@ -153,7 +153,7 @@ class Pool:
             found = self.ram.read_frame(frame)
             if found != content:
                 at = next(at for at in range(PAGE_SIZE) if found[at] != content[at])
-                users = self.frames.true_count(frame)
+                users = self.frames.actual_count(frame)
                 line = (
                     f"byte {at} of frame {frame:#x} is {found[at]:#04x}, and was {content[at]:#04x}"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.question import given
+from emu.lab.graded.question import prepare
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP, SHARED, STACK_TOP, TEXT
@@ -71,8 +71,8 @@ TESTS: list[Test] = [
         "does a fork of what is shared already, from any side, share it once more?",
         _POLICY,
         [
-            *(Fork(1), Fork(1), Fork(2), Load(4, DATA), given(Exit(1)), Fork(4)),
-            given(Exit(2), Exit(3), Exit(4)),
+            *(Fork(1), Fork(1), Fork(2), Load(4, DATA), prepare(Exit(1)), Fork(4)),
+            prepare(Exit(2), Exit(3), Exit(4)),
         ],
         points=6,
         asks=(*_COUNTS, "exact-pte-writes"),
@@ -82,7 +82,7 @@ TESTS: list[Test] = [
         "does the child's store copy its table and its page, and leave the parent's?",
         _POLICY,
         [
-            *(given(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)),
+            *(prepare(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)),
             Store(2, DATA + _PAGE, 1),
         ],
         points=6,
@@ -101,8 +101,8 @@ TESTS: list[Test] = [
         "is a table that nobody else uses any more changed in place?",
         _POLICY,
         [
-            *(given(Fork(1), Exit(2)), Store(1, DATA, 1), given(Fork(1)), Store(1, FAR, 2)),
-            *(given(Exit(1)), Store(3, FAR, 3)),
+            *(prepare(Fork(1), Exit(2)), Store(1, DATA, 1), prepare(Fork(1)), Store(1, FAR, 2)),
+            *(prepare(Exit(1)), Store(3, FAR, 3)),
         ],
         points=6,
     ),
@@ -111,9 +111,9 @@ TESTS: list[Test] = [
         "do pages count right when one of their tables was copied, and shared anew?",
         _POLICY,
         [
-            *(given(Fork(1)), Store(2, DATA, 1), given(Fork(1), Fork(2)), Store(4, DATA, 2)),
-            *(Store(3, FAR, 3), Store(1, DATA + _PAGE, 4), given(Exit(2)), Store(4, FAR, 5)),
-            *(given(Exit(1), Exit(4)), Store(3, DATA, 6), given(Exit(3))),
+            *(prepare(Fork(1)), Store(2, DATA, 1), prepare(Fork(1), Fork(2)), Store(4, DATA, 2)),
+            *(Store(3, FAR, 3), Store(1, DATA + _PAGE, 4), prepare(Exit(2)), Store(4, FAR, 5)),
+            *(prepare(Exit(1), Exit(4)), Store(3, DATA, 6), prepare(Exit(3))),
         ],
         points=8,
         asks=_COUNTS,
@@ -123,7 +123,7 @@ TESTS: list[Test] = [
         "is a table copied if more than 255 processes share it, and released by exit?",
         _POLICY,
         [
-            *(given(Fork(1), Fork(1, _SHARERS - 2)), Exit(_SHARERS), given(Fork(1))),
+            *(prepare(Fork(1), Fork(1, _SHARERS - 2)), Exit(_SHARERS), prepare(Fork(1))),
             *(Store(1, DATA, 1), Load(2, DATA)),
         ],
         points=2,
@@ -136,7 +136,7 @@ TESTS: list[Test] = [
         _POLICY,
         [
             *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
-            *(Store(3, TEXT, 1), given(Exit(1))),
+            *(Store(3, TEXT, 1), prepare(Exit(1))),
         ],
         points=4,
         asks=("read-only-is-kept",),
@@ -156,7 +156,7 @@ TESTS: list[Test] = [
         "does the kernel's own write copy the tables that it changes?",
         _POLICY,
         [
-            *(given(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
+            *(prepare(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
             *(Read(1, FAR + 0xF80, 0x1100, 2), Load(2, FAR + 0xF80), Load(2, FAR + _PAGE)),
         ],
         points=4,
@@ -167,8 +167,13 @@ TESTS: list[Test] = [
         "is a page that one process touches for the first time not the other's too?",
         _POLICY,
         [
-            *(Load(1, HEAP), given(Fork(1)), Store(2, HEAP + _PAGE, 1), Store(1, HEAP + _PAGE, 2)),
-            *(Load(2, HEAP + _PAGE), Load(2, HEAP + 2 * _PAGE), given(Fork(2))),
+            *(
+                Load(1, HEAP),
+                prepare(Fork(1)),
+                Store(2, HEAP + _PAGE, 1),
+                Store(1, HEAP + _PAGE, 2),
+            ),
+            *(Load(2, HEAP + _PAGE), Load(2, HEAP + 2 * _PAGE), prepare(Fork(2))),
             Load(3, HEAP + 0x3000),
         ],
         points=5,
@@ -179,9 +184,15 @@ TESTS: list[Test] = [
         "does unmapping take the pages of one process only?",
         _POLICY,
         [
-            *(given(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Fork(1)), SetBreak(2, 1)),
-            *(Load(1, HEAP + _PAGE), SetBreak(2, 0), Load(1, HEAP), given(Fork(1)), SetBreak(1, 0)),
-            *(Load(3, HEAP), given(Exit(1)), Store(3, HEAP, 3), given(Exit(3), Exit(2))),
+            *(prepare(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Fork(1)), SetBreak(2, 1)),
+            *(
+                Load(1, HEAP + _PAGE),
+                SetBreak(2, 0),
+                Load(1, HEAP),
+                prepare(Fork(1)),
+                SetBreak(1, 0),
+            ),
+            *(Load(3, HEAP), prepare(Exit(1)), Store(3, HEAP, 3), prepare(Exit(3), Exit(2))),
         ],
         points=5,
         asks=("isolation", "nothing-is-lost"),
@@ -193,8 +204,8 @@ TESTS: list[Test] = [
         [
             *(Map(1, _AREA, 2000, _RW), Map(1, _ELSEWHERE, 600, _R), Load(1, _ELSEWHERE)),
             *(Store(1, _AREA, 1), Store(1, _AREA + _TABLE, 2), Store(1, _AREA + 3 * _TABLE, 3)),
-            *(Load(1, _ELSEWHERE + _TABLE), Fork(1), given(Store(2, _AREA + _TABLE, 4)), Fork(2)),
-            given(Store(1, _AREA + 3 * _TABLE, 5), Store(3, _AREA, 6), Exit(2), Exit(1), Exit(3)),
+            *(Load(1, _ELSEWHERE + _TABLE), Fork(1), prepare(Store(2, _AREA + _TABLE, 4)), Fork(2)),
+            prepare(Store(1, _AREA + 3 * _TABLE, 5), Store(3, _AREA, 6), Exit(2), Exit(1), Exit(3)),
         ],
         points=5,
         asks=(),
@@ -204,7 +215,13 @@ TESTS: list[Test] = [
         "is memory new after exec, and the parent's as it was?",
         _POLICY,
         [
-            *(given(Fork(1)), Exec(2), Store(2, DATA, 1), Load(1, DATA), given(Store(1, DATA, 2))),
+            *(
+                prepare(Fork(1)),
+                Exec(2),
+                Store(2, DATA, 1),
+                Load(1, DATA),
+                prepare(Store(1, DATA, 2)),
+            ),
             *(Exit(2), Exit(1)),
         ],
         points=4,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Sequence
 
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.question import Given, given
+from emu.lab.graded.question import Preparation, prepare
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import EveryAllocation, RandomOperations, Script
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA, FAR, HEAP
@@ -42,7 +42,7 @@ _START: list[Operation] = [Map(1, _AREA, 512, _RW), Store(1, _AREA + 5 * _PAGE, 
 def _script(
     name: str,
     question: str,
-    operations: Sequence[Operation | Given],
+    operations: Sequence[Operation | Preparation],
     points: int = 5,
     asks: Collection[str] | None = None,
     about: Collection[int] = (),
@@ -95,8 +95,8 @@ TESTS: list[Test] = [
         "no-old-bytes",
         "are the bytes that were in the 512 frames before seen by nobody?",
         [
-            given(*_START, Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
-            *(given(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW)), Store(1, _AREA, 2)),
+            prepare(*_START, Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
+            *(prepare(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW)), Store(1, _AREA, 2)),
         ],
         asks=("isolation",),
     ),
@@ -104,7 +104,7 @@ TESTS: list[Test] = [
         "child-stores",
         "does the child's store copy one page, and leave the parent's superpage as it was?",
         [
-            given(*_START, Fork(1)),
+            prepare(*_START, Fork(1)),
             *(Store(2, _AREA + 5 * _PAGE + 1, 2), Load(1, _AREA + 5 * _PAGE)),
             *(Store(2, _AREA + 5 * _PAGE + 2, 3), Store(2, _AREA, 4), Load(1, _AREA)),
         ],
@@ -114,7 +114,7 @@ TESTS: list[Test] = [
         "parent-stores",
         "does the parent's store copy one page, and leave the child's superpage as it was?",
         [
-            *(given(*_START, Fork(1)), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA)),
+            *(prepare(*_START, Fork(1)), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA)),
             Store(1, _AREA, 3),
         ],
         asks=("isolation", "copied-on-write"),
@@ -124,8 +124,8 @@ TESTS: list[Test] = [
         "sole-owner-reuse",
         "does the last user of all 512 frames take the superpage over whole, without a copy?",
         [
-            *(given(*_START, Fork(1), Exit(2)), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
-            *(given(Fork(1), Exit(1)), Store(3, _AREA + 9 * _PAGE, 4)),
+            *(prepare(*_START, Fork(1), Exit(2)), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
+            *(prepare(Fork(1), Exit(1)), Store(3, _AREA + 9 * _PAGE, 4)),
         ],
         points=7,
     ),
@@ -133,8 +133,8 @@ TESTS: list[Test] = [
         "sole-owner-of-a-part",
         "is a superpage of which others use some pages split, and only its own page reused?",
         [
-            *(given(*_START, Fork(1), Store(2, _AREA, 2)), Store(1, _AREA, 3), Load(2, _AREA)),
-            given(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
+            *(prepare(*_START, Fork(1), Store(2, _AREA, 2)), Store(1, _AREA, 3), Load(2, _AREA)),
+            prepare(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
             *(Store(1, _AREA + 2 * _PAGE, 6), Exit(1)),
         ],
         points=7,
@@ -144,7 +144,7 @@ TESTS: list[Test] = [
         "last-page-is-shared",
         "are all 512 frames asked about before a superpage is taken over?",
         [
-            *(given(*_START, Fork(1), Unmap(2, _AREA, 511)), Store(1, _AREA, 2)),
+            *(prepare(*_START, Fork(1), Unmap(2, _AREA, 511)), Store(1, _AREA, 2)),
             *(Load(2, _AREA + 511 * _PAGE), Store(1, _AREA + 511 * _PAGE, 3)),
         ],
         asks=("shared-is-not-writable", "isolation"),
@@ -173,7 +173,7 @@ TESTS: list[Test] = [
         "fork-again",
         "do forks of what is shared already, and of what was split, come out right?",
         [
-            *(given(*_START, Fork(1), Fork(2)), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
+            *(prepare(*_START, Fork(1), Fork(2)), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
             *(Store(4, _AREA, 4), Store(4, _AREA + _PAGE, 5), Exit(1), Store(2, _AREA, 6)),
             *(Exit(3), Exit(2), Store(4, _AREA + 2 * _PAGE, 7), Exit(4)),
         ],
@@ -184,7 +184,7 @@ TESTS: list[Test] = [
         "split-changes-nothing",
         "are the pages after a split those that they were before, with all their flags?",
         [
-            given(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
+            prepare(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
             *(Unmap(1, _AREA, 1), Fetch(1, _AREA + _PAGE), Store(1, _AREA + 2 * _PAGE, 3)),
             *(Unmap(1, _AREA + 300 * _PAGE, 500), Load(1, _AREA + 299 * _PAGE), Exit(1)),
         ],
@@ -194,16 +194,20 @@ TESTS: list[Test] = [
         "unmap-while-shared",
         "does unmapping a part in one process leave the other's superpage?",
         [
-            *(given(*_START, Fork(1)), Unmap(2, _AREA + 5 * _PAGE, 1), Load(1, _AREA + 5 * _PAGE)),
-            given(Store(2, _AREA, 2), Store(1, _AREA + 5 * _PAGE, 3), Exit(1), Exit(2)),
+            *(
+                prepare(*_START, Fork(1)),
+                Unmap(2, _AREA + 5 * _PAGE, 1),
+                Load(1, _AREA + 5 * _PAGE),
+            ),
+            prepare(Store(2, _AREA, 2), Store(1, _AREA + 5 * _PAGE, 3), Exit(1), Exit(2)),
         ],
     ),
     _script(
         "kernel-writes",
         "does the kernel's own write split, and copy every page that it spans?",
         [
-            *(given(*_START, Fork(1)), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
-            *(given(Map(1, _AREA + _LARGE, 512, _RW)), Read(1, _AREA + _LARGE - 4, 8, 3)),
+            *(prepare(*_START, Fork(1)), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
+            *(prepare(Map(1, _AREA + _LARGE, 512, _RW)), Read(1, _AREA + _LARGE - 4, 8, 3)),
         ],
         asks=("isolation", "exact-copies"),
     ),
@@ -211,7 +215,7 @@ TESTS: list[Test] = [
         "no-run-is-free",
         "does a touch that finds no 2 MiB leave room for a small page?",
         [
-            *(given(Map(1, _AREA, 2560, _RW)), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
+            *(prepare(Map(1, _AREA, 2560, _RW)), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
             *(Store(1, _AREA + 2 * _LARGE, 3), Store(1, _AREA + 3 * _LARGE, 4)),
             *(Load(1, _AREA + 4 * _LARGE), Fork(1), Exit(1), Exit(2)),
         ],

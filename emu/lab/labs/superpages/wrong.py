@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 
 _COUNT = "count-is-the-number-of-holders"
 _ZEROED = """\
@@ -25,8 +25,10 @@ _OWNER = (
 )
 
 WRONG = [
-    Wrong("nothing-zeroed", "the 512 frames keep their old bytes", _ZEROED, "", ("isolation",)),
-    Wrong(
+    WrongSolution(
+        "nothing-zeroed", "the 512 frames keep their old bytes", _ZEROED, "", ("isolation",)
+    ),
+    WrongSolution(
         "one-frame-zeroed",
         "only the first of the 512 frames is zeroed",
         _ZEROED,
@@ -34,7 +36,7 @@ WRONG = [
         ("isolation",),
         left=(85, 97),
     ),
-    Wrong(
+    WrongSolution(
         "not-aligned",
         "the superpage begins one frame too late",
         "    memory.store(entry, make_pte(first, flags))\n",
@@ -42,7 +44,7 @@ WRONG = [
         ("not-allowed",),
         left=(65, 85),
     ),
-    Wrong(
+    WrongSolution(
         "a-small-page-only",
         "one page is mapped, and 511 frames are lost",
         "    memory.store(entry, make_pte(first, flags))\n",
@@ -53,14 +55,14 @@ WRONG = [
 """,
         ("wrong-result",),
     ),
-    Wrong(
+    WrongSolution(
         "flags-forgotten",
         "the superpage can't be executed, whatever its mapping says",
         "    memory.store(entry, make_pte(first, flags))\n",
         "    memory.store(entry, make_pte(first, flags & ~8))\n",
         ("rights-are-the-mappings",),
     ),
-    Wrong(
+    WrongSolution(
         "frames-lost-without-table",
         "the 512 frames are taken first, and lost when there is none for the middle table",
         "    entry = middle_entry(memory, root, address)\n    if entry is None:\n",
@@ -75,56 +77,56 @@ WRONG = [
 """,
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "one-frame-for-all",
         "after a split all 512 pages show the first frame",
         _SPLIT_PTE,
         "        pte = superpage\n",
         ("wrong-result", "isolation", _COUNT),
     ),
-    Wrong(
+    WrongSolution(
         "split-loses-cow",
         "after a split the pages are not COW, so stores to them kill",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~COW)\n",
         ("pages-and-mappings-agree", "wrong-result"),
     ),
-    Wrong(
+    WrongSolution(
         "split-makes-writable",
         "after a split all pages have W, though others use their frames",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~COW | W)\n",
         ("shared-is-not-writable",),
     ),
-    Wrong(
+    WrongSolution(
         "split-fixed-flags",
         "after a split the pages have the flags of plain data",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~8)\n",
         ("wrong-result",),
     ),
-    Wrong(
+    WrongSolution(
         "pointer-keeps-flags",
         "the pointer to the new table has the superpage's flags, so it is a superpage",
         "    memory.store(entry, make_pte(table, V))\n",
         "    memory.store(entry, make_pte(table, superpage & FLAGS))\n",
         ("not-allowed",),
     ),
-    Wrong(
+    WrongSolution(
         "split-counts-pages",
         "a split counts each frame once more",
         _SPLIT_PTE,
         _SPLIT_PTE + "        frames.share(ppn(pte))\n",
         (_COUNT,),
     ),
-    Wrong(
+    WrongSolution(
         "last-page-forgotten",
         "a split makes 511 pages",
         "    for index in range(PTES_PER_TABLE):\n",
         "    for index in range(PTES_PER_TABLE - 1):\n",
         ("wrong-result", _COUNT, "isolation"),
     ),
-    Wrong(
+    WrongSolution(
         "all-copied",
         "a store copies all 512 pages of a superpage",
         "        split(memory, frames, root, address)\n",
@@ -135,7 +137,7 @@ WRONG = [
 """,
         ("exact-copies", "nothing-is-lost", "running-out", "isolation"),
     ),
-    Wrong(
+    WrongSolution(
         "whole-copied",
         "a store copies the superpage to another one",
         _TAKEN_OVER,
@@ -149,42 +151,42 @@ WRONG = [
 """,
         ("nothing-is-lost", "running-out", "exact-copies"),
     ),
-    Wrong(
+    WrongSolution(
         "always-split",
         "a superpage that nobody else uses is split all the same",
         _TAKEN_OVER,
         "        split(memory, frames, root, address)\n",
         ("nothing-is-lost",),
     ),
-    Wrong(
+    WrongSolution(
         "first-frame-asked",
         "a superpage is taken over when its first frame has no other user",
         _OWNER,
         "    return frames.count(first) == 1\n",
         ("shared-is-not-writable",),
     ),
-    Wrong(
+    WrongSolution(
         "last-frame-not-asked",
         "a superpage is taken over when 511 of its frames have no other user",
         _OWNER,
         "    return all(frames.count(frame) == 1 for frame in range(first, first + 511))\n",
         ("shared-is-not-writable",),
     ),
-    Wrong(
+    WrongSolution(
         "never-reused",
         "a small page that nobody else uses is copied",
         "    if frames.count(frame) == 1:\n",
         "    if False:\n",
         ("sole-owner-reuse", "exact-copies"),
     ),
-    Wrong(
+    WrongSolution(
         "first-page-copied",
         "the first page of the superpage is copied, not the one stored to",
         "    memory.copy_frame(frame, copy)\n",
         "    memory.copy_frame(frame & -PTES_PER_TABLE, copy)\n",
         ("isolation",),
     ),
-    Wrong(
+    WrongSolution(
         "old-frame-kept",
         "the frame that was copied keeps its user",
         "    frames.release(frame)\n    return Outcome.COPIED\n",
@@ -192,14 +194,14 @@ WRONG = [
         (_COUNT,),
         left=(50, 90),
     ),
-    Wrong(
+    WrongSolution(
         "read-only-let-through",
         "a store to a read-only page is let through",
         "    if not pte & COW:\n        return Outcome.NOT_ALLOWED\n",
         "",
         ("read-only-is-kept", "rights-are-the-mappings"),
     ),
-    Wrong(
+    WrongSolution(
         "count-of-a-byte",
         "the last user of a small page is recognised by the low byte of its count",
         "    if frames.count(frame) == 1:\n",

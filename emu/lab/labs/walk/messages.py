@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.lab.host.failures import NotDone, StudentFailed, said
+from emu.lab.host.failures import StudentFailed, Unimplemented, place_text
 from emu.lab.kit.values import Access, Fault, Mode, Privilege, Translation
 from emu.lab.labs.walk.translations import Bench, Case, Found, Verdict
 from emu.lab.simulation.differential import Failure
@@ -46,7 +46,7 @@ _SIZES = ("", "2 MiB from ", "1 GiB from ")
 def told(name: str, bench: Bench, verdict: Verdict) -> Failure:
     """A verdict that is not right."""
     case, found = verdict.case, verdict.found
-    if isinstance(found, NotDone):
+    if isinstance(found, Unimplemented):
         return Failure(found.name, found.headline, found.details)
     lines = drawing(case, bench.walk(case))
     if isinstance(found, StudentFailed):
@@ -159,4 +159,4 @@ def _writer(verdict: Verdict, address: int) -> str:
     place = verdict.stored.get(address)
     if place is None:
         return f"you stored nothing to it: memory.store({address:#x}, …) does"
-    return f"you wrote it at {said(place)}"
+    return f"you wrote it at {place_text(place)}"

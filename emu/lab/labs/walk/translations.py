@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from emu.lab.host.command_bus import Bus
+from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
@@ -86,7 +86,7 @@ class Bench:
         frames = Frames(self._ram)
         for _ in TABLES:
             frames.allocate(Kind.TABLE)
-        self._bus = Bus(self._ram, frames)
+        self._bus = CommandBus(self._ram, frames)
         self._mmu = Mmu(Ram(SIZE))
         self._written: set[int] = set()
         self._student = self._started()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 
-WRONG: list[Wrong] = [
-    Wrong(
+WRONG: list[WrongSolution] = [
+    WrongSolution(
         "indices-reversed",
         "VPN[0] is the index into the root table",
         "vpn(address, level)",
         "vpn(address, LEVELS - 1 - level)",
         ("three-levels",),
     ),
-    Wrong(
+    WrongSolution(
         "index-not-times-eight",
         "the index is added to the table's address as if a PTE had one byte",
         "table + PTE_SIZE * vpn(address, level)",
@@ -20,7 +20,7 @@ WRONG: list[Wrong] = [
         ("three-levels",),
         left=(50, 80),
     ),
-    Wrong(
+    WrongSolution(
         "asid-in-the-root",
         "all that is not MODE is taken for the root's PPN, the ASID too",
         "(satp & (1 << 44) - 1)",
@@ -28,21 +28,21 @@ WRONG: list[Wrong] = [
         ("satp",),
         left=(70, 97),
     ),
-    Wrong(
+    WrongSolution(
         "root-cut-short",
         "the PPN of satp is cut to 22 bits, as Sv32 has them",
         "(satp & (1 << 44) - 1)",
         "(satp & (1 << 22) - 1 | 0x80000)",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "no-bare-mode",
         "the MODE of satp is not looked at",
         "if satp >> 60 == 0:",
         "if False:",
         ("bare-mode",),
     ),
-    Wrong(
+    WrongSolution(
         "bare-mode-without-end",
         "in bare mode every address is taken for memory",
         """        if not holds(memory, address):
@@ -51,28 +51,28 @@ WRONG: list[Wrong] = [
         "        return",
         ("bare-mode",),
     ),
-    Wrong(
+    WrongSolution(
         "any-address",
         "the upper bits of the address are ignored",
         "    if not is_canonical(address):\n        return Fault.PAGE\n",
         "",
         ("canonical",),
     ),
-    Wrong(
+    WrongSolution(
         "no-upper-half",
         "all addresses from 1 << 38 on are refused, as in a kernel of MAXVA",
         "if not is_canonical(address):",
         "if address >= 1 << 38:",
         ("canonical",),
     ),
-    Wrong(
+    WrongSolution(
         "canonical-from-bit-39",
         "bits 63-39 have to be equal, but not to bit 38",
         "if not is_canonical(address):",
         "if address >> 39 not in (0, (1 << 25) - 1):",
         ("canonical",),
     ),
-    Wrong(
+    WrongSolution(
         "valid-not-asked",
         "a PTE is believed without V",
         "if not pte & V or pte & (R | W) == W",
@@ -80,168 +80,168 @@ WRONG: list[Wrong] = [
         ("invalid", "all-flags"),
         left=(60, 90),
     ),
-    Wrong(
+    WrongSolution(
         "write-only-page",
         "W without R passes for a page that can only be written",
         "pte & (R | W) == W or ",
         "",
         ("reserved-encodings", "all-flags"),
     ),
-    Wrong(
+    WrongSolution(
         "write-only-if-no-leaf",
         "W without R is refused, but not with X",
         "pte & (R | W) == W",
         "pte & (R | W | X) == W",
         ("reserved-encodings", "all-flags"),
     ),
-    Wrong(
+    WrongSolution(
         "reserved-bits-ignored",
         "bits 63-54 may be set",
         " or pte & RESERVED",
         "",
         ("reserved-encodings",),
     ),
-    Wrong(
+    WrongSolution(
         "reserved-bits-of-leaves-only",
         "bits 63-54 may be set in a pointer",
         "pte & RESERVED",
         "is_leaf(pte) and pte & RESERVED",
         ("reserved-encodings",),
     ),
-    Wrong(
+    WrongSolution(
         "pointer-with-flags",
         "A, D and U may be set in a pointer",
         "pte & (A | D | U) or level == 0",
         "level == 0",
         ("pointers",),
     ),
-    Wrong(
+    WrongSolution(
         "pointer-has-no-global",
         "G in a pointer is refused",
         "pte & (A | D | U) or level == 0",
         "pte & (A | D | U | 1 << 5) or level == 0",
         ("pointers",),
     ),
-    Wrong(
+    WrongSolution(
         "endless-levels",
         "a pointer at level 0 leads on to a level -1",
         " or level == 0",
         "",
         ("pointers", "random-tables"),
     ),
-    Wrong(
+    WrongSolution(
         "execute-only-is-a-pointer",
         "a PTE is a leaf only with R",
         "if is_leaf(pte):",
         "if pte & R:",
         ("all-flags", "rights"),
     ),
-    Wrong(
+    WrongSolution(
         "no-superpages",
         "the walk goes on below a leaf at level 1 or 2",
         "if is_leaf(pte):",
         "if is_leaf(pte) and level == 0:",
         ("superpages", "accessed-and-dirty"),
     ),
-    Wrong(
+    WrongSolution(
         "superpage-offset-of-12-bits",
         "the offset into a superpage is that into a page of 4 KiB",
         "offset = address & (1 << PAGE_SHIFT + 9 * level) - 1",
         "offset = address & (1 << PAGE_SHIFT) - 1",
         ("superpages",),
     ),
-    Wrong(
+    WrongSolution(
         "misaligned-superpage",
         "a superpage may begin anywhere",
         "if page & (1 << PAGE_SHIFT + 9 * level) - 1:",
         "if False:",
         ("misaligned-superpage",),
     ),
-    Wrong(
+    WrongSolution(
         "misaligned-by-level-1",
         "a page of 1 GiB need only be aligned to 2 MiB",
         "if page & (1 << PAGE_SHIFT + 9 * level) - 1:",
         "if level and page & (1 << PAGE_SHIFT + 9) - 1:",
         ("misaligned-superpage",),
     ),
-    Wrong(
+    WrongSolution(
         "kernel-pages-for-all",
         "U-mode reaches pages without U",
         "        if not pte & U:\n            return False",
         "        pass",
         ("user-and-supervisor", "all-flags"),
     ),
-    Wrong(
+    WrongSolution(
         "supervisor-reaches-all",
         "S-mode reaches user pages without SUM",
         "elif pte & U and (access is Access.FETCH or not mode.sum):",
         "elif pte & U and access is Access.FETCH:",
         ("user-and-supervisor",),
     ),
-    Wrong(
+    WrongSolution(
         "supervisor-runs-user-code",
         "with SUM S-mode fetches from user pages",
         "elif pte & U and (access is Access.FETCH or not mode.sum):",
         "elif pte & U and not mode.sum:",
         ("user-and-supervisor",),
     ),
-    Wrong(
+    WrongSolution(
         "mxr-ignored",
         "a load needs R even with MXR",
         "pte & R or (mode.mxr and pte & X)",
         "pte & R",
         ("mxr",),
     ),
-    Wrong(
+    WrongSolution(
         "mxr-for-supervisor-only",
         "MXR is only looked at in S-mode",
         "(mode.mxr and pte & X)",
         "(mode.mxr and mode.privilege is Privilege.SUPERVISOR and pte & X)",
         ("mxr",),
     ),
-    Wrong(
+    WrongSolution(
         "executable-is-readable",
         "a load may read what can be executed, without MXR",
         "(mode.mxr and pte & X)",
         "(pte & X)",
         ("rights", "all-flags"),
     ),
-    Wrong(
+    WrongSolution(
         "accessed-in-the-answer-only",
         "A and D are set in the PTE that is returned, not in memory",
         "        memory.store(entry, pte)\n",
         "",
         ("accessed-and-dirty",),
     ),
-    Wrong(
+    WrongSolution(
         "accessed-in-memory-only",
         "the PTE that is returned is the one from before A and D were set",
         "        pte |= used\n        memory.store(entry, pte)",
         "        memory.store(entry, pte | used)",
         ("accessed-and-dirty",),
     ),
-    Wrong(
+    WrongSolution(
         "dirty-by-loads",
         "each access sets D",
         "used = A | D if access is Access.STORE else A",
         "used = A | D",
         ("accessed-and-dirty",),
     ),
-    Wrong(
+    WrongSolution(
         "never-dirty",
         "a store sets A only",
         "used = A | D if access is Access.STORE else A",
         "used = A",
         ("accessed-and-dirty",),
     ),
-    Wrong(
+    WrongSolution(
         "dirty-only-with-accessed",
         "where A is set, D is not looked at",
         "if pte & used != used:",
         "if not pte & A:",
         ("accessed-and-dirty",),
     ),
-    Wrong(
+    WrongSolution(
         "accessed-before-the-checks",
         "A and D are set as soon as the leaf is found",
         "    offset = address & (1",
@@ -249,14 +249,14 @@ WRONG: list[Wrong] = [
         "    offset = address & (1",
         ("only-when-allowed", "exact-pte-writes"),
     ),
-    Wrong(
+    WrongSolution(
         "accessed-in-pointers",
         "A is set in the pointers on the way too",
         "        table = ppn(pte) << PAGE_SHIFT\n",
         "        memory.store(entry, pte | A)\n        table = ppn(pte) << PAGE_SHIFT\n",
         ("three-levels",),
     ),
-    Wrong(
+    WrongSolution(
         "stored-each-time",
         "the PTE is stored even if A and D are set",
         "if pte & used != used:",
@@ -264,7 +264,7 @@ WRONG: list[Wrong] = [
         ("exact-pte-writes",),
         left=(60, 90),
     ),
-    Wrong(
+    WrongSolution(
         "table-outside-is-a-page-fault",
         "a table outside memory is a page fault",
         """        if not holds(memory, entry):
@@ -273,7 +273,7 @@ WRONG: list[Wrong] = [
             return Fault.PAGE""",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "table-outside-is-not-seen",
         "where a table lies is not looked at, so that the load raises",
         """        if not holds(memory, entry):
@@ -282,7 +282,7 @@ WRONG: list[Wrong] = [
         "",
         ("raised", "outside-memory"),
     ),
-    Wrong(
+    WrongSolution(
         "page-outside-is-not-seen",
         "where the page lies is not looked at",
         """    if not holds(memory, page | offset):  # step 10
@@ -291,7 +291,7 @@ WRONG: list[Wrong] = [
         "",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "page-outside-comes-first",
         "an access fault is raised where a page fault is due, for the rights are asked later",
         "    if not allowed(pte, access, mode):  # steps 6 to 8",
@@ -299,35 +299,35 @@ WRONG: list[Wrong] = [
         "    if not allowed(pte, access, mode):",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "only-the-start-of-a-superpage",
         "whether a superpage is in memory is asked for its first byte only",
         "if not holds(memory, page | offset):",
         "if not holds(memory, page):",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "bare-only-if-satp-is-0",
         "bare mode is asked of all of satp, not of its mode",
         "satp >> 60 == 0",
         "satp == 0",
         ("bare-mode",),
     ),
-    Wrong(
+    WrongSolution(
         "page-of-32-bits",
         "the physical address of the page is cut to 32 bits",
         "    page = ppn(pte) << PAGE_SHIFT",
         "    page = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "table-of-32-bits",
         "the physical address of the next table is cut to 32 bits",
         "        table = ppn(pte) << PAGE_SHIFT",
         "        table = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
         ("outside-memory",),
     ),
-    Wrong(
+    WrongSolution(
         "root-of-22-bits",
         "satp's PPN is cut to the 22 bits that it has in Sv32",
         "(satp & (1 << 44) - 1)",

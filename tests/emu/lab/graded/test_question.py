@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from emu.lab.graded.question import given
+from emu.lab.graded.question import prepare
 from emu.lab.graded.submission import Submission
 from emu.lab.graded.submission import Test as Graded
 from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
 from emu.lab.mutants.cheats import CHEATS
-from emu.lab.simulation.differential import Failure, Stage, play
+from emu.lab.simulation.differential import Failure, SimulationConfig, run_differential
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA
 from emu.lab.simulation.operations import Fork, Store
 from emu.lab.workspace.catalogue import find
@@ -79,11 +79,11 @@ def test_a_test_that_asks_about_the_mistake_fails(mistake: str, test: str, name:
 def test_a_second_mistake_is_found_after_the_first() -> None:
     found = failure("child-stores", wrong("parent-keeps-w", "copies-no-bytes"))
     assert found is not None and found.name == "isolation"
-    assert found.stood_in == {0}
+    assert found.reference_steps == {0}
 
 
 def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
-    asked = [given(Fork(1)), Store(2, DATA, 1)]
+    asked = [prepare(Fork(1)), Store(2, DATA, 1)]
     first = Script(COW.tests[0].name, "is anything before it?", "cow", asked)
     found = first.run(wrong("parent-keeps-w"))
     assert found is not None and found.name == "shared-is-not-writable"
@@ -92,12 +92,12 @@ def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
 
 
 def test_correct_given_operations_are_done_by_the_students_code() -> None:
-    asked = [given(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
+    asked = [prepare(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
     found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
     assert found is None  # the process was killed by the first store
-    asked = [given(Fork(1)), Store(2, DATA, 1)]
+    asked = [prepare(Fork(1)), Store(2, DATA, 1)]
     found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
-    assert found is not None and found.stood_in == frozenset()
+    assert found is not None and found.reference_steps == frozenset()
 
 
 def test_code_that_does_not_run_is_never_excused() -> None:
@@ -129,8 +129,10 @@ def test_a_failure_is_replayed_with_the_operations_of_the_reference() -> None:
     work = wrong("parent-keeps-w", "copies-no-bytes")
     found = failure("child-stores", work)
     assert found is not None
-    stage = Stage(work.files, work.solutions, found.policy, found.frames, found.stood_in)
-    again = play(stage, found.operations)
+    stage = SimulationConfig(
+        work.files, work.solutions, found.policy, found.frames, found.reference_steps
+    )
+    again = run_differential(stage, found.operations)
     assert again is not None
     assert (again.name, again.when, again.lines) == (found.name, found.when, found.lines)
 

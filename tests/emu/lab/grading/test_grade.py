@@ -108,7 +108,7 @@ ENDLESS = f"""{START}while True:
 """
 LONG = f"""{START}real = [c for c in object.__subclasses__() if c.__name__ == "_wrap_close"]
     write = real[0].close.__globals__["write"]
-    data = b'{{"orders":[' + b"{{}}," * (20 << 20) + b"{{}}]}}"
+    data = b'{{"commands":[' + b"{{}}," * (20 << 20) + b"{{}}]}}"
     for descriptor in range(3, 64):
         try:
             write(descriptor, len(data).to_bytes(4, "little"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from emu.lab.host.command_bus import Bus
-from emu.lab.host.failures import Ended, TooLong
+from emu.lab.host.command_bus import CommandBus
+from emu.lab.host.failures import ProcessEnded, TimedOut
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
-from emu.lab.host.student_process import LabProcess, Limits
+from emu.lab.host.student_process import Limits, StudentProcess
 from kernel.mm.frames import Frames
 
 NO_TIME = Limits(seconds=0)
@@ -21,7 +21,7 @@ def ram() -> SharedRam:
 
 def test_our_own_start_takes_nothing_of_the_codes_time(ram: SharedRam) -> None:
     order = {"base": ram.base, "size": ram.size, "zero": 0, "limit": 1 << 29}
-    process = LabProcess(ram.descriptor, order, NO_TIME)
+    process = StudentProcess(ram.descriptor, order, NO_TIME)
     try:
         assert "ready" in process.receive(process.starting())
     finally:
@@ -30,8 +30,8 @@ def test_our_own_start_takes_nothing_of_the_codes_time(ram: SharedRam) -> None:
 
 def test_what_the_code_takes_when_it_is_loaded_is_its_own(ram: SharedRam) -> None:
     endless = LabFile("walk", "walk.py", "while True: pass\n")
-    with pytest.raises(TooLong) as told:
-        Student([endless], Bus(ram, Frames(ram)), Limits(seconds=0.25))
+    with pytest.raises(TimedOut) as told:
+        Student([endless], CommandBus(ram, Frames(ram)), Limits(seconds=0.25))
     assert told.value.headline == "your file, when it was loaded, did not return within 0.25 s"
     assert told.value.details[:2] == ["it was here:", "walk.py:1"]
 
@@ -40,6 +40,6 @@ def test_a_start_that_fails_is_not_said_to_be_the_codes(
     ram: SharedRam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(Ended) as told:
-        Student([], Bus(ram, Frames(ram)))
+    with pytest.raises(ProcessEnded) as told:
+        Student([], CommandBus(ram, Frames(ram)))
     assert told.value.headline == "this machine can't start a process for your code"

@@ -11,7 +11,7 @@ from emu.lab.grading.private_tests import BadPrivate, load
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.initial_layout import DATA
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
-from emu.lab.simulation.script_format import BadScript, parsed
+from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import find
 from tests.emu.lab import grading_commands
 from tests.emu.lab.grading_commands import COW
@@ -54,7 +54,7 @@ def guest(tmp_path: Path, text: str) -> None:
 
 def test_operations_are_read_as_they_are_written():
     text = "fork 1\n\n# none\nstore 2 data+8 0x5a # some\nload 1 0x13008\nread 2 data 16 7\n"
-    assert parsed(text + "brk 1 4\nfail 2\nexit 2") == [
+    assert parse(text + "brk 1 4\nfail 2\nexit 2") == [
         *(Fork(1), Store(2, DATA + 8, 0x5A), Load(1, 0x13008), Read(2, DATA, 16, 7)),
         *(SetBreak(1, 4), FailAllocation(2), Exit(2)),
     ]
@@ -74,7 +74,7 @@ def test_operations_are_read_as_they_are_written():
 )
 def test_a_line_that_is_no_operation_is_told(line, why):
     with pytest.raises(BadScript) as bad:
-        parsed(line)
+        parse(line)
     assert str(bad.value).startswith(why)
 
 

@@ -13,7 +13,7 @@ import pytest
 from emu.lab.grading.reports import FORMATS
 from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
 from emu.lab.grading.reports.summary import summary_csv, summary_text
-from emu.lab.text.sanitize import quoted, quoted_lines
+from emu.lab.text.sanitize import sanitize, sanitize_lines
 
 FAILURE = FailureRecord(
     name="shared-is-not-writable",
@@ -140,12 +140,12 @@ def test_the_text_tells_a_student_what_failed_and_nothing_of_private_tests():
 
 
 def test_what_a_student_writes_stays_on_its_line_and_moves_no_cursor():
-    assert quoted("a\nok  fork-shares\x1b[2J\u202e\r") == r"a\nok  fork-shares\x1b[2J\u202e\x0d"
+    assert sanitize("a\nok  fork-shares\x1b[2J\u202e\r") == r"a\nok  fork-shares\x1b[2J\u202e\x0d"
 
 
 def test_long_text_is_cut():
-    assert len(quoted("x" * 10_000)) == 300
-    lines = quoted_lines(["one\ntwo"] * 1000)
+    assert len(sanitize("x" * 10_000)) == 300
+    lines = sanitize_lines(["one\ntwo"] * 1000)
     assert lines[:2] == ["one", "two"]
     assert (len(lines), lines[-1]) == (41, "… 1960 more lines")
 

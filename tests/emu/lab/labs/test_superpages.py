@@ -10,7 +10,7 @@ from emu.lab.components.page_table import LabTable
 from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.host.student import LabFile
 from emu.lab.labs.superpages.tests import random_operation
-from emu.lab.simulation.machine import World
+from emu.lab.simulation.machine import SimulatedMachine
 from emu.lab.simulation.operations import Fork, Map, Store
 from emu.lab.workspace.catalogue import find
 from emu.machine.pte import PAGE_SIZE
@@ -24,7 +24,7 @@ AREA = 0x1000_0000
 @pytest.mark.parametrize("seed", range(4))
 def test_do_processes_see_the_same_bytes_with_superpages_and_without(seed: int) -> None:
     files = lab_files.submission(LAB, LAB.solution).files
-    with_superpages, without = World(2048, cow, files), World(2048, cow)
+    with_superpages, without = SimulatedMachine(2048, cow, files), SimulatedMachine(2048, cow)
     source = random.Random(seed)
     try:
         for _ in range(40):
@@ -41,7 +41,7 @@ def test_do_processes_see_the_same_bytes_with_superpages_and_without(seed: int) 
 
 
 def test_is_a_touched_area_one_superpage_until_a_part_of_it_is_copied() -> None:
-    world = World(2048, cow, lab_files.submission(LAB, LAB.solution).files)
+    world = SimulatedMachine(2048, cow, lab_files.submission(LAB, LAB.solution).files)
     try:
         for operation in (Map(1, AREA, 512, 3), Store(1, AREA, 1), Fork(1), Store(2, AREA, 2)):
             world.do(operation)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from emu.lab.components.lab_tlb import Remembered
-from emu.lab.components.table_diff import changes, look
+from emu.lab.components.lab_tlb import TlbEntries
+from emu.lab.components.table_diff import changes, snapshot
 from emu.lab.graded import guest_tests
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 from emu.lab.graded.submission import Submission, run
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student import LabFile
@@ -51,7 +51,7 @@ def failure_of(wrong: str, test: str) -> Failure:
 
 
 @pytest.mark.parametrize("wrong", LAB.wrong, ids=lambda wrong: wrong.name)
-def test_is_a_wrong_solution_caught_by_each_test_that_should(wrong: Wrong) -> None:
+def test_is_a_wrong_solution_caught_by_each_test_that_should(wrong: WrongSolution) -> None:
     wrong_one = submission(wrong.apply(LAB.solution))
     for name in wrong.caught:
         failure = run(TESTS[name], wrong_one).failure
@@ -207,7 +207,7 @@ def test_is_a_result_that_is_no_list_of_fences_told() -> None:
 
 
 def test_does_the_real_hart_remember_until_the_fence() -> None:
-    satp, tlb = make_satp(0x80100, 2), Remembered()
+    satp, tlb = make_satp(0x80100, 2), TlbEntries()
     tlb.add(satp, PAGE + 0x10, Access.LOAD, Translation(0x80231010, make_pte(0x80231, V | R), 0))
     found = tlb.get(satp, PAGE + 0x24, Access.LOAD)
     assert found is not None
@@ -227,10 +227,10 @@ def test_is_a_changed_pte_told_and_not_what_the_walk_set() -> None:
     ram.store64(middle << 12, make_pte(leaf, V))
     ram.store64((leaf << 12) + 8, make_pte(0x80050, V | R | W | U))
     ram.store64((leaf << 12) + 16, make_pte(0x80051, V | R | W | U))
-    before = look(ram, root, {})
+    before = snapshot(ram, root, {})
     ram.store64((leaf << 12) + 8, make_pte(0x80050, V | R | W | U | A | D))
     ram.store64((leaf << 12) + 16, make_pte(0x80051, V | R | U | A | D))
-    after = look(ram, root, before)
+    after = snapshot(ram, root, before)
     assert [tuple(each) for each in changes(before, after)] == [
         (0, 0x2000, make_pte(0x80051, V | R | W | U | A | D), make_pte(0x80051, V | R | U | A | D))
     ]
@@ -241,9 +241,9 @@ def test_is_a_guest_program_caught_that_leaves_out_what_it_should_check(
 ) -> None:
     """Without fences, parent and child may both take the parent's way, and both find all well."""
     more = b"ok   the grandchild agrees\n"
-    right = guest_tests.printed
+    right = guest_tests.reference_output
     monkeypatch.setattr(
-        guest_tests, "printed", lambda program, memory: right(program, memory) + more
+        guest_tests, "reference_output", lambda program, memory: right(program, memory) + more
     )
     failure = run(TESTS["isolation"], submission(LAB.solution)).failure
     assert failure is not None

@@ -9,7 +9,7 @@ import pytest
 
 from emu.lab.components import lab_machine
 from emu.lab.graded.guest_tests import GuestProgram
-from emu.lab.graded.mutant import Wrong
+from emu.lab.graded.mutant import WrongSolution
 from emu.lab.graded.test_kinds import RandomOperations
 from emu.lab.host.student_process import Limits
 from emu.lab.labs.frames.allocator_tests import RandomCalls
@@ -47,7 +47,7 @@ def lost_points(lab: Lab, source: str) -> int:
 @pytest.mark.parametrize(
     ("lab", "wrong"), _SLIPS, ids=[f"{lab.name}-{wrong.name}" for lab, wrong in _SLIPS]
 )
-def test_a_single_slip_costs_about_what_it_is_worth(lab: Lab, wrong: Wrong) -> None:
+def test_a_single_slip_costs_about_what_it_is_worth(lab: Lab, wrong: WrongSolution) -> None:
     of_everything = sum(test.points for test in lab.tests if isinstance(test, _OF_EVERYTHING))
     costs = lost_points(lab, wrong.apply(lab.solution))
     assert wrong.left is not None
@@ -105,6 +105,6 @@ def test_the_grader_is_as_before_when_a_cheat_has_run(lab: Lab) -> None:
 
 
 def test_an_edit_that_no_longer_fits_is_an_error() -> None:
-    wrong = Wrong("gone", "what it edits is not there", "no such text", "", ("isolation",))
+    wrong = WrongSolution("gone", "what it edits is not there", "no such text", "", ("isolation",))
     with pytest.raises(LookupError, match="gone: 0 times"):
         wrong.apply(LABS["cow-fork"].solution)
