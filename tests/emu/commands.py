@@ -15,6 +15,7 @@ from emu.api import Machine, Result, Session
 from emu.options import Options
 from kernel.kernel import Kernel
 from kernel.process.observer import Observer
+from tests.emu import prefork
 from toolchain.build import build, cache_folder
 from toolchain.variant import Variant
 
@@ -62,9 +63,20 @@ def observed(program: str | Path, observer: Callable[[Kernel], Observer], **opti
 
 def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:
     """Runs the command; ``emu run`` with its invariants checked."""
-    command, *rest = map(str, words) if words else [""]
-    start = RUN if command == "run" else (*EMU, *([command] if words else []))
-    return ran([*start, *rest], cwd=cwd, stdin=stdin, environment=environment())
+    done = prefork.run(
+        _checked(words), stdin=stdin.encode(), cwd=cwd, environment=environment(), seconds=SECONDS
+    )
+    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def emu_anew(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:
+    """The same in an interpreter of its own, with another seed of Python's hashes."""
+    return ran([*EMU, *_checked(words)], cwd=cwd, stdin=stdin, environment=environment())
+
+
+def _checked(words: Sequence[str | Path]) -> list[str]:
+    given = [str(word) for word in words]
+    return ["run", "--check", *given[1:]] if given[:1] == ["run"] else given
 
 
 def ran(

@@ -17,6 +17,7 @@ import pytest
 
 import kernel.mm.fork
 from guest.manifest import FOLDER, Guest
+from tests.emu import prefork
 from toolchain.build import build, cache_folder, supports
 from toolchain.find import find
 from toolchain.variant import Variant
@@ -106,16 +107,23 @@ def run_emu(
     stdin: str = "",
 ) -> Run:
     """Run under emu with its invariants checked; the summary is the last line on stderr."""
-    command = [sys.executable, "-m", "emu", "run", "--check", "--summary=json", *options]
+    command = ["run", "--check", "--summary=json", *options]
     for name, value in {"PATH": "/none", **(env or {})}.items():
         command += ["--env", f"{name}={value}"]
-    run = _run([*command, str(program), *arguments], dict(os.environ), cwd, stdin)
-    *errors, last = run.errors.splitlines() or [""]
+    done = prefork.run(
+        [*command, str(program), *arguments],
+        stdin=stdin.encode(),
+        cwd=cwd or PROJECT,
+        environment=os.environ,
+        seconds=SECONDS,
+    )
+    output, messages = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+    *errors, last = messages.splitlines() or [""]
     try:
         summary = json.loads(last)
     except ValueError:
-        pytest.fail(f"no summary from emu; status {run.status}, stderr:\n{run.errors}")
-    return Run(run.output, run.status, "\n".join(errors), summary)
+        pytest.fail(f"no summary from emu; status {done.returncode}, stderr:\n{messages}")
+    return Run(output, done.returncode, "\n".join(errors), summary)
 
 
 def built(guest: Guest, variant: str) -> Path:

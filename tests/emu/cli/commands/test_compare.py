@@ -102,14 +102,15 @@ def test_is_the_status_the_guests_where_nobody_reads_the_table(streams: str) -> 
 def test_does_the_first_run_import_no_more_than_the_others() -> None:
     script = """if True:
         import sys
-        from emu.cli import compare, main
+        from emu.cli import main
+        from emu.cli.commands import compare
         run = compare.run_session
-        def told(*given):
+        def reported(*given):
             before = set(sys.modules)
             status = run(*given)
             print("more:", *sorted(set(sys.modules) - before), file=sys.stderr)
             return status
-        compare.run_session = told
+        compare.run_session = reported
         main.main(sys.argv[1:])
     """
     words = [sys.executable, "-c", script, "compare", str(built(BY_NAME["demo_cow"], "static"))]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.commands import EMU, RUN, SECONDS, emu, environment, program, ran
+from tests.emu.commands import EMU, RUN, SECONDS, emu, emu_anew, environment, program, ran
 from toolchain.variant import Variant
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 7; }\n'
@@ -417,7 +417,7 @@ int main(void) {
 
 def test_are_two_deterministic_runs_alike() -> None:
     words = ("run", "--deterministic", "--trace", "faults", "--trace", "syscalls")
-    first, second = (emu(*words, program("spin", SPIN)) for _ in range(2))
+    first, second = (emu_anew(*words, program("spin", SPIN)) for _ in range(2))
     assert first.status == 0
     assert first == second
     assert first.stderr.count("\n") > 100
