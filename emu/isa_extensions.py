@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
-Read = Callable[[int, int], bytes]
-"""(offset, count) → bytes of the file; fewer at its end."""
+from kernel.base.elf_headers import (
+    Read,
+    content,
+    program_headers,
+    read_header,
+    section_headers,
+)
 
 _EXECUTED = "i m a f d c g zicsr zifencei zmmul zaamo zalrsc zca zcd zicntr"
 _PROMISES = "ziccif ziccrse ziccamoa zicclsm za64rs za128rs zic64b ztso"
 _HINTS = "zihintpause zihintntl zicbop"
 _HAS = frozenset(f"{_EXECUTED} {_PROMISES} {_HINTS}".split())
-_SEGMENTS, _SECTIONS = struct.Struct("<IIQQQQQQ"), struct.Struct("<IIQQQQIIQQ")
 _ATTRIBUTES = 0x7000_0003
 """Value of PT_RISCV_ATTRIBUTES and SHT_RISCV_ATTRIBUTES."""
-_MOST_ENTRIES, _MOST_ATTRIBUTES, _LARGEST = 1024, 4, 1 << 14
+_MOST_ATTRIBUTES, _LARGEST = 4, 1 << 14
 _FILE, _ARCH = 1, 5
 _VERSION = re.compile(r"\d+(p\d+)?$")
 _LONG = re.compile(r"[sxz][a-z]")
@@ -44,20 +48,14 @@ def _is_privileged(name: str) -> bool:
 
 def _sections(read: Read) -> Iterator[bytes]:
     """Attribute sections of the file: from a segment, or from a section (older linkers)."""
-    head = read(0, 64)
-    segments, sections = struct.unpack_from("<QQ", head, 32)
-    sizes = struct.unpack_from("<HHHH", head, 54)
-    for start, shape, (entry, count), at, size in (
-        (segments, _SEGMENTS, sizes[:2], 2, 5),
-        (sections, _SECTIONS, sizes[2:], 4, 5),
-    ):
-        if entry != shape.size or start >= 1 << 62:
-            continue
-        table = read(start, min(count, _MOST_ENTRIES) * entry)
-        for row in shape.iter_unpack(table[: len(table) // entry * entry]):
-            kind = row[0] if shape is _SEGMENTS else row[1]
-            if kind == _ATTRIBUTES and row[at] < 1 << 62:
-                yield read(row[at], min(row[size], _LARGEST))
+    header = read_header(read)
+    places = [
+        *((each.type, each.offset, each.file_size) for each in program_headers(read, header)),
+        *((each.type, each.offset, each.size) for each in section_headers(read, header)),
+    ]
+    for kind, offset, size in places:
+        if kind == _ATTRIBUTES:
+            yield content(read, offset, min(size, _LARGEST))
 
 
 def _arches(data: bytes) -> Iterator[str]:

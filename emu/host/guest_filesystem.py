@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from emu.errors import CannotRun
 from emu.options import Options
+from kernel.base.elf_headers import ELF_MAGIC
 from kernel.base.errno import EACCES, ENOENT, error_text
 from kernel.base.errors import Errno
-from kernel.exec.elf import ELF_MAGIC, NOT_ELF, InterpreterMissing, NotExecutable
+from kernel.exec.elf import NOT_ELF, InterpreterMissing, NotExecutable
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from emu.machine.pte import flags_text, ppn
 from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.check.table_walk import MappedPages, TableWalk
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing, PageCache, SharedMemory
-from kernel.mm.page_table import COW
+from kernel.mm.pte_text import pte_text
 
 
 class MemorySnapshot:
@@ -152,8 +151,7 @@ class MemorySnapshot:
 
     def page(self, space: AddressSpace, va: int, pte: int) -> str:
         """Such as ``pid 2 at 0x11000 → frame 0x80231 R--U-A- CoW``."""
-        cow = " CoW" if pte & COW else ""
-        return f"{self.space_name(space)} at {va:#x} → frame {ppn(pte):#x} {flags_text(pte)}{cow}"
+        return f"{self.space_name(space)} at {va:#x} → frame {pte_text(pte)}"
 
     def sharers(self, frame: int) -> str:
         """All pages that map ``frame``."""

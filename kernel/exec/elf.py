@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from dataclasses import dataclass
 
+from kernel.base.elf_headers import (
+    EM_RISCV,
+    PROGRAM_HEADER_SIZE,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
+    PT_PHDR,
+    ElfHeader,
+    ProgramHeader,
+    elf_header,
+    program_headers,
+)
 from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
-ELF_MAGIC = b"\x7fELF"
 NOT_ELF = "not an ELF file (expected a 64-bit RISC-V Linux program)"
 _CLASS64, _LITTLE, _VERSION = 2, 1, 1
-_EM_RISCV = 243
 _ET_EXEC, _ET_DYN = 2, 3
-PT_LOAD, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 3, 6, 0x6474E551
 PF_X, PF_W, PF_R = 1, 2, 4
 _MOST_SEGMENTS = 64
 _LONGEST_INTERPRETER = 4096
@@ -83,50 +89,51 @@ class Elf:
 
 def parse(inode: Inode, head: bytes) -> Elf:
     """Reads the headers of an ELF file whose first bytes are ``head``."""
-    if len(head) < _HEADER.size or head[:4] != ELF_MAGIC:
+    elf = elf_header(head)
+    if elf is None:
         raise NotExecutable(NOT_ELF)
-    (ident, kind, machine, _, entry, table, _, flags, _, entry_size, count, *_) = _HEADER.unpack(
-        head[: _HEADER.size]
-    )
-    _check_target(ident, kind, machine, flags)
-    if entry_size != _SEGMENT.size:
-        raise NotExecutable(f"its program headers have {entry_size} bytes instead of 56")
+    _check_target(elf)
+    size, count = elf.program_header_size, elf.program_header_count
+    if size != PROGRAM_HEADER_SIZE:
+        raise NotExecutable(f"its program headers have {size} bytes instead of 56")
     if not 1 <= count <= _MOST_SEGMENTS:
         raise NotExecutable(f"it has {count} program headers")
-    raw = inode.read_at(table, count * _SEGMENT.size) if table < 1 << 62 else b""
-    if len(raw) < count * _SEGMENT.size:
+    headers = program_headers(inode.read_at, elf)
+    if len(headers) < count:
         raise NotExecutable("its program headers lie beyond the end of the file")
-    headers = list(_SEGMENT.iter_unpack(raw))
-    segments = tuple(_segment(header) for header in headers if header[0] == PT_LOAD)
+    segments = tuple(_segment(header) for header in headers if header.type == PT_LOAD)
     if not segments:
         raise NotExecutable("it has nothing to load")
     return Elf(
-        position_independent=kind == _ET_DYN,
-        entry=entry,
+        position_independent=elf.type == _ET_DYN,
+        entry=elf.entry,
         segments=segments,
-        header_address=_header_address(segments, table, headers),
+        header_address=_header_address(segments, elf.program_table, headers),
         header_count=count,
         interpreter=_interpreter(inode, headers),
-        executable_stack=any(h[0] == PT_GNU_STACK and h[1] & PF_X for h in headers),
+        executable_stack=any(h.type == PT_GNU_STACK and h.flags & PF_X for h in headers),
     )
 
 
-def _check_target(ident: bytes, kind: int, machine: int, flags: int) -> None:
+def _check_target(header: ElfHeader) -> None:
+    ident = header.ident
     if ident[4] != _CLASS64:
         raise NotExecutable("it is not a 64-bit program")
     if ident[5] != _LITTLE:
         raise NotExecutable("it is not little-endian")
     if ident[6] != _VERSION:
         raise NotExecutable("its ELF version is unknown")
-    if machine != _EM_RISCV:
-        raise NotExecutable(f"it is for another architecture (ELF machine {machine}), not RISC-V")
-    if kind not in (_ET_EXEC, _ET_DYN):
+    if header.machine != EM_RISCV:
+        raise NotExecutable(
+            f"it is for another architecture (ELF machine {header.machine}), not RISC-V"
+        )
+    if header.type not in (_ET_EXEC, _ET_DYN):
         raise NotExecutable("it is not an executable (an object file or a core?)")
-    if flags & _RVE:
+    if header.flags & _RVE:
         raise NotExecutable("it is for RV64E, which has 16 registers only")
 
 
-def _segment(header: tuple[int, ...]) -> Segment:
+def _segment(header: ProgramHeader) -> Segment:
     _, flags, offset, address, _, file_size, size, _ = header
     if file_size > size:
         raise NotExecutable("a segment is larger in the file than in memory")
@@ -139,19 +146,17 @@ def _segment(header: tuple[int, ...]) -> Segment:
     return Segment(address, offset, file_size, size, flags)
 
 
-def _header_address(
-    segments: tuple[Segment, ...], table: int, headers: list[tuple[int, ...]]
-) -> int:
+def _header_address(segments: tuple[Segment, ...], table: int, headers: list[ProgramHeader]) -> int:
     for header in headers:
-        if header[0] == PT_PHDR:
-            return header[3]
+        if header.type == PT_PHDR:
+            return header.address
     for segment in segments:
         if segment.offset <= table < segment.offset + segment.file_size:
             return segment.address + table - segment.offset
     return 0
 
 
-def _interpreter(inode: Inode, headers: list[tuple[int, ...]]) -> str | None:
+def _interpreter(inode: Inode, headers: list[ProgramHeader]) -> str | None:
     for kind, _, offset, _, _, size, _, _ in headers:
         if kind != PT_INTERP:
             continue

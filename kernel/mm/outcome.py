@@ -4,39 +4,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from emu.machine.cause import Access
 
 
 class Outcome(StrEnum):
-    """What the page-fault handler did."""
+    """What the page-fault handler did; the value is the name in traces and counters."""
 
-    ZERO_SHARED = "zero_shared"
-    """A read of untouched anonymous memory: the zero frame."""
-    ZERO_FILLED = "zero_filled"
-    """A frame of zeroes of the process's own."""
-    STACK_GROWN = "stack_grown"
-    """The stack's VMA was extended, and the page zero-filled."""
-    FILE = "file"
-    """A page of a file, from the page cache."""
-    FILE_COPIED = "file_copied"
-    """A store to a private mapping of a file: a private copy of the cache's page."""
-    SHARED = "shared"
-    """A page of a shared mapping."""
-    COPIED = "copied"
-    """A store to a page that fork had shared: a copy of the frame."""
-    REUSED = "reused"
-    """A store to a page that fork had shared, by the frame's last user: no copy."""
-    SPURIOUS = "spurious"
-    """The PTE already allows the access, or lacked only A or D."""
-    SEGV_MAPERR = "segv_maperr"
-    """Nothing is mapped there: SIGSEGV."""
-    SEGV_ACCERR = "segv_accerr"
-    """The mapping forbids the access: SIGSEGV."""
-    BUS_ADRERR = "bus_adrerr"
-    """The mapping lies beyond its file's end: SIGBUS."""
-    OUT_OF_MEMORY = "out_of_memory"
-    """No frame was left."""
+    label: str
+    """A short name, for a line or a legend."""
+    meaning: str
+    """A sentence for a table or a tooltip; with the value, at most 80 columns in a summary."""
+
+    def __new__(cls, value: str, label: str = "", meaning: str = "") -> Self:
+        outcome = str.__new__(cls, value)
+        outcome._value_, outcome.label, outcome.meaning = value, label, meaning
+        return outcome
+
+    ZERO_SHARED = (
+        "zero_shared",
+        "zero page mapped",
+        "read of untouched anonymous memory: zero page mapped",
+    )
+    ZERO_FILLED = "zero_filled", "zero-filled", "new page of zeroes"
+    STACK_GROWN = "stack_grown", "stack grown", "stack extended, with a new page of zeroes"
+    FILE = "file", "file page mapped", "page of a file, mapped from the page cache"
+    FILE_COPIED = (
+        "file_copied",
+        "file page copied",
+        "store to a private mapping of a file: page copied",
+    )
+    SHARED = "shared", "shared page mapped", "page of a shared mapping"
+    COPIED = "copied", "copied", "store to a page shared by fork: page copied"
+    REUSED = "reused", "reused", "store to a page shared by fork, by its last user: no copy"
+    SPURIOUS = (
+        "spurious",
+        "already mapped",
+        "PTE already allowed the access, or lacked only A or D",
+    )
+    SEGV_MAPERR = "segv_maperr", "SIGSEGV (nothing mapped)", "SIGSEGV: no mapping at the address"
+    SEGV_ACCERR = "segv_accerr", "SIGSEGV (not allowed)", "SIGSEGV: access forbidden by the mapping"
+    BUS_ADRERR = (
+        "bus_adrerr",
+        "SIGBUS (beyond the file's end)",
+        "SIGBUS: address beyond the end of the mapped file",
+    )
+    OUT_OF_MEMORY = "out_of_memory", "out of memory", "no free frame"
 
 
 FAILURES = frozenset(

@@ -87,7 +87,7 @@ class CowCollector:
             case records.Fork(shares_memory=False):
                 self._forked(record)
             case records.CopyEnd():
-                self._settled(record)
+                self._copy_end(record)
             case records.Sample():
                 self._sample(record)
             case records.Start():
@@ -97,7 +97,7 @@ class CowCollector:
 
     def result(self) -> CowProfile:
         profile = self._profile
-        profile.unsettled = len(self._open)
+        profile.copies_without_end = len(self._open)
         profile.forks = list(self._forks.values())
         profile.lines, profile.functions = self._lines.ranked(), self._functions.ranked()
         profile.mappings, profile.heap = self._mappings.ranked(), self._heap.ranked()
@@ -184,7 +184,7 @@ class CowCollector:
             return self._heap.find(function_name(place), place.file, place.line)
         return self._heap.find(" ← ".join(map(function_name, fault.heap[:_CALLS_NAMED])))
 
-    def _settled(self, record: records.CopyEnd) -> None:
+    def _copy_end(self, record: records.CopyEnd) -> None:
         profile, changed = self._profile, record.bytes_changed
         if record.fault in self._files:
             self._files.discard(record.fault)

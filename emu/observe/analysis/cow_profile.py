@@ -4,7 +4,7 @@ a trace.
 Pages and frames are of 4,096 bytes, and bytes are counted in whole pages where they are copied.
 ``copied`` counts only copies made because fork shares memory; private copies of a file's pages are
 told of apart. A page's changed bytes are those that differ when the process lets go of it; a page
-that never came to that end (a trace that was cut off) is ``unsettled`` and has none.
+that never came to that end (a trace that was cut off) is ``copies_without_end`` and has none.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class CowProfile:
     bytes_copied: int = 0
     """Of ``frames_copied``."""
     bytes_changed: int = 0
-    unsettled: int = 0
+    copies_without_end: int = 0
     without_fork: Side = field(default_factory=Side)
     """Copied or reused with no fork to blame: W had been taken by other means."""
     forks: list[ForkShare] = field(default_factory=list)

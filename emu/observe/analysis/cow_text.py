@@ -64,8 +64,10 @@ def _totals(profile: CowProfile) -> list[str]:
             f"of no fork       {other.copied + other.reused:>13,}   "
             f"pages, {other.copied:,} of them copied: W was taken by other means"
         )
-    if profile.unsettled:
-        lines.append(f"unknown          {profile.unsettled:>13,}   copies with no end in the trace")
+    if profile.copies_without_end:
+        lines.append(
+            f"unknown          {profile.copies_without_end:>13,}   copies with no end in the trace"
+        )
     return lines
 
 

@@ -15,7 +15,7 @@ import msgspec
 from emu.machine.pte import W
 from emu.observe.analysis.process_lineage import Lineage, Memory, among
 from emu.observe.model import records
-from emu.observe.model.outcomes import IN_A_STORY
+from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
 from emu.observe.model.source_location import where_text
 
@@ -209,7 +209,7 @@ class PageHistory:
         borrower = "" if fault.pid == chapter.memory.pid else f" (pid {fault.pid})"
         text = (
             f"{first}{fault.access} to {fault.stval:#x} by {_storer(fault)}{borrower}: "
-            f"{IN_A_STORY.get(fault.outcome, fault.outcome)}"
+            f"{in_line(fault.outcome)}"
         )
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"

@@ -8,32 +8,32 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
 from emu.observe.cfi.cfi_parser import DATAREL, OMITTED, PCREL, Cursor, Damaged, Fde, Frames
 from emu.observe.cfi.cfi_program import Rule, rule_of
+from kernel.base.elf_headers import (
+    EM_RISCV,
+    PT_GNU_EH_FRAME,
+    PT_LOAD,
+    SHF_COMPRESSED,
+    SHT_NOBITS,
+    ElfHeader,
+    Read,
+    named_sections,
+    program_headers,
+    read_header,
+)
 
 __all__ = ["CallFrames", "Rule"]
 
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
-_SECTION = struct.Struct("<IIQQQQIIQQ")
-_IDENT = b"\x7fELF\x02\x01\x01"
-_EM_RISCV = 243
-_PT_LOAD, _PT_GNU_EH_FRAME = 1, 0x6474E550
-_SHT_NOBITS, _SHF_COMPRESSED = 8, 0x800
-_MOST_SEGMENTS, _MOST_SECTIONS = 64, 1024
-_LONGEST_NAMES = 1 << 16
 _LARGEST_SCAN = 16 << 20
 _MOST_SCANNED = 100_000
 
 _FIELDS = {2: "H", 3: "I", 4: "Q", 0xA: "h", 0xB: "i", 0xC: "q"}
 """How struct reads a field of the search table: its entries must be of one size."""
 _ADDRESS = (1 << 64) - 1
-
-_Read = Callable[[int, int], bytes]
 
 
 class _Piece(NamedTuple):
@@ -47,7 +47,7 @@ class _Piece(NamedTuple):
 class CallFrames:
     """Those of the file of which ``read(offset, count)`` gives bytes, fewer where it ends."""
 
-    def __init__(self, read: _Read) -> None:
+    def __init__(self, read: Read) -> None:
         self._read = read
 
     def rule(self, address: int) -> Rule | None:
@@ -71,13 +71,13 @@ class CallFrames:
         try:
             return _Searched(self._read, self._segments)
         except Damaged:
-            return self._scan(b".eh_frame", exceptions=True)
+            return self._scan(".eh_frame", exceptions=True)
 
     @cached_property
     def _debug_frames(self) -> _Scanned | None:
-        return self._scan(b".debug_frame", exceptions=False)
+        return self._scan(".debug_frame", exceptions=False)
 
-    def _scan(self, name: bytes, *, exceptions: bool) -> _Scanned | None:
+    def _scan(self, name: str, *, exceptions: bool) -> _Scanned | None:
         try:
             piece = _section(self._read, name)
             return _Scanned(self._read, piece, exceptions=exceptions)
@@ -92,12 +92,12 @@ class CallFrames:
 class _Searched:
     """.eh_frame, with the sorted table of .eh_frame_hdr (LSB, "The .eh_frame_hdr section")."""
 
-    def __init__(self, read: _Read, segments: dict[int, list[_Piece]]) -> None:
+    def __init__(self, read: Read, segments: dict[int, list[_Piece]]) -> None:
         self._read = read
-        self._loaded = segments.get(_PT_LOAD, [])
-        if _PT_GNU_EH_FRAME not in segments:
+        self._loaded = segments.get(PT_LOAD, [])
+        if PT_GNU_EH_FRAME not in segments:
             raise Damaged
-        start, _, size = segments[_PT_GNU_EH_FRAME][0]
+        start, _, size = segments[PT_GNU_EH_FRAME][0]
         head = Cursor(self._at(start, min(size, 64)), start)
         version, frame, count_encoding, encoding = head.take(4)
         if version != 1 or OMITTED in (frame, count_encoding, encoding):
@@ -150,7 +150,7 @@ class _Searched:
 class _Scanned:
     """A section whose FDEs were all looked at once."""
 
-    def __init__(self, read: _Read, piece: _Piece, *, exceptions: bool) -> None:
+    def __init__(self, read: Read, piece: _Piece, *, exceptions: bool) -> None:
         self._base = piece.address if exceptions else 0
         self._data = read(piece.offset, piece.size)
         self._frames = Frames(self._at, exceptions=exceptions)
@@ -192,55 +192,29 @@ class _Scanned:
         return self._data[start : start + count] if start >= 0 else b""
 
 
-def _header(read: _Read) -> tuple[int, ...]:
-    """The ELF header's fields behind e_machine."""
-    head = read(0, _HEADER.size)
-    if len(head) < _HEADER.size or not head.startswith(_IDENT):
+def _header(read: Read) -> ElfHeader:
+    header = read_header(read)
+    if header is None or header.machine != EM_RISCV:
         raise Damaged
-    _, _, machine, *fields = _HEADER.unpack(head)
-    if machine != _EM_RISCV:
-        raise Damaged
-    return tuple(fields)
+    return header
 
 
-def _table(read: _Read, shape: struct.Struct, offset: int, count: int) -> list[tuple[int, ...]]:
-    data = _bytes(read, offset, count * shape.size)
-    return list(shape.iter_unpack(data[: len(data) // shape.size * shape.size]))
-
-
-def _bytes(read: _Read, offset: int, count: int) -> bytes:
-    if offset >= 1 << 62:
-        raise Damaged
-    return read(offset, count)
-
-
-def _segments(read: _Read) -> dict[int, list[_Piece]]:
-    """By their kind."""
-    _, _, table, _, _, _, entry_size, count, *_ = _header(read)
-    if entry_size != _SEGMENT.size:
-        raise Damaged
+def _segments(read: Read) -> dict[int, list[_Piece]]:
+    """The segments by type."""
+    header = _header(read)
     found: dict[int, list[_Piece]] = {}
-    for kind, _, offset, address, _, size, _, _ in _table(
-        read, _SEGMENT, table, min(count, _MOST_SEGMENTS)
-    ):
-        if offset + size < 1 << 62:
-            found.setdefault(kind, []).append(_Piece(address, offset, size))
+    for each in program_headers(read, header):
+        if each.offset + each.file_size < 1 << 62:
+            piece = _Piece(each.address, each.offset, each.file_size)
+            found.setdefault(each.type, []).append(piece)
     return found
 
 
-def _section(read: _Read, wanted: bytes) -> _Piece:
-    _, _, _, table, _, _, _, _, entry_size, count, names_index = _header(read)
-    if entry_size != _SECTION.size:
+def _section(read: Read, name: str) -> _Piece:
+    _header(read)
+    found = named_sections(read).get(name)
+    if found is None or found.type == SHT_NOBITS or found.flags & SHF_COMPRESSED:
         raise Damaged
-    sections = _table(read, _SECTION, table, min(count, _MOST_SECTIONS))
-    if names_index >= len(sections):
+    if found.size > _LARGEST_SCAN or found.offset >= 1 << 62:
         raise Damaged
-    names = _bytes(read, sections[names_index][4], min(sections[names_index][5], _LONGEST_NAMES))
-    for name, kind, flags, address, offset, size, *_ in sections:
-        if not names.startswith(wanted + b"\0", name):
-            continue
-        if kind == _SHT_NOBITS or flags & _SHF_COMPRESSED or size > _LARGEST_SCAN:
-            raise Damaged
-        if offset < 1 << 62:
-            return _Piece(address, offset, size)
-    raise Damaged
+    return _Piece(found.address, found.offset, found.size)

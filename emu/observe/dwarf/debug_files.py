@@ -15,10 +15,11 @@ from typing import NamedTuple, Protocol
 
 from emu.observe.dwarf.entries import Unit
 from emu.observe.dwarf.line_table import join_paths
-from emu.observe.dwarf.sections import Read, Sections, build_id, reader
+from emu.observe.dwarf.sections import Sections, build_id
 from emu.observe.dwarf.split_units import INDEX, WANTED, SplitFile
 from emu.observe.dwarf.units import SHARED, program_units, skeletons
 from emu.observe.model.raw_events import DebugFile
+from kernel.base.elf_headers import Read, reader
 
 _LINK, _SHARED_LINK = ".gnu_debuglink", ".gnu_debugaltlink"
 _STORE = "/usr/lib/debug"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from itertools import islice
 
 from emu.observe.dwarf.debug_files import DebugFiles, Source
-from emu.observe.dwarf.sections import Read
 from emu.observe.model.regular_file import open_regular
+from kernel.base.elf_headers import Read
 from kernel.base.errors import Errno
 from kernel.kernel import Kernel
 from kernel.vfs.core.inode import Inode

@@ -1,65 +1,47 @@
-"""The sections of an ELF file that hold debug information (elf(5)), read when they are asked for.
+"""The sections of an ELF file that hold debug information, read on demand.
 
-The file may be damaged: a section that is not there, or can't be read, is empty.
+A section that is missing or damaged is empty.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 
-_HEADER = struct.Struct("<7s33xQ10xHHH")
-_SECTION = struct.Struct("<IIQQQQIIQQ")
+from kernel.base.elf_headers import (
+    SHF_COMPRESSED,
+    SHT_NOBITS,
+    Read,
+    SectionHeader,
+    content,
+    named_sections,
+)
+
 _COMPRESSED = struct.Struct("<IIQQ")
-_IDENT = b"\x7fELF\x02\x01\x01"
-_SHT_NOBITS, _SHF_COMPRESSED, _ELFCOMPRESS_ZLIB = 8, 0x800, 1
-_MOST_SECTIONS = 1 << 16
+_ELFCOMPRESS_ZLIB = 1
 _LARGEST = 1 << 30
-
-Read = Callable[[int, int], bytes]
-"""The bytes of a file from an offset on: so many, or fewer where it ends."""
-
-
-def reader(data: bytes) -> Read:
-    return lambda offset, count: data[offset : offset + count]
+"""Maximum size of a section in bytes, also when it is decompressed."""
 
 
 class Sections:
-    """By their names."""
+    """Sections by name."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._found: dict[str, tuple[int, ...]] = {}
-        head = read(0, 64)
-        if len(head) < 64 or not head.startswith(_IDENT):
-            return
-        _, table, size, count, names_at = _HEADER.unpack(head)
-        if size != _SECTION.size or table >> 62:
-            return
-        data = read(table, count * size)
-        headers = list(_SECTION.iter_unpack(data[: len(data) // size * size]))
-        if names_at >= len(headers):
-            return
-        names = self._bytes(headers[names_at])
-        for each in headers:
-            end = names.find(b"\0", each[0])
-            name = names[each[0] : end].decode("latin-1") if 0 <= end - each[0] < 256 else ""
-            self._found.setdefault(name, each)
+        self._headers = named_sections(read)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._found and self._found[name][1] != _SHT_NOBITS
+        return name in self._headers and self._headers[name].type != SHT_NOBITS
 
     def get(self, name: str, most: int = _LARGEST) -> bytes:
-        """Nothing of one that has more bytes than ``most``."""
-        return self._bytes(self._found[name], most) if name in self._found else b""
+        """The content, decompressed; empty if it has more than ``most`` bytes."""
+        return self._content(self._headers[name], most) if name in self._headers else b""
 
-    def _bytes(self, header: tuple[int, ...], most: int = _LARGEST) -> bytes:
-        _, kind, flags, _, offset, size, *_ = header
-        if kind == _SHT_NOBITS or offset >> 62 or size > most:
+    def _content(self, header: SectionHeader, most: int) -> bytes:
+        if header.type == SHT_NOBITS or header.size > most:
             return b""
-        data = self._read(offset, size)
-        return _inflated(data, most) if flags & _SHF_COMPRESSED else data
+        data = content(self._read, header.offset, header.size)
+        return _inflated(data, most) if header.flags & SHF_COMPRESSED else data
 
 
 def _inflated(data: bytes, most: int) -> bytes:
@@ -75,7 +57,7 @@ def _inflated(data: bytes, most: int) -> bytes:
 
 
 def build_id(sections: Sections) -> bytes:
-    """What ``ld --build-id`` gave the file; nothing if it has none."""
+    """The build ID of the file (``ld --build-id``); empty if it has none."""
     note = sections.get(".note.gnu.build-id")
     if len(note) < 16 or note[12:16] != b"GNU\0":
         return b""

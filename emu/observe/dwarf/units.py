@@ -17,6 +17,7 @@ from emu.observe.dwarf.line_table import Line, LineTables, UnitLines
 from emu.observe.dwarf.sections import Sections
 from emu.observe.dwarf.split_function_ends import end_all
 from emu.observe.dwarf.split_units import SplitFiles
+from kernel.base.elf_headers import reader
 
 _PROGRAM = ("info", "abbrev", "str", "line_str", "str_offsets", "addr", "ranges", "rnglists")
 SHARED = ("info", "abbrev", "str", "line_str", "str_offsets")
@@ -99,7 +100,7 @@ def program_units(data: bytes, shared: DebugInfo | None = None) -> DebugInfo:
     """Empty for a program whose units are whole."""
     if shared is None and b".debug_addr\0" not in data and b".dwo\0" not in data:
         return DebugInfo({})
-    sections = Sections(lambda offset, count: data[offset : offset + count])
+    sections = Sections(reader(data))
     return DebugInfo({name: sections.get(f".debug_{name}") for name in _PROGRAM}, shared)
 
 

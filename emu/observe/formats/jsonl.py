@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, Literal
 
 import msgspec
 
+from emu.observe.formats import schema_1
 from emu.observe.formats.trace_checks import InvalidRecord, TraceChecks
 from emu.observe.formats.trace_reader import (
     LONGEST_LINE,
@@ -74,7 +75,8 @@ class JsonLines:
 def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
     """Yields the checked records of a trace from an untrusted file, with its texts escaped.
 
-    Raises :class:`NotATrace`, whose message names the line; an incomplete last line is ignored.
+    Records of an earlier schema become those of the current one. An incomplete last line is
+    ignored. Raises :class:`NotATrace`, whose message names the line.
     """
     check = TraceChecks()
     first = True
@@ -102,10 +104,12 @@ def _check_start(record: AnyRecord) -> None:
 
 
 def _another_schema(schema: int) -> NotATrace:
-    return NotATrace(f"it has schema {schema}, and this emu reads {records.SCHEMA}")
+    known = f"{schema_1.NUMBER} or {records.SCHEMA}"
+    return NotATrace(f"it has schema {schema}, which this emu does not read (expected {known})")
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
+    decode: Callable[[bytes], AnyRecord | records.Stack]
     decode = msgspec.json.Decoder(AnyRecord | records.Stack).decode
     number = 0
     try:
@@ -117,6 +121,8 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
                 if line.endswith(b"\n") or number == 1:
                     raise _no_record(line, number, error) from None
                 return
+            if isinstance(record, records.Start) and record.schema == schema_1.NUMBER:
+                decode, record.schema = schema_1.decode, records.SCHEMA
             yield number, record
     except TooLong:
         raise NotATrace(
@@ -136,7 +142,7 @@ def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
     if number == 1:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             schema = msgspec.json.decode(line, type=_Schema).schema
-            if schema != records.SCHEMA:
+            if schema not in (schema_1.NUMBER, records.SCHEMA):
                 return _another_schema(schema)
     reason = "it is nested too deep" if isinstance(error, RecursionError) else text(str(error))
     return NotATrace(f"line {number} is no record of a trace: {reason[:_LONGEST_REASON]}")

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias, cast
 
 from emu.observe.formats.perfetto_arguments import (
+    copy_end_arguments,
     fault_arguments,
     fork_arguments,
-    settled_arguments,
 )
 from emu.observe.formats.perfetto_packets import Arguments, Kind, Name, Packets
 from emu.observe.model import records
@@ -104,7 +104,7 @@ class PerfettoTrace:
             case records.Call():
                 self._call(record)
             case records.CopyEnd():
-                self._settled(record)
+                self._copy_end(record)
             case records.Fork():
                 self._fork(record)
             case records.Exec():
@@ -236,7 +236,7 @@ class PerfettoTrace:
         length = call.time - call.began
         self._slice(call, call.tid, length, call.name, "system call", arguments)
 
-    def _settled(self, end: records.CopyEnd) -> None:
+    def _copy_end(self, end: records.CopyEnd) -> None:
         process = self._process(end.pid)
         if not process.ends:
             process.ends = self._packets.plain_track(process.track, "ends of copied pages")
@@ -247,7 +247,7 @@ class PerfettoTrace:
             process.ends,
             end.why,
             "copy",
-            settled_arguments(end),
+            copy_end_arguments(end),
             ended_flows=[end.fault + 1],
         )
 

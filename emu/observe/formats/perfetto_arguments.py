@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from emu.observe.formats.fault_line import place_text
 from emu.observe.formats.perfetto_packets import Arguments, Name, Value
-from emu.observe.formats.text import place_text
 from emu.observe.model import records
 from emu.observe.model.records import SourceLocation
 
@@ -45,7 +45,7 @@ def fork_arguments(fork: records.Fork) -> Arguments:
     }
 
 
-def settled_arguments(end: records.CopyEnd) -> Arguments:
+def copy_end_arguments(end: records.CopyEnd) -> Arguments:
     return {
         "address": hex(end.address),
         "bytes_changed": end.bytes_changed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from emu.observe.model.outcomes import IN_A_SUMMARY
 from kernel.kernel import Kernel
 from kernel.mm.outcome import Outcome
 
@@ -45,9 +44,7 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"page faults    {sum(faults.values()):>9,}",
     ]
     lines += [
-        f"  {faults[outcome]:>12,}   {meaning}"
-        for outcome, meaning in IN_A_SUMMARY.items()
-        if faults[outcome]
+        f"  {faults[outcome]:>12,}   {outcome.meaning}" for outcome in Outcome if faults[outcome]
     ]
     copied, eager = summary["frames_copied"], summary["eager_frames_copied"]
     lines += [

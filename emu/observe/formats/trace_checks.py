@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from emu.observe.model import records
 from emu.observe.model.bounds import WORD_END
-from emu.observe.model.outcomes import IN_A_LINE
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
+from kernel.mm.outcome import Outcome
 
+_OUTCOMES = frozenset(map(str, Outcome))
 _ACCESSES = frozenset(("fetch", "load", "store"))
 _POLICIES = frozenset(("cow", "eager", "shared-tables"))
 _DEEPEST = 4
@@ -115,7 +116,7 @@ class TraceChecks:
     def _fault(self, fault: records.Fault) -> None:
         if not (fault.loading and not self._alive):
             self._check_process(fault.pid)
-        if fault.outcome not in IN_A_LINE:
+        if fault.outcome not in _OUTCOMES:
             raise InvalidRecord(f"unknown outcome {fault.outcome!r}")
         if fault.access not in _ACCESSES:
             raise InvalidRecord(f"unknown access {fault.access!r}")

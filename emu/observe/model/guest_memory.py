@@ -1,4 +1,4 @@
-"""Looking at a process's memory without touching it: no fault, no A bit."""
+"""Reads a process's memory and mapped files without side effects: no fault, no A bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LARGEST_FILE = 1 << 31
 
 
 def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
-    """``count`` bytes at ``va`` as they are now; None where a page is not in memory."""
+    """Reads ``count`` bytes at ``va``; None if one of the pages is not in memory."""
     parts = []
     while count > 0:
         pte = space.table.pte(va) if 0 <= va < USER_END else 0
@@ -28,7 +28,7 @@ def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
 
 
 def peek_ahead(space: AddressSpace, va: int, count: int) -> bytes | None:
-    """Reads what loads would read, also from pages that are not in memory yet."""
+    """Reads what loads would read, including from pages that are not in memory yet."""
     parts = []
     while count > 0:
         size = min(count, PAGE_SIZE - (va & PAGE_MASK))
@@ -60,7 +60,7 @@ def _untouched_page(space: AddressSpace, va: int) -> bytes | None:
 
 
 def instruction_bits(space: AddressSpace, pc: int) -> int | None:
-    """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+    """The 16 or 32 bits of the instruction at ``pc``; None if they cannot be fetched."""
     pte = space.table.pte(pc)
     if pte & (V | X) != V | X:
         return None
@@ -75,7 +75,7 @@ def instruction_bits(space: AddressSpace, pc: int) -> int | None:
 
 
 def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:
-    """The 2 or 4 bytes of the instruction at ``pc``; None when it is not in memory."""
+    """The 2 or 4 bytes of the instruction at ``pc``; None if it is not in memory."""
     low = peek(space, pc, 2)
     if low is None or instruction_length(int.from_bytes(low, "little")) == 2:
         return low

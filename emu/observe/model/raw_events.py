@@ -87,7 +87,7 @@ class CodeLocation(msgspec.Struct, array_like=True, gc=False):
     sigreturn: int | None = None
 
 
-class RecordEvent(_RawEvent, tag="told"):
+class RecordEvent(_RawEvent, tag="record"):
     """A record, but for the place and the callers that it may have."""
 
     record: AnyRecord
@@ -103,7 +103,7 @@ class CopyRetired(msgspec.Struct, array_like=True, frozen=True, gc=False):
     changed: int
 
 
-class CopiesRetired(_RawEvent, tag="settled"):
+class CopiesRetired(_RawEvent, tag="copies"):
     """Copied pages have come to their end at once: a record for each, from number ``seq`` on."""
 
     seq: int

@@ -29,7 +29,7 @@ from emu.observe.model.bounds import (
     Word,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Record(msgspec.Struct, omit_defaults=True, tag_field="event"):
@@ -268,7 +268,7 @@ class Fault(Record, tag="fault", kw_only=True):
         return self.call or ("signal delivery" if self.signal else "")
 
 
-class CopyEnd(Record, tag="settled", kw_only=True):
+class CopyEnd(Record, tag="copy_end", kw_only=True):
     """A page that a fault had copied has reached its end: so many of its bytes had changed."""
 
     fault: Count

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from emu.machine.cause import Access
-from emu.machine.pte import FLAGS, U, V, flags_text
+from emu.machine.pte import U, V
 from emu.machine.sv39 import Rule
 from emu.machine.trap import Trap
 from emu.observe.model.records import Range, text
-from kernel.mm.page_table import COW
 from kernel.mm.vma import Prot, Vma
 
 
@@ -22,16 +21,6 @@ def broken_rule(trap: Trap | None, pte: int, access: Access) -> str:
     if not pte & U:
         return Rule.NOT_USER.text
     return (Rule.NOT_EXECUTABLE, Rule.NOT_READABLE, Rule.NOT_WRITABLE)[access].text
-
-
-@lru_cache(maxsize=FLAGS + 1)
-def _flags_of(flags: int) -> str:
-    return flags_text(flags) + (" CoW" if flags & COW else "") if flags & V else ""
-
-
-def pte_flags(pte: int) -> str:
-    """Such as ``R--U-A- CoW``; nothing for an entry that is not valid."""
-    return _flags_of(pte & FLAGS)
 
 
 def range_of(vma: Vma) -> Range:

@@ -19,7 +19,7 @@ from emu.observe.model.raw_events import (
 )
 from emu.observe.model.records import AnyRecord
 from emu.observe.model.sink import RecordingOptions
-from emu.observe.model.trace_fields import pte_flags, range_of
+from emu.observe.model.trace_fields import range_of
 from emu.observe.record.address_space_pids import AddressSpacePids
 from emu.observe.record.code_layouts import Layouts
 from emu.observe.record.copied_pages import CopiedPages
@@ -28,6 +28,7 @@ from emu.observe.record.page_watch import PageWatch
 from emu.observe.record.thread_position import ThreadLocator
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.pte_text import pte_flags
 from kernel.process.observer import Observer
 
 _FEW_PROCESSES = 16

@@ -24,10 +24,10 @@ from emu.observe.model.raw_events import (
 from emu.observe.model.records import Entry, Sharer, SourceLocation
 from emu.observe.model.sink import Sink
 from emu.observe.model.source_location import with_line
-from emu.observe.model.trace_fields import pte_flags
 from emu.observe.symbols.symbolizer import Symbols
 from emu.observe.unwind.backtrace_cache import Backtraces, UnwindState
 from emu.observe.unwind.stack_memory import CopiedStack
+from kernel.mm.pte_text import pte_flags
 
 _ACCESS = ("fetch", "load", "store")
 _NOWHERE = SourceLocation(0)

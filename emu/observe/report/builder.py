@@ -16,6 +16,7 @@ from emu.observe.report.host_files import HostFiles
 from emu.observe.report.interning import InternTables
 from emu.observe.report.processes import Processes
 from emu.observe.report.spaces import Spaces
+from kernel.mm.outcome import Outcome
 
 KINDS = ("fault", "exec", "fork", "exit", "map", "unmap", "clear", "move")
 _NO_SPACE = -1
@@ -86,6 +87,7 @@ class Builder:
             "rows": self._rows,
             "processes": self._processes.data(),
             "faults": self._faults.data(),
+            "outcomes": {each: {"name": each.label, "text": each.meaning} for each in Outcome},
             "costs": cost_data(self._costs.result(), steps["seq"]),
             "sources": [[name, lines] for name, lines in excerpt.items()],
             "code": [

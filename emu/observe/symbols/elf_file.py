@@ -7,12 +7,12 @@ nothing is raised. pyelftools reads the symbol tables; it is imported when the f
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-_PT_LOAD = 1
+from kernel.base.elf_headers import PT_LOAD, program_headers, read_header, reader
+
 _PAGE_MASK = 0xFFF
 _TABLES = (".symtab", ".dynsym")
 _KINDS = ("STT_NOTYPE", "STT_OBJECT", "STT_FUNC", "STT_GNU_IFUNC")
@@ -114,13 +114,6 @@ def _has_a_place(symbol: Any) -> bool:
 
 def load_segments(data: bytes) -> list[tuple[int, int, int]]:
     """(address, offset, bytes in the file) of the segments to load."""
-    if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01":
-        return []
-    (offset,) = struct.unpack_from("<Q", data, 32)
-    size, count = struct.unpack_from("<HH", data, 54)
-    segments = []
-    for at in range(offset, min(offset + size * count, len(data) - 55), max(size, 56)):
-        kind, _, start, address, _, length = struct.unpack_from("<IIQQQQ", data, at)
-        if kind == _PT_LOAD:
-            segments.append((address, start, length))
-    return segments
+    read = reader(data)
+    headers = program_headers(read, read_header(read))
+    return [(each.address, each.offset, each.file_size) for each in headers if each.type == PT_LOAD]

@@ -13,12 +13,12 @@ from emu.observe.cfi.cfi_program import Rule
 from emu.observe.cfi.function_starts import Starts
 from emu.observe.cfi.prologue_analysis import LONGEST, prologue_rule
 from emu.observe.dwarf.entries import DebugInfo
-from emu.observe.dwarf.sections import reader
 from emu.observe.dwarf.split_units import SplitFile, SplitFiles
 from emu.observe.dwarf.units import DebugUnits, UnitCode
 from emu.observe.model.raw_events import DebugFile
 from emu.observe.model.records import Caller, SourceLocation, text
 from emu.observe.symbols.elf_file import ElfFile
+from kernel.base.elf_headers import reader
 
 _END = 1 << 64
 

@@ -21,6 +21,9 @@ class Model {
       rows: data.rows,
       costs: data.costs,
     });
+    this.outcomes = Object.fromEntries(
+      Object.entries(data.outcomes).map(([outcome, texts]) => [outcome, {...texts, ...OUTCOMES[outcome]}]),
+    );
     this.strings = data.strings;
     this.stacks = data.stacks;
     this.places = data.places.map((row) => this.place(row));

@@ -1,62 +1,23 @@
-/* What outcomes and states of pages mean: a letter, a name, and the colour's variable. */
+/* How outcomes and states of pages look: a letter, and the colour's variable. The names and texts of
+   outcomes come with the data. */
 
 const OUTCOMES = {
-  copied: {
-    letter: "C",
-    name: "copied",
-    colour: "copied",
-    text: "a store to a page that fork had shared: the kernel copied the frame",
-  },
-  reused: {
-    letter: "R",
-    name: "reused",
-    colour: "private",
-    text: "a store to a page that fork had shared, by its frame's last user: no copy",
-  },
-  file_copied: {
-    letter: "D",
-    name: "file page copied",
-    colour: "filecopy",
-    text: "a store to a private mapping of a file: a copy of the page cache's page",
-  },
-  zero_filled: {letter: "N", name: "zero-filled", colour: "alone", text: "a new frame of zeroes"},
-  stack_grown: {
-    letter: "G",
-    name: "stack grown",
-    colour: "table",
-    text: "the stack was extended, and the page zero-filled",
-  },
-  zero_shared: {
-    letter: "Z",
-    name: "zero page",
-    colour: "zero",
-    text: "a read of untouched memory: the shared page of zeroes",
-  },
-  file: {letter: "F", name: "file page", colour: "file", text: "a page of a file, from the page cache"},
-  shared: {letter: "M", name: "shared memory", colour: "shmem", text: "a page of a shared mapping"},
-  spurious: {
-    letter: "=",
-    name: "already mapped",
-    colour: "zero",
-    text: "the PTE allowed the access already, or lacked only A or D",
-  },
-  segv_maperr: {
-    letter: "!",
-    name: "SIGSEGV (nothing mapped)",
-    colour: "failed",
-    text: "nothing is mapped there",
-  },
-  segv_accerr: {
-    letter: "!",
-    name: "SIGSEGV (not allowed)",
-    colour: "failed",
-    text: "the mapping forbids the access",
-  },
-  bus_adrerr: {letter: "!", name: "SIGBUS", colour: "failed", text: "the mapping lies beyond its file's end"},
-  out_of_memory: {letter: "!", name: "out of memory", colour: "failed", text: "no frame was left"},
+  copied: {letter: "C", colour: "copied"},
+  reused: {letter: "R", colour: "private"},
+  file_copied: {letter: "D", colour: "filecopy"},
+  zero_filled: {letter: "N", colour: "alone"},
+  stack_grown: {letter: "G", colour: "table"},
+  zero_shared: {letter: "Z", colour: "zero"},
+  file: {letter: "F", colour: "file"},
+  shared: {letter: "M", colour: "shmem"},
+  spurious: {letter: "=", colour: "zero"},
+  segv_maperr: {letter: "!", colour: "failed"},
+  segv_accerr: {letter: "!", colour: "failed"},
+  bus_adrerr: {letter: "!", colour: "failed"},
+  out_of_memory: {letter: "!", colour: "failed"},
 };
 const outcomeOf = (name) =>
-  OUTCOMES[name] ?? {letter: "?", name, colour: "zero", text: "an outcome that this report does not know"};
+  app.model.outcomes[name] ?? {letter: "?", name, colour: "zero", text: "an outcome that this report does not know"};
 
 /* Kinds are what a page was made of; states are what the map shows. Numbers of both agree. */
 const ABSENT = 0,

@@ -144,7 +144,7 @@ def test_a_report_is_kept_when_the_next_program_cannot_be_run(tmp_path: Path) ->
 
 def test_another_schema_is_named(tmp_path: Path) -> None:
     file = trace(tmp_path)
-    file.write_text(file.read_text().replace('"schema":1', '"schema":99', 1))
+    file.write_text(file.read_text().replace('"schema":2', '"schema":99', 1))
     assert_one_line(emu("report", file, "-o", tmp_path / "out.html"), "schema 99")
 
 

@@ -44,16 +44,16 @@ def test_is_the_story_told_parent_first(variant: str) -> None:
         "by exec of",
         "first touched, store to",
         "demo_cow.c:28 main (",  # the C library's memset, by whatever name
-        "): new page of zeroes pte none →",
+        "): zero-filled pte none →",
         "shared by fork of pid 3",
         "RW-U-AD →",
         "R--U-AD CoW, count 1 → 2",
         "pid 3 has a copy of its own",
         "count 2 → 1",
-        "demo_cow.c:22 write_page: TAKEN OVER",
+        "demo_cow.c:22 write_page: REUSED",
         "pid 3 demo_cow, child of pid 2",
         "inherited from pid 2",
-        "demo_cow.c:22 write_page: sharing broken: COPIED pte",
+        "demo_cow.c:22 write_page: COPIED pte",
         "count 2 → 1",
     ), outcome.stderr
     assert max(map(len, outcome.stderr.splitlines())) <= 80
@@ -61,12 +61,12 @@ def test_is_the_story_told_parent_first(variant: str) -> None:
 
 def test_is_one_process_chosen() -> None:
     outcome = why(demo(), "--at", "pages+0x1000", "--pid", "3")
-    assert "COPIED" in outcome.stderr and "TAKEN OVER" not in outcome.stderr
+    assert "COPIED" in outcome.stderr and "REUSED" not in outcome.stderr
 
 
 def test_does_a_function_have_a_story_too() -> None:
     outcome = why(demo(), "--at", "write_page")
-    assert "r-xp" in outcome.stderr and "the file's page mapped" in " ".join(outcome.stderr.split())
+    assert "r-xp" in outcome.stderr and "file page mapped" in " ".join(outcome.stderr.split())
 
 
 def test_is_a_page_that_was_never_mapped_told() -> None:
@@ -80,7 +80,7 @@ def test_does_a_trace_tell_it_with_ptes_at_the_faults(tmp_path: Path) -> None:
     assert emu("trace", "-o", trace, demo()).status == 0
     outcome = emu("why", trace, "--at", "pages+0x1000")
     assert (outcome.status, outcome.stdout) == (0, "")
-    assert in_order(outcome.stderr, "shared by fork", "TAKEN OVER", "pid 3", "COPIED")
+    assert in_order(outcome.stderr, "shared by fork", "REUSED", "pid 3", "COPIED")
 
 
 def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
     assert emu("trace", "-o", trace, demo()).status == 0
     trace.write_bytes(trace.read_bytes()[:-20])
     outcome = emu("why", trace, "--at", "pages+0x1000")
-    assert outcome.status == 2 and "TAKEN OVER" in outcome.stderr
+    assert outcome.status == 2 and "REUSED" in outcome.stderr
     assert outcome.messages == [f"emu: {trace}: the trace was cut off"]
     assert emu("trace", "--pid", "3", "-o", trace, demo()).status == 0
     outcome = emu("why", trace, "--at", "pages+0x1000")

@@ -43,7 +43,7 @@ def checked(run: Recorded) -> CowProfile:
         assert sum(site.bytes_changed for site in ranking) == found.bytes_changed
         amounts = [site.bytes_copied for site in ranking]
         assert amounts == sorted(amounts, reverse=True)
-    assert found.unsettled == 0
+    assert found.copies_without_end == 0
     return found
 
 
@@ -248,7 +248,7 @@ def test_is_a_heap_site_without_a_line_told_by_its_callers() -> None:
 
 def test_is_a_cut_off_trace_told_of() -> None:
     found = profile([fork(1, 2, 3), store(2, 3, "copied", 2)])
-    assert (found.unsettled, found.bytes_changed, found.summary) == (1, 0, {})
+    assert (found.copies_without_end, found.bytes_changed, found.summary) == (1, 0, {})
     assert "no end in the trace" in cow_text(found)
 
 

@@ -59,10 +59,10 @@ def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
     parent, child = exact("exact_child", 0).chapters
     assert brief(parent) == [
         ("mapped", -1, -1),
-        ("new", 0, 1),
+        ("zero-filled", 0, 1),
         ("shared", 1, 2),
         ("pid", 2, 1),
-        ("TAKEN", 1, 1),
+        ("REUSED", 1, 1),
         ("exit,", 1, 0),
     ]
     assert brief(child) == [("inherited", 0, 2), ("COPIED", 2, 1), ("exit,", 1, 0)]
@@ -71,7 +71,7 @@ def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
 
 def test_is_a_page_that_the_child_left_alone_the_parents_again_at_its_end() -> None:
     parent, child = exact("exact_child", 9).chapters
-    assert brief(parent)[2:5] == [("shared", 1, 2), ("pid", 2, 1), ("TAKEN", 1, 1)]
+    assert brief(parent)[2:5] == [("shared", 1, 2), ("pid", 2, 1), ("REUSED", 1, 1)]
     assert parent.steps[3].text == "pid 3 ended"
     assert brief(child) == [("inherited", 0, 2), ("exit,", 2, 0)]
 
@@ -81,7 +81,7 @@ def test_is_a_chain_told_to_its_end() -> None:
     assert [chapter.origin for chapter in chapters] == [None, *chapters[:3]]
     last = [step for step in chapters[3].steps if "COPIED" in step.text]
     assert last[0].before is not None and last[0].before.holders == 4
-    assert "TAKEN OVER" in chapters[0].steps[-2].text
+    assert "REUSED" in chapters[0].steps[-2].text
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -108,7 +108,7 @@ def test_is_the_zero_pages_count_nobodys_business() -> None:
     steps = [step for chapter in (parent, child) for step in chapter.steps]
     zero = [s for s in steps if s.text.endswith("zero page mapped")]
     assert len(zero) == 1 and zero[0].after is not None and zero[0].after.holders == 0
-    filled = [s.before for s in steps if s.text.endswith("new page of zeroes")]
+    filled = [s.before for s in steps if s.text.endswith("zero-filled")]
     assert [before.holders for before in filled if before is not None] == [0, 0]
 
 
@@ -163,14 +163,14 @@ def test_is_nothing_shared_that_a_fork_keeps_back(page: int, kept: str, policy: 
         told(each)
     parent, child = told.chapters
     assert [text for text in brief(parent) if text[1:] != (-1, -1)] == [
-        ("new", 0, 1),
+        ("zero-filled", 0, 1),
         ("exit,", 1, 0),
     ]
     assert parent.steps[2].text.startswith(kept) and " by fork of pid 3" in parent.steps[2].text
     first = child.steps[0].text
     assert first.startswith("mapped rw-p" if kept == "left out" else "inherited from pid 2 without")
     assert child.steps[1].text.startswith("first touched, store") and child.origin is parent
-    assert brief(child)[1:] == [("new", 0, 1), ("exit,", 1, 0)]
+    assert brief(child)[1:] == [("zero-filled", 0, 1), ("exit,", 1, 0)]
 
 
 EXECS = r"""
@@ -220,7 +220,7 @@ def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() 
     (chapter,) = told.chapters
     texts = [step.text for step in chapter.steps]
     assert texts[0].startswith("mapped rw-p in 0x5000000-0x5001000 by mmap at ")
-    assert texts[1].startswith("first touched, store") and texts[1].endswith("new page of zeroes")
+    assert texts[1].startswith("first touched, store") and texts[1].endswith("zero-filled")
     assert texts[2].startswith("rights now r--p, were rw-p by mprotect at ")
     assert texts[3].startswith("rights now rw-p, were r--p by mprotect at ")
     assert texts[4].startswith("let go of by madvise at ")

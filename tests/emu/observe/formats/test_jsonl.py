@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from emu.observe.model.records import (
     AnyRecord,
     Call,
     Caller,
+    CopyEnd,
     End,
     Entry,
     Exec,
@@ -165,10 +167,34 @@ def test_what_is_no_trace(data: bytes, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_another_schema_is_refused_with_both_numbers() -> None:
-    data = written(START).replace(b'"schema":1', b'"schema":2')
-    with pytest.raises(NotATrace, match=f"has schema 2, and this emu reads {SCHEMA}"):
+@pytest.mark.parametrize("schema", [0, 3, 99])
+def test_is_an_unknown_schema_rejected_with_the_known_ones(schema: int) -> None:
+    data = written(START).replace(b'"schema":2', b'"schema":%d' % schema)
+    with pytest.raises(NotATrace, match=rf"has schema {schema}, .* \(expected 1 or {SCHEMA}\)"):
         read(data)
+
+
+def in_schema_1(data: bytes) -> bytes:
+    return data.replace(b'"schema":2', b'"schema":1').replace(
+        b'{"event":"copy_end"', b'{"event":"settled"'
+    )
+
+
+def test_is_a_trace_of_schema_1_read_as_the_same_records() -> None:
+    data = traced("--deterministic").jsonl
+    old = in_schema_1(data)
+    assert old.count(b'"event":"settled"') == data.count(b'"event":"copy_end"') > 5
+    assert read(old) == read(data)
+    assert all(type(new) is type(record) for new, record in zip(read(old), read(data), strict=True))
+
+
+@pytest.mark.parametrize("convert", [in_schema_1, bytes])
+def test_is_the_other_schemas_name_of_a_record_rejected(convert: Callable[[bytes], bytes]) -> None:
+    """``settled`` is a record of schema 1 only, ``copy_end`` of schema 2 only."""
+    end = CopyEnd(seq=1, time=1, fault=0, pid=2, address=0, bytes_changed=1, why="discarded")
+    other = bytes if convert is in_schema_1 else in_schema_1
+    with pytest.raises(NotATrace, match="line 2 is no record"):
+        read(convert(written(START)) + other(written(end)))
 
 
 def test_an_empty_file_is_no_trace() -> None:

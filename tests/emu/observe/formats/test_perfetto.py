@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from emu.observe.formats.fault_line import place_text
 from emu.observe.formats.perfetto import PerfettoTrace
-from emu.observe.formats.text import place_text
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord, CopyEnd, Sample, SourceLocation
 from tests.emu.observe.support.trace_processor import TraceProcessor, trace_processor

@@ -1,16 +1,28 @@
-"""Has every outcome of a page fault its words, wherever it is told?"""
+"""Has every outcome of a page fault its texts, and are the groups made of outcomes?"""
 
 import pytest
 
-from emu.observe.model.outcomes import COPIES, IN_A_LINE, IN_A_STORY, IN_A_SUMMARY, OWN
+from emu.observe.model.outcomes import COPIES, OWN, in_line
 from kernel.mm.outcome import Outcome
 
 
-@pytest.mark.parametrize("words", [IN_A_LINE, IN_A_STORY, IN_A_SUMMARY])
-def test_every_outcome_has_words_and_nothing_else_has(words: dict[str, str]) -> None:
-    assert list(words) == [str(outcome) for outcome in Outcome]
-    assert all(words.values()) and len(set(words.values())) == len(words)
+def test_has_every_outcome_texts_of_its_own() -> None:
+    labels, meanings = {each.label for each in Outcome}, {each.meaning for each in Outcome}
+    assert len(labels) == len(meanings) == len(Outcome)
+    assert all(labels | meanings)
+
+
+@pytest.mark.parametrize(
+    "outcome, text",
+    [("copied", "COPIED"), ("reused", "REUSED"), ("file_copied", "file page copied")],
+)
+def test_are_the_ends_of_sharing_in_capitals(outcome: str, text: str) -> None:
+    assert in_line(outcome) == text
+
+
+def test_does_a_summarys_line_fit_80_columns() -> None:
+    assert max(len(each.meaning) for each in Outcome) <= 80 - 17
 
 
 def test_are_the_kinds_of_outcome_outcomes() -> None:
-    assert COPIES < OWN < {str(outcome) for outcome in Outcome}
+    assert COPIES < OWN < set(Outcome)

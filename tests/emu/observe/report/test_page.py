@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from emu.observe.model.records import SourceLocation
 from emu.observe.report.page import SCRIPTS, STYLES, page
+from kernel.mm.outcome import Outcome
 from tests.emu.observe.report.traces import MadeUp, built
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -71,3 +72,14 @@ def test_every_part_is_used() -> None:
     names = {f"{name}.js" for name in SCRIPTS} | {f"{name}.css" for name in STYLES}
     there = {entry.name for entry in folder.iterdir()}
     assert there == names | {"page.html"}
+
+
+def test_has_every_outcome_a_letter_and_a_colour() -> None:
+    script = files("emu.observe.report").joinpath("page", "meanings.js").read_text()
+    table = script.split("const OUTCOMES = {")[1].split("\n};")[0]
+    looks = re.findall(r"^  (\w+): \{letter: \"(.)\", colour: \"\w+\"\},$", table, re.MULTILINE)
+    assert sorted(name for name, _ in looks) == sorted(map(str, Outcome))
+    shown = built(evil_run().told).data()["outcomes"]
+    assert [(name, texts["text"]) for name, texts in shown.items()] == [
+        (each.value, each.meaning) for each in Outcome
+    ]

@@ -13,9 +13,9 @@ from elftools.elf.elffile import ELFFile
 from msgspec.structs import replace
 
 from emu.observe.dwarf.debug_files import DebugFiles, Missing, Source
-from emu.observe.dwarf.sections import reader
 from emu.observe.model.records import SourceLocation
 from emu.observe.symbols.elf_image import Image
+from kernel.base.elf_headers import reader
 from toolchain.find import find
 
 HEADER = """static inline __attribute__((always_inline)) void poke(char *at, int by)
