@@ -17,7 +17,7 @@ const OUTCOMES = {
   out_of_memory: {letter: "!", colour: "failed"},
 };
 const outcomeOf = (name) =>
-  app.model.outcomes[name] ?? {letter: "?", name, colour: "zero", text: "an outcome that this report does not know"};
+  app.model.outcomes[name] ?? {letter: "?", name, colour: "zero", text: "unknown to this report"};
 
 /* Kinds are what a page was made of; states are what the map shows. Numbers of both agree. */
 const ABSENT = 0,
