@@ -71,14 +71,11 @@ class Instructions:
         return code
 
     def _read(self, pc: int) -> int | None:
-        if pc & PAGE_MASK < PAGE_MASK - 2:  # both halves are in one page, as mostly
-            bits = self._fetch(pc, 4)
-            return bits if bits is None or instruction_length(bits) == 4 else bits & 0xFFFF
-        low = self._fetch(pc, 2)
-        if low is None or instruction_length(low) == 2:
-            return low
-        high = self._fetch((pc + 2) & VA_MASK, 2)
-        return None if high is None else high << 16 | low
+        code = self._code(pc, min(4, PAGE_SIZE - (pc & PAGE_MASK)))
+        length = instruction_length(code[0]) if code else 2
+        if len(code) < length:  # the rest is in the next page, which is not to be touched otherwise
+            code += self._code((pc + 2) & VA_MASK, 2)
+        return int.from_bytes(code[:length], "little") if len(code) >= length else None
 
     def faults_as_store(self, pc: int) -> bool:
         bits = self.bits(pc)
@@ -92,13 +89,6 @@ class Instructions:
     def stval(self, trap: Trap) -> int:
         """Of a page fault at a load or store."""
         return stval(self.bits(trap.epc), self._engine.read, trap.page)
-
-    def _fetch(self, va: int, size: int) -> int | None:
-        start = self._start(va & ~PAGE_MASK)
-        if start is None:
-            return None
-        start += va & PAGE_MASK
-        return int.from_bytes(self._mmu.ram.bytes[start : start + size], "little")
 
     def _start(self, page: int) -> int | None:
         """RAM offset of the page; None when it cannot be fetched from."""

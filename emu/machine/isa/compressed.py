@@ -1,13 +1,12 @@
 """Expansion of compressed instructions: each is a short form of one 32-bit base instruction.
 
-Unprivileged spec, "C: Compressed Instructions", tables of the "RVC Instruction Set Listings".
+Unprivileged spec, "C: Compressed Instructions" (tables of the "RVC Instruction Set Listings") and
+"Immediate Encoding Variants".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 RESERVED = 0
 """Expansion of a reserved encoding; as an instruction it is illegal too."""
@@ -60,128 +59,96 @@ _LISTING = """
 """
 """Fields of the 16 bits, and the base instruction with its operands.
 
-``i`` marks the bits of the immediate, whose numbers in it follow in the same order; ``imm`` is
-signed, ``uimm`` unsigned. A capital letter marks a register, a small letter one of x8 to x15.
+``i`` marks the bits of the immediate, whose numbers in it follow in the same order: ``uimm`` is
+unsigned, ``imm`` signed, its sign first. A capital letter marks a register, a small letter one of
+x8 to x15.
 """
 
-_OPERATIONS = {
-    "reserved": ("R", RESERVED),
-    "lui": ("U", 0x37),
-    "jal": ("J", 0x6F),
-    "jalr": ("I", 0x67),
-    "beq": ("B", 0x63),
-    "bne": ("B", 0x1063),
-    "lw": ("I", 0x2003),
-    "ld": ("I", 0x3003),
-    "fld": ("I", 0x3007),
-    "sw": ("S", 0x2023),
-    "sd": ("S", 0x3023),
-    "fsd": ("S", 0x3027),
-    "addi": ("I", 0x13),
-    "addiw": ("I", 0x1B),
-    "andi": ("I", 0x7013),
-    "slli": ("I", 0x1013),
-    "srli": ("I", 0x5013),
-    "srai": ("I", 0x4000_5013),
-    "add": ("R", 0x33),
-    "sub": ("R", 0x4000_0033),
-    "xor": ("R", 0x4033),
-    "or": ("R", 0x6033),
-    "and": ("R", 0x7033),
-    "addw": ("R", 0x3B),
-    "subw": ("R", 0x4000_003B),
-    "ebreak": ("I", 0x10_0073),
-}
-"""Format and fixed bits of the base instructions."""
+_OPERATIONS = """
+R reserved=0 add=33 sub=40000033 xor=4033 or=6033 and=7033 addw=3b subw=4000003b
+I addi=13 addiw=1b andi=7013 slli=1013 srli=5013 srai=40005013 jalr=67 ebreak=100073
+I lw=2003 ld=3003 fld=3007
+S sw=2023 sd=3023 fsd=3027
+B beq=63 bne=1063
+U lui=37
+J jal=6f
+"""
+"""Format of the base instructions, and their fixed bits in hexadecimal."""
 
 _RD, _RS1, _RS2 = 7, 15, 20
-_REGISTERS = {
-    "R": (_RD, _RS1, _RS2),
-    "I": (_RD, _RS1),
-    "S": (_RS2, _RS1),
-    "B": (_RS1, _RS2),
-    "U": (_RD,),
-    "J": (_RD,),
+_FORMATS: dict[str, tuple[tuple[int, ...], dict[int, int]]] = {
+    "R": ((_RD, _RS1, _RS2), {}),
+    "I": ((_RD, _RS1), {bit: 20 + bit for bit in range(12)}),
+    "S": ((_RS2, _RS1), {bit: bit + (7 if bit < 5 else 20) for bit in range(12)}),
+    "B": ((_RS1, _RS2), {bit: bit + (7 if bit < 5 else 20) for bit in range(11)} | {11: 7, 12: 31}),
+    "U": ((_RD,), {bit: bit for bit in range(12, 32)}),
+    "J": ((_RD,), {bit: bit + (0 if bit > 11 else 20) for bit in range(20)} | {11: 20, 20: 31}),
 }
-_SIGN = {"I": 11, "B": 12, "U": 31, "J": 20}
-"""Highest bit of each format's immediate."""
+"""Where a format has its registers, as operands in their order, and each bit of its immediate."""
 
-
-class _Row(NamedTuple):
-    """A row of the listing: applies to halfwords of which the bits in ``mask`` are ``value``."""
-
-    mask: int
-    value: int
-    fixed: int
-    fields: list[tuple[int, int, int]]
-    """(right shift, mask, factor) of each field that is moved into the base instruction."""
+_Moved = list[tuple[int, int]]
+"""Bits of the halfword that the base instruction has too, each with a factor."""
+_Row = tuple[int, int, int, _Moved]
+"""Mask and value of the halfwords that a row is about; fixed and moved bits of the expansion."""
 
 
 @lru_cache(1 << 14)
 def expand(half: int) -> int:
     """Returns the 32-bit instruction that a 16-bit one stands for, or :data:`RESERVED`."""
-    for mask, value, fixed, fields in _rows().get(half & 0xE003, ()):
+    for mask, value, fixed, moved in _rows().get(half & 0xE003, ()):
         if half & mask == value:
-            return fixed | sum((half >> shift & bits) * factor for shift, bits, factor in fields)
+            return fixed | sum((half >> bit & 1) * factor for bit, factor in moved)
     return RESERVED
 
 
 @cache
 def _rows() -> dict[int, list[_Row]]:
-    """The listing, by quadrant and funct3 of the halfwords."""
+    """The listing, by funct3 and quadrant of the halfwords."""
+    operations = {}
+    for form, *fields in map(str.split, _OPERATIONS.strip().splitlines()):
+        for name, _, bits in (field.partition("=") for field in fields):
+            operations[name] = form, int(bits, 16)
     rows: dict[int, list[_Row]] = {}
-    for line in _LISTING.splitlines():
-        if line:
-            pattern, _, base = line.partition("  ")
-            row = _row(pattern.replace(" ", ""), *base.split())
-            rows.setdefault(row.value & 0xE003, []).append(row)
+    for line in filter(None, _LISTING.splitlines()):
+        pattern, _, base = line.partition("  ")
+        name, *operands = base.split()
+        row = _row(pattern.replace(" ", ""), *operations[name], operands)
+        rows.setdefault(row[1] & 0xE003, []).append(row)
     return rows
 
 
-def _row(pattern: str, operation: str, *operands: str) -> _Row:
-    form, fixed = _OPERATIONS[operation]
-    fields = []
-    for operand, position in zip(operands, _REGISTERS[form], strict=False):
-        if operand.startswith("x"):
+def _row(pattern: str, form: str, fixed: int, operands: list[str]) -> _Row:
+    registers, immediate = _FORMATS[form]
+    moved = []
+    for operand, position in zip(operands, registers, strict=False):
+        if operand[0] == "x":
             fixed |= int(operand[1:]) << position
-            continue
-        shift, width = 15 - pattern.rindex(operand), pattern.count(operand)
-        fields.append((shift, (1 << width) - 1, 1 << position))
-        if operand.islower():
-            fixed |= 8 << position
+        else:
+            fixed |= 8 << position if operand.islower() else 0
+            bits = _bits(pattern, operand)[::-1]
+            moved += [(bit, 1 << position + number) for number, bit in enumerate(bits)]
     if operands and operands[-1].endswith("]"):
-        fields += _immediate(form, pattern, operands[-1])
+        moved += _immediate(_bits(pattern, "i"), operands[-1], immediate)
     mask = int("".join("01"[each in "01"] for each in pattern), 2)
-    value = int("".join("01"[each == "1"] for each in pattern), 2)
-    return _Row(mask, value, fixed, fields)
+    return mask, int("".join("01"[each == "1"] for each in pattern), 2), fixed, moved
 
 
-def _immediate(form: str, pattern: str, layout: str) -> Iterator[tuple[int, int, int]]:
-    """The fields of an immediate, bit by bit, its sign as often as the base form repeats it."""
-    kind, _, ranges = layout.rstrip("]").partition("[")
-    bits = [bit for each in ranges.split("|") for bit in _range(each)]
-    sources = [15 - index for index, each in enumerate(pattern) if each == "i"]
-    for source, bit in zip(sources, bits, strict=True):
-        last = _SIGN[form] if kind == "imm" and bit == max(bits) else bit
-        yield source, 1, sum(1 << _position(form, each) for each in range(bit, last + 1))
+def _immediate(bits: list[int], operand: str, positions: dict[int, int]) -> _Moved:
+    kind, _, layout = operand[:-1].partition("[")
+    numbers = [number for part in layout.split("|") for number in _range(part)]
+    moved = [(bit, 1 << positions[number]) for bit, number in zip(bits, numbers, strict=True)]
+    if kind == "imm":  # the base form repeats the sign up to its own highest bit
+        copies = range(max(numbers) + 1, max(positions) + 1)
+        moved += [(bits[0], 1 << positions[number]) for number in copies]
+    return moved
 
 
-def _range(text: str) -> range:
-    """The bits of "7:4", highest first."""
-    high, _, low = text.partition(":")
+def _bits(pattern: str, letter: str) -> list[int]:
+    """Bits that a letter marks, highest first."""
+    return [15 - index for index, each in enumerate(pattern) if each == letter]
+
+
+def _range(part: str) -> range:
+    """The numbers of "7:4", highest first."""
+    high, _, low = part.partition(":")
     return range(int(high), int(low or high) - 1, -1)
-
-
-def _position(form: str, bit: int) -> int:
-    """The bit of an instruction that holds a bit of its immediate (spec, "Immediate Encoding
-    Variants").
-    """
-    if form == "U" or (form == "J" and 12 <= bit < 20):
-        return bit
-    if (form, bit) in (("B", 12), ("J", 20)):
-        return 31
-    if (form, bit) == ("B", 11):
-        return 7
-    if (form, bit) == ("J", 11):
-        return 20
-    return 7 + bit if form in ("S", "B") and bit < 5 else 20 + bit

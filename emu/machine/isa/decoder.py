@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from emu.machine.isa.compressed import expand
 
-LOAD, LOAD_FP, MISC_MEM = 0x03, 0x07, 0x0F
+LOAD, LOAD_FP = 0x03, 0x07
 OP_IMM, AUIPC, OP_IMM_32 = 0x13, 0x17, 0x1B
 STORE, STORE_FP, AMO = 0x23, 0x27, 0x2F
 OP, LUI, OP_32 = 0x33, 0x37, 0x3B
@@ -107,18 +107,10 @@ def _signed(value: int, bits: int) -> int:
 
 
 _IMMEDIATES: dict[int, Callable[[int], int]] = {
-    LOAD: _i_immediate,
-    LOAD_FP: _i_immediate,
-    OP_IMM: _i_immediate,
-    OP_IMM_32: _i_immediate,
-    JALR: _i_immediate,
-    SYSTEM: _i_immediate,
-    STORE: _s_immediate,
-    STORE_FP: _s_immediate,
+    **dict.fromkeys((LOAD, LOAD_FP, OP_IMM, OP_IMM_32, JALR, SYSTEM), _i_immediate),
+    **dict.fromkeys((STORE, STORE_FP), _s_immediate),
+    **dict.fromkeys((LUI, AUIPC), _u_immediate),
     BRANCH: _b_immediate,
-    AUIPC: _u_immediate,
-    LUI: _u_immediate,
     JAL: j_immediate,
 }
-
 ECALL = decode(SYSTEM)

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from emu.machine.isa.control_flow import branch_offset, plain_jump
-from emu.machine.isa.decoder import JAL, LOAD, STORE, Instruction, instructions
+from emu.machine.isa.decoder import BRANCH, JAL, JALR, LOAD, STORE, Instruction, instructions
 from emu.machine.isa.register_results import sum_of, written_register
 from emu.machine.registers import FP, RA, SP
 from emu.observe.cfi.cfi_program import Rule
@@ -110,12 +109,12 @@ class _Frame:
             self._body = now
 
     def _note_jump(self, at: int, instruction: Instruction) -> None:
-        jump = plain_jump(instruction)
-        offset = branch_offset(instruction) if jump is None else jump.offset
-        if offset is not None and offset > 0:
+        opcode, rd, *_, offset, _ = instruction
+        jumps = opcode in (JAL, JALR) and not rd
+        if offset > 0 and (opcode == BRANCH or (jumps and opcode == JAL)):
             target = at + offset
             self._ahead[target] = _join(self._ahead.get(target, self._now), self._now)
-        if jump is not None:  # the code after it is reached only by a branch
+        if jumps:  # the code after it is reached only by a branch
             self._now = self._body
 
     def _assign(self, instruction: Instruction) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from emu.machine.isa.control_flow import Jump, plain_jump
-from emu.machine.isa.decoder import instructions
+from emu.machine.isa.decoder import JAL, JALR, instructions
 from emu.machine.registers import RA
 
 
@@ -20,14 +19,10 @@ class Exits(NamedTuple):
 def find_exits(code: bytes) -> Exits:
     found = Exits([], [])
     for at, instruction in instructions(code):
-        jump = plain_jump(instruction)
-        if jump is not None:
-            _classify(found, at, jump, len(code))
+        if instruction.rd:
+            continue  # not a jump, or one that leaves a return address
+        if instruction.opcode == JALR:
+            (found.returns if instruction.rs1 == RA else found.jumps).append(at)
+        elif instruction.opcode == JAL and not 0 <= at + instruction.immediate < len(code):
+            found.jumps.append(at)
     return found
-
-
-def _classify(found: Exits, at: int, jump: Jump, size: int) -> None:
-    if jump.register == RA:
-        found.returns.append(at)
-    elif jump.register or (jump.offset and not 0 <= at + jump.offset < size):
-        found.jumps.append(at)

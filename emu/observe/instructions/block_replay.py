@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from emu.machine.isa.decoder import instructions
-from emu.machine.isa.memory_operand import MemoryOperand, memory_operand
+from emu.machine.isa.memory_operand import memory_operand
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import WORDS
-from emu.observe.instructions.decode_table import ACCESS
-from emu.observe.instructions.formats import REGISTERS
+from emu.observe.instructions.decode_table import ACCESS, LocatedInstruction
+from emu.observe.instructions.formats import REGISTERS, line_start
 from emu.observe.instructions.result_values import result_register, result_value
-from emu.observe.symbols.disassembler import disassembler
 
-_TEXT_WIDTH = 24
 _ROW = struct.Struct(f"={WORDS}Q")
 
 
@@ -42,29 +40,22 @@ class ExecutedBlock(NamedTuple):
         return self._replace(after=after, waits=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """An instruction that completed; without ``code`` when it is no more in memory.
+@dataclass(frozen=True)
+class Executed(LocatedInstruction):
+    """An instruction that completed.
 
     ``register`` is that which it changed, 0 for none, as a word of a row; ``value`` and ``address``
     are None where they are not known.
     """
 
-    pc: int
-    code: bytes
     register: int = 0
     value: int | None = None
-    operand: MemoryOperand | None = None
     address: int | None = None
-
-    @property
-    def text(self) -> str:
-        return disassembler().text(self.code or None, self.pc)
 
     @property
     def line(self) -> str:
         """As a trace of instructions has it, but for physical addresses."""
-        parts = [f"{self.pc:#x}  {self.text:<{_TEXT_WIDTH}}"]
+        parts = [line_start(self)]
         if self.register:
             parts.append(f"{REGISTERS[self.register]}={_number(self.value)}")
         if self.operand is not None:
@@ -80,7 +71,7 @@ def _number(value: int | None) -> str:
 def executed(stretch: ExecutedBlock, code: bytes | None) -> list[Executed]:
     """Its instructions in their order; ``code`` is what lies there, None when nothing does."""
     if code is None:
-        return [Executed(stretch.start, b"")]
+        return [Executed(stretch.start, b"", None)]
     decoded = list(instructions(code))
     results = [result_register(instruction) for _, instruction in decoded]
     last = {register: number for number, register in enumerate(results)}
@@ -100,7 +91,7 @@ def executed(stretch: ExecutedBlock, code: bytes | None) -> list[Executed]:
         if value is not None and known.get(register) == value:
             changed = 0
         bytes_ = code[at : at + instruction.length]
-        steps.append(Executed(pc, bytes_, register if changed else 0, value, operand, address))
+        steps.append(Executed(pc, bytes_, operand, register if changed else 0, value, address))
         _note(known, register, value)
     return steps
 

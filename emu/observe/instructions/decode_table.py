@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from emu.machine.isa import decoder
-from emu.machine.isa.control_flow import link_register
-from emu.machine.isa.decoder import decode, instruction_length
+from emu.machine.isa.decoder import BRANCH, JAL, JALR, decode, instruction_length
 from emu.machine.isa.memory_operand import Kind, MemoryOperand, memory_operand
 from emu.machine.pte import PAGE_MASK
 from emu.machine.ram import Ram
@@ -31,7 +30,7 @@ NO_JUMP, ECALL = -1, -2
 
 
 @dataclass(frozen=True)
-class Instruction:
+class LocatedInstruction:
     """One at its place. ``code`` is empty when it could not be read."""
 
     pc: int
@@ -69,7 +68,7 @@ class Decoded:
         self._same: dict[tuple[int, bytes], int] = {}
         self._pages: set[int] = set()
         self.ids = _Ids(self._find)
-        self.instructions: list[Instruction] = []
+        self.instructions: list[LocatedInstruction] = []
         self.table = np.zeros(1024, _TABLE)
 
     def moved(self, page: int) -> None:
@@ -104,15 +103,21 @@ class Decoded:
         decoded = decode(int.from_bytes(code, "little"))
         operand = memory_operand(decoded)
         number = len(self.instructions)
-        self.instructions.append(Instruction(pc, code, operand))
+        self.instructions.append(LocatedInstruction(pc, code, operand))
         if number == len(self.table):
             self.table = np.concatenate([self.table, np.zeros_like(self.table)])
         base, offset, size = (0, 0, 0) if operand is None else operand[1:]
-        link = ECALL if decoded == decoder.ECALL else link_register(decoded)
         offset &= (1 << 64) - 1
-        self.table[number] = base, offset, size, len(code), NO_JUMP if link is None else link
+        self.table[number] = base, offset, size, len(code), _link(decoded)
         return number
 
     def _half(self, pc: int) -> bytes:
         frame = self._frames.get(pc & ~PAGE_MASK)
         return b"" if frame is None else self._ram.read(frame | pc & PAGE_MASK, 2)
+
+
+def _link(instruction: decoder.Instruction) -> int:
+    """The register that a jump links, 0 for none or a branch; ECALL or NO_JUMP for all others."""
+    if instruction.opcode in (JAL, JALR, BRANCH):
+        return 0 if instruction.opcode == BRANCH else instruction.rd
+    return ECALL if instruction == decoder.ECALL else NO_JUMP

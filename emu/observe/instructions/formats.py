@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from emu.machine.registers import NAMES
-from emu.observe.instructions.decode_table import ACCESS, Instruction
+from emu.observe.instructions.decode_table import ACCESS, LocatedInstruction
 from emu.observe.instructions.effects import ADDRESS, NO_REGISTER, PHYSICAL, SECOND, VALUE, Steps
 
 REGISTERS = (
@@ -48,16 +48,21 @@ class Record(NamedTuple):
     second: int | None
 
 
+def line_start(instruction: LocatedInstruction) -> str:
+    """Address and text of an instruction, as a line of text begins."""
+    return f"{instruction.pc:#x}  {instruction.text:<{_TEXT_WIDTH}}"
+
+
 class Form(Protocol):
     """A kind of line."""
 
     def prefix(self, pid: int, tid: int) -> bytes:
         """What a line begins with."""
 
-    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+    def template(self, instruction: LocatedInstruction, register: int, across: bool) -> bytes:
         """The rest, without a line's end, for the numbers that are used, in their order."""
 
-    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+    def unfinished(self, instruction: LocatedInstruction, why: str) -> bytes:
         """The rest for an instruction that did not complete."""
 
 
@@ -72,7 +77,7 @@ class TextForm:
     def prefix(self, pid: int, tid: int) -> bytes:
         return (f"[pid {pid}] " if pid == tid else f"[pid {pid} tid {tid}] ").encode()
 
-    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+    def template(self, instruction: LocatedInstruction, register: int, across: bool) -> bytes:
         parts = [self._start(instruction)]
         if register != NO_REGISTER:
             parts.append(f"{REGISTERS[register]}=0x%x")
@@ -82,11 +87,11 @@ class TextForm:
             parts.append(f"{kind} 0x%x → pa 0x%x{second} ({size})")
         return "  ".join(parts).rstrip().encode()
 
-    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+    def unfinished(self, instruction: LocatedInstruction, why: str) -> bytes:
         return f"{self._start(instruction)}  not completed: {why}".encode()
 
-    def _start(self, instruction: Instruction) -> str:
-        return f"{instruction.pc:#x}  {instruction.text:<{_TEXT_WIDTH}}".replace("%", "%%")
+    def _start(self, instruction: LocatedInstruction) -> str:
+        return line_start(instruction).replace("%", "%%")
 
 
 class JsonForm:
@@ -98,7 +103,7 @@ class JsonForm:
     def prefix(self, pid: int, tid: int) -> bytes:
         return f'{{"pid": {pid}, "tid": {tid}, '.encode()
 
-    def template(self, instruction: Instruction, register: int, across: bool) -> bytes:
+    def template(self, instruction: LocatedInstruction, register: int, across: bool) -> bytes:
         parts = [self._start(instruction)]
         if register != NO_REGISTER:
             parts.append(f'"register": "{REGISTERS[register]}", "value": "0x%x"')
@@ -110,10 +115,10 @@ class JsonForm:
             parts.append('"second": "0x%x"')
         return (", ".join(parts) + "}").encode()
 
-    def unfinished(self, instruction: Instruction, why: str) -> bytes:
+    def unfinished(self, instruction: LocatedInstruction, why: str) -> bytes:
         return f'{self._start(instruction)}, "not_completed": {json.dumps(why)}}}'.encode()
 
-    def _start(self, instruction: Instruction) -> str:
+    def _start(self, instruction: LocatedInstruction) -> str:
         code = int.from_bytes(instruction.code, "little")
         text = json.dumps(instruction.text).replace("%", "%%")
         return f'"pc": "{instruction.pc:#x}", "code": "{code:#x}", "text": {text}'
@@ -122,7 +127,7 @@ class JsonForm:
 class _Templates(dict[int, bytes]):
     """id << 8 | across << 7 | register → template."""
 
-    def __init__(self, form: Form, instructions: list[Instruction]) -> None:
+    def __init__(self, form: Form, instructions: list[LocatedInstruction]) -> None:
         self._form = form
         self._instructions = instructions
 
@@ -137,7 +142,7 @@ class LineWriter:
     """Gives ``write`` whole lines, many at a time, in UTF-8."""
 
     def __init__(
-        self, form: Form, write: Callable[[bytes], object], instructions: list[Instruction]
+        self, form: Form, write: Callable[[bytes], object], instructions: list[LocatedInstruction]
     ) -> None:
         self._form = form
         self._write = write
@@ -152,7 +157,7 @@ class LineWriter:
         lines = (b"\n" + prefix).join([templates[key] for key in keys.tolist()])
         self._write(prefix + lines % tuple(steps.numbers[steps.used].tolist()) + b"\n")
 
-    def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None:
+    def unfinished(self, pid: int, tid: int, instruction: LocatedInstruction, why: str) -> None:
         text = self._form.unfinished(instruction, why).replace(b"%%", b"%")
         self._write(self._form.prefix(pid, tid) + text + b"\n")
 
@@ -160,7 +165,9 @@ class LineWriter:
 class RecordWriter:
     """Gives ``take`` a :class:`Record` at a time."""
 
-    def __init__(self, take: Callable[[Record], object], instructions: list[Instruction]) -> None:
+    def __init__(
+        self, take: Callable[[Record], object], instructions: list[LocatedInstruction]
+    ) -> None:
         self._take = take
         self._instructions = instructions
 
@@ -197,5 +204,5 @@ class RecordWriter:
                 said[SECOND],
             )
 
-    def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None:
+    def unfinished(self, pid: int, tid: int, instruction: LocatedInstruction, why: str) -> None:
         """A record is of an instruction that has completed."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emu.machine.isa.control_flow import link_register
-from emu.machine.isa.decoder import AUIPC, ECALL, OP_IMM, OP_IMM_32, Instruction
+from emu.machine.isa.decoder import AUIPC, ECALL, JAL, JALR, OP_IMM, OP_IMM_32, Instruction
 from emu.machine.isa.register_results import sum_of, written_register
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
@@ -28,7 +27,7 @@ def result_value(instruction: Instruction, pc: int, x: Mapping[int, int]) -> int
     ``pc`` writes; None for any other instruction, or if it depends on a register not in ``x``.
     """
     opcode, _, funct3, rs1, _, funct7, immediate, length = instruction
-    if link_register(instruction) is not None:
+    if opcode in (JAL, JALR):
         return (pc + length) & VA_MASK
     if opcode == AUIPC:
         return (pc + immediate) & VA_MASK

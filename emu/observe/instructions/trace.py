@@ -32,7 +32,7 @@ from emu.machine.probe import InstructionProbe, Stop
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import PC_WORD, WORDS
-from emu.observe.instructions.decode_table import Decoded, Instruction
+from emu.observe.instructions.decode_table import Decoded, LocatedInstruction
 from emu.observe.instructions.effects import Steps, call, steps
 from emu.observe.instructions.formats import Form, LineWriter, Record, RecordWriter, TextForm
 from kernel.kernel import Kernel
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 class _Writer(Protocol):
     def steps(self, pid: int, tid: int, steps: Steps) -> None: ...
 
-    def unfinished(self, pid: int, tid: int, instruction: Instruction, why: str) -> None: ...
+    def unfinished(self, pid: int, tid: int, instruction: LocatedInstruction, why: str) -> None: ...
 
 
 class _Open(NamedTuple):
