@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from emu.machine.cause import Access
 from emu.observe.model import records
 from emu.observe.model.bounds import WORD_END
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
+from kernel.mm.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
 _OUTCOMES = frozenset(map(str, Outcome))
-_ACCESSES = frozenset(("fetch", "load", "store"))
-_POLICIES = frozenset(("cow", "eager", "shared-tables"))
+_ACCESSES = frozenset(each.name.lower() for each in Access)
+_POLICIES = frozenset(POLICIES)
 _DEEPEST = 4
 """Maximum depth of a summary: a valid one has two levels."""
 _LEVELS = 3

@@ -1,320 +1,187 @@
-"""The records of a trace: what is written, a JSON object a line, and read back.
+"""The records of a trace: in memory, and as JSON objects, one per line.
 
-They are values, with no tie to the machine they tell of, so whatever can be told live can be told
-from a file later. ``emu/observe/TRACE.md`` describes every field; ``SCHEMA`` changes when one
-changes its meaning or goes. Addresses, frames (PPNs) and PTEs are numbers; times are nanoseconds of
-the machine's clock since it was started.
+Records are values without references to the machine, so an analysis works the same during a run and
+on a file. The docstrings of the fields are the source of ``emu/observe/TRACE.md`` and
+``trace.schema.json``: run ``python -m emu.observe.model.document`` after a change. ``SCHEMA``
+increases when a field is removed or its meaning changes, and with a new kind of record.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import msgspec
+from typing import Any, TypeAlias
 
 from emu.observe.model.bounds import (
-    LONGEST_TEXT,
-    Address,
+    Bytes,
+    CodeAddress,
     Count,
     Frame,
-    Level,
-    Line,
-    PageBytes,
+    Frames,
+    Nanoseconds,
     Pages,
     Pid,
-    Share,
-    Signed,
+    PolicyName,
+    Ptes,
     Small,
+    Tables,
     Text,
     Word,
 )
+from emu.observe.model.fault_records import CopyEnd, Fault
+from emu.observe.model.memory_records import ByACall, Clear, Map, Move, Page, Sample, Unmap
+from emu.observe.model.record_base import Record
+from emu.observe.model.record_objects import (
+    Caller,
+    Entry,
+    Range,
+    Sharer,
+    SourceLocation,
+    Stack,
+    text,
+)
+
+__all__ = [
+    "SCHEMA",
+    "AnyRecord",
+    "ByACall",
+    "Call",
+    "Caller",
+    "Clear",
+    "CopyEnd",
+    "End",
+    "Entry",
+    "Exec",
+    "Exit",
+    "Fault",
+    "Fork",
+    "Map",
+    "Move",
+    "Page",
+    "Range",
+    "Record",
+    "Sample",
+    "Sharer",
+    "Signal",
+    "SourceLocation",
+    "Stack",
+    "Start",
+    "Unmap",
+    "text",
+]
 
 SCHEMA = 2
 
 
-class Record(msgspec.Struct, omit_defaults=True, tag_field="event"):
-    """What all have: a number that counts them from 0, and when it was."""
-
-    seq: Count
-    time: Count
-
-
-class SourceLocation(msgspec.Struct, omit_defaults=True, frozen=True):
-    """A place in the program's code. ``inlined`` are the functions into which it was inlined."""
-
-    pc: Word
-    function: Text = ""
-    offset: Signed = 0
-    file: Text = ""
-    line: Line = 0
-    image: Text = ""
-    inlined: tuple[Caller, ...] = ()
-
-
-class Caller(msgspec.Struct, omit_defaults=True, frozen=True):
-    """Where an inlined function was called from."""
-
-    function: Text
-    file: Text = ""
-    line: Line = 0
-
-
-class Range(msgspec.Struct, omit_defaults=True, frozen=True):
-    """A VMA: [start, end), with its rights as in /proc/PID/maps, such as ``rw-p``."""
-
-    start: Address
-    end: Address
-    rights: Text
-    name: Text = ""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One entry that a walk reads. ``pte`` is null when its address is outside physical memory."""
-
-    level: Level
-    address: Address
-    pte: Word | None
-    flags: Text
-
-
-class Sharer(msgspec.Struct, frozen=True):
-    """Another page that maps a frame."""
-
-    pid: Pid
-    address: Address
-
-
-def text(name: str | None) -> str:
-    """Decodes a guest's name to Unicode that is safe for a terminal: other characters are escaped.
-
-    A name longer than a record allows is truncated.
-    """
-    if not name or (len(name) <= LONGEST_TEXT and name.isprintable()):
-        return name or ""
-    escaped = "".join(
-        each if each.isprintable() else each.encode("unicode_escape", "replace").decode()
-        for each in name[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
-    )
-    return escaped if len(escaped) <= LONGEST_TEXT else escaped[: LONGEST_TEXT - 1] + "…"
-
-
-class Stack(msgspec.Struct, tag_field="event", tag="stack"):
-    """Callers that records name by number from then on; no event, so without seq and time."""
-
-    number: Count
-    places: list[SourceLocation]
-
-
 class Start(Record, tag="start", kw_only=True):
-    """The first record of a trace."""
+    """The first record of a trace: the run."""
 
     schema: Count
+    """Version of this format."""
     emu: Text
+    """Version of emu."""
     command: list[Text]
-    fork_policy: Text
-    memory: Count
+    """The program and its arguments."""
+    fork_policy: PolicyName
+    """``cow``, ``eager`` or ``shared-tables``."""
+    memory: Bytes
+    """Physical memory of the machine."""
     deterministic: bool = False
+    """Fixed seed and virtual clock: all such runs of a program have the same trace."""
     filtered: bool = False
+    """Records are missing: the trace has those that ``--pid``, ``--outcome``, … select."""
 
 
 class Exec(Record, tag="exec", kw_only=True):
-    """A process has a new image; or its first."""
+    """A process has a new image, or its first."""
 
     pid: Pid
+    """The process."""
     path: Text
-    entry: Word
+    """The program's file in the guest's file system."""
+    entry: CodeAddress
+    """The first instruction: of the dynamic loader, if there is one."""
     root: Frame
+    """The root page table."""
     maps: list[Range]
+    """The mappings."""
 
 
 class Fork(Record, tag="fork", kw_only=True):
-    """A child. ``shares_memory`` is a vfork's, which costs nothing and copies nothing.
-
-    Of the parent's ranges the child does not have those that are ``left_out``, nor the pages of
-    those that are ``wiped``.
-    """
+    """A process created a child: fork, vfork, or clone without CLONE_THREAD."""
 
     pid: Pid
+    """The parent."""
     tid: Pid
+    """The thread that forked."""
     child: Pid
+    """The child's pid."""
     place: SourceLocation | None = None
+    """The instruction of the system call."""
     stack: Count = 0
+    """The callers: the ``number`` of an earlier ``stack`` line."""
     backtrace: list[SourceLocation] = []
+    """In memory only: the places of ``stack``; never written to a file."""
     root: Frame = 0
+    """The child's root page table."""
     pages_shared: Pages = 0
-    tables_shared: Pages = 0
-    frames_copied: Pages = 0
-    eager_copies: Pages = 0
-    ptes_written: Pages = 0
+    """Pages that parent and child share after the fork."""
+    tables_shared: Tables = 0
+    """Leaf page tables that parent and child share (``shared-tables``)."""
+    frames_copied: Frames = 0
+    """Frames copied at once (``eager``)."""
+    eager_copies: Frames = 0
+    """Frames that ``eager`` copies, whatever the policy."""
+    ptes_written: Ptes = 0
+    """PTEs written for the fork, in the tables of both processes."""
     shares_memory: bool = False
+    """A vfork: the child uses the parent's memory; nothing is shared copy-on-write or copied."""
     left_out: list[Range] = []
+    """Ranges of the parent that the child does not have (MADV_DONTFORK)."""
     wiped: list[Range] = []
+    """Ranges that the child has without their pages (MADV_WIPEONFORK)."""
 
 
 class Exit(Record, tag="exit", kw_only=True):
-    """A process has ended; ``status`` is as a shell gives it: 128 + signal when one killed it."""
+    """A process has ended and its memory is released."""
 
     pid: Pid
+    """The process."""
     status: Small
-
-
-class Map(Record, tag="map", kw_only=True):
-    """A range became mapped, or has other rights.
-
-    ``call`` is the system call that did it, at ``place``: the innermost of its callers with a known
-    source line; as in the records that follow. Neither is there for a stack that grew.
-    """
-
-    pid: Pid
-    range: Range
-    call: Text = ""
-    place: SourceLocation | None = None
-
-
-class Unmap(Record, tag="unmap", kw_only=True):
-    """A range is mapped no more."""
-
-    pid: Pid
-    start: Address
-    end: Address
-    call: Text = ""
-    place: SourceLocation | None = None
-
-
-class Move(Record, tag="move", kw_only=True):
-    """A range now lies elsewhere, with its pages."""
-
-    pid: Pid
-    start: Address
-    end: Address
-    to: Address
-    call: Text = ""
-    place: SourceLocation | None = None
-
-
-class Clear(Record, tag="clear", kw_only=True):
-    """The pages of a range were let go of; it may still be mapped."""
-
-    pid: Pid
-    start: Address
-    end: Address
-    call: Text = ""
-    place: SourceLocation | None = None
-
-
-ByACall: TypeAlias = Map | Unmap | Move | Clear
-"""What a system call changes in an address space."""
-
-
-class Page(Record, tag="page", kw_only=True):
-    """What became of a page that is watched: its PTE, and how many hold its frame.
-
-    It follows the record of what changed them, be it another process's. ``count`` is 0 for the zero
-    page, which any number may hold.
-    """
-
-    pid: Pid
-    address: Address
-    pte: Word = 0
-    flags: Text = ""
-    frame: Frame = 0
-    count: Count = 0
-
-
-class Fault(Record, tag="fault", kw_only=True):
-    """A page fault, and what was done about it.
-
-    The counts are of those that hold a frame: PTEs, where those of a leaf table that several
-    processes share count once, and the kernel itself.
-    """
-
-    pid: Pid
-    tid: Pid
-    place: SourceLocation
-    access: Text
-    cause: Small
-    stval: Word
-    outcome: Text
-    rule: Text = ""
-    instruction: Text = ""
-    call: Text = ""
-    signal: bool = False
-    loading: bool = False
-    vma: Range | None = None
-    table_copied: bool = False
-    walk: list[Entry] = []
-    pte_before: Word = 0
-    pte_after: Word = 0
-    flags_before: Text = ""
-    flags_after: Text = ""
-    frame_before: Frame = 0
-    frame_after: Frame = 0
-    count_before: Count = 0
-    count_after: Count = 0
-    sharers: list[Sharer] = []
-    stack: Count = 0
-    backtrace: list[SourceLocation] = []
-    heap: list[SourceLocation] = []
-    host_ns: Count = 0
-
-    @property
-    def page(self) -> int:
-        """The address of the page's first byte."""
-        return self.stval & ~0xFFF
-
-    @property
-    def in_kernel(self) -> str:
-        """What the kernel was at when it met the fault itself; nothing for the program's own."""
-        return self.call or ("signal delivery" if self.signal else "")
-
-
-class CopyEnd(Record, tag="copy_end", kw_only=True):
-    """A page that a fault had copied has reached its end: so many of its bytes had changed."""
-
-    fault: Count
-    pid: Pid
-    address: Address
-    bytes_changed: PageBytes
-    why: Text
+    """Exit status as in a shell: 128 + signal if a signal killed it."""
 
 
 class Call(Record, tag="call", kw_only=True):
-    """A system call that ended; ``result`` is null when it does not return."""
+    """A system call that ended."""
 
     pid: Pid
+    """The process."""
     tid: Pid
+    """The thread."""
     name: Text
+    """Name, such as ``openat``; ``syscall_N`` for a number that emu does not know."""
     arguments: list[Word]
+    """a0 to a5, unsigned."""
     result: int | None
-    began: Count
+    """a0 after the call: negative for -errno; null if the call does not return."""
+    began: Nanoseconds
+    """Time at which the call began."""
 
 
 class Signal(Record, tag="signal", kw_only=True):
-    """A signal is delivered."""
+    """A signal was delivered."""
 
     pid: Pid
+    """The process."""
     tid: Pid
+    """The thread."""
     signal: Text
-
-
-class Sample(Record, tag="sample", kw_only=True):
-    """How much memory a process has: pages of 4,096 bytes.
-
-    ``proportional`` counts each page divided by the number of its users; ``unique`` those that
-    nobody else has.
-    """
-
-    pid: Pid
-    resident: Pages
-    proportional: Share
-    unique: Pages
-    tables: Pages
+    """Name, such as ``SIGUSR1``."""
 
 
 class End(Record, tag="end", kw_only=True):
-    """The last record: the kernel's own counts, as ``--summary=json`` prints them."""
+    """The last record."""
 
-    summary: dict[str, object]
+    summary: dict[str, Any]
+    """The kernel's counters, as ``emu run --summary=json`` prints them."""
 
 
 AnyRecord: TypeAlias = (

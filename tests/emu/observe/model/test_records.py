@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 import pytest
 
-from emu.observe.model import records
+from emu.observe.model import document, records
 from emu.observe.model.records import AnyRecord, Record
 from emu.observe.record import copied_pages
 from kernel.mm.outcome import Outcome
@@ -88,7 +88,7 @@ def test_what_all_records_have() -> None:
 
 
 def test_nothing_is_described_that_is_not_there() -> None:
-    headings = {"All records", "Kinds of record", "Objects in them", "Instructions"}
+    headings = {"All records", "Kinds of record", "Objects in records", "Instructions"}
     assert set(sections()) - headings == {*RECORDS, *OBJECTS}
 
 
@@ -133,3 +133,85 @@ def test_a_trace_has_what_is_described() -> None:
     """Of a run with a fork, an exec, a signal, copies and threads, in which no page is watched."""
     kinds = {type(record).__struct_config__.tag for record in traced().records}
     assert kinds >= set(RECORDS) - {"move", "unmap", "page"}
+
+
+def test_are_the_tables_and_the_schema_up_to_date() -> None:
+    stale = "run python -m emu.observe.model.document"
+    assert document.with_tables(TEXT) == TEXT, stale
+    assert document.schema_text() == document.SCHEMA_FILE.read_text("utf-8"), stale
+
+
+def test_does_a_changed_field_make_the_document_stale() -> None:
+    for part in ("bytes_changed", "store to a page shared by fork: page copied", "Version of emu"):
+        assert part in TEXT
+        assert document.with_tables(TEXT.replace(part, "another text", 1)) == TEXT
+
+
+def test_has_every_field_a_text() -> None:
+    for kind in (Record, *RECORDS.values(), *OBJECTS.values()):
+        own = set(kind.__annotations__)
+        assert own == set(document.field_texts(kind)), kind
+
+
+SCHEMA = json.loads(document.SCHEMA_FILE.read_text("utf-8"))
+JSON_TYPES = {
+    "integer": int,
+    "number": (int, float),
+    "string": str,
+    "boolean": bool,
+    "null": NoneType,
+    "array": list,
+    "object": dict,
+}
+
+
+def violations(value: Any, schema: dict[str, Any], path: str = "") -> list[str]:
+    """What of a value the JSON Schema forbids, by as much of the standard as the schema uses."""
+    if "$ref" in schema:
+        return violations(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], path)
+    if "anyOf" in schema:
+        tries = [violations(value, each, path) for each in schema["anyOf"]]
+        return [] if [] in tries else tries[0]
+    found = []
+    kind = JSON_TYPES.get(schema.get("type", ""), object)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        return [f"{path}: {value!r} is not of type {schema['type']}"]
+    if value not in schema.get("enum", [value]):
+        found.append(f"{path}: {value!r} is not in {schema['enum']}")
+    if "minimum" in schema and not schema["minimum"] <= value <= schema.get("maximum", value):
+        found.append(f"{path}: {value} is out of range")
+    if isinstance(value, list) and "items" in schema:
+        for each in value:
+            found += violations(each, schema["items"], f"{path}[]")
+    for name in set(schema.get("required", ())) - set(value if isinstance(value, dict) else ()):
+        found.append(f"{path}.{name} is missing")
+    for name, each in schema.get("properties", {}).items():
+        if name in value:
+            found += violations(value[name], each, f"{path}.{name}")
+    return found
+
+
+def test_does_a_trace_conform_to_the_json_schema() -> None:
+    lines = [json.loads(line) for line in traced("--deterministic").jsonl.splitlines()]
+    names = {each["$ref"].rpartition("/")[2] for each in SCHEMA["anyOf"]}
+    by_event = {SCHEMA["$defs"][name]["properties"]["event"]["enum"][0]: name for name in names}
+    for line in lines:
+        schema = SCHEMA["$defs"][by_event[line["event"]]]
+        assert violations(line, schema, line["event"]) == []
+        assert set(line) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"event": "exit", "seq": 1, "time": 0, "pid": 2, "status": 256},
+        {"event": "exit", "seq": 1, "time": 0, "pid": 2},
+        {"event": "exit", "seq": -1, "time": 0, "pid": 2, "status": 0},
+        {"event": "exit", "seq": 1, "time": 0, "pid": "2", "status": 0},
+        {"event": "settled", "seq": 1, "time": 0, "pid": 2, "status": 0},
+    ],
+)
+def test_does_the_json_schema_reject_what_the_reader_rejects(record: dict[str, Any]) -> None:
+    assert violations(record, SCHEMA) != []
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(record, AnyRecord)
