@@ -1,4 +1,4 @@
-"""Reading the code that a hart executes, as its instruction fetch does."""
+"""Reads the code that a hart executes, as its instruction fetch does."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from emu.machine.cause import Access
 from emu.machine.engine import Engine
 from emu.machine.isa.decoder import decode, instruction_length
 from emu.machine.isa.memory_operand import memory_operand, operand_address, stval
-from emu.machine.isa.reserved_encodings import first_reserved, is_free
+from emu.machine.isa.reserved_encodings import first_reserved, has_no_reserved
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Trap
 
 
-class Instructions:
-    """What ``mmu`` lets the program execute; registers are those of ``engine``."""
+class CodeReader:
+    """Reads the code that ``mmu`` lets the program execute; registers are those of ``engine``.
+
+    Pages are translated once, as by a TLB, and the last instruction is cached, so both caches must
+    be dropped in time.
+    """
 
     def __init__(self, engine: Engine, mmu: Mmu) -> None:
         self._engine = engine
@@ -23,34 +27,38 @@ class Instructions:
         self._pc = -1
         self._bits: int | None = None
         self._pages: dict[int, int] = {}
-        """Where pages that can be fetched from begin in RAM, as a TLB would have it."""
+        """RAM offset of each translated page."""
         self.reserved = self._finder()
-        """Address of the first reserved encoding in (address, bytes) of code, or None."""
+        """Maps (address, size in bytes) of code to the address of its first reserved encoding, or
+        None."""
 
     def forget(self) -> None:
-        """The program runs on: what was seen may change."""
+        """Drops the cached instruction; to be called when the hart runs again."""
         self._pc = -1
 
     def forget_pages(self) -> None:
-        """The page tables may have changed, or others are in use."""
+        """Drops the translations; to be called when the hart's TLB is flushed."""
         self._pages.clear()
 
     def bits(self, pc: int) -> int | None:
-        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
+        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they cannot be fetched."""
         if pc != self._pc:
             self._bits = self._read(pc)
             self._pc = pc
         return self._bits
 
     def _finder(self) -> Callable[[int, int], int | None]:
-        """Returns a function for each new block; a program has 100,000, so it avoids ``self``."""
+        """Makes the function, which avoids ``self``: it is called for each new block, 100,000 times
+        in a program.
+        """
         pages, content = self._pages, self._mmu.ram.bytes
 
         def reserved(pc: int, size: int) -> int | None:
             start = pages.get(pc & ~PAGE_MASK)
             if start is not None:
                 start += pc & PAGE_MASK
-                if size <= PAGE_SIZE - (pc & PAGE_MASK) and is_free(content, start, start + size):
+                end = start + size
+                if size <= PAGE_SIZE - (pc & PAGE_MASK) and has_no_reserved(content, start, end):
                     return None
             offset = first_reserved(self._code(pc, size))
             return None if offset is None else pc + offset
@@ -83,11 +91,11 @@ class Instructions:
         return operand is not None and operand.kind.faults_as_store
 
     def operand_address(self, pc: int) -> int | None:
-        """The address that the load or store at ``pc``, where the program stands, accesses."""
+        """The address that a load or store at the current pc accesses; None for others."""
         return operand_address(self.bits(pc), self._engine.read)
 
     def stval(self, trap: Trap) -> int:
-        """Of a page fault at a load or store."""
+        """The value of stval for a page fault of a load or store."""
         return stval(self.bits(trap.epc), self._engine.read, trap.page)
 
     def _start(self, page: int) -> int | None:

@@ -1,8 +1,8 @@
 """The instruction engine: Unicorn's C interface, called without its Python wrapper.
 
-The wrapper costs more than the work on the paths that matter here (a TLB fill, a stop and a start,
-a batch of registers). This is the only module that knows Unicorn; the facts it relies on are held
-by tests/emu/machine/test_engine_contract.py.
+The wrapper costs more than the work itself on the hot paths (a TLB fill, a stop and a start, a
+batch of registers). This is the only module that uses Unicorn; tests/emu/machine/
+test_engine_contract.py tests the facts it relies on.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _PERMISSIONS = 7
 PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
 
 PAST_EXCEPTION = 4
-"""So many bytes is the engine's pc past an instruction that raised an exception, in the hook."""
+"""Bytes by which the engine's pc, in the hook, is past an instruction that raised an exception."""
 
 _MSTATUS_FS_DIRTY = 3 << 13
 _JUMP_AND_END = bytes.fromhex("09a0 0000")
-_SEARCHED = 4096
+_SEARCH_SIZE = 4096
 _ADDRESS_SPACE = (1 << 30) + (192 << 20)
-"""Bytes: the engine's buffer for translated code, without which it aborts, and what libraries and
-threads need later."""
+"""Bytes for the engine's buffer for translated code, without which it aborts, and for libraries and
+threads that are loaded later."""
 _PAGE_SIZES_TO_SWITCH = 50
 
 
@@ -47,8 +47,8 @@ class TlbEntry(ctypes.Structure):
 
 
 Fill = Callable[[int, int], int]
-"""(page's virtual address, access) → the frame's address with its permissions in the lowest three
-bits; 0 for a fault."""
+"""Maps (page's virtual address, access) to the frame's address, with the permissions in the lowest
+three bits; to 0 for a fault."""
 
 _FILL = ctypes.CFUNCTYPE(
     ctypes.c_bool,
@@ -63,15 +63,15 @@ _REACHED = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
 _INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
-# A C function may have fewer parameters than it is called with, and narrower ones; each that is not
-# made a Python object saves a tenth of the call.
+# A C function may declare fewer and narrower parameters than it is called with; each parameter that
+# is not converted to a Python object saves a tenth of the call.
 _CODE = ctypes.CFUNCTYPE(None)
 _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64, ctypes.c_uint32)
 _NEW_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64)
 
 
 class _Translated(ctypes.Structure):
-    """uc_tb."""
+    """Unicorn's struct uc_tb."""
 
     _fields_ = (("pc", ctypes.c_uint64), ("icount", ctypes.c_uint16), ("size", ctypes.c_uint16))
 
@@ -98,18 +98,18 @@ class _Batch:
 
 
 def _fill_hook(fill: Fill) -> Callable[[int, int, int, int, int], bool]:
-    """The engine's own form of ``fill``. Its entry lies on the C stack, at few addresses."""
+    """Wraps ``fill`` as the engine's hook. Its entry is on the C stack, at few addresses."""
     entries: dict[int, TlbEntry] = {}
 
     def hook(_engine: int, va: int, access: int, address: int, _data: int) -> bool:
-        answer = fill(va, access)
-        if not answer:
+        result = fill(va, access)
+        if not result:
             return False
         entry = entries.get(address)
         if entry is None:
             entry = entries[address] = TlbEntry.from_address(address)
-        entry.paddr = answer & ~_PERMISSIONS
-        entry.perms = answer & _PERMISSIONS
+        entry.paddr = result & ~_PERMISSIONS
+        entry.perms = result & _PERMISSIONS
         return True
 
     return hook
@@ -129,10 +129,10 @@ def _new_block_hook(translated: Callable[[int, int], None]) -> Callable[[int, in
 
 
 class Engine:
-    """One Unicorn instance over ``ram``, in U-mode, whose every translation ``fill`` answers.
+    """One Unicorn instance over ``ram``, in U-mode, with ``fill`` for its address translations.
 
-    ``on_exception(cause)`` and ``on_invalid()`` tell of an exception; neither may raise. The first
-    says whether the program goes on after the instruction; if not, the run ends on it.
+    ``on_exception(cause)`` and ``on_invalid()`` report an exception; neither may raise. The first
+    returns True to continue after the instruction; otherwise the run ends on it.
     ``translated(address, bytes)`` is called once for each newly translated block; a stop takes
     effect before the block runs. It must not raise either.
     """
@@ -150,11 +150,11 @@ class Engine:
         self._lib: Any = binding.uclib
         self._handle: ctypes.c_void_p = self._uc._uch
         self._uc.mem_map_ptr(ram.base, ram.size, uc.UC_PROT_ALL, ram.host_address)
-        self._run_a_first_block(ram)
+        self._run_first_block(ram)
         self._uc.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
         self._uc.ctl_exits_enabled(True)
         self.set_exits([])
-        # Below M-mode a write to mstatus is dropped without a word, so it comes first.
+        # Below M-mode a write to mstatus is silently ignored, so it is the first.
         self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
         self._on_exception = on_exception
@@ -176,29 +176,29 @@ class Engine:
         self._flush_tlb = uc.UC_CTL_IO_WRITE << 30 | uc.UC_CTL_TLB_FLUSH
         self._row: memoryview | None = None
 
-    def _run_a_first_block(self, ram: Ram) -> None:
+    def _run_first_block(self, ram: Ram) -> None:
         """Runs a jump to the next instruction, which is illegal. In M-mode addresses are physical.
 
         A hook for new blocks is not called before one block has run.
         """
-        kept = bytes(ram.bytes[:4])
+        saved = bytes(ram.bytes[:4])
         ram.bytes[:4] = _JUMP_AND_END
         self._lib.uc_emu_start(self._handle, ram.base, 0, 0, 0)
-        ram.bytes[:4] = kept
+        ram.bytes[:4] = saved
         self.flush_code()
 
     def _find_whole_blocks(self) -> ctypes.c_uint8:
-        """The engine's own switch that lets a stop end a run only between two blocks.
+        """Finds the engine's flag that makes a stop end a run only between two blocks.
 
-        Without it translated code asks after each load and store whether to stop. A stop that comes
-        there has done the access and not what the instruction does besides, so an AMO would add
-        twice when it is run again, and an SC that has stored would fail. The switch
-        (``no_exit_request``, made for Arm's IT blocks) is no part of the interface; it is found by
-        what stands before it in ``struct uc_struct``. A run with a count needs it off.
+        Without it translated code checks for a stop after each load and store. Such a stop comes
+        after the access but before the rest of the instruction, so an AMO would add twice when it
+        is run again, and an SC that has stored would fail. The flag (``no_exit_request``, intended
+        for Arm's IT blocks) is not part of the interface; it is found by the fields before it in
+        ``struct uc_struct``. A run with a count needs it off.
         """
         start = self._handle.value or 0
         page_sizes = struct.pack("=IIQQ", PAGE_SIZE, PAGE_MASK, mmap.PAGESIZE, mmap.PAGESIZE)
-        at = ctypes.string_at(start, _SEARCHED).find(page_sizes) + _PAGE_SIZES_TO_SWITCH
+        at = ctypes.string_at(start, _SEARCH_SIZE).find(page_sizes) + _PAGE_SIZES_TO_SWITCH
         hook_insert, first_tb, switch, init_done = ctypes.string_at(start + at - 2, 4)
         as_known = (hook_insert, switch, init_done) == (0, 0, 1) and first_tb < 2
         if at < _PAGE_SIZES_TO_SWITCH or not as_known:
@@ -206,9 +206,9 @@ class Engine:
         return ctypes.c_uint8.from_address(start + at)
 
     def watch(self, address: int, reached: Callable[[int], None]) -> None:
-        """Calls ``reached(address)`` before the instruction there; it may not raise.
+        """Calls ``reached(address)`` before the instruction at ``address``; it must not raise.
 
-        In code that is translated already it takes effect after :meth:`flush_code`.
+        In code that is already translated it takes effect after :meth:`flush_code`.
         """
 
         def hook(_engine: int, pc: int, _size: int, _data: int) -> None:
@@ -217,7 +217,7 @@ class Engine:
         self._add_hook(uc.UC_HOOK_CODE, _REACHED(hook), address, address)
 
     def _add_hook(self, kind: int, callback: Any, first: int = 1, last: int = 0) -> None:
-        """Adds a hook for ``first`` to ``last``; a last one below the first means everywhere."""
+        """Adds a hook for ``first`` to ``last``; for all addresses if ``last`` < ``first``."""
         handle = ctypes.c_ulong()
         function = ctypes.cast(callback, ctypes.c_void_p)
         bounds = ctypes.c_uint64(first), ctypes.c_uint64(last)
@@ -228,18 +228,18 @@ class Engine:
             raise RuntimeError(f"Unicorn refuses hook {kind}: error {status}")
         self._hooks.append(callback)
 
-    # The callbacks of these may not raise. Code that was translated before doesn't call them.
+    # The callbacks of these must not raise. Code that is already translated does not call them.
 
     def hook_instructions(self, callback: Callable[[], None], first: int, last: int) -> None:
-        """Has ``callback`` called before each instruction from ``first`` to ``last``, included."""
+        """Calls ``callback`` before each instruction at ``first`` to ``last``, inclusive."""
         self._add_hook(uc.UC_HOOK_CODE, _CODE(callback), first, last)
 
     def hook_blocks(self, callback: Callable[[int, int, int], None]) -> None:
-        """Has it called with (anything, address, size in bytes) before each translated block."""
+        """Calls ``callback(unused, address, size in bytes)`` before each translated block."""
         self._add_hook(uc.UC_HOOK_BLOCK, _BLOCK(callback))
 
     def _on_interrupt(self, _engine: int, cause: int, _data: int) -> None:
-        # Here, and only here, the engine's pc is already 4 past the instruction, whatever its size.
+        # Only here is the engine's pc already 4 past the instruction, whatever its length.
         self._past = PAST_EXCEPTION
         if self._on_exception(cause):
             self._past = 0
@@ -248,10 +248,10 @@ class Engine:
 
     def _on_invalid_instruction(self, _engine: int, _data: int) -> bool:
         self._on_invalid()
-        return False  # nobody has repaired it, so the run ends
+        return False  # not handled, so the run ends
 
     def run(self, pc: int, count: int = 0) -> int:
-        """Runs from ``pc`` until something stops it, or ``count`` instructions; an error code."""
+        """Runs from ``pc`` until stopped, or ``count`` instructions; returns an error code."""
         self._past = 0
         if self._counting != (count > 0):
             self._set_counting(count > 0)
@@ -263,7 +263,7 @@ class Engine:
             self._counting = counting
         self._whole_blocks.value = not counting
         if counting:
-            self.flush_code()  # blocks that don't count; the engine drops those that do by itself
+            self.flush_code()  # of blocks that do not count; the engine drops those that do itself
 
     def stop(self) -> None:
         """Ends :meth:`run` soon; for a hook."""
@@ -272,16 +272,16 @@ class Engine:
     def interrupt(self) -> None:
         """Ends :meth:`run` soon; for another host thread.
 
-        A run with a count goes on: it could end within an instruction.
+        A run with a count is not ended: it could end within an instruction.
         """
         with self._mode_lock:
             if not self._counting:
                 self.stop()
 
     def set_exits(self, addresses: list[int]) -> None:
-        """Addresses at which a run stops without executing what is there.
+        """Sets the addresses at which a run stops without executing the instruction there.
 
-        The byte before each must be in an executable page: the engine looks at it afterwards.
+        The byte before each must be in an executable page: the engine fetches it afterwards.
         """
         self._uc.ctl_set_exits(addresses)
 
@@ -289,21 +289,21 @@ class Engine:
         self._lib.uc_ctl(self._handle, self._flush_tlb)
 
     def flush_code(self) -> None:
-        """Forgets all translated blocks."""
+        """Drops all translated blocks."""
         self._uc.ctl_flush_tb()
 
     def drop_reservation(self) -> None:
-        """Ends an LR's reservation: a change of privilege, even to the same, does that."""
+        """Ends an LR's reservation: writing the privilege mode does, even if it is the same."""
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
 
     def pc(self) -> int:
-        """Where the run stopped."""
+        """The pc at which the run stopped."""
         return (self.read(PC) - self._past) & VA_MASK
 
     def read_in_place(self) -> None:
-        """Has single registers read without a call from now on, where they can be found.
+        """Makes :meth:`read` access the engine's memory directly, if the registers are found there.
 
-        To find them takes some milliseconds. Not for a hook: it writes the registers.
+        Finding them takes some milliseconds. Not to be called from a hook: it writes the registers.
         """
         row = find_state(self._handle.value or 0, self.save, self.load, self.write)
         self._row = None if row is None else row.cast("Q")
@@ -328,7 +328,7 @@ class Engine:
         self._lib.uc_reg_write(self._handle, register, ctypes.byref(cell))
 
     def batch(self, indices: list[int]) -> Callable[[], Any]:
-        """A function that reads these registers at once; it returns the same array each time."""
+        """Returns a function that reads these registers in one call, always into the same array."""
         batch = _Batch([self._all.ids[index] for index in indices])
         read, handle = self._lib.uc_reg_read_batch, self._handle
 
@@ -349,8 +349,8 @@ class Engine:
         self._lib.uc_reg_write_batch(self._handle, batch.ids, batch.pointers, batch.count)
 
     def state(self) -> tuple[memoryview, Callable[[], object] | None]:
-        """A row of registers (see :mod:`emu.machine.unicorn_registers`), and what brings it up to
-        date, None if it always is. Not for a hook: it writes the registers.
+        """A row of registers (see :mod:`emu.machine.unicorn_registers`), and the function that
+        updates it, None if it is always current. Not to be called from a hook: it writes registers.
         """
         in_place = find_state(self._handle.value or 0, self.save, self.load, self.write)
         if in_place is not None:

@@ -1,23 +1,23 @@
-"""The hart: runs user code until it traps, and keeps the engine's caches true.
+"""The hart: runs user code until it traps, and keeps the engine's caches coherent.
 
-``run()`` returns a :class:`Trap`; it never calls the kernel. Two caches lie between the page tables
-and the program, and the hart is answerable for both:
+``run()`` returns a :class:`Trap`; it never calls the kernel. There are two caches between the page
+tables and the program, and the hart is responsible for both:
 
-* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which asks the MMU. Whoever takes a
-  right away from a PTE calls :meth:`flush_tlb`; one who only adds rights need not, since a miss
-  looks at the tables again. A clean page is filled without W, so its first store misses and sets D.
+* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which calls the MMU. Removing a right
+  from a PTE requires :meth:`flush_tlb`; adding rights does not, since a miss reads the tables
+  again. A clean page is filled without W, so its first store misses and sets D.
 * Translated code. A frame is at any time either writable through the TLB or executed, never both: a
   store to an executed frame drops the translations, and the first fetch from a frame drops the TLB
-  that could write to it. So code that a program changes is run as changed, through whatever mapping
-  it wrote. An instruction that stores to the very frame it lies in is run alone, with both rights.
+  that could write to it. So code that a program changes is run as changed, through any mapping. An
+  instruction that stores to the frame from which it is executed is run alone, with both rights.
 
 There is one engine for all processes, so a switch between them empties the TLB. An engine for each
 of the last 8 processes makes a round trip through two pipes cheaper, 77 µs instead of 122, but not
-fork, exit and wait; and it costs more elsewhere: 1,000 living processes take 974 µs each instead of
-958, 200 subshells of busybox 8 % longer, since a new engine knows no code yet, and 20 MiB more of
-the host's memory are resident. With 64 engines the subshells take 77 % longer, the 1,000 processes
-15 %, with 186 MiB more. And code that changes has to be forgotten by all of them. So there is one,
-and what is kept across switches is the translated code.
+fork, exit and wait; and it costs more elsewhere: 1,000 live processes take 974 µs each instead of
+958, 200 subshells of busybox 8 % longer, since a new engine has no translated code, and 20 MiB more
+of the host's memory are resident. With 64 engines the subshells take 77 % longer, the 1,000
+processes 15 %, with 186 MiB more. And all of them must drop code that changes. So there is one, and
+it keeps the translated code across switches.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable
 
 from emu.machine import engine as e
 from emu.machine.cause import Access, Cause
-from emu.machine.code_reader import Instructions
+from emu.machine.code_reader import CodeReader
 from emu.machine.engine import PAST_EXCEPTION, Engine
 from emu.machine.exits import Exits
 from emu.machine.isa.decoder import instruction_length
@@ -36,8 +36,7 @@ from emu.machine.ram import Ram
 from emu.machine.registers import A0, A7, PC, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
-from emu.machine.trap import Trap
-from emu.machine.trap_hook import Vector
+from emu.machine.trap import Trap, Vector
 
 _EBREAK = (0x00100073, 0x9002)
 _ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
@@ -51,7 +50,7 @@ _STORE_INSTEAD = {
 class Hart:
     """One hardware thread in U-mode over ``ram``.
 
-    ``vector``, when there is one, is asked first about system calls and faults of stores.
+    ``vector``, if set, is called first for system calls and faults of stores.
     """
 
     def __init__(self, ram: Ram, mmu: Mmu | None = None) -> None:
@@ -74,7 +73,7 @@ class Hart:
         self._rearm = False
         self._error: BaseException | None = None
         self._tlb = Tlb(self._engine, ram)
-        self._instructions = Instructions(self._engine, self.mmu)
+        self._code_reader = CodeReader(self._engine, self.mmu)
         self.integer_registers: Callable[[], bytes] = self._engine.integer_registers
         """x0 to x31, 64 bits each, little-endian."""
 
@@ -93,8 +92,8 @@ class Hart:
         """a7 and a0 to a5, as a system call passes them."""
         return list(self._call()[1:])
 
-    def expect_reading(self) -> None:
-        """Somebody is going to read registers at each trap. Not while the hart runs."""
+    def read_in_place(self) -> None:
+        """Makes reading registers cheap, for use at each trap. Not while the hart runs."""
         self._engine.read_in_place()
 
     def save(self, registers: Registers) -> None:
@@ -102,7 +101,7 @@ class Hart:
         registers[PC] = self.pc
 
     def load(self, registers: Registers) -> None:
-        """Makes ``registers`` the hart's. Ends an LR's reservation, as a context switch must."""
+        """Sets the hart's registers. Ends an LR's reservation, as a context switch must."""
         self._engine.load(registers)
         self._engine.drop_reservation()
         self.pc = registers[PC]
@@ -110,18 +109,18 @@ class Hart:
     # Address translation.
 
     def set_satp(self, satp: int) -> None:
-        """Switches address spaces; without ASIDs that empties the TLB."""
+        """Switches address spaces, which without ASIDs flushes the TLB."""
         if satp != self.mmu.satp:
             self.mmu.satp = satp
             self.flush_tlb()
 
     def flush_tlb(self) -> None:
-        """sfence.vma: forgets all translations."""
+        """sfence.vma: drops all translations."""
         self._tlb.flush()
-        self._instructions.forget_pages()
+        self._code_reader.forget_pages()
 
     def fence_code(self) -> None:
-        """fence.i for all harts: forgets all translated code."""
+        """fence.i for all harts: drops all translated code."""
         self._engine.flush_code()
         self.ram.executed.clear()
         self.ram.code_is_stale = False
@@ -130,14 +129,14 @@ class Hart:
             self._probe.code_changed()
 
     def instruction(self, pc: int) -> int | None:
-        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they can't be fetched."""
-        return self._instructions.bits(pc)
+        """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they cannot be fetched."""
+        return self._code_reader.bits(pc)
 
-    # Being watched.
+    # Observation.
 
     def attach(self, make: Callable[[Engine, Callable[[BaseException], None]], Probe]) -> None:
-        """Has a probe see all that runs from now on. It is made of the engine and of a function
-        that ends :meth:`run` with an error.
+        """Attaches a probe to all further execution. ``make`` gets the engine and a function that
+        ends :meth:`run` with an error.
         """
         if self._probe is not None:
             raise RuntimeError("a hart has at most one probe")
@@ -149,9 +148,9 @@ class Hart:
         self._engine.stop()
 
     def _reason(self) -> Stop:
-        """Why the engine has stopped."""
+        """Reason for which the engine stopped."""
         if self._reserved is not None:
-            return Stop.UNBEGUN if self._reserved == self.pc else Stop.TIME
+            return Stop.NOT_STARTED if self._reserved == self.pc else Stop.TIME
         if self._fault is not None or self._conflict is not None:
             return Stop.FAULT
         if self._cause is None:
@@ -164,7 +163,7 @@ class Hart:
         """Makes :meth:`run` return soon, with a timer interrupt; for another host thread.
 
         A request is lost while the hart is not running, or while it runs a count of instructions
-        without starting a new stretch: a clock repeats it.
+        without restarting the engine: a clock repeats it.
         """
         self._interrupted = True
         self._engine.interrupt()
@@ -172,12 +171,12 @@ class Hart:
     def run(self, count: int = 0) -> Trap:
         """Runs from ``pc`` until the program traps, and returns the trap.
 
-        ``count``, when not 0, is a number of instructions after which a timer interrupt comes. The
-        count begins anew when the hart has to start a stretch again (code changed under it).
+        ``count``, when not 0, is a number of instructions after which a timer interrupt occurs. The
+        count restarts when the hart has to restart the engine (because code changed).
         """
         self._interrupted = False
         self.pc &= ~1  # sepc's lowest bit is always zero
-        if self._exits.to_arm:
+        if self._exits.needs_arming:
             return self._run_to_breakpoint(count)
         return self._run_on(count)
 
@@ -187,19 +186,19 @@ class Hart:
         return None if trap.cause == Cause.TIMER_INTERRUPT else trap
 
     def _run_on(self, count: int) -> Trap:
-        """Stretch after stretch, to a trap; a breakpoint is a timer interrupt here."""
+        """Runs the engine repeatedly until a trap; a breakpoint is a timer interrupt here."""
         while True:
             if self.ram.code_is_stale:
                 self.fence_code()
             if self._exits.breakpoints:
                 self._exits.arm()
-                if self.pc & _PAGE in self._exits.stepped:
+                if self.pc & _PAGE in self._exits.stepped_pages:
                     return Trap(Cause.TIMER_INTERRUPT, self.pc)
             trap = self._run_once(count)
             if trap is not None:
                 return trap
-            # Code that keeps changing itself may stay in this loop, with stretches too short for
-            # the engine to be stopped in.
+            # Code that keeps changing itself may stay in this loop, with runs too short for the
+            # engine to be stopped in.
             if self._interrupted and count != 1:
                 self._interrupted = False
                 return Trap(Cause.TIMER_INTERRUPT, self.pc)
@@ -208,11 +207,10 @@ class Hart:
 
     @property
     def breakpoints(self) -> frozenset[int]:
-        """Virtual addresses, of whatever address space, before whose instruction a run ends.
+        """Virtual addresses, in any address space, before whose instruction a run ends.
 
-        A change is heard of when the hart is run the next time.
-        The instruction at which a run starts is run. An address that the program comes to by
-        another way than by running is thus for whoever brings it there to look at.
+        A change takes effect at the next :meth:`run`. The instruction at which a run starts is
+        executed, so a caller that sets pc to a breakpoint has to check for it.
         """
         return self._exits.breakpoints
 
@@ -222,7 +220,7 @@ class Hart:
 
     def _run_to_breakpoint(self, count: int) -> Trap:
         self._exits.arm()
-        stepped = self.pc & _PAGE in self._exits.stepped
+        stepped = self.pc & _PAGE in self._exits.stepped_pages
         if stepped or self.pc in self.breakpoints:
             trap = self._pass_breakpoint()
             if trap.cause != Cause.TIMER_INTERRUPT:
@@ -232,7 +230,7 @@ class Hart:
         return self._at_breakpoint(self._run_on(count))
 
     def _pass_breakpoint(self) -> Trap:
-        """Runs one instruction, whatever breakpoint is there."""
+        """Runs one instruction, ignoring breakpoints."""
         with self._exits.no_breakpoints():
             return self._run_on(1)
 
@@ -241,14 +239,14 @@ class Hart:
             return Trap(Cause.HART_BREAKPOINT, self.pc)
         return trap
 
-    # One stretch, and what may have ended it.
+    # One run of the engine, and the reasons for which it may have ended.
 
     def _run_once(self, count: int) -> Trap | None:
-        """One stretch of the engine; None when it ended for the hart's own reasons."""
+        """Runs the engine once; None when it ended for the hart's own reasons."""
         self._cause = self._fault = self._conflict = self._reserved = None
         self._rearm = False
         start = self.pc
-        self._instructions.forget()
+        self._code_reader.forget()
         self._running = True
         status = self._engine.run(start, count)
         self._running = False
@@ -258,7 +256,7 @@ class Hart:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        if count == 1 and self.pc != start:  # done, and what else was met belongs to the next one
+        if count == 1 and self.pc != start:  # completed; any trap is the next instruction's
             return Trap(Cause.TIMER_INTERRUPT, self.pc)
         if self._reserved is not None:
             return self._at_reserved(self._reserved, count)
@@ -275,10 +273,10 @@ class Hart:
         return Trap(Cause.TIMER_INTERRUPT, self.pc)
 
     def _resolve_conflict(self, ppn: int, count: int) -> Trap | None:
-        """A store at pc wants to write frame ``ppn``, from which code was translated.
+        """Handles a store at pc to frame ``ppn``, from which code was translated.
 
-        Without the translations it may. If it then meets the same conflict again, its own code lies
-        in that frame or runs on into it, and it is run alone, with both rights.
+        The translations are dropped, and the store restarted. If that leads to the same conflict,
+        its own code is in that frame or continues into it, and it is run alone, with both rights.
         """
         self.fence_code()
         here = (self.pc, ppn)
@@ -286,11 +284,11 @@ class Hart:
             self._last_conflict = here
             return None
         self._last_conflict = None
-        store = self._instructions.bits(self.pc) or 0
+        store = self._code_reader.bits(self.pc) or 0
         after = (self.pc + instruction_length(store)) & VA_MASK
         self._tlb.unrestricted = True
         try:
-            with self._exits.one_more(after):
+            with self._exits.extra_exit(after):
                 trap = self._run_once(0)
         finally:
             self._tlb.unrestricted = False
@@ -298,7 +296,7 @@ class Hart:
         return self._beyond_exit(trap, after, count)
 
     def _beyond_exit(self, trap: Trap | None, address: int, count: int) -> Trap | None:
-        """What to return for the ``trap`` of a run with an exit; None to run on from there."""
+        """The result for the ``trap`` of a run with an exit; None to continue from there."""
         if self.pc != address:
             return trap
         if count == 1:
@@ -306,46 +304,46 @@ class Hart:
         return None if trap is None or trap.cause == Cause.TIMER_INTERRUPT else trap
 
     def _page_fault(self, fault: TranslationFault, count: int) -> Trap | None:
-        """The trap for ``fault``; None when it has to be met again to be exact."""
+        """The trap for ``fault``; None to run again, which makes it exact."""
         page = fault.va
         if fault.access is Access.FETCH:
             if page == self.pc & ~PAGE_MASK:
                 return Trap(fault.cause, self.pc, self.pc, fault)
             if page == (self.pc - 1) & _PAGE and not self.pc & PAGE_MASK:
-                # An illegal first instruction of a page: the engine looked at the byte before it.
+                # An illegal first instruction of a page: the engine fetched the byte before it.
                 return self._illegal()
             if self.pc != (page - 2) & VA_MASK:
                 return self._run_up_to((page - 2) & VA_MASK, count)
             return Trap(fault.cause, self.pc, page, fault)
         cause = fault.cause
-        if fault.access is Access.LOAD and self._instructions.faults_as_store(self.pc):
+        if fault.access is Access.LOAD and self._code_reader.faults_as_store(self.pc):
             cause = _STORE_INSTEAD[cause]
-        return Trap(cause, self.pc, page, fault, self._instructions.stval)
+        return Trap(cause, self.pc, page, fault, self._code_reader.stval)
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
-        """Runs the instructions of the block at pc before ``address``, whose translation faulted.
+        """Runs the instructions of the block at pc before ``address``, whose fetch faulted.
 
-        The engine reports such a fault before the preceding instructions have run; an exit there
-        runs them.
+        The engine reports such a fault before the preceding instructions have run; with an exit at
+        ``address`` they are run.
         """
         self.fence_code()
-        with self._exits.one_more(address):
+        with self._exits.extra_exit(address):
             trap = self._run_on(count)
         return self._beyond_exit(trap, address, count)
 
     def _exception(self, cause: Cause) -> Trap:
-        if cause == Cause.BREAKPOINT and self._instructions.bits(self.pc) in _EBREAK:
+        if cause == Cause.BREAKPOINT and self._code_reader.bits(self.pc) in _EBREAK:
             return Trap(cause, self.pc, self.pc)
         if cause in (Cause.BREAKPOINT, Cause.ILLEGAL_INSTRUCTION):
             return self._illegal()
         if cause in (Cause.LOAD_MISALIGNED, Cause.STORE_MISALIGNED):
-            if self._instructions.faults_as_store(self.pc):
+            if self._code_reader.faults_as_store(self.pc):
                 cause = Cause.STORE_MISALIGNED
-            return Trap(cause, self.pc, self._instructions.operand_address(self.pc) or 0)
+            return Trap(cause, self.pc, self._code_reader.operand_address(self.pc) or 0)
         return Trap(cause, self.pc)
 
     def _illegal(self) -> Trap:
-        return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self._instructions.bits(self.pc) or 0)
+        return Trap(Cause.ILLEGAL_INSTRUCTION, self.pc, self._code_reader.bits(self.pc) or 0)
 
     def _at_reserved(self, address: int, count: int) -> Trap | None:
         """Handles a block in which the engine would run a reserved encoding as an instruction.
@@ -355,10 +353,10 @@ class Hart:
         return self._illegal() if self.pc == address else self._run_up_to(address, count)
 
     def watch(self, address: int, reached: Callable[[int], None]) -> None:
-        """Calls ``reached(address)`` each time before the program runs the instruction there.
+        """Calls ``reached(address)`` each time before the program executes the instruction there.
 
-        It may read registers and watch other addresses, and nothing else of the hart. It is called
-        again for the same instruction when the engine had to start again. There is no end to it.
+        It may only read registers and watch other addresses. It is called again for the same
+        instruction when the engine had to restart. It cannot be removed.
         """
 
         def call(pc: int) -> None:
@@ -369,23 +367,23 @@ class Hart:
                 self._engine.stop()
 
         self._engine.watch(address, call)
-        self.ram.code_is_stale = True  # what is translated does not call
+        self.ram.code_is_stale = True  # code that is already translated does not call it
         if self._running:
             self._rearm = True
             self._engine.stop()
 
-    # What the engine calls. An exception that leaves a hook is lost, so it is kept for run().
+    # The engine's callbacks. An exception that leaves one is lost, so it is stored for run().
 
     def _fill(self, va: int, access: int) -> int:
         try:
             translation = self.mmu.translate(va, _ACCESS[access])
             if isinstance(translation, TranslationFault):
-                repaired = self._repaired(translation)
+                repaired = self._repair(translation)
                 if repaired is None:
-                    self._keep(translation)
+                    self._record_fault(translation)
                     return 0
                 translation = repaired
-            if access == e.FETCH and va in self._exits.watched:
+            if access == e.FETCH and va in self._exits.watched_pages:
                 self._rearm = True
                 return 0
             ppn = translation.pa >> PAGE_SHIFT
@@ -401,19 +399,19 @@ class Hart:
             self._error = error
             return 0
 
-    def _keep(self, fault: TranslationFault) -> None:
-        """A fault of the program's, or of the engine's own look beside a breakpoint.
+    def _record_fault(self, fault: TranslationFault) -> None:
+        """Stores a fault of the program, unless it may be due to the engine's fetch before an exit.
 
-        The page could be executed when the breakpoint became an exit, so there's no exit any more
-        when the run goes on, and if the fault is the program's it is met again.
+        The page was executable when the breakpoint became an exit. The breakpoint is not an exit
+        any more when the run continues, so a fault of the program occurs again.
         """
-        if fault.access is Access.FETCH and fault.va in self._exits.probed:
+        if fault.access is Access.FETCH and fault.va in self._exits.probed_pages:
             self._rearm = True
         else:
             self._fault = fault
 
-    def _repaired(self, fault: TranslationFault) -> Translation | None:
-        """The translation after the vector has repaired a store's fault; None when it did not."""
+    def _repair(self, fault: TranslationFault) -> Translation | None:
+        """The translation after the vector has handled a store's fault; None if it did not."""
         if fault.access is not Access.STORE or self.vector is None:
             return None
         if fault.rule in ACCESS_FAULT_RULES or not self.vector.store_fault(fault.va):
@@ -423,7 +421,7 @@ class Hart:
 
     def _on_new_block(self, pc: int, size: int) -> None:
         try:
-            address = self._instructions.reserved(pc, size)
+            address = self._code_reader.reserved(pc, size)
             if address is not None:
                 self._reserved = address
                 self.ram.code_is_stale = True  # the block is already translated, and must not run

@@ -1,9 +1,8 @@
-"""Probes: what a hart executes, instruction by instruction or block by block.
+"""Probes: record the instructions or blocks that a hart executes.
 
-A hart without a probe costs nothing more than before. With one (:meth:`Hart.attach`) the engine
-calls a hook of the probe for each instruction or block; what the hook notes is handed on in bulk,
-at the latest when the hart stops. Hooks never raise: an error in whoever listens is raised by
-:meth:`Hart.run`.
+A hart without a probe has no overhead. With one (:meth:`Hart.attach`) the engine calls a hook of
+the probe for each instruction or block; the hook's notes are delivered in bulk, at the latest when
+the hart stops. Hooks never raise: an error of a receiver is raised by :meth:`Hart.run`.
 """
 
 from __future__ import annotations
@@ -19,67 +18,67 @@ if TYPE_CHECKING:
     from emu.machine.engine import Engine
 
 CAPACITY = 1024
-"""Rows that are noted before they are handed on; they stay in the processor's cache."""
+"""Rows that are buffered before they are delivered; so many stay in the processor's cache."""
 
 Fail = Callable[[BaseException], None]
 
 
 class Stop(Enum):
-    """Why the engine stopped."""
+    """Reason for which the engine stopped."""
 
     TIME = auto()
-    """Its time or its count was over: every instruction that had begun is done."""
+    """Its time or count of instructions has expired: all instructions that began have completed."""
     ECALL = auto()
-    """On an ecall, which is for the kernel to carry out."""
+    """At an ecall, which the kernel is to handle."""
     FAULT = auto()
-    """On an instruction that had no effect: it raised an exception, or is to be begun anew."""
-    UNBEGUN = auto()
-    """Records an instruction that raises an exception before the engine begins it."""
+    """At an instruction without effect: it raised an exception, or is to be restarted."""
+    NOT_STARTED = auto()
+    """At an instruction that raises an exception before the engine starts it."""
 
 
 class Probe(Protocol):
-    """What a hart tells its probe, besides what the engine's hooks do."""
+    """Events that a hart reports to its probe, besides the engine's hooks."""
 
     def filled(self, page: int, frame: int) -> None:
-        """The TLB now has the page at address ``page`` in the frame at ``frame``; it had not, or
-        elsewhere. The instruction that needs it has been begun.
+        """The TLB now maps the page at ``page`` to the frame at ``frame`` (addresses). The
+        instruction that needs it has begun.
         """
 
     def stopped(self, pc: int, stop: Stop) -> None:
-        """The engine's run has ended, with the registers as they are now."""
+        """The engine's run has ended; the registers have their final values."""
 
     def code_changed(self) -> None:
-        """An executed frame's content may have changed."""
+        """The content of an executed frame may have changed."""
 
 
-class Sink(Protocol):
-    """Who gets the instructions of an :class:`InstructionProbe`."""
+class InstructionSink(Protocol):
+    """Receiver of the instructions of an :class:`InstructionProbe`."""
 
     def completed(self, count: int) -> None:
         """The first ``count`` of the probe's rows are instructions that have completed: each row
-        has the registers as they were before, and the next row as they were after.
+        has the registers before the instruction, and the next row those after it.
         """
 
     def unfinished(self, row: bytes, stop: Stop) -> None:
-        """The hart stopped within this instruction."""
+        """The hart stopped at this instruction, before it completed."""
 
     def page_moved(self, page: int) -> None:
-        """A page has another frame than before."""
+        """A page is mapped to another frame than before."""
 
     def code_changed(self) -> None:
         """As :meth:`Probe.code_changed`."""
 
 
 class InstructionProbe:
-    """Notes the registers before every instruction, or before those of ``span``.
+    """Records the registers before every instruction, or before those of ``span``.
 
-    ``span`` is (start, end), end excluded. The instruction at ``end`` is noted too, since it shows
-    what the one before it did. A row that follows a jump need not be the jump's target.
-    ``frames`` has the frame of each page, by address, as it is for all rows that are not handed on.
+    ``span`` is (start, end), end excluded. The instruction at ``end`` is recorded too, since
+    its row shows the effect of the one before it. The row after a jump need not be its target.
+    ``frames`` maps pages to frames, by address, for all rows that are not delivered yet.
     """
 
     def __init__(
-        self, sink: Sink, span: tuple[int, int] | None, engine: Engine, fail: Fail
+        self, sink: InstructionSink, span: tuple[int, int] | None, engine: Engine, fail: Fail
     ) -> None:
         self.frames: dict[int, int] = {}
         self.buffer = bytearray((CAPACITY + 1) * ROW)
@@ -97,8 +96,8 @@ class InstructionProbe:
     def _recorder(
         self,
     ) -> tuple[Callable[[], None], Callable[[], int], Callable[[int], None]]:
-        """The hook; the number of rows noted; and how to set it."""
-        rows, state, refresh, full = self._rows, self._state, self._refresh, self._hand_on
+        """Returns the hook, a getter of the number of recorded rows, and its setter."""
+        rows, state, refresh, full = self._rows, self._state, self._refresh, self._deliver
         at, end = 0, CAPACITY * ROW
 
         def hook() -> None:
@@ -122,8 +121,8 @@ class InstructionProbe:
 
         return hook if refresh is _nothing else slow_hook, count, rewind
 
-    def _hand_on(self) -> None:
-        """All but the last row, whose instruction has only begun."""
+    def _deliver(self) -> None:
+        """Delivers all but the last row, whose instruction has only begun."""
         last = self._count() - 1
         if last < 0:
             return
@@ -139,7 +138,7 @@ class InstructionProbe:
         if known == frame:
             return
         if known is not None:
-            self._hand_on()
+            self._deliver()
             self._sink.page_moved(page)
         self.frames[page] = frame
 
@@ -147,13 +146,13 @@ class InstructionProbe:
         count = self._count()
         if count:
             self._rewind(0)
-            self._settle(count, pc, stop)
-        if stop is Stop.UNBEGUN and (self._span is None or self._span[0] <= pc < self._span[1]):
+            self._deliver_all(count, pc, stop)
+        if stop is Stop.NOT_STARTED and (self._span is None or self._span[0] <= pc < self._span[1]):
             self._refresh()
             self._sink.unfinished(bytes(self._state), Stop.FAULT)
 
-    def _settle(self, count: int, pc: int, stop: Stop) -> None:
-        """Emits all rows; the last may be an instruction that did not complete."""
+    def _deliver_all(self, count: int, pc: int, stop: Stop) -> None:
+        """Delivers all rows; the last may be an instruction that did not complete."""
         last = (count - 1) * ROW
         began = stop in (Stop.ECALL, Stop.FAULT)
         if began and self._pcs[(count - 1) * WORDS + PC_WORD] == pc:
@@ -174,7 +173,7 @@ def _nothing() -> None:
 
 
 class Block(NamedTuple):
-    """A stretch of code that was executed from its start on, and a row of registers before it."""
+    """A block of code that was executed from its start, and the row of registers before it."""
 
     start: int
     size: int
@@ -182,22 +181,22 @@ class Block(NamedTuple):
 
 
 class BlockProbe:
-    """Notes the last ``depth`` stretches of code that were executed, and the registers before each.
+    """Records the last ``depth`` blocks of code that were executed, and the registers before each.
 
-    ``recent`` has those since the hart last stopped, the last one being executed now. At a stop
-    they go to ``tell``, each cut to what has been executed of it, with the registers as they are
-    then and the reason.
+    ``recent`` has those since the hart last stopped; the last one is being executed. At a stop
+    ``report`` gets them, the last cut to its executed part, with the current registers and the
+    reason.
     """
 
     def __init__(
         self,
         depth: int,
-        tell: Callable[[deque[Block], bytes, Stop], None],
+        report: Callable[[deque[Block], bytes, Stop], None],
         engine: Engine,
     ) -> None:
-        # One more, since the last may come to nothing.
+        # One more, since the last may turn out not to have been executed.
         self.recent: deque[Block] = deque(maxlen=depth + 1)
-        self._tell = tell
+        self._report = report
         self._state, refresh = engine.state()
         self._refresh = refresh or _nothing
         engine.hook_blocks(self._hook() if refresh is None else self._slow_hook(refresh))
@@ -220,7 +219,7 @@ class BlockProbe:
         return hook
 
     def registers(self) -> bytes:
-        """The row as it is now."""
+        """The current row."""
         self._refresh()
         return bytes(self._state)
 
@@ -228,12 +227,12 @@ class BlockProbe:
         if not self.recent:
             return
         start, size, before = self.recent[-1]
-        # The engine tells of a block before it looks whether it is to stop.
+        # The engine calls the hook of a block before it checks for a stop.
         if stop is not Stop.ECALL and start <= pc < start + size:
             self.recent.pop()
             if pc != start:
                 self.recent.append(Block(start, pc - start, before))
-        self._tell(self.recent, self.registers(), stop)
+        self._report(self.recent, self.registers(), stop)
         self.recent.clear()
 
     def filled(self, page: int, frame: int) -> None:

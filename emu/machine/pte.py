@@ -34,7 +34,7 @@ A = 1 << 6
 D = 1 << 7
 RSW0 = 1 << 8
 RSW1 = 1 << 9
-"""RSW0 and RSW1 are left to the supervisor; the hardware ignores them."""
+"""RSW0 and RSW1 are reserved for the supervisor; the hardware ignores them."""
 
 PPN_SHIFT = 10
 PPN_MASK = (1 << 44) - 1
@@ -58,27 +58,27 @@ def vpn(va: int, level: int) -> int:
 
 
 def is_canonical(va: int) -> bool:
-    """Whether bits 63-39 equal bit 38."""
+    """True if bits 63-39 all equal bit 38."""
     return ((va + VA_HALF) & VA_MASK) < 2 * VA_HALF
 
 
 def ppn(pte: int) -> int:
-    """The physical page number a PTE names."""
+    """The physical page number in a PTE."""
     return (pte >> PPN_SHIFT) & PPN_MASK
 
 
 def make_pte(frame: int, flags: int) -> int:
-    """The PTE that names ``frame``; ``flags`` are bits 9-0."""
+    """The PTE for frame number ``frame``; ``flags`` are bits 9-0."""
     return frame << PPN_SHIFT | flags
 
 
 def make_satp(root: int, asid: int = 0) -> int:
-    """Satp for an Sv39 table whose root lies in frame ``root``."""
+    """Satp for an Sv39 table with its root in frame number ``root``."""
     return MODE_SV39 << 60 | (asid & ASID_MASK) << 44 | root
 
 
 def is_leaf(pte: int) -> bool:
-    """Whether a valid PTE maps memory, and is no pointer to a table: R or X is set."""
+    """True if a valid PTE maps a page, and is not a pointer to a table: R or X is set."""
     return bool(pte & (R | X))
 
 

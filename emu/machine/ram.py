@@ -1,9 +1,9 @@
 """Physical memory: one anonymous mapping of the host, shared with the instruction engine.
 
 Host pages are taken only when a guest frame is first touched. All writes by the host side go
-through the methods here, because RAM also remembers which frames hold code that the engine has
+through the methods here, because RAM also records which frames hold code that the engine has
 translated: as a coherent instruction cache snoops the bus, a write to such a frame marks the
-translations stale, and the hart drops them before it runs on.
+translations stale, and the hart drops them before it runs again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import suppress
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 
 BASE = 0x8000_0000
-"""Where RAM begins in the physical address space, as on QEMU's virt board."""
+"""Physical address of the start of RAM, as on QEMU's virt board."""
 
 _RESERVING = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
 _ZEROES = bytes(PAGE_SIZE)
@@ -39,7 +39,7 @@ def require_address_space(size: int, part: str) -> None:
 
 
 class Ram:
-    """``size`` bytes of physical memory from ``base``; a frame is named by its number, the PPN."""
+    """``size`` bytes of physical memory from ``base``; a frame is identified by its PPN."""
 
     def __init__(self, size: int, base: int = BASE) -> None:
         if size <= 0 or size % PAGE_SIZE:
@@ -63,7 +63,7 @@ class Ram:
         return mmap.mmap(-1, size, flags=_RESERVING)
 
     def _ask_for_huge_pages(self) -> None:
-        """The host then takes a quarter of the time to give a page that is touched first."""
+        """With huge pages the host takes a quarter of the time to provide a page on first touch."""
         advice = getattr(mmap, "MADV_HUGEPAGE", None)
         if advice is not None:
             with suppress(OSError):  # a host without them
@@ -71,7 +71,7 @@ class Ram:
 
     @property
     def host_address(self) -> int:
-        """Where the mapping lies in this process."""
+        """Address of the mapping in this process."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
     @property
@@ -83,7 +83,7 @@ class Ram:
         return self.size >> PAGE_SHIFT
 
     def holds(self, pa: int, count: int = 1) -> bool:
-        """Whether ``count`` bytes at ``pa`` are backed by RAM."""
+        """True if all of ``count`` bytes at ``pa`` are backed by RAM."""
         return self.base <= pa and pa + count <= self.end
 
     def read(self, pa: int, count: int) -> bytes:
@@ -107,7 +107,7 @@ class Ram:
         self._snoop(target)
 
     def discard(self, ppn: int, count: int) -> None:
-        """Makes ``count`` frames from ``ppn`` on zero, and gives the host its memory back."""
+        """Zeroes ``count`` frames from ``ppn`` on, and returns their memory to the host."""
         start = (ppn << PAGE_SHIFT) - self.base
         if hasattr(mmap, "MADV_DONTNEED") and sys.platform == "linux":
             self._map.madvise(mmap.MADV_DONTNEED, start, count << PAGE_SHIFT)

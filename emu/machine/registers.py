@@ -1,11 +1,11 @@
-"""The registers of one hart that belong to the running program: pc, x1-x31, f0-f31, fcsr."""
+"""Registers of a hart that belong to the running program: pc, x1-x31, f0-f31, fcsr."""
 
 from __future__ import annotations
 
 import ctypes
 
 PC = 0
-"""Index of pc. x1 to x31 stand at their own numbers, so index 0 is free for it."""
+"""Index of pc. x1 to x31 have their own numbers as indices, so index 0 is free for it."""
 RA, SP, GP, TP = 1, 2, 3, 4
 FP = 8
 A0, A1, A2, A3, A4, A5, A6, A7 = range(10, 18)

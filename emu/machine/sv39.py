@@ -2,8 +2,8 @@
 
 Read it beside "Virtual Address Translation Process" of the privileged spec (version 20240411,
 section 10.3.2, with the Sv39 parameters of 10.4.1: LEVELS = 3, PTESIZE = 8). The step numbers in
-the comments are the spec's. A failure is a value: :class:`TranslationFault` names the rule that was
-broken and can show the walk.
+the comments are the spec's. A failure is a value: :class:`TranslationFault` has the rule that the
+access violates, and the walk.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Privilege(IntEnum):
 
 
 class Rule(Enum):
-    """What a translation can break; the text completes "the access failed because …"."""
+    """Rules that a translation can violate; the text completes "the access failed because …"."""
 
     NON_CANONICAL = "bits 63-39 of the address do not all equal bit 38"
     TABLE_OUTSIDE_RAM = "the page table's entry lies outside physical memory"
@@ -68,13 +68,13 @@ class Rule(Enum):
 
 _NOT_IN_POINTER = V | R | W | X | U | A | D | RESERVED
 _READY = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}
-"""What a leaf has that U-mode may access at once: nothing of steps 6 to 9 is left to do."""
+"""Bits of a leaf that U-mode may access at once: steps 6 to 9 have nothing left to check or set."""
 
 ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
 
 
 class Step(NamedTuple):
-    """One page-table entry that a walk read. ``pte`` is None when its address is outside RAM."""
+    """One page-table entry read by a walk. ``pte`` is None when its address is outside RAM."""
 
     level: int
     vpn: int
@@ -83,7 +83,7 @@ class Step(NamedTuple):
 
 
 class Translation(NamedTuple):
-    """A translation that succeeded. ``pa`` is exact; ``pte`` is the leaf, with A and D as set."""
+    """A translation that succeeded. ``pa`` is the exact address; ``pte`` the leaf after step 9."""
 
     pa: int
     pte: int
@@ -91,10 +91,10 @@ class Translation(NamedTuple):
 
 
 class TranslationFault:
-    """A translation that failed: which rule was broken, for which access.
+    """A translation that failed: the access, and the rule that it violates.
 
-    ``walk`` is read from the tables when it is first asked for (few who see a fault want it, and a
-    fault must be cheap), so ask before the tables change.
+    ``walk`` is read from the tables on first use (it is rarely needed, and a fault must be cheap),
+    so use it before the tables change.
     """
 
     __slots__ = ("_mmu", "_walk", "access", "rule", "va")
@@ -108,14 +108,14 @@ class TranslationFault:
 
     @property
     def walk(self) -> tuple[Step, ...]:
-        """The page-table entries that led here, root first."""
+        """The page-table entries that were read, root first."""
         if self._walk is None:
             self._walk = self._mmu.walk(self.va)
         return self._walk
 
     @property
     def cause(self) -> Cause:
-        """The exception to raise: a page fault, or an access fault when RAM ends."""
+        """The exception to raise: a page fault, or an access fault for an address outside RAM."""
         if self.rule in ACCESS_FAULT_RULES:
             return self.access.access_fault
         return self.access.page_fault
@@ -127,8 +127,8 @@ class TranslationFault:
 class Mmu:
     """Translates for one hart. Fields are the CSR bits that translation depends on.
 
-    ``svade`` chooses what a clear A or D bit does: False sets it in the page table, as Svadu's
-    hardware does; True raises a page fault, as the Svade extension demands.
+    ``svade`` selects the effect of a clear A or D bit: False sets it in the page table, as the
+    Svadu extension does; True raises a page fault, as the Svade extension does.
     """
 
     __slots__ = ("_root", "_satp", "mxr", "privilege", "ram", "sum", "svade")
@@ -148,7 +148,7 @@ class Mmu:
 
     @satp.setter
     def satp(self, value: int) -> None:
-        """An unsupported MODE leaves satp as it was (privileged spec, satp is WARL)."""
+        """A value with an unsupported MODE is ignored (privileged spec: satp is WARL)."""
         mode = value >> 60
         if mode not in (MODE_BARE, MODE_SV39):
             return
@@ -206,7 +206,7 @@ class Mmu:
         return Translation(pa, pte, level)
 
     def walk(self, va: int) -> tuple[Step, ...]:
-        """The entries that a translation of ``va`` reads, root first; changes nothing."""
+        """The entries that a translation of ``va`` reads, root first. Has no side effects."""
         if self._root is None or not is_canonical(va):
             return ()
         steps: list[Step] = []
@@ -222,7 +222,7 @@ class Mmu:
         return tuple(steps)
 
     def _forbidden(self, pte: int, access: Access) -> Rule | None:
-        """The rule by which U, R, W, X with the privilege mode, SUM and MXR forbid ``access``."""
+        """The rule of U, R, W, X with the privilege mode, SUM and MXR that forbids ``access``."""
         if self.privilege == Privilege.USER:
             if not pte & U:
                 return Rule.NOT_USER

@@ -1,4 +1,4 @@
-"""The rules of the engine's TLB: its size, and what an entry may allow."""
+"""Management of the engine's TLB: its size, and the rights of its entries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ _LARGEST = 1 << 16
 
 
 class Tlb:
-    """The entries themselves are the engine's. ``unrestricted`` lets one instruction store to the
-    frame that it lies in.
+    """Size and rights of the entries, which the engine itself holds.
+
+    ``unrestricted`` lets one instruction store to the frame from which it is executed.
     """
 
     def __init__(self, engine: Engine, ram: Ram) -> None:
@@ -25,7 +26,7 @@ class Tlb:
         self._size = _SMALLEST
 
     def flush(self) -> None:
-        """Forgets all translations."""
+        """Drops all entries."""
         self._engine.flush_tlb()
         self._writable.clear()
         if self._misses * 3 < self._size:  # the engine may have shrunk it, by the same rule
@@ -33,7 +34,7 @@ class Tlb:
         self._misses = 0
 
     def filled(self, ppn: int, perms: int) -> None:
-        """An entry is about to be there. Lets the TLB grow with the working set.
+        """Records that an entry is about to be filled; lets the TLB grow with the working set.
 
         The engine's TLB doubles only when it is flushed and was nearly full, so it is flushed each
         time it must have become full.
@@ -46,7 +47,7 @@ class Tlb:
             self._writable.add(ppn)
 
     def permissions(self, access: int, pte: int, ppn: int) -> int:
-        """What an entry may allow on the page; nothing when a store would change executed code.
+        """Rights of an entry for the page; 0 when a store would change executed code.
 
         A data page never gets X: the engine keeps stores to such an entry on a path ten times
         slower.

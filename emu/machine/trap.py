@@ -1,4 +1,4 @@
-"""Traps: the reasons for which a hart stops executing its program.
+"""Traps: events that stop a hart, and the handler that may handle one without stopping it.
 
 A trap is a value that :meth:`emu.machine.hart.Hart.run` returns, with the contents of the
 supervisor trap registers of the privileged spec: scause, sepc, stval.
@@ -7,6 +7,7 @@ supervisor trap registers of the privileged spec: scause, sepc, stval.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from emu.machine.cause import Cause
 from emu.machine.pte import PAGE_MASK
@@ -54,3 +55,18 @@ class Trap:
 
     def __repr__(self) -> str:
         return f"Trap({self.cause.name}, epc={self.epc:#x}, tval={self.tval:#x})"
+
+
+class Vector(Protocol):
+    """A trap handler that runs inside the engine's callbacks (compare stvec).
+
+    It saves stopping and restarting the engine, which costs more than handling most traps. Any trap
+    that it does not handle is returned by :meth:`Hart.run`. It must not run the hart, load
+    registers, or change the code that the program executes.
+    """
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        """The result, for a0, of the system call at ``epc``; None to have it returned as a trap."""
+
+    def store_fault(self, page: int) -> bool:
+        """True if the page table now permits the store to ``page`` that faulted."""

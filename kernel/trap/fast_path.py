@@ -32,7 +32,7 @@ _AT_ONCE = frozenset(number for number, row in TABLE.items() if row.name not in 
 
 
 class KernelVector:
-    """Implements :class:`emu.machine.trap_hook.Vector`."""
+    """Implements :class:`emu.machine.trap.Vector`."""
 
     def __init__(
         self, kernel: KernelState, unfinished: UnfinishedTrap, check: Callable[[], None] | None

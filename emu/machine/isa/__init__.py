@@ -1,4 +1,5 @@
-"""Instruction encodings of RV64GC: operands, lengths, control flow, reserved encodings.
+"""Instruction encodings of RV64GC: expansion of compressed instructions, fields, operands, results,
+reserved encodings.
 
-Imports only the register names and the causes of traps.
+Imports only the register numbers and the sizes of pages; everything else may import it.
 """

@@ -1,4 +1,4 @@
-"""Encodings that RV64GC reserves, but that the engine runs as instructions.
+"""Encodings that RV64GC reserves but the engine executes as instructions.
 
 The engine's decoder predates the ratified ISA. A sweep of all 16-bit words, and of the 32-bit ones
 by field, found these against qemu-riscv64; the engine raises an exception for every other encoding
@@ -35,7 +35,7 @@ _COUNTER_FREE = b"|".join(
         rb"..[^\xc0\xc1]",
     )
 )
-_RUN = re.compile(
+_NOT_RESERVED = re.compile(
     b"(?:"
     + b"|".join(
         (
@@ -52,12 +52,12 @@ _RUN = re.compile(
 )
 
 
-is_free = _RUN.fullmatch
-"""Matches (code, start, end), from the first whole instruction to the last, if it has none."""
+has_no_reserved = _NOT_RESERVED.fullmatch
+"""Matches (code, start, end), whole instructions, if none of them is a reserved encoding."""
 
 
 def first_reserved(code: bytes) -> int | None:
-    """Offset of the first reserved encoding in ``code``, consecutive whole instructions."""
-    match = _RUN.match(code)
+    """Offset of the first reserved encoding in ``code``, whole instructions; None without one."""
+    match = _NOT_RESERVED.match(code)
     end = match.end() if match else 0
     return end if end < len(code) else None

@@ -133,7 +133,7 @@ def test_floating_point_is_on_and_its_flags_are_kept(board: Board) -> None:
 def test_registers_that_are_read_in_place_are_the_same(board: Board) -> None:
     board.write_code(FREE, NOP, NOP, asm.ECALL)
     fill(board)
-    board.hart.expect_reading()
+    board.hart.read_in_place()
     holds(board)
     assert board.run(address(CODE), x10=3).epc == address(CODE, 8)
     holds(board)

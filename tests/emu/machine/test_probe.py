@@ -88,7 +88,7 @@ def test_runs_with_a_count_are_told_of_like_others(count: int) -> None:
 
 
 def test_without_the_engines_memory_it_is_the_same(monkeypatch) -> None:
-    monkeypatch.setattr(unicorn_registers, "_places", lambda *_: set())
+    monkeypatch.setattr(unicorn_registers, "_candidates", lambda *_: set())
     board = Watched()
     loop(board, 600)
     board.hart.run()

@@ -47,7 +47,7 @@ def test_each_engine_has_its_own() -> None:
 
 
 def test_where_they_are_not_found_they_are_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(unicorn_registers, "_places", lambda *_: set())
+    monkeypatch.setattr(unicorn_registers, "_candidates", lambda *_: set())
     it = engine()
     assert find_state(it._handle.value or 0, it.save, it.load, it.write) is None
     row, refresh = it.state()

@@ -29,7 +29,7 @@ VARIANTS = [
     ),
     wrong(
         "amo-as-load", "a failing AMO raises a load page fault",
-        "emu.machine.code_reader:Instructions.faults_as_store",
+        "emu.machine.code_reader:CodeReader.faults_as_store",
         "and operand.kind.faults_as_store", "and False",
     ),
     wrong(

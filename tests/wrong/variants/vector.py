@@ -66,7 +66,7 @@ VARIANTS = [
     ),
     wrong(
         "loads-in-the-hook", "the vector handles a load's fault as a store's",
-        "emu.machine.hart:Hart._repaired", "fault.access is not Access.STORE or", "",
+        "emu.machine.hart:Hart._repair", "fault.access is not Access.STORE or", "",
     ),
     _ecall(
         "call-begun-twice", "a call that the vector began is begun again in the loop",
