@@ -42,7 +42,7 @@ def build_view(options: Options, name: str, services: Services) -> View:
     try:
         fs = first_context(namespace, grants, services)
     except Errno as error:
-        fs = FsContext(namespace, namespace.root, 0, services.who)
+        fs = FsContext(namespace, namespace.root, 0, services.credentials)
         missing = explain_missing(fs, options.root, cwd) if error.errno == ENOENT else None
         raise CannotRun(f"--cwd {cwd}: {missing or error_text(error.errno)}", 2) from None
     return View(namespace, grants, _find_in_root(fs, options, name))
@@ -82,7 +82,7 @@ def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
     errors = set()
     for candidate in (name, *(f"{folder}/{name}" for folder in folders)):
         try:
-            walk(fs, fs.cwd, candidate).need()
+            walk(fs, fs.cwd, candidate).require_node()
         except Errno as error:
             errors.add(error.errno)
             continue
@@ -126,7 +126,7 @@ def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
     if error.errno != EACCES:
         return None
     try:
-        node = walk(fs, fs.cwd, view.program).need()
+        node = walk(fs, fs.cwd, view.program).require_node()
         if node.kind == stat.S_IFDIR:
             return "is a directory (expected a 64-bit RISC-V Linux program)"
         if node.kind != stat.S_IFREG:
@@ -151,7 +151,7 @@ def _missing(fs: FsContext, path: str) -> str | None:
     link = None
     try:
         link = walk(fs, fs.root, path, follow=False).node
-        walk(fs, fs.root, path).need()
+        walk(fs, fs.root, path).require_node()
     except Errno as error:
         if error.errno != ENOENT:
             return None

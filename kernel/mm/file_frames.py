@@ -11,7 +11,7 @@ from collections.abc import Callable
 from emu.machine.pte import PAGE_SHIFT
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.frames import Frames, Kind
-from kernel.vfs.memfs.sparse_bytes import Blocks
+from kernel.vfs.memfs.sparse_bytes import SparseBytes
 
 KEPT_FREE = 16
 """Files leave one of this many frames to processes, so that a program can still clean up."""
@@ -20,8 +20,8 @@ KEPT_FREE = 16
 class FileFrames:
     """Frames of files. ``unmap`` removes a file's pages from a number on from all mappings."""
 
-    def __init__(self, frames: Frames, unmap: Callable[[Blocks, int], None]) -> None:
-        self.files: set[Blocks] = set()
+    def __init__(self, frames: Frames, unmap: Callable[[SparseBytes, int], None]) -> None:
+        self.files: set[SparseBytes] = set()
         self.unmap = unmap
         self._frames = frames
         self._most = frames.total - frames.total // KEPT_FREE

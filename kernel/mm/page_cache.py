@@ -16,7 +16,7 @@ from kernel.mm.file_frames import FileFrames
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_table import is_few
 from kernel.vfs.core.inode import Inode
-from kernel.vfs.memfs.sparse_bytes import Blocks
+from kernel.vfs.memfs.sparse_bytes import SparseBytes
 
 
 class Backing(Protocol):
@@ -202,7 +202,7 @@ class FilePages:
                 merged[start - offset : end - offset] = self._frames.ram.read(pa, end - start)
         return bytes(merged)
 
-    def written(self, offset: int, data: bytes) -> None:
+    def after_write(self, offset: int, data: bytes) -> None:
         view = memoryview(data)
         end = offset + len(data)
         for index in range(offset >> PAGE_SHIFT, (end + PAGE_SIZE - 1) >> PAGE_SHIFT):
@@ -217,7 +217,7 @@ class FilePages:
     def remove(self, first: int, last: int) -> None:
         self.inode.punch_file(first << PAGE_SHIFT, last + 1 - first << PAGE_SHIFT)
 
-    def punched(self, start: int, end: int) -> None:
+    def after_punch(self, start: int, end: int) -> None:
         for index in [index for index in self._pages if start >> PAGE_SHIFT <= index]:
             page = index << PAGE_SHIFT
             first, stop = max(start, page), min(end, page + PAGE_SIZE)
@@ -228,7 +228,7 @@ class FilePages:
                 self._frames.ram.write(pa, bytes(stop - first))
         self._stored &= self._pages.keys()
 
-    def truncated(self, size: int) -> None:
+    def after_truncate(self, size: int) -> None:
         """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the
         last one, as a file that grows again must read there.
         """
@@ -245,7 +245,7 @@ class FilePages:
 
 def mapped_file(backing: Backing | None) -> Inode | None:
     """The file of a mapping with this backing; None for anonymous memory."""
-    return backing.inode if isinstance(backing, FilePages | Blocks) else None
+    return backing.inode if isinstance(backing, FilePages | SparseBytes) else None
 
 
 class PageCache:
@@ -259,10 +259,10 @@ class PageCache:
         self._files: list[FilePages] = []
         self.memory = FileFrames(frames, unmap)
 
-    def pages_of(self, inode: Inode) -> FilePages | Blocks:
+    def pages_of(self, inode: Inode) -> FilePages | SparseBytes:
         """The file's pages; what was cached of an older content of it is forgotten."""
         own = inode.in_memory
-        if isinstance(own, Blocks) and own.store is self.memory:
+        if isinstance(own, SparseBytes) and own.store is self.memory:
             inode.mapping, own.inode = own, inode
             return own
         pages = inode.mapping
@@ -277,7 +277,7 @@ class PageCache:
     def _forget_removed(self) -> None:
         """Lets go of the files that have lost their last name since they were mapped."""
         for pages in self._files:
-            pages.inode.forget_pages()
+            pages.inode.drop_unused_pages()
             if pages.inode.mapping is not pages:
                 pages.drop()
         self._files = [
@@ -285,7 +285,7 @@ class PageCache:
         ]
 
     @property
-    def files(self) -> list[FilePages | Blocks]:
+    def files(self) -> list[FilePages | SparseBytes]:
         """All files that are cached, mapped or in memory."""
         return [*self._files, *self.memory.files]
 

@@ -129,7 +129,7 @@ def _become_zombie(kernel: KernelState, process: Process) -> None:
     if 0 < process.exit_signal <= HIGHEST:
         killed = status & 0x7F
         code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
-        info = of_child(code, process.pid, process.fs.who.uid, value)
+        info = of_child(code, process.pid, process.fs.credentials.uid, value)
         if process.exit_signal != Sig.CHLD:
             info = _plain(process.exit_signal)
         send_process(kernel, parent, info)

@@ -115,7 +115,9 @@ def report_to_parent(
     if parent is None:
         return
     if not parent.handlers.get(Sig.CHLD).flags & SA_NOCLDSTOP:
-        send_process(kernel, parent, of_child(code, process.pid, process.fs.who.uid, status))
+        send_process(
+            kernel, parent, of_child(code, process.pid, process.fs.credentials.uid, status)
+        )
     parent.child_changed.wake()
 
 

@@ -13,7 +13,7 @@ from kernel.vfs.core.linux_abi import O_APPEND, SIGXFSZ
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 
 
-def need_size(t: SyscallContext, node: Inode, size: int) -> None:
+def check_size(t: SyscallContext, node: Inode, size: int) -> None:
     """Raises SIGXFSZ and EFBIG when the file may not have this size."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit < size and node.size < size:

@@ -46,7 +46,7 @@ def named_node(t: SyscallContext, dirfd: int, address: int, flags: int) -> tuple
         return file.inode, file.path
     start = start_of(t, dirfd, path)
     found = walk(t.fs, start, path, follow=not flags & AT_SYMLINK_NOFOLLOW)
-    return found.need(), t.fs.namespace.path_in(found.parent, found.name)
+    return found.require_node(), t.fs.namespace.path_in(found.parent, found.name)
 
 
 def shown(t: SyscallContext, directory: Inode) -> str:

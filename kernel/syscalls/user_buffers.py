@@ -157,7 +157,7 @@ def read_into(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     buffers = Buffers(t.mem, spans)
     if not buffers.left and file.stream:
         return 0
-    if file.holds_back(t):
+    if file.stops_background_read(t):
         return interrupted()
     done = _read_available(t, file, buffers)
     if done is not None:
@@ -218,7 +218,7 @@ def _wait_and_read(t: SyscallContext, file: OpenFile, buffers: Buffers) -> Block
         while True:
             with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost):
                 yield wait_for(file, POLLIN)
-            if file.holds_back(t):
+            if file.stops_background_read(t):
                 raise Interrupted
             done = _read_available(t, file, buffers)
             if done is not None:

@@ -1,4 +1,4 @@
-"""The guest's tree of files, made of what the user granted."""
+"""Builds the guest's tree of files from what the user granted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.filesystem import TMPFS_MAGIC, FileSystem
 from kernel.vfs.core.inode import Inode
-from kernel.vfs.hostfs.descriptors import DEFAULT_KEPT, HostFds
-from kernel.vfs.hostfs.directory import granted_folder
+from kernel.vfs.hostfs.descriptors import DEFAULT_OPEN_NODES, HostFds
+from kernel.vfs.hostfs.directory import open_folder
 from kernel.vfs.hostfs.overlay import OverlayFs
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir, StaticLink, StaticText
@@ -31,33 +31,33 @@ LIBRARY_FOLDERS = ("lib", "lib64", "usr/lib", "usr/lib64")
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What the guest may see of the host. All are paths of the host."""
+    """Files of the host that are visible to the guest. All paths are the host's."""
 
     cwd: str
-    """Read-only at the same place in the guest, and where the guest starts; with ``root``, a
-    path in the guest, where it starts."""
+    """Initial working directory, mounted read-only at the same path in the guest; with ``root``,
+    a path in the guest."""
     program: str | None = None
-    """This file alone is visible at its own path, not its directory."""
+    """A file that is visible at its own path, without its directory."""
     ro: Sequence[tuple[str, str]] = ()
-    """(host folder or file, guest path) that the guest may read."""
+    """Pairs of (host folder or file, guest path) that the guest may read."""
     rw: Sequence[tuple[str, str]] = ()
-    """(host folder, guest path): the guest may write there."""
+    """Pairs of (host folder, guest path) that the guest may write."""
     root: str | None = None
-    """The guest's ``/``; what the guest changes stays in memory."""
+    """The guest's ``/``; the guest's changes stay in memory."""
     lib_root: str | None = None
-    """A sysroot whose libraries appear at /lib and /usr/lib when there is no ``root``."""
+    """A sysroot whose libraries are mounted at /lib and /usr/lib when there is no ``root``."""
     memory_limit: int | None = None
-    """Maximum bytes of each file system in memory; None for half of the machine's memory."""
+    """Maximum size in bytes of each file system in memory; None: half of the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the tree needs of the machine."""
+    """Services of the machine that the tree uses."""
 
     now: Callable[[], int] = time.time_ns
     """Nanoseconds since 1970."""
     random: Callable[[int], bytes] = os.urandom
-    who: Credentials = field(default_factory=Credentials.of_host)
+    credentials: Credentials = field(default_factory=Credentials.of_host)
     """The guest's user."""
     pages: PageStore = field(default_factory=HostPages)
     """Allocator of the pages of files in memory."""
@@ -66,19 +66,19 @@ class Services:
 
 
 def build_namespace(grants: Grants, services: Services | None = None) -> Namespace:
-    """The guest's tree, without /proc (see proc.system.mount_proc).
+    """Builds the guest's tree, without /proc (see proc.system.mount_proc).
 
-    OSError when a granted folder can't be opened.
+    Raises OSError when a granted folder cannot be opened.
     """
     return _Builder(grants, services or Services()).build()
 
 
 def first_context(namespace: Namespace, grants: Grants, services: Services) -> FsContext:
-    """The first process's view; Errno when its directory is not there."""
+    """Returns the first process's view; Errno when its directory does not exist."""
     host_umask = os.umask(0o022)
     os.umask(host_umask)
-    fs = FsContext(namespace, namespace.root, host_umask, services.who)
-    fs.cwd = walk(fs, namespace.root, os.path.abspath(grants.cwd) + "/").need()
+    fs = FsContext(namespace, namespace.root, host_umask, services.credentials)
+    fs.cwd = walk(fs, namespace.root, os.path.abspath(grants.cwd) + "/").require_node()
     return fs
 
 
@@ -91,8 +91,8 @@ class _Builder:
         self.grants = grants
         self.services = services
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        kept = DEFAULT_KEPT if soft < 0 else min(DEFAULT_KEPT, max(16, soft // 4))
-        self.fds = HostFds(kept)
+        limit = DEFAULT_OPEN_NODES if soft < 0 else min(DEFAULT_OPEN_NODES, max(16, soft // 4))
+        self.fds = HostFds(limit)
         self.numbers = itertools.count(16)
         self.fixed = FileSystem("tmpfs", TMPFS_MAGIC, number=0, read_only=True)
 
@@ -108,7 +108,7 @@ class _Builder:
             self._etc()
         self.namespace.mount("/tmp", self._memory(0o1777))
         self._devices()
-        # What lies deeper is mounted later; at one path an explicit grant wins, and writing.
+        # Deeper paths are mounted later; for one path, the last mount has priority.
         given = [(guest, host, True) for host, guest in grants.ro]
         given += [(guest, host, False) for host, guest in grants.rw]
         given.sort(key=lambda grant: _depth(grant[0]))
@@ -123,12 +123,12 @@ class _Builder:
         return self.namespace
 
     def _mount(self, given: Sequence[tuple[str, str, bool]]) -> None:
-        """Mounts (guest path, host path, read-only) in their order."""
+        """Mounts each (guest path, host path, read-only), in this order."""
         for guest, host, read_only in given:
-            self._lay(guest, self._open_grant(host, read_only=read_only))
+            self._mount_node(guest, self._open_grant(host, read_only=read_only))
 
     def _open_grant(self, host: str, *, read_only: bool) -> Inode:
-        """A folder, or a single file that the guest may read."""
+        """Opens a folder, or a single file that the guest may read."""
         real = os.path.realpath(host)
         if not read_only or not os.path.isfile(real):
             return self._folder(host, read_only=read_only)
@@ -136,7 +136,7 @@ class _Builder:
 
     def _folder(self, host: str, *, read_only: bool) -> Inode:
         number = next(self.numbers)
-        return granted_folder(host, read_only=read_only, fds=self.fds, number=number).root
+        return open_folder(host, read_only=read_only, fds=self.fds, number=number).root
 
     def _overlay(self, host: str) -> Inode:
         filesystem = OverlayFs(
@@ -144,7 +144,7 @@ class _Builder:
             now=self.services.now,
             number=next(self.numbers),
             limit=self.grants.memory_limit,
-            owner=self.services.who,
+            owner=self.services.credentials,
             pages=self.services.pages,
             budget=self.services.budget,
         )
@@ -154,7 +154,7 @@ class _Builder:
         return self._memory_fs(next(self.numbers), mode).root
 
     def _memory_fs(self, number: int, mode: int, *, whole: bool = False) -> MemFs:
-        """A tmpfs with a limit of half of the memory, as tmpfs(5) by default, or the ``whole``."""
+        """Creates a tmpfs, limited to half of the memory as in tmpfs(5), or to the ``whole``."""
         limit = self.grants.memory_limit
         if limit is None and whole:
             limit = self.services.pages.total * PAGE
@@ -163,13 +163,13 @@ class _Builder:
             limit=limit,
             now=self.services.now,
             mode=mode,
-            owner=self.services.who,
+            owner=self.services.credentials,
             pages=self.services.pages,
             budget=self.services.budget,
         )
 
-    def _lay(self, guest: str, node: Inode) -> None:
-        """Mounts ``node``; at ``/`` it takes the place of the root itself."""
+    def _mount_node(self, guest: str, node: Inode) -> None:
+        """Mounts ``node``; at ``/`` it replaces the root."""
         try:
             if guest.strip("/"):
                 self.namespace.mount(guest, node)
@@ -187,9 +187,9 @@ class _Builder:
                 self.namespace.mount("/" + name, self._folder(host, read_only=True))
 
     def _etc(self) -> None:
-        who = self.services.who
-        user = "" if who.uid == 0 else f"user:x:{who.uid}:{who.gid}:user:/:/bin/sh\n"
-        group = "" if who.gid == 0 else f"user:x:{who.gid}:\n"
+        owner = self.services.credentials
+        user = "" if owner.uid == 0 else f"user:x:{owner.uid}:{owner.gid}:user:/:/bin/sh\n"
+        group = "" if owner.gid == 0 else f"user:x:{owner.gid}:\n"
         etc = StaticDir(self.fixed)
         etc.put("passwd", StaticText(self.fixed, f"root:x:0:0:root:/root:/bin/sh\n{user}"))
         etc.put("group", StaticText(self.fixed, f"root:x:0:\n{group}"))
@@ -212,37 +212,37 @@ class _Builder:
         self.namespace.mount("/dev/shm", self._memory(0o1777))
 
     def _cwd(self) -> None:
-        """Unless it lies in a folder that the guest may write anyway."""
+        """Mounts the working directory, unless it lies in a folder that the guest may write."""
         cwd = os.path.realpath(self.grants.cwd)
         for host, guest in self.grants.rw:
             inside = os.path.commonpath([os.path.realpath(host), cwd]) == os.path.realpath(host)
             if inside and os.path.realpath(host) == os.path.normpath(guest):
                 return
-        if cwd == "/tmp":  # both the user's folder and the guest's own: his files, writes dropped
-            self._lay(cwd, self._overlay(cwd))
+        if cwd == "/tmp":  # the user's folder, with the guest's changes in memory
+            self._mount_node(cwd, self._overlay(cwd))
         else:
-            self._lay(cwd, self._folder(cwd, read_only=True))
+            self._mount_node(cwd, self._folder(cwd, read_only=True))
 
     def _program(self, program: str) -> None:
-        """Unless it can be seen already."""
+        """Mounts the program's file, unless it is visible already."""
         real, shown = os.path.realpath(program), os.path.abspath(program)
         try:
-            folder = granted_folder(os.path.dirname(real), read_only=True, fds=self.fds, number=8)
+            folder = open_folder(os.path.dirname(real), read_only=True, fds=self.fds, number=8)
             node = folder.root.lookup(os.path.basename(real))
         except (Errno, OSError):
-            return  # the loader says what is wrong with it
-        fs = FsContext(self.namespace, self.namespace.root, 0, self.services.who)
+            return  # the loader reports the reason
+        fs = FsContext(self.namespace, self.namespace.root, 0, self.services.credentials)
         try:
-            seen = walk(fs, fs.root, shown).need().stat()
+            visible = walk(fs, fs.root, shown).require_node().stat()
         except Errno:
-            self._show(node, shown, real)
+            self._mount_program(node, shown, real)
             return
-        if (seen.dev, seen.ino) != (node.stat().dev, node.stat().ino):
-            self._show(node, shown, real)
+        if (visible.dev, visible.ino) != (node.stat().dev, node.stat().ino):
+            self._mount_program(node, shown, real)
 
-    def _show(self, node: Inode, shown: str, real: str) -> None:
-        """At the path that the user named; where a link is on the way, at the one it leads to."""
+    def _mount_program(self, node: Inode, shown: str, real: str) -> None:
+        """Mounts it at the path the user gave; at the resolved path if that contains a link."""
         try:
             self.namespace.mount(shown, node)
         except Errno:
-            self._lay(real, node)
+            self._mount_node(real, node)

@@ -189,7 +189,7 @@ class Caller:
             frames=world.frames, cache=world.cache, requests=False, new_library=None
         )
         self.process = SimpleNamespace(space=space, limits=Limits())
-        self.files = SimpleNamespace(usable=lambda fd: fd)
+        self.files = SimpleNamespace(get_usable=lambda fd: fd)
 
     def __getattr__(self, name: str) -> Any:
         """``caller.mmap(…)`` is the system call."""

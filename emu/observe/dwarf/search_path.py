@@ -42,7 +42,7 @@ class GuestFiles:
         node = _node(fs, path) if fs is not None else None
         if node is not None:
             yield _Opened(_size(node), lambda offset, count: _read(node, offset, count))
-        elif fs is None or not fs.namespace.stands_for_host(fs.namespace.root):
+        elif fs is None or not fs.namespace.shows_only_grants(fs.namespace.root):
             yield None
         else:
             try:

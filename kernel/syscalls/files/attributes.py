@@ -19,7 +19,7 @@ from kernel.base.errno import (
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.file_size_limit import need_size
+from kernel.syscalls.file_size_limit import check_size
 from kernel.syscalls.path_arguments import named_node
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
@@ -29,7 +29,7 @@ from kernel.vfs.core.linux_abi import (
     MAX_FILE_SIZE,
     W_OK,
 )
-from kernel.vfs.names.create_remove import remembering
+from kernel.vfs.names.create_remove import recording_refusal
 
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
@@ -44,9 +44,9 @@ def truncate(t: SyscallContext, path: int, length: int) -> Result:
         raise Errno(EISDIR)
     if node.kind != stat.S_IFREG:
         raise Errno(EINVAL)
-    with remembering(t.fs, lambda: shown):
-        node.check(W_OK, t.fs.who)
-        need_size(t, node, length)
+    with recording_refusal(t.fs, lambda: shown):
+        node.check(W_OK, t.fs.credentials)
+        check_size(t, node, length)
         node.truncate_file(length)
     return 0
 
@@ -54,18 +54,18 @@ def truncate(t: SyscallContext, path: int, length: int) -> Result:
 def ftruncate(t: SyscallContext, fd: int, length: int) -> Result:
     if length < 0:
         raise Errno(EINVAL)
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if not file.writable:
         raise Errno(EINVAL)
     if file.inode.kind == stat.S_IFREG:
-        need_size(t, file.inode, length)
+        check_size(t, file.inode, length)
     file.truncate(length)
     return 0
 
 
 def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -> Result:
     """Reserves space for writes; only files in memory support it."""
-    file = t.files.writing(fd)
+    file = t.files.get_writable(fd)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)
     if offset + length > MAX_FILE_SIZE:
@@ -78,7 +78,7 @@ def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -
         return 0
     if mode & ~FALLOC_FL_KEEP_SIZE:
         raise Errno(EOPNOTSUPP)
-    need_size(t, node, offset + length)
+    check_size(t, node, offset + length)
     node.reserve(offset, offset + length)
     if not mode and offset + length > node.size:
         file.truncate(offset + length)
@@ -86,8 +86,8 @@ def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -
 
 
 def fchmod(t: SyscallContext, fd: int, mode: int) -> Result:
-    file = t.files.usable(fd)
-    with remembering(t.fs, lambda: file.path):
+    file = t.files.get_usable(fd)
+    with recording_refusal(t.fs, lambda: file.path):
         _chmod(t, file.inode, mode)
     return 0
 
@@ -100,7 +100,7 @@ def fchmodat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) -
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
     node, shown = named_node(t, dirfd, path, flags)
-    with remembering(t.fs, lambda: shown):
+    with recording_refusal(t.fs, lambda: shown):
         _chmod(t, node, mode)
     return 0
 
@@ -113,13 +113,13 @@ def _chmod(t: SyscallContext, node: Inode, mode: int) -> None:
 
 
 def _need_owner(t: SyscallContext, node: Inode) -> None:
-    if t.fs.who.uid not in (0, node.stat().uid):
+    if t.fs.credentials.uid not in (0, node.stat().uid):
         raise Errno(EPERM)
 
 
 def fchown(t: SyscallContext, fd: int, uid: int, gid: int) -> Result:
-    file = t.files.usable(fd)
-    with remembering(t.fs, lambda: file.path):
+    file = t.files.get_usable(fd)
+    with recording_refusal(t.fs, lambda: file.path):
         file.inode.chown(_owner(uid), _owner(gid))
     return 0
 
@@ -128,7 +128,7 @@ def fchownat(t: SyscallContext, dirfd: int, path: int, uid: int, gid: int, flags
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
     node, shown = named_node(t, dirfd, path, flags)
-    with remembering(t.fs, lambda: shown):
+    with recording_refusal(t.fs, lambda: shown):
         node.chown(_owner(uid), _owner(gid))
     return 0
 
@@ -148,15 +148,15 @@ def utimensat(t: SyscallContext, dirfd: int, path: int, times: int, flags: int) 
     if not path:
         if dirfd == AT_FDCWD:
             raise Errno(EFAULT)
-        file = t.files.usable(dirfd)
+        file = t.files.get_usable(dirfd)
         node, shown = file.inode, file.path
     else:
         node, shown = named_node(t, dirfd, path, flags)
-    with remembering(t.fs, lambda: shown):
-        if t.fs.who.uid not in (0, node.stat().uid):
+    with recording_refusal(t.fs, lambda: shown):
+        if t.fs.credentials.uid not in (0, node.stat().uid):
             if times:
                 raise Errno(EPERM)
-            node.check(W_OK, t.fs.who)
+            node.check(W_OK, t.fs.credentials)
         node.set_times(atime, mtime)
     return 0
 

@@ -17,7 +17,7 @@ from kernel.vfs.core.open_file import OpenFile, RegularFile
 
 
 def sendfile(t: SyscallContext, out_fd: int, in_fd: int, offset: int, count: int) -> Result:
-    source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
+    source, sink = t.files.get_readable(in_fd), t.files.get_writable(out_fd)
     if source.stream or (sink.flags & O_APPEND and not sink.stream):
         raise Errno(EINVAL)
     at = _read_offset(t, offset) if offset else None
@@ -143,7 +143,7 @@ def copy_file_range(
     count: int,
     flags: int,
 ) -> Result:
-    source, sink = t.files.reading(in_fd), t.files.writing(out_fd)
+    source, sink = t.files.get_readable(in_fd), t.files.get_writable(out_fd)
     if flags:
         raise Errno(EINVAL)
     if sink.flags & O_APPEND:

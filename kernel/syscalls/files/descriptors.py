@@ -12,7 +12,7 @@ from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.files.file_locks import record_lock
 from kernel.syscalls.files.seals import add_seals, get_seals
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, O_SETTABLE
-from kernel.vfs.core.open_file import OpenFile, need_usable
+from kernel.vfs.core.open_file import OpenFile, check_usable
 from kernel.vfs.ipc.pipe import FIONREAD, PipeEnd
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL = 0, 1, 2, 3, 4
@@ -70,11 +70,11 @@ def dup3(t: SyscallContext, old: int, new: int, flags: int) -> Result:
 def fcntl(t: SyscallContext, fd: int, command: int, argument: int) -> Result:
     file = t.files.get(fd)
     if command not in _WITH_PATH:
-        need_usable(file)
+        check_usable(file)
     if command in (F_DUPFD, F_DUPFD_CLOEXEC):
         return _duplicate(t, file, argument, command == F_DUPFD_CLOEXEC)
     if command == F_GETFD:
-        return FD_CLOEXEC if t.files.closes_on_exec(fd) else 0
+        return FD_CLOEXEC if t.files.is_close_on_exec(fd) else 0
     if command == F_SETFD:
         t.files.set_close_on_exec(fd, bool(argument & FD_CLOEXEC))
         return 0
@@ -146,7 +146,7 @@ def _rarely(file: OpenFile, command: int, argument: int) -> int:
 
 def ioctl(t: SyscallContext, fd: int, request: int, argument: int) -> Result:
     request &= 0xFFFFFFFF
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if request in (FIOCLEX, FIONCLEX):
         t.files.set_close_on_exec(fd, request == FIOCLEX)
         return 0

@@ -28,7 +28,7 @@ MOST_AT_ONCE = 1 << 16
 
 
 def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
-    file = t.files.reading(fd)
+    file = t.files.get_readable(fd)
     if not isinstance(file, DirectoryFile):
         raise Errno(ENOTDIR)
     before = file.offset
@@ -70,17 +70,17 @@ def getcwd(t: SyscallContext, buffer: int, size: int) -> Result:
 
 
 def chdir(t: SyscallContext, path: int) -> Result:
-    node = walk(t.fs, t.fs.cwd, read_path(t, path)).need()
+    node = walk(t.fs, t.fs.cwd, read_path(t, path)).require_node()
     if node.kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
-    node.check(X_OK, t.fs.who)
+    node.check(X_OK, t.fs.credentials)
     t.fs.cwd = node
     return 0
 
 
 def fchdir(t: SyscallContext, fd: int) -> Result:
     node = directory_of(t, fd)
-    node.check(X_OK, t.fs.who)
+    node.check(X_OK, t.fs.credentials)
     t.fs.cwd = node
     return 0
 

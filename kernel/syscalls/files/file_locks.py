@@ -28,7 +28,7 @@ def locks_of(t: SyscallContext, file: OpenFile) -> Locks:
 
 
 def flock(t: SyscallContext, fd: int, operation: int) -> Result:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     kind = operation & ~LOCK_NB
     locks = locks_of(t, file)
     if kind == LOCK_UN:
@@ -47,7 +47,7 @@ def _wait_for_flock(file: OpenFile, locks: Locks, exclusive: bool) -> Blocking:
     file.acquire()
     try:
         while not locks.try_flock(file, exclusive):
-            yield Wait(f"a lock of {file.shown}", (locks.changed,))
+            yield Wait(f"a lock of {file.short_path}", (locks.wait_queue,))
         return 0
     finally:
         file.release()
@@ -82,7 +82,7 @@ def record_lock(t: SyscallContext, file: OpenFile, command: int, address: int) -
 
 def _wait_for_record(t: SyscallContext, file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
     while locks.conflict(wanted) is not None:
-        yield Wait(f"a lock of {file.shown}", (locks.changed,))
+        yield Wait(f"a lock of {file.short_path}", (locks.wait_queue,))
     holders = [file] if wanted.owner is file else [held for _, held in t.files.items()]
     if not file.refs or file not in holders:  # closed meanwhile: the lock would never be released
         raise Errno(EBADF)

@@ -74,7 +74,7 @@ def _open(t: SyscallContext, dirfd: int, path: str, flags: int, mode: int) -> Re
     file = open_path(t.fs, start_of(t, dirfd, path), path, flags, mode)
     file.flags = file.flags & ~_NOT_KEPT | (0 if flags & O_PATH else O_LARGEFILE)
     cloexec = bool(flags & O_CLOEXEC)
-    if file.opening() is None:
+    if file.wait_to_open() is None:
         return t.files.install(file, cloexec=cloexec)
     return _wait_for_other_end(t, file, cloexec)
 
@@ -82,10 +82,10 @@ def _open(t: SyscallContext, dirfd: int, path: str, flags: int, mode: int) -> Re
 def _wait_for_other_end(t: SyscallContext, file: OpenFile, cloexec: bool) -> Blocking:
     file.acquire()
     try:
-        wait = file.opening()
+        wait = file.wait_to_open()
         while wait is not None:
             yield wait
-            wait = file.opening()
+            wait = file.wait_to_open()
         return t.files.install(file, cloexec=cloexec)
     finally:
         file.release()

@@ -13,43 +13,43 @@ RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND = 1, 2, 4, 8, 16
 
 
 def read(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
-    return read_into(t, t.files.reading(fd), [(buffer, min(count, MAX_RW))])
+    return read_into(t, t.files.get_readable(fd), [(buffer, min(count, MAX_RW))])
 
 
 def write(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
-    return write_from(t, t.files.writing(fd), [(buffer, min(count, MAX_RW))])
+    return write_from(t, t.files.get_writable(fd), [(buffer, min(count, MAX_RW))])
 
 
 def readv(t: SyscallContext, fd: int, iov: int, count: int) -> Result:
-    file = t.files.reading(fd)
+    file = t.files.get_readable(fd)
     return read_into(t, file, read_iovec(t, iov, count))
 
 
 def writev(t: SyscallContext, fd: int, iov: int, count: int) -> Result:
-    file = t.files.writing(fd)
+    file = t.files.get_writable(fd)
     return write_from(t, file, read_iovec(t, iov, count))
 
 
 def pread64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
-    file = t.files.reading(fd)
+    file = t.files.get_readable(fd)
     _need_offset(offset)
     return read_from(file, t, [(buffer, min(count, MAX_RW))], offset)
 
 
 def pwrite64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
-    file = t.files.writing(fd)
+    file = t.files.get_writable(fd)
     _need_offset(offset)
     return write_at(t, file, [(buffer, min(count, MAX_RW))], offset)
 
 
 def preadv(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
-    file = t.files.reading(fd)
+    file = t.files.get_readable(fd)
     _need_offset(offset)
     return read_from(file, t, read_iovec(t, iov, count), offset)
 
 
 def pwritev(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
-    file = t.files.writing(fd)
+    file = t.files.get_writable(fd)
     _need_offset(offset)
     return write_at(t, file, read_iovec(t, iov, count), offset)
 
@@ -75,7 +75,7 @@ def pwritev2(
 
 
 def lseek(t: SyscallContext, fd: int, offset: int, whence: int) -> Result:
-    return t.files.usable(fd).seek(offset, whence)
+    return t.files.get_usable(fd).seek(offset, whence)
 
 
 def _need_offset(offset: int) -> None:

@@ -108,5 +108,5 @@ def faccessat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) 
         raise Errno(EINVAL)
     node = node_at(t, dirfd, path, flags)
     if mode:
-        node.check(mode, t.fs.who)
+        node.check(mode, t.fs.credentials)
     return 0

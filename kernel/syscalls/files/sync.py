@@ -15,7 +15,7 @@ def sync(t: SyscallContext) -> Result:
 
 
 def fsync(t: SyscallContext, fd: int) -> Result:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if file.stream:
         raise Errno(EINVAL)
     file.inode.sync()
@@ -23,14 +23,14 @@ def fsync(t: SyscallContext, fd: int) -> Result:
 
 
 def syncfs(t: SyscallContext, fd: int) -> Result:
-    t.files.usable(fd)
+    t.files.get_usable(fd)
     return 0
 
 
 def sync_file_range(t: SyscallContext, fd: int, offset: int, length: int, flags: int) -> Result:
     if flags & ~_SYNC_FLAGS or offset < 0 or length < 0 or offset + length >= 1 << 63:
         raise Errno(EINVAL)
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if file.stream:
         raise Errno(ESPIPE)
     file.inode.sync()
@@ -38,7 +38,7 @@ def sync_file_range(t: SyscallContext, fd: int, offset: int, length: int, flags:
 
 
 def fadvise64(t: SyscallContext, fd: int, offset: int, length: int, advice: int) -> Result:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if file.stream:
         raise Errno(ESPIPE)
     if not 0 <= advice <= 5 or length < 0:
@@ -47,7 +47,7 @@ def fadvise64(t: SyscallContext, fd: int, offset: int, length: int, advice: int)
 
 
 def readahead(t: SyscallContext, fd: int, offset: int, count: int) -> Result:
-    file = t.files.reading(fd)
+    file = t.files.get_readable(fd)
     if file.stream:
         raise Errno(EINVAL)
     return 0

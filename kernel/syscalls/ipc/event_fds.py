@@ -45,7 +45,7 @@ def epoll_create1(t: SyscallContext, flags: int) -> Result:
 
 
 def _epoll(t: SyscallContext, fd: int) -> EpollFile:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if not isinstance(file, EpollFile):
         raise Errno(EINVAL)
     return file
@@ -55,7 +55,7 @@ def epoll_ctl(t: SyscallContext, epfd: int, operation: int, fd: int, event: int)
     events, data = 0, 0
     if operation != EPOLL_CTL_DEL:
         events, _, data = _EVENT.unpack(t.mem.read(event, _EVENT.size))
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     epoll = _epoll(t, epfd)
     if (not file.stream and not isinstance(file, EpollFile)) or isinstance(file, RegularFile):
         raise Errno(EPERM)
@@ -139,7 +139,7 @@ def timerfd_create(t: SyscallContext, clock: int, flags: int) -> Result:
 
 
 def _timer(t: SyscallContext, fd: int) -> TimerFile:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if not isinstance(file, TimerFile):
         raise Errno(EINVAL)
     return file
@@ -165,7 +165,7 @@ def timerfd_gettime(t: SyscallContext, fd: int, current: int) -> Result:
 
 
 def _pack_timer(timer: TimerFile) -> bytes:
-    return _TIMERSPEC.pack(*divmod(timer.interval, _SECOND), *divmod(timer.left(), _SECOND))
+    return _TIMERSPEC.pack(*divmod(timer.interval, _SECOND), *divmod(timer.remaining(), _SECOND))
 
 
 def _nanoseconds(seconds: int, nanos: int) -> int:

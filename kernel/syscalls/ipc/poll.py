@@ -133,7 +133,7 @@ def _poll_one(t: SyscallContext, fd: int, events: int) -> int:
     if fd < 0:
         return 0
     try:
-        file = t.files.usable(fd)
+        file = t.files.get_usable(fd)
     except Errno:
         return POLLNVAL
     return file.poll() & (events | POLLERR | POLLHUP)
@@ -199,7 +199,7 @@ class _FdSet:
             bits = int.from_bytes(t.mem.read(address, self._size), "little")
             self.asked = [fd for fd in range(count) if bits >> fd & 1]
         for fd in self.asked:
-            if t.files.usable(fd) is None:
+            if t.files.get_usable(fd) is None:
                 raise Errno(EBADF)
 
     def look(self) -> None:

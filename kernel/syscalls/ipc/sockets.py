@@ -70,7 +70,7 @@ def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, addres
 
 
 def _socket(t: SyscallContext, fd: int) -> Socket:
-    file = t.files.usable(fd)
+    file = t.files.get_usable(fd)
     if not isinstance(file, Socket):
         raise Errno(ENOTSOCK)
     return file
@@ -229,9 +229,9 @@ def shutdown(t: SyscallContext, fd: int, how: int) -> Result:
     if not 0 <= how <= 2:
         raise Errno(EINVAL)
     if how != 1:
-        file.shut_reading()
+        file.shutdown_read()
     if how != 0:
-        file.shut_writing()
+        file.shutdown_write()
     return 0
 
 
@@ -253,7 +253,7 @@ def getsockopt(
     if level != SOL_SOCKET:
         raise Errno(EOPNOTSUPP)
     if option == SO_PEERCRED:
-        packed = struct.pack("<iII", t.process.pid, t.fs.who.uid, t.fs.who.gid)
+        packed = struct.pack("<iII", t.process.pid, t.fs.credentials.uid, t.fs.credentials.gid)
     else:
         known = {
             SO_TYPE: file.type, SO_ERROR: 0, SO_SNDBUF: CAPACITY, SO_RCVBUF: CAPACITY,

@@ -97,7 +97,7 @@ def mmap(
 ) -> int:
     if offset & PAGE_MASK:
         raise Errno(EINVAL)
-    file = None if flags & Map.ANONYMOUS else t.files.usable(fd)
+    file = None if flags & Map.ANONYMOUS else t.files.get_usable(fd)
     if not length or length > USER_END:
         raise Errno(ENOMEM if length else EINVAL)
     if file is not None and (offset < 0 or offset + length > 1 << 62):

@@ -19,7 +19,7 @@ def getpriority(t: SyscallContext, which: int, who: int) -> int:
 def setpriority(t: SyscallContext, which: int, who: int, value: int) -> int:
     nice = max(_LOWEST, min(value, _HIGHEST))
     for process in _meant(t, which, who):
-        if nice < process.nice and t.fs.who.uid:
+        if nice < process.nice and t.fs.credentials.uid:
             raise Errno(EACCES)
         process.nice = nice
     return 0
@@ -33,7 +33,7 @@ def _meant(t: SyscallContext, which: int, who: int) -> list[Process]:
         group = who or t.process.pgid
         found = [process for process in processes if process.pgid == group]
     elif which == _USER:
-        found = processes if who in (0, t.fs.who.uid) else []
+        found = processes if who in (0, t.fs.credentials.uid) else []
     else:
         raise Errno(EINVAL)
     if not found:

@@ -73,7 +73,7 @@ def _set(t: SyscallContext, pid: int, policy: int | None, address: int) -> int:
         1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
     ):
         raise Errno(EINVAL)
-    if kind in _REAL_TIME or (t.fs.who.uid and _leaves_for_better(thread.policy, wanted)):
+    if kind in _REAL_TIME or (t.fs.credentials.uid and _leaves_for_better(thread.policy, wanted)):
         raise Errno(EPERM)
     thread.policy = wanted
     return 0

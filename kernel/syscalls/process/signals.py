@@ -41,7 +41,7 @@ def kill(t: SyscallContext, pid: int, signo: int) -> int:
         if not targets:
             raise Errno(ESRCH)
     if signo:
-        info = sent_by(signo, SI_USER, t.process.pid, t.fs.who.uid)
+        info = sent_by(signo, SI_USER, t.process.pid, t.fs.credentials.uid)
         for process in targets:
             send_process(t.kernel, process, info)
     return 0
@@ -75,7 +75,7 @@ def tgkill(t: SyscallContext, pid: int, tid: int, signo: int) -> int:
 
 def _tkill_info(t: SyscallContext, signo: int) -> SigInfo:
     _check(signo, zero=True)
-    return sent_by(signo, SI_TKILL, t.process.pid, t.fs.who.uid)
+    return sent_by(signo, SI_TKILL, t.process.pid, t.fs.credentials.uid)
 
 
 def _signal_thread(t: SyscallContext, pid: int | None, tid: int, info: SigInfo) -> int:

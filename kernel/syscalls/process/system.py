@@ -64,27 +64,27 @@ def getrandom(t: SyscallContext, address: int, count: int, flags: int) -> int:
 
 
 def getuid(t: SyscallContext) -> int:
-    return t.fs.who.uid
+    return t.fs.credentials.uid
 
 
 def getgid(t: SyscallContext) -> int:
-    return t.fs.who.gid
+    return t.fs.credentials.gid
 
 
 def getresuid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     for address in (real, effective, saved):
-        t.mem.write_u32(address, t.fs.who.uid)
+        t.mem.write_u32(address, t.fs.credentials.uid)
     return 0
 
 
 def getresgid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
     for address in (real, effective, saved):
-        t.mem.write_u32(address, t.fs.who.gid)
+        t.mem.write_u32(address, t.fs.credentials.gid)
     return 0
 
 
 def getgroups(t: SyscallContext, size: int, address: int) -> int:
-    groups = sorted(t.fs.who.groups)
+    groups = sorted(t.fs.credentials.groups)
     if size < 0 or 0 < size < len(groups):
         raise Errno(EINVAL)
     if size:
@@ -100,27 +100,27 @@ _UNCHANGED = -1
 
 
 def setuid(t: SyscallContext, uid: int) -> int:
-    return _only(uid, t.fs.who.uid)
+    return _only(uid, t.fs.credentials.uid)
 
 
 def setgid(t: SyscallContext, gid: int) -> int:
-    return _only(gid, t.fs.who.gid)
+    return _only(gid, t.fs.credentials.gid)
 
 
 def setreuid(t: SyscallContext, real: int, effective: int) -> int:
-    return _only(real, t.fs.who.uid) or _only(effective, t.fs.who.uid)
+    return _only(real, t.fs.credentials.uid) or _only(effective, t.fs.credentials.uid)
 
 
 def setregid(t: SyscallContext, real: int, effective: int) -> int:
-    return _only(real, t.fs.who.gid) or _only(effective, t.fs.who.gid)
+    return _only(real, t.fs.credentials.gid) or _only(effective, t.fs.credentials.gid)
 
 
 def setresuid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
-    return setreuid(t, real, effective) or _only(saved, t.fs.who.uid)
+    return setreuid(t, real, effective) or _only(saved, t.fs.credentials.uid)
 
 
 def setresgid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
-    return setregid(t, real, effective) or _only(saved, t.fs.who.gid)
+    return setregid(t, real, effective) or _only(saved, t.fs.credentials.gid)
 
 
 def _only(wanted: int, current: int) -> int:
@@ -131,11 +131,11 @@ def _only(wanted: int, current: int) -> int:
 
 
 def setfsuid(t: SyscallContext, uid: int) -> int:
-    return t.fs.who.uid
+    return t.fs.credentials.uid
 
 
 def setfsgid(t: SyscallContext, gid: int) -> int:
-    return t.fs.who.gid
+    return t.fs.credentials.gid
 
 
 def capget(t: SyscallContext, header: int, data: int) -> int:

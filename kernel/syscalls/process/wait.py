@@ -172,4 +172,4 @@ def _child_info(child: Process) -> bytes:
         code, value = CLD_STOPPED, child.stopped_by
     else:
         code, value = CLD_CONTINUED, int(Sig.CONT)
-    return of_child(code, child.pid, child.fs.who.uid, value).encode()
+    return of_child(code, child.pid, child.fs.credentials.uid, value).encode()

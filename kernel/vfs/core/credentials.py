@@ -1,4 +1,4 @@
-"""Who asks: the user and groups that permission bits are compared with (credentials(7))."""
+"""User and group IDs that permission bits are compared with (credentials(7))."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user, his group and his further groups. The guest's are the host user's own."""
+    """User ID, group ID and supplementary group IDs. The guest's are those of the host's user."""
 
     uid: int
     gid: int
@@ -18,10 +18,11 @@ class Credentials:
     def of_host(cls) -> Credentials:
         return cls(os.geteuid(), os.getegid(), frozenset(os.getgroups()))
 
-    def may(self, want: int, mode: int, uid: int, gid: int) -> bool:
-        """Whether the permission bits of a node of ``uid`` and ``gid`` allow all of ``want``.
+    def permits(self, want: int, mode: int, uid: int, gid: int) -> bool:
+        """True when ``mode`` of a node of ``uid`` and ``gid`` permits all of ``want``.
 
-        ``want`` has R_OK 4, W_OK 2 and X_OK 1. Root may all but execute a file nobody may.
+        ``want`` consists of R_OK (4), W_OK (2) and X_OK (1). Root is permitted everything except
+        to execute a file without any execute bit.
         """
         if self.uid == 0:
             return not want & 1 or bool(mode & 0o111) or (mode & 0o170000) == 0o040000

@@ -1,4 +1,4 @@
-"""A process's descriptors: small numbers for open file descriptions."""
+"""Descriptor table of a process: descriptors are numbers of open file descriptions."""
 
 from __future__ import annotations
 
@@ -11,62 +11,62 @@ from kernel.vfs.core.linux_abi import O_PATH
 from kernel.vfs.core.open_file import OpenFile
 
 DEFAULT_LIMIT = 1024
-MOST = 1 << 16
-"""However high a guest sets RLIMIT_NOFILE, a table has no more."""
+MAX_DESCRIPTORS = 1 << 16
+"""Maximum size of a table, whatever RLIMIT_NOFILE is."""
 
 
 class FdTable:
-    """Descriptor → open file. Each entry holds one reference of its file.
+    """Maps descriptors to open files. Each entry holds one reference to its file.
 
     POSIX record locks belong to a table, as in Linux: any close of a file in it drops the table's
     locks on that file (fcntl(2)).
     """
 
-    __slots__ = ("_closing", "_files", "budget", "limit", "users")
+    __slots__ = ("_close_on_exec", "_files", "budget", "limit", "users")
 
     def __init__(self, limit: int = DEFAULT_LIMIT, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         """Budget of the table and of the files opened in it."""
         self._files: list[OpenFile | None] = []
-        self._closing: set[int] = set()
+        self._close_on_exec: set[int] = set()
         self.limit = limit
-        """RLIMIT_NOFILE: one more than the highest number a descriptor may get."""
+        """RLIMIT_NOFILE: all new descriptors are below it."""
         self.users = 1
-        """Number of processes that use it (CLONE_FILES)."""
+        """Number of processes that share the table (CLONE_FILES)."""
 
     def get(self, fd: int) -> OpenFile:
-        """The file at ``fd``, O_PATH or not; EBADF when there is none."""
+        """Returns the file at ``fd``, which may be an O_PATH one; EBADF when there is none."""
         if 0 <= fd < len(self._files):
             file = self._files[fd]
             if file is not None:
                 return file
         raise Errno(EBADF)
 
-    def usable(self, fd: int) -> OpenFile:
-        """The file at ``fd``; EBADF also when it was opened with O_PATH."""
+    def get_usable(self, fd: int) -> OpenFile:
+        """Returns the file at ``fd``; EBADF also when it was opened with O_PATH."""
         file = self.get(fd)
         if file.flags & O_PATH:
             raise Errno(EBADF)
         return file
 
-    def reading(self, fd: int) -> OpenFile:
+    def get_readable(self, fd: int) -> OpenFile:
         file = self.get(fd)
         if not file.readable:
             raise Errno(EBADF)
         return file
 
-    def writing(self, fd: int) -> OpenFile:
+    def get_writable(self, fd: int) -> OpenFile:
         file = self.get(fd)
         if not file.writable:
             raise Errno(EBADF)
         return file
 
     def install(self, file: OpenFile, *, cloexec: bool = False, lowest: int = 0) -> int:
-        """Puts a further reference of ``file`` at the lowest free number; EMFILE when none is."""
+        """Installs ``file`` at the lowest free descriptor from ``lowest`` on; EMFILE."""
         file.acquire()
         try:
             fd = self._lowest_free(lowest)
-            if fd >= self._most:
+            if fd >= self._end_limit:
                 raise Errno(EMFILE)
             self._grow(fd)
             file.charge_to(self.budget, ENFILE)
@@ -76,7 +76,7 @@ class FdTable:
         return fd
 
     def install_pair(self, first: OpenFile, second: OpenFile, cloexec: bool) -> tuple[int, int]:
-        """Both or none (pipe(2), socketpair(2))."""
+        """Installs both files or none (pipe(2), socketpair(2))."""
         try:
             low = self.install(first, cloexec=cloexec)
         except Errno:
@@ -89,8 +89,8 @@ class FdTable:
             raise
 
     def install_at(self, fd: int, file: OpenFile, *, cloexec: bool = False) -> int:
-        """Puts a further reference of ``file`` at ``fd``, closing what was there (dup3(2))."""
-        if not 0 <= fd < self._most:
+        """Installs ``file`` at ``fd``, after closing the file there (dup3(2))."""
+        if not 0 <= fd < self._end_limit:
             raise Errno(EBADF)
         self._grow(fd)
         file.acquire()
@@ -103,37 +103,37 @@ class FdTable:
     def close(self, fd: int) -> None:
         file = self.get(fd)
         self._files[fd] = None
-        self._closing.discard(fd)
+        self._close_on_exec.discard(fd)
         if file.inode.locks is not None:
             file.inode.locks.drop(self)
         file.release()
 
-    def closes_on_exec(self, fd: int) -> bool:
+    def is_close_on_exec(self, fd: int) -> bool:
         self.get(fd)
-        return fd in self._closing
+        return fd in self._close_on_exec
 
     def set_close_on_exec(self, fd: int, closes: bool) -> None:
         self.get(fd)
         if closes:
-            self._closing.add(fd)
+            self._close_on_exec.add(fd)
         else:
-            self._closing.discard(fd)
+            self._close_on_exec.discard(fd)
 
     def copy(self) -> FdTable:
-        """The child's table at fork: the same files, each with one more reference."""
+        """Returns the child's table at fork: the same files, each with a further reference."""
         table = FdTable(self.limit, self.budget)
         self.budget.take(Kind.DESCRIPTORS, Cost.DESCRIPTOR * len(self._files))
         table._files = [file and file.acquire() for file in self._files]
-        table._closing = set(self._closing)
+        table._close_on_exec = set(self._close_on_exec)
         return table
 
     def shared(self) -> FdTable:
-        """The same table, with one more user."""
+        """Returns this table, with a further user."""
         self.users += 1
         return self
 
     def own(self) -> FdTable:
-        """The table for one of its users alone: itself, or a copy."""
+        """Returns the table for one user alone: this one, or a copy (CLOSE_RANGE_UNSHARE)."""
         if self.users == 1:
             return self
         table = self.copy()
@@ -147,8 +147,8 @@ class FdTable:
             self.close_all()
 
     def close_on_exec(self) -> None:
-        """Closes what execve(2) has to close."""
-        for fd in sorted(self._closing):
+        """Closes the descriptors with FD_CLOEXEC, at execve(2)."""
+        for fd in sorted(self._close_on_exec):
             self.close(fd)
 
     def close_all(self) -> None:
@@ -159,17 +159,17 @@ class FdTable:
         self._files.clear()
 
     def items(self) -> Iterator[tuple[int, OpenFile]]:
-        """(descriptor, file) in rising order."""
+        """Yields (descriptor, file) in ascending order."""
         return ((fd, file) for fd, file in enumerate(self._files) if file is not None)
 
     @property
     def end(self) -> int:
-        """One more than the highest number in use may be."""
+        """Size of the table: every open descriptor is below it."""
         return len(self._files)
 
     @property
-    def _most(self) -> int:
-        return min(self.limit, MOST)
+    def _end_limit(self) -> int:
+        return min(self.limit, MAX_DESCRIPTORS)
 
     def _lowest_free(self, lowest: int) -> int:
         try:
@@ -187,6 +187,6 @@ class FdTable:
     def _put(self, fd: int, file: OpenFile, cloexec: bool) -> None:
         self._files[fd] = file.acquire()
         if cloexec:
-            self._closing.add(fd)
+            self._close_on_exec.add(fd)
         else:
-            self._closing.discard(fd)
+            self._close_on_exec.discard(fd)

@@ -1,4 +1,4 @@
-"""Advisory locks on a file: flock(2), and the record locks of fcntl(2)."""
+"""Advisory locks on a file: those of flock(2) and the record locks of fcntl(2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ END = 1 << 63
 
 
 class Span(NamedTuple):
-    """Bytes ``start`` up to, not including, ``end``."""
+    """The bytes [start, end) of a file."""
 
     start: int
     end: int
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One locked span. Its owner is a descriptor table (POSIX) or an open file (OFD)."""
+    """A record lock. Its owner is a descriptor table (POSIX) or an open file (OFD)."""
 
     span: Span
     exclusive: bool
@@ -36,24 +36,24 @@ _start, _end = attrgetter("span.start"), attrgetter("span.end")
 
 
 class Locks:
-    """All locks of one file. Nobody else is kept from reading or writing it: they are advisory."""
+    """All locks of one file. They are advisory: reads and writes do not check them."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._records: dict[object, list[Record]] = {}
         """Spans of each owner, which do not overlap, in ascending order."""
-        self._whole: dict[object, bool] = {}
-        self.changed = WaitQueue()
-        """Woken when a lock was given back."""
+        self._flocks: dict[object, bool] = {}
+        self.wait_queue = WaitQueue()
+        """Woken when a lock is released."""
 
     def conflict(self, wanted: Record) -> Record | None:
-        """The first lock of someone else's that ``wanted`` can't be beside."""
+        """Returns the first lock of another owner that ``wanted`` conflicts with."""
         found = [
-            held
+            lock
             for owner, records in self._records.items()
             if owner is not wanted.owner
-            for held in _overlapping(records, wanted.span)
-            if held.exclusive or wanted.exclusive
+            for lock in _overlapping(records, wanted.span)
+            if lock.exclusive or wanted.exclusive
         ]
         return min(found, key=_start, default=None)
 
@@ -68,7 +68,7 @@ class Locks:
         self._budget.give_back(Kind.LOCK, (2 + before - len(records)) * Cost.LOCK)
 
     def unlock(self, span: Span, owner: object) -> None:
-        """ENOLCK when a lock would be split in two, and there is no room for them."""
+        """Unlocks a span; ENOLCK when that would split a lock and the budget is used up."""
         records = self._records.get(owner, [])
         before = len(records)
         more = span != Span(0, END)
@@ -77,42 +77,42 @@ class Locks:
         self._budget.give_back(Kind.LOCK, (more + before - len(records)) * Cost.LOCK)
         if not records:
             self._records.pop(owner, None)
-        self.changed.wake()
+        self.wait_queue.wake()
 
     def try_flock(self, owner: object, exclusive: bool) -> bool:
-        """Locks the whole file for an open file; False when another one's lock forbids it."""
-        others = len(self._whole) - (owner in self._whole)
+        """Locks the whole file for an open file; False when another open file's lock conflicts."""
+        others = len(self._flocks) - (owner in self._flocks)
         if others and (exclusive or True in self._first_two()):
             return False
-        self._whole[owner] = exclusive
-        self.changed.wake()
+        self._flocks[owner] = exclusive
+        self.wait_queue.wake()
         return True
 
     def _first_two(self) -> list[bool]:
-        """Kinds of the first two locks: an exclusive one is the only one, so it is the first."""
-        return [exclusive for exclusive, _ in zip(self._whole.values(), range(2), strict=False)]
+        """Modes of the first two locks: an exclusive lock is the only one, so it is the first."""
+        return [exclusive for exclusive, _ in zip(self._flocks.values(), range(2), strict=False)]
 
     def drop_flock(self, owner: object) -> None:
-        if self._whole.pop(owner, None) is not None:
-            self.changed.wake()
+        if self._flocks.pop(owner, None) is not None:
+            self.wait_queue.wake()
 
     def drop(self, owner: object) -> None:
-        """Gives back all that ``owner`` holds."""
+        """Releases all locks of ``owner``."""
         records = self._records.pop(owner, [])
         self._budget.give_back(Kind.LOCK, len(records) * Cost.LOCK)
-        if self._whole.pop(owner, None) is not None or records:
-            self.changed.wake()
+        if self._flocks.pop(owner, None) is not None or records:
+            self.wait_queue.wake()
 
     def _cut(self, records: list[Record], span: Span) -> None:
         """Removes ``span`` from an owner's records."""
         first = bisect_right(records, span.start, key=_end)
         last = bisect_left(records, span.end, key=_start)
         records[first:last] = [
-            replace(held, span=part)
-            for held in records[first:last]
+            replace(lock, span=part)
+            for lock in records[first:last]
             for part in (
-                Span(held.span.start, min(held.span.end, span.start)),
-                Span(max(held.span.start, span.end), held.span.end),
+                Span(lock.span.start, min(lock.span.end, span.start)),
+                Span(max(lock.span.start, span.end), lock.span.end),
             )
             if part.start < part.end
         ]
@@ -121,14 +121,14 @@ class Locks:
         """Inserts a record that overlaps none, merged with its neighbours of the same kind."""
         at = bisect_left(records, wanted.span.start, key=_start)
         first, last, (start, end) = at, at, wanted.span
-        if at and records[at - 1].span.end == start and _alike(records[at - 1], wanted):
+        if at and records[at - 1].span.end == start and _same_kind(records[at - 1], wanted):
             first, start = at - 1, records[at - 1].span.start
-        if at < len(records) and records[at].span.start == end and _alike(records[at], wanted):
+        if at < len(records) and records[at].span.start == end and _same_kind(records[at], wanted):
             last, end = at + 1, records[at].span.end
         records[first:last] = [replace(wanted, span=Span(start, end))]
 
 
-def _alike(one: Record, other: Record) -> bool:
+def _same_kind(one: Record, other: Record) -> bool:
     return one.exclusive == other.exclusive and one.pid == other.pid
 
 

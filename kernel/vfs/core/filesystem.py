@@ -1,4 +1,4 @@
-"""A file system as a whole: its number, what it is called, how full it is."""
+"""A file system as a whole: its type, device number and usage."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SOCK_MAGIC = 0x534F434B
 ANON_MAGIC = 0x09041934
 
 _FIRST_MINOR = 0xE00
-"""Minor numbers from here on are ours, out of the range a host uses."""
+"""First minor number of the guest's file systems, beyond those that a host uses."""
 
 
 @dataclass(slots=True)
 class StatFs:
-    """What statfs(2) tells; sizes in blocks of ``bsize`` bytes."""
+    """Result of statfs(2); sizes in blocks of ``bsize`` bytes."""
 
     magic: int
     bsize: int
@@ -34,15 +34,15 @@ class StatFs:
 
 
 class FileSystem:
-    """One mounted tree. Nodes of two different ones can't be linked or renamed into each other."""
+    """One mounted tree. Links and renames from one file system to another fail (EXDEV)."""
 
     def __init__(self, kind: str, magic: int, *, number: int = 0, read_only: bool = False) -> None:
         self.kind = kind
-        """The type that /proc/mounts names."""
+        """Type shown in /proc/mounts."""
         self.magic = magic
         self.read_only = read_only
         self.device = makedev(0, _FIRST_MINOR + number)
-        """st_dev of its nodes; ``number`` tells those of one namespace apart."""
+        """st_dev of its nodes; ``number`` is unique in a namespace."""
         self._inos = itertools.count(1)
 
     def new_ino(self) -> int:

@@ -1,4 +1,4 @@
-"""What every file system's node can do, whatever it is made of."""
+"""Inodes: the operations of a node, which each file system implements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kernel.vfs.core.linux_abi import CHUNK, W_OK
 
 @dataclass(slots=True)
 class Stat:
-    """What stat(2) tells of a node. Times are in nanoseconds since 1970."""
+    """Attributes of a node, as of stat(2). Times are in nanoseconds since 1970."""
 
     dev: int
     ino: int
@@ -32,47 +32,47 @@ class Stat:
     ctime: int
     blksize: int = 4096
     allocated: int | None = None
-    """Bytes really stored, when that is not the size (a file with holes)."""
+    """Bytes of storage; None when that is the size (a file without holes)."""
 
     @property
     def blocks(self) -> int:
-        """512-byte blocks, st_blocks."""
+        """st_blocks: units of 512 bytes."""
         return ((self.size if self.allocated is None else self.allocated) + 511) // 512
 
 
 class Mapping(Protocol):
-    """The pages of a file that are in guest frames and may be newer than the node's own bytes.
+    """Pages of a file in frames of the machine, which may be newer than the node's own bytes.
 
-    The page cache puts one on a node (:attr:`Inode.mapping`) when a process maps it.
+    The page cache sets it (:attr:`Inode.mapping`) when a process maps the file.
     """
 
     users: int
-    """How many mappings there are now; with none, the pages are just kept."""
+    """Number of mappings; with none, the pages are only cached."""
 
     def overlay(self, offset: int, data: bytes) -> bytes:
-        """``data``, read from the node at ``offset``, with the mapped pages' bytes laid over."""
+        """Returns ``data``, read from the node at ``offset``, updated with the pages' bytes."""
 
-    def written(self, offset: int, data: bytes) -> None:
-        """Tells the mapped pages of bytes that were written to the node."""
+    def after_write(self, offset: int, data: bytes) -> None:
+        """Updates the pages after ``data`` was written to the node."""
 
-    def punched(self, start: int, end: int) -> None:
-        """Reports to the mapped pages that the bytes of [start, end) are zeros now."""
+    def after_punch(self, start: int, end: int) -> None:
+        """Updates the pages after the bytes [start, end) were zeroed."""
 
-    def truncated(self, size: int) -> None:
-        """Tells the mapped pages that the node now ends at ``size``."""
+    def after_truncate(self, size: int) -> None:
+        """Updates the pages after the size of the node was set."""
 
 
 class Inode:
-    """A node of a file system. What a kind of node can't do fails with the errno Linux gives."""
+    """A node of a file system. An operation that its type does not have fails as in Linux."""
 
     filesystem: FileSystem
     mapping: Mapping | None = None
     locks: Locks | None = None
-    """Advisory locks, made when the first is asked for (kernel.vfs.core.file_locks)."""
+    """Advisory locks; created with the first one."""
 
-    # A directory has one place in the namespace; these two name it (the root's parent is itself).
+    # A directory has exactly one path, given by these two. The root's parent is the root.
     parent: Inode | None = None
-    """The directory this directory lies in; None when it was removed."""
+    """Parent of a directory; None when the directory was removed."""
     name: str = ""
 
     @property
@@ -89,38 +89,38 @@ class Inode:
         raise NotImplementedError
 
     @property
-    def nameless(self) -> bool:
-        """Whether its last name was removed: nobody will open it by a name again."""
+    def is_unlinked(self) -> bool:
+        """True when its last name was removed, so that it cannot be opened by a name again."""
         return False
 
-    def forget_pages(self) -> None:
-        """Lets go of cached pages that nothing maps; called when the last name was removed."""
-        if self.nameless and self.mapping is not None and not self.mapping.users:
+    def drop_unused_pages(self) -> None:
+        """Drops cached pages of an unlinked node that no process maps."""
+        if self.is_unlinked and self.mapping is not None and not self.mapping.users:
             self.mapping = None
 
-    def check(self, want: int, who: Credentials) -> None:
-        """EACCES unless ``who`` may do all of ``want`` (R_OK, W_OK, X_OK); EROFS to write where
-        nobody can (access(2)).
+    def check(self, want: int, credentials: Credentials) -> None:
+        """Checks for permission for all of ``want`` (R_OK, W_OK, X_OK), as access(2) does; EACCES,
+        or EROFS for W_OK on a read-only file system.
         """
         status = self.stat()
         if want & W_OK and self.filesystem.read_only and not stat.S_ISCHR(status.mode):
             raise Errno(EROFS)
-        if not who.may(want, status.mode, status.uid, status.gid):
+        if not credentials.permits(want, status.mode, status.uid, status.gid):
             raise Errno(EACCES)
 
-    def check_search(self, who: Credentials) -> None:
-        """EACCES unless ``who`` may look names up in this directory (path_resolution(7))."""
+    def check_search(self, credentials: Credentials) -> None:
+        """EACCES without permission to look up names in this directory (path_resolution(7))."""
 
     def acquire(self, want: int) -> None:
-        """Someone opens this regular file for R_OK, W_OK or both; see :meth:`release`."""
+        """Opens this regular file for R_OK, W_OK or both, until :meth:`release`."""
 
     def release(self) -> None:
-        """One who had acquired the node has closed it."""
+        """Ends one use that :meth:`acquire` began."""
 
     # Regular files. Offsets and sizes are in bytes.
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Up to ``count`` bytes of the node's own content; fewer at its end."""
+        """Returns up to ``count`` bytes of the node's own content, fewer at its end."""
         raise Errno(EINVAL)
 
     def write_at(self, offset: int, data: bytes) -> int:
@@ -129,23 +129,21 @@ class Inode:
     def truncate(self, size: int) -> None:
         raise Errno(EINVAL)
 
-    def changed(self) -> None:
-        """Records a change of the content through a mapping."""
+    def mark_modified(self) -> None:
+        """Updates the times after a change of the content through a mapping."""
 
     def sync(self) -> None:
-        """Puts the content where it survives, as far as this file system can (fsync(2))."""
+        """Writes the content to stable storage, where the file system has one (fsync(2))."""
 
     def seek_data(self, offset: int, hole: bool) -> int:
-        """The next offset that lies in data, or in a hole (lseek(2)); below :attr:`size`."""
+        """Returns the next offset in data, or in a hole (lseek(2)); ``offset`` < size."""
         return self.size if hole else offset
 
     def reserve(self, offset: int, end: int) -> None:
-        """Allocates space to write [offset, end) (fallocate(2)); ENOSPC."""
+        """Allocates the space of [offset, end) (fallocate(2)); ENOSPC."""
 
     def punch(self, offset: int, end: int) -> None:
-        """Makes [offset, end), which lies within the file, read as zeros, by writing zeros where
-        there is data.
-        """
+        """Zeroes [offset, end), which lies within the file, by writing zeros over data."""
         while offset < end:
             offset = self.seek_data(offset, False)
             count = min(CHUNK, end - offset)
@@ -157,7 +155,7 @@ class Inode:
     def size(self) -> int:
         return self.stat().size
 
-    # File operations as system calls see them: coherent with shared mappings.
+    # Operations of system calls: the same, coherent with shared mappings.
 
     def read_file(self, offset: int, count: int) -> bytes:
         data = self.read_at(offset, count)
@@ -166,32 +164,32 @@ class Inode:
     def write_file(self, offset: int, data: bytes) -> int:
         count = self.write_at(offset, data)
         if self.mapping is not None:
-            self.mapping.written(offset, data[:count])
+            self.mapping.after_write(offset, data[:count])
         return count
 
     def truncate_file(self, size: int) -> None:
         self.truncate(size)
         if self.mapping is not None:
-            self.mapping.truncated(size)
+            self.mapping.after_truncate(size)
 
     def punch_file(self, offset: int, length: int) -> None:
-        """Makes a range read as zeros (FALLOC_FL_PUNCH_HOLE)."""
+        """Zeroes a range (FALLOC_FL_PUNCH_HOLE of fallocate(2))."""
         self.punch(offset, min(offset + length, self.size))
         if self.mapping is not None:
-            self.mapping.punched(offset, offset + length)
+            self.mapping.after_punch(offset, offset + length)
 
     # Attributes.
 
     def chmod(self, mode: int) -> None:
-        """Sets the permission bits (0o7777) of chmod(2)."""
+        """Sets the mode bits 0o7777 (chmod(2))."""
         raise Errno(EROFS if self.filesystem.read_only else EPERM)
 
     def chown(self, uid: int, gid: int) -> None:
-        """-1 leaves one as it is (chown(2))."""
+        """Sets the owner; an ID of -1 is not changed (chown(2))."""
         raise Errno(EROFS if self.filesystem.read_only else EPERM)
 
     def set_times(self, atime: int | None, mtime: int | None) -> None:
-        """Nanoseconds since 1970; None leaves one as it is (utimensat(2))."""
+        """Sets times, in nanoseconds since 1970; None is not changed (utimensat(2))."""
         raise Errno(EROFS if self.filesystem.read_only else EPERM)
 
     # Directories. Names are single components, never "", "." or "..".
@@ -200,15 +198,15 @@ class Inode:
         raise Errno(ENOTDIR)
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
-        """(name, inode number, DT_ type) of each entry, without "." and ".."."""
+        """Lists (name, inode number, DT_ type) of each entry, without "." and ".."."""
         raise Errno(ENOTDIR)
 
     def create(self, name: str, mode: int) -> Inode:
-        """A new regular file; EEXIST when the name is taken."""
+        """Creates a regular file; EEXIST when the name exists."""
         raise Errno(EROFS)
 
     def create_unnamed(self, mode: int) -> Inode:
-        """A new regular file without a name (O_TMPFILE)."""
+        """Creates a regular file without a name (O_TMPFILE)."""
         raise Errno(EROFS)
 
     def mkdir(self, name: str, mode: int) -> Inode:
@@ -230,7 +228,7 @@ class Inode:
         raise Errno(EROFS)
 
     def rename(self, name: str, to: Inode, new_name: str) -> None:
-        """Moves an entry, replacing what ``to`` had at ``new_name`` (rename(2))."""
+        """Moves an entry to directory ``to``, replacing the entry ``new_name`` (rename(2))."""
         raise Errno(EROFS)
 
     def exchange(self, name: str, to: Inode, new_name: str) -> None:
@@ -242,6 +240,6 @@ class Inode:
     def readlink(self) -> str:
         raise Errno(EINVAL)
 
-    def jump(self) -> Inode | None:
-        """Where a magic link of /proc leads, without its text being looked at; None: none."""
+    def link_target(self) -> Inode | None:
+        """Returns the node that a magic link of /proc refers to; None for a link that is a text."""
         return None

@@ -1,4 +1,4 @@
-"""Numbers of riscv64 Linux (asm-generic) that the file calls use; never the host's own."""
+"""Constants of riscv64 Linux (asm-generic) for files; the host's may differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ O_SYNC = 0o4010000
 O_PATH = 0o10000000
 O_TMPFILE = 0o20200000
 O_SETTABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
-"""What fcntl(F_SETFL) may change."""
+"""Flags that fcntl(F_SETFL) changes."""
 
 # *at(2)
 AT_FDCWD = -100
@@ -51,15 +51,15 @@ PATH_MAX = 4096
 MAX_LINKS = 40
 MAX_FILE_SIZE = (1 << 63) - 1
 MAX_RW = 0x7FFFF000
-"""The most bytes one read or write moves, as in Linux."""
+"""Maximum number of bytes of one read or write, as in Linux."""
 CHUNK = 1 << 20
-"""The most bytes the kernel holds of one transfer at a time."""
+"""Maximum number of bytes that the kernel buffers of one transfer."""
 
 SIGPIPE, SIGXFSZ = 13, 25
 
 
 def makedev(major: int, minor: int) -> int:
-    """A device number as stat(2) gives it on riscv64."""
+    """Encodes a device number (makedev(3))."""
     return (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & ~0xFF) << 12)
 
 

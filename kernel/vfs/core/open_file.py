@@ -1,4 +1,4 @@
-"""Open file descriptions: what descriptors refer to, shared by dup(2) and fork(2) (open(2))."""
+"""Open file descriptions, to which descriptors refer; shared by dup(2) and fork(2) (open(2))."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from kernel.vfs.core.linux_abi import (
 
 
 class Sources(NamedTuple):
-    """Where a change of what poll(2) says of a file announces itself."""
+    """Sources of events after which poll(2) of a file must be evaluated again."""
 
     queues: tuple[WaitQueue, ...] = ()
     host: tuple[HostReady, ...] = ()
@@ -42,38 +42,38 @@ class Sources(NamedTuple):
 
 
 ALWAYS = Sources()
-_SHOWN = 256
+_LONGEST_SHOWN = 256
 
 
 class Watcher(Protocol):
-    """An object that refers to an open file until it is closed."""
+    """An object that is notified when an open file is closed."""
 
     def file_closed(self) -> None: ...
 
 
 class OpenFile:
-    """A description of an open file. A kind of file overrides what it can do.
+    """An open file description. Each kind of file overrides the operations that it supports.
 
-    ``read`` and ``write`` answer None when they would have to wait; the system call then waits on
-    :meth:`sources`. Every descriptor holds one reference (``refs``); the last one's going calls
-    :meth:`released`.
+    ``read`` and ``write`` return None when they would block; the system call then waits for
+    :meth:`sources`. Every descriptor holds one reference (``refs``); dropping the last one calls
+    :meth:`on_last_close`.
     """
 
     stream = False
-    """A stream gives at each read what is there; a file gives all that was asked for."""
+    """True when a read returns the bytes available; False when it returns all bytes requested."""
 
     def __init__(self, inode: Inode, flags: int, path: str = "") -> None:
         self.inode = inode
         self.flags = flags
         self.path = path[-PATH_MAX:]
-        """Its name in the guest when it was opened, or a text such as ``pipe:[12]``."""
+        """Guest path at the time of opening, or a text such as ``pipe:[12]``."""
         self.refs = 0
         self.owner = 0
-        """Process of F_SETOWN, or process group as a negative number (fcntl(2))."""
+        """PID of F_SETOWN, or a process group as a negative number (fcntl(2))."""
         self.owner_signal = 0
-        """F_SETSIG's."""
+        """Signal of F_SETSIG."""
         self.watchers: dict[Watcher, None] = {}
-        """Watchers that are notified when the last descriptor is closed."""
+        """Watchers to notify when the last descriptor is closed."""
         self._charged_to: Budget | None = None
         mode = flags & O_ACCMODE
         usable = not flags & O_PATH
@@ -98,26 +98,26 @@ class OpenFile:
                 watcher.file_closed()
             if self.inode.locks is not None:
                 self.inode.locks.drop(self)
-            self.released()
+            self.on_last_close()
 
     def charge_to(self, budget: Budget, failure: int) -> None:
-        """Charges the description once; released with its last reference."""
+        """Charges the description to ``budget``, once, until its last reference is dropped."""
         if self._charged_to is None:
             budget.take(Kind.FILE, Cost.FILE + cost_of_text(self.path), failure)
             self._charged_to = budget
 
-    def released(self) -> None:
-        """The last reference has gone."""
+    def on_last_close(self) -> None:
+        """Releases resources; called when the last reference is dropped."""
 
-    def opening(self) -> Wait | None:
-        """What open(2) still has to wait for before it returns this file (fifo(7))."""
+    def wait_to_open(self) -> Wait | None:
+        """Returns the wait of open(2) for the other end of a fifo (fifo(7)); None without one."""
         return None
 
     def read(self, count: int) -> bytes | None:
         raise Errno(EINVAL)
 
     def unread(self, data: bytes) -> None:
-        """Takes back the end of what the last read gave: the guest's buffer was bad."""
+        """Undoes the last read for its final bytes, which could not be copied to the guest."""
 
     def write(self, data: bytes) -> int | None:
         raise Errno(EINVAL)
@@ -135,34 +135,34 @@ class OpenFile:
         raise Errno(EINVAL)
 
     def poll(self) -> int:
-        """The poll(2) events that are true now."""
+        """Returns the current events (poll(2))."""
         return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
 
     def sources(self, events: int) -> Sources:
-        """What to wait on for one of ``events`` (POLLIN, POLLOUT) to come true."""
+        """Returns what to wait for until one of ``events`` (POLLIN, POLLOUT) may be true."""
         return ALWAYS
 
     def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         raise Errno(ENOTTY)
 
-    def holds_back(self, t: IoctlCaller) -> bool:
-        """Whether ``t`` may not read it now, and was sent the signal that stops it until it may (a
-        terminal's job control).
+    def stops_background_read(self, t: IoctlCaller) -> bool:
+        """Sends SIGTTIN to the caller's process group when it is in the background of this
+        terminal; True when that stopped it.
         """
         return False
 
     def describe(self) -> str:
-        """Completes "waits for …"."""
-        return self.shown or "a file"
+        """Returns text that completes "waits for …"."""
+        return self.short_path or "a file"
 
     @property
-    def shown(self) -> str:
-        """The last part of its path, for messages."""
-        return self.path[-_SHOWN:]
+    def short_path(self) -> str:
+        """End of its path, for messages."""
+        return self.path[-_LONGEST_SHOWN:]
 
 
 class PathFile(OpenFile):
-    """What O_PATH gives: a place, without the right to read or write it."""
+    """A file opened with O_PATH: a reference to a node, without access to its content."""
 
 
 class SpecialInode(Inode):
@@ -181,7 +181,7 @@ class RegularFile(OpenFile):
         inode.acquire((R_OK if self.readable else 0) | (W_OK if self.writable else 0))
         self.offset = 0
 
-    def released(self) -> None:
+    def on_last_close(self) -> None:
         self.inode.release()
 
     def read(self, count: int) -> bytes | None:
@@ -211,12 +211,12 @@ class RegularFile(OpenFile):
         self.inode.truncate_file(size)
 
     def seek(self, offset: int, whence: int) -> int:
-        self.offset = sought(self.inode, self.offset, offset, whence)
+        self.offset = seek_offset(self.inode, self.offset, offset, whence)
         return self.offset
 
 
-def sought(inode: Inode, now: int, offset: int, whence: int) -> int:
-    """The offset that lseek(2) moves to from ``now``."""
+def seek_offset(inode: Inode, now: int, offset: int, whence: int) -> int:
+    """Returns the offset that lseek(2) sets, from the offset ``now``."""
     if whence in (SEEK_DATA, SEEK_HOLE):
         if not 0 <= offset < inode.size:
             raise Errno(ENXIO)
@@ -232,7 +232,7 @@ def sought(inode: Inode, now: int, offset: int, whence: int) -> int:
     return offset
 
 
-def need_usable(file: OpenFile) -> OpenFile:
+def check_usable(file: OpenFile) -> OpenFile:
     """EBADF for a file opened with O_PATH."""
     if file.flags & O_PATH:
         raise Errno(EBADF)

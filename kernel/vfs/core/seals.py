@@ -1,4 +1,4 @@
-"""Seals, which forbid changes of a file in memory (memfd_create(2), F_ADD_SEALS of fcntl(2))."""
+"""Seals, which prevent changes of a file in memory (memfd_create(2), F_ADD_SEALS of fcntl(2))."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class Seal(IntFlag):
 
 ALL_SEALS = 0x3F
 NO_WRITES = Seal.WRITE | Seal.FUTURE_WRITE
-"""Seals that forbid write(2) and new writable shared mappings."""
+"""Seals that prevent write(2) and new writable shared mappings."""

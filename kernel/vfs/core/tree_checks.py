@@ -1,4 +1,4 @@
-"""Keeping a tree a tree: a directory can't be moved into itself."""
+"""Check that keeps a file system a tree: a directory must not be moved below itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 
 
-def need_not_below(node: Inode, directory: Inode) -> None:
+def check_not_below(node: Inode, directory: Inode) -> None:
     """EINVAL when ``directory`` is ``node`` or lies below it (rename(2))."""
     at: Inode | None = directory
     while at is not None:

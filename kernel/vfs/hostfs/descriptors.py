@@ -1,4 +1,4 @@
-"""The host's descriptors that granted folders use: a few at a time, whatever the guest opens."""
+"""Host descriptors of granted folders: a limited number, whatever the guest opens."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Protocol
 from kernel.base.errno import EMFILE, ENFILE
 from kernel.base.errors import Errno, from_host
 
-DEFAULT_KEPT = 128
+DEFAULT_OPEN_NODES = 128
 
 
-class Holder(Protocol):
-    """A node that has host descriptors open."""
+class DescriptorOwner(Protocol):
+    """A node with open host descriptors."""
 
-    def pinned(self) -> bool: ...
+    def is_pinned(self) -> bool: ...
     def close_fds(self) -> None: ...
 
 
 class Directory(Protocol):
-    """A directory that gives a descriptor to go on from."""
+    """A directory with a descriptor for openat(2)."""
 
     def fd(self) -> int: ...
 
 
 class HostFds:
-    """Keeps the descriptors of the ``kept`` nodes used last, and those of files in use."""
+    """Keeps open the descriptors of the ``limit`` nodes used last, and of those in use."""
 
-    def __init__(self, kept: int = DEFAULT_KEPT) -> None:
-        self.kept = kept
-        self._holders: OrderedDict[Holder, None] = OrderedDict()
+    def __init__(self, limit: int = DEFAULT_OPEN_NODES) -> None:
+        self.limit = limit
+        self._owners: OrderedDict[DescriptorOwner, None] = OrderedDict()
         self._making_room = False
 
-    def used(self, holder: Holder) -> None:
-        """``holder`` has descriptors open and was used now."""
-        self._holders[holder] = None
-        self._holders.move_to_end(holder)
-        if len(self._holders) > self.kept:
+    def mark_used(self, owner: DescriptorOwner) -> None:
+        """Makes ``owner`` the one used last; closes descriptors beyond the limit."""
+        self._owners[owner] = None
+        self._owners.move_to_end(owner)
+        if len(self._owners) > self.limit:
             self._close(1)
 
-    def forget(self, holder: Holder) -> None:
-        self._holders.pop(holder, None)
+    def remove(self, owner: DescriptorOwner) -> None:
+        self._owners.pop(owner, None)
 
     def open(self, name: bytes, flags: int, directory: Directory, mode: int = 0) -> int:
-        """os.open of a single name in ``directory``, never through a link, never waiting.
+        """Opens a single name in ``directory``, without following a link and without blocking.
 
-        When the host has no descriptor left, closes those not in use and tries again.
+        When the host has no descriptor left, closes those not in use and retries.
         """
         flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         try:
@@ -58,7 +58,7 @@ class HostFds:
             raise Errno(ENFILE)
         self._making_room = True
         try:
-            self._close(len(self._holders))
+            self._close(len(self._owners))
             return os.open(name, flags, mode, dir_fd=directory.fd())
         except OSError as error:
             failure = from_host(error)
@@ -67,12 +67,12 @@ class HostFds:
             self._making_room = False
 
     def _close(self, count: int) -> None:
-        """Closes the descriptors of up to ``count`` idle nodes, those used longest ago first."""
-        for holder in list(self._holders):
+        """Closes the descriptors of up to ``count`` nodes not in use, least recently used first."""
+        for owner in list(self._owners):
             if count <= 0:
                 return
-            if holder.pinned():
+            if owner.is_pinned():
                 continue
-            del self._holders[holder]
-            holder.close_fds()
+            del self._owners[owner]
+            owner.close_fds()
             count -= 1

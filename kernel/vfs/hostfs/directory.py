@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from kernel.base.errno import EEXIST, EIO, ENOENT, EPERM, EXDEV
 from kernel.base.errors import Errno, from_host
 from kernel.vfs.core.inode import Inode
-from kernel.vfs.core.tree_checks import need_not_below
+from kernel.vfs.core.tree_checks import check_not_below
 from kernel.vfs.hostfs.descriptors import HostFds
 from kernel.vfs.hostfs.file import HostFile
 from kernel.vfs.hostfs.hostfs import (
@@ -21,10 +21,10 @@ from kernel.vfs.hostfs.hostfs import (
     HostLink,
     HostNode,
     HostSpecial,
+    check_same_folder,
     guest_name,
     host_name,
     host_text,
-    same_host,
 )
 
 _host_umask = os.umask(0o022)
@@ -32,30 +32,30 @@ os.umask(_host_umask)
 
 
 class HostDir(HostNode):
-    """Found by its descriptor, which is opened anew from the directory above when it was closed."""
+    """A directory of the host; its descriptor is reopened from its parent after it was closed."""
 
     def __init__(
         self, filesystem: HostFs, directory: HostNode | None, name: str, status: os.stat_result
     ) -> None:
         super().__init__(filesystem, directory, name, status)
         self._fd: int | None = None
-        self._holds = 0
-        self._known: WeakValueDictionary[str, HostDir] = WeakValueDictionary()
+        self._pins = 0
+        self._directories: WeakValueDictionary[str, HostDir] = WeakValueDictionary()
 
     def __del__(self) -> None:
         self.close_fds()
 
-    def pinned(self) -> bool:
-        return self.directory is None or self._holds > 0
+    def is_pinned(self) -> bool:
+        return self.directory is None or self._pins > 0
 
     @contextmanager
-    def held(self) -> Iterator[int]:
-        """Its descriptor, which nothing closes meanwhile."""
-        self._holds += 1
+    def pinned_fd(self) -> Iterator[int]:
+        """Keeps its descriptor open for the duration of the block."""
+        self._pins += 1
         try:
             yield self.fd()
         finally:
-            self._holds -= 1
+            self._pins -= 1
 
     def close_fds(self) -> None:
         if self._fd is not None:
@@ -65,22 +65,22 @@ class HostDir(HostNode):
     def fd(self) -> int:
         fd = self._fd
         if fd is None:
-            fd = self._open_from_above()
+            fd = self._open_from_ancestor()
         if self.directory is not None:
-            self.filesystem.fds.used(self)
+            self.filesystem.fds.mark_used(self)
         return fd
 
-    def _open_from_above(self) -> int:
-        """Opens it from the nearest directory above that is open, going down one by one."""
+    def _open_from_ancestor(self) -> int:
+        """Opens it and its closed ancestors, downwards from the nearest open one."""
         closed: list[HostDir] = [self]
-        above = self.directory
-        while isinstance(above, HostDir) and above._fd is None:
-            closed.append(above)
-            above = above.directory
+        ancestor = self.directory
+        while isinstance(ancestor, HostDir) and ancestor._fd is None:
+            closed.append(ancestor)
+            ancestor = ancestor.directory
         fd = -1
         for node in reversed(closed):
             fd = node._fd = node.open_host(O_WALK)
-            self.filesystem.fds.used(node)
+            self.filesystem.fds.mark_used(node)
         return fd
 
     def host_stat(self) -> os.stat_result:
@@ -89,7 +89,7 @@ class HostDir(HostNode):
         except OSError as error:
             raise from_host(error) from None
 
-    # Looking.
+    # Reading.
 
     def lookup(self, name: str) -> Inode:
         host = host_name(name)
@@ -112,23 +112,23 @@ class HostDir(HostNode):
             node = HostFile(self.filesystem, self, name, status)
             self.filesystem.nodes[node.identity] = node
         else:
-            node.moved(self, name)
+            node.set_location(self, name)
         return node
 
     def _directory(self, name: str, status: os.stat_result) -> HostDir:
-        known = self._known.get(name)
-        if known is not None and known.identity == (status.st_dev, status.st_ino):
-            return known
+        cached = self._directories.get(name)
+        if cached is not None and cached.identity == (status.st_dev, status.st_ino):
+            return cached
         node = HostDir(self.filesystem, self, name, status)
         node.parent, node.name = self, name
-        self._known[name] = node
+        self._directories[name] = node
         return node
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
         fd = self.filesystem.fds.open(b".", os.O_RDONLY | os.O_DIRECTORY, self)
         try:
-            with os.scandir(fd) as listed:
-                return [self._entry(entry) for entry in listed]
+            with os.scandir(fd) as entries:
+                return [self._entry(entry) for entry in entries]
         except OSError as error:
             raise from_host(error) from None
         finally:
@@ -140,14 +140,14 @@ class HostDir(HostNode):
     # Changing.
 
     def _change(self, act: Callable[[int], None]) -> None:
-        """Does ``act`` with this directory's descriptor, if the folder may be written."""
-        self.filesystem.need_writable()
+        """Calls ``act`` with this directory's descriptor, if the folder may be written."""
+        self.filesystem.check_writable()
         try:
             act(self.fd())
         except OSError as error:
             raise from_host(error) from None
 
-    def _need_free(self, name: str) -> None:
+    def _check_absent(self, name: str) -> None:
         try:
             self.lookup(name)
         except Errno as error:
@@ -157,8 +157,8 @@ class HostDir(HostNode):
         raise Errno(EEXIST)
 
     def create(self, name: str, mode: int) -> Inode:
-        self._need_free(name)
-        self.filesystem.need_writable()
+        self._check_absent(name)
+        self.filesystem.check_writable()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         mode &= SAFE_MODE
         fd = self.filesystem.fds.open(host_name(name), flags, self, mode)
@@ -176,7 +176,7 @@ class HostDir(HostNode):
         return node
 
     def mkdir(self, name: str, mode: int) -> Inode:
-        self._need_free(name)
+        self._check_absent(name)
         self._change(lambda fd: os.mkdir(host_name(name), mode & SAFE_MODE, dir_fd=fd))
         node = self.lookup(name)
         if mode & _host_umask:
@@ -184,25 +184,25 @@ class HostDir(HostNode):
         return node
 
     def symlink(self, name: str, target: str) -> Inode:
-        self._need_free(name)
+        self._check_absent(name)
         self._change(lambda fd: os.symlink(host_text(target), host_name(name), dir_fd=fd))
         return self.lookup(name)
 
     def mkfifo(self, name: str, mode: int) -> Inode:
-        self._need_free(name)
-        self.filesystem.need_writable()
-        raise Errno(EPERM)  # the guest's fifos are its own: none is made on the host
+        self._check_absent(name)
+        self.filesystem.check_writable()
+        raise Errno(EPERM)  # a fifo of the guest is not created on the host
 
     def link(self, name: str, node: Inode) -> None:
-        self._need_free(name)
-        self.filesystem.need_writable()
+        self._check_absent(name)
+        self.filesystem.check_writable()
         if not isinstance(node, HostFile | HostLink) or node.filesystem is not self.filesystem:
             raise Errno(EXDEV)
         source = node.directory
         assert isinstance(source, HostDir)
         node.host_stat()
         old, new = node.entry, host_name(name)
-        with source.held() as from_fd:
+        with source.pinned_fd() as from_fd:
             self._change(
                 lambda fd: os.link(
                     old, new, src_dir_fd=from_fd, dst_dir_fd=fd, follow_symlinks=False
@@ -213,46 +213,46 @@ class HostDir(HostNode):
         node = self.lookup(name)
         self._change(lambda fd: os.unlink(host_name(name), dir_fd=fd))
         if isinstance(node, HostFile):
-            node.lost_name()
+            node.after_unlink()
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)
         self._change(lambda fd: os.rmdir(host_name(name), dir_fd=fd))
-        self._known.pop(name, None)
+        self._directories.pop(name, None)
         node.parent = None
 
     def rename(self, name: str, to: Inode, new_name: str) -> None:
-        self.filesystem.need_writable()
-        same_host(to, self.filesystem)
+        self.filesystem.check_writable()
+        check_same_folder(to, self.filesystem)
         assert isinstance(to, HostDir)
         node = self.lookup(name)
-        need_not_below(node, to)
-        replaced = to._replaced(new_name)
-        with to.held() as to_fd:
+        check_not_below(node, to)
+        replaced = to._find(new_name)
+        with to.pinned_fd() as to_fd:
             self._change(
                 lambda fd: os.rename(
                     host_name(name), host_name(new_name), src_dir_fd=fd, dst_dir_fd=to_fd
                 )
             )
         if replaced is not None and replaced is not node:
-            to._known.pop(new_name, None)
+            to._directories.pop(new_name, None)
             replaced.parent = None
             if isinstance(replaced, HostFile):
-                replaced.lost_name()
-        self._moved(node, name, to, new_name)
+                replaced.after_unlink()
+        self._rename_entry(node, name, to, new_name)
 
-    def _replaced(self, name: str) -> Inode | None:
+    def _find(self, name: str) -> Inode | None:
         try:
             return self.lookup(name)
         except Errno:
             return None
 
-    def _moved(self, node: Inode, name: str, to: HostDir, new_name: str) -> None:
+    def _rename_entry(self, node: Inode, name: str, to: HostDir, new_name: str) -> None:
         if isinstance(node, HostNode):
-            node.moved(to, new_name)
+            node.set_location(to, new_name)
         if isinstance(node, HostDir):
-            self._known.pop(name, None)
-            to._known[new_name] = node
+            self._directories.pop(name, None)
+            to._directories[new_name] = node
             node.parent, node.name = to, new_name
 
     def _host_chmod(self, mode: int) -> None:
@@ -273,8 +273,8 @@ class HostDir(HostNode):
         super().chown(uid, gid)
 
 
-def granted_folder(path: str, *, read_only: bool, fds: HostFds, number: int = 0) -> HostFs:
-    """The host folder ``path`` as a file system; OSError when it can't be opened."""
+def open_folder(path: str, *, read_only: bool, fds: HostFds, number: int = 0) -> HostFs:
+    """Returns the host folder ``path`` as a file system; OSError when it cannot be opened."""
     filesystem = HostFs(path, read_only=read_only, fds=fds, number=number)
     fd = os.open(path, O_WALK | os.O_CLOEXEC)
     root = HostDir(filesystem, None, "", os.fstat(fd))
@@ -284,7 +284,7 @@ def granted_folder(path: str, *, read_only: bool, fds: HostFds, number: int = 0)
 
 
 def _type(entry: os.DirEntry[str]) -> int:
-    """The DT_ type of an entry."""
+    """Returns the DT_ type of an entry."""
     if entry.is_symlink():
         return stat.S_IFLNK >> 12
     if entry.is_dir(follow_symlinks=False):

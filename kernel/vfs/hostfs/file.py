@@ -14,7 +14,7 @@ _SEEK_HOLE = getattr(os, "SEEK_HOLE", None)
 
 
 class HostFile(HostNode):
-    """Read through one host descriptor and written through another, each opened when needed."""
+    """A file of the host: one descriptor for reads, one for writes, each opened when needed."""
 
     def __init__(
         self, filesystem: HostFs, directory: HostNode | None, name: str, status: os.stat_result
@@ -27,7 +27,7 @@ class HostFile(HostNode):
     def __del__(self) -> None:
         self.close_fds()
 
-    def pinned(self) -> bool:
+    def is_pinned(self) -> bool:
         return self._users > 0 or (self.mapping is not None and self.mapping.users > 0)
 
     def close_fds(self) -> None:
@@ -37,10 +37,10 @@ class HostFile(HostNode):
         self._reader = self._writer = None
 
     def adopt(self, fd: int) -> None:
-        """Takes over a descriptor that reads and writes: the file was just made."""
+        """Takes ownership of the read-write descriptor with which the file was created."""
         self.close_fds()
         self._reader = self._writer = fd
-        self.filesystem.fds.used(self)
+        self.filesystem.fds.mark_used(self)
 
     def acquire(self, want: int) -> None:
         if want & W_OK:
@@ -51,17 +51,17 @@ class HostFile(HostNode):
 
     def release(self) -> None:
         self._users -= 1
-        self.lost_name()
+        self.after_unlink()
 
-    def lost_name(self) -> None:
-        """A name of it was removed: its descriptors go when nobody uses them, to free its space."""
-        if not self.pinned() and self.nameless:
-            self.forget_pages()
-            self.filesystem.fds.forget(self)
+    def after_unlink(self) -> None:
+        """Closes unused descriptors of a file without a name, so that the host frees its space."""
+        if not self.is_pinned() and self.is_unlinked:
+            self.drop_unused_pages()
+            self.filesystem.fds.remove(self)
             self.close_fds()
 
     @property
-    def nameless(self) -> bool:
+    def is_unlinked(self) -> bool:
         return self._any_fd() is not None and self.host_stat().st_nlink == 0
 
     def _any_fd(self) -> int | None:
@@ -70,14 +70,14 @@ class HostFile(HostNode):
     def _read_fd(self) -> int:
         if self._reader is None:
             self._reader = self.open_host(os.O_RDONLY)
-        self.filesystem.fds.used(self)
+        self.filesystem.fds.mark_used(self)
         return self._reader
 
     def _write_fd(self) -> int:
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         if self._writer is None:
             self._writer = self.open_host(os.O_WRONLY)
-        self.filesystem.fds.used(self)
+        self.filesystem.fds.mark_used(self)
         return self._writer
 
     def host_stat(self) -> os.stat_result:
@@ -147,7 +147,7 @@ class HostFile(HostNode):
             self._chmod_unreadable(mode)
 
     def _chmod_unreadable(self, mode: int) -> None:
-        """Linux changes a file that may not be opened through its O_PATH descriptor."""
+        """Sets the mode through an O_PATH descriptor (Linux): the file itself cannot be opened."""
         fd = self.open_host(os.O_PATH)
         try:
             os.chmod(f"/proc/self/fd/{fd}", mode)
@@ -159,7 +159,7 @@ class HostFile(HostNode):
         if fd is None:
             super().set_times(atime, mtime)
             return
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         now = self.host_stat()
         try:
             os.utime(fd, ns=(now.st_atime_ns if atime is None else atime,
@@ -172,7 +172,7 @@ class HostFile(HostNode):
         if fd is None:
             super().chown(uid, gid)
             return
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         try:
             os.fchown(fd, uid, gid)
         except OSError as error:

@@ -1,10 +1,10 @@
 """A folder of the host that the guest was granted, read-only or read-write.
 
-Nothing here can lead out of the folder. A node of the host is only ever reached from the folder's
-own descriptor, one single name at a time, with O_NOFOLLOW: the host never resolves a path, a ".."
-or a link, and what is swapped between a look and an opening is noticed (the device and inode
-numbers are compared once it is open). Links are texts, resolved in the guest's tree (path.py).
-Devices, fifos and sockets of the host can be seen but not opened.
+No access leads out of the folder. Nodes are reached from the folder's own descriptor by single
+names with O_NOFOLLOW: the host never resolves a path, a ".." or a link. A node that was replaced
+between lookup and open is detected by its device and inode numbers. Links are texts, which are
+resolved in the guest's tree (kernel.vfs.names.path_walk). Devices, fifos and sockets of the host
+are visible but cannot be opened.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from kernel.vfs.core.open_file import OpenFile, SpecialInode
 from kernel.vfs.hostfs.descriptors import HostFds
 
 O_WALK = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
-"""Opens a directory for going on from it; with O_PATH also one that may not be listed."""
+"""Flags to open a directory for openat(2); with O_PATH also one without read permission."""
 
 SAFE_MODE = 0o1777
-"""The mode bits a guest may set on the host: never set-user-ID or set-group-ID."""
+"""Mode bits that a guest may set on the host: without set-user-ID and set-group-ID."""
 
 
 def host_text(text: str) -> bytes:
-    """A guest's text (a link's target) as the host's bytes."""
+    """Encodes a text of the guest, such as a link's target, for the host."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def host_name(name: str) -> bytes:
-    """A single guest name as the host's bytes; nothing that could mean another directory."""
+    """Encodes a single name; EINVAL for one that could refer to another directory."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise Errno(EINVAL)
     return host_text(name)
@@ -45,7 +45,7 @@ def guest_name(name: bytes) -> str:
 
 
 def guest_stat(status: os.stat_result) -> Stat:
-    """The host's stat as the guest's."""
+    """Converts the host's attributes to the guest's."""
     return Stat(
         makedev(os.major(status.st_dev), os.minor(status.st_dev)),
         status.st_ino, status.st_mode, status.st_nlink, status.st_uid, status.st_gid,
@@ -56,8 +56,8 @@ def guest_stat(status: os.stat_result) -> Stat:
 
 
 class HostFs(FileSystem):
-    """The tree below the host folder ``path`` (hostdir.granted_folder makes one). ``fds`` may be
-    shared by several of them.
+    """The tree below the host folder ``path`` (made by ``directory.open_folder``). Several file
+    systems may share ``fds``.
     """
 
     def __init__(self, path: str, *, read_only: bool, fds: HostFds, number: int = 0) -> None:
@@ -67,7 +67,7 @@ class HostFs(FileSystem):
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
         self.root: HostNode
 
-    def need_writable(self) -> None:
+    def check_writable(self) -> None:
         if self.read_only:
             raise Errno(EROFS)
 
@@ -83,7 +83,7 @@ class HostFs(FileSystem):
 
 
 class HostNode(Inode):
-    """A node of the host: where it was last seen, and which one it is."""
+    """A node of the host: the location where it was last found, and its identity."""
 
     filesystem: HostFs
 
@@ -92,7 +92,7 @@ class HostNode(Inode):
     ) -> None:
         self.filesystem = filesystem
         self.directory = directory
-        """The directory it was last found in; None for the root."""
+        """The directory in which it was last found; None for the root."""
         self.entry = host_name(name) if directory is not None else b"."
         self.identity = (status.st_dev, status.st_ino)
         self._kind = stat.S_IFMT(status.st_mode)
@@ -101,22 +101,22 @@ class HostNode(Inode):
     def kind(self) -> int:
         return self._kind
 
-    def pinned(self) -> bool:
-        """Whether its descriptors have to stay open."""
+    def is_pinned(self) -> bool:
+        """True when its descriptors must stay open."""
         return False
 
     def close_fds(self) -> None:
-        """Gives its descriptors back to the host."""
+        """Closes its descriptors."""
 
     def fd(self) -> int:
-        """A descriptor of a directory, for going on from it."""
+        """Returns a descriptor of a directory, for openat(2)."""
         raise Errno(EACCES)
 
     def stat(self) -> Stat:
         return guest_stat(self.host_stat())
 
     def host_stat(self) -> os.stat_result:
-        """ESTALE when another node has taken its place."""
+        """Returns the host's attributes; ESTALE when another node has replaced this one."""
         assert self.directory is not None
         try:
             status = os.stat(self.entry, dir_fd=self.directory.fd(), follow_symlinks=False)
@@ -127,7 +127,7 @@ class HostNode(Inode):
         return status
 
     def open_host(self, flags: int) -> int:
-        """Opens this very node on the host; ESTALE when another one has taken its place."""
+        """Opens this node on the host; ESTALE when another node has replaced it."""
         assert self.directory is not None
         fd = self.filesystem.fds.open(self.entry, flags, self.directory)
         status = os.fstat(fd)
@@ -138,12 +138,12 @@ class HostNode(Inode):
             raise Errno(ESTALE)
         return fd
 
-    def moved(self, directory: HostNode, name: str) -> None:
-        """It is now at ``name`` in ``directory``."""
+    def set_location(self, directory: HostNode, name: str) -> None:
+        """Records that it is ``name`` in ``directory`` now."""
         self.directory, self.entry = directory, host_name(name)
 
     def chmod(self, mode: int) -> None:
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         self.host_stat()
         try:
             self._host_chmod(mode & SAFE_MODE)
@@ -158,7 +158,7 @@ class HostNode(Inode):
             os.close(fd)
 
     def chown(self, uid: int, gid: int) -> None:
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         self.host_stat()
         assert self.directory is not None
         try:
@@ -167,7 +167,7 @@ class HostNode(Inode):
             raise from_host(error) from None
 
     def set_times(self, atime: int | None, mtime: int | None) -> None:
-        self.filesystem.need_writable()
+        self.filesystem.check_writable()
         now = self.host_stat()
         times = (
             now.st_atime_ns if atime is None else atime,
@@ -181,7 +181,7 @@ class HostNode(Inode):
 
 
 class HostLink(HostNode):
-    """A symbolic link of the host: only its text is used."""
+    """A symbolic link of the host, of which only the text is used."""
 
     def readlink(self) -> str:
         assert self.directory is not None
@@ -195,7 +195,7 @@ class HostLink(HostNode):
 
 
 class HostSpecial(HostNode, SpecialInode):
-    """A device, fifo or socket of the host: it can be seen, and removed, but not opened."""
+    """A device, fifo or socket of the host: it is listed and can be removed, but not opened."""
 
     def open(self, flags: int, path: str) -> OpenFile:
         raise Errno(EACCES)
@@ -204,7 +204,7 @@ class HostSpecial(HostNode, SpecialInode):
         raise Errno(EACCES)
 
 
-def same_host(to: Inode, filesystem: HostFs) -> None:
-    """EXDEV unless ``to`` is of the same granted folder."""
+def check_same_folder(to: Inode, filesystem: HostFs) -> None:
+    """EXDEV unless ``to`` belongs to the same granted folder."""
     if to.filesystem is not filesystem:
         raise Errno(EXDEV)

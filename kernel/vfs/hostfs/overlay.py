@@ -1,9 +1,9 @@
-"""A folder of the host as ``/``, with all that the guest changes kept in memory (``--root``).
+"""A folder of the host as ``/``, with the guest's changes in memory (``--root``).
 
-Each node lies over one of the host's and reads through to it until it is changed; a file's content
-is copied at the first write ("copy-up"), and a removed name is covered by a "whiteout". The node
-stays the same object throughout, so open files and mappings of it stay right. What the host
-changes meanwhile in files the guest has not written may be seen or not.
+Each node has a lower node of the host, from which it reads until it is changed. The content of a
+file is copied at the first write ("copy-up"); a removed name is hidden by a "whiteout". The node
+remains the same object, so open files and mappings of it stay valid. Changes of the host to files
+that the guest has not written may be visible or not.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import CHUNK, R_OK
 from kernel.vfs.memfs.memfs import MemDir
 from kernel.vfs.memfs.nodes import MemFile, MemLink, MemNode, MemStore
-from kernel.vfs.memfs.sparse_bytes import Blocks, PageStore
+from kernel.vfs.memfs.sparse_bytes import PageStore, SparseBytes
 
 
 class OverlayFs(MemStore):
-    """``lower`` with up to ``limit`` bytes of changes over it; ``now`` as in :class:`MemStore`."""
+    """``lower`` with up to ``limit`` bytes of changes; ``now`` as in :class:`MemStore`."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class OverlayFs(MemStore):
             pages=pages,
             budget=budget,
         )
-        self._inos = itertools.count(1 << 40)  # what lies beneath keeps the host's numbers
+        self._inos = itertools.count(1 << 40)  # lower nodes keep the host's numbers
         self._linked: dict[tuple[int, int], OverlayFile] = {}
         self.root = OverlayDir(self, lower)
         self.root.parent = self.root
 
     def wrap(self, lower: Inode) -> Inode:
-        """The node over ``lower``; hard links of one file have one."""
+        """Returns the node for ``lower``, the same one for all hard links of a file."""
         kind = lower.kind
         if kind == stat.S_IFDIR:
             return OverlayDir(self, lower)
@@ -72,8 +72,8 @@ class OverlayFs(MemStore):
         return self._linked[key]
 
 
-def _take_after(node: MemNode, lower: Inode) -> None:
-    """Gives ``node`` the number and attributes of ``lower``."""
+def _copy_attributes(node: MemNode, lower: Inode) -> None:
+    """Sets the inode number and attributes of ``node`` to those of ``lower``."""
     status = lower.stat()
     node.ino, node.mode, node.nlink = status.ino, status.mode, status.nlink
     node.uid, node.gid = status.uid, status.gid
@@ -81,30 +81,30 @@ def _take_after(node: MemNode, lower: Inode) -> None:
 
 
 class OverlayLink(MemLink):
-    """A symbolic link over one of the host's."""
+    """A symbolic link of the lower folder."""
 
     cost = 0
 
     def __init__(self, filesystem: OverlayFs, lower: Inode) -> None:
         super().__init__(filesystem, lower.readlink())
-        _take_after(self, lower)
+        _copy_attributes(self, lower)
 
 
 class OverlayFile(MemFile):
-    """A regular file over one of the host's."""
+    """A regular file of the lower folder, or its copy."""
 
     cost = 0
 
     def __init__(self, filesystem: OverlayFs, lower: Inode) -> None:
         super().__init__(filesystem, 0)
-        _take_after(self, lower)
+        _copy_attributes(self, lower)
         self._lower = lower
         self._copied = False
         self._acquired = 0
 
     def acquire(self, want: int) -> None:
         if not self._copied:
-            self._lower.acquire(R_OK)  # whoever writes has to read it first
+            self._lower.acquire(R_OK)  # also for a write, which reads it first (copy-up)
             self._acquired += 1
 
     def release(self) -> None:
@@ -120,8 +120,8 @@ class OverlayFile(MemFile):
         return self.size
 
     @property
-    def in_memory(self) -> Blocks | None:
-        return None  # before the copy its pages are those of the lower file
+    def in_memory(self) -> SparseBytes | None:
+        return None  # before copy-up, its pages are those of the lower file
 
     def allocated(self) -> int:
         return self.blocks.allocated if self._copied else self._lower.size
@@ -173,20 +173,20 @@ class OverlayFile(MemFile):
 
 
 class OverlayDir(MemDir):
-    """A directory over one of the host's."""
+    """A directory of the lower folder, with changes."""
 
     cost = 0
 
     def __init__(self, filesystem: OverlayFs, lower: Inode) -> None:
         super().__init__(filesystem, 0)
-        _take_after(self, lower)
+        _copy_attributes(self, lower)
         self.overlay = filesystem
         self._lower = lower
-        self._seen: dict[str, Inode] = {}
+        self._lower_nodes: dict[str, Inode] = {}
         self._whiteouts: set[str] = set()
 
     def find(self, name: str) -> Inode | None:
-        node = self._nodes.get(name) or self._seen.get(name)
+        node = self._nodes.get(name) or self._lower_nodes.get(name)
         if node is not None or name in self._whiteouts:
             return node
         try:
@@ -195,27 +195,27 @@ class OverlayDir(MemDir):
             if error.errno == ENOENT:
                 return None
             raise
-        node = self._seen[name] = self.overlay.wrap(lower)
+        node = self._lower_nodes[name] = self.overlay.wrap(lower)
         if node.kind == stat.S_IFDIR:
             node.parent, node.name = self, name
         return node
 
     def put(self, name: str, node: Inode) -> None:
         super().put(name, node)
-        self._seen.pop(name, None)
+        self._lower_nodes.pop(name, None)
 
     def drop(self, name: str) -> None:
         super().drop(name)
-        self._seen.pop(name, None)
-        with suppress(Errno):  # without a lower entry there is nothing to hide
+        self._lower_nodes.pop(name, None)
+        with suppress(Errno):  # without a lower entry, no whiteout is needed
             self._lower.lookup(name)
             self._whiteouts.add(name)
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
-        listed = list(super().entries())
-        listed.extend(
+        listing = list(super().entries())
+        listing.extend(
             entry
             for entry in self._lower.entries()
             if entry[0] not in self._whiteouts and entry[0] not in self._nodes
         )
-        return listed
+        return listing

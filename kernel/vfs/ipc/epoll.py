@@ -1,4 +1,4 @@
-"""epoll(7): a set of files, of which one asks which are ready."""
+"""Sets of files that are polled together (epoll(7))."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALWAYS_REPORTED = POLLERR | POLLHUP
 
 
 class Interest:
-    """One file of a set: which events, and the 64 bits the guest wants back with them."""
+    """A file of a set: the events of interest, and the guest's 64 bits returned with them."""
 
     def __init__(self, owner: EpollFile, fd: int, file: OpenFile, events: int, data: int) -> None:
         self._owner = owner
@@ -26,9 +26,9 @@ class Interest:
         self.events = events
         self.data = data
         self.armed = True
-        """Edge-triggered: something happened since it was last reported."""
-        self.spent = False
-        """One-shot: it was reported, and waits for EPOLL_CTL_MOD."""
+        """Edge-triggered: an event occurred since the last report."""
+        self.disabled = False
+        """One-shot: it was reported, so it is disabled until EPOLL_CTL_MOD."""
         self._queues: tuple[WaitQueue, ...] = ()
         file.watchers[self] = None
         if events & EPOLLET:
@@ -42,38 +42,38 @@ class Interest:
     def file_closed(self) -> None:
         self._owner.remove(self.fd, self.file)
 
-    def forget(self) -> None:
+    def detach(self) -> None:
         self.file.watchers.pop(self, None)
         for queue in self._queues:
             queue.discard(self)
 
     def ready(self) -> int:
-        """The events to report now."""
-        if self.spent or (self.events & EPOLLET and self._queues and not self.armed):
+        """Returns the events to report now."""
+        if self.disabled or (self.events & EPOLLET and self._queues and not self.armed):
             return 0
         return self.file.poll() & (self.events | ALWAYS_REPORTED) & 0xFFFF
 
-    def reported(self) -> None:
+    def mark_reported(self) -> None:
         self.armed = False
         if self.events & EPOLLONESHOT:
-            self.spent = True
+            self.disabled = True
 
 
 class EpollFile(OpenFile):
-    """A set of interests. A file leaves it when its last descriptor was closed."""
+    """A set of interests. A file is removed when its last descriptor is closed."""
 
     def __init__(self, inode: Inode, flags: int, budget: Budget) -> None:
         super().__init__(inode, flags | O_RDWR, "anon_inode:[eventpoll]")
         self._budget = budget
         self._interests: dict[tuple[int, OpenFile], Interest] = {}
-        self.changed = WaitQueue()
+        self.wait_queue = WaitQueue()
         self.nested = False
-        """It is or was in another set, so no set may be put in it: sets nest once, where Linux
-        allows five levels, and looking through them takes bounded time."""
+        """True once it was added to another set; no set may be added to it then. Sets nest one
+        level deep (Linux: five), so that a poll takes bounded time."""
 
-    def released(self) -> None:
+    def on_last_close(self) -> None:
         for interest in self._interests.values():
-            interest.forget()
+            interest.detach()
         self._budget.give_back(Kind.WATCH, Cost.WATCH * len(self._interests))
         self._interests.clear()
 
@@ -83,11 +83,11 @@ class EpollFile(OpenFile):
         if (fd, file) in self._interests:
             raise Errno(EEXIST)
         if isinstance(file, EpollFile):
-            if self.nested or any(isinstance(one.file, EpollFile) for one in file._live()):
+            if self.nested or any(isinstance(one.file, EpollFile) for one in file._enabled()):
                 raise Errno(ELOOP)
             file.nested = True
         self._put(fd, file, events, data)
-        self.changed.wake()
+        self.wait_queue.wake()
 
     def modify(self, fd: int, file: OpenFile, events: int, data: int) -> None:
         interest = self._interests.get((fd, file))
@@ -95,7 +95,7 @@ class EpollFile(OpenFile):
             raise Errno(EINVAL)
         self.remove(fd, file)
         self._put(fd, file, events, data)
-        self.changed.wake()
+        self.wait_queue.wake()
 
     def _put(self, fd: int, file: OpenFile, events: int, data: int) -> None:
         self._budget.take(Kind.WATCH, Cost.WATCH, ENOSPC)
@@ -106,31 +106,31 @@ class EpollFile(OpenFile):
         if interest is None:
             raise Errno(ENOENT)
         self._budget.give_back(Kind.WATCH, Cost.WATCH)
-        interest.forget()
+        interest.detach()
 
-    def collect(self, most: int) -> list[tuple[int, int]]:
-        """(events, data) of up to ``most`` files that are ready."""
+    def collect(self, limit: int) -> list[tuple[int, int]]:
+        """Returns (events, data) of up to ``limit`` files that are ready."""
         found: list[tuple[int, int]] = []
         for key, interest in list(self._interests.items()):
             events = interest.ready()
             if not events:
                 continue
-            interest.reported()
+            interest.mark_reported()
             found.append((events, interest.data))
-            # It goes to the end, so that with few places every file has its turn.
+            # Move it to the end, so that no file starves when ``limit`` is small.
             self._interests[key] = self._interests.pop(key)
-            if len(found) == most:
+            if len(found) == limit:
                 break
         return found
 
     def poll(self) -> int:
-        return POLLIN if any(interest.ready() for interest in self._live()) else 0
+        return POLLIN if any(interest.ready() for interest in self._enabled()) else 0
 
     def sources(self, events: int) -> Sources:
-        queues = [self.changed]
+        queues = [self.wait_queue]
         host: list[HostReady] = []
         deadlines: list[int] = []
-        for interest in self._live():
+        for interest in self._enabled():
             part = interest.file.sources(interest.events)
             queues.extend(part.queues)
             host.extend(part.host)
@@ -138,5 +138,5 @@ class EpollFile(OpenFile):
                 deadlines.append(part.deadline)
         return Sources(tuple(queues), tuple(host), min(deadlines, default=None))
 
-    def _live(self) -> Iterator[Interest]:
-        return (i for i in list(self._interests.values()) if not i.spent)
+    def _enabled(self) -> Iterator[Interest]:
+        return (i for i in list(self._interests.values()) if not i.disabled)

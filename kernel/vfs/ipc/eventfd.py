@@ -1,4 +1,4 @@
-"""eventfd(2): a counter one can wait for."""
+"""Counters that can be waited for (eventfd(2))."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_COUNT = (1 << 64) - 2
 
 
 class AnonymousInode(Inode):
-    """The node of a file that has no content of its own."""
+    """The node of a file without a name or content, such as an epoll set."""
 
     def __init__(self, filesystem: FileSystem) -> None:
         self.filesystem = filesystem
@@ -31,7 +31,7 @@ class AnonymousInode(Inode):
 
 
 class EventFile(OpenFile):
-    """A 64-bit counter; reading takes all of it, or one when it is a semaphore."""
+    """A 64-bit counter; a read resets it, or decrements it when it is a semaphore."""
 
     stream = True
 
@@ -39,7 +39,7 @@ class EventFile(OpenFile):
         super().__init__(inode, flags | O_RDWR, "anon_inode:[eventfd]")
         self.count = count
         self.semaphore = semaphore
-        self.changed = WaitQueue()
+        self.wait_queue = WaitQueue()
 
     def read(self, count: int) -> bytes | None:
         if count < 8:
@@ -48,7 +48,7 @@ class EventFile(OpenFile):
             return None
         taken = 1 if self.semaphore else self.count
         self.count -= taken
-        self.changed.wake()
+        self.wait_queue.wake()
         return struct.pack("<Q", taken)
 
     def unread(self, data: bytes) -> None:
@@ -58,17 +58,17 @@ class EventFile(OpenFile):
     def write(self, data: bytes) -> int | None:
         if len(data) < 8:
             raise Errno(EINVAL)
-        more = int.from_bytes(data[:8], "little")
-        if more > MAX_COUNT:
+        added = int.from_bytes(data[:8], "little")
+        if added > MAX_COUNT:
             raise Errno(EINVAL)
-        if self.count + more > MAX_COUNT:
+        if self.count + added > MAX_COUNT:
             return None
-        self.count += more
-        self.changed.wake()
+        self.count += added
+        self.wait_queue.wake()
         return 8
 
     def poll(self) -> int:
         return (POLLIN if self.count else 0) | (POLLOUT if self.count < MAX_COUNT else 0)
 
     def sources(self, events: int) -> Sources:
-        return Sources((self.changed,))
+        return Sources((self.wait_queue,))

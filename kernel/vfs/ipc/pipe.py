@@ -28,16 +28,14 @@ from kernel.vfs.core.linux_abi import (
 from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 
 PIPE_BUF = 4096
-"""A write of up to so many bytes is not mixed with other writes."""
+"""Maximum size of an atomic write (pipe(7))."""
 DEFAULT_CAPACITY = 1 << 16
 MAX_CAPACITY = 1 << 20
 FIONREAD = 0x541B
 
 
 class Pipe(SpecialInode):
-    """The buffer, and the number of ends open on it. While any is open, the pages of its bytes are
-    charged.
-    """
+    """A buffer, and the number of its open ends. Its pages are charged while an end is open."""
 
     def __init__(self, filesystem: ChargedFs, now: int = 0) -> None:
         self.filesystem: ChargedFs = filesystem
@@ -47,9 +45,9 @@ class Pipe(SpecialInode):
         self._pages = 0
         self.readers = 0
         self.writers = 0
-        self.opened_readers = 0
-        self.opened_writers = 0
-        """How often an end was ever opened: what fifo(7)'s open waits for."""
+        self.reader_opens = 0
+        self.writer_opens = 0
+        """Number of times that an end was opened; open(2) of a fifo waits for a change."""
         self.readable = WaitQueue()
         self.writable = WaitQueue()
         self.mode = stat.S_IFIFO | 0o600
@@ -64,7 +62,7 @@ class Pipe(SpecialInode):
         return Stat(device, self.ino, self.mode, 1, 0, 0, 0, 0, time, time, time)
 
     def ends(self, flags: int = 0) -> tuple[PipeEnd, PipeEnd]:
-        """A reading and a writing end (pipe2(2))."""
+        """Returns a new reading and a new writing end (pipe2(2))."""
         path = f"pipe:[{self.ino}]"
         reading = PipeEnd(self, self, flags | O_RDONLY, path)
         return reading, PipeEnd(self, self, flags | O_WRONLY, path)
@@ -73,13 +71,13 @@ class Pipe(SpecialInode):
         return self.open_fifo(self, flags, path)
 
     def open_fifo(self, node: Inode, flags: int, path: str) -> PipeEnd:
-        """A new end for whoever opens ``node`` by a name; ENXIO as fifo(7) says."""
+        """Opens an end of the fifo ``node``; ENXIO as in fifo(7)."""
         if flags & O_ACCMODE == O_WRONLY and flags & O_NONBLOCK and not self.readers:
             raise Errno(ENXIO)
         return PipeEnd(self, node, flags, path)
 
     def set_capacity(self, size: int) -> int:
-        """fcntl(F_SETPIPE_SZ): a power of two pages, at least ``size`` bytes."""
+        """Sets the capacity to a power of two pages of at least ``size`` bytes (F_SETPIPE_SZ)."""
         if size >= 1 << 31:
             raise Errno(EINVAL)
         if size > MAX_CAPACITY:
@@ -91,7 +89,7 @@ class Pipe(SpecialInode):
         self.writable.wake()
         return capacity
 
-    def settle(self, length: int) -> None:
+    def charge_pages(self, length: int) -> None:
         """Adjusts the charge to ``length`` bytes in the buffer; ENOMEM."""
         pages = (length + PIPE_BUF - 1) // PIPE_BUF
         if pages > self._pages:
@@ -102,7 +100,7 @@ class Pipe(SpecialInode):
 
 
 class PipeEnd(OpenFile):
-    """One open end; a fifo opened O_RDWR is both ends."""
+    """One open end; both ends for a fifo opened with O_RDWR."""
 
     stream = True
     inode: Inode
@@ -114,15 +112,15 @@ class PipeEnd(OpenFile):
             pipe.filesystem.budget.take(Kind.PIPE, Cost.PIPE, ENFILE)
         if self.readable:
             pipe.readers += 1
-            pipe.opened_readers += 1
+            pipe.reader_opens += 1
             pipe.writable.wake()
         if self.writable:
             pipe.writers += 1
-            pipe.opened_writers += 1
+            pipe.writer_opens += 1
             pipe.readable.wake()
-        self._others_before = (pipe.opened_readers, pipe.opened_writers)
+        self._opens_before = (pipe.reader_opens, pipe.writer_opens)
 
-    def released(self) -> None:
+    def on_last_close(self) -> None:
         pipe = self.pipe
         if self.readable:
             pipe.readers -= 1
@@ -130,20 +128,20 @@ class PipeEnd(OpenFile):
             pipe.writers -= 1
         if not pipe.readers and not pipe.writers:
             pipe.buffer.clear()
-            pipe.settle(0)
+            pipe.charge_pages(0)
             pipe.filesystem.budget.give_back(Kind.PIPE, Cost.PIPE)
         pipe.readable.wake()
         pipe.writable.wake()
 
-    def opening(self) -> Wait | None:
-        pipe, (readers, writers) = self.pipe, self._others_before
+    def wait_to_open(self) -> Wait | None:
+        pipe, (readers, writers) = self.pipe, self._opens_before
         mode = self.flags & O_ACCMODE
         if self.flags & O_NONBLOCK or mode == O_RDWR or self.inode is pipe:
-            return None  # a pipe's end opened again, by its name in /proc, waits for nobody
-        if mode == O_RDONLY and not pipe.writers and pipe.opened_writers == writers:
-            return Wait(f"a writer of the fifo {self.shown}", (pipe.readable,))
-        if mode == O_WRONLY and not pipe.readers and pipe.opened_readers == readers:
-            return Wait(f"a reader of the fifo {self.shown}", (pipe.writable,))
+            return None  # a pipe opened by its name in /proc does not block
+        if mode == O_RDONLY and not pipe.writers and pipe.writer_opens == writers:
+            return Wait(f"a writer of the fifo {self.short_path}", (pipe.readable,))
+        if mode == O_WRONLY and not pipe.readers and pipe.reader_opens == readers:
+            return Wait(f"a reader of the fifo {self.short_path}", (pipe.writable,))
         return None
 
     def read(self, count: int) -> bytes | None:
@@ -153,12 +151,12 @@ class PipeEnd(OpenFile):
             return None if pipe.writers else b""
         data = bytes(buffer[:count])
         del buffer[:count]
-        pipe.settle(len(buffer))
+        pipe.charge_pages(len(buffer))
         pipe.writable.wake()
         return data
 
     def unread(self, data: bytes) -> None:
-        self.pipe.settle(len(self.pipe.buffer) + len(data))
+        self.pipe.charge_pages(len(self.pipe.buffer) + len(data))
         self.pipe.buffer[:0] = data
 
     def write(self, data: bytes) -> int | None:
@@ -172,7 +170,7 @@ class PipeEnd(OpenFile):
                 return None
             data = data[:free]
             count = free
-        pipe.settle(len(pipe.buffer) + count)
+        pipe.charge_pages(len(pipe.buffer) + count)
         pipe.buffer += data
         pipe.readable.wake()
         return count
@@ -182,7 +180,7 @@ class PipeEnd(OpenFile):
         if self.readable:
             if pipe.buffer:
                 events |= POLLIN | POLLRDNORM
-            if not pipe.writers and pipe.opened_writers:
+            if not pipe.writers and pipe.writer_opens:
                 events |= POLLHUP
         if self.writable:
             if pipe.capacity - len(pipe.buffer) >= PIPE_BUF:
@@ -204,4 +202,4 @@ class PipeEnd(OpenFile):
         return 0
 
     def describe(self) -> str:
-        return ("data in " if self.readable else "room in ") + self.shown
+        return ("data in " if self.readable else "room in ") + self.short_path

@@ -1,4 +1,4 @@
-"""timerfd_create(2): a timer one can wait for."""
+"""Timers that can be waited for (timerfd_create(2))."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kernel.vfs.core.open_file import OpenFile, Sources
 
 
 class TimerFile(OpenFile):
-    """Counts how often it went off. Times are in nanoseconds; ``now`` is the timer's own clock,
-    ``monotonic`` the one deadlines are in.
+    """A timer and the count of its expirations. Times are in nanoseconds; ``now`` reads the
+    timer's clock, ``monotonic`` the clock of deadlines.
     """
 
     stream = True
@@ -27,16 +27,16 @@ class TimerFile(OpenFile):
         self.now = now
         self.monotonic = monotonic
         self.expires = 0
-        """When it goes off next, by its own clock; 0: disarmed."""
+        """Time of the next expiration by the timer's clock; 0 when disarmed."""
         self.interval = 0
-        self.changed = WaitQueue()
+        self.wait_queue = WaitQueue()
 
     def set(self, expires: int, interval: int) -> None:
         self.expires, self.interval = expires, interval
-        self.changed.wake()
+        self.wait_queue.wake()
 
-    def left(self) -> int:
-        """Nanoseconds until it goes off; 0 when disarmed."""
+    def remaining(self) -> int:
+        """Returns the nanoseconds until the next expiration; 0 when disarmed."""
         if not self.expires:
             return 0
         late = self.now() - self.expires
@@ -63,9 +63,9 @@ class TimerFile(OpenFile):
 
     def sources(self, events: int) -> Sources:
         if not self.expires:
-            return Sources((self.changed,))
+            return Sources((self.wait_queue,))
         deadline = self.monotonic() + max(0, self.expires - self.now())
-        return Sources((self.changed,), (), deadline)
+        return Sources((self.wait_queue,), (), deadline)
 
     def describe(self) -> str:
         return "a timerfd"

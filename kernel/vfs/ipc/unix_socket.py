@@ -1,4 +1,4 @@
-"""Pairs of connected sockets (socketpair(2), unix(7)): the only sockets a guest has."""
+"""Pairs of connected sockets (socketpair(2), unix(7)), the only sockets of a guest."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kernel.vfs.core.open_file import OpenFile, Sources
 
 SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
 CAPACITY = 1 << 16
-"""Bytes that wait in one direction at most, SO_SNDBUF."""
-MOST_MESSAGES = 256
+"""Maximum number of queued bytes in one direction (SO_SNDBUF)."""
+MAX_MESSAGES = 256
 FIONREAD = 0x541B
 
 
@@ -41,97 +41,95 @@ class SocketInode(Inode):
 
 
 class Channel:
-    """One direction: messages in transit, which are charged to ``budget``. A stream has no message
-    boundaries.
-    """
+    """One direction: queued messages, charged to ``budget``. A stream has no message boundaries."""
 
-    def __init__(self, keeps_borders: bool, budget: Budget) -> None:
+    def __init__(self, keeps_boundaries: bool, budget: Budget) -> None:
         self._budget = budget
         self._charged = 0
-        self.keeps_borders = keeps_borders
+        self.keeps_boundaries = keeps_boundaries
         self.messages: deque[bytes] = deque()
-        self.waiting = 0
+        self.queued = 0
         """Bytes in :attr:`messages`."""
         self.closed = False
-        """Nothing more will be put in."""
-        self.unread = False
-        """Nobody will take anything out."""
-        self.changed = WaitQueue()
+        """True when no further data will be sent."""
+        self.receiver_closed = False
+        """True when no further data will be received."""
+        self.wait_queue = WaitQueue()
 
     @property
     def room(self) -> int:
-        if self.keeps_borders and len(self.messages) >= MOST_MESSAGES:
+        if self.keeps_boundaries and len(self.messages) >= MAX_MESSAGES:
             return 0
-        return CAPACITY - self.waiting
+        return CAPACITY - self.queued
 
     def put(self, data: bytes) -> int | None:
-        if self.keeps_borders and len(data) > CAPACITY:
+        if self.keeps_boundaries and len(data) > CAPACITY:
             raise Errno(EMSGSIZE)
         room = self.room
-        if room <= 0 or (self.keeps_borders and room < len(data)):
+        if room <= 0 or (self.keeps_boundaries and room < len(data)):
             return None
         data = data[:room]
-        if data or self.keeps_borders:
-            self._settle(self.waiting + len(data), len(self.messages) + 1)
-            if self.messages and not self.keeps_borders and len(self.messages[-1]) < 4096:
+        if data or self.keeps_boundaries:
+            self._set_charge(self.queued + len(data), len(self.messages) + 1)
+            if self.messages and not self.keeps_boundaries and len(self.messages[-1]) < 4096:
                 self.messages[-1] += data
             else:
                 self.messages.append(data)
-            self.waiting += len(data)
-            self.changed.wake()
+            self.queued += len(data)
+            self.wait_queue.wake()
         return len(data)
 
     def take(self, count: int, *, peek: bool = False) -> tuple[bytes, int] | None:
-        """(up to ``count`` bytes, how long the message was); None when nothing is there yet."""
+        """Receives (up to ``count`` bytes, length of the message); None when none is queued."""
         if not self.messages:
             return (b"", 0) if self.closed else None
-        if self.keeps_borders:
+        if self.keeps_boundaries:
             message = self.messages[0] if peek else self.messages.popleft()
             data, length = message[:count], len(message)
-            self.waiting -= 0 if peek else length
+            self.queued -= 0 if peek else length
         else:
             data = self._take_bytes(count, peek)
             length = len(data)
         if not peek:
-            self._settle(self.waiting, len(self.messages))
-            self.changed.wake()
+            self._set_charge(self.queued, len(self.messages))
+            self.wait_queue.wake()
         return data, length
 
     def _take_bytes(self, count: int, peek: bool) -> bytes:
-        taken: list[bytes] = []
+        parts: list[bytes] = []
         while self.messages and count > 0:
             message = self.messages.popleft()
-            taken.append(message[:count])
+            parts.append(message[:count])
             if len(message) > count:
                 self.messages.appendleft(message[count:])
-            count -= len(taken[-1])
-        data = b"".join(taken)
+            count -= len(parts[-1])
+        data = b"".join(parts)
         if peek and data:
             self.messages.appendleft(data)
         elif not peek:
-            self.waiting -= len(data)
+            self.queued -= len(data)
         return data
 
     def put_back(self, data: bytes) -> None:
         if data:
-            self._settle(self.waiting + len(data), len(self.messages) + 1)
+            self._set_charge(self.queued + len(data), len(self.messages) + 1)
             self.messages.appendleft(data)
-            self.waiting += len(data)
+            self.queued += len(data)
 
-    def empty(self) -> None:
-        """Discards the messages in transit."""
+    def clear(self) -> None:
+        """Discards the queued messages."""
         self.messages.clear()
-        self.waiting = 0
-        self._settle(0, 0)
+        self.queued = 0
+        self._set_charge(0, 0)
 
-    def _settle(self, length: int, messages: int) -> None:
+    def _set_charge(self, length: int, messages: int) -> None:
         """Adjusts the charge to ``length`` bytes in ``messages`` messages."""
-        wanted = length + messages * Cost.MESSAGE
-        if wanted > self._charged:
-            self._budget.take(Kind.SOCKET, wanted - self._charged, ENOBUFS)
+        charge = length + messages * Cost.MESSAGE
+        if charge > self._charged:
+            self._budget.take(Kind.SOCKET, charge - self._charged, ENOBUFS)
         else:
-            self._budget.give_back(Kind.SOCKET, self._charged - wanted)
-        self._charged = wanted
+            self._budget.give_back(Kind.SOCKET, self._charged - charge)
+        self._charged = charge
 
 
 class Socket(OpenFile):
@@ -147,21 +145,21 @@ class Socket(OpenFile):
         self.type = type_
         self.incoming, self.outgoing = channels
 
-    def released(self) -> None:
-        self.shut_reading()
-        self.shut_writing()
-        self.incoming.empty()
+    def on_last_close(self) -> None:
+        self.shutdown_read()
+        self.shutdown_write()
+        self.incoming.clear()
         self.socket.filesystem.budget.give_back(Kind.SOCKET, Cost.PIPE)
 
-    def shut_reading(self) -> None:
-        """Nothing more is received (shutdown(2), SHUT_RD)."""
-        self.incoming.closed = self.incoming.unread = True
-        self.incoming.changed.wake()
+    def shutdown_read(self) -> None:
+        """Ends receiving (SHUT_RD of shutdown(2))."""
+        self.incoming.closed = self.incoming.receiver_closed = True
+        self.incoming.wait_queue.wake()
 
-    def shut_writing(self) -> None:
-        """Nothing more is sent (SHUT_WR)."""
+    def shutdown_write(self) -> None:
+        """Ends sending (SHUT_WR)."""
         self.outgoing.closed = True
-        self.outgoing.changed.wake()
+        self.outgoing.wait_queue.wake()
 
     def read(self, count: int) -> bytes | None:
         taken = self.incoming.take(count)
@@ -173,7 +171,7 @@ class Socket(OpenFile):
     def write(self, data: bytes) -> int | None:
         if self.outgoing.closed:
             raise Errno(EPIPE)
-        if self.outgoing.unread:
+        if self.outgoing.receiver_closed:
             raise Errno(EPIPE if self.type != SOCK_DGRAM else ECONNRESET)
         return self.outgoing.put(data)
 
@@ -182,26 +180,26 @@ class Socket(OpenFile):
         events = POLLIN if incoming.messages or incoming.closed else 0
         if incoming.closed:
             events |= POLLRDHUP
-            if outgoing.closed or outgoing.unread:
+            if outgoing.closed or outgoing.receiver_closed:
                 events |= POLLHUP
-        if outgoing.unread or outgoing.closed or outgoing.room > 0:
+        if outgoing.receiver_closed or outgoing.closed or outgoing.room > 0:
             events |= POLLOUT
         return events
 
     def sources(self, events: int) -> Sources:
-        return Sources((self.incoming.changed, self.outgoing.changed))
+        return Sources((self.incoming.wait_queue, self.outgoing.wait_queue))
 
     def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         if request != FIONREAD:
             raise Errno(ENOTTY)
-        t.mem.write(argument, struct.pack("<i", self.incoming.waiting))
+        t.mem.write(argument, struct.pack("<i", self.incoming.queued))
         return 0
 
 
 def socket_pair(filesystem: ChargedFs, type_: int, flags: int) -> tuple[Socket, Socket]:
-    """Two sockets of ``type_``, each connected to the other."""
-    borders = type_ != SOCK_STREAM
-    one, other = (Channel(borders, filesystem.budget) for _ in range(2))
+    """Returns two sockets of ``type_`` that are connected to each other."""
+    boundaries = type_ != SOCK_STREAM
+    one, other = (Channel(boundaries, filesystem.budget) for _ in range(2))
     first = Socket(SocketInode(filesystem), flags, type_, (one, other))
     try:
         second = SocketInode(filesystem)

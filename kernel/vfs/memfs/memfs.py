@@ -12,13 +12,13 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import X_OK
-from kernel.vfs.core.tree_checks import need_not_below
+from kernel.vfs.core.tree_checks import check_not_below
 from kernel.vfs.memfs.nodes import MemFifo, MemFile, MemLink, MemNode, MemStore
 from kernel.vfs.memfs.sparse_bytes import PageStore
 
 
 def _cost(name: str) -> int:
-    """Cost of a directory entry, which bounds the number of hard links."""
+    """Cost of a directory entry in bytes, which limits the number of hard links."""
     return Cost.NAME + cost_of_text(name)
 
 
@@ -30,13 +30,13 @@ class MemDir(MemNode):
         self._nodes: dict[str, Inode] = {}
         self._subdirectories = 0
 
-    # The table of entries. An overlay's directory also finds what lies beneath (overlay.py).
+    # The table of entries. A directory of an overlay also has those of the lower directory.
 
     def find(self, name: str) -> Inode | None:
         return self._nodes.get(name)
 
     def put(self, name: str, node: Inode) -> None:
-        """Adds or replaces an entry; a directory learns its place."""
+        """Adds or replaces an entry, and sets the parent and name of a directory."""
         if name not in self._nodes:
             self.filesystem.budget.take(Kind.NAME, _cost(name), ENOSPC)
         else:
@@ -45,20 +45,20 @@ class MemDir(MemNode):
         if node.kind == stat.S_IFDIR:
             self._subdirectories += 1
             node.parent, node.name = self, name
-        self.changed()
+        self.mark_modified()
 
     def drop(self, name: str) -> None:
-        """Takes an entry away."""
+        """Removes an entry."""
         node = self._nodes.pop(name, None)
         if node is not None:
             self.filesystem.budget.give_back(Kind.NAME, _cost(name))
             self._subdirectories -= node.kind == stat.S_IFDIR
-        self.changed()
+        self.mark_modified()
 
     def entries(self) -> Iterable[tuple[str, int, int]]:
         return [(name, node.stat().ino, node.kind >> 12) for name, node in self._nodes.items()]
 
-    # What system calls ask for.
+    # Operations of an inode.
 
     def stat(self) -> Stat:
         status = super().stat()
@@ -69,8 +69,8 @@ class MemDir(MemNode):
     def length(self) -> int:
         return 20 * (2 + len(self._nodes))
 
-    def check_search(self, who: Credentials) -> None:
-        if not who.may(X_OK, self.mode, self.uid, self.gid):
+    def check_search(self, credentials: Credentials) -> None:
+        if not credentials.permits(X_OK, self.mode, self.uid, self.gid):
             raise Errno(EACCES)
 
     def lookup(self, name: str) -> Inode:
@@ -97,12 +97,12 @@ class MemDir(MemNode):
         return self._add(name, lambda: MemLink(self.filesystem, target))
 
     def _add(self, name: str, make: Callable[[], MemNode]) -> Inode:
-        self._need_free(name)
+        self._check_absent(name)
         node = make()
         self.put(name, node)
         return node
 
-    def _need_free(self, name: str) -> None:
+    def _check_absent(self, name: str) -> None:
         if self.parent is None:
             raise Errno(ENOENT)
         if self.find(name) is not None:
@@ -111,7 +111,7 @@ class MemDir(MemNode):
     def link(self, name: str, node: Inode) -> None:
         if not isinstance(node, MemNode) or node.kind == stat.S_IFDIR:
             raise Errno(EPERM)
-        self._need_free(name)
+        self._check_absent(name)
         self.put(name, node)
         node.nlink += 1
         node.ctime = self.filesystem.now()
@@ -121,7 +121,7 @@ class MemDir(MemNode):
         if node.kind == stat.S_IFDIR:
             raise Errno(EISDIR)
         self.drop(name)
-        _lost_name(node)
+        _count_lost_name(node)
 
     def rmdir(self, name: str) -> None:
         node = self.lookup(name)
@@ -130,13 +130,13 @@ class MemDir(MemNode):
         if list(node.entries()):
             raise Errno(ENOTEMPTY)
         self.drop(name)
-        _lost_name(node)
+        _count_lost_name(node)
 
     def rename(self, name: str, to: Inode, new_name: str) -> None:
         node = self.lookup(name)
         if not isinstance(to, MemDir) or to.parent is None:
             raise Errno(ENOENT)
-        need_not_below(node, to)
+        check_not_below(node, to)
         old = to.find(new_name)
         if old is node:
             return
@@ -146,7 +146,7 @@ class MemDir(MemNode):
         self.drop(name)
 
     def remove_for(self, node: Inode, name: str, old: Inode) -> None:
-        """Removes ``old``, which ``node`` is about to replace."""
+        """Removes ``old`` before ``node`` replaces it."""
         if node.kind == stat.S_IFDIR:
             self.rmdir(name)
         elif old.kind == stat.S_IFDIR:
@@ -158,22 +158,22 @@ class MemDir(MemNode):
         if not isinstance(to, MemDir):
             raise Errno(ENOENT)
         one, other = self.lookup(name), to.lookup(new_name)
-        need_not_below(one, to)
-        need_not_below(other, self)
+        check_not_below(one, to)
+        check_not_below(other, self)
         self.put(name, other)
         to.put(new_name, one)
 
 
-def _lost_name(node: Inode) -> None:
+def _count_lost_name(node: Inode) -> None:
     if isinstance(node, MemNode):
         node.nlink = max(0, node.nlink - 1)
         if node.kind == stat.S_IFDIR:
             node.nlink, node.parent = 0, None
-        node.forget_pages()
+        node.drop_unused_pages()
 
 
 class MemFs(MemStore):
-    """A tree in memory, of at most ``limit`` bytes; ``now`` gives nanoseconds since 1970."""
+    """A tree in memory of at most ``limit`` bytes; ``now`` returns nanoseconds since 1970."""
 
     def __init__(
         self,

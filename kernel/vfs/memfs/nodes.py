@@ -1,4 +1,4 @@
-"""Files, links and fifos in memory, and the room they share."""
+"""Files, links and fifos in memory, and the space they share."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.open_file import OpenFile, SpecialInode
 from kernel.vfs.core.seals import NO_WRITES, Seal
 from kernel.vfs.ipc.pipe import Pipe
-from kernel.vfs.memfs.sparse_bytes import Blocks, HostPages, PageStore
+from kernel.vfs.memfs.sparse_bytes import HostPages, PageStore, SparseBytes
 
 _PAGE = 4096
-_FEWEST_NODES = 1024
+_MIN_NODES = 1024
 
 
 class MemStore(ChargedFs):
     """Space for at most ``limit`` bytes of content; None: half of the bytes in ``pages``.
 
-    ``now`` gives nanoseconds since 1970.
+    ``now`` returns nanoseconds since 1970.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class MemStore(ChargedFs):
         super().__init__(kind, magic, number=number, budget=budget)
         self.pages: PageStore = pages or HostPages()
         self.limit = max(1, self.pages.total // 2 if limit is None else limit // _PAGE)
-        """Maximum pages of content; and maximum number of nodes, the default of tmpfs(5)."""
+        """Maximum number of pages, and of nodes (the default of tmpfs(5))."""
         self.used = 0
         self.nodes = 0
         self.now = now
@@ -56,7 +56,7 @@ class MemStore(ChargedFs):
 
     def add_node(self, cost: int) -> None:
         """Charges a node of ``cost`` bytes; ENOSPC."""
-        if cost and self.nodes >= max(self.limit, _FEWEST_NODES):
+        if cost and self.nodes >= max(self.limit, _MIN_NODES):
             raise Errno(ENOSPC)
         self.budget.take(Kind.NODE, cost, ENOSPC)
         self.nodes += bool(cost)
@@ -67,21 +67,21 @@ class MemStore(ChargedFs):
 
     def statfs(self) -> StatFs:
         free = max(0, min(self.limit - self.used, self.pages.free))
-        nodes = max(self.limit, _FEWEST_NODES)
+        nodes = max(self.limit, _MIN_NODES)
         return StatFs(self.magic, _PAGE, self.limit, free, free, nodes, max(0, nodes - self.nodes))
 
 
 class MemNode(Inode):
-    """What files, directories and links in memory have in common."""
+    """Base of files, directories and links in memory."""
 
     filesystem: MemStore
     cost: int = Cost.NODE
-    """What the node itself is charged."""
+    """Bytes charged for the node itself."""
     _charged: int | None = None
 
-    def __init__(self, filesystem: MemStore, mode: int, more: int = 0) -> None:
-        filesystem.add_node(self.cost + more)
-        self._charged = self.cost + more
+    def __init__(self, filesystem: MemStore, mode: int, extra_cost: int = 0) -> None:
+        filesystem.add_node(self.cost + extra_cost)
+        self._charged = self.cost + extra_cost
         self.filesystem = filesystem
         self.ino = filesystem.new_ino()
         self.mode = mode
@@ -90,8 +90,8 @@ class MemNode(Inode):
         self.atime = self.mtime = self.ctime = filesystem.now()
 
     def __del__(self) -> None:
-        # A file lives on without a name for as long as something maps it, so its memory is given
-        # back only when nothing refers to it.
+        # An unlinked file exists for as long as a process maps it, so its memory is released only
+        # when no reference to it is left.
         if self._charged is not None:
             self.filesystem.drop_node(self._charged)
             self.release_content()
@@ -104,7 +104,7 @@ class MemNode(Inode):
         return self.mode & 0o170000
 
     @property
-    def nameless(self) -> bool:
+    def is_unlinked(self) -> bool:
         return self.nlink == 0
 
     def stat(self) -> Stat:
@@ -114,15 +114,15 @@ class MemNode(Inode):
         )  # fmt: skip
 
     def length(self) -> int:
-        """st_size in bytes."""
+        """st_size."""
         return 0
 
     def allocated(self) -> int:
         """Bytes of content held in memory."""
         return 0
 
-    def changed(self) -> None:
-        """The content changed now."""
+    def mark_modified(self) -> None:
+        """Sets the times of the last change to now."""
         self.mtime = self.ctime = self.filesystem.now()
 
     def chmod(self, mode: int) -> None:
@@ -130,8 +130,8 @@ class MemNode(Inode):
         self.ctime = self.filesystem.now()
 
     def chown(self, uid: int, gid: int) -> None:
-        who = self.filesystem.owner
-        if who.uid != 0 and ((uid not in (-1, self.uid)) or (gid not in (-1, self.gid))):
+        owner = self.filesystem.owner
+        if owner.uid != 0 and ((uid not in (-1, self.uid)) or (gid not in (-1, self.gid))):
             raise Errno(EPERM)
         self.uid = self.uid if uid == -1 else uid
         self.gid = self.gid if gid == -1 else gid
@@ -148,14 +148,14 @@ class MemFile(MemNode):
 
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFREG | mode)
-        self.blocks = Blocks(filesystem.pages, filesystem.charge)
+        self.blocks = SparseBytes(filesystem.pages, filesystem.charge)
         self.seals = Seal.SEAL
 
     def release_content(self) -> None:
         self.blocks.release()
 
     @property
-    def in_memory(self) -> Blocks | None:
+    def in_memory(self) -> SparseBytes | None:
         return self.blocks
 
     @property
@@ -173,12 +173,12 @@ class MemFile(MemNode):
 
     def write_at(self, offset: int, data: bytes) -> int:
         count = self.blocks.write(offset, data)
-        self.changed()
+        self.mark_modified()
         return count
 
     def truncate(self, size: int) -> None:
         self.blocks.truncate(size)
-        self.changed()
+        self.mark_modified()
 
     def seek_data(self, offset: int, hole: bool) -> int:
         return self.blocks.seek(offset, hole)
@@ -186,34 +186,34 @@ class MemFile(MemNode):
     # Restrictions by seals. Stores through existing mappings are not restricted.
 
     def write_file(self, offset: int, data: bytes) -> int:
-        self._need_not(NO_WRITES, bool(data))
+        self._check_seals(NO_WRITES, bool(data))
         room = max(0, self.size - offset) if self.seals & Seal.GROW else len(data)
-        self._need_not(Seal.GROW, bool(data) and not room)
+        self._check_seals(Seal.GROW, bool(data) and not room)
         return super().write_file(offset, data[:room])
 
     def truncate_file(self, size: int) -> None:
-        self._need_not(Seal.SHRINK, size < self.size)
-        self._need_not(Seal.GROW, size > self.size)
+        self._check_seals(Seal.SHRINK, size < self.size)
+        self._check_seals(Seal.GROW, size > self.size)
         super().truncate_file(size)
 
     def reserve(self, offset: int, end: int) -> None:
-        self._need_not(Seal.GROW, end > self.size)
+        self._check_seals(Seal.GROW, end > self.size)
         self.blocks.reserve(offset, end)
 
     def punch(self, offset: int, end: int) -> None:
         self.blocks.punch(offset, end)
-        self.changed()
+        self.mark_modified()
 
     def punch_file(self, offset: int, length: int) -> None:
-        self._need_not(NO_WRITES, True)
+        self._check_seals(NO_WRITES, True)
         super().punch_file(offset, length)
 
     def chmod(self, mode: int) -> None:
-        self._need_not(Seal.EXEC, bool((mode ^ self.mode) & 0o111))
+        self._check_seals(Seal.EXEC, bool((mode ^ self.mode) & 0o111))
         super().chmod(mode)
 
-    def _need_not(self, seals: Seal, wanted: bool) -> None:
-        if wanted and self.seals & seals:
+    def _check_seals(self, seals: Seal, applies: bool) -> None:
+        if applies and self.seals & seals:
             raise Errno(EPERM)
 
 
@@ -232,7 +232,7 @@ class MemLink(MemNode):
 
 
 class MemFifo(MemNode, SpecialInode):
-    """A named pipe (fifo(7)): the pipe itself exists while someone has it open."""
+    """A named pipe (fifo(7))."""
 
     def __init__(self, filesystem: MemStore, mode: int) -> None:
         super().__init__(filesystem, stat.S_IFIFO | mode)

@@ -1,4 +1,4 @@
-"""Read-only nodes that the kernel itself makes: directories, texts and links that never change."""
+"""Read-only nodes made by the kernel: directories, texts and links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kernel.vfs.core.inode import Inode, Stat
 
 
 class StaticNode(Inode):
-    """A node of a fixed mode that belongs to root."""
+    """A node of fixed mode, owned by root."""
 
     mode = stat.S_IFREG | 0o444
 
@@ -31,7 +31,7 @@ class StaticNode(Inode):
 
 
 class StaticDir(StaticNode):
-    """A directory whose entries the kernel put there."""
+    """A directory whose entries the kernel adds."""
 
     mode = stat.S_IFDIR | 0o755
 
@@ -40,7 +40,7 @@ class StaticDir(StaticNode):
         self._nodes: dict[str, Inode] = {}
 
     def put(self, name: str, node: Inode) -> None:
-        """Adds an entry; a directory learns its place."""
+        """Adds an entry, and sets the parent and name of a directory."""
         self._nodes[name] = node
         if stat.S_ISDIR(node.kind):
             node.parent, node.name = self, name
@@ -58,7 +58,7 @@ class StaticDir(StaticNode):
 
 
 class StaticText(StaticNode):
-    """A file whose content is made anew at each read."""
+    """A file with a fixed text, or one that is computed at each read."""
 
     def __init__(self, filesystem: FileSystem, text: str | Callable[[], str]) -> None:
         super().__init__(filesystem)

@@ -1,7 +1,7 @@
-"""Contents of a file in memory, with holes: only the pages that were written use memory.
+"""Content of a file in memory, with holes: only pages that were written use memory.
 
-In a machine the pages are frames, and mappings of the file map these same frames; so this is also
-the mapping's backing (kernel.mm.page_cache). Without a machine they are pages of the host
+In a machine the pages are frames, and mappings of the file map the same frames, so this is also
+the backing of the mappings (kernel.mm.page_cache). Without a machine they are pages of the host
 (:class:`HostPages`).
 """
 
@@ -17,13 +17,13 @@ from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import MAX_FILE_SIZE
 
 PAGE = 4096
-_NOTHING = bytes(PAGE)
+_ZEROS = bytes(PAGE)
 
 
 class PageStore(Protocol):
     """Allocator of pages for files in memory. A page is identified by a number."""
 
-    files: set[Blocks]
+    files: set[SparseBytes]
     """Files that have pages."""
 
     @property
@@ -41,7 +41,7 @@ class PageStore(Protocol):
     def read(self, page: int, start: int, count: int, /) -> bytes: ...
     def write(self, page: int, start: int, data: memoryview | bytes, /) -> None: ...
 
-    def unmap(self, file: Blocks, first: int, /) -> None:
+    def unmap(self, file: SparseBytes, first: int, /) -> None:
         """Removes the file's pages, from number ``first`` on, from every address space."""
 
 
@@ -49,7 +49,7 @@ class HostPages:
     """Pages for a file system that does not belong to a machine."""
 
     def __init__(self, total: int = 1 << 16) -> None:
-        self.files: set[Blocks] = set()
+        self.files: set[SparseBytes] = set()
         self.total = total
         self._pages: dict[int, bytearray] = {}
         self._next = 0
@@ -75,15 +75,15 @@ class HostPages:
     def write(self, page: int, start: int, data: memoryview | bytes) -> None:
         self._pages[page][start : start + len(data)] = data
 
-    def unmap(self, file: Blocks, first: int) -> None:
+    def unmap(self, file: SparseBytes, first: int) -> None:
         pass
 
 
-class Blocks:
+class SparseBytes:
     """``size`` bytes in pages of ``store``; missing pages read as zeros.
 
-    ``charge`` is called with the number of pages allocated (or, negative, released) before it
-    happens, and may refuse by raising.
+    ``charge`` is called with the number of pages before they are allocated, and with a negative
+    number when they are released; it raises Errno to refuse.
     """
 
     def __init__(self, store: PageStore, charge: Callable[[int], None]) -> None:
@@ -92,7 +92,7 @@ class Blocks:
         self.users = 0
         """Number of mappings that use it (kernel.mm.page_cache.Backing)."""
         self.inode: Inode | None = None
-        """The file's node, which exists for as long as it is mapped."""
+        """The file's node, set while it is mapped."""
         self._charge = charge
         self._pages: dict[int, int] = {}
         self._order: list[int] | None = []
@@ -113,15 +113,13 @@ class Blocks:
         while count > 0:
             length = min(count, PAGE - start)
             page = self._pages.get(index)
-            pieces.append(
-                _NOTHING[:length] if page is None else self.store.read(page, start, length)
-            )
+            pieces.append(_ZEROS[:length] if page is None else self.store.read(page, start, length))
             count -= length
             index, start = index + 1, 0
         return b"".join(pieces)
 
     def write(self, offset: int, data: bytes) -> int:
-        """How many bytes fitted; raises when none did."""
+        """Returns the number of bytes written, fewer when no pages are left; ENOSPC for none."""
         if offset + len(data) > MAX_FILE_SIZE:
             raise Errno(EFBIG)
         view, done = memoryview(data), 0
@@ -141,14 +139,14 @@ class Blocks:
         return done
 
     def truncate(self, size: int) -> None:
-        """Cuts, or grows by a hole."""
+        """Sets the size; new bytes are a hole."""
         if size > MAX_FILE_SIZE:
             raise Errno(EFBIG)
         if size < self.size:
             last, keep = divmod(size, PAGE)
             self._drop(last + bool(keep), MAX_FILE_SIZE)
             if keep and last in self._pages:
-                self.store.write(self._pages[last], keep, _NOTHING[keep:])
+                self.store.write(self._pages[last], keep, _ZEROS[keep:])
         self.size = size
 
     def reserve(self, offset: int, end: int) -> None:
@@ -182,7 +180,7 @@ class Blocks:
             self._zero(index * PAGE, (index + 1) * PAGE)
 
     def seek(self, offset: int, hole: bool) -> int:
-        """The next offset at or after ``offset`` in data, or in a hole; ``size`` if none is."""
+        """Returns the next offset from ``offset`` on in data, or in a hole; else ``size``."""
         index = offset // PAGE
         if hole:
             while index in self._pages:
@@ -197,11 +195,10 @@ class Blocks:
         """Releases all pages when the file is deleted."""
         self._release(list(self._pages))
 
-    # The backing of a mapping (kernel.mm.page_cache.Backing), and the effects of the file's changes
-    # on mappings (kernel.vfs.core.inode.Mapping).
+    # Methods of kernel.mm.page_cache.Backing and of kernel.vfs.core.inode.Mapping.
 
     def frame(self, index: int) -> int | None:
-        """Frame of page ``index``; None beyond the end, ENOSPC when none is available."""
+        """Returns the frame of page ``index``; None beyond the end; ENOSPC."""
         if index * PAGE >= self.size:
             return None
         return self._page(index, zeroed=True)
@@ -211,7 +208,7 @@ class Blocks:
 
     def stored_to(self, index: int) -> None:
         if self.inode is not None:
-            self.inode.changed()
+            self.inode.mark_modified()
 
     def write_back(self, first: int, last: int) -> None:
         pass
@@ -231,13 +228,13 @@ class Blocks:
     def overlay(self, offset: int, data: bytes) -> bytes:
         return data
 
-    def written(self, offset: int, data: bytes) -> None:
+    def after_write(self, offset: int, data: bytes) -> None:
         pass
 
-    def punched(self, start: int, end: int) -> None:
+    def after_punch(self, start: int, end: int) -> None:
         pass
 
-    def truncated(self, size: int) -> None:
+    def after_truncate(self, size: int) -> None:
         if self.users:
             self.store.unmap(self, (size + PAGE - 1) // PAGE)
 
@@ -271,7 +268,7 @@ class Blocks:
         """Writes zeros to [offset, end), which lies in one page."""
         page = self._pages.get(offset // PAGE)
         if page is not None and offset < end:
-            self.store.write(page, offset % PAGE, _NOTHING[: end - offset])
+            self.store.write(page, offset % PAGE, _ZEROS[: end - offset])
 
     def _drop(self, first: int, last: int) -> None:
         """Releases the pages from number ``first`` up to, not including, ``last``."""

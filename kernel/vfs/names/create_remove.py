@@ -1,7 +1,7 @@
-"""Making, removing and moving names: mkdir(2), unlink(2), rename(2) and their kin.
+"""Creating, removing and renaming names: mkdir(2), unlink(2), rename(2) and related calls.
 
-Each takes a start directory and a path, and leaves to the file system only what it does with single
-names. A write that is refused because the guest was granted no writing there is remembered.
+Each function resolves a path from a start directory; the file system gets single names only. A
+write that fails because the guest was granted no write access is recorded for the user.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import W_OK, X_OK
 from kernel.vfs.names.fs_context import FsContext
-from kernel.vfs.names.path_walk import Found, walk
+from kernel.vfs.names.path_walk import ResolvedPath, walk
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
 
 
 @contextmanager
-def remembering(fs: FsContext, path: Callable[[], str]) -> Iterator[None]:
-    """Remembers ``path`` as refused when what is done within fails with EROFS."""
+def recording_refusal(fs: FsContext, path: Callable[[], str]) -> Iterator[None]:
+    """Records a refused write to ``path`` when the block fails with EROFS."""
     try:
         yield
     except Errno as error:
         if error.errno == EROFS:
-            fs.namespace.refuse(path())
+            fs.namespace.record_refused_write(path())
         raise
 
 
-def _path(fs: FsContext, found: Found) -> Callable[[], str]:
+def _path(fs: FsContext, found: ResolvedPath) -> Callable[[], str]:
     return lambda: fs.namespace.path_in(found.parent, found.name)
 
 
@@ -53,10 +53,10 @@ def _add(
     found = walk(fs, start, path, follow=False, creating=True)
     if found.node is not None:
         raise Errno(EEXIST)
-    if found.directory_meant and not directory:
+    if found.must_be_directory and not directory:
         raise Errno(ENOENT)
-    with remembering(fs, _path(fs, found)):
-        found.parent.check(W_OK | X_OK, fs.who)
+    with recording_refusal(fs, _path(fs, found)):
+        found.parent.check(W_OK | X_OK, fs.credentials)
         add(found.parent, found.name)
 
 
@@ -82,7 +82,7 @@ def make_symlink(fs: FsContext, start: Inode, path: str, target: str) -> None:
 
 
 def make_link(fs: FsContext, node: Inode, start: Inode, path: str) -> None:
-    """A further name for ``node`` (link(2))."""
+    """Adds a name for ``node`` (link(2))."""
     if node.kind == stat.S_IFDIR:
         raise Errno(EPERM)
 
@@ -95,67 +95,67 @@ def make_link(fs: FsContext, node: Inode, start: Inode, path: str) -> None:
 
 
 def remove_file(fs: FsContext, start: Inode, path: str) -> None:
-    """unlink(2)."""
+    """Removes the name of a file (unlink(2))."""
     found = walk(fs, start, path, follow=False)
-    if not found.named:
+    if not found.has_name:
         raise Errno(EISDIR)
-    if found.need().kind == stat.S_IFDIR:
+    if found.require_node().kind == stat.S_IFDIR:
         raise Errno(EISDIR)
     _remove(fs, found, lambda at, name: at.unlink(name))
 
 
 def remove_directory(fs: FsContext, start: Inode, path: str) -> None:
-    """rmdir(2)."""
+    """Removes an empty directory (rmdir(2))."""
     found = walk(fs, start, path.rstrip("/") or path, follow=False)
-    if not found.named:
+    if not found.has_name:
         raise Errno({".": EINVAL, "..": ENOTEMPTY}.get(found.name, EBUSY))
-    if found.need().kind != stat.S_IFDIR:
+    if found.require_node().kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
     _remove(fs, found, lambda at, name: at.rmdir(name))
 
 
-def _remove(fs: FsContext, found: Found, remove: Callable[[Inode, str], None]) -> None:
-    with remembering(fs, _path(fs, found)):
-        found.parent.check(W_OK | X_OK, fs.who)
-        _need_no_mount(fs, found)
+def _remove(fs: FsContext, found: ResolvedPath, remove: Callable[[Inode, str], None]) -> None:
+    with recording_refusal(fs, _path(fs, found)):
+        found.parent.check(W_OK | X_OK, fs.credentials)
+        _check_no_mount(fs, found)
         remove(found.parent, found.name)
 
 
-def _need_no_mount(fs: FsContext, found: Found) -> None:
+def _check_no_mount(fs: FsContext, found: ResolvedPath) -> None:
     if fs.namespace.is_mount(found.parent, found.name) or fs.namespace.has_mounts(found.node):
         raise Errno(EBUSY)
 
 
 def rename(fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags: int = 0) -> None:
-    """Moves (directory, path) ``old`` to ``new`` (renameat2(2))."""
+    """Renames ``old`` to ``new``, each a start directory and a path (renameat2(2))."""
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) or flags == 3:
         raise Errno(EINVAL)
     source = walk(fs, old[0], old[1].rstrip("/") or old[1], follow=False)
     target = walk(fs, new[0], new[1].rstrip("/") or new[1], follow=False, creating=True)
-    if not source.named or not target.named:
+    if not source.has_name or not target.has_name:
         raise Errno(EBUSY)
-    node = source.need()
+    node = source.require_node()
     _check_rename(fs, source, target, flags)
     slashed = old[1].endswith("/") or new[1].endswith("/")
     if slashed and node.kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
-    with remembering(fs, _path(fs, source)):
-        source.parent.check(W_OK | X_OK, fs.who)
-    with remembering(fs, _path(fs, target)):
-        target.parent.check(W_OK | X_OK, fs.who)
+    with recording_refusal(fs, _path(fs, source)):
+        source.parent.check(W_OK | X_OK, fs.credentials)
+    with recording_refusal(fs, _path(fs, target)):
+        target.parent.check(W_OK | X_OK, fs.credentials)
     if flags & RENAME_EXCHANGE:
         source.parent.exchange(source.name, target.parent, target.name)
     else:
         source.parent.rename(source.name, target.parent, target.name)
 
 
-def _check_rename(fs: FsContext, source: Found, target: Found, flags: int) -> None:
+def _check_rename(fs: FsContext, source: ResolvedPath, target: ResolvedPath, flags: int) -> None:
     if flags & RENAME_NOREPLACE and target.node is not None:
         raise Errno(EEXIST)
     if flags & RENAME_EXCHANGE and target.node is None:
         raise Errno(ENOENT)
     if source.parent.filesystem is not target.parent.filesystem:
         raise Errno(EXDEV)
-    _need_no_mount(fs, source)
+    _check_no_mount(fs, source)
     if target.node is not None:
-        _need_no_mount(fs, target)
+        _check_no_mount(fs, target)

@@ -1,4 +1,4 @@
-"""An open directory: its listing, and where in it the reader is (getdents64(2))."""
+"""An open directory: its listing, and the offset in it (getdents64(2))."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from kernel.vfs.names.namespace import Namespace
 
 
 class DirectoryFile(OpenFile):
-    """Lists what was there when the listing was begun; seeking to 0 begins it anew."""
+    """Lists the entries as of the first read; seeking to 0 reads the directory again."""
 
     def __init__(self, namespace: Namespace, inode: Inode, flags: int, path: str) -> None:
         super().__init__(inode, flags, path)
         self._namespace = namespace
-        self._listed: list[tuple[str, int, int]] | None = None
+        self._listing: list[tuple[str, int, int]] | None = None
         self.offset = 0
 
     def entry(self) -> tuple[str, int, int] | None:
-        """(name, inode number, DT_ type) at the offset; None at the end."""
-        if self._listed is None:
+        """Returns (name, inode number, DT_ type) at the offset; None at the end."""
+        if self._listing is None:
             if self.inode.parent is None:
                 raise Errno(ENOENT)
             listed = self._namespace.entries(self.inode)
             self._namespace.budget.take(Kind.LISTING, len(listed) * Cost.LISTED)
-            self._listed = listed
-        return self._listed[self.offset] if self.offset < len(self._listed) else None
+            self._listing = listed
+        return self._listing[self.offset] if self.offset < len(self._listing) else None
 
-    def released(self) -> None:
-        if self._listed is not None:
-            self._namespace.budget.give_back(Kind.LISTING, len(self._listed) * Cost.LISTED)
-            self._listed = None
+    def on_last_close(self) -> None:
+        if self._listing is not None:
+            self._namespace.budget.give_back(Kind.LISTING, len(self._listing) * Cost.LISTED)
+            self._listing = None
 
     def read(self, count: int) -> bytes | None:
         raise Errno(EISDIR)
@@ -49,6 +49,6 @@ class DirectoryFile(OpenFile):
         if not 0 <= offset < 1 << 63:
             raise Errno(EINVAL)
         if offset == 0:
-            self.released()
+            self.on_last_close()
         self.offset = offset
         return offset

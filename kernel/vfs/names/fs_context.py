@@ -1,4 +1,4 @@
-"""What a process brings along for naming files: its directory, its root, its umask."""
+"""The file system view of a process: working directory, root, umask and credentials."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from kernel.vfs.names.namespace import Namespace
 class FsContext:
     """The file system view of a process (shared by threads, copied by fork)."""
 
-    __slots__ = ("cwd", "namespace", "root", "umask", "who")
+    __slots__ = ("credentials", "cwd", "namespace", "root", "umask")
 
     def __init__(
-        self, namespace: Namespace, cwd: Inode, umask: int = 0o022, who: Credentials | None = None
+        self,
+        namespace: Namespace,
+        cwd: Inode,
+        umask: int = 0o022,
+        credentials: Credentials | None = None,
     ) -> None:
         self.namespace = namespace
         self.root = namespace.root
         self.cwd = cwd
         self.umask = umask
-        self.who = who or Credentials.of_host()
+        self.credentials = credentials or Credentials.of_host()
 
     def copy(self) -> FsContext:
-        """The child's view at fork."""
-        return FsContext(self.namespace, self.cwd, self.umask, self.who)
+        """Returns the child's view at fork."""
+        return FsContext(self.namespace, self.cwd, self.umask, self.credentials)

@@ -1,4 +1,4 @@
-"""The guest's one tree of files: what is mounted where, and the names of directories."""
+"""The guest's tree of files: mounts, and the paths of directories."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir
 from kernel.vfs.tty.terminal import TerminalDevice
 
-REFUSED_KEPT = 100
-"""How many paths of refused writes are remembered."""
+MAX_REFUSED_WRITES = 100
+"""Maximum number of paths in :attr:`Namespace.refused_writes`."""
 
 _DT = {
     stat.S_IFIFO: DT_FIFO,
@@ -30,53 +30,53 @@ _DT = {
 
 
 class Namespace:
-    """A root, and nodes laid over names of its directories.
+    """A root, and nodes mounted over names of its directories.
 
-    A mount is a (directory, name) that leads to another file system's node, a directory or a
-    single file; the name need not exist beneath. There is one namespace for all guests of a
-    machine, and nobody can change its mounts.
+    A mount maps (directory, name) to a node of another file system, a directory or a single file;
+    the directory need not have an entry of that name. A machine has one namespace for all guests,
+    which cannot change its mounts.
     """
 
     def __init__(self, root: Inode, *, memory_files: MemFs | None = None) -> None:
         self.root = root
         root.parent = root
         self._mounts: dict[Inode, dict[str, Inode]] = {}
-        self._between = FileSystem("tmpfs", root.filesystem.magic, number=1, read_only=True)
+        self._mount_point_fs = FileSystem("tmpfs", root.filesystem.magic, number=1, read_only=True)
         self.refused_writes: list[str] = []
-        """Guest paths, each once, that a guest wanted to write and could not (EROFS)."""
+        """Guest paths, each once, to which writes failed with EROFS."""
         self.memory_files = memory_files or MemFs(number=5)
-        """Where memfd_create(2) puts its files."""
+        """File system of memfd_create(2)'s files."""
         self.budget: Budget = self.memory_files.budget
         """Budget of the objects of all its file systems."""
         self.pipes = ChargedFs("pipefs", PIPE_MAGIC, number=2, budget=self.budget)
         self.sockets = ChargedFs("sockfs", SOCK_MAGIC, number=3, budget=self.budget)
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.tty = TerminalDevice(self.anonymous)
-        """The node /dev/tty; its ``terminal`` is the user's, if he has one."""
+        """The node /dev/tty; its ``terminal`` is the user's terminal, if there is one."""
 
     def mount(self, path: str, node: Inode) -> None:
-        """Lays ``node`` over the absolute guest path ``path``; directories above that don't exist
-        come into being, and list only what was granted.
+        """Mounts ``node`` at the absolute guest path ``path``. Missing directories of the path are
+        created in memory; they list only mounts.
         """
         names = [name for name in path.split("/") if name]
         if not names:
             raise ValueError("the root is given when the namespace is made")
         directory = self.root
         for name in names[:-1]:
-            directory = self._enter_or_make(directory, name)
-        self._lay(directory, names[-1], node)
+            directory = self._enter_or_create(directory, name)
+        self._mount(directory, names[-1], node)
 
     def replace_root(self, node: Inode) -> None:
-        """Puts directory ``node`` in the place of the root; what was laid over it stays."""
+        """Replaces the root by directory ``node``; the mounts in it remain."""
         if node.kind != stat.S_IFDIR:
             raise Errno(ENOTDIR)
         mounts = self._mounts.pop(self.root, {})
         self.root = node.parent = node
         for name, child in mounts.items():
-            self._lay(node, name, child)
+            self._mount(node, name, child)
 
     def child(self, directory: Inode, name: str) -> Inode:
-        """The node that ``name`` leads to from ``directory``, mounts before what lies beneath."""
+        """Returns the node of ``name`` in ``directory``: a mount, or else the directory's entry."""
         mounts = self._mounts.get(directory)
         if mounts is not None and name in mounts:
             return mounts[name]
@@ -86,25 +86,25 @@ class Namespace:
         return name in self._mounts.get(directory, ())
 
     def has_mounts(self, node: Inode | None) -> bool:
-        """Whether something is laid over a name in directory ``node``."""
+        """True when a name in directory ``node`` is a mount point."""
         return node in self._mounts
 
     def entries(self, directory: Inode) -> list[tuple[str, int, int]]:
-        """(name, inode number, DT_ type) of all in ``directory``, with "." and ".."."""
+        """Lists (name, inode number, DT_ type) of ``directory``, with "." and ".."."""
         up = directory.parent or directory
-        listed = [(".", directory.stat().ino, DT_DIR), ("..", up.stat().ino, DT_DIR)]
+        listing = [(".", directory.stat().ino, DT_DIR), ("..", up.stat().ino, DT_DIR)]
         mounts = self._mounts.get(directory)
         if mounts is None:
-            listed.extend(directory.entries())
-            return listed
-        listed.extend(entry for entry in directory.entries() if entry[0] not in mounts)
+            listing.extend(directory.entries())
+            return listing
+        listing.extend(entry for entry in directory.entries() if entry[0] not in mounts)
         for name, node in mounts.items():
             status = node.stat()
-            listed.append((name, status.ino, _DT.get(stat.S_IFMT(status.mode), 0)))
-        return listed
+            listing.append((name, status.ino, _DT.get(stat.S_IFMT(status.mode), 0)))
+        return listing
 
     def path_of(self, directory: Inode) -> str:
-        """The absolute guest path of a directory; ENOENT when it or one above was removed."""
+        """Returns the absolute guest path of a directory; ENOENT when a part of it was removed."""
         names: list[str] = []
         while directory is not self.root:
             if directory.parent is None:
@@ -114,43 +114,43 @@ class Namespace:
         return "/" + "/".join(reversed(names))
 
     def path_in(self, directory: Inode, name: str) -> str:
-        """The guest path of an entry, fit for showing even when the directory was removed."""
+        """Returns the guest path of an entry, for display; also when the directory was removed."""
         try:
             base = self.path_of(directory)
         except Errno:
             return f"{name} (deleted)"
         return (base if base != "/" else "") + "/" + name
 
-    def refuse(self, path: str) -> None:
-        """Remembers that a guest wanted to write ``path`` and could not."""
-        if path not in self.refused_writes and len(self.refused_writes) < REFUSED_KEPT:
+    def record_refused_write(self, path: str) -> None:
+        """Adds ``path`` to :attr:`refused_writes`."""
+        if path not in self.refused_writes and len(self.refused_writes) < MAX_REFUSED_WRITES:
             self.refused_writes.append(path)
 
-    def stands_for_host(self, directory: Inode) -> bool:
-        """Whether it stands for a directory of the host of which only what was granted is shown."""
-        own = (self._between, self.root.filesystem)
+    def shows_only_grants(self, directory: Inode) -> bool:
+        """True for a directory that lists only granted entries of the host's directory."""
+        own = (self._mount_point_fs, self.root.filesystem)
         return isinstance(directory, StaticDir) and directory.filesystem in own
 
-    def mounted(self) -> Iterator[tuple[str, Inode]]:
-        """(guest path, node) of the root and of everything laid over it."""
+    def mount_points(self) -> Iterator[tuple[str, Inode]]:
+        """Yields (guest path, node) of the root and of each mount."""
         yield "/", self.root
         for directory, mounts in self._mounts.items():
             for name, node in mounts.items():
                 yield self.path_in(directory, name), node
 
-    def _enter_or_make(self, directory: Inode, name: str) -> Inode:
+    def _enter_or_create(self, directory: Inode, name: str) -> Inode:
         try:
             node = self.child(directory, name)
         except Errno:
-            node = StaticDir(self._between)
-            self._lay(directory, name, node)
+            node = StaticDir(self._mount_point_fs)
+            self._mount(directory, name, node)
         if node.kind != stat.S_IFDIR:
             raise Errno(ENOTDIR)
         return node
 
-    def _lay(self, directory: Inode, name: str, node: Inode) -> None:
+    def _mount(self, directory: Inode, name: str, node: Inode) -> None:
         if node.kind == stat.S_IFDIR:
             node.parent, node.name = directory, name
-        if isinstance(directory, StaticDir) and directory.filesystem is self._between:
+        if isinstance(directory, StaticDir) and directory.filesystem is self._mount_point_fs:
             directory.put(name, node)
         self._mounts.setdefault(directory, {})[name] = node

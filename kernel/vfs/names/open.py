@@ -1,4 +1,4 @@
-"""open(2): from a path and flags to an open file."""
+"""Opening files by path and flags (open(2)), and finding programs to execute."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from kernel.vfs.core.linux_abi import (
 from kernel.vfs.core.open_file import OpenFile, PathFile, RegularFile, SpecialInode
 from kernel.vfs.names.directory import DirectoryFile
 from kernel.vfs.names.fs_context import FsContext
-from kernel.vfs.names.path_walk import Found, walk
+from kernel.vfs.names.path_walk import ResolvedPath, walk
 
 _TMPFILE = O_TMPFILE & ~O_DIRECTORY
 
 
 def open_path(fs: FsContext, start: Inode, path: str, flags: int, mode: int = 0) -> OpenFile:
-    """A new open file for ``path`` from directory ``start``; ``mode`` for a file that is made."""
+    """Opens ``path`` from directory ``start``; a file that is created gets ``mode``."""
     try:
         return _open(fs, start, path, flags, mode)
     except Errno as error:
         if error.errno != ESTALE:
             raise
-    return _open(fs, start, path, flags, mode)  # another file took the name while we looked
+    return _open(fs, start, path, flags, mode)  # the name was replaced meanwhile
 
 
 def _open(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> OpenFile:
@@ -72,35 +72,35 @@ def _open(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> Open
     if flags & O_PATH:
         if flags & O_DIRECTORY and node.kind != stat.S_IFDIR:
             raise Errno(ENOTDIR)
-        return PathFile(found.need(), flags, shown)
+        return PathFile(found.require_node(), flags, shown)
     _check(fs, found, node, flags)
     try:
         return open_node(fs, node, flags, shown)
     except Errno as error:
         if error.errno == EROFS:
-            fs.namespace.refuse(shown)
+            fs.namespace.record_refused_write(shown)
         raise
 
 
-def _check(fs: FsContext, found: Found, node: Inode, flags: int) -> None:
-    """Whether an existing node may be opened so, by its kind."""
+def _check(fs: FsContext, found: ResolvedPath, node: Inode, flags: int) -> None:
+    """Checks that the type of an existing node matches the flags."""
     kind = node.kind
     if flags & O_DIRECTORY and kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
     if kind == stat.S_IFLNK:
         raise Errno(ELOOP)
-    found.need()
+    found.require_node()
     if kind == stat.S_IFDIR and (flags & O_ACCMODE != O_RDONLY or flags & (O_CREAT | O_TRUNC)):
         raise Errno(EISDIR)
 
 
 def open_node(fs: FsContext, node: Inode, flags: int, path: str) -> OpenFile:
-    """A new open file of a node that was found, if its permission bits allow it."""
+    """Opens a node, if its permission bits allow it."""
     kind, access = node.kind, flags & O_ACCMODE
     want = 0 if access == O_WRONLY else R_OK
     if access != O_RDONLY or (flags & O_TRUNC and kind == stat.S_IFREG):
         want |= W_OK
-    node.check(want, fs.who)
+    node.check(want, fs.credentials)
     if kind == stat.S_IFDIR:
         return DirectoryFile(fs.namespace, node, flags, path)
     if isinstance(node, SpecialInode):
@@ -117,67 +117,67 @@ def open_node(fs: FsContext, node: Inode, flags: int, path: str) -> OpenFile:
     return file
 
 
-def _create(fs: FsContext, found: Found, flags: int, mode: int) -> OpenFile:
-    if found.directory_meant:
+def _create(fs: FsContext, found: ResolvedPath, flags: int, mode: int) -> OpenFile:
+    if found.must_be_directory:
         raise Errno(EISDIR)
     shown = fs.namespace.path_in(found.parent, found.name)
     try:
-        found.parent.check(W_OK | X_OK, fs.who)
+        found.parent.check(W_OK | X_OK, fs.credentials)
         node = found.parent.create(found.name, mode & ~fs.umask & 0o7777)
-        # Whoever makes a file may write it, whatever its bits say.
+        # The creator of a file may write it, whatever its mode is.
         return RegularFile(node, flags & ~O_TRUNC, shown)
     except Errno as error:
         if error.errno == EROFS:
-            fs.namespace.refuse(shown)
+            fs.namespace.record_refused_write(shown)
         raise
 
 
 def _open_unnamed(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> OpenFile:
     if not flags & O_DIRECTORY or flags & O_ACCMODE == O_RDONLY:
         raise Errno(EINVAL)
-    directory = walk(fs, start, path).need()
+    directory = walk(fs, start, path).require_node()
     if directory.kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)
     shown = fs.namespace.path_of(directory)
     try:
-        directory.check(W_OK | X_OK, fs.who)
+        directory.check(W_OK | X_OK, fs.credentials)
         node = directory.create_unnamed(mode & ~fs.umask & 0o7777)
     except Errno as error:
         if error.errno == EROFS:
-            fs.namespace.refuse(shown)
+            fs.namespace.record_refused_write(shown)
         raise
     return RegularFile(node, flags, f"{shown}/#{node.stat().ino} (deleted)")
 
 
-def _path_of(fs: FsContext, found: Found, node: Inode) -> str:
+def _path_of(fs: FsContext, found: ResolvedPath, node: Inode) -> str:
     if node.kind == stat.S_IFDIR:
         try:
             return fs.namespace.path_of(node)
         except Errno:
             return f"{node.name} (deleted)"
-    if found.shown is not None:
-        return found.shown
+    if found.link_text is not None:
+        return found.link_text
     return fs.namespace.path_in(found.parent, found.name)
 
 
 def open_for_exec(
     fs: FsContext, path: str, start: Inode | None = None, *, follow: bool = True
 ) -> tuple[Inode, str]:
-    """The program that execve(2) of ``path`` runs, and its guest path.
+    """Returns the program that execve(2) of ``path`` runs, and its guest path.
 
-    EACCES unless it is a regular file that may be executed; ELOOP for a link when it is not to be
-    followed. The node keeps what it needs of the host open for as long as it is mapped.
+    EACCES unless it is a regular file that may be executed; ELOOP for a link without ``follow``.
+    The node keeps its file on the host open for as long as it is mapped.
     """
     found = walk(fs, start or fs.cwd, path, follow=follow)
-    node = found.need()
+    node = found.require_node()
     check_executable(fs, node)
     return node, _path_of(fs, found, node)
 
 
 def check_executable(fs: FsContext, node: Inode) -> None:
-    """The same check for a node that was found already (execveat(2) of a descriptor)."""
+    """Checks that a node may be executed (execve(2), execveat(2))."""
     if node.kind == stat.S_IFLNK:
         raise Errno(ELOOP)
     if node.kind != stat.S_IFREG:
         raise Errno(EACCES)
-    node.check(X_OK, fs.who)
+    node.check(X_OK, fs.credentials)

@@ -1,7 +1,7 @@
-"""The path walk: from a text to a node, one component after the other (path_resolution(7)).
+"""Path resolution: from a path to a node, component by component (path_resolution(7)).
 
-Everything is resolved here, in the guest's own tree. A file system only ever sees single names, so
-no "..", link or absolute path can mean anything to it, and the host resolves nothing.
+All paths are resolved here, in the guest's own tree. A file system gets single names only, never
+a "..", a link or an absolute path, and the host resolves no path of the guest.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from kernel.vfs.names.fs_context import FsContext
 
 
 @dataclass(slots=True)
-class Found:
-    """Where a path led."""
+class ResolvedPath:
+    """Result of path resolution."""
 
     parent: Inode
-    """The directory in which the last component was looked for."""
+    """Directory in which the last component was looked up."""
     name: str
-    """The last component; ".", ".." or "/" when it was no name."""
+    """The last component, which may be ".", ".." or "/"."""
     node: Inode | None
-    """None when the last component is not there."""
-    directory_meant: bool
-    """The path ended so that only a directory can be meant: in "/", "." or ".."."""
-    shown: str | None = None
-    """The name of what a link of /proc led to without a path being walked."""
+    """None when the last component does not exist."""
+    must_be_directory: bool
+    """True when the path ends in "/", "." or ".."."""
+    link_text: str | None = None
+    """Text of the magic link of /proc that led to the node."""
 
-    def need(self) -> Inode:
-        """The node; ENOENT when there is none, ENOTDIR when a directory was meant."""
+    def require_node(self) -> Inode:
+        """Returns the node; ENOENT without one, ENOTDIR when it must be a directory and is not."""
         if self.node is None:
             raise Errno(ENOENT)
-        if self.directory_meant and self.node.kind != stat.S_IFDIR:
+        if self.must_be_directory and self.node.kind != stat.S_IFDIR:
             raise Errno(ENOTDIR)
         return self.node
 
     @property
-    def named(self) -> bool:
-        """Whether the last component is a name that could be made or removed."""
+    def has_name(self) -> bool:
+        """True when the last component is a name, which can be created or removed."""
         return self.name not in (".", "..", "/")
 
 
 def walk(
     fs: FsContext, start: Inode, path: str, *, follow: bool = True, creating: bool = False
-) -> Found:
-    """Resolves ``path`` from directory ``start``; ``follow`` says whether a link at the end is
-    followed (it always is when a directory is meant).
+) -> ResolvedPath:
+    """Resolves ``path`` from directory ``start``. A link at the end is followed if ``follow`` is
+    set, or if the path must be a directory.
 
-    ELOOP after 40 links, ENAMETOOLONG, ENOENT, ENOTDIR and EACCES as path_resolution(7) says. When
-    the path is walked for ``creating`` something, a directory that was not granted is EROFS and is
-    remembered: it may well be there on the host, but the guest may not write in it.
+    ELOOP after 40 links, ENAMETOOLONG, ENOENT, ENOTDIR and EACCES as in path_resolution(7). When
+    the path is resolved for ``creating`` an entry, a missing directory that may exist on the host
+    but was not granted is EROFS, and is recorded as a refused write.
     """
     if not path:
         raise Errno(ENOENT)
@@ -61,89 +61,89 @@ def walk(
     found = steps.run(path)
     if found is not None:
         return found
-    if creating and fs.namespace.stands_for_host(steps.at):
-        fs.namespace.refuse(path)
+    if creating and fs.namespace.shows_only_grants(steps.at):
+        fs.namespace.record_refused_write(path)
         raise Errno(EROFS)
     raise Errno(ENOENT)
 
 
 class _Walk:
-    """One resolution: where it is, what it found last, and the components still to go."""
+    """State of one resolution: the current directory, the last result, the components left."""
 
     def __init__(self, fs: FsContext, start: Inode, follow: bool) -> None:
         self.fs = fs
         self.at = start
-        self.found = Found(start, ".", start, True)
+        self.found = ResolvedPath(start, ".", start, True)
         self.follow = follow
-        self.directory_meant = False
+        self.must_be_directory = False
         self.pending: list[str] = []
         self.links = 0
 
-    def run(self, path: str) -> Found | None:
-        """Where the path leads; None when a directory on the way is missing in ``at``."""
+    def run(self, path: str) -> ResolvedPath | None:
+        """Returns the result; None when a directory of the path does not exist in ``at``."""
         self._push(path)
         while self.pending:
-            self.found = self._step(self.pending.pop())
+            self.found = self._look_up(self.pending.pop())
             node = self.found.node
             if node is None:
                 if self.pending:
                     return None
-            elif node.kind == stat.S_IFLNK and self._goes_through():
-                self._go_through(node)
+            elif node.kind == stat.S_IFLNK and self._follows_link():
+                self._follow_link(node)
             else:
                 self.at = node
-        self.found.directory_meant = self.directory_meant
+        self.found.must_be_directory = self.must_be_directory
         return self.found
 
     def _push(self, path: str) -> None:
-        """Puts the components of ``path`` before the pending ones."""
+        """Inserts the components of ``path`` before the pending ones."""
         if len(path) >= PATH_MAX:
             raise Errno(ENAMETOOLONG)
         if path[0] == "/":
             self.at = self.fs.root
-            self.found = Found(self.at, "/", self.at, True)
+            self.found = ResolvedPath(self.at, "/", self.at, True)
         names = [name for name in path.split("/") if name]
         if not self.pending and (path[-1] == "/" or names[-1] in (".", "..")):
-            self.directory_meant = True
+            self.must_be_directory = True
         self.pending.extend(reversed(names))
 
-    def _step(self, name: str) -> Found:
-        """Looks ``name`` up in the directory at hand."""
+    def _look_up(self, name: str) -> ResolvedPath:
+        """Looks up ``name`` in the current directory."""
         here = self.at
         if name == ".":
-            _need_directory(here)
-            return Found(here, name, here, False)
+            _check_directory(here)
+            return ResolvedPath(here, name, here, False)
         if name == "..":
-            return Found(here, name, self._above(here), False)
+            return ResolvedPath(here, name, self._parent_of(here), False)
         if len(name) * 4 > NAME_MAX and len(name.encode("utf-8", "surrogateescape")) > NAME_MAX:
             raise Errno(ENAMETOOLONG)
-        here.check_search(self.fs.who)
+        here.check_search(self.fs.credentials)
         try:
-            return Found(here, name, self.fs.namespace.child(here, name), False)
+            return ResolvedPath(here, name, self.fs.namespace.child(here, name), False)
         except Errno as error:
             if error.errno == ENOENT:
-                return Found(here, name, None, False)
+                return ResolvedPath(here, name, None, False)
             raise
 
-    def _above(self, here: Inode) -> Inode:
-        _need_directory(here)
+    def _parent_of(self, here: Inode) -> Inode:
+        _check_directory(here)
         if here is self.fs.root:
             return here
         if here.parent is None:
             raise Errno(ENOENT)
         return here.parent
 
-    def _goes_through(self) -> bool:
-        return bool(self.pending) or self.follow or self.directory_meant
+    def _follows_link(self) -> bool:
+        return bool(self.pending) or self.follow or self.must_be_directory
 
-    def _go_through(self, link: Inode) -> None:
+    def _follow_link(self, link: Inode) -> None:
         self.links += 1
         if self.links > MAX_LINKS:
             raise Errno(ELOOP)
-        target = link.jump()
+        target = link.link_target()
         if target is not None:
             self.at = self.found.node = target
-            self.found.shown = link.readlink()
+            self.found.link_text = link.readlink()
             return
         text = link.readlink()
         if not text:
@@ -152,6 +152,6 @@ class _Walk:
         self._push(text)
 
 
-def _need_directory(node: Inode) -> None:
+def _check_directory(node: Inode) -> None:
     if node.kind != stat.S_IFDIR:
         raise Errno(ENOTDIR)

@@ -1,1 +1,1 @@
-"""/proc: what programs ask about themselves, each other and the machine (proc(5))."""
+"""/proc: information about processes and the machine (proc(5))."""

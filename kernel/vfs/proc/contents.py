@@ -1,4 +1,4 @@
-"""The texts of /proc, in the form that ps, top and libraries parse (proc(5))."""
+"""Texts of /proc in the formats that ps, top and libraries parse (proc(5))."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kernel.vfs.proc.protocol import ProcKernel, ProcProcess
 
 PAGE = 4096
 TICK_NS = 10_000_000
-"""A hundredth of a second, sysconf(_SC_CLK_TCK)."""
+"""Nanoseconds of a clock tick (sysconf(_SC_CLK_TCK))."""
 
 _STATES = {"R": "running", "S": "sleeping", "T": "stopped", "Z": "zombie"}
 
@@ -28,14 +28,14 @@ mmu\t\t: sv39
 
 
 def _pages(process: ProcProcess) -> tuple[int, int]:
-    """(virtual, resident) pages of its address space."""
+    """Returns (virtual, resident) pages of the address space."""
     if not process.alive:
         return 0, 0
     return process.space.virtual_pages(), process.space.resident_pages()
 
 
 def _state(process: ProcProcess) -> str:
-    """R, S, T or Z."""
+    """Returns R, S, T or Z."""
     if not process.alive:
         return "Z"
     if process.stopped_by:
@@ -45,7 +45,7 @@ def _state(process: ProcProcess) -> str:
 
 def status_text(process: ProcProcess, tid: int) -> str:
     virtual, resident = _pages(process)
-    who, state = process.fs.who, _state(process)
+    credentials, state = process.fs.credentials, _state(process)
     lines = [
         f"Name:\t{process.program.name}",
         f"Umask:\t{process.fs.umask:04o}",
@@ -54,10 +54,10 @@ def status_text(process: ProcProcess, tid: int) -> str:
         f"Pid:\t{tid}",
         f"PPid:\t{process.ppid}",
         "TracerPid:\t0",
-        "Uid:" + f"\t{who.uid}" * 4,
-        "Gid:" + f"\t{who.gid}" * 4,
+        "Uid:" + f"\t{credentials.uid}" * 4,
+        "Gid:" + f"\t{credentials.gid}" * 4,
         f"FDSize:\t{max(64, process.files.end)}",
-        "Groups:\t" + " ".join(map(str, sorted(who.groups))),
+        "Groups:\t" + " ".join(map(str, sorted(credentials.groups))),
         f"VmPeak:\t{virtual * 4:8} kB",
         f"VmSize:\t{virtual * 4:8} kB",
         f"VmHWM:\t{resident * 4:8} kB",
@@ -94,7 +94,7 @@ def statm_text(process: ProcProcess) -> str:
 
 def mounts_text(namespace: Namespace) -> str:
     lines: dict[str, str] = {}
-    for path, node in namespace.mounted():
+    for path, node in namespace.mount_points():
         filesystem = node.filesystem
         rights = "ro" if filesystem.read_only else "rw"
         where = path.replace("\\", "\\134").replace(" ", "\\040").replace("\n", "\\012")

@@ -1,4 +1,4 @@
-"""The nodes /proc is made of: they are made when looked up, and read the kernel when read."""
+"""Nodes of /proc; they are created by lookups, and their content by reads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from kernel.vfs.core.open_file import OpenFile, SpecialInode
 
 
 class ProcFs(FileSystem):
-    """The file system that all nodes of one /proc belong to."""
+    """The file system of /proc."""
 
     def __init__(self, now: Callable[[], int], budget: Budget) -> None:
         super().__init__("proc", PROC_MAGIC, number=6)
         self.budget = budget
-        """Budget of the texts that are being read."""
+        """Budget of the texts of open files."""
         self.now = now
 
 
 class ProcNode(Inode):
-    """A node at ``path`` within /proc; the path gives it its number."""
+    """A node at ``path`` within /proc; the inode number is derived from the path."""
 
     filesystem: ProcFs
     mode = 0
@@ -52,7 +52,7 @@ class ProcNode(Inode):
 
 
 class ProcDir(ProcNode):
-    """A directory whose entries ``names`` lists and ``find`` makes (None: there is none)."""
+    """A directory whose entries ``names`` lists and ``find`` creates (None: no such entry)."""
 
     mode = stat.S_IFDIR | 0o555
 
@@ -81,13 +81,13 @@ class ProcDir(ProcNode):
             if node is not None:
                 yield name, node.ino, node.kind >> 12
 
-    def check(self, want: int, who: Credentials) -> None:
-        if want & W_OK:  # nobody can make or remove anything here, root included
+    def check(self, want: int, credentials: Credentials) -> None:
+        if want & W_OK:  # even root cannot create or remove entries
             raise Errno(EACCES)
 
 
 class ProcText(ProcNode, SpecialInode):
-    """A file whose content is made when its reading begins."""
+    """A file whose content ``make`` returns when a read begins."""
 
     mode = stat.S_IFREG | 0o444
 
@@ -105,7 +105,7 @@ class ProcText(ProcNode, SpecialInode):
 
 
 class ProcFile(OpenFile):
-    """An open text of /proc: a snapshot, taken anew when it is read from the start."""
+    """An open text of /proc: a snapshot, renewed by a read at offset 0."""
 
     def __init__(self, node: ProcText, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
@@ -124,13 +124,13 @@ class ProcFile(OpenFile):
 
     def read_at(self, offset: int, count: int) -> bytes:
         if offset == 0:
-            self.released()
+            self.on_last_close()
             text = self._make()
             self._budget.take(Kind.TEXT, len(text))
             self._text = text
         return self._text[offset : offset + count]
 
-    def released(self) -> None:
+    def on_last_close(self) -> None:
         self._budget.give_back(Kind.TEXT, len(self._text))
         self._text = b""
 
@@ -146,7 +146,7 @@ class ProcFile(OpenFile):
 
 
 class ProcLink(ProcNode):
-    """A symbolic link with a text that is made when it is read."""
+    """A symbolic link whose text ``make`` returns."""
 
     mode = stat.S_IFLNK | 0o777
 
@@ -159,7 +159,7 @@ class ProcLink(ProcNode):
 
 
 class MagicLink(ProcLink):
-    """A link that leads to a node itself (exe, cwd, fd/N): always one the guest has already."""
+    """A link that refers to a node that the process uses (exe, cwd, fd/N), not to a path."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class MagicLink(ProcLink):
         super().__init__(filesystem, path, make)
         self._target = target
 
-    def jump(self) -> Inode | None:
+    def link_target(self) -> Inode | None:
         target = self._target()
         if target is None:
             raise Errno(ENOENT)

@@ -1,4 +1,4 @@
-"""/proc/PID: one process."""
+"""/proc/PID: information about one process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[[], bytes]
 
 
 class ProcessFiles:
-    """Makes the nodes of one process's directory at ``base`` (``12`` or ``12/task/13``)."""
+    """Creates the nodes of a process's directory ``base`` (``12`` or ``12/task/13``)."""
 
     def __init__(
         self, filesystem: ProcFs, process: ProcProcess, base: str, tid: int, tasks: bool
@@ -109,7 +109,7 @@ class ProcessFiles:
             if file is None:
                 return None
             path = f"{self.base}/fd/{name}"
-            return MagicLink(self.filesystem, path, lambda: _shown(file), lambda: file.inode)
+            return MagicLink(self.filesystem, path, lambda: _fd_link_text(file), lambda: file.inode)
 
         return ProcDir(self.filesystem, f"{self.base}/fd", self._fd_names, find)
 
@@ -118,7 +118,7 @@ class ProcessFiles:
             file = self._file(name)
             if file is None:
                 return None
-            closes = self.process.files.closes_on_exec(int(name))
+            closes = self.process.files.is_close_on_exec(int(name))
             path = f"{self.base}/fdinfo/{name}"
             return ProcText(self.filesystem, path, lambda: _fdinfo(file, closes))
 
@@ -136,7 +136,7 @@ class ProcessFiles:
         return ProcDir(self.filesystem, path, lambda: map(str, self.process.threads), find)
 
 
-def _shown(file: OpenFile) -> str:
+def _fd_link_text(file: OpenFile) -> str:
     removed = file.inode.kind == stat.S_IFREG and not file.inode.stat().nlink
     return f"{file.path} (deleted)" if removed and not file.path.endswith(")") else file.path
 

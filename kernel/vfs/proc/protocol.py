@@ -1,4 +1,4 @@
-"""What /proc reads of the kernel's processes."""
+"""Protocols of the kernel's objects that /proc reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Space(Protocol):
 
 
 class ProcProgram(Protocol):
-    """What a process runs."""
+    """The program that a process executes."""
 
     @property
     def inode(self) -> Inode | None: ...
@@ -29,15 +29,15 @@ class ProcProgram(Protocol):
     def path(self) -> str: ...
     @property
     def name(self) -> str:
-        """Its short name, up to 15 characters (prctl(2), PR_SET_NAME)."""
+        """Short name, up to 15 characters (PR_SET_NAME of prctl(2))."""
 
     @property
     def arguments(self) -> bytes:
-        """Each with a NUL after it."""
+        """Arguments, each followed by a NUL."""
 
     @property
     def environment(self) -> bytes:
-        """What it was started with, each with a NUL after it."""
+        """Initial environment variables, each followed by a NUL."""
 
     @property
     def auxv(self) -> bytes: ...
@@ -54,7 +54,7 @@ class ProcProcess(Process, Protocol):
 
     @property
     def stopped_by(self) -> int:
-        """The signal that stopped it, or 0."""
+        """Signal that stopped it; 0 when it is not stopped."""
 
     @property
     def threads(self) -> Mapping[int, ProcThread]: ...
@@ -64,11 +64,11 @@ class ProcProcess(Process, Protocol):
     def nice(self) -> int: ...
     @property
     def cpu_ns(self) -> int:
-        """Processor time used, nanoseconds."""
+        """CPU time in nanoseconds."""
 
     @property
     def started(self) -> int:
-        """When it started, nanoseconds of the monotonic clock."""
+        """Start time in nanoseconds of the monotonic clock."""
 
     @property
     def files(self) -> FdTable: ...
@@ -83,7 +83,7 @@ class ProcThread(Protocol):
 
     @property
     def wait(self) -> Wait | None:
-        """What it waits for; None while it runs or could."""
+        """Its wait; None while it is runnable."""
 
 
 class ProcCaller(Protocol):
@@ -96,7 +96,7 @@ class ProcCaller(Protocol):
 
 
 class ProcKernel(Protocol):
-    """What /proc asks of the kernel."""
+    """The kernel, as /proc reads it."""
 
     @property
     def clock(self) -> Clock: ...
@@ -112,16 +112,16 @@ class ProcKernel(Protocol):
     def hostname(self) -> str: ...
     @property
     def release(self) -> str:
-        """uname(2)'s release, such as ``6.6.0``."""
+        """Release of uname(2), such as ``6.6.0``."""
 
     @property
     def memory_total(self) -> int:
-        """Bytes of physical memory."""
+        """Physical memory in bytes."""
 
     @property
     def memory_in_files(self) -> int:
-        """Bytes of the frames that hold files in memory."""
+        """Bytes of frames that hold files in memory."""
 
     @property
     def memory_free(self) -> int:
-        """Bytes of frames nobody uses."""
+        """Bytes of free frames."""

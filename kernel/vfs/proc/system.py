@@ -1,4 +1,4 @@
-"""The root of /proc: the machine, and a directory for each process."""
+"""Root of /proc: information about the machine, and a directory for each process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FILESYSTEMS = "nodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thost
 
 
 class ProcRoot:
-    """Makes the nodes below /proc."""
+    """Creates the nodes in /proc."""
 
     def __init__(self, kernel: ProcKernel, namespace: Namespace) -> None:
         self.kernel = kernel
@@ -85,7 +85,7 @@ class ProcRoot:
         return ProcText(self.filesystem, path, lambda: make().encode("utf-8", "surrogateescape"))
 
     def _settings_dir(self, prefix: str) -> ProcDir:
-        """The directory of all settings whose path begins with ``prefix``."""
+        """Returns the directory of all settings whose path begins with ``prefix``."""
 
         def names() -> list[str]:
             below = [path[len(prefix) :] for path in self._settings if path.startswith(prefix)]
@@ -96,7 +96,7 @@ class ProcRoot:
             if path in self._settings:
                 make = self._settings[path]
                 return self._text(f"sys/{path}", lambda: make() + "\n")
-            if any(known.startswith(path + "/") for known in self._settings):
+            if any(setting.startswith(path + "/") for setting in self._settings):
                 return self._settings_dir(path + "/")
             return None
 
@@ -108,5 +108,5 @@ def _uuid(random: bytes) -> str:
 
 
 def mount_proc(namespace: Namespace, kernel: ProcKernel) -> None:
-    """Lays /proc over the guest's tree."""
+    """Mounts /proc in the guest's tree."""
     namespace.mount("/proc", ProcRoot(kernel, namespace).directory())

@@ -1,1 +1,1 @@
-"""The user's terminal and standard streams as the guest's files."""
+"""The guest's devices: the user's terminal and standard streams, /dev/null and similar ones."""

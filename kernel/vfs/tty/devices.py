@@ -1,4 +1,4 @@
-"""The few devices a guest has: null, zero, full, random, urandom, tty (null(4), random(4))."""
+"""Character devices: null, zero, full, random, urandom (null(4), full(4), random(4))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kernel.vfs.core.open_file import OpenFile, SpecialInode
 
 
 class Device(SpecialInode):
-    """A character device that anyone may read and write."""
+    """A character device of mode 0666."""
 
     def __init__(
         self, filesystem: FileSystem, number: tuple[int, int], source: Callable[[int], bytes],
@@ -24,9 +24,9 @@ class Device(SpecialInode):
         self.ino = filesystem.new_ino()
         self.rdev = makedev(*number)
         self.source = source
-        """Called with a count of bytes, gives up to as many."""
+        """Function that returns up to the given number of bytes."""
         self.sink = sink
-        """Called with bytes, says how many it took."""
+        """Function that takes bytes and returns the number it accepted."""
 
     @property
     def kind(self) -> int:
@@ -44,7 +44,7 @@ class Device(SpecialInode):
 
 
 class DeviceFile(OpenFile):
-    """An open device; it has no offset, and seeking it does nothing."""
+    """An open device; it has no offset, and a seek has no effect."""
 
     def __init__(self, device: Device, flags: int, path: str) -> None:
         super().__init__(device, flags, path)
@@ -67,12 +67,12 @@ class DeviceFile(OpenFile):
 
 
 def no_space(data: bytes) -> int:
-    """Writing to /dev/full."""
+    """Sink of /dev/full; raises ENOSPC."""
     raise Errno(ENOSPC)
 
 
-def may_open(flags: int, have: int) -> None:
-    """EACCES unless ``have``, the access a description has, covers what ``flags`` ask for."""
-    asked, had = flags & O_ACCMODE, have & O_ACCMODE
-    if had != O_RDWR and asked != had:
+def check_access_mode(flags: int, granted: int) -> None:
+    """EACCES unless the access mode ``granted`` includes that of ``flags``."""
+    requested, granted = flags & O_ACCMODE, granted & O_ACCMODE
+    if granted != O_RDWR and requested != granted:
         raise Errno(EACCES)

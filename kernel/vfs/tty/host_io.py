@@ -1,4 +1,4 @@
-"""Reading and writing the user's own descriptors without ever making the machine wait."""
+"""Reads and writes of the user's descriptors, without blocking the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kernel.vfs.core.linux_abi import POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.vfs.core.open_file import Sources
 
 SAFE_WRITE = 4096
-"""Bytes that a pipe or terminal which poll(2) calls writable takes without blocking."""
+"""Number of bytes that a pipe or terminal accepts without blocking when POLLOUT is set."""
 
 _GUEST_EVENTS = (
     (select.POLLIN, POLLIN),
@@ -23,12 +23,11 @@ _GUEST_EVENTS = (
 )
 
 
-def unblocking(fd: int) -> int:
-    """A separate, non-blocking description for the user's pipe or terminal.
+def open_nonblocking(fd: int) -> int:
+    """Opens a separate, non-blocking description of the user's pipe or terminal.
 
-    Another reader may take the data that poll(2) reported, and a stopped terminal reports itself as
-    writable; a blocked write would delay Ctrl-C. Returns ``fd`` itself where the user may not open
-    it.
+    Another reader may take the data that poll(2) reported, and a stopped terminal reports POLLOUT;
+    a blocked write would delay Ctrl-C. Returns ``fd`` itself when it cannot be opened again.
     """
     mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
     if not stat.S_ISFIFO(os.fstat(fd).st_mode) and not os.isatty(fd):
@@ -40,20 +39,20 @@ def unblocking(fd: int) -> int:
 
 
 def ready(fd: int, events: int) -> int:
-    """The guest's poll bits that are true of the host's ``fd`` now.
+    """Polls the host's ``fd``; returns the guest's event bits.
 
-    The user's descriptors are shared with other programs, so they are never set non-blocking.
+    Other programs share the user's descriptors, so they are never set to non-blocking mode.
     """
-    asked = sum(host for host, guest in _GUEST_EVENTS if guest & events)
+    requested = sum(host for host, guest in _GUEST_EVENTS if guest & events)
     poller = select.poll()
-    poller.register(fd, asked)
+    poller.register(fd, requested)
     found = poller.poll(0)
-    answer = found[0][1] if found else 0
-    return sum(guest for host, guest in _GUEST_EVENTS if answer & host)
+    result = found[0][1] if found else 0
+    return sum(guest for host, guest in _GUEST_EVENTS if result & host)
 
 
 def read(fd: int, count: int) -> bytes | None:
-    """Up to ``count`` bytes; None when nothing is there yet."""
+    """Reads up to ``count`` bytes; None when it would block."""
     if not ready(fd, POLLIN):
         return None
     try:
@@ -65,7 +64,7 @@ def read(fd: int, count: int) -> bytes | None:
 
 
 def write(fd: int, data: bytes) -> int | None:
-    """How many bytes went; None when there is no room yet."""
+    """Returns the number of bytes written; None when it would block."""
     done = 0
     try:
         while done < len(data) and ready(fd, POLLOUT):

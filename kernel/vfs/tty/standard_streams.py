@@ -1,4 +1,4 @@
-"""The guest's standard input, output and error: the user's own, or bytes in memory."""
+"""Standard streams: the user's own descriptors, or bytes in memory."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from kernel.vfs.core.linux_abi import (
 from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 from kernel.vfs.hostfs.hostfs import guest_stat
 from kernel.vfs.tty import host_io
-from kernel.vfs.tty.devices import may_open
+from kernel.vfs.tty.devices import check_access_mode
 
-MOST_CAPTURED = 256 << 20
-"""Bytes kept of an output that goes to memory: a guest can print without end (then ENOSPC)."""
+MAX_CAPTURED = 256 << 20
+"""Maximum number of bytes of an output captured in memory; further writes fail (ENOSPC)."""
 
 _HOST_SEEK = {SEEK_SET: os.SEEK_SET, SEEK_CUR: os.SEEK_CUR, SEEK_END: os.SEEK_END}
 
 
 class HostStream(SpecialInode):
-    """A descriptor that the user gave the guest: a file, pipe, socket or device of his.
+    """A descriptor of the user's that the guest inherits: a file, pipe, socket or device.
 
-    Its offset is the user's too: what runs after the guest goes on where the guest stopped.
+    Its offset is shared with the user, so a program that runs after the guest continues there.
     """
 
     def __init__(self, filesystem: FileSystem, fd: int) -> None:
         self.filesystem = filesystem
         self.fd = fd
-        self.stream_fd = host_io.unblocking(fd)
+        self.stream_fd = host_io.open_nonblocking(fd)
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)
         access = {os.O_RDONLY: O_RDONLY, os.O_WRONLY: O_WRONLY}.get(flags & os.O_ACCMODE, O_RDWR)
         self.flags = access | (O_APPEND if flags & os.O_APPEND else 0)
-        """The guest's O_ flags of it."""
+        """Access mode and O_APPEND, as the guest's flags."""
         self.seekable = stat.S_ISREG(self.stat().mode) or stat.S_ISBLK(self.stat().mode)
 
     def stat(self) -> Stat:
@@ -56,7 +56,7 @@ class HostStream(SpecialInode):
             raise from_host(error) from None
 
     def open(self, flags: int, path: str) -> OpenFile:
-        may_open(flags, self.flags)
+        check_access_mode(flags, self.flags)
         return HostStreamFile(self, flags & O_ACCMODE | self.flags & O_APPEND, path)
 
     def read_at(self, offset: int, count: int) -> bytes:
@@ -78,7 +78,7 @@ class HostStream(SpecialInode):
             raise _errno(error) from None
 
     def chmod(self, mode: int) -> None:
-        raise Errno(EPERM)  # the guest was given a stream, not the file's attributes
+        raise Errno(EPERM)  # the guest gets the stream, not the file's attributes
 
 
 def _errno(error: OSError | OverflowError) -> Errno:
@@ -86,7 +86,7 @@ def _errno(error: OSError | OverflowError) -> Errno:
 
 
 class HostStreamFile(OpenFile):
-    """An open file of a user's descriptor."""
+    """An open file of a descriptor of the user's."""
 
     inode: HostStream
 
@@ -144,8 +144,8 @@ class HostStreamFile(OpenFile):
     def poll(self) -> int:
         if not self.stream:
             return super().poll()
-        asked = (POLLIN if self.readable else 0) | (POLLOUT if self.writable else 0)
-        return host_io.ready(self.node.fd, asked)
+        events = (POLLIN if self.readable else 0) | (POLLOUT if self.writable else 0)
+        return host_io.ready(self.node.fd, events)
 
     def sources(self, events: int) -> Sources:
         return host_io.sources(self.node.fd, events) if self.stream else Sources()
@@ -155,7 +155,7 @@ class HostStreamFile(OpenFile):
 
 
 class MemoryStream(SpecialInode):
-    """A stream of bytes in memory, which looks like a pipe to the guest."""
+    """A stream of bytes in memory, which the guest sees as a pipe."""
 
     def __init__(self, filesystem: FileSystem, access: int) -> None:
         self.filesystem = filesystem
@@ -173,13 +173,13 @@ class MemoryStream(SpecialInode):
         return Stat(self.filesystem.device, self.ino, mode, 1, *owner, 0, 0, 0, 0, 0)
 
     def open(self, flags: int, path: str) -> OpenFile:
-        may_open(flags, self.access)
+        check_access_mode(flags, self.access)
         make = ByteSource if self.access == O_RDONLY else ByteSink
         return make(self, flags & O_ACCMODE, path)
 
 
 class ByteSource(OpenFile):
-    """Standard input out of a bytes object; ends after it."""
+    """Standard input from bytes in memory."""
 
     stream = True
 
@@ -200,7 +200,7 @@ class ByteSource(OpenFile):
 
 
 class ByteSink(OpenFile):
-    """Standard output or error kept in memory."""
+    """Standard output or error, captured in memory."""
 
     stream = True
 
@@ -209,7 +209,7 @@ class ByteSink(OpenFile):
         self._data = node.data
 
     def write(self, data: bytes) -> int | None:
-        room = MOST_CAPTURED - len(self._data)
+        room = MAX_CAPTURED - len(self._data)
         if room <= 0:
             raise Errno(ENOSPC)
         self._data += data[:room]

@@ -31,57 +31,57 @@ _SET_WHEN = {
     TCSETS: termios.TCSANOW, TCSETSW: termios.TCSADRAIN, TCSETSF: termios.TCSAFLUSH,
     TCSETS2: termios.TCSANOW, TCSETSW2: termios.TCSADRAIN, TCSETSF2: termios.TCSAFLUSH,
 }  # fmt: skip
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 SIGTTIN, SIGTTOU = 21, 22
 _SPEEDS = struct.pack("<II", 38400, 38400)
 
 
 class Terminal:
-    """A terminal of the host's, and which guests are in its foreground."""
+    """A terminal of the host, and the guest's foreground process group."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.stream_fd = host_io.unblocking(fd)
+        self.stream_fd = host_io.open_nonblocking(fd)
         self.foreground = 0
-        """The process group that Ctrl-C is for; 0 until a guest sets or asks for it."""
+        """Foreground process group; 0 until a guest sets or reads it."""
         self.session = 0
-        self._before = termios.tcgetattr(fd)
+        self._user_settings = termios.tcgetattr(fd)
         self._changed = False
 
     def restore(self) -> None:
-        """Gives the user back the settings he had."""
+        """Restores the user's settings."""
         if self._changed:
             self._changed = False
-            # When the terminal has gone there is nobody to give it back to.
+            # The terminal may have been closed.
             with suppress(termios.error, OSError):
-                termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
+                termios.tcsetattr(self.fd, termios.TCSADRAIN, self._user_settings)
 
     def with_user_settings(self, act: Callable[[], None]) -> None:
-        """Does ``act`` while the user has the settings he had, then goes back to the guest's."""
-        guests, changed = self.settings(), self._changed
+        """Calls ``act`` with the user's settings, then restores the guest's."""
+        settings, changed = self.settings(), self._changed
         self.restore()
         act()
         if changed:
-            self.set(guests, termios.TCSADRAIN)
+            self.set(settings, termios.TCSADRAIN)
 
     def settings(self) -> bytes:
-        return termios_abi.pack(_guarded(lambda: termios.tcgetattr(self.fd)))
+        return termios_abi.pack(_with_guest_errors(lambda: termios.tcgetattr(self.fd)))
 
     def set(self, raw: bytes, when: int) -> None:
-        """Takes the guest's struct termios; ``when`` is one of termios.TCSA*."""
-        now = _guarded(lambda: termios.tcgetattr(self.fd))
-        wanted = termios_abi.unpack(raw, now)
+        """Sets the guest's struct termios; ``when`` is one of termios.TCSA*."""
+        current = _with_guest_errors(lambda: termios.tcgetattr(self.fd))
+        settings = termios_abi.unpack(raw, current)
         self._changed = True
-        _guarded(lambda: termios.tcsetattr(self.fd, when, wanted))
+        _with_guest_errors(lambda: termios.tcsetattr(self.fd, when, settings))
 
-    def reads_nothing(self) -> bool:
-        """Whether a read that finds nothing returns at once: raw mode with VMIN 0."""
-        settings = _guarded(lambda: termios.tcgetattr(self.fd))
+    def returns_without_input(self) -> bool:
+        """True when a read without input returns at once: raw mode with VMIN 0."""
+        settings = _with_guest_errors(lambda: termios.tcgetattr(self.fd))
         return not settings[3] & termios.ICANON and settings[6][termios.VMIN] in (0, b"\0")
 
 
-def _guarded(act: Callable[[], Answer]) -> Answer:
-    """``act``'s answer, or the guest's errno for the terminal's refusal."""
+def _with_guest_errors(act: Callable[[], T]) -> T:
+    """Returns ``act()``; converts an error of the terminal to the guest's."""
     try:
         return act()
     except termios.error as error:
@@ -98,7 +98,7 @@ class TerminalDevice(SpecialInode):
         self.filesystem = filesystem
         self.ino = filesystem.new_ino()
         self.terminal: Terminal | None = None
-        """None when the user has none; the node then can't be opened."""
+        """None without a terminal; the node cannot be opened then (ENXIO)."""
 
     @property
     def kind(self) -> int:
@@ -116,7 +116,7 @@ class TerminalDevice(SpecialInode):
 
 
 class TerminalFile(OpenFile):
-    """An open terminal; reads and writes go through the user's descriptor ``fd``."""
+    """An open terminal; reads and writes use the user's descriptor ``fd``."""
 
     stream = True
 
@@ -127,7 +127,7 @@ class TerminalFile(OpenFile):
 
     def read(self, count: int) -> bytes | None:
         data = host_io.read(self.fd, count)
-        if data is None and self.terminal.reads_nothing():
+        if data is None and self.terminal.returns_without_input():
             return b""
         return data
 
@@ -140,14 +140,16 @@ class TerminalFile(OpenFile):
     def sources(self, events: int) -> Sources:
         return host_io.sources(self.fd, events)
 
-    def holds_back(self, t: IoctlCaller) -> bool:
-        return self._stops(t, SIGTTIN)
+    def stops_background_read(self, t: IoctlCaller) -> bool:
+        return self._stop_background(t, SIGTTIN)
 
-    def _stops(self, t: IoctlCaller, signo: int) -> bool:
-        """Whether ``t`` is in the background, and has been sent ``signo`` for it."""
-        group, mine = self.terminal.foreground, t.process
+    def _stop_background(self, t: IoctlCaller, signo: int) -> bool:
+        """Sends ``signo`` to the process group of a background caller; True when it stops."""
+        group, process = self.terminal.foreground, t.process
         others = t.kernel.processes.values()
-        if mine.pgid == group or not any(p.pgid == group and p.sid == mine.sid for p in others):
+        if process.pgid == group or not any(
+            p.pgid == group and p.sid == process.sid for p in others
+        ):
             return False
         if not t.stop_group(signo):
             if signo == SIGTTIN:
@@ -160,7 +162,7 @@ class TerminalFile(OpenFile):
 
     def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         terminal = self.terminal
-        if (request in _SET_WHEN or request == TIOCSPGRP) and self._stops(t, SIGTTOU):
+        if (request in _SET_WHEN or request == TIOCSPGRP) and self._stop_background(t, SIGTTOU):
             return interrupted()
         if request == TCGETS:
             t.mem.write(argument, terminal.settings())
@@ -169,16 +171,16 @@ class TerminalFile(OpenFile):
         elif request in _SET_WHEN:
             terminal.set(t.mem.read(argument, termios_abi.SIZE), _SET_WHEN[request])
         elif request in (TIOCGWINSZ, FIONREAD, TIOCOUTQ):
-            t.mem.write(argument, self._ask(request))
+            t.mem.write(argument, self._query(request))
         elif request in (TCSBRK, TCXONC, TIOCEXCL, TIOCNXCL, TIOCSWINSZ, TIOCNOTTY):
-            pass  # accepted: nothing a guest may do to the user's terminal, or nothing to do
+            pass  # accepted without effect on the user's terminal
         elif request == TCFLSH:
             self._flush(argument)
         else:
-            self._jobs(t, request, argument)
+            self._job_control(t, request, argument)
         return 0
 
-    def _ask(self, request: int) -> bytes:
+    def _query(self, request: int) -> bytes:
         host, size = {
             TIOCGWINSZ: (termios.TIOCGWINSZ, 8),
             FIONREAD: (termios.FIONREAD, 4),
@@ -193,10 +195,10 @@ class TerminalFile(OpenFile):
         if queue not in (0, 1, 2):
             raise Errno(EINVAL)
         which = (termios.TCIFLUSH, termios.TCOFLUSH, termios.TCIOFLUSH)[queue]
-        _guarded(lambda: termios.tcflush(self.fd, which))
+        _with_guest_errors(lambda: termios.tcflush(self.fd, which))
 
-    def _jobs(self, t: IoctlCaller, request: int, argument: int) -> None:
-        """Job control: sessions and the foreground group are the guest's own."""
+    def _job_control(self, t: IoctlCaller, request: int, argument: int) -> None:
+        """Job control, with the guest's own sessions and process groups."""
         terminal, process = self.terminal, t.process
         if request == TIOCGPGRP:
             terminal.foreground = terminal.foreground or process.pgid

@@ -1,6 +1,6 @@
-"""struct termios of riscv64 Linux (termbits.h) from and to the host's terminal settings.
+"""Conversion of riscv64 Linux's struct termios (termbits.h) from and to the host's settings.
 
-Bits and characters are matched by their names, since a host need not number them as Linux does.
+Bits and characters are matched by name, since their numbers on the host may differ.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ CHARACTERS = (
     "VSUSP", "VEOL", "VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2",
 )  # fmt: skip
 B38400 = 0o17
-"""The speed a guest is told; it can't change the host's."""
+"""The speed reported to a guest, which cannot change the host's."""
 
 _TERMIOS = struct.Struct("<4IB19s")
 SIZE = _TERMIOS.size
 """36 bytes."""
 
 Attributes = list[Any]
-"""What termios.tcgetattr gives: iflag, oflag, cflag, lflag, two speeds, characters."""
+"""Result of termios.tcgetattr: iflag, oflag, cflag, lflag, two speeds, characters."""
 
 
 def pack(host: Attributes) -> bytes:
-    """The guest's struct termios for the host's settings."""
+    """Converts the host's settings to the guest's struct termios."""
     flags = [
         _to_guest(table, value)
         for table, value in zip((IFLAGS, OFLAGS, CFLAGS, LFLAGS), host[:4], strict=True)
@@ -56,7 +56,7 @@ def pack(host: Attributes) -> bytes:
 
 
 def unpack(raw: bytes, host: Attributes) -> Attributes:
-    """The host's settings changed to what the guest's struct termios says."""
+    """Returns the host's settings, changed according to the guest's struct termios."""
     *flags, _line, characters = _TERMIOS.unpack(raw[:SIZE])
     tables = (IFLAGS, OFLAGS, CFLAGS, LFLAGS)
     changed: Attributes = [

@@ -82,7 +82,7 @@ def test_do_wild_calls_end_in_an_answer(tmp_path: Path, seed: int) -> None:
     os.symlink("../outside", tmp_path / "cwd" / "d")
     rw = str(tmp_path / "rw")
     grants = Grants(cwd=str(tmp_path / "cwd"), rw=[(rw, rw)], memory_limit=4 << 20)
-    services = Services(who=ROOT)
+    services = Services(credentials=ROOT)
     namespace = build_namespace(grants, services)
     t = new_thread(namespace)
     t.fs = t.process.fs = first_context(namespace, grants, services)

@@ -33,7 +33,7 @@ from tests.kernel.syscalls.calls import (
 
 
 def guest(grants: Grants, budget: int = 256 << 20) -> FakeThread:
-    services = Services(who=ROOT, budget=Budget(budget))
+    services = Services(credentials=ROOT, budget=Budget(budget))
     namespace = build_namespace(grants, services)
     t = new_thread(namespace)
     t.fs = t.process.fs = first_context(namespace, grants, services)

@@ -23,7 +23,7 @@ from tests.kernel.syscalls.calls import fails, fstat, get_file, open_, read, rea
 
 @pytest.fixture
 def t(tmp_path: Path) -> FakeThread:
-    return new_thread(build_namespace(Grants(cwd=str(tmp_path)), Services(who=ROOT)))
+    return new_thread(build_namespace(Grants(cwd=str(tmp_path)), Services(credentials=ROOT)))
 
 
 def console_of(t: FakeThread, **fds: int) -> Console:

@@ -62,9 +62,9 @@ class World:
 
     def guest(self) -> FakeThread:
         grants = Grants(cwd=str(self.cwd), rw=[(str(self.rw), str(self.rw))])
-        namespace = build_namespace(grants, Services(who=ROOT))
+        namespace = build_namespace(grants, Services(credentials=ROOT))
         t = new_thread(namespace)
-        t.fs = first_context(namespace, grants, Services(who=ROOT))
+        t.fs = first_context(namespace, grants, Services(credentials=ROOT))
         t.process.fs = t.fs
         return t
 
@@ -289,7 +289,7 @@ def test_does_a_race_of_two_ever_win(t: FakeThread, world: World) -> None:
             t.files.close(fd)
             try:
                 fd = open_(t, f"{world.rw}/race/secret", O_WRONLY | O_TRUNC | O_CREAT)
-                t.files.writing(fd).write(b"inside")
+                t.files.get_writable(fd).write(b"inside")
                 t.files.close(fd)
             except Errno:
                 continue
@@ -318,7 +318,7 @@ def test_does_a_programs_grant_show_its_directory(world: World) -> None:
     program.write_bytes(b"\x7fELF")
     program.chmod(0o755)
     grants = Grants(cwd=str(world.cwd), program=str(program))
-    t = new_thread(build_namespace(grants, Services(who=ROOT)))
+    t = new_thread(build_namespace(grants, Services(credentials=ROOT)))
     assert listed(t, str(world.base / "outside")) == {"prog"}
     assert get_file(t, str(program)) == b"\x7fELF"
     assert fails(lambda: open_(t, str(world.secret))) == ENOENT

@@ -39,7 +39,7 @@ from kernel.vfs.core.linux_abi import (
     O_WRONLY,
 )
 from kernel.vfs.hostfs.descriptors import HostFds
-from kernel.vfs.hostfs.directory import granted_folder
+from kernel.vfs.hostfs.directory import open_folder
 from kernel.vfs.hostfs.overlay import OverlayFs
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.names.namespace import Namespace
@@ -75,7 +75,7 @@ def t(request: pytest.FixtureRequest, tmp_path: Path) -> FakeThread:
     else:
         read_only = request.param == "overlay"
         # So few descriptors are kept that they are closed and opened anew all the time.
-        folder = granted_folder(str(tmp_path / "w"), read_only=read_only, fds=HostFds(2)).root
+        folder = open_folder(str(tmp_path / "w"), read_only=read_only, fds=HostFds(2)).root
         writable = OverlayFs(folder, now=lambda: 1, owner=ROOT).root if read_only else folder
     namespace.mount("/w", writable)
     caller = new_thread(namespace)

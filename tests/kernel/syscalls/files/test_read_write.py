@@ -140,10 +140,10 @@ def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
         def overlay(self, offset: int, data: bytes) -> bytes:
             return data.upper()
 
-        def written(self, offset: int, data: bytes) -> None:
+        def after_write(self, offset: int, data: bytes) -> None:
             self.seen = (offset, data)
 
-        def truncated(self, size: int) -> None:
+        def after_truncate(self, size: int) -> None:
             self.seen = (size, b"cut")
 
     put_file(t, "/a", b"abc")
@@ -163,10 +163,10 @@ def test_are_cached_pages_let_go_with_the_last_name(t: FakeThread) -> None:
         def overlay(self, offset: int, data: bytes) -> bytes:
             return data
 
-        def written(self, offset: int, data: bytes) -> None:
+        def after_write(self, offset: int, data: bytes) -> None:
             pass
 
-        def truncated(self, size: int) -> None:
+        def after_truncate(self, size: int) -> None:
             pass
 
     for users in (0, 1):

@@ -446,7 +446,7 @@ int main(void) {
 
 @pytest.mark.parametrize("kind", [Map.SHARED | Map.ANONYMOUS, Map.SHARED, Map.PRIVATE])
 def test_only_private_anonymous_memory_grows_down(world: World, call: Caller, kind: int) -> None:
-    call.files.usable = lambda fd: RegularFile(world.file(b"file"), O_RDWR, "/file")
+    call.files.get_usable = lambda fd: RegularFile(world.file(b"file"), O_RDWR, "/file")
     flags = kind | Map.FIXED | Map.GROWSDOWN
     assert refused(lambda: call.mmap(BASE, P, RW, flags, 3, 0)) == "EINVAL"
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from kernel.base.errors import Errno
-from kernel.vfs.memfs.sparse_bytes import PAGE, Blocks, HostPages
+from kernel.vfs.memfs.sparse_bytes import PAGE, HostPages, SparseBytes
 
 
 class Room:
@@ -22,7 +22,7 @@ class Room:
 
 def test_do_random_changes_give_what_a_bytearray_gives() -> None:
     rng, room = random.Random(7), Room(1000)
-    blocks, plain = Blocks(HostPages(), room.charge), bytearray()
+    blocks, plain = SparseBytes(HostPages(), room.charge), bytearray()
     for _ in range(2000):
         offset, count = rng.randrange(20 * PAGE), rng.choice([1, 100, PAGE, 3 * PAGE])
         step = rng.randrange(5)
@@ -50,7 +50,7 @@ def test_do_random_changes_give_what_a_bytearray_gives() -> None:
 
 def test_is_the_part_that_fits_written_when_space_runs_out() -> None:
     store, room = HostPages(), Room(3)
-    blocks = Blocks(store, room.charge)
+    blocks = SparseBytes(store, room.charge)
     assert blocks.write(100, bytes(5 * PAGE)) == 3 * PAGE - 100
     assert blocks.size == 3 * PAGE
     with pytest.raises(Errno, match="ENOSPC"):
@@ -61,7 +61,7 @@ def test_is_the_part_that_fits_written_when_space_runs_out() -> None:
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_are_data_and_holes_found_in_files_of_many_holes(backwards: bool) -> None:
-    blocks = Blocks(HostPages(), Room(10_000).charge)
+    blocks = SparseBytes(HostPages(), Room(10_000).charge)
     numbers = range(0, 5000, 5)
     for number in reversed(numbers) if backwards else numbers:
         blocks.write(number * PAGE, b"x")
