@@ -25,6 +25,9 @@ demo: setup ## run a program that forks and writes, and watch its page faults
 test: test-setup lint ## lint and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
+test-fast: setup $(STAMPS)/dev ## the tests of daily work, in under 90 seconds
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not qemu and not browser and not root"
+
 test-part: setup $(STAMPS)/dev ## the tests that depend most on the Python version and the compiler, in minutes
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PART)
 
@@ -72,7 +75,7 @@ clean: ## remove all that these commands made here
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-part fresh test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
+.PHONY: help setup demo test test-fast test-part fresh test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- what that needs, each made once
 

@@ -1,9 +1,12 @@
-"""What all tests rely on."""
+"""What all tests rely on: signals that are received, and markers of what a test needs."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType
 
 import pytest
 
@@ -12,6 +15,8 @@ _DEFAULTS = {
     signal.SIGHUP: signal.SIG_DFL,
     signal.SIGQUIT: signal.SIG_DFL,
 }
+_SLOW_FOLDERS = ("bench", "guest", "hostile", "oracles", "wrong")
+"""Folders whose tests run many programs each."""
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +28,36 @@ def signals_are_received() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Adds the markers that follow from a test's folder, fixtures and helpers."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).parts[0] in _SLOW_FOLDERS:
+            item.add_marker("slow")
+        if isinstance(item, pytest.Function):
+            if "browser" in item.fixturenames:
+                item.add_marker("browser")
+            if isinstance(item.function, FunctionType) and _runs_qemu(item.function):
+                item.add_marker("qemu")
+
+
+@cache
+def _runs_qemu(function: FunctionType) -> bool:
+    """True when ``function``, or a helper of the tests that it calls, runs qemu-riscv64."""
+    if function.__name__ in ("qemu", "run_qemu"):
+        return True
+    helpers = (function.__globals__.get(name) for name in _names(function.__code__))
+    return any(
+        _runs_qemu(helper)
+        for helper in helpers
+        if isinstance(helper, FunctionType)
+        and helper is not function
+        and helper.__module__.startswith("tests.")
+    )
+
+
+def _names(code: CodeType) -> set[str]:
+    nested = (each for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*map(_names, nested))

@@ -14,6 +14,8 @@ from tests.guest.running import PROJECT
 PAGE = (PROJECT / "guest" / "GC_FREEZE.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 SESSIONS = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(BLOCKS), re.MULTILINE)
+pytestmark = pytest.mark.root
+
 ROOT = PROJECT / ".root" / "python"
 
 # Numbers and addresses are those of one build of Python.

@@ -6,6 +6,8 @@ import pytest
 
 from tests.guest.running import POLICIES, ROOTS, Run, missing, qemu, run_emu, run_qemu
 
+pytestmark = pytest.mark.root
+
 SCRIPTS = Path(__file__).parent / "scripts"
 STATIC, DYNAMIC = ROOTS / "static", ROOTS / "dynamic"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from types import FrameType
 
 from emu.lab.simulation.cpu import EndlessFault
@@ -40,11 +43,29 @@ class Notice:
 
     check: str
     message: str
+    by: str
+    """Name of the check that was run."""
 
 
 def notice(variant: Variant, checks: Iterable[Check]) -> Notice | None:
     """The first check that notices the variant; None when it survives them all."""
     return next(notices(variant, checks), None)
+
+
+NOTICED_BY = Path(__file__).with_name("noticed_by.json")
+"""The first check that noticed each variant, as ``make wrong-kernels`` found it last."""
+
+
+@cache
+def _noticed_by() -> dict[str, str]:
+    found: dict[str, str] = json.loads(NOTICED_BY.read_text())
+    return found
+
+
+def likely_first(variant: Variant, checks: Iterable[Check]) -> list[Check]:
+    """The checks, with the one first that noticed the variant before."""
+    likely = _noticed_by().get(variant.name)
+    return sorted(checks, key=lambda check: check.name != likely)
 
 
 def notices(variant: Variant, checks: Iterable[Check]) -> Iterator[Notice]:
@@ -62,10 +83,10 @@ def _complaint(variant: Variant, check: Check) -> Notice | None:
             check.run()
     except InvariantBroken as error:
         first = error.violations[0]
-        return Notice(f"invariant {first.name} ({check.name})", _line(first.message))
+        return Notice(f"invariant {first.name} ({check.name})", _line(first.message), check.name)
     except _COMPLAINTS as error:
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        return Notice(check.name, kind + _line(str(error)))
+        return Notice(check.name, kind + _line(str(error)), check.name)
     except Undecided:
         raise
     except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ def shell_status(process: subprocess.Popen[str]) -> int:
     """Exit status as a shell reports it: a process may also be killed by the signal itself."""
     status = process.wait(timeout=SECONDS)
     return 128 - status if status < 0 else status
+
+
+def wait_for(process: subprocess.Popen[str], condition: Callable[[], object]) -> None:
+    """Waits until ``condition()`` is true; fails when the process ends before."""
+    while not condition():
+        assert process.poll() is None
+        signal.sigtimedwait([], 0.01)
 
 
 def wait_until_alone(process: subprocess.Popen[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from kernel.config import Config
 from kernel.kernel import Kernel
-from tests.emu.cli.sessions import shell_status, start, wait_until_alone
+from tests.emu.cli.sessions import shell_status, start, wait_for, wait_until_alone
 from tests.emu.commands import SECONDS, emu
 from tests.guest.running import needs_terminals
 from tests.kernel.syscalls.guests import compiled, output
@@ -58,8 +58,7 @@ def test_compare_runs_no_other_policy_when_it_is_ended(
     guest = compiled(ENDLESS)
     command = ("compare", "--rw", f"{tmp_path}:/work", guest, *how)
     process = start(*command)
-    while not (tmp_path / "running").exists():
-        assert process.poll() is None
+    wait_for(process, (tmp_path / "running").exists)
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
     assert process.stderr is not None
@@ -96,8 +95,7 @@ def test_a_command_ends_and_leaves_no_process(
     words = [word.format(tmp=tmp_path) for word in COMMANDS[command]]
     address = ["0x10000"] if command == "walk" else []
     process = start(*words, "--rw", f"{tmp_path}:/work", compiled(ENDLESS), *address)
-    while not (tmp_path / "running").exists():
-        assert process.poll() is None
+    wait_for(process, (tmp_path / "running").exists)
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
     wait_until_alone(process)

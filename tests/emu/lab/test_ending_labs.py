@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emu.cli.sessions import session_of, shell_status, start, wait_until_alone
+from tests.emu.cli.sessions import session_of, shell_status, start, wait_for, wait_until_alone
 from tests.emu.commands import EMU, environment
 from tests.guest.running import needs_terminals
 
@@ -38,8 +38,7 @@ def test_a_signal_ends_the_command_and_its_processes(
     command: str, number: signal.Signals, words: dict[str, list[str]]
 ) -> None:
     process = start("lab", *words[command])
-    while not students(session_of(process)):
-        assert process.poll() is None
+    wait_for(process, lambda: students(session_of(process)))
     process.send_signal(number)
     assert shell_status(process) == 128 + number
     wait_until_alone(process)
