@@ -7,7 +7,7 @@ from functools import partial
 from tests.wrong.variant import Edit, Variant, wrong
 
 _pages = "kernel.mm.page_cache:FilePages."
-_truncated = partial(wrong, where=_pages + "truncated")
+_truncated = partial(wrong, where=_pages + "after_truncate")
 
 VARIANTS = [
     wrong(
