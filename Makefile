@@ -37,11 +37,12 @@ fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=
 # Nothing here is fetched again once it is there.
 test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
-lint: $(STAMPS)/dev ## style, types and the direction of imports
+lint: $(STAMPS)/dev ## style, types and the direction of imports; the report's JavaScript too
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/imports 2>&1 || { cat $(STAMPS)/imports; exit 1; }
+	@$(BIN)/python -m tests.emu.observe.report.script_check
 
 format: $(STAMPS)/dev ## put the Python files into the common style
 	@$(BIN)/ruff check --quiet --fix-only

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 SCRIPTS = (
-    *("dom", "format", "meanings", "data", "replay", "history", "app"),
+    *("dom", "format", "meanings", "data", "memory", "replay", "history", "app"),
     *("zoom", "processes", "marks", "timeline", "timelineinput", "scrubber"),
     *("layout", "cells", "spacemap", "walk", "code", "fault", "faultlist", "costs", "main"),
 )

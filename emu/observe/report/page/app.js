@@ -1,22 +1,26 @@
-/* What the reader looks at now. Parts of the page set it here, and are told of changes. */
+/* State of the view. Parts of the page change it here, and listen to its events. */
 
 const app = {
-  model: null,
-  history: null,
+  model: /** @type {Model} */ (/** @type {unknown} */ (null)), // set before the parts start
+  history: /** @type {RunHistory} */ (/** @type {unknown} */ (null)),
+  ready: false,
+  owners: /** @type {Owners | null} */ (null),
   moment: 0,
   process: 0,
   beside: -1,
   fault: -1,
-  page: null,
-  colours: {},
+  page: /** @type {{space: number, page: number} | null} */ (null),
+  colours: /** @type {Record<string, string>} */ ({}),
   axis: "order",
-  listeners: {},
+  listeners: /** @type {Record<string, (() => void)[]>} */ ({}),
 
+  /** @type {(names: string, listener: () => void) => void} */
   on(names, listener) {
     for (const name of names.split(" ")) (this.listeners[name] ??= []).push(listener);
   },
 
-  tell(name) {
+  /** @param {string} name */
+  emit(name) {
     for (const listener of this.listeners[name] ?? []) listener();
   },
 
@@ -24,59 +28,80 @@ const app = {
     return this.history.replay;
   },
 
-  /** After the first `moment` steps; the last of them is the one that is told of. */
+  /**
+   * Shows the memory after the first `moment` steps; the last of these is the current step.
+   * @param {number} moment
+   */
   goTo(moment) {
     this.moment = Math.max(0, Math.min(moment, this.model.stepCount));
     this.history.seek(this.moment);
-    this.tell("moment");
+    this.emit("moment");
   },
 
+  /** @param {number} process */
   choose(process, beside = -1) {
     if (process === this.process && beside === this.beside) return;
     this.process = process;
     this.beside = beside === process ? -1 : beside;
-    this.tell("process");
+    this.emit("process");
   },
 
-  /** Shows a process, and beside it a parent or child that is shown already, or one of `others`. */
-  chooseWithKin(process, others = []) {
+  /**
+   * Shows a process, and beside it a relative that is already shown, or one of `others`.
+   * @param {number} process
+   * @param {number[]} others
+   */
+  chooseWithRelative(process, others = []) {
     const shown = [this.process, this.beside].filter((each) => each >= 0);
     if (shown.includes(process) && shown.every((each) => livesNow(each))) return;
     const {parent, children} = this.model.processes[process];
-    const kin = shown.filter((other) => other === parent || children.includes(other));
-    const beside = [...kin, ...others].find((other) => other !== process && livesNow(other));
+    const relatives = shown.filter((other) => other === parent || children.includes(other));
+    const beside = [...relatives, ...others].find((other) => other !== process && livesNow(other));
     this.choose(process, beside ?? -1);
   },
 
-  /** Opens a fault, at the moment when it has just been handled. */
+  /**
+   * Opens a fault, at the moment after it was handled.
+   * @param {number} fault
+   */
   open(fault) {
     this.fault = fault;
     const {process, step} = this.model.faults;
     this.goTo(step[fault] + 1);
     const pids = new Set(this.model.fault(fault).sharers.map(({pid}) => pid));
     const sharers = pids.size ? this.model.processes.filter(({pid}) => pids.has(pid)) : [];
-    this.chooseWithKin(
+    this.chooseWithRelative(
       process[fault],
       sharers.map(({number}) => number),
     );
-    this.tell("fault");
+    this.emit("fault");
   },
 
-  /** What the charts lie along: the order of events, or time. */
+  /**
+   * Sets the axis of the charts: "order" of events, or "time".
+   * @param {string} axis
+   */
   setAxis(axis) {
     this.axis = axis;
-    this.tell("axis");
+    this.emit("axis");
   },
 
   get axisLength() {
     return this.axis === "time" ? this.model.end : this.model.stepCount;
   },
 
-  /** Where a step lies on the axis, and where a time does. */
+  /**
+   * Position of a step on the axis.
+   * @param {number} step
+   */
   ofStep(step) {
     return this.axis === "time" ? this.model.steps.time[step] : step;
   },
 
+  /**
+   * Position of a time on the axis.
+   * @param {number} time
+   */
   ofTime(time) {
     return this.axis === "time"
       ? time
@@ -87,19 +112,25 @@ const app = {
     return this.axis === "time" ? momentTime() : this.moment;
   },
 
-  /** The faults of a page of a space are wanted; null for those of all pages. */
+  /**
+   * Limits the list of faults to a page of a space; null: no limit.
+   * @param {{space: number, page: number} | null} page
+   */
   filterPage(page) {
     this.page = page;
-    this.tell("page");
+    this.emit("page");
   },
 };
 
-/** The time of the last step that has been done. */
+/** Time of the current step. */
 const momentTime = () => (app.moment ? app.model.steps.time[app.moment - 1] : 0);
 
-const livesNow = (process) => spaceAt(process) !== undefined;
+const livesNow = (/** @type {number} */ process) => spaceAt(process) !== undefined;
 
-/** Which space a process has at the moment; undefined when it has none. */
+/**
+ * Returns the space of a process at the current moment; undefined when it has none.
+ * @param {number} process
+ */
 function spaceAt(process) {
   const owners = (app.owners ??= spaceOwners(app.model));
   let number;
@@ -110,8 +141,12 @@ function spaceAt(process) {
   return number;
 }
 
-/** [step, space] of each process, from the step on after which it has it. */
+/**
+ * Returns the [step, space] pairs of each process: it has the space after the step.
+ * @param {Model} model
+ */
 function spaceOwners(model) {
+  /** @type {Owners} */
   const owners = model.processes.map(() => []);
   model.steps.kind.forEach((kind, step) => {
     const name = model.kinds[kind];

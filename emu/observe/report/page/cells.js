@@ -1,6 +1,13 @@
-/* Draws the part of a map that is in view. */
+/* Drawing of the visible part of a map. */
 
-/** `look` has what is drawn: the layout, the space, the page with the keyboard, the page of the step. */
+/**
+ * Draws a view of a space, with the page under the cursor and the page of the current step.
+ * @param {CanvasRenderingContext2D} context
+ * @param {MapView} look
+ * @param {number} scroll
+ * @param {number} width
+ * @param {number} height
+ */
 function drawCells(context, look, scroll, width, height) {
   context.textBaseline = "middle";
   for (const block of look.layout.blocks) {
@@ -15,6 +22,7 @@ function drawCells(context, look, scroll, width, height) {
   if (look.cursor !== null) outline(context, look, look.cursor, scroll, app.colours.accent, 3);
 }
 
+/** @type {(context: CanvasRenderingContext2D, block: Block, y: number, width: number) => void} */
 function heading(context, {range}, y, width) {
   const {colours} = app;
   context.font = '12px "DejaVu Sans Mono", ui-monospace, monospace';
@@ -36,6 +44,13 @@ function heading(context, {range}, y, width) {
   context.restore();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {MapView} look
+ * @param {Block} block
+ * @param {Segment} segment
+ * @param {number} scroll
+ */
 function fold(context, {layout}, block, segment, scroll) {
   const [x, y] = layout.position(block, segment.at);
   const {size} = layout;
@@ -52,11 +67,20 @@ function fold(context, {layout}, block, segment, scroll) {
   context.textAlign = "start";
 }
 
+/** @param {number} n */
 const short = (n) => (n < 1e4 ? String(n) : n < 1e6 ? `${Math.round(n / 1e3)}k` : `${Math.round(n / 1e6)}M`);
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {MapView} look
+ * @param {Block} block
+ * @param {Segment} segment
+ * @param {number} scroll
+ * @param {number} height
+ */
 function cellsOf(context, {layout, space}, block, segment, scroll, height) {
   const {size, perRow} = layout;
-  const rowOf = (y) => Math.floor((y + scroll - block.cells) / size);
+  const rowOf = (/** @type {number} */ y) => Math.floor((y + scroll - block.cells) / size);
   const from = Math.max(segment.at, rowOf(0) * perRow);
   const to = Math.min(segment.at + segment.pages, (rowOf(height) + 1) * perRow);
   for (let unit = from; unit < to; unit++) {
@@ -65,6 +89,7 @@ function cellsOf(context, {layout, space}, block, segment, scroll, height) {
   }
 }
 
+/** @type {(context: CanvasRenderingContext2D, state: number, x: number, y: number, size: number) => void} */
 function cell(context, state, x, y, size) {
   const {letter, colour} = STATES[state];
   const side = size - 1;
@@ -84,6 +109,14 @@ function cell(context, state, x, y, size) {
   context.textAlign = "start";
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {MapView} look
+ * @param {number} page
+ * @param {number} scroll
+ * @param {string} colour
+ * @param {number} width
+ */
 function outline(context, {layout}, page, scroll, colour, width) {
   const found = layout.find(page);
   if (!found) return;

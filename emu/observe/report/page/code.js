@@ -1,13 +1,17 @@
-/* Source text and instructions around a place. */
+/* Source lines and instructions around a place. */
 
-/** The lines around a fault's line, or that of the nearest caller with one; says so when there is none. */
+/**
+ * Shows the source around a fault's line, or around that of the nearest caller with a known line.
+ * @param {Fault} fault
+ */
 function sourceOf(fault) {
   const place = [fault.place, ...fault.stack].find(({line}) => line);
   if (!place) return make("p", {class: "hint"}, "No source line is known for this instruction.");
+  /** @type {Caller} */
   const innermost = {file: place.file, line: place.line, function: place.function};
   const shown = [innermost, ...place.inlined].filter(({file, line}) => file && line);
   const note =
-    place === fault.place ? null : make("p", {class: "hint"}, "The line of the nearest caller that has one:");
+    place === fault.place ? null : make("p", {class: "hint"}, "The nearest caller with a known line:");
   return make(
     "div",
     {},
@@ -16,6 +20,7 @@ function sourceOf(fault) {
   );
 }
 
+/** @type {(place: Caller, caller: boolean) => HTMLElement} */
 function excerpt({file, line, function: name}, caller) {
   const title = make(
     "p",
@@ -35,9 +40,11 @@ function excerpt({file, line, function: name}, caller) {
   );
 }
 
+/** @param {Fault} fault */
 function codeOf(fault) {
   const {place, code, instruction} = fault;
-  if (fault.call) return make("p", {class: "hint"}, `The kernel met this fault itself, in ${fault.call}.`);
+  if (fault.call) return make("p", {class: "hint"}, `A fault of the kernel, in ${fault.call}.`);
+  /** @type {[Exact, string][]} */
   const rows = code.length ? code : [[place.pc, instruction]];
   const text = listing(
     rows.map(([address, words]) => [hex(address), words, address === place.pc]),
@@ -49,11 +56,15 @@ function codeOf(fault) {
         "div",
         {},
         text,
-        make("p", {class: "hint"}, "The program's file was not found: just the instruction is known."),
+        make("p", {class: "hint"}, "The program's file was not found: only the instruction is known."),
       );
 }
 
-/** Rows of [margin, text, whether it is the one]. */
+/**
+ * Makes a listing of rows [margin, text, current].
+ * @param {[string, string, boolean][]} rows
+ * @param {string} label
+ */
 function listing(rows, label) {
   const spans = rows.map(([margin, text, here]) =>
     make(
@@ -63,14 +74,15 @@ function listing(rows, label) {
     ),
   );
   const block = make("pre", {tabindex: 0, role: "group", "aria-label": label}, spans);
-  // The line itself is in the middle of what is shown.
+  // Scroll the current line to the middle.
   requestAnimationFrame(() => {
-    const here = block.querySelector(".here");
+    const here = /** @type {HTMLElement | null} */ (block.querySelector(".here"));
     if (here) block.scrollTop = here.offsetTop - block.offsetTop - block.clientHeight / 2;
   });
   return block;
 }
 
+/** @type {(places: Place[], label: string) => HTMLElement} */
 function stackOf(places, label) {
   if (!places.length) return make("p", {class: "hint"}, "No callers are known.");
   return make(

@@ -1,4 +1,4 @@
-/* The tables of `emu cow`: what the forks cost, and where. */
+/* The tables of `emu cow`: the costs of forks, by fork and by site. */
 
 const MOST_FORKS = 300;
 
@@ -22,28 +22,31 @@ const Costs = {
     body.append(make("div", {class: "columns"}, tables));
   },
 
+  /** @type {(style: string, label: string, table: Child) => HTMLElement} */
   region(style, label, table) {
     return make("div", {class: `wide ${style}`, tabindex: 0, role: "region", "aria-label": label}, table);
   },
 
+  /** @param {number} total */
   note(total) {
-    const text = `The ${count(MOST_FORKS)} forks of ${count(total)} that were copied most for.`;
+    const text = `The ${count(MOST_FORKS)} of ${count(total)} forks with the most KiB copied.`;
     return make("p", {class: "hint"}, text);
   },
 
+  /** @param {number[][]} rows */
   forks(rows) {
-    const heads = ["fork", "parent", "child", "pages shared", "shared tables", "copied at once"];
+    const heads = ["fork", "parent", "child", "pages shared", "shared tables", "copied by fork"];
     heads.push("copied by parent", "by child", "reused", "KiB copied", "bytes changed");
-    const numbered = rows.map((row, at) => [row, at]);
-    const copied = ([row]) => row[9];
-    if (rows.length > MOST_FORKS) numbered.sort((a, b) => copied(b) - copied(a));
+    const numbered = rows.map((row, at) => ({row, at}));
+    if (rows.length > MOST_FORKS) numbered.sort((a, b) => b.row[9] - a.row[9]);
     return makeTable(
       "Forks",
       heads.map((head, at) => ({head, number: at > 0})),
-      numbered.slice(0, MOST_FORKS).map(([row, at]) => this.forkRow(row, at)),
+      numbered.slice(0, MOST_FORKS).map(({row, at}) => this.forkRow(row, at)),
     );
   },
 
+  /** @type {(row: number[], at: number) => Child[]} */
   forkRow([step, parent, child, ...rest], at) {
     const go = make("button", {type: "button", title: "Show the memory after this fork"});
     go.textContent = `fork ${count(at + 1)}`;
@@ -55,6 +58,7 @@ const Costs = {
     return [go, String(parent), String(child), ...rest.map(count), count(copiedBytes / 1024), count(changed)];
   },
 
+  /** @type {(caption: string, head: string, rows: SiteRow[]) => HTMLElement | null} */
   sites(caption, head, rows) {
     if (!rows.length) return null;
     const numbers = ["pages", "KiB", "bytes changed"].map((name) => ({head: name, number: true}));
@@ -64,6 +68,7 @@ const Costs = {
     return this.region("", caption, makeTable(caption, [{head, mono: true, free: true}, ...numbers], cells));
   },
 
+  /** @param {Costs["few"]} few */
   few({copies, limit, rows}) {
     if (!copies) return null;
     const caption = `Pages copied for at most ${limit} bytes: ${plural(copies, "copy", "copies")}`;
@@ -80,7 +85,10 @@ const Costs = {
     return this.region("", "Pages copied for few bytes", makeTable(caption, columns, cells));
   },
 
-  /** Lists the faults of the page in all processes. */
+  /**
+   * Makes a button that lists the faults of the page in all processes.
+   * @param {Exact} address
+   */
   pageButton(address) {
     const button = make("button", {type: "button", title: "List this page's faults"}, hex(address));
     button.onclick = () => {

@@ -1,29 +1,53 @@
-/* Elements. Text of the run goes in as text alone, never as markup. */
+/* DOM elements. Text of the run is added as text, never as markup. */
 
-const byId = (id) => document.getElementById(id);
+/**
+ * @template {string} Id
+ * @param {Id} id
+ * @returns {ElementOf<Id>}
+ */
+const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
-/** An element with properties, such as {class: "x", onclick: f}, and children: text or elements. */
+/**
+ * Makes an element with properties, such as {class: "x", onclick: f}, and children.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties} properties
+ * @param {Child[]} children
+ */
 function make(tag, properties = {}, ...children) {
   return fill(document.createElement(tag), properties, children);
 }
 
+/** @type {(tag: string, properties?: Properties, ...children: Child[]) => Element} */
 function makeSvg(tag, properties = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 }
 
+/**
+ * @template {Element} E
+ * @param {E} element
+ * @param {Properties} properties
+ * @param {Child[]} children
+ */
 function fill(element, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === false || value === null || value === undefined) continue;
-    if (typeof value === "function") element[name] = value;
-    else element.setAttribute(name, value === true ? "" : value);
+    if (typeof value === "function") /** @type {any} */ (element)[name] = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
+  const parts = /** @type {(Node | string | null | undefined)[]} */ (children.flat(9));
+  element.append(...parts.filter((child) => child !== null && child !== undefined));
   return element;
 }
 
-/** A table. A column is {head, number, mono, free}; a cell is text or an element. */
+/**
+ * Makes a table; `free` columns may wrap.
+ * @param {string} caption
+ * @param {Column[]} columns
+ * @param {Child[][]} rows
+ */
 function makeTable(caption, columns, rows) {
-  const style = (column) =>
+  const style = (/** @type {Column} */ column) =>
     [column.number && "number", column.mono && "mono", column.free && "free"].filter(Boolean).join(" ") ||
     null;
   const head = columns.map((column) =>
@@ -45,12 +69,22 @@ function makeTable(caption, columns, rows) {
   );
 }
 
+/**
+ * Sets the options of a select element.
+ * @param {HTMLSelectElement} select
+ * @param {[number, string][]} pairs
+ * @param {number} chosen
+ */
 function options(select, pairs, chosen) {
   select.replaceChildren(...pairs.map(([value, text]) => make("option", {value: String(value)}, text)));
   select.value = String(chosen);
 }
 
-/** A canvas that fills its scrolling box at the screen's own resolution; returns its context. */
+/**
+ * Fits a canvas to its scrolling box at the resolution of the screen.
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLElement} box
+ */
 function fitCanvas(canvas, box) {
   const ratio = window.devicePixelRatio || 1;
   const width = box.clientWidth;
@@ -61,20 +95,23 @@ function fitCanvas(canvas, box) {
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
   }
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return {context, width, height};
 }
 
-/** `draw` at the next frame, once however often it was asked for. */
+/**
+ * Returns a function that schedules `draw` for the next frame, once for any number of calls.
+ * @param {() => void} draw
+ */
 function onceAFrame(draw) {
-  let asked = false;
+  let scheduled = false;
   return () => {
-    if (asked) return;
-    asked = true;
+    if (scheduled) return;
+    scheduled = true;
     requestAnimationFrame(() => {
-      asked = false;
+      scheduled = false;
       draw();
     });
   };

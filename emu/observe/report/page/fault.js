@@ -1,4 +1,4 @@
-/* All about one fault. */
+/* Details of one fault. */
 
 const FaultPanel = {
   start() {
@@ -18,7 +18,7 @@ const FaultPanel = {
           {class: "hint"},
           app.model.faultCount
             ? "Choose a fault in the timeline, in the list, or a page in the map."
-            : "This run has no page faults on record.",
+            : "This trace has no page faults.",
         ),
       );
       return;
@@ -28,9 +28,10 @@ const FaultPanel = {
     body.replaceChildren(...this.parts(fault));
   },
 
+  /** @param {Fault} fault */
   parts(fault) {
     const {letter, name, colour, text} = outcomeOf(fault.outcome);
-    const title = (words) => make("h3", {}, words);
+    const title = (/** @type {string} */ words) => make("h3", {}, words);
     return [
       make(
         "p",
@@ -39,7 +40,7 @@ const FaultPanel = {
         ` ${text}`,
       ),
       facts(fault),
-      title("Walk, as the fault found it"),
+      title("Page-table walk before the fault"),
       drawWalk(fault),
       title("Page-table entry"),
       pteChange(fault),
@@ -56,57 +57,59 @@ const FaultPanel = {
   },
 };
 
+/** @param {Fault} fault */
 function facts(fault) {
   const rule = fault.rule ? `: ${fault.rule}` : "";
-  const handled = fault.host ? `; handled in ${nanoseconds(fault.host)} of the host` : "";
-  return factList(
+  const handled = fault.host ? `; handled in ${nanoseconds(fault.host)} of host time` : "";
+  /** @type {([string, Child] | null)[]} */
+  const rows = [
     [
-      [
-        "process",
-        `${app.model.name(fault.process)}${fault.tid === fault.process.pid ? "" : `, thread ${fault.tid}`}`,
-      ],
-      [
-        "by",
-        fault.call
-          ? `the kernel, in ${fault.call}${fault.place.pc ? `, for ${placeText(fault.place)}` : ""}`
-          : placeText(fault.place),
-      ],
-      fault.instruction
-        ? ["instruction", make("code", {}, `${hex(fault.place.pc)}  ${fault.instruction}`)]
-        : null,
-      ["access", `${fault.access} at ${hex(fault.address)}, cause ${fault.cause}${rule}`],
-      ["mapping", rangeText(fault.range)],
-      ["users", usersText(fault)],
-      fault.sharers.length
-        ? [
-            "shared with",
-            fault.sharers
-              .map(
-                ({pid, address}) =>
-                  `pid ${pid}${pageOf(address) === fault.page ? "" : ` at ${hex(address)}`}`,
-              )
-              .join(", "),
-          ]
-        : null,
-      fault.tableCopied ? ["table", "the leaf table was shared, and copied first"] : null,
-      fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
-      ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
-    ].filter(Boolean),
-  );
+      "process",
+      `${app.model.name(fault.process)}${fault.tid === fault.process.pid ? "" : `, thread ${fault.tid}`}`,
+    ],
+    [
+      "by",
+      fault.call
+        ? `the kernel, in ${fault.call}${fault.place.pc ? `, for ${placeText(fault.place)}` : ""}`
+        : placeText(fault.place),
+    ],
+    fault.instruction
+      ? ["instruction", make("code", {}, `${hex(fault.place.pc)}  ${fault.instruction}`)]
+      : null,
+    ["access", `${fault.access} at ${hex(fault.address)}, cause ${fault.cause}${rule}`],
+    ["mapping", rangeText(fault.range)],
+    ["users", usersText(fault)],
+    fault.sharers.length
+      ? [
+          "shared with",
+          fault.sharers
+            .map(
+              ({pid, address}) => `pid ${pid}${pageOf(address) === fault.page ? "" : ` at ${hex(address)}`}`,
+            )
+            .join(", "),
+        ]
+      : null,
+    fault.tableCopied ? ["table", "the shared leaf table was copied first"] : null,
+    fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
+    ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
+  ];
+  return factList(rows.filter((row) => row !== null));
 }
 
-const factList = (rows) =>
+const factList = (/** @type {[string, Child][]} */ rows) =>
   make(
     "dl",
     {},
     rows.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
   );
 
+/** @param {MappedRange | null} range */
 function rangeText(range) {
   if (!range) return "none";
   return `${hex(range.start)}–${hex(range.end)} ${range.rights} ${range.name || "anonymous"}`;
 }
 
+/** @param {Fault} fault */
 function usersText({countBefore, countAfter}) {
   if (!countBefore && !countAfter) return "—";
   return countBefore
@@ -114,14 +117,16 @@ function usersText({countBefore, countAfter}) {
     : `${countAfter} of the frame after`;
 }
 
+/** @param {Fault} fault */
 function changedText({changed, why}) {
   return changed < 0
-    ? "not known: the trace does not tell the copy's end"
+    ? "unknown: the trace does not contain the copy's end"
     : `${count(changed)} of 4,096 by the time it was ${why}`;
 }
 
+/** @param {Fault} fault */
 function pteChange({before, after}) {
-  const row = (name, pte) =>
+  const row = (/** @type {string} */ name, /** @type {Exact} */ pte) =>
     make(
       "tr",
       {},

@@ -1,25 +1,25 @@
-/* The faults as a table, a part at a time, with filters. */
+/* Table of the faults, in pages of rows, with filters. */
 
 const ROWS = 50;
-const BY = 3; // the column that may take several lines
+const BY = 3; // the column that may wrap
 
 const FaultList = {
-  found: [],
+  found: /** @type {number[]} */ ([]),
   first: 0,
 
   start() {
     const {model} = app;
-    options(
-      byId("list-process"),
-      [[-1, "all"], ...model.processes.map((process) => [process.number, model.name(process)])],
-      -1,
-    );
+    /** @type {[number, string][]} */
+    const processes = model.processes.map((process) => [process.number, model.name(process)]);
+    options(byId("list-process"), [[-1, "all"], ...processes], -1);
+    /** @type {[number, string][]} */
     const outcomes = [...new Set(model.faults.outcome)].map((outcome) => [
       outcome,
       outcomeOf(model.strings[outcome]).name,
     ]);
     options(byId("list-outcome"), [[-1, "all"], ...outcomes], -1);
-    for (const id of ["list-process", "list-outcome"]) byId(id).onchange = () => this.filter();
+    for (const id of /** @type {const} */ (["list-process", "list-outcome"]))
+      byId(id).onchange = () => this.filter();
     byId("list-text").oninput = () => this.filter();
     byId("list-page").onclick = () => app.filterPage(null);
     const turn = {
@@ -32,7 +32,7 @@ const FaultList = {
     app.on("page", () => this.filter());
     app.on("fault shown", () => this.reveal());
     const heads = ["", "time", "pid", "by", "access", "address", "outcome", "changed"];
-    byId("list-table").tHead.replaceChildren(
+    byId("list-table").tHead?.replaceChildren(
       make(
         "tr",
         {},
@@ -68,6 +68,7 @@ const FaultList = {
     this.turn(0);
   },
 
+  /** @param {number} first */
   turn(first) {
     const last = Math.max(0, Math.floor((this.found.length - 1) / ROWS) * ROWS);
     this.first = Math.max(0, Math.min(first, last));
@@ -77,11 +78,11 @@ const FaultList = {
     const shown = this.found.slice(this.first, this.first + ROWS);
     const part = `${count(this.first + 1)} to ${count(this.first + shown.length)}`;
     const all = plural(this.found.length, "fault");
-    byId("list-count").textContent = this.found.length ? `${part} of ${all}` : "No fault is like that.";
+    byId("list-count").textContent = this.found.length ? `${part} of ${all}` : "No matching fault.";
     byId("list-table").tBodies[0].replaceChildren(...shown.map((fault) => faultRow(app.model.fault(fault))));
   },
 
-  /** Shows the part with the fault that is open, if it is one of those. */
+  /** Shows the page of the table that contains the open fault, if it matches. */
   reveal() {
     const at = firstNotLess(this.found.length, (index) => this.found[index], app.fault);
     if (this.found[at] === app.fault && (at < this.first || at >= this.first + ROWS)) this.turn(at);
@@ -89,7 +90,10 @@ const FaultList = {
       row.className = Number(row.dataset.fault) === app.fault ? "current" : "";
   },
 
-  /** Opens the next or the previous of those that were found. */
+  /**
+   * Opens the next or the previous matching fault.
+   * @param {number} step
+   */
   walk(step) {
     const at = firstNotLess(this.found.length, (index) => this.found[index], app.fault + (step > 0 ? 1 : 0));
     const to = this.found[step > 0 ? at : at - 1];
@@ -97,6 +101,7 @@ const FaultList = {
   },
 };
 
+/** @param {Fault} fault */
 function faultRow(fault) {
   const {letter, name, colour} = outcomeOf(fault.outcome);
   const open = make(
@@ -129,10 +134,13 @@ function faultRow(fault) {
   );
 }
 
-/** The numbers of the places whose function, file or image has `text` in its name. */
+/**
+ * Returns the numbers of the places whose function, file or image contains `text`.
+ * @param {string} text
+ */
 function matchingPlaces(text) {
-  const wanted = text.toLowerCase();
-  const matches = (place) =>
-    `${placeText(place)} ${place.file} ${place.image}`.toLowerCase().includes(wanted);
+  const part = text.toLowerCase();
+  const matches = (/** @type {Place} */ place) =>
+    `${placeText(place)} ${place.file} ${place.image}`.toLowerCase().includes(part);
   return new Set(app.model.places.flatMap((place, number) => (matches(place) ? [number] : [])));
 }

@@ -1,12 +1,15 @@
-/* Numbers as text. A number beyond 2^53 comes as hexadecimal text already. */
+/* Numbers as text. A number above 2^53 is hexadecimal text in the data. */
 
+/** @param {Exact} value */
 const hex = (value) => (typeof value === "string" ? value : `0x${value.toString(16)}`);
-const count = (value) => value.toLocaleString("en-US");
+const count = (/** @type {number} */ value) => value.toLocaleString("en-US");
+/** @type {(n: number, one: string, many?: string) => string} */
 const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
-const baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
-const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
-const pageOf = (address) => Math.floor(Number(address) / 4096);
+const baseName = (/** @type {string} */ path) => path.slice(path.lastIndexOf("/") + 1);
+const largest = (/** @type {number[]} */ values) => values.reduce((most, value) => Math.max(most, value), 0);
+const pageOf = (/** @type {Exact} */ address) => Math.floor(Number(address) / 4096);
 
+/** @param {number} value */
 function nanoseconds(value) {
   if (value < 1e3) return `${value} ns`;
   if (value < 1e6) return `${(value / 1e3).toFixed(1)} µs`;
@@ -14,6 +17,7 @@ function nanoseconds(value) {
   return `${(value / 1e9).toFixed(3)} s`;
 }
 
+/** @param {number} pages */
 function bytes(pages) {
   const kib = pages * 4;
   return kib < 1024 ? `${Math.round(kib)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
@@ -21,6 +25,7 @@ function bytes(pages) {
 
 /* PTEs (privileged spec, "Sv39"): flags in bits 0 to 9, of which RSW0 is the kernel's CoW mark. */
 
+/** @type {[number, string][]} */
 const PTE_LETTERS = [
   [2, "R"],
   [4, "W"],
@@ -31,6 +36,7 @@ const PTE_LETTERS = [
   [128, "D"],
 ];
 
+/** @param {Exact} pte */
 function pteFlags(pte) {
   const bits = Number(pte) % 1024;
   if (!(bits & 1)) return "";
@@ -38,12 +44,15 @@ function pteFlags(pte) {
   return letters + (bits & 256 ? " CoW" : "");
 }
 
-const pteFrame = (pte) => Math.floor(Number(pte) / 1024) % 2 ** 44;
-const pteValid = (pte) => Number(pte) % 2 === 1;
-const pteText = (pte) =>
+const pteFrame = (/** @type {Exact} */ pte) => Math.floor(Number(pte) / 1024) % 2 ** 44;
+const pteValid = (/** @type {Exact} */ pte) => Number(pte) % 2 === 1;
+const pteText = (/** @type {Exact} */ pte) =>
   pteValid(pte) ? `frame ${hex(pteFrame(pte))} ${pteFlags(pte)}` : "none (not valid)";
 
-/** Such as `write_page+0xc`, with the source line when it is known. */
+/**
+ * Formats a place, such as `write_page+0xc demo_cow.c:22`.
+ * @param {Place} place
+ */
 function placeText(place) {
   if (!place.function)
     return place.pc ? `pc ${hex(place.pc)}${place.image ? ` in ${baseName(place.image)}` : ""}` : "—";
@@ -52,4 +61,5 @@ function placeText(place) {
   return `${outer}+${hex(place.offset)}${inlined}${lineText(place)}`;
 }
 
-const lineText = (place) => (place.line ? ` ${baseName(place.file)}:${place.line}` : "");
+const lineText = (/** @type {Caller} */ place) =>
+  place.line ? ` ${baseName(place.file)}:${place.line}` : "";

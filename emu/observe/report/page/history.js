@@ -1,15 +1,20 @@
-/* Going to any moment of the run: snapshots on the way, and steps from the nearest one before. */
+/* Seeking to any moment of the run: replays the steps since the nearest earlier snapshot. */
 
 const MOST_SNAPSHOTS = 48;
 
 class RunHistory {
+  /** @param {Model} model */
   constructor(model) {
     this.replay = new Replay(model);
     this.every = Math.max(256, Math.ceil(model.stepCount / MOST_SNAPSHOTS));
+    /** @type {Map<number, Snapshot>} */
     this.snapshots = new Map([[0, this.save()]]);
   }
 
-  /** The memory after the first `moment` steps. */
+  /**
+   * Returns the memory after the first `moment` steps.
+   * @param {number} moment
+   */
   seek(moment) {
     const replay = this.replay;
     const nearest = Math.max(...[...this.snapshots.keys()].filter((at) => at <= moment));
@@ -22,13 +27,15 @@ class RunHistory {
     return replay;
   }
 
+  /** @returns {Snapshot} */
   save() {
     const {spaces, frames, holders, nextTable} = this.replay;
     return {spaces: copySpaces(spaces), frames: frames.slice(), holders: new Map(holders), nextTable};
   }
 
+  /** @param {number} at */
   load(at) {
-    const {spaces, frames, holders, nextTable} = this.snapshots.get(at);
+    const {spaces, frames, holders, nextTable} = /** @type {Snapshot} */ (this.snapshots.get(at));
     Object.assign(this.replay, {
       at,
       spaces: copySpaces(spaces),
@@ -39,8 +46,12 @@ class RunHistory {
   }
 }
 
-/** The same spaces; neither these nor the given ones may change the chunks that they have in common. */
+/**
+ * Copies spaces; both the copies and the originals then copy a common chunk before a change.
+ * @param {Map<number, Space>} spaces
+ */
 function copySpaces(spaces) {
+  /** @type {Map<number, Space>} */
   const copies = new Map();
   for (const [number, space] of spaces) {
     space.token = {};

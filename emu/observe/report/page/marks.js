@@ -1,6 +1,11 @@
-/* Which faults of a process are in view, and what is drawn for them: marks, or columns when dense. */
+/* Faults of a process in the visible range, as marks, or as columns where they are dense. */
 
-/** The first index at or after `from` whose key is not less than `value`; `at` gives an index's key. */
+/**
+ * Returns the first index whose key is not less than `value`; keys are in ascending order.
+ * @param {number} length
+ * @param {(index: number) => number} at
+ * @param {number} value
+ */
 function firstNotLess(length, at, value) {
   let low = 0;
   let high = length;
@@ -12,15 +17,29 @@ function firstNotLess(length, at, value) {
   return low;
 }
 
-/** Faults of a process in view: [first, last) of `faults`. */
+/**
+ * Returns the visible part [first, last) of `faults`.
+ * @param {number[]} faults
+ * @param {(fault: number) => number} position
+ * @param {Zoom} zoom
+ */
 function inView(faults, position, zoom) {
-  const at = (index) => position(faults[index]);
+  const at = (/** @type {number} */ index) => position(faults[index]);
   return [firstNotLess(faults.length, at, zoom.from), firstNotLess(faults.length, at, zoom.to + 1e-9)];
 }
 
-/** Columns of `width` pixels: for each that has faults, how many of each outcome. */
+/**
+ * Counts faults by column of the chart, `width` columns in all, and by outcome.
+ * @param {number[]} faults
+ * @param {(fault: number) => number} position
+ * @param {Zoom} zoom
+ * @param {number} width
+ * @param {number[]} outcome
+ * @param {Set<number>} hidden
+ */
 function columns(faults, position, zoom, width, outcome, hidden) {
   const [first, last] = inView(faults, position, zoom);
+  /** @type {Map<number, Bin>} */
   const bins = new Map();
   for (let index = first; index < last; index++) {
     const name = outcome[faults[index]];

@@ -1,6 +1,7 @@
-/* How outcomes and states of pages look: a letter, and the colour's variable. The names and texts of
-   outcomes come with the data. */
+/* Appearance of outcomes and states of pages: letter and CSS variable of the colour. The names and texts
+   of outcomes are part of the data. */
 
+/** @type {Record<string, {letter: string, colour: string}>} */
 const OUTCOMES = {
   copied: {letter: "C", colour: "copied"},
   reused: {letter: "R", colour: "private"},
@@ -16,10 +17,11 @@ const OUTCOMES = {
   bus_adrerr: {letter: "!", colour: "failed"},
   out_of_memory: {letter: "!", colour: "failed"},
 };
+/** @type {(name: string) => OutcomeStyle} */
 const outcomeOf = (name) =>
   app.model.outcomes[name] ?? {letter: "?", name, colour: "zero", text: "unknown to this report"};
 
-/* Kinds are what a page was made of; states are what the map shows. Numbers of both agree. */
+/* Kinds are the origins of pages; states are what the map shows. Both use the same numbers. */
 const ABSENT = 0,
   ZERO = 1,
   FILE = 2,
@@ -40,10 +42,11 @@ const STATES = [
   {letter: "D", name: "copied from a file", colour: "filecopy"},
   {letter: "C", name: "copied", colour: "copied"},
   {letter: "S", name: "shared by fork", colour: "shared"},
-  {letter: "A", name: "was shared, now alone", colour: "alone"},
+  {letter: "A", name: "no longer shared", colour: "alone"},
   {letter: "T", name: "in a shared page table", colour: "table"},
 ];
 
+/** @type {Record<string, number>} */
 const KIND_AFTER = {
   zero_shared: ZERO,
   zero_filled: PRIVATE,
@@ -55,7 +58,10 @@ const KIND_AFTER = {
   reused: PRIVATE,
 };
 
-/** The theme's colours as the style has them now. */
+/**
+ * Reads the colours of the current theme from the style.
+ * @returns {Record<string, string>}
+ */
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const names = [

@@ -1,10 +1,14 @@
-/* The process tree: a row for each, with its memory over its life. Only rows in view are elements. */
+/* The process tree: a row for each process, with a chart of its memory. Only visible rows exist. */
 
 const ROW = 28;
 const CHART = 1000;
 
 const ProcessTree = {
-  order: [],
+  order: /** @type {[process: number, depth: number][]} */ ([]),
+  rank: /** @type {Map<number, number>} */ (new Map()),
+  most: 1,
+  box: byId("tree"),
+  draw: () => {},
 
   start() {
     const {model} = app;
@@ -34,6 +38,7 @@ const ProcessTree = {
     this.box.setAttribute("aria-activedescendant", `process-${app.process}`);
   },
 
+  /** @type {(process: Process, depth: number, at: number, view: string) => HTMLElement} */
   row(process, depth, at, view) {
     const x = (app.now / Math.max(1, app.axisLength)) * CHART;
     const now = makeSvg("line", {class: "now", x1: x, x2: x, y1: 0, y2: 26});
@@ -77,63 +82,74 @@ const ProcessTree = {
     this.draw();
   },
 
+  /** @param {MouseEvent} event */
   click(event) {
-    const row = event.target.closest(".process");
-    if (row) app.chooseWithKin(this.order[Number(row.dataset.at)][0]);
+    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".process"));
+    if (row) app.chooseWithRelative(this.order[Number(row.dataset.at)][0]);
   },
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    const at = this.rank.get(app.process);
-    const to = {
+    const at = this.rank.get(app.process) ?? 0;
+    /** @type {Record<string, number>} */
+    const target = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
       Home: 0,
       End: this.order.length - 1,
       PageDown: at + 8,
       PageUp: at - 8,
-    }[event.key];
+    };
+    const to = target[event.key];
     if (to === undefined) return;
     event.preventDefault();
     app.choose(this.order[Math.max(0, Math.min(to, this.order.length - 1))][0]);
   },
 };
 
-/** [process, depth] of all, each before its children; without recursion, as chains of forks are long. */
+/**
+ * Returns [process, depth] of all processes, each before its children. Not recursive: chains of
+ * forks may be long.
+ * @param {Model} model
+ */
 function inTreeOrder(model) {
+  /** @type {[process: number, depth: number][]} */
   const order = [];
-  const waiting = model.processes
-    .filter((process) => !model.processes[process.parent])
-    .map((process) => [process.number, 1])
-    .reverse();
-  while (waiting.length) {
-    const [number, depth] = waiting.pop();
+  /** @type {[process: number, depth: number][]} */
+  const waiting = [];
+  for (const process of model.processes) if (!model.parentOf(process)) waiting.unshift([process.number, 1]);
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const [number, depth] = next;
     order.push([number, depth]);
     for (const child of [...model.processes[number].children].reverse()) waiting.push([child, depth + 1]);
   }
   return order;
 }
 
+/** @param {Process} process */
 function describeProcess(process) {
   const most = largest(process.resident);
-  const parent = app.model.processes[process.parent];
+  const parent = app.model.parentOf(process);
   return [
     `pid ${process.pid}, ${process.program || "program unknown"}`,
     parent ? `child of ${parent.pid}` : null,
     `from ${nanoseconds(process.began)}`,
     process.ended === null ? null : `to ${nanoseconds(process.ended)}, status ${process.status}`,
-    most
-      ? `at most ${plural(most, "page")} resident (${bytes(most)})`
-      : "too short for a sample of its memory",
+    most ? `at most ${plural(most, "page")} resident (${bytes(most)})` : "no sample of its memory",
     plural(app.model.faultsOf[process.number].length, "fault"),
   ]
     .filter(Boolean)
     .join(", ");
 }
 
-/** Life as a line; memory as areas above it. */
+/**
+ * Draws the lifetime as a line, and memory as areas above it.
+ * @param {Process} process
+ * @param {number} most
+ */
 function chartParts(process, most) {
-  const x = (time) => (app.ofTime(time) / Math.max(1, app.axisLength)) * CHART;
-  const y = (pages) => 23 - (pages / most) * 21;
+  const x = (/** @type {number} */ time) => (app.ofTime(time) / Math.max(1, app.axisLength)) * CHART;
+  const y = (/** @type {number} */ pages) => 23 - (pages / most) * 21;
   const end = process.ended ?? app.model.end;
   const width = (Timeline.zoom.span / Timeline.zoom.length) * CHART;
   const life = makeSvg("rect", {
@@ -145,14 +161,14 @@ function chartParts(process, most) {
   });
   if (!process.sampled.length) return [life];
   const at = process.sampled.map(x);
-  const line = (values) => {
+  const line = (/** @type {number[]} */ values) => {
     const points = values.map(
       (value, index) =>
         `${index ? "H" : "M"}${at[index].toFixed(2)}${index ? "V" : " "}${y(value).toFixed(1)}`,
     );
     return `${points.join("")}H${x(end).toFixed(2)}`;
   };
-  const area = (values) => `${line(values)}V23H${at[0].toFixed(2)}Z`;
+  const area = (/** @type {number[]} */ values) => `${line(values)}V23H${at[0].toFixed(2)}Z`;
   return [
     makeSvg("path", {class: "resident", d: area(process.resident)}),
     makeSvg("path", {class: "unique", d: area(process.unique)}),

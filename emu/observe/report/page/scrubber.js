@@ -1,10 +1,10 @@
-/* The moment of the run: a slider over all steps, and buttons that go to forks. */
+/* The current moment: a slider over all steps, and buttons that go to forks. */
 
 const Scrubber = {
   start() {
     const {model} = app;
     const slider = byId("moment");
-    slider.max = model.stepCount;
+    slider.max = String(model.stepCount);
     slider.oninput = () => app.goTo(Number(slider.value));
     byId("step-previous").onclick = () => app.goTo(app.moment - 1);
     byId("step-next").onclick = () => app.goTo(app.moment + 1);
@@ -12,12 +12,12 @@ const Scrubber = {
     byId("fork-next").onclick = () => this.toFork(1);
     byId("fork-before").onclick = () => this.beforeOrAfter(0);
     byId("fork-after").onclick = () => this.beforeOrAfter(1);
-    for (const id of ["fork-previous", "fork-next", "fork-before", "fork-after"])
+    for (const id of /** @type {const} */ (["fork-previous", "fork-next", "fork-before", "fork-after"]))
       byId(id).disabled = !model.forkSteps.length;
     app.on("moment", () => this.show());
   },
 
-  /** The fork that was looked at last, or is the last before the moment. */
+  /** Returns the step of the fork shown, or of the last fork before the moment. */
   fork() {
     const {forkSteps} = app.model;
     const at = forkSteps.indexOf(app.moment);
@@ -26,6 +26,7 @@ const Scrubber = {
     return forkSteps[Math.max(0, before - 1)];
   },
 
+  /** @param {number} direction */
   toFork(direction) {
     const {forkSteps} = app.model;
     if (direction > 0) {
@@ -37,11 +38,16 @@ const Scrubber = {
     if (before >= 0) this.showFork(forkSteps[before], 0);
   },
 
+  /** @param {number} after */
   beforeOrAfter(after) {
     this.showFork(this.fork(), after);
   },
 
-  /** The parent's memory before a fork, or after it beside the child's. */
+  /**
+   * Shows the parent's memory before a fork, or after it beside the child's.
+   * @param {number} step
+   * @param {number} after
+   */
   showFork(step, after) {
     const [parent, child] = app.model.stepRow(step);
     app.choose(parent, child);
@@ -58,7 +64,7 @@ const Scrubber = {
   show() {
     const {model, moment} = app;
     const slider = byId("moment");
-    slider.value = moment;
+    slider.value = String(moment);
     const text = this.text();
     byId("moment-text").textContent = byId("moment-text").title = text;
     slider.setAttribute("aria-valuetext", text);
@@ -70,7 +76,10 @@ const Scrubber = {
   },
 };
 
-/** What a step did, in a line. */
+/**
+ * Describes a step in one line.
+ * @param {number} step
+ */
 function stepText(step) {
   const {model} = app;
   const kind = model.stepKind(step);
@@ -92,19 +101,23 @@ function stepText(step) {
     case "unmap":
       return `${pid}: unmapped ${span()}`;
     case "clear":
-      return `${pid}: pages of ${span()} let go of`;
+      return `${pid}: released the pages of ${span()}`;
     default:
       return `${pid}: ${span()} moved to ${hex(row[4])}`;
   }
 }
 
+/**
+ * @param {string} pid
+ * @param {StepRow} row
+ */
 function forkText(pid, [, child, , , borrowed, pages, tables, copied]) {
   const who = `${pid}: ${borrowed ? "vfork" : "fork"}, child pid ${app.model.processes[child].pid}`;
-  if (borrowed) return `${who} borrows its memory`;
+  if (borrowed) return `${who} shares its memory`;
   const parts = [
     `${plural(pages, "page")} shared`,
     tables ? `in ${plural(tables, "shared table")}` : null,
-    copied ? `${count(copied)} copied at once` : null,
+    copied ? `${count(copied)} copied by fork` : null,
   ];
   return `${who}, ${parts.filter(Boolean).join(", ")}`;
 }

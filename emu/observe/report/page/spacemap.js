@@ -1,13 +1,19 @@
-/* The map of an address space, or of two beside each other: a cell for each page. */
+/* The map of one address space, or of two side by side: a cell for each page. */
 
 class MapPane {
+  /**
+   * @param {number} index
+   * @param {() => number} process
+   */
   constructor(index, process) {
     this.process = process;
-    this.canvas = byId(`map-canvas-${index}`);
+    this.canvas = /** @type {HTMLCanvasElement} */ (byId(`map-canvas-${index}`));
     this.box = byId(`map-scroll-${index}`);
     this.spacer = byId(`map-space-${index}`);
     this.title = byId(`map-name-${index}`);
-    this.cursor = null;
+    this.cursor = /** @type {number | null} */ (null);
+    this.current = /** @type {MapView | null} */ (null);
+    this.reveals = false;
     this.draw = onceAFrame(() => this.paint());
     this.canvas.onkeydown = (event) => this.key(event);
     this.canvas.onclick = (event) => this.click(event);
@@ -17,10 +23,11 @@ class MapPane {
     new ResizeObserver(this.draw).observe(this.box);
   }
 
+  /** @returns {MapView | null} */
   look() {
     const number = this.process() < 0 ? undefined : spaceAt(this.process());
     const space = number === undefined ? undefined : app.replay.spaces.get(number);
-    if (!space) return null;
+    if (number === undefined || !space) return null;
     const shown = SpaceMap.pagesShown();
     const touched = Float64Array.from(shown).sort();
     const layout = new Layout(space.ranges, touched, this.box.clientWidth);
@@ -33,7 +40,7 @@ class MapPane {
     };
   }
 
-  /** Panes beside each other show the same part. */
+  /** Scrolls both panes together. */
   scrolled() {
     this.draw();
     for (const {box} of SpaceMap.panes) {
@@ -41,7 +48,10 @@ class MapPane {
     }
   }
 
-  /** The page that the last step was about. */
+  /**
+   * The page of the current step.
+   * @param {number} number
+   */
   marked(number) {
     const {model, moment} = app;
     if (!moment || model.stepKind(moment - 1) !== "fault") return null;
@@ -49,9 +59,9 @@ class MapPane {
     return model.faults.space[fault] === number ? pageOf(model.faults.stval[fault]) : null;
   }
 
-  /** After something else is to be seen: shows the page of the step too. */
+  /** Draws the pane again after a change, and scrolls to the page of the current step. */
   renew() {
-    this.wanted = true;
+    this.reveals = true;
     this.draw();
   }
 
@@ -59,8 +69,8 @@ class MapPane {
     const process = app.model.processes[this.process()];
     const look = (this.current = this.look());
     this.spacer.style.height = `${Math.max(0, (look?.layout.height ?? 0) - this.box.clientHeight)}px`;
-    if (this.wanted && look && look.marked !== null) this.reveal(look.marked);
-    this.wanted = false;
+    if (this.reveals && look && look.marked !== null) this.reveal(look.marked);
+    this.reveals = false;
     const {context, width, height} = fitCanvas(this.canvas, this.box);
     this.title.textContent = process
       ? app.model.name(process) + (look ? "" : " (has no memory at this moment)")
@@ -68,7 +78,9 @@ class MapPane {
     if (look) drawCells(context, look, this.box.scrollTop, width, height);
   }
 
+  /** @param {number} page */
   reveal(page) {
+    if (!this.current) return;
     const {layout} = this.current;
     const found = layout.find(page);
     if (!found) return;
@@ -79,16 +91,19 @@ class MapPane {
       this.box.scrollTop = y + layout.size + 4 - this.box.clientHeight;
   }
 
+  /** @param {MouseEvent} event */
   pageAt(event) {
     return this.current ? this.current.layout.at(event.offsetX, event.offsetY + this.box.scrollTop) : null;
   }
 
+  /** @param {MouseEvent} event */
   hover(event) {
     const page = this.pageAt(event);
     SpaceMap.say(page === null ? "" : this.describe(page));
     this.canvas.style.cursor = page === null ? "default" : "pointer";
   }
 
+  /** @param {MouseEvent} event */
   click(event) {
     const page = this.pageAt(event);
     if (page === null) return;
@@ -97,6 +112,7 @@ class MapPane {
     this.draw();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || !this.current) return;
     if (event.key === "Enter" || event.key === " ") {
@@ -112,11 +128,13 @@ class MapPane {
     event.preventDefault();
   }
 
+  /** @param {number} page */
   describe(page) {
+    if (!this.current) return "";
     const {space, number, layout} = this.current;
     const found = layout.find(page);
     if (found?.segment.kind === "fold")
-      return `${hex(page * 4096)}: ${plural(found.segment.pages, "page")} that nobody touched`;
+      return `${hex(page * 4096)}: ${plural(found.segment.pages, "page")} not touched`;
     const {letter, name} = STATES[app.replay.state(space, page)];
     const range = found?.block.range;
     const where = range
@@ -127,8 +145,12 @@ class MapPane {
     return `Page ${hex(page * 4096)}${where}: ${state}; ${faults}`;
   }
 
-  /** Lists the page's faults, and opens the last until now. */
+  /**
+   * Lists the page's faults, and opens the last one before the current moment.
+   * @param {number} page
+   */
   show(page) {
+    if (!this.current) return;
     const {number} = this.current;
     const faults = faultsOfPage(number, page);
     app.filterPage({space: number, page});
@@ -136,14 +158,19 @@ class MapPane {
     const last = until[until.length - 1] ?? faults[0];
     if (last === undefined) return;
     app.fault = last;
-    app.tell("shown");
+    app.emit("shown");
   }
 }
 
-/** The faults of a page in a space and, before it was forked off, in those that it came from. */
+/**
+ * Returns the faults of a page in a space and in the spaces that it was forked from.
+ * @param {number} number
+ * @param {number} page
+ */
 function faultsOfPage(number, page) {
   const {faults} = app.model;
   const spaces = new Set(ancestorsOf(number));
+  /** @type {number[]} */
   const found = [];
   for (let fault = 0; fault < faults.space.length; fault++) {
     if (pageOf(faults.stval[fault]) === page && spaces.has(faults.space[fault])) found.push(fault);
@@ -152,10 +179,13 @@ function faultsOfPage(number, page) {
 }
 
 const SpaceMap = {
+  panes: /** @type {MapPane[]} */ ([]),
+
   start() {
     this.panes = [new MapPane(0, () => app.process), new MapPane(1, () => app.beside)];
-    byId("map-process").onchange = (event) => app.choose(Number(event.target.value), app.beside);
-    byId("map-beside").onchange = (event) => app.choose(app.process, Number(event.target.value));
+    byId("map-process").onchange = () => app.choose(Number(byId("map-process").value), app.beside);
+    byId("map-beside").onchange = () => app.choose(app.process, Number(byId("map-beside").value));
+    /** @type {[number, string][]} */
     const pairs = app.model.processes.map((process) => [process.number, app.model.name(process)]);
     options(byId("map-process"), pairs, app.process);
     options(byId("map-beside"), [[-1, "none"], ...pairs], app.beside);
@@ -165,13 +195,14 @@ const SpaceMap = {
     this.choose();
   },
 
-  /** Pages that every pane shows, so that a page lies at the same place in each. */
+  /** Returns the pages that every pane shows, so that a page has the same position in each. */
   pagesShown() {
+    /** @type {Set<number>} */
     const pages = new Set();
     for (const {process} of this.panes) {
       const number = process() < 0 ? undefined : spaceAt(process());
-      const space = app.replay.spaces.get(number);
-      if (!space) continue;
+      const space = number === undefined ? undefined : app.replay.spaces.get(number);
+      if (number === undefined || !space) continue;
       for (const page of touchedPages(number)) pages.add(page);
       for (const [page] of pagesOf(space)) pages.add(page);
     }
@@ -179,8 +210,8 @@ const SpaceMap = {
   },
 
   choose() {
-    byId("map-process").value = app.process;
-    byId("map-beside").value = app.beside;
+    byId("map-process").value = String(app.process);
+    byId("map-beside").value = String(app.beside);
     byId("map-pane-1").hidden = app.beside < 0;
   },
 
@@ -192,8 +223,8 @@ const SpaceMap = {
   legend() {
     const spaces = [app.process, app.beside]
       .filter((process) => process >= 0)
-      .map((process) => app.replay.spaces.get(spaceAt(process)))
-      .filter(Boolean);
+      .map((process) => app.replay.spaces.get(spaceAt(process) ?? -1))
+      .filter((space) => space !== undefined);
     const censuses = spaces.map((space) => app.replay.census(space));
     byId("map-legend").replaceChildren(
       ...STATES.flatMap(({letter, name, colour}, state) => {
@@ -215,6 +246,7 @@ const SpaceMap = {
     );
   },
 
+  /** @param {string} text */
   say(text) {
     byId("map-live").textContent = text;
   },

@@ -1,4 +1,4 @@
-/* The faults of each process along time, or along their order: a track each, that can be zoomed. */
+/* Faults of each process by time, or by order of events: a track for each process, with zoom. */
 
 const TRACK = 24;
 const AXIS = 20;
@@ -8,8 +8,13 @@ const LETTER = 11;
 
 const Timeline = {
   zoom: new Zoom(1, 1),
-  hidden: new Set(),
-  tracks: [],
+  hidden: /** @type {Set<number>} */ (new Set()),
+  tracks: /** @type {number[]} */ ([]),
+  outcome: /** @type {number[]} */ ([]),
+  canvas: byId("timeline-canvas"),
+  box: byId("timeline-scroll"),
+  draw: () => {},
+  position: (/** @type {number} */ fault) => fault,
 
   start() {
     const {model} = app;
@@ -17,8 +22,7 @@ const Timeline = {
     this.tracks = model.processes
       .filter((process) => model.faultsOf[process.number].length)
       .map((process) => process.number);
-    this.canvas = byId("timeline-canvas");
-    this.box = byId("timeline-scroll");
+
     this.draw = onceAFrame(() => this.paint());
     const whole = AXIS + this.tracks.length * TRACK;
     this.box.style.height = `${Math.min(218, whole + 2)}px`;
@@ -26,22 +30,23 @@ const Timeline = {
     this.legend();
     app.on("axis", () => this.setAxis());
     this.setAxis();
-    byId("timeline-axis").onchange = (event) => app.setAxis(event.target.value);
+    byId("timeline-axis").onchange = () => app.setAxis(byId("timeline-axis").value);
     byId("zoom-in").onclick = () => this.change(() => this.zoom.by(2));
     byId("zoom-out").onclick = () => this.change(() => this.zoom.by(0.5));
     byId("zoom-all").onclick = () => this.change(() => this.zoom.all());
     this.box.onscroll = this.draw;
     new ResizeObserver(this.draw).observe(this.box);
-    TimelineInput.start(this);
+    TimelineInput.start();
     app.on("moment process colours", this.draw);
     app.on("fault", () => this.change(() => this.zoom.reveal(this.position(app.fault))));
     app.on("process", () => this.reveal());
   },
 
+  /** @param {() => void} how */
   change(how) {
     how();
     this.draw();
-    app.tell("zoom");
+    app.emit("zoom");
   },
 
   setAxis() {
@@ -52,10 +57,12 @@ const Timeline = {
 
   legend() {
     const {model} = app;
+    /** @type {Map<number, number>} */
     const totals = new Map();
     for (const outcome of this.outcome) totals.set(outcome, (totals.get(outcome) ?? 0) + 1);
     const order = Object.keys(OUTCOMES);
-    const rank = (name) => (order.indexOf(name) + order.length + 1) % (order.length + 1);
+    const rank = (/** @type {string} */ name) =>
+      (order.indexOf(name) + order.length + 1) % (order.length + 1);
     const known = [...totals].sort(([a], [b]) => rank(model.strings[a]) - rank(model.strings[b]));
     byId("timeline-legend").replaceChildren(
       ...known.map(([outcome, total]) => {
@@ -76,6 +83,7 @@ const Timeline = {
     );
   },
 
+  /** @type {(outcome: number, button: HTMLElement) => void} */
   toggle(outcome, button) {
     const shown = this.hidden.delete(outcome);
     if (!shown) this.hidden.add(outcome);
@@ -92,6 +100,7 @@ const Timeline = {
     else if (top + TRACK > this.box.scrollTop + room) this.box.scrollTop = top + TRACK - room;
   },
 
+  /** @type {(value: number, width: number) => number} */
   x(value, width) {
     return LABEL + ((value - this.zoom.from) / this.zoom.span) * (width - LABEL);
   },
@@ -99,10 +108,10 @@ const Timeline = {
   paint() {
     const {context, width, height} = fitCanvas(this.canvas, this.box);
     const first = Math.floor(this.box.scrollTop / TRACK);
-    const seen = Math.ceil(height / TRACK) + 1;
+    const visible = Math.ceil(height / TRACK) + 1;
     context.font = '12px "DejaVu Sans", system-ui, sans-serif';
     context.textBaseline = "middle";
-    const shown = this.tracks.slice(first, first + seen);
+    const shown = this.tracks.slice(first, first + visible);
     const found = shown.map((process) =>
       columns(
         app.model.faultsOf[process],
@@ -127,6 +136,14 @@ const Timeline = {
     this.ruler(context, width, height);
   },
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} process
+   * @param {Bin[]} bins
+   * @param {number} top
+   * @param {number} width
+   * @param {number} most
+   */
   track(context, process, bins, top, width, most) {
     const {colours, model} = app;
     if (process === app.process) {
@@ -147,6 +164,13 @@ const Timeline = {
     }
   },
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} fault
+   * @param {number} x
+   * @param {number} top
+   * @param {boolean} spacious
+   */
   mark(context, fault, x, top, spacious) {
     const {letter, colour} = outcomeOf(app.model.strings[this.outcome[fault]]);
     context.fillStyle = app.colours[colour];
@@ -160,7 +184,14 @@ const Timeline = {
     if (fault === app.fault) this.ring(context, x, top, spacious ? LETTER - 1 : COLUMN - 1);
   },
 
-  /** Higher for more faults, by logarithm, each outcome with its part of it. */
+  /**
+   * Draws a column whose height is the logarithm of its faults, divided by outcome.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Bin} bin
+   * @param {number} x
+   * @param {number} top
+   * @param {number} most
+   */
   column(context, bin, x, top, most) {
     const height = Math.max(6, ((TRACK - 3) * Math.log2(1 + bin.total)) / Math.log2(1 + most));
     let bottom = top + TRACK - 2;
@@ -172,12 +203,14 @@ const Timeline = {
     }
   },
 
+  /** @type {(context: CanvasRenderingContext2D, x: number, top: number, width: number) => void} */
   ring(context, x, top, width) {
     context.strokeStyle = app.colours.text;
     context.lineWidth = 2;
     context.strokeRect(x - 2, top + 2, width + 4, TRACK - 5);
   },
 
+  /** @type {(context: CanvasRenderingContext2D, width: number, height: number) => void} */
   ruler(context, width, height) {
     const {colours} = app;
     context.fillStyle = colours.panel;
@@ -201,6 +234,7 @@ const Timeline = {
   },
 };
 
+/** @type {(value: number, span: number) => string} */
 function tickTime(value, span) {
   const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(span / 1e6 / 10))));
   return `${(value / 1e6).toFixed(digits)} ms`;

@@ -1,9 +1,12 @@
-/* Mouse and keyboard on the timeline. */
+/* Mouse and keyboard input of the timeline. */
 
 const TimelineInput = {
-  start(timeline) {
-    this.timeline = timeline;
-    const {canvas} = timeline;
+  timeline: Timeline,
+  drag: /** @type {{x: number, from: number, far: boolean} | null} */ (null),
+  at: /** @type {number | undefined} */ (undefined),
+
+  start() {
+    const {canvas} = this.timeline;
     canvas.onkeydown = (event) => this.key(event);
     canvas.addEventListener("wheel", (event) => this.wheel(event), {passive: false});
     canvas.onpointerdown = (event) => this.press(event);
@@ -11,11 +14,13 @@ const TimelineInput = {
     canvas.onpointerup = (event) => this.release(event);
   },
 
+  /** @param {MouseEvent} event */
   fraction(event) {
     const width = this.timeline.canvas.clientWidth - LABEL;
     return Math.max(0, Math.min(1, (event.offsetX - LABEL) / width));
   },
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     if (event.shiftKey) return; // the box scrolls
     event.preventDefault();
@@ -27,11 +32,13 @@ const TimelineInput = {
     );
   },
 
+  /** @param {PointerEvent} event */
   press(event) {
     this.drag = {x: event.offsetX, from: this.timeline.zoom.from, far: false};
     this.timeline.canvas.setPointerCapture(event.pointerId);
   },
 
+  /** @param {PointerEvent} event */
   moved(event) {
     const {timeline, drag} = this;
     if (!drag) {
@@ -51,6 +58,7 @@ const TimelineInput = {
       );
   },
 
+  /** @param {PointerEvent} event */
   release(event) {
     const {drag} = this;
     this.drag = null;
@@ -61,6 +69,7 @@ const TimelineInput = {
     else if (track !== undefined) app.choose(track);
   },
 
+  /** @param {MouseEvent} event */
   trackAt(event) {
     const {box, tracks} = this.timeline;
     return event.offsetY < AXIS
@@ -68,13 +77,16 @@ const TimelineInput = {
       : tracks[Math.floor((event.offsetY - AXIS + box.scrollTop) / TRACK)];
   },
 
-  /** The fault nearest to the pointer, if one is near. */
+  /**
+   * Returns the fault nearest to the pointer, or null if none is near.
+   * @param {MouseEvent} event
+   */
   faultAt(event) {
     const {timeline} = this;
     const track = this.trackAt(event);
     if (track === undefined || event.offsetX < LABEL) return null;
     const width = timeline.canvas.clientWidth;
-    const near = (pixels) =>
+    const near = (/** @type {number} */ pixels) =>
       timeline.zoom.from + ((event.offsetX - pixels - LABEL) / (width - LABEL)) * timeline.zoom.span;
     const faults = app.model.faultsOf[track];
     const from = firstNotLess(faults.length, (index) => timeline.position(faults[index]), near(LETTER));
@@ -86,10 +98,11 @@ const TimelineInput = {
     return best;
   },
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const {timeline} = this;
-    const zoom = {"+": 2, "=": 2, "-": 0.5, _: 0.5}[event.key];
-    const pan = {ArrowLeft: -0.1, ArrowRight: 0.1, PageUp: -0.9, PageDown: 0.9}[event.key];
+    const zoom = ZOOM_KEYS[event.key];
+    const pan = PAN_KEYS[event.key];
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (zoom) timeline.change(() => timeline.zoom.by(zoom));
     else if (pan) timeline.change(() => timeline.zoom.pan(pan));
@@ -103,6 +116,7 @@ const TimelineInput = {
     event.stopPropagation();
   },
 
+  /** @param {number} step */
   chooseTrack(step) {
     const {tracks} = this.timeline;
     const at = Math.max(0, Math.min(tracks.length - 1, tracks.indexOf(app.process) + step));
@@ -111,7 +125,10 @@ const TimelineInput = {
       `pid ${app.model.processes[tracks[at]].pid}: ${plural(app.model.faultsOf[tracks[at]].length, "fault")}`;
   },
 
-  /** To the next or previous fault of the chosen process; the memory goes with it. */
+  /**
+   * Goes to the next or previous fault of the chosen process, and to its moment.
+   * @param {number} step
+   */
   walk(step) {
     const {timeline} = this;
     const faults = app.model.faultsOf[app.process].filter(
@@ -123,14 +140,22 @@ const TimelineInput = {
       (index) => app.model.faults.step[faults[index]],
       step > 0 ? app.moment : app.moment - 1,
     );
-    this.at = faults[Math.max(0, Math.min(faults.length - 1, step > 0 ? next : next - 1))];
-    app.goTo(app.model.faults.step[this.at] + 1);
-    timeline.change(() => timeline.zoom.reveal(timeline.position(this.at)));
-    byId("timeline-live").textContent = summaryOf(this.at);
+    const at = (this.at = faults[Math.max(0, Math.min(faults.length - 1, step > 0 ? next : next - 1))]);
+    app.goTo(app.model.faults.step[at] + 1);
+    timeline.change(() => timeline.zoom.reveal(timeline.position(at)));
+    byId("timeline-live").textContent = summaryOf(at);
   },
 };
 
-/** A fault in a line. */
+/** @type {Record<string, number>} */
+const ZOOM_KEYS = {"+": 2, "=": 2, "-": 0.5, _: 0.5};
+/** @type {Record<string, number>} */
+const PAN_KEYS = {ArrowLeft: -0.1, ArrowRight: 0.1, PageUp: -0.9, PageDown: 0.9};
+
+/**
+ * Formats a fault in one line.
+ * @param {number} number
+ */
 function summaryOf(number) {
   const fault = app.model.fault(number);
   const by = fault.call ? `kernel, in ${fault.call}` : placeText(fault.place);

@@ -1,11 +1,13 @@
-/* The walk of the page table as a picture: an entry for each level (privileged spec, "Sv39"). */
+/* Drawing of a page-table walk: an entry for each level (privileged spec, "Sv39"). */
 
 const LEVELS = ["level 0 (leaf)", "level 1", "level 2 (root)"];
 
-/** The parts of the address, and the entries that the walk read. */
+/**
+ * Draws the fields of the address, and the entries that the walk read.
+ * @param {Fault} fault
+ */
 function drawWalk(fault) {
-  if (!fault.walk.length)
-    return make("p", {class: "hint"}, "The address is beyond what a user can map: nothing was walked.");
+  if (!fault.walk.length) return make("p", {class: "hint"}, "No walk: this is not a user address.");
   const entries = fault.walk.flatMap((entry, at) => [
     at ? make("div", {class: "arrow", "aria-hidden": "true"}, "↓") : null,
     level(entry, fault),
@@ -18,8 +20,10 @@ function drawWalk(fault) {
   );
 }
 
+/** @param {Fault} fault */
 function addressBits(fault) {
   const page = fault.page;
+  /** @type {[string, Exact][]} */
   const parts = [
     ["VPN 2", Math.floor(page / 2 ** 18) % 512],
     ["VPN 1", Math.floor(page / 512) % 512],
@@ -31,14 +35,15 @@ function addressBits(fault) {
     {class: "bits mono"},
     make("small", {}, ""),
     parts.map(([name]) => make("small", {}, name)),
-    make("small", {}, hex(fault.address)),
+    make("small", {}, String(hex(fault.address))),
     parts.map(([, value]) => make("span", {}, String(value))),
   );
 }
 
+/** @type {(entry: WalkEntry, fault: Fault) => HTMLElement} */
 function level(entry, fault) {
   const index = Math.floor(fault.page / 512 ** entry.level) % 512;
-  const value = entry.pte === null ? "outside physical memory" : meaningOf(entry);
+  const value = entry.pte === null ? "outside physical memory" : meaningOf(entry.pte);
   return make(
     "div",
     {class: entry.level === 0 ? "level leaf" : "level", role: "listitem"},
@@ -49,7 +54,8 @@ function level(entry, fault) {
   );
 }
 
-function meaningOf({pte}) {
+/** @param {Exact} pte */
+function meaningOf(pte) {
   if (!pteValid(pte)) return `PTE ${hex(pte)}: not valid, the walk ends`;
   const pointer = Math.floor(Number(pte) / 2) % 8 === 0;
   return `PTE ${hex(pte)}: ${pointer ? `table at frame ${hex(pteFrame(pte))}` : pteText(pte)}`;
