@@ -1,19 +1,41 @@
-"""Errors that prevent a program from starting: a one-line message and the shell's exit status."""
+"""Errors that end a command, each a one-line message with an exit status."""
 
 from __future__ import annotations
 
-from kernel.base.errno import ENOENT, error_text
-from kernel.process.process import one_line
+from collections.abc import Sequence
 
+from kernel.base.errno import ENOENT, error_text
+
+DEFECT_STATUS = 70
+"""EX_SOFTWARE of sysexits.h: emu itself failed."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
-class CannotRun(Exception):
-    """A program cannot be started; the message gives the reason; ``status`` is the shell's."""
+class CommandError(Exception):
+    """Ends the ``emu`` command: one line ``subject: problem (expected ...)`` and a status.
+
+    ``details`` are further lines, which are printed indented below the message.
+    """
+
+    status = 2
+    """Exit status of the command; 2 for wrong usage and unusable files."""
+
+    def __init__(
+        self, message: str, status: int | None = None, details: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.details = details
+        if status is not None:
+            self.status = status
+
+
+class CannotRun(CommandError):
+    """A program cannot be started; ``status`` is that of a shell."""
 
     def __init__(self, message: str, status: int) -> None:
-        super().__init__(one_line(message))
-        self.status = status
+        from kernel.process.process import one_line  # takes 50 ms; raised where it is loaded
+
+        super().__init__(one_line(message), status)
 
     @classmethod
     def from_errno(cls, name: str, number: int, reason: str | None = None) -> CannotRun:

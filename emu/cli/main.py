@@ -1,4 +1,4 @@
-"""The ``emu`` command: finds the subcommand, and turns what goes wrong into one line."""
+"""The ``emu`` command: finds the subcommand and reports its errors."""
 
 from __future__ import annotations
 
@@ -11,50 +11,42 @@ from typing import Any
 
 from emu.cli.split_arguments import split
 from emu.cli.support.ending_signals import EndedBySignal, raise_on_ending_signals
+from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.standard_streams import (
+    discard_unwritable,
+    ignore_lost_messages,
     is_lost_terminal,
-    lose_messages_quietly,
     open_streams,
-    settle,
 )
+from emu.errors import CommandError
+from toolchain.errors import ToolchainError
 
-_MODULES = {
-    "run": "run",
-    "trace": "trace",
-    "report": "report",
-    "cow": "cow",
-    "compare": "compare",
-    "why": "why",
-    "walk": "walk",
-    "build": "build",
-    "syscalls": "syscalls",
-    "lab": "lab",
-}
-"""Where each command is; only the one that is wanted is imported."""
+COMMANDS = (
+    *("run", "trace", "report", "cow", "compare", "why", "walk"),
+    *("build", "syscalls", "lab"),
+)
+"""Names of the subcommands and of their modules; only the requested one is imported."""
+_GONE = "emu: the current directory does not exist any more"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    # NumPy's linear algebra, which nobody here uses, would start a thread for each processor.
+    # NumPy's linear algebra, which is not used, would start a thread for each processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     open_streams()
-    lose_messages_quietly()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    ignore_lost_messages()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with raise_on_ending_signals():
-            status = _run(words)
+            status = _run(given)
             if sys.stdout is not None:  # the user may have closed it
                 sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more to say, not even at exit.
+        # The reader of stdout has exited: end silently, also when Python flushes at exit.
         return 128 + 13
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and error.filename is None:  # as getcwd(2) raises
-            print("emu: the current directory does not exist any more", file=sys.stderr)
-            return 2
-        print(f"emu: standard output: {error.strerror}", file=sys.stderr)
-        return 128 + 1 if is_lost_terminal(error) else 1  # as SIGHUP, which comes with it
+        return _report_os_error(error)
     except (ImportError, MemoryError) as error:
         print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
         return 2
@@ -63,16 +55,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        settle(sys.stdout)
+        discard_unwritable(sys.stdout)
 
 
-def _run(words: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     try:
-        options = _parse(words)
+        options = _parse(arguments)
         status: int = options.function(options)
         return status
     except SystemExit as ended:  # argparse has printed its message, perhaps on stdout
         return ended.code if isinstance(ended.code, int) else 0
+    except ToolchainError as error:
+        return _report(CommandError(str(error)))
+    except CommandError as error:
+        return _report(error)
+
+
+def _report(error: CommandError) -> int:
+    messages = MessageStream()
+    messages.message(str(error))
+    for line in error.details:
+        messages.write(f"  {line}")
+    return error.status
+
+
+def _report_os_error(error: OSError) -> int:
+    """An error of a file that could not be opened, or of standard output."""
+    if error.filename is not None:
+        print(f"emu: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
+        return 2
+    if isinstance(error, FileNotFoundError):  # as getcwd(2) raises it
+        print(_GONE, file=sys.stderr)
+        return 2
+    print(f"emu: standard output: {error.strerror}", file=sys.stderr)
+    return 128 + 1 if is_lost_terminal(error) else 1  # 129: SIGHUP, which is sent at the same time
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,8 +101,8 @@ class _Parser(argparse.ArgumentParser):
         return options, unknown
 
 
-def _parse(words: list[str]) -> argparse.Namespace:
-    """The options; ``rest`` has the words that are the guest's or the compiler's."""
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of the subcommand; ``rest`` has the arguments of the guest or the compiler."""
     parser = _Parser(
         prog="emu",
         allow_abbrev=False,
@@ -94,20 +110,20 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "watched.",
     )
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    wanted = words[:1] if words[:1] and words[0] in _MODULES else _MODULES
-    for name in wanted:
-        import_module(f"emu.cli.commands.{_MODULES[name]}").add_parser(subcommands)
-    own: list[str] = words
+    for name in arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS:
+        import_module(f"emu.cli.commands.{name}").add_parser(subcommands)
+    own: list[str] = arguments
     rest: list[str] = []
-    command = subcommands.choices.get(words[0]) if words else None
+    command = subcommands.choices.get(arguments[0]) if arguments else None
     if command is not None:
         guest = command.get_default("guest")
         if guest is not None:
-            own, rest = split(words[1:], command, guest, trailing=command.get_default("trailing"))
-            own = [words[0], *own]
-        elif "--" in words:
-            end = words.index("--")
-            own, rest = words[:end], words[end + 1 :]
+            trailing = command.get_default("trailing")
+            own, rest = split(arguments[1:], command, guest, trailing=trailing)
+            own = [arguments[0], *own]
+        elif "--" in arguments:
+            end = arguments.index("--")
+            own, rest = arguments[:end], arguments[end + 1 :]
     options = parser.parse_args(own)
     options.rest = rest
     return options

@@ -1,7 +1,7 @@
-"""Which words of the command line are ours, and which somebody else's: the guest's, a compiler's.
+"""Separates the command's own arguments from those of the guest or the compiler.
 
-argparse alone can't tell them apart: an option of the guest may look like ours, and one whose value
-is optional would take the program's name for it.
+argparse alone cannot: an option of the guest may equal one of the command, and an option with an
+optional value would take the program's name as its value.
 """
 
 from __future__ import annotations
@@ -11,59 +11,59 @@ from collections.abc import Sequence
 
 
 class _Options:
-    """What a command's parser knows of an option."""
+    """The options that a command's parser defines."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._actions = parser._option_string_actions
 
-    def length(self, word: str) -> int:
-        """How many words the option takes with itself; 0 for what is no option of the command."""
-        name, equals, _ = word.partition("=")
+    def length(self, argument: str) -> int:
+        """Number of arguments that the option takes, itself included; 0 if it is unknown."""
+        name, equals, _ = argument.partition("=")
         action = self._actions.get(name)
         if action is None:
-            attached = self._actions.get(word[:2]) if word[1:2] != "-" else None
+            attached = self._actions.get(argument[:2]) if argument[1:2] != "-" else None
             return 1 if attached is not None and attached.nargs is None else 0
         return 2 if action.nargs is None and not equals else 1
 
-    def completed(self, word: str) -> str:
-        """The word, with the value that an option has when it is given without one."""
-        action = self._actions.get(word)
+    def with_default(self, argument: str) -> str:
+        """The argument, with the default value of an option that is given without one."""
+        action = self._actions.get(argument)
         if action is not None and action.nargs == "?":
-            return f"{word}={action.const}"
-        return word
+            return f"{argument}={action.const}"
+        return argument
 
 
 def split(
-    words: Sequence[str], parser: argparse.ArgumentParser, positionals: int, *, trailing: bool
+    arguments: Sequence[str], parser: argparse.ArgumentParser, positionals: int, *, trailing: bool
 ) -> tuple[list[str], list[str]]:
-    """The words after a command's name that are its own, and the rest, which is the guest's.
+    """Splits the arguments after a command's name into its own and the guest's.
 
-    The command has so many ``positionals``, of which the first is the program. With ``trailing``
-    its options may follow them too. ``--`` before the first positional ends the options; after it,
-    all of ours.
+    The command has ``positionals`` positional arguments, the program first. With ``trailing`` its
+    options may also follow them. ``--`` before the first positional ends the options; after it,
+    all arguments of the command.
     """
     options = _Options(parser)
-    ours: list[str] = []
+    own: list[str] = []
     named: list[str] = []
     at = 0
-    while at < len(words) and words[at] != "--":
-        word = words[at]
-        if word.startswith("-") and len(word) > 1:
-            length = options.length(word)
+    while at < len(arguments) and arguments[at] != "--":
+        argument = arguments[at]
+        if argument.startswith("-") and len(argument) > 1:
+            length = options.length(argument)
             if named and not length:
                 break
-            ours += [options.completed(word), *words[at + 1 : at + max(length, 1)]]
+            own += [options.with_default(argument), *arguments[at + 1 : at + max(length, 1)]]
             at += max(length, 1)
         elif len(named) < positionals:
-            named.append(word)
+            named.append(argument)
             at += 1
         else:
             break
         if named and not trailing:
             break
-    if words[at : at + 1] == ["--"]:
+    if arguments[at : at + 1] == ["--"]:
         at += 1
-    while not named and at < len(words):
-        named.append(words[at])
+    while not named and at < len(arguments):
+        named.append(arguments[at])
         at += 1
-    return [*ours, *(["--", *named] if named else [])], list(words[at:])
+    return [*own, *(["--", *named] if named else [])], list(arguments[at:])

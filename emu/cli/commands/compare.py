@@ -1,4 +1,4 @@
-"""``emu compare``: the same program under each fork policy."""
+"""``emu compare``: runs the same program under each fork policy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Any, TextIO
 
 from emu.api import Session
 from emu.cli.support.guest_options import add_guest_options, guest_options
-from emu.cli.support.guest_run import CommandFailed, open_lines, run_session
-from emu.cli.support.message_stream import Lines
-from emu.cli.support.standard_streams import open_streams
-from emu.cli.support.trace_input import Report, add_report_options, goes_to_stdout
-from emu.errors import CannotRun
+from emu.cli.support.guest_run import run_session
+from emu.cli.support.message_stream import MessageStream
+from emu.cli.support.result_output import ResultOutput, add_output_options, writes_to_stdout
+from emu.errors import CommandError
 from emu.observe.analysis.policy_comparison import (
     PolicyRun,
     comparison_json,
@@ -32,63 +31,56 @@ def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
         "compare",
         allow_abbrev=False,
-        help="run a program under each fork policy, and compare output and costs",
+        help="run a program under each fork policy and compare output and costs",
         description="Runs a program under each fork policy (cow, eager, shared-tables), checks "
-        "that what it prints and its exit status are the same, and shows what each policy cost. "
-        "The guest's output is that of the first run; the table goes to stderr, or to FILE. "
-        "Standard input, unless it is a terminal, is read once and given to each run. A program "
-        "that prints random numbers or depends on who runs first is best run with --deterministic; "
-        "even then times differ, since the clock moves with each page fault.",
+        "that output and exit status are equal, and shows the cost of each policy. The output is "
+        "that of the first run; the table is written to stderr, or to FILE. Standard input, unless "
+        "it is a terminal, is read once and passed to each run. Use --deterministic for a program "
+        "that prints random numbers or depends on scheduling; even then times differ, since the "
+        "clock advances with each page fault.",
         epilog="The exit status is the guest's when all runs agree, and 1 when they do not. "
         "Options may also follow PROG; -- ends them.",
     )
     parser.usage = "emu compare [OPTIONS] PROG [ARGS...]"
-    add_report_options(parser, "the table")
+    add_output_options(parser, "the table")
     add_guest_options(parser, policy=False)
     parser.set_defaults(function=run, guest=1, trailing=True, fork_policy="cow")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs it three times; the guest's status, 1 where the runs differ, or a shell's."""
-    open_streams()
-    try:
-        lines = open_lines(None)
-        with Report(arguments, lines) as report:
-            runs = _runs(arguments, lines)
-            report.write(comparison_json(runs) if arguments.json else comparison_text(runs))
-    except CommandFailed as failure:
-        return failure.status
-    found = differences(runs)
-    for line in found:
-        lines.message(line)
-    return _DIFFERENT if found else runs[0].status
+    """Runs the program once for each policy; returns its status, or 1 if the runs differ."""
+    messages = MessageStream()
+    with ResultOutput(arguments, messages) as output:
+        runs = _run_policies(arguments, messages)
+        output.write(comparison_json(runs) if arguments.json else comparison_text(runs))
+    different = differences(runs)
+    for line in different:
+        messages.message(line)
+    return _DIFFERENT if different else runs[0].status
 
 
-def _runs(arguments: argparse.Namespace, lines: Lines) -> list[PolicyRun]:
+def _run_policies(arguments: argparse.Namespace, messages: MessageStream) -> list[PolicyRun]:
     stdin = _standard_input()
-    import_module("numpy.ma")  # as a run does: the first one's time is to be like the others'
+    import_module("numpy.ma")  # a run imports it: else the first run would take longer than others
     runs: list[PolicyRun] = []
     for policy in POLICIES:
-        session = _session(arguments, policy, stdin, lines)
-        done = _run(session, policy, lines)
+        session = _open_session(arguments, policy, stdin, messages)
+        policy_run = _run(session, policy, messages)
         if not runs:
-            _print(done, sys.stderr if goes_to_stdout(arguments) else sys.stdout)
+            _print(policy_run, sys.stderr if writes_to_stdout(arguments) else sys.stdout)
         if session.ended_by:
-            status = 128 + session.ended_by
-            lines.message(f"ended by the user under {policy}: nothing to compare")
-            raise CommandFailed(status)
-        runs.append(done)
+            problem = f"ended by the user under {policy}: nothing to compare"
+            raise CommandError(problem, 128 + session.ended_by)
+        runs.append(policy_run)
     return runs
 
 
-def _session(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Lines) -> Session:
+def _open_session(
+    arguments: argparse.Namespace, policy: str, stdin: bytes, messages: MessageStream
+) -> Session:
     options = replace(guest_options(arguments), fork_policy=policy)
     command = [arguments.program, *arguments.rest]
-    try:
-        session = Session(options, command, lambda text: lines.message(f"{policy}: {text}"))
-    except CannotRun as error:
-        lines.message(str(error))
-        raise CommandFailed(error.status) from None
+    session = Session(options, command, lambda text: messages.message(f"{policy}: {text}"))
     console = session.console
     console.feed(stdin)
     console.capture(1)
@@ -96,18 +88,19 @@ def _session(arguments: argparse.Namespace, policy: str, stdin: bytes, lines: Li
     return session
 
 
-def _run(session: Session, policy: str, lines: Lines) -> PolicyRun:
-    began = time.perf_counter()
-    status = run_session(session, [], lines)
+def _run(session: Session, policy: str, messages: MessageStream) -> PolicyRun:
+    started = time.perf_counter()
+    status = run_session(session, [], messages)
     console = session.console
-    seconds = None if session.kernel.config.deterministic else round(time.perf_counter() - began, 3)
+    deterministic = session.kernel.config.deterministic
+    seconds = None if deterministic else round(time.perf_counter() - started, 3)
     return PolicyRun(
         policy, status, console.captured(1), console.captured(2), session.summary, seconds
     )
 
 
 def _standard_input() -> bytes:
-    """Nothing of a terminal: who sits there would have to type it before the program asks."""
+    """The whole input; empty for a terminal, whose input cannot be read before the first prompt."""
     if sys.stdin is None or sys.stdin.isatty():
         return b""
     try:
@@ -116,11 +109,11 @@ def _standard_input() -> bytes:
         return b""
 
 
-def _print(done: PolicyRun, stdout: TextIO | None) -> None:
+def _print(policy_run: PolicyRun, stdout: TextIO | None) -> None:
     if stdout is not None:
-        stdout.buffer.write(done.stdout)
+        stdout.buffer.write(policy_run.stdout)
         stdout.flush()
     if sys.stderr is not None:
-        with suppress(OSError):  # as for our own lines: nobody reads them
-            sys.stderr.buffer.write(done.stderr)
+        with suppress(OSError):  # as for messages: stderr may have no reader
+            sys.stderr.buffer.write(policy_run.stderr)
             sys.stderr.flush()

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from emu.cli.support.progress import ProgressLine
-from emu.cli.support.standard_streams import open_streams
 from emu.lab.mutants.report import lines
-from emu.lab.mutants.results import NotJudged, Table, mutants
-from emu.lab.mutants.student_tests import NoOperations
-from emu.lab.workspace.catalogue import Lab, NoSuchLab, find
-from toolchain.errors import ToolchainError
+from emu.lab.mutants.results import Table, mutants
+from emu.lab.workspace.catalogue import Lab, find
 
 _SURVIVED = 1
-_MISUSED = 2
-_DEFECT = 70
 
 
 def add_mutants_parser(actions: Any) -> None:
@@ -31,24 +26,13 @@ def add_mutants_parser(actions: Any) -> None:
         epilog="The exit status is 1 when a wrong solution is told by nobody, or by other than "
         "what is expected to.",
     )
-    parser.add_argument("lab", metavar="LAB")
-    parser.add_argument("--tests", metavar="DIR", type=Path, help="tests that students wrote")
+    parser.add_argument("lab", metavar="LAB", help="its name or number (see emu lab list)")
+    parser.add_argument("--tests", metavar="DIR", type=Path, help="directory of a student's tests")
     parser.set_defaults(function=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    open_streams()
-    try:
-        table = _table(find(arguments.lab), arguments.tests)
-    except (NoSuchLab, NoOperations, ToolchainError) as error:
-        print(f"emu: {error}", file=sys.stderr)
-        return _MISUSED
-    except NotJudged as error:
-        print(f"emu: {error}", file=sys.stderr)
-        return _DEFECT
-    except OSError as error:
-        print(f"emu: {error.filename}: {error.strerror}", file=sys.stderr)
-        return _MISUSED
+    table = _table(find(arguments.lab), arguments.tests)
     for line in lines(table):
         print(line)
     return 0 if table.good else _SURVIVED

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.commands.report import add_source_option, host_files
 from emu.cli.support.guest_options import add_guest_options
-from emu.cli.support.guest_run import CommandFailed, open_lines, open_session, run_session
-from emu.cli.support.message_stream import Lines
+from emu.cli.support.guest_run import open_session, run_session
+from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record_to_files
-from emu.cli.support.trace_files import Files, trace_file
-from emu.cli.support.trace_input import keep_input
+from emu.cli.support.result_output import reject_overwrite
+from emu.cli.support.trace_files import TraceFiles, trace_file
 from emu.observe.formats.summary import summary_text
 from kernel.process.observer import Observer
 
@@ -25,8 +25,9 @@ def add_parser(subcommands: Any) -> None:
         "run",
         allow_abbrev=False,
         help="run a RISC-V Linux program",
-        description="Runs a 64-bit RISC-V Linux program. Its standard streams are yours, and so is "
-        "its exit status (128 + signal when a signal killed it).",
+        description="Runs a 64-bit RISC-V Linux program with your standard streams. The exit "
+        "status is the program's (128 + signal when a signal killed it).",
+        epilog="Arguments after PROG are the program's.",
     )
     parser.usage = "emu run [OPTIONS] PROG [ARGS...]"
     parser.add_argument(
@@ -35,18 +36,18 @@ def add_parser(subcommands: Any) -> None:
         const="text",
         choices=("text", "json"),
         metavar="json",
-        help="at the end, to stderr: processes, page faults by kind, frames copied and reused, "
-        "and what eager copying would have cost",
+        help="print to stderr at the end: processes, page faults by kind, frames copied and "
+        "reused, and the cost of eager copying; --summary=json as one line of JSON",
     )
     parser.add_argument(
         "--trace",
         action="append",
         default=[],
         choices=("faults", "syscalls"),
-        help="a line to stderr for each page fault or each system call; may be given twice",
+        help="print a line to stderr for each page fault or each system call; may be given twice",
     )
     parser.add_argument(
-        "--trace-file", metavar="FILE", help="write the trace there instead of to stderr"
+        "--trace-file", metavar="FILE", help="write the lines of --trace to FILE instead"
     )
     parser.add_argument(
         "--trace-out",
@@ -54,10 +55,12 @@ def add_parser(subcommands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="record the run there; the suffix says how, as for emu trace -o",
+        help="record the run in FILE; its suffix selects the format, as for emu trace -o",
     )
     parser.add_argument(
-        "--report", metavar="FILE", help="write a report of the run for a browser, as emu report"
+        "--report",
+        metavar="FILE",
+        help="write a report of the run for a browser, as emu report does",
     )
     add_source_option(parser)
     add_guest_options(parser)
@@ -65,48 +68,45 @@ def add_parser(subcommands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the program; its status, or that of a shell that could not run it."""
+    """Runs the program; returns its status."""
+    reject_overwrite(arguments, [arguments.trace_file, arguments.report, *arguments.trace_out])
+    messages = MessageStream(arguments.trace_file)
     try:
-        keep_input(arguments, [arguments.trace_file, arguments.report, *arguments.trace_out])
-        lines = open_lines(arguments.trace_file)
-        try:
-            session = open_session(arguments, lines)
-            status = _run(arguments, session, lines)
-        finally:
-            lines.close()
-    except CommandFailed as failure:
-        return failure.status
+        session = open_session(arguments, messages)
+        status = _run(arguments, session, messages)
+    finally:
+        messages.close()
     if arguments.summary == "json":
-        lines.plain(json.dumps(session.summary))
+        messages.write(json.dumps(session.summary))
     elif arguments.summary:
-        lines.plain(summary_text(session.summary))
+        messages.write(summary_text(session.summary))
     return status
 
 
-def _run(arguments: argparse.Namespace, session: Session, lines: Lines) -> int:
-    """The run's status; it is recorded only where a file is wanted, since that takes time."""
-    observers = _observers(arguments, lines)
+def _run(arguments: argparse.Namespace, session: Session, messages: MessageStream) -> int:
+    """Runs the session; it is recorded only if a file is requested, since that takes time."""
+    observers = _observers(arguments, messages)
     if not arguments.trace_out and not arguments.report:
-        return run_session(session, observers, lines)
-    files = Files(lines)
+        return run_session(session, observers, messages)
+    files = TraceFiles(messages)
     try:
         for name in arguments.trace_out:
             files.add(name)
         if arguments.report:
             files.add_report(arguments.report, host_files(arguments, arguments.program))
-        return record_to_files(session, files, lines, observers=observers)
+        return record_to_files(session, files, messages, observers=observers)
     finally:
         files.close()
 
 
-def _observers(arguments: argparse.Namespace, lines: Lines) -> list[Observer]:
+def _observers(arguments: argparse.Namespace, messages: MessageStream) -> list[Observer]:
     observers: list[Observer] = []
     if "faults" in arguments.trace:
         from emu.observe.formats.fault_log import FaultLines
 
-        observers.append(FaultLines(lines.trace))
+        observers.append(FaultLines(messages.trace))
     if "syscalls" in arguments.trace:
         from emu.observe.formats.strace import CallLines
 
-        observers.append(CallLines(lines.trace))
+        observers.append(CallLines(messages.trace))
     return observers

@@ -1,4 +1,4 @@
-"""``emu syscalls``: the system calls that are supported, from the kernel's own table."""
+"""``emu syscalls``: lists the supported system calls from the kernel's table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from kernel.syscalls.table import ROWS
 
 def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
-        "syscalls", allow_abbrev=False, help="list the supported system calls"
+        "syscalls",
+        allow_abbrev=False,
+        help="list the supported system calls",
+        description="Lists the supported system calls: number, name and notes.",
     )
     parser.set_defaults(function=show)
 

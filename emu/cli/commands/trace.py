@@ -1,4 +1,4 @@
-"""``emu trace``: the page faults of a program, as they happen or to files."""
+"""``emu trace``: prints the page faults of a program as they occur, or writes them to files."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.support.filter_options import add_filter_options, filter_of, locator, tell_hint
+from emu.cli.support.filter_options import (
+    add_filter_options,
+    build_filter,
+    range_locators,
+    report_filter_hint,
+)
 from emu.cli.support.guest_options import add_guest_options, count
-from emu.cli.support.guest_run import CommandFailed, open_session
+from emu.cli.support.guest_run import open_session
 from emu.cli.support.instruction_trace import add_instruction_options, trace_instructions
-from emu.cli.support.message_stream import Lines
+from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record, record_to_files
-from emu.cli.support.trace_files import Files, trace_file
-from emu.cli.support.trace_input import keep_input
+from emu.cli.support.result_output import reject_overwrite
+from emu.cli.support.trace_files import TraceFiles, trace_file
 
 if TYPE_CHECKING:
     from emu.api import Session
-    from emu.observe.model.sink import RecordingOptions, Sink
+    from emu.observe.model.sink import Sink
     from emu.observe.record.filters import Filter
 
 
@@ -26,33 +31,40 @@ def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
         "trace",
         allow_abbrev=False,
-        help="run a program and tell of each page fault",
-        description="Runs a program and tells of each page fault: which instruction on which "
-        "source line, what the page table said, what the kernel did, who shares the frame. Lines "
-        "go to stderr; with -o the trace goes to files, and the suffix says which kind: .jsonl "
-        "(JSON Lines), .perfetto-trace (ui.perfetto.dev), .folded (stacks by copied bytes), .txt.",
-        epilog="Options may also follow PROG; -- ends them, before words of the guest like them.",
+        help="run a program and report each page fault",
+        description="Runs a program and reports each page fault: the instruction and its source "
+        "line, the page-table entry before and after, what the kernel did, and the processes that "
+        "share the frame. Lines are written to stderr. With -o the trace is written to files, "
+        "whose suffix selects the format: .jsonl (JSON Lines), .perfetto-trace (ui.perfetto.dev), "
+        ".folded (stacks by copied bytes) or .txt.",
+        epilog="Options may also follow PROG; -- ends them.",
     )
     parser.usage = "emu trace [OPTIONS] PROG [ARGS...]"
     parser.add_argument(
-        "-o", "--output", type=trace_file, action="append", default=[], metavar="FILE"
+        "-o",
+        "--output",
+        type=trace_file,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write the trace to FILE; may be given several times",
     )
     parser.add_argument(
-        "--walk", action="store_true", help="draw the walk of the page table below each fault"
+        "--walk", action="store_true", help="draw the page-table walk below each fault"
     )
-    parser.add_argument("--calls", action="store_true", help="tell of system calls too")
+    parser.add_argument("--calls", action="store_true", help="report system calls too")
     parser.add_argument(
         "--backtrace",
         type=_depth,
         default=16,
         metavar="N",
-        help="to files: record at most N callers of each fault (default 16; 0 for none)",
+        help="in files, record at most N callers of each fault (default 16; 0 for none)",
     )
     parser.add_argument(
         "--heap",
         action="store_true",
-        help="to files: record of copied heap blocks which call of malloc and its kin allocated "
-        "them, for emu cow; costs some 30 µs for each allocation",
+        help="in files, record which calls of malloc and related functions allocated the copied "
+        "heap blocks, for emu cow; costs about 30 µs for each allocation",
     )
     add_instruction_options(parser)
     add_filter_options(parser)
@@ -61,54 +73,51 @@ def add_parser(subcommands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the program; its status, or that of a shell that could not run it."""
-    lines = Lines()
-    try:
-        keep_input(arguments, arguments.output)
-        if arguments.insn is not None or arguments.around_faults:
-            return trace_instructions(arguments, lines)
-        return _trace_faults(arguments, lines)
-    except CommandFailed as failure:
-        return failure.status
+    """Runs the program; returns its status, or 2 when a file could not be written."""
+    messages = MessageStream()
+    reject_overwrite(arguments, arguments.output)
+    if arguments.insn is not None or arguments.around_faults:
+        return trace_instructions(arguments, messages)
+    return _trace_faults(arguments, messages)
 
 
-def _trace_faults(arguments: argparse.Namespace, lines: Lines) -> int:
-    session = open_session(arguments, lines)
-    chosen = filter_of(arguments)
+def _trace_faults(arguments: argparse.Namespace, messages: MessageStream) -> int:
+    from emu.observe.model.sink import RecordingOptions
+
+    session = open_session(arguments, messages)
+    fault_filter = build_filter(arguments)
     if not arguments.output:
-        return _tell_lines(session, arguments, lines, chosen)
-    files = Files(lines)
+        return _print_faults(session, arguments, messages, fault_filter)
+    options = RecordingOptions(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
+    files = TraceFiles(messages)
     try:
         for name in arguments.output:
             files.add(name)
-        status = record_to_files(session, files, lines, _wanted(arguments), chosen)
+        status = record_to_files(session, files, messages, options, fault_filter)
     finally:
         files.close()
     return 2 if files.failed and not session.stopped else status
 
 
-def _wanted(arguments: argparse.Namespace) -> RecordingOptions:
-    from emu.observe.model.sink import RecordingOptions
-
-    return RecordingOptions(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
-
-
-def _tell_lines(
-    session: Session, arguments: argparse.Namespace, lines: Lines, chosen: Filter | None
+def _print_faults(
+    session: Session,
+    arguments: argparse.Namespace,
+    messages: MessageStream,
+    fault_filter: Filter | None,
 ) -> int:
-    """To stderr, each line at once: the guest's own output comes between them."""
+    """Prints each fault at once, so that the lines are in order with the guest's output."""
     from emu.observe.formats.text import TraceLines
     from emu.observe.model.sink import RecordingOptions
     from emu.observe.record.filters import FilteredSink
     from emu.observe.walk.from_record import walk_lines
 
     walk = walk_lines if arguments.walk else None
-    tell = TraceLines(lines.plain, colour=_colour(), walk=walk)
-    wanted = RecordingOptions(backtraces=0, calls=arguments.calls, samples=False)
-    sink: Sink = tell if chosen is None else FilteredSink(tell, chosen)
-    status = record(session, sink, lines, wanted, first=locator(chosen))
-    lines.write_notes()
-    tell_hint(sink, lines)
+    lines = TraceLines(messages.write, colour=_colour(), walk=walk)
+    options = RecordingOptions(backtraces=0, calls=arguments.calls, samples=False)
+    sink: Sink = lines if fault_filter is None else FilteredSink(lines, fault_filter)
+    status = record(session, sink, messages, options, first=range_locators(fault_filter))
+    messages.write_notes()
+    report_filter_hint(sink, messages)
     return status
 
 

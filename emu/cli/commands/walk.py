@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from emu.cli.support.guest_options import add_guest_options, count, memory_size
-from emu.cli.support.guest_run import CommandFailed, open_session, run_session
-from emu.cli.support.message_stream import Lines
+from emu.cli.support.guest_run import open_session, run_session
+from emu.cli.support.message_stream import MessageStream, as_command_error
+from emu.errors import CannotRun, CommandError
 from emu.machine.cause import Access
 from emu.machine.pte import MODE_BARE, MODE_SV39, PAGE_MASK, PAGE_SHIFT, VA_MASK, make_satp
 from emu.machine.ram import BASE, NoHostMemory, Ram
 from emu.machine.sv39 import Mmu, Privilege
-from emu.observe.symbols.address_expression import parse_address, parse_number
+from emu.observe.symbols.address_expression import NamedAddress, parse_address, parse_number
 from emu.observe.walk.drawing import draw_walk, take_walk
 
+Parsed = TypeVar("Parsed")
 _NOT_REACHED = 1
-_USAGE = 2
 _ACCESSES = {access.name.lower(): access for access in Access}
+_SEE_HELP = "see emu walk --help"
 
 
 def add_parser(subcommands: Any) -> None:
@@ -27,14 +30,15 @@ def add_parser(subcommands: Any) -> None:
         allow_abbrev=False,
         conflict_handler="resolve",
         help="draw the page-table walk of an address",
-        description="Runs a program to a place and draws how an address is translated there: satp, "
-        "the indices, each page-table entry, and the physical address or the rule that was broken. "
-        "The drawing goes to standard output; what the program writes to its own goes to standard "
-        "error. The run ends with the drawing: status 0, or 1 when the place was never reached. "
-        "Without PROG it reads an image of physical memory instead.",
-        epilog="ADDRESS is a number (0x... or decimal), a register (sp, a0, pc, as it is then) or "
-        "a symbol of PROG, or of its interpreter and libraries once they are loaded; the last two "
-        "may have an offset: sp+16, table+0x1000.",
+        description="Runs a program to a given instruction and draws how an address is translated "
+        "there: satp, the indices, each page-table entry, and the physical address or the rule "
+        "that the access breaks. The drawing goes to standard output, the program's standard "
+        "output to standard error. The run ends with the drawing: status 0, or 1 when the "
+        "instruction was never reached. Without PROG the tables are read from an image of physical "
+        "memory.",
+        epilog="ADDRESS is a number (0x... or decimal), a register (sp, a0, pc: its value at that "
+        "instruction) or a symbol of PROG, or of its interpreter and libraries once they are "
+        "loaded; a register or symbol may have an offset: sp+16, table+0x1000.",
     )
     parser.usage = (
         "emu walk [OPTIONS] PROG --at SYMBOL|PC|exit ADDRESS [ARGS...]\n"
@@ -44,12 +48,12 @@ def add_parser(subcommands: Any) -> None:
         "--access",
         choices=tuple(_ACCESSES),
         default="load",
-        help="the access that is to be translated (default load)",
+        help="the access to translate (default load)",
     )
-    add_guest_options(parser, needed=False)
-    parser.add_argument("address", metavar="ADDRESS", nargs="?")
     _add_place(parser.add_argument_group("in a program"))
     _add_image(parser.add_argument_group("in an image of physical memory"))
+    add_guest_options(parser, required=False)
+    parser.add_argument("address", metavar="ADDRESS", nargs="?", help="the address to translate")
     _add_shared_names(parser)
     parser.set_defaults(function=walk, guest=2, trailing=True)
 
@@ -58,21 +62,23 @@ def _add_place(group: Any) -> None:
     group.add_argument(
         "--at",
         metavar="PLACE",
-        help="where to draw: before the instruction at a symbol (or symbol+OFFSET) or at a "
-        "pc in hex; or at the exit of a process, while its memory is still there",
+        help="where to stop: before the instruction at a symbol (or symbol+OFFSET) or at a "
+        "pc in hexadecimal; or at the exit of a process, while its memory still exists",
     )
     group.add_argument(
-        "--pid", type=count, metavar="N", help="the process (default: the first that is there)"
+        "--pid", type=count, metavar="N", help="the process (default: the first that gets there)"
     )
     group.add_argument(
-        "--hit", type=count, default=1, metavar="N", help="the Nth time that it is there"
+        "--hit", type=count, default=1, metavar="N", help="stop at the Nth time (default 1)"
     )
 
 
 def _add_image(group: Any) -> None:
-    group.add_argument("--satp", metavar="VALUE", help="the whole register, mode and all")
+    group.add_argument("--satp", metavar="VALUE", help="the value of satp, with its mode")
     group.add_argument(
-        "--base", metavar="ADDRESS", help="of the file's first byte (default 0x80000000)"
+        "--base",
+        metavar="ADDRESS",
+        help="physical address of the first byte of the file (default 0x80000000)",
     )
     group.add_argument(
         "--supervisor", action="store_true", help="translate for S-mode instead of U-mode"
@@ -85,11 +91,11 @@ def _add_image(group: Any) -> None:
 
 
 def _add_shared_names(parser: argparse.ArgumentParser) -> None:
-    """Options that mean one thing with PROG and another with an image."""
+    """Redefines options whose meaning with an image differs from that with PROG."""
     parser.add_argument(
         "--mem",
         metavar="SIZE|FILE",
-        help="with PROG its physical memory (default 1G), without it the image",
+        help="with PROG the size of physical memory (default 1G), without it the image",
     )
     parser.add_argument(
         "--root",
@@ -99,93 +105,96 @@ def _add_shared_names(parser: argparse.ArgumentParser) -> None:
 
 
 def walk(arguments: argparse.Namespace) -> int:
-    """Draws; the status of the command."""
-    lines = Lines()
+    """Prints the drawing; returns the exit status."""
     access = _ACCESSES[arguments.access]
     in_image = arguments.satp is not None or (arguments.root is not None and arguments.at is None)
-    ended = 0
-    try:
-        if in_image:
-            drawing = draw_in_image(arguments, access)
-        else:
-            drawing, ended = _draw_in_program(arguments, access, lines)
-    except ValueError as error:
-        lines.message(str(error))
-        return _USAGE
-    except CommandFailed as failure:
-        return failure.status
+    if in_image:
+        drawing, status = draw_in_image(arguments, access), 0
+    else:
+        drawing, status = _draw_in_program(arguments, access, MessageStream())
     for line in drawing:
         print(line)
-    return ended
+    return status
 
 
 def _draw_in_program(
-    arguments: argparse.Namespace, access: Access, lines: Lines
+    arguments: argparse.Namespace, access: Access, messages: MessageStream
 ) -> tuple[list[str], int]:
-    """Returns the drawing, and the exit status of a run that the user ended, else 0.
-
-    Raises ValueError for an invalid address and NotRun when there is nothing to draw.
-    """
+    """The drawing and the exit status. Raises :class:`CommandError` if it was never drawn."""
     from emu.observe.walk.at_breakpoint import WalkAt
 
-    if arguments.program is None or arguments.address is None or arguments.at is None:
-        raise ValueError("walk wants PROG, --at PLACE and ADDRESS (see emu walk --help)")
-    arguments.mem = _memory(arguments.mem)
-    at = None if arguments.at == "exit" else parse_address(arguments.at, hexadecimal=True)
-    address = parse_address(arguments.address)
-    if at is not None and at.register is not None:
-        raise ValueError(f"--at {at.text} is a register, not a place in the program")
-    if at is None and address.register is not None:
-        raise ValueError(f"{address.text} is a register, which a process that exits has no more")
-    session = open_session(arguments, lines)
+    at, address = _parse_place(arguments)
+    session = open_session(arguments, messages)
     observer = WalkAt(at, address, access, arguments.pid, arguments.hit, session.kernel)
     session.console.use_host(1, 2)
-    status = run_session(session, [observer], lines)
-    if observer.refused:
-        raise CommandFailed(status)
-    ended = status if session.ended_by and status == 128 + session.ended_by else 0
-    if ended and not observer.lines:
-        raise CommandFailed(ended)
-    if not observer.lines:
-        if observer.missing and not observer.hits:
-            lines.message(f"{observer.missing}, and it was not come to in what it loaded")
-        else:
-            lines.message(_not_reached(arguments, observer.hits))
-        raise CommandFailed(_NOT_REACHED)
-    return observer.lines, ended
+    status = run_session(session, [observer], messages)
+    ended = bool(session.ended_by) and status == 128 + session.ended_by
+    if ended or observer.refused:
+        return observer.lines, status
+    if observer.lines:
+        return observer.lines, 0
+    if observer.missing and not observer.hits:
+        raise CannotRun(f"{observer.missing}, nor has a file that it mapped later", _NOT_REACHED)
+    raise CommandError(_not_reached(arguments, observer.hits), _NOT_REACHED)
+
+
+def _parse_place(arguments: argparse.Namespace) -> tuple[NamedAddress | None, NamedAddress]:
+    """Where to stop, None for an exit, and the address to translate. Raises CommandError."""
+    if arguments.program is None or arguments.address is None or arguments.at is None:
+        raise CommandError(f"walk: missing argument (expected PROG, --at and ADDRESS; {_SEE_HELP})")
+    arguments.mem = _memory(arguments.mem)
+    at_exit = arguments.at == "exit"
+    at = None if at_exit else _parsed(parse_address, arguments.at, hexadecimal=True)
+    address = _parsed(parse_address, arguments.address)
+    if at is not None and at.register is not None:
+        raise CommandError(f"--at {at.text}: is a register (expected a symbol, a pc or exit)")
+    if at_exit and address.register is not None:
+        raise CommandError(f"{address.text}: registers are not available after exit")
+    return at, address
+
+
+def _parsed(parse: Callable[..., Parsed], text: str, **options: bool) -> Parsed:
+    try:
+        return parse(text, **options)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _memory(text: str | None) -> int:
     try:
         return memory_size(text or "1G")
     except argparse.ArgumentTypeError as error:
-        raise ValueError(f"--mem: {error}") from None
+        raise CommandError(f"--mem: {error}") from None
 
 
 def _not_reached(arguments: argparse.Namespace, hits: dict[int, int]) -> str:
-    who = "no process" if arguments.pid is None else f"pid {arguments.pid} never"
-    what = "came to its exit" if arguments.at == "exit" else f"came to {arguments.at}"
+    subject = "no process" if arguments.pid is None else f"pid {arguments.pid} never"
+    place = "its exit" if arguments.at == "exit" else arguments.at
     times = f" {arguments.hit} times" if arguments.hit > 1 else ""
-    seen = ", ".join(f"pid {pid}: {n}" for pid, n in sorted(hits.items()))
-    return f"{who} {what}{times}" + (f" (it was reached by {seen})" if seen else "")
+    counts = ", ".join(f"pid {pid}: {n}" for pid, n in sorted(hits.items()))
+    return f"{subject} reached {place}{times}" + (
+        f" (it was reached by {counts})" if counts else ""
+    )
 
 
 _RSW0 = "(the supervisor's own)"
 
 
 def draw_in_image(arguments: argparse.Namespace, access: Access) -> list[str]:
-    """The drawing for ``--satp``, ``--root``, ``--base`` and so on. ValueError when it can't be."""
+    """The drawing for ``--satp``, ``--root``, ``--base`` and so on. Raises CommandError."""
     if arguments.address is not None:
-        raise ValueError("--satp and --root draw in an image: ADDRESS is all there is to name")
+        raise CommandError(
+            f"{arguments.address}: unexpected argument (a walk in an image takes ADDRESS only)"
+        )
     if arguments.program is None or arguments.mem is None:
         missing = "ADDRESS" if arguments.program is None else "--mem FILE"
-        raise ValueError(f"a walk in an image wants {missing} (see emu walk --help)")
+        raise CommandError(f"walk in an image: missing argument (expected {missing}; {_SEE_HELP})")
     if arguments.satp is not None and arguments.root is not None:
-        raise ValueError("--satp and --root: one of them says where the root table is")
-    va = parse_number(arguments.program)
-    base = BASE if arguments.base is None else parse_number(arguments.base)
+        raise CommandError("--satp: not allowed with --root")
+    va = _parsed(parse_number, arguments.program)
+    base = BASE if arguments.base is None else _parsed(parse_number, arguments.base)
     if base & PAGE_MASK:
-        raise ValueError(f"--base {base:#x} is not a multiple of 4096")
+        raise CommandError(f"--base {base:#x}: not a multiple of 4096")
     mmu = Mmu(_read_image(arguments.mem, base))
     mmu.satp = _satp(arguments, mmu.ram)
     mmu.privilege = Privilege.SUPERVISOR if arguments.supervisor else Privilege.USER
@@ -195,33 +204,35 @@ def draw_in_image(arguments: argparse.Namespace, access: Access) -> list[str]:
 
 
 def _read_image(path: str, base: int) -> Ram:
-    """Physical memory that is the file's bytes and no more."""
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if not size or size % 8:
-                raise ValueError(f"{path} has {size} bytes, which is no number of 8-byte words")
-            if base + size > VA_MASK:
-                raise ValueError(f"{path} would reach beyond the last address")
+    """Physical memory that consists of the file's bytes."""
+    with as_command_error(path), open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size or size % 8:
+            raise CommandError(f"{path}: size is not a positive multiple of 8 ({size} bytes)")
+        if base + size > VA_MASK:
+            raise CommandError(f"{path}: image ends beyond the last address")
+        try:
             ram = Ram((size + PAGE_MASK) & ~PAGE_MASK, base)
-            file.readinto(ram.bytes)
-            ram.end = base + size
-            return ram
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except NoHostMemory as error:
-        raise ValueError(str(error)) from None
+        except NoHostMemory as error:
+            raise CommandError(str(error)) from None
+        file.readinto(ram.bytes)
+        ram.end = base + size
+        return ram
 
 
 def _satp(arguments: argparse.Namespace, ram: Ram) -> int:
     if arguments.satp is not None:
-        satp = parse_number(arguments.satp)
+        satp = _parsed(parse_number, arguments.satp)
         if satp >> 60 not in (MODE_BARE, MODE_SV39):
-            raise ValueError(f"--satp {satp:#x} has mode {satp >> 60}; only 8 (Sv39) and 0 (Bare)")
+            raise CommandError(
+                f"--satp {satp:#x}: unsupported mode {satp >> 60} (expected 8, Sv39, or 0, Bare)"
+            )
         return satp
-    root = parse_number(arguments.root)
+    root = _parsed(parse_number, arguments.root)
     if not root & PAGE_MASK and ram.holds(root):
         root >>= PAGE_SHIFT
     if not ram.holds(root << PAGE_SHIFT):
-        raise ValueError(f"--root {root:#x} is no page of the image, by number or by address")
+        raise CommandError(
+            f"--root {root:#x}: not in the image (expected a page number or an address)"
+        )
     return make_satp(root)

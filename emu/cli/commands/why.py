@@ -1,4 +1,4 @@
-"""``emu why``: the story of one page."""
+"""``emu why``: the history of one page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from emu.api import Session
-from emu.cli.support.guest_options import add_guest_options
-from emu.cli.support.guest_run import CommandFailed, open_lines
-from emu.cli.support.message_stream import Lines
+from emu.cli.support.guest_options import add_guest_options, count
+from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record
-from emu.cli.support.trace_input import (
-    Report,
-    add_report_options,
-    open_guest,
-    takes_trace,
-    tell_trace,
-)
-from emu.errors import CannotRun
+from emu.cli.support.result_output import ResultOutput, add_output_options, open_guest
+from emu.cli.support.trace_input import is_trace, read_into
+from emu.errors import CommandError
 from emu.machine.pte import PAGE_MASK
 from emu.observe.analysis.page_history import PageHistory
 from emu.observe.model import records
@@ -34,16 +28,20 @@ def add_parser(subcommands: Any) -> None:
     parser = subcommands.add_parser(
         "why",
         allow_abbrev=False,
-        help="run a program and tell the story of one page",
-        description="Runs a program, or reads a trace (.jsonl) of one, and tells the story of one "
-        "page: who mapped it, where it was first touched, which forks shared it, which store broke "
-        "that, whether it was copied or taken over; with the page-table entry and the count of the "
-        "frame's holders before and after each step. The story goes to stderr after the run, or to "
-        "FILE. A trace tells PTE and count at page faults only.",
+        help="run a program and report the history of one page",
+        description="Runs a program, or reads a trace (.jsonl) of one, and reports the history of "
+        "one page: the mapping it belongs to, its first access, the forks that shared it, the "
+        "store that ended the sharing, and whether it was copied or reused; with the page-table "
+        "entry and the frame's reference count before and after each step. The history is written "
+        "to stderr after the run, or to FILE. A trace has entries and counts only for page "
+        "faults.",
         epilog="The exit status is the guest's (for a trace 0, or 2 when it was cut off). "
         "Options may also follow PROG; -- ends them.",
     )
-    parser.usage = "emu why [OPTIONS] PROG [ARGS...] --at ADDRESS|SYMBOL | TRACE.jsonl --at …"
+    parser.usage = (
+        "emu why [OPTIONS] --at ADDRESS|SYMBOL PROG [ARGS...]\n"
+        "       emu why [OPTIONS] --at ADDRESS|SYMBOL TRACE.jsonl"
+    )
     parser.add_argument(
         "--at",
         type=_target,
@@ -53,81 +51,74 @@ def add_parser(subcommands: Any) -> None:
         "counter, counter+0x10",
     )
     parser.add_argument(
-        "--pid", type=_pid, metavar="N", help="only of this process and what it inherited"
+        "--pid", type=count, metavar="N", help="only this process and what it inherited"
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="of every process, not only of the first 50 (--json has all in any case)",
+        help="all processes, not only the first 50 (--json always has all)",
     )
-    add_report_options(parser, "the story")
+    add_output_options(parser, "the history")
     add_guest_options(parser)
     parser.set_defaults(function=run, guest=1, trailing=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the program; its status, or that of a shell that could not run it."""
+    """Runs the program or reads the trace; returns the exit status."""
     from emu.observe.analysis.page_history_text import (
         MOST_PROCESSES,
         page_history_json,
         page_history_text,
     )
 
-    try:
-        lines = open_lines(None)
-        with Report(arguments, lines) as report:
-            witness = _Witness(arguments.at)
-            status = _witness(arguments, lines, witness)
-            told = witness.story, witness.title, arguments.pid
-            most = None if arguments.all else MOST_PROCESSES
-            report.write(
-                page_history_json(*told) if arguments.json else page_history_text(*told, most)
-            )
-    except CommandFailed as failure:
-        return failure.status
-    except CannotRun as error:
-        lines.message(str(error))
-        return error.status
+    messages = MessageStream()
+    with ResultOutput(arguments, messages) as output:
+        collector = _HistoryCollector(arguments.at)
+        status = _collect(arguments, messages, collector)
+        page = collector.history, collector.title, arguments.pid
+        most = None if arguments.all else MOST_PROCESSES
+        output.write(page_history_json(*page) if arguments.json else page_history_text(*page, most))
     return status
 
 
-class _Witness:
-    """Tells a story whose page is known when the program is loaded."""
+class _HistoryCollector:
+    """A sink for the history of a page whose address is known once the program is loaded."""
 
     def __init__(self, target: Target) -> None:
-        self.story = PageHistory()
+        self.history = PageHistory()
         self.title = ""
         self.pages: set[int] = set()
         self.session: Session | None = None
         self._target = target
-        self._early: list[AnyRecord] | None = []
+        self._buffer: list[AnyRecord] | None = []
+        """Records before the program was loaded."""
 
     def __call__(self, record: AnyRecord) -> None:
-        if self._early is None:
-            self.story(record)
+        if self._buffer is None:
+            self.history(record)
         elif isinstance(record, records.Exec):
-            early, self._early = self._early, None
+            buffer, self._buffer = self._buffer, None
             self._locate(record)
-            for each in [*early, record]:
-                self.story(each)
+            for each in [*buffer, record]:
+                self.history(each)
         else:
-            self._early.append(record)
+            self._buffer.append(record)
 
     def _locate(self, image: records.Exec) -> None:
         target = self._target
         try:
             address = target.locate(image, self._file(image) if target.symbol else b"")
         except NoTarget as error:
-            raise CannotRun(str(error), 2) from None
-        self.story.page = address & ~PAGE_MASK
-        self.pages.add(self.story.page)
+            raise CommandError(str(error)) from None
+        self.history.page = address & ~PAGE_MASK
+        self.pages.add(self.history.page)
         self.title = target.text
         if target.symbol or address & PAGE_MASK:
             size = f", {target.size:,} bytes" if target.size else ""
             self.title += f" is at {address:#x}{size}"
 
     def _file(self, image: records.Exec) -> bytes:
-        """What the program's file holds: the guest's, or for a trace the host's of that name."""
+        """Content of the program's file: in a run the guest's file, for a trace the host's."""
         if self.session is not None:
             from emu.observe.dwarf.search_path import debug_files
             from emu.observe.model.guest_memory import mapped_file_content
@@ -138,20 +129,21 @@ class _Witness:
         try:
             with open_regular(image.path) as file:
                 return file.read(_LARGEST_FILE)
-        except OSError as error:
-            raise NoTarget(f"{image.path}, which has the symbols: {error.strerror}") from None
-        except ValueError as error:
-            raise NoTarget(f"{image.path}, which has the symbols: {error}") from None
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
+            raise CommandError(f"{image.path}: cannot read symbols: {problem}") from None
 
 
-def _witness(arguments: argparse.Namespace, lines: Lines, witness: _Witness) -> int:
+def _collect(
+    arguments: argparse.Namespace, messages: MessageStream, collector: _HistoryCollector
+) -> int:
     from emu.observe.model.sink import RecordingOptions
 
-    if takes_trace(arguments.program, lines):
-        return tell_trace(arguments, lines, witness)
-    witness.session = open_guest(arguments, lines)
-    wanted = RecordingOptions(backtraces=8, samples=False, pages=witness.pages)
-    return record(witness.session, witness, lines, wanted)
+    if is_trace(arguments.program):
+        return read_into(arguments, messages, collector)
+    collector.session = open_guest(arguments, messages)
+    options = RecordingOptions(backtraces=8, samples=False, pages=collector.pages)
+    return record(collector.session, collector, messages, options)
 
 
 def _target(text: str) -> Target:
@@ -159,9 +151,3 @@ def _target(text: str) -> Target:
         return Target(text)
     except NoTarget as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _pid(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
-        raise argparse.ArgumentTypeError(f"not a process's number: {text!r}")
-    return int(text)

@@ -1,4 +1,4 @@
-"""Which faults a command tells of: the options, the filter, and a hint when it chose none."""
+"""Selection of faults: the options, the filter, and a hint when no fault matched."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from emu.errors import CannotRun
+from emu.errors import CommandError
 
 if TYPE_CHECKING:
-    from emu.cli.support.message_stream import Lines
+    from emu.cli.support.message_stream import MessageStream
     from emu.observe.model.sink import Sink
     from emu.observe.record.filters import Filter
     from emu.observe.symbols.symbol_ranges import NamedRange
@@ -18,25 +18,27 @@ if TYPE_CHECKING:
 
 
 def add_filter_options(parser: argparse.ArgumentParser) -> None:
-    """Which faults are told of."""
-    group = parser.add_argument_group("which faults (each may be given several times)")
-    group.add_argument("--pid", type=int, action="append", default=[], help="of this process")
+    group = parser.add_argument_group("selection of faults (each may be given several times)")
+    group.add_argument(
+        "--pid", type=int, action="append", default=[], metavar="N", help="in this process"
+    )
     group.add_argument(
         "--outcome",
         type=_outcomes,
         action="extend",
         default=[],
         metavar="OUTCOME[,OUTCOME...]",
-        help="such as copied or reused; table-unshared for those that copied a leaf table first",
+        help="with this outcome, such as copied or reused; table-unshared selects faults that "
+        "first copied a shared leaf table",
     )
     group.add_argument(
         "--address",
-        type=_place,
+        type=_range_or_symbol,
         action="append",
         default=[],
         metavar="START-END|SYMBOL[+LEN]",
-        help="at an address of this range, such as 0x10000-0x20000, or at this address; or in what "
-        "a symbol of PROG names, or in LEN bytes from there",
+        help="at an address in this range, such as 0x10000-0x20000, or at this single address; or "
+        "in the function or variable SYMBOL of PROG, or in LEN bytes from its start",
     )
     group.add_argument(
         "--function",
@@ -44,48 +46,48 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="by this function's code; * stands for anything",
+        help="in code of this function; * matches any text",
     )
 
 
-def filter_of(arguments: argparse.Namespace) -> Filter | None:
-    """None when everything is wanted."""
+def build_filter(arguments: argparse.Namespace) -> Filter | None:
+    """The filter that the options describe; None when all faults are selected."""
     from emu.observe.record.filters import Filter
 
-    chosen = Filter(
+    fault_filter = Filter(
         frozenset(arguments.pid),
         frozenset(arguments.outcome),
         tuple(each for each in arguments.address if isinstance(each, tuple)),
         tuple(arguments.functions),
         tuple(each for each in arguments.address if not isinstance(each, tuple)),
     )
-    return None if chosen == Filter() else chosen
+    return None if fault_filter == Filter() else fault_filter
 
 
-def locator(
-    chosen: Filter | None, tell: Callable[[tuple[int, int]], None] | None = None
+def range_locators(
+    fault_filter: Filter | None, found: Callable[[tuple[int, int]], None] | None = None
 ) -> list[Observer]:
-    """Who finds the ranges that a filter names, to be told of the run before the recorder.
+    """Observers that resolve the symbols of a filter; they must run before the recorder.
 
-    ``tell`` hears of them; without it the filter itself.
+    ``found`` receives each address range [start, end); by default it is added to the filter.
     """
     from emu.observe.symbols.symbol_ranges import Locator
 
-    if chosen is None or not chosen.named:
+    if fault_filter is None or not fault_filter.named:
         return []
-    return [Locator(chosen.named, tell or chosen.resolved.append, _refuse)]
+    return [Locator(fault_filter.named, found or fault_filter.resolved.append, _refuse)]
 
 
-def tell_hint(sink: Sink, lines: Lines) -> None:
-    """After the run: says so when a filter wanted none of the faults there were."""
+def report_filter_hint(sink: Sink, messages: MessageStream) -> None:
+    """Prints a hint after the run when the filter selected none of its faults."""
     from emu.observe.record.filters import FilteredSink
 
     if isinstance(sink, FilteredSink) and sink.hint:
-        lines.message(sink.hint)
+        messages.message(sink.hint)
 
 
 def _refuse(reason: str) -> None:
-    raise CannotRun(reason, 2)
+    raise CommandError(reason)
 
 
 def _outcomes(text: str) -> list[str]:
@@ -93,14 +95,16 @@ def _outcomes(text: str) -> list[str]:
     from kernel.mm.outcome import Outcome
 
     names = [*(str(outcome) for outcome in Outcome), TABLE_UNSHARED]
-    found = [re.sub("[- ]", "_", word.strip().lower()) for word in text.split(",")]
-    wrong = next((word for word in found if word not in names), None)
+    given = [re.sub("[- ]", "_", name.strip().lower()) for name in text.split(",")]
+    wrong = next((name for name in given if name not in names), None)
     if wrong is not None:
-        raise argparse.ArgumentTypeError(f"no outcome: {wrong!r} (there are {', '.join(names)})")
-    return found
+        raise argparse.ArgumentTypeError(
+            f"{wrong!r}: unknown outcome (expected one of {', '.join(names)})"
+        )
+    return given
 
 
-def _place(text: str) -> tuple[int, int] | NamedRange:
+def _range_or_symbol(text: str) -> tuple[int, int] | NamedRange:
     from emu.observe.symbols.symbol_ranges import parse_named_range
 
     named = parse_named_range(text)
@@ -108,13 +112,15 @@ def _place(text: str) -> tuple[int, int] | NamedRange:
 
 
 def address_range(text: str) -> tuple[int, int]:
-    """[start, end) from ``0x1000-0x2000``, or one address."""
+    """The range [start, end) of ``0x1000-0x2000`` or of one address; for argparse."""
     first, dash, last = text.partition("-")
     try:
         start = int(first, 0)
         end = int(last, 0) if dash else start + 1
     except ValueError:
-        raise argparse.ArgumentTypeError(f"no range of addresses: {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: not an address range (expected START-END)"
+        ) from None
     if not 0 <= start < end <= 1 << 64:
-        raise argparse.ArgumentTypeError(f"an empty range of addresses: {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r}: empty address range")
     return start, end

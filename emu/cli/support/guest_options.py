@@ -1,4 +1,4 @@
-"""The options of every command that runs a guest: its machine, and what it sees of the host."""
+"""Options of every command that runs a guest: its machine, its view of the host, its limits."""
 
 from __future__ import annotations
 
@@ -14,62 +14,85 @@ _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
 def add_guest_options(
-    parser: argparse.ArgumentParser, *, policy: bool = True, needed: bool = True
+    parser: argparse.ArgumentParser, *, policy: bool = True, required: bool = True
 ) -> None:
-    """PROG, which may be ``needed``, and the options of the machine that it runs on; ``policy``
-    says whether fork's too, and labs that may bring their own.
+    """Adds PROG and the groups of options that all runs share; call it after a command's own.
+
+    ``required`` is false where PROG may be omitted. ``policy`` adds --fork-policy, and --lab, whose
+    code may have a policy of its own.
     """
-    parser.add_argument("program", metavar="PROG", nargs=None if needed else "?")
     parser.add_argument(
+        "program", metavar="PROG", nargs=None if required else "?", help="the program to run"
+    )
+    _add_machine(parser.add_argument_group("machine"), policy)
+    _add_view(parser.add_argument_group("guest's view of the host"))
+    _add_limits(parser.add_argument_group("limits"))
+
+
+def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
+    group.add_argument(
         "--mem",
         type=memory_size,
         default=1 << 30,
         metavar="SIZE",
-        help="physical memory, such as 64M or 2G (default 1G; used only as it is touched)",
-    )
-    parser.add_argument(
-        "--kernel-memory",
-        type=memory_size,
-        metavar="SIZE",
-        help="limit of the kernel's memory for guests apart from pages: processes, mappings, open "
-        "files, bytes in pipes and sockets (default a quarter of --mem, at least 16M)",
+        help="physical memory, such as 64M or 2G (default 1G); host memory is used as the guest "
+        "touches it",
     )
     if policy:
-        parser.add_argument(
+        group.add_argument(
             "--fork-policy",
             choices=tuple(POLICIES),
             default="cow",
-            help="how fork gives a child its memory (default cow)",
+            help="how fork copies or shares memory (default cow)",
         )
-        parser.add_argument(
+        group.add_argument(
             "--lab",
             metavar="DIR",
-            help="let the labs' files in DIR be the kernel's parts that they are about; the "
-            "invariants of the kernel's memory are checked after each return from them",
+            help="replace kernel components with the student's code in DIR; implies --check",
         )
     else:
-        parser.set_defaults(lab=None)
-    parser.add_argument(
+        group.set_defaults(lab=None)
+    group.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="fixed random seed and virtual clock: repeated runs are identical",
+    )
+    group.add_argument(
+        "--check",
+        action="store_true",
+        help="check the invariants of the kernel's memory at every return to the program",
+    )
+    group.add_argument(
+        "--fail-alloc",
+        type=count,
+        default=0,
+        metavar="N",
+        help="make the Nth frame allocation fail, to test out-of-memory handling",
+    )
+
+
+def _add_view(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--env",
         action="append",
         type=_variable,
         default=[],
         metavar="NAME=VALUE",
-        help="a variable of the guest's environment; NAME alone passes yours on",
+        help="set a variable of the guest's environment; NAME alone copies it from yours",
     )
-    parser.add_argument(
+    group.add_argument(
         "--cwd",
-        type=_folder,
+        type=_directory,
         metavar="DIR",
-        help="initial directory of the guest, readable to it; with --root a directory of the root",
+        help="initial directory of the guest, which may read it; with --root a path in the root",
     )
-    parser.add_argument(
+    group.add_argument(
         "--root",
-        type=_folder,
+        type=_directory,
         metavar="DIR",
         help="directory to use as the guest's /, also when looking for PROG; writes stay in memory",
     )
-    parser.add_argument(
+    group.add_argument(
         "--ro",
         action="append",
         type=_grant,
@@ -77,45 +100,43 @@ def add_guest_options(
         metavar="DIR[:GUEST]",
         help="file or directory that the guest may read, at its own path or at GUEST",
     )
-    parser.add_argument(
+    group.add_argument(
         "--rw",
         action="append",
         type=_grant,
         default=[],
         metavar="DIR[:GUEST]",
-        help="a folder the guest may write to, at its own path or at GUEST",
+        help="directory that the guest may also write to, at its own path or at GUEST",
     )
-    parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="end all guests then, status 124"
+
+
+def _add_limits(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="end all guests after this time, with status 124",
     )
-    parser.add_argument(
+    group.add_argument(
         "--max-procs",
         type=count,
         default=4096,
         metavar="N",
-        help="maximum number of processes and threads; beyond it fork and clone fail",
+        help="maximum number of processes and threads, beyond which fork and clone fail "
+        "(default 4096)",
     )
-    parser.add_argument(
-        "--deterministic",
-        action="store_true",
-        help="fixed seed and virtual clock: two runs are alike",
-    )
-    parser.add_argument(
-        "--fail-alloc",
-        type=count,
-        default=0,
-        metavar="N",
-        help="make the Nth frame allocation fail, to see who survives",
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="check the invariants of the kernel's memory before every return to the program",
+    group.add_argument(
+        "--kernel-memory",
+        type=memory_size,
+        metavar="SIZE",
+        help="maximum size of kernel data of the guests, which is not in frames: processes, "
+        "mappings, open files, bytes in pipes and sockets (default a quarter of --mem, at least "
+        "16M)",
     )
 
 
 def guest_options(arguments: argparse.Namespace) -> Options:
-    """The machine's options from the command line's."""
+    """Converts the command line's options to the machine's."""
     return Options(
         memory=arguments.mem,
         kernel_memory=arguments.kernel_memory,
@@ -133,8 +154,8 @@ def guest_options(arguments: argparse.Namespace) -> Options:
     )
 
 
-_PASSED_ON = ("TERM", "LANG", "LC_ALL", "TZ", "COLUMNS", "LINES", "NO_COLOR")
-_USUAL = {
+_INHERITED = ("TERM", "LANG", "LC_ALL", "TZ", "COLUMNS", "LINES", "NO_COLOR")
+_DEFAULTS = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
     "SHELL": "/bin/sh",
@@ -142,9 +163,9 @@ _USUAL = {
 
 
 def _environment(given: list[str]) -> dict[str, str]:
-    """A small one that tells the guest nothing of the host, and what was asked for."""
-    environment = dict(_USUAL)
-    environment |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    """A small environment that reveals nothing about the host, with the ``given`` variables."""
+    environment = dict(_DEFAULTS)
+    environment |= {name: os.environ[name] for name in _INHERITED if name in os.environ}
     for text in given:
         name, equals, value = text.partition("=")
         if equals:
@@ -154,18 +175,18 @@ def _environment(given: list[str]) -> dict[str, str]:
     return environment
 
 
-def _folder(text: str) -> str:
+def _directory(text: str) -> str:
     if not text:
-        raise argparse.ArgumentTypeError("a folder without a name")
+        raise argparse.ArgumentTypeError("empty name of a directory")
     return text
 
 
 def _grant(text: str) -> tuple[str, str]:
     host, _, guest = text.partition(":")
     if not host:
-        raise argparse.ArgumentTypeError(f"no folder of the host: {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r}: no host path (expected DIR[:GUEST])")
     if guest and not guest.startswith("/"):
-        raise argparse.ArgumentTypeError(f"the guest's path must be absolute: {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r}: the guest's path must be absolute")
     try:
         return host, os.path.abspath(guest or host)
     except FileNotFoundError:
@@ -175,20 +196,20 @@ def _grant(text: str) -> tuple[str, str]:
 
 
 def memory_size(text: str) -> int:
-    """Bytes from ``64M``, ``2G``, ``1048576``, rounded up to whole pages."""
+    """Bytes of ``64M``, ``2G`` or ``1048576``, rounded up to whole pages; for argparse."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
     if not match:
-        raise argparse.ArgumentTypeError(f"not a size: {text!r} (try 64M or 2G)")
+        raise argparse.ArgumentTypeError(f"{text!r}: not a size (expected a size such as 64M)")
     size = int(float(match[1]) * _UNITS[match[2]])
     size = (size + 4095) & ~4095
     if not _SMALLEST <= size <= _LARGEST:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1M and 256G")
+        raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
     return size
 
 
 def _variable(text: str) -> str:
     if not text.partition("=")[0]:
-        raise argparse.ArgumentTypeError(f"a variable without a name: {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r}: no name of a variable (expected NAME=VALUE)")
     return text
 
 
@@ -196,13 +217,14 @@ def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}") from None
+        raise argparse.ArgumentTypeError(f"{text!r}: not a number of seconds") from None
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("the time limit must be more than 0 and less than 1e9 s")
+        raise argparse.ArgumentTypeError(f"{text!r}: out of range (expected more than 0 s)")
     return value
 
 
 def count(text: str) -> int:
+    """An integer from 1 to 2^30; for argparse."""
     if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
-        raise argparse.ArgumentTypeError(f"not a number from 1 up: {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r}: not a positive integer")
     return int(text)

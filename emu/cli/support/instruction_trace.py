@@ -1,4 +1,4 @@
-"""``emu trace --insn`` and ``--around-faults``: the instructions themselves."""
+"""``emu trace --insn`` and ``--around-faults``: traces of instructions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import argparse
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from emu.cli.support.filter_options import address_range, filter_of, locator, tell_hint
+from emu.cli.support.filter_options import (
+    address_range,
+    build_filter,
+    range_locators,
+    report_filter_hint,
+)
 from emu.cli.support.guest_options import count
-from emu.cli.support.guest_run import CommandFailed, open_session, run_session
-from emu.cli.support.message_stream import Lines, Output
+from emu.cli.support.guest_run import open_session, run_session
+from emu.cli.support.message_stream import MessageStream, OutputFile
 from emu.cli.support.recording import record
+from emu.errors import CommandError
 from emu.observe.formats.text import TraceLines
 from emu.observe.instructions.around_faults import Window, window_lines
 from emu.observe.model import records
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.instructions.range_trace import Span
 
+_Write: TypeAlias = Callable[[bytes], object]
 _EVERYTHING = "all"
 _SUFFIXES = (".txt", ".jsonl")
 
@@ -36,44 +43,45 @@ def add_instruction_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=_EVERYTHING,
         metavar="RANGE",
-        help="a line for each instruction: pc, text, the register that changed, the memory that "
-        "it touched and its physical address; --insn=RANGE only for those of a function of PROG, "
-        "or of START-END. To stderr, or with -o to one file (.txt or .jsonl)",
+        help="print a line for each instruction: pc, disassembly, the register that it changed, "
+        "the memory that it accessed and its physical address; --insn=RANGE only for a function of "
+        "PROG or the addresses START-END; to stderr, or with -o to one file (.txt or .jsonl)",
     )
     group.add_argument(
         "--around-faults",
         type=count,
         metavar="N",
-        help="before each fault that is chosen the N instructions that led to it, as --insn has "
-        "them but without physical addresses, at an eighth of the cost; ? for a value, or an "
-        "address, that was loaded and written over before the next jump",
+        help="before each selected fault print the N instructions that preceded it, as --insn "
+        "does, without physical addresses and at an eighth of the cost; ? is a value or address "
+        "that was loaded and overwritten before the next jump",
     )
 
 
-def trace_instructions(arguments: argparse.Namespace, lines: Lines) -> int:
-    """Runs the program; its status. Raises :class:`CommandFailed`."""
-    wrong = _wrong_together(arguments)
-    if wrong:
-        return _usage(lines, f"{wrong} can't be had at once")
-    if len(arguments.output) > 1 or not all(n.endswith(_SUFFIXES) for n in arguments.output):
-        return _usage(lines, "instructions go to one file, .txt or .jsonl")
-    if arguments.around_faults and any(n.endswith(".jsonl") for n in arguments.output):
-        return _usage(lines, "--around-faults writes text: a .txt file")
-    session = open_session(arguments, lines)
-    with _Writer(arguments.output, lines) as write:
+def trace_instructions(arguments: argparse.Namespace, messages: MessageStream) -> int:
+    """Runs the program; returns its status. Raises :class:`CommandError`."""
+    _check_options(arguments)
+    session = open_session(arguments, messages)
+    with _Writer(arguments.output, messages) as write:
         if arguments.around_faults:
-            status = _around_faults(session, arguments, write, lines)
+            status = _around_faults(session, arguments, write, messages)
         else:
-            status = _every_instruction(session, arguments, write, lines)
+            status = _every_instruction(session, arguments, write, messages)
     return 2 if write.failed else status
 
 
-def _wrong_together(arguments: argparse.Namespace) -> str:
-    """Options of which one would be ignored."""
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Raises :class:`CommandError` for options of which one would be ignored."""
+    names = arguments.output
+    if len(names) > 1 or not all(name.endswith(_SUFFIXES) for name in names):
+        raise CommandError("-o: instructions are written to one file (expected .txt or .jsonl)")
     if arguments.insn is None:
-        return "--around-faults and --calls" if arguments.calls else ""
+        if arguments.calls:
+            raise CommandError("--around-faults: not allowed with --calls")
+        if any(name.endswith(".jsonl") for name in names):
+            raise CommandError(f"{names[0]}: --around-faults writes text (expected a .txt file)")
+        return
     if arguments.around_faults:
-        return "--insn and --around-faults"
+        raise CommandError("--insn: not allowed with --around-faults")
     filters = {
         "--pid": arguments.pid,
         "--outcome": arguments.outcome,
@@ -83,32 +91,22 @@ def _wrong_together(arguments: argparse.Namespace) -> str:
         "--walk": arguments.walk,
     }
     given = next((name for name, value in filters.items() if value), None)
-    return f"--insn, whose RANGE says what is wanted, and {given}" if given else ""
-
-
-def _usage(lines: Lines, message: str) -> int:
-    lines.message(message)
-    return 2
+    if given is not None:
+        raise CommandError(f"--insn: not allowed with {given} (--insn=RANGE selects instructions)")
 
 
 class _Writer:
-    """Where whole lines go: stderr or the file. A full disk ends the trace, not the run.
+    """Writes whole lines to stderr or a file. A write error ends the trace, not the run.
 
-    A context manager: an earlier file is kept when nothing was written, not even ``b""``.
+    A context manager that keeps an existing file when nothing was written, not even ``b""``.
     """
 
-    def __init__(self, names: list[str], lines: Lines) -> None:
+    def __init__(self, names: list[str], messages: MessageStream) -> None:
         self.failed = False
-        self._lines = lines
+        self._messages = messages
         self._name = names[0] if names else ""
-        self._output: Output | None = None
+        self._output = OutputFile(self._name) if names else None
         self._file: FileIO | None = None
-        try:
-            if names:
-                self._output = Output(self._name)
-        except OSError as error:
-            lines.message(f"{self._name}: {error.strerror}")
-            raise CommandFailed(2) from None
 
     def __enter__(self) -> _Writer:
         return self
@@ -122,13 +120,13 @@ class _Writer:
     def __call__(self, data: bytes) -> None:
         if not self._name:
             if data:
-                self._lines.plain(data.decode().removesuffix("\n"))
+                self._messages.write(data.decode().removesuffix("\n"))
         elif not self.failed:
             try:
                 self._write(data)
             except OSError as error:
                 self.failed = True
-                self._lines.message(f"{self._name}: {error.strerror}; the trace ends here")
+                self._messages.message(f"{self._name}: {error.strerror}; the trace ends here")
 
     def _write(self, data: bytes) -> None:
         if self._output is not None:
@@ -140,7 +138,10 @@ class _Writer:
 
 
 def _every_instruction(
-    session: Session, arguments: argparse.Namespace, write: Callable[[bytes], object], lines: Lines
+    session: Session,
+    arguments: argparse.Namespace,
+    write: _Write,
+    messages: MessageStream,
 ) -> int:
     from emu.observe.instructions.formats import Form, JsonForm, TextForm
     from emu.observe.instructions.range_trace import SpanTrace
@@ -149,7 +150,7 @@ def _every_instruction(
     form: Form = JsonForm() if as_json else TextForm()
     trace = SpanTrace(session.kernel, _span(arguments.insn), write, form)
     try:
-        return run_session(session, [trace], lines)
+        return run_session(session, [trace], messages)
     finally:
         trace.close()
         if trace.began:
@@ -170,45 +171,51 @@ def _span(text: str) -> Span | None:
 
 
 def _around_faults(
-    session: Session, arguments: argparse.Namespace, write: Callable[[bytes], object], lines: Lines
+    session: Session,
+    arguments: argparse.Namespace,
+    write: _Write,
+    messages: MessageStream,
 ) -> int:
-    from emu.cli.support.instruction_trace import Windows
     from emu.observe.instructions.around_faults import AroundFaults
     from emu.observe.model.sink import RecordingOptions
 
-    chosen = filter_of(arguments)
-    windows = Windows(write, chosen, walk=arguments.walk)
+    fault_filter = build_filter(arguments)
+    windows = _WindowSink(write, fault_filter, walk=arguments.walk)
     around = AroundFaults(session.kernel, arguments.around_faults, windows.add)
-    wanted = RecordingOptions(backtraces=0, samples=False)
-    status = record(session, windows, lines, wanted, first=[*locator(chosen), around])
-    lines.write_notes()
-    tell_hint(windows.sink, lines)
+    options = RecordingOptions(backtraces=0, samples=False)
+    first = [*range_locators(fault_filter), around]
+    status = record(session, windows, messages, options, first=first)
+    messages.write_notes()
+    report_filter_hint(windows.sink, messages)
     return status
 
 
-class Windows:
-    """A sink for records, and for the window of each fault, which comes before its record."""
+class _WindowSink:
+    """A sink that writes each selected fault after the window of instructions that led to it."""
 
-    def __init__(
-        self, write: Callable[[bytes], object], chosen: Filter | None, *, walk: bool
-    ) -> None:
+    def __init__(self, write: _Write, fault_filter: Filter | None, *, walk: bool) -> None:
         self._write = write
         self._lines: list[str] = []
         self._fault = TraceLines(self._lines.append, walk=walk_lines if walk else None)
-        self._waiting: deque[Window] = deque()
+        self._pending: deque[Window] = deque()
+        """Windows whose fault records have not arrived."""
         self._window: Window
-        self.sink: Sink = self._tell if chosen is None else FilteredSink(self._tell, chosen)
+        self.sink: Sink = (
+            self._write_fault
+            if fault_filter is None
+            else FilteredSink(self._write_fault, fault_filter)
+        )
 
     def add(self, window: Window) -> None:
-        self._waiting.append(window)
+        self._pending.append(window)
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
-            self._window = self._waiting.popleft()
+            self._window = self._pending.popleft()
         if isinstance(record, records.Fault | records.End):
             self.sink(record)
 
-    def _tell(self, record: AnyRecord) -> None:
+    def _write_fault(self, record: AnyRecord) -> None:
         if not isinstance(record, records.Fault):
             return
         self._lines.clear()

@@ -1,4 +1,4 @@
-"""Where the command's own lines go: messages to stderr, a trace there or to a file."""
+"""The command's own lines: messages on stderr, trace lines there or in a file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Iterator
+
+from emu.errors import CommandError
 
 _BUFFERED = 1 << 16
 
 
-class Lines:
-    """Never mixes with the guest's stdout, and never ends a run because nobody reads it.
+class MessageStream:
+    """Writes lines to stderr, never to the guest's stdout; a write that fails is ignored.
 
-    OSError when ``trace_file`` can't be opened. One that can't be written any more (a full disk) is
-    given up with a message; an earlier one is kept when there is no line for it.
+    Raises OSError when ``trace_file`` cannot be opened. When a write to it fails (a full disk), the
+    trace ends with a message. An existing file is kept if no line is written to it.
     """
 
     def __init__(self, trace_file: str | None = None) -> None:
@@ -24,13 +27,13 @@ class Lines:
         self._fd: int | None = None
         self._buffer = bytearray()
         self._notes: list[str] = []
-        self._output = None if trace_file is None else Output(trace_file)
+        self._output = None if trace_file is None else OutputFile(trace_file)
 
     def message(self, text: str) -> None:
-        self.plain(f"emu: {text}")
+        self.write(f"emu: {text}")
 
     def note(self, text: str) -> None:
-        """A message for after the command's result, so that the result comes first."""
+        """Stores a message for :meth:`write_notes`, which follows the command's result."""
         self._notes.append(text)
 
     def write_notes(self) -> None:
@@ -38,8 +41,8 @@ class Lines:
         for text in notes:
             self.message(text)
 
-    def plain(self, text: str) -> None:
-        """To stderr as it is."""
+    def write(self, text: str) -> None:
+        """Writes ``text`` to stderr unchanged."""
         if sys.stderr is None:  # the user closed it
             return
         try:
@@ -52,8 +55,9 @@ class Lines:
             raise
 
     def trace(self, line: str) -> None:
+        """Writes a line of the trace."""
         if self._path is None:
-            self.plain(line)
+            self.write(line)
         elif self._fd is not None or self._output is not None:
             self._buffer += line.encode("utf-8", "surrogateescape") + b"\n"
             if len(self._buffer) > _BUFFERED:
@@ -83,7 +87,7 @@ class Lines:
 
 
 def _drop_if_full(fd: int) -> None:
-    """Discards pending output of a stream that no one reads, so that it does not block either."""
+    """Discards pending output of a stream that is not read, so that the exit does not block."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     if not poll.poll(0):
@@ -95,10 +99,10 @@ def _drop_if_full(fd: int) -> None:
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
-class Output:
-    """A file that is opened, so that it is known that it can be, and emptied by ``begin``.
+class OutputFile:
+    """A file that is opened at once, so that an error is reported early, and emptied by ``begin``.
 
-    OSError when it can't be opened. Either ``begin`` or ``abandon`` is to be called, once.
+    Raises OSError when it cannot be opened. The caller calls either ``begin`` or ``abandon``, once.
     """
 
     def __init__(self, path: str) -> None:
@@ -111,7 +115,7 @@ class Output:
         return self._fd
 
     def begin(self) -> int:
-        """The descriptor, the caller's to close, of what is an empty file now."""
+        """Empties the file; returns its descriptor, which the caller closes."""
         try:
             if stat.S_ISREG(os.fstat(self._fd).st_mode):
                 os.ftruncate(self._fd, 0)
@@ -121,15 +125,24 @@ class Output:
         return self._fd
 
     def abandon(self) -> None:
-        """Leaves an earlier file as it was, and a new one not at all."""
+        """Leaves an existing file unchanged and removes a new one."""
         os.close(self._fd)
         if self._new:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.realpath(self._path))
 
 
+@contextlib.contextmanager
+def as_command_error(path: str, consequence: str = "") -> Iterator[None]:
+    """Turns an OSError of the file ``path`` into a :class:`CommandError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"{error.filename or path}: {error.strerror}{consequence}") from None
+
+
 def _beyond_streams(fd: int) -> int:
-    """A descriptor that can't pass for one of the user's, who may have closed some."""
+    """Returns a descriptor above 2 for the same file: the user may have closed 0, 1 or 2."""
     if fd > 2:
         return fd
     try:

@@ -1,4 +1,4 @@
-"""Says which file with debug information is missing, so that lines or names are."""
+"""Reports files with debug information that are missing, and what is unknown without them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.process.observer import Observer
 
 if TYPE_CHECKING:
-    from emu.cli.support.message_stream import Lines
+    from emu.cli.support.message_stream import MessageStream
     from emu.observe.dwarf.debug_files import Missing
     from kernel.process.process import Process
 
@@ -19,33 +19,34 @@ class MissingDebugFiles(Observer):
     a shell would print a line for each of its commands.
     """
 
-    def __init__(self, lines: Lines) -> None:
-        self._note = lines.note
-        self._run: dict[str, bool] = {}
-        """The programs, and whether one was the first."""
+    def __init__(self, messages: MessageStream) -> None:
+        self._note = messages.note
+        self._executed: dict[str, bool] = {}
+        """Paths of executed programs; True for the first program."""
         self._missing: dict[str, list[Missing]] = {}
 
     def started(self, process: Process) -> None:
-        self._runs(process.program.path, first=True)
+        self._add_program(process.program.path, first=True)
 
     def execed(self, process: Process) -> None:
-        self._runs(process.program.path, first=False)
+        self._add_program(process.program.path, first=False)
 
-    def tell(self, program: str, missing: list[Missing]) -> None:
-        """Whether before or after the program is said to run."""
+    def add(self, program: str, missing: list[Missing]) -> None:
+        """Adds the missing files of a program, before or after its execution is observed."""
         if program not in self._missing:
             self._missing[program] = missing
-            if program in self._run:
-                self._say(program)
+            if program in self._executed:
+                self._report(program)
 
-    def _runs(self, program: str, *, first: bool) -> None:
-        if program not in self._run:
-            self._run[program] = first
+    def _add_program(self, program: str, *, first: bool) -> None:
+        if program not in self._executed:
+            self._executed[program] = first
             if program in self._missing:
-                self._say(program)
+                self._report(program)
 
-    def _say(self, program: str) -> None:
-        missing = [it for it in self._missing[program] if self._run[program] or not it.linked]
+    def _report(self, program: str) -> None:
+        first_program = self._executed[program]
+        missing = [each for each in self._missing[program] if first_program or not each.linked]
         if missing:
             first, more = missing[0], len(missing) - 1
             names = f"{first.name} and {more} more" if more else first.name

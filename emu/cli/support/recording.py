@@ -1,180 +1,185 @@
-"""Recording a run: the machine tells facts, and what is made of them goes to whoever wants it."""
+"""Records a run: converts the machine's raw events to records, here or in a writer process."""
 
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from emu.cli.support.filter_options import locator, tell_hint
-from emu.cli.support.guest_run import DEFECT_STATUS, CommandFailed, run_session, tell_defect
-from emu.cli.support.message_stream import Lines
+from emu.cli.support.filter_options import range_locators, report_filter_hint
+from emu.cli.support.guest_run import report_defect, run_session
+from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.progress import Progress
-from emu.cli.support.trace_files import Files
+from emu.cli.support.trace_files import TraceFiles
+from emu.errors import DEFECT_STATUS
 from emu.host.child_processes import has_threads
-from emu.observe.model import records
-from emu.observe.model.records import AnyRecord
-from emu.observe.model.sink import Sink
 
 if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.model.raw_events import EventReceiver, RawEvent
+    from emu.observe.model.records import AnyRecord
     from emu.observe.model.sink import RecordingOptions, Sink
     from emu.observe.record.filters import Filter
     from emu.observe.record.writer_process import TraceWriterProcess
     from kernel.process.observer import Observer
 
 _FAILED = 2
-"""A file could not be written, and that was told."""
+"""Exit status of a writer that could not write a file and has printed a message."""
 
 
 def record(
     session: Session,
     sink: Sink,
-    lines: Lines,
-    wanted: RecordingOptions | None = None,
+    messages: MessageStream,
+    options: RecordingOptions | None = None,
     first: Sequence[Observer] = (),
 ) -> int:
-    """Runs the session and tells ``sink`` all about it, as it happens; the exit status.
+    """Runs the session and passes its records to ``sink`` as they occur; returns the exit status.
 
-    ``first`` are told of each event before the sink is. Of a program that can't be loaded the sink
-    is told nothing. Raises :class:`CommandFailed`.
+    ``first`` receive each event before the sink. The sink gets no records of a program that cannot
+    be loaded. Raises :class:`CommandError`.
     """
-    from emu.cli.support.recording import WhenLoaded
     from emu.observe.model.sink import RecordingOptions
     from emu.observe.record.record_builder import RecordBuilder
 
-    wanted = wanted or RecordingOptions()
-    builder = RecordBuilder(WhenLoaded(sink), wanted.backtraces)
-    return _run(session, builder, lines, wanted, (first, ()))
+    options = options or RecordingOptions()
+    builder = RecordBuilder(BufferUntilLoaded(sink), options.backtraces)
+    return _run(session, builder, messages, options, (first, ()))
 
 
 def record_to_files(
     session: Session,
-    files: Files,
-    lines: Lines,
-    wanted: RecordingOptions | None = None,
-    chosen: Filter | None = None,
+    files: TraceFiles,
+    messages: MessageStream,
+    options: RecordingOptions | None = None,
+    fault_filter: Filter | None = None,
     observers: Sequence[Observer] = (),
 ) -> int:
-    """The same to the files of a trace, which are closed then; of faults only those ``chosen``.
+    """Runs the session and writes its records to ``files``, which it closes.
 
-    They are written by a process of their own, so the program waits for little more than the facts.
-    Where no process is to be had, this one writes them.
+    A separate process builds and writes the records, so the program waits for little more than the
+    raw events; if none can be created, this one does. ``files.failed`` tells of write errors.
     """
     from emu.observe.model.raw_events import RangeResolved
     from emu.observe.model.sink import RecordingOptions
 
-    wanted = wanted or RecordingOptions()
-    writer = _writer(files, lines, lambda: _Writing(files, lines, wanted.backtraces, chosen))
-    first = locator(chosen, lambda found: writer.receive(RangeResolved(*found)))
+    options = options or RecordingOptions()
+    writer = _open_writer(
+        files, messages, lambda: _FileWriter(files, messages, options.backtraces, fault_filter)
+    )
+    first = range_locators(fault_filter, lambda found: writer.receive(RangeResolved(*found)))
+    writer_status = 0
     try:
-        return _run(session, writer, lines, wanted, (first, observers))
+        status = _run(session, writer, messages, options, (first, observers))
     finally:
-        _close(writer, files, lines, session)
-        lines.write_notes()
+        writer_status = _close(writer, messages, session)
+        files.failed = writer_status not in (0, DEFECT_STATUS)
+        messages.write_notes()
+    return DEFECT_STATUS if writer_status == DEFECT_STATUS else status
 
 
 def _run(
     session: Session,
     receiver: EventReceiver,
-    lines: Lines,
-    wanted: RecordingOptions,
+    messages: MessageStream,
+    options: RecordingOptions,
     others: tuple[Sequence[Observer], Sequence[Observer]],
 ) -> int:
-    """``others`` are told of each event before the recorder is, and after it."""
+    """Runs the session; ``others`` receive each event before and after the recorder."""
     from emu.cli.support.missing_debug_files import MissingDebugFiles
     from emu.observe.record.recorder import Recorder
 
-    missing = MissingDebugFiles(lines)
+    missing = MissingDebugFiles(messages)
     first, last = others
-    recorder = Recorder(session.kernel, session.command, receiver, wanted)
-    recorder.debug_files.tell_missing = missing.tell
+    recorder = Recorder(session.kernel, session.command, receiver, options)
+    recorder.debug_files.tell_missing = missing.add
     recorder.begin()
     with Progress(sys.stderr, lambda: recorder.seq):
-        status = run_session(session, [*first, missing, recorder, *last], lines)
+        status = run_session(session, [*first, missing, recorder, *last], messages)
     recorder.finish(session.summary)
     return status
 
 
-class _Writing:
-    """Makes a trace of facts, and writes it to files. It ends with a status, as a command does."""
+class _FileWriter:
+    """Builds records from raw events and writes them to files; ``close`` returns a status."""
 
-    def __init__(self, files: Files, lines: Lines, depth: int, chosen: Filter | None) -> None:
-        from emu.cli.support.recording import WhenLoaded
+    gave_up = False
+
+    def __init__(
+        self, files: TraceFiles, messages: MessageStream, depth: int, fault_filter: Filter | None
+    ) -> None:
         from emu.observe.record.filters import FilteredSink
         from emu.observe.record.record_builder import RecordBuilder
 
         self._files = files
-        self._lines = lines
-        self._sink: Sink = files if chosen is None else FilteredSink(files, chosen)
-        on_range = None if chosen is None else chosen.resolved.append
-        builder = RecordBuilder(WhenLoaded(self._sink), depth, on_range)
+        self._messages = messages
+        self._sink: Sink = files if fault_filter is None else FilteredSink(files, fault_filter)
+        located = None if fault_filter is None else fault_filter.resolved.append
+        builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located)
         self.receive, self.store_stack = builder.receive, builder.store_stack
-
-    gave_up = False
 
     def close(self, _hurried: Callable[[], bool]) -> int:
         self._files.close()
-        tell_hint(self._sink, self._lines)
+        report_filter_hint(self._sink, self._messages)
         return _FAILED if self._files.failed else 0
 
 
-def _writer(
-    files: Files, lines: Lines, make: Callable[[], _Writing]
-) -> TraceWriterProcess | _Writing:
+def _open_writer(
+    files: TraceFiles, messages: MessageStream, make: Callable[[], _FileWriter]
+) -> TraceWriterProcess | _FileWriter:
     from emu.observe.record.writer_process import TraceWriterProcess
 
-    def serve(facts: Iterable[RawEvent]) -> int:
+    def serve(events: Iterable[RawEvent]) -> int:
         try:
-            writing = make()
-            for fact in facts:
-                writing.receive(fact)
-            return writing.close(lambda: False)
+            writer = make()
+            for event in events:
+                writer.receive(event)
+            return writer.close(lambda: False)
         except Exception:
-            tell_defect(lines, traceback.format_exc())
+            report_defect(messages)
             return DEFECT_STATUS
 
     if has_threads():  # only threads of a caller in this process: see fork(2)
         return make()
     try:
-        aside = TraceWriterProcess(serve, files.descriptors())
+        process = TraceWriterProcess(serve, files.descriptors())
     except OSError:
         return make()
-    files.handed_on()
-    return aside
+    files.hand_over()
+    return process
 
 
 def _close(
-    writer: TraceWriterProcess | _Writing, files: Files, lines: Lines, session: Session
-) -> None:
+    writer: TraceWriterProcess | _FileWriter, messages: MessageStream, session: Session
+) -> int:
+    """Waits for the writer; returns its exit status."""
     status = writer.close(lambda: session.is_over)
     if writer.gave_up:
-        lines.message("trace incomplete: writing to its file failed or blocked")
+        messages.message("trace incomplete: writing to its file failed or blocked")
     elif status > 128:
-        lines.message(f"the process that writes the trace was killed by signal {status - 128}")
+        messages.message(f"the process that writes the trace was killed by signal {status - 128}")
     elif status not in (0, _FAILED, DEFECT_STATUS):
-        lines.message(f"the process that writes the trace ended with status {status}")
-    files.failed = status != 0
-    if status == DEFECT_STATUS:
-        raise CommandFailed(DEFECT_STATUS)
+        messages.message(f"the process that writes the trace ended with status {status}")
+    return status
 
 
-class WhenLoaded:
-    """A sink that passes all records on, but none before the first program is loaded."""
+class BufferUntilLoaded:
+    """A sink that buffers records until the first program is loaded, then passes all on."""
 
     def __init__(self, sink: Sink) -> None:
+        from emu.observe.model.records import Exec
+
         self._sink = sink
-        self._early: list[AnyRecord] | None = []
+        self._loaded = Exec
+        self._buffer: list[AnyRecord] | None = []
 
     def __call__(self, record: AnyRecord) -> None:
-        early = self._early
-        if early is None:
+        buffer = self._buffer
+        if buffer is None:
             self._sink(record)
             return
-        early.append(record)
-        if isinstance(record, records.Exec):
-            self._early = None
-            for each in early:
+        buffer.append(record)
+        if isinstance(record, self._loaded):
+            self._buffer = None
+            for each in buffer:
                 self._sink(each)

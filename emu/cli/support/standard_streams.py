@@ -1,4 +1,4 @@
-"""The user's standard streams, any of which may be closed, full, or without a reader."""
+"""The user's standard streams, which may be closed, full or without a reader."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 _occupied: set[int] = set()
-"""Standard descriptors that were closed, and are open to /dev/null now."""
+"""Standard descriptors that the user had closed; they now refer to /dev/null."""
 
 
 def open_streams() -> list[int]:
-    """Which of descriptors 0, 1 and 2 the user gave us.
+    """Returns those of descriptors 0, 1 and 2 that the user gave.
 
-    One that is closed is occupied: the next file that we open, or that a library opens as it is
-    imported, would get its number and be taken for the user's. The guest has it closed.
+    A closed one is redirected to /dev/null: otherwise the next file that emu or an imported library
+    opens would get its number and be used as the user's stream. In the guest it is closed.
     """
     for fd in (0, 1, 2):
         try:
@@ -33,10 +33,11 @@ def open_streams() -> list[int]:
     return [fd for fd in (0, 1, 2) if fd not in _occupied]
 
 
-def lose_messages_quietly() -> None:
-    """Makes writes to stderr never fail, so that they do not change the exit status: Python exits
-    with status 120 when it cannot flush a stream's buffer. If the user has closed stderr,
-    ``print(…, file=sys.stderr)`` would write to stdout.
+def ignore_lost_messages() -> None:
+    """Makes writes to stderr never fail, so that they do not change the exit status.
+
+    Python exits with status 120 when it cannot flush a stream's buffer. If the user has closed
+    stderr, ``print(…, file=sys.stderr)`` would write to stdout.
     """
     given = sys.stderr
     if given is not None and given is not sys.__stderr__:
@@ -50,7 +51,7 @@ def lose_messages_quietly() -> None:
     )
 
 
-def settle(stream: TextIO | None) -> None:
+def discard_unwritable(stream: TextIO | None) -> None:
     """Discards the buffered data of a stream that can no longer be written."""
     if stream is None:
         return
@@ -62,7 +63,7 @@ def settle(stream: TextIO | None) -> None:
 
 
 def is_lost_terminal(error: OSError) -> bool:
-    """True when ``error``, of a write to stdout, shows that its terminal has gone."""
+    """True when ``error``, of a write to stdout, means that its terminal was closed."""
     try:
         return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(1).st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""The files that a trace goes to; what their names end in says what is written."""
+"""The trace files of a run; the suffix of a name selects the format."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
-from emu.cli.support.guest_run import CommandFailed
-from emu.cli.support.message_stream import Lines, Output
+from emu.cli.support.message_stream import MessageStream, OutputFile
 
 if TYPE_CHECKING:
     from emu.observe.model.records import AnyRecord
@@ -20,98 +19,95 @@ SUFFIXES = (".jsonl", ".perfetto-trace", ".folded", ".txt")
 
 
 class FileSink(Protocol):
-    """What writes a trace to a file."""
+    """A sink that writes a trace to a file."""
 
     def __call__(self, record: AnyRecord) -> None: ...
 
     def close(self) -> None: ...
 
 
-_Make: TypeAlias = Callable[[BinaryIO], FileSink]
+_MakeSink: TypeAlias = Callable[[BinaryIO], FileSink]
 
 
 def trace_file(text: str) -> str:
-    """A file's name whose suffix says what to write."""
+    """The name of a trace file, which has one of ``SUFFIXES``; for argparse."""
     if not text.endswith(SUFFIXES):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(SUFFIXES)}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: unknown file type (expected a name ending in {', '.join(SUFFIXES)})"
+        )
     return text
 
 
 @dataclass(slots=True)
-class Files:
-    """The trace files of a run; one that can't be written any more is given up with a message."""
+class TraceFiles:
+    """A sink for the trace files of a run; a file that cannot be written ends with a message."""
 
-    lines: Lines
+    messages: MessageStream
     failed: bool = False
-    """Whether a file was given up."""
-    _waiting: dict[str, tuple[Output, _Make]] = field(default_factory=dict)
+    """True when writing a file has failed."""
+    _pending: dict[str, tuple[OutputFile, _MakeSink]] = field(default_factory=dict)
+    """Files to which nothing was written, with the functions that make their sinks."""
     _sinks: tuple[tuple[str, FileSink], ...] = ()
 
     def add(self, name: str) -> None:
-        """A trace. Raises :class:`CommandFailed` when it can't be opened."""
-        self._add(name, lambda file: _file_sink(name, file))
+        """Adds a trace. Raises OSError when it cannot be opened."""
+        self._pending[name] = OutputFile(name), lambda file: _file_sink(name, file)
 
     def add_report(self, name: str, files: HostFiles) -> None:
-        """A report, with source text and code from ``files``. Raises :class:`CommandFailed`."""
+        """Adds a report, with source text and code from ``files``. Raises OSError likewise."""
         from emu.observe.report.report_sink import ReportFile
 
-        self._add(name, lambda file: ReportFile(file, files))
-
-    def _add(self, name: str, make: _Make) -> None:
-        try:
-            self._waiting[name] = Output(name), make
-        except OSError as error:
-            self.lines.message(f"{name}: {error.strerror}")
-            raise CommandFailed(2) from None
+        self._pending[name] = OutputFile(name), lambda file: ReportFile(file, files)
 
     def __call__(self, record: AnyRecord) -> None:
-        if self._waiting:
+        if self._pending:
             self._begin()
         for name, sink in self._sinks:
             try:
                 sink(record)
             except OSError as error:
-                self._give_up(name, error)
+                self._drop(name, error)
 
     def _begin(self) -> None:
-        for name, (output, make) in self._waiting.items():
+        for name, (output, make_sink) in self._pending.items():
             try:
-                self._sinks = (*self._sinks, (name, make(os.fdopen(output.begin(), "wb"))))
+                self._sinks = (*self._sinks, (name, make_sink(os.fdopen(output.begin(), "wb"))))
             except OSError as error:
-                self._give_up(name, error)
-        self._waiting.clear()
+                self._drop(name, error)
+        self._pending.clear()
 
     def descriptors(self) -> list[int]:
-        """Those of the files that nothing was written to yet."""
-        return [output.descriptor for output, _ in self._waiting.values()]
+        """Descriptors of the files to which nothing was written."""
+        return [output.descriptor for output, _ in self._pending.values()]
 
-    def handed_on(self) -> None:
-        """Another process writes them."""
-        for output, _ in self._waiting.values():
+    def hand_over(self) -> None:
+        """Closes the files in this process: another one writes them."""
+        for output, _ in self._pending.values():
             os.close(output.descriptor)
-        self._waiting.clear()
+        self._pending.clear()
 
     def close(self) -> None:
-        """Files of which nothing was told are left as they were."""
-        for output, _ in self._waiting.values():
+        """Ends all files; those without a record are left as they were."""
+        for output, _ in self._pending.values():
             output.abandon()
-        self._waiting.clear()
+        self._pending.clear()
         for name, sink in self._sinks:
             try:
                 sink.close()
             except OSError as error:
-                self._give_up(name, error)
+                self._drop(name, error)
         self._sinks = ()
 
-    def _give_up(self, name: str, error: OSError) -> None:
+    def _drop(self, name: str, error: OSError) -> None:
         self.failed = True
         self._sinks = tuple(each for each in self._sinks if each[0] != name)
-        left = "the trace ends here" if name.endswith(SUFFIXES) else "there is no report"
-        self.lines.message(f"{name}: {error.strerror}; {left}")
+        is_trace = name.endswith(SUFFIXES)
+        consequence = "the trace ends here" if is_trace else "no report was written"
+        self.messages.message(f"{name}: {error.strerror}; {consequence}")
 
 
 class _TextFile:
-    """The lines that a terminal gets, in a file."""
+    """Text file with the lines that emu trace prints on a terminal."""
 
     def __init__(self, file: BinaryIO) -> None:
         from emu.observe.formats.text import TraceLines

@@ -1,116 +1,43 @@
-"""Records for a command that tells of a run afterwards: of a guest that it runs, or from a file."""
+"""Records for a command that analyses a run: from a guest that it runs, or from a trace file."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from emu.cli.support.guest_run import CommandFailed, open_session
-from emu.cli.support.message_stream import Lines, Output
+from emu.cli.support.message_stream import MessageStream, as_command_error
 from emu.cli.support.recording import record
+from emu.cli.support.result_output import open_guest
 from emu.cli.support.trace_files import SUFFIXES
+from emu.errors import CommandError
 from emu.observe.model.regular_file import is_special, open_regular
 
 if TYPE_CHECKING:
-    from emu.api import Session
     from emu.observe.model.records import AnyRecord
     from emu.observe.model.sink import RecordingOptions, Sink
 
-_STDOUT = "-"
-_LOOKED_AT = 1 << 16
+_INSPECTED = 1 << 16
+"""Number of bytes by which a trace file is recognised."""
 _TRACE = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^\n]*"event"\s*:\s*"')
-"""Start of any record, with fields in any order; the reader reports what is wrong in it."""
+"""Start of any record, with fields in any order; the reader reports invalid ones."""
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh")
 """Magic numbers of gzip, xz, zstd and bzip2."""
-_EXPECTED = "a .jsonl of emu trace -o"
+_EXPECTED = "expected a .jsonl written by emu trace -o"
+INCOMPLETE = 2
+"""Exit status of a command that has read a trace without an end record."""
 
 
-def add_report_options(parser: argparse.ArgumentParser, what: str) -> None:
-    """-o and --json."""
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help=f"write {what} there instead of to stderr; - is standard output, and what the "
-        "program writes to its own goes to standard error then",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help=f"{what} as a line of JSON, as with -o - unless given"
-    )
-
-
-def goes_to_stdout(arguments: argparse.Namespace) -> bool:
-    """Whether the account takes standard output, and the guest's goes to stderr."""
-    wanted: str = arguments.output or (_STDOUT if arguments.json else "")
-    return wanted == _STDOUT
-
-
-def open_guest(arguments: argparse.Namespace, lines: Lines) -> Session:
-    """A session whose stdout does not mix with the account. Raises :class:`CommandFailed`."""
-    session = open_session(arguments, lines)
-    if goes_to_stdout(arguments):
-        session.console.use_host(1, 2)
-    return session
-
-
-class Report:
-    """Where a command's account of the run goes: to stderr; to stdout, which the guest has not
-    then; or to the file of ``--output``, which is opened before the guest runs. Raises
-    :class:`CommandFailed` when it can't be. A context manager: an earlier file is kept when there
-    is no account.
-    """
-
-    def __init__(self, arguments: argparse.Namespace, lines: Lines) -> None:
-        self._lines = lines
-        self._to_stdout = goes_to_stdout(arguments)
-        self._path = path = None if self._to_stdout else arguments.output
-        keep_input(arguments, [path])
-        try:
-            self._output = None if path is None else Output(path)
-        except OSError as error:
-            lines.message(f"{path}: {error.strerror}")
-            raise CommandFailed(2) from None
-
-    def __enter__(self) -> Report:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._output is not None:
-            self._output.abandon()
-        self._lines.write_notes()
-
-    def write(self, text: str) -> None:
-        """The whole of it. Raises :class:`CommandFailed` when the file can't be written."""
-        if self._to_stdout:
-            if sys.stdout is not None:
-                sys.stdout.buffer.write(f"{text}\n".encode())
-            return
-        if self._output is None:
-            self._lines.plain(text)
-            return
-        output, self._output = self._output, None
-        try:
-            with open(output.begin(), "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-        except OSError as error:
-            self._lines.message(f"{self._path}: {error.strerror}")
-            raise CommandFailed(2) from None
-
-
-def takes_trace(name: str, lines: Lines) -> bool:
-    """Whether it is a trace, and no program. Raises :class:`CommandFailed` for what is neither."""
+def is_trace(name: str) -> bool:
+    """True for a trace, False for a program; CommandError for a file that is neither."""
     beginning = _beginning(name)
     if beginning is not None and _TRACE.match(beginning):
         return True
-    packed = beginning is not None and beginning.startswith(_PACKED)
-    if packed or (name.endswith(SUFFIXES) and not _may_run(name, beginning)):
-        what = "it is compressed" if packed else "it is no trace"
-        lines.message(f"{name}: {what} ({_EXPECTED})")
-        raise CommandFailed(2)
+    if beginning is not None and beginning.startswith(_PACKED):
+        raise CommandError(f"{name}: compressed file ({_EXPECTED})")
+    if name.endswith(SUFFIXES) and not _may_run(name, beginning):
+        raise CommandError(f"{name}: not a trace file ({_EXPECTED})")
     return False
 
 
@@ -118,7 +45,7 @@ def _beginning(name: str) -> bytes | None:
     """First bytes of a regular file, else None: opening a FIFO or a device may block."""
     try:
         with open_regular(name) as file:
-            return file.read(_LOOKED_AT)
+            return file.read(_INSPECTED)
     except (OSError, ValueError):
         return None
 
@@ -130,76 +57,43 @@ def _may_run(name: str, beginning: bytes | None) -> bool:
     return beginning.startswith((b"\x7fELF", b"#!"))
 
 
-def tell(arguments: argparse.Namespace, lines: Lines, sink: Sink, wanted: RecordingOptions) -> int:
-    """Tells ``sink`` the records; the exit status: the guest's, or that of ``tell_trace``."""
-    if takes_trace(arguments.program, lines):
-        return tell_trace(arguments, lines, sink)
-    return record(open_guest(arguments, lines), sink, lines, wanted)
+def read_or_record(
+    arguments: argparse.Namespace, messages: MessageStream, sink: Sink, options: RecordingOptions
+) -> int:
+    """Passes the records of the trace or of the run to ``sink``.
+
+    Returns the exit status: the guest's, or that of :func:`read_into`.
+    """
+    if is_trace(arguments.program):
+        return read_into(arguments, messages, sink)
+    return record(open_guest(arguments, messages), sink, messages, options)
 
 
-def tell_trace(arguments: argparse.Namespace, lines: Lines, sink: Sink) -> int:
-    """Tells ``sink`` the records of a trace; 0, or 2 when it was cut off. Raises NotRun."""
+def read_into(arguments: argparse.Namespace, messages: MessageStream, sink: Sink) -> int:
+    """Passes the records of a trace to ``sink``; returns 0, or ``INCOMPLETE`` if it is cut off."""
     from emu.observe.model import records
 
     name = arguments.program
     complete = False
-    for each in read_records(arguments, lines):
+    for each in read_records(arguments):
         if isinstance(each, records.Start) and each.filtered:
-            lines.message(f"{name}: the trace was filtered; this needs one that has all records")
-            raise CommandFailed(2)
+            raise CommandError(f"{name}: the trace was filtered (expected one with all records)")
         complete = isinstance(each, records.End)
         sink(each)
     if not complete:
-        lines.message(f"{name}: the trace was cut off")
-    return 0 if complete else 2
+        messages.message(f"{name}: the trace was cut off")
+    return 0 if complete else INCOMPLETE
 
 
-def read_records(arguments: argparse.Namespace, lines: Lines) -> Iterator[AnyRecord]:
-    """The records of the trace file given in place of a program. Raises :class:`CommandFailed`."""
+def read_records(arguments: argparse.Namespace) -> Iterator[AnyRecord]:
+    """The records of the trace file that is given in place of a program."""
     from emu.observe.formats.jsonl import NotATrace, read_trace
 
-    name = arguments.program
     if arguments.rest:
-        lines.message(f"no words may follow a trace file: {arguments.rest[0]!r}")
-        raise CommandFailed(2)
+        argument = arguments.rest[0]
+        raise CommandError(f"{argument}: unexpected argument after the trace file")
     try:
-        with open_regular(name) as file:
+        with as_command_error(arguments.program), open_regular(arguments.program) as file:
             yield from read_trace(file)
     except NotATrace as error:
-        lines.message(f"{name}: {error}")
-        raise CommandFailed(2) from None
-    except OSError as error:
-        lines.message(f"{name}: {error.strerror}")
-        raise CommandFailed(2) from None
-
-
-def keep_input(arguments: argparse.Namespace, outputs: Iterable[str | None]) -> None:
-    """Raises :class:`CommandFailed` when an output is the file that is run or read."""
-    for name in outputs:
-        if name is not None and any(_same(name, given) for given in _inputs(arguments)):
-            Lines().message(f"{name}: would overwrite its input")
-            raise CommandFailed(2)
-
-
-def _inputs(arguments: argparse.Namespace) -> list[str]:
-    """The program, or the trace in its place, wherever it may be found."""
-    import shutil
-
-    program: str = arguments.program
-    found = [program]
-    if arguments.root:
-        found.append(os.path.join(arguments.root, program.lstrip("/")))
-    for host, guest in (*arguments.ro, *arguments.rw):
-        inside = os.path.relpath(program, guest) if program.startswith("/") else ".."
-        if not inside.startswith(".."):
-            found.append(os.path.normpath(os.path.join(host, inside)))
-    if "/" not in program:
-        found.append(shutil.which(program) or program)
-    return found
-
-
-def _same(one: str, other: str) -> bool:
-    try:
-        return os.path.isfile(one) and os.path.samefile(one, other)
-    except (OSError, ValueError):
-        return False
+        raise CommandError(f"{arguments.program}: {error}") from None

@@ -35,6 +35,7 @@ from pathlib import Path
 
 import msgspec
 
+from emu.errors import CommandError
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.graded.test_kinds import Script
 from emu.lab.simulation.differential import MACHINE_FRAMES, Failure
@@ -43,7 +44,7 @@ from emu.lab.workspace.catalogue import Lab, NoSuchLab, find
 from toolchain.errors import BuildError, ToolchainError
 
 
-class BadPrivate(Exception):
+class BadPrivate(CommandError):
     """The file is not as it has to be; the message is one line, with its name."""
 
 

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from emu.errors import DEFECT_STATUS, CommandError
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import RandomOperations
 from emu.lab.host.student import LabFile
@@ -48,8 +49,10 @@ class Verdict:
         return any(told(self.mutant, *each) for each in self.caught.items())
 
 
-class NotJudged(Exception):
+class NotJudged(CommandError):
     """The process that judged a mutant has ended without a verdict."""
+
+    status = DEFECT_STATUS
 
     def __init__(self, mutant: Mutant, status: int | None) -> None:
         super().__init__(f"{mutant.name}: the process that judged it ended with status {status}")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from emu.errors import CommandError
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.graded.test_kinds import Script
 from emu.lab.host.student import LabFile
@@ -47,7 +48,7 @@ class Written:
     invalid: str = ""
 
 
-class NoOperations(Exception):
+class NoOperations(CommandError):
     """The lab's tests play no operations, or the folder has no tests; the message says which."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 
+from emu.errors import CommandError
 from emu.lab.graded.mutant import WrongSolution
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.host.failures import REFERENCE
@@ -119,7 +120,7 @@ def solutions(files: Sequence[LabFile]) -> list[LabFile]:
     return [LabFile(lab.name, f"{REFERENCE} {lab.file}", lab.solution) for lab in labs]
 
 
-class NoSuchLab(Exception):
+class NoSuchLab(CommandError):
     """There is no lab of that name; the message lists those that there are."""
 
     def __init__(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from emu.errors import CommandError
 from emu.lab.graded.submission import Result, Submission, Test, run
 from emu.lab.host.failures import TimedOut
 from emu.lab.simulation.differential import Failure
@@ -27,7 +28,7 @@ class Numbered(NamedTuple):
     test: Test
 
 
-class NoSuchTest(Exception):
+class NoSuchTest(CommandError):
     """The lab has no test of that name or number."""
 
     def __init__(self, lab: Lab, name: str) -> None:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from emu.errors import CommandError
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab
 from emu.lab.workspace.kit_doc import kit_text
@@ -20,7 +21,7 @@ KIT = "kit.md"
 _HEADERS = ("check.h", "exec.h")
 
 
-class BadWorkspace(Exception):
+class BadWorkspace(CommandError):
     """The folder can't be used; the message says why, in one line."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from emu.errors import CommandError
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.differential import SimulationConfig, Trace, run_differential
 from emu.lab.simulation.machine import OperationResult, SimulatedMachine
@@ -15,7 +16,7 @@ from emu.lab.workspace.catalogue import solutions
 from emu.machine.pte import ppn
 
 
-class NothingKept(Exception):
+class NothingKept(CommandError):
     """There is no such failure to be played; the message says what to do."""
 
 

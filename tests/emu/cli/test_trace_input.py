@@ -107,7 +107,7 @@ def test_is_a_compressed_trace_reported_as_such(
     assert callable(pack)
     trace = tmp_path / "t.jsonl.packed"
     trace.write_bytes(pack(traced("--deterministic").jsonl))
-    assert_one_line(read(words, trace), "t.jsonl.packed: it is compressed")
+    assert_one_line(read(words, trace), "t.jsonl.packed: compressed file")
 
 
 @pytest.mark.parametrize("words", READERS)
@@ -153,4 +153,4 @@ def test_are_symbols_taken_from_regular_files_only(kind: str, tmp_path: Path) ->
             image.symlink_to("/dev/zero")
         case "folder":
             image.mkdir()
-    assert_one_line(emu("why", trace, "--at", "counter"), "which has the symbols: ")
+    assert_one_line(emu("why", trace, "--at", "counter"), "prog: cannot read symbols: ")

@@ -178,5 +178,5 @@ def test_is_a_file_granted_by_ro_refused_as_an_output(tmp_path: Path) -> None:
     before = path.read_bytes()
     words = ("--ro", f"{tmp_path}:/shown", "--root", tmp_path, "-o", path, "/shown/prog")
     outcome = emu("cow", *words)
-    assert outcome.status == 2 and "would overwrite its input" in outcome.stderr
+    assert outcome.status == 2 and "output would overwrite the input" in outcome.stderr
     assert path.read_bytes() == before

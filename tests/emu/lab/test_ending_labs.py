@@ -45,7 +45,7 @@ def test_a_signal_ends_the_command_and_its_processes(
     _, errors = process.communicate()  # no process holds the streams open
     assert "Traceback" not in errors and "ignored" not in errors
     if command == "grade" and number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        assert errors.endswith("emu: stopped; the next run goes on from here\n")
+        assert errors.endswith("emu: stopped; the next run continues here\n")
 
 
 def students(pids: list[int]) -> list[int]:

@@ -83,8 +83,8 @@ def test_a_second_start_keeps_what_the_student_wrote(solved: Path) -> None:
         (("check", "--dir", "/nonexistent"), "no such folder"),
         (("check",), "has no lab's file"),
         (("check", "cow-fork"), "cow_fork.py: No such file"),
-        (("check", "1", "2"), "one test at a time, or all of them; not 1 and 2"),
-        (("check", "1", "nonsense"), "there is no lab and no test 'nonsense'"),
+        (("check", "1", "2"), "1 2: several tests (expected one, or none for all)"),
+        (("check", "1", "nonsense"), "nonsense: unknown lab or test"),
         (("replay", "3"), "no failure 3"),
     ],
 )

@@ -105,12 +105,12 @@ def test_does_the_first_run_import_no_more_than_the_others() -> None:
         from emu.cli import main
         from emu.cli.commands import compare
         run = compare.run_session
-        def reported(*given):
+        def watched(*given):
             before = set(sys.modules)
             status = run(*given)
             print("more:", *sorted(set(sys.modules) - before), file=sys.stderr)
             return status
-        compare.run_session = reported
+        compare.run_session = watched
         main.main(sys.argv[1:])
     """
     words = [sys.executable, "-c", script, "compare", str(built(BY_NAME["demo_cow"], "static"))]

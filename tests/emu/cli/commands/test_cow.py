@@ -132,7 +132,7 @@ WRONG = [
     (["--max-cow-kb", "much"], "not a number of KiB"),
     (["--max-cow-kb", "-1"], "not a number of KiB"),
     (["--max-cow-kb", "nan"], "not a number of KiB"),
-    (["--top", "0"], "not a number from 1 up"),
+    (["--top", "0"], "'0': not a positive integer"),
     (["-o", "/no/such/folder/file"], "No such file"),
     (["--fork-policy", "lazy"], "invalid choice"),
 ]
@@ -168,7 +168,7 @@ def test_is_a_filtered_trace_refused_in_one_line(tmp_path: Path) -> None:
     outcome = emu("cow", trace)
     assert (outcome.status, outcome.stdout) == (2, "")
     assert outcome.stderr == (
-        f"emu: {trace}: the trace was filtered; this needs one that has all records\n"
+        f"emu: {trace}: the trace was filtered (expected one with all records)\n"
     )
 
 
@@ -178,14 +178,20 @@ def test_is_what_is_no_trace_named_so(tmp_path: Path, name: str, content: str) -
     (tmp_path / name).write_text(content)
     outcome = emu("cow", name, cwd=tmp_path)
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert outcome.stderr == f"emu: {name}: it is no trace (a .jsonl of emu trace -o)\n"
+    assert (
+        outcome.stderr
+        == f"emu: {name}: not a trace file (expected a .jsonl written by emu trace -o)\n"
+    )
 
 
 def test_is_neither_input_nor_an_earlier_profile_overwritten(tmp_path: Path) -> None:
     trace = cut_off(tmp_path)
     before = trace.read_bytes()
     outcome = emu("cow", "-o", trace, trace)
-    assert (outcome.status, outcome.stderr) == (2, f"emu: {trace}: would overwrite its input\n")
+    assert (outcome.status, outcome.stderr) == (
+        2,
+        f"emu: {trace}: output would overwrite the input\n",
+    )
     assert emu("cow", "-o", trace, tmp_path / "nothing").status == 127
     assert trace.read_bytes() == before
     assert emu("cow", "-o", tmp_path / "new", tmp_path / "nothing").status == 127
@@ -199,4 +205,6 @@ def test_is_a_damaged_trace_one_clear_line(tmp_path: Path) -> None:
     assert outcome.status == 2 and outcome.stderr.count("\n") == 1
     assert outcome.stderr.startswith(f"emu: {trace}: line 1 is no record of a trace")
     outcome = emu("cow", trace, "word")
-    assert outcome.status == 2 and "no words may follow a trace file" in outcome.stderr
+    assert (
+        outcome.status == 2 and "word: unexpected argument after the trace file" in outcome.stderr
+    )

@@ -131,7 +131,7 @@ def test_neither_program_nor_trace_is_overwritten(tmp_path: Path) -> None:
     file = trace(tmp_path)
     for wanted in (file, EXIT_7):
         before = wanted.read_bytes()
-        assert_one_line(emu("report", "-o", wanted, wanted), "would overwrite its input")
+        assert_one_line(emu("report", "-o", wanted, wanted), "output would overwrite the input")
         assert wanted.read_bytes() == before
 
 
@@ -163,14 +163,18 @@ def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     for wanted in (trace(tmp_path), EXIT_7):
         assert_one_line(
-            emu("report", wanted, "-o", "/dev/full"), "No space left on device; there is no report"
+            emu("report", wanted, "-o", "/dev/full"),
+            "No space left on device; no report was written",
         )
     assert_one_line(emu("run", "--report", "/dev/full", EXIT_7), "No space left", status=7)
 
 
 def test_a_trace_takes_no_arguments(tmp_path: Path) -> None:
     file = trace(tmp_path)
-    assert_one_line(emu("report", "-o", tmp_path / "o.html", file, "word"), "no words may follow")
+    assert_one_line(
+        emu("report", "-o", tmp_path / "o.html", file, "word"),
+        "word: unexpected argument after the trace file",
+    )
 
 
 def test_the_report_needs_a_name() -> None:

@@ -200,14 +200,17 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("-o", "trace.html"), "does not end in"),
+        (
+            ("-o", "trace.html"),
+            "'trace.html': unknown file type (expected a name ending in ",
+        ),
         (("-o", "/nowhere/trace.jsonl"), "emu: /nowhere/trace.jsonl: No such file or directory"),
-        (("--outcome", "burnt"), "no outcome: 'burnt'"),
-        (("--outcome", "copied,"), "no outcome: ''"),
-        (("--address", "12-3"), "an empty range"),
-        (("--insn", "--around-faults", "3"), "can't be had at once"),
+        (("--outcome", "burnt"), "'burnt': unknown outcome (expected one of "),
+        (("--outcome", "copied,"), "'': unknown outcome (expected one of "),
+        (("--address", "12-3"), "'12-3': empty address range"),
+        (("--insn", "--around-faults", "3"), "--insn: not allowed with --around-faults"),
         (("--insn=nosuch",), "has no symbol 'nosuch'"),
-        (("--insn", "-o", "a.folded"), "instructions go to one file"),
+        (("--insn", "-o", "a.folded"), "-o: instructions are written to one file (expected "),
     ],
 )
 def test_is_a_wrong_option_refused_in_one_line(
@@ -266,7 +269,7 @@ def test_is_the_program_not_overwritten_by_its_trace(guest: Path, tmp_path: Path
     ):
         ran = emu(*words, copy)
         assert (ran.status, ran.stdout) == (2, "")
-        assert ran.messages == [f"emu: {words[-1]}: would overwrite its input"]
+        assert ran.messages == [f"emu: {words[-1]}: output would overwrite the input"]
     assert copy.read_bytes() == guest.read_bytes()
 
 
@@ -324,5 +327,5 @@ def test_is_no_choice_of_faults_ignored(guest: Path, words: tuple[str, ...]) -> 
     ran = emu("trace", "--insn", *words, guest)
     assert (ran.status, ran.stderr) == (
         2,
-        f"emu: --insn, whose RANGE says what is wanted, and {words[0]} can't be had at once\n",
+        f"emu: --insn: not allowed with {words[0]} (--insn=RANGE selects instructions)\n",
     )

@@ -138,7 +138,7 @@ def test_symbols_mean_something_only_where_the_program_itself_is_run(tmp_path: P
 
     outcome = drawn("_start", "3", "sp")
     assert (outcome.status, outcome.messages) == (
-        1, ["emu: pid 3 never came to _start (it was reached by pid 2: 1, pid 4: 1)"]
+        1, ["emu: pid 3 never reached _start (it was reached by pid 2: 1, pid 4: 1)"]
     )  # fmt: skip
     start = re.search(r"instruction\s+at (0x\w+)", drawn("_start", "4", "main").stdout)
     assert start is not None, "the program itself, from its start on"
@@ -170,14 +170,14 @@ def test_at_the_end_of_one_that_a_signal_kills() -> None:
 def test_a_place_that_is_never_reached() -> None:
     outcome = emu("walk", demo(), "--at", "0x10", "pages")
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert outcome.messages == ["emu: no process came to 0x10"]
+    assert outcome.messages == ["emu: no process reached 0x10"]
     outcome = emu("walk", demo(), "--at", "write_page", "--hit", "4", "pages")
     assert outcome.status == 1
     assert outcome.messages == [
-        "emu: no process came to write_page 4 times (it was reached by pid 2: 2, pid 3: 3)"
+        "emu: no process reached write_page 4 times (it was reached by pid 2: 2, pid 3: 3)"
     ]
     outcome = emu("walk", demo(), "--at", EXIT, "--pid", "9", "pages")
-    assert outcome.status == 1 and "pid 9 never came to its exit" in outcome.messages[0]
+    assert outcome.status == 1 and "pid 9 never reached its exit" in outcome.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -185,15 +185,15 @@ def test_a_place_that_is_never_reached() -> None:
     [
         (("--at", "nowhere", "pages"), "has no symbol 'nowhere'"),
         (("--at", "main", "nothing"), "has no symbol 'nothing'"),
-        (("--at", "sp", "pages"), "is a register"),
-        (("--at", EXIT, "sp"), "is a register"),
+        (("--at", "sp", "pages"), "--at sp: is a register (expected "),
+        (("--at", EXIT, "sp"), "sp: registers are not available after exit"),
         (("--at", "main", "0xzz"), "not an address"),
         (("--at", "12zz", "pages"), "not an address"),
         (("--at", "main", "0x10000000000000000"), "not an address"),
         (("--at", "main", ""), "not an address"),
         (("--at", "main", "pages+"), "not an address"),
-        (("--at", "main"), "wants PROG"),
-        (("pages",), "wants PROG"),
+        (("--at", "main"), "missing argument (expected PROG, --at and ADDRESS"),
+        (("pages",), "missing argument (expected PROG, --at and ADDRESS"),
         (("--at", "main", "--mem", "lots", "pages"), "not a size"),
     ],
 )

@@ -101,18 +101,18 @@ def test_what_makes_no_sense_with_an_image_is_one_line(tmp_path: Path) -> None:
     for words, reason in (
         (("--satp", satp, "--mem", "/no/such", "0"), "/no/such: No such file"),
         (("--satp", satp, "--mem", tmp_path, "0"), "Is a directory"),
-        (("--satp", satp, "--mem", odd, "0"), "9 bytes"),
-        (("--satp", satp, "--mem", empty, "0"), "0 bytes"),
-        (("--satp", "0x9000000000080000", "--mem", path, "0"), "mode 9"),
+        (("--satp", satp, "--mem", odd, "0"), "not a positive multiple of 8 (9 bytes)"),
+        (("--satp", satp, "--mem", empty, "0"), "not a positive multiple of 8 (0 bytes)"),
+        (("--satp", "0x9000000000080000", "--mem", path, "0"), "unsupported mode 9 (expected 8, "),
         (("--satp", "x", "--mem", path, "0"), "not an address: 'x'"),
         (("--satp", satp, "--mem", path, "zero"), "not an address: 'zero'"),
-        (("--satp", satp, "0"), "wants --mem FILE"),
-        (("--satp", satp, "--mem", "img"), "wants ADDRESS"),
-        (("--satp", satp, "--mem", path, "0", "1"), "ADDRESS is all"),
-        (("--satp", satp, "--root", "0x80000", "--mem", path, "0"), "one of them"),
-        (("--root", "0x90000", "--mem", path, "0"), "no page of the image"),
-        (("--satp", satp, "--mem", path, "--base", "0x10", "0"), "multiple of 4096"),
-        (("--satp", satp, "--mem", path, "--base", "0xfffffffffffff000", "0"), "last address"),
+        (("--satp", satp, "0"), "missing argument (expected --mem FILE"),
+        (("--satp", satp, "--mem", "img"), "missing argument (expected ADDRESS"),
+        (("--satp", satp, "--mem", path, "0", "1"), "emu: 1: unexpected argument (a walk "),
+        (("--satp", satp, "--root", "0x80000", "--mem", path, "0"), "--satp: not allowed with"),
+        (("--root", "0x90000", "--mem", path, "0"), "--root 0x90000: not in the image"),
+        (("--satp", satp, "--mem", path, "--base", "0x10", "0"), "0x10: not a multiple of 4096"),
+        (("--satp", satp, "--mem", path, "--base", "0xfffffffffffff000", "0"), "beyond the last"),
     ):  # fmt: skip
         outcome = emu("walk", *words)
         assert (outcome.status, outcome.stdout) == (2, ""), words

@@ -96,7 +96,7 @@ def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
     assert "the trace was filtered" in outcome.stderr
     trace.write_text("")
     outcome = emu("why", trace, "--at", "0x1000")
-    assert outcome.status == 2 and "it is no trace" in outcome.stderr
+    assert outcome.status == 2 and "not a trace file (expected a .jsonl" in outcome.stderr
 
 
 MANY = """
@@ -142,7 +142,7 @@ def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
     lost.write_text(lost.read_text().replace("demo_cow", "demo_moo"))
     outcome = emu("why", lost, "--at", "pages")
     assert outcome.status == 2 and outcome.stderr.count("\n") == 1
-    assert "which has the symbols: No such file" in outcome.stderr
+    assert "cannot read symbols: No such file" in outcome.stderr
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
     [
         ([], "required: --at"),
         (["--at", "0x1ffffffffffffffff"], "not an address"),
-        (["--at", "main", "--pid", "x"], "not a process's number"),
+        (["--at", "main", "--pid", "x"], "'x': not a positive integer"),
         (["--at", "main", "-o", "/no/such/folder/x"], "No such file"),
     ],
 )

@@ -208,7 +208,7 @@ def test_a_folder_is_graded_and_only_what_is_missing_or_has_changed_is_graded_ag
     (results / "cy" / "result.json").write_text("{")
     (results / "eve" / "report.txt").unlink()
     again = grading_commands.grade(handed_in, "-o", results, "--lab", "cow-fork")
-    assert "3 of 5 are there already" in again.stderr
+    assert "3 of 5 are graded already" in again.stderr
     assert again.stdout == first.stdout
     changed = {name for name, when in times(results).items() if made[name] != when}
     assert changed == {"ada", "cy"}
@@ -289,8 +289,11 @@ def test_what_a_student_prints_and_writes_makes_no_points(tmp_path):
     [
         (["nowhere", "-o", "out"], "nowhere: No such file or directory"),
         (["--one", "nowhere", "-o", "out"], "nowhere: no such submission"),
-        (["here"], "say with -o where results go"),
-        (["here", "--one", "here", "-o", "out"], "give either SUBMISSIONS or --one SUBMISSION"),
+        (["here"], "lab grade: missing option -o (expected the directory of the results)"),
+        (
+            ["here", "--one", "here", "-o", "out"],
+            "lab grade: expected either SUBMISSIONS or --one SUBMISSION",
+        ),
         (["here", "-o", "out", "--lab", "9"], "no lab '9'; there are"),
         (["here", "-o", "out", "--private", "none.toml"], "none.toml: No such file"),
     ],
