@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _report_os_error(error)
     except (ImportError, MemoryError) as error:
-        print(f"emu: could not start: {error or 'out of memory'}", file=sys.stderr)
+        print(f"emu: could not start: {str(error) or 'out of memory'}", file=sys.stderr)
         return 2
     except EndedBySignal as ended:
         return ended.status

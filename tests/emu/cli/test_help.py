@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from emu.cli.main import COMMANDS, main
@@ -36,8 +38,8 @@ def help_of(
 
 def place_of(option: str, lines: list[str]) -> int:
     """The line at which an option is described."""
-    names = [line.replace(",", " ").split() if line.startswith("  -") else [] for line in lines]
-    (at,) = [at for at, each in enumerate(names) if option in each]
+    described = re.compile(rf"  (-\w( \S+)?, )?{option}\b(?!-)")
+    (at,) = [at for at, line in enumerate(lines) if described.match(line)]
     return at
 
 
