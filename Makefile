@@ -10,7 +10,7 @@ WORKERS ?= auto
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-# ---- what a person asks for
+# ---- commands
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,67 +18,67 @@ help: ## show this list
 setup: $(STAMPS)/runtime $(STAMPS)/compiler ## virtual environment, dependencies, cross compiler
 	@:
 
-demo: setup ## run a program that forks and writes, and watch its page faults
+demo: setup ## run a program that forks and writes, and show its page faults
 	@$(BIN)/emu build guest/demo_cow.c -o $(VENV)/demo_cow
 	@$(BIN)/emu run --trace faults --summary $(VENV)/demo_cow
 
-test: test-setup lint ## lint and all tests
+test: test-setup lint ## run lint and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
-test-fast: setup $(STAMPS)/dev ## the tests of daily work, in under 90 seconds
+test-fast: setup $(STAMPS)/dev ## run the tests of daily work, in under 90 seconds
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not qemu and not browser and not root"
 
-test-part: setup $(STAMPS)/dev ## the tests that depend most on the Python version and the compiler, in minutes
+test-part: setup $(STAMPS)/dev ## run the tests that depend most on the Python version and the compiler
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PART)
 
 fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=test
 	@.ci/fresh $(or $(SUITE),trixie) make $(or $(TARGET),test)
 
-# Nothing here is fetched again once it is there.
+# Each of these is fetched only once.
 test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
-lint: $(STAMPS)/dev ## style, types and the direction of imports; the report's JavaScript too
+lint: $(STAMPS)/dev ## check style, types, the direction of imports, and the report's JavaScript
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/imports 2>&1 || { cat $(STAMPS)/imports; exit 1; }
 	@$(BIN)/python -m tests.emu.observe.report.script_check
 
-format: $(STAMPS)/dev ## put the Python files into the common style
+format: $(STAMPS)/dev ## format the Python files
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-fuzz: test-setup ## oracles, wild calls, damaged files and traces: SECONDS=60 of each, from fresh seeds
+fuzz: test-setup ## run oracles, random calls, damaged files and traces with new seeds, SECONDS=60 of each
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
 	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 
-bare-metal-log: test-setup ## make the bare-metal oracle's log anew (needs qemu-system-riscv64)
+bare-metal-log: test-setup ## regenerate the bare-metal oracle's log (needs qemu-system-riscv64)
 	@$(BIN)/python -m tests.oracles.bare.log
 
-bench: test-setup ## emu, qemu-riscv64 and the machine itself side by side, in under five minutes
+bench: test-setup ## compare the speed of emu, qemu-riscv64 and the host, in under five minutes
 	@$(BIN)/python -m tests.bench --json build/bench.json
 
-bench-quick: test-setup ## the same with less work, in under one minute
+bench-quick: test-setup ## a shorter benchmark, in under one minute
 	@$(BIN)/python -m tests.bench --quick --json build/bench-quick.json
 
 guests: setup ## build every guest program into build/
 	@$(BIN)/python -m guest build
 
-wrong-kernels: setup $(STAMPS)/dev ## break the kernel in many ways, and show which check notices each
+wrong-kernels: setup $(STAMPS)/dev ## break the kernel in many ways, and show which check detects each
 	@$(BIN)/python -m tests.wrong
 
-lock: ## pin the newest fitting dependencies (needs uv)
+lock: ## pin the newest compatible dependencies (needs uv)
 	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.lock
 	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build --group dev \
 		-c requirements.lock -o requirements-dev.lock
 
-clean: ## remove all that these commands made here
+clean: ## remove all files that these commands created
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test test-fast test-part fresh test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
 
-# ---- what that needs, each made once
+# ---- prerequisites, each built once
 
 PART := tests/test_readme.py tests/emu/cli/test_standard_streams.py tests/emu/cli/commands/test_compare.py \
 	tests/emu/cli/test_interrupting.py tests/emu/lab/sandbox/test_recursion_limit.py \
@@ -89,9 +89,9 @@ LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binar
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
-		|| { echo "needs Python 3.11 to 3.14, and $(PYTHON) is none: make PYTHON=…"; exit 1; }
+		|| { echo "$(PYTHON): unsupported version (expected Python 3.11 to 3.14; set it with make PYTHON=…)"; exit 1; }
 	@$(PYTHON) -m toolchain.system venv
-	@echo "making $(VENV)"
+	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(@D) && touch $@
 
@@ -100,12 +100,12 @@ $(STAMPS)/runtime: $(STAMPS)/venv requirements.lock pyproject.toml
 	@echo "installing dependencies"
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@# A start takes twice as long where Python may not write its bytecode by itself.
+	@# Without compiled bytecode a start takes twice as long where Python cannot write it.
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/runtime requirements-dev.lock
-	@echo "installing what the tests need"
+	@echo "installing dependencies of the tests"
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
@@ -113,7 +113,7 @@ $(STAMPS)/compiler: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system compiler
 	@touch $@
 
-# Tests compare with qemu-riscv64 and run Debian's programs where these can be had.
+# Tests that need qemu-riscv64 or Debian's programs are skipped where these cannot be installed.
 $(STAMPS)/qemu: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system qemu && touch $@ || [ -z "$$CI" ]
 

@@ -1,4 +1,4 @@
-"""A machine that runs one program: what the command uses, and a notebook or a test can.
+"""The Python interface: runs programs on fresh machines.
 
 >>> from emu import Machine
 >>> result = Machine().run(["./a.out", "argument"], stdin=b"hello")  # doctest: +SKIP
@@ -39,26 +39,26 @@ from kernel.vfs.proc.system import mount_proc
 
 DEADLOCK_STATUS = 1
 _MOST_NAMED = 32
-"""The largest number of files of which missing extensions are reported."""
+"""Maximum number of files whose missing extensions are reported."""
 _FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to. ``status`` is as a shell gives it: 128 + signal when one killed it."""
+    """Outcome of a run; ``status`` is a shell's, 128 + signal when a signal killed the program."""
 
     status: int
     stdout: bytes
     stderr: bytes
     summary: dict[str, Any]
     notes: list[str]
-    """Lines for the user: why the run was ended, writes that were refused, …"""
+    """Messages of the run: the reason for its end, refused writes and so on, one line each."""
 
 
 class Machine:
     """Runs programs, each on a fresh machine with the same options.
 
-    ``parts`` stand in the place of the kernel's own; they may serve for one run only.
+    ``parts`` replace components of the kernel; they can be used for one run only.
     """
 
     def __init__(
@@ -74,11 +74,14 @@ class Machine:
         stdin: bytes = b"",
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Runs ``command`` with ``stdin`` as input, keeping its output. Raises CannotRun."""
+        """Runs ``command`` with ``stdin`` as its input and captures its output.
+
+        ``command`` is the program and its arguments. Raises CannotRun if it cannot be started.
+        """
         if isinstance(command, str) or not command:
-            raise TypeError("a command is a sequence of words, the program first")
-        words = [os.fspath(word) for word in command]
-        session = Session(self.options, words, parts=self._parts)
+            raise TypeError("command: not a sequence (expected the program and its arguments)")
+        arguments = [os.fspath(argument) for argument in command]
+        session = Session(self.options, arguments, parts=self._parts)
         session.console.feed(stdin)
         session.console.capture(1)
         session.console.capture(2)
@@ -90,9 +93,9 @@ class Machine:
 
 
 class Session:
-    """One run, in steps: set up, ``console`` to be wired, ``run``.
+    """One run in steps: the constructor sets it up, ``console`` is connected, ``run`` runs it.
 
-    ``host_streams`` are those of the user's own descriptors 0, 1 and 2 that the guest gets.
+    ``host_streams`` are the host's descriptors 0, 1 and 2 that the guest uses. Raises CannotRun.
     """
 
     def __init__(
@@ -107,18 +110,18 @@ class Session:
         self.notes: list[str] = []
         self.summary: dict[str, Any] = {}
         self.ended_by = 0
-        """The last signal from the user that ended the guests, or 0."""
+        """Number of the user's last signal that ended the guests, or 0."""
         self.stopped = False
-        """True when the run was ended from outside."""
+        """True when the user or the time limit ended the run."""
         self._named: set[str] = set()
-        """Files of which missing extensions were reported."""
+        """Names of files whose missing extensions were reported."""
         self._reported: set[str] = set()
-        """The extensions that were reported."""
+        """All extensions that were reported."""
         self._end = float("inf")
         self._cut_off = False
         self._options = options
         self.lab = parts is not None
-        """Whether parts of the kernel are somebody else's."""
+        """True when components of the kernel were replaced, as by a lab."""
         self.command = list(command)
         self._log = log or self.notes.append
         try:
@@ -145,18 +148,18 @@ class Session:
 
     @property
     def root(self) -> str | None:
-        """The host folder that is the guest's root, or None."""
+        """Host directory that is the guest's root, or None."""
         return self._options.root
 
     def run(self, observers: Sequence[Observer] = ()) -> int:
-        """Runs to the end; the exit status for the user."""
+        """Runs the program to its end; returns a shell's exit status. Raises CannotRun."""
         kernel = self.kernel
         if observers:
             kernel.observer = observers[0] if len(observers) == 1 else Observers(list(observers))
         try:
             status = self._run()
         except BaseException:
-            # Memory that is not consistent can't always be taken apart; what came first is told.
+            # Inconsistent memory cannot always be released; the first exception is reported.
             with suppress(Exception):
                 kernel.shut_down()
             raise
@@ -200,8 +203,8 @@ class Session:
             reason = explain_refusal(fs, self._view, error)
             raise CannotRun.from_errno(name, error.errno, reason) from None
         except OutOfMemory:
-            why = f"out of memory as it was loaded; {self.kernel.frames.shortage}"
-            raise CannotRun(f"{name}: {why}", 2) from None
+            problem = f"out of memory while loading; {self.kernel.frames.shortage}"
+            raise CannotRun(f"{name}: {problem}", 2) from None
 
     def _run(self) -> int:
         if self._options.timeout is not None:
@@ -236,7 +239,7 @@ class Session:
         self._note_missing(name or process.program.path, missing)
 
     def _note_library(self, file: Inode, path: str) -> None:
-        """Reports those of a library, unless all of them were reported before."""
+        """Reports those that a library needs, unless all were reported before."""
         missing = _missing(file)
         if not missing <= self._reported:
             self._note_missing(path, missing)
@@ -250,7 +253,7 @@ class Session:
         self._log(f"{one_line(name)}: built for extensions that the machine lacks: {names}")
 
     def _note_death(self, process: Process) -> None:
-        """Says what a program died of by its own fault; a shell can't know, the kernel does."""
+        """Reports the fault that killed the program, which a shell cannot know."""
         signo = (process.status or 0) & 0x7F
         if signo in _FAULTS and process.last_fault:
             self._log(f"{process!r} was killed by SIG{Sig(signo).name}: {process.last_fault}")
@@ -260,9 +263,9 @@ class Session:
         return (terminal.foreground or None) if terminal is not None else None
 
     def _note_allocations(self) -> None:
-        wanted, made = self._options.fail_allocation, self.kernel.frames.allocations
-        if wanted > made:
-            self._log(f"allocation {wanted} was not made to fail: there were only {made}")
+        failing, total = self._options.fail_allocation, self.kernel.frames.allocations
+        if failing > total:
+            self._log(f"allocation {failing} was not made to fail: there were only {total}")
 
     def _note_refused_writes(self) -> None:
         refused = self.namespace.refused_writes
@@ -279,6 +282,6 @@ def _missing(file: Inode) -> set[str]:
 
 
 def exit_status(wait_status: int) -> int:
-    """What a shell makes of a wait status: the exit code, or 128 + the signal."""
+    """Converts a wait status to a shell's: the exit code, or 128 + the signal."""
     killed = wait_status & 0x7F
     return 128 + killed if killed else wait_status >> 8 & 0xFF

@@ -24,7 +24,7 @@ _PROMISES = "ziccif ziccrse ziccamoa zicclsm za64rs za128rs zic64b ztso"
 _HINTS = "zihintpause zihintntl zicbop"
 _HAS = frozenset(f"{_EXECUTED} {_PROMISES} {_HINTS}".split())
 _ATTRIBUTES = 0x7000_0003
-"""Value of PT_RISCV_ATTRIBUTES and SHT_RISCV_ATTRIBUTES."""
+"""PT_RISCV_ATTRIBUTES and SHT_RISCV_ATTRIBUTES."""
 _MOST_ATTRIBUTES, _LARGEST = 4, 1 << 14
 _FILE, _ARCH = 1, 5
 _VERSION = re.compile(r"\d+(p\d+)?$")

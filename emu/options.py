@@ -1,4 +1,4 @@
-"""How a machine is set up."""
+"""Options of a machine."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from kernel.mm.fork import POLICIES
 
 @dataclass(frozen=True, slots=True)
 class Options(Config):
-    """The kernel's settings, and what the host gives; the command line's options in Python.
+    """The command line's options in Python: the kernel's configuration and the view of the host.
 
-    TypeError or ValueError for an option that can't be.
+    Raises TypeError or ValueError for an invalid option.
     """
 
     timeout: float | None = None
-    """Seconds after which all guests are ended."""
+    """Time limit in seconds, after which all guests are ended; None for no limit."""
     environment: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
-    """Initial directory of the guest; by default the host's current directory. With ``root`` a
-    directory of the root, ``/`` by default."""
+    """Initial directory of the guest: by default the host's current directory; with ``root`` a
+    directory in the root, by default ``/``."""
     root: str | None = None
-    """The host folder that is the guest's ``/``."""
+    """Host directory that is the guest's ``/``."""
     read_only: Sequence[tuple[str, str]] = ()
-    """(host folder or file, path in the guest)"""
+    """Pairs of a host directory or file and its path in the guest."""
     read_write: Sequence[tuple[str, str]] = ()
-    """(host folder, path in the guest)"""
+    """Pairs of a host directory and its path in the guest."""
 
     def __post_init__(self) -> None:
         for name in ("memory", "max_processes", "fail_allocation"):

@@ -1,3 +1,3 @@
-"""The version of the package, and of whatever writes a trace."""
+"""The version of the package, which is also recorded in traces."""
 
 VERSION = "0.1.0"

@@ -1,1 +1,4 @@
-"""Guest programs: each asks one question, and answers it by checking itself."""
+"""Guest programs: each answers one question by checking itself.
+
+May import only ``toolchain``, to build them.
+"""

@@ -1,4 +1,4 @@
-"""`python -m guest` lists the guests; `python -m guest DIR` builds them all into a folder."""
+"""`python -m guest` lists the guests; `python -m guest DIR` builds all of them in DIR."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toolchain.errors import BuildError, ToolchainError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; a failure is the compiler's words, or one line, and exit status 1."""
+    """Runs the command; on failure prints the compiler's output or one line and returns 1."""
     folder = Path(arguments[0]) if arguments else None
     try:
         for guest in GUESTS:

@@ -1,6 +1,7 @@
-"""What a forked child copies beside a long list: when it collects garbage, and when not.
+"""Forks a child next to a long list, to show which pages a garbage collection copies.
 
-The words `collect` and `freeze` say what is done. Runs on any Python 3.7 or later.
+With the argument `collect` the child collects garbage; with `freeze` the parent calls gc.freeze()
+before the fork. Runs on Python 3.7 or later.
 """
 
 import gc

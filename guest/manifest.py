@@ -1,7 +1,7 @@
-"""The table of guests: how each is built and run, and what it must count.
+"""The table of guests: build flags, run options and expected counts of each.
 
-A guest's question is the first line of its source. It says what it found in
-lines that begin with `ok` or `FAIL`, and exits with 0 when all is well.
+A guest's question is the first line of its source. It prints its results in
+lines that begin with `ok` or `FAIL`, and exits with 0 when all are `ok`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames that store page faults copied, and those they took over without a copy.
+    """Frames that store page faults copied, and frames reused without a copy.
 
-    `from_file` counts the first private copy of a file's page, which owes nothing to a fork.
+    `from_file` counts the first private copy of a file page, which no fork causes.
     """
 
     copied: int
@@ -29,10 +29,10 @@ class Counts:
 class Guest:
     """One guest program.
 
-    `per_page` is what each page more of its argument N adds to the counts, which
-    leaves out what the C library does; `total` is what a guest without a C
-    library counts in all. `compare` is false where qemu-riscv64 is known to
-    behave unlike Linux; the source's opening comment says how.
+    `per_page` has the increase of the counts for each page of its argument N, which
+    excludes the C library's own faults; `total` has all counts of a guest without a
+    C library. `compare` is false where qemu-riscv64 is known to differ from Linux;
+    the opening comment of the source explains it.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Guest:
     total: Counts | None = None
     compare: bool = True
     libraries: tuple[str, ...] = ()
-    memory: str | None = None  # the machine's, as for --mem
-    musl: bool = True  # whether it can also be built with musl
+    memory: str | None = None  # size of physical memory, as for --mem
+    musl: bool = True  # can also be built with musl
 
     @property
     def bare(self) -> bool:
-        """Whether it runs without a C library."""
+        """True when it runs without a C library."""
         return self.source.suffix == ".S"
 
     @cached_property
@@ -56,12 +56,12 @@ class Guest:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Compiler flags it needs beside the usual ones."""
+        """Compiler flags in addition to the usual ones."""
         return ("-nostdlib",) if self.bare else tuple(f"-l{name}" for name in self.libraries)
 
     @property
     def question(self) -> str:
-        """What it asks, in one line."""
+        """The question that it answers, in one line."""
         first = self.source.read_text().partition("\n")[0]
         return first.removeprefix("/*").removesuffix("*/").strip()
 
@@ -89,7 +89,7 @@ GUESTS = (
     Guest("kernel_writes", per_page=Counts(copied=1, reused=0)),
     Guest("straddle", per_page=Counts(copied=2, reused=2)),
     Guest("atomics", per_page=Counts(copied=12, reused=0)),
-    # Memory calls. musl keeps the heap's end to itself.
+    # Memory calls. musl does not let a program move the break.
     Guest("brk", per_page=Counts(copied=1, reused=1), musl=False),
     Guest("mappings", per_page=Counts(copied=1, reused=0, from_file=1)),
     Guest("mremap", per_page=Counts(copied=1, reused=0)),
@@ -100,9 +100,9 @@ GUESTS = (
     Guest("stack_overflow"),
     Guest("large_pages"),
     Guest("oom", compare=False, memory="24M"),
-    # Faults a program catches, and code that changes.
+    # Faults that a program catches, and code that changes.
     Guest("segv"),
-    # musl follows a pointer itself that glibc hands to the kernel.
+    # musl dereferences a pointer that glibc passes to the kernel.
     Guest("bad_pointers", musl=False),
     Guest("self_modify"),
     Guest("code_alias", compare=False),

@@ -1,1 +1,4 @@
-"""Finds and drives the GCC cross compiler; fills a root folder with real programs."""
+"""Finds and runs the GCC cross compiler; fills a root directory with Debian programs.
+
+Imports only the standard library: ``toolchain.system`` prepares the virtual environment.
+"""

@@ -1,8 +1,7 @@
 """A private apt: downloads Debian packages of another architecture and suite.
 
-It takes the mirror and the keys from this machine's own apt sources, so that it
-works wherever the machine's apt does, and touches nothing of the machine's own
-package state.
+It takes the mirror and the keys from this machine's apt sources, so that it works
+wherever the machine's apt does, and does not change the machine's package state.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from toolchain.errors import RootError
 
-# Names by which a source line can ask for a Debian release of its own archive.
-# Security and update suites lie elsewhere or hold no riscv64 packages.
+# Names of Debian releases in a source line. Security and update suites are in other
+# archives or have no riscv64 packages.
 CLASSES = {"oldstable", "stable", "testing", "unstable"}
 CODENAMES = {"bullseye", "bookworm", "trixie", "forky", "duke", "sid"}
 SUITES = CLASSES | CODENAMES
@@ -24,14 +23,14 @@ SUITES = CLASSES | CODENAMES
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where packages come from; `options` is a source line's [options] part, or ""."""
+    """An archive of packages; `options` is the [options] part of a source line, or ""."""
 
     uri: str
     options: str = ""
 
 
 def find_mirror(etc: Path = Path("/etc/apt")) -> Mirror:
-    """The Debian mirror this machine uses, or $EMU_DEBIAN_MIRROR.
+    """The Debian mirror in $EMU_DEBIAN_MIRROR, or the one that this machine uses.
 
     Raises RootError where there is none, as on Ubuntu.
     """
@@ -41,11 +40,11 @@ def find_mirror(etc: Path = Path("/etc/apt")) -> Mirror:
     for mirror, suites in _sources(etc):
         if suites & SUITES:
             return mirror
-    raise RootError("apt here uses no Debian mirror; name one in EMU_DEBIAN_MIRROR")
+    raise RootError("no Debian mirror in the sources of apt (set EMU_DEBIAN_MIRROR)")
 
 
 def _sources(etc: Path) -> Iterator[tuple[Mirror, set[str]]]:
-    """Every source of binary packages, with its suites."""
+    """All sources of binary packages, with their suites."""
     folder = etc / "sources.list.d"
     for path in [*sorted(folder.glob("*.sources"))]:
         yield from _deb822(path.read_text(errors="replace"))
@@ -55,13 +54,13 @@ def _sources(etc: Path) -> Iterator[tuple[Mirror, set[str]]]:
 
 
 def _deb822(text: str) -> Iterator[tuple[Mirror, set[str]]]:
-    """Sources in paragraphs of `Field: value`, as newer systems have them."""
+    """Sources in deb822 format, paragraphs of `Field: value` (sources.list(5))."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for paragraph in "\n".join(lines).split("\n\n"):
         fields: dict[str, str] = {}
         name = ""
         for line in paragraph.splitlines():
-            if line[:1].isspace():  # goes on with the field above
+            if line[:1].isspace():  # continues the field above
                 fields[name] = f"{fields.get(name, '')}\n{line.strip()}"
                 continue
             name, _, value = line.partition(":")
@@ -70,14 +69,14 @@ def _deb822(text: str) -> Iterator[tuple[Mirror, set[str]]]:
         if "deb" not in fields.get("types", "").split() or fields.get("enabled") == "no":
             continue
         keys = fields.get("signed-by", "")
-        # A key written out in the source itself can't be named in a source line.
+        # A key that is embedded in the source cannot be given in a source line.
         options = f"[signed-by={keys}]" if keys.startswith("/") else ""
         for uri in fields.get("uris", "").split():
             yield Mirror(uri, options), set(fields.get("suites", "").split())
 
 
 def _one_line(text: str) -> Iterator[tuple[Mirror, set[str]]]:
-    """Sources of the form `deb [options] uri suite component…`."""
+    """Sources in one-line format: `deb [options] uri suite component…`."""
     for line in text.splitlines():
         kind, _, rest = line.strip().partition(" ")
         if kind != "deb":
@@ -86,21 +85,21 @@ def _one_line(text: str) -> Iterator[tuple[Mirror, set[str]]]:
         rest = rest.strip()
         if rest.startswith("["):
             options, _, rest = rest.partition("]")
-            keys = [word for word in options[1:].split() if word.startswith("signed-by=")]
+            keys = [field for field in options[1:].split() if field.startswith("signed-by=")]
             options = f"[{keys[0]}]" if keys else ""
-        words = rest.split()
-        if len(words) >= 2:
-            yield Mirror(words[0], options), {words[1]}
+        fields = rest.split()
+        if len(fields) >= 2:
+            yield Mirror(fields[0], options), {fields[1]}
 
 
 class PrivateApt:
-    """apt-get with its own sources, package state and cache under one folder."""
+    """apt-get with its own sources, package state and cache in one directory."""
 
     def __init__(self, folder: Path, suite: str, architecture: str, mirror: Mirror) -> None:
         self.archives = folder / "cache" / "archives"
         self._options: list[str] = []
-        for made in (self.archives / "partial", folder / "state" / "lists" / "partial"):
-            made.mkdir(parents=True, exist_ok=True)
+        for new in (self.archives / "partial", folder / "state" / "lists" / "partial"):
+            new.mkdir(parents=True, exist_ok=True)
         status = folder / "state" / "status"  # nothing is installed
         status.touch()
         source = folder / "sources.list"
@@ -115,21 +114,21 @@ class PrivateApt:
             "Dir::Cache": folder / "cache",
             "APT::Architecture": architecture,
             "APT::Architectures::": architecture,
-            # apt's own user can't write to these folders.
+            # The user _apt cannot write to these directories.
             "APT::Sandbox::User": "root",
             "APT::Install-Recommends": "false",
             "Acquire::Languages": "none",
-            # Hooks are there for the machine's own state.
+            # Hooks apply to the machine's own package state.
             "APT::Update::Post-Invoke-Success::": "",
         }.items():
             self._options += ["-o", f"{option}={value}"]
 
     def update(self) -> None:
-        """Fetch the list of packages."""
+        """Fetches the package lists."""
         self._run("update", "-qq", "--error-on=any")
 
     def download(self, packages: Sequence[str], depends: bool) -> list[Path]:
-        """Fetch packages, with everything they depend on if asked; the .deb files."""
+        """Fetches packages, with `depends` also their dependencies; returns the .deb files."""
         names = self._names(packages, depends)
         for old in self.archives.glob("*.deb"):
             old.unlink()
@@ -137,15 +136,15 @@ class PrivateApt:
         return sorted(self.archives.glob("*.deb"))
 
     def _names(self, packages: Sequence[str], depends: bool) -> list[str]:
-        """The packages to fetch, as apt's own resolver finds them."""
+        """Names of the packages to fetch, found by apt's resolver."""
         if not depends:
             return list(packages)
         plan = self._run("install", "-qq", "--simulate", *packages)
         lines = [line.split() for line in plan.splitlines()]
-        return [words[1] for words in lines if len(words) > 1 and words[0] == "Inst"]
+        return [fields[1] for fields in lines if len(fields) > 1 and fields[0] == "Inst"]
 
     def _run(self, action: str, *arguments: str, cwd: Path | None = None) -> str:
-        """One apt-get call; what it prints. Raises RootError with apt's own reason."""
+        """Runs apt-get and returns its output. Raises RootError with apt's error."""
         try:
             done = subprocess.run(
                 ["apt-get", *self._options, action, *arguments],

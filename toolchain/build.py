@@ -18,7 +18,7 @@ from toolchain.variant import Variant
 
 LINK_FLAGS = {
     Variant.STATIC: ("-static", "-fno-pie", "-no-pie"),
-    # Older GCCs pass nothing of -static-pie on to the linker for RISC-V.
+    # Older GCCs for RISC-V do not pass -static-pie on to the linker.
     Variant.STATIC_PIE: ("-static-pie", "-fPIE", "-Wl,-static,--no-dynamic-linker,-z,text"),
     Variant.DYNAMIC: ("-fPIE", "-pie"),
 }
@@ -27,13 +27,13 @@ COMMON_FLAGS = ("-O2", "-g", "-march=rv64gc", "-mabi=lp64d", "-Wall", "-Wl,--bui
 
 
 def cache_folder() -> Path:
-    """Where built programs and downloaded packages are kept."""
+    """Cache directory of built programs and downloaded packages."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "emu"
 
 
 def supports(variant: Variant) -> bool:
-    """Whether the C library can be linked this way (glibc makes static PIEs since 2.38)."""
+    """True when the C library supports this kind of linking (static PIE: glibc 2.38)."""
     if variant is not Variant.STATIC_PIE:
         return True
     return Path(ask(find().gcc, "-print-file-name=rcrt1.o")).is_absolute()
@@ -45,15 +45,15 @@ def build(
     variant: Variant = Variant.STATIC,
     flags: Sequence[str] = (),
 ) -> Path:
-    """Compile and link C or assembly sources into one program; its path.
+    """Compiles and links C or assembly sources into one program; returns its path.
 
     Without an output the program stays in the cache. The same text, flags and
-    compiler give the same bytes, and the second time no compiler run but the
-    preprocessor's. Raises ToolchainNotFoundError or BuildError.
+    compiler give the same bytes; then only the preprocessor runs again.
+    Raises ToolchainNotFoundError or BuildError.
     """
     toolchain = find()
     if "-nostdlib" not in flags and not supports(variant):
-        raise BuildError("this toolchain's C library makes no static PIEs (it lacks rcrt1.o)", "")
+        raise BuildError("the C library does not support static PIE (rcrt1.o is missing)", "")
     paths = [Path(source).resolve() for source in sources]
     command = [*COMMON_FLAGS, *LINK_FLAGS[variant], *_prefix_maps(paths), *flags]
     digest = _digest(toolchain, paths, command)
@@ -67,15 +67,15 @@ def build(
 
 
 def _prefix_maps(paths: Sequence[Path]) -> list[str]:
-    """Keep the folder of the sources out of the program, so that it builds alike anywhere."""
+    """Flags that keep the sources' directory out of the program, for reproducible builds."""
     folders = {path.parent for path in paths}
-    with suppress(FileNotFoundError):  # who has no current directory any more names no source by it
+    with suppress(FileNotFoundError):  # a deleted current directory is in no source path
         folders.add(Path.cwd())
     return [f"-ffile-prefix-map={folder}=." for folder in sorted(folders)]
 
 
 def _digest(toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str]) -> str:
-    """A key for the program: what the preprocessor makes of the text, flags, compiler."""
+    """Cache key of the program: a hash of the preprocessed text, flags and compiler."""
     digest = hashlib.sha256(toolchain.version.encode())
     own = [flag for flag in flags if not flag.startswith("-ffile-prefix-map=")]
     digest.update("\0".join(own).encode())
@@ -88,11 +88,11 @@ def _digest(toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str]) -
 def _compile(
     toolchain: Toolchain, paths: Sequence[Path], flags: Sequence[str], program: Path
 ) -> None:
-    """Make the program, and put it in its place in one step: others may be making it too."""
+    """Compiles the program and renames it into place: other processes may build it too."""
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent) as folder:
         draft = Path(folder) / program.name
-        # The linker takes from a library what the sources before it lack.
+        # The linker takes from a library only what earlier files reference.
         libraries = [flag for flag in flags if flag.startswith("-l")]
         arguments = [*flags, "-o", str(draft), *map(str, paths), *libraries]
         warnings = _run(toolchain, arguments, paths[0]).stderr
@@ -103,18 +103,18 @@ def _compile(
 def _run(
     toolchain: Toolchain, arguments: Sequence[str], path: Path
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the compiler; BuildError with its own words when it fails."""
+    """Runs the compiler. Raises BuildError with its output when it fails."""
     try:
         done = subprocess.run([toolchain.gcc, *arguments], capture_output=True, check=False)
     except OSError as error:
         raise BuildError(f"{toolchain.gcc}: {error.strerror}", "") from error
     if done.returncode != 0:
-        raise BuildError(f"{path.name} does not compile", done.stderr.decode(errors="replace"))
+        raise BuildError(f"{path.name}: compilation failed", done.stderr.decode(errors="replace"))
     return done
 
 
 def _copy(program: Path, output: Path) -> None:
-    """Copy with the mode kept; a running or linked older output is replaced, not written into."""
+    """Copies with the mode; an existing output, which may be running, is replaced by rename."""
     draft = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         shutil.copy(program, draft)

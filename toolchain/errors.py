@@ -1,16 +1,16 @@
-"""What can go wrong here, as errors whose text is one line for the user."""
+"""Errors of the toolchain; the text of each is one line for the user."""
 
 
 class ToolchainError(Exception):
-    """Base of this package's errors; str() is one clear line."""
+    """Base of this package's errors."""
 
 
 class ToolchainNotFoundError(ToolchainError):
-    """No compiler on this machine makes RISC-V Linux programs."""
+    """No RISC-V cross compiler for Linux was found."""
 
 
 class BuildError(ToolchainError):
-    """The compiler refused a program; `diagnostics` is its own text, unchanged."""
+    """A program could not be built; `diagnostics` is the compiler's output, unchanged."""
 
     def __init__(self, message: str, diagnostics: str) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class BuildError(ToolchainError):
 
 
 class RootError(ToolchainError):
-    """A root folder could not be filled with packages."""
+    """A root directory could not be filled with packages."""
 
 
 class SystemPackageError(ToolchainError):

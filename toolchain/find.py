@@ -1,4 +1,4 @@
-"""Finds a GCC that makes 64-bit RISC-V programs for Linux."""
+"""Finds a GCC cross compiler for 64-bit RISC-V Linux."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN_PREFIXES = (
     "riscv64-unknown-linux-musl-",
 )
 
-# The dynamic linkers a program may name, under lib/ of the sysroot.
+# Dynamic linkers that a program may name as its interpreter, in lib/ of the sysroot.
 INTERPRETERS = ("ld-linux-riscv64-lp64d.so.1", "ld-musl-riscv64.so.1")
 
 HOW_TO_INSTALL = (
@@ -28,7 +28,7 @@ HOW_TO_INSTALL = (
     "riscv64-linux-gnu-gcc (Arch), "
     "gcc-riscv64-linux-gnu with a sysroot (Fedora) or "
     "a riscv64-unknown-linux-gnu toolchain (macOS), "
-    "or name one: RISCV_PREFIX=/path/to/riscv64-…-linux-…-"
+    "or set RISCV_PREFIX=/path/to/riscv64-…-linux-…-"
 )
 
 
@@ -36,9 +36,9 @@ HOW_TO_INSTALL = (
 class Toolchain:
     """One cross compiler.
 
-    `sysroot` is the folder under which a dynamically linked program finds its
-    interpreter, as lib/ld-linux-riscv64-lp64d.so.1; None when the compiler
-    has no shared C library.
+    `sysroot` is the directory in which a dynamically linked program finds its
+    interpreter, lib/ld-linux-riscv64-lp64d.so.1; None when the compiler has no
+    shared C library.
     """
 
     prefix: str
@@ -49,16 +49,16 @@ class Toolchain:
 
 @lru_cache(maxsize=1)
 def find() -> Toolchain:
-    """The compiler to use: $RISCV_PREFIX, then $CC if it fits, then the first on PATH.
+    """The compiler to use: of $RISCV_PREFIX, else $CC if suitable, else the first in PATH.
 
-    Raises ToolchainNotFoundError, also when $RISCV_PREFIX names no such compiler.
+    Raises ToolchainNotFoundError, also when $RISCV_PREFIX is not the prefix of one.
     """
-    wanted = os.environ.get("RISCV_PREFIX")
-    if wanted:
-        found = _examine(f"{wanted}gcc")
+    given = os.environ.get("RISCV_PREFIX")
+    if given:
+        found = _examine(f"{given}gcc")
         if found is None:
             raise ToolchainNotFoundError(
-                f"RISCV_PREFIX={wanted}: {wanted}gcc is no compiler for RISC-V Linux"
+                f"RISCV_PREFIX={given}: {given}gcc is not a compiler for RISC-V Linux"
             )
         return found
     for command in _candidates():
@@ -69,8 +69,8 @@ def find() -> Toolchain:
 
 
 def _candidates() -> Iterator[str]:
-    """Commands that may be such a compiler, the likeliest first."""
-    # $CC is most often the compiler of this machine, which _examine turns down.
+    """Commands that may be such a compiler, the most likely first."""
+    # $CC is usually the native compiler, which _examine rejects.
     own = os.environ.get("CC")
     if own and " " not in own:
         yield own
@@ -81,7 +81,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _examine(command: str) -> Toolchain | None:
-    """The compiler behind a command, or None when it is none for RISC-V Linux."""
+    """The toolchain of a command, or None when it is not a compiler for RISC-V Linux."""
     path = shutil.which(command)
     if path is None:
         return None
@@ -94,12 +94,12 @@ def _examine(command: str) -> Toolchain | None:
 
 
 def _sysroot(gcc: Path) -> Path | None:
-    """The folder that holds lib/ with the dynamic linker, or None."""
+    """The directory that has lib/ with the dynamic linker, or None."""
     for name in INTERPRETERS:
-        # GCC answers with the bare name when it has no such file.
+        # GCC prints the bare name when it has no such file.
         answer = Path(ask(gcc, f"-print-file-name={name}"))
         if answer.is_absolute() and answer.exists():
-            # The linker itself may be a link into elsewhere; its folder is what counts.
+            # The file may be a symbolic link; the directory that has it is the sysroot's lib/.
             return answer.parent.resolve().parent
     root = ask(gcc, "-print-sysroot")
     if root and any((Path(root) / "lib" / name).exists() for name in INTERPRETERS):
@@ -108,7 +108,7 @@ def _sysroot(gcc: Path) -> Path | None:
 
 
 def ask(gcc: Path, option: str) -> str:
-    """What the compiler prints for an option; "" when it fails."""
+    """The output of the compiler for an option; "" when it fails."""
     try:
         done = subprocess.run([gcc, option], capture_output=True, text=True, check=False)
     except OSError:
@@ -116,12 +116,12 @@ def ask(gcc: Path, option: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-# Where distributions put the sysroot of riscv64-linux-gnu-gcc; asking the compiler takes 30 ms.
+# Sysroots of riscv64-linux-gnu-gcc in distributions; running the compiler takes 30 ms.
 _USUAL_SYSROOTS = (Path("/usr/riscv64-linux-gnu"), Path("/usr/riscv64-linux-gnu/sys-root"))
 
 
 def sysroot() -> Path | None:
-    """The folder whose lib/ holds the dynamic linker of the cross compiler; None without one."""
+    """The directory whose lib/ has the cross compiler's dynamic linker; None without one."""
     if not os.environ.get("RISCV_PREFIX"):
         for root in _USUAL_SYSROOTS:
             if (root / "lib" / INTERPRETERS[0]).exists():

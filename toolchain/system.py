@@ -1,8 +1,8 @@
-"""`python -m toolchain.system NAME…`: has what the project needs from the operating system.
+"""`python -m toolchain.system NAME…`: installs packages that the project needs.
 
-Runs on the standard library alone, since the virtual environment is one of the
-things it prepares. Installs through apt what is missing; elsewhere it prints one
-line that names what to install.
+Uses only the standard library, since the virtual environment is one of the things
+that it prepares. Missing packages are installed through apt; on other systems it
+prints one line that names them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from toolchain.find import HOW_TO_INSTALL, find
 
 @dataclass(frozen=True)
 class Need:
-    """One thing that must be there: how to see it, and what brings it."""
+    """A requirement: the test for its presence, and the packages that provide it."""
 
     present: Callable[[], bool]
     packages: tuple[str, ...]  # names in Debian and Ubuntu
@@ -74,9 +74,9 @@ NEEDS = {
 
 
 def provide(name: str) -> None:
-    """Install what is behind a name of NEEDS when it is missing.
+    """Installs the requirement `name` of NEEDS if it is missing.
 
-    Raises SystemPackageError with one line when that can't be done.
+    Raises SystemPackageError when it cannot be installed.
     """
     need = NEEDS[name]
     if need.present():
@@ -85,26 +85,26 @@ def provide(name: str) -> None:
         raise SystemPackageError(need.elsewhere)
     root = _become_root()
     if root is None:
-        raise SystemPackageError(f"not root, and sudo asks: apt-get install {_words(need)}")
-    print(f"installing {_words(need)}", flush=True)
+        raise SystemPackageError(f"not root (run as root: apt-get install {_names(need)})")
+    print(f"installing {_names(need)}", flush=True)
     install = [*root, "apt-get", "install", "-qq", "-y", "--no-install-recommends", *need.packages]
-    # A package list that is empty or old fails the first time.
+    # With an empty or outdated package list the first attempt fails.
     if _quietly(install).returncode != 0:
         _quietly([*root, "apt-get", "update", "-qq"])
         done = _quietly(install)
         if done.returncode != 0:
             last = (done.stdout.strip().splitlines() or ["no reason given"])[-1]
-            raise SystemPackageError(f"apt-get install {_words(need)}: {last}")
+            raise SystemPackageError(f"apt-get install {_names(need)}: {last}")
     if not need.present():
         raise SystemPackageError(need.elsewhere)
 
 
-def _words(need: Need) -> str:
+def _names(need: Need) -> str:
     return " ".join(need.packages)
 
 
 def _become_root() -> list[str] | None:
-    """What to put before a command to run it as root; None when only a person could."""
+    """Prefix of a command that runs it as root; None when a password would be required."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
@@ -117,7 +117,7 @@ def _become_root() -> list[str] | None:
 
 
 def _quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command without a terminal; its words are kept for the case that it fails."""
+    """Runs a command without a terminal and captures its output."""
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ def _quietly(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Provide each name; the exit status is 1 when one could not be had."""
+    """Provides each requirement; returns 1 when one could not be installed."""
     status = 0
     for name in arguments:
         try:

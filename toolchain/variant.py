@@ -1,4 +1,4 @@
-"""The ways in which a program is linked."""
+"""Kinds of linking a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Variant(StrEnum):
-    """How a program is linked."""
+    """Kind of linking, as `emu build --link` names it."""
 
     STATIC = "static"  # ET_EXEC: fixed addresses, no interpreter
     STATIC_PIE = "static-pie"  # ET_DYN without an interpreter

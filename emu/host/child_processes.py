@@ -18,8 +18,8 @@ def end_with(parent: int, number: int = signal.SIGKILL) -> None:
     """
     if sys.platform != "linux":
         return
-    words = [ctypes.c_ulong(word) for word in (number, 0, 0, 0)]
-    ctypes.CDLL(None).prctl(ctypes.c_int(_PR_SET_PDEATHSIG), *words)
+    arguments = [ctypes.c_ulong(each) for each in (number, 0, 0, 0)]
+    ctypes.CDLL(None).prctl(ctypes.c_int(_PR_SET_PDEATHSIG), *arguments)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
 

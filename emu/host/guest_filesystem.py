@@ -1,4 +1,4 @@
-"""What of the host a run shows to its guest: the folders, and where the program lies in them."""
+"""The guest's view of the host's files: granted directories and the path of the program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kernel.vfs.names.path_walk import walk
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The guest's tree, what it was made of, and the program's path in it."""
+    """The guest's file tree, the grants it was built from, and the program's path in it."""
 
     namespace: Namespace
     grants: Grants
@@ -31,7 +31,7 @@ def build_view(options: Options, name: str, services: Services) -> View:
     """Builds the file tree for running ``name``.
 
     Without ``root`` the program is found on the host as by a shell. With ``root`` the program and
-    the initial directory are looked up in the root only. Raises OSError when a granted folder
+    the initial directory are looked up in the root only. Raises OSError when a granted directory
     cannot be opened, CannotRun when the program or the directory is not in the root.
     """
     if options.root is None:
@@ -65,7 +65,7 @@ def _host_view(options: Options, name: str, services: Services) -> View:
 
 
 def _find_on_host(name: str) -> str:
-    """As named, or found in PATH when the name has no slash."""
+    """The absolute path of ``name``, which is searched in PATH if it has no slash."""
     if "/" not in name and not os.path.isfile(name):
         for folder in os.environ.get("PATH", "").split(os.pathsep):
             candidate = os.path.join(folder, name)
@@ -75,7 +75,7 @@ def _find_on_host(name: str) -> str:
 
 
 def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
-    """Finds the program in the guest's tree, by the guest's PATH."""
+    """The program's path in the guest's tree, which is searched by the guest's PATH."""
     assert options.root is not None
     search = options.environment.get("PATH", "") if "/" not in name else ""
     folders = [folder for folder in search.split(":") if folder]
@@ -110,7 +110,7 @@ def explain_missing(fs: FsContext, root: str, path: str) -> str | None:
             continue
         text = f"{reason} in the root {root}"
         if _missing(fs, f"/usr{path}") is not None:
-            return f"{text} (--ro DIR[:GUEST] shows a folder of the host)"
+            return f"{text} (--ro DIR[:GUEST] adds a directory of the host)"
         host = f"{root.rstrip('/')}{at}"
         link = f" (make the link: ln -s usr{at} {host})" if at.count("/") == 1 else ""
         return f"{text}, but /usr{path} is there{link}"
@@ -143,7 +143,7 @@ def _explain_interpreter(fs: FsContext, view: View, error: InterpreterMissing) -
     if view.grants.root is None:
         return f"{error.reason} (--root DIR gives the guest the files of a RISC-V system)"
     missing = explain_missing(fs, view.grants.root, error.name)
-    return f"its interpreter {error.name}: {missing}" if missing else error.reason
+    return f"interpreter {error.name}: {missing}" if missing else error.reason
 
 
 def _missing(fs: FsContext, path: str) -> str | None:
@@ -162,7 +162,7 @@ def _missing(fs: FsContext, path: str) -> str | None:
 
 
 def _library_root() -> str | None:
-    """The cross toolchain's own sysroot, when there is one."""
+    """The cross toolchain's sysroot; None without one."""
     from toolchain.find import sysroot
 
     root = sysroot()

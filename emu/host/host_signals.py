@@ -1,4 +1,4 @@
-"""The host's side of interruption: preempting a guest that never traps, Ctrl-C, the time limit."""
+"""Interrupts the guests: preemption of one that never traps, host signals, the time limit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from kernel.process.signals import SI_KERNEL, Sig, SigInfo
 from kernel.trap.run_loop import Stopped
 
 PERIOD = 0.01
-"""Seconds; a guest that has not trapped for so long is interrupted."""
-_AGAIN = 1.0
-"""A second Ctrl-C within so many seconds ends all guests, whatever they do with the first; not
-when a guest is a shell that controls jobs, whose user may well press it twice."""
-_PATIENCE = 30
-"""Ticks that the kernel's loop has to end the run by itself."""
+"""Seconds; a guest that has not trapped for this time is interrupted."""
+_SECOND_PRESS = 1.0
+"""Seconds within which a second Ctrl-C ends all guests, even if they handle the first; not when a
+guest is a shell with job control, whose user may press it twice on purpose."""
+_GRACE_TICKS = 30
+"""Ticks within which the kernel's loop must end the run before it is interrupted."""
 
 INTERRUPTED_STATUS = 130
 TIMEOUT_STATUS = 124
@@ -30,14 +30,14 @@ _ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ticker:
-    """Active while the kernel runs (a context manager).
+    """A context manager that is active while the kernel runs.
 
-    The thread only stops the engine and adds to ``kernel.requests``; the kernel's own loop acts on
+    Its thread only stops the engine and adds to ``kernel.requests``; the kernel's own loop acts on
     it. If a run that must end does not reach the loop (a long call, or one that waits for the
     host), the thread interrupts it. A deterministic machine is never preempted by the host's time:
-    it cuts its slices by counting instructions. ``foreground`` tells the process group that
-    receives the terminal's Ctrl-C, or None when no guest controls jobs: then it is for all.
-    ``step_aside`` does something with the user's terminal as it was before the guests.
+    its time slices are counted in instructions. ``foreground`` returns the process group that
+    receives the terminal's Ctrl-C, or None when no guest controls jobs and all receive it.
+    ``step_aside`` calls a function with the terminal's settings as they were before the run.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Ticker:
         step_aside: Callable[[Callable[[], None]], None] = lambda act: act(),
     ) -> None:
         self.ended_by = 0
-        """The last signal from the user that ended the guests, or 0."""
+        """Number of the user's last signal that ended the guests, or 0."""
         self.broke_in = False
         """True when the kernel was interrupted during its work."""
         self._kernel = kernel
@@ -60,9 +60,9 @@ class Ticker:
         self._handlers: dict[int, Any] = {}
         self._last_interrupt = 0.0
         self._stopped: Stopped | None = None
-        """What ends the run; None while it may go on."""
+        """The exception that ends the run; None while it continues."""
         self._late = 0
-        """Ticks since then, or since the exception was last raised."""
+        """Ticks since it was set or last raised."""
 
     def __enter__(self) -> Ticker:
         if threading.current_thread() is threading.main_thread():
@@ -107,15 +107,15 @@ class Ticker:
                 self._kernel.hart.interrupt()
             seen = traps
             self._late += self._stopped is not None
-            if self._late >= _PATIENCE and self._handlers:
+            if self._late >= _GRACE_TICKS and self._handlers:
                 signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
 
-    # Signals of the host. Python runs these in the main thread between two bytecodes, so never
-    # while the engine runs: the tick brings them out of it.
+    # Signal handlers. Python runs them in the main thread between two bytecodes, so never while
+    # the engine runs: the tick stops it.
 
     def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.ended_by = Sig.INT
-        hurried = time.monotonic() - self._last_interrupt < _AGAIN
+        hurried = time.monotonic() - self._last_interrupt < _SECOND_PRESS
         self._last_interrupt = time.monotonic()
         if hurried and self._foreground() is None:
             self._stop(INTERRUPTED_STATUS, "interrupted")
@@ -146,12 +146,13 @@ class Ticker:
             self._raise()
 
     def _interrupt_foreground(self) -> None:
-        """Ctrl-C is SIGINT for the guests, as from a terminal's driver."""
+        """Sends SIGINT to the guests, as a terminal driver does on Ctrl-C."""
         self._send(Sig.INT)
 
     def _suspend(self) -> None:
-        """Ctrl-Z is SIGTSTP for the guests in front when another is left to go on, as a shell is;
-        else it is for the machine itself.
+        """Ctrl-Z: sends SIGTSTP to the foreground guests if another guest remains, as a shell does.
+
+        Otherwise it stops emu itself.
         """
         group = self._foreground()
         living = [process for process in self._kernel.processes.values() if process.alive]
@@ -161,13 +162,13 @@ class Ticker:
             self._step_aside(_stop_here)
 
     def _stop(self, status: int, reason: str) -> None:
-        """Ends the run: from the kernel's loop, or by an exception where it is."""
+        """Ends the run: in the kernel's loop, or by an exception if that is not reached."""
         if self._stopped is None:
             self._stopped = Stopped(status, reason)
             self._kernel.call_soon(self._raise)
 
     def _raise(self) -> None:
-        """May be called again: an exception in a generator's cleanup, for example, is lost."""
+        """Raises ``Stopped``; called again if it was lost, for example in a generator's cleanup."""
         self._late = 0
         if self._stopped is not None:
             raise self._stopped
@@ -180,12 +181,12 @@ class Ticker:
 
 
 def _nohup() -> bool:
-    """Whether whoever started emu wants it to outlive the terminal."""
+    """True when emu was started to outlive the terminal, as by nohup(1)."""
     return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def _stop_here() -> None:
-    """Stops this very process, as if it had no handler, until the user's shell continues it."""
+    """Stops this process, as if it had no handler, until the user's shell continues it."""
     handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTSTP)
     signal.signal(signal.SIGTSTP, handler)

@@ -139,7 +139,7 @@ def _draw_in_program(
 
 
 def _parse_place(arguments: argparse.Namespace) -> tuple[NamedAddress | None, NamedAddress]:
-    """Where to stop, None for an exit, and the address to translate. Raises CommandError."""
+    """The place to stop, None for an exit, and the address to translate. Raises CommandError."""
     if arguments.program is None or arguments.address is None or arguments.at is None:
         raise CommandError(f"walk: missing argument (expected PROG, --at and ADDRESS; {_SEE_HELP})")
     arguments.mem = _memory(arguments.mem)

@@ -1,3 +1,4 @@
-"""What the subcommands share: options, streams, recording a run, reading a trace. Imports no
-subcommand.
+"""Common code of the subcommands: options, streams, recording a run, reading a trace.
+
+May import all packages below ``emu.cli``, but no subcommand.
 """

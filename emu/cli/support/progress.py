@@ -1,4 +1,4 @@
-"""A line on the terminal that says how far a long run is."""
+"""Progress line of a long run on the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TextIO
 
 _PATIENCE = 3.0
-"""Seconds before it first appears."""
+"""Seconds before the line first appears."""
 _PERIOD = 0.5
 _CLEAR = "\r\x1b[K"
 

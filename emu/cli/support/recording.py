@@ -58,7 +58,7 @@ def record_to_files(
     """Runs the session and writes its records to ``files``, which it closes.
 
     A separate process builds and writes the records, so the program waits for little more than the
-    raw events; if none can be created, this one does. ``files.failed`` tells of write errors.
+    raw events; if none can be created, this one does. ``files.failed`` is set after a write error.
     """
     from emu.observe.model.raw_events import RangeResolved
     from emu.observe.model.sink import RecordingOptions
