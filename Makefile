@@ -48,7 +48,7 @@ format: $(STAMPS)/dev ## format the Python files
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-fuzz: test-setup ## run oracles, random calls, damaged files and traces with new seeds, SECONDS=60 of each
+fuzz: test-setup ## run oracles, random calls, damaged files: SECONDS=60 of each
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
 	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 
