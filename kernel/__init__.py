@@ -1,5 +1,6 @@
 """The kernel: memory management, processes, system calls, files.
 
-Packages, lowest first: ``base``, ``vfs``, ``mm``, ``check`` and ``components``, ``process``,
-``exec``, ``syscalls``, ``trap``, and ``kernel.py`` above all. Imports the machine only.
+Layers, lowest first: ``base``, ``vfs``, ``mm``, ``components`` and ``config``, ``process``,
+``check`` and ``exec``, ``syscalls``, ``trap``, ``kernel.py``. Each imports those below it and the
+machine (``emu.machine``); contracts in pyproject.toml hold this.
 """

@@ -1,4 +1,4 @@
-"""Is there a circle of imports in the project? Imports in functions and for types only count too."""
+"""Is there a circle of imports in the project? Those in functions and for types count too."""
 
 from __future__ import annotations
 

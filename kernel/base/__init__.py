@@ -1,3 +1,4 @@
-"""What all of the kernel needs: errors, clock, timers, waiting, resource limits, the memory
-budget.
+"""Basic services of the kernel: errors, clocks, timers, waiting, resource limits, memory budget.
+
+Imports no other package of the kernel; every one may import it.
 """

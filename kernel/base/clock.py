@@ -1,4 +1,4 @@
-"""Time as the guests see it: the host's, or a virtual one that makes runs repeatable."""
+"""Clocks of the guests: the host's, or a virtual one that makes runs repeatable."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ NS = 1_000_000_000
 
 
 class Counter(Protocol):
-    """Nanoseconds that only grow."""
+    """A counter of nanoseconds that never decreases."""
 
     def monotonic(self) -> int: ...
 
 
 class Clock(Counter, Protocol):
-    """Nanoseconds. ``virtual`` clocks move only by what the machine does."""
+    """A clock in nanoseconds. A ``virtual`` one advances only with the work of the machine."""
 
     virtual: bool
 
     def realtime(self) -> int: ...
 
     def advance(self, ns: int) -> None:
-        """The machine did work worth ``ns``; a host's clock has moved by itself."""
+        """Advances a virtual clock by ``ns``; a host clock is left alone."""
 
     def skip_to(self, deadline: int) -> None:
-        """Nothing happens before ``deadline`` (monotonic)."""
+        """Advances a virtual clock to ``deadline`` (monotonic), before which nothing happens."""
 
 
 class HostClock:
@@ -43,7 +43,7 @@ class HostClock:
 
 
 class VirtualClock:
-    """Starts at one second after boot, on 2020-01-01 00:00:00 UTC, and never looks at the host."""
+    """Starts at one second after boot, on 2020-01-01 00:00:00 UTC, independent of the host."""
 
     virtual = True
     _EPOCH = 1_577_836_800 * NS

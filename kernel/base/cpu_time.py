@@ -1,4 +1,4 @@
-"""Processor time: how long a process or a thread has had the hart."""
+"""CPU time of processes and threads."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from kernel.base.clock import Counter
 
 
 class CpuTime(Counter):
-    """Adds up turns on the hart, the current one too, in nanoseconds."""
+    """Total nanoseconds on the hart, including the current turn."""
 
-    __slots__ = ("_began", "_clock", "_total")
+    __slots__ = ("_clock", "_start", "_total")
 
     def __init__(self, clock: Counter) -> None:
         self._clock = clock
         self._total = 0
-        self._began: int | None = None
+        self._start: int | None = None
 
     def start(self, now: int) -> None:
-        self._began = now
+        self._start = now
 
     def stop(self, now: int) -> None:
-        if self._began is not None:
-            self._total += now - self._began
-            self._began = None
+        if self._start is not None:
+            self._total += now - self._start
+            self._start = None
 
     def monotonic(self) -> int:
-        if self._began is None:
+        if self._start is None:
             return self._total
-        return self._total + self._clock.monotonic() - self._began
+        return self._total + self._clock.monotonic() - self._start

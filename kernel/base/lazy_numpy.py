@@ -1,7 +1,7 @@
 """NumPy, imported when it is first used.
 
-Its import takes as long as the rest of a small program's start-up. Only what goes through whole
-page tables needs it: fork, changes of long ranges, the checks.
+The import takes as long as the rest of a small program's start-up. Only operations on whole page
+tables need it: fork, changes of long ranges, the checks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ else:
 
 
 def numpy_is_there() -> bool:
-    """Whether its import has been paid for."""
+    """Returns whether NumPy is imported already."""
     return "numpy" in sys.modules
 
 

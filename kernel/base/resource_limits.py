@@ -1,4 +1,4 @@
-"""Resource limits (getrlimit(2)): what the kernel enforces, and what it only remembers."""
+"""Resource limits (getrlimit(2)), enforced or only stored."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Resource(IntEnum):
 
 
 class Limits:
-    """(soft, hard) of each resource. STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC and SIGPENDING
-    are enforced.
+    """The (soft, hard) limits of each resource. STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC and
+    SIGPENDING are enforced.
 
-    All guests belong to one user: ``tasks`` is the limit of his processes and threads.
+    All guests belong to one user; ``tasks`` is the limit of that user's processes and threads.
     """
 
     def __init__(self, tasks: int = 4096) -> None:

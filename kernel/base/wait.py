@@ -1,9 +1,9 @@
-"""Waiting: what a blocked thread waits for, and how it is woken.
+"""Waiting: wait queues, and the conditions that a blocked thread waits for.
 
 A system call that has to wait is a generator. It yields a :class:`Wait`; the scheduler runs other
 threads, and resumes the generator when one of the wait's queues was woken, one of its host
-descriptors is ready, or its deadline has passed. Being resumed is only a hint: the generator looks
-again whether what it waits for is there, and yields again if not.
+descriptors is ready, or its deadline has passed. Wake-ups may be spurious: the generator checks its
+condition again, and yields again if it does not hold.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from kernel.base.errors import Interrupted
 
 
 class Sleeper(Protocol):
-    """Whoever can be put on a queue: in practice a thread."""
+    """An entry of a wait queue: a waiting thread, or an epoll interest."""
 
     def wake(self) -> None: ...
 
 
 class WaitQueue:
-    """Those who wait for one thing to change, in the order in which they came."""
+    """The sleepers that wait for one condition, in the order of their arrival."""
 
     __slots__ = ("_sleepers",)
 
@@ -36,7 +36,7 @@ class WaitQueue:
         self._sleepers.pop(sleeper, None)
 
     def wake(self) -> None:
-        """Makes every sleeper runnable; each looks for itself whether its wait is over."""
+        """Wakes every sleeper; each checks its own condition."""
         if self._sleepers:
             for sleeper in list(self._sleepers):
                 sleeper.wake()
@@ -44,7 +44,7 @@ class WaitQueue:
 
 @dataclass(frozen=True, slots=True)
 class HostReady:
-    """A descriptor of the host to wait for; ``events`` are poll(2)'s POLLIN and POLLOUT."""
+    """A host descriptor to wait for; ``events`` are POLLIN and POLLOUT of poll(2)."""
 
     fd: int
     events: int
@@ -52,10 +52,10 @@ class HostReady:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a thread waits for: any one of these is enough to wake it.
+    """The conditions of a waiting thread, any of which wakes it.
 
     ``what`` completes the sentence "pid 3 waits for …". ``deadline`` is in nanoseconds of the
-    kernel's monotonic clock, None for ever.
+    kernel's monotonic clock, None for no time limit.
     """
 
     what: str
@@ -65,15 +65,15 @@ class Wait:
 
 
 Blocking = Generator[Wait, None, int]
-"""A system call that may wait; what it returns at last is the guest's a0."""
+"""A system call that may wait; its return value is the guest's a0."""
 
 
 def interrupted() -> Blocking:
-    """A call that is broken off at once, by a signal that it has brought about."""
+    """A call that is interrupted at once, by a signal that it caused itself."""
     raise Interrupted
     yield
 
 
 Result = int | Blocking | None
-"""What a system call's function returns: its result at once, a generator that will, or None when
-the call does not return to its caller (exit, a successful execve, rt_sigreturn)."""
+"""Return value of a system call's function: the result, a generator that returns it later, or None
+when the call does not return to its caller (exit, a successful execve, rt_sigreturn)."""

@@ -1,1 +1,4 @@
-"""Invariants of the kernel's memory, and how they are checked. May import ``kernel.mm``."""
+"""Checks of the kernel's memory: table walks, snapshots, invariants, the audit of the budget.
+
+Imports ``kernel.process`` and what is below it; ``kernel.kernel`` runs the checks.
+"""

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from kernel.process.state import KernelState
 
 _OF_FILES = (Kind.NODE, Kind.NAME)
-"""Kinds that live as long as the file tree."""
+"""Kinds of objects that live as long as the file tree."""
 
 
 def violations(kernel: KernelState) -> list[Violation]:
-    """Kinds of objects whose charges differ from the objects that exist."""
+    """Returns a violation for each kind whose charges differ from the existing objects."""
     return [
         Violation(
             "charges-are-what-is-there",
@@ -41,7 +41,7 @@ def _counted(kernel: KernelState) -> Iterator[tuple[Kind, int]]:
 
 
 def left_over(kernel: KernelState) -> list[Violation]:
-    """Charges left when all processes have ended, except for files that still have a name."""
+    """Returns a violation for each charge left at the end, except for files with a name."""
     return [
         Violation("nothing-is-left", Broken(f"{kind} are charged {count} bytes"))
         for kind, count in kernel.budget.held.items()

@@ -1,9 +1,9 @@
-"""What must be true of the kernel's memory whenever it returns to a program.
+"""Invariants of the kernel's memory, which hold whenever it returns to a program.
 
-Each invariant has a name and yields a message for each place where it does not hold. They read the
-page tables in RAM from the roots down and trust none of the kernel's own book-keeping, except where
-that is what they check. ``emu run --check`` looks after every trap; what is as it was at the last
-look, by its bytes, is not gone through again.
+Each invariant has a name and yields a message for each violation. They read the page tables in RAM
+from the roots down, and trust the kernel's own data only where that is what they check.
+``emu run --check`` runs them after every trap; tables whose bytes are unchanged since the last
+check are skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ZEROES = bytes(PAGE_SIZE)
 
 
 class Page(NamedTuple):
-    """A page of a process: where, and its PTE."""
+    """A page of a process: its address and its PTE."""
 
     space: AddressSpace
     va: int
@@ -36,7 +36,7 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """What does not hold, and of which page or frame, where it is one."""
+    """The description of a violation, with the page or frame concerned, if it is one."""
 
     message: str
     page: Page | None = None
@@ -45,7 +45,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One place where the invariant ``name`` does not hold."""
+    """One violation of the invariant ``name``."""
 
     name: str
     broken: Broken
@@ -82,14 +82,14 @@ def _invariant(check: Check) -> Check:
 
 
 def violations(memory: MemorySnapshot) -> list[Violation]:
-    """Every violation; empty when all is well. A table outside RAM makes the rest meaningless."""
+    """Returns all violations. After a table outside RAM the others are meaningless."""
     return [
         Violation(name, broken) for name, check in INVARIANTS.items() for broken in check(memory)
     ]
 
 
 def leaks(frames: Frames) -> list[Violation]:
-    """What is left when all processes have gone and the caches are empty."""
+    """Returns a violation for each frame in use after all processes and caches are gone."""
     left = (frames.first + np.flatnonzero(frames.counts)).tolist()
     return [
         Violation(
@@ -106,7 +106,7 @@ def leaks(frames: Frames) -> list[Violation]:
 
 
 def _page(memory: MemorySnapshot, mapped: MappedPages, va: int, pte: int, what: str = "") -> Broken:
-    """Something about a page that does not hold."""
+    """The description of a violation concerning one page."""
     page = Page(mapped.space, va, pte)
     return Broken(f"{memory.page(mapped.space, va, pte)}{what}", page, ppn(pte))
 
@@ -128,7 +128,7 @@ def count_is_the_number_of_holders(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
-    """A private frame with two users is writable nowhere."""
+    """A private frame with two users is not writable anywhere."""
     frames = memory.frames
     for mapped in memory.unchecked:
         inside = mapped.inside
@@ -153,7 +153,7 @@ def cow_is_readable_and_not_writable(memory: MemorySnapshot) -> Iterator[Broken]
 
 @_invariant
 def mapped_frames_are_in_use(memory: MemorySnapshot) -> Iterator[Broken]:
-    """Nothing maps a free frame, a page table, or what lies outside RAM."""
+    """No PTE maps a free frame, a page table, or an address outside RAM."""
     frames = memory.frames
     for mapped in memory.unchecked:
         inside = mapped.inside
@@ -186,7 +186,7 @@ def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def cached_pages_are_their_backings(memory: MemorySnapshot) -> Iterator[Broken]:
-    """A mapped page of a file, or of shared memory, is one that the mapping's backing holds."""
+    """A mapped page of a file or of shared memory is a page of the mapping's backing."""
     frames = memory.frames
     for mapped in memory.unchecked:
         inside = mapped.inside & (mapped.vma_at >= 0)
@@ -207,7 +207,7 @@ def zero_frame_is_zero(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
-    """The PTE gives no right that the VMA denies: what is mapped read-only is never writable."""
+    """A PTE grants no permission that the VMA denies: a read-only mapping is never writable."""
     for mapped in memory.unchecked:
         allowed = mapped.of_vmas(lambda vma: vma.pte_flags, V | R | W | X | U).astype(np.uint64)
         for va, pte in mapped.where((mapped.ptes & _RIGHTS & ~allowed) != 0):
@@ -221,7 +221,7 @@ def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def pages_and_mappings_agree(memory: MemorySnapshot) -> Iterator[Broken]:
-    """Every page lies in a VMA; one of a private writable VMA is writable or CoW, no other CoW."""
+    """Every page lies in a VMA; in private writable ones it is writable or CoW, else not CoW."""
     for mapped in memory.unchecked:
         for va, pte in mapped.where(mapped.vma_at < 0):
             yield _page(memory, mapped, va, pte, " is mapped but belongs to no mapping")
@@ -251,8 +251,9 @@ def mappings_are_in_order(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
-    """The kernel's index of tables is what a walk finds, and no table hangs in two places; but a
-    leaf table may be shared: by processes that all have it at one address.
+    """The kernel's index of tables equals the result of a walk, and no table is linked twice.
+
+    Processes may share a leaf table that all of them have at one address.
     """
     for table, times in Counter(memory.tables).items():
         if times == 1:
@@ -304,7 +305,7 @@ def backings_know_their_users(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def stores_to_files_are_known(memory: MemorySnapshot) -> Iterator[Broken]:
-    """A page of a shared file mapping is writable only once its backing was told of a store."""
+    """A page of a shared file mapping is writable only after a call of its backing's stored_to."""
     for mapped in memory.unchecked:
         in_files = mapped.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages))
         writable = (mapped.ptes & np.uint64(W)) != 0

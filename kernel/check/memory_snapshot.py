@@ -1,4 +1,4 @@
-"""Who holds which frame: what a look at the page tables in RAM and at the kernel's pins finds."""
+"""A snapshot of the references to frames: by page tables in RAM, and by pins of the kernel."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kernel.mm.pte_text import pte_text
 
 
 class MemorySnapshot:
-    """Everything that holds frames: the spaces of all processes, the page cache, pins.
+    """All references to frames: of the spaces of all processes, the page cache, and pins.
 
-    With an ``earlier`` look, at which all was well, only what is different since is looked at anew.
+    With an ``earlier`` snapshot that had no violations, only the differences are examined.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class MemorySnapshot:
         self.spaces = spaces
         self.cache = cache
         self.pinned = list(pinned)
-        """Backings that live without a VMA, such as the kernel's sigreturn page."""
+        """Backings without a VMA, such as the kernel's sigreturn page."""
         self.names: dict[AddressSpace, str] = {}
-        """The processes of a space, for the messages."""
+        """Names of the processes of each space, for messages."""
         before = earlier.walks if earlier is not None else {}
         self.walks: dict[AddressSpace, TableWalk] = {
             space: TableWalk(frames, space, before.get(space)) for space in spaces
@@ -43,17 +43,17 @@ class MemorySnapshot:
         self._of_one_process = self._first_of_each_table()
         self._count_holders()
         self.unchecked = self._changed_since(earlier) if earlier is not None else self.mapped
-        """The pages about which something is different from the earlier look."""
+        """Pages that differ from the earlier snapshot."""
 
     def _of_all_pages(self, earlier: MemorySnapshot | None) -> Indices:
-        """The frames of all pages that lie in RAM, by index; those outside count as -1."""
+        """Frame index of each page, -1 outside RAM."""
         if earlier is not None and earlier.mapped == self.mapped:
             return earlier._indices
         parts = [np.where(mapped.inside, mapped.indices, -1) for mapped in self.mapped]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _first_of_each_table(self) -> Marks:
-        """Of all pages, those of the first process that a table is found in."""
+        """Marks the pages of each table once, in the first process that has the table."""
         seen: set[int] = set()
         first = np.ones(len(self._indices), bool)
         at = 0
@@ -66,7 +66,7 @@ class MemorySnapshot:
         return first
 
     def _count_holders(self) -> None:
-        """What is known of each frame, by index, up to the last one that anybody names."""
+        """Counts the users, PTEs and pins of each frame, by index up to the highest referenced."""
         first = self.frames.first
         held = [
             np.fromiter(pages.values(), np.int64, len(pages)) - first
@@ -76,26 +76,26 @@ class MemorySnapshot:
         pins = np.concatenate([fixed, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
         self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
-        """How many pages of processes are in each frame."""
+        """Number of pages of processes in each frame."""
         distinct = self._indices[self._of_one_process]
         self.pte_counts: Indices = np.bincount(distinct + 1, minlength=span + 1)[1:]
-        """How many PTEs map each frame: those in a table that is shared count once."""
+        """Number of PTEs that map each frame; those of a shared table count once."""
         self.pin_counts: Indices = np.bincount(pins, minlength=span)
-        """How often the kernel itself holds each frame."""
+        """Number of pins of each frame."""
         self.holder: Indices = np.zeros(span, np.int64)
-        """Which backing, by its id, holds each frame; 0 when none does."""
+        """id() of the backing that pins each frame; 0 for none."""
         self.page_held: Indices = np.zeros(span, np.int64)
-        """Which of the backing's pages that is."""
+        """Page number of each frame in its backing."""
         for backing, indices in zip(self.backings, held, strict=True):
             self.holder[indices] = id(backing)
             self.page_held[indices] = np.fromiter(backing.held(), np.int64, len(indices))
         self.counts = self.frames.counts[:span].copy()
-        """Each frame's count, as it was at this look; and its kind."""
+        """Reference count and kind of each frame at the time of the snapshot."""
         self.kinds = self.frames.kinds[:span].copy()
 
     def _changed_since(self, earlier: MemorySnapshot) -> list[MappedPages]:
-        """What isn't among the pages of the earlier look, maps a frame that isn't as it was, or
-        depends on more than these two.
+        """Returns the pages that are not in the earlier snapshot, that map a frame whose counts
+        differ, or that depend on more than these two.
         """
         both = min(len(self.holder), len(earlier.holder))
         changed = np.ones(len(self.holder) + 1, bool)
@@ -118,21 +118,21 @@ class MemorySnapshot:
 
     @property
     def remapped(self) -> list[AddressSpace]:
-        """The spaces whose VMAs are different from the earlier look."""
+        """Spaces whose VMAs differ from the earlier snapshot."""
         return [space for space, walk in self.walks.items() if not walk.same_vmas]
 
     def users(self, frame: int) -> int:
-        """How many pages of processes, or other holders, a frame has."""
+        """Number of pages of processes in a frame, plus its pins."""
         index = frame - self.frames.first
         return int(max(self.frames.counts[index], self.user_counts[index]))
 
     def leaf_places(self, table: int) -> list[tuple[AddressSpace, int]]:
-        """Where a leaf table hangs: the spaces, and the first address that it maps there."""
+        """Places of a leaf table: each space, and the first address that it maps there."""
         return [(space, va) for space, walk in self.walks.items() for va in walk.leaf_places(table)]
 
     @property
     def tables(self) -> list[int]:
-        """The PPNs of all page tables, as often as they are linked."""
+        """PPNs of all page tables, one for each link to them."""
         return [table for walk in self.walks.values() for table in walk.tables]
 
     @cached_property
@@ -150,11 +150,11 @@ class MemorySnapshot:
         return self.names.get(space) or f"space {space.table.root:#x}"
 
     def page(self, space: AddressSpace, va: int, pte: int) -> str:
-        """Such as ``pid 2 at 0x11000 → frame 0x80231 R--U-A- CoW``."""
+        """Text of a page, such as ``pid 2 at 0x11000 → frame 0x80231 R--U-A- CoW``."""
         return f"{self.space_name(space)} at {va:#x} → frame {pte_text(pte)}"
 
     def sharers(self, frame: int) -> str:
-        """All pages that map ``frame``."""
+        """Text of all pages that map ``frame``."""
         pages = [
             self.page(m.space, va, pte)
             for m in self.mapped
@@ -164,5 +164,5 @@ class MemorySnapshot:
 
 
 def unique(spaces: Iterable[AddressSpace]) -> list[AddressSpace]:
-    """Each space once, those that are gone left out."""
+    """Distinct spaces that are alive."""
     return list({id(space): space for space in spaces if space.alive}.values())

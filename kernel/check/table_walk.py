@@ -1,8 +1,7 @@
-"""What a space's page tables in RAM map, as arrays, with the VMA each page belongs to.
+"""Walks of page tables in RAM: the mapped pages as arrays, each with its VMA.
 
-A walk reads the tables from the root down and trusts none of the kernel's own book-keeping. It may
-be given an earlier walk of the same space: tables that hold the same 4,096 bytes as then are not
-taken apart again.
+A walk reads the tables from the root down and uses none of the kernel's own data. It reuses an
+earlier walk of the same space for tables whose 4,096 bytes are unchanged.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "
 
 
 class MappedPages:
-    """Pages of one space: those of a leaf table or a superpage, or what is where no page can be."""
+    """Pages of one space: of a leaf table, of a superpage, or invalid entries of upper tables."""
 
     def __init__(
         self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Ptes, table: int = 0
     ) -> None:
         self.space = space
         self.table = table
-        """The leaf table's PPN; 0 for what is in none."""
+        """PPN of the leaf table; 0 for pages without one."""
         self.vas = vas
         self.ptes = ptes
         self.indices = frames.indices(ptes)
-        """Of each page its frame, as an index into the frames' counts and kinds."""
+        """Frame of each page, as an index into the frames' counts and kinds."""
         self.inside: Marks = (self.indices >= 0) & (self.indices < frames.total)
-        """Whether each page's frame lies in the machine's memory."""
+        """Marks the pages whose frame lies in RAM."""
         self.vma_at = self._vmas()
 
     def _vmas(self) -> Indices:
-        """For each page the position of its VMA in the space's list, -1 when it has none."""
+        """Position of each page's VMA in the space's list, -1 for none."""
         vmas = self.space.vmas
         if not vmas:
             return np.full(len(self.vas), -1)
@@ -49,18 +48,18 @@ class MappedPages:
         return np.where((position >= 0) & (self.vas < ends[position]), position, -1)
 
     def of_vmas(self, value: Callable[[Vma], int | bool], without: int = 0) -> Indices:
-        """A property of each page's VMA, ``without`` for a page that has none."""
+        """A property of each page's VMA; ``without`` for pages without one."""
         values = np.array([*(value(vma) for vma in self.space.vmas), without], dtype=np.int64)
         return values[self.vma_at]
 
     def where(self, wrong: Marks) -> Iterator[tuple[int, int]]:
-        """(va, PTE) of the pages that are wrong."""
+        """Yields (va, PTE) of the marked pages."""
         if wrong.any():
             yield from zip(self.vas[wrong].tolist(), self.ptes[wrong].tolist(), strict=True)
 
     @cached_property
     def stores_to_files(self) -> bool:
-        """Whether a page of it lets a store change a file."""
+        """True when a store to one of the pages changes a file."""
         if not (self.ptes & np.uint64(W)).any():
             return False
         return bool(
@@ -69,7 +68,7 @@ class MappedPages:
 
 
 class TableWalk:
-    """All that a walk from the root of ``space`` finds."""
+    """The result of a walk from the root of ``space``."""
 
     def __init__(
         self, frames: Frames, space: AddressSpace, earlier: TableWalk | None = None
@@ -77,7 +76,7 @@ class TableWalk:
         self.space = space
         self.vmas = list(map(_AS_VALUES, space.vmas))
         self.tables: list[int] = []
-        """PPNs of the tables of all levels, as often as they are linked: root, middle, leaves."""
+        """PPNs of the tables of all levels, one for each link: root, middle, leaves."""
         self.mapped: list[MappedPages] = []
         self._frames = frames
         self.same_vmas = earlier is not None and earlier.vmas == self.vmas
@@ -117,7 +116,7 @@ class TableWalk:
             self.mapped.append(self._pages(np.array(vas), np.array(ptes, np.uint64)))
 
     def _take_over(self, earlier: TableWalk) -> bool:
-        """Whether only leaf tables changed since the earlier walk, so that it could be used."""
+        """Reuses an earlier walk; returns False when upper tables changed since."""
         if earlier.tables[0] != self.space.table.root:
             return False
         content = self._frames.tables[earlier._rows]
@@ -143,7 +142,7 @@ class TableWalk:
         return dict(zip(self._bases, self.tables[self._upper :], strict=True))
 
     def leaf_places(self, table: int) -> list[int]:
-        """The first address of each span of 2 MiB that the leaf table ``table`` maps."""
+        """First address of each span of 2 MiB that the leaf table ``table`` maps."""
         return [base for base, leaf in self.leaves.items() if leaf == table]
 
     def _leaf(self, number: int) -> MappedPages:
@@ -153,7 +152,7 @@ class TableWalk:
         return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid], table)
 
     def _superpage(self, va: int, entry: int) -> MappedPages:
-        """A PTE that maps 2 MiB, as the 512 pages that it stands for (privileged spec, 4.3.2)."""
+        """The 512 pages of a PTE that maps 2 MiB (privileged spec, 4.3.2)."""
         number = np.arange(PTES_PER_TABLE)
         ptes = np.uint64(entry) + (number.astype(np.uint64) << np.uint64(PPN_SHIFT))
         return self._pages(va + (number << PAGE_SHIFT), ptes)

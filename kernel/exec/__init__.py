@@ -1,1 +1,4 @@
-"""execve(2): ELF files, the loader, the initial stack. May import ``kernel.process``."""
+"""execve(2): ELF files, the loader, the initial stack, entering the new image.
+
+Imports ``kernel.process`` and what is below it.
+"""

@@ -1,4 +1,4 @@
-"""What execve needs of an ELF file: its header, its segments, its interpreter.
+"""ELF executables for execve(2): header, segments, interpreter (elf(5)).
 
 elf(5). Everything in the file is untrusted: a header that lies is ENOEXEC (or ENOMEM for addresses
 that can't be had), as in Linux. Symbols and DWARF, which need more, are read elsewhere with
@@ -36,7 +36,7 @@ _RVE = 0x8
 
 
 class NotExecutable(Errno):
-    """The file can't be run; ``reason`` says why in words for the user."""
+    """The file cannot be executed; ``reason`` describes why for the user."""
 
     def __init__(self, reason: str, number: int = errno.ENOEXEC) -> None:
         super().__init__(number)
@@ -73,7 +73,7 @@ class Elf:
     entry: int
     segments: tuple[Segment, ...]
     header_address: int
-    """Where the program headers will lie in memory, 0 when no segment holds them."""
+    """Address of the program headers in memory, 0 when no segment contains them."""
     header_count: int
     interpreter: str | None
     executable_stack: bool

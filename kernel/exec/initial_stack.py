@@ -1,4 +1,4 @@
-"""The first words on a new program's stack (RISC-V ELF psABI; Linux's fs/binfmt_elf).
+"""The initial stack of a new program (RISC-V ELF psABI; Linux's fs/binfmt_elf).
 
 ::
 
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the loader put things."""
+    """Addresses that the loader chose."""
 
     entry: int
     headers: int
@@ -121,7 +121,7 @@ def _auxiliary(layout: Layout, random: int, file_name: int) -> list[int]:
 
 
 class _Strings:
-    """Bytes laid down from the top of the stack towards lower addresses."""
+    """Bytes placed from the top of the stack towards lower addresses."""
 
     def __init__(self, top: int) -> None:
         self.bottom = top

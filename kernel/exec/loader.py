@@ -1,8 +1,8 @@
-"""From a file to a process's first instruction: execve(2)'s new image.
+"""Loading a program: the new image of execve(2).
 
-Segments become VMAs backed by the page cache, so nothing is read until it is touched and all
-processes that run a program share its text. The image is complete before the old one is given up,
-so an execve that fails leaves its caller as it was.
+Segments become VMAs backed by the page cache, so pages are read on first access and all processes
+that run a program share its text. The image is complete before the old one is released, so that a
+failing execve leaves its caller unchanged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kernel.vfs.names.fs_context import FsContext
 
 PIE_BASE = 0x2A_AAAA_A000
-"""Where a position-independent program goes: two thirds up, as in Linux without randomisation."""
+"""Base of position-independent programs: two thirds up, as in Linux without randomisation."""
 STACK_TOP = USER_END - PAGE_SIZE
 _INITIAL_STACK = 33 * PAGE_SIZE
 _LARGEST_STACK_GAP = 1 << 36
@@ -40,7 +40,7 @@ _HEAD = 256
 
 @dataclass(slots=True)
 class Image:
-    """A new address space, and where its first instruction and its stack are."""
+    """A new address space, with the initial pc and sp."""
 
     space: AddressSpace
     entry: int
@@ -61,7 +61,7 @@ class _Placed:
 
 
 def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -> Image:
-    """Loads what ``request`` names; Errno when it can't be run, OutOfMemory when it doesn't fit."""
+    """Loads the program of ``request``; raises Errno or OutOfMemory."""
     name = request.path
     inode, path, program = _find(fs, request)
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
@@ -141,7 +141,7 @@ def _place(
     path: str,
     program: Elf,
 ) -> _Placed:
-    """Maps the segments; where they came to lie."""
+    """Maps the segments, and returns their place."""
     length = page_up(program.end) - page_down(program.start)
     if not program.position_independent:
         base = 0

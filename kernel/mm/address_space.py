@@ -1,13 +1,13 @@
-"""An address space: the VMAs of a process and its page table, kept in agreement.
+"""An address space: the VMAs of a process and its page table, kept consistent.
 
-A VMA says what a page may be; a PTE what it is at the moment. How the two look:
+A VMA holds the permissions of a range, a PTE the present state of a page:
 
-* private anonymous, untouched: no PTE. Read first: the zero frame, R, CoW if the VMA is writable.
-  Stored to: a frame of its own, R and W.
+* private anonymous, untouched: no PTE. After a read: the zero frame, R, CoW if the VMA is writable.
+  After a store: a frame of its own, R and W.
 * private file page, not stored to: the page cache's frame, R, CoW if the VMA is writable.
 * private, shared by fork: the same frame in both processes, R, CoW if writable, W clear.
 * shared (file or anonymous): the backing's frame, R, W once it was stored to.
-* any of them under PROT_NONE: R without U, so that user code can't reach it.
+* any of them under PROT_NONE: R without U, so that user code cannot access it.
 
 So CoW implies R and not W; a present page of a private writable VMA has W or CoW; and a read-only
 VMA's pages have neither.
@@ -43,7 +43,7 @@ LOWEST = 0x10000
 MAX_VMAS = 65530
 """vm.max_map_count."""
 STACK_GUARD = 256 * PAGE_SIZE
-"""What stays free below a growing stack (Linux's stack_guard_gap)."""
+"""Minimum gap below a growing stack (Linux's stack_guard_gap)."""
 
 
 def page_up(value: int) -> int:
@@ -127,7 +127,7 @@ class AddressSpace:
         """True when the space is registered for membarrier(2)."""
         self.observer = UNOBSERVED
 
-    # Finding.
+    # Lookup.
 
     def find(self, va: int) -> Vma | None:
         """The VMA that holds ``va``."""
@@ -151,7 +151,7 @@ class AddressSpace:
         return found
 
     def covers(self, start: int, end: int) -> bool:
-        """Whether every page of [start, end) belongs to a VMA."""
+        """Returns whether VMAs cover all of [start, end)."""
         at = start
         for vma in self.overlapping(start, end):
             if vma.start > at:
@@ -160,7 +160,7 @@ class AddressSpace:
         return at >= end
 
     def find_gap(self, length: int, hint: int = 0) -> int:
-        """Where ``length`` bytes are free: at ``hint``, or as high as possible; ENOMEM."""
+        """Returns the start of ``length`` free bytes: ``hint``, or as high as possible; ENOMEM."""
         hint = page_up(hint)
         if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
             return hint
@@ -191,7 +191,7 @@ class AddressSpace:
     # Changing what is mapped.
 
     def add(self, vma: Vma) -> None:
-        """Adds a VMA to a range that is free, joined with its neighbours where they are alike."""
+        """Adds a VMA to a free range, and merges it with equal neighbours."""
         if len(self.vmas) >= MAX_VMAS:
             raise Errno(errno.ENOMEM)
         self._insert(vma)
@@ -206,7 +206,7 @@ class AddressSpace:
         if not gone:
             return
         for vma in gone:
-            with suppress(Errno):  # only msync(2) tells of a full disk
+            with suppress(Errno):  # only msync(2) reports a full disk
                 self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
         self._packed = 0, 0
@@ -220,7 +220,7 @@ class AddressSpace:
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
-        droppable = self.table.droppable(start, end)  # may fail, so before anybody is told
+        droppable = self.table.droppable(start, end)  # may fail, so before the observer is called
         self.observer.clearing(self, start, end)
         if droppable:
             self.table.drop(droppable)
@@ -245,9 +245,9 @@ class AddressSpace:
             self.frames.release_all(np.concatenate(gone))
 
     def unmap_beyond(self, backing: Backing, first: int) -> None:
-        """Clears the PTEs of the backing's pages from number ``first`` on, private copies too.
+        """Clears the PTEs of the backing's pages from number ``first`` on, private copies included.
 
-        All who share a leaf table lose the pages in it at once; so this takes no frame.
+        A shared leaf table is changed for all of its users at once, so no frame is needed.
         """
         for vma in self.vmas:
             if vma.backing is backing:
@@ -258,10 +258,10 @@ class AddressSpace:
                     self.table.recount_shared(start, vma.end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
-        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a right that can't be had.
+        """mprotect(2): ENOMEM where nothing is mapped, EACCES for a permission that is not allowed.
 
-        What lies below that has changed by then, as mprotect(3p) allows and Linux does, which goes
-        from VMA to VMA. :class:`kernel.base.errors.OutOfMemory`, and nothing has changed.
+        The pages below the failure are changed, as mprotect(3p) allows and Linux does. On
+        :class:`kernel.base.errors.OutOfMemory` nothing is changed.
         """
         reach, failure = self._protectable(start, end, prot)
         if start < reach:
@@ -270,7 +270,7 @@ class AddressSpace:
             raise Errno(failure)
 
     def _protectable(self, start: int, end: int, prot: Prot) -> tuple[int, int | None]:
-        """Where mprotect of [start, end) stops, and the errno of what stops it before the end."""
+        """Returns where mprotect of [start, end) stops, and the errno if that is before the end."""
         at = start
         for vma in self.overlapping(start, end):
             if vma.start > at:
@@ -281,7 +281,7 @@ class AddressSpace:
         return at, errno.ENOMEM if at < end else None
 
     def _protect_mapped(self, start: int, end: int, prot: Prot) -> None:
-        """Gives [start, end) its rights; ENOMEM at a VMA of which no more can be made two."""
+        """Sets the protection of [start, end); ENOMEM when the limit of VMAs forbids a split."""
         self.table.own_all(start, end)
         try:
             for vma in self.overlapping(start, end):
@@ -296,7 +296,7 @@ class AddressSpace:
             self.flush_tlb()
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
-        """Sets a yes-or-no field of the VMAs in [start, end)."""
+        """Sets a boolean field of the VMAs in [start, end)."""
         self._split(start)
         self._split(end)
         for vma in self.overlapping(start, end):
@@ -304,11 +304,11 @@ class AddressSpace:
         self._join(start, end)
 
     def inherit(self, vma: Vma) -> None:
-        """Takes over a copy of another space's VMA, without its pages (fork)."""
+        """Adds a copy of another space's VMA, without its pages (fork)."""
         self._insert(replace(vma, locked=False))
 
     def isolate(self, start: int, end: int) -> Vma | None:
-        """The VMA that is [start, end) exactly, cut out of a larger one; None if two lie there."""
+        """Splits off the VMA of exactly [start, end) and returns it; None if two lie there."""
         self._split(start)
         self._split(end)
         vma = self.find(start)
@@ -330,7 +330,7 @@ class AddressSpace:
         self.flush_tlb()
 
     def write_back(self, vma: Vma, start: int, end: int) -> None:
-        """Brings what was stored to a shared mapping to its file."""
+        """Writes modified pages of a shared mapping to its file."""
         if vma.shared and vma.backing is not None:
             vma.backing.write_back(vma.index_of(start), vma.index_of(end - 1))
 
@@ -347,7 +347,7 @@ class AddressSpace:
         self._join(vma.start, end)
 
     def leave(self) -> None:
-        """One process less; the last one gives everything back."""
+        """Removes a user; the last one releases all pages, tables and VMAs."""
         self.users -= 1
         if self.users:
             return
@@ -381,7 +381,7 @@ class AddressSpace:
         vma.end = va
 
     def _join(self, start: int, end: int) -> None:
-        """Makes one VMA of those in and beside [start, end] that continue each other."""
+        """Merges the VMAs in and beside [start, end] that continue each other."""
         index = max(bisect_right(self._starts, start) - 2, 0)
         while index + 1 < len(self.vmas) and self.vmas[index].start <= end:
             if self.vmas[index].continues(self.vmas[index + 1]):
@@ -393,7 +393,7 @@ class AddressSpace:
             else:
                 index += 1
 
-    # Looking.
+    # Statistics.
 
     def resident_pages(self) -> int:
         return self.table.present_count()

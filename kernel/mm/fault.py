@@ -1,7 +1,7 @@
-"""The page-fault handler: what a process asked for, and what it gets.
+"""The page-fault handler: zero fill, file pages, copy-on-write, stack growth, failures.
 
-``handle`` is the only one who decides about a page, whether a user's instruction faulted or the
-kernel itself reads or writes user memory for a system call. It returns what it did as a value.
+``handle`` resolves every fault: of a user's instruction, and of the kernel's own accesses to user
+memory in system calls. It returns a record of the resolution.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from kernel.mm.page_table import COW
 from kernel.mm.vma import Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
-"""What a Vma's PTE flags must have."""
+"""PTE flags that each access needs."""
 
 
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
-    """Makes the page of ``va`` fit for ``access``, or says why it can't be."""
+    """Makes the page of ``va`` accessible for ``access``, or returns why that failed."""
     page = va & ~PAGE_MASK
     if space.observer is not UNOBSERVED:
         space.observer.faulting(space, page)
@@ -35,7 +35,7 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     except OutOfMemory:
         outcome = Outcome.OUT_OF_MEMORY
     except Errno:
-        outcome = Outcome.BUS_ADRERR  # the file's page can't be read
+        outcome = Outcome.BUS_ADRERR  # the page of the file cannot be read
     after = before if outcome in FAILURES else space.table.pte(page)
     return Resolution(outcome, va, access, before, after, count, table_copied)
 
@@ -66,7 +66,7 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
 
 
 def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
-    """The stack's VMA, extended to ``page``; None when there is none or it may not grow so far."""
+    """Extends the stack's VMA to ``page``; None when there is none or its limit forbids it."""
     vma = space.above(page)
     if vma is None or not vma.grows_down or vma.end - page > space.stack_limit or page < LOWEST:
         return None
@@ -85,7 +85,7 @@ def _share_zero(space: AddressSpace, vma: Vma, page: int) -> Outcome:
 
 
 def _map_zeroed(space: AddressSpace, vma: Vma, page: int) -> None:
-    space.table.leaf(page)  # fails for want of a table before it takes the frame
+    space.table.leaf(page)  # allocates the table first, so that a failure takes no frame
     frame = space.frames.allocate_zeroed(Kind.PRIVATE)
     space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
 
@@ -94,7 +94,7 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
     backing = vma.backing
     assert backing is not None
     index = vma.index_of(page)
-    # The table comes first: making one may take the cache's own unused frames.
+    # The table first: its allocation may reclaim unused frames of the page cache.
     space.table.leaf(page)
     frame = backing.frame(index)
     if frame is None:
@@ -105,12 +105,14 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
             backing.stored_to(index)
             flags |= D
         else:
-            flags &= ~W  # so that the first store is seen
+            flags &= ~W  # so that the first store faults
         space.table.set_pte(page, make_pte(frame, flags))
         space.frames.share(frame)
         return Outcome.SHARED
     if access is Access.STORE:
-        space.frames.share(frame)  # or the page cache might give it away to make room
+        space.frames.share(
+            frame
+        )  # pinned: the copy's allocation may reclaim frames of the page cache
         try:
             copy = _copy(space, frame)
         finally:
@@ -123,7 +125,7 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
 
 
 def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int) -> Outcome:
-    """A fault on a page that is there: a store to a CoW page, or nothing that is wrong."""
+    """Handles a fault on a present page: a store to a CoW page, or a spurious fault."""
     if access is not Access.STORE or pte & W:
         dirty = D if access is Access.STORE else 0
         space.table.set_pte(page, pte | A | dirty)
@@ -137,7 +139,7 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
 
 
 def _break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
-    """A store to a private page whose frame may have other users."""
+    """Handles a store to a private page whose frame may be shared: copies or reuses the frame."""
     frames = space.frames
     frame = ppn(pte)
     kind = frames.kind(frame)
@@ -153,7 +155,7 @@ def _break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
         outcome = Outcome.COPIED if kind is Kind.PRIVATE else Outcome.FILE_COPIED
     frames.release(frame)
     if pte & X:
-        # A store's miss replaces the TLB's entry; an entry that was filled for fetching may not.
+        # The TLB may hold an entry that was filled by a fetch, which a store does not replace.
         space.flush_tlb()
     return outcome
 
@@ -165,7 +167,7 @@ def _copy(space: AddressSpace, frame: int) -> int:
 
 
 def _read_only(vma: Vma) -> int:
-    """The flags of a private page that shares its frame."""
+    """PTE flags of a private page that shares its frame."""
     flags = vma.pte_flags
     if flags & W:
         flags = flags & ~W | COW
@@ -173,6 +175,6 @@ def _read_only(vma: Vma) -> int:
 
 
 def allows(pte: int, access: Access) -> bool:
-    """Whether a leaf PTE lets user code do ``access`` without a fault."""
+    """Returns whether a leaf PTE allows user code ``access`` without a fault."""
     wanted = _NEEDED[access] | V
     return pte & wanted == wanted

@@ -14,7 +14,7 @@ from kernel.mm.frames import Frames, Kind
 from kernel.vfs.memfs.sparse_bytes import SparseBytes
 
 KEPT_FREE = 16
-"""Files leave one of this many frames to processes, so that a program can still clean up."""
+"""One of this many frames is reserved for processes, so that a program can still clean up."""
 
 
 class FileFrames:

@@ -1,14 +1,14 @@
-"""Fork policies: how a child gets its parent's memory.
+"""Fork policies: eager copy, copy-on-write, shared page tables.
 
-All give the programs the same memory. ``eager`` copies every private page at once, as the first
-Unix did. ``cow`` shares the frames, clears W and marks CoW in both, and leaves the copying to the
-fault handler. ``shared-tables`` shares the leaf page tables themselves, so that a fork costs a
-pointer for 2 MiB; the first change to one copies it (Zhao et al., "On-demand-fork", EuroSys '21).
+All give the child the same memory contents. ``eager`` copies every private page at once, as the
+first Unix did. ``cow`` shares the frames, clears W and marks CoW in both, and leaves the copying to
+the fault handler. ``shared-tables`` shares the leaf page tables themselves, so that a fork costs
+one pointer per 2 MiB; the first change to a table copies it (Zhao et al., "On-demand-fork",
+EuroSys '21).
 
-On-demand-fork takes W from the tables' pointers. Sv39 has no W there, and to make them invalid
-would make each first read fault too; so the pages lose W once, when their table is shared for the
-first time. A table that is shared has no page that may be stored to, but for shared memory's, and
-later forks find it so.
+On-demand-fork clears W in the pointers to tables. Sv39 has no W there, and invalid pointers would
+make each first read fault too; so the PTEs lose W once, when their table is first shared. A shared
+table has no writable page except those of shared memory, which later forks rely on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ from kernel.mm.vma import Vma
 
 @dataclass(slots=True)
 class ForkCost:
-    """What one fork did: pages shared with the child, frames copied, what eager would copy.
+    """Cost of one fork: pages shared, frames copied, and frames that ``eager`` would copy.
 
-    ``tables_shared`` are the leaf tables that it shared instead of copying. ``ptes_written`` counts
-    what it wrote to page tables: the parent's PTEs that lost W, the child's, and for a table that
-    is shared the one pointer to it.
+    ``tables_shared`` is the number of leaf tables shared instead of copied. ``ptes_written`` counts
+    the parent's PTEs that lost W, the child's PTEs, and one pointer for each shared table.
     """
 
     pages_shared: int = 0
@@ -42,11 +41,11 @@ class ForkCost:
 
 
 Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
-"""Fills the page table of a child, whose VMAs are there, from the parent's."""
+"""Fills the page table of a child, which has its VMAs, from the parent's."""
 
 
 def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
-    """A copy of ``parent`` by ``policy``. On OutOfMemory or Errno nothing is left of it."""
+    """Copies ``parent`` by ``policy``; returns the copy and its cost. An exception undoes it."""
     child = type(parent)(parent.frames, asid, parent.flush_tlb)
     child.observer = parent.observer
     cost = ForkCost()
@@ -84,7 +83,7 @@ def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
 
 
 def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
-    """Shares every leaf table, but for those with pages that the child does not inherit."""
+    """Shares every leaf table except those with pages that the child does not inherit."""
     apart = {
         key
         for vma in parent.vmas
@@ -109,7 +108,7 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
 
 
 def _inherited(child: AddressSpace) -> list[Vma]:
-    """The VMAs whose pages the child gets."""
+    """VMAs whose pages the child inherits."""
     return [vma for vma in child.vmas if not vma.wipe_on_fork]
 
 
@@ -132,7 +131,7 @@ def _share_pages(
 
 
 def _take_w(part: Part) -> int:
-    """Makes private pages that may be stored to CoW; how many there were."""
+    """Turns writable private pages into CoW pages; returns their number."""
     ptes = part.ptes
     writable = ptes & W
     count = int(np.count_nonzero(writable))
@@ -159,7 +158,7 @@ def _copy_pages(parent: AddressSpace, child: AddressSpace, part: Part, cost: For
 
 
 def _copies(frames: Frames, ptes: Ptes, cost: ForkCost) -> Ptes:
-    """The PTEs with new frames of the same content."""
+    """Copies the frames of the PTEs, and returns PTEs of the copies."""
     copies: list[int] = []
     try:
         for frame in (frames.first + frames.indices(ptes)).tolist():

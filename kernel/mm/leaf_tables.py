@@ -1,8 +1,8 @@
 """The tables of one Sv39 page table: the root, the middle ones, and an index of the leaf tables.
 
-The tables in RAM are what counts; the MMU walks them. Beside them the kernel keeps an index of the
-leaf tables, so that it finds a PTE without a walk and goes through a range a table at a time. The
-key of a leaf table is ``va >> LEAF_SHIFT`` of what it maps.
+The tables in RAM are authoritative: the MMU walks them. The kernel also keeps an index of the leaf
+tables, so that it finds a PTE without a walk, and a range one table at a time. The key of a leaf
+table is ``va >> LEAF_SHIFT`` of the addresses that it maps.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from kernel.base.lazy_numpy import Ptes
 from kernel.mm.frames import Frames, Kind
 
 LEAF_SHIFT = 21
-"""A leaf table maps 2 MiB: addresses that agree above this bit share one."""
+"""A leaf table maps 2 MiB: addresses with equal bits from this one up share a table."""
 LEAF_SPAN = 1 << LEAF_SHIFT
 
 
 class LeafTables:
-    """Finds, makes and links them."""
+    """Finds, allocates and links the tables of one page table."""
 
     def __init__(self, frames: Frames, asid: int) -> None:
         self._frames = frames
@@ -44,7 +44,7 @@ class LeafTables:
         return self._ram.base + 8 * (leaf + vpn(va, 0))
 
     def _link(self, key: int, leaf: int) -> None:
-        """Hangs the leaf table at word ``leaf`` into the middle table, which is made if missing."""
+        """Links the leaf table at word ``leaf`` to its middle table, allocated if missing."""
         va = key << LEAF_SHIFT
         try:
             middle = self._next_table(self.root, vpn(va, 2))
@@ -69,7 +69,7 @@ class LeafTables:
 
     @staticmethod
     def _within(key: int, start: int, end: int) -> tuple[int, int]:
-        """The entries, from the first to before the last, that [start, end) has in a leaf table."""
+        """Entries [first, last) of a leaf table that map addresses in [start, end)."""
         begin = key << LEAF_SHIFT
         return max(start - begin, 0) >> PAGE_SHIFT, min(end - begin, LEAF_SPAN) >> PAGE_SHIFT
 
@@ -90,7 +90,7 @@ class LeafTables:
         return frame
 
     def keys(self, start: int, end: int) -> list[int]:
-        """The leaf tables of [start, end) that there are, each by va >> LEAF_SHIFT, in order."""
+        """Keys of the existing leaf tables of [start, end), in ascending order."""
         first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
         if last - first > len(self._leaves):
             return sorted(key for key in self._leaves if first <= key <= last)

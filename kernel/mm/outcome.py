@@ -10,7 +10,7 @@ from emu.machine.cause import Access
 
 
 class Outcome(StrEnum):
-    """What the page-fault handler did; the value is the name in traces and counters."""
+    """The result of a page fault; the value is the name in traces and counters."""
 
     label: str
     """A short name, for a line or a legend."""
@@ -60,7 +60,7 @@ FAILURES = frozenset(
 
 @dataclass(slots=True)
 class Resolution:
-    """How one fault was resolved: the PTE before and after, and the frame's reference count before.
+    """Resolution of one fault: the PTE before and after, and the frame's reference count before.
 
     When it failed, ``pte_after`` is ``pte_before``.
     """

@@ -1,7 +1,7 @@
-"""Where the pages of a mapping come from when it isn't private anonymous memory.
+"""Backings of mappings: the page cache of files, and shared anonymous memory.
 
-A backing holds frames, each pinned by one count, and hands the same frame to every process that
-maps the page: that is the page cache for files, and shared memory for MAP_SHARED | MAP_ANONYMOUS.
+A backing pins its frames by one reference each, and gives the same frame to every process that maps
+the page.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from kernel.vfs.memfs.sparse_bytes import SparseBytes
 
 
 class Backing(Protocol):
-    """``users`` counts the Vmas that map it."""
+    """The source of a mapping's pages. ``users`` is the number of Vmas that map it."""
 
     users: int
 
     def frame(self, index: int) -> int | None:
-        """The PPN of page ``index``; None beyond the end, which is SIGBUS."""
+        """Returns the PPN of page ``index``; None beyond the end (SIGBUS)."""
 
     def resident(self, index: int) -> bool:
-        """Whether the page is in memory (mincore(2))."""
+        """Returns whether the page is in memory (mincore(2))."""
 
     def stored_to(self, index: int) -> None:
-        """A process is about to get the right to store to the page."""
+        """Called before a process gets write permission for the page."""
 
     def write_back(self, first: int, last: int) -> None:
-        """Brings pages first to last, as stored to, to where they came from (msync(2))."""
+        """Writes modified pages first to last to their file (msync(2))."""
 
     def remove(self, first: int, last: int) -> None:
         """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
 
     def unused(self) -> None:
-        """The last Vma has gone."""
+        """Called when the last Vma is removed."""
 
     def held(self) -> Mapping[int, int]:
-        """The PPNs of the frames it pins, by the number of the page."""
+        """PPNs of the pinned frames, by page number."""
 
 
 class SharedMemory:
-    """The pages of a shared anonymous mapping: zero at first, gone with the last Vma."""
+    """The pages of a shared anonymous mapping: initially zero, freed with the last Vma."""
 
     def __init__(self, frames: Frames, pages: int) -> None:
         self.users = 0
@@ -97,11 +97,11 @@ def _empty(frames: Frames, pages: dict[int, int], index: int) -> None:
 
 
 Unmap = Callable[[Backing, int], None]
-"""Takes a backing's pages, from a number on, out of every address space."""
+"""Unmaps a backing's pages, from a number on, in every address space."""
 
 
 class FilePages:
-    """Pages of one file that are in frames; a :class:`kernel.vfs.core.inode.Mapping`."""
+    """Cached pages of one file; a :class:`kernel.vfs.core.inode.Mapping`."""
 
     def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
         self.users = 0
@@ -110,7 +110,7 @@ class FilePages:
         self._unmap = unmap
         self._pages: dict[int, int] = {}
         self._stored: set[int] = set()
-        """Pages to which some process may store, so that they can be newer than the file."""
+        """Pages that some process can store to, and that may be newer than the file."""
         self._version = self._read_version()
 
     def frame(self, index: int) -> int | None:
@@ -132,7 +132,7 @@ class FilePages:
         return self._pages
 
     def was_stored_to(self, index: int) -> bool:
-        """Whether some process may have stored to the page."""
+        """Returns whether a process may have stored to the page."""
         return index in self._stored
 
     def stored_to(self, index: int) -> None:
@@ -154,9 +154,9 @@ class FilePages:
             self.inode.write_at(offset, data)
 
     def unused(self) -> None:
-        """The file has its bytes back; the frames stay as a cache until they are wanted.
+        """Writes modified pages to the file; the frames stay cached until they are reclaimed.
 
-        What can't be written (a full disk) is lost, as in Linux when nobody calls msync.
+        Data that cannot be written (a full disk) is lost, as in Linux without msync(2).
         """
         for index in sorted(self._stored):
             with suppress(Errno):
@@ -164,7 +164,7 @@ class FilePages:
         self._stored.clear()
 
     def refresh(self) -> None:
-        """Forgets the cached pages if the file was changed behind the machine's back."""
+        """Drops the cached pages if the file was changed from outside the machine."""
         version = self._read_version()
         if version != self._version:
             self.drop()
@@ -175,7 +175,7 @@ class FilePages:
         return stat.mtime, stat.size
 
     def drop(self) -> bool:
-        """Frees the frames that only the cache holds; whether there were any."""
+        """Frees the frames that only the cache references; returns whether there were any."""
         free = [
             index
             for index, ppn in self._pages.items()
@@ -188,7 +188,7 @@ class FilePages:
     def empty(self) -> bool:
         return not self._pages
 
-    # What reads and writes through descriptors tell us (kernel.vfs.core.inode.Mapping).
+    # Calls of reads and writes through descriptors (kernel.vfs.core.inode.Mapping).
 
     def overlay(self, offset: int, data: bytes) -> bytes:
         if not self._stored:
@@ -229,8 +229,8 @@ class FilePages:
         self._stored &= self._pages.keys()
 
     def after_truncate(self, size: int) -> None:
-        """Takes the pages beyond the new end from whoever maps them, and zeroes the rest of the
-        last one, as a file that grows again must read there.
+        """Unmaps the pages beyond the new end in all processes, and zeroes the rest of the last
+        page, which a file that grows again must read as zero.
         """
         end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT
         if self.users:
@@ -249,8 +249,8 @@ def mapped_file(backing: Backing | None) -> Inode | None:
 
 
 class PageCache:
-    """File pages that are in frames: the :class:`FilePages` of every file that is or was
-    mapped, and the files in memory.
+    """The page cache: the :class:`FilePages` of every file that is or was mapped, and the files in
+    memory.
     """
 
     def __init__(self, frames: Frames, unmap: Unmap = lambda backing, first: None) -> None:
@@ -260,7 +260,7 @@ class PageCache:
         self.memory = FileFrames(frames, unmap)
 
     def pages_of(self, inode: Inode) -> FilePages | SparseBytes:
-        """The file's pages; what was cached of an older content of it is forgotten."""
+        """Returns the file's pages, without those cached from an older content."""
         own = inode.in_memory
         if isinstance(own, SparseBytes) and own.store is self.memory:
             inode.mapping, own.inode = own, inode
@@ -275,7 +275,7 @@ class PageCache:
         return pages
 
     def _forget_removed(self) -> None:
-        """Lets go of the files that have lost their last name since they were mapped."""
+        """Drops the files whose last name was removed since they were mapped."""
         for pages in self._files:
             pages.inode.drop_unused_pages()
             if pages.inode.mapping is not pages:
@@ -290,7 +290,7 @@ class PageCache:
         return [*self._files, *self.memory.files]
 
     def reclaim(self) -> bool:
-        """Frees what no process maps; whether that was anything."""
+        """Frees the pages that no process maps; returns whether there were any."""
         freed = [pages.drop() for pages in self._files]
         for pages in self._files:
             if pages.empty and not pages.users:

@@ -1,7 +1,7 @@
-"""One process's Sv39 page table: its PTEs, one by one, in short ranges, and in long ones.
+"""The Sv39 page table of one process: access to single PTEs, and to short and long ranges.
 
-The tables themselves are found and made by :mod:`kernel.mm.leaf_tables`, and shared between
-processes by :mod:`kernel.mm.shared_leaf_tables`.
+:mod:`kernel.mm.leaf_tables` allocates and links the tables;
+:mod:`kernel.mm.shared_leaf_tables` shares them between processes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from kernel.mm.leaf_tables import LEAF_SHIFT
 from kernel.mm.shared_leaf_tables import SharedTables
 
 COW = RSW0
-"""Set on a page that is private and writable by right, but whose W is clear because its frame may
-have other users: the next store copies the frame or takes it over."""
+"""Copy-on-write: set in the PTE of a private page of a writable VMA whose W is clear because its
+frame may be shared. The next store copies the frame, or reuses it with the last reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A copy of entries ``first`` to ``last`` of some leaf tables, a row for each."""
+    """A copy of entries ``first`` to ``last`` of some leaf tables, one row per table."""
 
     keys: list[int]
     first: int
@@ -39,18 +39,18 @@ class Part:
 
 _FEW_PAGES = 64
 _FEW_TABLES = 6
-"""Up to so many Python is as fast as NumPy, or as fast as NumPy and its import."""
+"""Number of tables up to which plain Python is not slower than NumPy with its import."""
 _TABLES_AT_ONCE = 64
-"""What NumPy works on at once stays in the processor's cache: 256 KiB."""
+"""Tables per NumPy operation: 256 KiB, which fit in the processor's cache."""
 
 
 def _without_numpy(tables: int) -> bool:
-    """Whether so many tables are not worth NumPy's import."""
+    """Returns whether this number of tables is handled in plain Python."""
     return tables <= _FEW_TABLES and not numpy_is_there()
 
 
 def is_few(pages: int) -> bool:
-    """Whether so many pages that lie anywhere are better gone through one by one."""
+    """Returns whether this number of scattered pages is handled one by one."""
     return pages <= _FEW_PAGES or _without_numpy(pages // PTES_PER_TABLE + 1)
 
 
@@ -58,16 +58,15 @@ class PageTable(SharedTables):
     """Maps pages to PTEs."""
 
     def set_pte(self, va: int, pte: int) -> None:
-        """Writes the leaf PTE of ``va``'s page, with new tables where they are missing."""
+        """Writes the leaf PTE of ``va``'s page; allocates missing tables."""
         index = self.leaf(va) + (va >> PAGE_SHIFT & 511)
         self._ram.words[index] = pte
 
     def leaf(self, va: int) -> int:
-        """The index in RAM's words of the leaf table for ``va``, fit to be changed: made when it is
-        missing, copied when it is shared.
+        """Returns the index in RAM's words of a writable leaf table for ``va``.
 
-        :class:`kernel.base.errors.OutOfMemory` when a table can't be allocated; what was linked
-        before stays, and is freed with the rest.
+        The table is allocated when missing and copied when shared. On
+        :class:`kernel.base.errors.OutOfMemory` a new middle table stays linked.
         """
         key = va >> LEAF_SHIFT
         if key in self._shared:
@@ -79,13 +78,13 @@ class PageTable(SharedTables):
         return leaf
 
     def is_short(self, start: int, end: int) -> bool:
-        """Whether [start, end) is better gone through page by page than with NumPy."""
+        """Returns whether [start, end) is handled page by page and not with NumPy."""
         if end - start <= _FEW_PAGES << PAGE_SHIFT:
             return True
         return _without_numpy(len(self.keys(start, end)))
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
-        """(va, PTE) of every page of [start, end) that is mapped, in the order of addresses."""
+        """(va, PTE) of every mapped page of [start, end), in ascending order."""
         found: list[tuple[int, int]] = []
         for key in self.keys(start, end):
             leaf, (first, last) = self._leaves[key], self._within(key, start, end)
@@ -98,14 +97,14 @@ class PageTable(SharedTables):
         return found
 
     def clear(self, va: int) -> None:
-        """Clears the leaf PTE of ``va``'s page, which is there, for all who share the table."""
+        """Clears the leaf PTE of ``va``'s mapped page, for all users of the table."""
         self._ram.words[self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)] = 0
 
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
-        """The PTEs of [start, end), a leaf table at a time: (address of the first, array).
+        """Yields (address of the first, PTEs) of [start, end), one leaf table at a time.
 
-        The arrays are views: writing to them writes the tables, which must be the process's own.
-        Missing tables are passed over.
+        The arrays are views: writing to them writes the tables, which must not be shared. Missing
+        tables are skipped.
         """
         for key in self.keys(start, end):
             first, last = self._within(key, start, end)
@@ -113,14 +112,14 @@ class PageTable(SharedTables):
             yield begin, self.entries(begin, last - first)
 
     def entries(self, va: int, count: int) -> Ptes:
-        """A view of ``count`` PTEs from ``va``'s on, all in one leaf table, which is there."""
+        """A view of ``count`` PTEs from ``va`` on, all in one existing leaf table."""
         first = self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)
         return self._frames.words[first : first + count]
 
     def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
-        """The PTEs of [start, end), many whole tables at a time; to be changed and written back.
+        """Yields copies of the PTEs of [start, end), many tables at a time, for :meth:`write`.
 
-        With ``keys`` only those of these tables.
+        ``keys`` restricts them to these leaf tables.
         """
         whole: list[int] = []
         for key in self.keys(start, end) if keys is None else keys:
@@ -139,20 +138,20 @@ class PageTable(SharedTables):
         return [self._leaves[key] // PTES_PER_TABLE for key in keys]
 
     def make_tables(self, part: Part) -> None:
-        """Makes the leaf tables that ``part`` needs."""
+        """Allocates the leaf tables that ``part`` needs."""
         for key in part.keys:
             self.leaf(key << LEAF_SHIFT)
 
     def write(self, part: Part) -> None:
-        """Writes ``part``, from this page table or from another, to where it lies."""
+        """Writes the PTEs of ``part``, also of another page table, at the same addresses."""
         self._frames.tables[self._rows(part.keys), part.first : part.last] = part.ptes
 
     def present(self) -> list[tuple[int, int]]:
-        """(va, PTE) of every page that is mapped, in the order of addresses."""
+        """(va, PTE) of every mapped page, in ascending order."""
         return self.pages(0, VA_HALF)
 
     def present_count(self) -> int:
-        """How many pages are mapped."""
+        """Number of mapped pages."""
         return sum(len(self._mapped(leaf)) for leaf in self._leaves.values())
 
     def _release_pages(self, leaves: list[int]) -> None:
@@ -165,7 +164,7 @@ class PageTable(SharedTables):
             self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))
 
     def destroy(self) -> None:
-        """Releases every mapped frame and every table; pages in a table that others hold stay."""
+        """Releases every mapped frame and every table, except shared tables and their pages."""
         frames = {leaf: self._words_to_frame(leaf) for leaf in self._leaves.values()}
         self._release_pages([leaf for leaf in frames if self._frames.count(frames[leaf]) == 1])
         for frame in frames.values():

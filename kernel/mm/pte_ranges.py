@@ -1,4 +1,4 @@
-"""The rights of a VMA's pages after mprotect: W only where no other user would notice a store."""
+"""Updates of PTEs in ranges: permissions after mprotect(2), moves by mremap(2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from kernel.mm.vma import Vma
 
 
 def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
-    """Gives the VMA's present pages its rights. The tables must be the process's own."""
+    """Sets the permissions of a VMA's present pages; the tables must not be shared.
+
+    W is set only where the frame is not shared; otherwise the page becomes CoW.
+    """
     if table.is_short(vma.start, vma.end):
         for va, pte in table.pages(vma.start, vma.end):
             table.set_pte(va, _of_page(frames, vma, pte))
@@ -35,7 +38,7 @@ def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
 
 
 def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
-    """The same for many pages, of which those that are not present do not matter."""
+    """Does the same for many PTEs; results of invalid ones are meaningless."""
     changed = ptes & ~np.uint64(R | W | X | U | COW) | np.uint64(vma.pte_flags & (R | X | U))
     if vma.writable:
         otherwise = 0 if vma.shared else COW
@@ -44,7 +47,7 @@ def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
 
 
 def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
-    """Which pages need no copy before a store."""
+    """Marks the pages that need no copy before a store."""
     if vma.shared:
         dirty: Marks = (ptes & D) != 0
         return dirty
@@ -55,9 +58,9 @@ def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
 
 
 def make_room(table: PageTable, start: int, end: int, to: int) -> None:
-    """Gets all tables, the process's own, that it takes to move [start, end) to ``to``.
+    """Allocates and unshares the tables needed to move [start, end) to ``to``.
 
-    :class:`kernel.base.errors.OutOfMemory`, and nothing is mapped otherwise than before.
+    On :class:`kernel.base.errors.OutOfMemory` the mappings are unchanged.
     """
     table.own_all(start, end)
     if table.is_short(start, end):
@@ -69,7 +72,7 @@ def make_room(table: PageTable, start: int, end: int, to: int) -> None:
 
 
 def move(table: PageTable, start: int, end: int, to: int) -> None:
-    """Moves the PTEs of [start, end) to a free range, for which there is room."""
+    """Moves the PTEs of [start, end) to a free range whose tables exist."""
     if table.is_short(start, end):
         for va, pte in table.pages(start, end):
             table.set_pte(va, 0)
@@ -81,9 +84,9 @@ def move(table: PageTable, start: int, end: int, to: int) -> None:
 
 
 def _pieces(table: PageTable, start: int, end: int, to: int) -> Iterator[tuple[int, Ptes]]:
-    """What goes from one leaf table to one and maps pages: (address at ``to``, view of the PTEs).
+    """Yields (address at ``to``, view of PTEs) of parts that move from one leaf table to one other.
 
-    A leaf table's PTEs go to two where the ranges do not begin at the same place in theirs.
+    The PTEs of a leaf table go to two when the ranges start at different offsets in theirs.
     """
     for va, ptes in table.slices(start, end):
         at = va - start + to

@@ -1,8 +1,7 @@
-"""Leaf tables that hang in several processes' page tables (the fork policy ``shared-tables``).
+"""Leaf tables that several page tables share (the fork policy ``shared-tables``).
 
-A table's frame counts the processes, as any frame counts its holders. Who wants to change the table
-makes it his own first: :meth:`SharedTables.own` copies it, and then each frame in it has one PTE
-more.
+The reference count of a table's frame is the number of processes that share it. Before a process
+changes a table, :meth:`SharedTables.own` copies it and adds a reference to each frame mapped in it.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from kernel.mm.leaf_tables import LEAF_SHIFT, LeafTables
 
 @dataclass(slots=True)
 class Shared:
-    """What a leaf table that is shared holds: pages that are there, and those of private frames.
+    """Number of pages mapped by a shared leaf table, and of those that are private.
 
-    All who share the table have the same object.
+    All users of the table share this object.
     """
 
     pages: int
@@ -28,21 +27,21 @@ class Shared:
 
 
 class SharedTables(LeafTables):
-    """The leaf tables of a process, of which some may be others' too."""
+    """The leaf tables of a process, some of which may be shared."""
 
     def __init__(self, frames: Frames, asid: int) -> None:
         super().__init__(frames, asid)
         self._shared: dict[int, Shared] = {}
-        """The keys of the leaf tables that others may hold too, and that so stay as they are."""
+        """Keys of the leaf tables that may be shared, and are therefore not changed in place."""
 
     def _unlink(self, key: int) -> None:
         super()._unlink(key)
         self._shared.pop(key, None)
 
     def own(self, va: int) -> bool:
-        """Makes the leaf table of ``va`` this process's own; whether it had to be copied for that.
+        """Unshares the leaf table of ``va``; returns whether it had to be copied.
 
-        :class:`kernel.base.errors.OutOfMemory` when there is no frame for the copy.
+        Raises :class:`kernel.base.errors.OutOfMemory` when there is no frame for the copy.
         """
         key = va >> LEAF_SHIFT
         if key not in self._shared:
@@ -61,9 +60,9 @@ class SharedTables(LeafTables):
         return copied
 
     def share_with(self, other: SharedTables, apart: Collection[int]) -> list[Shared]:
-        """Hangs the leaf tables into ``other`` too, but for those with the keys ``apart``.
+        """Links the leaf tables to ``other`` too, except those with the keys ``apart``.
 
-        No page in them may be writable that is not shared memory. What the tables hold is returned.
+        Only pages of shared memory may be writable in them. Returns the counts of the tables.
         """
         keys = [key for key in self._leaves if key not in apart]
         for key in keys:
@@ -78,7 +77,7 @@ class SharedTables(LeafTables):
         return [self._shared[key] for key in keys]
 
     def _share_middle(self, index: int, middle: int, keys: list[int]) -> None:
-        """Copies the pointers to the leaf tables ``keys`` to another's ``middle`` table."""
+        """Copies the pointers to the leaf tables ``keys`` to another space's ``middle`` table."""
         own = self._frame_to_words(self._next_table(self.root, index))
         at = np.array(keys) & (PTES_PER_TABLE - 1)
         pointers = self._frames.words[own + at]
@@ -90,10 +89,10 @@ class SharedTables(LeafTables):
         return Shared(len(mapped), int(np.count_nonzero(self._frames.private(mapped))))
 
     def droppable(self, start: int, end: int) -> list[int]:
-        """The keys of the shared tables that go as a whole when [start, end) goes.
+        """Returns the keys of the shared tables without pages outside [start, end).
 
-        Those are without pages outside the range. One with such pages is copied, or
-        :class:`kernel.base.errors.OutOfMemory` and nothing is mapped otherwise than before.
+        A shared table with pages outside is copied. On :class:`kernel.base.errors.OutOfMemory` the
+        mappings are unchanged.
         """
         gone: list[int] = []
         for key in self.keys(start, end) if self._shared else ():
@@ -110,24 +109,24 @@ class SharedTables(LeafTables):
         return gone
 
     def drop(self, keys: list[int]) -> None:
-        """Leaves the shared tables to the others; the TLB may remember their pages."""
+        """Unlinks shared tables, which other processes keep; the TLB may hold their pages."""
         for key in keys:
             frame = self._words_to_frame(self._leaves[key])
             self._unlink(key)
             self._frames.release(frame)
 
     def recount_shared(self, start: int, end: int) -> None:
-        """The pages of [start, end) changed for all who share the tables."""
+        """Updates the counts of the shared tables after a change of the pages of [start, end)."""
         for key in self.keys(start, end) if self._shared else ():
             if key in self._shared:
                 shared, now = self._shared[key], self._count(self._leaves[key])
                 shared.pages, shared.private = now.pages, now.private
 
     def unshared_keys(self, start: int, end: int) -> list[int]:
-        """Those of :meth:`keys` that no other process can hold."""
+        """Those of :meth:`keys` that are not shared."""
         return [key for key in self.keys(start, end) if key not in self._shared]
 
     def own_all(self, start: int, end: int) -> None:
-        """Makes the leaf tables of [start, end) this process's own."""
+        """Unshares the leaf tables of [start, end)."""
         for key in self.keys(start, end) if self._shared else ():
             self.own(key << LEAF_SHIFT)

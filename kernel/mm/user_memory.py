@@ -2,7 +2,7 @@
 
 They go page by page through the same page table and, where a PTE does not allow the access, the
 same fault handler as the user's own instructions: so a read(2) into a shared page breaks CoW, and
-a bad pointer is EFAULT, never an exception of ours.
+a bad pointer is EFAULT.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ FaultHandler = Callable[[AddressSpace, Resolution], None]
 
 
 class UserMemory:
-    """``space`` as the kernel reaches it. ``on_fault`` is told of each fault it resolved.
+    """The user memory of ``space``. ``on_fault`` is called after each page fault of an access.
 
-    Every method raises Errno(EFAULT) for memory the process may not access so, and
-    :class:`OutOfMemory` when a page can't be had.
+    Every method raises Errno(EFAULT) for memory that the process may not access in this way, and
+    :class:`OutOfMemory` when there is no frame for a page.
     """
 
     __slots__ = ("on_fault", "space")
@@ -43,7 +43,7 @@ class UserMemory:
         )
 
     def write(self, va: int, data: bytes | bytearray | memoryview) -> None:
-        """Writes all of ``data``; when it faults half-way, the pages before it are written."""
+        """Writes ``data``; on a fault the pages before it are written."""
         ram = self.space.frames.ram
         view = memoryview(data)
         done = 0
@@ -52,7 +52,7 @@ class UserMemory:
             done += size
 
     def writable(self, va: int, count: int) -> int:
-        """How many of ``count`` bytes from ``va`` can be written before EFAULT."""
+        """Returns how many of ``count`` bytes from ``va`` are writable before EFAULT."""
         done = 0
         try:
             for at, size in _pages(va, count):
@@ -63,7 +63,7 @@ class UserMemory:
         return done
 
     def read_cstr(self, va: int, limit: int = 4096) -> bytes:
-        """The string at ``va`` without its NUL; ENAMETOOLONG when none comes within ``limit``."""
+        """Reads the string at ``va`` without its NUL; ENAMETOOLONG beyond ``limit`` bytes."""
         parts: list[bytes] = []
         for at, size in _pages(va, limit):
             part = self.space.frames.ram.read(self._reach(at, Access.LOAD), size)
@@ -87,7 +87,7 @@ class UserMemory:
         self.write(va, (value & 0xFFFFFFFF).to_bytes(4, "little"))
 
     def _reach(self, va: int, access: Access) -> int:
-        """The physical address of ``va``, after whatever it takes to make ``access`` allowed."""
+        """Returns the physical address of ``va``; handles a page fault if ``access`` needs it."""
         if not 0 <= va < USER_END:
             raise Errno(errno.EFAULT)
         table = self.space.table
@@ -102,7 +102,7 @@ class UserMemory:
                 raise Errno(errno.EFAULT)
             pte = resolution.pte_after
             if resolution.pte_before & V and ppn(resolution.pte_before) != ppn(pte):
-                # No miss of the user's replaces the TLB's entry, which names the old frame.
+                # The TLB may hold the old frame, and no user miss replaces that entry.
                 self.space.flush_tlb()
         elif pte & wanted != wanted:
             table.set_pte(va, pte | wanted)
@@ -110,7 +110,7 @@ class UserMemory:
 
 
 def _pages(va: int, count: int) -> Iterator[tuple[int, int]]:
-    """(address, size) of each page's part of [va, va + count)."""
+    """Yields (address, size) of the part of [va, va + count) in each page."""
     end = va + count
     while va < end:
         size = min(PAGE_SIZE - (va & PAGE_MASK), end - va)

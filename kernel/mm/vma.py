@@ -1,4 +1,4 @@
-"""Virtual memory areas: what a range of addresses is for, before and after its pages exist."""
+"""Virtual memory areas (VMAs): ranges of addresses with one protection and one source of pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHARED_COST = _COST + int(Cost.SHARED_MEMORY)
 
 
 class Prot(IntFlag):
-    """mmap(2)'s protection bits."""
+    """Protection bits of mmap(2)."""
 
     NONE = 0
     READ = 1
@@ -28,7 +28,7 @@ class Vma:
     """The range [start, end) with one protection and one source of pages.
 
     ``backing`` is None for private anonymous memory. ``offset`` is the byte in the backing that
-    ``start`` maps. Two processes after fork have a Vma each.
+    ``start`` maps. After fork each process has its own Vma.
     """
 
     start: int
@@ -44,7 +44,7 @@ class Vma:
     locked: bool = False
     """True when it counts against RLIMIT_MEMLOCK (mlock(2))."""
     may_write: bool = True
-    """Whether mprotect may add WRITE: not for a shared mapping of a file opened read-only."""
+    """False when mprotect must not add WRITE: a shared mapping of a file opened read-only."""
 
     @property
     def length(self) -> int:
@@ -61,18 +61,18 @@ class Vma:
 
     @property
     def rights_text(self) -> str:
-        """As in /proc/PID/maps, such as ``rw-p``."""
+        """Permissions as in /proc/PID/maps, such as ``rw-p``."""
         bits = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
         rights = "".join(letter if self.prot & bit else "-" for bit, letter in bits)
         return rights + ("s" if self.shared else "p")
 
     @property
     def pte_flags(self) -> int:
-        """The PTE flags of a page with all rights of the Vma, accessed but not dirty."""
+        """PTE flags of a page with all permissions of the Vma, accessed but not dirty."""
         return _PTE_FLAGS[self.prot]
 
     def index_of(self, va: int) -> int:
-        """The number of ``va``'s page in the backing."""
+        """Page number of ``va`` in the backing."""
         return (self.offset + va - self.start) >> PAGE_SHIFT
 
     def part(self, start: int, end: int) -> Vma:
@@ -83,7 +83,7 @@ class Vma:
         return self.offset + va - self.start if self.backing is not None else 0
 
     def continues(self, other: Vma) -> bool:
-        """Whether ``other``, which follows, could be one Vma with this one."""
+        """Returns whether ``other``, which follows, can be merged with this one."""
         return (
             self.end == other.start
             and self.prot == other.prot
@@ -102,7 +102,7 @@ class Vma:
 
 def _flags(prot: Prot) -> int:
     if not prot:
-        return pte.V | pte.R | pte.A  # kept in memory, out of U-mode's reach
+        return pte.V | pte.R | pte.A  # present, but not accessible in U-mode
     flags = pte.V | pte.U | pte.A
     if prot & (Prot.READ | Prot.WRITE):
         flags |= pte.R  # W without R is a reserved encoding, so WRITE implies R

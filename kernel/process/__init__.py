@@ -1,4 +1,4 @@
-"""Processes and threads: their state, scheduling, signals, futexes, timers, their end.
+"""Processes and threads: the kernel's state, scheduling, signals, futexes, timers, clone, exit.
 
-May import ``kernel.mm`` and below.
+Imports ``kernel.components``, ``kernel.mm`` and what is below them.
 """

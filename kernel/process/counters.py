@@ -1,4 +1,4 @@
-"""What a run counted: cheap enough to be always on."""
+"""Counters of a run, always on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kernel.mm.outcome import Outcome, Resolution
 
 @dataclass(slots=True)
 class Stats:
-    """Counts over all processes since the machine was started."""
+    """Counters of all processes since the start of the machine."""
 
     processes: int = 0
     forks: int = 0
@@ -20,7 +20,7 @@ class Stats:
     """Frames copied because fork shares memory: at the store (cow), or at the fork (eager)."""
     frames_reused: int = 0
     eager_frames_copied: int = 0
-    """Frames an eager fork copies, for the forks that were made."""
+    """Frames that an eager fork would have copied."""
     tables_shared: int = 0
     """Leaf page tables that a fork shared instead of copying them."""
     tables_copied: int = 0

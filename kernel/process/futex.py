@@ -15,7 +15,7 @@ from kernel.mm.address_space import USER_END, AddressSpace
 from kernel.process.process import Thread
 
 ANY = 0xFFFFFFFF
-"""The bitset that every wake matches."""
+"""Bitset that matches every wake."""
 
 _Key = tuple[object, int]
 
@@ -29,8 +29,10 @@ class _Waiter:
 
 
 class Futexes:
-    """All waiters, by the word they wait for: in a shared mapping the word has one identity
-    whatever address a process maps it at; in private memory it is of one address space.
+    """All waiters, by futex word.
+
+    A word of a shared mapping is identified by its backing and offset, in private memory by its
+    address space and address.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -53,7 +55,7 @@ class Futexes:
     def wait(
         self, thread: Thread, address: int, expected: int, bits: int, deadline: int | None
     ) -> Generator[Wait, None, int]:
-        """Sleeps while the word at ``address`` is ``expected``; EAGAIN when it is not now."""
+        """Sleeps until woken; EAGAIN when the word at ``address`` is not ``expected``."""
         if not bits:
             raise Errno(errno.EINVAL)
         key = self.key(thread.process.space, address)
@@ -75,7 +77,7 @@ class Futexes:
         return 0
 
     def wake(self, key: _Key, count: int, bits: int = ANY) -> int:
-        """Wakes at most ``count`` waiters, the longest waiting first; how many it was."""
+        """Wakes at most ``count`` waiters, in the order of arrival; returns their number."""
         woken = 0
         for waiter in list(self._waiters.get(key, ())):
             if woken >= count:
@@ -91,7 +93,7 @@ class Futexes:
         return self.wake(self.key(space, address), count)
 
     def requeue(self, source: _Key, target: _Key, wake: int, move: int) -> tuple[int, int]:
-        """Wakes some waiters of ``source`` and lets others wait for ``target``."""
+        """Wakes ``wake`` waiters of ``source`` and moves ``move`` more to ``target``."""
         woken = self.wake(source, wake)
         moved = 0
         for waiter in list(self._waiters.get(source, ())):
@@ -115,7 +117,7 @@ class Futexes:
 
 _WAITERS, _OWNER_DIED, _TID = 0x8000_0000, 0x4000_0000, 0x3FFF_FFFF
 _PRIORITY_INHERITANCE = 1
-_MOST_ENTRIES = 2048
+_MAX_ENTRIES = 2048
 
 
 def release_robust_futexes(futexes: Futexes, thread: Thread) -> None:
@@ -135,7 +137,7 @@ def release_robust_futexes(futexes: Futexes, thread: Thread) -> None:
 
 
 def _entries(thread: Thread, head: int, entry: int) -> Iterator[int]:
-    for _ in range(_MOST_ENTRIES):
+    for _ in range(_MAX_ENTRIES):
         at = entry & ~_PRIORITY_INHERITANCE
         if at == head:
             return
@@ -145,8 +147,10 @@ def _entries(thread: Thread, head: int, entry: int) -> Iterator[int]:
 
 
 def _mark(futexes: Futexes, thread: Thread, entry: int, offset: int, *, pending: bool) -> None:
-    """``pending`` is the entry that was being taken or let go when the thread ended: it may be
-    free already, but its waiter not yet woken.
+    """Marks one futex, and wakes a waiter.
+
+    ``pending`` is the entry that the thread was locking or unlocking when it ended: it may be free
+    already, with its waiter not yet woken.
     """
     address = (entry & ~_PRIORITY_INHERITANCE) + offset
     word = thread.mem.read_u32(address)

@@ -1,8 +1,7 @@
-"""Processes and their threads: who they are and what they own.
+"""Processes and threads: their attributes and resources.
 
-A process is what POSIX calls one: an address space, descriptors, signal actions, a parent, a
-status. A thread is what runs in it: registers, a signal mask, and what it waits for. How they come
-and go is in lifecycle.py, who runs next in scheduler.py.
+A process has an address space, descriptors, signal actions, a parent and a status; a thread has
+registers, a signal mask and a wait. clone.py creates them, exit.py ends them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 class Words:
     """Argument and environment strings of a program, each with a terminating NUL.
 
-    Charged and stored until the last of the processes that are its ``users`` releases it.
+    Charged and stored until the last of the processes that use them (``users``) releases them.
     """
 
     __slots__ = ("_budget", "arguments", "environment", "users")
@@ -58,7 +57,7 @@ class Words:
 
 
 class Program:
-    """What a process runs, as /proc shows it."""
+    """The program of a process, as /proc shows it."""
 
     __slots__ = ("auxv", "inode", "name", "path", "words")
 
@@ -78,14 +77,14 @@ class Program:
         return self.words.environment
 
     def renamed(self, name: str) -> Program:
-        """The same program under another short name (prctl PR_SET_NAME)."""
+        """A copy with another short name (prctl PR_SET_NAME)."""
         other = copy(self)
         other.name = name
         return other
 
 
 def one_line(text: str) -> str:
-    """A guest's text, fit for our own messages: no control character, no second line."""
+    """Escapes the control characters and line ends of a guest's text, for messages."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -104,7 +103,7 @@ class Attributes:
 
 
 class ChildEvent(Enum):
-    """What wait4 can report of a child, each once."""
+    """State changes of a child that wait4(2) reports, each once."""
 
     EXITED = auto()
     STOPPED = auto()
@@ -153,30 +152,30 @@ class Process:
         self.fs: FsContext
         self.handlers = Handlers()
         self.sigreturn = 0
-        """The address of the code that signal handlers return to."""
+        """Address of the code that signal handlers return to."""
         self.pending = Pending(queued)
         self.limits = limits
         self.exit_signal = 0
         self.status: int | None = None
-        """The wait status once it has ended: exit code << 8, or the signal that killed it."""
+        """Wait status after its end: exit code << 8, or the signal that killed it."""
         self.last_fault = ""
-        """Its last fault that became a signal, in words for the user."""
+        """Description of the last fault that caused a signal, for the user."""
         self.stopped_by = 0
         self.event: ChildEvent | None = None
         self.child_changed = WaitQueue()
         self.signalled = WaitQueue()
         self.ended = WaitQueue()
         self.memory_released = WaitQueue()
-        """Woken when a vfork child execs or exits and its parent may go on."""
+        """Woken when a vfork child execs or exits, so that its parent may continue."""
         self.borrows_memory = False
         self.has_execed = False
         self.subreaper = False
         self.started = clock.monotonic()
         self.cpu = CpuTime(clock)
         self.faults = 0
-        """Page faults, its own and the kernel's in its memory."""
+        """Number of page faults in its memory, including the kernel's own."""
         self.children_cpu_ns = 0
-        """What the children it has waited for used, with theirs."""
+        """CPU time of the children it has waited for, and of theirs."""
         self.children_faults = 0
         self.timers: dict[int, IntervalTimer] = {}
         self.next_timer = 0
@@ -198,7 +197,7 @@ class Process:
         return self.status is None
 
     def stops_at(self, signo: int) -> bool:
-        """Whether a stop signal would stop it: it neither handles nor ignores it."""
+        """Returns whether a stop signal would stop it, since it neither handles nor ignores it."""
         return self.handlers.get(signo).handler == SIG_DFL
 
     def __repr__(self) -> str:
@@ -212,7 +211,7 @@ class State(Enum):
 
 
 class Thread:
-    """One flow of control. While it runs its registers are in the hart, else here."""
+    """A thread of execution. While it runs its registers are in the hart, otherwise here."""
 
     def __init__(self, process: Process, tid: int) -> None:
         self.process = process
@@ -220,16 +219,16 @@ class Thread:
         self.registers = Registers()
         self.state = State.READY
         self.call: Blocking | None = None
-        """The system call it is in, when that had to wait."""
+        """The system call that it is in, if that waits."""
         self.call_number = 0
         self.call_arguments: list[int] = []
         self.call_start = (0, 0)
-        """pc and a0 at the ecall, to start the call again after a signal."""
+        """pc and a0 at the ecall, to restart the call after a signal."""
         self.wait: Wait | None = None
         self.wait_timer: Timer | None = None
         self.mask = 0
         self.saved_mask: int | None = None
-        """The mask to return to when a call such as sigsuspend has put another in its place."""
+        """The mask to restore after a call such as sigsuspend(2) has replaced it."""
         self.pending = Pending(process.pending.queued)
         self.alt_stack = AltStack()
         self.clear_tid = 0
@@ -245,7 +244,7 @@ class Thread:
         return self.process.mem
 
     def temporary_mask(self, mask: int) -> None:
-        """Blocks just ``mask`` until this call, or its signal's handler, is done."""
+        """Blocks just ``mask`` until this call, or its signal's handler, returns."""
         if self.saved_mask is None:
             self.saved_mask = self.mask
         self.mask = mask & ~UNBLOCKABLE

@@ -1,8 +1,8 @@
-"""Who runs next: one hart, threads in the order in which they became ready.
+"""The scheduler: one hart, a queue of threads in the order in which they became ready.
 
 A thread keeps the hart until it waits, yields, ends, or has trapped ``TRAPS_PER_TURN`` times while
-others are ready; a timer interrupt takes it from one that never traps. So the order does not depend
-on the host's time unless a program does.
+others are ready; a timer interrupt preempts one that never traps. So the order depends on the
+host's time only if a program does.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from kernel.base.wait import Wait
 from kernel.process.process import State, Thread
 
 TRAPS_PER_TURN = 10_000
-_HOST_PATIENCE_MS = 50
-"""How long the host may be asked to wait at once: a Ctrl-C is seen after at most that."""
+_MAX_POLL_MS = 50
+"""Maximum time of one poll(2) of the host, and so the delay of a Ctrl-C."""
 
 
 class _Sleeper:
@@ -47,12 +47,12 @@ class Scheduler:
         """True when the current thread gives way to others after this trap."""
 
     def add(self, thread: Thread) -> None:
-        """A new thread, ready to run after those that are."""
+        """Appends a thread to the queue of ready threads."""
         thread.state = State.READY
         self._ready.append(thread)
 
     def next(self) -> Thread | None:
-        """The thread whose turn it is; None when none is ready."""
+        """Removes and returns the next ready thread; None when none is ready."""
         while self._ready:
             thread = self._ready.popleft()
             if thread.state is State.READY and not thread.process.stopped_by:
@@ -67,7 +67,7 @@ class Scheduler:
         return bool(self._ready)
 
     def sleep(self, thread: Thread, wait: Wait) -> None:
-        """Takes the thread off until its wait ends."""
+        """Lets the thread wait until one of the conditions of ``wait`` holds."""
         thread.state = State.WAITING
         thread.wait = wait
         sleeper = self._waiting[thread] = _Sleeper(self, thread)
@@ -101,7 +101,7 @@ class Scheduler:
     def waiting(self) -> Iterable[Thread]:
         return self._waiting
 
-    def poll_host(self, patience_ms: int = 0) -> None:
+    def poll_host(self, timeout_ms: int = 0) -> None:
         """Wakes the threads whose host descriptors are ready."""
         watched = [
             (ready, thread)
@@ -117,13 +117,13 @@ class Scheduler:
             events[ready.fd] = events.get(ready.fd, 0) | ready.events
         for fd, mask in events.items():
             poll.register(fd, mask)
-        happened = {fd for fd, _ in poll.poll(patience_ms)}
+        happened = {fd for fd, _ in poll.poll(timeout_ms)}
         for ready, thread in watched:
             if ready.fd in happened:
                 self.wake(thread)
 
     def idle(self) -> bool:
-        """Nothing is ready: waits for the host or a timer. False when nothing can ever happen."""
+        """Waits for the host or a timer when no thread is ready; False when neither can occur."""
         deadline = self._timers.next_deadline()
         watches_host = any(thread.wait and thread.wait.host for thread in self._waiting)
         if deadline is None and not watches_host:
@@ -133,13 +133,13 @@ class Scheduler:
             if not self._ready:
                 self._clock.skip_to(deadline)
         else:
-            patience = _HOST_PATIENCE_MS
+            timeout_ms = _MAX_POLL_MS
             if deadline is not None:
                 left = (deadline - self._clock.monotonic() + 999_999) // 1_000_000
-                patience = max(0, min(patience, left))
+                timeout_ms = max(0, min(timeout_ms, left))
             if watches_host:
-                self.poll_host(patience)
-            elif patience:
-                select.poll().poll(patience)
+                self.poll_host(timeout_ms)
+            elif timeout_ms:
+                select.poll().poll(timeout_ms)
         self._timers.run_due()
         return True

@@ -1,4 +1,4 @@
-"""The frame a signal handler runs on: struct rt_sigframe of riscv64 Linux.
+"""The stack frame of a signal handler: struct rt_sigframe of riscv64 Linux.
 
 ::
 
@@ -36,7 +36,7 @@ MIN_STACK = 2048
 
 
 class AltStack:
-    """sigaltstack(2)'s stack; ``size`` 0 when there is none."""
+    """The stack of sigaltstack(2); ``size`` is 0 when there is none."""
 
     __slots__ = ("flags", "size", "sp")
 
@@ -47,7 +47,7 @@ class AltStack:
         return self.size > 0 and self.sp < address <= self.sp + self.size
 
     def encode(self, sp: int) -> bytes:
-        """stack_t, as seen by code whose stack pointer is ``sp``."""
+        """Encodes a stack_t for code whose stack pointer is ``sp``."""
         flags = self.flags | (SS_ONSTACK if self.holds(sp) else 0)
         return struct.pack("<QiIQ", self.sp, _signed32(flags), 0, self.size)
 
@@ -70,7 +70,7 @@ def sigreturn_page(frames: Frames) -> SharedMemory:
 def push(
     memory: UserMemory, registers: Registers, info: SigInfo, mask: int, stack: AltStack, top: int
 ) -> int:
-    """Writes the frame below ``top`` and returns its address; Errno(EFAULT) if it can't be."""
+    """Writes the frame below ``top`` and returns its address; Errno(EFAULT)."""
     address = (top - SIZE) & ~15
     context = bytearray(SIZE - _UCONTEXT)
     stack_t = stack.encode(registers[SP])
@@ -84,7 +84,7 @@ def push(
 
 
 def enter(registers: Registers, handler: int, signo: int, frame: int, return_to: int) -> None:
-    """Makes the registers those of a handler's first instruction."""
+    """Sets the registers for the first instruction of a handler."""
     registers[PC] = handler
     registers[RA] = return_to
     registers[SP] = frame
@@ -94,7 +94,7 @@ def enter(registers: Registers, handler: int, signo: int, frame: int, return_to:
 
 
 def pop(memory: UserMemory, frame: int, registers: Registers) -> tuple[int, AltStack]:
-    """Takes the registers back from the frame; the mask and the alternate stack it holds."""
+    """Restores the registers from the frame; returns its signal mask and alternate stack."""
     if frame & 15:
         raise Errno(14)
     data = memory.read(frame, SIZE)

@@ -1,4 +1,4 @@
-"""Signals: numbers, what they carry, who has them pending, what a process does about each.
+"""Signals: numbers, siginfo, default and set actions, pending signals.
 
 signal(7), sigaction(2); numbers and structures as on riscv64, which are Linux's generic ones.
 """
@@ -94,7 +94,7 @@ def default_action(signo: int) -> Default:
 
 
 def bit(signo: int) -> int:
-    """The signal's place in a sigset_t."""
+    """Bit of the signal in a sigset_t."""
     return 1 << (signo - 1)
 
 
@@ -122,18 +122,18 @@ class SigInfo:
 
     @property
     def value(self) -> tuple[int, int]:
-        """(pid, uid) of the sender, as signalfd and waitid tell them."""
+        """(pid, uid) of the sender, as in signalfd(2) and waitid(2)."""
         pid, uid = struct.unpack_from("<iI", self.fields.ljust(8, b"\0"))
         return pid, uid
 
 
 def sent_by(signo: int, code: int, pid: int, uid: int, value: int = 0) -> SigInfo:
-    """From kill, tgkill or sigqueue."""
+    """Siginfo of a signal from kill, tgkill or sigqueue."""
     return SigInfo(signo, code, struct.pack("<iIQ", pid, uid, value))
 
 
 def at_address(signo: int, code: int, address: int) -> SigInfo:
-    """From a fault: ``address`` becomes si_addr."""
+    """Siginfo of a signal from a fault at ``address`` (si_addr)."""
     return SigInfo(signo, code, struct.pack("<Q", address))
 
 
@@ -152,7 +152,7 @@ class Action:
 
 @dataclass(slots=True)
 class Handlers:
-    """A process's actions, shared by its threads."""
+    """Signal actions of a process, shared by its threads."""
 
     actions: dict[int, Action] = field(default_factory=dict)
 
@@ -171,7 +171,7 @@ class Handlers:
         )
 
     def reset_for_exec(self) -> None:
-        """What was handled gets its default; what was ignored stays ignored (execve(2))."""
+        """Resets handled signals to the default; ignored ones stay ignored (execve(2))."""
         self.actions = {
             signo: Action(SIG_IGN) for signo, a in self.actions.items() if a.handler == SIG_IGN
         }
@@ -187,7 +187,7 @@ class Queued:
 
 
 class Pending:
-    """Signals that wait to be delivered: one of each standard kind, real-time ones in a queue."""
+    """Pending signals: each standard one at most once, real-time ones in queues."""
 
     __slots__ = ("_queues", "mask", "queued")
 
@@ -197,9 +197,10 @@ class Pending:
         self.mask = 0
 
     def add(self, info: SigInfo, limit: int = MOST_PENDING) -> bool:
-        """Adds a signal; returns whether it was queued. A standard signal that is already pending
-        is not, nor is a real-time one beyond ``limit``: from kill(2) it becomes pending without its
-        siginfo.
+        """Adds a signal; returns whether it was queued.
+
+        A standard signal that is pending already is not queued again. A real-time one beyond
+        ``limit`` is not queued; from kill(2) it becomes pending without its siginfo.
         """
         signo = info.signo
         if signo < FIRST_REALTIME:
@@ -216,7 +217,7 @@ class Pending:
         return True
 
     def take(self, wanted: int) -> SigInfo | None:
-        """The next of the ``wanted`` set: the lowest number first, synchronous ones before all."""
+        """Removes and returns the next of the ``wanted`` set: synchronous ones, then by number."""
         found = self.mask & wanted
         if not found:
             return None
@@ -244,7 +245,7 @@ _SYNCHRONOUS = sum(map(bit, (Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP, Sig.FPE, Sig.
 
 
 def cancelled_by(signo: int) -> int:
-    """SIGCONT removes pending stops, and a stop a pending SIGCONT (signal(7))."""
+    """Set of pending signals that ``signo`` removes: stops for SIGCONT, SIGCONT for stops."""
     if signo == Sig.CONT:
         return _STOPS
     return bit(Sig.CONT) if bit(signo) & _STOPS else 0

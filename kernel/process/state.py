@@ -1,6 +1,6 @@
 """State of one kernel: the machine, the memory, the processes, and the pending requests.
 
-Signals, process lifecycle, system calls and traps are functions of a :class:`KernelState`;
+Signals, clone and exit, system calls and traps are functions of a :class:`KernelState`;
 :class:`kernel.kernel.Kernel` extends it with starting, running and ending a machine.
 """
 
@@ -141,7 +141,7 @@ class KernelState:
 
     def _unmap_beyond(self, backing: Backing, first: int) -> None:
         """Unmaps the pages of a truncated file from number ``first`` on, in all processes."""
-        # Parents come first: an owner of a copied page is told before a shared leaf table loses it.
+        # Parents come first: a copy is reported to its owner before a shared leaf table loses it.
         for space in dict.fromkeys(process.space for process in self.processes.values()):
             space.unmap_beyond(backing, first)
 

@@ -1,3 +1,4 @@
-"""System calls: the table, dispatch, and a function for each call. May import all but
-``kernel.trap``.
+"""System calls: the table, dispatch, and a function for each call.
+
+Imports all packages of the kernel except ``kernel.trap``.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class SyscallContext:
     """The kernel and the calling thread. Made once for each turn of a thread, not for each call.
 
-    Implements :class:`kernel.vfs.core.caller.Caller`.
+    Implements :class:`kernel.vfs.core.caller.IoctlCaller`.
     """
 
     __slots__ = ("kernel", "process", "thread")

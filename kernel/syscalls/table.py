@@ -1,8 +1,8 @@
-"""The system calls: one row each, which is dispatch, tracing and documentation at once.
+"""The table of system calls: one row each, used for dispatch, tracing and documentation.
 
-Numbers are riscv64 Linux's (asm-generic/unistd.h). A number without a row answers ENOSYS. The note
-says what is not as in Linux; a row without one is supported as its man page says, as far as a
-single user on one hart can tell.
+Numbers are those of riscv64 Linux (asm-generic/unistd.h). A number without a row fails with ENOSYS.
+The note describes differences from Linux; a row without one behaves as its man page says, as far as
+a single user on one hart can observe.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot", "waitopt
 class Row:
     """One system call.
 
-    ``kinds`` names what each argument is, for conversion and for tracing: a C type's width (``int``,
+    ``kinds`` is the kind of each argument, for conversion and tracing: a C type's width (``int``,
     ``uint``, ``long``, ``off``, ``size``, ``hex``), a meaning (``fd``, ``path``, ``sig``, …), or a
     buffer with the position of its length (``inbuf:2``).
     """
@@ -62,7 +62,7 @@ class Row:
     note: str = ""
 
     def convert(self, registers: list[int]) -> list[int]:
-        """a0, a1, … as the C types that the call declares."""
+        """Converts a0, a1, … to the C types that the call declares."""
         count, narrower = _PLANS[self.kinds]
         arguments = registers[:count]
         for position, convert in narrower:
@@ -84,7 +84,7 @@ def _unsigned_32(value: int) -> int:
 
 
 Narrowing = tuple[int, Callable[[int], int]]
-"""The position of an argument that is not the whole register, and what it becomes."""
+"""Position of an argument narrower than the register, and its conversion."""
 
 
 def _plan(kinds: list[str]) -> tuple[int, list[Narrowing]]:
@@ -329,4 +329,4 @@ ROWS = (
 _PLANS = {row.kinds: _plan(row.kinds.split()) for row in ROWS}
 
 TABLE = {row.number: row for row in ROWS}
-"""The rows by number."""
+"""Rows by system call number."""

@@ -1,1 +1,4 @@
-"""Traps: the loop that runs threads, and what is done about each trap."""
+"""Traps: the loop that runs threads, the handler of each trap, the fast path, breakpoints.
+
+Imports ``kernel.syscalls`` and what is below it.
+"""

@@ -1,4 +1,4 @@
-"""Instructions of which an observer wants to hear before a thread runs them."""
+"""Breakpoints: instructions that are reported to the observer before a thread executes them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class Breakpoints:
-    """Tells the observer once each time that a thread is about to run such an instruction.
+    """Reports each execution of an instruction at a breakpoint once.
 
-    The hart stops where a running program comes to one. A thread can also be put before one: at its
-    start, by exec, by a signal, or behind a system call. And one that faults is run again when the
-    kernel has handled the fault, which is not a second time. So each thread's last one is kept.
+    The hart stops where a running program reaches a breakpoint. A thread can also start at one: at
+    its creation, by exec, by a signal, or after a system call. An instruction that faults is
+    executed again after the fault, and not reported again; so each thread's last report is stored.
     """
 
     def __init__(self, kernel: KernelState) -> None:
         self._kernel = kernel
-        self._told: WeakKeyDictionary[Thread, tuple[int, int]] = WeakKeyDictionary()
-        """The address space and the pc of what a thread stands at, when the observer knows."""
+        self._reported: WeakKeyDictionary[Thread, tuple[int, int]] = WeakKeyDictionary()
+        """(satp, pc) of each thread's pending instruction that was reported."""
 
     @property
     def addresses(self) -> frozenset[int]:
@@ -36,22 +36,24 @@ class Breakpoints:
         self._kernel.hart.breakpoints |= {address}
 
     def run(self, thread: Thread, count: int) -> Trap:
-        """Runs the thread, whose registers the hart has, to its next trap."""
-        self._look(thread)
+        """Runs the thread, whose registers are in the hart, to its next trap."""
+        self._report(thread)
         hart = self._kernel.hart
         trap = hart.run(count)
-        told = self._told.get(thread)
-        if told is not None and (trap.cause == Cause.HART_BREAKPOINT or trap.epc != told[1]):
-            del self._told[thread]  # it has been run, and may be come to again
+        reported = self._reported.get(thread)
+        if reported is not None and (
+            trap.cause == Cause.HART_BREAKPOINT or trap.epc != reported[1]
+        ):
+            del self._reported[thread]  # it was executed, and may be reached again
         return trap
 
-    def _look(self, thread: Thread) -> None:
+    def _report(self, thread: Thread) -> None:
         hart = self._kernel.hart
         pc = hart.read(PC)
         here = hart.mmu.satp, pc
-        if self._told.get(thread) == here:
+        if self._reported.get(thread) == here:
             return
-        self._told.pop(thread, None)
+        self._reported.pop(thread, None)
         if pc in hart.breakpoints and self._kernel.observer is not None:
-            self._told[thread] = here
+            self._reported[thread] = here
             self._kernel.observer.reached(thread, pc)

@@ -1,10 +1,9 @@
-"""What the kernel does about a trap at once, while the program stands at it.
+"""The fast path: traps handled in the engine's hook, without leaving the emulation.
 
-Most system calls and most faults of stores need nothing but an answer, and the engine's stop and
-start would cost more than that. What is not so simple (a call that waits, forks, ends a process, or
-makes a signal due; a fault that is the program's error) is left to the kernel's loop, where the
-hart's registers can be exchanged. So is every 64th trap, that the loop hears of timers, of other
-processes and of the host.
+Stopping and restarting the engine costs more than most system calls and most page faults of stores.
+Other traps (a call that waits, forks, ends a process or makes a signal deliverable; a fault that
+fails) are left to the run loop, where the hart's registers can be exchanged. So is every 64th trap,
+so that the loop runs timers, other processes and requests of the host.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 _LOOP_EVERY = 64
 _IN_LOOP = {"clone", "clone3", "execve", "execveat", "exit", "exit_group"}
 _IN_LOOP |= {"rt_sigreturn", "restart_syscall", "riscv_flush_icache", "sched_yield"}
-"""Calls that exchange the hart's registers or its program."""
-_AT_ONCE = frozenset(number for number, row in TABLE.items() if row.name not in _IN_LOOP)
+"""System calls that exchange the hart's registers or its program."""
+_IN_HOOK = frozenset(number for number, row in TABLE.items() if row.name not in _IN_LOOP)
 
 
 class KernelVector:
@@ -46,11 +45,11 @@ class KernelVector:
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         kernel = self._kernel
         context = self.context
-        if number not in _AT_ONCE or context is None or self._loop_is_due():
+        if number not in _IN_HOOK or context is None or self._loop_is_due():
             return None
         thread = context.thread
         result = dispatch.begin(context, epc, number, arguments)
-        if not isinstance(result, int) or not self._may_go_on(thread):
+        if not isinstance(result, int) or not self._may_continue(thread):
             self._unfinished.pending_result = (result,)
             return None
         kernel.traps += 1
@@ -64,7 +63,7 @@ class KernelVector:
         kernel = self._kernel
         thread = kernel.current
         if kernel.observer is not None or thread is None or self._loop_is_due():
-            return False  # an observer wants the trap, with its epc and tval
+            return False  # an observer needs the trap, with its epc and tval
         resolution = handler.resolve(kernel, thread, page, Access.STORE)
         if resolution.failed or kernel.ram.code_is_stale:
             self._unfinished.pending_fault = resolution
@@ -78,8 +77,8 @@ class KernelVector:
         kernel = self._kernel
         return not (kernel.traps + 1) % _LOOP_EVERY or bool(kernel.requests)
 
-    def _may_go_on(self, thread: Thread) -> bool:
-        """Whether the program goes on after a system call as if nothing had happened."""
+    def _may_continue(self, thread: Thread) -> bool:
+        """Returns whether the program continues after a system call with no further action."""
         return (
             not thread.deliverable
             and thread.saved_mask is None

@@ -1,4 +1,4 @@
-"""What the kernel does about each trap: a system call, a page fault, or a signal."""
+"""The trap handler: system calls, page faults, and exceptions that become signals."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _SIGNAL_OF_FAILURE = {
     Outcome.BUS_ADRERR: (Sig.BUS, BUS_ADRERR),
 }
 
-_WHY = {
+_REASONS = {
     Outcome.SEGV_MAPERR: "nothing is mapped there",
     Outcome.SEGV_ACCERR: "the mapping does not allow it",
     Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file, or no room is left for it",
 }
-_DID = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
-_WHAT = {
+_ACCESS_TEXT = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
+_EXCEPTION_TEXT = {
     Cause.ILLEGAL_INSTRUCTION: "illegal instruction",
     Cause.BREAKPOINT: "breakpoint",
     Cause.LOAD_MISALIGNED: "misaligned atomic load",
@@ -83,7 +83,9 @@ def _exception(kernel: KernelState, thread: Thread, trap: Trap) -> None:
     cause = trap.cause
     if cause == Cause.ILLEGAL_INSTRUCTION and _reads_time(kernel, trap):
         return
-    thread.process.last_fault = f"{_WHAT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"
+    thread.process.last_fault = (
+        f"{_EXCEPTION_TEXT.get(cause, cause.name.lower())} at pc {trap.epc:#x}"
+    )
     force(thread, _signal_of(trap))
 
 
@@ -110,9 +112,8 @@ def _page_fault(
         kill_for_memory(kernel, thread)
         return
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
-    thread.process.last_fault = (
-        f"{_DID[resolution.access]} {trap.tval:#x} at pc {trap.epc:#x}: {_WHY[resolution.outcome]}"
-    )
+    access, reason = _ACCESS_TEXT[resolution.access], _REASONS[resolution.outcome]
+    thread.process.last_fault = f"{access} {trap.tval:#x} at pc {trap.epc:#x}: {reason}"
     force(thread, at_address(signo, code, trap.tval))
 
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 _INSTRUCTIONS_PER_SLICE = 1_000_000
 _NS_PER_INSTRUCTION = 1
 _NS_PER_TRAP = 1_000
-"""What a deterministic machine takes its work to last."""
+"""Virtual time of the work of a deterministic machine."""
 
 
 class Deadlock(Exception):
-    """Every thread waits for something that can't happen; ``waits`` has a line for each."""
+    """Every thread waits for an event that cannot occur; ``waits`` has a line for each."""
 
     def __init__(self, waits: list[str]) -> None:
         super().__init__("every process waits for ever:\n  " + "\n  ".join(waits))
@@ -37,10 +37,10 @@ class Deadlock(Exception):
 
 
 class Stopped(BaseException):
-    """The run was ended from outside, with the exit status to give.
+    """The run was ended from outside, with an exit status and a reason for the user, if not empty.
 
-    An observer may raise it when a breakpoint is reached. Without a reason nobody is told of it. It
-    may be raised anywhere, so it is no Exception: code that handles every error must not handle it.
+    An observer may raise it at a breakpoint. It may be raised anywhere, so it is not derived from
+    Exception: code that handles all errors must not handle it.
     """
 
     def __init__(self, status: int, reason: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What the fast path leaves to the run loop for the trap that it could not finish."""
+"""State of a trap that the fast path began and left to the run loop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class UnfinishedTrap:
     """At most one field is set; the handler of the trap that follows takes it."""
 
     pending_result: tuple[Any] | None = None
-    """What the function of a system call returned, in a tuple since it may be None."""
+    """Return value of a system call's function, in a tuple since it may be None."""
     pending_fault: Resolution | None = None
     """Resolution of a page fault that failed, or that stored to translated code."""

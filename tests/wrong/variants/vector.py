@@ -9,9 +9,9 @@ from tests.wrong.variant import wrong
 _ecall = partial(wrong, where="kernel.trap.fast_path:KernelVector.ecall")
 _store = partial(wrong, where="kernel.trap.fast_path:KernelVector.store_fault")
 _due = partial(wrong, where="kernel.trap.fast_path:KernelVector._loop_is_due")
-_goes_on = partial(wrong, where="kernel.trap.fast_path:KernelVector._may_go_on")
-_LEFT = "if number not in _AT_ONCE or"
-_ALIKE = "if not isinstance(result, int) or not self._may_go_on(thread):"
+_goes_on = partial(wrong, where="kernel.trap.fast_path:KernelVector._may_continue")
+_LEFT = "if number not in _IN_HOOK or"
+_ALIKE = "if not isinstance(result, int) or not self._may_continue(thread):"
 _IN_LOOP = {
     "clone": 220, "execve": 221, "rt_sigreturn": 139, "exit": 93, "exit_group": 94,
     "sched_yield": 124, "riscv_flush_icache": 259,
@@ -34,7 +34,7 @@ VARIANTS = [
     _store(
         "fault-without-a-trap", "an observer is told of a store's fault without its trap",
         old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
-        "        return False  # an observer wants the trap, with its epc and tval\n"
+        "        return False  # an observer needs the trap, with its epc and tval\n"
         "    resolution = handler.resolve(kernel, thread, page, Access.STORE)",
         new="resolution = handler.resolve(kernel, thread, page, Access.STORE)\n"
         "    if kernel.observer is not None and not resolution.failed:\n"
@@ -76,7 +76,7 @@ VARIANTS = [
         "call-that-waits-is-done", "a call that has to wait returns 0 at once",
         old=_ALIKE,
         new="result = result if isinstance(result, int) else 0\n"
-        "    if not self._may_go_on(thread):",
+        "    if not self._may_continue(thread):",
     ),
     wrong(
         "call-epc-in-the-hook", "a call that is begun again after a handler begins after its ecall",
@@ -105,7 +105,7 @@ VARIANTS = [
     *(
         _ecall(
             f"{name}-in-the-hook", f"{name} is carried out while the engine runs",
-            old=_LEFT, new=f"if number not in _AT_ONCE and number != {number} or",
+            old=_LEFT, new=f"if number not in _IN_HOOK and number != {number} or",
         )
         for name, number in _IN_LOOP.items()
     ),
