@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import CodeType, FunctionType
 
+from emu.lab.graded.mutant import replace_once
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -25,9 +27,7 @@ class Edit:
     new: str
 
     def apply(self, source: str) -> str:
-        if source.count(self.old) != 1:
-            raise LookupError(f"{self.where} has {source.count(self.old)} times: {self.old}")
-        return source.replace(self.old, self.new)
+        return replace_once(source, self.old, self.new, self.where)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from emu.cli.commands.lab_mutants import add_mutants_parser
 from emu.errors import CommandError
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab, find
-from emu.lab.workspace.check import Check, numbered
+from emu.lab.workspace.check import Check, select_tests
 from emu.lab.workspace.folder import (
     KIT,
-    keep,
-    kept,
     labs_in,
+    load_state,
     read_files,
+    save_state,
     start,
     work_in,
 )
@@ -110,15 +110,15 @@ def _check(arguments: argparse.Namespace) -> int:
         check = _run_check(lab, test, arguments)
         passed &= check.passed
         used = {"lab": lab.name, "own": arguments.own}
-        failures += [{**used, **each} for each in check.kept]
-    keep(arguments.dir, _LAST, failures)
+        failures += [{**used, **each} for each in check.replay_records]
+    save_state(arguments.dir, _LAST, failures)
     return 0 if passed else _FAILED
 
 
 def _run_check(lab: Lab, test: str, arguments: argparse.Namespace) -> Check:
     folder: Path = arguments.dir
     files = _files(folder, lab, own=arguments.own)
-    tests = numbered(lab, test)
+    tests = select_tests(lab, test)
     print(f"lab {lab.number}, {lab.name}: {folder / lab.file}", flush=True)
     check = Check(lab, lambda line: print(line, flush=True))
     check.run(lab.submission(files, arguments.seed), tests)
@@ -161,7 +161,7 @@ def _all_tests() -> set[str]:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    failures = kept(arguments.dir, _LAST) or []
+    failures = load_state(arguments.dir, _LAST) or []
     found = [
         each
         for each in failures

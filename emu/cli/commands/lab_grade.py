@@ -17,7 +17,7 @@ from emu.errors import DEFECT_STATUS, CommandError
 
 if TYPE_CHECKING:
     from emu.lab.grading.reports.record import Record
-    from emu.lab.grading.result_store import Results
+    from emu.lab.grading.result_store import ResultStore
     from emu.lab.grading.submission_files import Entry
     from emu.lab.grading.tasks import Course, Task
 
@@ -170,10 +170,14 @@ def _entries(folder: str) -> Sequence[Entry]:
 
 def _list(found: Sequence[Entry], course: Course) -> int:
     """Prints one JSON object for each submission, for a workflow that grades them one by one."""
-    from emu.lab.grading.tasks import task
+    from emu.lab.grading.tasks import make_task
 
     listed = [
-        {"submission": entry.name, "result": entry.result, "digest": task(entry, course).digest}
+        {
+            "submission": entry.name,
+            "result": entry.result,
+            "digest": make_task(entry, course).digest,
+        }
         for entry in found
     ]
     print(json.dumps(listed, indent=1))
@@ -185,7 +189,7 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
     from emu.lab.grading.reports import FORMATS
     from emu.lab.grading.result_store import read, write
     from emu.lab.grading.submission_files import entry_at
-    from emu.lab.grading.tasks import holds, task
+    from emu.lab.grading.tasks import is_current, make_task
 
     formats = options.formats or ["json"]
     if len(formats) != 1:
@@ -194,11 +198,11 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
     if entry is None:
         raise CommandError(f"{options.one}: no such submission")
     output = Path(options.output)
-    wanted = task(entry, course)
-    if holds(read(output), wanted):
+    task = make_task(entry, course)
+    if is_current(read(output), task):
         return 0
-    _prepare([wanted])
-    _, record = next(grade([wanted], 1, Limits()))
+    _prepare([task])
+    _, record = next(grade([task], 1, Limits()))
     with as_command_error(options.output):
         write(output, FORMATS[formats[0]].make(record))
     return DEFECT_STATUS if record.status == "defect" else 0
@@ -206,12 +210,12 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
 
 def _grade_all(options: argparse.Namespace, course: Course, found: Sequence[Entry]) -> int:
     from emu.lab.grading.reports.summary import summary_text
-    from emu.lab.grading.result_store import Results
-    from emu.lab.grading.tasks import task
+    from emu.lab.grading.result_store import ResultStore
+    from emu.lab.grading.tasks import make_task
 
-    results = Results(Path(options.output), options.formats or _FORMATS)
+    results = ResultStore(Path(options.output), options.formats or _FORMATS)
     with as_command_error(options.output):
-        tasks = [task(entry, course) for entry in found]
+        tasks = [make_task(entry, course) for entry in found]
         if options.merge:
             records = _load_all(tasks, results)
         else:
@@ -223,31 +227,31 @@ def _grade_all(options: argparse.Namespace, course: Course, found: Sequence[Entr
     return _FAILED if len(records) < len(found) else 0
 
 
-def _load_all(tasks: Sequence[Task], results: Results) -> list[Record]:
+def _load_all(tasks: Sequence[Task], results: ResultStore) -> list[Record]:
     """The existing results that are up to date."""
     records = []
     for task in tasks:
-        record = results.kept(task.entry)
+        record = results.load(task.entry)
         if record is None or record.digest != task.digest:
             print(f"emu: {task.entry.name}: not graded yet", file=sys.stderr)
             continue
-        results.write_others(task.entry, record)
+        results.write_reports(task.entry, record)
         records.append(record)
     return records
 
 
-def _grade_missing(tasks: Sequence[Task], results: Results, jobs: int) -> list[Record]:
+def _grade_missing(tasks: Sequence[Task], results: ResultStore, jobs: int) -> list[Record]:
     """All results; those that exist and are up to date are not graded again."""
     from emu.lab.grading.grade_process import Limits, grade
-    from emu.lab.grading.tasks import holds
+    from emu.lab.grading.tasks import is_current
 
     records: dict[str, Record] = {}
     missing = []
     for task in tasks:
-        kept = results.kept(task.entry)
-        if kept is not None and holds(kept, task):
-            results.write_others(task.entry, kept)
-            records[task.entry.path] = kept
+        stored = results.load(task.entry)
+        if stored is not None and is_current(stored, task):
+            results.write_reports(task.entry, stored)
+            records[task.entry.path] = stored
         else:
             missing.append(task)
     _prepare(missing)
@@ -255,7 +259,7 @@ def _grade_missing(tasks: Sequence[Task], results: Results, jobs: int) -> list[R
         print(f"emu: {len(records)} of {len(tasks)} are graded already", file=sys.stderr)
     with closing(grade(missing, jobs, Limits())) as graded:
         for task, record in graded:
-            results.keep(task.entry, record)
+            results.store(task.entry, record)
             records[task.entry.path] = record
             _print_progress(record, len(records), len(tasks))
     return [records[task.entry.path] for task in tasks]

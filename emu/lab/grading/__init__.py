@@ -1,1 +1,4 @@
-"""Grading of many submissions: finding them, running the tests, keeping results, reports."""
+"""Grading of many submissions: finds them, runs the tests, stores results and writes reports.
+
+Imports the rest of :mod:`emu.lab` except :mod:`emu.lab.mutants`; only the command line imports it.
+"""

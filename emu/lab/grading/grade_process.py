@@ -1,8 +1,8 @@
-"""Grades many submissions at a time, each in a process of ours that can be ended.
+"""Grades several submissions at a time, each in a worker process that can be killed.
 
-The student's code has its own process below that (:mod:`emu.lab.host.student`), which it can't
-leave. This one is for what the code can make the grader do: take long, take memory, or show a
-defect. It costs the test in which it happens, and no other.
+The student's code runs in a sandboxed child of that process (:mod:`emu.lab.host.student`). The
+worker contains what the code can make the grader do: run long, exhaust memory, or raise. Only the
+test in which that happens fails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from emu.lab.graded.submission import Submission, run
 from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, Verdict
-from emu.lab.grading.tasks import Graded, Task, record
+from emu.lab.grading.tasks import CourseTest, Task, make_record
 from emu.lab.host.worker_process import Worker
 from emu.lab.simulation.differential import Failure
 from emu.lab.simulation.operations import to_json
@@ -27,39 +27,39 @@ _BY_REFERENCE = "   (done by the reference)"
 
 
 class Limits(NamedTuple):
-    """Seconds."""
+    """Maximum times in seconds."""
 
     test: float = 60.0
     submission: float = 300.0
-    """Tests that come after it fail unseen."""
+    """The remaining tests fail without being run when it is exceeded."""
 
 
 def grade(
     tasks: Iterable[Task], jobs: int, limits: Limits
 ) -> Generator[tuple[Task, Record], None, None]:
-    """Each task with its result, as they are done; ``jobs`` at a time."""
+    """Yields each task with its result, in the order of completion; runs ``jobs`` at a time."""
     source = iter(tasks)
-    running: list[_Running] = []
+    running: list[_GradingProcess] = []
     try:
         while True:
             while len(running) < jobs and (task := next(source, None)) is not None:
                 if task.problem:
-                    yield task, record(task, [])
+                    yield task, make_record(task, [])
                 else:
-                    running.append(_Running(task, limits))
+                    running.append(_GradingProcess(task, limits))
             if not running:
                 return
-            _look_after(running)
+            _wait_for_results(running)
             for done in [each for each in running if each.finished]:
                 running.remove(done)
-                yield done.task, record(done.task, done.results)
+                yield done.task, make_record(done.task, done.results)
     finally:
         for each in running:
             each.stop()
 
 
-def _look_after(running: list[_Running]) -> None:
-    """Waits until something happens, and takes note of it."""
+def _wait_for_results(running: list[_GradingProcess]) -> None:
+    """Waits for a result or a deadline, and handles every one that is due."""
     soonest = min(each.deadline for each in running) - monotonic()
     wait([each.pipe for each in running], max(0.0, soonest))
     for each in running:
@@ -69,8 +69,8 @@ def _look_after(running: list[_Running]) -> None:
             each.end_test()
 
 
-class _Running:
-    """One submission, and the process that is at it."""
+class _GradingProcess:
+    """One submission and its worker process."""
 
     def __init__(self, task: Task, limits: Limits) -> None:
         self.task = task
@@ -85,14 +85,14 @@ class _Running:
         return len(self.results) == len(self.task.tests)
 
     def _start(self) -> None:
-        """A process for the tests that have no result yet."""
+        """Starts a process for the tests without a result."""
         before = monotonic()
-        self._worker = Worker(_work, self.task, len(self.results))
+        self._worker = Worker(_run_tests, self.task, len(self.results))
         self._began += monotonic() - before
         self.pipe = self._worker.pipe
-        self._note_time()
+        self._start_clock()
 
-    def _note_time(self) -> None:
+    def _start_clock(self) -> None:
         self._test_began = monotonic()
         self.deadline = min(
             self._test_began + self._limits.test, self._began + self._limits.submission
@@ -104,56 +104,56 @@ class _Running:
         except (EOFError, OSError):
             self.stop()
             how = f"the grader's process ended with status {self._worker.exitcode}"
-            self._note(_defect(self._test, how, monotonic() - self._test_began))
-        self._note_time()
+            self._add_result(_defect(self._test, how, monotonic() - self._test_began))
+        self._start_clock()
         if self.finished:
             self.stop()
 
     def end_test(self) -> None:
-        """The test has taken too long."""
+        """Fails the current test, or all remaining ones, after a deadline."""
         self.stop()
         if monotonic() < self._began + self._limits.submission:
             when = f"the test did not end within {self._limits.test:g} s"
-            self._note(_too_long(self._test, when, monotonic() - self._test_began))
+            self._add_result(_too_long(self._test, when, monotonic() - self._test_began))
             return
-        when = f"all tests of a submission have {self._limits.submission:g} s, and they were over"
+        when = f"not run: the submission took more than {self._limits.submission:g} s"
         for graded in self.task.tests[len(self.results) :]:
             self.results.append(_too_long(graded, when, 0.0))
 
-    def _note(self, result: GradedTest) -> None:
+    def _add_result(self, result: GradedTest) -> None:
         self.results.append(result)
         if not self.finished:
             self._start()
 
     @property
-    def _test(self) -> Graded:
+    def _test(self) -> CourseTest:
         return self.task.tests[len(self.results)]
 
     def stop(self) -> None:
-        """Ends the process, and the student's."""
+        """Kills the process and the student's."""
         self._worker.stop()
 
 
-def _work(pipe: Connection, task: Task, start: int) -> None:
-    """What the process does: the tests from ``start`` on, each result sent when it is there."""
+def _run_tests(pipe: Connection, task: Task, start: int) -> None:
+    """Main function of the process: runs the tests from ``start`` on, and sends each result."""
     submission = find(task.lab).submission(task.files)
     for graded in task.tests[start:]:
-        pipe.send(_result(graded, submission))
-        gc.collect()  # machines, and messages that may be large, hang in cycles
+        pipe.send(_run_test(graded, submission))
+        gc.collect()  # machines and large messages are in reference cycles
 
 
-def _result(graded: Graded, submission: Submission) -> GradedTest:
+def _run_test(graded: CourseTest, submission: Submission) -> GradedTest:
     began = monotonic()
     try:
         result = run(graded.test, submission)
     except Exception:
         return _defect(graded, traceback.format_exc(), monotonic() - began)
     if result.failure is None:
-        return _told(graded, "passed", result.seconds)
-    return _told(graded, "failed", result.seconds, _failure(result.failure))
+        return _graded_test(graded, "passed", result.seconds)
+    return _graded_test(graded, "failed", result.seconds, _failure_record(result.failure))
 
 
-def _failure(failure: Failure) -> FailureRecord:
+def _failure_record(failure: Failure) -> FailureRecord:
     return FailureRecord(
         name=sanitize(failure.name, 80),
         when=sanitize(failure.when),
@@ -167,16 +167,16 @@ def _failure(failure: Failure) -> FailureRecord:
     )
 
 
-def _too_long(graded: Graded, when: str, seconds: float) -> GradedTest:
-    return _told(graded, "failed", seconds, FailureRecord("too-long", when, []))
+def _too_long(graded: CourseTest, when: str, seconds: float) -> GradedTest:
+    return _graded_test(graded, "failed", seconds, FailureRecord("too-long", when, []))
 
 
-def _defect(graded: Graded, how: str, seconds: float) -> GradedTest:
-    return _told(graded, "defect", seconds, defect=how[-4000:])
+def _defect(graded: CourseTest, how: str, seconds: float) -> GradedTest:
+    return _graded_test(graded, "defect", seconds, defect=how[-4000:])
 
 
-def _told(
-    graded: Graded,
+def _graded_test(
+    graded: CourseTest,
     status: Verdict,
     seconds: float,
     failure: FailureRecord | None = None,

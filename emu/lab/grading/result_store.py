@@ -1,6 +1,6 @@
 """The folder of results: one folder for each submission, and the summaries.
 
-A file is whole or not there at all, whenever the grader is ended.
+Files are replaced atomically: an interrupted grader leaves no partial file.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from emu.lab.grading.reports import FORMATS
-from emu.lab.grading.reports.record import Record, decoded
+from emu.lab.grading.reports.record import Record, decode
 from emu.lab.grading.reports.summary import summary_csv, summary_text
 from emu.lab.grading.submission_files import Entry
 
-_KEPT = "json"
-"""The format from which all others are made; it is always written, and last."""
+_STORED_FORMAT = "json"
+"""Format from which all others are made; it is always written, after them."""
 
 
-class Results:
-    """Everything raises OSError when it can't be written."""
+class ResultStore:
+    """Reads and writes results. Methods that write raise OSError on failure."""
 
     def __init__(self, folder: Path, formats: Sequence[str]) -> None:
         self._folder = folder
@@ -30,17 +30,17 @@ class Results:
     def _file(self, entry: Entry, name: str) -> Path:
         return self._folder / entry.result / FORMATS[name].file
 
-    def kept(self, entry: Entry) -> Record | None:
-        return read(self._file(entry, _KEPT))
+    def load(self, entry: Entry) -> Record | None:
+        return read(self._file(entry, _STORED_FORMAT))
 
-    def keep(self, entry: Entry, record: Record) -> None:
-        self.write_others(entry, record)
-        write(self._file(entry, _KEPT), FORMATS[_KEPT].make(record))
+    def store(self, entry: Entry, record: Record) -> None:
+        self.write_reports(entry, record)
+        write(self._file(entry, _STORED_FORMAT), FORMATS[_STORED_FORMAT].make(record))
 
-    def write_others(self, entry: Entry, record: Record) -> None:
-        """What is made from the result that is kept."""
+    def write_reports(self, entry: Entry, record: Record) -> None:
+        """Writes the formats that are made from the stored result."""
         for name in self._formats:
-            if name != _KEPT:
+            if name != _STORED_FORMAT:
                 write(self._file(entry, name), FORMATS[name].make(record))
 
     def write_summary(self, records: Sequence[Record]) -> None:
@@ -49,15 +49,15 @@ class Results:
 
 
 def read(path: Path) -> Record | None:
-    """The result in a file; None when there is none, or none that is whole."""
+    """Reads a result file; None if it does not exist or is incomplete."""
     try:
-        return decoded(path.read_bytes())
+        return decode(path.read_bytes())
     except OSError:
         return None
 
 
 def write(path: Path, data: bytes) -> None:
-    """Puts ``data`` in the place of what is at ``path``, at once."""
+    """Replaces the file at ``path`` atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:

@@ -1,4 +1,4 @@
-"""The submissions in a folder, and what their results are called."""
+"""The submissions in a folder, and the names of their results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from emu.lab.text.sanitize import sanitize
 
-_LONGEST = 120
+_MAX_NAME = 120
 
 
 class Entry(NamedTuple):
@@ -19,19 +19,19 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
-        return sanitize(self._base, _LONGEST)
+        """Name for display."""
+        return sanitize(self._base, _MAX_NAME)
 
     @property
     def result(self) -> str:
-        """The name of its folder of results: printable, and no other submission's."""
+        """Name of its folder of results: printable ASCII, unique among the submissions."""
         base = os.fsencode(self._base)
         name = quote(base, safe="")
         if name.startswith("."):
             name = f"%2E{name[1:]}"
-        if len(name) <= _LONGEST:
+        if len(name) <= _MAX_NAME:
             return name
-        return f"{name[: _LONGEST - 17]}-{hashlib.sha256(base).hexdigest()[:16]}"
+        return f"{name[: _MAX_NAME - 17]}-{hashlib.sha256(base).hexdigest()[:16]}"
 
     @property
     def _base(self) -> str:
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 def entries(folder: str) -> tuple[list[Entry], list[str]]:
-    """The submissions in ``folder``, by name; and the names of what is none. Raises OSError."""
+    """Submissions in ``folder`` by name, and the names of its other files. Raises OSError."""
     found, others = [], []
     for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
         if entry.name.startswith((".", "__")):
@@ -52,9 +52,9 @@ def entries(folder: str) -> tuple[list[Entry], list[str]]:
 
 
 def entry_at(path: str) -> Entry | None:
-    """The submission at ``path``, whose last part is its name, or that of its results.
+    """Submission at ``path``, whose last component is its name or the name of its results.
 
-    The latter goes first: it is some entry's alone, and what a workflow says.
+    The latter takes precedence: it is unique, and workflows use it.
     """
     folder, name = os.path.split(os.path.normpath(path))
     try:

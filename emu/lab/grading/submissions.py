@@ -1,7 +1,7 @@
-"""Finds the labs' files in what a student handed in: a folder, a Python file, or a zip file.
+"""Finds the labs' files in a submission: a folder, a Python file, or a zip file.
 
-Nothing of it is unpacked, run or followed: members are looked up by the names of the labs' files
-and read up to a limit, and a link is no file.
+Members are looked up by the names of the labs' files and read up to a limit. Nothing is unpacked
+to disk or executed, and symbolic links are ignored.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ LARGEST_ZIP = 16 << 20
 _MOST_FILES = 5000
 _DEEPEST = 6
 _TEXT = {codecs.lookup(name).name for name in ("utf-8", "utf-8-sig", "ascii", "latin-1", "cp1252")}
-"""Of other codecs some take for ever, and some hide text."""
+"""Allowed encodings; some other codecs take very long, and some hide text."""
 
 
 class Unreadable(Exception):
-    """Nothing can be graded; the message tells the student why."""
+    """The submission cannot be graded; the message gives the student the reason."""
 
 
 class Work(NamedTuple):
-    """What is graded: the lab, its file and others that are used, and where they were."""
+    """Graded files: the lab, its file and others that it uses, and their paths."""
 
     lab: Lab
     files: list[LabFile]
@@ -43,41 +43,41 @@ class Work(NamedTuple):
 
 
 Members = dict[str, Callable[[], bytes]]
-"""The files of a submission by their paths in it, each with what reads it."""
+"""Functions that read the files of a submission, by the files' paths in it."""
 
 
 def read(path: str, lab: Lab | None, own: bool) -> Work:
-    """The work in the submission at ``path``. Raises :class:`Unreadable`.
+    """Reads the submission at ``path``. Raises :class:`Unreadable`.
 
-    Without ``lab`` the last of those whose file is there is graded. ``own`` takes the files of
-    earlier labs too; without it ours are used.
+    Without ``lab``, the last lab whose file is in the submission is graded. ``own`` adds the
+    student's files of earlier labs; otherwise the reference is used.
     """
     members = _members(path)
     found = {each.name: _find(members, each) for each in LABS.values()}
     if lab is None:
         lab = next((each for each in reversed(LABS.values()) if found[each.name]), None)
         if lab is None:
-            raise Unreadable("no lab's file is in it")
+            raise Unreadable("it contains no lab's file")
     elif not found[lab.name]:
         found[lab.name] = _only_file(path, members)
     if not found[lab.name]:
-        raise Unreadable(f"{lab.file} is not in it")
-    wanted = [each for each in LABS.values() if each is lab or (own and each.number < lab.number)]
+        raise Unreadable(f"it does not contain {lab.file}")
+    labs = [each for each in LABS.values() if each is lab or (own and each.number < lab.number)]
     files, paths = [], []
-    for each in wanted:
+    for each in labs:
         if found[each.name]:
-            where = _single(found[each.name], each.file)
-            files.append(LabFile(each.name, each.file, _text(where, members[where])))
+            where = _one_path(found[each.name], each.file)
+            files.append(LabFile(each.name, each.file, _read_text(where, members[where])))
             paths.append(sanitize(where))
     return Work(lab, files, paths)
 
 
-# Which file is a lab's.
+# Finding a lab's file.
 
 
 def _find(members: Members, lab: Lab) -> list[str]:
-    """The lab's file, at the least depth at which there is one; course systems put things before
-    and after its name.
+    """Paths of the lab's file, at the smallest depth at which there is one. Course systems add
+    prefixes and suffixes to its name.
     """
     exact = [path for path in members if PurePosixPath(path).name == lab.file]
     renamed = re.compile(rf"(?s:.*[\W_])?{lab.module}(?:[ _-]?\(?\d+\)?)?\.py")
@@ -87,22 +87,22 @@ def _find(members: Members, lab: Lab) -> list[str]:
 
 
 def _only_file(path: str, members: Members) -> list[str]:
-    """A submission that is one Python file may have any name."""
+    """Path of a submission that is a single Python file, which may have any name."""
     return list(members) if path.endswith(".py") else []
 
 
-def _single(found: list[str], name: str) -> str:
+def _one_path(found: list[str], name: str) -> str:
     if len(found) > 1:
         places = ", ".join(sanitize(path, 80) for path in sorted(found)[:3])
-        raise Unreadable(f"{name} is there more than once: {places}")
+        raise Unreadable(f"it contains {name} more than once: {places}")
     return found[0]
 
 
-def _text(path: str, reader: Callable[[], bytes]) -> str:
+def _read_text(path: str, reader: Callable[[], bytes]) -> str:
     name = sanitize(path, 80)
     data = reader()
     if len(data) > LARGEST_FILE:
-        raise Unreadable(f"{name} has more than {LARGEST_FILE >> 20} MiB")
+        raise Unreadable(f"{name} is larger than {LARGEST_FILE >> 20} MiB")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         if codecs.lookup(encoding).name not in _TEXT:
@@ -112,7 +112,7 @@ def _text(path: str, reader: Callable[[], bytes]) -> str:
         raise Unreadable(f"{name} is not UTF-8 text") from None
 
 
-# What is in a submission.
+# Members of a submission.
 
 
 def _members(path: str) -> Members:
@@ -127,11 +127,11 @@ def _members(path: str) -> Members:
             return dict(_in_zip(_file(path, LARGEST_ZIP)))
         return {os.path.basename(path): partial(_file, path, LARGEST_FILE)}
     except OSError as error:
-        raise Unreadable(f"it can't be read: {error.strerror}") from None
+        raise Unreadable(f"it cannot be read: {error.strerror}") from None
 
 
 def _zip_in(path: str, members: Members) -> Members:
-    """A folder that holds nothing but a zip file is one that a course system put around it."""
+    """Members of the only zip file in a folder without Python files, as course systems make it."""
     zips = [name for name in members if name.lower().endswith(".zip")]
     if len(zips) != 1 or any(name.endswith(".py") for name in members):
         return {}
@@ -140,14 +140,14 @@ def _zip_in(path: str, members: Members) -> Members:
 
 def _in_folder(top: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
     folders = [""]
-    seen = 0
+    count = 0
     while folders:
         folder = folders.pop()
         with os.scandir(os.path.join(top, folder)) as entries:
             for entry in entries:
-                seen += 1
-                if seen > _MOST_FILES:
-                    raise Unreadable(f"it has more than {_MOST_FILES} files")
+                count += 1
+                if count > _MOST_FILES:
+                    raise Unreadable(f"it contains more than {_MOST_FILES} files")
                 if _is_hidden(entry.name):
                     continue
                 path = os.path.join(folder, entry.name)
@@ -158,45 +158,45 @@ def _in_folder(top: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Caches, and what macOS puts into a zip file beside each file."""
+    """True for caches, and for the files that macOS adds to a zip file."""
     return name.startswith((".", "__"))
 
 
 def _file(path: str, most: int) -> bytes:
-    """At most one byte more than ``most``; a device or a pipe is not waited for."""
+    """Reads a regular file, up to ``most + 1`` bytes; does not wait for a device or a pipe."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Unreadable("it is no file")
+            raise Unreadable("it is not a regular file")
         return file.read(most + 1)
 
 
 def _in_zip(data: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if len(data) > LARGEST_ZIP:
-        raise Unreadable(f"the zip file has more than {LARGEST_ZIP >> 20} MiB")
+        raise Unreadable(f"the zip file is larger than {LARGEST_ZIP >> 20} MiB")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         infos = archive.infolist()
     except Exception:  # a damaged archive makes zipfile raise nearly anything
-        raise Unreadable("it is no zip file that can be read") from None
+        raise Unreadable("it is not a valid zip file") from None
     if len(infos) > _MOST_FILES:
-        raise Unreadable(f"it has more than {_MOST_FILES} files")
+        raise Unreadable(f"it contains more than {_MOST_FILES} files")
     for info in infos:
         parts = PurePosixPath(info.filename.replace("\\", "/")).parts
         kind = stat.S_IFMT(info.external_attr >> 16)
         if info.is_dir() or kind not in (0, stat.S_IFREG) or any(map(_is_hidden, parts)):
             continue
-        yield "/".join(parts), partial(_unpacked, archive, info)
+        yield "/".join(parts), partial(_read_member, archive, info)
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The start of a member, however much it says that it has."""
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Reads a member up to the limit, whatever size its header states."""
     name = sanitize(info.filename, 80)
     if info.flag_bits & 1:
         raise Unreadable(f"{name} is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # Others may ask for gigabytes before they give the first byte.
-        raise Unreadable(f"{name} is packed otherwise than by deflate")
+        # Other methods may allocate gigabytes before the first byte.
+        raise Unreadable(f"{name} is not compressed with deflate")
     try:
         with archive.open(info) as member:
             return member.read(LARGEST_FILE + 1)

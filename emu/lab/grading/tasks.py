@@ -1,7 +1,7 @@
-"""Grades submissions: which tests each gets, what its result is, and whether that is there already.
+"""Grading tasks: the tests of each submission, its result, and the test for an existing result.
 
-A result says of what it was made by a digest, so one that was interrupted, or whose submission or
-tests have changed since, is made anew, and no other.
+A result contains a digest of its inputs. Only submissions whose grading was interrupted, or whose
+files or tests have changed, are graded again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emu.lab.graded.submission import Test
-from emu.lab.grading.private_tests import Private
+from emu.lab.grading.private_tests import PrivateTests
 from emu.lab.grading.reports.record import VERSION, GradedTest, Record, Status
 from emu.lab.grading.submission_files import Entry
 from emu.lab.grading.submissions import Unreadable, read
@@ -25,47 +25,48 @@ from emu.lab.workspace.catalogue import Lab
 from emu.version import VERSION as EMU
 
 
-class Graded(NamedTuple):
-    """A test, and whether it is the instructor's own."""
+class CourseTest(NamedTuple):
+    """A test of a course."""
 
     test: Test
     private: bool
+    """True for a test from the instructor's own file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How all submissions are graded."""
+    """Options for grading all submissions."""
 
     lab: Lab | None = None
-    """None: the lab whose file is in the submission."""
+    """None: the last lab whose file is in the submission."""
     own: bool = False
-    """The student's earlier labs are used, not ours."""
-    private: Sequence[Private] = ()
+    """True to use the student's files of earlier labs, not the reference."""
+    private: Sequence[PrivateTests] = ()
 
-    def tests(self, lab: Lab) -> list[Graded]:
-        public = [Graded(test, False) for test in lab.tests]
+    def tests(self, lab: Lab) -> list[CourseTest]:
+        public = [CourseTest(test, False) for test in lab.tests]
         of_lab = [private for private in self.private if private.lab == lab]
-        return public + [Graded(test, True) for each in of_lab for test in each.tests]
+        return public + [CourseTest(test, True) for each in of_lab for test in each.tests]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One submission, and what is to be done with it."""
+    """One submission and its tests."""
 
     entry: Entry
     lab: str
     files: Sequence[LabFile]
     paths: Sequence[str]
-    tests: Sequence[Graded]
+    tests: Sequence[CourseTest]
     digest: str
     problem: str = ""
-    """Why there is nothing to grade."""
+    """Reason why the submission cannot be graded."""
     defect: str = ""
-    """The grader's own traceback, when it could not even read the submission."""
+    """Traceback of the grader, if it failed to read the submission."""
 
 
-def task(entry: Entry, course: Course) -> Task:
-    """Reads the submission; what goes wrong there is its result."""
+def make_task(entry: Entry, course: Course) -> Task:
+    """Reads the submission; a problem with it becomes its result."""
     lab = course.lab
     try:
         work = read(entry.path, lab, course.own)
@@ -75,7 +76,7 @@ def task(entry: Entry, course: Course) -> Task:
     except Unreadable as unreadable:
         problem, defect = str(unreadable), ""
     except Exception:
-        problem, defect = "the grader itself failed on it", traceback.format_exc()[-4000:]
+        problem, defect = "defect of emu: the grader failed", traceback.format_exc()[-4000:]
     name, tests = (lab.name, course.tests(lab)) if lab else ("", [])
     digest = _digest(course, name, [], problem)
     return Task(entry, name, [], [], tests, digest, problem, defect)
@@ -92,7 +93,7 @@ def _digest(course: Course, lab: str, files: Sequence[LabFile], rest: str) -> st
 
 @cache
 def code_digest() -> str:
-    """Of what decides a verdict: emu's own code, the kernel's, and the guests' sources."""
+    """Digest of all code that decides a verdict: emu, the kernel, and the guests' sources."""
     digest = hashlib.sha256()
     for package in ("emu", "kernel", "guest"):
         spec = importlib.util.find_spec(package)
@@ -104,8 +105,8 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def record(task: Task, tests: Sequence[GradedTest]) -> Record:
-    """The result, when ``tests`` has what came of each test."""
+def make_record(task: Task, tests: Sequence[GradedTest]) -> Record:
+    """Result of a submission from the results of its tests."""
     return Record(
         version=VERSION,
         emu=EMU,
@@ -129,6 +130,6 @@ def _status(task: Task, tests: Sequence[GradedTest]) -> Status:
     return "unreadable" if task.problem else "graded"
 
 
-def holds(found: Record | None, task: Task) -> bool:
-    """Whether ``found`` is this task's result, so nothing needs to be done."""
-    return found is not None and found.digest == task.digest and found.status != "defect"
+def is_current(stored: Record | None, task: Task) -> bool:
+    """True when ``stored`` is this task's result, so that it need not be graded."""
+    return stored is not None and stored.digest == task.digest and stored.status != "defect"

@@ -1,1 +1,1 @@
-"""The labs, a folder each: handout, reference solution, graded tests, wrong solutions."""
+"""The labs, one package each: handout, reference solution, graded tests and mutants."""

@@ -1,7 +1,7 @@
-"""Ways to get points without a solution, which no lab may reward.
+"""Attempts to get points without a solution; no lab may reward them.
 
-Each is put behind a lab's skeleton. None is secret: what keeps them out is the process and its
-walls (:mod:`emu.lab.sandbox`), and that the grader looks at the machine and not at what is said.
+Each is appended to a lab's skeleton. None is secret: the sandbox (:mod:`emu.lab.sandbox`) defeats
+them, and the grader, which checks the machine and not what the code claims.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ for _name in NAMES:
         globals()[_name] = cheat
 """
 _MODULES = "import enum\n_modules = enum.sys.modules\n"
-"""Python leaves a way to every module that is loaded."""
+"""Python gives access to every loaded module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cheat:
-    """``code`` runs when the file is loaded; a ``cheat()`` in it takes the place of all functions.
+    """Code that runs when the file is loaded; a ``cheat()`` in it replaces all functions.
 
-    It may use NAMES, the functions' names, and SOLUTION, MODULE and PATH of the reference.
+    ``code`` may use NAMES, the functions' names, and MODULE and PATH of the reference.
     """
 
     name: str
     breaks: str
     code: str
-    caught: tuple[str, ...]
-    """What may tell it, as of a wrong solution."""
+    detected_by: tuple[str, ...]
+    """Names of the failures by which it may be detected."""
 
     def apply(self, lab: Lab) -> str:
-        """The file that is handed in."""
+        """Source of the file that is submitted."""
         module = f"emu.lab.labs.{lab.module}.{lab.module}"
         path = str(files("emu.lab.labs") / lab.module / lab.file)
         given = f"NAMES = {list(ENTRIES[lab.name])!r}\nMODULE = {module!r}\nPATH = {path!r}\n"
@@ -49,18 +49,18 @@ class Cheat:
 
 
 _ANY_VALUE = ("wrong-result", "not-allowed", "frames-exist")
-"""A value that is made up is of the wrong type, or names what is not there."""
+"""An invented value has the wrong type, or names a frame that does not exist."""
 
 CHEATS = (
     Cheat(
         "prints-ok",
-        "prints that all is well",
+        "prints that all tests passed",
         'def cheat(*_):\n    print("ok")\n    print("PASS: 100 of 100 points")\n',
         _ANY_VALUE,
     ),
     Cheat(
-        "tells-nought",
-        "takes W from the kit's Memory, and returns 0",
+        "disables-stores",
+        "disables the stores of the kit's Memory, and returns 0",
         "from emu.lab.kit import Memory\n"
         "Memory.store = Memory.write = Memory.copy_frame = lambda *_: None\n"
         "def cheat(*_):\n    return 0\n",
@@ -68,7 +68,7 @@ CHEATS = (
     ),
     Cheat(
         "equals-everything",
-        "returns a number that equals every other",
+        "returns a number that equals every other one",
         "class Any(int):\n"
         "    __eq__ = __le__ = __ge__ = lambda *_: True\n"
         "    __hash__ = int.__hash__\n"
@@ -78,13 +78,13 @@ CHEATS = (
     Cheat("exits", "ends with status 0 when it is loaded", "raise SystemExit(0)\n", ("raised",)),
     Cheat(
         "exits-at-once",
-        "ends with status 0, without a word",
+        "calls _exit(0) when it is loaded",
         _MODULES + '_modules["posix"]._exit(0)\n',
         ("ended",),
     ),
     Cheat(
         "exits-when-called",
-        "ends with status 0 in the first call",
+        "calls _exit(0) in the first call",
         _MODULES + 'def cheat(*_):\n    _modules["posix"]._exit(0)\n',
         ("ended",),
     ),
@@ -102,8 +102,8 @@ CHEATS = (
     ),
     Cheat("opens-the-solution", "opens the reference's file", "open(PATH)\n", ("raised",)),
     Cheat(
-        "goes-on-regardless",
-        "tries all of that, and catches what it gets",
+        "ignores-refusals",
+        "tries all of that, and catches every exception",
         _MODULES + "for attempt in (\n"
         '    lambda: exec(f"from {MODULE} import *", globals()),\n'
         '    lambda: exec(_modules["io"].open(PATH).read(), globals()),\n'
@@ -118,7 +118,7 @@ CHEATS = (
     ),
     Cheat(
         "patches-the-grader",
-        "has everything of the grader's that it finds say that nothing is wrong",
+        "replaces the grader's checks that it finds by functions that report no failure",
         _MODULES + "for module in list(_modules.values()):\n"
         '    for name in ("run_differential", "run", "violations", "decode_result"):\n'
         "        setattr(module, name, lambda *_: None)\n",
@@ -126,7 +126,7 @@ CHEATS = (
     ),
     Cheat(
         "forges-a-reply",
-        "writes a result to every descriptor that is open",
+        "writes a result to every open descriptor",
         _MODULES + "def cheat(*_):\n"
         '    reply = b\'{"commands":[],"result":null,"passed":true,"points":100}\'\n'
         "    for descriptor in range(3, 1024):\n"
@@ -137,8 +137,8 @@ CHEATS = (
         (*_ANY_VALUE, "count-is-the-number-of-holders"),
     ),
     Cheat(
-        "talks-nonsense",
-        "writes what is no message",
+        "sends-garbage",
+        "writes bytes that are not a message to every open descriptor",
         _MODULES + "def cheat(*_):\n"
         "    for descriptor in range(3, 1024):\n"
         "        try:\n"
@@ -149,13 +149,13 @@ CHEATS = (
     ),
     Cheat(
         "floods-the-grader",
-        "prints without end",
+        "prints endlessly",
         'def cheat(*_):\n    while True:\n        print("all is well " * 100_000)\n',
         ("raised", "not-allowed", "ended", "too-long"),
     ),
     Cheat(
         "writes-the-machine",
-        "writes to the machine's memory past the grader",
+        "writes to the machine's memory without the grader",
         "def cheat(*arguments):\n"
         "    for argument in arguments:\n"
         '        memory = getattr(argument, "_bytes", None)\n'
@@ -165,13 +165,13 @@ CHEATS = (
     ),
     Cheat(
         "forks",
-        "leaves a process behind",
+        "forks",
         _MODULES + '_modules["posix"].fork()\n',
         ("raised",),
     ),
     Cheat(
         "starts-a-program",
-        "becomes another program",
+        "executes another program",
         _MODULES + '_modules["posix"].execv("/bin/true", ["true"])\n',
         ("raised",),
     ),
@@ -179,28 +179,28 @@ CHEATS = (
         "loops", "never returns", "def cheat(*_):\n    while True:\n        pass\n", ("too-long",)
     ),
     Cheat(
-        "loops-deafly",
-        "never returns, and will not be asked where it is",
+        "loops-and-ignores-signals",
+        "never returns, and ignores the signal that asks for its position",
         _MODULES + 'def cheat(*_):\n    _modules["_signal"].signal(10, lambda *_: None)\n'
         "    while True:\n        pass\n",
         ("too-long",),
     ),
     Cheat(
-        "eats-memory",
-        "takes memory without end",
+        "exhausts-memory",
+        "allocates memory endlessly",
         "def cheat(*_):\n    held = []\n    while True:\n        held.append(bytearray(1 << 24))\n",
         ("raised",),
     ),
-    Cheat("recurses", "calls itself without end", "def cheat(*_):\n    cheat()\n", ("raised",)),
+    Cheat("recurses", "calls itself endlessly", "def cheat(*_):\n    cheat()\n", ("raised",)),
     Cheat(
         "leaves-it-to-the-reference",
-        "fails in every function, so that the reference stands in",
+        "raises in every function, so that the reference stands in",
         'def cheat(*_):\n    raise ValueError("not implemented")\n',
         ("raised",),
     ),
     Cheat(
         "finds-no-memory",
-        "runs out of memory in every function, as tests of running out expect",
+        "raises OutOfFrames in every function, as tests of exhausted memory expect",
         "from emu.lab.kit import OutOfFrames\ndef cheat(*_):\n    raise OutOfFrames\n",
         ("wrong-result", "right-outcome", "running-out", "zero-filled-on-write", "isolation"),
     ),
@@ -211,11 +211,11 @@ CHEATS = (
         (*_ANY_VALUE, "zero-filled-on-write"),
     ),
     Cheat(
-        "raises-a-stranger",
-        "raises what is no Exception, and can't be told",
-        "class Stranger(BaseException):\n"
+        "raises-base-exception",
+        "raises a BaseException that cannot be converted to a string",
+        "class Unprintable(BaseException):\n"
         "    def __str__(self):\n        raise self\n"
-        "def cheat(*_):\n    raise Stranger\n",
+        "def cheat(*_):\n    raise Unprintable\n",
         ("raised",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The table of a lab's wrong solutions, as text."""
+"""Text of the table of a lab's wrong solutions."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from emu.lab.mutants.results import Table, Verdict
 
 
 def row(verdict: Verdict, numbers: dict[str, int]) -> str:
-    """A mutant, and by what which tests (by their numbers) told it."""
+    """Name of a wrong solution, and its findings with the ``numbers`` of the tests that fail."""
     if verdict.survived:
-        return f"{verdict.mutant.name:<24} SURVIVES: {verdict.mutant.breaks}"
+        return f"{verdict.wrong.name:<24} SURVIVES: {verdict.wrong.breaks}"
     by_finding = defaultdict(list)
-    for test, finding in verdict.caught.items():
+    for test, finding in verdict.findings.items():
         by_finding[finding].append(numbers[test])
-    told = "; ".join(f"{finding} ({_ranges(tests)})" for finding, tests in by_finding.items())
-    return f"{verdict.mutant.name:<24} {told}"
+    findings = "; ".join(f"{finding} ({_ranges(tests)})" for finding, tests in by_finding.items())
+    return f"{verdict.wrong.name:<24} {findings}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Numbers in their order, such as ``1-4, 7``."""
+    """Ascending numbers as text, for example ``1-4, 7``."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and parts[-1][-1] == number - 1:
@@ -35,39 +35,39 @@ def numbers_of(tests: Sequence[str]) -> dict[str, int]:
 
 
 def lines(table: Table) -> Iterator[str]:
-    """The whole table, and what it comes to."""
+    """Lines of the whole table and its summary."""
     names = [test.name for test in table.tests]
     numbers = numbers_of(names)
     yield from (f"{number:>3}  {name}" for name, number in numbers.items())
     yield from (
-        f"  -  {each.name}: invalid: {each.invalid}" for each in table.written if each.invalid
+        f"  -  {each.name}: invalid: {each.invalid}" for each in table.student_tests if each.invalid
     )
     yield ""
-    yield f"{'wrong solution':<24} told by (tests)"
+    yield f"{'wrong solution':<24} detected by (tests)"
     yield from (row(verdict, numbers) for verdict in table.verdicts)
     yield ""
     yield from summary(table)
 
 
 def summary(table: Table) -> Iterator[str]:
-    """What the table comes to, in a few lines."""
-    told = [verdict for verdict in table.verdicts if not verdict.survived]
-    if table.written:
-        valid = sum(each.test is not None for each in table.written)
-        yield f"{valid} of {len(table.written)} tests are valid: the reference passes them"
+    """Unexpected results, and the number of wrong solutions that are detected."""
+    detected = [verdict for verdict in table.verdicts if not verdict.survived]
+    if table.student_tests:
+        valid = sum(each.test is not None for each in table.student_tests)
+        yield f"{valid} of {len(table.student_tests)} tests are valid: the reference passes them"
     else:
-        for verdict in told:
+        for verdict in detected:
             if not verdict.as_expected:
-                expected = ", ".join(verdict.mutant.caught)
-                yield f"{verdict.mutant.name} is told, but not by {expected}"
-        yield from _idle(table)
+                expected = ", ".join(verdict.wrong.detected_by)
+                yield f"{verdict.wrong.name} is detected, but not by {expected}"
+        yield from _tests_without_findings(table)
     count = len(table.verdicts)
-    yield f"{len(told)} of {count} wrong solutions are told: {100 * len(told) // max(count, 1)} %"
+    percent = 100 * len(detected) // max(count, 1)
+    yield f"{len(detected)} of {count} wrong solutions are detected: {percent} %"
 
 
-def _idle(table: Table) -> Iterator[str]:
-    """Tests that tell nobody."""
-    busy = {test for verdict in table.verdicts for test in verdict.caught}
+def _tests_without_findings(table: Table) -> Iterator[str]:
+    effective = {test for verdict in table.verdicts for test in verdict.findings}
     for test in table.tests:
-        if test.name not in busy:
-            yield f"{test.name} tells no wrong solution"
+        if test.name not in effective:
+            yield f"{test.name} detects no wrong solution"

@@ -1,7 +1,7 @@
-"""Runs a lab's wrong solutions: which test tells each, and by what.
+"""Runs a lab's wrong solutions, and records which test detects each and by which finding.
 
-Tests that no wrong solution fails prove nothing, and a wrong solution that no test tells gets full
-marks. The same shows what tests are worth that students wrote.
+A test that no wrong solution fails proves nothing, and a wrong solution that no test detects gets
+full marks. The same run measures the tests that students write.
 """
 
 from __future__ import annotations
@@ -19,140 +19,149 @@ from emu.lab.graded.test_kinds import RandomOperations
 from emu.lab.host.student import LabFile
 from emu.lab.host.worker_process import Worker
 from emu.lab.mutants.cheats import CHEATS
-from emu.lab.mutants.student_tests import Written, read_folder, valid
+from emu.lab.mutants.student_tests import StudentTest, read_folder, valid_tests
 from emu.lab.workspace.catalogue import Lab
 
 
-class Mutant(NamedTuple):
-    """A file that must not pass: a wrong solution, or a cheat."""
+class WrongSolution(NamedTuple):
+    """A file that must not pass: a mutant of the reference, or a cheat."""
 
     name: str
     breaks: str
     source: str
-    caught: tuple[str, ...]
-    """Names of tests and findings that are expected to tell it."""
+    detected_by: tuple[str, ...]
+    """Names of tests and findings; one of them at least is expected to detect it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What each test made of one mutant; ``caught`` has the finding's name by the test's."""
+    """Results of the tests on one wrong solution."""
 
-    mutant: Mutant
-    caught: dict[str, str] = field(default_factory=dict)
+    wrong: WrongSolution
+    findings: dict[str, str] = field(default_factory=dict)
+    """Names of the failures, by the names of the tests that fail."""
 
     @property
     def survived(self) -> bool:
-        return not self.caught
+        return not self.findings
 
     @property
     def as_expected(self) -> bool:
-        return any(told(self.mutant, *each) for each in self.caught.items())
+        return any(is_expected(self.wrong, *each) for each in self.findings.items())
 
 
 class NotJudged(CommandError):
-    """The process that judged a mutant has ended without a verdict."""
+    """The process that ran the tests on a wrong solution ended without a verdict."""
 
     status = DEFECT_STATUS
 
-    def __init__(self, mutant: Mutant, status: int | None) -> None:
-        super().__init__(f"{mutant.name}: the process that judged it ended with status {status}")
+    def __init__(self, wrong: WrongSolution, status: int | None) -> None:
+        super().__init__(f"{wrong.name}: the process that ran its tests ended with status {status}")
 
 
-def told(mutant: Mutant, test: str, finding: str) -> bool:
-    """Whether that is how the mutant should be told."""
-    return test in mutant.caught or finding in mutant.caught
+def is_expected(wrong: WrongSolution, test: str, finding: str) -> bool:
+    """True when the wrong solution names the test or the finding."""
+    return test in wrong.detected_by or finding in wrong.detected_by
 
 
-def wrong_of(lab: Lab) -> list[Mutant]:
-    solution = lab.solution
-    return [Mutant(w.name, w.breaks, w.apply(solution), w.caught) for w in lab.wrong]
+def mutants_of(lab: Lab) -> list[WrongSolution]:
+    reference = lab.solution
+    return [
+        WrongSolution(each.name, each.breaks, each.apply(reference), each.detected_by)
+        for each in lab.mutants
+    ]
 
 
-def cheats_of(lab: Lab) -> list[Mutant]:
-    return [Mutant(cheat.name, cheat.breaks, cheat.apply(lab), cheat.caught) for cheat in CHEATS]
+def cheats_of(lab: Lab) -> list[WrongSolution]:
+    return [
+        WrongSolution(each.name, each.breaks, each.apply(lab), each.detected_by) for each in CHEATS
+    ]
 
 
-def judge(lab: Lab, mutant: Mutant, tests: Sequence[Test], *, enough: bool = False) -> Verdict:
-    """Runs ``tests`` on the mutant; with ``enough`` until one tells it as expected.
+def judge(
+    lab: Lab, wrong: WrongSolution, tests: Sequence[Test], *, stop_when_detected: bool = False
+) -> Verdict:
+    """Runs ``tests``; with ``stop_when_detected`` until one detects the solution as expected.
 
-    One that does not come back is not asked again: it costs seconds each time.
+    Stops after a test in which the code does not return: each one would take seconds.
     """
-    submission = lab.submission([LabFile(lab.name, lab.file, mutant.source)])
-    verdict = Verdict(mutant)
+    submission = lab.submission([LabFile(lab.name, lab.file, wrong.source)])
+    verdict = Verdict(wrong)
     for test in tests:
-        failure = _quick(test).run(submission)
+        failure = _without_shrinking(test).run(submission)
         if failure is None:
             continue
-        verdict.caught[test.name] = failure.name
-        if failure.name == "too-long" or (enough and verdict.as_expected):
+        verdict.findings[test.name] = failure.name
+        if failure.name == "too-long" or (stop_when_detected and verdict.as_expected):
             break
     return verdict
 
 
-def _quick(test: Test) -> Test:
-    """Here a failing sequence need not be the shortest."""
+def _without_shrinking(test: Test) -> Test:
+    """Copy of a random test that reports a failing sequence as it is."""
     return replace(test, shrinking=0) if isinstance(test, RandomOperations) else test
 
 
-# The whole catalogue, on several processors.
+# The whole catalogue, in several processes.
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Who told whom; ``written`` are the students' tests where those were run."""
+    """Verdicts of the tests on a lab's wrong solutions."""
 
     lab: Lab
     tests: Sequence[Test]
     verdicts: Sequence[Verdict]
-    written: Sequence[Written] = ()
+    student_tests: Sequence[StudentTest] = ()
+    """Valid and invalid tests of a student; empty when the lab's own tests were run."""
 
     @property
-    def good(self) -> bool:
-        """Every mutant is told; by the lab's own tests, as expected too."""
-        if self.written:
-            return all(each.test for each in self.written) and not any(
+    def passed(self) -> bool:
+        """True when every wrong solution is detected, and by the lab's own tests as expected."""
+        if self.student_tests:
+            return all(each.test for each in self.student_tests) and not any(
                 verdict.survived for verdict in self.verdicts
             )
         return all(verdict.as_expected for verdict in self.verdicts)
 
 
-def mutants(
+def run_mutants(
     lab: Lab,
     folder: Path | None = None,
     *,
     jobs: int | None = None,
-    glance: Callable[[int, int], None] = lambda done, total: None,
+    report_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Table:
-    """Runs them all; ``folder`` has tests that students wrote, in place of the lab's own.
+    """Runs all wrong solutions, with the lab's own tests or those of a student in ``folder``.
 
-    ``glance`` is called from time to time with the number done and the total.
-    Raises :class:`emu.lab.written_tests.NoOperations`.
+    ``report_progress`` is called twice a second with the number done and the total.
+    Raises :class:`emu.lab.mutants.student_tests.NoOperations`.
     """
-    written = read_folder(folder, lab) if folder is not None else []
-    tests = valid(written) if folder is not None else list(lab.tests)
-    work = [(mutant, tests) for mutant in wrong_of(lab)]
+    student_tests = read_folder(folder, lab) if folder is not None else []
+    tests = valid_tests(student_tests) if folder is not None else list(lab.tests)
+    work = [(wrong, tests) for wrong in mutants_of(lab)]
     if folder is None:
-        work += [(cheat, tests[:_FOR_CHEATS]) for cheat in cheats_of(lab)]
+        work += [(wrong, tests[:_CHEAT_TESTS]) for wrong in cheats_of(lab)]
     if tests:
-        verdicts = _judged(lab, work, jobs or os.cpu_count() or 1, glance)
+        verdicts = _judge_all(lab, work, jobs or os.cpu_count() or 1, report_progress)
     else:
-        verdicts = [Verdict(mutant) for mutant, _ in work]
-    return Table(lab, tests, verdicts, written)
+        verdicts = [Verdict(wrong) for wrong, _ in work]
+    return Table(lab, tests, verdicts, student_tests)
 
 
-_FOR_CHEATS = 3
-"""Tests that a cheat is run on: to all others it would be the same."""
-_GLANCE = 0.5
-"""Seconds between calls of ``glance``."""
+_CHEAT_TESTS = 3
+"""Number of tests that run on a cheat; the others would give the same results."""
+_PROGRESS_SECONDS = 0.5
+"""Maximum time between calls of ``report_progress``."""
 
 
-def _judged(
+def _judge_all(
     lab: Lab,
-    work: Sequence[tuple[Mutant, Sequence[Test]]],
+    work: Sequence[tuple[WrongSolution, Sequence[Test]]],
     jobs: int,
-    glance: Callable[[int, int], None],
+    report_progress: Callable[[int, int], None],
 ) -> list[Verdict]:
-    """Verdicts in the order of the work, each from a process that ends with this one."""
+    """Verdicts in the order of ``work``, each from a process that ends with this one."""
     verdicts: dict[int, Verdict] = {}
     running: dict[Connection, tuple[int, Worker]] = {}
     numbers = iter(range(len(work)))
@@ -161,27 +170,27 @@ def _judged(
             while len(running) < jobs and (number := next(numbers, None)) is not None:
                 worker = Worker(_judge, lab, *work[number])
                 running[worker.pipe] = number, worker
-            for pipe in wait(list(running), _GLANCE):
+            for pipe in wait(list(running), _PROGRESS_SECONDS):
                 assert isinstance(pipe, Connection)
                 number, worker = running[pipe]
                 del running[pipe]
                 verdicts[number] = _receive(worker, work[number][0])
-            glance(len(verdicts), len(work))
+            report_progress(len(verdicts), len(work))
     finally:
         for _, worker in running.values():
             worker.stop()
     return [verdicts[number] for number in range(len(work))]
 
 
-def _receive(worker: Worker, mutant: Mutant) -> Verdict:
+def _receive(worker: Worker, wrong: WrongSolution) -> Verdict:
     try:
         verdict: Verdict = worker.pipe.recv()
     except EOFError:
         worker.stop()
-        raise NotJudged(mutant, worker.exitcode) from None
+        raise NotJudged(wrong, worker.exitcode) from None
     worker.stop()
     return verdict
 
 
-def _judge(pipe: Connection, lab: Lab, mutant: Mutant, tests: Sequence[Test]) -> None:
-    pipe.send(judge(lab, mutant, tests))
+def _judge(pipe: Connection, lab: Lab, wrong: WrongSolution, tests: Sequence[Test]) -> None:
+    pipe.send(judge(lab, wrong, tests))

@@ -1,7 +1,7 @@
-"""Tests that students write: sequences of operations in text files, never code.
+"""Tests that students write: text files with sequences of operations, never code.
 
-A file ``NAME.ops`` is one test, as :mod:`emu.lab.simulation.script_format` has it. Behind ``->`` a
-line may say what is to come of it, which the reference has to agree with: ``ok``, ``copied``,
+A file ``NAME.ops`` is one test in the format of :mod:`emu.lab.simulation.script_format`. ``->``
+after an operation gives its expected result, which must be the reference's: ``ok``, ``copied``,
 ``reused``, ``killed``, ``efault``, ``no-memory``, or for a load the byte::
 
     # the child's store leaves the parent's page as it was
@@ -28,9 +28,9 @@ from emu.lab.workspace.catalogue import Lab
 from kernel.mm.fork import POLICIES
 
 _MOST_OPERATIONS = 2000
-_LONGEST = 1 << 18
+_MAX_BYTES = 1 << 18
 
-_WORDS = {
+_OUTCOME_NAMES = {
     "copied": ("copied",),
     "reused": ("reused",),
     "killed": ("segv_maperr", "segv_accerr", "out_of_memory"),
@@ -40,8 +40,8 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One file: its test, or why it is none."""
+class StudentTest:
+    """One file: its test, or the reason why it is invalid."""
 
     name: str
     test: Script | None
@@ -49,41 +49,43 @@ class Written:
 
 
 class NoOperations(CommandError):
-    """The lab's tests play no operations, or the folder has no tests; the message says which."""
+    """The lab's tests play no operations, or the folder has no tests."""
 
 
 def policy_of(lab: Lab) -> str:
-    """The fork policy that the lab's own sequences are compared with."""
+    """Fork policy of the reference kernel in the lab's own sequences."""
     for test in lab.tests:
         if isinstance(test, Script):
             return test.policy
-    raise NoOperations(f"the lab {lab.name} plays no operations: no tests can be written for it")
+    raise NoOperations(f"lab {lab.name}: no test plays operations, so students cannot write tests")
 
 
-def read_folder(folder: Path, lab: Lab) -> list[Written]:
-    """Every ``.ops`` file. Raises :class:`NoOperations`."""
+def read_folder(folder: Path, lab: Lab) -> list[StudentTest]:
+    """Reads every ``.ops`` file. Raises :class:`NoOperations`."""
     policy = policy_of(lab)
     paths = sorted(folder.glob("*.ops"))
     if not paths:
-        raise NoOperations(f"{folder} has no test: a file NAME.ops with operations")
+        raise NoOperations(f"{folder}: no tests (expected files NAME.ops with operations)")
     return [_read(path, lab, policy) for path in paths]
 
 
-def _read(path: Path, lab: Lab, policy: str) -> Written:
+def _read(path: Path, lab: Lab, policy: str) -> StudentTest:
     try:
         with path.open("rb") as file:
-            text = file.read(_LONGEST).decode()
-        operations, expected = _parsed(text)
-        _agree(operations, expected, policy)
+            text = file.read(_MAX_BYTES).decode()
+        operations, expected = _parse(text)
+        _check_expected(operations, expected, policy)
     except BadScript as error:
-        return Written(path.stem, None, str(error))
+        return StudentTest(path.stem, None, str(error))
     except (OSError, UnicodeDecodeError) as error:
-        return Written(path.stem, None, f"can't be read: {error}")
+        return StudentTest(path.stem, None, f"cannot be read: {error}")
     test = Script(path.stem, _question(text), policy, operations, points=1)
     failure = test.run(reference(lab))
     if failure is not None:
-        return Written(path.stem, None, f"the reference fails it: {failure.name}, {failure.when}")
-    return Written(path.stem, test)
+        return StudentTest(
+            path.stem, None, f"the reference fails it: {failure.name}, {failure.when}"
+        )
+    return StudentTest(path.stem, test)
 
 
 def reference(lab: Lab) -> Submission:
@@ -91,58 +93,60 @@ def reference(lab: Lab) -> Submission:
 
 
 def _question(text: str) -> str:
-    """The first comment."""
+    """Text of a comment in the first line."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     return first.strip().lstrip("#").strip() if first.strip().startswith("#") else ""
 
 
-def _parsed(text: str) -> tuple[list[Operation], dict[int, tuple[int, str]]]:
-    """The operations, and what is said of some, by their index: (line, word)."""
+def _parse(text: str) -> tuple[list[Operation], dict[int, tuple[int, str]]]:
+    """Operations, and the expected results by the operation's index: (line, word)."""
     lines, expected, index = [], {}, 0
     for number, line in enumerate(text.splitlines(), 1):
         operation, arrow, word = line.partition("#")[0].partition("->")
         lines.append(operation)
         if arrow:
             if not operation.split():
-                raise BadScript(number, "-> stands behind an operation")
+                raise BadScript(number, "-> without an operation (expected OPERATION -> RESULT)")
             expected[index] = number, word.strip()
         index += bool(operation.split())
     operations = parse("\n".join(lines))
     if not 0 < len(operations) <= _MOST_OPERATIONS:
-        raise BadScript(1, f"{len(operations)} operations are not 1 to {_MOST_OPERATIONS}")
+        raise BadScript(1, f"{len(operations)} operations (expected 1 to {_MOST_OPERATIONS})")
     return operations, expected
 
 
-def _agree(operations: list[Operation], expected: dict[int, tuple[int, str]], policy: str) -> None:
-    """Raises :class:`BadScript` where the reference does something else than is expected."""
-    world = SimulatedMachine(MACHINE_FRAMES, POLICIES[policy])
+def _check_expected(
+    operations: list[Operation], expected: dict[int, tuple[int, str]], policy: str
+) -> None:
+    """Raises :class:`BadScript` when a result of the reference is not the expected one."""
+    machine = SimulatedMachine(MACHINE_FRAMES, POLICIES[policy])
     for index, operation in enumerate(operations):
         try:
-            seen = world.do(operation)
+            result = machine.do(operation)
         except EndlessFault:
-            raise BadScript(1, f"{operation}: it never ends") from None
+            raise BadScript(1, f"{operation}: does not end") from None
         if index in expected:
             line, word = expected[index]
-            if not _holds(word, seen, line):
-                value = f", value {seen.value:#x}" if seen.value is not None else ""
-                said = f"expected {word}; the reference: {seen.outcome}{value}"
-                raise BadScript(line, f"{operation}: {said}")
+            if not _matches(word, result, line):
+                value = f", value {result.value:#x}" if result.value is not None else ""
+                problem = f"expected {word}; the reference: {result.outcome}{value}"
+                raise BadScript(line, f"{operation}: {problem}")
 
 
-def _holds(word: str, seen: OperationResult, line: int) -> bool:
+def _matches(word: str, result: OperationResult, line: int) -> bool:
     if word == "ok":
-        return not any(each in seen.outcome for words in _FAILURES for each in words)
-    if word in _WORDS:
-        return any(each in seen.outcome for each in _WORDS[word])
+        return not any(each in result.outcome for names in _FAILURES for each in names)
+    if word in _OUTCOME_NAMES:
+        return any(each in result.outcome for each in _OUTCOME_NAMES[word])
     try:
-        return seen.value == int(word, 0)
+        return result.value == int(word, 0)
     except ValueError:
-        words = ", ".join(["ok", *_WORDS])
-        raise BadScript(line, f"{word!r} is none of {words}, and no byte") from None
+        names = ", ".join(["ok", *_OUTCOME_NAMES])
+        raise BadScript(line, f"{word!r} is not a result (expected {names} or a byte)") from None
 
 
-_FAILURES = (_WORDS["killed"], _WORDS["efault"], _WORDS["no-memory"])
+_FAILURES = (_OUTCOME_NAMES["killed"], _OUTCOME_NAMES["efault"], _OUTCOME_NAMES["no-memory"])
 
 
-def valid(written: list[Written]) -> list[Test]:
-    return [each.test for each in written if each.test is not None]
+def valid_tests(tests: list[StudentTest]) -> list[Test]:
+    return [each.test for each in tests if each.test is not None]

@@ -1,4 +1,4 @@
-"""The labs that there are."""
+"""The catalogue of labs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.resources import files
 
 from emu.errors import CommandError
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 from emu.lab.graded.submission import Submission, Test
 from emu.lab.host.failures import REFERENCE
 from emu.lab.host.student import LabFile
@@ -17,14 +17,14 @@ from emu.lab.workspace.skeleton import skeleton, solution
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """One lab: its files lie in a package of its own below :mod:`emu.lab.labs`."""
+    """One lab, whose files are in the package ``emu.lab.labs.<module>``."""
 
     number: int
     name: str
     title: str
     core: bool = False
     guests: tuple[str, ...] = ()
-    """The programs in C that go with it, by their names in :mod:`guest`."""
+    """Names of the C programs in :mod:`guest` that are copied to a student's folder."""
 
     @property
     def module(self) -> str:
@@ -32,7 +32,7 @@ class Lab:
 
     @property
     def file(self) -> str:
-        """The Python file that the student completes."""
+        """Name of the Python file that the student completes."""
         return f"{self.module}.py"
 
     def _text(self, name: str) -> str:
@@ -56,24 +56,30 @@ class Lab:
         return tests
 
     @property
-    def wrong(self) -> Sequence[WrongSolution]:
-        """The catalogue of wrong solutions."""
-        wrong: Sequence[WrongSolution] = import_module(f"emu.lab.labs.{self.module}.wrong").WRONG
-        return wrong
+    def mutants(self) -> Sequence[Mutant]:
+        """Wrong solutions that the lab's tests must detect."""
+        mutants: Sequence[Mutant] = import_module(f"emu.lab.labs.{self.module}.mutants").MUTANTS
+        return mutants
 
     def submission(self, files: Sequence[LabFile], seed: int = 0) -> Submission:
         """A student's work on this lab; ``files`` may contain those of other labs too."""
         return Submission(self.name, files, self.tests, solutions(files), seed)
 
 
-_PLAIN = ("isolation", "fork_tree")
-"""Guests that fork and look at their memory."""
+_FORKING_GUESTS = ("isolation", "fork_tree")
+"""Guests that fork and check their memory."""
 
 LABS = {
     lab.name: lab
     for lab in (
-        Lab(1, "walk", "translate an address: the page-table walk", core=True, guests=_PLAIN),
-        Lab(2, "frames", "allocate, share and release frames", core=True, guests=_PLAIN),
+        Lab(
+            1,
+            "walk",
+            "translate an address: the page-table walk",
+            core=True,
+            guests=_FORKING_GUESTS,
+        ),
+        Lab(2, "frames", "allocate, share and release frames", core=True, guests=_FORKING_GUESTS),
         Lab(
             3,
             "eager-fork",
@@ -94,10 +100,10 @@ LABS = {
         Lab(
             5,
             "demand",
-            "memory that is there when it is touched",
+            "allocate memory on the first access: demand paging",
             guests=("brk", "zero_page", "mappings", "fork_exec", "stack_overflow"),
         ),
-        Lab(6, "tlb", "what must be flushed, and when", guests=_PLAIN),
+        Lab(6, "tlb", "which TLB entries to flush, and when", guests=_FORKING_GUESTS),
         Lab(
             7,
             "superpages",
@@ -121,14 +127,14 @@ def solutions(files: Sequence[LabFile]) -> list[LabFile]:
 
 
 class NoSuchLab(CommandError):
-    """There is no lab of that name; the message lists those that there are."""
+    """No lab has that name or number."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no lab {name!r}; there are {', '.join(LABS)}")
+        super().__init__(f"no lab {name!r} (expected {', '.join(LABS)}, or a number)")
 
 
 def find(name: str) -> Lab:
-    """The lab of that name, or number. Raises :class:`NoSuchLab`."""
+    """Returns the lab of that name or number. Raises :class:`NoSuchLab`."""
     for lab in LABS.values():
         if name in (lab.name, str(lab.number), lab.module):
             return lab

@@ -1,4 +1,4 @@
-"""``emu lab check``: the graded tests of a lab on a student's file, told as they go."""
+"""``emu lab check``: runs the graded tests of a lab on a student's file, and reports each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from emu.lab.simulation.operations import to_json
 from emu.lab.text.sanitize import sanitize, sanitize_lines
 from emu.lab.workspace.catalogue import Lab
 
-_MOST_TOO_LONG = 2
-"""So many tests may end because the code does not return; the rest would take minutes."""
-
-
-_FEW = 2
+_MAX_TOO_LONG = 2
+"""Number of tests in which the code does not return, after which the check ends."""
+_REPEATED_LINES = 2
 """Number of lines shown of a failure that was already reported."""
 
 
-class Numbered(NamedTuple):
-    """A test and its number in the lab, by which it can be asked for."""
+class NumberedTest(NamedTuple):
+    """A test and its number in the lab, from 1."""
 
     number: int
     test: Test
@@ -33,65 +31,67 @@ class NoSuchTest(CommandError):
 
     def __init__(self, lab: Lab, name: str) -> None:
         names = ", ".join(test.name for test in lab.tests)
-        super().__init__(f"lab {lab.name} has no test {name!r}; there are {names}")
+        super().__init__(f"lab {lab.name}: no test {name!r} (expected {names}, or a number)")
 
 
-def numbered(lab: Lab, wanted: str) -> list[Numbered]:
-    """The lab's tests, or the one of that name or number. Raises :class:`NoSuchTest`."""
-    tests = [Numbered(number, test) for number, test in enumerate(lab.tests, 1)]
-    if not wanted:
+def select_tests(lab: Lab, name: str) -> list[NumberedTest]:
+    """The test of that name or number; all if ``name`` is empty. Raises :class:`NoSuchTest`."""
+    tests = [NumberedTest(number, test) for number, test in enumerate(lab.tests, 1)]
+    if not name:
         return tests
-    found = [each for each in tests if wanted in (each.test.name, str(each.number))]
+    found = [each for each in tests if name in (each.test.name, str(each.number))]
     if not found:
-        raise NoSuchTest(lab, wanted)
+        raise NoSuchTest(lab, name)
     return found
 
 
 class Check:
-    """Runs tests, and says what came of each by ``say``."""
+    """Runs tests, and reports the result of each by ``emit``, line by line."""
 
-    def __init__(self, lab: Lab, say: Callable[[str], None]) -> None:
+    def __init__(self, lab: Lab, emit: Callable[[str], None]) -> None:
         self.lab = lab
         self.results: list[Result] = []
-        self.kept: list[dict[str, Any]] = []
-        """What ``emu lab replay`` needs of each failure."""
-        self._say = say
-        self._told: dict[tuple[str, ...], int] = {}
+        self.replay_records: list[dict[str, Any]] = []
+        """Failures in the form that ``emu lab replay`` reads."""
+        self._emit = emit
+        self._reported: dict[tuple[str, ...], int] = {}
         self._too_long = 0
 
-    def run(self, submission: Submission, tests: Sequence[Numbered]) -> None:
+    def run(self, submission: Submission, tests: Sequence[NumberedTest]) -> None:
         for number, test in tests:
-            if self._too_long == _MOST_TOO_LONG:
-                self._leave_out(number, test)
+            if self._too_long == _MAX_TOO_LONG:
+                self._skip(number, test)
                 continue
             result = run(test, submission)
             self.results.append(result)
             if result.failure is None:
-                self._say(f"ok    {number:>2}  {test.name:<28} {test.question}")
+                self._emit(f"ok    {number:>2}  {test.name:<28} {test.question}")
             else:
-                self._tell(number, test, result.failure)
-                self.kept.append(_as_kept(number, test, result.failure))
+                self._report_failure(number, test, result.failure)
+                self.replay_records.append(_replay_record(number, test, result.failure))
                 self._too_long += result.failure.name == TimedOut.name
 
-    def _leave_out(self, number: int, test: Test) -> None:
-        why = f"not run: {_MOST_TOO_LONG} tests before it took too long"
-        self.results.append(Result(test, Failure("not-run", why, []), 0.0))
-        self._say(f"FAIL  {number:>2}  {test.name:<28} {why}")
+    def _skip(self, number: int, test: Test) -> None:
+        reason = f"not run: {_MAX_TOO_LONG} earlier tests took too long"
+        self.results.append(Result(test, Failure("not-run", reason, []), 0.0))
+        self._emit(f"FAIL  {number:>2}  {test.name:<28} {reason}")
 
-    def _tell(self, number: int, test: Test, failure: Failure) -> None:
+    def _report_failure(self, number: int, test: Test, failure: Failure) -> None:
         key = failure.cause or (failure.name, failure.when, *failure.lines)
-        first = self._told.setdefault(key, number)
-        self._say(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
-        self._say(f"  {sanitize(failure.name, 80)}   {sanitize(failure.when)}")
+        first = self._reported.setdefault(key, number)
+        self._emit(f"FAIL  {number:>2}  {test.name:<28} {test.question}")
+        self._emit(f"  {sanitize(failure.name, 80)}   {sanitize(failure.when)}")
         lines = sanitize_lines(failure.lines)
         if first != number:
-            lines = [*lines[:_FEW], f"as in test {first}"]
+            lines = [*lines[:_REPEATED_LINES], f"same as test {first}"]
         for line in lines:
-            self._say(f"    {line}")
+            self._emit(f"    {line}")
         if failure.reference_steps:
-            self._say(f"    {stood_in_text(failure)}")
-        again = f"emu lab replay {number}" if failure.operations else f"emu lab check {number}"
-        self._say(f"    again{', up to this point' if failure.operations else ''}:  {again}")
+            self._emit(f"    {reference_steps_text(failure)}")
+        if failure.operations:
+            self._emit(f"    replay up to this point:  emu lab replay {number}")
+        else:
+            self._emit(f"    run again:  emu lab check {number}")
 
     def summary(self) -> str:
         passed = sum(result.passed for result in self.results)
@@ -104,19 +104,18 @@ class Check:
         return all(result.passed for result in self.results)
 
 
-def stood_in_text(failure: Failure) -> str:
-    """Names the operations that the reference did, numbered from 1."""
-    done = [
-        number + 1 for number in sorted(failure.reference_steps) if number < len(failure.operations)
-    ]
+def reference_steps_text(failure: Failure) -> str:
+    """Lists the operations that the reference executed, numbered from 1."""
+    count = len(failure.operations)
+    done = [number + 1 for number in sorted(failure.reference_steps) if number < count]
     which = ", ".join(map(str, done))
     return (
-        f"the reference did operation{'s' * (len(done) != 1)} {which} of {len(failure.operations)}:"
-        " your code fails there, which other tests ask about"
+        f"the reference executed operation{'s' * (len(done) != 1)} {which} of {count}: "
+        "your code fails there, and other tests check it"
     )
 
 
-def _as_kept(number: int, test: Test, failure: Failure) -> dict[str, Any]:
+def _replay_record(number: int, test: Test, failure: Failure) -> dict[str, Any]:
     return {
         "number": number,
         "test": test.name,

@@ -1,4 +1,4 @@
-"""A student's folder: what ``emu lab start`` writes there, and what is read from it."""
+"""A student's folder: the files that ``emu lab start`` writes, and the files that are read."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab
 from emu.lab.workspace.kit_doc import kit_text
 
-_LONGEST = 1 << 20
-"""Bytes of a student's file; a longer one is none that somebody wrote."""
-_KEPT = ".lab"
+_MAX_BYTES = 1 << 20
+"""Maximum size of a student's file."""
+_STATE_FOLDER = ".lab"
 KIT = "kit.md"
-"""The file that tells what a lab's code may use."""
+"""File that documents the functions and constants that a lab's code may use."""
 _HEADERS = ("check.h", "exec.h")
 
 
 class BadWorkspace(CommandError):
-    """The folder can't be used; the message says why, in one line."""
+    """The folder cannot be used; the message is one line."""
 
 
 def start(lab: Lab, folder: Path) -> list[Path]:
-    """Writes what a student starts from; the files that were written. Nothing is overwritten."""
+    """Writes a lab's files, and returns their paths. Does not overwrite the student's file."""
     target = folder / lab.file
     if target.exists():
-        raise BadWorkspace(f"{target} is there already; nothing was changed")
+        raise BadWorkspace(f"{target}: file exists; nothing was changed")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [target, folder / f"{lab.module}.md"]
@@ -55,56 +55,59 @@ def _write_guests(lab: Lab, folder: Path) -> list[Path]:
 
 
 def labs_in(folder: Path) -> list[Lab]:
-    """The labs whose files are in the folder, in their order."""
+    """Labs whose files are in the folder, in ascending order."""
     return [lab for lab in LABS.values() if (folder / lab.file).is_file()]
 
 
 def read_files(folder: Path, labs: Sequence[Lab]) -> list[LabFile]:
-    """The files of these labs. Raises :class:`BadWorkspace`."""
+    """Reads the files of these labs. Raises :class:`BadWorkspace`."""
     for lab in labs:
         if not (folder / lab.file).exists():
             raise BadWorkspace(
-                f"{folder / lab.file}: No such file; begin with: emu lab start {lab.name} {folder}"
+                f"{folder / lab.file}: No such file; "
+                f"to create it: emu lab start {lab.name} {folder}"
             )
     return [LabFile(lab.name, lab.file, _read(folder / lab.file)) for lab in labs]
 
 
 def work_in(folder: Path) -> list[LabFile]:
-    """All files of labs in the folder, which must have one. Raises :class:`BadWorkspace`."""
+    """Reads all labs' files in the folder. Raises :class:`BadWorkspace`, also if there is none."""
     if not folder.is_dir():
         raise BadWorkspace(f"{folder}: no such folder")
     labs = labs_in(folder)
     if not labs:
         names = ", ".join(lab.file for lab in LABS.values())
-        raise BadWorkspace(f"{folder} has no lab's file ({names}); begin with: emu lab start LAB")
+        raise BadWorkspace(
+            f"{folder}: no lab's file (expected {names}); to create one: emu lab start LAB"
+        )
     return read_files(folder, labs)
 
 
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(_LONGEST + 1)
-        if len(content) > _LONGEST:
-            raise BadWorkspace(f"{path} is longer than {_LONGEST} bytes")
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise BadWorkspace(f"{path}: file too large (expected at most {_MAX_BYTES} bytes)")
         return content.decode("utf-8")
     except OSError as error:
         raise BadWorkspace(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise BadWorkspace(f"{path}: byte {error.start} is no UTF-8") from None
+        raise BadWorkspace(f"{path}: byte {error.start} is not valid UTF-8") from None
 
 
-def keep(folder: Path, name: str, content: Any) -> None:
-    """Keeps something for a later command; where that can't be, it is done without."""
+def save_state(folder: Path, name: str, content: Any) -> None:
+    """Stores ``content`` as JSON for a later command, if the folder is writable."""
     try:
-        (folder / _KEPT).mkdir(exist_ok=True)
-        (folder / _KEPT / name).write_text(json.dumps(content), encoding="utf-8")
+        (folder / _STATE_FOLDER).mkdir(exist_ok=True)
+        (folder / _STATE_FOLDER / name).write_text(json.dumps(content), encoding="utf-8")
     except OSError:
         return
 
 
-def kept(folder: Path, name: str) -> Any:
-    """What :func:`keep` kept; None when there is nothing, or nothing that can be read."""
+def load_state(folder: Path, name: str) -> Any:
+    """Content stored by :func:`save_state`; None if it does not exist or is invalid."""
     try:
-        return json.loads((folder / _KEPT / name).read_text(encoding="utf-8"))
+        return json.loads((folder / _STATE_FOLDER / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

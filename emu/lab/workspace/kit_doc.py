@@ -1,4 +1,4 @@
-"""``kit.md``: all that a lab's code may call, made from the kit's own signatures and docstrings."""
+"""``kit.md``: reference of the kit, generated from its signatures and docstrings."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SOURCES = (
 _HEAD = """\
 # What your code may use
 
-All of it comes from `emu.lab.kit`. A frame is named by its number (its PPN); a PTE by its physical
-address, which is the frame of its table `<< PAGE_SHIFT`, plus `PTE_SIZE` for each PTE before it.
-An address of a process (virtual) is no address of memory (physical).
+Import everything from `emu.lab.kit`. A frame is identified by its number (PPN). A PTE is identified
+by its physical address: the frame of its table `<< PAGE_SHIFT`, plus `PTE_SIZE` times its index.
+Do not confuse a process's virtual addresses with the physical addresses of memory.
 """
 
 
 def kit_text() -> str:
-    """The kit in Markdown, in the order of its sources."""
+    """Markdown reference of the kit, in the order of its sources."""
     parts = [_HEAD]
     for package, name in _SOURCES:
         tree = ast.parse((files(package) / name).read_text(encoding="utf-8"))
@@ -42,38 +42,38 @@ def kit_text() -> str:
     return "\n".join(parts)
 
 
-def _statements(body: Sequence[ast.stmt], told: Callable[[str], bool]) -> Iterator[str]:
-    """The declarations of a module or a class that are ``told``, each with its docstring."""
+def _statements(body: Sequence[ast.stmt], is_included: Callable[[str], bool]) -> Iterator[str]:
+    """Declarations of a module or a class with an included name, each with its docstring."""
     for statement, following in pairwise([*body, ast.Pass()]):
         match statement:
-            case ast.FunctionDef(name=name) if told(name):
+            case ast.FunctionDef(name=name) if is_included(name):
                 yield ""
-                yield f"def {name}({ast.unparse(statement.args)}){_returned(statement)}"
-                yield from _said(ast.get_docstring(statement))
-            case ast.ClassDef(name=name) if told(name):
+                yield f"def {name}({ast.unparse(statement.args)}){_return_annotation(statement)}"
+                yield from _comment(ast.get_docstring(statement))
+            case ast.ClassDef(name=name) if is_included(name):
                 yield ""
                 yield ast.unparse(ast.ClassDef(name, statement.bases, [], [], []))
-                yield from _said(ast.get_docstring(statement))
+                yield from _comment(ast.get_docstring(statement))
                 lines = _statements(statement.body, lambda name: not name.startswith("_"))
                 yield from (f"    {line}" if line else "" for line in lines)
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                if told(name):
+                if is_included(name):
                     yield ast.unparse(statement)
-                    yield from _said(_string(following))
+                    yield from _comment(_docstring(following))
 
 
-def _returned(function: ast.FunctionDef) -> str:
+def _return_annotation(function: ast.FunctionDef) -> str:
     return f" -> {ast.unparse(function.returns)}" if function.returns else ""
 
 
-def _string(statement: ast.stmt) -> str | None:
+def _docstring(statement: ast.stmt) -> str | None:
     match statement:
         case ast.Expr(value=ast.Constant(value=str(text))):
             return text
     return None
 
 
-def _said(docstring: str | None) -> Iterator[str]:
+def _comment(docstring: str | None) -> Iterator[str]:
     text = re.sub(r":\w+:`(\w+)`", r"\1", inspect.cleandoc(docstring or ""))
     for line in text.replace("``", "").splitlines():
         yield f"    # {line}".rstrip()

@@ -1,4 +1,4 @@
-"""``emu lab replay``: plays the operations that led to a failure, and tells of every step."""
+"""``emu lab replay``: repeats the operations that led to a failure, and reports every step."""
 
 from __future__ import annotations
 
@@ -16,71 +16,77 @@ from emu.lab.workspace.catalogue import solutions
 from emu.machine.pte import ppn
 
 
-class NothingKept(CommandError):
-    """There is no such failure to be played; the message says what to do."""
+class NothingToReplay(CommandError):
+    """There is no such failure to replay; the message gives the next step."""
 
 
-def replay(kept: dict[str, Any], files: Sequence[LabFile], say: Callable[[str], None]) -> bool:
-    """Whether it fails still. Raises :class:`NothingKept` for what is no kept failure."""
+def replay(record: dict[str, Any], files: Sequence[LabFile], emit: Callable[[str], None]) -> bool:
+    """Replays a stored failure. Returns True if it still fails.
+
+    Raises :class:`NothingToReplay` for an invalid record.
+    """
     try:
-        operations = from_json(kept["operations"])
-        reference_steps = frozenset(map(int, kept.get("stood_in", ())))
-        policy, frames = str(kept["policy"]), int(kept["frames"])
-        stage = SimulationConfig(files, solutions(files), policy, frames, reference_steps)
+        operations = from_json(record["operations"])
+        reference_steps = frozenset(map(int, record.get("stood_in", ())))
+        policy, frames = str(record["policy"]), int(record["frames"])
+        config = SimulationConfig(files, solutions(files), policy, frames, reference_steps)
     except (LookupError, TypeError, ValueError):
-        raise NothingKept("what was kept can't be read; run emu lab check again") from None
+        raise NothingToReplay("stored failure is invalid; run emu lab check again") from None
+    number = record.get("number")
     if not operations:
-        raise NothingKept(f"test {kept.get('number')} has no sequence to play; check it again")
-    failure = run_differential(stage, operations, _Teller(say, reference_steps))
-    say("")
+        raise NothingToReplay(
+            f"test {number}: the failure has no operations; run emu lab check {number}"
+        )
+    failure = run_differential(config, operations, _StepPrinter(emit, reference_steps))
+    emit("")
     if failure is None:
-        say(f"test {kept.get('number')}'s {kept.get('name')} does not fail any more")
+        emit(f"test {number}: {record.get('name')} no longer occurs")
         return False
-    say(f"FAIL  {failure.name}   {failure.when}")
+    emit(f"FAIL  {failure.name}   {failure.when}")
     for line in failure.lines:
-        say(f"    {line}")
+        emit(f"    {line}")
     return True
 
 
-class _Teller(Trace):
-    """Says what each operation did, with the orders that the student's code gave."""
+class _StepPrinter(Trace):
+    """Reports the result of each operation, with the commands that the student's code issued."""
 
-    def __init__(self, say: Callable[[str], None], reference_steps: Collection[int]) -> None:
-        self._say = say
-        self._stands_in = reference_steps
+    def __init__(self, emit: Callable[[str], None], reference_steps: Collection[int]) -> None:
+        self._emit = emit
+        self._reference_steps = reference_steps
         self._number = 0
         self._shown = 0
 
     def operation(
-        self, operation: Operation, seen: OperationResult | None, world: SimulatedMachine
+        self, operation: Operation, result: OperationResult | None, machine: SimulatedMachine
     ) -> None:
-        by = "   (done by the reference)" if self._number in self._stands_in else ""
+        by = "   (done by the reference)" if self._number in self._reference_steps else ""
         self._number += 1
-        self._say(f"{self._number:>3}  {operation}{by}")
-        for line in world.command_log():
-            self._say(f"       {line}")
-        for line in self._printed(world):
-            self._say(f"       printed: {line}")
-        if seen is not None:
-            value = "" if seen.value is None else f": {seen.value:#04x}"
-            used = f"{seen.used} frame{'s' * (seen.used != 1)} in use"
-            self._say(f"       → {seen.outcome}{value}; {used}")
+        self._emit(f"{self._number:>3}  {operation}{by}")
+        for line in machine.command_log():
+            self._emit(f"       {line}")
+        for line in self._printed(machine):
+            self._emit(f"       printed: {line}")
+        if result is not None:
+            value = "" if result.value is None else f": {result.value:#04x}"
+            used = f"{result.used} frame{'s' * (result.used != 1)} in use"
+            self._emit(f"       → {result.outcome}{value}; {used}")
         pid, va = getattr(operation, "pid", 0), getattr(operation, "va", None)
         if va is not None:
-            self._page(world, pid, va)
+            self._page(machine, pid, va)
 
-    def _printed(self, world: SimulatedMachine) -> list[str]:
-        """What the code has printed since the last operation; it may print anything."""
-        text = world.machine.student.printed if world.machine is not None else ""
+    def _printed(self, machine: SimulatedMachine) -> list[str]:
+        """Lines that the code printed since the last operation, sanitized."""
+        text = machine.machine.student.printed if machine.machine is not None else ""
         new, self._shown = text[self._shown :], len(text)
         return sanitize_lines(new.splitlines())
 
-    def _page(self, world: SimulatedMachine, pid: int, va: int) -> None:
-        for other, space in world.spaces.items():
+    def _page(self, machine: SimulatedMachine, pid: int, va: int) -> None:
+        for other, space in machine.spaces.items():
             pte = space.table.pte(va)
             if pte:
                 frame = ppn(pte)
-                count = int(world.frames.counts[frame - world.frames.first])
+                count = int(machine.frames.counts[frame - machine.frames.first])
                 here = ">" if other == pid else " "
                 where = f"pid {other}  {va & -4096:#x}  {pte_text(pte)}"
-                self._say(f"       {here} {where}  frame {frame:#x}, count {count}")
+                self._emit(f"       {here} {where}  frame {frame:#x}, count {count}")

@@ -1,8 +1,8 @@
-"""What a student starts from: the reference solution without what is to be found.
+"""Skeletons: the file that a student completes, made from the reference solution.
 
-In the reference a region between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is the solution's. In
-a function it becomes ``raise NotImplementedError``, beside functions it is left out. A region that
-begins with ``# BEGIN SOLUTION: text`` becomes that text.
+A region between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is removed. In a function ``raise
+NotImplementedError`` replaces it. A region that begins with ``# BEGIN SOLUTION: text`` is replaced
+by that text.
 """
 
 from __future__ import annotations
@@ -14,50 +14,50 @@ _BEGIN, _END = "# BEGIN SOLUTION", "# END SOLUTION"
 
 
 class BadRegion(Exception):
-    """The reference's regions are not pairs; ``line`` is where."""
+    """The marks of the reference's regions do not match in pairs; ``line`` is the first error."""
 
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"line {line}: {why}")
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
         self.line = line
 
 
 def skeleton(reference: str) -> str:
-    """The reference without its marked regions. Raises :class:`BadRegion`."""
-    text = "\n".join(_kept(reference.splitlines())) + "\n"
+    """Removes the marked regions of the reference. Raises :class:`BadRegion`."""
+    text = "\n".join(_without_solutions(reference.splitlines())) + "\n"
     return re.sub(r"\n{4,}", "\n\n\n", text)
 
 
 def solution(reference: str) -> str:
-    """The reference as a solution: all of it, but for the marks."""
+    """Removes the marks of the regions from the reference."""
     lines = reference.splitlines()
-    kept = [line for line in lines if not line.strip().startswith((_BEGIN, _END))]
-    return "\n".join(kept) + "\n"
+    remaining = [line for line in lines if not line.strip().startswith((_BEGIN, _END))]
+    return "\n".join(remaining) + "\n"
 
 
-def _kept(lines: list[str]) -> Iterator[str]:
-    begun = 0
+def _without_solutions(lines: list[str]) -> Iterator[str]:
+    begin_line = 0
     function = ""
     for number, line in enumerate(lines, 1):
         found = re.match(r"\s*def (\w+)", line)
-        if found and not begun:
+        if found and not begin_line:
             function = found[1]
         mark = line.strip()
         if mark.startswith(_BEGIN):
-            if begun:
-                raise BadRegion(number, f"a region begins inside that of line {begun}")
-            begun = number
-            yield from _in_place(line, function)
+            if begin_line:
+                raise BadRegion(number, f"region begins inside the region of line {begin_line}")
+            begin_line = number
+            yield from _replacement(line, function)
         elif mark == _END:
-            if not begun:
-                raise BadRegion(number, "a region ends that did not begin")
-            begun = 0
-        elif not begun:
+            if not begin_line:
+                raise BadRegion(number, "end of a region without a begin")
+            begin_line = 0
+        elif not begin_line:
             yield line
-    if begun:
-        raise BadRegion(begun, "the region does not end")
+    if begin_line:
+        raise BadRegion(begin_line, "region without an end")
 
 
-def _in_place(mark: str, function: str) -> Iterator[str]:
+def _replacement(mark: str, function: str) -> Iterator[str]:
     indent = mark[: len(mark) - len(mark.lstrip())]
     _, _, text = mark.strip().partition(":")
     if text:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emu.lab.graded import test_kinds
 from emu.lab.grading.submission_files import Entry
-from emu.lab.grading.tasks import Course, Graded, Task
+from emu.lab.grading.tasks import Course, CourseTest, Task
 from emu.lab.simulation.differential import Failure
 from emu.lab.workspace.catalogue import find
 from tests.emu.commands import EMU, environment
@@ -24,7 +24,7 @@ COURSE = Course(COW)
 
 @dataclass(frozen=True)
 class Question:
-    """A graded test that does what is told."""
+    """A graded test that returns the result of a function."""
 
     name: str
     answer: Callable[[], Failure | None]
@@ -56,7 +56,7 @@ def endless() -> None:
 
 
 def task(*answers: Callable[[], Failure | None], name: str = "ada") -> Task:
-    tests = [Graded(Question(answer.__name__, answer), False) for answer in answers]
+    tests = [CourseTest(Question(answer.__name__, answer), False) for answer in answers]
     return Task(Entry(name), "cow-fork", [], [], tests, "digest")
 
 

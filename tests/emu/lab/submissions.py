@@ -1,4 +1,4 @@
-"""The labs that there are, and their files as submissions."""
+"""All labs, and their files as submissions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def submission(lab: Lab, source: str) -> Submission:
     return lab.submission([LabFile(lab.name, lab.file, source)])
 
 
-def told(test: Graded, given: Submission) -> str:
-    """What a failure says, for the message of an assertion; nothing when all is well."""
+def failure_text(test: Graded, given: Submission) -> str:
+    """Text of a failure, for the message of an assertion; empty if the test passes."""
     failure = test.run(given)
     if failure is None:
         return ""

@@ -1,4 +1,4 @@
-"""The result of a submission in the formats that it is wanted in."""
+"""Formats of a submission's result."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from emu.lab.grading.reports.gradescope import gradescope
 from emu.lab.grading.reports.junit import junit
-from emu.lab.grading.reports.record import Record, encoded
+from emu.lab.grading.reports.record import Record, encode
 from emu.lab.grading.reports.text import text
 
 
 class Format(NamedTuple):
-    """The file's name in the folder of a submission's results, and what makes its bytes."""
+    """Name of the file in the folder of a submission's results, and its encoder."""
 
     file: str
     make: Callable[[Record], bytes]
 
 
 FORMATS = {
-    "json": Format("result.json", encoded),
+    "json": Format("result.json", encode),
     "gradescope": Format("results.json", gradescope),
     "junit": Format("junit.xml", junit),
     "text": Format("report.txt", text),

@@ -1,8 +1,8 @@
-"""The results.json that a Gradescope autograder leaves (gradescope-autograders.readthedocs.io,
-"Autograder Specifications", "Output format").
+"""The results.json of a Gradescope autograder (gradescope-autograders.readthedocs.io, "Autograder
+Specifications", "Output format").
 
-The score is that of the tests, and none is given for the whole: a total would tell students how the
-private tests went, which they see only after the due date.
+Only the tests have scores. A total would reveal the results of the private tests, which students
+see only after the due date.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The result of one submission as it is kept, from which every report is made.
+"""The stored result of one submission, from which every report is made.
 
-It is one JSON object. What came from the student is quoted in it: one line each, bounded, without
+It is one JSON object. Text from the student is sanitized: single lines of bounded length without
 control characters (see :mod:`emu.lab.text.sanitize`).
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 VERSION = 1
-"""Of the schema; raised when a field changes its meaning or goes."""
+"""Version of the schema; incremented when a field is removed or changes its meaning."""
 
 
 Status = Literal["graded", "unreadable", "defect"]
@@ -19,36 +19,36 @@ Verdict = Literal["passed", "failed", "defect"]
 
 
 class FailureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a test failed."""
+    """Reason why a test failed."""
 
     name: str
-    """Of the invariant, or of what was expected."""
+    """Name of the invariant or the expectation."""
     when: str
     lines: list[str]
     operations: list[str] = []
-    """The sequence that shows it, told."""
+    """Descriptions of the operations that lead to the failure."""
     replay: list[list[Any]] = []
-    """The same for ``emu lab replay``."""
+    """The same operations for ``emu lab replay``."""
     stood_in: list[int] = []
     """Indices of the operations that the reference did, from 0."""
 
 
 class GradedTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What came of one test."""
+    """Result of one test."""
 
     name: str
     question: str
     status: Verdict
-    """``defect``: the grader failed, so the test says nothing of the student's code."""
+    """``defect``: the grader failed, so there is no verdict on the student's code."""
     points: int
     max_points: int
     private: bool
-    """From the instructor's own file: not to be shown before the due date."""
+    """True for a test from the instructor's own file, to be shown after the due date only."""
     seconds: float
     failure: FailureRecord | None = None
-    """Of a test that failed."""
+    """Present if the test failed."""
     defect: str = ""
-    """The grader's own traceback."""
+    """Traceback of the grader."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,22 +56,22 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     version: int
     emu: str
-    """The version of emu."""
+    """Version of emu."""
     digest: str
-    """Of the submission's files, the lab, its tests, the private ones and emu's code: as long as it
-    is the same, the result holds."""
+    """Digest of the submission's files, the lab, its tests, the private tests and emu's code. While
+    it is unchanged, the result is valid."""
     submission: str
-    """Its name in the folder of submissions."""
+    """Name in the folder of submissions."""
     lab: str
-    """Empty when it could not be told."""
+    """Name of the lab; empty if unknown."""
     files: list[str]
-    """The files that were graded, where they were found in the submission."""
+    """Paths of the graded files in the submission."""
     status: Status
-    """``unreadable``: ``problem`` says why nothing could be graded. ``defect``: the grader failed
-    in a test at least, and ought to be run again."""
+    """``unreadable``: not graded, ``problem`` is the reason. ``defect``: the grader failed in at
+    least one test; the submission should be graded again."""
     problem: str
     defect: str
-    """The grader's own traceback, when it could not read the submission."""
+    """Traceback of the grader, if it failed to read the submission."""
     score: int
     max_score: int
     seconds: float
@@ -86,12 +86,12 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Record)
 
 
-def encoded(record: Record) -> bytes:
+def encode(record: Record) -> bytes:
     return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
 
 
-def decoded(data: bytes) -> Record | None:
-    """The record; None for what is none, or of another version."""
+def decode(data: bytes) -> Record | None:
+    """Decodes a record; None for invalid data or another version."""
     try:
         record = _DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError):

@@ -1,6 +1,6 @@
-"""All results in one table: for a terminal, and as CSV for a gradebook.
+"""Table of all results: as text for a terminal, and as CSV for a gradebook.
 
-Neither has times, so the same verdicts make the same bytes.
+Neither contains times, so equal verdicts give identical bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from emu.lab.grading.reports.record import Record
 
 _COLUMNS = ("submission", "lab", "status", "score", "max_score", "failed", "problem")
 _FORMULA = ("=", "+", "-", "@", "\t")
-"""What a spreadsheet takes for a formula at the start of a cell; a file's name is the student's."""
-_MOST_NAMES = 4
+"""Characters that begin a formula in a spreadsheet; students choose the names of their files."""
+_MAX_NAMES = 4
 
 
 def summary_csv(records: Sequence[Record]) -> bytes:
@@ -34,23 +34,23 @@ def _cell(value: str | int) -> str | int:
 
 def summary_text(records: Sequence[Record]) -> bytes:
     rows = [
-        (record.submission, record.lab, f"{record.score}/{record.max_score}", _told(record))
+        (record.submission, record.lab, f"{record.score}/{record.max_score}", _remark(record))
         for record in records
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [
-        f"{name:{widths[0]}}  {lab:{widths[1]}}  {score:>{widths[2]}}  {told}".rstrip()
-        for name, lab, score, told in rows
+        f"{name:{widths[0]}}  {lab:{widths[1]}}  {score:>{widths[2]}}  {remark}".rstrip()
+        for name, lab, score, remark in rows
     ]
     return ("\n".join([*lines, *_totals(records)]) + "\n").encode()
 
 
-def _told(record: Record) -> str:
+def _remark(record: Record) -> str:
     if record.problem:
         return record.problem
     names = [test.name for test in record.failed]
-    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
-    return " ".join([*names[:_MOST_NAMES], *more])
+    more = [f"and {len(names) - _MAX_NAMES} more"] if len(names) > _MAX_NAMES else []
+    return " ".join([*names[:_MAX_NAMES], *more])
 
 
 def _totals(records: Sequence[Record]) -> list[str]:
@@ -63,5 +63,5 @@ def _totals(records: Sequence[Record]) -> list[str]:
         f"{unreadable} that could not be read"
     ]
     if defects:
-        lines.append(f"defect of emu in {len(defects)}: {', '.join(defects[:_MOST_NAMES])}")
+        lines.append(f"defect of emu in {len(defects)}: {', '.join(defects[:_MAX_NAMES])}")
     return ["", *lines]

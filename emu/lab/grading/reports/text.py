@@ -1,6 +1,4 @@
-"""A result as text for the student: what failed, and nothing of the private tests but that they
-are there.
-"""
+"""Text of a result for the student: the failures, and only the number of private tests."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ def text(record: Record) -> bytes:
     for test in shown:
         lines += _test(test)
     if hidden := len(record.tests) - len(shown):
-        lines += ["", f"{hidden} private test{'s' * (hidden != 1)}: told after the due date"]
+        lines += ["", f"{hidden} private test{'s' * (hidden != 1)}: shown after the due date"]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -36,12 +34,12 @@ def _test(test: GradedTest) -> list[str]:
 
 
 def failure_text(failure: FailureRecord) -> list[str]:
-    """Why a test failed, line by line."""
+    """Lines of the report of a failure."""
     lines = [f"{failure.name}   {failure.when}", *(f"  {line}" for line in failure.lines)]
     if failure.operations:
-        lines += ["what led there:", *(f"  {operation}" for operation in failure.operations)]
+        lines += ["operations:", *(f"  {operation}" for operation in failure.operations)]
     return lines
 
 
 def defect_text() -> list[str]:
-    return ["The grader itself failed here: this says nothing of your code. Tell your instructor."]
+    return ["Defect of the grader, not an error in your code. Please inform your instructor."]

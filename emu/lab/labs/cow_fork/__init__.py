@@ -1,0 +1,1 @@
+"""Lab 4: copy-on-write fork."""

@@ -1,6 +1,6 @@
-"""Lab 4, copy-on-write fork: share the frames, and copy a page only when somebody stores to it.
+"""Lab 4, copy-on-write fork: shares the frames, and copies a page when a process stores to it.
 
-A leaf PTE of Sv39, and the bit that is yours (RSW0, which the hardware ignores)::
+A leaf PTE of Sv39, and the bit COW for your own use (RSW0, which the hardware ignores)::
 
      63     54 53                          10 9 8 7 6 5 4 3 2 1 0
     | reserved |   PPN: the frame's number   |· C|D A G U X W R V|
@@ -12,8 +12,8 @@ Before fork, and after it::
     parent  0x11000  R--U-A-D C  -> frame 0x80231, count 2
     child   0x11000  R--U-A-D C  -> frame 0x80231
 
-A page with ``COW`` may be written by right. A page with neither W nor ``COW`` is read-only, and
-stays so. The TLB is flushed for you after each of these functions.
+A page with ``COW`` is writable for its process after a fault. A page with neither W nor ``COW`` is
+read-only, and stays so. The machine flushes the TLB after each of these functions.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from emu.lab.kit import (
 
 
 def release_tables(memory: Memory, frames: Frames, root: int) -> None:
-    """Gives back what a child that can't be finished has so far: its pages, then its tables."""
+    """Releases the pages and tables of an incomplete child."""
     for top in memory.table(root):
         if top & V:
             for middle in memory.table(ppn(top)):
@@ -62,10 +62,10 @@ def share_page(memory: Memory, frames: Frames, entry: int, child_entry: int) -> 
     """Shares one page of the parent with the child.
 
     ``entry`` is the physical address of the parent's PTE, ``child_entry`` that of the child's,
-    which is still empty. Afterwards both PTEs name the same frame, which has one user more. Where
-    the parent could store to a private page, both lose W and get ``COW`` instead; all other bits
-    stay. A page that was read-only or ``COW`` already is shared as it is. Memory that is shared on
-    purpose (``not frames.is_private(frame)``) keeps W: who stores to it means both.
+    which is empty. Afterwards both PTEs refer to the same frame, to which a user is added. If the
+    page is private and has W, both PTEs get ``COW`` in place of W; all other bits are kept. A page
+    that is read-only or already ``COW`` is shared unchanged. Shared memory (``not
+    frames.is_private(frame)``) keeps W: a store to it is meant for both processes.
     """
     # BEGIN SOLUTION
     pte = memory.load(entry)
@@ -78,12 +78,12 @@ def share_page(memory: Memory, frames: Frames, entry: int, child_entry: int) -> 
 
 
 def share_space(memory: Memory, frames: Frames, parent: int) -> int:
-    """fork(2): makes a page table for the child, with every page of the parent's shared.
+    """Implements fork(2): makes a page table for the child, which shares every parent page.
 
-    ``parent`` is the frame of the parent's root table; returned is that of the child's. No page is
-    copied. Raises ``OutOfFrames`` when there is no frame for a table: then every frame that was
-    taken is given back and every count is as it was, as if fork had not been called (the parent's
-    pages may be ``COW``; that is repaired by their next store).
+    ``parent`` is the frame of the parent's root table. Returns the frame of the child's. No page is
+    copied. Raises ``OutOfFrames`` when there is no frame for a table, after releasing every frame
+    that was allocated or shared: all counts are then as before the call. (The parent's pages may
+    remain ``COW``; the next store to them repairs that.)
     """
     # BEGIN SOLUTION
     child = frames.allocate_table()
@@ -99,19 +99,20 @@ def share_space(memory: Memory, frames: Frames, parent: int) -> int:
 
 
 def store_fault(memory: Memory, frames: Frames, root: int, address: int) -> Outcome:
-    """A process stored to ``address``, and its PTE did not allow it.
+    """Handles the page fault of a store to ``address`` that the process's PTE did not allow.
 
-    ``root`` is the frame of its root table. The page is mapped (V is set). What to do, and return:
+    ``root`` is the frame of its root table. The page is mapped (V is set). The cases are:
 
-    * The page is not ``COW`` and has no W: ``NOT_ALLOWED``, and nothing is changed; the process
-      will be killed.
-    * It has W: ``SPURIOUS``; there is nothing to do.
-    * It is ``COW`` and nobody else uses the frame: the process takes it over, ``REUSED``. No copy.
-    * It is ``COW`` and others use the frame: the process gets a new frame with the same bytes,
-      ``COPIED``, and the old one has one user less.
+    * The page has neither W nor ``COW``: return ``NOT_ALLOWED`` and change nothing. The kernel will
+      kill the process.
+    * The page has W: return ``SPURIOUS`` and change nothing.
+    * The page is ``COW`` and its frame has no other user: the process keeps the frame, without a
+      copy. Return ``REUSED``.
+    * The page is ``COW`` and its frame has other users: the process gets a new frame with the same
+      bytes, and releases the old one. Return ``COPIED``.
 
-    Afterwards the process's PTE has W, A and D, no ``COW``, and all its other bits as before; the
-    PTEs of others are as they were. Raises ``OutOfFrames``, having changed nothing.
+    Afterwards the process's PTE has W, A and D, no ``COW``, and its other bits are unchanged, as
+    are the PTEs of other processes. Raises ``OutOfFrames`` without any change.
     """
     # BEGIN SOLUTION
     entry = leaf_entry(memory, root, address)
@@ -135,13 +136,13 @@ def store_fault(memory: Memory, frames: Frames, root: int, address: int) -> Outc
 
 
 def copy_to_user(memory: Memory, frames: Frames, root: int, address: int, data: bytes) -> int:
-    """The kernel itself writes ``data`` to a process's memory at ``address``, as read(2) does.
+    """Writes ``data`` to a process's memory at ``address`` for the kernel, as read(2) does.
 
-    Every page of the range is mapped; some may be ``COW``, some read-only, and the range may begin
-    and end anywhere in a page. No TLB and no fault helps here: the kernel writes physical memory.
-    Returns how many bytes were written: all, or those before the first page that may not be
-    written. The PTEs of these are as if the process had stored there: W, A and D are set, and no
-    PTE is written that is right already. Raises ``OutOfFrames``; what was written before stays.
+    Every page of the range is mapped. Some pages may be ``COW``, some read-only, and the range may
+    begin and end anywhere in a page. The kernel writes physical memory, so no page fault occurs.
+    Returns the number of bytes written: all, or those before the first read-only page. The PTEs of
+    the written pages are as after a store by the process: W, A and D are set. A PTE that is correct
+    already is not written. Raises ``OutOfFrames``; bytes written before that remain.
     """
     # BEGIN SOLUTION
     done = 0

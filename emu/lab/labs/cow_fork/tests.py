@@ -23,7 +23,7 @@ from emu.lab.simulation.operations import Exit, Fetch, Fork, Load, Map, Read, St
 _POLICY = "cow"
 _PAGE = 0x1000
 _MAPPED = 0x6000_0000
-"""Where nothing is yet."""
+"""Address at which nothing is mapped."""
 
 random_operation = random_operations.AnyOf(
     (
@@ -41,19 +41,19 @@ random_operation = random_operations.AnyOf(
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 _RIGHTS = ("rights-are-the-mappings", "read-only-is-kept")
 _SHARERS = 257
-"""A count whose low byte is 1."""
+"""A count with the low byte 1."""
 
 TESTS: list[Test] = [
     Script("fork-shares", "does fork share every page and copy none?", _POLICY, [Fork(1)]),
     Script(
         "child-stores",
-        "does the child's store copy its page, and leave the parent's as it was?",
+        "does the child's store copy its page, and leave the parent's unchanged?",
         _POLICY,
         [prepare(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)],
     ),
     Script(
         "parent-stores",
-        "does the parent's store copy its page, and leave the child's as it was?",
+        "does the parent's store copy its page, and leave the child's unchanged?",
         _POLICY,
         [Fork(1), Load(1, DATA), Store(1, DATA, 0x5A), Load(2, DATA)],
         asks=("isolation", "copied-on-write"),
@@ -61,7 +61,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "sole-owner-reuse",
-        "does the last user of a frame take it over, without a copy?",
+        "does the last user of a frame keep it, without a copy?",
         _POLICY,
         [
             *(prepare(Fork(1), Store(2, DATA, 1)), Store(1, DATA, 2)),
@@ -71,7 +71,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "one-copy-only",
-        "does a page that was copied take further stores without a fault?",
+        "do further stores to a copied page cause no fault?",
         _POLICY,
         [prepare(Fork(1)), Store(2, DATA, 1), Store(2, DATA + 1, 2), Store(2, DATA + 0xFFF, 3)],
         points=3,
@@ -89,14 +89,14 @@ TESTS: list[Test] = [
     ),
     Script(
         "other-tables",
-        "are pages in other page tables shared and copied alike?",
+        "are pages in other leaf tables shared and copied too?",
         _POLICY,
         [Fork(1), Store(2, FAR, 1), Store(1, FAR + _PAGE, 2), Store(2, STACK_TOP - 8, 3)],
         asks=(),
     ),
     Script(
         "read-only-is-kept",
-        "do read-only pages stay read-only, and is who stores to one killed, and nobody else?",
+        "do read-only pages stay read-only, and does a store to one kill only its process?",
         _POLICY,
         [
             *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
@@ -107,7 +107,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "other-rights",
-        "do pages that can be executed stay so, when nobody may read them and when all may store?",
+        "do executable pages stay so, both execute-only and writable ones?",
         _POLICY,
         [
             *(Map(1, _MAPPED, 1, 4), Fetch(1, _MAPPED), Map(1, _MAPPED + _PAGE, 1, 7)),
@@ -120,7 +120,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "shared-memory",
-        "does memory that is shared on purpose stay shared?",
+        "does shared memory stay shared?",
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
         points=4,
@@ -129,7 +129,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "untouched-memory",
-        "does a heap that was only read show zeroes, and get a frame with the first store?",
+        "does a heap that was only read contain zeroes, and get a frame by the first store?",
         _POLICY,
         [
             *(Load(1, HEAP), Fork(1), Store(2, HEAP, 1), Load(1, HEAP), Store(1, HEAP, 2)),
@@ -151,7 +151,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "kernel-writes",
-        "does the kernel's own write break the sharing, and of every page it spans?",
+        "does a write by the kernel break the sharing of every page in its range?",
         _POLICY,
         [
             *(Read(1, CLEAN, 2, 5), prepare(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
@@ -163,7 +163,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "kernel-write-stops",
-        "does the kernel's write stop at a page that may not be written?",
+        "does a write by the kernel stop at a read-only page?",
         _POLICY,
         [
             *(prepare(Fork(1)), Read(2, CONSTANTS - 8, 4, 1), Read(1, CONSTANTS, 4, 1)),
@@ -176,7 +176,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "nothing-is-lost",
-        "is every frame free again when all have exited?",
+        "is every frame free again after all processes have exited?",
         _POLICY,
         [
             *(Fork(1), Fork(2), Store(2, DATA, 1), Store(3, FAR, 2), Exit(2), Store(1, FAR, 3)),
@@ -186,7 +186,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "fork-runs-out",
-        "does a fork that finds no frame leave nothing behind?",
+        "does a fork that finds no frame release all that it allocated?",
         _POLICY,
         before=[Fork(1), Store(2, DATA, 1)],
         operation=Fork(2),
@@ -195,7 +195,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "fault-runs-out",
-        "does a store that finds no frame kill that process only?",
+        "does a store that finds no frame kill only its process?",
         _POLICY,
         before=[Fork(1), Fork(1)],
         operation=Store(2, DATA, 1),
@@ -204,7 +204,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "memory-is-full",
-        "does a store for which there is no memory at all end, and give memory to the others?",
+        "does a store without any free memory end, and leave memory to other processes?",
         _POLICY,
         [
             prepare(Fork(1), Store(2, DATA, 1), Store(2, FAR, 1), Store(2, DATA + _PAGE, 1)),
@@ -218,7 +218,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "kernel-write-runs-out",
-        "does a kernel's write that finds no frame leave the counts right?",
+        "are the counts correct after a write by the kernel that finds no frame?",
         _POLICY,
         before=[Fork(1)],
         operation=Read(2, DATA + 0xFF0, 0x1020, 1),
@@ -227,7 +227,7 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-operations",
-        "do many random operations, in a large memory and a small one, come out right?",
+        "do many random operations succeed, in a large memory and a small one?",
         _POLICY,
         random_operation,
         points=8,
@@ -236,25 +236,25 @@ TESTS: list[Test] = [
     GuestProgram(
         "guest-isolation", "do processes see only their own stores?", "isolation", points=2
     ),
-    GuestProgram("guest-tree", "does a tree of processes come out right?", "fork_tree", points=1),
+    GuestProgram("guest-tree", "does a tree of processes run correctly?", "fork_tree", points=1),
     GuestProgram(
-        "guest-chain", "and a chain, in which each forks the next?", "fork_chain", points=1
+        "guest-chain", "does a chain of processes run, in which each forks?", "fork_chain", points=1
     ),
     GuestProgram(
         "guest-straddle",
-        "does one store across two shared pages land whole, in both?",
+        "is a store across two shared pages written completely, to both?",
         "straddle",
         points=2,
     ),
     GuestProgram(
         "guest-kernel-writes",
-        "do system calls that write to shared pages leave the other side alone?",
+        "do system calls that write to shared pages leave the other process's unchanged?",
         "kernel_writes",
         points=2,
     ),
     GuestProgram(
         "guest-read-only",
-        "is memory that nobody writes the same for all, and protected?",
+        "is read-only memory the same for all processes, and protected?",
         "read_only",
         points=1,
     ),

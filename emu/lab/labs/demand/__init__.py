@@ -1,0 +1,1 @@
+"""Lab 5: demand paging of brk and mmap memory."""

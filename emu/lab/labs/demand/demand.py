@@ -1,6 +1,6 @@
-"""Lab 5, demand paging: brk and mmap only promise memory; a page is there when it is touched.
+"""Lab 5, demand paging: brk and mmap only record a mapping; the first access allocates the page.
 
-What a process may have is in its mappings. What it has is in its page table::
+Mappings are the ranges that a process may access. Its page table has the pages allocated so far::
 
     mappings                                     page table
     0x400000-0x408000  RW-U   the heap   . . .   0x400000  RW-U-A-D    -> frame 0x80040, its own
@@ -8,8 +8,8 @@ What a process may have is in its mappings. What it has is in its page table::
                                                  0x402000  (no PTE)       never touched
     0x3fefffd000-0x3ff0000000  RW-U   the stack, which may grow down to `lowest`
 
-A page that was only read shows the frame of zeroes (``frames.zero``), which all processes share and
-nobody ever writes. The TLB is flushed for you after each of these functions.
+A page that was only read maps the frame of zeroes (``frames.zero``), which all processes share and
+none ever writes. The machine flushes the TLB after each of these functions.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from emu.lab.kit import (
 )
 
 NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
-"""What the flags of a mapping must have for each kind of access."""
+"""Flags that a mapping must have for each kind of access."""
 # BEGIN SOLUTION
 
 
 def growing_stack(mappings: list[Mapping], address: int) -> Mapping | None:
-    """The stack that may grow down to ``address``, if there is one."""
+    """Returns the stack that may grow down to ``address``, if there is one."""
     for mapping in mappings:
         if mapping.grows_down and mapping.lowest <= address < mapping.start:
             return mapping
@@ -59,27 +59,28 @@ def page_fault(
     address: int,
     access: Access,
 ) -> Outcome:
-    """A process touched ``address``, the start of a page for which its page table has nothing.
+    """Handles the page fault of an access to ``address``, for which the page table has no PTE.
 
-    ``root`` is the frame of its root table. ``mappings`` are its ranges of anonymous memory; none
-    overlap. What to do, and return:
+    ``address`` is the start of the page. ``root`` is the frame of the process's root table.
+    ``mappings`` are its ranges of anonymous memory, which do not overlap. The cases are:
 
-    * No mapping holds the address, nor may a stack grow to it: ``NOT_MAPPED``. The process will be
-      killed, as with the next one, and nothing is changed.
-    * The mapping's ``flags`` lack a right that ``access`` takes (see ``NEEDED``): ``NOT_ALLOWED``.
-    * A load or a fetch: the page shows the frame of zeroes, which has one user more,
-      ``ZERO_SHARED``. Its PTE has the flags of the mapping; but where these have W it gets ``COW``
-      instead, so that the first store faults again (with V set: that fault is not yours).
-    * A store: the page gets a new frame of zeroes, ``ZERO_FILLED``, and the PTE all flags of the
-      mapping, and D.
-    * No mapping holds the address, but one ``grows_down`` and lies above, and its ``lowest`` is not
-      above the address: the stack grows. (Not for an access that its ``flags`` don't allow:
-      ``NOT_ALLOWED``.) The page gets a new frame as for a store, for a load too, ``STACK_GROWN``.
-      The kernel extends the mapping when you return.
+    * No mapping contains the address, and no stack may grow to it: return ``NOT_MAPPED`` and change
+      nothing. The kernel will kill the process, as in the next case.
+    * The mapping's ``flags`` lack a right that ``access`` requires (see ``NEEDED``): return
+      ``NOT_ALLOWED`` and change nothing.
+    * A load or a fetch: map the frame of zeroes, and add a user to it. The PTE has the flags of the
+      mapping, but with ``COW`` in place of W, so that the first store faults again (with V set,
+      which is not handled here). Return ``ZERO_SHARED``.
+    * A store: map a new frame, filled with zeroes. The PTE has the flags of the mapping, and D.
+      Return ``ZERO_FILLED``.
+    * No mapping contains the address, but a mapping above it has ``grows_down``, and ``lowest`` at
+      or below the address: the stack grows. If its ``flags`` do not allow the access, return
+      ``NOT_ALLOWED``. Otherwise map a new frame as for a store, also for a load, and return
+      ``STACK_GROWN``. The kernel then extends the mapping.
 
-    Only the page that was touched is made. ``frames.allocate()`` gives a frame with whatever was in
-    it. Raises ``OutOfFrames`` when there is no frame, for the page or for a table; then no PTE is
-    written and no frame kept, but new tables may stay.
+    Map only the page at ``address``. The bytes of a frame from ``frames.allocate()`` are undefined.
+    Raises ``OutOfFrames`` when there is no frame for the page or a table: then no PTE is written
+    and no frame is kept, but new tables may remain.
     """
     # BEGIN SOLUTION
     mapping = next((each for each in mappings if each.start <= address < each.end), None)
@@ -106,13 +107,12 @@ def page_fault(
 
 
 def unmap_range(memory: Memory, frames: Frames, root: int, start: int, end: int) -> None:
-    """The pages of [``start``, ``end``) are no longer the process's: munmap(2), or a smaller heap.
+    """Unmaps the pages in [``start``, ``end``), for munmap(2) or a smaller heap.
 
-    Both are addresses of pages. The range may be large, most of it was perhaps never touched, and
-    for some of it there may be no table: ``leaf_entry()`` is then None, and the next table begins
-    at the next address that ``SUPERPAGE_SIZE`` divides. Of every page that is there the PTE becomes
-    0, and its frame has one user less, whatever frame it is. The tables stay, and so does every
-    page outside of the range.
+    Both addresses are page-aligned. The range may be large, with few pages mapped and without
+    tables for parts of it: ``leaf_entry()`` then returns None, and the next table begins at the
+    next multiple of ``SUPERPAGE_SIZE``. For every mapped page set the PTE to 0 and release the
+    frame, of whatever kind. The tables remain, as do all pages outside the range.
     """
     # BEGIN SOLUTION
     address = start

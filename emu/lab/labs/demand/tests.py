@@ -28,9 +28,9 @@ _PAGE = 0x1000
 _R, _RW, _RX = 1, 3, 5
 _AREA = 0x1000_0000
 _TABLE = 0x20_0000
-"""What one leaf table maps."""
+"""Bytes mapped by one leaf table."""
 _ELSEWHERE = 0x1_0000_0000
-"""A middle table of its own."""
+"""An address with another middle table."""
 _STACK = STACK_TOP - STACK_PAGES * _PAGE
 _STACK_LIMIT = STACK_TOP - (8 << 20)
 _GUARD = 256 * _PAGE
@@ -45,7 +45,7 @@ _PLACES = (
 
 
 def random_operation(source: random.Random) -> Operation:
-    """Any operation of one of the first processes, most of them on memory that comes and goes."""
+    """A random operation of one of the first processes, mostly on memory that is remapped."""
     pid = source.randint(1, 3)
     va = source.choice(_PLACES) + source.randrange(_PAGE)
     first, pages = _AREA + _TABLE + source.randint(-4, 1) * _PAGE, source.randint(1, 5)
@@ -70,7 +70,7 @@ def random_operation(source: random.Random) -> Operation:
 TESTS: list[Test] = [
     Script(
         "only-what-is-touched",
-        "does a large mapping take no frame before it is touched, and then one for each page?",
+        "does a large mapping get no frame before an access, and then one for each page?",
         _POLICY,
         [
             *(SetBreak(1, 2000), Map(1, _AREA, 5000, _RW), Store(1, _AREA + 0x123, 1)),
@@ -79,7 +79,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "zeroes-are-shared",
-        "does a page that is only read show the frame of zeroes, in every process?",
+        "does a page that is only read map the frame of zeroes, in every process?",
         _POLICY,
         [
             *(Load(1, HEAP), Load(1, HEAP + 7 * _PAGE), Fork(1), Load(2, HEAP)),
@@ -91,7 +91,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "zero-frame-is-never-written",
-        "does a store to a page that was read get a frame of its own?",
+        "does a store to a page that was read get a new frame?",
         _POLICY,
         [
             *(Load(1, HEAP), Load(1, HEAP + _PAGE), Store(1, HEAP, 5), Load(1, HEAP + _PAGE)),
@@ -104,14 +104,14 @@ TESTS: list[Test] = [
     ),
     Script(
         "zero-filled-on-write",
-        "does a first store get a frame of its own, and the next one none?",
+        "does the first store to a page get a new frame, and the next store none?",
         _POLICY,
         [Store(1, HEAP + 8, 1), Store(1, HEAP + 9, 2), Load(1, HEAP), Store(1, HEAP + _PAGE, 3)],
         asks=("zero-filled-on-write", "exact-pte-writes"),
     ),
     Script(
         "no-old-bytes",
-        "are the bytes of a frame that was used before seen by nobody?",
+        "are the old bytes of a reused frame invisible?",
         _POLICY,
         [
             prepare(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Store(1, HEAP + 2 * _PAGE, 3)),
@@ -122,7 +122,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "rights-of-the-mapping",
-        "is who touches a page otherwise than its mapping allows killed, and nobody else?",
+        "does an access that its mapping forbids kill only its process?",
         _POLICY,
         [
             *(Map(1, _AREA, 1, _R), Map(1, _AREA + _PAGE, 1, 0), Map(1, _AREA + 0x2000, 1, _RW)),
@@ -135,7 +135,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "ends-of-mappings",
-        "is a mapping's last byte there, and the first one after it not?",
+        "can a mapping's last byte be accessed, and not the byte after it?",
         _POLICY,
         [
             *(Map(1, _AREA, 2, _RW), Fork(1), Store(1, _AREA + 0x1FFF, 1)),
@@ -145,7 +145,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "stack-grows",
-        "does the stack grow to where it is touched, and no page more be made?",
+        "does the stack grow to the accessed page, and get a frame for that page only?",
         _POLICY,
         [
             *(Store(1, _STACK - 8, 1), Load(1, _STACK - _PAGE - 1), Fork(1)),
@@ -156,7 +156,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "stack-has-a-limit",
-        "does the stack grow to its lowest page, and not below, nor near what lies there?",
+        "does the stack grow to its lowest page, and not below, nor near other mappings?",
         _POLICY,
         [
             *(Fork(1), Fork(1), Store(1, _STACK_LIMIT, 1), Store(1, _STACK_LIMIT - 1, 2)),
@@ -167,7 +167,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "shrinking-gives-back",
-        "does a smaller heap give back every page that was touched, and no other?",
+        "does a smaller heap release every allocated page above its end, and no other?",
         _POLICY,
         [
             prepare(Store(1, HEAP + 2 * _PAGE, 1), Load(1, HEAP + 3 * _PAGE)),
@@ -179,7 +179,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "unmap-spans-tables",
-        "does munmap find its pages in several tables, and pass over tables that are not there?",
+        "does munmap find its pages in several tables, and skip missing tables?",
         _POLICY,
         [
             prepare(
@@ -199,7 +199,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "unmap-while-shared",
-        "does unmapping in one process leave the pages of the other?",
+        "does unmapping in one process keep the pages of the other?",
         _POLICY,
         [
             *(prepare(Store(1, HEAP, 1), Load(1, HEAP + _PAGE), Fork(1)), SetBreak(2, 0)),
@@ -210,7 +210,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "fork-then-exec",
-        "is memory new after exec, and the parent's as it was?",
+        "is memory new after exec, and the parent's unchanged?",
         _POLICY,
         [
             *(prepare(Store(1, HEAP, 1)), Fork(1), Exec(2), Load(2, HEAP), Store(2, HEAP, 2)),
@@ -221,7 +221,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "touch-runs-out",
-        "does a store that finds no frame, for the page or its table, leave nothing behind?",
+        "does a store that finds no frame for the page or its table change nothing?",
         _POLICY,
         before=[Fork(1)],
         operation=Store(2, HEAP, 1),
@@ -230,7 +230,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "kernel-touch-runs-out",
-        "does a system call that finds no frame leave a process that can go on?",
+        "can a process continue after a system call that found no frame?",
         _POLICY,
         before=[],
         operation=Read(1, HEAP + 0xFF0, 0x1020, 1),
@@ -239,16 +239,16 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-operations",
-        "do many random operations, in a large memory and a small one, come out right?",
+        "do many random operations succeed, in a large memory and a small one?",
         _POLICY,
         random_operation,
         points=8,
         sequences=16,
         frames=(256, 48),
     ),
-    GuestProgram("brk", "does a program's heap move as it should?", "brk", points=3),
-    GuestProgram("zero-page", "does a program read zeroes, and store apart?", "zero_page", 3),
-    GuestProgram("mappings", "do mmap and munmap do what a program expects?", "mappings", 2),
+    GuestProgram("brk", "can a program grow and shrink its heap?", "brk", points=3),
+    GuestProgram("zero-page", "does a program read zeroes in every new page?", "zero_page", 3),
+    GuestProgram("mappings", "do mmap and munmap work for a program?", "mappings", 2),
     GuestProgram("fork-exec", "can a program fork and exec?", "fork_exec", points=1),
     GuestProgram(
         "stack-overflow",

@@ -1,0 +1,1 @@
+"""Lab 3: fork by copying every page."""

@@ -1,15 +1,16 @@
-"""Lab 3, fork by copying: a child gets a copy of every page, and exit gives all of it back.
+"""Lab 3, fork by copying: a child gets a copy of every page, and exit releases all of them.
 
-A page table has three levels of 512 entries. An entry with V and none of R, W and X points to a
-table of the next level; in the last level an entry with V maps a page::
+A page table has three levels of 512 entries. An entry with V and without R, W and X points to a
+table of the next level. In the last level an entry with V maps a page::
 
     root (a frame)          middle                 leaf                   page
     +----------------+      +----------------+     +----------------+
     | VPN[2] -> PPN  | ---> | VPN[1] -> PPN  | --> | VPN[0] -> PPN  | --> 4,096 bytes
     +----------------+      +----------------+     +----------------+
 
-``pages(memory, root)`` goes through what is mapped, ``new_leaf_entry(...)`` finds the PTE for an
-address and makes tables where they are missing, ``memory.table(frame)`` has the 512 entries of one.
+``pages(memory, root)`` yields all mapped pages, ``new_leaf_entry(...)`` returns the address of the
+PTE for a virtual address and allocates missing tables, ``memory.table(frame)`` returns the 512
+entries of a table.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from emu.lab.kit import (
 
 
 def copy_page(memory: Memory, frames: Frames, pte: int) -> int:
-    """The child's PTE for a page of the parent's with the PTE ``pte``.
+    """Returns the child's PTE for a page of the parent with the PTE ``pte``.
 
-    A private page (``frames.is_private(ppn(pte))``) is copied to a new frame; any other keeps its
-    frame, which then has one user more. All flags are those of the parent's PTE. Raises
-    ``OutOfFrames``, having changed nothing.
+    A private page (``frames.is_private(ppn(pte))``) is copied to a new frame. Any other page keeps
+    its frame, to which a user is added. All flags are those of the parent's PTE. Raises
+    ``OutOfFrames`` without any change.
     """
     # BEGIN SOLUTION
     frame = ppn(pte)
@@ -46,11 +47,11 @@ def copy_page(memory: Memory, frames: Frames, pte: int) -> int:
 
 
 def copy_space(memory: Memory, frames: Frames, parent: int) -> int:
-    """fork(2): makes a page table for the child, with a copy of every page of the parent's.
+    """Implements fork(2): makes a page table for the child, with a copy of every parent page.
 
-    ``parent`` is the frame of the parent's root table; returned is that of the child's. The
-    parent's tables and pages stay as they are. Raises ``OutOfFrames`` when memory runs out: then
-    every frame that was taken for the child, page or table, is given back first.
+    ``parent`` is the frame of the parent's root table. Returns the frame of the child's. The
+    parent's tables and pages are unchanged. Raises ``OutOfFrames`` when memory is exhausted, after
+    releasing every frame that was allocated or shared for the child, page or table.
     """
     # BEGIN SOLUTION
     child = frames.allocate_table()
@@ -66,10 +67,10 @@ def copy_space(memory: Memory, frames: Frames, parent: int) -> int:
 
 
 def release_space(memory: Memory, frames: Frames, root: int) -> None:
-    """exit(2): gives back all that the page table with this root holds.
+    """Implements exit(2): releases all frames of the page table with this root.
 
-    Every page that is mapped has one user less, and every table, of all three levels, too. Nobody
-    will look at the tables afterwards.
+    Releases every mapped page and every table, of all three levels, once. The tables are not used
+    afterwards.
     """
     # BEGIN SOLUTION
     for top in memory.table(root):

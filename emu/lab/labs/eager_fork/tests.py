@@ -24,7 +24,7 @@ from emu.lab.simulation.operations import (
 _POLICY = "eager"
 _PAGE = 0x1000
 _MAPPED = 0x6000_0000
-"""Where nothing is yet."""
+"""Address at which nothing is mapped."""
 
 random_operation = random_operations.AnyOf(
     (
@@ -47,7 +47,7 @@ random_operation = random_operations.AnyOf(
 
 
 def _children_in_turn(count: int) -> list[Operation | Preparation]:
-    """Process 1 forks a child, which stores and exits, and only then the next."""
+    """Process 1 forks children one after the other; each stores and exits before the next."""
     rounds: list[Operation | Preparation] = []
     for child in range(2, 2 + count):
         rounds += [prepare(Fork(1), Store(child, DATA, child)), Exit(child)]
@@ -62,7 +62,7 @@ TESTS: list[Test] = [
     Script("fork-copies", "does the child get a copy of every page?", _POLICY, [Fork(1)], points=8),
     Script(
         "child-stores",
-        "does the parent not see what the child stores?",
+        "are the child's stores invisible to the parent?",
         _POLICY,
         [Fork(1), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA), Load(2, DATA + _PAGE)],
         asks=_APART,
@@ -70,7 +70,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "parent-stores",
-        "does the child not see what the parent stores, but what it had stored before?",
+        "are the parent's stores invisible to the child, except those before the fork?",
         _POLICY,
         [Store(1, DATA, 0x11), Fork(1), Store(1, DATA, 0x5A), Load(2, DATA), Load(1, DATA)],
         asks=_APART,
@@ -78,7 +78,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "other-tables",
-        "are pages in other page tables copied too, each to its own address?",
+        "are pages in other leaf tables copied too, each to its own address?",
         _POLICY,
         [
             *(Store(1, FAR + _PAGE, 7), Fork(1), Store(2, FAR, 1), Store(1, FAR + _PAGE, 2)),
@@ -89,7 +89,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "rights-are-kept",
-        "does the child have its parent's rights, and no others?",
+        "do the child's pages have exactly the rights of the parent's?",
         _POLICY,
         [
             *(Fork(1), Fork(1), Load(2, TEXT), Load(2, CONSTANTS), Store(2, CONSTANTS, 1)),
@@ -102,7 +102,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "shared-memory",
-        "does memory that is shared on purpose stay shared?",
+        "does shared memory stay shared?",
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
         asks=(),
@@ -110,7 +110,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "untouched-memory",
-        "is a heap that was only read still the frame of zeroes, in the child too?",
+        "does a heap that was only read map the frame of zeroes in the child too?",
         _POLICY,
         [Load(1, HEAP), Load(1, HEAP + _PAGE), Fork(1), Store(2, HEAP, 1), Load(1, HEAP)],
         points=4,
@@ -129,7 +129,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "exit-gives-back",
-        "does exit give back every page and every table, and nobody else's?",
+        "does exit release every page and table of the process, and no others?",
         _POLICY,
         [
             *(prepare(Fork(1), Fork(2)), Exit(2), Load(3, DATA), Store(1, DATA, 1), Exit(1)),
@@ -139,7 +139,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "children-in-turn",
-        "is there memory for one child after the other, where it is enough for one?",
+        "can children run one after the other in a memory for one child?",
         _POLICY,
         [*_children_in_turn(12), Load(1, DATA)],
         frames=64,
@@ -147,7 +147,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "exec-gives-back",
-        "does a program that replaces another leave nothing of it?",
+        "does exec release all memory of the old program?",
         _POLICY,
         [
             *(prepare(Fork(1), Store(2, DATA, 9)), Exec(2), Load(2, DATA), prepare(Fork(2))),
@@ -157,7 +157,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "heap-changes",
-        "does fork see a heap that grew and shrank?",
+        "does fork copy a heap that has grown and shrunk?",
         _POLICY,
         [
             *(Store(1, HEAP, 1), Store(1, HEAP + 2 * _PAGE, 2), SetBreak(1, 1), Fork(1)),
@@ -175,7 +175,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "fork-runs-out",
-        "does a fork that finds no frame leave nothing behind?",
+        "does a fork that finds no frame release all that it allocated?",
         _POLICY,
         before=[Store(1, DATA, 1)],
         operation=Fork(1),
@@ -184,7 +184,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "childs-fork-runs-out",
-        "and a child's, while its parent lives?",
+        "does the same hold for a child's fork, while its parent runs?",
         _POLICY,
         before=[Load(1, HEAP), Fork(1), Store(2, DATA, 1)],
         operation=Fork(2),
@@ -193,7 +193,7 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-operations",
-        "do many random operations, in a large memory and a small one, come out right?",
+        "do many random operations succeed, in a large memory and a small one?",
         _POLICY,
         random_operation,
         frames=(256, 110),
@@ -202,10 +202,10 @@ TESTS: list[Test] = [
     GuestProgram(
         "guest-isolation", "do processes see only their own stores?", "isolation", points=2
     ),
-    GuestProgram("guest-tree", "does a tree of processes come out right?", "fork_tree", points=2),
+    GuestProgram("guest-tree", "does a tree of processes run correctly?", "fork_tree", points=2),
     GuestProgram(
-        "guest-chain", "and a chain, in which each forks the next?", "fork_chain", points=2
+        "guest-chain", "does a chain of processes run, in which each forks?", "fork_chain", points=2
     ),
-    GuestProgram("guest-exec", "do children that exec leave nothing?", "fork_exec", points=2),
-    GuestProgram("guest-read-only", "is what is read-only protected?", "read_only", points=2),
+    GuestProgram("guest-exec", "do children that exec release their memory?", "fork_exec", 2),
+    GuestProgram("guest-read-only", "is read-only memory protected?", "read_only", points=2),
 ]

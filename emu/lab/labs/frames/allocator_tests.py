@@ -1,4 +1,4 @@
-"""Graded tests of the lab ``frames``: calls given, calls at random, and very many calls."""
+"""Kinds of graded tests of the lab ``frames``: listed calls, random calls, and very many calls."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from emu.lab.labs.frames.call_sequences import (
     LAB,
     Call,
     Pool,
-    failure_of,
+    failure_from,
     play_calls,
     play_in,
-    told,
+    to_failure,
 )
 from emu.lab.simulation.differential import Failure
 from kernel.base.errors import OutOfMemory
@@ -30,7 +30,7 @@ from kernel.mm.frames import Kind
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Sequences of calls, each in a fresh memory; those of the first sequence come first.
+    """Plays sequences of calls in order, each in a new memory.
 
     A sequence that fails in the same way as an earlier test is skipped (see
     :mod:`emu.lab.graded.question`), but at least one sequence must succeed.
@@ -41,8 +41,8 @@ class Calls:
     sequences: Sequence[Sequence[Call]]
     points: int = 4
     frames: int = 8
-    kept: int = 0
-    """So many of the frames are not the student's to hand out, beside the frame of zeroes."""
+    reserved: int = 0
+    """Number of frames, besides the frame of zeroes, that do not belong to the student's pool."""
     asks: Collection[str] = ()
     """Names of the failures to report even if another test finds them too."""
 
@@ -52,7 +52,7 @@ class Calls:
     def examine(self, submission: Submission) -> Failure | None:
         excused: list[Failure] = []
         for calls in self.sequences:
-            found = play_calls(submission.files, calls, self.frames, self.kept)
+            found = play_calls(submission.files, calls, self.frames, self.reserved)
             if found is None:
                 continue
             if found[0].name in self.asks or not failure_kinds(
@@ -65,14 +65,14 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class RandomCalls:
-    """Random calls; of a sequence that fails the shortest part is told that fails too."""
+    """Plays random calls, and reduces a failing sequence before it is reported."""
 
     seeded: ClassVar[bool] = True
 
     name: str
     question: str
     make: Callable[[random.Random, Sequence[Call]], Call]
-    """A call to come after others."""
+    """Makes a random call to follow the given ones."""
     points: int = 12
     sequences: int = 10
     length: int = 250
@@ -91,16 +91,16 @@ class RandomCalls:
         return None
 
 
-_SHRINKING = 6.0
-"""Seconds for looking for a shorter sequence."""
-_NOTHING = Call("count")
-"""Takes the place of a call that is left out, so that the numbers of the others stay."""
+_SHRINK_SECONDS = 6.0
+"""Time limit of the search for a shorter sequence."""
+_OMITTED = Call("count")
+"""Replaces an omitted call, so that the numbers of the other calls are unchanged."""
 
 
 def shortest(
     files: Sequence[LabFile], frames: int, failure: Failure, calls: Sequence[Call]
 ) -> Failure:
-    """The same failure after as few calls as can be found in a while."""
+    """Searches, for a limited time, the shortest sequence of calls with the same failure."""
     shrinker = _Shrinker(files, frames, failure.name)
     try:
         short = shrinker.shrunk(calls)
@@ -111,12 +111,12 @@ def shortest(
 
 
 class _Shrinker:
-    """Looks for a shorter sequence with the same failure, in as few processes as will do."""
+    """Searches for a shorter sequence with the same failure; reuses a process while possible."""
 
     def __init__(self, files: Sequence[LabFile], frames: int, name: str) -> None:
         self._files, self._frames, self._name = files, frames, name
         self._pool: Pool | None = None
-        self._end = monotonic() + _SHRINKING
+        self._end = monotonic() + _SHRINK_SECONDS
 
     def close(self) -> None:
         if self._pool is not None:
@@ -133,30 +133,30 @@ class _Shrinker:
         return calls
 
     def _without(self, calls: Sequence[Call], size: int) -> Sequence[Call] | None:
-        """What is left without runs of ``size`` calls that matter nothing; None if all do."""
+        """Omits groups of ``size`` calls that are not needed; None if all are needed."""
         left = None
         for at in range(0, len(calls), size):
-            without = [*calls[:at], *[_NOTHING] * size, *calls[at + size :]]
+            without = [*calls[:at], *[_OMITTED] * size, *calls[at + size :]]
             if monotonic() > self._end or without[: len(calls)] == list(calls):
                 continue
-            found = self._played(without)
+            found = self._failing_prefix(without)
             if found is not None:
                 left = calls = found
         return left
 
-    def _played(self, calls: Sequence[Call]) -> Sequence[Call] | None:
-        """The calls up to the failure, when it is the same."""
+    def _failing_prefix(self, calls: Sequence[Call]) -> Sequence[Call] | None:
+        """The calls up to the failure, if it is the same one; otherwise None."""
         try:
-            pool = self._fresh()
+            pool = self._fresh_pool()
         except StudentFailed:
             return None
         found = play_in(pool, calls)
         return found[1] if found is not None and found[0].name == self._name else None
 
-    def _fresh(self) -> Pool:
+    def _fresh_pool(self) -> Pool:
         pool = self._pool
         if pool is not None and pool.student.failed is None:
-            pool.begin_again()
+            pool.reset()
             return pool
         self.close()
         self._pool = None
@@ -166,7 +166,7 @@ class _Shrinker:
 
 @dataclass(frozen=True, slots=True)
 class ManySharers:
-    """One frame, shared so often that a small counter is full."""
+    """Shares one frame so often that a small counter overflows."""
 
     name: str
     question: str
@@ -180,33 +180,33 @@ class ManySharers:
         return _in_pool(submission, 8, self._share)
 
     def _play(self, pool: Pool) -> Finding | None:
-        frame = self._shared(pool)
+        frame = self._share_and_release(pool)
         while pool.free:
-            pool.said.append("allocate()")
-            pool.said[-1] += f" → {pool.frames.allocate(Kind.PRIVATE):#x}"
-        pool.said.append(f"release({frame:#x})")
+            pool.log.append("allocate()")
+            pool.log[-1] += f" → {pool.frames.allocate(Kind.PRIVATE):#x}"
+        pool.log.append(f"release({frame:#x})")
         pool.frames.release(frame)
-        pool.said.append("allocate()")
+        pool.log.append("allocate()")
         pool.frames.allocate(Kind.PRIVATE)
         return None
 
     def _share(self, pool: Pool) -> Finding | None:
         """Allocates without checking the frames returned meanwhile."""
-        self._shared(pool)
+        self._share_and_release(pool)
         return None
 
-    def _shared(self, pool: Pool) -> int:
+    def _share_and_release(self, pool: Pool) -> int:
         """Returns a frame that had all those users and has one left."""
         frames = pool.frames
         frame = frames.allocate(Kind.PRIVATE)
-        pool.said.append(f"allocate() → {frame:#x}")
+        pool.log.append(f"allocate() → {frame:#x}")
         more = self.users - 1
-        pool.said.append(f"share({frame:#x}), {more:,} times")
+        pool.log.append(f"share({frame:#x}), {more:,} times")
         pool.student.call_each(LAB, "share", [[frame]] * more)
         for _ in range(more):
             frames.shared(frame)
         frames.count(frame)
-        pool.said.append(f"release({frame:#x}), {more:,} times")
+        pool.log.append(f"release({frame:#x}), {more:,} times")
         pool.student.call_each(LAB, "release", [[frame]] * more)
         for _ in range(more):
             frames.released(frame)
@@ -214,14 +214,14 @@ class ManySharers:
         return frame
 
 
-_PORTION = 4096
+_BATCH = 4096
 _QUICK = Limits(cpu_seconds=8)
-"""Ten times what is needed, and not nearly enough for a look at all frames each time."""
+"""Ten times the time of a fast allocator, and far below that of one that searches all frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class LargeMemory:
-    """All of a large memory, twice: an allocator that looks through all frames is too slow."""
+    """Allocates all of a large memory, twice: an allocator that searches all frames is too slow."""
 
     name: str
     question: str
@@ -233,33 +233,35 @@ class LargeMemory:
 
     def _play(self, pool: Pool) -> Finding | None:
         for _ in range(2):
-            taken = self._take_all(pool)
-            pool.said.append(f"release() of all {len(taken):,}, the last one first")
-            for some in _portions([[frame] for frame in reversed(taken)]):
-                for (frame,) in some:
+            allocated_frames = self._allocate_all(pool)
+            pool.log.append(
+                f"release() of all {len(allocated_frames):,} frames, the last one first"
+            )
+            for batch in _batches([[frame] for frame in reversed(allocated_frames)]):
+                for (frame,) in batch:
                     pool.frames.released(frame)
-                pool.student.call_each(LAB, "release", some)
+                pool.student.call_each(LAB, "release", batch)
         return None
 
-    def _take_all(self, pool: Pool) -> list[int]:
+    def _allocate_all(self, pool: Pool) -> list[int]:
         count = pool.free
-        pool.said.append(f"allocate(), {count:,} times")
-        taken: list[int] = []
+        pool.log.append(f"allocate(), {count:,} times")
+        allocated_frames: list[int] = []
         try:
-            for some in _portions([[]] * count):
-                taken += pool.student.call_each(LAB, "allocate", some)
+            for batch in _batches([[]] * count):
+                allocated_frames += pool.student.call_each(LAB, "allocate", batch)
         except OutOfMemory:
-            lines = [f"allocate() raised OutOfFrames before all {count:,} were handed out"]
+            lines = [f"allocate() raised OutOfFrames before all {count:,} frames were allocated"]
             raise InvariantViolated(Finding("running-out", lines), WRONG_ANSWER) from None
-        for frame in taken:
+        for frame in allocated_frames:
             pool.frames.allocated(frame, Kind.PRIVATE)
-        return taken
+        return allocated_frames
 
 
-def _portions(calls: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
-    """What is made in one go: the process keeps what it wrote until the machine has it."""
-    for at in range(0, len(calls), _PORTION):
-        yield calls[at : at + _PORTION]
+def _batches(calls: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
+    """Batches of calls: the student's process buffers its results until the end of a batch."""
+    for at in range(0, len(calls), _BATCH):
+        yield calls[at : at + _BATCH]
 
 
 def _in_pool(
@@ -275,10 +277,10 @@ def _in_pool(
     try:
         finding = play(pool)
     except StudentFailed as failed:
-        return failure_of(failed, pool.said)
+        return failure_from(failed, pool.log)
     except OutOfMemory:
-        lines = [f"OutOfFrames was raised: {pool.free} frames are free, or need not be"]
-        return told(Finding("running-out", lines), pool.said)
+        lines = [f"OutOfFrames was raised, but {pool.free} frames are free"]
+        return to_failure(Finding("running-out", lines), pool.log)
     finally:
         pool.close()
-    return told(finding, pool.said) if finding is not None else None
+    return to_failure(finding, pool.log) if finding is not None else None

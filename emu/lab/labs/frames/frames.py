@@ -1,6 +1,6 @@
-"""Lab 2, frames: who has which frame of physical memory, and how many share it.
+"""Lab 2, frames: allocates the frames of physical memory, and counts the users of each.
 
-Physical memory is cut into frames of 4,096 bytes, named by their number (PPN)::
+Physical memory is divided into frames of 4,096 bytes, identified by their number (PPN)::
 
     frame    first    +1       +2       +3             first + total - 1
             |        |        |        |        |  …  |        |
@@ -8,7 +8,7 @@ Physical memory is cut into frames of 4,096 bytes, named by their number (PPN)::
              page     free     shared   page table     free
 
 A kernel allocates a frame for each page and each page table. fork(2) shares pages, so a frame has
-as many users as PTEs name it; it is free again when the last one has released it.
+one user for each PTE that refers to it. It is free again after the last user has released it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from emu.lab.kit import Memory, OutOfFrames
 
 
 class Allocator:
-    """Hands out the frames from ``first`` to before ``first + total``, all free at the start.
+    """Allocates the frames from ``first`` to ``first + total - 1``, all of them free at the start.
 
-    No method may take longer the more frames there are.
+    The time that a method takes must not depend on the number of frames.
     """
 
     def __init__(self, memory: Memory, first: int, total: int) -> None:
         self.memory = memory
         self.first = first
         self.total = total
-        # BEGIN SOLUTION: # Here: what you have to remember of each frame.
+        # BEGIN SOLUTION: # Add your records of the frames here.
         self.users = [0] * total
         self.free = list(range(first + total - 1, first - 1, -1))
         # END SOLUTION
 
     def allocate(self) -> int:
-        """A frame that was free, whatever its bytes are. It has one user now.
+        """Returns a free frame, which then has one user. Its bytes are undefined.
 
-        Raises ``OutOfFrames`` when no frame is free, and only then.
+        Raises ``OutOfFrames`` if, and only if, no frame is free.
         """
         # BEGIN SOLUTION
         if not self.free:
@@ -45,7 +45,7 @@ class Allocator:
         # END SOLUTION
 
     def allocate_table(self) -> int:
-        """As ``allocate``, for a page table: its bytes are zero, so no PTE in it is valid."""
+        """Returns a frame as ``allocate`` does, filled with zeroes: no PTE in it is valid."""
         # BEGIN SOLUTION
         frame = self.allocate()
         self.memory.zero_frame(frame)
@@ -53,9 +53,9 @@ class Allocator:
         # END SOLUTION
 
     def share(self, frame: int) -> None:
-        """The frame has one user more. There may be any number of them.
+        """Adds a user to the frame. A frame can have any number of users.
 
-        Raises ``ValueError`` for a frame that is free: it could be handed out at any time.
+        Raises ``ValueError`` for a free frame, which could be allocated at any time.
         """
         # BEGIN SOLUTION
         if not self.users[frame - self.first]:
@@ -64,9 +64,9 @@ class Allocator:
         # END SOLUTION
 
     def release(self, frame: int) -> None:
-        """The frame has one user less. When that was the last one, it is free.
+        """Removes a user from the frame. A frame without users is free.
 
-        Raises ``ValueError`` for a frame that is free already, and changes nothing.
+        Raises ``ValueError`` for a free frame, and changes nothing.
         """
         # BEGIN SOLUTION
         if not self.users[frame - self.first]:
@@ -77,7 +77,7 @@ class Allocator:
         # END SOLUTION
 
     def count(self, frame: int) -> int:
-        """How many users the frame has; 0 when it is free."""
+        """Returns the number of users of the frame; 0 if it is free."""
         # BEGIN SOLUTION
         return self.users[frame - self.first]
         # END SOLUTION

@@ -9,7 +9,7 @@ from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.graded.submission import Test
 from emu.lab.graded.test_kinds import RandomOperations, Script
 from emu.lab.labs.frames.allocator_tests import Calls, LargeMemory, ManySharers, RandomCalls
-from emu.lab.labs.frames.call_sequences import NOBODYS, Call, Name
+from emu.lab.labs.frames.call_sequences import FREE_FRAME, Call, Name
 from emu.lab.simulation.initial_layout import DATA, FAR, HEAP, SHARED
 from emu.lab.simulation.operations import Exec, Exit, Fork, Load, Operation, Store
 
@@ -38,17 +38,19 @@ _NAMES: tuple[Name, ...] = (
 
 
 def random_call(source: random.Random, before: Sequence[Call]) -> Call:
-    """Mostly about one of the frames that were allocated last."""
+    """A call about one of the frames that were allocated last, or a new allocation."""
     name = source.choice(_NAMES)
-    taken = [at for at, call in enumerate(before, 1) if call.name in ("allocate", "allocate_table")]
-    if name in ("allocate", "allocate_table") or not taken:
+    allocations = [
+        at for at, call in enumerate(before, 1) if call.name in ("allocate", "allocate_table")
+    ]
+    if name in ("allocate", "allocate_table") or not allocations:
         return Call("allocate_table" if name == "allocate_table" else "allocate")
     fails = name in ("share", "release") and source.random() < 0.15
-    return Call(name, source.choice(taken[-20:]), fails)
+    return Call(name, source.choice(allocations[-20:]), fails)
 
 
 def random_operation(source: random.Random) -> Operation:
-    """Processes that take and give frames."""
+    """Operations that allocate and release frames."""
     pid = source.randint(1, 5)
     va = source.choice((DATA, FAR, FAR + 0x1000, HEAP, SHARED))
     kinds: list[Operation] = [Fork(pid), Store(pid, va, source.randrange(256)), Load(pid, va)]
@@ -60,19 +62,19 @@ def random_operation(source: random.Random) -> Operation:
 TESTS: list[Test] = [
     Calls(
         "allocate",
-        "is each frame handed out once, from first on, and none beyond the last?",
+        "is each frame from the first to the last allocated once, and no other frame?",
         [[_TAKE], [_TAKE, _TAKE, _count(1), _count(2)], _ALL],
     ),
     Calls(
         "not-all-of-memory",
-        "are frames left alone that are not yours to hand out?",
+        "are frames outside your range never allocated?",
         [[_TAKE] * (_FRAMES - 5), [_TAKE] * (_FRAMES - 4)],
-        kept=3,
+        reserved=3,
         asks=("frames-exist",),
     ),
     Calls(
         "release",
-        "is a frame free when its only user has released it, and handed out again?",
+        "is a frame free after its only user has released it, and allocated again?",
         [
             [_TAKE, _release(1), _count(1)],
             [*_ALL, _release(3), _TAKE],
@@ -81,7 +83,7 @@ TESTS: list[Test] = [
     ),
     Calls(
         "share",
-        "is a shared frame kept until its last user has released it?",
+        "is a shared frame in use until its last user has released it?",
         [
             [_TAKE, _share(1), _count(1), _release(1), _count(1), _release(1), _count(1)],
             [*_ALL, _share(5), _release(5), _release(6), _TAKE, _release(5), _TAKE],
@@ -90,7 +92,7 @@ TESTS: list[Test] = [
     ),
     Calls(
         "tables-are-zero",
-        "is a page table made of zeroes, also where the frame was used before?",
+        "is a page table filled with zeroes, also if the frame was used before?",
         [
             [_TABLE, _TABLE, _count(1)],
             [*_ALL, _release(4), _TABLE],
@@ -101,7 +103,7 @@ TESTS: list[Test] = [
     ),
     Calls(
         "count-anew",
-        "does a frame that is handed out again have one user, and not its former ones?",
+        "does a frame that is allocated again have one user, without its former ones?",
         [
             [_TAKE, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(7)],
             [*_ALL, _share(1), _share(1), *[_release(1)] * 3, _TAKE, _count(_FRAMES + 5)],
@@ -115,7 +117,7 @@ TESTS: list[Test] = [
     ),
     Calls(
         "running-out",
-        "is OutOfFrames raised when no frame is free, and is all well afterwards?",
+        "is OutOfFrames raised when no frame is free, and do later calls succeed?",
         [
             [*_ALL, _TAKE],
             [*_ALL, _TABLE, _TAKE, _count(1), _release(5), _TABLE, _TABLE],
@@ -126,9 +128,9 @@ TESTS: list[Test] = [
     ),
     Calls(
         "release-of-a-free-frame",
-        "is the release of a frame that is free refused?",
+        "is the release of a free frame refused?",
         [
-            [Call("release", NOBODYS, fails=True), *_ALL],
+            [Call("release", FREE_FRAME, fails=True), *_ALL],
             [_TAKE, _release(1), Call("release", 1, fails=True), _count(1)],
             [_TAKE, _share(1), _release(1), _release(1), Call("release", 1, fails=True)],
             [*_ALL, _release(7), Call("release", 7, fails=True), _TAKE, _TAKE],
@@ -138,9 +140,9 @@ TESTS: list[Test] = [
     ),
     Calls(
         "share-of-a-free-frame",
-        "is sharing a frame that is free refused?",
+        "is the sharing of a free frame refused?",
         [
-            [Call("share", NOBODYS, fails=True), *_ALL],
+            [Call("share", FREE_FRAME, fails=True), *_ALL],
             [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), _TAKE, _TAKE],
             [_TAKE, _release(1), Call("share", 1, fails=True), _count(1), *_ALL, _TAKE],
         ],
@@ -148,11 +150,11 @@ TESTS: list[Test] = [
     ),
     ManySharers("300-sharers", "can a frame have more than 255 users?", 300),
     ManySharers("70000-sharers", "can a frame have more than 65,535 users?", 70_000),
-    LargeMemory("large-memory", "is a large memory handed out in good time?", 65_536),
-    RandomCalls("random-calls", "do many random calls come right?", random_call),
+    LargeMemory("large-memory", "is a large memory allocated fast enough?", 65_536),
+    RandomCalls("random-calls", "do many random calls give correct results?", random_call),
     Script(
         "forks-and-exits",
-        "does a kernel that forks get its frames from you, and give all back?",
+        "does a kernel that forks get its frames from you, and release all of them?",
         "cow",
         [
             *(Fork(1), Fork(1), Fork(2), Store(2, DATA, 1), Store(4, DATA, 2), Store(1, HEAP, 3)),
@@ -161,12 +163,12 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-processes",
-        "do many random processes, in a large memory and a small one, come right?",
+        "do many random processes run correctly, in a large memory and a small one?",
         "cow",
         random_operation,
         points=9,
         sequences=6,
     ),
     GuestProgram("isolation", "does a program run on your frames?", "isolation"),
-    GuestProgram("fork-tree", "does a tree of processes?", "fork_tree"),
+    GuestProgram("fork-tree", "does a tree of processes run on your frames?", "fork_tree"),
 ]

@@ -1,0 +1,1 @@
+"""Lab 8: a fork that shares leaf tables."""

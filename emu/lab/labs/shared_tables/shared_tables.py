@@ -1,19 +1,19 @@
-"""Lab 8, fork that shares page tables: a leaf table is copied at the first change to it.
+"""Lab 8, a fork that shares page tables: a leaf table is copied before the first change to it.
 
-A copy-on-write fork copies no page, but writes a PTE for each. This one shares the leaf tables too,
-so that it costs a pointer for each 2 MiB (Zhao et al., "On-demand-fork", EuroSys '21)::
+A copy-on-write fork copies no page, but writes a PTE for each. This fork also shares the leaf
+tables, so that it writes one pointer for each 2 MiB (Zhao et al., "On-demand-fork", EuroSys '21)::
 
     parent   root ---> middle ---+
                                  +--> leaf table 0x80012, count 2 --> frame 0x80031, count 1
     child    root'---> middle'---+         0x11000  R--U-A-D C
 
-A table's frame is counted like any other: one user for each pointer to it. A frame with pages has
-one for each PTE, and a table that two processes share has each of its PTEs once.
+The frame of a table is counted like any other: it has one user for each pointer to it. The frame of
+a page has one user for each PTE. The PTEs of a table that two processes share exist once.
 
-Since a store through a shared table would mean both processes, no private page in one may have W.
-Whoever is about to change a PTE in it makes the table his own first. ``own_table()`` is called for
-that: before a page fault is handled, before munmap(2), mprotect(2) and the like. The TLB is flushed
-for you after each of these functions.
+A store through a shared table would affect both processes, so no private page in it may have W.
+Before a PTE in it is changed, the process must get a table of its own. The kernel calls
+``own_table()`` for that: before it handles a page fault, munmap(2), mprotect(2) and similar calls.
+The machine flushes the TLB after each of these functions.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from emu.lab.kit import (
 
 
 def take_w(memory: Memory, frames: Frames, table: int) -> None:
-    """Makes the leaf table in frame ``table`` fit to be shared.
+    """Prepares the leaf table in frame ``table`` for sharing.
 
-    Every private page in it that may be stored to loses W and gets ``COW`` instead. All other
-    PTEs stay, and are not written: read-only pages, and memory that is shared on purpose (``not
-    frames.is_private(frame)``), which keeps W.
+    Every private page in it that has W gets ``COW`` in place of W. All other PTEs are kept, and not
+    written: those of read-only pages, and of shared memory (``not frames.is_private(frame)``),
+    which keeps W.
     """
     # BEGIN SOLUTION
     for index, pte in enumerate(memory.table(table)):
@@ -48,14 +48,14 @@ def take_w(memory: Memory, frames: Frames, table: int) -> None:
 
 
 def share_tables(memory: Memory, frames: Frames, parent: int) -> int:
-    """fork(2): makes a page table for the child, with the parent's leaf tables in it.
+    """Implements fork(2): makes a page table for the child that shares the parent's leaf tables.
 
-    ``parent`` is the frame of the parent's root table; returned is that of the child's. The child
-    has a root and middle tables of its own. Each leaf table of the parent has one user more, and no
-    frame in it has; a page loses W when its table is shared for the first time (``take_w``), and
-    the PTEs of one that is shared already are not written again. Raises ``OutOfFrames`` when there
-    is no frame for a table: then all tables of the child are given back and every count is as it
-    was (pages may have lost W; that is repaired by the next store).
+    ``parent`` is the frame of the parent's root table. Returns the frame of the child's. The child
+    has its own root and middle tables. Each leaf table of the parent gets a user; the frames mapped
+    in it do not. Pages lose W when their table is shared for the first time (``take_w``); the PTEs
+    of a table that is already shared are not written again. Raises ``OutOfFrames`` when there is no
+    frame for a table, after releasing all tables of the child: all counts are then as before the
+    call. (Pages may have lost W; the next store to them repairs that.)
     """
     # BEGIN SOLUTION
     child = frames.allocate_table()
@@ -74,7 +74,7 @@ def share_tables(memory: Memory, frames: Frames, parent: int) -> int:
 
 # BEGIN SOLUTION
 def share_leaves(memory: Memory, frames: Frames, parent: int, child: int) -> None:
-    """Hangs the leaf tables of one middle table into another."""
+    """Shares the leaf tables of one middle table with another."""
     for index, pointer in enumerate(memory.table(parent)):
         if pointer & V:
             if frames.count(ppn(pointer)) == 1:
@@ -87,15 +87,15 @@ def share_leaves(memory: Memory, frames: Frames, parent: int, child: int) -> Non
 
 
 def own_table(memory: Memory, frames: Frames, root: int, address: int) -> bool:
-    """A PTE is about to be changed: makes the leaf table for ``address`` this process's own.
+    """Gives the process its own leaf table for ``address``, before a PTE in it is changed.
 
-    ``root`` is the frame of its root table. When the leaf table has other users, the process gets a
-    copy of it (``memory.copy_frame`` copies a table at once), which hangs in its page table from
-    now on: the old one has one user less, and each frame with a page in it one user more. The
-    others' page tables stay as they are. The PTEs keep their flags.
+    ``root`` is the frame of the process's root table. If the leaf table has other users, a copy
+    replaces it in this page table (``memory.copy_frame`` copies a whole table). The old table is
+    released, and each frame mapped in the copy gets a user. The PTEs keep their flags. The page
+    tables of other processes are unchanged.
 
-    Returns whether the table was copied: False when nobody else uses it, or there is none. Raises
-    ``OutOfFrames``, having changed nothing.
+    Returns True if the table was copied; False if it has no other user, or there is no table.
+    Raises ``OutOfFrames`` without any change.
     """
     # BEGIN SOLUTION
     top = memory.load((root << PAGE_SHIFT) + PTE_SIZE * vpn(address, 2))
@@ -117,11 +117,11 @@ def own_table(memory: Memory, frames: Frames, root: int, address: int) -> bool:
 
 
 def release_tables(memory: Memory, frames: Frames, root: int) -> None:
-    """exit(2): gives back what the page table with this root holds.
+    """Implements exit(2): releases the frames of the page table with this root.
 
-    The root and the middle tables are this process's own. A leaf table has one user less, and only
-    when this was its last, every frame with a page in it too. Nobody will look at tables that are
-    free.
+    The root and the middle tables belong to this process. Each leaf table is released; every frame
+    mapped in it is released too, but only if this process was the table's last user. Free tables
+    are not used afterwards.
     """
     # BEGIN SOLUTION
     for top in memory.table(root):

@@ -28,17 +28,17 @@ _R, _RW = 1, 3
 _AREA = 0x1000_0000
 _TABLE = 0x20_0000
 _ELSEWHERE = 0x1_0000_0000
-"""A middle table of its own."""
+"""An address with another middle table."""
 _STACK = STACK_TOP - _PAGE
 _WRITABLE = (DATA, DATA + _PAGE, FAR, FAR + _PAGE, _STACK, HEAP, HEAP + _PAGE, _AREA + _TABLE)
 _ALL = (*_WRITABLE, TEXT, CONSTANTS, SHARED)
 _SHARERS = 257
-"""A count whose low byte is 1."""
+"""A count with the low byte 1."""
 _COUNTS = ("count-is-the-number-of-holders", "nothing-is-lost")
 
 
 def random_operation(source: random.Random) -> Operation:
-    """Any operation of one of the first processes."""
+    """A random operation of one of the first processes."""
     pid = source.randint(1, 4)
     va = source.choice(_ALL) + source.randrange(_PAGE)
     own = source.choice(_WRITABLE) + source.randrange(_PAGE)
@@ -61,14 +61,14 @@ def random_operation(source: random.Random) -> Operation:
 TESTS: list[Test] = [
     Script(
         "fork-shares-tables",
-        "does fork share every leaf table, and make no table but the root and the middle ones?",
+        "does fork share every leaf table, and allocate only a root and middle tables?",
         _POLICY,
         [Fork(1), Load(2, DATA), Load(1, FAR + _PAGE)],
         points=8,
     ),
     Script(
         "fork-again",
-        "does a fork of what is shared already, from any side, share it once more?",
+        "does a fork of any process share tables that are already shared once more?",
         _POLICY,
         [
             *(Fork(1), Fork(1), Fork(2), Load(4, DATA), prepare(Exit(1)), Fork(4)),
@@ -79,7 +79,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "child-stores",
-        "does the child's store copy its table and its page, and leave the parent's?",
+        "does the child's store copy its table and its page, and leave the parent's unchanged?",
         _POLICY,
         [
             *(prepare(Fork(1)), Store(2, DATA, 0x5A), Load(1, DATA), Load(2, DATA)),
@@ -89,7 +89,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "parent-stores",
-        "does the parent's store copy its table and its page, and leave the child's?",
+        "does the parent's store copy its table and its page, and leave the child's unchanged?",
         _POLICY,
         [Fork(1), Store(1, DATA, 0x5A), Load(2, DATA), Store(1, DATA + 1, 1), Store(1, _STACK, 2)],
         points=6,
@@ -98,7 +98,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "last-user-keeps-the-table",
-        "is a table that nobody else uses any more changed in place?",
+        "is a table without other users changed in place?",
         _POLICY,
         [
             *(prepare(Fork(1), Exit(2)), Store(1, DATA, 1), prepare(Fork(1)), Store(1, FAR, 2)),
@@ -108,7 +108,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "pages-of-copied-tables",
-        "do pages count right when one of their tables was copied, and shared anew?",
+        "are the counts of pages correct after their table was copied, and shared again?",
         _POLICY,
         [
             *(prepare(Fork(1)), Store(2, DATA, 1), prepare(Fork(1), Fork(2)), Store(4, DATA, 2)),
@@ -132,7 +132,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "read-only-is-kept",
-        "do read-only pages stay read-only, and is who stores to one killed, and nobody else?",
+        "do read-only pages stay read-only, and does a store to one kill only its process?",
         _POLICY,
         [
             *(Fork(1), Fork(1), Store(2, CONSTANTS, 1), Load(1, CONSTANTS)),
@@ -144,7 +144,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "shared-memory",
-        "does memory that is shared on purpose stay shared, and writable?",
+        "does shared memory stay shared and writable?",
         _POLICY,
         [Fork(1), Store(2, SHARED, 1), Load(1, SHARED), Store(1, SHARED, 2), Load(2, SHARED)],
         points=4,
@@ -153,7 +153,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "kernel-writes",
-        "does the kernel's own write copy the tables that it changes?",
+        "does a write by the kernel copy the tables that it changes?",
         _POLICY,
         [
             *(prepare(Fork(1)), Read(2, DATA + 8, 16, 1), Load(1, DATA + 8)),
@@ -164,7 +164,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "new-pages",
-        "is a page that one process touches for the first time not the other's too?",
+        "is a page that one process allocates invisible to the other?",
         _POLICY,
         [
             *(
@@ -181,7 +181,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "unmapping",
-        "does unmapping take the pages of one process only?",
+        "does unmapping remove the pages of only one process?",
         _POLICY,
         [
             *(prepare(Store(1, HEAP, 1), Store(1, HEAP + _PAGE, 2), Fork(1)), SetBreak(2, 1)),
@@ -199,7 +199,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "many-tables",
-        "do forks of memory in many tables share them all?",
+        "does a fork of memory in many tables share all of them?",
         _POLICY,
         [
             *(Map(1, _AREA, 2000, _RW), Map(1, _ELSEWHERE, 600, _R), Load(1, _ELSEWHERE)),
@@ -212,7 +212,7 @@ TESTS: list[Test] = [
     ),
     Script(
         "fork-then-exec",
-        "is memory new after exec, and the parent's as it was?",
+        "is memory new after exec, and the parent's unchanged?",
         _POLICY,
         [
             *(
@@ -228,7 +228,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "fork-runs-out",
-        "does a fork that finds no frame leave nothing behind?",
+        "does a fork that finds no frame release all that it allocated?",
         _POLICY,
         before=[Fork(1), Store(2, DATA, 1)],
         operation=Fork(2),
@@ -237,7 +237,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "fault-runs-out",
-        "does a store that finds no frame for the table, or the page, kill that process only?",
+        "does a store that finds no frame for the table or the page kill only its process?",
         _POLICY,
         before=[Fork(1), Fork(1)],
         operation=Store(2, DATA, 1),
@@ -246,7 +246,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "kernel-write-runs-out",
-        "does a kernel's write that finds no frame leave the counts right?",
+        "are the counts correct after a write by the kernel that finds no frame?",
         _POLICY,
         before=[Fork(1)],
         operation=Read(2, FAR + 0xFF0, 0x1020, 1),
@@ -255,14 +255,14 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-operations",
-        "do many random operations, in a large memory and a small one, come out right?",
+        "do many random operations succeed, in a large memory and a small one?",
         _POLICY,
         random_operation,
         points=6,
         sequences=14,
         frames=(256, 60),
     ),
-    GuestProgram("isolation", "does a program see its processes' memory apart?", "isolation", 2),
-    GuestProgram("fork-tree", "does a tree of processes come out right?", "fork_tree", points=2),
-    GuestProgram("protect", "do mprotect and fork go together?", "protect", points=1),
+    GuestProgram("isolation", "do processes see only their own stores?", "isolation", 2),
+    GuestProgram("fork-tree", "does a tree of processes run correctly?", "fork_tree", points=2),
+    GuestProgram("protect", "do mprotect and fork work together?", "protect", points=1),
 ]

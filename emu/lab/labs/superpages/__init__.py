@@ -1,0 +1,1 @@
+"""Lab 7: mapping and splitting pages of 2 MiB."""

@@ -1,23 +1,23 @@
-"""Lab 7, superpages: map 2 MiB with one PTE, and split it when one page of it must be copied.
+"""Lab 7, superpages: maps 2 MiB with one PTE, and splits it when one page of it must be copied.
 
-An entry of a middle table with V and any of R, W and X is a leaf already: it maps 512 frames in a
-row, of which the first one's number is a multiple of 512 (the privileged specification, 4.3.2)::
+An entry of a middle table with V and any of R, W and X is a leaf: it maps 512 consecutive frames,
+the first of which has a number that is a multiple of 512 (the privileged specification, 4.3.2)::
 
     root        middle                           leaf
     +------+    +----------------------------+
     |      | -> | 0x80200  RW-U-A-D          | ----------------> frames 0x80200 to 0x803ff
     +------+    +----------------------------+
 
-    split, which changes nothing for the process:
+    after a split, which the process does not notice:
 
     +------+    +----------------------------+    +--------------------+
     |      | -> | 0x80040  V only: a pointer | -> | 0x80200  RW-U-A-D  | -> frame 0x80200
     +------+    +----------------------------+    | 0x80201  RW-U-A-D  | -> frame 0x80201
                                                   |   ... to 0x803ff   |
 
-Each of the 512 frames counts on its own: one user for each superpage, or PTE of a leaf table, that
-maps it. fork(2), which is ours, shares a superpage as a whole: both processes get its PTE, with
-``COW`` instead of W. The TLB is flushed for you after each of these functions.
+Each of the 512 frames has its own count: one user for each superpage, or PTE of a leaf table, that
+maps it. The kernel's fork(2) shares a superpage as a whole: both processes get its PTE, with
+``COW`` in place of W. The machine flushes the TLB after each of these functions.
 """
 
 from __future__ import annotations
@@ -44,25 +44,28 @@ from emu.lab.kit import (
 
 
 def middle_entry(memory: Memory, root: int, address: int) -> int | None:
-    """The physical address of the entry for ``address`` in its middle table; None without one."""
+    """Returns the physical address of the middle table's entry for ``address``; None without a
+    middle table.
+    """
     top = memory.load((root << PAGE_SHIFT) + PTE_SIZE * vpn(address, 2))
     return (ppn(top) << PAGE_SHIFT) + PTE_SIZE * vpn(address, 1) if top & V else None
 
 
 def is_superpage(memory: Memory, root: int, address: int) -> bool:
-    """Whether a superpage maps ``address``."""
+    """Returns True if a superpage maps ``address``."""
     entry = middle_entry(memory, root, address)
     return entry is not None and bool(memory.load(entry) & V) and is_leaf(memory.load(entry))
 
 
 def map_superpage(memory: Memory, frames: Frames, root: int, address: int, flags: int) -> None:
-    """A process touched memory for the first time: maps the superpage at ``address``, of zeroes.
+    """Maps a new superpage of zeroes at ``address``, which a process accesses for the first time.
 
-    ``root`` is the frame of its root table. 2 MiB divide the address, and nothing is mapped there,
-    nor is there a leaf table; there may be no middle table either. ``flags`` are all flags of the
-    PTE. ``frames.allocate_superpage()`` gives the frames, with whatever was in them. Raises
-    ``OutOfFrames`` when no 512 free frames lie in a row, or there is none for the middle table;
-    then nothing is mapped (a small page will be, by the kernel), but a new middle table may stay.
+    ``root`` is the frame of its root table. ``address`` is a multiple of 2 MiB. Nothing is mapped
+    there, and there is no leaf table; the middle table may be missing too. ``flags`` are all flags
+    of the PTE. ``frames.allocate_superpage()`` returns the first of the frames, whose bytes are
+    undefined. Raises ``OutOfFrames`` when there are no 512 consecutive free frames, or no frame for
+    the middle table: then nothing is mapped (the kernel will map a page of 4 KiB), but a new middle
+    table may remain.
     """
     # BEGIN SOLUTION
     entry = middle_entry(memory, root, address)
@@ -78,12 +81,12 @@ def map_superpage(memory: Memory, frames: Frames, root: int, address: int, flags
 
 
 def split(memory: Memory, frames: Frames, root: int, address: int) -> None:
-    """Makes 512 pages of the superpage that maps ``address``, which need not be its first.
+    """Replaces the superpage that maps ``address``, anywhere in it, by 512 pages.
 
-    The entry of the middle table points to a new leaf table afterwards, whose PTEs map the same
-    frames with the same flags, all of them. No byte is copied and no count of a page changes. It is
-    also called by the kernel: before munmap(2) of a part, mprotect(2) and mremap(2). Raises
-    ``OutOfFrames``, having changed nothing.
+    Afterwards the entry of the middle table points to a new leaf table, whose PTEs map the same
+    frames with all the same flags. No bytes are copied, and no count of a page changes. The kernel
+    also calls it: before munmap(2) of a part, mprotect(2) and mremap(2). Raises ``OutOfFrames``
+    without any change.
     """
     # BEGIN SOLUTION
     entry = middle_entry(memory, root, address)
@@ -98,20 +101,22 @@ def split(memory: Memory, frames: Frames, root: int, address: int) -> None:
 
 
 def store_fault(memory: Memory, frames: Frames, root: int, address: int) -> Outcome:
-    """A process stored to ``address``, and its PTE, of a page or a superpage, did not allow it.
+    """Handles the page fault of a store to ``address`` that its PTE did not allow.
 
-    As in lab 4, ``root`` is the frame of its root table, and V is set. What to do, and return:
+    The PTE is that of a page or a superpage. As in lab 4, ``root`` is the frame of the process's
+    root table, and V is set. The cases are:
 
-    * The PTE has neither W nor ``COW``: ``NOT_ALLOWED``. It has W: ``SPURIOUS``. Nothing changes.
-    * It is a superpage, and nobody else uses any of its 512 frames: the process takes all of it
-      over, ``REUSED``. It stays a superpage.
-    * It is a superpage otherwise: it is split, and then its page is treated as the next two say.
-    * It is a page whose frame nobody else uses: the process takes it over, ``REUSED``.
-    * It is a page whose frame others use: the process gets a new frame with the same bytes,
-      ``COPIED``; the old one has one user less. No other page is copied.
+    * The PTE has neither W nor ``COW``: return ``NOT_ALLOWED``. It has W: return ``SPURIOUS``.
+      Change nothing.
+    * A superpage of which no frame has another user: the process keeps all of it, as a superpage.
+      Return ``REUSED``.
+    * Any other superpage: split it, and handle the page at ``address`` as in the next two cases.
+    * A page whose frame has no other user: the process keeps the frame. Return ``REUSED``.
+    * A page whose frame has other users: the process gets a new frame with the same bytes, and
+      releases the old one. Copy no other page. Return ``COPIED``.
 
-    The PTE that maps ``address`` then has W, A and D, no ``COW``, and all its other bits as before.
-    Raises ``OutOfFrames``; a split that was done by then stays, and nothing else has changed.
+    Afterwards the PTE that maps ``address`` has W, A and D, no ``COW``, and its other bits are
+    unchanged. Raises ``OutOfFrames``; a split done before that remains, nothing else has changed.
     """
     # BEGIN SOLUTION
     entry = leaf_entry(memory, root, address)
@@ -132,12 +137,12 @@ def store_fault(memory: Memory, frames: Frames, root: int, address: int) -> Outc
 
 # BEGIN SOLUTION
 def is_sole_owner(frames: Frames, first: int) -> bool:
-    """Whether nobody else uses any of the 512 frames."""
+    """Returns True if each of the 512 frames has one user."""
     return all(frames.count(frame) == 1 for frame in range(first, first + PTES_PER_TABLE))
 
 
 def small_store_fault(memory: Memory, frames: Frames, root: int, address: int) -> Outcome:
-    """:func:`store_fault` for a page of 4 KiB that is ``COW``."""
+    """Handles a store to a page of 4 KiB that is ``COW``."""
     entry = leaf_entry(memory, root, address)
     assert entry is not None
     pte = memory.load(entry)

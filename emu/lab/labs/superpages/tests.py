@@ -29,14 +29,14 @@ _RW, _RWX = 3, 7
 _LARGE = 0x20_0000
 _AREA = 0x1000_0000
 _ELSEWHERE = 0x1_0000_0000
-"""A middle table of its own."""
+"""An address with another middle table."""
 _SHARERS = 257
-"""A count whose low byte is 1."""
+"""A count with the low byte 1."""
 _FRAMES = 2048
-"""The first 512 hold the first process; the others make three superpages."""
+"""The first process uses frames of the first 512; the others are three superpages."""
 
 _START: list[Operation] = [Map(1, _AREA, 512, _RW), Store(1, _AREA + 5 * _PAGE, 1)]
-"""One superpage, which is written."""
+"""Maps one superpage, and stores to it."""
 
 
 def _script(
@@ -51,7 +51,7 @@ def _script(
 
 
 def random_operation(source: random.Random) -> Operation:
-    """Any operation of one of the first processes, most of them in and beside superpages."""
+    """A random operation of one of the first processes, mostly in or near superpages."""
     pid = source.randint(1, 3)
     places = [_AREA, _AREA + 7 * _PAGE, _AREA + _LARGE - _PAGE, _AREA + _LARGE, DATA, HEAP]
     va = source.choice(places) + source.randrange(_PAGE)
@@ -74,7 +74,7 @@ def random_operation(source: random.Random) -> Operation:
 TESTS: list[Test] = [
     _script(
         "maps-two-mebibytes",
-        "does one touch map all of it, and a part that is smaller than 2 MiB stay apart?",
+        "does one access map 2 MiB, and a page of 4 KiB where the mapping is smaller?",
         [
             *(Map(1, _AREA, 1100, _RW), Store(1, _AREA + 5 * _PAGE, 1), Load(1, _AREA)),
             *(Store(1, _AREA + _LARGE - 1, 2), Load(1, _AREA + _LARGE + 9 * _PAGE)),
@@ -84,7 +84,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "flags-are-those-given",
-        "has the superpage the rights of its mapping, and a middle table of its own if it must?",
+        "does a superpage have its mapping's rights, and a new middle table if needed?",
         [
             *(Map(1, _AREA, 512, _RWX), Fetch(1, _AREA), Map(1, _ELSEWHERE, 512, _RW)),
             *(Load(1, _ELSEWHERE + _PAGE), Store(1, _ELSEWHERE, 1), Exit(1)),
@@ -93,7 +93,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "no-old-bytes",
-        "are the bytes that were in the 512 frames before seen by nobody?",
+        "are the old bytes of all 512 frames invisible?",
         [
             prepare(*_START, Store(1, _AREA + 300 * _PAGE, 7), Store(1, _AREA + 511 * _PAGE, 8)),
             *(prepare(Unmap(1, _AREA, 512), Map(1, _AREA, 512, _RW)), Store(1, _AREA, 2)),
@@ -102,7 +102,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "child-stores",
-        "does the child's store copy one page, and leave the parent's superpage as it was?",
+        "does the child's store copy one page, and leave the parent's superpage unchanged?",
         [
             prepare(*_START, Fork(1)),
             *(Store(2, _AREA + 5 * _PAGE + 1, 2), Load(1, _AREA + 5 * _PAGE)),
@@ -112,7 +112,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "parent-stores",
-        "does the parent's store copy one page, and leave the child's superpage as it was?",
+        "does the parent's store copy one page, and leave the child's superpage unchanged?",
         [
             *(prepare(*_START, Fork(1)), Store(1, _AREA + _LARGE - 1, 2), Load(2, _AREA)),
             Store(1, _AREA, 3),
@@ -122,7 +122,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "sole-owner-reuse",
-        "does the last user of all 512 frames take the superpage over whole, without a copy?",
+        "does the last user of all 512 frames keep the whole superpage, without a copy?",
         [
             *(prepare(*_START, Fork(1), Exit(2)), Store(1, _AREA, 2), Store(1, _AREA + _PAGE, 3)),
             *(prepare(Fork(1), Exit(1)), Store(3, _AREA + 9 * _PAGE, 4)),
@@ -131,7 +131,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "sole-owner-of-a-part",
-        "is a superpage of which others use some pages split, and only its own page reused?",
+        "is a superpage split if others use some of its frames, and only an unshared page reused?",
         [
             *(prepare(*_START, Fork(1), Store(2, _AREA, 2)), Store(1, _AREA, 3), Load(2, _AREA)),
             prepare(Store(1, _AREA + _PAGE, 4), Store(2, _AREA + _PAGE, 5), Exit(2)),
@@ -142,7 +142,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "last-page-is-shared",
-        "are all 512 frames asked about before a superpage is taken over?",
+        "are the counts of all 512 frames checked before a superpage is reused?",
         [
             *(prepare(*_START, Fork(1), Unmap(2, _AREA, 511)), Store(1, _AREA, 2)),
             *(Load(2, _AREA + 511 * _PAGE), Store(1, _AREA + 511 * _PAGE, 3)),
@@ -151,7 +151,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "small-pages-too",
-        "are pages of 4 KiB copied and taken over as before, and read-only ones refused?",
+        "are pages of 4 KiB copied and reused as in lab 4, and stores to read-only ones refused?",
         [
             *(Fork(1), Store(2, DATA, 1), Store(1, DATA, 2), Store(1, FAR, 3), Store(2, FAR, 4)),
             *(Load(1, HEAP), Store(1, HEAP, 5), Store(2, CONSTANTS, 6), Load(1, CONSTANTS)),
@@ -171,7 +171,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "fork-again",
-        "do forks of what is shared already, and of what was split, come out right?",
+        "can memory that is already shared, or was split, be forked again?",
         [
             *(prepare(*_START, Fork(1), Fork(2)), Store(3, _AREA, 2), Store(1, _AREA, 3), Fork(3)),
             *(Store(4, _AREA, 4), Store(4, _AREA + _PAGE, 5), Exit(1), Store(2, _AREA, 6)),
@@ -182,7 +182,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "split-changes-nothing",
-        "are the pages after a split those that they were before, with all their flags?",
+        "are the pages after a split the same as before, with all their flags?",
         [
             prepare(Map(1, _AREA, 512, _RWX), Store(1, _AREA, 1), Store(1, _AREA + _PAGE, 2)),
             *(Unmap(1, _AREA, 1), Fetch(1, _AREA + _PAGE), Store(1, _AREA + 2 * _PAGE, 3)),
@@ -192,7 +192,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "unmap-while-shared",
-        "does unmapping a part in one process leave the other's superpage?",
+        "does unmapping a part in one process keep the other's superpage?",
         [
             *(
                 prepare(*_START, Fork(1)),
@@ -204,7 +204,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "kernel-writes",
-        "does the kernel's own write split, and copy every page that it spans?",
+        "does a write by the kernel split, and copy every page in its range?",
         [
             *(prepare(*_START, Fork(1)), Read(2, _AREA + 0xFF0, 0x1020, 2), Load(1, _AREA + _PAGE)),
             *(prepare(Map(1, _AREA + _LARGE, 512, _RW)), Read(1, _AREA + _LARGE - 4, 8, 3)),
@@ -213,7 +213,7 @@ TESTS: list[Test] = [
     ),
     _script(
         "no-run-is-free",
-        "does a touch that finds no 2 MiB leave room for a small page?",
+        "does an access that finds no free 2 MiB still get a page of 4 KiB?",
         [
             *(prepare(Map(1, _AREA, 2560, _RW)), Store(1, _AREA, 1), Store(1, _AREA + _LARGE, 2)),
             *(Store(1, _AREA + 2 * _LARGE, 3), Store(1, _AREA + 3 * _LARGE, 4)),
@@ -223,7 +223,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "map-runs-out",
-        "does a touch that finds no frame, at any of its allocations, leave nothing behind?",
+        "does an access that finds no frame, at any allocation, leave no frame in use?",
         _POLICY,
         before=[Map(1, _ELSEWHERE, 512, _RW)],
         operation=Store(1, _ELSEWHERE, 1),
@@ -233,7 +233,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "split-runs-out",
-        "does a store that finds no frame, for the table or the page, kill that process only?",
+        "does a store that finds no frame for the table or the page kill only its process?",
         _POLICY,
         before=[*_START, Fork(1), Fork(1)],
         operation=Store(2, _AREA + 5 * _PAGE, 2),
@@ -243,7 +243,7 @@ TESTS: list[Test] = [
     ),
     EveryAllocation(
         "kernel-write-runs-out",
-        "does a system call that finds no frame leave a process that can go on?",
+        "can a process continue after a system call that found no frame?",
         _POLICY,
         before=[*_START, Fork(1)],
         operation=Read(2, _AREA + 0xFF0, 0x1020, 1),
@@ -253,7 +253,7 @@ TESTS: list[Test] = [
     ),
     RandomOperations(
         "random-operations",
-        "do many random operations, in a large memory and a small one, come out right?",
+        "do many random operations succeed, in a large memory and a small one?",
         _POLICY,
         random_operation,
         points=4,
@@ -262,7 +262,7 @@ TESTS: list[Test] = [
         frames=(_FRAMES, 1100),
     ),
     GuestProgram(
-        "large-pages", "does a program with 2 MiB pages find its bytes?", "large_pages", 2
+        "large-pages", "does a program with 2 MiB pages read what it wrote?", "large_pages", 2
     ),
-    GuestProgram("isolation", "does a program see its processes' memory apart?", "isolation", 1),
+    GuestProgram("isolation", "do processes see only their own stores?", "isolation", 1),
 ]

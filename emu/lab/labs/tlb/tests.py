@@ -9,14 +9,14 @@ from emu.lab.graded.submission import Test
 from emu.lab.kit import COW, PteChange, Switch
 from emu.lab.labs.tlb.model import start_states
 from emu.lab.labs.tlb.model.events import KERNEL_PAGE, RIGHTS, USER_PAGE
-from emu.lab.labs.tlb.model.fence_rules import is_open, needed
+from emu.lab.labs.tlb.model.fence_rules import is_optional, needed_fences
 from emu.lab.labs.tlb.model.start_states import HUGE, KERNEL, PAGE
 from emu.lab.labs.tlb.model.test_kinds import Case, Exact, NoHarm
 from emu.machine.pte import RSW1, A, D, G, R, U, V, W, X, make_pte
 
 _FRAME, _OTHER_FRAME, _TABLE = 0x80231, 0x80245, 0x80250
 _SHARED = V | R | U | A | D | COW
-_MISS = "a hart that remembers less faults, and looks again"
+_MISS = "a hart with fewer rights cached reads the page table again"
 
 
 def _change(
@@ -35,53 +35,53 @@ def _page(flags: int, frame: int = _FRAME) -> int:
 
 
 _RIGHTS_ADDED = [
-    Case(_change(0, _page(USER_PAGE)), "it was invalid: no hart can remember it"),
+    Case(_change(0, _page(USER_PAGE)), "the old PTE was invalid: no hart can cache it"),
     Case(_change(_page(RIGHTS["r--"]), _page(USER_PAGE)), f"rights were only added: {_MISS}"),
-    Case(_change(_page(_SHARED), _page(USER_PAGE)), f"the frame was taken over: {_MISS}"),
+    Case(_change(_page(_SHARED), _page(USER_PAGE)), f"the frame was reused: {_MISS}"),
     Case(_change(_page(RIGHTS["r--"]), _page(RIGHTS["r-x"])), f"X was only added: {_MISS}"),
-    Case(_change(_page(_SHARED), _page(_SHARED & ~COW)), "no hart looks at RSW, where COW is"),
-    Case(_change(0, _page(V, _TABLE), 1, address=HUGE), "no pointer was there before"),
+    Case(_change(_page(_SHARED), _page(_SHARED & ~COW)), "harts ignore RSW, which contains COW"),
+    Case(_change(0, _page(V, _TABLE), 1, address=HUGE), "there was no pointer before"),
     Case(
         _change(_page(_SHARED), _page(USER_PAGE, _OTHER_FRAME)),
-        "the page has another frame: who only reads may go on reading the old one",
+        "the page has another frame: a hart with the old PTE would read the old frame",
     ),
 ]
 _ONE_PAGE = [
-    Case(_change(_page(USER_PAGE), _page(_SHARED)), "one page changed: the others are true"),
-    Case(_change(_page(USER_PAGE), 0), "one page changed: the others are true"),
+    Case(_change(_page(USER_PAGE), _page(_SHARED)), "one page changed: the others are valid"),
+    Case(_change(_page(USER_PAGE), 0), "one page changed: the others are valid"),
     Case(
         _change(make_pte(0x80400, USER_PAGE), make_pte(0x80400, _SHARED), 1, address=HUGE),
         "a superpage is one leaf PTE: one address of it is enough",
     ),
     Case(
         _change(make_pte(0x80400, USER_PAGE), _page(V, _TABLE), 1, address=HUGE),
-        "what harts remember is the superpage, a leaf PTE: one address of it is enough",
+        "the cached PTE is the superpage, a leaf: one address of it is enough",
     ),
     Case(
         _change(_page(KERNEL_PAGE), 0, address=KERNEL),
-        "global: every ASID's, but of one page",
+        "a global page: one address, in every ASID",
     ),
 ]
 _WHICH_HARTS = [
-    Case(_change(_page(USER_PAGE), 0, harts=()), "no hart can remember it: it ran nowhere yet"),
-    Case(_change(_page(USER_PAGE), 0, harts=(1,), here=0), "only hart 1 may remember it"),
-    Case(_change(_page(USER_PAGE), 0, harts=(0, 2), here=0), "harts 0 and 2 may remember it"),
+    Case(_change(_page(USER_PAGE), 0, harts=()), "no hart can cache it: it has not run yet"),
+    Case(_change(_page(USER_PAGE), 0, harts=(1,), here=0), "only hart 1 may have cached it"),
+    Case(_change(_page(USER_PAGE), 0, harts=(0, 2), here=0), "harts 0 and 2 may have cached it"),
     Case(
         _change(_page(V, _TABLE), 0, 1, harts=(1, 3), here=2, address=HUGE),
-        "harts 1 and 3 may remember the pointer",
+        "harts 1 and 3 may have cached the pointer",
     ),
 ]
 _SWITCHES = [
-    Case(Switch(0, 1, 7, None), "nothing is known with this ASID"),
-    Case(Switch(0, 1, 7, 7), "what the hart remembers is this address space's"),
-    Case(Switch(1, 2, 9, 7), "what hart 1 remembers with ASID 2 is address space 7's"),
-    Case(Switch(0, 0, 3, 2), "what the hart remembers with ASID 0 is address space 2's"),
-    Case(Switch(1, 0, 3, 3), "what the hart remembers is this address space's"),
+    Case(Switch(0, 1, 7, None), "the hart has no entries with this ASID"),
+    Case(Switch(0, 1, 7, 7), "the hart's entries belong to this address space"),
+    Case(Switch(1, 2, 9, 7), "hart 1's entries with ASID 2 belong to address space 7"),
+    Case(Switch(0, 0, 3, 2), "the hart's entries with ASID 0 belong to address space 2"),
+    Case(Switch(1, 0, 3, 3), "the hart's entries belong to this address space"),
 ]
 
 
 def _every_change() -> Iterator[Case]:
-    """All pairs of a few kinds of PTEs, those that differ least first."""
+    """All pairs of some kinds of PTEs, those with the fewest different bits first."""
     flags = [0, _SHARED, RSW1 | _SHARED, KERNEL_PAGE, KERNEL_PAGE & ~G, USER_PAGE & ~D, V | X | A]
     flags += [USER_PAGE, V | R | X | U | A, V | R | W | X | U | A | D, *RIGHTS.values()]
     ptes = [_page(f, frame) for f in flags if f for frame in (0x80400, 0x80600)]
@@ -92,23 +92,23 @@ def _every_change() -> Iterator[Case]:
         for level in (0, 1):
             pointers = not level and any(pte & 0xFF == V for pte in (before, after))
             change = _change(before, after, level, (0, 2), 2, HUGE)
-            if not pointers and not is_open(change):
+            if not pointers and not is_optional(change):
                 yield Case(change, _why(change))
 
 
 def _why(change: PteChange) -> str:
-    due = needed(change)
+    due = needed_fences(change)
     if not due:
-        return f"nothing was taken away: {_MISS}"
+        return f"no right was removed: {_MISS}"
     if due[0].address is None:
-        return "a pointer changed: with it all that is below"
-    return "the page lost a right, or its frame, or was global"
+        return "a pointer changed, and with it all PTEs below it"
+    return "the page lost a right or its frame, or was global"
 
 
 TESTS: list[Test] = [
     NoHarm(
         "fork",
-        "when fork takes W, is there a hart on which the parent can still store?",
+        "after fork has removed W, can the parent still store on any hart?",
         start_states.forking,
         depth=8,
         points=7,
@@ -116,20 +116,20 @@ TESTS: list[Test] = [
     ),
     NoHarm(
         "copy-on-write",
-        "when a store gets a page of its own, does any hart go on with the old frame?",
+        "after a store has copied a page, does any hart still use the old frame?",
         start_states.sharing,
         depth=8,
         points=7,
     ),
     NoHarm(
         "mprotect",
-        "does every hart lose the rights that mprotect takes?",
+        "does every hart lose the rights that mprotect removes?",
         start_states.protecting,
         depth=6,
     ),
     NoHarm(
         "munmap",
-        "can a hart reach a frame that was given back, when it is another's?",
+        "can a hart access a released frame after it was allocated again?",
         start_states.unmapping,
         depth=7,
         points=6,
@@ -137,64 +137,64 @@ TESTS: list[Test] = [
     ),
     NoHarm(
         "asid-reuse",
-        "does a process see nothing of the one that had its ASID before?",
+        "is a process isolated from the one that had its ASID before?",
         start_states.reusing_asids,
         depth=8,
     ),
     NoHarm(
         "no-asids",
-        "are processes kept apart on a machine without ASIDs?",
+        "are processes isolated on a machine without ASIDs?",
         start_states.without_asids,
         depth=7,
     ),
     NoHarm(
         "table-freed",
-        "when a leaf table is unlinked and free, does a hart still walk through it?",
+        "after a leaf table was unlinked and released, does a hart still walk through it?",
         start_states.unlinking,
         depth=7,
     ),
     NoHarm(
         "superpage-split",
-        "when a superpage is split, does a hart go on with the superpage?",
+        "after a superpage was split, does a hart still use it?",
         start_states.splitting,
         depth=7,
     ),
     NoHarm(
         "superpage-made",
-        "when pages become a superpage, does a hart go on with their table?",
+        "after pages became a superpage, does a hart still use their table?",
         start_states.collapsing,
         depth=7,
     ),
     NoHarm(
         "write-back",
-        "when D is cleared, does the next store set it again?",
+        "after D was cleared, does the next store set it again?",
         start_states.cleaning,
         depth=6,
     ),
     NoHarm(
         "global-page",
-        "when the kernel unmaps a page of its own, is it gone in every address space?",
+        "is a page that the kernel unmaps for itself unmapped in every address space?",
         start_states.freeing_kernel_pages,
         depth=7,
     ),
-    NoHarm("together", "do all of these together do no harm?", start_states.everything, depth=5),
-    Exact("rights-added", "does a right that is only added cost no fence?", _RIGHTS_ADDED),
-    Exact("one-page", "is only the page that changed forgotten?", _ONE_PAGE),
-    Exact("which-harts", "are only those harts fenced that may remember?", _WHICH_HARTS),
-    Exact("switches", "does a switch forget no more than it has to?", _SWITCHES),
+    NoHarm("together", "are all these events together harmless?", start_states.everything, depth=5),
+    Exact("rights-added", "does an added right require no fence?", _RIGHTS_ADDED),
+    Exact("one-page", "is only the changed page flushed?", _ONE_PAGE),
+    Exact("which-harts", "are only the harts fenced that may have cached the PTE?", _WHICH_HARTS),
+    Exact("switches", "does a switch flush no more than necessary?", _SWITCHES),
     Exact(
         "every-change",
-        "is the answer to every kind of change exact?",
+        "are the fences for every kind of change exact?",
         list(_every_change()),
     ),
     GuestProgram(
         "isolation",
-        "does a program on a TLB that never forgets see its processes' memory apart?",
+        "do processes see only their own stores on a TLB that keeps entries until a fence?",
         "isolation",
     ),
     GuestProgram(
         "fork-tree",
-        "does a tree of processes, with few ASIDs on such a TLB, come out right?",
+        "does a tree of processes run correctly on such a TLB, with few ASIDs?",
         "fork_tree",
     ),
 ]

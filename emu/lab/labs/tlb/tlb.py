@@ -1,19 +1,18 @@
-"""Lab 6, the TLB: which sfence.vma must be executed when a page table has changed, and on which
-hart.
+"""Lab 6, the TLB: the sfence.vma instructions that a change of a page table requires, on each hart.
 
-A hart may go on using any PTE that it once could have seen, until a fence makes it forget::
+A hart may cache any PTE that was valid, and use it until a fence flushes it::
 
-    page table of ASID 1                        what hart 1 may remember
+    page table of ASID 1                        TLB of hart 1
     0x11000  0x80231 RW-U-AD                    0x11000  0x80231 RW-U-AD
        |  fork takes W
        v
     0x11000  0x80231 R--U-AD C                  0x11000  0x80231 RW-U-AD   still writable
 
-``Fence(hart, asid, address)`` is one sfence.vma on one hart; None stands for all::
+``Fence(hart, asid, address)`` is one sfence.vma on one hart; None means all. It flushes::
 
-    Fence(1, 1, 0x11000)      the leaf PTE that maps 0x11000 in ASID 1, of whatever level
-    Fence(1, 1)               all of ASID 1, pointers to tables too; but nothing that is global
-    Fence(1, None, 0x11000)   the leaf PTE that maps 0x11000, in every ASID, and if it is global
+    Fence(1, 1, 0x11000)      the leaf PTE of any level that maps 0x11000 in ASID 1
+    Fence(1, 1)               all of ASID 1, including pointers to tables, except global PTEs
+    Fence(1, None, 0x11000)   the leaf PTE that maps 0x11000, in every ASID, also if global
     Fence(1)                  everything
 """
 
@@ -24,20 +23,20 @@ from emu.lab.kit import D, Fence, G, PteChange, R, Switch, U, V, W, X, is_leaf, 
 # BEGIN SOLUTION
 
 RIGHTS = V | R | W | X | U | D | G
-"""What a leaf PTE allows; D allows a store without a look at the page table."""
+"""Rights of a leaf PTE; D allows a store without reading the page table."""
 SOFTWARE = 3 << 8
-"""RSW, where ``COW`` is: no hart looks at it."""
+"""RSW, which contains ``COW``: harts ignore it."""
 
 
 # END SOLUTION
 
 
 def takes_away(before: int, after: int) -> bool:
-    """Whether a hart that still uses ``before`` goes where ``after`` would not let it go.
+    """Returns True if ``before`` allows an access, or a walk, that ``after`` does not allow.
 
-    ``before`` is a PTE that was valid. It is a leaf (``is_leaf(before)``), or points to a table.
-    A hart that still uses a PTE with *fewer* rights than it could have is no danger: its access
-    faults, and it looks at the page table again.
+    ``before`` is a PTE that was valid: a leaf (``is_leaf(before)``) or a pointer to a table. A
+    cached PTE with *fewer* rights than the page table's is harmless: when it does not allow an
+    access, the hart reads the page table again before it faults.
     """
     # BEGIN SOLUTION
     if not is_leaf(before):
@@ -47,11 +46,11 @@ def takes_away(before: int, after: int) -> bool:
 
 
 def fences(change: PteChange) -> list[Fence]:
-    """The fences that the kernel has to execute because it changed one PTE.
+    """Returns the fences that the kernel must execute after it changed one PTE.
 
-    You are called when the PTE is changed already, and before the kernel uses a frame or a table
-    that it led to for anything else. Return as few fences as will do, each on one hart, each of as
-    little as will do.
+    The kernel calls this function after the change, and before it uses a frame or a table that the
+    PTE referred to for anything else. Return the minimum number of fences, each for one hart, and
+    each as narrow as possible.
     """
     # BEGIN SOLUTION
     before = change.before
@@ -64,11 +63,11 @@ def fences(change: PteChange) -> list[Fence]:
 
 
 def fences_for_switch(switch: Switch) -> list[Fence]:
-    """The fences that are needed because a hart's satp was given an address space.
+    """Returns the fences that are required after a hart's satp was set to an address space.
 
-    What a hart remembers is kept apart by ASIDs, so most switches need none. But an ASID can have
-    been another's before: nobody told you when a process exited, and nothing was fenced then. (A
-    machine without ASIDs is one where all address spaces have ASID 0.)
+    TLB entries are tagged with ASIDs, so most switches require none. But another address space may
+    have had this ASID before: there is no call, and no fence, when a process exits. (On a machine
+    without ASIDs all address spaces have ASID 0.)
     """
     # BEGIN SOLUTION
     if switch.last_space is None or switch.last_space == switch.space:

@@ -1,7 +1,7 @@
-"""The page tables and accesses of the graded tests of the lab ``walk``.
+"""Page tables and accesses of the graded tests of the lab ``walk``.
 
-Every case is made from one that is right: three tables, a page, a load in U-mode. It has a few
-PTEs, so that its drawing is all there is to know.
+Every case is derived from a valid one: three tables, a page, a load in U-mode. It has only a few
+PTEs, so that the drawing in a failure report shows all of them.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ ROOT, MIDDLE, LEAF, OTHER = TABLES[:4]
 FIRST = BASE >> PAGE_SHIFT
 LAST = FIRST + (SIZE >> PAGE_SHIFT) - 1
 FRAME = FIRST + 0x123
-"""The page that the tables lead to."""
+"""Frame of the page that the tables map."""
 SUPERPAGE = FIRST + 0x200
 ADDRESS = 0x12_3456_7ABC
 PLAIN = 0xABC
-"""Address translated by the first entry of each table, for tests that do not ask about indices."""
+"""Address translated by the first entry of each table, for tests that do not check indices."""
 USER = V | R | W | X | U | A | D
-"""A leaf that allows U-mode everything, and needs no change."""
+"""Flags of a leaf that allows U-mode every access, with A and D set."""
 LOAD, STORE, FETCH = Access.LOAD, Access.STORE, Access.FETCH
 ACCESSES = (LOAD, STORE, FETCH)
 U_MODE, S_MODE = Mode(), Mode(Privilege.SUPERVISOR)
@@ -57,7 +57,7 @@ MODES = tuple(
 
 
 def entry(table: int, va: int, level: int) -> int:
-    """The physical address of the PTE for ``va`` in a table of that level."""
+    """Physical address of the PTE for ``va`` in a table of that level."""
     return (table << PAGE_SHIFT) + PTE_SIZE * vpn(va, level)
 
 
@@ -74,16 +74,16 @@ def page(va: int = PLAIN, flags: int = USER, frame: int = FRAME) -> Case:
 
 
 def _at_level(level: int, flags: int, va: int = PLAIN) -> dict[int, int]:
-    """Tables, and a leaf of that level that lies in memory."""
+    """Tables, and a leaf of that level that maps frames in memory."""
     return path(va, make_pte((FRAME, SUPERPAGE, FIRST)[level], flags), level)
 
 
 def in_memory(va: int, level: int) -> int:
-    """``va``, with an offset into a page of 1 GiB that memory has."""
+    """``va``; at level 2 with an offset into the page of 1 GiB that is within memory."""
     return va if level < 2 else va & ~((1 << 30) - 1) | va & (SIZE - 1)
 
 
-# One rule each.
+# Cases about one rule.
 
 
 def three_levels() -> Iterator[Case]:
@@ -119,7 +119,7 @@ def bare() -> Iterator[Case]:
     for va in (0, BASE - 1, BASE + SIZE, VA_HALF, VA_MASK):
         for access in ACCESSES:
             yield Case({}, va, access, satp=satp)
-    for field in (ROOT, 7 << 44):  # the mode alone says that it is bare
+    for field in (ROOT, 7 << 44):  # only the MODE field selects bare mode
         yield Case({}, BASE + 0x1234, LOAD, satp=satp | field)
 
 
@@ -159,7 +159,7 @@ def pointers() -> Iterator[Case]:
         yield from _changed_pointer(level, set_=flags)
     for level, flags in product((2, 1), (A, D, U, A | D, A | D | U)):
         yield from _changed_pointer(level, set_=flags)
-    for access, below in product(ACCESSES, (0, -1)):  # what a walk would find that went on
+    for access, below in product(ACCESSES, (0, -1)):  # the entry that a too long walk would read
         entries = path(PLAIN, make_pte(OTHER, V))
         found = {entry(OTHER, PLAIN, below): make_pte(FRAME, USER)}
         yield Case({**entries, **found}, PLAIN, access)
@@ -259,14 +259,14 @@ def outside_memory() -> Iterator[Case]:
         aligned = LAST + 1 if level == 1 else (BASE + (1 << 30)) >> PAGE_SHIFT
         yield Case(path(PLAIN, make_pte(aligned, USER), level), PLAIN)
         yield Case(path(size - 1, make_pte(0, USER), level), size - 1)
-    for offset in (SIZE - 1, SIZE):  # the first GiB of memory is not all there
+    for offset in (SIZE - 1, SIZE):  # memory ends within the page of 1 GiB
         yield Case(path(offset, make_pte(FIRST, USER), 2), offset)
-    for frame in _NOWHERE:  # what may not be reached is not looked for
+    for frame in _NOWHERE:  # a forbidden access is a page fault, wherever the frame is
         yield page(frame=frame, flags=USER & ~U)
         yield page(frame=frame, flags=USER & ~W)._replace(access=STORE)
 
 
-# All of a kind.
+# Combinations.
 
 
 def all_flags() -> Iterator[Case]:
@@ -283,10 +283,10 @@ _FRAMES = (FRAME, SUPERPAGE, FIRST, LAST, *_NOWHERE, SUPERPAGE + 1)
 
 
 def random_case(source: random.Random) -> Case:
-    """Tables that mostly make sense, for any access."""
+    """Mostly valid tables, and a random access."""
     va = source.getrandbits(39)
     if source.random() < 0.5:
-        va = va & ~((1 << 30) - 1) | va & SIZE - 1  # so that a page of 1 GiB has memory there
+        va = va & ~((1 << 30) - 1) | va & SIZE - 1  # within memory, for a page of 1 GiB
     if va & VA_HALF:
         va |= VA_MASK & ~(2 * VA_HALF - 1)
     if source.random() < 0.03:

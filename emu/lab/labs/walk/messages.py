@@ -1,10 +1,10 @@
-"""A translation that a student's walk got wrong, told as a drawing of the walk and both answers."""
+"""Failure messages of the lab ``walk``: a drawing of the walk, and both results."""
 
 from __future__ import annotations
 
 from emu.lab.host.failures import StudentFailed, Unimplemented, place_text
 from emu.lab.kit.values import Access, Fault, Mode, Privilege, Translation
-from emu.lab.labs.walk.translations import Bench, Case, Found, Verdict
+from emu.lab.labs.walk.translations import Answer, Bench, Case, Verdict
 from emu.lab.simulation.differential import Failure
 from emu.machine.pte import (
     MODE_BARE,
@@ -43,22 +43,24 @@ the lab's file numbers them.
 _SIZES = ("", "2 MiB from ", "1 GiB from ")
 
 
-def told(name: str, bench: Bench, verdict: Verdict) -> Failure:
-    """A verdict that is not right."""
+def to_failure(name: str, bench: Bench, verdict: Verdict) -> Failure:
+    """Converts a wrong result to a failure with the given name."""
     case, found = verdict.case, verdict.found
     if isinstance(found, Unimplemented):
         return Failure(found.name, found.headline, found.details)
     lines = drawing(case, bench.walk(case))
     if isinstance(found, StudentFailed):
-        return Failure(found.name, f"{found.headline}   {_asked(case)}", [*found.details, *lines])
-    if found != verdict.wanted:
-        lines.append(f"you say        {_answer(found, verdict.wanted)}")
-        lines.append(f"the spec says  {_answer(verdict.wanted, found)}{_why(verdict)}")
+        return Failure(
+            found.name, f"{found.headline}   {_access_text(case)}", [*found.details, *lines]
+        )
+    if found != verdict.expected:
+        lines.append(f"your result    {_answer(found, verdict.expected)}")
+        lines.append(f"specification  {_answer(verdict.expected, found)}{_reason(verdict)}")
     lines += _stores(verdict)
-    return Failure(name, _asked(case), lines)
+    return Failure(name, _access_text(case), lines)
 
 
-def _asked(case: Case) -> str:
+def _access_text(case: Case) -> str:
     what = {Access.FETCH: "fetch from", Access.LOAD: "load from", Access.STORE: "store to"}
     return f"{what[case.access]} {case.va:#x} in {_mode(case.mode)}"
 
@@ -73,9 +75,9 @@ def _mode(mode: Mode) -> str:
 
 
 def drawing(case: Case, walk: tuple[Step, ...]) -> list[str]:
-    """The walk, a line for each PTE it reads: level, index, the PTE's address, the PTE."""
+    """One line for each PTE that the walk reads: level, index, the PTE's address, the PTE."""
     if case.satp >> 60 == MODE_BARE:
-        return [f"satp {case.satp:#x}: bare, there are no tables"]
+        return [f"satp {case.satp:#x}: bare mode, no page tables"]
     root, asid = case.satp & PPN_MASK, case.satp >> 44 & 0xFFFF
     lines = [f"satp {case.satp:#x}: Sv39, ASID {asid}, root table in frame {root:#x}"]
     if not is_canonical(case.va):
@@ -86,7 +88,7 @@ def drawing(case: Case, walk: tuple[Step, ...]) -> list[str]:
 def _step(step: Step) -> str:
     where = f"level {step.level}  index {step.vpn:3}  PTE at {step.address:#x}"
     if step.pte is None:
-        return f"{where}  where there is no memory"
+        return f"{where}  outside memory"
     return f"{where}  {_pte(step.pte)}{_target(step.pte, step.level)}"
 
 
@@ -95,7 +97,7 @@ def _pte(pte: int) -> str:
 
 
 def _flags(pte: int) -> str:
-    """All the flags, also those of a PTE without V."""
+    """All flags of a PTE, valid or not."""
     flags = flags_text(pte | V) + ("V" if pte & V else "-")
     return f"{flags} bits 63-54: {pte >> 54:#x}" if pte & RESERVED else flags
 
@@ -108,11 +110,11 @@ def _target(pte: int, level: int) -> str:
     return f" → {_SIZES[level]}frame {ppn(pte):#x}"
 
 
-# The answers.
+# The results.
 
 
-def _answer(answer: Found, other: Found | StudentFailed) -> str:
-    """An answer; of a translation, what differs from the other one, or all of it."""
+def _answer(answer: Answer, other: Answer | StudentFailed) -> str:
+    """Text of a result; of two translations, only the fields that differ."""
     if isinstance(answer, Fault):
         return answer.value
     parts = {
@@ -125,32 +127,32 @@ def _answer(answer: Found, other: Found | StudentFailed) -> str:
     return ", ".join(parts.values())
 
 
-def _why(verdict: Verdict) -> str:
+def _reason(verdict: Verdict) -> str:
     if verdict.rule is not None:
         return f" ({_STEPS[verdict.rule]}): {verdict.rule.value}"
-    assert isinstance(verdict.wanted, Translation)
+    assert isinstance(verdict.expected, Translation)
     if verdict.case.satp >> 60 == MODE_BARE:
-        return ", as it is in bare mode"
+        return " (bare mode)"
     found = verdict.found
     if isinstance(found, Translation):
-        if found.pa == verdict.wanted.pa and found.level == verdict.wanted.level:
+        if found.pa == verdict.expected.pa and found.level == verdict.expected.level:
             return " (step 9)"
-        bits = PAGE_SHIFT + VPN_BITS * verdict.wanted.level
-        return f" (step 10): at level {verdict.wanted.level} the offset has {bits} bits"
+        bits = PAGE_SHIFT + VPN_BITS * verdict.expected.level
+        return f" (step 10): at level {verdict.expected.level} the offset has {bits} bits"
     return ": all steps allow it"
 
 
 def _stores(verdict: Verdict) -> list[str]:
-    """What is wrong with the PTEs in memory, and who wrote it."""
+    """Errors of the PTEs in memory, and the lines of code that wrote them."""
     lines = []
-    for address, (found, wanted) in sorted(verdict.changed.items()):
+    for address, (found, expected) in sorted(verdict.changed.items()):
         lines.append(f"the PTE at {address:#x} is now     {_pte(found)}")
-        after = ", for the access faults" if verdict.rule is not None else ""
-        lines.append(f"by step 9 it should be {' ' * len(f'{address:x}')}  {_pte(wanted)}{after}")
+        after = ", because the access faults" if verdict.rule is not None else ""
+        lines.append(f"by step 9 it should be {' ' * len(f'{address:x}')}  {_pte(expected)}{after}")
         lines.append(_writer(verdict, address))
     if verdict.needless and not verdict.changed:
         for address in sorted(verdict.stored):
-            lines.append(f"the PTE at {address:#x} was stored to, and needs no change (step 9)")
+            lines.append(f"the PTE at {address:#x} was written, but needs no change (step 9)")
             lines.append(_writer(verdict, address))
     return lines
 
@@ -158,5 +160,5 @@ def _stores(verdict: Verdict) -> list[str]:
 def _writer(verdict: Verdict, address: int) -> str:
     place = verdict.stored.get(address)
     if place is None:
-        return f"you stored nothing to it: memory.store({address:#x}, …) does"
-    return f"you wrote it at {place_text(place)}"
+        return f"your code did not write it (expected memory.store({address:#x}, …))"
+    return f"your code wrote it at {place_text(place)}"

@@ -1,6 +1,6 @@
-"""Single translations by a student's walk, each compared with that of the machine's own MMU.
+"""Single translations by a student's walk, each compared with the result of the machine's MMU.
 
-Both have the same memory: zeroes, but for the PTEs of the case.
+Both have the same memory: zeroes, and the PTEs of the case.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from emu.machine.sv39 import Mmu, Rule
 from kernel.mm.frames import Frames, Kind
 
 SIZE = 4 << 20
-"""Bytes of memory: two superpages' worth."""
+"""Bytes of memory: two superpages."""
 TABLES = range((BASE >> PAGE_SHIFT) + 1, (BASE >> PAGE_SHIFT) + 9)
-"""The frames that may hold page tables; the first one is the root."""
+"""Frames that may contain page tables; the first one is the root."""
 SATP = make_satp(TABLES[0])
 
-Found = Translation | Fault
+Answer = Translation | Fault
 
 
 class Case(NamedTuple):
-    """One access, and the PTEs that memory holds, by their physical addresses."""
+    """One access, and the PTEs in memory by their physical addresses."""
 
     entries: dict[int, int]
     va: int
@@ -41,24 +41,24 @@ class Case(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the student's walk and the machine's own made of a case."""
+    """Results of the student's walk and of the machine's MMU for a case."""
 
     case: Case
-    found: Found | StudentFailed
-    wanted: Found
+    found: Answer | StudentFailed
+    expected: Answer
     rule: Rule | None
-    """The rule by which the access faults, where it does."""
+    """Rule by which the access faults; None if it does not fault."""
     changed: dict[int, tuple[int, int]]
-    """The PTEs that are not as they should be: (found, wanted), by address."""
+    """PTEs with a wrong value: (found, expected), by address."""
     stored: dict[int, Place]
-    """Where the student's code stored to a PTE."""
+    """Places in the student's code that stored to a PTE, by the PTE's address."""
     needless: bool
-    """A PTE was stored to that needed no change."""
+    """True if a PTE was written that needed no change."""
 
     @property
     def answered(self) -> bool:
-        """Whether the answer is right, and memory as it should be."""
-        return self.found == self.wanted and not self.changed
+        """True if the result and the PTEs in memory are correct."""
+        return self.found == self.expected and not self.changed
 
     @property
     def right(self) -> bool:
@@ -66,18 +66,18 @@ class Verdict(NamedTuple):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Two cases with the same kind are wrong in the same way."""
+        """Kind of failure, to compare two cases."""
         failed = self.found
         how: object = failed if isinstance(failed, Fault) else type(failed)
         if isinstance(failed, StudentFailed):
             how = failed.name, failed.headline.split(":")[0]
-        return how, self.rule, self.found == self.wanted, bool(self.changed), self.needless
+        return how, self.rule, self.found == self.expected, bool(self.changed), self.needless
 
 
 class Bench:
-    """A student's process and our MMU, for one case after the other.
+    """A student's process and the machine's MMU, for a sequence of cases.
 
-    Raises :class:`StudentFailed` when the student's file can't be loaded.
+    Raises :class:`StudentFailed` if the student's file cannot be loaded.
     """
 
     def __init__(self, files: Sequence[LabFile]) -> None:
@@ -89,7 +89,7 @@ class Bench:
         self._bus = CommandBus(self._ram, frames)
         self._mmu = Mmu(Ram(SIZE))
         self._written: set[int] = set()
-        self._student = self._started()
+        self._student = self._start_student()
 
     def __enter__(self) -> Self:
         return self
@@ -103,11 +103,11 @@ class Bench:
         self._student.close()
         self._ram.close()
 
-    def _started(self) -> Student:
+    def _start_student(self) -> Student:
         return Student(self._files, self._bus)
 
     def first_wrong(self, cases: Iterable[Case], needless_stores: bool = True) -> Verdict | None:
-        """The first case that the student's walk gets wrong; ``needless_stores`` are wrong too."""
+        """Returns the first case that fails; with ``needless_stores`` these are failures too."""
         for case in cases:
             verdict = self.judge(case)
             if not (verdict.right if needless_stores else verdict.answered):
@@ -115,28 +115,28 @@ class Bench:
         return None
 
     def judge(self, case: Case) -> Verdict:
-        """Translates by both. After a failure of the student's code its process is a new one."""
+        """Translates by both. Starts a new process after a failure of the student's code."""
         self._write(case.entries)
-        wanted, rule = self._ours(case)
+        expected, rule = self._reference_answer(case)
         self._bus.written_at.clear()
         before = self._bus.counts.ptes
-        found = self._theirs(case)
+        found = self._student_answer(case)
         stored = dict(self._bus.written_at)
         changed = self._changed({*case.entries, *stored}, rule)
-        due = sum(self._mmu.ram.load64(at) != pte for at, pte in case.entries.items())
+        required = sum(self._mmu.ram.load64(at) != pte for at, pte in case.entries.items())
         stores = max(self._bus.counts.ptes - before, len(stored))
-        needless = stores > due and rule is not Rule.PAGE_OUTSIDE_RAM
+        needless = stores > required and rule is not Rule.PAGE_OUTSIDE_RAM
         self._written.update(stored)
-        return Verdict(case, found, wanted, rule, changed, stored, needless)
+        return Verdict(case, found, expected, rule, changed, stored, needless)
 
     def walk(self, case: Case) -> tuple[sv39.Step, ...]:
-        """The PTEs that a walk reads, as they are before it."""
+        """PTEs that a walk reads, with their values before it."""
         self._write(case.entries)
         self._mmu.satp = case.satp
         return self._mmu.walk(case.va)
 
     def _write(self, entries: dict[int, int]) -> None:
-        """Memory holds these words, and nothing else."""
+        """Sets these words in memory, and all others to 0."""
         for ram in (self._ram, self._mmu.ram):
             for address in self._written:
                 ram.store64(address, 0)
@@ -144,36 +144,36 @@ class Bench:
                 ram.store64(address, pte)
         self._written = set(entries)
 
-    def _ours(self, case: Case) -> tuple[Found, Rule | None]:
+    def _reference_answer(self, case: Case) -> tuple[Answer, Rule | None]:
         mmu = self._mmu
         mmu.satp = case.satp
         mmu.privilege = sv39.Privilege(case.mode.privilege)
         mmu.sum, mmu.mxr = case.mode.sum, case.mode.mxr
         access = cause.Access(case.access)
-        made = mmu.translate(case.va, access)
-        if isinstance(made, sv39.Translation):
-            return Translation(*made), None
-        return Fault.PAGE if made.cause == access.page_fault else Fault.ACCESS, made.rule
+        result = mmu.translate(case.va, access)
+        if isinstance(result, sv39.Translation):
+            return Translation(*result), None
+        return Fault.PAGE if result.cause == access.page_fault else Fault.ACCESS, result.rule
 
-    def _theirs(self, case: Case) -> Found | StudentFailed:
+    def _student_answer(self, case: Case) -> Answer | StudentFailed:
         arguments = case.satp, case.va, case.access, case.mode
         try:
-            found: Found = self._student.call("walk", "translate", *arguments)
+            found: Answer = self._student.call("walk", "translate", *arguments)
         except StudentFailed as failed:
-            self._student = self._started()
+            self._student = self._start_student()
             return failed
         return found
 
     def _changed(self, addresses: set[int], rule: Rule | None) -> dict[int, tuple[int, int]]:
-        """The words in which the two memories differ.
+        """Words in which the two memories differ.
 
-        The spec leaves open whether A and D are set when the page turns out to be outside memory
-        ("a trap may occur between the PTE update and the memory access", section 10.3.1).
+        If the page is outside memory, the spec allows A and D to be set or not ("a trap may occur
+        between the PTE update and the memory access", section 10.3.1).
         """
-        open_ = A | D if rule is Rule.PAGE_OUTSIDE_RAM else 0
+        ignored = A | D if rule is Rule.PAGE_OUTSIDE_RAM else 0
         changed = {}
         for address in addresses:
-            found, wanted = self._ram.load64(address), self._mmu.ram.load64(address)
-            if (found ^ wanted) & ~open_:
-                changed[address] = found, wanted
+            found, expected = self._ram.load64(address), self._mmu.ram.load64(address)
+            if (found ^ expected) & ~ignored:
+                changed[address] = found, expected
         return changed

@@ -1,6 +1,6 @@
-"""Lab 1, the walk: from a virtual address to a physical one, as an MMU for Sv39 finds it.
+"""Lab 1, the walk: translates a virtual address to a physical one, as the MMU does for Sv39.
 
-What you are given, bit by bit (privileged spec, sections 10.1.11 and 10.4)::
+Formats of the address, of satp and of a PTE (privileged spec, sections 10.1.11 and 10.4)::
 
     address  63        39 38     30 29     21 20     12 11       0
             | = bit 38   | VPN[2]  | VPN[1]  | VPN[0]  | offset   |
@@ -11,8 +11,8 @@ What you are given, bit by bit (privileged spec, sections 10.1.11 and 10.4)::
     PTE      63     54 53                    10 9 8 7 6 5 4 3 2 1 0
             | reserved |         PPN           | RSW|D A G U X W R V|
 
-Neither R nor X: a pointer to the next table. Else a leaf: at level 0 it maps 4 KiB, at level 1
-2 MiB, at level 2 1 GiB.
+A PTE with neither R nor X is a pointer to the next table. Any other valid PTE is a leaf: it maps
+4 KiB at level 0, 2 MiB at level 1, 1 GiB at level 2.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ from emu.lab.kit import (
 )
 
 EVERYTHING = V | R | W | X | U | A | D
-"""The flags of the PTE that a translation in bare mode returns, for it has none of its own."""
+"""Flags of the PTE that a translation in bare mode returns: there is no PTE in memory."""
 
 # BEGIN SOLUTION
 
 
 def holds(memory: Memory, address: int) -> bool:
-    """Whether there is memory at a physical address."""
+    """True if there is memory at the physical ``address``."""
     return memory.base <= address < memory.end
 
 
 def allowed(pte: int, access: Access, mode: Mode) -> bool:
-    """Whether a leaf lets ``access`` happen in ``mode``: steps 6 to 8."""
+    """Checks steps 6 to 8: True if a leaf allows ``access`` in ``mode``."""
     if mode.privilege is Privilege.USER:
         if not pte & U:
             return False
@@ -73,29 +73,29 @@ def allowed(pte: int, access: Access, mode: Mode) -> bool:
 def translate(
     memory: Memory, satp: int, address: int, access: Access, mode: Mode
 ) -> Translation | Fault:
-    """Finds the physical address for an access to ``address``, or why there is none.
+    """Translates ``address`` for an access: returns the translation, or the fault.
 
     The steps are those of the privileged spec, section 10.3.2. ``Fault.PAGE`` is a page fault,
     ``Fault.ACCESS`` an access fault.
 
-    * In bare mode the physical address is ``address``; the PTE to return is one for that frame
-      with the flags ``EVERYTHING``, the level is 0. No memory there: ``ACCESS``.
-    * Bits 63-39 of ``address`` are not all equal to bit 38: ``PAGE``.
-    * Step 1, 2: begin with the root table, at level 2. The PTE is at the table's address plus 8
-      times VPN[level]. No memory there: ``ACCESS``.
-    * Step 3: V is clear, or W is set without R, or one of bits 63-54 is set: ``PAGE``.
-    * Step 4: a pointer leads to the next table, one level down. A, D and U are reserved in a
-      pointer (``PAGE``); at level 0 there can be none (``PAGE``).
-    * Step 5: a leaf at level 1 or 2 must have a PPN that its size divides: else ``PAGE``.
-    * Step 6: U-mode reaches only pages with U. S-mode reaches pages with U only if ``mode.sum``,
-      and never fetches from them. Else ``PAGE``.
-    * Step 8: a load needs R (or, if ``mode.mxr``, X), a store W, a fetch X. Else ``PAGE``.
-    * Step 9: set A, for a store D too, in the PTE in memory, if it isn't set there already. Nothing
+    * Bare mode: the physical address is ``address``. Return a PTE for its frame with the flags
+      ``EVERYTHING``, and level 0. If there is no memory at the address: ``ACCESS``.
+    * If bits 63-39 of ``address`` are not all equal to bit 38: ``PAGE``.
+    * Steps 1 and 2: begin with the root table, at level 2. The PTE is at the table's address plus 8
+      times VPN[level]. If there is no memory at that address: ``ACCESS``.
+    * Step 3: if V is clear, or W is set without R, or one of bits 63-54 is set: ``PAGE``.
+    * Step 4: a pointer leads to the next table, one level lower. If a pointer has A, D or U set,
+      which are reserved there, or is at level 0: ``PAGE``.
+    * Step 5: if the PPN of a leaf at level 1 or 2 is not aligned to the size of the page: ``PAGE``.
+    * Step 6: U-mode can access only pages with U. S-mode can access pages with U only if
+      ``mode.sum``, and never fetch from them. Otherwise: ``PAGE``.
+    * Step 8: a load requires R (or X, if ``mode.mxr``), a store W, a fetch X. Otherwise: ``PAGE``.
+    * Step 9: set A, and for a store also D, in the PTE in memory, unless set already. Store nothing
       else, and nothing when the translation faults.
-    * Step 10: the physical address is the leaf's PPN and the address's offset; below a superpage
-      the offset is longer. No memory there: ``ACCESS``.
+    * Step 10: the physical address is the leaf's PPN and the offset of the address; a superpage has
+      a longer offset. If there is no memory at that address: ``ACCESS``.
 
-    The ASID, G and RSW mean nothing to a walk. (Step 7 is about shadow stacks: there are none.)
+    A walk ignores the ASID, G and RSW. (Step 7 is about shadow stacks, which this machine lacks.)
     """
     # BEGIN SOLUTION
     if satp >> 60 == 0:

@@ -1,4 +1,4 @@
-"""Graded tests of the lab ``walk``: crafted cases, all combinations of flags, random tables."""
+"""Kinds of graded tests of the lab ``walk``: lists of cases, and random tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import StudentFailed
 from emu.lab.kit.values import Access, Mode
-from emu.lab.labs.walk.messages import told
+from emu.lab.labs.walk.messages import to_failure
 from emu.lab.labs.walk.translations import SATP, Bench, Case, Verdict
 from emu.lab.simulation.differential import Failure
 from emu.machine.pte import PAGE_MASK
@@ -18,27 +18,29 @@ from emu.machine.pte import PAGE_MASK
 
 @dataclass(frozen=True, slots=True)
 class Translations:
-    """Cases in their order: the first that is wrong is told, so the simplest come first."""
+    """Runs cases in order, the simplest first, and reports the first that fails."""
 
     name: str
     question: str
     cases: Callable[[], Iterable[Case]]
     points: int = 4
     needless_stores: bool = False
-    """Whether it asks for them: where all ask, one slip fails every test."""
+    """True if needless stores to PTEs fail the test. Only some do, so that one slip does not fail
+    all tests.
+    """
 
     def run(self, submission: Submission) -> Failure | None:
         try:
             with Bench(submission.files) as bench:
                 verdict = bench.first_wrong(self.cases(), self.needless_stores)
-                return told(self.name, bench, verdict) if verdict is not None else None
+                return to_failure(self.name, bench, verdict) if verdict is not None else None
         except StudentFailed as failed:
             return Failure.of(failed)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomTables:
-    """Random cases; one that is wrong is made as simple as it can be."""
+    """Runs random cases, and simplifies the first that fails."""
 
     seeded: ClassVar[bool] = True
 
@@ -56,18 +58,18 @@ class RandomTables:
                 verdict = bench.first_wrong(cases)
                 if verdict is None:
                     return None
-                return told(self.name, bench, simplest(bench, verdict))
+                return to_failure(self.name, bench, simplest(bench, verdict))
         except StudentFailed as failed:
             return Failure.of(failed)
 
 
-_MOST_TRIALS = 1500
+_MAX_TRIALS = 1500
 
 
 def simplest(bench: Bench, verdict: Verdict) -> Verdict:
-    """A case that is wrong in the same way, of which nothing can be left out.
+    """Reduces a failing case until nothing can be removed without changing the kind of failure.
 
-    Code that raises costs a process for each trial, so there only what the drawing shows is kept.
+    A case in which the code raises is returned as it is: each trial would need a new process.
     """
     if isinstance(verdict.found, StudentFailed):
         return verdict
@@ -77,7 +79,7 @@ def simplest(bench: Bench, verdict: Verdict) -> Verdict:
         smaller = False
         for case in _simpler(verdict.case):
             trials += 1
-            if trials > _MOST_TRIALS:
+            if trials > _MAX_TRIALS:
                 return verdict
             found = bench.judge(case)
             if not found.right and found.kind == verdict.kind:
@@ -87,7 +89,7 @@ def simplest(bench: Bench, verdict: Verdict) -> Verdict:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    """Cases with a little less: a PTE, the ASID, a flag of the mode, the offset, a bit of a PTE."""
+    """Cases without one PTE, the ASID, one flag of the mode, the offset, or one bit of a PTE."""
     if case.satp != SATP:
         yield case._replace(satp=SATP)
     for address in case.entries:
@@ -113,7 +115,7 @@ def _simpler_modes(mode: Mode) -> Sequence[Mode]:
 
 
 def _flag_bits(pte: int) -> Iterator[int]:
-    """The bits of a PTE beside its PPN."""
+    """Bits of a PTE outside its PPN."""
     for number in (*range(63, 53, -1), *range(9, -1, -1)):
         if pte >> number & 1:
             yield 1 << number

@@ -29,7 +29,7 @@ def wrong(*names: str) -> Submission:
     """The reference with these mistakes from the catalogue."""
     source = COW.solution
     for name in names:
-        source = next(each for each in COW.wrong if each.name == name).apply(source)
+        source = next(each for each in COW.mutants if each.name == name).apply(source)
     return submission(COW, source)
 
 
@@ -93,10 +93,10 @@ def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
 
 def test_correct_given_operations_are_done_by_the_students_code() -> None:
     asked = [prepare(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
-    found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
+    found = Script("last", "is it?", "cow", asked).run(wrong("returns-a-string"))
     assert found is None  # the process was killed by the first store
     asked = [prepare(Fork(1)), Store(2, DATA, 1)]
-    found = Script("last", "is it?", "cow", asked).run(wrong("tells-a-word"))
+    found = Script("last", "is it?", "cow", asked).run(wrong("returns-a-string"))
     assert found is not None and found.reference_steps == frozenset()
 
 

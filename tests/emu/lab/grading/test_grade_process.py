@@ -19,7 +19,7 @@ def ram() -> SharedRam:
     return SharedRam(16 << 12)
 
 
-def test_our_own_start_takes_nothing_of_the_codes_time(ram: SharedRam) -> None:
+def test_the_start_of_the_process_takes_none_of_the_codes_time(ram: SharedRam) -> None:
     order = {"base": ram.base, "size": ram.size, "zero": 0, "limit": 1 << 29}
     process = StudentProcess(ram.descriptor, order, NO_TIME)
     try:
@@ -30,16 +30,16 @@ def test_our_own_start_takes_nothing_of_the_codes_time(ram: SharedRam) -> None:
 
 def test_what_the_code_takes_when_it_is_loaded_is_its_own(ram: SharedRam) -> None:
     endless = LabFile("walk", "walk.py", "while True: pass\n")
-    with pytest.raises(TimedOut) as told:
+    with pytest.raises(TimedOut) as raised:
         Student([endless], CommandBus(ram, Frames(ram)), Limits(seconds=0.25))
-    assert told.value.headline == "your file, when it was loaded, did not return within 0.25 s"
-    assert told.value.details[:2] == ["it was here:", "walk.py:1"]
+    assert raised.value.headline == "your file, when it was loaded, did not return within 0.25 s"
+    assert raised.value.details[:2] == ["it was here:", "walk.py:1"]
 
 
 def test_a_start_that_fails_is_not_said_to_be_the_codes(
     ram: SharedRam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ProcessEnded) as told:
+    with pytest.raises(ProcessEnded) as raised:
         Student([], CommandBus(ram, Frames(ram)))
-    assert told.value.headline == "this machine can't start a process for your code"
+    assert raised.value.headline == "this machine can't start a process for your code"

@@ -1,4 +1,4 @@
-"""Does an instructor's own file make the tests it says; and is a mistake in it told in a line?"""
+"""Does an instructor's file give the tests it describes; and is a mistake in it one line?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.lab.graded.test_kinds import RandomOperations
-from emu.lab.grading.private_tests import BadPrivate, load
+from emu.lab.grading.private_tests import InvalidPrivateFile, load
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.initial_layout import DATA
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
@@ -72,7 +72,7 @@ def test_operations_are_read_as_they_are_written():
         ("fork 0", "line 1: pid 0 is not in 1 to"),
     ],
 )
-def test_a_line_that_is_no_operation_is_told(line, why):
+def test_a_line_that_is_not_an_operation_is_an_error(line, why):
     with pytest.raises(BadScript) as bad:
         parse(line)
     assert str(bad.value).startswith(why)
@@ -90,7 +90,7 @@ def test_a_script_is_played_beside_the_reference(tmp_path):
     assert failure.name == "isolation"
 
 
-def test_a_seed_makes_other_random_operations_and_is_not_told(tmp_path):
+def test_a_seed_makes_other_random_operations_and_is_not_shown(tmp_path):
     given = "[random]\nseeds = [8675309, 42]\npoints = 3\n"
     tests = load(private(tmp_path, given)).tests
     own = [test for test in COW.tests if isinstance(test, RandomOperations)]
@@ -135,18 +135,21 @@ def test_what_the_file_and_its_guests_say_is_in_the_digest(tmp_path):
         ("[[script]]\nname = 'a'\n", "Object missing required field `operations` at `script[0]`"),
         ("[[test]]\n", "Object contains unknown field `test`"),
         (SCRIPT.replace("fork 2", "frok 2"), "script 'grandchild', line 2: no operation 'frok'"),
-        (SCRIPT.replace("= 4", "= -4"), "'grandchild': points is not in 0 to 1000"),
-        (SCRIPT + "frames = 3\n", "script 'grandchild': frames is not in 40 to 4096"),
-        (SCRIPT + SCRIPT, "there are two tests 'grandchild'"),
-        (SCRIPT.replace("grandchild", "fork-shares"), "there are two tests 'fork-shares'"),
+        (SCRIPT.replace("= 4", "= -4"), "'grandchild': points is -4 (expected 0 to 1000)"),
+        (SCRIPT + "frames = 3\n", "script 'grandchild': frames is 3 (expected 40 to 4096)"),
+        (SCRIPT + SCRIPT, "'grandchild': more than one test has this name"),
+        (
+            SCRIPT.replace("grandchild", "fork-shares"),
+            "'fork-shares': more than one test has this name",
+        ),
         (GUEST.replace("sub/secret.c", "none.c"), "none.c: No such file or directory"),
-        (GUEST, "guest 'secret' can't be built: "),
+        (GUEST, "guest 'secret': cannot be built: "),
     ],
 )
-def test_a_mistake_is_told_in_a_line_with_the_file_it_is_in(tmp_path, text, why):
+def test_a_mistake_is_one_line_with_the_name_of_the_file(tmp_path, text, why):
     guest(tmp_path, "int main(void) { return nothing; }\n")
     path = private(tmp_path, text)
-    with pytest.raises(BadPrivate) as bad:
+    with pytest.raises(InvalidPrivateFile) as bad:
         load(path)
     message = str(bad.value)
     assert message.startswith(str(tmp_path))
@@ -154,12 +157,12 @@ def test_a_mistake_is_told_in_a_line_with_the_file_it_is_in(tmp_path, text, why)
     assert "\n" not in message
 
 
-def test_a_file_for_no_lab_is_told(tmp_path):
-    with pytest.raises(BadPrivate, match="no lab 'fork'; there are walk"):
+def test_a_file_for_an_unknown_lab_is_an_error(tmp_path):
+    with pytest.raises(InvalidPrivateFile, match=r"no lab 'fork' \(expected walk"):
         load(private(tmp_path, "", lab="fork"))
     path = tmp_path / "bytes.toml"
     path.write_bytes(b"\xff")
-    with pytest.raises(BadPrivate, match=r"bytes\.toml"):
+    with pytest.raises(InvalidPrivateFile, match=r"bytes\.toml"):
         load(path)
 
 

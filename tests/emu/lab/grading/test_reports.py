@@ -1,4 +1,4 @@
-"""What is a result told as? Formats that others read, and text that a student can't forge."""
+"""Are the formats of a result those that others read, and can a student not forge its text?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from emu.lab.grading.reports import FORMATS
-from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decoded, encoded
+from emu.lab.grading.reports.record import FailureRecord, GradedTest, Record, decode, encode
 from emu.lab.grading.reports.summary import summary_csv, summary_text
 from emu.lab.text.sanitize import sanitize, sanitize_lines
 
@@ -49,7 +49,9 @@ def record(*tests: GradedTest, **changed: object) -> Record:
     return Record(**{**values, **changed})
 
 
-UNREADABLE = record(status="unreadable", problem="cow_fork.py is not in it", lab="", files=[])
+UNREADABLE = record(
+    status="unreadable", problem="it does not contain cow_fork.py", lab="", files=[]
+)
 
 
 # The record.
@@ -57,14 +59,14 @@ UNREADABLE = record(status="unreadable", problem="cow_fork.py is not in it", lab
 
 def test_a_record_that_was_written_reads_as_the_same():
     whole = record(PASSED, FAILED, HIDDEN, DEFECT)
-    assert decoded(encoded(whole)) == whole
+    assert decode(encode(whole)) == whole
 
 
 def test_half_a_record_and_one_of_another_version_are_none():
-    data = encoded(record(PASSED))
-    assert decoded(data[: len(data) // 2]) is None
-    assert decoded(encoded(msgspec.structs.replace(record(PASSED), version=2))) is None
-    assert decoded(b"[" * 100_000) is None
+    data = encode(record(PASSED))
+    assert decode(data[: len(data) // 2]) is None
+    assert decode(encode(msgspec.structs.replace(record(PASSED), version=2))) is None
+    assert decode(b"[" * 100_000) is None
 
 
 # Gradescope.
@@ -87,16 +89,16 @@ def test_gradescope_hides_private_tests_until_after_the_due_date():
     assert "secret" not in json.dumps([result.get("output"), result["tests"][0]])
 
 
-def test_gradescope_tells_why_a_submission_could_not_be_read():
+def test_gradescope_shows_why_a_submission_could_not_be_read():
     result = json.loads(FORMATS["gradescope"].make(UNREADABLE))
-    assert (result["score"], result["output"]) == (0, "cow_fork.py is not in it")
+    assert (result["score"], result["output"]) == (0, "it does not contain cow_fork.py")
 
 
 @pytest.mark.parametrize("name", ["gradescope", "text"])
-def test_a_defect_is_told_to_a_student_without_our_traceback(name):
-    told = FORMATS[name].make(record(DEFECT, status="defect")).decode()
-    assert "Tell your instructor" in told
-    assert "KeyError" not in told
+def test_a_defect_is_reported_to_a_student_without_our_traceback(name):
+    report = FORMATS[name].make(record(DEFECT, status="defect")).decode()
+    assert "Defect of the grader, not an error in your code" in report
+    assert "KeyError" not in report
 
 
 # JUnit.
@@ -122,18 +124,18 @@ def test_junit_is_well_formed_whatever_the_texts_are():
 
 def test_junit_has_one_error_for_a_submission_that_could_not_be_read():
     suite = ElementTree.fromstring(FORMATS["junit"].make(UNREADABLE))[0]
-    assert suite.find("testcase/error").get("message") == "cow_fork.py is not in it"
+    assert suite.find("testcase/error").get("message") == "it does not contain cow_fork.py"
 
 
 # Text.
 
 
-def test_the_text_tells_a_student_what_failed_and_nothing_of_private_tests():
-    told = FORMATS["text"].make(record(PASSED, FAILED, HIDDEN)).decode()
-    assert "5 of 10 points" in told
-    assert "still writable" in told
-    assert "secret" not in told
-    assert "1 private test: told after the due date" in told
+def test_the_text_shows_a_student_what_failed_and_nothing_of_private_tests():
+    report = FORMATS["text"].make(record(PASSED, FAILED, HIDDEN)).decode()
+    assert "5 of 10 points" in report
+    assert "still writable" in report
+    assert "secret" not in report
+    assert "1 private test: shown after the due date" in report
 
 
 # Quoting.
@@ -158,7 +160,10 @@ def test_the_csv_has_a_row_for_each_submission():
     first, second = csv.DictReader(io.StringIO(data))
     assert (first["submission"], first["score"], first["max_score"]) == ("Ada Lovelace", "5", "17")
     assert first["failed"] == "child-stores secret-tree"
-    assert (second["status"], second["problem"]) == ("unreadable", "cow_fork.py is not in it")
+    assert (second["status"], second["problem"]) == (
+        "unreadable",
+        "it does not contain cow_fork.py",
+    )
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)"])
@@ -174,6 +179,6 @@ def test_a_summary_has_no_times_so_that_the_same_verdicts_are_the_same_bytes():
 
 
 def test_the_summary_names_the_submissions_with_a_defect():
-    told = summary_text([record(DEFECT, status="defect"), record(PASSED)]).decode()
-    assert "defect of emu in 1: Ada Lovelace" in told
-    assert "2 submissions: 1 with full marks" in told
+    summary = summary_text([record(DEFECT, status="defect"), record(PASSED)]).decode()
+    assert "defect of emu in 1: Ada Lovelace" in summary
+    assert "2 submissions: 1 with full marks" in summary

@@ -1,4 +1,4 @@
-"""Which file of a submission is graded, and why of some there is none."""
+"""Which file of a submission is graded, and what is the reason where there is none?"""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_two_files_at_the_same_depth_are_not_guessed_between(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cow_fork.py").write_text(name)
-    assert problem(str(tmp_path)).startswith("cow_fork.py is there more than once: a/cow_fork.py")
+    assert problem(str(tmp_path)).startswith(
+        "it contains cow_fork.py more than once: a/cow_fork.py"
+    )
 
 
 def test_a_zip_file_and_one_in_a_folder_are_read_as_folders_are(tmp_path):
@@ -80,7 +82,7 @@ def test_a_zip_file_and_one_in_a_folder_are_read_as_folders_are(tmp_path):
 def test_a_single_file_may_have_any_name_when_the_lab_is_given(tmp_path):
     (tmp_path / "final version.py").write_text("here")
     assert source(str(tmp_path / "final version.py")) == "here"
-    assert problem(str(tmp_path / "final version.py"), lab=None) == "no lab's file is in it"
+    assert problem(str(tmp_path / "final version.py"), lab=None) == "it contains no lab's file"
 
 
 def test_the_last_lab_is_graded_and_earlier_ones_are_used_only_when_wanted(tmp_path):
@@ -105,16 +107,16 @@ def test_text_is_read_in_its_own_encoding(tmp_path, data):
         (bytes(range(256)), "is not UTF-8 text"),
         (b"# coding: punycode\n", "is not UTF-8 text"),
         (b"# coding: nothing\n", "is not UTF-8 text"),
-        (b"#" * (LARGEST_FILE + 1), "has more than 1 MiB"),
+        (b"#" * (LARGEST_FILE + 1), "is larger than 1 MiB"),
     ],
 )
-def test_what_is_no_text_is_told(tmp_path, data, why):
+def test_a_file_that_is_not_text_is_a_problem(tmp_path, data, why):
     (tmp_path / "cow_fork.py").write_bytes(data)
     assert problem(str(tmp_path)) == f"cow_fork.py {why}"
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
-    assert problem(folder(tmp_path, README="hello")) == "cow_fork.py is not in it"
+def test_a_missing_file_is_a_problem(tmp_path):
+    assert problem(folder(tmp_path, README="hello")) == "it does not contain cow_fork.py"
 
 
 def test_links_are_not_followed(tmp_path):
@@ -124,39 +126,39 @@ def test_links_are_not_followed(tmp_path):
     ada.mkdir()
     (ada / "cow_fork.py").symlink_to(secret)
     (ada / "up").symlink_to(tmp_path)
-    assert problem(str(ada)) == "cow_fork.py is not in it"
+    assert problem(str(ada)) == "it does not contain cow_fork.py"
     (tmp_path / "link.py").symlink_to(secret)
     assert problem(str(tmp_path / "link.py")) == "it is a symbolic link"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "cow_fork.py")
-    assert problem(str(tmp_path)) == "cow_fork.py is not in it"
+    assert problem(str(tmp_path)) == "it does not contain cow_fork.py"
     os.mkfifo(tmp_path / "ada.py")
-    assert problem(str(tmp_path / "ada.py")) == "it is no file"
+    assert problem(str(tmp_path / "ada.py")) == "it is not a regular file"
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
     bomb = archive(tmp_path / "ada.zip", {"cow_fork.py": bytes(64 << 20)})
-    assert problem(bomb) == "cow_fork.py has more than 1 MiB"
+    assert problem(bomb) == "cow_fork.py is larger than 1 MiB"
     slow = archive(tmp_path / "bo.zip", {"cow_fork.py": "x"}, zipfile.ZIP_LZMA)
-    assert problem(slow) == "cow_fork.py is packed otherwise than by deflate"
+    assert problem(slow) == "cow_fork.py is not compressed with deflate"
     many = archive(tmp_path / "cy.zip", {f"{number}.py": "" for number in range(5001)})
-    assert problem(many) == "it has more than 5000 files"
+    assert problem(many) == "it contains more than 5000 files"
 
 
 def test_a_zip_file_reaches_nothing_outside(tmp_path):
     (tmp_path / "cow_fork.py").write_text("secret")
     up = archive(tmp_path / "ada.zip", {"../cow_fork.py": "x"})
-    assert problem(up) == "cow_fork.py is not in it"
+    assert problem(up) == "it does not contain cow_fork.py"
     link = zipfile.ZipInfo("cow_fork.py")
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "bo.zip", "w") as file:
         file.writestr(link, str(tmp_path / "cow_fork.py"))
-    assert problem(str(tmp_path / "bo.zip")) == "cow_fork.py is not in it"
+    assert problem(str(tmp_path / "bo.zip")) == "it does not contain cow_fork.py"
 
 
-def test_a_damaged_zip_file_is_told(tmp_path):
+def test_a_damaged_zip_file_is_a_problem(tmp_path):
     whole = Path(archive(tmp_path / "ada.zip", {"cow_fork.py": "x" * 1000})).read_bytes()
     said = set()
     for at in range(0, len(whole), 3):
@@ -166,7 +168,7 @@ def test_a_damaged_zip_file_is_told(tmp_path):
             read(str(tmp_path / "ada.zip"), COW, own=False)
         except Unreadable as unreadable:
             said.add(str(unreadable))
-    assert "it is no zip file that can be read" in said
+    assert "it is not a valid zip file" in said
     assert "cow_fork.py is damaged" in said
 
 
@@ -206,7 +208,7 @@ def test_a_name_that_looks_like_the_results_of_another_takes_nothing_from_it(tmp
     assert entry_at(str(tmp_path / "%2520a")) == Entry(str(tmp_path / "%20a"))
 
 
-def test_bytes_that_are_no_text_name_a_submission_too(tmp_path):
+def test_bytes_that_are_not_text_name_a_submission_too(tmp_path):
     os.mkdir(os.fsencode(tmp_path) + b"/\xff\xfe")
     (entry,), _ = entries(str(tmp_path))
     assert (entry.name, entry.result) == ("\\udcff\\udcfe", "%FF%FE")

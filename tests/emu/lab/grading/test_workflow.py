@@ -27,7 +27,7 @@ COMMAND = shlex.join(EMU)
 
 
 @pytest.fixture
-def handed_in(tmp_path) -> Path:
+def submissions(tmp_path) -> Path:
     folder = tmp_path / "handed in"
     (folder / WILD).mkdir(parents=True)
     (folder / WILD / COW.file).write_text(BROKEN)
@@ -70,16 +70,16 @@ def shell(command: str, values: dict[str, str]) -> int:
     return subprocess.run(command, shell=True, env=environment(), check=False).returncode
 
 
-def test_the_rules_commands_make_what_the_folder_s_command_makes(handed_in, tmp_path):
+def test_the_rules_commands_make_what_the_folder_s_command_makes(submissions, tmp_path):
     at_once, one_by_one = tmp_path / "at once", tmp_path / "one by one"
-    assert grading_commands.grade(handed_in, "-o", at_once, "--lab", "4").returncode == 0
+    assert grading_commands.grade(submissions, "-o", at_once, "--lab", "4").returncode == 0
     rules = commands()
     assert set(rules) == {"one", "summary"}
-    common = {"EMU": COMMAND, "COURSE": "--lab 4", "SUBMISSIONS": str(handed_in)}
-    listed = json.loads(grading_commands.grade(handed_in, "--list", "--lab", "4").stdout)
+    common = {"EMU": COMMAND, "COURSE": "--lab 4", "SUBMISSIONS": str(submissions)}
+    listed = json.loads(grading_commands.grade(submissions, "--list", "--lab", "4").stdout)
     for each in listed:
         values = {
-            "params.submission": f"{handed_in}/{each['result']}",
+            "params.submission": f"{submissions}/{each['result']}",
             "output": f"{one_by_one}/{each['result']}/result.json",
         }
         assert shell(rules["one"], {**common, **values}) == 0
@@ -89,29 +89,29 @@ def test_the_rules_commands_make_what_the_folder_s_command_makes(handed_in, tmp_
         assert (one_by_one / name).read_bytes() == (at_once / name).read_bytes()
 
 
-def test_what_is_not_graded_yet_is_missing_from_a_merge(handed_in, tmp_path):
+def test_what_is_not_graded_yet_is_missing_from_a_merge(submissions, tmp_path):
     results = tmp_path / "results"
-    done = grading_commands.grade(handed_in / "..", "-o", results, "--merge", "--lab", "4")
+    done = grading_commands.grade(submissions / "..", "-o", results, "--merge", "--lab", "4")
     assert done.returncode == 1
     assert "handed in: not graded yet" in done.stderr
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("snakemake"), reason="needs Snakemake")
-def test_snakemake_grades_all_and_only_what_has_changed_again(handed_in, tmp_path):
+def test_snakemake_grades_all_and_only_what_has_changed_again(submissions, tmp_path):
     results = tmp_path / "results"
-    config = [f"submissions={handed_in}", f"results={results}", "lab=cow-fork", f"emu={COMMAND}"]
+    config = [f"submissions={submissions}", f"results={results}", "lab=cow-fork", f"emu={COMMAND}"]
     words = ["-s", str(snakefile()), "-c", "2", "--directory", str(tmp_path), "--config", *config]
 
     def snakemake() -> dict[str, int]:
         subprocess.run([sys.executable, "-m", "snakemake", *words], env=environment(), check=True)
         return {path.parent.name: path.stat().st_mtime_ns for path in results.glob("*/result.json")}
 
-    (handed_in / "dan.py").write_text("")
-    (handed_in / "flo").mkdir()
+    (submissions / "dan.py").write_text("")
+    (submissions / "flo").mkdir()
     first = snakemake()
     assert len(first) == 4
     (results / "eve" / "result.json").unlink()
-    (handed_in / WILD / COW.file).write_text(BROKEN + "# changed\n")
+    (submissions / WILD / COW.file).write_text(BROKEN + "# changed\n")
     second = snakemake()
     assert {name for name in first if first[name] == second[name]} == {"dan.py", "flo"}
     assert os.path.exists(results / "summary.csv")

@@ -1,4 +1,4 @@
-"""The lab ``frames``: does its grader tell right allocators from wrong ones, and say how?"""
+"""The lab ``frames``: does its grader distinguish right allocators from wrong ones, and how?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAB = LABS["frames"]
 BY_NAME = {test.name: test for test in LAB.tests}
 
 LIST_IN_THE_FRAMES = '''
-"""The free list goes through the free frames' own first words, as in many a kernel."""
+"""The free list links the free frames by their first words, as in many kernels."""
 
 from emu.lab.kit import OutOfFrames
 
@@ -77,7 +77,7 @@ def wrong(old: str, new: str) -> str:
 
 
 def failure(test: str, old: str, new: str) -> Failure:
-    """Of the reference with ``new`` in place of ``old``."""
+    """Failure of the reference with ``new`` in place of ``old``."""
     found = BY_NAME[test].run(submission(wrong(old, new)))
     assert found is not None
     return found
@@ -96,7 +96,7 @@ def test_fork_runs_on_the_students_own_frames(test: GradedTest) -> None:
     assert test.run(fork.submission(files)) is None
 
 
-def test_a_wrong_allocator_is_told_when_the_students_fork_asks_it() -> None:
+def test_a_wrong_allocator_is_reported_when_the_students_fork_calls_it() -> None:
     fork = LABS["cow-fork"]
     source = wrong("        self.memory.zero_frame(frame)\n", "")
     files = [LabFile(LAB.name, LAB.file, source), LabFile(fork.name, fork.file, fork.solution)]
@@ -108,7 +108,7 @@ def test_a_wrong_allocator_is_told_when_the_students_fork_asks_it() -> None:
     assert found.name == "tables-are-zero"
 
 
-def test_the_calls_that_lead_to_a_failure_are_told() -> None:
+def test_the_calls_that_lead_to_a_failure_are_reported() -> None:
     found = failure("tables-are-counted", "self.free.pop()", "self.free[-1]")
     assert (found.name, found.when) == ("handed-out-once", "after 3 calls")
     assert found.lines == [
@@ -135,7 +135,7 @@ def test_the_memory_of_a_user_is_watched() -> None:
     assert found.lines[-1].startswith("it was zeroed at frames.py:")
 
 
-def test_a_refusal_that_changes_something_is_told() -> None:
+def test_a_refusal_that_changes_something_is_reported() -> None:
     old = '            raise ValueError(f"frame {frame:#x} is free, and was released again")\n'
     change = "            self.users[frame - self.first] -= 1\n"
     found = failure("release-of-a-free-frame", old, change + old)
@@ -143,7 +143,7 @@ def test_a_refusal_that_changes_something_is_told() -> None:
     assert found.lines[-1] == "count(0x80001) is -1; it has 0 users"
 
 
-def test_a_wrong_method_may_not_say_out_of_frames() -> None:
+def test_a_method_that_does_not_allocate_may_not_raise_out_of_frames() -> None:
     found = failure(
         "share",
         'raise ValueError(f"frame {frame:#x} is free, and can\'t be shared")',
@@ -161,7 +161,7 @@ def test_a_random_sequence_is_made_short() -> None:
     assert calls[-1] == "allocate_table()"
 
 
-def test_random_calls_come_to_all_that_can_happen() -> None:
+def test_random_calls_cover_all_that_can_happen() -> None:
     source = random.Random(0)
     calls: list[Call] = []
     for _ in range(250):
@@ -172,7 +172,7 @@ def test_random_calls_come_to_all_that_can_happen() -> None:
     finally:
         pool.close()
     kinds = Counter(
-        (line.split("(")[0], "rightly" in line, line.endswith("free")) for line in pool.said
+        (line.split("(")[0], "correct" in line, line.endswith("free")) for line in pool.log
     )
     for name in ("allocate", "allocate_table"):
         assert kinds[name, False, False] >= 10 and kinds[name, True, False] >= 1
@@ -192,13 +192,13 @@ def test_an_allocator_is_made_anew_for_each_sequence() -> None:
     try:
         for _ in range(2):
             assert pool.do(Call("allocate")) is None
-            assert pool.said == ["allocate() → 0x80001"]
-            pool.begin_again()
+            assert pool.log == ["allocate() → 0x80001"]
+            pool.reset()
     finally:
         pool.close()
 
 
-def test_a_file_without_the_class_is_told_so() -> None:
+def test_a_file_without_the_class_is_reported() -> None:
     found = BY_NAME["allocate"].run(submission("x = 1\n"))
     assert found is not None
     assert found.when == "NameError: frames.py has no class Allocator"

@@ -8,7 +8,7 @@ import pytest
 
 from emu.lab.graded.submission import Test as Graded
 from emu.lab.workspace.catalogue import Lab, find
-from tests.emu.lab.submissions import GRADED, GRADED_NAMES, MADE, submission, told
+from tests.emu.lab.submissions import GRADED, GRADED_NAMES, MADE, failure_text, submission
 
 RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))
 """Named as ``cow-fork.by-hand.txt``: text, for they are students' work, and not the project's."""
@@ -16,7 +16,7 @@ RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
 def test_the_reference_passes(lab: Lab, test: Graded) -> None:
-    assert told(test, submission(lab, lab.solution)) == ""
+    assert failure_text(test, submission(lab, lab.solution)) == ""
 
 
 @pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
@@ -30,5 +30,5 @@ def test_a_lab_is_worth_a_hundred_points_and_its_tests_have_names_of_their_own(l
 def test_a_right_solution_of_another_shape_passes(path: Path) -> None:
     lab = find(path.name.partition(".")[0])
     given = submission(lab, path.read_text())
-    failures = {test.name: told(test, given) for test in lab.tests}
+    failures = {test.name: failure_text(test, given) for test in lab.tests}
     assert {name: text for name, text in failures.items() if text} == {}

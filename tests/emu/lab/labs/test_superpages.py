@@ -1,4 +1,4 @@
-"""Does the lab ``superpages`` tell right from wrong?"""
+"""Does the lab ``superpages`` distinguish right from wrong?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emu.lab.simulation.operations import Fork, Map, Store
 from emu.lab.workspace.catalogue import find
 from emu.machine.pte import PAGE_SIZE
 from kernel.mm.fork import cow
-from tests.emu.lab import lab_files
+from tests.emu.lab.submissions import submission
 
 LAB = find("superpages")
 AREA = 0x1000_0000
@@ -23,7 +23,7 @@ AREA = 0x1000_0000
 
 @pytest.mark.parametrize("seed", range(4))
 def test_do_processes_see_the_same_bytes_with_superpages_and_without(seed: int) -> None:
-    files = lab_files.submission(LAB, LAB.solution).files
+    files = submission(LAB, LAB.solution).files
     with_superpages, without = SimulatedMachine(2048, cow, files), SimulatedMachine(2048, cow)
     source = random.Random(seed)
     try:
@@ -41,7 +41,7 @@ def test_do_processes_see_the_same_bytes_with_superpages_and_without(seed: int) 
 
 
 def test_is_a_touched_area_one_superpage_until_a_part_of_it_is_copied() -> None:
-    world = SimulatedMachine(2048, cow, lab_files.submission(LAB, LAB.solution).files)
+    world = SimulatedMachine(2048, cow, submission(LAB, LAB.solution).files)
     try:
         for operation in (Map(1, AREA, 512, 3), Store(1, AREA, 1), Fork(1), Store(2, AREA, 2)):
             world.do(operation)

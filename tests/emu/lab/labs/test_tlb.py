@@ -1,4 +1,4 @@
-"""Does the lab ``tlb`` tell right from wrong, and in what words?"""
+"""Does the lab ``tlb`` distinguish right from wrong, and what does it report?"""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import pytest
 from emu.lab.components.lab_tlb import TlbEntries
 from emu.lab.components.table_diff import changes, snapshot
 from emu.lab.graded import guest_tests
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 from emu.lab.graded.submission import Submission, run
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student import LabFile
 from emu.lab.kit.values import Fence, PteChange, Switch
-from emu.lab.labs.tlb.model.fence_rules import forgotten, is_open, needed
+from emu.lab.labs.tlb.model.fence_rules import flushed_by, is_optional, needed_fences
 from emu.lab.labs.tlb.model.hazards import Harm
-from emu.lab.labs.tlb.model.kernel import Answers, Question
+from emu.lab.labs.tlb.model.kernel import Answers, FenceQuery
 from emu.lab.labs.tlb.model.machine import Entry, Key, Machine
 from emu.lab.labs.tlb.model.search import shortest
 from emu.lab.labs.tlb.model.start_states import (
     HUGE,
     KERNEL,
     PAGE,
+    correct_answers,
     forking,
-    right_answers,
     unlinking,
 )
 from emu.lab.simulation.differential import Failure
@@ -34,15 +34,15 @@ from emu.machine.sv39 import Translation
 
 LAB = find("tlb")
 TESTS = {test.name: test for test in LAB.tests}
-WRONG = {wrong.name: wrong for wrong in LAB.wrong}
+MUTANTS = {mutant.name: mutant for mutant in LAB.mutants}
 
 
 def submission(source: str) -> Submission:
     return LAB.submission([LabFile("tlb", LAB.file, source)])
 
 
-def failure_of(wrong: str, test: str) -> Failure:
-    result = run(TESTS[test], submission(WRONG[wrong].apply(LAB.solution)))
+def failure_of(mutant: str, test: str) -> Failure:
+    result = run(TESTS[test], submission(MUTANTS[mutant].apply(LAB.solution)))
     assert result.failure is not None
     return result.failure
 
@@ -50,11 +50,11 @@ def failure_of(wrong: str, test: str) -> Failure:
 # The reference, the skeleton, and the wrong solutions.
 
 
-@pytest.mark.parametrize("wrong", LAB.wrong, ids=lambda wrong: wrong.name)
-def test_is_a_wrong_solution_caught_by_each_test_that_should(wrong: WrongSolution) -> None:
-    wrong_one = submission(wrong.apply(LAB.solution))
-    for name in wrong.caught:
-        failure = run(TESTS[name], wrong_one).failure
+@pytest.mark.parametrize("mutant", LAB.mutants, ids=lambda mutant: mutant.name)
+def test_is_a_mutant_detected_by_each_expected_test(mutant: Mutant) -> None:
+    wrong = submission(mutant.apply(LAB.solution))
+    for name in mutant.detected_by:
+        failure = run(TESTS[name], wrong).failure
         assert failure is not None, name
         assert failure.name not in ("raised", "not-implemented", "wrong-result"), failure
 
@@ -66,34 +66,34 @@ def test_is_the_shortest_sequence_found() -> None:
     harmful = shortest(forking(), Answers(lambda question: []), depth=5)
     assert harmful is not None
     assert [str(step.event).split(":")[0] for step in harmful.steps] == ["pid 1 forks"]
-    assert harmful.danger.harm is Harm.STORES_TO_ANOTHERS
+    assert harmful.hazard.harm is Harm.STORES_TO_ANOTHERS
 
 
 def test_does_it_need_the_second_hart_when_the_first_is_fenced() -> None:
-    def here_only(question: Question) -> list[Fence]:
-        return [fence for fence in right_answers()(question) if fence.hart == 0]
+    def here_only(question: FenceQuery) -> list[Fence]:
+        return [fence for fence in correct_answers()(question) if fence.hart == 0]
 
     harmful = shortest(forking(), Answers(here_only), depth=5)
     assert harmful is not None
     assert len(harmful.steps) == 2
-    assert harmful.danger.hart == 1
+    assert harmful.hazard.hart == 1
 
 
 def test_does_a_walk_through_a_freed_table_count_as_harm() -> None:
-    def leaves_only(question: Question) -> list[Fence]:
-        return [fence._replace(address=PAGE) for fence in right_answers()(question)]
+    def leaves_only(question: FenceQuery) -> list[Fence]:
+        return [fence._replace(address=PAGE) for fence in correct_answers()(question)]
 
     assert shortest(unlinking(), Answers(leaves_only), depth=2) is None  # still free
     harmful = shortest(unlinking(), Answers(leaves_only), depth=5)
     assert harmful is not None
 
 
-def test_is_each_question_asked_once() -> None:
-    questions: list[Question] = []
+def test_is_each_query_made_once() -> None:
+    questions: list[FenceQuery] = []
 
-    def ask(question: Question) -> list[Fence]:
+    def ask(question: FenceQuery) -> list[Fence]:
         questions.append(question)
-        return right_answers()(question)
+        return correct_answers()(question)
 
     shortest(forking(), Answers(ask), depth=4)
     assert len(questions) == len(set(questions)) > 3
@@ -105,7 +105,7 @@ def test_is_a_fence_on_a_hart_that_is_not_there_refused() -> None:
         answers(Switch(0, 1, 1, None))
 
 
-# What a fence forgets.
+# Entries that a fence flushes.
 
 LEAF = Entry(1, Key(0, PAGE), make_pte(0x80231, V | R | U | A))
 SUPERPAGE = Entry(1, Key(1, HUGE), make_pte(0x80400, V | R | U | A))
@@ -128,7 +128,7 @@ ALL = frozenset({LEAF, SUPERPAGE, POINTER, GLOBAL, FOREIGN})
         (Fence(1), set()),
     ],
 )
-def test_what_does_a_fence_make_a_hart_forget(fence: Fence, dropped: set[Entry]) -> None:
+def test_which_entries_does_a_fence_flush(fence: Fence, dropped: set[Entry]) -> None:
     machine = Machine(3, tlbs=[ALL, frozenset()])
     machine.fence([fence])
     assert ALL - machine.tlbs[0] == dropped
@@ -141,23 +141,23 @@ def change(before: int, after: int, level: int = 0) -> PteChange:
 def test_is_the_rule_as_the_specification_has_it() -> None:
     page = make_pte(0x80400, V | R | W | U | A | D)
     table = make_pte(0x80230, V)
-    assert needed(change(page, page & ~W)) == [Fence(0, 1, HUGE), Fence(1, 1, HUGE)]
-    assert needed(change(page & ~W, page)) == []
-    assert needed(change(0, page)) == []
-    assert needed(change(page | G, 0))[0] == Fence(0, None, HUGE)
-    assert needed(change(table, 0, 1))[0] == Fence(0, 1)
-    assert needed(change(page, table, 1))[0] == Fence(0, 1, HUGE)
-    assert is_open(change(page, page & ~A))
-    assert not is_open(change(page, page & ~D))
+    assert needed_fences(change(page, page & ~W)) == [Fence(0, 1, HUGE), Fence(1, 1, HUGE)]
+    assert needed_fences(change(page & ~W, page)) == []
+    assert needed_fences(change(0, page)) == []
+    assert needed_fences(change(page | G, 0))[0] == Fence(0, None, HUGE)
+    assert needed_fences(change(table, 0, 1))[0] == Fence(0, 1)
+    assert needed_fences(change(page, table, 1))[0] == Fence(0, 1, HUGE)
+    assert is_optional(change(page, page & ~A))
+    assert not is_optional(change(page, page & ~D))
 
 
-def test_does_one_fence_of_all_forget_more_than_one_of_a_page() -> None:
+def test_does_a_fence_of_everything_flush_more_than_one_of_a_page() -> None:
     question = change(make_pte(0x80400, V | R | U | A), 0)
     page, everything = ([Fence(0, 1, HUGE)], [Fence(0)])
-    assert forgotten(page, question) < forgotten(everything, question)
+    assert flushed_by(page, question) < flushed_by(everything, question)
 
 
-# What is said.
+# Messages.
 
 
 def test_does_a_message_name_the_step_the_hart_and_what_was_returned() -> None:
@@ -168,32 +168,39 @@ def test_does_a_message_name_the_step_the_hart_and_what_was_returned() -> None:
     assert "TLB of hart 1:  0x11000  0x80231 RW-U-AD  (ASID 1)   ← stale" in text
     assert "page table:     0x11000  0x80231 R--U-AD C" in text
     assert failure.lines[-1].endswith(
-        "at step 2, and returned no fence on hart 1, which may remember it"
+        "at step 2, and returned no fence on hart 1, which may have cached it"
     )
 
 
+def test_is_the_handouts_example_what_the_grader_reports() -> None:
+    failure = failure_of("this-hart-only", "fork")
+    lines = [f"  {failure.name}   {failure.when}", *(f"    {line}" for line in failure.lines)]
+    assert "\n".join(lines) in LAB.handout
+    assert TESTS["fork"].question in LAB.handout
+
+
 @pytest.mark.parametrize(
-    "wrong, test, reason",
+    "mutant, test, reason",
     [
-        ("pointer-by-address", "table-freed", "they forget leaf PTEs, and no pointer"),
-        ("global-by-asid", "global-page", "they forget no global translation"),
-        ("asid-is-never-reused", "asid-reuse", "fences_for_switch() was told of this"),
+        ("pointer-by-address", "table-freed", "they flush leaf PTEs, but not pointers"),
+        ("global-by-asid", "global-page", "they do not flush global translations"),
+        ("asid-is-never-reused", "asid-reuse", "fences_for_switch() was called for this switch"),
         ("copy-adds-w", "copy-on-write", "at step 1, and returned nothing"),
     ],
 )
 def test_does_a_message_say_why_the_entry_is_still_there(
-    wrong: str, test: str, reason: str
+    mutant: str, test: str, reason: str
 ) -> None:
-    assert reason in failure_of(wrong, test).lines[-1]
+    assert reason in failure_of(mutant, test).lines[-1]
 
 
-def test_does_a_message_say_what_was_forgotten_for_nothing() -> None:
+def test_does_a_message_name_the_entries_that_were_flushed_needlessly() -> None:
     failure = failure_of("whole-asid", "one-page")
-    assert failure.name == "forgot-too-much"
-    assert "hart 0 forgets every other page of ASID 1" in failure.lines
+    assert failure.name == "flushed-too-much"
+    assert "hart 0 flushes every other page of ASID 1" in failure.lines
 
 
-def test_is_a_result_that_is_no_list_of_fences_told() -> None:
+def test_is_a_result_that_is_not_a_list_of_fences_reported() -> None:
     source = LAB.solution.replace(
         "    return [Fence(hart, asid, address)", "    return 1 or [Fence(hart, asid, address)"
     )
@@ -203,10 +210,10 @@ def test_is_a_result_that_is_no_list_of_fences_told() -> None:
     assert "a list of Fences" in failure.when
 
 
-# The hart that forgets only what is fenced.
+# The TLB whose entries only fences flush.
 
 
-def test_does_the_real_hart_remember_until_the_fence() -> None:
+def test_does_the_real_tlb_keep_an_entry_until_the_fence() -> None:
     satp, tlb = make_satp(0x80100, 2), TlbEntries()
     tlb.add(satp, PAGE + 0x10, Access.LOAD, Translation(0x80231010, make_pte(0x80231, V | R), 0))
     found = tlb.get(satp, PAGE + 0x24, Access.LOAD)
@@ -220,7 +227,7 @@ def test_does_the_real_hart_remember_until_the_fence() -> None:
     assert tlb.get(satp, PAGE, Access.LOAD) is None
 
 
-def test_is_a_changed_pte_told_and_not_what_the_walk_set() -> None:
+def test_is_a_changed_pte_reported_but_not_bits_that_the_walk_set() -> None:
     ram = Ram(1 << 20)
     root, middle, leaf = (ram.base >> 12) + 1, (ram.base >> 12) + 2, (ram.base >> 12) + 3
     ram.store64(root << 12, make_pte(middle, V))

@@ -1,4 +1,4 @@
-"""The lab ``walk``: does its grader tell right walks from wrong ones, and say what is wrong?"""
+"""The lab ``walk``: does its grader distinguish right walks from wrong ones, and show the error?"""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def submission(source: str) -> Submission:
 
 
 def failure(test: str, old: str, new: str) -> Failure:
-    """Of the reference with ``new`` in place of ``old``."""
+    """Failure of the reference with ``new`` in place of ``old``."""
     assert LAB.solution.count(old) == 1
     found = BY_NAME[test].run(submission(LAB.solution.replace(old, new)))
     assert found is not None
     return found
 
 
-def test_a_wrong_answer_is_told_with_the_walk_and_the_step_of_the_spec() -> None:
+def test_a_wrong_result_is_reported_with_the_walk_and_the_step_of_the_spec() -> None:
     found = failure("superpages", "1 << PAGE_SHIFT + 9 * level) - 1\n", "1 << PAGE_SHIFT) - 1\n")
     assert found.when == "load from 0x1234 in U-mode"
     assert found.lines == [
@@ -38,45 +38,45 @@ def test_a_wrong_answer_is_told_with_the_walk_and_the_step_of_the_spec() -> None
         "level 2  index   0  PTE at 0x80001000  0x0000000020000801 -------V → table 0x80002",
         "level 1  index   0  PTE at 0x80002000  0x00000000200800df RWXU-ADV → "
         "2 MiB from frame 0x80200",
-        "you say        physical address 0x80200234",
-        "the spec says  physical address 0x80201234 (step 10): at level 1 the offset has 21 bits",
+        "your result    physical address 0x80200234",
+        "specification  physical address 0x80201234 (step 10): at level 1 the offset has 21 bits",
     ]
 
 
 def test_the_rule_that_was_overlooked_is_named() -> None:
     found = failure("pointers", "pte & (A | D | U) or level == 0", "level == 0")
     assert found.lines[-1] == (
-        "the spec says  page fault (step 4): "
+        "specification  page fault (step 4): "
         "the PTE points to a table but sets A, D or U, which are reserved there"
     )
 
 
-def test_a_needless_store_is_told_with_its_line() -> None:
+def test_a_needless_store_is_reported_with_its_line() -> None:
     found = failure("exact-pte-writes", "if pte & used != used:", "if True:")
     line = 1 + LAB.solution[: LAB.solution.index("memory.store(")].count("\n")
     assert found.lines[-2:] == [
-        "the PTE at 0x80003000 was stored to, and needs no change (step 9)",
-        f"you wrote it at walk.py:{line}, in translate()",
+        "the PTE at 0x80003000 was written, but needs no change (step 9)",
+        f"your code wrote it at walk.py:{line}, in translate()",
     ]
 
 
-def test_a_store_to_a_pte_that_is_missing_is_told() -> None:
+def test_a_missing_store_to_a_pte_is_reported() -> None:
     found = failure("accessed-and-dirty", "        memory.store(entry, pte)\n", "")
-    assert found.lines[-1].startswith("you stored nothing to it")
+    assert found.lines[-1].startswith("your code did not write it (expected memory.store(0x")
 
 
-def test_a_store_beside_the_tables_is_told() -> None:
+def test_a_store_outside_the_tables_is_reported() -> None:
     found = failure("accessed-and-dirty", "memory.store(entry, pte)", "memory.store(page, pte)")
     assert found.name == "not-allowed"
     assert "which is no PTE" in found.when
 
 
-def test_an_exception_is_told_with_the_walk() -> None:
+def test_an_exception_is_reported_with_the_walk() -> None:
     old = "        if not holds(memory, entry):\n            return Fault.ACCESS\n"
     found = failure("outside-memory", old, "")
     assert found.name == "raised"
     assert found.lines[0].startswith("walk.py:")
-    assert found.lines[-1].endswith("where there is no memory")
+    assert found.lines[-1].endswith("outside memory")
 
 
 def test_random_tables_reach_every_rule() -> None:

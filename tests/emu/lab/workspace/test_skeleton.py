@@ -1,4 +1,4 @@
-"""Is what a student starts from complete, and worth nothing yet?"""
+"""Is a skeleton complete, and does it get no points?"""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_region_becomes_not_implemented_in_a_function_and_nothing_outside() ->
         ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n# END SOLUTION\n", 2),
     ],
 )
-def test_regions_that_are_no_pairs_are_an_error(reference: str, line: int) -> None:
+def test_regions_without_matching_marks_are_an_error(reference: str, line: int) -> None:
     with pytest.raises(BadRegion) as raised:
         skeleton(reference)
     assert raised.value.line == line

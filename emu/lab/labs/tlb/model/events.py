@@ -1,4 +1,4 @@
-"""What happens in the lab ``tlb``'s model: each event says whether it may happen, and does it."""
+"""Events of the lab ``tlb``'s model."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ RIGHTS = {
     "r-x": V | R | X | U | A,
     "---": V | R | A,
 }
-"""PTE flags for a page under mprotect(2): without rights it stays, out of U-mode's reach."""
+"""PTE flags for a page after mprotect(2). Without rights the page stays mapped, without U."""
 
 
 class Event(Protocol):
     """One step of a sequence."""
 
-    def may(self, machine: Machine) -> bool: ...
+    def is_possible(self, machine: Machine) -> bool:
+        """True if the event can occur in this state."""
 
-    def do(self, kernel: Kernel) -> None: ...
+    def apply(self, kernel: Kernel) -> None:
+        """Changes the kernel's machine."""
 
 
 class Run(NamedTuple):
-    """A hart turns to a process, which may run on the other hart too (it has two threads)."""
+    """A hart switches to a process, which may run on the other hart too (it has two threads)."""
 
     hart: int
     pid: int
@@ -38,25 +40,25 @@ class Run(NamedTuple):
     def __str__(self) -> str:
         return f"hart {self.hart} runs pid {self.pid}"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return self.pid in machine.spaces and machine.running[self.hart] != self.pid
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         kernel.run(self.hart, self.pid)
 
 
 class Fork(NamedTuple):
-    """Shares every private page, and takes W from it."""
+    """fork(2): shares every page, and removes W."""
 
     pid: int
 
     def __str__(self) -> str:
-        return f"pid {self.pid} forks: each page that it may write is shared with the child"
+        return f"pid {self.pid} forks: its writable pages are shared with the child"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return machine.hart_of(self.pid) is not None and _has_room(machine)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         machine = kernel.machine
         parent, child = machine.spaces[self.pid], machine.new_space()
         assert child is not None
@@ -70,21 +72,21 @@ class Fork(NamedTuple):
 
 
 class Store(NamedTuple):
-    """A store to a page that is shared by fork: a fault; the page is copied or taken over."""
+    """A store to a page that is shared by fork: a fault, which copies or reuses the page."""
 
     pid: int
     address: int
 
     def __str__(self) -> str:
-        return f"pid {self.pid} stores to {self.address:#x}: a page fault; it gets its own page"
+        return f"pid {self.pid} stores to {self.address:#x}: a page fault copies or reuses the page"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         if machine.hart_of(self.pid) is None:
             return False
         pte = page_at(machine.spaces[self.pid].ptes, self.address)
         return pte is not None and bool(pte & COW)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         machine = kernel.machine
         space = machine.spaces[self.pid]
         pte = page_at(space.ptes, self.address)
@@ -101,7 +103,7 @@ class Store(NamedTuple):
 
 
 def _split(kernel: Kernel, space: Space, region: Key, address: int, pte: int) -> None:
-    """A superpage becomes a table (of which the model has two pages), one of them changed."""
+    """A table replaces a superpage (the model has two pages of it), with one page changed."""
     pages = (region.address, region.address + 0x1000)
     old = {page: page_at(space.ptes, page) for page in pages}
     ptes = {Key(0, page): value for page, value in old.items() if value is not None}
@@ -119,18 +121,18 @@ class Protect(NamedTuple):
     def __str__(self) -> str:
         return f"pid {self.pid} calls mprotect: {self.address:#x} becomes {self.rights}"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         pte = _leaf(machine, self.pid, self.address)
         return pte is not None and pte & 0x3FF != RIGHTS[self.rights]
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         space = kernel.machine.spaces[self.pid]
         key = Key(0, self.address)
         kernel.change(space, key, make_pte(ppn(space.ptes[key]), RIGHTS[self.rights]))
 
 
 class Unmap(NamedTuple):
-    """munmap(2) of one page, whose frame is then free."""
+    """munmap(2) of one page, which frees its frame."""
 
     pid: int
     address: int
@@ -138,15 +140,15 @@ class Unmap(NamedTuple):
     def __str__(self) -> str:
         return f"pid {self.pid} unmaps {self.address:#x}"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return _leaf(machine, self.pid, self.address) is not None
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         kernel.change(kernel.machine.spaces[self.pid], Key(0, self.address), 0)
 
 
 class Unlink(NamedTuple):
-    """munmap(2) of all that a leaf table maps: the pointer is cleared, and table and pages free."""
+    """munmap(2) of a leaf table's range: clears the pointer, and frees the table and the pages."""
 
     pid: int
     address: int
@@ -154,35 +156,35 @@ class Unlink(NamedTuple):
     def __str__(self) -> str:
         end = self.address + reach(1)
         return (
-            f"pid {self.pid} unmaps {self.address:#x} to {end:#x}: the leaf table is unlinked, and "
-            "free, and so are its pages"
+            f"pid {self.pid} unmaps {self.address:#x} to {end:#x}: the leaf table is unlinked; it "
+            "and its pages are free"
         )
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return _has_table(machine, self.pid, self.address)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         space = kernel.machine.spaces[self.pid]
         _drop_pages(space, self.address)
         kernel.change(space, Key(1, self.address), 0)
 
 
 class Collapse(NamedTuple):
-    """The pages of a leaf table are copied to a superpage; they and the table are free then."""
+    """The pages of a leaf table are copied to a superpage; the pages and the table are freed."""
 
     pid: int
     address: int
 
     def __str__(self) -> str:
-        return f"the kernel makes one superpage of pid {self.pid}'s pages from {self.address:#x}"
+        return f"the kernel makes pid {self.pid}'s pages from {self.address:#x} a superpage"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         if not _has_table(machine, self.pid, self.address):
             return False
         ptes = machine.spaces[self.pid].ptes
         return any(key.level == 0 and _in(self.address, key) for key in ptes)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         space = kernel.machine.spaces[self.pid]
         _drop_pages(space, self.address)
         frame = kernel.machine.free_superpage()
@@ -190,20 +192,20 @@ class Collapse(NamedTuple):
 
 
 class Touch(NamedTuple):
-    """A first store to a page, which gets a free frame."""
+    """The first store to a page, which gets a free frame."""
 
     pid: int
     address: int
 
     def __str__(self) -> str:
-        return f"pid {self.pid} touches {self.address:#x} for the first time: it gets a free frame"
+        return f"pid {self.pid} first stores to {self.address:#x}: the page gets a free frame"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         if machine.hart_of(self.pid) is None:
             return False
         return page_at(machine.spaces[self.pid].ptes, self.address) is None
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         machine = kernel.machine
         space = machine.spaces[self.pid]
         region = Key(1, self.address & -reach(1))
@@ -213,52 +215,52 @@ class Touch(NamedTuple):
 
 
 class Clean(NamedTuple):
-    """A page of a file is written back: the next store has to set D again."""
+    """A page of a file is written back: the next store must set D again."""
 
     pid: int
     address: int
 
     def __str__(self) -> str:
         return (
-            f"the kernel clears D of pid {self.pid}'s {self.address:#x}, and writes the page back "
-            "to its file"
+            f"the kernel clears D of pid {self.pid}'s {self.address:#x}, and writes the page to "
+            "its file"
         )
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         pte = _leaf(machine, self.pid, self.address)
         return pte is not None and bool(pte & D)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         space = kernel.machine.spaces[self.pid]
         key = Key(0, self.address)
         kernel.change(space, key, space.ptes[key] & ~D)
 
 
 class Start(NamedTuple):
-    """A new process, with nothing mapped yet."""
+    """Start of a process with nothing mapped."""
 
     def __str__(self) -> str:
         return "a new process starts"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return _has_room(machine)
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         kernel.machine.new_space()
 
 
 class Exit(NamedTuple):
-    """The process and its memory are gone; no PTE of it is told, since nobody will run it."""
+    """exit(2): the process ends; the student's functions are not called for its PTEs."""
 
     pid: int
 
     def __str__(self) -> str:
         return f"pid {self.pid} exits: its frames, its tables and its ASID are free"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return self.pid in machine.spaces
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         machine = kernel.machine
         del machine.spaces[self.pid]
         machine.running = [None if pid == self.pid else pid for pid in machine.running]
@@ -270,12 +272,12 @@ class KernelFrees(NamedTuple):
     address: int
 
     def __str__(self) -> str:
-        return f"the kernel unmaps its own page {self.address:#x}, and frees the frame"
+        return f"the kernel unmaps its own page {self.address:#x}; the frame is free"
 
-    def may(self, machine: Machine) -> bool:
+    def is_possible(self, machine: Machine) -> bool:
         return Key(0, self.address) in machine.shared
 
-    def do(self, kernel: Kernel) -> None:
+    def apply(self, kernel: Kernel) -> None:
         kernel.change(None, Key(0, self.address), 0)
 
 
@@ -299,10 +301,10 @@ def _in(region: int, key: Key) -> bool:
     return region <= key.address < region + reach(1)
 
 
-_MOST = 3
-"""Processes that live at once."""
+_MAX_PROCESSES = 3
+"""Maximum number of processes at a time."""
 
 
 def _has_room(machine: Machine) -> bool:
-    taken = {space.asid for space in machine.spaces.values()}
-    return len(machine.spaces) < _MOST and (not machine.asids or len(taken) < machine.asids)
+    used = {space.asid for space in machine.spaces.values()}
+    return len(machine.spaces) < _MAX_PROCESSES and (not machine.asids or len(used) < machine.asids)

@@ -1,9 +1,9 @@
-"""What a change of a page table demands of the TLBs: the grader's own rule for the lab ``tlb``.
+"""The grader's rule for the lab ``tlb``: fences that a change of a page table requires.
 
-Privileged spec, "Supervisor Memory-Management Fence Instruction": who changed a leaf PTE fences an
-address of its page, who changed a pointer fences all addresses; of the address space's ASID, or of
-all where the PTE is global. A leaf that only gained rights, or that was invalid, need not be
-fenced: who remembers the old one faults, and looks again.
+Privileged spec, "Supervisor Memory-Management Fence Instruction": a change of a leaf PTE requires a
+fence with an address of its page, a change of a pointer a fence of all addresses. The fence is for
+the address space's ASID, or for all ASIDs if the PTE is global. A leaf that only gained rights, or
+was invalid, requires none: a hart that cached the old PTE reads the page table again.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from emu.machine.pte import PAGE_SHIFT, VPN_BITS, A, D, G, R, U, V, W, X, is_lea
 
 
 def reach(level: int) -> int:
-    """How many bytes an entry of a table of ``level`` maps."""
+    """Bytes mapped by an entry of a table of ``level``."""
     return 1 << PAGE_SHIFT + VPN_BITS * level
 
 
 class Kind(Enum):
-    """What a hart may remember."""
+    """Kind of a TLB entry."""
 
     LEAF = "leaf"
     GLOBAL = "global leaf"
     POINTER = "pointer"
 
 
-class Remembered(NamedTuple):
-    """A class of things that a hart may remember, seen from one change."""
+class EntryClass(NamedTuple):
+    """A class of TLB entries, relative to one change of a PTE."""
 
     hart: int
     same_asid: bool
     here: bool
-    """At the change's addresses, or elsewhere."""
+    """True for entries of the addresses that the changed PTE maps."""
     kind: Kind
 
 
-def forgotten(fences: Iterable[Fence], change: PteChange) -> set[Remembered]:
-    """What the fences drop, of all that three harts, or more, may remember."""
+def flushed_by(fences: Iterable[Fence], change: PteChange) -> set[EntryClass]:
+    """Classes of entries that the fences flush, of all classes on at least three harts."""
     fences = list(fences)
     harts = {0, 1, 2, change.here, *change.harts, *(fence.hart for fence in fences)}
     return {
         each
         for fence in fences
-        for each in _everything(sorted(harts))
-        if _drops(fence, each, change)
+        for each in _all_classes(sorted(harts))
+        if _flushes(fence, each, change)
     }
 
 
-def _everything(harts: list[int]) -> Iterator[Remembered]:
+def _all_classes(harts: list[int]) -> Iterator[EntryClass]:
     for values in product(harts, (True, False), (True, False), Kind):
-        yield Remembered(*values)
+        yield EntryClass(*values)
 
 
-def _drops(fence: Fence, each: Remembered, change: PteChange) -> bool:
+def _flushes(fence: Fence, each: EntryClass, change: PteChange) -> bool:
     if fence.hart != each.hart:
         return False
     other = (fence.asid == change.asid) != each.same_asid
@@ -69,25 +69,25 @@ def _drops(fence: Fence, each: Remembered, change: PteChange) -> bool:
     return each.kind is not Kind.POINTER and inside == each.here
 
 
-def needed(change: PteChange) -> list[Fence]:
-    """The fewest fences that make every hart forget what is no longer true."""
+def needed_fences(change: PteChange) -> list[Fence]:
+    """Minimum fences that flush every stale entry after a change."""
     before = change.before
-    if not _loses(before, change.after):
+    if not _takes_away(before, change.after):
         return []
     asid = None if before & G else change.asid
     address = change.address if is_leaf(before) else None
     return [Fence(hart, asid, address) for hart in change.harts]
 
 
-def needed_for(switch: Switch) -> list[Fence]:
-    """The same, when a hart was given an address space."""
+def needed_fences_for_switch(switch: Switch) -> list[Fence]:
+    """Minimum fences that flush every stale entry after a switch."""
     if switch.last_space in (None, switch.space):
         return []
     return [Fence(switch.hart, switch.asid)]
 
 
-def _loses(before: int, after: int) -> bool:
-    """Whether who remembers ``before`` may do, or go, what ``after`` doesn't allow."""
+def _takes_away(before: int, after: int) -> bool:
+    """True if ``before`` allows an access, or a walk, that ``after`` does not allow."""
     if not before & V:
         return False
     if not is_leaf(before):
@@ -99,9 +99,9 @@ _SOFTWARE = 3 << 8
 """RSW: the hardware ignores it."""
 
 
-def is_open(change: PteChange) -> bool:
-    """Whether a fence is neither needed nor too much: A was cleared, a page that can't have been
-    stored to lost W, a pointer became global; or the supervisor lost what the user gained.
+def is_optional(change: PteChange) -> bool:
+    """True if a fence is neither required nor excessive: A was cleared, W was removed from a page
+    with D clear, or U was added, so that the supervisor lost what the user gained.
     """
     before, after = change.before, change.after
     if not before & V or not is_leaf(before) or ppn(before) != ppn(after):
@@ -109,4 +109,4 @@ def is_open(change: PteChange) -> bool:
     lost = before & ~after
     if lost & W and not before & D:
         return not lost & (V | R | X | U | D | G)
-    return not _loses(before, after) and bool(lost & A or ~before & after & U)
+    return not _takes_away(before, after) and bool(lost & A or ~before & after & U)

@@ -1,4 +1,4 @@
-"""What a hart could do in this moment by what it remembers, and must not."""
+"""Hazards: accesses that a hart's stale TLB entries allow, and its page table does not."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from emu.lab.labs.tlb.model.machine import HARTS, Entry, Machine, User, page_at, part_of
+from emu.lab.labs.tlb.model.machine import HARTS, Entry, FrameUse, Machine, page_at, part_of
 from emu.machine.pte import D, G, R, U, W, X, is_leaf, ppn
 
 
 class Harm(IntEnum):
-    """The worst first: of sequences of one length the one with the worst is shown."""
+    """Kinds of harm, the worst first: of sequences of equal length the worst is reported."""
 
     STORES_TO_ANOTHERS = 0
     WALKS_ANOTHERS = 1
@@ -23,8 +23,8 @@ class Harm(IntEnum):
     LOADS_FORBIDDEN = 7
 
 
-class Danger(NamedTuple):
-    """An access that goes through a stale entry."""
+class Hazard(NamedTuple):
+    """An access through a stale entry."""
 
     harm: Harm
     hart: int
@@ -33,20 +33,20 @@ class Danger(NamedTuple):
     address: int
     entry: Entry
     pte: int
-    """What the entry says of the page."""
+    """PTE of the page according to the entry."""
     now: int | None
-    """What the page table says of it."""
-    users: tuple[User, ...]
-    """Of the frame that the access reaches."""
+    """PTE of the page according to the page table."""
+    users: tuple[FrameUse, ...]
+    """Users of the accessed frame."""
 
 
-def dangers(machine: Machine, pages: Iterable[int]) -> list[Danger]:
-    """All that there are on these pages, the worst first."""
-    found = [danger for hart in range(HARTS) for danger in _on(machine, hart, list(pages))]
-    return sorted(found, key=lambda danger: (danger.harm, danger.hart, danger.address))
+def find_hazards(machine: Machine, pages: Iterable[int]) -> list[Hazard]:
+    """All hazards on these pages, the worst first."""
+    found = [hazard for hart in range(HARTS) for hazard in _on(machine, hart, list(pages))]
+    return sorted(found, key=lambda hazard: (hazard.harm, hazard.hart, hazard.address))
 
 
-def _on(machine: Machine, hart: int, pages: list[int]) -> Iterator[Danger]:
+def _on(machine: Machine, hart: int, pages: list[int]) -> Iterator[Hazard]:
     number = machine.running[hart]
     space = None if number is None else machine.spaces[number]
     for entry in machine.tlbs[hart]:
@@ -64,7 +64,7 @@ def _on(machine: Machine, hart: int, pages: list[int]) -> Iterator[Danger]:
 
 def _by_leaf(
     machine: Machine, hart: int, pid: int | None, entry: Entry, pages: list[int]
-) -> Iterator[Danger]:
+) -> Iterator[Hazard]:
     ptes = machine.shared if pid is None else machine.spaces[pid].ptes
     if pid is not None and not entry.pte & U:
         return
@@ -76,11 +76,11 @@ def _by_leaf(
         users = machine.users(ppn(pte))
         harm = _harm(pid, pte, now, users)
         if harm is not None:
-            yield Danger(harm, hart, pid, address, entry, pte, now, tuple(users))
+            yield Hazard(harm, hart, pid, address, entry, pte, now, tuple(users))
 
 
-def _harm(pid: int | None, pte: int, now: int | None, users: list[User]) -> Harm | None:
-    """The worst that user code (or the kernel) can do with ``pte`` in place of ``now``."""
+def _harm(pid: int | None, pte: int, now: int | None, users: list[FrameUse]) -> Harm | None:
+    """Worst harm that the process (or the kernel) can do with ``pte`` in place of ``now``."""
     same = now is not None and ppn(now) == ppn(pte)
     allowed = now if same and now is not None and (pid is None or now & U) else 0
     others = any(user.space != pid or user.is_table for user in users)
@@ -102,8 +102,8 @@ def _harm(pid: int | None, pte: int, now: int | None, users: list[User]) -> Harm
     return None
 
 
-def _by_pointer(machine: Machine, hart: int, pid: int, entry: Entry) -> Iterator[Danger]:
-    """A walk by an old pointer reads a frame that is no table of the process any more."""
+def _by_pointer(machine: Machine, hart: int, pid: int, entry: Entry) -> Iterator[Hazard]:
+    """Hazards of a stale pointer: a walk reads a frame that is no longer a table of the process."""
     users = [
         user
         for user in machine.users(ppn(entry.pte))
@@ -112,4 +112,4 @@ def _by_pointer(machine: Machine, hart: int, pid: int, entry: Entry) -> Iterator
     if users:
         now = machine.spaces[pid].ptes.get(entry.key)
         address = entry.key.address
-        yield Danger(Harm.WALKS_ANOTHERS, hart, pid, address, entry, entry.pte, now, tuple(users))
+        yield Hazard(Harm.WALKS_ANOTHERS, hart, pid, address, entry, entry.pte, now, tuple(users))

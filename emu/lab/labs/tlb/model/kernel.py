@@ -1,4 +1,4 @@
-"""The kernel of the lab ``tlb``'s model: whatever it does to a table, it asks for the fences."""
+"""The kernel of the lab ``tlb``'s model: executes the student's fences after every change."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from emu.lab.host.result_types import check_hart
 from emu.lab.kit.values import Fence, PteChange, Switch
 from emu.lab.labs.tlb.model.machine import HARTS, Key, Machine, Space
 
-Question = PteChange | Switch
-Ask = Callable[[Question], list[Fence]]
+FenceQuery = PteChange | Switch
+Ask = Callable[[FenceQuery], list[Fence]]
 """The student's two functions."""
 
 
-class Asked(NamedTuple):
-    """What the student was told, and what came back."""
+class FenceReply(NamedTuple):
+    """Argument and result of a call of a student's function."""
 
-    question: Question
+    question: FenceQuery
     space: int | None
-    """Whose table was changed; None for the kernel's own."""
+    """Number of the address space that was changed; None for the kernel's own PTEs."""
     fences: list[Fence]
 
 
 class Answers:
-    """What the student's functions said: each question is asked once."""
+    """Results of the student's functions; each query is made once, and cached."""
 
     def __init__(self, ask: Ask, harts: int = HARTS) -> None:
         self._ask = ask
         self._harts = harts
-        self._known: dict[Question, list[Fence]] = {}
+        self._known: dict[FenceQuery, list[Fence]] = {}
 
-    def __call__(self, question: Question) -> list[Fence]:
+    def __call__(self, question: FenceQuery) -> list[Fence]:
         """Raises :class:`StudentFailed`."""
         known = self._known.get(question)
         if known is None:
@@ -41,20 +41,20 @@ class Answers:
         return known
 
 
-def function_for(question: Question) -> str:
+def function_for(question: FenceQuery) -> str:
     return "fences" if isinstance(question, PteChange) else "fences_for_switch"
 
 
 class Kernel:
-    """Changes a machine. ``asked`` has what the student was asked on the way."""
+    """Changes a machine, and records the student's fences in ``replies``."""
 
     def __init__(self, machine: Machine, answers: Answers) -> None:
         self.machine = machine
-        self.asked: list[Asked] = []
+        self.replies: list[FenceReply] = []
         self._answers = answers
 
     def change(self, space: Space | None, key: Key, after: int) -> None:
-        """Writes one PTE (``space`` is None for one of the kernel's own), and fences."""
+        """Writes one PTE (``space`` is None for the kernel's own), and executes the fences."""
         ptes = self.machine.shared if space is None else space.ptes
         before = ptes.get(key, 0)
         if before == after:
@@ -75,7 +75,7 @@ class Kernel:
         self._ask(change, None if space is None else space.number)
 
     def run(self, hart: int, number: int) -> None:
-        """Gives a hart a process to run."""
+        """Switches a hart to a process."""
         machine = self.machine
         space = machine.spaces[number]
         last = machine.last.get((hart, space.asid))
@@ -90,8 +90,8 @@ class Kernel:
         hart = None if space is None else self.machine.hart_of(space.number)
         return hart or 0
 
-    def _ask(self, question: Question, space: int | None) -> None:
+    def _ask(self, question: FenceQuery, space: int | None) -> None:
         fences = self._answers(question)
-        self.asked.append(Asked(question, space, fences))
+        self.replies.append(FenceReply(question, space, fences))
         self.machine.fence(fences)
         self.machine.fill()

@@ -1,9 +1,9 @@
-"""The machine of the lab ``tlb``: two harts, a few processes, and TLBs that never forget.
+"""The machine of the lab ``tlb``: two harts, a few processes, and TLBs without eviction.
 
-A hart may remember any PTE that was valid in the tables of a process that ran on it, whether the
-process used it or not, until a fence makes it forget (privileged spec, "Supervisor
-Memory-Management Fence Instruction"). The model remembers all of them: what a real TLB does is
-among what this one may do. Left out are the root and the middle tables' pointers, which stay.
+A hart may cache any PTE that was valid in the tables of a process that ran on it, used or not,
+until a fence flushes it (privileged spec, "Supervisor Memory-Management Fence Instruction"). The
+model caches all of them, so it includes every state of a real TLB. It omits the pointers in root
+tables, which do not change.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _FIRST_SUPERPAGE = 0x80400
 
 
 class Key(NamedTuple):
-    """Where a PTE is: the level of its table, and the first address that it maps."""
+    """Position of a PTE: the level of its table, and the first address that it maps."""
 
     level: int
     address: int
 
 
 class Entry(NamedTuple):
-    """A PTE that a hart remembers, and the ASID with which it came."""
+    """TLB entry: a PTE, its position, and the ASID of its address space."""
 
     asid: int
     key: Key
@@ -39,8 +39,8 @@ class Entry(NamedTuple):
         return self.key.address <= address < self.key.address + reach(self.key.level)
 
 
-class User(NamedTuple):
-    """Who uses a frame: a process's number, or None for the kernel; the PTE that leads to it."""
+class FrameUse(NamedTuple):
+    """Use of a frame: the process's number, or None for the kernel, and the PTE that maps it."""
 
     space: int | None
     key: Key
@@ -53,29 +53,29 @@ class User(NamedTuple):
 
 @dataclass(slots=True)
 class Space:
-    """A process's address space; the model gives both one number, which is the pid."""
+    """A process's address space; its number in the model is the pid."""
 
     number: int
     asid: int
     ptes: dict[Key, int] = field(default_factory=dict)
-    """Those that are valid."""
+    """The valid PTEs."""
     ran_on: set[int] = field(default_factory=set)
-    """The harts that may remember something of it."""
+    """Harts that may have cached PTEs of it."""
 
 
 @dataclass(slots=True)
 class Machine:
-    """All that a sequence of events can change."""
+    """State that events change."""
 
     asids: int
-    """How many there are beside 0; with none, every address space has ASID 0."""
+    """Number of ASIDs besides 0; with 0, every address space has ASID 0."""
     spaces: dict[int, Space] = field(default_factory=dict)
     shared: dict[Key, int] = field(default_factory=dict)
     """The kernel's own global PTEs, in every address space."""
     running: list[int | None] = field(default_factory=lambda: [None] * HARTS)
     tlbs: list[frozenset[Entry]] = field(default_factory=lambda: [frozenset()] * HARTS)
     last: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Which space a hart last ran with an ASID."""
+    """Address space that a hart last ran with an ASID, by (hart, ASID)."""
     started: int = 0
 
     def copy(self) -> Machine:
@@ -94,7 +94,7 @@ class Machine:
         )
 
     def state(self) -> object:
-        """A value that is equal for machines that are alike."""
+        """Hashable value that is equal for equal states."""
         return (
             tuple(
                 (space.number, frozenset(space.ptes.items()), frozenset(space.ran_on))
@@ -109,9 +109,9 @@ class Machine:
     # Processes.
 
     def new_space(self) -> Space | None:
-        """A process's, with the lowest ASID that no living one has; None when there is none."""
-        taken = {space.asid for space in self.spaces.values()}
-        free = [asid for asid in range(1, self.asids + 1) if asid not in taken]
+        """Adds an address space with the lowest free ASID; None if no ASID is free."""
+        used = {space.asid for space in self.spaces.values()}
+        free = [asid for asid in range(1, self.asids + 1) if asid not in used]
         if self.asids and not free:
             return None
         self.started += 1
@@ -125,20 +125,20 @@ class Machine:
 
     # Page tables and frames.
 
-    def users(self, frame: int) -> list[User]:
+    def users(self, frame: int) -> list[FrameUse]:
         return [user for user in self._users() if _uses(user, frame)]
 
-    def _users(self) -> Iterator[User]:
+    def _users(self) -> Iterator[FrameUse]:
         for space in self.spaces.values():
             for key, pte in space.ptes.items():
-                yield User(space.number, key, pte)
+                yield FrameUse(space.number, key, pte)
         for key, pte in self.shared.items():
-            yield User(None, key, pte)
+            yield FrameUse(None, key, pte)
 
     def free_frame(self) -> int:
-        """The free one with the lowest number, so a frame that is given back is soon used again."""
-        taken = {ppn(user.pte) for user in self._users()}
-        return next(frame for frame in range(_FIRST_FRAME, _FIRST_SUPERPAGE) if frame not in taken)
+        """Free frame with the lowest number, so that released frames are reused soon."""
+        used = {ppn(user.pte) for user in self._users()}
+        return next(frame for frame in range(_FIRST_FRAME, _FIRST_SUPERPAGE) if frame not in used)
 
     def free_superpage(self) -> int:
         frame = _FIRST_SUPERPAGE
@@ -146,10 +146,10 @@ class Machine:
             frame += 512
         return frame
 
-    # What the harts remember.
+    # TLBs.
 
     def fill(self) -> None:
-        """Each hart loads all that the tables of what it runs have."""
+        """Adds all PTEs of the running address spaces to the TLBs of their harts."""
         for hart, number in enumerate(self.running):
             new = [Entry(0, key, pte) for key, pte in self.shared.items()]
             if number is not None:
@@ -159,24 +159,24 @@ class Machine:
 
     def fence(self, fences: Iterable[Fence]) -> None:
         for fence in fences:
-            kept = (entry for entry in self.tlbs[fence.hart] if not _drops(fence, entry))
-            self.tlbs[fence.hart] = frozenset(kept)
+            remaining = (entry for entry in self.tlbs[fence.hart] if not _flushes(fence, entry))
+            self.tlbs[fence.hart] = frozenset(remaining)
 
 
-def _uses(user: User, frame: int) -> bool:
+def _uses(user: FrameUse, frame: int) -> bool:
     if user.is_table:
         return ppn(user.pte) == frame
     return 0 <= frame - ppn(user.pte) < reach(user.key.level) >> PAGE_SHIFT
 
 
-def _drops(fence: Fence, entry: Entry) -> bool:
+def _flushes(fence: Fence, entry: Entry) -> bool:
     if fence.asid is not None and (entry.pte & G or entry.asid != fence.asid):
         return False
     return fence.address is None or (is_leaf(entry.pte) and entry.covers(fence.address))
 
 
 def page_at(ptes: dict[Key, int], address: int) -> int | None:
-    """The leaf PTE for a page of 4 KiB, made of a superpage's where there is one."""
+    """Leaf PTE for a page of 4 KiB, also within a superpage; None if it is not mapped."""
     for level in (1, 0):
         start = address & -reach(level)
         pte = ptes.get(Key(level, start))
@@ -187,5 +187,5 @@ def page_at(ptes: dict[Key, int], address: int) -> int | None:
 
 
 def part_of(pte: int, offset: int) -> int:
-    """The PTE of a page within a superpage (or of the page itself, with offset 0)."""
+    """PTE of the page at ``offset`` in a superpage (or of the page itself, with offset 0)."""
     return make_pte(ppn(pte) + (offset >> PAGE_SHIFT), pte & 0x3FF)

@@ -1,4 +1,4 @@
-"""Sequences, changes and fences of the lab ``tlb``, told to the student."""
+"""Failure messages of the lab ``tlb``: sequences of events, changes of PTEs, and fences."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from emu.lab.kit.values import Fence, PteChange
 from emu.lab.labs.tlb.model.fence_rules import reach
-from emu.lab.labs.tlb.model.hazards import Danger, Harm
-from emu.lab.labs.tlb.model.kernel import Asked, Question, function_for
-from emu.lab.labs.tlb.model.machine import Entry, Key, Machine, User
-from emu.lab.labs.tlb.model.search import Harmful, Step
+from emu.lab.labs.tlb.model.hazards import Harm, Hazard
+from emu.lab.labs.tlb.model.kernel import FenceQuery, FenceReply, function_for
+from emu.lab.labs.tlb.model.machine import Entry, FrameUse, Key, Machine
+from emu.lab.labs.tlb.model.search import HarmfulSequence, Step
 from emu.lab.simulation.differential import Failure
 from emu.lab.text.pte_text import entry_text
 from emu.machine.pte import G, V, is_leaf, ppn
@@ -27,24 +27,26 @@ _NAMES = {
 _VERBS = {Harm.FETCHES: "fetches from", Harm.WALKS_ANOTHERS: "uses an address from"}
 
 
-def told(harmful: Harmful, start: Machine) -> Failure:
-    """The sequence as numbered lines, and what is wrong at its end."""
-    danger, steps = harmful.danger, harmful.steps
-    lines = ["at first:", *(f"   {line}" for line in _start_lines(start))]
+def to_failure(harmful: HarmfulSequence, start: Machine) -> Failure:
+    """Failure with the sequence as numbered lines, and the harmful access at its end."""
+    hazard, steps = harmful.hazard, harmful.steps
+    lines = ["initial state:", *(f"   {line}" for line in _start_lines(start))]
     for number, step in enumerate(steps, 1):
         lines.append(f"{number}. {step.event}")
-        lines += [f"      {line}" for asked in _worth_telling(step) for line in _asked(asked)]
-    lines.append(f"{len(steps) + 1}. {_access(danger)}")
-    lines += [f"      {line}" for line in _access_lines(danger)]
-    lines += _blame(danger, steps)
-    return Failure(_NAMES[danger.harm], _headline(danger), lines)
+        lines += [
+            f"      {line}" for reply in _relevant_replies(step) for line in _reply_lines(reply)
+        ]
+    lines.append(f"{len(steps) + 1}. {_access(hazard)}")
+    lines += [f"      {line}" for line in _access_lines(hazard)]
+    lines += _blame(hazard, steps)
+    return Failure(_NAMES[hazard.harm], _headline(hazard), lines)
 
 
 def _start_lines(machine: Machine) -> list[str]:
     lines = []
     for number, space in machine.spaces.items():
         harts = [hart for hart, runs in enumerate(machine.running) if runs == number]
-        where = f"on {_harts(harts)}" if harts else "waits"
+        where = f"on {_harts(harts)}" if harts else "not running"
         lines.append(f"pid {number}, ASID {space.asid}, {where}")
         lines += [f"   {_pte_line(key, pte)}" for key, pte in sorted(space.ptes.items())]
     lines += [f"the kernel  {_pte_line(key, pte)}" for key, pte in machine.shared.items()]
@@ -69,28 +71,28 @@ def _harts(harts: Sequence[int]) -> str:
     return f"harts {', '.join(map(str, harts[:-1]))} and {harts[-1]}"
 
 
-# What was asked.
+# The student's calls and results.
 
 
-def _worth_telling(step: Step) -> list[Asked]:
-    return [asked for asked in step.asked if asked.fences or _may_matter(asked.question)]
+def _relevant_replies(step: Step) -> list[FenceReply]:
+    return [reply for reply in step.replies if reply.fences or _is_relevant(reply.question)]
 
 
-def _may_matter(question: Question) -> bool:
+def _is_relevant(question: FenceQuery) -> bool:
     if isinstance(question, PteChange):
         return bool(question.before & V)
     return question.last_space not in (None, question.space)
 
 
-def _asked(asked: Asked) -> list[str]:
-    question = asked.question
+def _reply_lines(reply: FenceReply) -> list[str]:
+    question = reply.question
     if isinstance(question, PteChange):
-        whose = "the kernel's" if asked.space is None else f"pid {asked.space}'s"
+        whose = "the kernel's" if reply.space is None else f"pid {reply.space}'s"
         lines = [f"{whose} {change_line(question)}"]
-        lines.append(f"{_harts(question.harts)} may remember it")
+        lines.append(f"{_harts(question.harts)} may have cached it")
     else:
         lines = [switch_line(question)]
-    return [*lines, f"you returned: {fences_text(asked.fences)}"]
+    return [*lines, f"you returned: {fences_text(reply.fences)}"]
 
 
 def change_line(change: PteChange) -> str:
@@ -102,13 +104,14 @@ def change_line(change: PteChange) -> str:
     return f"{_place(key)}{level}  {before} → {after}"
 
 
-def switch_line(question: Question) -> str:
+def switch_line(question: FenceQuery) -> str:
     assert not isinstance(question, PteChange)
     last, asid = question.last_space, question.asid
-    before = f"what it last ran with ASID {asid} was address space {last}"
+    before = f"it last used ASID {asid} for address space {last}"
     if last is None:
-        before = f"it never ran anything with ASID {asid}"
-    return f"hart {question.hart}'s satp gets address space {question.space}, ASID {asid}; {before}"
+        before = f"it has never used ASID {asid}"
+    now = f"address space {question.space}, ASID {asid}"
+    return f"hart {question.hart}'s satp is set to {now}; {before}"
 
 
 def fences_text(fences: Iterable[Fence]) -> str:
@@ -120,100 +123,100 @@ def fence_text(fence: Fence) -> str:
     return f"Fence(hart={fence.hart}, asid={fence.asid}, address={address})"
 
 
-# What goes wrong.
+# The harmful access.
 
 
-def _headline(danger: Danger) -> str:
-    who = _who(danger)
-    harm = danger.harm
+def _headline(hazard: Hazard) -> str:
+    who = _who(hazard)
+    harm = hazard.harm
     if harm is Harm.STORES_TO_ANOTHERS:
-        return f"{who} stores to a frame that is {_others(danger)}"
+        return f"{who} stores to a frame that is {_others(hazard)}"
     if harm is Harm.WALKS_ANOTHERS:
-        return f"{who}'s walk reads PTEs from a frame that is {_others(danger)}"
+        return f"{who}'s walk reads PTEs from a frame that is {_others(hazard)}"
     if harm is Harm.STORES_TO_READ_ONLY:
-        nothing = danger.now is None
+        nothing = hazard.now is None
         return (
-            f"{who} stores to {'where nothing is' if nothing else 'a page that it may not write'}"
+            f"{who} stores to {'an unmapped page' if nothing else 'a page that it may not write'}"
         )
     if harm is Harm.STORES_UNSEEN:
-        return f"{who} stores, and the page's D stays clear: the store is lost with the page"
+        return f"{who} stores, and the page's D stays clear: the store can be lost"
     if harm is Harm.FETCHES:
         return f"{who} executes a page that it may not execute"
     if harm is Harm.LOADS_ANOTHERS:
-        return f"{who} reads a frame that is {_others(danger)}"
+        return f"{who} reads a frame that is {_others(hazard)}"
     if harm is Harm.LOADS_OLD:
-        return f"{who} reads an old frame, not what it stores"
+        return f"{who} reads an old frame, not the one to which it stores"
     return f"{who} reads a page that it may not read"
 
 
-def _who(danger: Danger) -> str:
-    return "the kernel" if danger.pid is None else f"pid {danger.pid}"
+def _who(hazard: Hazard) -> str:
+    return "the kernel" if hazard.pid is None else f"pid {hazard.pid}"
 
 
-def _others(danger: Danger) -> str:
-    others = [user for user in danger.users if user.space != danger.pid or user.is_table]
-    return _user(others[0], danger) if others else _user(danger.users[0], danger)
+def _others(hazard: Hazard) -> str:
+    others = [user for user in hazard.users if user.space != hazard.pid or user.is_table]
+    return _user(others[0], hazard) if others else _user(hazard.users[0], hazard)
 
 
-def _user(user: User, danger: Danger) -> str:
+def _user(user: FrameUse, hazard: Hazard) -> str:
     whose = "the kernel's" if user.space is None else f"pid {user.space}'s"
     if user.is_table:
         return f"{whose} page table"
-    frame = ppn(danger.pte)
+    frame = ppn(hazard.pte)
     address = user.key.address + (frame - ppn(user.pte) << 12)
     return f"{whose} {address:#x}"
 
 
-def _access(danger: Danger) -> str:
-    verb = _VERBS.get(danger.harm)
+def _access(hazard: Hazard) -> str:
+    verb = _VERBS.get(hazard.harm)
     if verb is None:
-        stores = danger.harm in (Harm.STORES_TO_ANOTHERS, Harm.STORES_TO_READ_ONLY)
-        verb = "stores to" if stores or danger.harm is Harm.STORES_UNSEEN else "loads from"
-    where = _place(danger.entry.key) if danger.harm is Harm.WALKS_ANOTHERS else ""
-    return f"{_who(danger)}, on hart {danger.hart}, {verb} {where or format(danger.address, '#x')}"
+        stores = hazard.harm in (Harm.STORES_TO_ANOTHERS, Harm.STORES_TO_READ_ONLY)
+        verb = "stores to" if stores or hazard.harm is Harm.STORES_UNSEEN else "loads from"
+    where = _place(hazard.entry.key) if hazard.harm is Harm.WALKS_ANOTHERS else ""
+    return f"{_who(hazard)}, on hart {hazard.hart}, {verb} {where or format(hazard.address, '#x')}"
 
 
-def _access_lines(danger: Danger) -> list[str]:
-    entry = danger.entry
+def _access_lines(hazard: Hazard) -> list[str]:
+    entry = hazard.entry
     tag = "global" if is_leaf(entry.pte) and entry.pte & G else f"ASID {entry.asid}"
     lines = [
-        f"TLB of hart {danger.hart}:  {_pte_line(entry.key, entry.pte)}  ({tag})   ← stale",
-        f"page table:     {_place(_page_key(danger))}  {entry_text(danger.now)}",
+        f"TLB of hart {hazard.hart}:  {_pte_line(entry.key, entry.pte)}  ({tag})   ← stale",
+        f"page table:     {_place(_page_key(hazard))}  {entry_text(hazard.now)}",
     ]
-    frame = ppn(danger.pte)
-    if danger.harm is Harm.WALKS_ANOTHERS:
-        lines.append(f"frame {frame:#x} is {_others(danger)}: what is there is taken for PTEs")
-    elif danger.users:
-        whose = ", ".join(dict.fromkeys(_user(user, danger) for user in danger.users))
-        lines.append(f"it goes through, to frame {frame:#x}, which is {whose}")
+    frame = ppn(hazard.pte)
+    if hazard.harm is Harm.WALKS_ANOTHERS:
+        lines.append(f"frame {frame:#x} is {_others(hazard)}: its contents are used as PTEs")
+    elif hazard.users:
+        whose = ", ".join(dict.fromkeys(_user(user, hazard) for user in hazard.users))
+        lines.append(f"the access succeeds, in frame {frame:#x}, which is {whose}")
     else:
-        lines.append(f"it goes through, to frame {frame:#x}")
+        lines.append(f"the access succeeds, in frame {frame:#x}")
     return lines
 
 
-def _page_key(danger: Danger) -> Key:
-    if danger.harm is Harm.WALKS_ANOTHERS:
-        return danger.entry.key
-    return Key(0, danger.address)
+def _page_key(hazard: Hazard) -> Key:
+    if hazard.harm is Harm.WALKS_ANOTHERS:
+        return hazard.entry.key
+    return Key(0, hazard.address)
 
 
-def _blame(danger: Danger, steps: list[Step]) -> list[str]:
-    """Where the student could have had the entry forgotten."""
+def _blame(hazard: Hazard, steps: list[Step]) -> list[str]:
+    """Line that names the last call whose fences should have flushed the entry."""
     for number, step in reversed(list(enumerate(steps, 1))):
-        for asked in reversed(step.asked):
-            if _is_about(asked.question, danger):
-                what = "this change" if isinstance(asked.question, PteChange) else "this"
-                why = _why_kept(danger, asked.fences)
-                function = function_for(asked.question)
-                return [f"{function}() was told of {what} at step {number}, and {why}"]
+        for reply in reversed(step.replies):
+            if _is_about(reply.question, hazard):
+                what = "this change" if isinstance(reply.question, PteChange) else "this switch"
+                why = _reason(hazard, reply.fences)
+                function = function_for(reply.question)
+                return [f"{function}() was called for {what} at step {number}, and {why}"]
     return []
 
 
-def _is_about(question: Question, danger: Danger) -> bool:
-    entry = danger.entry
+def _is_about(question: FenceQuery, hazard: Hazard) -> bool:
+    entry = hazard.entry
     if not isinstance(question, PteChange):
         reused = question.last_space not in (None, question.space)
-        return reused and (question.hart, question.asid) == (danger.hart, entry.asid)
+        return reused and (question.hart, question.asid) == (hazard.hart, entry.asid)
     key = Key(question.level, question.address)
     if key == entry.key:
         return question.before == entry.pte
@@ -221,18 +224,18 @@ def _is_about(question: Question, danger: Danger) -> bool:
     return inside and key.level > entry.key.level and bool(question.before & V)
 
 
-def _why_kept(danger: Danger, fences: list[Fence]) -> str:
-    entry: Entry = danger.entry
-    hart = danger.hart
+def _reason(hazard: Hazard, fences: list[Fence]) -> str:
+    entry: Entry = hazard.entry
+    hart = hazard.hart
     if not fences:
         return "returned nothing"
     there = [fence for fence in fences if fence.hart == hart]
     if not there:
-        return f"returned no fence on hart {hart}, which may remember it"
+        return f"returned no fence on hart {hart}, which may have cached it"
     if not is_leaf(entry.pte) and all(fence.address is not None for fence in there):
-        return "returned fences of addresses: they forget leaf PTEs, and no pointer"
+        return "returned fences with an address: they flush leaf PTEs, but not pointers"
     if entry.pte & G and all(fence.asid is not None for fence in there):
-        return "returned fences of an ASID: they forget no global translation"
+        return "returned fences with an ASID: they do not flush global translations"
     if all(fence.address is not None and not entry.covers(fence.address) for fence in there):
-        return f"returned fences of other addresses than {_place(entry.key)}"
-    return f"returned {fences_text(there)} for hart {hart}, which leaves this entry"
+        return f"returned fences with addresses other than {_place(entry.key)}"
+    return f"returned {fences_text(there)} for hart {hart}, which does not flush this entry"

@@ -1,4 +1,4 @@
-"""Looks through all sequences of events, the short ones first, for one that does harm."""
+"""Breadth-first search of all sequences of events for the shortest one that does harm."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emu.lab.labs.tlb.model.events import Event
-from emu.lab.labs.tlb.model.hazards import Danger, dangers
-from emu.lab.labs.tlb.model.kernel import Answers, Asked, Kernel
+from emu.lab.labs.tlb.model.hazards import Hazard, find_hazards
+from emu.lab.labs.tlb.model.kernel import Answers, FenceReply, Kernel
 from emu.lab.labs.tlb.model.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event, what the student was asked in it, and the machine after it."""
+    """One event, the student's fences in it, and the machine after it."""
 
     event: Event
-    asked: list[Asked]
+    replies: list[FenceReply]
     machine: Machine
     before: Step | None
 
     def path(self) -> list[Step]:
-        """The sequence that ends with it."""
+        """Sequence of steps that ends with this one."""
         steps, step = [], self
         while True:
             steps.append(step)
@@ -31,54 +31,59 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Harmful:
-    """A sequence, and what a hart can do after it."""
+class HarmfulSequence:
+    """A sequence of events, and a harmful access that is possible after it."""
 
     steps: list[Step]
-    danger: Danger
+    hazard: Hazard
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """Where sequences begin, and what can happen in them."""
+class Scenario:
+    """Initial state of a search, and the events that can occur."""
 
     start: Machine
     events: Sequence[Event]
     pages: Sequence[int]
-    """The pages on which processes look for harm."""
+    """Addresses of the pages that are checked for hazards."""
 
 
-def shortest(world: World, answers: Answers, depth: int) -> Harmful | None:
-    """The worst of the shortest sequences that do harm; None when none of ``depth`` events does.
-
-    Raises :class:`StudentFailed` when a function fails.
+def shortest(scenario: Scenario, answers: Answers, depth: int) -> HarmfulSequence | None:
+    """Returns the worst of the shortest harmful sequences; None if there is none of up to ``depth``
+    events. Raises :class:`StudentFailed` when a function fails.
     """
-    seen = {world.start.state()}
-    edge = _next(world, answers, None, seen)
+    visited = {scenario.start.state()}
+    frontier = _next(scenario, answers, None, visited)
     for length in range(1, depth + 1):
         found = [
-            (danger, step) for step in edge for danger in dangers(step.machine, world.pages)[:1]
+            (hazard, step)
+            for step in frontier
+            for hazard in find_hazards(step.machine, scenario.pages)[:1]
         ]
         if found:
-            danger, step = min(found, key=lambda pair: pair[0].harm)
-            return Harmful(step.path(), danger)
+            hazard, step = min(found, key=lambda pair: pair[0].harm)
+            return HarmfulSequence(step.path(), hazard)
         if length < depth:
-            edge = [after for step in edge for after in _next(world, answers, step, seen)]
+            frontier = [
+                after for step in frontier for after in _next(scenario, answers, step, visited)
+            ]
     return None
 
 
-def _next(world: World, answers: Answers, before: Step | None, seen: set[object]) -> list[Step]:
-    """The steps from there that lead where no other sequence has led."""
-    start = world.start if before is None else before.machine
+def _next(
+    scenario: Scenario, answers: Answers, before: Step | None, visited: set[object]
+) -> list[Step]:
+    """Steps after ``before`` that lead to a new state."""
+    start = scenario.start if before is None else before.machine
     steps = []
-    for event in world.events:
-        if not event.may(start):
+    for event in scenario.events:
+        if not event.is_possible(start):
             continue
         kernel = Kernel(start.copy(), answers)
-        event.do(kernel)
+        event.apply(kernel)
         kernel.machine.fill()
         state = kernel.machine.state()
-        if state not in seen:
-            seen.add(state)
-            steps.append(Step(event, kernel.asked, kernel.machine, before))
+        if state not in visited:
+            visited.add(state)
+            steps.append(Step(event, kernel.replies, kernel.machine, before))
     return steps

@@ -1,4 +1,4 @@
-"""The kinds of graded tests of the lab ``tlb``: whether it is safe, and no more than needed."""
+"""Kinds of graded tests of the lab ``tlb``: the fences are sufficient, and not excessive."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from emu.lab.graded.submission import Submission
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.result_types import check_hart
 from emu.lab.kit.values import Fence, PteChange
-from emu.lab.labs.tlb.model.fence_rules import Kind, Remembered, forgotten, needed, needed_for
-from emu.lab.labs.tlb.model.kernel import Answers, Question, function_for
-from emu.lab.labs.tlb.model.messages import change_line, fences_text, switch_line, told
-from emu.lab.labs.tlb.model.search import World, shortest
+from emu.lab.labs.tlb.model.fence_rules import (
+    EntryClass,
+    Kind,
+    flushed_by,
+    needed_fences,
+    needed_fences_for_switch,
+)
+from emu.lab.labs.tlb.model.kernel import Answers, FenceQuery, function_for
+from emu.lab.labs.tlb.model.messages import change_line, fences_text, switch_line, to_failure
+from emu.lab.labs.tlb.model.search import Scenario, shortest
 from emu.lab.simulation.differential import Failure
 
 _MEMORY = 1 << 20
-_MOST_LINES = 4
+_MAX_LINES = 4
 _HARTS = 4
-"""Of the machine that single questions are asked about."""
+"""Number of harts in tests of single calls."""
 
 
 _HARTS_TEST = "which-harts"
-"""The test that asks which harts are fenced."""
+"""Name of the test that checks which harts are fenced."""
 
 
 @contextmanager
@@ -36,7 +42,7 @@ def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iter
     """
     machine = LabMachine(submission.files, _MEMORY)
 
-    def ask(question: Question) -> list[Fence]:
+    def ask(question: FenceQuery) -> list[Fence]:
         if on_all and isinstance(question, PteChange):
             question = question._replace(harts=tuple(range(harts)), here=harts)
         fences: list[Fence] = machine.student.call("tlb", function_for(question), question)
@@ -54,13 +60,13 @@ def answers(submission: Submission, harts: int, *, on_all: bool = False) -> Iter
 class NoHarm:
     """Checks that no sequence of up to ``depth`` events leaves a harmful entry on a hart.
 
-    Another test asks which harts are fenced; if it fails, this one does not check that, unless it
-    ``asks_about_harts`` too.
+    If the test that checks which harts are fenced fails, this one does not check that, unless it
+    has ``asks_about_harts``.
     """
 
     name: str
     question: str
-    world: Callable[[], World]
+    scenario: Callable[[], Scenario]
     depth: int
     points: int = 5
     asks_about_harts: bool = False
@@ -72,25 +78,25 @@ class NoHarm:
         return failure if self._search(submission, on_all=True) is not None else None
 
     def _search(self, submission: Submission, *, on_all: bool = False) -> Failure | None:
-        world = self.world()
+        scenario = self.scenario()
         try:
-            with answers(submission, harts=2, on_all=on_all) as asked:
-                harmful = shortest(world, asked, self.depth)
+            with answers(submission, harts=2, on_all=on_all) as ask:
+                harmful = shortest(scenario, ask, self.depth)
         except StudentFailed as failed:
             return Failure.of(failed)
-        return None if harmful is None else told(harmful, world.start)
+        return None if harmful is None else to_failure(harmful, scenario.start)
 
 
 class Case(NamedTuple):
-    """One question, and why the right answer is right."""
+    """One call of a student's function, and the reason for the correct result."""
 
-    question: Question
+    question: FenceQuery
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """Each question gets the fences that it needs, and none that forget more."""
+    """Checks that each result has the required fences, and none that flush more."""
 
     name: str
     question: str
@@ -99,10 +105,10 @@ class Exact:
 
     def run(self, submission: Submission) -> Failure | None:
         try:
-            with answers(submission, _HARTS) as asked:
+            with answers(submission, _HARTS) as ask:
                 for case in self.cases:
-                    fences = asked(case.question)
-                    failure = compared(case, fences)
+                    fences = ask(case.question)
+                    failure = compare(case, fences)
                     if failure is not None:
                         return failure
         except StudentFailed as failed:
@@ -110,23 +116,23 @@ class Exact:
         return None
 
 
-def compared(case: Case, fences: Sequence[Fence]) -> Failure | None:
-    """What is wrong with an answer, by what the harts forget."""
+def compare(case: Case, fences: Sequence[Fence]) -> Failure | None:
+    """Compares the entries that the fences flush with those that must be flushed."""
     question = case.question
     if isinstance(question, PteChange):
-        change, due = question, needed(question)
+        change, due = question, needed_fences(question)
     else:
         change = PteChange(0, 0, question.asid, 0, 0, (question.hart,), question.hart)
-        due = needed_for(question)
+        due = needed_fences_for_switch(question)
     for fence in fences:
         check_hart(fence, _HARTS, function_for(question))
-    done, wanted = forgotten(fences, change), forgotten(due, change)
-    if kept := wanted - done:
-        return _failure("kept-too-much", case, fences, _lines("may still use", kept, case))
-    if lost := done - wanted:
-        return _failure("forgot-too-much", case, fences, _lines("forgets", lost, case))
+    flushed, expected = flushed_by(fences, change), flushed_by(due, change)
+    if missing := expected - flushed:
+        return _failure("flushed-too-little", case, fences, _lines("may still use", missing, case))
+    if excess := flushed - expected:
+        return _failure("flushed-too-much", case, fences, _lines("flushes", excess, case))
     if len(fences) > len(due):
-        line = f"{len(fences)} fences, where {len(due)} do the same"
+        line = f"{len(fences)} fences (expected {len(due)} with the same effect)"
         return _failure("fenced-twice", case, fences, [line])
     return None
 
@@ -137,8 +143,8 @@ def _failure(name: str, case: Case, fences: Sequence[Fence], lines: list[str]) -
         harts = ", ".join(map(str, question.harts)) or "none"
         head = [
             f"PTE of {change_line(question)}",
-            f"ASID {question.asid}; harts that may remember it: {harts}; the kernel runs on hart "
-            f"{question.here}",
+            f"ASID {question.asid}; harts that may have cached it: {harts}; "
+            f"the kernel runs on hart {question.here}",
         ]
     else:
         head = [switch_line(question)]
@@ -146,21 +152,21 @@ def _failure(name: str, case: Case, fences: Sequence[Fence], lines: list[str]) -
     return Failure(name, f"after one call of {function_for(question)}()", lines)
 
 
-def _lines(verb: str, what: set[Remembered], case: Case) -> list[str]:
-    """A line for each of the things; those nearest to the change first."""
+def _lines(verb: str, what: set[EntryClass], case: Case) -> list[str]:
+    """Lines for the classes of entries, those closest to the change first."""
     change = case.question
     order = sorted(
         what, key=lambda each: (each.hart, not each.same_asid, not each.here, each.kind.value)
     )
     lines = [f"hart {each.hart} {verb} {_what(each, change)}" for each in order]
     texts = list(dict.fromkeys(lines))
-    more = len(texts) - _MOST_LINES
-    return [*texts[:_MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
+    more = len(texts) - _MAX_LINES
+    return [*texts[:_MAX_LINES], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _what(each: Remembered, change: Question) -> str:
+def _what(each: EntryClass, change: FenceQuery) -> str:
     if not isinstance(change, PteChange):
-        return f"what it knows of {f'ASID {change.asid}' if each.same_asid else 'other ASIDs'}"
+        return f"entries of {f'ASID {change.asid}' if each.same_asid else 'other ASIDs'}"
     whose = f"ASID {change.asid}" if each.same_asid else "other ASIDs"
     where = f"{change.address:#x}" if each.here else "every other page"
     if each.kind is Kind.GLOBAL:

@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``shared-tables``."""
+"""Mutants of the lab ``shared-tables``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _COUNT = "count-is-the-number-of-holders"
 _TAKE = "        if pte & V and pte & W and frames.is_private(ppn(pte)):\n"
@@ -23,62 +23,62 @@ _FIRST_TIME = """\
                 take_w(memory, frames, ppn(pointer))
 """
 
-WRONG = [
-    WrongSolution(
+MUTANTS = [
+    Mutant(
         "still-writable",
-        "tables are shared while their pages may be stored to",
+        "tables are shared while their pages have W",
         _FIRST_TIME,
         "",
         ("shared-is-not-writable",),
-        left=(70, 90),
+        points_range=(70, 90),
     ),
-    WrongSolution(
+    Mutant(
         "w-taken-without-cow",
-        "pages lose W and are not marked, so they are read-only for good",
+        "pages lose W without getting COW, so that they stay read-only",
         "pte & ~W | COW)\n",
         "pte & ~W)\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "read-only-becomes-cow",
-        "read-only pages are marked COW too, so a store to one is let through",
+        "read-only pages get COW too, so that a store to them is allowed",
         _TAKE,
         "        if pte & V and frames.is_private(ppn(pte)):\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "shared-memory-becomes-cow",
-        "memory that is shared on purpose is marked COW",
+        "shared memory gets COW",
         _TAKE,
         "        if pte & V and pte & W:\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "last-entries-forgotten",
         "only the first 256 pages of a table lose W",
         "    for index, pte in enumerate(memory.table(table)):\n",
         "    for index, pte in enumerate(memory.table(table)[:256]):\n",
         ("shared-is-not-writable",),
     ),
-    WrongSolution(
+    Mutant(
         "written-again",
-        "PTEs of a table that is shared already are written at every fork",
+        "PTEs of a table that is already shared are written at every fork",
         "    for index, pte in enumerate(memory.table(table)):\n" + _TAKE,
         "    for index, pte in enumerate(memory.table(table)):\n"
         "        if pte & V and (pte & W or pte & COW) and frames.is_private(ppn(pte)):\n",
         ("exact-pte-writes",),
     ),
-    WrongSolution(
+    Mutant(
         "table-not-counted",
-        "a leaf table that is shared has one user still",
+        "the use of a shared leaf table is not counted",
         "            frames.share(ppn(pointer))\n",
         "",
         (_COUNT,),
-        left=(65, 85),
+        points_range=(65, 85),
     ),
-    WrongSolution(
+    Mutant(
         "pages-counted-at-fork",
-        "the frames in a shared table count twice, though they have one PTE each",
+        "fork increments the counts of the frames in a shared table",
         "            frames.share(ppn(pointer))\n",
         """\
             frames.share(ppn(pointer))
@@ -88,7 +88,7 @@ WRONG = [
 """,
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "tables-copied",
         "fork copies the leaf tables, as an ordinary copy-on-write fork does",
         """\
@@ -105,9 +105,9 @@ WRONG = [
 """,
         ("nothing-is-lost",),
     ),
-    WrongSolution(
+    Mutant(
         "middle-tables-shared",
-        "the middle tables are shared as well, and changed for both",
+        "the middle tables are shared too, and changed for both processes",
         """\
                 middle = frames.allocate_table()
                 memory.store((child << PAGE_SHIFT) + PTE_SIZE * index, make_pte(middle, V))
@@ -122,60 +122,60 @@ WRONG = [
 """,
         ("not-allowed",),
     ),
-    WrongSolution(
+    Mutant(
         "fork-keeps-tables",
-        "a fork that runs out leaves the child's tables behind",
+        "a fork that runs out of frames does not release the child's tables",
         "        release_tables(memory, frames, child)\n        raise\n",
         "        raise\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "fork-keeps-middles",
-        "a fork that runs out gives back the root only",
+        "a fork that runs out of frames releases only the root",
         "        release_tables(memory, frames, child)\n        raise\n",
         "        frames.release(child)\n        raise\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "own-does-nothing",
-        "a table that others use is changed as it is",
+        "a table with other users is changed in place",
         _OWN,
         "    return False\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "pages-of-copy-not-counted",
-        "the frames in a copied table do not get the user that they have more",
+        "the counts of the frames in a copied table are not incremented",
         _SHARE_PAGES,
         "",
         ("shared-is-not-writable", _COUNT),
     ),
-    WrongSolution(
+    Mutant(
         "only-private-pages-counted",
-        "only private frames in a copied table get a user more",
+        "only the counts of private frames in a copied table are incremented",
         _SHARE_PAGES,
         "    for pte in memory.table(copy):\n"
         "        if pte & V and frames.is_private(ppn(pte)):\n            frames.share(ppn(pte))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "old-table-kept",
-        "the old table keeps the user that has a copy now",
+        "the old table is not released after a copy",
         "    frames.release(ppn(pointer))\n    return True\n",
         "    return True\n",
         (_COUNT,),
-        left=(55, 75),
+        points_range=(55, 75),
     ),
-    WrongSolution(
+    Mutant(
         "copy-not-linked",
-        "the copy hangs in no page table",
+        "no page table refers to the copy",
         "    memory.store(place, make_pte(copy, V))\n",
         "",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "released-before-allocated",
-        "the old table is given away before there is a frame for the copy",
+        "the old table is released before the copy is allocated",
         """\
     copy = frames.allocate_table()
     memory.copy_frame(ppn(pointer), copy)
@@ -188,30 +188,30 @@ WRONG = [
 """,
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "copied-when-alone",
-        "a table is copied though nobody else uses it any more",
+        "a table without other users is copied",
         _OWN,
         "    if not pointer & V:\n        return False\n",
         (_COUNT,),
     ),
-    WrongSolution(
-        "says-nothing",
-        "own_table() does not say that it copied",
+    Mutant(
+        "returns-false-always",
+        "own_table() returns False after a copy",
         "    frames.release(ppn(pointer))\n    return True\n",
         "    frames.release(ppn(pointer))\n    return False\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "first-table-only",
         "own_table() copies the first leaf table, whatever the address",
         "    place = (ppn(top) << PAGE_SHIFT) + PTE_SIZE * vpn(address, 1)\n",
         "    place = ppn(top) << PAGE_SHIFT\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "exit-takes-others-pages",
-        "exit releases the pages of a table that others still use",
+        "exit releases the pages of a table with other users",
         _RELEASE_PAGES,
         """\
             for pte in memory.table(table):
@@ -220,16 +220,16 @@ WRONG = [
 """,
         (_COUNT, "not-allowed", "mapped-frames-are-in-use"),
     ),
-    WrongSolution(
+    Mutant(
         "exit-leaves-pages",
         "exit never releases a page",
         _RELEASE_PAGES,
         "",
         (_COUNT,),
     ),
-    WrongSolution(
-        "exit-looks-too-late",
-        "exit asks whether it was a table's last user after it gave the table back",
+    Mutant(
+        "exit-checks-too-late",
+        "exit checks for the last user of a table after releasing it",
         _RELEASE_PAGES + "            frames.release(table)\n",
         """\
             frames.release(table)
@@ -240,37 +240,37 @@ WRONG = [
 """,
         (_COUNT, "not-allowed", "mapped-frames-are-in-use"),
     ),
-    WrongSolution(
+    Mutant(
         "exit-leaves-middles",
-        "exit leaves the middle tables",
+        "exit does not release the middle tables",
         "        frames.release(ppn(top))\n    frames.release(root)\n",
         "    frames.release(root)\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "own-counts-in-a-byte",
-        "whether others use the table is decided by the low byte of its count",
+        "other users of a table are recognised by the low byte of its count",
         "    if not pointer & V or frames.count(ppn(pointer)) == 1:\n",
         "    if not pointer & V or frames.count(ppn(pointer)) & 0xFF == 1:\n",
         ("257-sharers",),
     ),
-    WrongSolution(
+    Mutant(
         "exit-counts-in-a-byte",
         "exit recognises the last user of a table by the low byte of its count",
         "            if frames.count(table) == 1:\n",
         "            if frames.count(table) & 0xFF == 1:\n",
         ("257-sharers",),
     ),
-    WrongSolution(
-        "marked-anew",
-        "a table that is shared again is marked by W alone, and loses what was COW already",
+    Mutant(
+        "marked-again",
+        "take_w() clears COW of pages that were COW already",
         "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n",
         "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~W | COW)\n"
         "        elif pte & COW and frames.is_private(ppn(pte)):\n"
         "            memory.store((table << PAGE_SHIFT) + PTE_SIZE * index, pte & ~COW)\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "first-process-shared",
         "a fork shares the tables of the process that forked first, not its parent's, so that what "
         "was written since is lost",

@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``eager-fork``, and by what each is told."""
+"""Mutants of the lab ``eager-fork``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _ALLOCATE = """    copy = frames.allocate()
     memory.copy_frame(frame, copy)
@@ -25,109 +25,109 @@ _PAGES = """            for pte in memory.table(ppn(middle)):
 """
 _COUNT = "count-is-the-number-of-holders"
 
-WRONG = [
-    WrongSolution(
+MUTANTS = [
+    Mutant(
         "shares-the-frames",
         "the child gets the parent's frame, writable in both",
         _ALLOCATE,
         "    frames.share(frame)\n    return pte\n",
         ("shared-is-not-writable",),
     ),
-    WrongSolution(
+    Mutant(
         "copies-no-bytes",
-        "the child's frame is allocated, and nothing copied to it",
+        "the child's frame is allocated, but no bytes are copied",
         "    memory.copy_frame(frame, copy)\n",
         "",
         ("isolation",),
-        left=(50, 75),
+        points_range=(50, 75),
     ),
-    WrongSolution(
+    Mutant(
         "copies-the-wrong-way",
         "source and target are exchanged",
         "memory.copy_frame(frame, copy)",
         "memory.copy_frame(copy, frame)",
         ("used-frames-are-left-alone",),
     ),
-    WrongSolution(
+    Mutant(
         "copies-half-a-page",
         "2,048 bytes are copied",
         "memory.copy_frame(frame, copy)",
         "memory.write(copy << 12, memory.read(frame << 12, 2048))",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "copies-twice",
         "every page is copied two times",
         "memory.copy_frame(frame, copy)",
         "memory.copy_frame(frame, copy)\n    memory.copy_frame(frame, copy)",
         ("exact-copies",),
-        left=(70, 95),
+        points_range=(70, 95),
     ),
-    WrongSolution(
+    Mutant(
         "copies-shared-memory",
-        "memory that is shared on purpose is copied too",
+        "shared memory is copied too",
         _PRIVATE,
         "",
         ("frame-is-used-for-its-kind",),
     ),
-    WrongSolution(
-        "count-not-raised",
-        "shared memory has a user more, and is not counted",
+    Mutant(
+        "count-not-incremented",
+        "the child's use of shared memory is not counted",
         "        frames.share(frame)\n",
         "",
         (_COUNT,),
-        left=(55, 80),
+        points_range=(55, 80),
     ),
-    WrongSolution(
-        "count-raised-twice",
-        "shared memory is counted two times for one PTE",
+    Mutant(
+        "count-incremented-twice",
+        "the child's use of shared memory is counted twice",
         "        frames.share(frame)\n",
         "        frames.share(frame)\n        frames.share(frame)\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "all-writable",
         "the child may write read-only pages",
         "make_pte(copy, pte & FLAGS)",
         "make_pte(copy, pte & FLAGS | 0b100)",
         ("rights-are-the-mappings", "frame-is-used-for-its-kind"),
     ),
-    WrongSolution(
+    Mutant(
         "all-executable",
         "the child may execute its data",
         "make_pte(copy, pte & FLAGS)",
         "make_pte(copy, pte & FLAGS | 0b1000)",
         ("rights-are-the-mappings",),
     ),
-    WrongSolution(
+    Mutant(
         "not-for-the-user",
         "the child's pages lack U",
         "make_pte(copy, pte & FLAGS)",
         "make_pte(copy, pte & FLAGS & ~0b10000)",
         ("rights-are-the-mappings",),
     ),
-    WrongSolution(
+    Mutant(
         "dirty-lost",
         "the child's pages lack D",
         "make_pte(copy, pte & FLAGS)",
         "make_pte(copy, pte & FLAGS & ~0x80)",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "low-half-only",
-        "the address loses the bits above 2 MiB, so that pages of two tables meet",
+        "the address loses the bits above 2 MiB, so that pages of two tables overlap",
         "new_leaf_entry(memory, frames, child, address)",
         "new_leaf_entry(memory, frames, child, address & 0x1F_FFFF)",
         (_COUNT, "isolation", "mapped-frames-are-in-use", "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "last-of-a-table-left-out",
         "the last of a table's 512 pages is not copied",
         _MAP,
         "            if address >> 12 & 511 == 511:\n                continue\n" + _MAP,
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "written-twice",
         "every PTE is written two times",
         "            memory.store(entry, copy_page(memory, frames, pte))\n",
@@ -135,7 +135,7 @@ WRONG = [
         "            memory.store(entry, copy_page(memory, frames, pte))\n",
         ("exact-pte-writes",),
     ),
-    WrongSolution(
+    Mutant(
         "stored-in-the-parent",
         "the child's PTEs are written to the parent's table",
         _LOOP,
@@ -144,23 +144,23 @@ WRONG = [
         "            memory.store(entry, copy_page(memory, frames, pte))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "entry-is-no-address",
         "the PTE is stored at the number of its table's frame",
         "memory.store(entry, copy_page(memory, frames, pte))",
         "memory.store(entry >> 12, copy_page(memory, frames, pte))",
         ("raised",),
     ),
-    WrongSolution(
+    Mutant(
         "parents-table",
         "the child gets the parent's own root",
         "    return child\n",
         "    frames.release(child)\n    frames.share(parent)\n    return parent\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "shares-the-lower-tables",
-        "the child's root has the parent's entries, and so leads to the same tables",
+        "the child's root has the parent's entries, and so refers to the same tables",
         _LOOP,
         """        for index, top in enumerate(memory.table(parent)):
             if top & V:
@@ -169,52 +169,52 @@ WRONG = [
 """,
         ("tables-are-their-spaces-own",),
     ),
-    WrongSolution(
+    Mutant(
         "no-rollback",
-        "a fork that runs out keeps what it took",
+        "a fork that runs out of frames releases nothing",
         _ROLLBACK,
         "        raise\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "root-only-rolled-back",
-        "a fork that runs out gives back the root table alone",
+        "a fork that runs out of frames releases only the root table",
         "        release_space(memory, frames, child)\n",
         "        frames.release(child)\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "parent-rolled-back",
-        "a fork that runs out gives back the parent's memory",
+        "a fork that runs out of frames releases the parent's memory",
         "        release_space(memory, frames, child)\n",
         "        release_space(memory, frames, parent)\n",
         (_COUNT, "mapped-frames-are-in-use", "not-allowed"),
     ),
-    WrongSolution(
+    Mutant(
         "copy-kept-on-failure",
-        "the page's frame is taken before its table, and forgotten when there is none",
+        "the page's frame is allocated before its table, and lost if there is none for the table",
         _MAP,
         "            copied = copy_page(memory, frames, pte)\n"
         "            memory.store(new_leaf_entry(memory, frames, child, address), copied)\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "half-a-child",
-        "a fork that runs out returns the child as far as it got",
+        "a fork that runs out of frames returns the incomplete child",
         _ROLLBACK,
         "        pass\n",
         ("running-out",),
     ),
-    WrongSolution(
+    Mutant(
         "panics",
-        "a fork that runs out stops the machine",
+        "a fork that runs out of frames stops the machine",
         _ROLLBACK,
         '        raise RuntimeError("panic: kalloc") from None\n',
         ("raised",),
     ),
-    WrongSolution(
-        "tries-for-ever",
-        "a fork that runs out tries again until there is memory",
+    Mutant(
+        "retries-forever",
+        "a fork that runs out of frames retries forever",
         "    child = frames.allocate_table()\n",
         "    while True:\n"
         "        try:\n"
@@ -224,36 +224,36 @@ WRONG = [
         "        break\n",
         ("running-out",),
     ),
-    WrongSolution("exit-keeps-pages", "exit gives back the tables alone", _PAGES, "", (_COUNT,)),
-    WrongSolution(
+    Mutant("exit-keeps-pages", "exit releases only the tables", _PAGES, "", (_COUNT,)),
+    Mutant(
         "exit-keeps-leaf-tables",
-        "exit forgets the tables of the last level",
+        "exit does not release the tables of the last level",
         "            frames.release(ppn(middle))\n",
         "",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "exit-keeps-the-root",
-        "exit forgets the root",
+        "exit does not release the root",
         "        frames.release(ppn(top))\n    frames.release(root)\n",
         "        frames.release(ppn(top))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "exit-stops-early",
         "exit stops at the first entry of the root that is empty",
         "        if not top & V:\n            continue\n",
         "        if not top & V:\n            break\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "exit-frees-private-only",
-        "exit takes no user from shared memory",
+        "exit does not release shared memory",
         "                if pte & V:\n",
         "                if pte & V and frames.is_private(ppn(pte)):\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "exit-frees-for-all",
         "exit releases shared memory as often as it has users",
         "                    frames.release(ppn(pte))\n",
@@ -261,28 +261,28 @@ WRONG = [
         "                        frames.release(ppn(pte))\n",
         (_COUNT, "not-allowed"),
     ),
-    WrongSolution(
+    Mutant(
         "exit-keeps-execute-only",
-        "exit gives back pages with R alone, and a page may have X alone",
+        "exit does not release execute-only pages",
         "                if pte & V:\n",
         "                if pte & 2:\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "child-is-dirty",
-        "the child's pages have D, which nobody stored to",
+        "the child's pages have D without a store",
         "pte & FLAGS)",
         "pte & FLAGS | 0x80)",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "child-is-global",
-        "the child's pages have G, so a TLB keeps them for the next process",
+        "the child's pages have G, so that a TLB uses them for other processes",
         "pte & FLAGS)",
         "pte & FLAGS | 0x20)",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "first-process-copied",
         "a fork copies the pages of the process that forked first, not its parent's, so that what "
         "was written since is lost",

@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``demand``."""
+"""Mutants of the lab ``demand``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _COUNT = "count-is-the-number-of-holders"
 _ZERO_PTE = "        memory.store(entry, make_pte(frames.zero, flags))\n"
@@ -14,138 +14,138 @@ _NO_TABLE = """\
             continue
 """
 
-WRONG = [
-    WrongSolution(
+MUTANTS = [
+    Mutant(
         "zero-frame-writable",
         "the frame of zeroes is mapped with W",
         "            flags = flags & ~W | COW\n",
         "            flags = flags | COW\n",
         ("frame-is-used-for-its-kind", "cow-is-readable-and-not-writable"),
-        left=(55, 90),
+        points_range=(55, 90),
     ),
-    WrongSolution(
+    Mutant(
         "zero-frame-not-cow",
-        "the frame of zeroes is mapped read-only for good, so the first store kills",
+        "the frame of zeroes is mapped without COW, so that the first store kills the process",
         "            flags = flags & ~W | COW\n",
         "            flags = flags & ~W\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "always-cow",
-        "read-only mappings show the frame of zeroes COW",
+        "pages of read-only mappings get COW",
         "        if flags & W:\n            flags = flags & ~W | COW\n",
         "        flags = flags & ~W | COW\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "zero-frame-not-counted",
         "the frame of zeroes is shared without frames.share()",
         "        frames.share(frames.zero)\n",
         "",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "no-zero-frame",
-        "a load takes a frame of its own",
+        "a load allocates a frame",
         "    if access is not Access.STORE and not grown:\n",
         "    if False:\n",
         ("zeroes-are-shared",),
     ),
-    WrongSolution(
+    Mutant(
         "zero-frame-for-stores",
-        "a store gets the frame of zeroes too, and faults again at once",
+        "a store maps the frame of zeroes too, and faults again",
         "    if access is not Access.STORE and not grown:\n",
         "    if not grown:\n",
         ("zero-filled-on-write",),
     ),
-    WrongSolution(
+    Mutant(
         "old-bytes",
-        "a new frame is not zeroed, so a process sees what another one left",
+        "a new frame is not zeroed, so that a process sees another's old bytes",
         "    memory.zero_frame(frame)\n",
         "",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "wrong-frame-zeroed",
         "the frame of zeroes is zeroed instead of the new one",
         "    memory.zero_frame(frame)\n",
         "    memory.zero_frame(frames.zero)\n",
         ("not-allowed",),
     ),
-    WrongSolution(
-        "rights-not-looked-at",
-        "every access is let through",
+    Mutant(
+        "rights-not-checked",
+        "every access is allowed",
         "    if NEEDED[access] & ~mapping.flags:\n",
         "    if False:\n",
         ("read-only-is-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "any-right-is-enough",
-        "one of the rights that are needed is taken for all",
+        "one of the required rights is sufficient",
         "    if NEEDED[access] & ~mapping.flags:\n",
         "    if not NEEDED[access] & mapping.flags:\n",
         ("read-only-is-kept",),
     ),
-    WrongSolution(
-        "u-not-looked-at",
-        "memory under PROT_NONE may be read",
+    Mutant(
+        "u-not-checked",
+        "memory with PROT_NONE can be read",
         "    if NEEDED[access] & ~mapping.flags:\n",
         "    if NEEDED[access] & ~mapping.flags & ~U:\n",
         ("read-only-is-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "all-rights",
         "a page gets all rights, whatever its mapping says",
         "    memory.store(entry, make_pte(frame, mapping.flags | D))\n",
         "    memory.store(entry, make_pte(frame, mapping.flags | D | R | W | X))\n",
         ("rights-are-the-mappings",),
-        left=(55, 90),
+        points_range=(55, 90),
     ),
-    WrongSolution(
+    Mutant(
         "end-included",
-        "a mapping's end is taken for its last address",
+        "a mapping's end is included",
         "if each.start <= address < each.end",
         "if each.start <= address <= each.end",
         ("nothing-is-mapped-there", "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "stack-never-grows",
-        "the stack may not grow",
+        "the stack never grows",
         "        mapping = growing_stack(mappings, address)\n",
         "        pass\n",
         ("stack-grows",),
     ),
-    WrongSolution(
+    Mutant(
         "stack-without-limit",
-        "the stack grows however far",
+        "the stack grows without a limit",
         _STACK_TEST,
         "        if mapping.grows_down and address < mapping.start:\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "stack-grows-by-one",
         "the stack grows to the page below only",
         _STACK_TEST,
         "        if mapping.grows_down and mapping.start - PAGE_SIZE <= address < mapping.start:\n",
         ("stack-grows",),
     ),
-    WrongSolution(
+    Mutant(
         "stack-limit-off-by-one",
         "the lowest page of the stack is refused",
         _STACK_TEST,
         "        if mapping.grows_down and mapping.lowest < address < mapping.start:\n",
         ("stack-grows",),
     ),
-    WrongSolution(
-        "growth-not-told",
-        "a stack that grew is told as a page that was filled",
+    Mutant(
+        "growth-not-reported",
+        "ZERO_FILLED is returned for a stack that grew",
         "    return Outcome.STACK_GROWN if grown else Outcome.ZERO_FILLED\n",
         "    return Outcome.ZERO_FILLED\n",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "eager",
-        "the whole mapping is filled at the first touch",
+        "the first access allocates the whole mapping",
         "    return Outcome.STACK_GROWN if grown else Outcome.ZERO_FILLED\n",
         """\
     for other in range(mapping.start, mapping.end, PAGE_SIZE):
@@ -158,9 +158,9 @@ WRONG = [
 """,
         ("nothing-is-lost", "running-out", _COUNT, "isolation"),
     ),
-    WrongSolution(
+    Mutant(
         "frame-lost-without-table",
-        "the frame is taken before the table, and lost when there is none",
+        "the frame is allocated before the table, and lost when there is no frame for the table",
         "    entry = new_leaf_entry(memory, frames, root, address)\n",
         """\
     if access is Access.STORE:
@@ -171,22 +171,22 @@ WRONG = [
 """,
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-keeps-frames",
-        "PTEs are cleared, and the frames never given back",
+        "PTEs are cleared, but the frames are not released",
         _UNMAPPED,
         "            memory.store(entry, 0)\n",
         (_COUNT,),
-        left=(55, 90),
+        points_range=(55, 90),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-keeps-ptes",
-        "frames are given back, and the PTEs still lead to them",
+        "frames are released, but the PTEs are not cleared",
         _UNMAPPED,
         "            frames.release(ppn(pte))\n",
         (_COUNT, "mapped-frames-are-in-use", "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-forgets-zeroes",
         "the frame of zeroes is not released",
         _UNMAPPED,
@@ -194,30 +194,30 @@ WRONG = [
         "            if ppn(pte) != frames.zero:\n                frames.release(ppn(pte))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-one-page-more",
-        "the page at `end` goes too",
+        "the page at `end` is unmapped too",
         "    while address < end:\n",
         "    while address <= end:\n",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-stops-at-a-hole",
-        "nothing is unmapped beyond a table that is not there",
+        "unmapping stops at a missing table",
         _NO_TABLE,
         "        if entry is None:\n            break\n",
         (_COUNT, "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-skips-too-far",
-        "after a missing table the next address is not where the next one begins",
+        "after a missing table the next address is not the start of a table",
         _NO_TABLE,
         "        if entry is None:\n            address += SUPERPAGE_SIZE\n            continue\n",
         (_COUNT, "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "unmap-makes-tables",
-        "tables are made to find that nothing is in them",
+        "missing tables are allocated during unmapping",
         "        entry = leaf_entry(memory, root, address)\n",
         "        entry = new_leaf_entry(memory, frames, root, address)\n",
         ("nothing-is-lost", "running-out", "raised"),

@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``superpages``."""
+"""Mutants of the lab ``superpages``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _COUNT = "count-is-the-number-of-holders"
 _ZEROED = """\
@@ -24,27 +24,25 @@ _OWNER = (
     "    return all(frames.count(frame) == 1 for frame in range(first, first + PTES_PER_TABLE))\n"
 )
 
-WRONG = [
-    WrongSolution(
-        "nothing-zeroed", "the 512 frames keep their old bytes", _ZEROED, "", ("isolation",)
-    ),
-    WrongSolution(
+MUTANTS = [
+    Mutant("nothing-zeroed", "the 512 frames keep their old bytes", _ZEROED, "", ("isolation",)),
+    Mutant(
         "one-frame-zeroed",
         "only the first of the 512 frames is zeroed",
         _ZEROED,
         "    memory.zero_frame(first)\n",
         ("isolation",),
-        left=(85, 97),
+        points_range=(85, 97),
     ),
-    WrongSolution(
+    Mutant(
         "not-aligned",
-        "the superpage begins one frame too late",
+        "the superpage maps frames from the second on",
         "    memory.store(entry, make_pte(first, flags))\n",
         "    memory.store(entry, make_pte(first + 1, flags))\n",
         ("not-allowed",),
-        left=(65, 85),
+        points_range=(65, 85),
     ),
-    WrongSolution(
+    Mutant(
         "a-small-page-only",
         "one page is mapped, and 511 frames are lost",
         "    memory.store(entry, make_pte(first, flags))\n",
@@ -55,16 +53,16 @@ WRONG = [
 """,
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "flags-forgotten",
-        "the superpage can't be executed, whatever its mapping says",
+        "the superpage is not executable, whatever its mapping's flags",
         "    memory.store(entry, make_pte(first, flags))\n",
         "    memory.store(entry, make_pte(first, flags & ~8))\n",
         ("rights-are-the-mappings",),
     ),
-    WrongSolution(
+    Mutant(
         "frames-lost-without-table",
-        "the 512 frames are taken first, and lost when there is none for the middle table",
+        "the 512 frames are allocated first, and lost when there is no frame for the middle table",
         "    entry = middle_entry(memory, root, address)\n    if entry is None:\n",
         """\
     entry = middle_entry(memory, root, address)
@@ -77,56 +75,56 @@ WRONG = [
 """,
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "one-frame-for-all",
-        "after a split all 512 pages show the first frame",
+        "after a split all 512 pages map the first frame",
         _SPLIT_PTE,
         "        pte = superpage\n",
         ("wrong-result", "isolation", _COUNT),
     ),
-    WrongSolution(
+    Mutant(
         "split-loses-cow",
-        "after a split the pages are not COW, so stores to them kill",
+        "after a split the pages are not COW, so that stores to them kill the process",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~COW)\n",
         ("pages-and-mappings-agree", "wrong-result"),
     ),
-    WrongSolution(
+    Mutant(
         "split-makes-writable",
         "after a split all pages have W, though others use their frames",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~COW | W)\n",
         ("shared-is-not-writable",),
     ),
-    WrongSolution(
+    Mutant(
         "split-fixed-flags",
         "after a split the pages have the flags of plain data",
         _SPLIT_PTE,
         "        pte = make_pte(ppn(superpage) + index, superpage & FLAGS & ~8)\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "pointer-keeps-flags",
-        "the pointer to the new table has the superpage's flags, so it is a superpage",
+        "the pointer to the new table has the superpage's flags, so that it is a leaf",
         "    memory.store(entry, make_pte(table, V))\n",
         "    memory.store(entry, make_pte(table, superpage & FLAGS))\n",
         ("not-allowed",),
     ),
-    WrongSolution(
+    Mutant(
         "split-counts-pages",
-        "a split counts each frame once more",
+        "a split increments the count of each frame",
         _SPLIT_PTE,
         _SPLIT_PTE + "        frames.share(ppn(pte))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "last-page-forgotten",
         "a split makes 511 pages",
         "    for index in range(PTES_PER_TABLE):\n",
         "    for index in range(PTES_PER_TABLE - 1):\n",
         ("wrong-result", _COUNT, "isolation"),
     ),
-    WrongSolution(
+    Mutant(
         "all-copied",
         "a store copies all 512 pages of a superpage",
         "        split(memory, frames, root, address)\n",
@@ -137,9 +135,9 @@ WRONG = [
 """,
         ("exact-copies", "nothing-is-lost", "running-out", "isolation"),
     ),
-    WrongSolution(
+    Mutant(
         "whole-copied",
-        "a store copies the superpage to another one",
+        "a store copies the whole superpage",
         _TAKEN_OVER,
         """\
         copy = frames.allocate_superpage()
@@ -151,59 +149,59 @@ WRONG = [
 """,
         ("nothing-is-lost", "running-out", "exact-copies"),
     ),
-    WrongSolution(
+    Mutant(
         "always-split",
-        "a superpage that nobody else uses is split all the same",
+        "a superpage without other users is split",
         _TAKEN_OVER,
         "        split(memory, frames, root, address)\n",
         ("nothing-is-lost",),
     ),
-    WrongSolution(
-        "first-frame-asked",
-        "a superpage is taken over when its first frame has no other user",
+    Mutant(
+        "first-frame-checked-only",
+        "a superpage is reused when its first frame has no other user",
         _OWNER,
         "    return frames.count(first) == 1\n",
         ("shared-is-not-writable",),
     ),
-    WrongSolution(
-        "last-frame-not-asked",
-        "a superpage is taken over when 511 of its frames have no other user",
+    Mutant(
+        "last-frame-not-checked",
+        "a superpage is reused when 511 of its frames have no other user",
         _OWNER,
         "    return all(frames.count(frame) == 1 for frame in range(first, first + 511))\n",
         ("shared-is-not-writable",),
     ),
-    WrongSolution(
+    Mutant(
         "never-reused",
-        "a small page that nobody else uses is copied",
+        "a page of 4 KiB without other users is copied",
         "    if frames.count(frame) == 1:\n",
         "    if False:\n",
         ("sole-owner-reuse", "exact-copies"),
     ),
-    WrongSolution(
+    Mutant(
         "first-page-copied",
         "the first page of the superpage is copied, not the one stored to",
         "    memory.copy_frame(frame, copy)\n",
         "    memory.copy_frame(frame & -PTES_PER_TABLE, copy)\n",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "old-frame-kept",
-        "the frame that was copied keeps its user",
+        "the copied frame is not released",
         "    frames.release(frame)\n    return Outcome.COPIED\n",
         "    return Outcome.COPIED\n",
         (_COUNT,),
-        left=(50, 90),
+        points_range=(50, 90),
     ),
-    WrongSolution(
-        "read-only-let-through",
-        "a store to a read-only page is let through",
+    Mutant(
+        "read-only-store-allowed",
+        "a store to a read-only page is allowed",
         "    if not pte & COW:\n        return Outcome.NOT_ALLOWED\n",
         "",
         ("read-only-is-kept", "rights-are-the-mappings"),
     ),
-    WrongSolution(
+    Mutant(
         "count-of-a-byte",
-        "the last user of a small page is recognised by the low byte of its count",
+        "the last user of a page of 4 KiB is recognised by the low byte of its count",
         "    if frames.count(frame) == 1:\n",
         "    if frames.count(frame) & 0xFF == 1:\n",
         ("257-sharers",),

@@ -1,247 +1,247 @@
-"""Wrong solutions of the lab ``walk``."""
+"""Mutants of the lab ``walk``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
-WRONG: list[WrongSolution] = [
-    WrongSolution(
+MUTANTS: list[Mutant] = [
+    Mutant(
         "indices-reversed",
         "VPN[0] is the index into the root table",
         "vpn(address, level)",
         "vpn(address, LEVELS - 1 - level)",
         ("three-levels",),
     ),
-    WrongSolution(
+    Mutant(
         "index-not-times-eight",
         "the index is added to the table's address as if a PTE had one byte",
         "table + PTE_SIZE * vpn(address, level)",
         "table + vpn(address, level) // PTE_SIZE * PTE_SIZE",
         ("three-levels",),
-        left=(50, 80),
+        points_range=(50, 80),
     ),
-    WrongSolution(
+    Mutant(
         "asid-in-the-root",
-        "all that is not MODE is taken for the root's PPN, the ASID too",
+        "all bits but MODE are used as the root's PPN, including the ASID",
         "(satp & (1 << 44) - 1)",
         "(satp & (1 << 60) - 1)",
         ("satp",),
-        left=(70, 97),
+        points_range=(70, 97),
     ),
-    WrongSolution(
+    Mutant(
         "root-cut-short",
         "the PPN of satp is cut to 22 bits, as Sv32 has them",
         "(satp & (1 << 44) - 1)",
         "(satp & (1 << 22) - 1 | 0x80000)",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "no-bare-mode",
-        "the MODE of satp is not looked at",
+        "the MODE of satp is ignored",
         "if satp >> 60 == 0:",
         "if False:",
         ("bare-mode",),
     ),
-    WrongSolution(
+    Mutant(
         "bare-mode-without-end",
-        "in bare mode every address is taken for memory",
+        "in bare mode every address is treated as memory",
         """        if not holds(memory, address):
             return Fault.ACCESS
         return""",
         "        return",
         ("bare-mode",),
     ),
-    WrongSolution(
+    Mutant(
         "any-address",
         "the upper bits of the address are ignored",
         "    if not is_canonical(address):\n        return Fault.PAGE\n",
         "",
         ("canonical",),
     ),
-    WrongSolution(
+    Mutant(
         "no-upper-half",
         "all addresses from 1 << 38 on are refused, as in a kernel of MAXVA",
         "if not is_canonical(address):",
         "if address >= 1 << 38:",
         ("canonical",),
     ),
-    WrongSolution(
+    Mutant(
         "canonical-from-bit-39",
-        "bits 63-39 have to be equal, but not to bit 38",
+        "bits 63-39 must be equal to each other, but not to bit 38",
         "if not is_canonical(address):",
         "if address >> 39 not in (0, (1 << 25) - 1):",
         ("canonical",),
     ),
-    WrongSolution(
-        "valid-not-asked",
-        "a PTE is believed without V",
+    Mutant(
+        "valid-not-checked",
+        "a PTE is used without V",
         "if not pte & V or pte & (R | W) == W",
         "if not pte or pte & (R | W) == W",
         ("invalid", "all-flags"),
-        left=(60, 90),
+        points_range=(60, 90),
     ),
-    WrongSolution(
+    Mutant(
         "write-only-page",
-        "W without R passes for a page that can only be written",
+        "W without R is accepted as a write-only page",
         "pte & (R | W) == W or ",
         "",
         ("reserved-encodings", "all-flags"),
     ),
-    WrongSolution(
+    Mutant(
         "write-only-if-no-leaf",
         "W without R is refused, but not with X",
         "pte & (R | W) == W",
         "pte & (R | W | X) == W",
         ("reserved-encodings", "all-flags"),
     ),
-    WrongSolution(
+    Mutant(
         "reserved-bits-ignored",
         "bits 63-54 may be set",
         " or pte & RESERVED",
         "",
         ("reserved-encodings",),
     ),
-    WrongSolution(
+    Mutant(
         "reserved-bits-of-leaves-only",
         "bits 63-54 may be set in a pointer",
         "pte & RESERVED",
         "is_leaf(pte) and pte & RESERVED",
         ("reserved-encodings",),
     ),
-    WrongSolution(
+    Mutant(
         "pointer-with-flags",
         "A, D and U may be set in a pointer",
         "pte & (A | D | U) or level == 0",
         "level == 0",
         ("pointers",),
     ),
-    WrongSolution(
+    Mutant(
         "pointer-has-no-global",
         "G in a pointer is refused",
         "pte & (A | D | U) or level == 0",
         "pte & (A | D | U | 1 << 5) or level == 0",
         ("pointers",),
     ),
-    WrongSolution(
+    Mutant(
         "endless-levels",
-        "a pointer at level 0 leads on to a level -1",
+        "a pointer at level 0 leads to a level -1",
         " or level == 0",
         "",
         ("pointers", "random-tables"),
     ),
-    WrongSolution(
+    Mutant(
         "execute-only-is-a-pointer",
         "a PTE is a leaf only with R",
         "if is_leaf(pte):",
         "if pte & R:",
         ("all-flags", "rights"),
     ),
-    WrongSolution(
+    Mutant(
         "no-superpages",
-        "the walk goes on below a leaf at level 1 or 2",
+        "the walk continues below a leaf at level 1 or 2",
         "if is_leaf(pte):",
         "if is_leaf(pte) and level == 0:",
         ("superpages", "accessed-and-dirty"),
     ),
-    WrongSolution(
+    Mutant(
         "superpage-offset-of-12-bits",
         "the offset into a superpage is that into a page of 4 KiB",
         "offset = address & (1 << PAGE_SHIFT + 9 * level) - 1",
         "offset = address & (1 << PAGE_SHIFT) - 1",
         ("superpages",),
     ),
-    WrongSolution(
+    Mutant(
         "misaligned-superpage",
-        "a superpage may begin anywhere",
+        "the alignment of superpages is not checked",
         "if page & (1 << PAGE_SHIFT + 9 * level) - 1:",
         "if False:",
         ("misaligned-superpage",),
     ),
-    WrongSolution(
+    Mutant(
         "misaligned-by-level-1",
-        "a page of 1 GiB need only be aligned to 2 MiB",
+        "a page of 1 GiB is only checked for alignment to 2 MiB",
         "if page & (1 << PAGE_SHIFT + 9 * level) - 1:",
         "if level and page & (1 << PAGE_SHIFT + 9) - 1:",
         ("misaligned-superpage",),
     ),
-    WrongSolution(
+    Mutant(
         "kernel-pages-for-all",
         "U-mode reaches pages without U",
         "        if not pte & U:\n            return False",
         "        pass",
         ("user-and-supervisor", "all-flags"),
     ),
-    WrongSolution(
+    Mutant(
         "supervisor-reaches-all",
         "S-mode reaches user pages without SUM",
         "elif pte & U and (access is Access.FETCH or not mode.sum):",
         "elif pte & U and access is Access.FETCH:",
         ("user-and-supervisor",),
     ),
-    WrongSolution(
+    Mutant(
         "supervisor-runs-user-code",
-        "with SUM S-mode fetches from user pages",
+        "S-mode with SUM can fetch from user pages",
         "elif pte & U and (access is Access.FETCH or not mode.sum):",
         "elif pte & U and not mode.sum:",
         ("user-and-supervisor",),
     ),
-    WrongSolution(
+    Mutant(
         "mxr-ignored",
         "a load needs R even with MXR",
         "pte & R or (mode.mxr and pte & X)",
         "pte & R",
         ("mxr",),
     ),
-    WrongSolution(
+    Mutant(
         "mxr-for-supervisor-only",
-        "MXR is only looked at in S-mode",
+        "MXR is ignored in U-mode",
         "(mode.mxr and pte & X)",
         "(mode.mxr and mode.privilege is Privilege.SUPERVISOR and pte & X)",
         ("mxr",),
     ),
-    WrongSolution(
+    Mutant(
         "executable-is-readable",
-        "a load may read what can be executed, without MXR",
+        "a load can read executable pages without MXR",
         "(mode.mxr and pte & X)",
         "(pte & X)",
         ("rights", "all-flags"),
     ),
-    WrongSolution(
+    Mutant(
         "accessed-in-the-answer-only",
         "A and D are set in the PTE that is returned, not in memory",
         "        memory.store(entry, pte)\n",
         "",
         ("accessed-and-dirty",),
     ),
-    WrongSolution(
+    Mutant(
         "accessed-in-memory-only",
         "the PTE that is returned is the one from before A and D were set",
         "        pte |= used\n        memory.store(entry, pte)",
         "        memory.store(entry, pte | used)",
         ("accessed-and-dirty",),
     ),
-    WrongSolution(
+    Mutant(
         "dirty-by-loads",
         "each access sets D",
         "used = A | D if access is Access.STORE else A",
         "used = A | D",
         ("accessed-and-dirty",),
     ),
-    WrongSolution(
+    Mutant(
         "never-dirty",
         "a store sets A only",
         "used = A | D if access is Access.STORE else A",
         "used = A",
         ("accessed-and-dirty",),
     ),
-    WrongSolution(
+    Mutant(
         "dirty-only-with-accessed",
-        "where A is set, D is not looked at",
+        "D is not set where A is set already",
         "if pte & used != used:",
         "if not pte & A:",
         ("accessed-and-dirty",),
     ),
-    WrongSolution(
+    Mutant(
         "accessed-before-the-checks",
         "A and D are set as soon as the leaf is found",
         "    offset = address & (1",
@@ -249,22 +249,22 @@ WRONG: list[WrongSolution] = [
         "    offset = address & (1",
         ("only-when-allowed", "exact-pte-writes"),
     ),
-    WrongSolution(
+    Mutant(
         "accessed-in-pointers",
-        "A is set in the pointers on the way too",
+        "A is set in pointers too",
         "        table = ppn(pte) << PAGE_SHIFT\n",
         "        memory.store(entry, pte | A)\n        table = ppn(pte) << PAGE_SHIFT\n",
         ("three-levels",),
     ),
-    WrongSolution(
+    Mutant(
         "stored-each-time",
         "the PTE is stored even if A and D are set",
         "if pte & used != used:",
         "if True:",
         ("exact-pte-writes",),
-        left=(60, 90),
+        points_range=(60, 90),
     ),
-    WrongSolution(
+    Mutant(
         "table-outside-is-a-page-fault",
         "a table outside memory is a page fault",
         """        if not holds(memory, entry):
@@ -273,61 +273,61 @@ WRONG: list[WrongSolution] = [
             return Fault.PAGE""",
         ("outside-memory",),
     ),
-    WrongSolution(
-        "table-outside-is-not-seen",
-        "where a table lies is not looked at, so that the load raises",
+    Mutant(
+        "table-outside-not-checked",
+        "the address of a table is not checked, so that the load raises",
         """        if not holds(memory, entry):
             return Fault.ACCESS
 """,
         "",
         ("raised", "outside-memory"),
     ),
-    WrongSolution(
-        "page-outside-is-not-seen",
-        "where the page lies is not looked at",
+    Mutant(
+        "page-outside-not-checked",
+        "the address of the page is not checked",
         """    if not holds(memory, page | offset):  # step 10
         return Fault.ACCESS
 """,
         "",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "page-outside-comes-first",
-        "an access fault is raised where a page fault is due, for the rights are asked later",
+        "the rights are checked too late: an access fault where a page fault is due",
         "    if not allowed(pte, access, mode):  # steps 6 to 8",
         "    if not holds(memory, page | offset):\n        return Fault.ACCESS\n"
         "    if not allowed(pte, access, mode):",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "only-the-start-of-a-superpage",
-        "whether a superpage is in memory is asked for its first byte only",
+        "only the first byte of a superpage is checked to be in memory",
         "if not holds(memory, page | offset):",
         "if not holds(memory, page):",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "bare-only-if-satp-is-0",
-        "bare mode is asked of all of satp, not of its mode",
+        "bare mode is only recognised if all of satp is 0",
         "satp >> 60 == 0",
         "satp == 0",
         ("bare-mode",),
     ),
-    WrongSolution(
+    Mutant(
         "page-of-32-bits",
         "the physical address of the page is cut to 32 bits",
         "    page = ppn(pte) << PAGE_SHIFT",
         "    page = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "table-of-32-bits",
         "the physical address of the next table is cut to 32 bits",
         "        table = ppn(pte) << PAGE_SHIFT",
         "        table = ppn(pte) << PAGE_SHIFT & 0xFFFFFFFF",
         ("outside-memory",),
     ),
-    WrongSolution(
+    Mutant(
         "root-of-22-bits",
         "satp's PPN is cut to the 22 bits that it has in Sv32",
         "(satp & (1 << 44) - 1)",

@@ -1,13 +1,13 @@
-"""Wrong solutions of the lab ``cow-fork``, and by what each is told.
+"""Mutants of the lab ``cow-fork``.
 
-Five kinds of them pass the tests that come with xv6's lab of this name: a copy_to_user that
-resolves its first page only, a kernel that stops, or tries for ever, when memory runs out in the
-fault, frames lost where something fails, data that may be executed, and no reuse by the last user.
+Five kinds of them pass the tests of xv6's lab of the same name: a copy_to_user that resolves only
+its first page, a kernel that stops or retries forever when a fault finds no frame, frames that are
+lost after a failure, executable data, and no reuse by the last user.
 """
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _SHARE = """    pte = memory.load(entry)
     if pte & W and frames.is_private(ppn(pte)):
@@ -42,17 +42,17 @@ _COUNT = "count-is-the-number-of-holders"
 _SHARED = "shared-is-not-writable"
 
 _FORKS = [
-    WrongSolution(
+    Mutant(
         "parent-keeps-w",
-        "fork takes W from the child's PTE alone",
+        "fork removes W from the child's PTE only",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "    memory.store(child_entry, pte)",
         (_SHARED,),
-        left=(60, 85),
+        points_range=(60, 85),
     ),
-    WrongSolution(
+    Mutant(
         "child-keeps-w",
-        "fork takes W from the parent's PTE alone",
+        "fork removes W from the parent's PTE only",
         _SHARE,
         """    pte = memory.load(entry)
     if pte & W and frames.is_private(ppn(pte)):
@@ -62,80 +62,80 @@ _FORKS = [
 """,
         (_SHARED,),
     ),
-    WrongSolution(
+    Mutant(
         "w-with-cow",
         "fork sets COW and leaves W",
         "pte = pte & ~W | COW",
         "pte = pte | COW",
         (_SHARED, "cow-is-readable-and-not-writable"),
     ),
-    WrongSolution(
+    Mutant(
         "not-marked",
-        "fork takes W and sets no COW",
+        "fork removes W without setting COW",
         "pte = pte & ~W | COW",
         "pte = pte & ~W",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
+    Mutant(
         "read-only-marked",
         "fork sets COW on read-only pages too, so that the first store makes them writable",
         "if pte & W and frames.is_private(ppn(pte)):",
         "if frames.is_private(ppn(pte)):",
         ("pages-and-mappings-agree",),
-        left=(65, 90),
+        points_range=(65, 90),
     ),
-    WrongSolution(
+    Mutant(
         "read-only-left-out",
-        "fork shares only what may be stored to, and a child has no code",
+        "fork shares only writable pages, so that a child has no code",
         _FORK,
         "            if not memory.load(entry) & (W | COW):\n                continue\n" + _FORK,
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "shared-memory-marked",
         "fork makes shared memory copy-on-write",
         "if pte & W and frames.is_private(ppn(pte)):",
         "if pte & W:",
         ("pages-and-mappings-agree",),
     ),
-    WrongSolution(
-        "count-not-raised",
-        "fork counts no user more",
+    Mutant(
+        "count-not-incremented",
+        "fork does not increment the count",
         "    frames.share(ppn(pte))\n",
         "",
         (_COUNT,),
     ),
-    WrongSolution(
-        "count-raised-twice",
-        "fork counts two users more",
+    Mutant(
+        "count-incremented-twice",
+        "fork increments the count by two",
         "    frames.share(ppn(pte))\n",
         "    frames.share(ppn(pte))\n    frames.share(ppn(pte))\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "count-of-writable-only",
-        "fork counts a user more of the pages that it changes",
+        "fork increments only the counts of the pages that it changes",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)\n"
         "    frames.share(ppn(pte))\n",
         "        memory.store(entry, pte)\n        frames.share(ppn(pte))\n"
         "    memory.store(child_entry, pte)\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "dirty-lost",
         "fork clears D",
         "pte = pte & ~W | COW",
         "pte = pte & ~W & ~D | COW",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "written-always",
-        "fork writes the parent's PTE where it stays as it is",
+        "fork writes the parent's PTE even if it does not change",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "    memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         ("exact-pte-writes",),
     ),
-    WrongSolution(
+    Mutant(
         "copies-eagerly",
         "fork copies what it should share",
         "    memory.store(child_entry, pte)\n    frames.share(ppn(pte))\n",
@@ -149,16 +149,16 @@ _FORKS = [
 """,
         ("exact-copies",),
     ),
-    WrongSolution(
+    Mutant(
         "shares-the-table",
         "the child gets the parent's own root",
         "    return child\n",
         "    release_tables(memory, frames, child)\n    frames.share(parent)\n    return parent\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "shares-the-lower-tables",
-        "the child's root has the parent's entries, and so leads to the same tables",
+        "the child's root has the parent's entries, and so refers to the same tables",
         "        for address, entry, _ in pages(memory, parent):\n" + _FORK,
         """        for index, top in enumerate(memory.table(parent)):
             if top & V:
@@ -167,55 +167,55 @@ _FORKS = [
 """,
         ("tables-are-their-spaces-own",),
     ),
-    WrongSolution(
+    Mutant(
         "first-2-mib-only",
-        "fork stops at 2 MiB, one page too early to notice",
+        "fork stops at 2 MiB",
         _FORK,
         "            if address >= 0x20_0000:\n                break\n" + _FORK,
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "last-of-a-table-left-out",
         "the last of a table's 512 pages is not shared",
         _FORK,
         "            if address >> 12 & 511 == 511:\n                continue\n" + _FORK,
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "no-rollback",
-        "a fork that runs out keeps its tables and its shares",
+        "a fork that runs out of frames releases nothing",
         _ROLLBACK,
         "        raise\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "tables-not-rolled-back",
-        "a fork that runs out forgets the tables of the last level",
+        "a fork that runs out of frames does not release the tables of the last level",
         "                    frames.release(ppn(middle))\n",
         "",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "pages-not-rolled-back",
-        "a fork that runs out takes its users from no page",
+        "a fork that runs out of frames does not release the pages",
         "                    for pte in memory.table(ppn(middle)):\n"
         "                        if pte & V:\n"
         "                            frames.release(ppn(pte))\n",
         "",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "rolled-back-too-far",
-        "a fork that runs out releases the parent's pages as well",
+        "a fork that runs out of frames releases the parent's pages too",
         "        release_tables(memory, frames, child)\n        raise\n",
         "        for _, _, pte in pages(memory, parent):\n"
         "            frames.release(ppn(pte))\n"
         "        release_tables(memory, frames, child)\n        raise\n",
         ("mapped-frames-are-in-use", _COUNT),
     ),
-    WrongSolution(
+    Mutant(
         "fork-panics",
-        "a fork that runs out stops the machine",
+        "a fork that runs out of frames stops the machine",
         _ROLLBACK,
         '        raise RuntimeError("panic: uvmcopy") from None\n',
         ("raised",),
@@ -223,9 +223,9 @@ _FORKS = [
 ]
 
 _FORKS_AGAIN = [
-    WrongSolution(
-        "marked-anew",
-        "a second fork marks by W alone, and loses pages that were COW already",
+    Mutant(
+        "marked-again",
+        "a second fork clears COW of pages that were COW already",
         "        memory.store(entry, pte)\n    memory.store(child_entry, pte)",
         "        memory.store(entry, pte)\n"
         "    elif pte & COW and frames.is_private(ppn(pte)):\n"
@@ -233,9 +233,9 @@ _FORKS_AGAIN = [
         "        memory.store(entry, pte)\n"
         "    memory.store(child_entry, pte)",
         ("pages-and-mappings-agree",),
-        left=(70, 95),
+        points_range=(70, 95),
     ),
-    WrongSolution(
+    Mutant(
         "first-process-shared",
         "a fork shares the pages of the process that forked first, not its parent's, so that what "
         "was written since is lost",
@@ -244,7 +244,7 @@ _FORKS_AGAIN = [
         "            share_page(memory, frames, first, child_entry)\n",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "count-stops-at-255",
         "the count of a frame stops at 255 users",
         "    frames.share(ppn(pte))\n",
@@ -254,37 +254,37 @@ _FORKS_AGAIN = [
 ]
 
 _FAULTS = [
-    WrongSolution(
+    Mutant(
         "count-of-a-byte",
         "the last user of a frame is recognised by the low byte of its count",
         "if frames.count(frame) == 1:",
         "if frames.count(frame) & 0xFF == 1:",
         (_SHARED,),
-        left=(75, 98),
+        points_range=(75, 98),
     ),
-    WrongSolution(
+    Mutant(
         "no-reuse",
         "the last user of a frame copies it",
         _REUSE,
         "",
         ("sole-owner-reuse",),
-        left=(60, 85),
+        points_range=(60, 85),
     ),
-    WrongSolution(
+    Mutant(
         "reused-too-early",
-        "a frame with two users is taken over",
+        "a frame with two users is reused",
         "if frames.count(frame) == 1:",
         "if frames.count(frame) <= 2:",
         (_SHARED,),
     ),
-    WrongSolution(
+    Mutant(
         "read-only-made-writable",
-        "a store to any page without W gets it a copy",
+        "a store to any page without W copies it",
         "    if not pte & COW:\n        return Outcome.NOT_ALLOWED\n",
         "",
         ("read-only-is-kept", "rights-are-the-mappings", "pages-and-mappings-agree"),
     ),
-    WrongSolution(
+    Mutant(
         "fault-panics",
         "a fault that finds no frame stops the machine",
         "    copy = frames.allocate()\n",
@@ -294,9 +294,9 @@ _FAULTS = [
         '        raise RuntimeError("panic: usertrap") from None\n',
         ("raised",),
     ),
-    WrongSolution(
-        "retries-for-ever",
-        "a fault that finds no frame lets the process try again",
+    Mutant(
+        "retries-forever",
+        "a fault that finds no frame returns as if it was repaired",
         "    copy = frames.allocate()\n",
         "    try:\n"
         "        copy = frames.allocate()\n"
@@ -304,9 +304,9 @@ _FAULTS = [
         "        return Outcome.SPURIOUS\n",
         ("fault-is-repaired",),
     ),
-    WrongSolution(
-        "waits-for-ever",
-        "a fault that finds no frame asks until there is one",
+    Mutant(
+        "waits-forever",
+        "a fault that finds no frame retries forever",
         "    copy = frames.allocate()\n",
         "    while True:\n"
         "        try:\n"
@@ -316,9 +316,9 @@ _FAULTS = [
         "        break\n",
         ("running-out",),
     ),
-    WrongSolution(
+    Mutant(
         "released-too-early",
-        "the old frame is released before there is a new one, and stays mapped when there is none",
+        "the old frame is released before the allocation, and stays mapped if that fails",
         _COPY,
         """    frames.release(frame)
     copy = frames.allocate()
@@ -327,94 +327,94 @@ _FAULTS = [
 """,
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "unmapped-first",
-        "the PTE is cleared before there is a new frame, and stays so when there is none",
+        "the PTE is cleared before the allocation, and stays so if that fails",
         "    copy = frames.allocate()\n",
         "    memory.store(entry, 0)\n    copy = frames.allocate()\n",
         (_COUNT, "exact-pte-writes"),
     ),
-    WrongSolution(
+    Mutant(
         "frame-lost-on-errors",
-        "a frame is taken before it is known whether the store is allowed",
+        "a frame is allocated before the rights are checked, and lost if the store is not allowed",
         "    if pte & W:\n        return Outcome.SPURIOUS\n",
         "    spare = frames.allocate()\n    if pte & W:\n        return Outcome.SPURIOUS\n",
         (_COUNT,),
     ),
-    WrongSolution(
+    Mutant(
         "old-frame-kept",
-        "after a copy the old frame keeps its user",
+        "the old frame is not released after a copy",
         "    frames.release(frame)\n    return Outcome.COPIED",
         "    return Outcome.COPIED",
         (_COUNT,),
-        left=(55, 85),
+        points_range=(55, 85),
     ),
-    WrongSolution(
+    Mutant(
         "copy-released",
-        "after a copy the new frame is released, not the old one",
+        "the new frame is released after a copy, not the old one",
         "    frames.release(frame)\n    return Outcome.COPIED",
         "    frames.release(copy)\n    return Outcome.COPIED",
         (_COUNT, "mapped-frames-are-in-use"),
     ),
-    WrongSolution(
+    Mutant(
         "data-executable",
-        "a page that was copied may be executed",
+        "a copied page is executable",
         _FLAGS,
         _FLAGS + " | 0b1000",
         ("rights-are-the-mappings",),
     ),
-    WrongSolution(
+    Mutant(
         "cow-left-set",
-        "a page that may be stored to is still marked",
+        "COW is not cleared in a writable page",
         _FLAGS,
         "flags = pte & (1 << 10) - 1 | W | A | D",
         ("cow-is-readable-and-not-writable",),
     ),
-    WrongSolution(
+    Mutant(
         "w-forgotten",
-        "the page is copied, and still may not be stored to",
+        "the copied page has no W",
         _FLAGS,
         "flags = pte & (1 << 10) - 1 & ~COW | A | D",
         ("pages-and-mappings-agree", "fault-is-repaired"),
     ),
-    WrongSolution(
+    Mutant(
         "copies-no-bytes",
-        "the new frame is mapped with what was in it",
+        "the new frame is mapped with its old bytes",
         "    memory.copy_frame(frame, copy)\n",
         "",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "copies-half-a-page",
         "2,048 bytes are copied",
         "    memory.copy_frame(frame, copy)\n",
         "    memory.write(copy << PAGE_SHIFT, memory.read(frame << PAGE_SHIFT, 2048))\n",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "old-frame-mapped",
-        "the frame is copied, and the old one made writable",
+        "the frame is copied, but the old one is made writable",
         "    memory.store(entry, make_pte(copy, flags))\n",
         "    memory.store(entry, make_pte(frame, flags))\n",
         (_SHARED, _COUNT),
     ),
-    WrongSolution(
+    Mutant(
         "wrong-pte",
         "the PTE after the page's own is written",
         "    memory.store(entry, make_pte(copy, flags))\n",
         "    memory.store(entry + 8, make_pte(copy, flags))\n",
         (_COUNT, "isolation", "rights-are-the-mappings", "wrong-result"),
     ),
-    WrongSolution(
-        "says-copied",
-        "a page that is taken over is told as a copy",
+    Mutant(
+        "returns-copied",
+        "COPIED is returned for a reused page",
         "return Outcome.REUSED",
         "return Outcome.COPIED",
         ("wrong-result",),
     ),
-    WrongSolution(
-        "tells-a-word",
-        "the outcome is told as a string",
+    Mutant(
+        "returns-a-string",
+        "the outcome is returned as a string",
         "return Outcome.COPIED",
         'return "copied"',
         ("wrong-result",),
@@ -422,21 +422,21 @@ _FAULTS = [
 ]
 
 _KERNEL_WRITES = [
-    WrongSolution(
+    Mutant(
         "kernel-ignores-cow",
         "the kernel writes into the shared frame",
         _RESOLVE,
         "",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "first-page-only",
-        "the kernel's write breaks the sharing of its first page alone",
+        "the kernel's write breaks the sharing of its first page only",
         "        if store_fault(memory, frames, root, at) is Outcome.NOT_ALLOWED:\n",
         "        if not done and store_fault(memory, frames, root, at) is Outcome.NOT_ALLOWED:\n",
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "whole-pages-only",
         "the kernel's write breaks the sharing every 4,096 bytes from where it begins, which "
         "misses its last page",
@@ -448,44 +448,44 @@ _KERNEL_WRITES = [
 """,
         ("isolation",),
     ),
-    WrongSolution(
+    Mutant(
         "kernel-ignores-rights",
         "the kernel writes read-only pages",
         "            break\n",
         "            pass\n",
         ("isolation", "right-outcome", "kernel-write-stops"),
     ),
-    WrongSolution(
+    Mutant(
         "physically-contiguous",
-        "the kernel's write goes on in the next frame, not in the next page",
+        "the kernel's write continues in the next frame, not in the frame of the next page",
         "size = min(len(data) - done, PAGE_SIZE - (at & PAGE_MASK))",
         "size = len(data) - done",
         ("raised",),
     ),
-    WrongSolution(
+    Mutant(
         "offset-lost",
-        "the kernel writes at the page's start",
+        "the kernel writes at the start of the page",
         "memory.write((ppn(pte) << PAGE_SHIFT) + (at & PAGE_MASK),",
         "memory.write((ppn(pte) << PAGE_SHIFT),",
         ("isolation", "raised"),
     ),
-    WrongSolution(
+    Mutant(
         "kernel-leaves-clean",
-        "the kernel's write sets no D",
+        "the kernel's write does not set D",
         _DIRTY,
         "",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "short-count",
-        "the kernel's write tells the bytes of its last page",
+        "the kernel's write returns at most the size of a page",
         "    return done\n",
         "    return min(done, PAGE_SIZE)\n",
         ("wrong-result",),
     ),
-    WrongSolution(
+    Mutant(
         "no-memory-is-a-short-write",
-        "a kernel's write that finds no frame just stops",
+        "a kernel's write that finds no frame is a short write",
         _RESOLVE,
         """        try:
             if store_fault(memory, frames, root, at) is Outcome.NOT_ALLOWED:
@@ -498,27 +498,27 @@ _KERNEL_WRITES = [
 ]
 
 _OTHER_BITS = [
-    WrongSolution(
+    Mutant(
         "copy-not-executable",
-        "a page that may be stored to and executed loses X by a store",
+        "a store to a writable and executable page clears X",
         "& ~COW | W | A | D",
         "& ~COW & ~8 | W | A | D",
         ("other-rights",),
     ),
-    WrongSolution(
+    Mutant(
         "copy-is-global",
-        "a page that was copied has G, so a TLB keeps it for the next process",
+        "a copied page has G, so that a TLB uses it for other processes",
         "& ~COW | W | A | D",
         "& ~COW | W | A | D | 0x20",
         ("bits-are-kept",),
     ),
-    WrongSolution(
+    Mutant(
         "execute-only-left-out",
-        "a page without R is not shared, and a page may have X alone",
+        "execute-only pages are not shared",
         "    pte = memory.load(entry)\n    if pte & W and",
         "    pte = memory.load(entry)\n    if not pte & 2:\n        return\n    if pte & W and",
         ("other-rights",),
     ),
 ]
 
-WRONG = [*_FORKS, *_FORKS_AGAIN, *_FAULTS, *_KERNEL_WRITES, *_OTHER_BITS]
+MUTANTS = [*_FORKS, *_FORKS_AGAIN, *_FAULTS, *_KERNEL_WRITES, *_OTHER_BITS]

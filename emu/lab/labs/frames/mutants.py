@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``frames``."""
+"""Mutants of the lab ``frames``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _OUT = """        if not self.free:
             raise OutOfFrames
@@ -20,139 +20,139 @@ _RELEASE = """        self.users[frame - self.first] -= 1
 _ADD = "self.users[frame - self.first] += 1"
 _ONE = "self.users[frame - self.first] = 1"
 
-WRONG: list[WrongSolution] = [
-    WrongSolution(
-        "not-taken-off-the-list",
-        "a frame that is handed out stays on the free list",
+MUTANTS: list[Mutant] = [
+    Mutant(
+        "not-removed-from-the-list",
+        "an allocated frame stays on the free list",
         "self.free.pop()",
         "self.free[-1]",
         ("handed-out-once",),
     ),
-    WrongSolution(
-        "out-of-frames-not-asked",
-        "whether a frame is free is not asked, so that Python raises IndexError",
+    Mutant(
+        "free-list-not-checked",
+        "an empty free list is not checked for, so that Python raises IndexError",
         _OUT,
         "",
         ("running-out",),
     ),
-    WrongSolution(
+    Mutant(
         "zero-for-none",
         "0 is returned when no frame is free, as kalloc() does",
         "            raise OutOfFrames\n",
         "            return 0\n",
         ("frames-exist",),
     ),
-    WrongSolution(
+    Mutant(
         "last-frame-never",
-        "the last frame is never handed out",
+        "the last frame is never allocated",
         "range(first + total - 1, first - 1, -1)",
         "range(first + total - 2, first - 1, -1)",
         ("running-out",),
-        left=(50, 90),
+        points_range=(50, 90),
     ),
-    WrongSolution(
+    Mutant(
         "first-frame-never",
-        "the first frame is never handed out",
+        "the first frame is never allocated",
         "range(first + total - 1, first - 1, -1)",
         "range(first + total - 1, first, -1)",
         ("running-out",),
     ),
-    WrongSolution(
+    Mutant(
         "one-frame-beyond",
-        "the frame after the last is handed out too",
+        "the frame after the last one is allocated too",
         """        self.users = [0] * total
         self.free = list(range(first + total - 1, first - 1, -1))""",
         """        self.users = [0] * (total + 1)
         self.free = list(range(first + total, first - 1, -1))""",
         ("frames-exist",),
     ),
-    WrongSolution(
+    Mutant(
         "from-frame-zero",
         "frames are numbered from 0 instead of from first",
         "        frame = self.free.pop()\n",
         "        frame = self.free.pop()\n        return frame - self.first\n",
         ("frames-exist",),
     ),
-    WrongSolution(
+    Mutant(
         "addresses-for-numbers",
         "the frame's address is returned, not its number",
         f"        {_ONE}\n        return frame\n",
         f"        {_ONE}\n        return frame << 12\n",
         ("frames-exist",),
     ),
-    WrongSolution(
-        "one-frame-kept-back",
+    Mutant(
+        "one-frame-withheld",
         "OutOfFrames is raised while one frame is free",
         "if not self.free:",
         "if len(self.free) <= 1:",
         ("running-out",),
     ),
-    WrongSolution(
+    Mutant(
         "counts-of-a-byte",
-        "a count has 8 bits, and begins again at 0",
+        "a count has 8 bits, and wraps to 0",
         _ADD,
         "self.users[frame - self.first] = self.users[frame - self.first] + 1 & 0xFF",
         ("300-sharers",),
     ),
-    WrongSolution(
+    Mutant(
         "counts-stop-at-255",
-        "a count that is full stays so",
+        "a count does not exceed 255",
         _ADD,
         "self.users[frame - self.first] = min(self.users[frame - self.first] + 1, 255)",
         ("300-sharers",),
-        left=(55, 95),
+        points_range=(55, 95),
     ),
-    WrongSolution(
+    Mutant(
         "counts-in-a-bytearray",
         "the counts are bytes, so that Python raises ValueError",
         "self.users = [0] * total",
         "self.users = bytearray(total)",
         ("300-sharers",),
     ),
-    WrongSolution(
+    Mutant(
         "counts-of-16-bits",
-        "a count has 16 bits, and begins again at 0",
+        "a count has 16 bits, and wraps to 0",
         _ADD,
         "self.users[frame - self.first] = self.users[frame - self.first] + 1 & 0xFFFF",
         ("70000-sharers",),
     ),
-    WrongSolution(
+    Mutant(
         "share-not-counted",
         "share() does not count",
         _ADD,
         "pass",
         ("share", "counts-are-right"),
     ),
-    WrongSolution(
-        "handed-out-uncounted",
-        "a frame that is handed out has no user",
+    Mutant(
+        "allocated-uncounted",
+        "an allocated frame has no user",
         f"        {_ONE}\n",
         "",
         ("counts-are-right", "raised"),
     ),
-    WrongSolution(
-        "freed-by-the-first",
+    Mutant(
+        "freed-by-the-first-release",
         "the first release frees a frame that others use",
         _RELEASE,
         "        self.users[frame - self.first] -= 1\n        self.free.append(frame)\n",
         ("handed-out-once",),
     ),
-    WrongSolution(
+    Mutant(
         "freed-with-one-user",
         "a frame is free when one user is left",
         "        if not self.users[frame - self.first]:\n            self.free.append(frame)",
         "        if self.users[frame - self.first] == 1:\n            self.free.append(frame)",
         ("handed-out-once", "running-out"),
     ),
-    WrongSolution(
+    Mutant(
         "never-free-again",
-        "a released frame is not handed out again",
+        "a released frame is never allocated again",
         "            self.free.append(frame)\n",
         "            pass\n",
         ("running-out",),
-        left=(50, 90),
+        points_range=(50, 90),
     ),
-    WrongSolution(
+    Mutant(
         "last-user-kept",
         "the last release leaves the count at 1",
         _RELEASE,
@@ -163,9 +163,9 @@ WRONG: list[WrongSolution] = [
 """,
         ("counts-are-right",),
     ),
-    WrongSolution(
+    Mutant(
         "free-until-full",
-        "free frames are found again only when all frames were handed out once, and then all are",
+        "free frames are searched for when the free list is empty, and used ones are found too",
         _OUT,
         """        if not self.free:
             self.free = [self.first + n for n in range(self.total) if self.users[n] <= 1]
@@ -174,60 +174,60 @@ WRONG: list[WrongSolution] = [
 """,
         ("handed-out-once",),
     ),
-    WrongSolution(
+    Mutant(
         "table-not-zeroed",
-        "a page table has the bytes that its frame had before",
+        "a page table has the old bytes of its frame",
         "        self.memory.zero_frame(frame)\n",
         "",
         ("tables-are-zero",),
     ),
-    WrongSolution(
+    Mutant(
         "table-half-zeroed",
         "only the first 512 bytes of a page table are zeroed, as if a PTE had one",
         "self.memory.zero_frame(frame)",
         "self.memory.write(frame << 12, bytes(512))",
         ("tables-are-zero",),
     ),
-    WrongSolution(
+    Mutant(
         "zeroed-at-the-start",
-        "all frames are zeroed once, and none when it is used again",
+        "frames are zeroed at the first use only",
         "        self.memory.zero_frame(frame)\n",
         "        if not hasattr(self, 'seen'):\n            self.seen = set()\n"
         "        if frame not in self.seen:\n            self.memory.zero_frame(frame)\n"
         "        self.seen.add(frame)\n",
         ("tables-are-zero",),
     ),
-    WrongSolution(
+    Mutant(
         "zeroed-by-every-release",
         "a release zeroes the frame, which others may still use",
         "        self.users[frame - self.first] -= 1\n",
         "        self.users[frame - self.first] -= 1\n        self.memory.zero_frame(frame)\n",
         ("used-frames-are-left-alone",),
     ),
-    WrongSolution(
+    Mutant(
         "number-for-address",
-        "the frame's number is taken for its address",
+        "the frame's number is used as its address",
         "self.memory.zero_frame(frame)",
         "self.memory.write(frame, bytes(4096))",
         ("raised",),
     ),
-    WrongSolution(
+    Mutant(
         "release-again-passes",
-        "the release of a free frame is taken in silence",
+        "the release of a free frame is ignored",
         _RELEASE_CHECK,
         "        if not self.users[frame - self.first]:\n            return\n",
         ("release-of-a-free-frame",),
     ),
-    WrongSolution(
+    Mutant(
         "release-unchecked",
         "the release of a free frame makes its count -1",
         _RELEASE_CHECK,
         "",
         ("release-of-a-free-frame",),
     ),
-    WrongSolution(
+    Mutant(
         "released-before-the-check",
-        "the count of a free frame is lowered before the ValueError is raised",
+        "the count of a free frame is decremented before the ValueError is raised",
         _RELEASE_CHECK + _RELEASE,
         """        self.users[frame - self.first] -= 1
         if self.users[frame - self.first] < 0:
@@ -237,31 +237,31 @@ WRONG: list[WrongSolution] = [
 """,
         ("counts-are-right",),
     ),
-    WrongSolution(
+    Mutant(
         "share-unchecked",
-        "a free frame can be shared, and has a user then that did not get it",
+        "a free frame can be shared",
         _SHARE_CHECK,
         "",
         ("share-of-a-free-frame",),
     ),
-    WrongSolution(
-        "looks-through-all",
-        "each allocation looks through all frames for one that is free",
+    Mutant(
+        "searches-all-frames",
+        "each allocation searches all frames for a free one",
         "        frame = self.free.pop()\n",
         "        frame = self.first + self.users.index(0)\n        self.free.remove(frame)\n",
         ("too-long",),
     ),
-    WrongSolution(
+    Mutant(
         "no-table-left",
-        "allocate_table() does not let OutOfFrames pass",
+        "allocate_table() does not propagate OutOfFrames",
         "        frame = self.allocate()\n",
         "        try:\n            frame = self.allocate()\n"
         "        except OutOfFrames:\n            return 0\n",
         ("frames-exist",),
     ),
-    WrongSolution(
+    Mutant(
         "used-from-the-start",
-        "a frame that was never handed out counts as used, so its release passes",
+        "a frame that was never allocated has a user, so its release is accepted",
         "self.users = [0] * total",
         "self.users = [1] * total",
         ("release-of-a-free-frame", "counts-are-right"),

@@ -1,8 +1,8 @@
-"""Wrong solutions of the lab ``tlb``."""
+"""Mutants of the lab ``tlb``."""
 
 from __future__ import annotations
 
-from emu.lab.graded.mutant import WrongSolution
+from emu.lab.graded.mutant import Mutant
 
 _NEEDED = "    if not before & V or not takes_away(before, change.after):\n        return []\n"
 _RETURN = "    return [Fence(hart, asid, address) for hart in change.harts]"
@@ -14,148 +14,148 @@ _SWITCH = (
     "    if switch.last_space is None or switch.last_space == switch.space:\n        return []\n"
 )
 
-WRONG = [
-    WrongSolution(
+MUTANTS = [
+    Mutant(
         "never",
         "no change is ever fenced",
         _RETURN,
         "    return []",
         ("fork", "copy-on-write", "munmap", "isolation"),
     ),
-    WrongSolution(
+    Mutant(
         "this-hart-only",
         "only the hart on which the kernel runs is fenced",
         _RETURN,
         "    return [Fence(change.here, asid, address)]",
         ("fork", "munmap"),
-        left=(50, 75),
+        points_range=(50, 75),
     ),
-    WrongSolution(
+    Mutant(
         "other-harts-only",
-        "the kernel's own hart is left out, as an IPI to the others does",
+        "the kernel's own hart is not fenced, as with an IPI to the others",
         _RETURN,
         "    return [Fence(hart, asid, address) for hart in change.harts if hart != change.here]",
         ("fork", "munmap"),
     ),
-    WrongSolution(
+    Mutant(
         "copy-adds-w",
-        "a page that gains W is thought to lose nothing, whatever its frame",
+        "a page that gains W is not fenced, whatever its frame",
         _LOSES,
         "return (ppn(before) != ppn(after) and not after & ~before & W) or bool(\n"
         "            before & ~after & RIGHTS\n        )",
         ("copy-on-write",),
     ),
-    WrongSolution(
+    Mutant(
         "only-unmapped",
-        "only what becomes invalid is fenced",
+        "only PTEs that become invalid are fenced",
         _NEEDED,
         "    if not before & V or change.after & V:\n        return []\n",
         ("fork", "mprotect"),
     ),
-    WrongSolution(
+    Mutant(
         "only-w",
-        "of the rights only W is thought of",
+        "of the rights only W is compared",
         "RIGHTS = V | R | W | X | U | D | G",
         "RIGHTS = V | W | D",
         ("mprotect",),
     ),
-    WrongSolution(
+    Mutant(
         "dirty-is-no-right",
-        "D is thought to be a note and no right",
+        "D is not compared as a right",
         "RIGHTS = V | R | W | X | U | D | G",
         "RIGHTS = V | R | W | X | U | G",
         ("write-back",),
-        left=(70, 90),
+        points_range=(70, 90),
     ),
-    WrongSolution(
+    Mutant(
         "pointer-by-address",
         "a pointer is fenced by an address, like a page",
         _ADDRESS,
         "address = change.address",
         ("table-freed", "superpage-made"),
-        left=(60, 80),
+        points_range=(60, 80),
     ),
-    WrongSolution(
+    Mutant(
         "pointer-by-after",
-        "whether it is a pointer is asked of the new PTE, not of the old one",
+        "the new PTE, not the old one, decides whether it is a pointer",
         _ADDRESS,
         "address = change.address if is_leaf(change.after) else None",
         ("superpage-made", "one-page"),
     ),
-    WrongSolution(
+    Mutant(
         "leaves-only",
-        "pointers are not thought to be remembered",
+        "pointers are not fenced",
         _POINTER,
         "        return False\n",
         ("table-freed", "superpage-made"),
     ),
-    WrongSolution(
+    Mutant(
         "split-is-no-change",
-        "a superpage that is split is thought to map the same as before",
+        "a superpage that is split is not fenced",
         _LOSES,
         "return (is_leaf(after) and ppn(before) != ppn(after)) or (\n"
         "        not after & V or (is_leaf(after) and bool(before & ~after & RIGHTS))\n    )",
         ("superpage-split",),
     ),
-    WrongSolution(
+    Mutant(
         "global-by-asid",
         "a global page is fenced with an ASID",
         _ASID,
         "asid = change.asid",
         ("global-page",),
     ),
-    WrongSolution(
+    Mutant(
         "asid-is-never-reused",
-        "an ASID that another had before is taken over unseen",
+        "an ASID that another address space had before is used without a fence",
         "    return [Fence(switch.hart, switch.asid)]",
         "    return []",
         ("asid-reuse", "no-asids", "fork-tree"),
     ),
-    WrongSolution(
+    Mutant(
         "every-switch",
-        "every switch empties the TLB",
+        "every switch flushes the ASID",
         _SWITCH,
         "",
         ("switches",),
     ),
-    WrongSolution(
+    Mutant(
         "everything",
-        "every fence forgets everything",
+        "every fence flushes everything",
         _RETURN,
         "    return [Fence(hart) for hart in change.harts]",
         ("one-page", "every-change"),
     ),
-    WrongSolution(
+    Mutant(
         "whole-asid",
-        "for a page its whole address space is forgotten",
+        "a fence for a page flushes its whole address space",
         _ADDRESS,
         "address = None",
         ("one-page", "every-change"),
     ),
-    WrongSolution(
+    Mutant(
         "all-asids",
-        "a page is forgotten in every address space",
+        "a fence for a page flushes it in every address space",
         _ASID,
         "asid = None",
         ("one-page", "every-change"),
     ),
-    WrongSolution(
+    Mutant(
         "every-change",
-        "a change is fenced that only added rights",
+        "a change that only adds rights is fenced",
         _NEEDED,
         "    if not before & V:\n        return []\n",
         ("rights-added",),
     ),
-    WrongSolution(
+    Mutant(
         "cow-is-a-right",
-        "COW is compared like a right that a hart knows of",
+        "COW is compared as a right",
         "RIGHTS = V | R | W | X | U | D | G",
         "RIGHTS = V | R | W | X | U | D | G | 3 << 8",
         ("rights-added",),
     ),
-    WrongSolution(
+    Mutant(
         "this-hart-too",
-        "the kernel's own hart is fenced even where it can't remember",
+        "the kernel's own hart is fenced even if it cannot have cached the PTE",
         _RETURN,
         "    return [Fence(hart, asid, address) for hart in {*change.harts, change.here}]",
         ("which-harts",),
