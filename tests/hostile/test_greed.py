@@ -208,13 +208,13 @@ MEASURED = """
 import json, resource, sys
 from emu.api import Session
 from emu.options import Options
-from kernel import accounts
+from kernel.check import budget_audit
 options = Options(memory=int(sys.argv[1]), timeout=100.0, max_processes=int(sys.argv[2]))
 session = Session(options, sys.argv[3:])
 session.console.capture(1)
 status = session.run()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-left = list(map(str, accounts.left_over(session.kernel)))
+left = list(map(str, budget_audit.left_over(session.kernel)))
 print(json.dumps([status, session.console.captured(1).decode(), session.notes, peak, left]))
 """
 
