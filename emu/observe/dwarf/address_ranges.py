@@ -1,4 +1,6 @@
-"""Which addresses an entry is of (DWARF 5, 2.17 and 7.25; DWARF 4, 2.17.3 and 7.24)."""
+"""Address ranges of a debugging information entry (DWARF 5, 2.17 and 7.25; DWARF 4, 2.17.3 and
+7.24).
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,15 @@ from emu.observe.dwarf.entries import (
 _HIGHEST = (1 << 64) - 1
 _MOST = 1 << 16
 _COST = 32
-"""Steps that a range counts for, which is kept."""
+"""Steps that each stored range is charged for."""
 _ADDRX = 0x1B
 Ranges = list[tuple[int, int]]
 
 
 def ranges(unit: Unit, entry: Entry) -> Ranges:
-    """[start, end) of each range that is not empty; none where the entry has no code.
+    """The nonempty ranges [start, end) of an entry; none if it has no code.
 
-    But the only range of one whose size is said to be 0: see
-    :mod:`emu.observe.dwarf.split_function_ends`.
+    A single range of size 0 is returned too: see :mod:`emu.observe.dwarf.split_function_ends`.
     """
     if not entry.values.keys() & {RANGES, LOW_PC}:
         return []
@@ -41,7 +42,7 @@ def ranges(unit: Unit, entry: Entry) -> Ranges:
         return []
     start = unit.address(low)
     end = unit.address(high) if high.form == ADDR or high.form in ADDRX else start + high.number
-    # What a linker leaves out is at address 0.
+    # Linkers set the address of discarded code to 0.
     return [(start, end)] if 0 < start <= end else []
 
 
@@ -81,7 +82,7 @@ def _modern(unit: Unit, listed: Value) -> Iterator[tuple[int, int]]:
         kind, at = number(data, at, 1), at + 1
         if not kind:
             return
-        if kind in (1, 2, 3, 4):  # ULEB numbers: an index, a pair
+        if kind in (1, 2, 3, 4):  # ULEB128 numbers: an index or a pair
             first, at = uleb(data, at)
             second = 0
             if kind != 1:

@@ -1,4 +1,4 @@
-"""How the values of attributes are encoded (DWARF 5, 7.5.6; 7.6 for LEB128 numbers)."""
+"""Encodings of attribute values (DWARF 5, 7.5.6; 7.6 for LEB128 numbers)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _LEB_BLOCKS = (0x09, 0x18)
 
 
 class Damaged(Exception):
-    """It makes no sense."""
+    """Invalid or truncated debug information."""
 
 
 def number(data: bytes, at: int, size: int) -> int:
-    """Raises :class:`Damaged` where the bytes are not there."""
+    """Decodes a little-endian unsigned number. Raises :class:`Damaged` if it is truncated."""
     if not 0 <= at <= len(data) - size:
         raise Damaged
     return int.from_bytes(data[at : at + size], "little")
 
 
 def uleb(data: bytes, at: int) -> tuple[int, int]:
-    """A LEB128 number, and the offset behind it."""
+    """Decodes an unsigned LEB128 number; returns it and the offset after it."""
     value = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]
@@ -49,9 +49,10 @@ def uleb(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read(data: bytes, form: int, at: int, width: int, version: int) -> tuple[int, int]:
-    """The value at an offset, and the offset behind it: of a string where it is, of a block 0.
+    """Decodes the value at an offset; returns it and the offset after it.
 
-    ``width`` is the size of an offset in the unit, which is of that ``version`` of DWARF.
+    The value of a string form is the string's offset, that of a block is 0. ``width`` is the size
+    of an offset in the unit, ``version`` its DWARF version.
     """
     size = _FIXED.get(form)
     if size is None:

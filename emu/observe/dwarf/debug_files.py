@@ -1,8 +1,8 @@
-"""Which files a program says that its debug information is in, and what they hold.
+"""Separate files with a program's debug information: found by name and checked.
 
-GDB manual, "Debugging Information in Separate Files"; DWARF 5, 7.3.2. A file counts only if it is
-the one of this build: by its checksum, its build id, or the ids of its units. All files may be
-damaged, and then tell nothing.
+GDB manual, "Debugging Information in Separate Files"; DWARF 5, 7.3.2. A file is used only if it
+belongs to the same build, by its checksum, its build ID or the IDs of its units. Damaged files
+yield no information.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _LARGEST = 1 << 31
 _MOST_BYTES = 1 << 30
 _MOST_SPLIT = 1 << 16
 _MOST_MISSED = 256
-"""After so many it is not worth looking for more."""
+"""Maximum number of missing files; the search ends there."""
 
 
 class Missing(NamedTuple):
-    """A file by its name, what is the matter with it, and what it would tell.
+    """A file that could not be used: its name, the reason, and the information it would have.
 
-    ``linked`` are those of which a distribution leaves the names in all of its programs.
+    ``linked`` files are those that distributions name in all of their programs.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Missing(NamedTuple):
 
 
 class Source(Protocol):
-    """A file that is open."""
+    """An open file."""
 
     @property
     def size(self) -> int: ...
@@ -53,20 +53,20 @@ class Source(Protocol):
 
 
 Open = Callable[[str], AbstractContextManager[Source | None]]
-"""The regular file at a path; None where there is none."""
+"""Opens the regular file at a path; None if there is none."""
 
 
 class DebugFiles:
-    """Looks for those of a program among the files that ``open_file`` opens."""
+    """Finds the debug files of a program among the files that ``open_file`` opens."""
 
     def __init__(self, open_file: Open, real: Callable[[str], str]) -> None:
         self._open = open_file
         self._real = real
         self.tell_missing: Callable[[str, list[Missing]], None] = lambda program, missing: None
-        """Hears of the files that a program names, and that are not there."""
+        """Called with the files that a program names and that were not found."""
 
     def look(self, data: bytes, program: str) -> list[DebugFile]:
-        """Those of the ELF file ``data``, which is at the path ``program``."""
+        """The debug files of the ELF file ``data`` at the path ``program``."""
         if _names_none(data):
             return []
         search = _Search(self._open, [program, self._real(program)])
@@ -76,7 +76,7 @@ class DebugFiles:
         return search.found
 
     def linked(self, data: bytes, program: str) -> bytes | None:
-        """The file that the symbols of a stripped program were moved to; None if it has them."""
+        """The file with the symbols of a stripped program; None if the program has them itself."""
         sections = Sections(reader(data))
         if _names_none(data) or ".debug_info" in sections:
             return None
@@ -114,7 +114,7 @@ class _Search:
         return list(dict.fromkeys(map(dirname, self._paths)))
 
     def linked(self, sections: Sections) -> DebugFile | None:
-        """The file that a stripped program's symbols and lines were moved to."""
+        """The file with the symbols and lines of a stripped program."""
         wanted = build_id(sections)
         for path in _by_build_id(wanted):
             with self._open(path) as file:
@@ -142,7 +142,7 @@ class _Search:
         return DebugFile("linked", file.read(0, min(file.size, _LARGEST)))
 
     def _shared(self, sections: Sections) -> None:
-        """What dwz moved to a file that several programs share."""
+        """The file that several programs share (dwz)."""
         name, wanted = _link(sections, _SHARED_LINK)
         if not name:
             return
@@ -161,7 +161,9 @@ class _Search:
         self.missing.append(Missing(name, problem, "inlined functions", True))
 
     def _split(self, data: bytes) -> None:
-        """What -gsplit-dwarf left beside the object files, or a packager put into one file."""
+        """The .dwo files beside the object files (-gsplit-dwarf), or the .dwp file that contains
+        them.
+        """
         units = skeletons(program_units(data))[:_MOST_SPLIT]
         packages = [f"{path}.dwp" for path in self._paths] if units else []
         missed = 0
@@ -181,7 +183,7 @@ class _Search:
             yield join_paths(beside, dwo.rpartition("/")[2])
 
     def _look_for(self, unit: Unit, places: Iterable[str]) -> str:
-        """What is the matter with the file of a unit; nothing if it is found."""
+        """Finds a unit's file; returns the problem, or an empty text if the file was found."""
         problem = "not found"
         for path in dict.fromkeys(places):
             file = self._split_file(path)
@@ -221,7 +223,7 @@ def _by_build_id(wanted: bytes) -> list[str]:
 
 
 def _link(sections: Sections, section: str) -> tuple[str, bytes]:
-    """The name in a section, and what follows it."""
+    """The file name in a section, and the bytes after it."""
     name, _, rest = sections.get(section).partition(b"\0")
     return name.decode("utf-8", "surrogateescape"), rest
 

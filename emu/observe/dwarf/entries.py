@@ -1,7 +1,7 @@
 """Debugging information entries: units, their abbreviations, and the values of attributes.
 
-DWARF 5, chapter 7.5; of version 4 what GNU's DebugFission and dwz added. The bytes may be damaged:
-:class:`Damaged` is raised, also when there is more than a reader would take on.
+DWARF 5, chapter 7.5; for version 4 also the extensions of GNU DebugFission and dwz. Raises
+:class:`Damaged` for invalid bytes and for files that exceed a limit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from emu.observe.dwarf.attribute_forms import (
 )
 
 _MOST_STEPS = 1 << 24
-"""Entries, their attributes, and abbreviations that are read of a file."""
+"""Maximum number of entries, attributes and abbreviations read from a file."""
 _MOST_UNITS = 1 << 20
 _LONGEST_NAME = 1 << 16
 
@@ -46,14 +46,16 @@ _SKELETON, _SPLIT, _TYPES = 4, 5, (2, 6)
 
 
 class Value(NamedTuple):
-    """What an attribute has: of a string its offset, of a block nothing."""
+    """The value of an attribute: for a string its offset; blocks have no value."""
 
     form: int
     number: int
 
 
 class Entry(NamedTuple):
-    """``after`` is the offset behind its attributes, where its children are if it has any."""
+    """An entry. ``after`` is the offset after its attributes, where its children start if it has
+    any.
+    """
 
     tag: int
     has_children: bool
@@ -72,9 +74,9 @@ class _Abbreviation(NamedTuple):
 
 
 class DebugInfo:
-    """The sections of a file, by their names without ``.debug_`` and ``.dwo``.
+    """The debug sections of a file, by name without ``.debug_`` and ``.dwo``.
 
-    ``alternate`` is the file that several share (dwz), if there is one.
+    ``alternate`` is the file that several programs share (dwz), if there is one.
     """
 
     def __init__(self, sections: Mapping[str, bytes], alternate: DebugInfo | None = None) -> None:
@@ -86,7 +88,7 @@ class DebugInfo:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """Up to where they make no sense."""
+        """The units, up to the first invalid one."""
         found: list[Unit] = []
         at = 0
         try:
@@ -99,7 +101,7 @@ class DebugInfo:
         return found
 
     def unit_at(self, offset: int) -> Unit:
-        """The one that has the entry there."""
+        """The unit that contains the entry at an offset."""
         index = bisect_right(self.units, offset, key=lambda unit: unit.offset)
         if not index or not self.units[index - 1].first <= offset < self.units[index - 1].end:
             raise Damaged
@@ -148,7 +150,7 @@ class DebugInfo:
 
 
 class Unit:
-    """One unit. ``skeleton`` is the one in the program that a split unit belongs to."""
+    """A unit. ``skeleton`` is the unit in the program that a split unit belongs to."""
 
     skeleton: Unit | None = None
 
@@ -192,16 +194,16 @@ class Unit:
 
     @property
     def id(self) -> int:
-        """By which the halves of a split unit know each other."""
+        """The ID that a skeleton and its split unit have in common."""
         return self._id or self.top.number(GNU_DWO_ID)
 
     @property
     def dwo_name(self) -> str:
-        """Where the rest of it is; nothing for a unit that is whole."""
+        """Name of the file with the split unit; empty for a unit that is not split."""
         return self.text(self.top, DWO_NAME) or self.text(self.top, GNU_DWO_NAME)
 
     def entry(self, at: int) -> Entry | None:
-        """The one at an offset; None for the end of an entry's children."""
+        """The entry at an offset; None for the end of an entry's children."""
         data = self.file.info
         code, at = uleb(data, at)
         if not code:
@@ -226,7 +228,7 @@ class Unit:
         return Entry(abbreviation.tag, abbreviation.has_children, values, at)
 
     def text(self, entry: Entry, attribute: int) -> str:
-        """Nothing where it has no such attribute."""
+        """A string attribute; empty if the entry does not have it."""
         value = entry.values.get(attribute)
         if value is None:
             return ""
@@ -245,7 +247,7 @@ class Unit:
 
     @cached_property
     def _strings(self) -> int:
-        """Where its part of the string offsets begins: version 5 has a header before it."""
+        """Start of the unit's string offsets; in version 5 a header precedes it."""
         split = 0 if self.version < 5 else 2 * self.width
         return self.top.number(STR_OFFSETS_BASE, split)
 
@@ -257,7 +259,9 @@ class Unit:
         return number(owner.file.sections.get("addr", b""), base + 8 * value.number, 8)
 
     def referred(self, value: Value) -> tuple[Unit, int] | None:
-        """The unit and offset of another entry; None where its file is not there."""
+        """The unit and offset of the entry that an attribute refers to; None if its file is
+        missing.
+        """
         form, at = value
         if form in LOCAL_REFS:
             at += self.offset

@@ -1,6 +1,6 @@
-"""The functions of a unit, and what was inlined into them (DWARF 5, 3.3).
+"""The functions of a unit, and the functions inlined into them (DWARF 5, 3.3).
 
-A damaged unit has the functions up to where it makes no sense.
+Of a damaged unit, the functions before the first invalid entry.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from emu.observe.dwarf.entries import (
 
 _INLINED, _SUBPROGRAM = 0x1D, 0x2E
 _WITHOUT_CODE = frozenset((0x01, 0x04, 0x15))
-"""Types of arrays and functions, enumerations: what is inside them is passed over."""
+"""Tags of array, function and enumeration types, whose children are skipped."""
 _DEEPEST, _MOST_HOPS = 4096, 16
 
 
 def _origins(unit: Unit, at: int) -> Iterator[tuple[Unit, int, Entry]]:
-    """An entry, the one it comes from, and so on."""
+    """An entry, followed by its chain of abstract origins and specifications."""
     for _ in range(_MOST_HOPS):
         entry = unit.entry(at)
         if entry is None:
@@ -47,7 +47,7 @@ def _origins(unit: Unit, at: int) -> Iterator[tuple[Unit, int, Entry]]:
 
 
 class Function:
-    """One that is there in the code, itself or inlined: its entry is at ``at`` in a unit."""
+    """A function or an inlined copy of one. Its entry is at ``at`` in a unit."""
 
     __slots__ = ("_at", "_unit", "inlined", "ranges")
 
@@ -59,7 +59,7 @@ class Function:
 
     @property
     def name(self) -> str:
-        """That of the linker, or else that of the source."""
+        """The linkage name if there is one, otherwise the source name."""
         try:
             for unit, _, entry in _origins(self._unit, self._at):
                 for each in (LINKAGE_NAME, MIPS_LINKAGE_NAME, NAME):
@@ -72,12 +72,12 @@ class Function:
 
     @property
     def root(self) -> int:
-        """The offset of the entry that all of the function's copies come from."""
+        """Offset of the entry that all copies of the function originate from."""
         return [at for _, at, _ in _origins(self._unit, self._at)][-1]
 
     @property
     def call(self) -> tuple[int, int]:
-        """The number of the file, and the line, where it was called and inlined."""
+        """File number and line of the call that was inlined."""
         try:
             entry = self._unit.entry(self._at)
         except Damaged:
@@ -89,13 +89,13 @@ class Function:
 
 
 class Functions:
-    """Those of one unit."""
+    """The functions of a unit."""
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._subprograms: list[int] = []
         self.found: list[Function] = []
-        """Those that are not inlined."""
+        """Functions that are not inlined."""
         try:
             for function in self._read():
                 self.found.append(function)
@@ -104,13 +104,13 @@ class Functions:
         self.changed()
 
     def changed(self) -> None:
-        """The ranges of some have become others."""
+        """Rebuilds the index after ranges have changed."""
         self._spans = sorted(
             (start, end, at) for at, it in enumerate(self.found) for start, end in it.ranges
         )
 
     def each(self) -> Iterator[Function]:
-        """Also the inlined ones."""
+        """Yields all functions, including inlined ones."""
         waiting = list(self.found)
         while waiting:
             function = waiting.pop()
@@ -118,7 +118,7 @@ class Functions:
             waiting += function.inlined
 
     def declared(self) -> Iterator[tuple[int, int, int]]:
-        """The root of each function of the source, and its file's number and line."""
+        """For each function of the source: its root, file number and line."""
         for at in self._subprograms:
             origins = list(_origins(self._unit, at))
             if origins:
@@ -127,7 +127,9 @@ class Functions:
                 yield origins[-1][1], next(filter(None, files), 0), next(filter(None, lines), 0)
 
     def chain(self, address: int) -> list[Function]:
-        """The function that has the address, what was inlined there, and so on inwards."""
+        """The function that contains the address, followed by the functions inlined there,
+        outermost first.
+        """
         index = bisect_right(self._spans, (address, 1 << 65))
         if not index or address >= self._spans[index - 1][1]:
             return []
@@ -137,7 +139,7 @@ class Functions:
         return chain
 
     def _read(self) -> Iterator[Function]:
-        """Those that are not inlined; the inlined ones are added to them."""
+        """Reads the functions that are not inlined, with those inlined into them."""
         unit, at = self._unit, self._unit.first
         around: list[Function | None] = []
         within: Function | None = None
@@ -175,6 +177,6 @@ class Functions:
             within = inside
 
     def _function(self, at: int, entry: Entry) -> Function | None:
-        """None for one without code."""
+        """None for a function without code."""
         found = ranges(self._unit, entry)
         return Function(self._unit, at, found) if found else None

@@ -1,7 +1,7 @@
-"""The table of lines of one unit (DWARF 5, 6.2), where symbolic passes over the unit.
+"""The line table of a unit (DWARF 5, 6.2), for units that symbolic skips.
 
-The skeleton of a split unit has the table in the program; and a unit that has names in another file
-(dwz) has all of it. The file may be damaged; only its own bytes are read.
+For a split unit the table is in the program; for a unit with names in another file (dwz) it is
+complete. The file may be damaged; no other file is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MOST_ROWS = 1 << 22
 
 
 class Line(NamedTuple):
-    """``file`` is a path; ``line`` is 0 where there is none."""
+    """A source line. ``file`` is a path; ``line`` is 0 if there is none."""
 
     file: str
     line: int
@@ -26,7 +26,7 @@ _NOWHERE = Line("", 0)
 
 
 class LineTables:
-    """Those of an ELF file."""
+    """The line tables of an ELF file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -39,7 +39,7 @@ class LineTables:
         return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
 
     def of(self, unit: int, folder: str) -> UnitLines:
-        """That of the unit at an offset in .debug_info, compiled in ``folder``."""
+        """The table of the unit at an offset in .debug_info that was compiled in ``folder``."""
         try:
             program = self._dwarf.line_program_for_CU(self._dwarf.get_CU_at(unit))
         except Exception:  # pyelftools raises many kinds of exceptions for damaged files
@@ -48,7 +48,7 @@ class LineTables:
 
 
 class UnitLines:
-    """Addresses are the ELF's own."""
+    """The rows of a unit's table. Addresses are those in the ELF file."""
 
     def __init__(self, program: Any, folder: str) -> None:
         self._program = program
@@ -60,38 +60,38 @@ class UnitLines:
                 rows.append(row)
                 if len(rows) > _MOST_ROWS:
                     break
-        except Exception:  # as above
+        except Exception:  # as in LineTables
             pass
-        # Another sequence may begin where one ends.
+        # another sequence may start where one ends
         rows.sort(key=lambda row: row[:2])
         self._starts = [start for start, _, _ in rows]
         self._lines = [line for _, _, line in rows]
 
     def find(self, address: int) -> Line:
-        """The line of the instruction at ``address``."""
+        """The source line of the instruction at ``address``."""
         index = bisect_right(self._starts, address)
         return self._lines[index - 1] if index else _NOWHERE
 
     def rows_from(self, address: int) -> Iterator[tuple[int, Line]]:
-        """The row that ``address`` is in, and those that follow: the last one of each address."""
+        """Yields the rows from ``address`` on: of each address the last row."""
         starts = self._starts
         for index in range(max(bisect_right(starts, address) - 1, 0), len(starts)):
             if index + 1 == len(starts) or starts[index + 1] != starts[index]:
                 yield starts[index], self._lines[index]
 
     def path(self, number: int) -> str:
-        """The file that the unit gives that number."""
+        """Path of the file with that number in the unit."""
         path = self._paths.get(number)
         if path is None:
             try:
                 path = self._path(number)
-            except Exception:  # as above
+            except Exception:  # as in LineTables
                 path = ""
             self._paths[number] = path
         return path
 
     def _rows(self) -> Iterator[tuple[int, bool, Line]]:
-        """(address, whether a line begins there or a sequence ends, the line)."""
+        """(address, False if it ends a sequence, source line) of each row."""
         if self._program is None:
             return
         live = True
@@ -100,7 +100,7 @@ class UnitLines:
             state = entry.state
             if state is None:
                 continue
-            if first:  # the linker keeps the lines of a function that it drops, at address 0
+            if first:  # linkers keep the lines of a discarded function, at address 0
                 live = state.address != 0
             first = state.end_sequence
             if not live:
@@ -112,7 +112,7 @@ class UnitLines:
 
     def _path(self, number: int) -> str:
         header = self._program.header
-        first = 0 if header.version >= 5 else 1  # DWARF 5 counts from 0, and has the folder itself
+        first = 0 if header.version >= 5 else 1  # DWARF 5 counts files and directories from 0
         if not first <= number < first + len(header.file_entry):
             return ""
         entry = header.file_entry[number - first]

@@ -1,7 +1,7 @@
-"""The files that debug information may be in: the guest's, and those of a user without a root.
+"""Files that may contain debug information: the guest's, and the host's if there is no root.
 
-With a root, nothing of the host is looked at but what was granted. Without one, a program's debug
-information is where it was compiled, on the host; a guest learns nothing of it.
+With a root, only what was granted of the host is read. Without one, a program's debug information
+is read where it was compiled, on the host; the guest cannot observe that.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class _Opened:
 
 
 class GuestFiles:
-    """As a process sees them that has the guest's whole root."""
+    """The guest's files, as seen by a process with the guest's whole root."""
 
     def __init__(self, namespace: Callable[[], Namespace | None]) -> None:
         self._namespace = namespace
 
     @contextmanager
     def open(self, path: str) -> Iterator[Source | None]:
-        """The regular file at an absolute path; None where there is none."""
+        """Opens the regular file at an absolute path; None if there is none."""
         fs = self._fs
         node = _node(fs, path) if fs is not None else None
         if node is not None:
@@ -56,7 +56,7 @@ class GuestFiles:
                 yield _Opened(size, lambda offset, count: _pread(fd, offset, min(count, size)))
 
     def real(self, path: str) -> str:
-        """The path without symbolic links, as far as it leads anywhere."""
+        """The path with symbolic links resolved as far as it exists."""
         fs = self._fs
         if fs is None:
             return path
@@ -68,7 +68,7 @@ class GuestFiles:
 
     @property
     def _fs(self) -> FsContext | None:
-        """None while there is no process."""
+        """None before the first process."""
         namespace = self._namespace()
         return None if namespace is None else FsContext(namespace, namespace.root)
 

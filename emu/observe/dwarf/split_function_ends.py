@@ -1,10 +1,10 @@
-"""Where functions end of which an assembler left the size out of a .dwo file.
+"""Ends of functions whose size an assembler omitted from a .dwo file.
 
-GNU as for RISC-V can't know sizes before the code is linked, and nothing links a .dwo file: a size
-is 0 there (that of functions in several ranges is in the program). A function that is not inlined
-ends where the next begins. One that is inlined in a single range ends at the first instruction
-whose line is neither its own nor that of a function inlined into it. A line is that of the function
-that is declared last above it.
+GNU as for RISC-V does not know sizes before linking, and .dwo files are not linked: they have size
+0, except for functions in several ranges, whose ranges are in the program. A function that is not
+inlined ends where the next one starts. One that is inlined in a single range ends at the first
+instruction whose line belongs neither to it nor to a function inlined into it. A line belongs to
+the function declared last above it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 def end_all(functions: Functions, unit: Unit, lines: UnitLines, code: Ranges) -> None:
-    """Gives those of a split ``unit`` their ends; ``code`` is what its skeleton has."""
+    """Sets the ends of the functions of a split ``unit``; ``code`` is the code of its skeleton."""
     tops = functions.found
     if not any(_is_open(it) for it in functions.each()):
         return

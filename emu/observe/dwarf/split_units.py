@@ -1,7 +1,7 @@
-"""The units of files to which -gsplit-dwarf moved them: .dwo, and many of them in a .dwp.
+"""Units that -gsplit-dwarf moved to other files: one in a .dwo file, many in a .dwp file.
 
-DWARF 5, 7.3.2 and 7.3.5; GNU's DebugFission and its DWARF packages for version 4. A unit and the
-skeleton that is left in the program know each other by an id of 64 bits.
+DWARF 5, 7.3.2 and 7.3.5; GNU DebugFission and its DWARF packages for version 4. A unit and its
+skeleton in the program have the same 64-bit ID.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from emu.observe.dwarf.entries import DebugInfo, Unit
 
 INDEX = "cu_index"
 WANTED = ("info", "abbrev", "str", "str_offsets", "rnglists")
-"""Sections, by their names without ``.debug_`` and ``.dwo``."""
+"""Names of sections, without ``.debug_`` and ``.dwo``."""
 _WHOLE = (1, 5)
-"""DW_UT_compile, which is all that version 4 has, and DW_UT_split_compile."""
+"""DW_UT_compile, the only kind of version 4, and DW_UT_split_compile."""
 _SECTIONS = {2: {1: "info", 3: "abbrev", 6: "str_offsets"}}
 _SECTIONS[5] = _SECTIONS[2] | {8: "rnglists"}
 
@@ -26,18 +26,18 @@ _Parts = dict[str, tuple[int, int]]
 
 
 class SplitFile:
-    """One .dwo or .dwp file."""
+    """A .dwo or .dwp file."""
 
     def __init__(self, sections: Mapping[str, bytes]) -> None:
         self._sections = sections
 
     @cached_property
     def ids(self) -> frozenset[int]:
-        """Of the units that it has, or says it has."""
+        """IDs of the units in the file, or in its index."""
         return frozenset(self._index if INDEX in self._sections else self._units)
 
     def unit(self, skeleton: Unit) -> Unit | None:
-        """A unit of its own for the skeleton; None where the file has it not."""
+        """A new unit for the skeleton; None if the file does not have it."""
         wanted = skeleton.id
         try:
             if INDEX not in self._sections:
@@ -77,13 +77,13 @@ class SplitFile:
 
 
 class SplitFiles:
-    """Those that belong to a program."""
+    """The split files of a program."""
 
     def __init__(self, files: Sequence[SplitFile] = ()) -> None:
         self._files = files
 
     def unit(self, skeleton: Unit) -> Unit | None:
-        """What belongs to the skeleton; None where no file has it."""
+        """The split unit of the skeleton; None if no file has it."""
         try:
             file = self._by_id.get(skeleton.id)
         except Damaged:

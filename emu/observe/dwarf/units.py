@@ -1,7 +1,7 @@
-"""The units of a program of which symbolic does not tell all: the rest of them is in another file.
+"""Units of a program that symbolic reads only in part, because the rest is in another file.
 
-That is -gsplit-dwarf's (DWARF 5, 3.1.2), and a file that several programs share (dwz). A unit is
-looked into when something is first asked of it.
+These are split units (-gsplit-dwarf; DWARF 5, 3.1.2) and units with entries in a file that several
+programs share (dwz). A unit is read on first use.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from kernel.base.elf_headers import reader
 
 _PROGRAM = ("info", "abbrev", "str", "line_str", "str_offsets", "addr", "ranges", "rnglists")
 SHARED = ("info", "abbrev", "str", "line_str", "str_offsets")
-"""What is wanted of a file that several share."""
+"""Sections read from a shared file."""
 
 _NONE = SplitFiles()
 
 
 class UnitCode:
-    """One unit's code. Addresses are the ELF's own."""
+    """The code of a unit. Addresses are those in the ELF file."""
 
     def __init__(self, unit: Unit, code: Ranges, tables: LineTables, split: SplitFiles) -> None:
         self._unit = unit
@@ -58,9 +58,9 @@ class UnitCode:
         return self._lines.find(address)
 
     def chain(self, address: int) -> list[tuple[str, Line]]:
-        """The function there and those inlined into it, inwards: its name, and where it was called.
+        """The function that contains the address and the functions inlined there, outermost first.
 
-        Nothing where that is not known.
+        Each with the line of the call that was inlined. Empty if unknown.
         """
         if self._functions is None:
             return []
@@ -69,7 +69,7 @@ class UnitCode:
 
 
 class DebugUnits:
-    """Those of the ELF file ``data``; none of a damaged one."""
+    """The units of the ELF file ``data``; none if it is damaged."""
 
     def __init__(
         self, data: bytes, split: SplitFiles = _NONE, shared: DebugInfo | None = None
@@ -89,7 +89,7 @@ class DebugUnits:
         self._spans.sort(key=lambda span: span[:2])
 
     def find(self, address: int) -> UnitCode | None:
-        """The unit that has the instruction at ``address``."""
+        """The unit that contains the instruction at ``address``."""
         index = bisect_right(self._spans, address, key=lambda span: span[0])
         if not index or address >= self._spans[index - 1][1]:
             return None
@@ -97,7 +97,7 @@ class DebugUnits:
 
 
 def program_units(data: bytes, shared: DebugInfo | None = None) -> DebugInfo:
-    """Empty for a program whose units are whole."""
+    """The debug sections of a program with split or shared units; empty for others."""
     if shared is None and b".debug_addr\0" not in data and b".dwo\0" not in data:
         return DebugInfo({})
     sections = Sections(reader(data))
@@ -105,7 +105,7 @@ def program_units(data: bytes, shared: DebugInfo | None = None) -> DebugInfo:
 
 
 def skeletons(info: DebugInfo) -> list[tuple[Unit, str, str]]:
-    """The units that are split: each with its folder, and the file that has the rest."""
+    """The split units, each with its compilation directory and the name of its .dwo file."""
     found = []
     for unit in info.units:
         try:

@@ -1,4 +1,4 @@
-"""Addresses as a user names them: a number, a register or a symbol, each with an offset."""
+"""Addresses given by a user: a number, a register or a symbol, optionally with an offset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _FORM = re.compile(r"(?P<base>[^+-]+)(?P<offset>[+-](?:0[xX][0-9a-fA-F]+|[0-9]+)
 
 @dataclass(frozen=True, slots=True)
 class NamedAddress:
-    """One of ``register`` and ``symbol``, or neither: then ``offset`` alone is the address."""
+    """A parsed address: ``register`` or ``symbol`` plus ``offset``; without either, ``offset``
+    alone.
+    """
 
     text: str
     offset: int
@@ -27,7 +29,7 @@ class NamedAddress:
     symbol: str | None = None
 
     def address(self, symbols: ProgramSymbols, process: Process, hart: Hart) -> int:
-        """Where it is in ``process``, which ``hart`` runs if a register is named.
+        """The address in ``process``; ``hart`` runs it if a register is named.
 
         Raises :class:`emu.observe.symbols.program_symbols.NoSymbol`.
         """
@@ -42,7 +44,7 @@ class NamedAddress:
 
 
 def parse_number(text: str, *, hexadecimal: bool = False) -> int:
-    """An address; ``0x`` may be left out when it is ``hexadecimal``. Raises ValueError."""
+    """Parses an address; with ``hexadecimal``, ``0x`` is optional. Raises ValueError."""
     try:
         value = int(text, 16 if hexadecimal or text[:2] in ("0x", "0X") else 10)
     except ValueError:
@@ -53,9 +55,9 @@ def parse_number(text: str, *, hexadecimal: bool = False) -> int:
 
 
 def parse_address(text: str, *, hexadecimal: bool = False) -> NamedAddress:
-    """Raises ValueError when nothing can be meant by ``text``.
+    """Parses an address expression. Raises ValueError.
 
-    A number is decimal unless it begins with ``0x`` or all are to be ``hexadecimal``.
+    A number is decimal unless it starts with ``0x`` or ``hexadecimal`` is set.
     """
     match = _FORM.fullmatch(text)
     if match is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Disassembler:
-    """RV64GC through Capstone, which is imported when the first instruction is asked for."""
+    """RV64GC, by Capstone, which is imported on first use."""
 
     def __init__(self) -> None:
         from capstone import CS_ARCH_RISCV, CS_MODE_RISCV64, CS_MODE_RISCVC, Cs
@@ -16,7 +16,9 @@ class Disassembler:
         self._capstone = make(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC)
 
     def text(self, code: bytes | None, pc: int) -> str:
-        """Such as ``sd a5, 8(a0)``; ``?`` for what is not in memory or no instruction."""
+        """Such as ``sd a5, 8(a0)``; ``?`` if ``code`` is None, ``.word`` for an invalid
+        instruction.
+        """
         if code is None:
             return "?"
         for _, _, mnemonic, operands in self._capstone.disasm_lite(code, pc, 1):

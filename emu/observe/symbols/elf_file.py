@@ -1,7 +1,7 @@
-"""An ELF file as the instruments read it: what it loads, and what its names stand for.
+"""An ELF file as the instruments read it: its loadable segments and its symbols.
 
-System V ABI, chapters 4 and 5. A file that is damaged, or none for RISC-V, has nothing to tell;
-nothing is raised. pyelftools reads the symbol tables; it is imported when the first is asked for.
+System V ABI, chapters 4 and 5. A damaged file has no segments and no symbols; nothing is raised.
+pyelftools reads the symbol tables; it is imported on first use.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ _KINDS = ("STT_NOTYPE", "STT_OBJECT", "STT_FUNC", "STT_GNU_IFUNC")
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A name's address as the file has it, and its size in bytes, 0 when that is unknown."""
+    """The address of a symbol in its file, and its size in bytes, 0 if unknown."""
 
     address: int
     size: int
 
 
 class ElfFile:
-    """Addresses are the file's own. ``base`` is the page of its lowest segment.
+    """Addresses are those in the file; ``base`` is the page of the lowest segment.
 
-    ``symbols`` is the file that its symbol tables were moved to, if they were.
+    ``symbols`` is the separate file with the symbol tables, if there is one.
     """
 
     def __init__(self, data: bytes, symbols: bytes | None = None) -> None:
         self._data = data
         self._symbol_file = data if symbols is None else symbols
         self.segments = load_segments(data)
-        """(address, offset, bytes in the file) of each that is loaded."""
+        """(address, offset, size in the file) of each loadable segment."""
         self.base = min((start for start, _, _ in self.segments), default=0) & ~_PAGE_MASK
         self.entry = int.from_bytes(data[24:32], "little") if self.segments else 0
 
     def offset(self, address: int) -> int | None:
-        """Where in the file the byte at ``address`` is."""
+        """File offset of the byte at ``address``."""
         for start, at, size in self.segments:
             if start <= address < start + size:
                 return address - start + at
         return None
 
     def address(self, offset: int) -> int | None:
-        """The address of the byte at ``offset`` of the file."""
+        """Address of the byte at ``offset`` in the file."""
         for start, at, size in self.segments:
             if at <= offset < at + size:
                 return start + offset - at
         return None
 
     def code(self, address: int, count: int) -> bytes:
-        """Up to ``count`` bytes at ``address``; fewer where the segment ends."""
+        """Up to ``count`` bytes at ``address``; fewer if the segment ends."""
         for start, offset, size in self.segments:
             if start <= address < start + size:
                 at = offset + address - start
@@ -67,18 +67,18 @@ class ElfFile:
         return bool(self._symbols)
 
     def find(self, name: str) -> Symbol | None:
-        """What the name stands for; one of them if there is a choice."""
+        """A symbol of that name; any one if there are several."""
         return next(iter(self.find_all(name)), None)
 
     def find_all(self, name: str) -> list[Symbol]:
-        """All that the name stands for: a global symbol, or else each source file's own."""
+        """All symbols of that name: the global one, or else the local ones of all sources."""
         return self._symbols.get(name, [])
 
     @cached_property
     def _symbols(self) -> dict[str, list[Symbol]]:
         try:
             return _read_symbols(self._symbol_file)
-        except Exception:  # pyelftools has many ways to say that a file is damaged
+        except Exception:  # pyelftools raises many kinds of exceptions for damaged files
             return {}
 
 
@@ -99,7 +99,7 @@ def _read_symbols(data: bytes) -> dict[str, list[Symbol]]:
 
 
 def _defined(elf: Any) -> list[Any]:
-    """The symbols of the first table that there is: .dynsym is a part of .symtab."""
+    """The symbols of the first table found: .dynsym is a subset of .symtab."""
     for name in _TABLES:
         table = elf.get_section_by_name(name)
         if table is not None and hasattr(table, "iter_symbols"):
@@ -113,7 +113,7 @@ def _has_a_place(symbol: Any) -> bool:
 
 
 def load_segments(data: bytes) -> list[tuple[int, int, int]]:
-    """(address, offset, bytes in the file) of the segments to load."""
+    """(address, offset, size in the file) of each loadable segment."""
     read = reader(data)
     headers = program_headers(read, read_header(read))
     return [(each.address, each.offset, each.file_size) for each in headers if each.type == PT_LOAD]

@@ -1,4 +1,4 @@
-"""One ELF file that has code mapped: its symbols and lines, and its call frame information."""
+"""An ELF file with mapped code: its symbols, lines and call frame information."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _END = 1 << 64
 
 
 class Image:
-    """Addresses are the ELF's own, as in its symbol table. A damaged file just tells nothing."""
+    """Addresses are those in the ELF file. A damaged file has no information."""
 
     def __init__(self, content: bytes, debug: Sequence[DebugFile] = ()) -> None:
         self._data = content
         self._debug = debug
         self._told = next((each.content for each in debug if each.kind == "linked"), content)
-        """The file whose symbols and lines are the image's."""
+        """The file that has the symbols and lines."""
         self._starts: dict[int, Starts] = {}
         self.rules = Remembered(self._rule)
-        """How to find the caller, by address."""
+        """The unwinding rule, by address."""
         self.places = Remembered(self._place)
-        """The :class:`SourceLocation` of an address, as its pc."""
+        """The :class:`SourceLocation` of an address, with that address as its pc."""
 
-    # The file is looked into when something is first asked of it.
+    # The file is parsed on first use.
 
     @cached_property
     def _elf(self) -> ElfFile:
@@ -64,11 +64,11 @@ class Image:
         return [CallFrames(reader(each)) for each in files]
 
     def address(self, offset: int) -> int | None:
-        """The address of a byte of the file; None where nothing is loaded."""
+        """Address of the byte at ``offset`` in the file; None if it is not loaded."""
         return self._elf.address(offset)
 
     def word(self, offset: int) -> int | None:
-        """The eight bytes from byte ``offset`` of the file on; None where it has not as many."""
+        """The eight bytes at ``offset`` in the file; None if there are fewer."""
         data = self._data[offset : offset + 8]
         return int.from_bytes(data, "little") if len(data) == 8 else None
 
@@ -77,7 +77,7 @@ class Image:
         return next(filter(None, rules), None) or self._rule_by_code(address)
 
     def _rule_by_code(self, address: int) -> Rule | None:
-        """Where the file has no call frame information, which is so of much of glibc."""
+        """The rule for code without call frame information, such as much of glibc."""
         begin = self._function(address)
         if begin is None or not 0 <= address - begin <= LONGEST:
             return None
@@ -85,7 +85,9 @@ class Image:
         return prologue_rule(code) if len(code) == address - begin else None
 
     def _function(self, address: int) -> int | None:
-        """Where the function begins that the byte is in; without a symbol, as calls tell."""
+        """Start of the function that contains the address: by symbols, otherwise by the targets of
+        calls.
+        """
         place = self.places[address]
         if place.function:
             return address - place.offset
@@ -120,7 +122,7 @@ class Image:
 
 
 def _place_in(unit: UnitCode, address: int, place: SourceLocation) -> SourceLocation:
-    """As the unit tells; what is known of ``place`` is the function that is not inlined."""
+    """The location by the unit's own debug information; ``place`` gives the outermost function."""
     chain, line = unit.chain(address), unit.line(address)
     function = place.inlined[-1].function if place.inlined else place.function
     callers: list[Caller] = []
@@ -137,7 +139,7 @@ def _place_in(unit: UnitCode, address: int, place: SourceLocation) -> SourceLoca
 
 
 def _symbol_cache(data: bytes) -> Any:
-    """None for a file in which symbolic finds nothing."""
+    """None for a file without symbols."""
     from symbolic.debuginfo import Archive
     from symbolic.exceptions import SymbolicError
 
@@ -153,7 +155,7 @@ T = TypeVar("T")
 
 
 class Remembered(dict[int, T]):
-    """Asks ``find`` about each address the first time; after that it costs what a dict does."""
+    """Calls ``find`` for each address once; later look-ups cost as much as in a dict."""
 
     def __init__(self, find: Callable[[int], T]) -> None:
         super().__init__()

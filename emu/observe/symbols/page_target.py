@@ -1,4 +1,4 @@
-"""The page that a user names with ``--at``: an address, or a symbol of the program."""
+"""The page that a user selects with ``--at``: by an address or a symbol of the program."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from emu.observe.symbols.elf_file import ElfFile
 
 
 class NoTarget(ValueError):
-    """It names nothing; the message says why, in a line."""
+    """The text does not name a page; the message gives the reason."""
 
 
 class Target:
-    """``0x7b000``, ``counter`` or ``counter+0x10``. Raises :class:`NoTarget`."""
+    """Such as ``0x7b000``, ``counter`` or ``counter+0x10``. Raises :class:`NoTarget`."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.size = 0
-        """Of what the symbol names, in bytes; 0 when it is not known."""
+        """Size of the symbol in bytes; 0 if unknown."""
         try:
             named = parse_address(text)
         except ValueError as error:
@@ -28,7 +28,7 @@ class Target:
         self.address = named.offset
 
     def locate(self, image: Exec, data: bytes) -> int:
-        """The address in a process with ``image``, whose file holds ``data``."""
+        """The address in a process with ``image``, whose file contains ``data``."""
         if not self.symbol:
             return self.address
         elf = ElfFile(data)
@@ -40,6 +40,6 @@ class Target:
 
 
 def bias(image: Exec, elf: ElfFile) -> int:
-    """How far from its own addresses the program of ``image`` was loaded."""
+    """Load bias: the difference between addresses in memory and in the program's file."""
     starts = [mapped.start for mapped in image.maps if mapped.name == image.path]
     return min(starts, default=elf.base) - elf.base

@@ -1,4 +1,4 @@
-"""A program's symbols, and where they are in a process that runs it."""
+"""A program's symbols, and their addresses in a process that runs it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _AT_BASE, _AT_ENTRY = 7, 9
 
 
 class NoSymbol(Exception):
-    """The program has no such symbol; the message says so in a line."""
+    """The program does not have the symbol; the message says so in one line."""
 
 
 class ProgramSymbols:
     """The symbol table of the ELF file that ``process`` runs (elf(5)).
 
-    Other processes may run the same file, and each its own place of it. What it has not may be in
-    other files that a process has mapped: its interpreter, its libraries.
+    Other processes may run the same file at different addresses. Symbols that it lacks are searched
+    in the other files that a process has mapped: its interpreter and its libraries.
     """
 
     def __init__(self, process: Process) -> None:
@@ -38,15 +38,17 @@ class ProgramSymbols:
         self._others: dict[int, tuple[Inode, ElfFile]] = {}
 
     def belong_to(self, process: Process) -> bool:
-        """Whether the process runs the file that these symbols are of."""
+        """True if the process runs the file of these symbols."""
         return process.program.path == self._path
 
     def address(self, name: str, process: Process) -> int:
-        """Where the symbol is in the memory of ``process``. Raises :class:`NoSymbol`."""
+        """Address of the symbol in ``process``. Raises :class:`NoSymbol`."""
         return self.extent(name, process)[0]
 
     def extent(self, name: str, process: Process) -> tuple[int, int]:
-        """[start, end) of what the symbol names; empty if its size is not known. NoSymbol."""
+        """Extent [start, end) of the symbol; empty if its size is unknown. Raises
+        :class:`NoSymbol`.
+        """
         found = self._elf.find_all(name)
         elsewhere = None if found else self._elsewhere(name, process)
         if elsewhere is not None:
@@ -61,7 +63,7 @@ class ProgramSymbols:
         return start, start + found[0].size
 
     def _elsewhere(self, name: str, process: Process) -> tuple[int, int] | None:
-        """Where it is in the first other file that has it, among those mapped now."""
+        """The extent in the first other mapped file that has the symbol."""
         for vma in process.space.vmas:
             inode = mapped_file(vma.backing)
             if inode is None or inode is self._inode:
@@ -86,7 +88,7 @@ class ProgramSymbols:
         return ElfFile(data, self._debug.linked(data, path))
 
     def _bias(self, process: Process) -> int:
-        """What a position-independent program's addresses are moved by."""
+        """Load bias of a position-independent program."""
         own = self._elf.entry
         return _auxiliary(process, _AT_ENTRY, own) - own
 
@@ -97,7 +99,7 @@ class ProgramSymbols:
 
 
 def loads_libraries(process: Process) -> bool:
-    """Whether it has an interpreter, which may map more files."""
+    """True if the process has an interpreter, which may map libraries."""
     return _auxiliary(process, _AT_BASE, 0) != 0
 
 

@@ -1,4 +1,4 @@
-"""Ranges of addresses that a user names by a symbol of the program: SYMBOL or SYMBOL+LEN."""
+"""Address ranges given by a user as a symbol of the program: SYMBOL or SYMBOL+LEN."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FORM = re.compile(r"(?P<symbol>[^\d+][^+]*)(?:\+(?P<length>0[xX][0-9a-fA-F]+|[0
 
 @dataclass(frozen=True, slots=True)
 class NamedRange:
-    """So many bytes from the symbol on, or all that it names when ``length`` is 0."""
+    """``length`` bytes from the symbol on, or its whole extent if ``length`` is 0."""
 
     symbol: str
     length: int = 0
 
     def within(self, symbols: ProgramSymbols, process: Process) -> tuple[int, int]:
-        """Where it is in the process. Raises :class:`NoSymbol`."""
+        """The range [start, end) in the process. Raises :class:`NoSymbol`."""
         start, end = symbols.extent(self.symbol, process)
         end = start + self.length if self.length else end
         if start == end:
@@ -33,7 +33,7 @@ class NamedRange:
 
 
 def parse_named_range(text: str) -> NamedRange | None:
-    """None for what names no range."""
+    """Parses SYMBOL or SYMBOL+LEN; None for other texts."""
     match = _FORM.fullmatch(text)
     if match is None or (match["length"] and not int(match["length"], 0)):
         return None
@@ -41,9 +41,9 @@ def parse_named_range(text: str) -> NamedRange | None:
 
 
 class Locator(Observer):
-    """Finds ``ranges`` when the first program is there, and gives them to ``found``.
+    """Resolves ``ranges`` once the first program is loaded and passes them to ``found``.
 
-    ``refuse`` is called with a message when one is not in the program, and is to raise.
+    ``refuse`` is called with a message if a symbol is missing, and must raise.
     """
 
     def __init__(

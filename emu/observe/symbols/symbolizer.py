@@ -1,8 +1,7 @@
-"""From a guest's pc to function, file and line: the symbol tables and DWARF of what is mapped.
+"""Maps a guest's pc to function, file and line, by symbol tables and DWARF of the mapped files.
 
-What is found out about an address depends on which files have code mapped where, and on nothing
-else; so processes with the same layout share it: a child with its parent, one run of a program with
-the next.
+The result depends only on which files have code mapped where, so processes with the same layout
+share it: a parent and its child, or successive runs of a program.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _Lists = dict[tuple[SourceLocation, ...], list[SourceLocation]]
 
 
 class Code:
-    """The code of one layout. ``number`` is never another's."""
+    """The code of a layout. Numbers of layouts are never reused."""
 
     def __init__(self, layout: Layout, images: dict[int, Image], lists: _Lists) -> None:
         self.number = layout.number
@@ -39,12 +38,12 @@ class Code:
         self._rules: dict[int, Rule | None] = {}
 
     def place(self, pc: int) -> SourceLocation:
-        """Function, file and line of ``pc``."""
+        """The location of ``pc``."""
         place = self._places.get(pc)
         return place if place is not None else self._place(pc)
 
     def caller(self, address: int) -> SourceLocation:
-        """The place of the call that returns to ``address``."""
+        """The location of the call that returns to ``address``."""
         place = self._callers.get(address)
         if place is None:
             call = self._place(address - 1)
@@ -53,7 +52,7 @@ class Code:
         return place
 
     def callers(self, calls: Sequence[int]) -> list[SourceLocation]:
-        """The places of calls; one and the same list for the same ones, in all layouts."""
+        """The locations of the calls; the same list object for equal calls, in all layouts."""
         key = tuple(calls)
         found = self._calls.get(key)
         if found is None:
@@ -66,12 +65,12 @@ class Code:
         return found
 
     def rule(self, pc: int) -> Rule | None:
-        """How to find the caller of the function that ``pc`` is in."""
+        """The unwinding rule at ``pc``."""
         rules = self._rules
         return rules[pc] if pc in rules else self._rule(pc)
 
     def word(self, address: int) -> int | None:
-        """The eight bytes of code at ``address``, as the file has them; None for no file's code."""
+        """The eight bytes of code at ``address`` in its file; None if the code is not a file's."""
         mapped, image = self._find(address) or (None, None)
         if mapped is None or image is None or address + 8 > mapped.end:
             return None
@@ -96,7 +95,7 @@ class Code:
         return rule
 
     def _located(self, pc: int) -> tuple[Mapped, Image, int | None] | None:
-        """The range that ``pc`` is in, its file, and the ELF's address of it, if that has one."""
+        """The range that contains ``pc``, its image, and the address in the ELF file, if any."""
         found = self._find(pc)
         if found is None:
             return None
@@ -108,7 +107,7 @@ class Code:
 
 
 class Symbols:
-    """The code of all processes, of whose layouts and images it is told."""
+    """The code of all processes, from the layouts and images that were added."""
 
     def __init__(self) -> None:
         self._images: dict[int, Image] = {}
@@ -123,24 +122,24 @@ class Symbols:
         self._codes[layout.number] = Code(layout, self._images, self._lists)
 
     def forget(self, number: int) -> None:
-        """An image or a layout won't be meant any more; layouts keep the images they have."""
+        """Removes an image or a layout; layouts keep the images that they use."""
         self._images.pop(number, None)
         self._codes.pop(number, None)
 
     def code(self, number: int) -> Code:
-        """Of a layout that was told of."""
+        """The code of a layout that was added."""
         return self._codes[number]
 
     def knows(self, number: int) -> bool:
-        """Whether the layout is there."""
+        """True if the layout was added."""
         return number in self._codes
 
     def has(self, number: int) -> bool:
-        """Whether the image is there."""
+        """True if the image was added."""
         return number in self._images
 
     def instruction(self, pc: int, bits: int) -> str:
-        """An instruction as text."""
+        """The instruction as text."""
         text = self._texts.get((pc, bits))
         if text is None:
             code = bits.to_bytes(instruction_length(bits), "little")
