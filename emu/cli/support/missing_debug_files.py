@@ -51,5 +51,5 @@ class MissingDebugFiles(Observer):
             first, more = missing[0], len(missing) - 1
             names = f"{first.name} and {more} more" if more else first.name
             self._note(
-                f"{program}: debug file {names} {first.problem} (no {first.tells} without it)"
+                f"{program}: debug file {names} {first.problem} (no {first.information} without it)"
             )

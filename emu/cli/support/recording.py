@@ -92,7 +92,7 @@ def _run(
     missing = MissingDebugFiles(messages)
     first, last = others
     recorder = Recorder(session.kernel, session.command, receiver, options)
-    recorder.debug_files.tell_missing = missing.add
+    recorder.debug_files.report_missing = missing.add
     recorder.begin()
     with Progress(sys.stderr, lambda: recorder.seq):
         status = run_session(session, [*first, missing, recorder, *last], messages)

@@ -1,9 +1,9 @@
-"""The copy-on-write profile of a run, from its trace.
+"""Collects the copy-on-write profile of a run from its records.
 
-Each copy, and each page that was taken over without one, is put down to a fork: see
-:mod:`emu.observe.analysis.process_lineage` for the rule. Its line is that of the store; where that
-has none (a library without debug information, the kernel on behalf of a system call) it is the
-nearest caller's that has.
+Each copied and each reused page is attributed to a fork, by the rule in
+:mod:`emu.observe.analysis.process_lineage`, and to the source line of the store. If the store has
+none (a library without debug information, or the kernel during a system call), the nearest caller
+with a line is used.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def profile(trace: Iterable[AnyRecord]) -> CowProfile:
 
 @dataclass(slots=True)
 class _Copy:
-    """A copy that is in use."""
+    """A copied page that is still in use."""
 
     fault: records.Fault
     fork: ForkShare | None
@@ -47,7 +47,7 @@ class _Copy:
 
 @dataclass(slots=True)
 class _Sites:
-    """Sites by what tells them apart."""
+    """Sites by their identity: name, file, line and callee."""
 
     by_key: dict[tuple[str, str, int, str], Site] = field(default_factory=dict)
 
@@ -66,13 +66,13 @@ class _Sites:
 
 
 class CowCollector:
-    """A sink for the records of a run; ``result`` gives what it has come to."""
+    """A sink for the records of a run; ``result`` returns the profile so far."""
 
     def __init__(self) -> None:
         self._profile = CowProfile()
         self._lineage = Lineage()
         self._forks: dict[int, ForkShare] = {}
-        self._open: dict[int, _Copy] = {}
+        self._in_use: dict[int, _Copy] = {}
         self._files: set[int] = set()
         self._usage: dict[Memory, Usage] = {}
         self._few: dict[tuple[int, str, str], FewBytes] = {}
@@ -85,7 +85,7 @@ class CowCollector:
         self._lineage(record)
         match record:
             case records.Fork(shares_memory=False):
-                self._forked(record)
+                self._fork(record)
             case records.CopyEnd():
                 self._copy_end(record)
             case records.Sample():
@@ -97,7 +97,7 @@ class CowCollector:
 
     def result(self) -> CowProfile:
         profile = self._profile
-        profile.copies_without_end = len(self._open)
+        profile.copies_without_end = len(self._in_use)
         profile.forks = list(self._forks.values())
         profile.lines, profile.functions = self._lines.ranked(), self._functions.ranked()
         profile.mappings, profile.heap = self._mappings.ranked(), self._heap.ranked()
@@ -107,7 +107,7 @@ class CowCollector:
         profile.memory = list(self._usage.values())
         return profile
 
-    def _forked(self, record: records.Fork) -> None:
+    def _fork(self, record: records.Fork) -> None:
         place = with_line(record.place or SourceLocation(0), record.backtrace)
         share = ForkShare(
             number=len(self._forks) + 1,
@@ -133,7 +133,7 @@ class CowCollector:
     def _fault(self, fault: records.Fault) -> None:
         match fault.outcome:
             case "copied":
-                self._copied(fault)
+                self._copy(fault)
             case "reused":
                 self._profile.reused += 1
                 self._side(fault, self._lineage.fork_of(fault)).reused += 1
@@ -141,7 +141,7 @@ class CowCollector:
                 self._profile.file_copied += 1
                 self._files.add(fault.seq)
 
-    def _copied(self, fault: records.Fault) -> None:
+    def _copy(self, fault: records.Fault) -> None:
         profile = self._profile
         fork = self._lineage.fork_of(fault)
         self._side(fault, fork).copied += 1
@@ -155,7 +155,7 @@ class CowCollector:
         profile.copied += 1
         profile.frames_copied += 1
         profile.bytes_copied += PAGE_SIZE
-        self._open[fault.seq] = copy
+        self._in_use[fault.seq] = copy
 
     def _side(self, fault: records.Fault, fork: Shared | None) -> Side:
         if fork is None:
@@ -178,7 +178,9 @@ class CowCollector:
         return self._lines.find(function_name(place), place.file, place.line, via)
 
     def _heap_site(self, fault: records.Fault) -> Site:
-        """Without a source line, the innermost functions: one is often a wrapper of malloc."""
+        """Without a source line, the innermost functions, because the first is often a wrapper of
+        malloc.
+        """
         place = with_line(fault.heap[0], fault.heap)
         if place.line:
             return self._heap.find(function_name(place), place.file, place.line)
@@ -190,7 +192,7 @@ class CowCollector:
             self._files.discard(record.fault)
             profile.file_bytes_changed += changed
             return
-        copy = self._open.pop(record.fault, None)
+        copy = self._in_use.pop(record.fault, None)
         if copy is None:
             return
         profile.bytes_changed += changed
@@ -223,7 +225,7 @@ class CowCollector:
 
 
 def mapping_name(vma: records.Range | None) -> str:
-    """The file or the kernel's name for it, with its rights; where it starts when it has none."""
+    """The name of the mapping with its permissions; its start address if it has no name."""
     if vma is None:
         return "[none]"
     return f"{vma.name or f'anonymous {vma.start:#x}'} {vma.rights}"

@@ -1,10 +1,10 @@
-"""What copy-on-write cost a run: the values that :mod:`emu.observe.analysis.cow_collector` makes of
-a trace.
+"""The costs of copy-on-write in a run, as :mod:`emu.observe.analysis.cow_collector` computes them.
 
-Pages and frames are of 4,096 bytes, and bytes are counted in whole pages where they are copied.
-``copied`` counts only copies made because fork shares memory; private copies of a file's pages are
-told of apart. A page's changed bytes are those that differ when the process lets go of it; a page
-that never came to that end (a trace that was cut off) is ``copies_without_end`` and has none.
+Pages and frames have 4,096 bytes; copied bytes are counted in whole pages. ``copied`` counts only
+copies made because fork shares memory; private copies of file pages are counted separately. The
+changed bytes of a page are those that differ when the process releases it. A page without a
+recorded end (in a trace that was cut off) counts in ``copies_without_end`` and has no changed
+bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAGE_SIZE = 4096
 
 @dataclass(slots=True)
 class Side:
-    """What one side of a fork, the parent or the child, stored to of what they shared."""
+    """Shared pages to which one side of a fork, the parent or the child, stored."""
 
     copied: int = 0
     reused: int = 0
@@ -27,9 +27,9 @@ class Side:
 
 @dataclass(slots=True)
 class ForkShare:
-    """A fork, and what became of the pages it shared. ``frames_copied`` is what it copied itself.
+    """A fork, and the costs attributed to it. ``frames_copied`` were copied by the fork itself.
 
-    ``eager_copies`` is what it would have copied, or has, under the policy eager.
+    ``eager_copies`` is the number that the policy ``eager`` copies.
     """
 
     number: int
@@ -52,10 +52,10 @@ class ForkShare:
 
 @dataclass(slots=True)
 class Site:
-    """Where copies come from: a line, a function, a mapping or what allocated a heap block.
+    """An origin of copies: a line, a function, a mapping, or the allocation of a heap block.
 
-    ``via`` is what a line had called to make the store, or the system call for which the kernel
-    made it.
+    ``via`` is the function that the line called, or the system call during which the kernel stored
+    to the page.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Site:
 
 @dataclass(slots=True)
 class FewBytes:
-    """Copies of the page at ``address``, by one place, for which few bytes were changed each."""
+    """Copies of the page at ``address``, by one site, of which only few bytes were changed."""
 
     address: int
     mapping: str
@@ -80,7 +80,7 @@ class FewBytes:
 
 @dataclass(slots=True)
 class Usage:
-    """How much memory an image of a process had: a row (time, pages, …) for each sample."""
+    """Memory use of one image of a process: one element for each sample."""
 
     pid: int
     name: str
@@ -92,36 +92,36 @@ class Usage:
 
 @dataclass(slots=True)
 class CowProfile:
-    """The whole. Sites are sorted, the most copied bytes first."""
+    """The whole profile. Sites are sorted by copied bytes, largest first."""
 
     fork_policy: str = "cow"
     copied: int = 0
-    """Pages copied at a store, since fork had shared them."""
+    """Pages copied at a store because fork shared them."""
     frames_copied: int = 0
-    """Those, and what forks copied at once (eager)."""
+    """``copied`` plus the frames that forks copied at once (eager)."""
     reused: int = 0
-    """Pages that were shared and taken over by their last user, without a copy."""
+    """Shared pages whose last user stored to them, without a copy."""
     file_copied: int = 0
     file_bytes_changed: int = 0
     eager_copies: int = 0
     bytes_copied: int = 0
-    """Of ``frames_copied``."""
+    """Bytes of ``frames_copied``."""
     bytes_changed: int = 0
     copies_without_end: int = 0
     without_fork: Side = field(default_factory=Side)
-    """Copied or reused with no fork to blame: W had been taken by other means."""
+    """Copied or reused without a fork that shared the page: W was removed otherwise."""
     forks: list[ForkShare] = field(default_factory=list)
     lines: list[Site] = field(default_factory=list)
     functions: list[Site] = field(default_factory=list)
     mappings: list[Site] = field(default_factory=list)
     heap: list[Site] = field(default_factory=list)
     few_bytes: int = 64
-    """So many changed bytes of a copy, at the most, are few."""
+    """Maximum number of changed bytes that counts as few."""
     for_few: list[FewBytes] = field(default_factory=list)
-    """The most copies first."""
+    """Sorted by the number of copies, largest first."""
     memory: list[Usage] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
-    """The kernel's own counts; empty for a trace that was cut off."""
+    """The kernel's counters; empty for a trace that was cut off."""
 
     def json(self) -> str:
         return msgspec.json.encode(self).decode()

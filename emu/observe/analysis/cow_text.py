@@ -13,7 +13,7 @@ _SPARK = 30
 
 
 def cow_text(profile: CowProfile, top: int = 10) -> str:
-    """All of it; of each ranking at most ``top`` rows."""
+    """The whole profile; of each ranking at most ``top`` rows."""
     sections = [
         _totals(profile),
         _forks(profile.forks, top),
@@ -28,7 +28,7 @@ def cow_text(profile: CowProfile, top: int = 10) -> str:
 
 
 def limit_message(profile: CowProfile, most: float) -> str | None:
-    """Says in a line that more than ``most`` KiB were copied for fork; None when not."""
+    """A message if more than ``most`` KiB were copied for fork; otherwise None."""
     if profile.bytes_copied <= most * 1024:
         return None
     text = f"{_kib(profile.bytes_copied)} were copied for fork, more than the {most:g} KiB allowed"
@@ -48,7 +48,7 @@ def _totals(profile: CowProfile) -> list[str]:
         + (f", {at_once:,} of them at the fork" if at_once else ""),
         f"bytes changed    {_bytes(profile.bytes_changed):>13}   "
         f"of the pages copied at a store{_share(profile)}",
-        f"taken over       {_kib(profile.reused * PAGE_SIZE):>13}   "
+        f"reused           {_kib(profile.reused * PAGE_SIZE):>13}   "
         f"{_pages(profile.reused)}, no copy",
         f"eager copying    {_kib(eager * PAGE_SIZE):>13}   {_pages(eager)}"
         + (saved if copied < eager else ""),
@@ -56,12 +56,12 @@ def _totals(profile: CowProfile) -> list[str]:
     if profile.file_copied:
         lines.append(
             f"file's pages     {_kib(profile.file_copied * PAGE_SIZE):>13}   "
-            f"{_pages(profile.file_copied)} made private, for no fork"
+            f"{_pages(profile.file_copied)} copied, not for fork"
         )
     other = profile.without_fork
     if other.copied or other.reused:
         lines.append(
-            f"of no fork       {other.copied + other.reused:>13,}   "
+            f"without fork     {other.copied + other.reused:>13,}   "
             f"pages, {other.copied:,} of them copied: W was taken by other means"
         )
     if profile.copies_without_end:
@@ -123,7 +123,7 @@ def _few_row(page: FewBytes) -> str:
 
 
 def _memory(usages: Sequence[Usage], top: int) -> list[str]:
-    """Of each process the peaks, and how its resident and its unique size went."""
+    """Peaks of each process, and charts of its resident and unique size over time."""
     if not usages:
         return []
     largest = sorted(usages, key=lambda usage: -max(usage.resident))[:top]
@@ -144,7 +144,7 @@ def _memory(usages: Sequence[Usage], top: int) -> list[str]:
 
 
 def _spark(values: Sequence[float], most: float) -> str:
-    """A bar for each sample, or for the largest of some neighbours."""
+    """A bar for each sample, or for the largest of several neighbours."""
     count = min(len(values), _SPARK)
     groups = [
         values[at * len(values) // count : (at + 1) * len(values) // count] for at in range(count)
@@ -158,7 +158,7 @@ def _with_rest(lines: list[str], more: int, what: str) -> list[str]:
 
 
 def _cut(text: str, width: int, *, keep_start: bool = False) -> str:
-    """At most ``width`` characters; of what is longer the end, which says more of a path."""
+    """At most ``width`` characters; of a longer text the end, which is specific in a path."""
     if len(text) <= width:
         return text
     return f"{text[: width - 1]}…" if keep_start else f"…{text[len(text) - width + 1 :]}"

@@ -1,8 +1,8 @@
-"""The story of one page in every process that had it, from the records of a run.
+"""The history of one page in all processes that mapped it, from the records of a run.
 
-A chapter tells of the page in one image of a process, step by step, each with the page-table entry
-and the count of the frame's holders before and after. Between page faults these come from the
-records of a watched page; in a trace without them they are told as the next page fault finds them.
+An episode covers the page in one image of a process, step by step, with the PTE and the number of
+users of the frame before and after each. Between page faults these come from the records of a
+watched page; in a trace without them, the next page fault shows them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from emu.machine.pte import W
-from emu.observe.analysis.process_lineage import Lineage, Memory, among
+from emu.observe.analysis.process_lineage import Lineage, Memory, in_ranges
 from emu.observe.model import records
 from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
@@ -21,7 +21,9 @@ from emu.observe.model.source_location import where_text
 
 
 class PageState(NamedTuple):
-    """A PTE and how many hold its frame; ``holders`` of 0 are not known, or the zero page's."""
+    """A PTE and the number of users of its frame; ``holders`` is 0 if unknown and for the zero
+    page.
+    """
 
     pte: int = 0
     frame: int = 0
@@ -33,7 +35,7 @@ _NONE = PageState()
 
 
 class Step(msgspec.Struct, omit_defaults=True):
-    """What happened at ``time``; ``text`` says it in words. No ``after``: the page stayed as is."""
+    """An event at ``time``, described by ``text``. Without ``after`` the page did not change."""
 
     seq: int
     time: int
@@ -44,7 +46,7 @@ class Step(msgspec.Struct, omit_defaults=True):
 
 @dataclass(eq=False, slots=True)
 class Episode:
-    """The page in one image of a process; ``origin`` is that of the process it was forked from."""
+    """The page in one image of a process; ``origin`` is the episode of its parent."""
 
     memory: Memory
     origin: Episode | None = None
@@ -55,14 +57,14 @@ class Episode:
 
 
 class PageHistory:
-    """A sink for the records of a run. ``page`` may be set late, but before the page is mapped."""
+    """A sink for the records of a run. ``page`` may be set until the page is mapped."""
 
     def __init__(self, page: int = -1) -> None:
         self.page = page
-        self.chapters: list[Episode] = []
-        """Of every image that had the page mapped, in the order in which they came."""
+        self.episodes: list[Episode] = []
+        """Episodes of all images that mapped the page, in order of appearance."""
         self.ranges: dict[tuple[int, int], Range] = {}
-        """All ranges that ever were mapped."""
+        """All ranges that were mapped at any time."""
         self.was_mapped = False
         self._lineage = Lineage()
         self._of: dict[Memory, Episode] = {}
@@ -74,39 +76,39 @@ class PageHistory:
         match record:
             case records.Fork():
                 self._lineage(record)
-                self._forked(record)
+                self._add_fork(record)
             case records.Exec():
-                self._ended(record.pid, record, f"let go of: exec of {record.path}")
+                self._end(record.pid, record, f"released: exec of {record.path}")
                 self._lineage(record)
-                self._execed(record)
+                self._exec(record)
             case records.Exit():
-                self._ended(record.pid, record, f"let go of: exit, status {record.status}")
+                self._end(record.pid, record, f"released: exit, status {record.status}")
                 self._lineage(record)
             case records.Fault():
                 self._fault(record)
             case records.Page():
-                self._changed(record)
+                self._page_changed(record)
             case records.Map():
-                self._mapped(record)
+                self._map(record)
             case records.Clear() | records.Unmap():
-                self._gone(record)
+                self._remove(record)
             case records.Move():
-                self._moved(record)
-        self._remember_cause(record)
+                self._move(record)
+        self._set_cause(record)
 
-    def _chapter(self, pid: int) -> Episode:
+    def _episode(self, pid: int) -> Episode:
         memory = self._lineage.of(pid)
-        chapter = self._of.get(memory)
-        if chapter is None:
+        episode = self._of.get(memory)
+        if episode is None:
             origin = memory.origin.parent if memory.origin is not None else None
-            chapter = self._of[memory] = Episode(memory, self._of.get(origin) if origin else None)
-        return chapter
+            episode = self._of[memory] = Episode(memory, self._of.get(origin) if origin else None)
+        return episode
 
-    def _tell(self, chapter: Episode, record: AnyRecord, text: str) -> Step:
-        if not chapter.steps:
-            self.chapters.append(chapter)
+    def _add_step(self, episode: Episode, record: AnyRecord, text: str) -> Step:
+        if not episode.steps:
+            self.episodes.append(episode)
         step = Step(record.seq, record.time, text)
-        chapter.steps.append(step)
+        episode.steps.append(step)
         return step
 
     def _covers(self, start: int, end: int) -> bool:
@@ -114,86 +116,88 @@ class PageHistory:
 
     # Mappings.
 
-    def _execed(self, record: records.Exec) -> None:
-        chapter = self._chapter(record.pid)
+    def _exec(self, record: records.Exec) -> None:
+        episode = self._episode(record.pid)
         for each in record.maps:
             self.ranges[each.start, each.end] = each
             if self._covers(each.start, each.end):
-                chapter.range, self.was_mapped = each, True
+                episode.range, self.was_mapped = each, True
                 text = f"mapped {_range(each)} by exec of {record.path}"
-                self._tell(chapter, record, text)
+                self._add_step(episode, record, text)
         for fault in self._loading.pop(record.pid, []):
             if fault.page == self.page:
-                self._touched(chapter, fault)
+                self._touch(episode, fault)
 
-    def _mapped(self, record: records.Map) -> None:
+    def _map(self, record: records.Map) -> None:
         new = record.range
         self.ranges[new.start, new.end] = new
         if not self._covers(new.start, new.end):
             return
-        chapter = self._chapter(record.pid)
-        had, chapter.range, self.was_mapped = chapter.range, new, True
+        episode = self._episode(record.pid)
+        old, episode.range, self.was_mapped = episode.range, new, True
         by = _by(record.call, record.place) or ", as the stack grew"
-        if had is None:
-            self._tell(chapter, record, f"mapped {_range(new)}{by}")
-        elif had.rights != new.rights:
-            self._tell(chapter, record, f"rights now {new.rights}, were {had.rights}{by}")
+        if old is None:
+            self._add_step(episode, record, f"mapped {_range(new)}{by}")
+        elif old.rights != new.rights:
+            self._add_step(episode, record, f"rights now {new.rights}, were {old.rights}{by}")
 
-    def _gone(self, record: records.Clear | records.Unmap) -> None:
+    def _remove(self, record: records.Clear | records.Unmap) -> None:
         if not self._covers(record.start, record.end):
             return
-        chapter, by = self._chapter(record.pid), _by(record.call, record.place)
+        episode, by = self._episode(record.pid), _by(record.call, record.place)
         if isinstance(record, records.Clear):
-            if chapter.state.pte:
-                self._let_go(chapter, record, f"let go of{by}")
-        elif chapter.range is not None:
-            chapter.range = None
-            self._tell(chapter, record, f"unmapped{by}")
+            if episode.state.pte:
+                self._release(episode, record, f"released{by}")
+        elif episode.range is not None:
+            episode.range = None
+            self._add_step(episode, record, f"unmapped{by}")
 
-    def _moved(self, record: records.Move) -> None:
-        chapter, by = self._chapter(record.pid), _by(record.call, record.place)
+    def _move(self, record: records.Move) -> None:
+        episode, by = self._episode(record.pid), _by(record.call, record.place)
         if self._covers(record.start, record.end):
             to = self.page - record.start + record.to
-            self._let_go(chapter, record, f"moved to {to:#x}{by}")
-            chapter.range = None
+            self._release(episode, record, f"moved to {to:#x}{by}")
+            episode.range = None
         size = record.end - record.start
         if self._covers(record.to, record.to + size):
             source = self.page - record.to + record.start
-            self._tell(chapter, record, f"moved here from {source:#x}{by}")
+            self._add_step(episode, record, f"moved here from {source:#x}{by}")
 
-    def _let_go(self, chapter: Episode, record: AnyRecord, text: str) -> None:
-        step = self._tell(chapter, record, text)
-        if chapter.state.pte:
-            step.before, step.after = chapter.state, _NONE
-            chapter.state = _NONE
+    def _release(self, episode: Episode, record: AnyRecord, text: str) -> None:
+        step = self._add_step(episode, record, text)
+        if episode.state.pte:
+            step.before, step.after = episode.state, _NONE
+            episode.state = _NONE
 
     # Processes.
 
-    def _forked(self, record: records.Fork) -> None:
+    def _add_fork(self, record: records.Fork) -> None:
         parent = self._of.get(self._lineage.of(record.pid))
         if parent is None or (parent.range is None and not parent.state.pte):
             return
         at = f" at {where_text(record.place, record.backtrace)}" if record.place else ""
         if record.shares_memory:
-            self._tell(parent, record, f"pid {record.child} borrows the memory (vfork){at}")
+            self._add_step(parent, record, f"pid {record.child} uses the memory (vfork){at}")
             return
-        self._tell(parent, record, f"{_forks(parent, record, self.page)} pid {record.child}{at}")
-        if among(record.left_out, self.page):
+        self._add_step(
+            parent, record, f"{_forks(parent, record, self.page)} pid {record.child}{at}"
+        )
+        if in_ranges(record.left_out, self.page):
             return
-        child, wiped = self._chapter(record.child), among(record.wiped, self.page)
+        child, wiped = self._episode(record.child), in_ranges(record.wiped, self.page)
         child.range, child.touched = parent.range, parent.touched and not wiped
         without = " without the page (MADV_WIPEONFORK)" if wiped else ""
-        self._tell(child, record, f"inherited from pid {record.pid}{without}{at}")
+        self._add_step(child, record, f"inherited from pid {record.pid}{without}{at}")
 
-    def _ended(self, pid: int, record: AnyRecord, text: str) -> None:
+    def _end(self, pid: int, record: AnyRecord, text: str) -> None:
         memory = self._lineage.of(pid)
-        chapter = self._of.get(memory)
-        if chapter is None or not chapter.state.pte:
+        episode = self._of.get(memory)
+        if episode is None or not episode.state.pte:
             return
-        if not self._lineage.lives_on(pid):
-            self._let_go(chapter, record, text)
+        if not self._lineage.is_in_use_by_others(pid):
+            self._release(episode, record, text)
         elif memory.pid == pid:
-            self._tell(chapter, record, text.replace("let go of", "left to others", 1))
+            self._add_step(episode, record, text.replace("released", "left to other users", 1))
 
     # The page itself.
 
@@ -201,44 +205,46 @@ class PageHistory:
         if fault.loading:
             self._loading.setdefault(fault.pid, []).append(fault)
         elif fault.page == self.page:
-            self._touched(self._chapter(fault.pid), fault)
+            self._touch(self._episode(fault.pid), fault)
         self._lineage(fault)
 
-    def _touched(self, chapter: Episode, fault: records.Fault) -> None:
-        first = "" if chapter.touched else "first touched, "
-        borrower = "" if fault.pid == chapter.memory.pid else f" (pid {fault.pid})"
+    def _touch(self, episode: Episode, fault: records.Fault) -> None:
+        first = "" if episode.touched else "first touched, "
+        borrower = "" if fault.pid == episode.memory.pid else f" (pid {fault.pid})"
         text = (
             f"{first}{fault.access} to {fault.stval:#x} by {_storer(fault)}{borrower}: "
             f"{in_line(fault.outcome)}"
         )
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"
-        step = self._tell(chapter, fault, text)
+        step = self._add_step(episode, fault, text)
         zero = fault.outcome == "zero_shared"
         step.before = PageState(
             fault.pte_before, fault.frame_before, fault.flags_before, fault.count_before
         )
-        if chapter.state.pte == fault.pte_before and not chapter.state.holders:
-            step.before = chapter.state  # the zero page
+        if episode.state.pte == fault.pte_before and not episode.state.holders:
+            step.before = episode.state  # zero page
         step.after = PageState(
             fault.pte_after, fault.frame_after, fault.flags_after, 0 if zero else fault.count_after
         )
-        chapter.state, chapter.touched = step.after, True
+        episode.state, episode.touched = step.after, True
 
-    def _changed(self, record: records.Page) -> None:
-        """A watched page: completes the step that changed it, or tells who else did."""
-        chapter = self._chapter(record.pid)
+    def _page_changed(self, record: records.Page) -> None:
+        """For a watched page: completes the step that changed it, or adds one for another process's
+        change.
+        """
+        episode = self._episode(record.pid)
         new = PageState(record.pte, record.frame, record.flags, record.count)
-        if record.address != self.page or new == chapter.state:
+        if record.address != self.page or new == episode.state:
             return
-        step = chapter.steps[-1] if chapter.steps else None
+        step = episode.steps[-1] if episode.steps else None
         if step is None or step.seq != self._at or step.after is not None:
-            step = self._tell(chapter, record, self._cause)
-        step.before, step.after = chapter.state, new
-        chapter.state = new
+            step = self._add_step(episode, record, self._cause)
+        step.before, step.after = episode.state, new
+        episode.state = new
 
-    def _remember_cause(self, record: AnyRecord) -> None:
-        """What a change of the page in another process is put down to."""
+    def _set_cause(self, record: AnyRecord) -> None:
+        """Sets the text for a change that a record causes in other processes."""
         match record:
             case records.Page() | records.Sample() | records.CopyEnd() | records.Start():
                 return
@@ -249,25 +255,25 @@ class PageHistory:
             case records.Exec():
                 self._cause = f"pid {record.pid} has another image"
             case records.Fault():
-                self._cause = f"pid {record.pid} {_does(record, self.page)}"
+                self._cause = f"pid {record.pid} {_effect(record, self.page)}"
             case records.Map() | records.Unmap() | records.Clear() | records.Move():
                 self._cause = f"pid {record.pid} changed its mappings"
         self._at = record.seq
 
 
 def _forks(parent: Episode, fork: records.Fork, page: int) -> str:
-    """What a fork does with a page; an eager one copies what may be stored to."""
-    if among(fork.left_out, page):
+    """The effect of a fork on the page; an eager fork copies pages that may be stored to."""
+    if in_ranges(fork.left_out, page):
         return "left out (MADV_DONTFORK) by fork of"
-    if among(fork.wiped, page):
+    if in_ranges(fork.wiped, page):
         return "kept back (MADV_WIPEONFORK) by fork of"
     if not parent.state.pte:
         return "not there yet at the fork of"
-    kept_back = [*fork.left_out, *fork.wiped]  # no leaf table with such a page is shared
+    excluded = [*fork.left_out, *fork.wiped]  # a leaf table with such a page is not shared
     private = parent.range is None or parent.range.rights.endswith("p")
     if fork.frames_copied and private and parent.state.pte & W:
         return "kept, and copied at once for the child, at the fork of"
-    apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in kept_back)
+    apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in excluded)
     with_table = fork.tables_shared and not apart
     return f"shared{', with its leaf table,' if with_table else ''} by fork of"
 
@@ -279,7 +285,7 @@ def _storer(fault: records.Fault) -> str:
     return f"kernel, {fault.call}, for {where}" if fault.place.pc else f"kernel, {fault.call}"
 
 
-def _does(fault: records.Fault, page: int) -> str:
+def _effect(fault: records.Fault, page: int) -> str:
     if fault.page != page:
         return f"has its own copy of the leaf table, for its {fault.access} to {fault.stval:#x}"
     return "has a copy of its own" if fault.outcome == "copied" else "touched it"

@@ -1,4 +1,4 @@
-"""The story of a page, in lines of at most 80 columns."""
+"""The history of a page, in lines of at most 80 columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emu.observe.model.records import Range
 
 _WIDTH = 80
 _MOST_STEPS = 40
-"""Of a process; what lies between the first and the last of more is left out."""
+"""Maximum number of steps per process; those in the middle are omitted."""
 _DEEPEST = 5
 
 
@@ -20,40 +20,40 @@ MOST_PROCESSES = 50
 
 
 def page_history_text(
-    story: PageHistory, title: str, pid: int | None = None, most: int | None = MOST_PROCESSES
+    history: PageHistory, title: str, pid: int | None = None, most: int | None = MOST_PROCESSES
 ) -> str:
-    """All of it, or what concerns one process: itself, and its ancestors up to its fork; of at
-    most so many images of processes.
+    """The whole history, or that of process ``pid`` and its ancestors up to its fork; at most
+    ``most`` episodes.
     """
-    page = f"page {story.page:#x}"
+    page = f"page {history.page:#x}"
     lines = wrap(f"{page}: {title}" if title else page, _WIDTH)
-    told = [(chapter, until) for chapter, until in _chosen(story, pid) if chapter.steps]
-    if not story.was_mapped:
-        lines += _never(story)
-    elif not told:
-        had = sorted({chapter.memory.pid for chapter in story.chapters})
-        lines += wrap(f"pid {pid} never had it; " + _pids(had) + " had", _WIDTH)
-    for chapter, until in told[:most]:
-        lines += ["", *_chapter(chapter, until)]
-    if most is not None and len(told) > most:
-        lines += ["", f"… {len(told) - most:,} more processes (--all shows them, --pid N one)"]
+    shown = [(episode, until) for episode, until in _chosen(history, pid) if episode.steps]
+    if not history.was_mapped:
+        lines += _never_mapped(history)
+    elif not shown:
+        holders = sorted({episode.memory.pid for episode in history.episodes})
+        lines += wrap(f"pid {pid} never had it; " + _pids(holders) + " had", _WIDTH)
+    for episode, until in shown[:most]:
+        lines += ["", *_episode(episode, until)]
+    if most is not None and len(shown) > most:
+        lines += ["", f"… {len(shown) - most:,} more processes (--all shows them, --pid N one)"]
     return "\n".join(lines)
 
 
-def page_history_json(story: PageHistory, title: str, pid: int | None = None) -> str:
+def page_history_json(history: PageHistory, title: str, pid: int | None = None) -> str:
     return msgspec.json.encode(
         {
-            "page": story.page,
+            "page": history.page,
             "target": title,
-            "mapped": story.was_mapped,
+            "mapped": history.was_mapped,
             "processes": [
                 {
-                    "pid": chapter.memory.pid,
-                    "name": chapter.memory.name,
-                    "parent": chapter.origin.memory.pid if chapter.origin else None,
-                    "steps": [_plain(step) for step in _until(chapter.steps, until)],
+                    "pid": episode.memory.pid,
+                    "name": episode.memory.name,
+                    "parent": episode.origin.memory.pid if episode.origin else None,
+                    "steps": [_plain(step) for step in _until(episode.steps, until)],
                 }
-                for chapter, until in _chosen(story, pid)
+                for episode, until in _chosen(history, pid)
             ],
         }
     ).decode()
@@ -61,8 +61,8 @@ def page_history_json(story: PageHistory, title: str, pid: int | None = None) ->
 
 def _plain(step: Step) -> dict[str, object]:
     states = {"before": step.before, "after": step.after}
-    told: dict[str, object] = {"seq": step.seq, "time": step.time, "text": step.text}
-    return told | {name: _state(s) for name, s in states.items() if s is not None}
+    shown: dict[str, object] = {"seq": step.seq, "time": step.time, "text": step.text}
+    return shown | {name: _state(s) for name, s in states.items() if s is not None}
 
 
 def _state(state: PageState) -> dict[str, object]:
@@ -70,14 +70,14 @@ def _state(state: PageState) -> dict[str, object]:
     return {"pte": pte, "frame": frame, "flags": flags, "count": holders}
 
 
-def _chosen(story: PageHistory, pid: int | None) -> list[tuple[Episode, int | None]]:
-    """Chapters with the record at which to end each: parents first, then their children's."""
+def _chosen(history: PageHistory, pid: int | None) -> list[tuple[Episode, int | None]]:
+    """Episodes with the number of the last record to show: parents before their children."""
     if pid is None:
-        return [(each, None) for each in _trees(story.chapters)]
+        return [(each, None) for each in _trees(history.episodes)]
     chosen: dict[tuple[Episode, int | None], None] = {}
-    for chapter in [each for each in story.chapters if each.memory.pid == pid]:
-        path: list[tuple[Episode, int | None]] = [(chapter, None)]
-        below = chapter
+    for episode in [each for each in history.episodes if each.memory.pid == pid]:
+        path: list[tuple[Episode, int | None]] = [(episode, None)]
+        below = episode
         while (origin := below.origin) is not None:
             path.append((origin, below.steps[0].seq if below.steps else 0))
             below = origin
@@ -85,32 +85,32 @@ def _chosen(story: PageHistory, pid: int | None) -> list[tuple[Episode, int | No
     return list(chosen)
 
 
-def _trees(chapters: Sequence[Episode]) -> Iterator[Episode]:
-    members = set(chapters)
+def _trees(episodes: Sequence[Episode]) -> Iterator[Episode]:
+    members = set(episodes)
     children: dict[Episode | None, list[Episode]] = {}
-    for chapter in chapters:
-        parent = chapter.origin if chapter.origin in members else None
-        children.setdefault(parent, []).append(chapter)
+    for episode in episodes:
+        parent = episode.origin if episode.origin in members else None
+        children.setdefault(parent, []).append(episode)
     waiting = children.get(None, [])[::-1]
     while waiting:
-        chapter = waiting.pop()
-        yield chapter
-        waiting += reversed(children.get(chapter, []))
+        episode = waiting.pop()
+        yield episode
+        waiting += reversed(children.get(episode, []))
 
 
 def _until(steps: Sequence[Step], seq: int | None) -> Sequence[Step]:
     return steps if seq is None else [step for step in steps if step.seq <= seq]
 
 
-def _chapter(chapter: Episode, until: int | None) -> list[str]:
-    depth, origin = 0, chapter.origin
+def _episode(episode: Episode, until: int | None) -> list[str]:
+    depth, origin = 0, episode.origin
     while origin is not None and depth < _DEEPEST:
         depth, origin = depth + 1, origin.origin
     indent = "  " * depth
-    name = f" {chapter.memory.name}" if chapter.memory.name else ""
-    parent = f", child of pid {chapter.origin.memory.pid}" if chapter.origin is not None else ""
-    lines = [f"{indent}pid {chapter.memory.pid}{name}{parent}"]
-    steps = _until(chapter.steps, until)
+    name = f" {episode.memory.name}" if episode.memory.name else ""
+    parent = f", child of pid {episode.origin.memory.pid}" if episode.origin is not None else ""
+    lines = [f"{indent}pid {episode.memory.pid}{name}{parent}"]
+    steps = _until(episode.steps, until)
     left_out = len(steps) - _MOST_STEPS
     for number, step in enumerate(steps):
         if left_out > 0 and _MOST_STEPS // 2 <= number < _MOST_STEPS // 2 + left_out:
@@ -133,7 +133,7 @@ def _step(step: Step, indent: str) -> list[str]:
 
 
 def _change(before: PageState, after: PageState) -> str:
-    """A frame that comes, or goes, has no count before, or after, in this process."""
+    """A frame that appears or disappears in this process has only one count."""
     one, other = _entry(before), _entry(after)
     text = f"pte {one}" if one == other else f"pte {one} → {other}"
     if before.holders and after.holders:
@@ -147,9 +147,9 @@ def _entry(state: PageState) -> str:
     return f"{state.frame:#x} {state.flags}" if state.flags else "none"
 
 
-def _never(story: PageHistory) -> list[str]:
-    below = [each for each in story.ranges.values() if each.end <= story.page]
-    above = [each for each in story.ranges.values() if each.start > story.page]
+def _never_mapped(history: PageHistory) -> list[str]:
+    below = [each for each in history.ranges.values() if each.end <= history.page]
+    above = [each for each in history.ranges.values() if each.start > history.page]
     lines = ["it was never mapped"]
     if below:
         lines += _nearest("below", max(below, key=lambda each: each.end))

@@ -1,4 +1,4 @@
-"""The same program under several fork policies: whether they can be told apart, and the costs."""
+"""Comparison of runs of a program under several fork policies: their output and their costs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 
 _SECONDS = "seconds, of the emulator"
 _SHOWN = 24
-"""So much of a line that differs is shown."""
+"""Maximum number of bytes shown of a line that differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyRun:
-    """What a run came to. ``seconds`` are the emulator's own, None on a virtual clock."""
+    """The result of a run. ``seconds`` is the emulator's time, None on a virtual clock."""
 
     policy: str
     status: int
@@ -26,7 +26,7 @@ class PolicyRun:
 
 
 def differences(runs: Sequence[PolicyRun]) -> list[str]:
-    """A line for each way in which a run differs from the first; none when all agree."""
+    """One line for each difference to the first run; empty if there is none."""
     first, *others = runs
     found = []
     for run in others:
@@ -43,7 +43,7 @@ def differences(runs: Sequence[PolicyRun]) -> list[str]:
 
 
 def _where(policy: str, here: bytes, other: str, there: bytes) -> str:
-    """The first line that is not the same, and how each has it."""
+    """The first line that differs, in both versions."""
     pairs = zip(here, there, strict=False)
     at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(here), len(there)))
     start = here.rfind(b"\n", 0, at) + 1
@@ -55,7 +55,7 @@ def _where(policy: str, here: bytes, other: str, there: bytes) -> str:
 
 
 def _shown(output: bytes, start: int, at: int) -> str:
-    """The line that begins at ``start``, or of a long one the part around ``at``."""
+    """The line that starts at ``start``, or the part around ``at`` of a long one."""
     if at >= len(output) == start:
         return "nothing"
     end = output.find(b"\n", at)
@@ -70,7 +70,7 @@ _ROWS: tuple[tuple[str, Callable[[PolicyRun], int]], ...] = (
     ("frames copied", lambda run: run.summary["frames_copied"]),
     ("  at stores", lambda run: run.summary["faults"]["copied"]),
     ("  at forks", lambda run: run.summary["frames_copied"] - run.summary["faults"]["copied"]),
-    ("pages taken over, no copy", lambda run: run.summary["frames_reused"]),
+    ("pages reused, no copy", lambda run: run.summary["frames_reused"]),
     ("page-table entries written", lambda run: run.summary["ptes_written"]),
     ("page tables made", lambda run: run.summary["tables_made"]),
     ("  shared by forks instead", lambda run: run.summary["tables_shared"]),

@@ -1,9 +1,10 @@
-"""Which process has its memory from which: the tree that forks make, and the fork to blame.
+"""The origin of each process's memory: the tree of forks, and the fork to which a copy is
+attributed.
 
-Of a store to a page that fork had shared, that is the latest fork between the process and another
-that still has the frame. Where a record doesn't name the others (a page that was taken over has
-none), it is the latest fork that the process was part in, as parent or as child, since the page
-became its own.
+A store to a page shared by fork is attributed to the latest fork between the process and another
+one that still uses the frame. If the record does not name the others (for a reused page there are
+none), it is the latest fork in which the process took part, as parent or child, since it became the
+only user of the page.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ class Memory:
     pid: int
     name: str = ""
     origin: Shared | None = None
-    """The fork that made it; None when an exec did."""
+    """The fork that created it; None for an exec."""
     latest: Shared | None = None
-    """The latest fork that it was part in."""
+    """The latest fork in which it took part."""
     own: dict[int, int] = field(default_factory=dict)
-    """Pages, and the number of the record of when each last became its own."""
+    """Pages of which it became the only user, with the number of the latest record of that."""
     users: int = 0
     """Number of processes that use it."""
     depth: int = 0
     """Number of forks between it and an exec."""
     far: Memory | None = None
-    """A distant ancestor, so that any can be found in few steps (Myers, "An applicative
+    """A distant ancestor, by which any ancestor is found in few steps (Myers, "An applicative
     random-access stack")."""
 
     def set_origin(self, fork: Shared) -> None:
-        """Links it to its parent, from which ``fork`` made it."""
+        """Links it to its parent, from which ``fork`` created it."""
         self.origin = self.latest = fork
         parent = fork.parent
         self.depth, self.far = parent.depth + 1, parent
@@ -50,7 +51,7 @@ class Memory:
             self.far = farther
 
     def ancestor(self, depth: int) -> Memory | None:
-        """The ancestor, or itself, at ``depth``; None if it is less deep."""
+        """The ancestor, or itself, at ``depth``; None if its own depth is smaller."""
         memory = self
         if depth > memory.depth:
             return None
@@ -63,7 +64,7 @@ class Memory:
 
 @dataclass(eq=False, slots=True)
 class Shared:
-    """A fork that shared memory, the ``number``-th of its run, counted from 1."""
+    """A fork that shared memory; ``number`` counts them from 1."""
 
     number: int
     record: records.Fork
@@ -72,32 +73,32 @@ class Shared:
     before: Shared | None = None
     """The parent's previous fork, if this one did not share all pages.
 
-    Of consecutive forks that kept back the same pages, the one before the first.
+    Of consecutive forks that excluded the same pages, the fork before the first.
     """
 
     def shared(self, page: int) -> bool:
-        return not among(self.record.left_out, page) and not among(self.record.wiped, page)
+        return not in_ranges(self.record.left_out, page) and not in_ranges(self.record.wiped, page)
 
-    def kept_back_like(self, record: records.Fork) -> bool:
+    def excludes_same_pages(self, record: records.Fork) -> bool:
         return self.record.left_out == record.left_out and self.record.wiped == record.wiped
 
 
 class Lineage:
-    """Follows the records of a run; ask before a record is told or after, as you need it."""
+    """Follows the records of a run; may be queried before or after a record is passed."""
 
     def __init__(self) -> None:
         self._of: dict[int, Memory] = {}
         self._forks = 0
 
     def of(self, pid: int) -> Memory:
-        """What the process has now. A vfork's child has its parent's until it execs."""
+        """The memory of a process. A vfork's child has its parent's until it calls exec."""
         memory = self._of.get(pid)
         if memory is None:
-            memory = self._have(pid, Memory(pid))
+            memory = self._use(pid, Memory(pid))
         return memory
 
-    def lives_on(self, pid: int) -> bool:
-        """Whether another process has the memory too: it borrows it, or has outlived its owner."""
+    def is_in_use_by_others(self, pid: int) -> bool:
+        """True if several processes use the memory, as after a vfork."""
         return self.of(pid).users > 1
 
     def __call__(self, record: AnyRecord) -> None:
@@ -105,15 +106,15 @@ class Lineage:
             case records.Fault() if record.outcome in OWN and not record.loading:
                 self.of(record.pid).own[record.page] = record.seq
             case records.Fork():
-                self._forked(record)
+                self._add_fork(record)
             case records.Exec():
-                self._have(record.pid, Memory(record.pid, record.path.rpartition("/")[2]))
+                self._use(record.pid, Memory(record.pid, record.path.rpartition("/")[2]))
             case records.Exit():
                 self._leave(record.pid)
             case records.Move():
                 _move(self.of(record.pid).own, record)
 
-    def _have(self, pid: int, memory: Memory) -> Memory:
+    def _use(self, pid: int, memory: Memory) -> Memory:
         self._leave(pid)
         self._of[pid] = memory
         memory.users += 1
@@ -124,22 +125,22 @@ class Lineage:
         if memory is not None:
             memory.users -= 1
 
-    def _forked(self, record: records.Fork) -> None:
+    def _add_fork(self, record: records.Fork) -> None:
         parent = self.of(record.pid)
         if record.shares_memory:
-            self._have(record.child, parent)
+            self._use(record.child, parent)
             return
-        child = self._have(record.child, Memory(record.child, parent.name))
+        child = self._use(record.child, Memory(record.child, parent.name))
         self._forks += 1
         before = parent.latest if record.left_out or record.wiped else None
-        if before is not None and before.parent is parent and before.kept_back_like(record):
+        if before is not None and before.parent is parent and before.excludes_same_pages(record):
             before = before.before
         fork = Shared(self._forks, record, parent, child, before)
         child.set_origin(fork)
         parent.latest = fork
 
     def fork_of(self, fault: records.Fault) -> Shared | None:
-        """The fork that shared the page; None when none did (mprotect took its W)."""
+        """The fork that shared the page; None if none did (mprotect removed W)."""
         memory = self.of(fault.pid)
         between = [self._between(memory, self.of(other.pid)) for other in fault.sharers]
         forks = [fork for fork in between if fork is not None]
@@ -153,14 +154,14 @@ class Lineage:
         return None
 
     def _between(self, memory: Memory, other: Memory) -> Shared | None:
-        """The fork at which ``other`` and ``memory`` parted, or by which it came from there."""
+        """The fork that separated ``memory`` and ``other``: of one of its children, or its own."""
         below = other.ancestor(memory.depth + 1)
         if below is not None and below.origin is not None and below.origin.parent is memory:
             return below.origin
         return memory.origin
 
 
-def among(ranges: Iterable[Range], page: int) -> bool:
+def in_ranges(ranges: Iterable[Range], page: int) -> bool:
     return any(each.start <= page < each.end for each in ranges)
 
 

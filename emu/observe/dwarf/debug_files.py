@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from emu.observe.dwarf.entries import Unit
 from emu.observe.dwarf.line_table import join_paths
 from emu.observe.dwarf.sections import Sections, build_id
-from emu.observe.dwarf.split_units import INDEX, WANTED, SplitFile
+from emu.observe.dwarf.split_units import INDEX, SPLIT_SECTIONS, SplitFile
 from emu.observe.dwarf.units import SHARED, program_units, skeletons
 from emu.observe.model.raw_events import DebugFile
 from kernel.base.elf_headers import Read, reader
@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 _LARGEST = 1 << 31
 _MOST_BYTES = 1 << 30
 _MOST_SPLIT = 1 << 16
-_MOST_MISSED = 256
+_MAX_MISSING = 256
 """Maximum number of missing files; the search ends there."""
 
 
@@ -39,7 +39,7 @@ class Missing(NamedTuple):
 
     name: str
     problem: str
-    tells: str
+    information: str
     linked: bool
 
 
@@ -62,29 +62,29 @@ class DebugFiles:
     def __init__(self, open_file: Open, real: Callable[[str], str]) -> None:
         self._open = open_file
         self._real = real
-        self.tell_missing: Callable[[str, list[Missing]], None] = lambda program, missing: None
+        self.report_missing: Callable[[str, list[Missing]], None] = lambda program, missing: None
         """Called with the files that a program names and that were not found."""
 
     def look(self, data: bytes, program: str) -> list[DebugFile]:
         """The debug files of the ELF file ``data`` at the path ``program``."""
-        if _names_none(data):
+        if _has_no_links(data):
             return []
         search = _Search(self._open, [program, self._real(program)])
         search.look(data)
         if search.missing:
-            self.tell_missing(program, list(dict.fromkeys(search.missing)))
+            self.report_missing(program, list(dict.fromkeys(search.missing)))
         return search.found
 
     def linked(self, data: bytes, program: str) -> bytes | None:
         """The file with the symbols of a stripped program; None if the program has them itself."""
         sections = Sections(reader(data))
-        if _names_none(data) or ".debug_info" in sections:
+        if _has_no_links(data) or ".debug_info" in sections:
             return None
         found = _Search(self._open, [program, self._real(program)]).linked(sections)
         return None if found is None else found.content
 
 
-def _names_none(data: bytes) -> bool:
+def _has_no_links(data: bytes) -> bool:
     marks = (b".dwo\0", b".debug_addr\0", b".gnu_debug", b".note.gnu.build-id\0")
     return not data.startswith(b"\x7fELF") or not any(each in data for each in marks)
 
@@ -169,7 +169,7 @@ class _Search:
         missed = 0
         for unit, folder, dwo in units:
             problem = "not found"
-            if missed < _MOST_MISSED:
+            if missed < _MAX_MISSING:
                 problem = self._look_for(unit, [*packages, *self._dwo_places(folder, dwo)])
             if problem:
                 missed += 1
@@ -198,7 +198,7 @@ class _Search:
             self._files[path] = None
             with self._open(path) as file:
                 if file is not None:
-                    part = self._part("split", Sections(file.read), WANTED, ".dwo")
+                    part = self._part("split", Sections(file.read), SPLIT_SECTIONS, ".dwo")
                     self.found.append(part)
                     self._files[path] = SplitFile(part.sections)
         return self._files[path]

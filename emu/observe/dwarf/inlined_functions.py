@@ -101,9 +101,9 @@ class Functions:
                 self.found.append(function)
         except Damaged:
             pass
-        self.changed()
+        self.reindex()
 
-    def changed(self) -> None:
+    def reindex(self) -> None:
         """Rebuilds the index after ranges have changed."""
         self._spans = sorted(
             (start, end, at) for at, it in enumerate(self.found) for start, end in it.ranges
@@ -117,7 +117,7 @@ class Functions:
             yield function
             waiting += function.inlined
 
-    def declared(self) -> Iterator[tuple[int, int, int]]:
+    def declarations(self) -> Iterator[tuple[int, int, int]]:
         """For each function of the source: its root, file number and line."""
         for at in self._subprograms:
             origins = list(_origins(self._unit, at))

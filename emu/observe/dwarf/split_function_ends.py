@@ -37,7 +37,7 @@ def end_all(functions: Functions, unit: Unit, lines: UnitLines, code: Ranges) ->
                 top.ranges[at] = start, min(most, starts[bisect_right(starts, start)])
     with suppress(Damaged):
         _Ends(unit, lines, functions).end_inlined(tops)
-    functions.changed()
+    functions.reindex()
 
 
 def _is_open(function: Function) -> bool:
@@ -50,7 +50,7 @@ class _Ends:
         self._lines = lines
         self._declared: dict[str, tuple[list[int], list[frozenset[int]]]] = {}
         by_place: dict[str, dict[int, set[int]]] = {}
-        for root, file, line in functions.declared():
+        for root, file, line in functions.declarations():
             by_place.setdefault(lines.path(file), {}).setdefault(line, set()).add(root)
         for path, roots in by_place.items():
             numbers = sorted(roots)

@@ -14,7 +14,7 @@ from emu.observe.dwarf.attribute_forms import Damaged, number
 from emu.observe.dwarf.entries import DebugInfo, Unit
 
 INDEX = "cu_index"
-WANTED = ("info", "abbrev", "str", "str_offsets", "rnglists")
+SPLIT_SECTIONS = ("info", "abbrev", "str", "str_offsets", "rnglists")
 """Names of sections, without ``.debug_`` and ``.dwo``."""
 _WHOLE = (1, 5)
 """DW_UT_compile, the only kind of version 4, and DW_UT_split_compile."""

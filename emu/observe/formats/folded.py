@@ -1,11 +1,10 @@
-"""Stacks by copied bytes, one a line: for speedscope.app, inferno and FlameGraph.
+"""Copied bytes by stack, one stack per line: for speedscope.app, inferno and FlameGraph.
 
-``program;outermost;…;innermost bytes``: how many bytes the kernel copied for that stack since fork
-shares memory: at page faults, and at forks where the policy copies then. Private copies of a file's
-pages, which no fork brings about, are a tree of their own below the program, under
-``[private file pages]``; without it the sum is that of ``emu cow``. As FlameGraph has it, the root
-is the program, ``_[i]`` marks inlined functions and ``_[k]`` the system call during which the
-kernel itself stored to the page.
+``program;outermost;…;innermost bytes``: the bytes that the kernel copied because fork shares
+memory, at page faults and, if the policy copies then, at forks. Private copies of file pages are in
+a separate tree below the program, ``[private file pages]``; without it the sum equals that of ``emu
+cow``. As in FlameGraph, the root is the program, ``_[i]`` marks inlined functions, and ``_[k]`` the
+system call during which the kernel stored to the page.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _CLEAN = str.maketrans({";": ":", "\n": " ", "\r": " "})
 
 
 class Folded:
-    """A sink that writes to ``file`` when it is closed. OSError comes from ``close``."""
+    """A sink that writes to ``file`` when it is closed. ``close`` raises OSError."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -54,7 +53,7 @@ class Folded:
     def _add(
         self, pid: int, stack: list[SourceLocation], call: str, pages: int, apart: str = ""
     ) -> None:
-        """``stack`` is the innermost place first; ``apart`` is above the outermost."""
+        """``stack`` has the innermost location first; ``apart`` is placed above the outermost."""
         if not pages:
             return
         names = [f"{call}_[k]"] if call else []
@@ -66,12 +65,12 @@ class Folded:
         self._bytes[key] += pages * PAGE_SIZE
 
     def _program(self, pid: int) -> str:
-        """Until it is known, as when a filter leaves the fork out, it is the trace's first."""
+        """The process's program; the trace's first one if the fork is not in the trace."""
         return self._programs.get(pid) or self._first or "?"
 
 
 def _functions(place: SourceLocation) -> list[str]:
-    """The functions of a place, the innermost first."""
+    """The functions at a location, innermost first."""
     if not place.function:
         return [f"{_base(place.image) or '?'}:{place.pc:#x}"] if place.pc else []
     names = [place.function, *(caller.function for caller in place.inlined)]

@@ -1,4 +1,6 @@
-"""A trace as JSON Lines: one record a line. The canonical form; all others can be made from it."""
+"""A trace as JSON Lines, one record per line: the canonical format, from which all others can be
+generated.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,18 @@ _LONGEST_REASON = 300
 
 
 class NotATrace(Exception):
-    """A file has something else than records of this schema; the message says what, in a line."""
+    """The file is not a valid trace; the message gives the reason in one line."""
 
 
 class JsonLines:
-    """A sink that writes to ``file``. OSError comes from a write, not later than ``close``."""
+    """A sink that writes to ``file``. Writing and ``close`` raise OSError."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._encode = msgspec.json.Encoder().encode_into
         self._buffer = bytearray()
         self._stacks: dict[int, tuple[int, list[SourceLocation]]] = {}
-        """By identity: a recorder has the same list for the same callers."""
+        """By identity: a recorder passes the same list for the same callers."""
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, _WITH_CALLERS) and record.backtrace:
@@ -53,7 +55,7 @@ class JsonLines:
         self._buffer.append(10)
 
     def _write_with_stack(self, record: records.Fault | records.Fork) -> None:
-        """The callers have a line of their own, once: few stacks make most of the faults."""
+        """Writes the callers once, as a separate line: most faults have one of a few stacks."""
         places = record.backtrace
         known = self._stacks.get(id(places))
         if known is None:
@@ -131,14 +133,14 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
 
 
 class _Schema(msgspec.Struct):
-    """The fields of a start record that every schema has."""
+    """The fields of a start record in every schema."""
 
     event: Literal["start"]
     schema: Count
 
 
 def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
-    """Error for an invalid line; the decoder's message may quote the line, so it is escaped."""
+    """The error for an invalid line. The decoder's message may quote the line, so it is escaped."""
     if number == 1:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             schema = msgspec.json.decode(line, type=_Schema).schema

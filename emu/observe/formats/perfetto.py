@@ -1,16 +1,15 @@
-"""A trace for Perfetto (https://ui.perfetto.dev): who did what, when, and how much memory it took.
+"""A trace for Perfetto (https://ui.perfetto.dev): events of threads, and memory counters.
 
-- Each thread has a track: page faults are slices on it, as long as the kernel took for them, and
-  system calls are, around the faults that they made. A slice without a length (all are, in
-  deterministic runs) is an instant. Forks, exec, exit and signals are instants, and an arrow goes
-  from a fork to the first thing that its child did.
-- Each process has counters of frames, and a track where the pages that were copied come to their
-  end: only there is it known how many of their bytes had changed. An arrow leads there from the
-  fault that copied the page.
-- ``all processes`` has the run's own numbers.
+- Each thread has a track: page faults are slices as long as the kernel's handling, and system calls
+  are slices around the faults that they cause. A slice without a length (all slices of
+  deterministic runs) is an instant. Forks, exec, exit and signals are instants; an arrow leads from
+  a fork to the child's first event.
+- Each process has counters of frames, and a track with the ends of copied pages, at which the
+  number of changed bytes is known. An arrow leads there from the fault that copied the page.
+- ``all processes`` has totals of the run.
 
-Records are written as they come; nothing is kept but what there is of processes and of code. Walks
-of the page table and ranges are left to the JSON form.
+Records are written immediately; only data of processes and code is kept. Page-table walks and
+ranges are in the JSON format only.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from emu.observe.model.outcomes import COPIES
 from emu.observe.model.records import AnyRecord
 
 _COUNTERS = {"copied": "frames copied", "file_copied": "file pages copied"}
-"""The counter of each outcome that copies."""
+"""The counter for each outcome that copies a page."""
 
 
 _Done: TypeAlias = (
@@ -69,11 +68,12 @@ class _Process:
     parent: int = 0
     threads: dict[int, int] = field(default_factory=dict)
     ends: int = 0
-    """The track of the ends of copied pages, when there is one."""
+    """The track of the ends of copied pages; 0 before the first."""
     last_end: int = 0
-    """When the last of them was: those of one moment are drawn a nanosecond apart, not stacked."""
+    """Time of the latest end. Simultaneous ends are drawn a nanosecond apart, because they would be
+    stacked."""
     born: list[int] = field(default_factory=list)
-    """The flow from the fork that made it, until it does something."""
+    """The flow from the fork that created it, until its first event."""
     ended: bool = False
 
     @property
@@ -121,7 +121,7 @@ class PerfettoTrace:
             self._count_in_use(self._sampled)
         self._file.close()
 
-    # Who there is.
+    # Processes and threads.
 
     def _process(self, pid: int) -> _Process:
         known = self._processes.get(pid)
@@ -185,7 +185,7 @@ class PerfettoTrace:
             }
         self._packets.event(Kind.INSTANT, record.time, self._all, name, "run", arguments)
 
-    # What happened.
+    # Events.
 
     def _slice(
         self,
@@ -251,7 +251,7 @@ class PerfettoTrace:
             ended_flows=[end.fault + 1],
         )
 
-    # How much memory there is.
+    # Memory.
 
     def _sample(self, sample: records.Sample) -> None:
         process = self._process(sample.pid)
@@ -269,6 +269,6 @@ class PerfettoTrace:
         self._sampled = sample.time
 
     def _count_in_use(self, time: int) -> None:
-        """Samples come for all processes at once, so their sum is told after the last of them."""
+        """Sets the total after a series of samples, because all processes are sampled together."""
         self._counters.set(time, "pages in use", float(round(sum(self._in_use.values()), 1)))
         self._sampled = None

@@ -1,4 +1,4 @@
-"""The arguments of the events in a Perfetto trace: named as the records' fields are."""
+"""The arguments of events in a Perfetto trace, named like the fields of records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emu.observe.model.records import SourceLocation
 
 
 def fault_arguments(fault: records.Fault) -> Arguments:
-    """Numbers of frames, addresses and PTEs are in hexadecimal; what is empty is left out."""
+    """Frames, addresses and PTEs are hexadecimal; empty values are omitted."""
     shown: dict[str, Value] = {
         **_code(fault.place, fault.backtrace),
         "instruction": Name(fault.instruction),

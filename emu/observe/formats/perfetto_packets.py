@@ -1,9 +1,9 @@
-"""The packets of a Perfetto trace: tracks, and the slices, instants and counters on them.
+"""Packets of a Perfetto trace: tracks, and the slices, instants and counters on them.
 
-The messages and the numbers of their fields are those of Perfetto's ``protos/perfetto/trace``:
+Messages and field numbers are those of Perfetto's ``protos/perfetto/trace``:
 ``trace_packet.proto``, ``interned_data/interned_data.proto`` and, below ``track_event``,
-``track_event.proto``, ``track_descriptor.proto`` and ``debug_annotation.proto``. How they belong
-together is told in https://perfetto.dev/docs/reference/synthetic-track-event.
+``track_event.proto``, ``track_descriptor.proto`` and ``debug_annotation.proto``. See
+https://perfetto.dev/docs/reference/synthetic-track-event.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from emu.observe.formats.protobuf import double, fixed64, message, number, text
 
 
 class Name(str):
-    """A text that comes again and again: it is written once, and then a number stands for it.
+    """An interned text: written once and then referred to by number.
 
-    The writer remembers all of them, so an address must be none.
+    The writer keeps all of them, so values of unlimited number, such as addresses, must not be
+    interned.
     """
 
     __slots__ = ()
@@ -38,7 +39,7 @@ class Kind(IntEnum):
 
 
 class _Names(IntEnum):
-    """Where InternedData keeps the texts of each use."""
+    """Fields of InternedData, by use."""
 
     CATEGORY = 1
     EVENT = 2
@@ -74,7 +75,7 @@ class Packets:
         flows: Iterable[int] = (),
         ended_flows: Iterable[int] = (),
     ) -> None:
-        """An event on a track. A flow is an arrow between the events that give its number."""
+        """Writes an event on a track. An arrow connects events with the same flow number."""
         fields = [number(9, kind), number(11, track)]
         if name:
             fields.append(number(10, self._intern(_Names.EVENT, name)))
@@ -88,7 +89,7 @@ class Packets:
         self._packet(time, message(_TRACK_EVENT, *fields))
 
     def count(self, time: int, track: int, value: float) -> None:
-        """The value that a counter has from now on."""
+        """Writes a counter's new value."""
         shown = number(30, value) if isinstance(value, int) else double(44, value)
         fields = number(9, Kind.COUNTER), number(11, track), shown
         self._packet(time, message(_TRACK_EVENT, *fields))
@@ -97,7 +98,7 @@ class Packets:
         return self._track("", 0, message(3, number(1, pid)))
 
     def thread_track(self, parent: int, pid: int, tid: int, name: str, track: int = 0) -> int:
-        """A new track for a thread; or ``track``, whose thread has another name now."""
+        """Creates a track for a thread; or renames ``track``."""
         descriptor = message(4, number(1, pid), number(2, tid), text(5, name))
         return self._track("", parent, descriptor, track=track)
 
@@ -109,7 +110,7 @@ class Packets:
         return self._track(name, parent)
 
     def process(self, time: int, pid: int, parent: int, name: str) -> None:
-        """Tells what no track can: a process's parent, and another name than its first."""
+        """Writes a process's parent and its new name, which tracks cannot express."""
         fields = number(1, pid), number(2, parent), text(3, name)
         self._packet(time, message(_PROCESS_TREE, message(1, *fields)))
 
@@ -126,7 +127,7 @@ class Packets:
         return track
 
     def _value(self, value: Value) -> bytes:
-        """The field of a DebugAnnotation that holds ``value``."""
+        """The field of a DebugAnnotation for ``value``."""
         match value:
             case bool():
                 return number(2, value)

@@ -1,7 +1,7 @@
-"""Protocol Buffers' wire format, as much of it as a writer needs.
+"""The part of Protocol Buffers' wire format that a writer needs.
 
-Specification: https://protobuf.dev/programming-guides/encoding/. Each function gives the bytes of
-one field. ``google.protobuf`` itself would be a dependency of every run for this much.
+Specification: https://protobuf.dev/programming-guides/encoding/. Each function returns the bytes of
+one field. ``google.protobuf`` would be a dependency of every run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BITS = (1 << 64) - 1
 
 
 def varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first. A negative number is written as its 64 bits."""
+    """Seven bits per byte, lowest first. A negative number is encoded as 64 bits."""
     value &= _BITS
     if value < 0x80:
         return _SMALL[value]
@@ -44,7 +44,7 @@ def double(field: int, value: float) -> bytes:
 
 
 def message(field: int, *fields: bytes) -> bytes:
-    """A field that has fields itself."""
+    """A field that contains other fields."""
     body = b"".join(fields)
     return varint(field << 3 | _BYTES) + varint(len(body)) + body
 

@@ -1,4 +1,4 @@
-"""``--trace syscalls``: one line for each system call, in the manner of strace(1)."""
+"""``--trace syscalls``: one line for each system call, in the format of strace(1)."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ _NAMED = {
     ),
     "access": ((1, "X_OK"), (2, "W_OK"), (4, "R_OK")),
 }
-"""Kinds of arguments that are bits with names."""
+"""Kinds of arguments that are sets of flags."""
 
 
 class CallLines(Observer):
-    """Writes to ``line`` when a call ends, or when it waits and another thread's line comes."""
+    """Passes a line to ``line`` when a call returns."""
 
     def __init__(self, line: Callable[[str], None]) -> None:
         self._line = line
@@ -100,7 +100,7 @@ class CallLines(Observer):
     ) -> None:
         call = self._open.pop(thread, None)
         if call is None:
-            return  # it did not outlive the call: exited() has told of it
+            return  # the process ended during the call, so exited() has printed it
         self._line(
             f"[pid {thread.process.pid}] {call} = {_result(thread, number, arguments, result)}"
         )

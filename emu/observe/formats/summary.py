@@ -1,4 +1,4 @@
-"""The summary of a run: as an object with stable keys, and as text for a reader."""
+"""The summary of a run, as an object with stable keys and as text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kernel.mm.outcome import Outcome
 
 
 def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
-    """The counts of a run that has ended.
+    """The counters of a run that has ended.
 
-    ``faults`` has a count per outcome. ``eager_frames_copied`` is what the same forks cost when
-    every private page is copied at once. Frames are of 4,096 bytes; ``frames_peak`` includes page
-    tables, and so does ``frames_allocated``, the number of allocations (``--fail-alloc N``).
+    ``faults`` has a count per outcome. ``eager_frames_copied`` is the number of frames that the
+    policy ``eager`` copies for the same forks. Frames have 4,096 bytes. ``frames_peak`` and
+    ``frames_allocated``, the number of allocations (``--fail-alloc N``), include page tables.
     """
     stats = kernel.stats
     return {

@@ -46,7 +46,7 @@ class TraceLines:
 def _other(record: AnyRecord) -> str:
     match record:
         case records.Fork(shares_memory=True):
-            return f"[pid {record.pid}] vfork: pid {record.child} borrows its memory"
+            return f"[pid {record.pid}] vfork: pid {record.child} uses its memory"
         case records.Fork():
             shared = f"{record.pages_shared:,} pages shared, {record.frames_copied:,} copied"
             return f"[pid {record.pid}] fork: pid {record.child}, {shared}"

@@ -10,12 +10,13 @@ import msgspec
 from emu.observe.model.records import text
 
 LONGEST_LINE = 32 << 20
-"""Bytes: more than a start record with the longest command of Linux, with every byte escaped."""
+"""Maximum length in bytes: more than a start record with Linux's longest command, all bytes
+escaped."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class TooLong(Exception):
-    """A line is longer than any record."""
+    """A line is longer than any valid record."""
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -1,8 +1,9 @@
-"""What a recorder tells of a run as it happens: as little as the machine itself must be asked.
+"""Raw events: what a recorder emits during a run, with as little work as possible on the machine's
+side.
 
-Facts stand for themselves: what a record says beyond them (names, lines, callers, instructions as
-text) is made of them by :class:`emu.observe.record.record_builder.RecordBuilder`, later or in
-another process, while the program runs on. :func:`encoder` and :func:`decoder` bring them there.
+A raw event is self-contained. :class:`emu.observe.record.record_builder.RecordBuilder` makes
+records of raw events and adds names, lines, callers and instructions as text, later or in another
+process while the program runs. :func:`encoder` and :func:`decoder` serialise them (MessagePack).
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from emu.observe.model.records import AnyRecord, Range
 
 
 class _RawEvent(msgspec.Struct, array_like=True, gc=False):
-    """All kinds of facts may come in any order; a layout or an image comes before it is meant."""
+    """Base of raw events. They may come in any order, but a layout or an image precedes references
+    to it.
+    """
 
 
 class Mapped(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A range of a file's code, [start, end): from its byte ``offset`` on."""
+    """A mapped range [start, end) of a file's code, which starts at byte ``offset`` of the file."""
 
     start: int
     end: int
@@ -30,10 +33,10 @@ class Mapped(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class DebugFile(msgspec.Struct, array_like=True, gc=False):
-    """A file beside an image, with debug information of it: ``linked``, ``shared`` or ``split``.
+    """A separate file with debug information of an image: ``linked``, ``shared`` or ``split``.
 
-    A linked file is there whole, as if it were the image's; of the others those ``sections`` are
-    that are wanted, by their names without ``.debug_`` and ``.dwo``.
+    A linked file is stored whole, in ``content``; of the others, the required ``sections``, by name
+    without ``.debug_`` and ``.dwo``.
     """
 
     kind: str
@@ -42,7 +45,7 @@ class DebugFile(msgspec.Struct, array_like=True, gc=False):
 
 
 class ImageFile(_RawEvent, tag="image"):
-    """A file that has code mapped, whole, and those with its debug information."""
+    """The content of a file with mapped code, and of the files with its debug information."""
 
     number: int
     content: bytes
@@ -50,32 +53,34 @@ class ImageFile(_RawEvent, tag="image"):
 
 
 class Layout(_RawEvent, tag="layout"):
-    """Which files have code mapped where: what an address of code means depends on nothing else."""
+    """The files whose code is mapped, and their ranges: all that the meaning of a code address
+    depends on.
+    """
 
     number: int
     ranges: list[Mapped]
 
 
 class CodeReleased(_RawEvent, tag="forgotten"):
-    """An image or a layout is not meant any more."""
+    """An image or a layout is not referenced by later events."""
 
     number: int
 
 
 class SharedSlice(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Bytes [start, end) of memory that a receiver has set aside."""
+    """Bytes [start, end) of memory that the receiver provides."""
 
     start: int
     end: int
 
 
 class CodeLocation(msgspec.Struct, array_like=True, gc=False):
-    """Where a thread was: a pc, 0 for nowhere, and what its callers are found from.
+    """The position of a thread: a pc, 0 if there is none, and the data for finding its callers.
 
-    That is ``calls``, the return addresses, where they are known; else what the stack held from sp
-    on, and where signal handlers return to. ``registers`` are x0 to x31, 64 bits each, or nothing.
-    A stack that is :class:`SharedSlice` is one until the next fact is told. ``image`` names the
-    range that ``pc`` is in, if that is no file's.
+    ``calls`` are the return addresses if they are known. Otherwise ``stack`` is the content of the
+    stack from sp on, ``registers`` are x0 to x31, 64 bits each, and ``sigreturn`` is the address
+    that signal handlers return to. A stack of type :class:`SharedSlice` is valid until the next
+    event. ``image`` names the mapping of ``pc`` if it is not a file's.
     """
 
     layout: int
@@ -88,14 +93,14 @@ class CodeLocation(msgspec.Struct, array_like=True, gc=False):
 
 
 class RecordEvent(_RawEvent, tag="record"):
-    """A record, but for the place and the callers that it may have."""
+    """A record without its place and callers, which ``where`` gives."""
 
     record: AnyRecord
     where: CodeLocation | None = None
 
 
 class CopyRetired(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A page, at an address, that a fault had copied: so many of its bytes had changed."""
+    """A copied page at its end: the fault that copied it, and the number of bytes that changed."""
 
     fault: int
     pid: int
@@ -104,7 +109,7 @@ class CopyRetired(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class CopiesRetired(_RawEvent, tag="copies"):
-    """Copied pages have come to their end at once: a record for each, from number ``seq`` on."""
+    """Copied pages that end at the same time: a record for each, numbered from ``seq`` on."""
 
     seq: int
     time: int
@@ -113,18 +118,18 @@ class CopiesRetired(_RawEvent, tag="copies"):
 
 
 class RangeResolved(_RawEvent, tag="located"):
-    """[start, end) is what a filter's name stands for."""
+    """The range [start, end) that a filter's symbol resolved to."""
 
     start: int
     end: int
 
 
 class Fault(_RawEvent, tag="fault"):
-    """A page fault. The fields are those of :class:`emu.observe.model.records.Fault`.
+    """A page fault, with the fields of :class:`emu.observe.model.records.Fault`.
 
-    ``walk`` has an address and a PTE for each level; ``code`` the bits of the user's instruction,
-    -1 when they can't be fetched. ``stval`` may be the page's address alone, with ``inexact``: the
-    instruction and the registers tell the rest.
+    ``walk`` has an address and a PTE for each level. ``code`` is the instruction's encoding, -1 if
+    it cannot be fetched, None for a fault of the kernel. With ``inexact``, ``stval`` is only the
+    page's address; the exact one follows from the instruction and the registers.
     """
 
     seq: int
@@ -159,29 +164,29 @@ RawEvent: TypeAlias = (
 
 
 class EventReceiver(Protocol):
-    """Whom a recorder tells facts."""
+    """The receiver of a recorder's events."""
 
     def receive(self, fact: RawEvent) -> None:
-        """The next one."""
+        """Handles the next event."""
 
     def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
-        """What a stack holds, for the fact that is told next of those that have a ``where``."""
+        """Stores the content of a stack for the next event that has a ``where``."""
 
 
 _ARRAY = b"\xdd"
-"""Of 32 bits' length, which follows (MessagePack's specification, "Array format family")."""
+"""Header of an array with a 32-bit length (MessagePack specification, "Array format family")."""
 
 
 def encoder() -> Callable[[RawEvent, bytearray, int], None]:
-    """A function that puts a fact behind what a buffer has, which -1 says."""
+    """Returns a function that encodes an event into a buffer at an offset; -1 appends."""
     return msgspec.msgpack.Encoder().encode_into
 
 
 def start_of(count: int) -> bytes:
-    """What comes before that many facts, for :func:`decoder`."""
+    """The bytes that precede ``count`` encoded events, for :func:`decoder`."""
     return _ARRAY + count.to_bytes(4, "big")
 
 
 def decoder() -> Callable[[bytes], list[RawEvent]]:
-    """A function from such bytes to the facts."""
+    """Returns a function that decodes such bytes to events."""
     return msgspec.msgpack.Decoder(list[RawEvent]).decode

@@ -1,4 +1,4 @@
-"""What a recorder is asked to tell of, and whom it tells."""
+"""The consumer of records, and the options of recording."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Sink = Callable[[AnyRecord], None]
 
 @dataclass(frozen=True, slots=True)
 class RecordingOptions:
-    """What is recorded beside faults, forks, exec and exit."""
+    """Records to produce in addition to faults, forks, exec and exit."""
 
     backtraces: int = 16
-    """So many callers of each fault at the most."""
+    """Maximum number of callers recorded for each fault."""
     calls: bool = False
     samples: bool = True
     pages: set[int] = field(default_factory=set)
     """Addresses of pages to watch; may grow while the program runs."""
     heap: bool = False
-    """Whether to tell of a copied page which call allocated the heap block there."""
+    """Records for copied pages the call that allocated the heap block."""

@@ -1,4 +1,4 @@
-"""What the page tables and VMAs say, in the words of a trace."""
+"""Values of record fields, from traps, PTEs and VMAs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kernel.mm.vma import Prot, Vma
 
 
 def broken_rule(trap: Trap | None, pte: int, access: Access) -> str:
-    """Why the access failed, in the MMU's words."""
+    """The rule of the privileged specification that the access violates, in the MMU's words."""
     if trap is not None and trap.fault is not None:
         return trap.fault.rule.text
     if not pte & V:

@@ -103,11 +103,11 @@ def _defined(elf: Any) -> list[Any]:
     for name in _TABLES:
         table = elf.get_section_by_name(name)
         if table is not None and hasattr(table, "iter_symbols"):
-            return [symbol for symbol in table.iter_symbols() if _has_a_place(symbol)]
+            return [symbol for symbol in table.iter_symbols() if _is_definition(symbol)]
     return []
 
 
-def _has_a_place(symbol: Any) -> bool:
+def _is_definition(symbol: Any) -> bool:
     entry = symbol.entry
     return bool(symbol.name) and entry.st_shndx != "SHN_UNDEF" and entry.st_info.type in _KINDS
 

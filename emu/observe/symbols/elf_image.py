@@ -29,12 +29,12 @@ class Image:
     def __init__(self, content: bytes, debug: Sequence[DebugFile] = ()) -> None:
         self._data = content
         self._debug = debug
-        self._told = next((each.content for each in debug if each.kind == "linked"), content)
+        self._symbol_file = next((each.content for each in debug if each.kind == "linked"), content)
         """The file that has the symbols and lines."""
         self._starts: dict[int, Starts] = {}
-        self.rules = Remembered(self._rule)
+        self.rules = Memoized(self._rule)
         """The unwinding rule, by address."""
-        self.places = Remembered(self._place)
+        self.places = Memoized(self._place)
         """The :class:`SourceLocation` of an address, with that address as its pc."""
 
     # The file is parsed on first use.
@@ -45,22 +45,22 @@ class Image:
 
     @cached_property
     def _base(self) -> int:
-        elf = self._elf if self._told is self._data else ElfFile(self._told)
+        elf = self._elf if self._symbol_file is self._data else ElfFile(self._symbol_file)
         return min((start for start, _, _ in elf.segments), default=0)
 
     @cached_property
     def _symbols(self) -> Any:
-        return _symbol_cache(self._told)
+        return _symbol_cache(self._symbol_file)
 
     @cached_property
     def _units(self) -> DebugUnits:
         split = [SplitFile(each.sections) for each in self._debug if each.kind == "split"]
         shared = (DebugInfo(each.sections) for each in self._debug if each.kind == "shared")
-        return DebugUnits(self._told, SplitFiles(split), next(shared, None))
+        return DebugUnits(self._symbol_file, SplitFiles(split), next(shared, None))
 
     @cached_property
     def _frames(self) -> list[CallFrames]:
-        files = [self._data] if self._told is self._data else [self._data, self._told]
+        files = [self._data] if self._symbol_file is self._data else [self._data, self._symbol_file]
         return [CallFrames(reader(each)) for each in files]
 
     def address(self, offset: int) -> int | None:
@@ -150,11 +150,11 @@ def _symbol_cache(data: bytes) -> Any:
         return None
 
 
-_MOST = 1 << 18
+_MAX_CACHED = 1 << 18
 T = TypeVar("T")
 
 
-class Remembered(dict[int, T]):
+class Memoized(dict[int, T]):
     """Calls ``find`` for each address once; later look-ups cost as much as in a dict."""
 
     def __init__(self, find: Callable[[int], T]) -> None:
@@ -162,7 +162,7 @@ class Remembered(dict[int, T]):
         self._find = find
 
     def __missing__(self, address: int) -> T:
-        if len(self) >= _MOST:
+        if len(self) >= _MAX_CACHED:
             self.clear()
         found = self[address] = self._find(address)
         return found

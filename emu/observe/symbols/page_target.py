@@ -23,7 +23,7 @@ class Target:
         except ValueError as error:
             raise NoTarget(str(error)) from None
         if named.register is not None:
-            raise NoTarget(f"{text!r} is a register, and has no story")
+            raise NoTarget(f"{text!r} is a register (expected an address or a symbol)")
         self.symbol = named.symbol or ""
         self.address = named.offset
 

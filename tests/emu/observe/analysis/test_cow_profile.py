@@ -208,7 +208,7 @@ def test_does_a_grandchild_count_for_its_parent() -> None:
 def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
     found = profile([fork(1, 2, 3), store(2, 2, "zero_filled"), store(3, 2, "reused")])
     assert found.without_fork == Side(reused=1) and found.forks[0].by_parent == Side()
-    assert "of no fork" in cow_text(found)
+    assert "without fork" in cow_text(found)
 
 
 def test_is_no_fork_blamed_that_kept_the_page_back() -> None:

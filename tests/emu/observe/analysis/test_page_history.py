@@ -39,7 +39,7 @@ def story(program: Path, name: str = "pages", offset: int = 0, policy: str = "co
     return told
 
 
-def brief(chapter: Episode) -> list[tuple[str, int, int]]:
+def brief(episode: Episode) -> list[tuple[str, int, int]]:
     """(the step's first word, count before, count after)"""
     return [
         (
@@ -47,7 +47,7 @@ def brief(chapter: Episode) -> list[tuple[str, int, int]]:
             step.before.holders if step.before else -1,
             step.after.holders if step.after else -1,
         )
-        for step in chapter.steps
+        for step in episode.steps
     ]
 
 
@@ -56,7 +56,7 @@ def exact(name: str, page: int = 0, policy: str = "cow") -> PageHistory:
 
 
 def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
-    parent, child = exact("exact_child", 0).chapters
+    parent, child = exact("exact_child", 0).episodes
     assert brief(parent) == [
         ("mapped", -1, -1),
         ("zero-filled", 0, 1),
@@ -70,18 +70,18 @@ def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
 
 
 def test_is_a_page_that_the_child_left_alone_the_parents_again_at_its_end() -> None:
-    parent, child = exact("exact_child", 9).chapters
+    parent, child = exact("exact_child", 9).episodes
     assert brief(parent)[2:5] == [("shared", 1, 2), ("pid", 2, 1), ("REUSED", 1, 1)]
     assert parent.steps[3].text == "pid 3 ended"
     assert brief(child) == [("inherited", 0, 2), ("exit,", 2, 0)]
 
 
 def test_is_a_chain_told_to_its_end() -> None:
-    chapters = exact("exact_chain", 3).chapters
-    assert [chapter.origin for chapter in chapters] == [None, *chapters[:3]]
-    last = [step for step in chapters[3].steps if "COPIED" in step.text]
+    episodes = exact("exact_chain", 3).episodes
+    assert [episode.origin for episode in episodes] == [None, *episodes[:3]]
+    last = [step for step in episodes[3].steps if "COPIED" in step.text]
     assert last[0].before is not None and last[0].before.holders == 4
-    assert "REUSED" in chapters[0].steps[-2].text
+    assert "REUSED" in episodes[0].steps[-2].text
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -89,10 +89,10 @@ def test_is_a_chain_told_to_its_end() -> None:
 def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -> None:
     for page in range(4):
         told = exact(name, page, policy)
-        assert len(told.chapters) == (4 if name == "exact_chain" else 2)
-        for chapter in told.chapters:
+        assert len(told.episodes) == (4 if name == "exact_chain" else 2)
+        for episode in told.episodes:
             entry = frame = holders = 0
-            for step in chapter.steps:
+            for step in episode.steps:
                 if step.before is None or step.after is None:
                     continue
                 assert (step.before.pte, step.before.frame) == (entry, frame)
@@ -100,12 +100,12 @@ def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -
                     assert step.before.holders == holders
                 entry, frame, _, holders = step.after
                 assert frame == ppn(entry)
-            assert entry == 0, "let go of"
+            assert entry == 0, "released"
 
 
 def test_is_the_zero_pages_count_nobodys_business() -> None:
-    (parent, child) = exact("exact_zero", 1).chapters
-    steps = [step for chapter in (parent, child) for step in chapter.steps]
+    (parent, child) = exact("exact_zero", 1).episodes
+    steps = [step for episode in (parent, child) for step in episode.steps]
     zero = [s for s in steps if s.text.endswith("zero page mapped")]
     assert len(zero) == 1 and zero[0].after is not None and zero[0].after.holders == 0
     filled = [s.before for s in steps if s.text.endswith("zero-filled")]
@@ -113,26 +113,26 @@ def test_is_the_zero_pages_count_nobodys_business() -> None:
 
 
 def test_is_the_kernels_store_told_with_its_call() -> None:
-    _, child = exact("exact_kernel", 1).chapters
+    _, child = exact("exact_kernel", 1).episodes
     assert "by kernel, read, for" in child.steps[1].text
 
 
 def test_does_eager_copy_at_once_and_shared_tables_later() -> None:
-    parent, child = exact("exact_child", 0, "eager").chapters
+    parent, child = exact("exact_child", 0, "eager").episodes
     assert "copied at once" in parent.steps[2].text and brief(child)[0] == ("inherited", 0, 1)
     assert not [step for step in child.steps if "COPIED" in step.text]
-    parent, child = exact("exact_child", 0, "shared-tables").chapters
+    parent, child = exact("exact_child", 0, "shared-tables").episodes
     assert "with its leaf table" in parent.steps[2].text
     (copied,) = [step for step in child.steps if "COPIED" in step.text]
     assert "leaf table was shared, and copied first" in copied.text
 
 
 def test_is_a_leaf_table_that_a_neighbours_fault_copies_told_of() -> None:
-    parent, child = exact("exact_child", 9, "shared-tables").chapters
-    for chapter, at in ((parent, 3), (child, 1)):
-        step = chapter.steps[at]
+    parent, child = exact("exact_child", 9, "shared-tables").episodes
+    for episode, at in ((parent, 3), (child, 1)):
+        step = episode.steps[at]
         assert step.text.startswith("pid 3 has its own copy of the leaf table, for its store to 0x")
-        assert brief(chapter)[at][1:] == (1, 2)
+        assert brief(episode)[at][1:] == (1, 2)
 
 
 KEPT_BACK = r"""
@@ -161,7 +161,7 @@ def test_is_nothing_shared_that_a_fork_keeps_back(page: int, kept: str, policy: 
     told = PageHistory(page)
     for each in record([compiled(KEPT_BACK)], wanted=wanted, fork_policy=policy).records:
         told(each)
-    parent, child = told.chapters
+    parent, child = told.episodes
     assert [text for text in brief(parent) if text[1:] != (-1, -1)] == [
         ("zero-filled", 0, 1),
         ("exit,", 1, 0),
@@ -184,16 +184,16 @@ int main(int argc, char **argv) {
 
 
 def test_is_what_execve_reads_of_the_old_image_told_of_that() -> None:
-    first, second = story(compiled(EXECS), "far", 4096).chapters
+    first, second = story(compiled(EXECS), "far", 4096).episodes
     assert "by kernel, execve" in first.steps[1].text
     assert "[kernel]" not in first.steps[1].text
     assert first.steps[1].text.startswith("first")
-    assert first.steps[-1].text.startswith("let go of: exec of") and len(second.steps) == 1
+    assert first.steps[-1].text.startswith("released: exec of") and len(second.steps) == 1
 
 
 def test_is_a_signals_frame_the_kernels_store() -> None:
-    (chapter,) = story(compiled(HANDLES), "stack", 65536 - 4096).chapters
-    assert "by kernel, for a signal at " in chapter.steps[1].text
+    (episode,) = story(compiled(HANDLES), "stack", 65536 - 4096).episodes
+    assert "by kernel, for a signal at " in episode.steps[1].text
 
 
 REMAPS = r"""
@@ -217,30 +217,30 @@ def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() 
     told = PageHistory(page)
     for each in record([compiled(REMAPS)], wanted=RecordingOptions(pages={page})).records:
         told(each)
-    (chapter,) = told.chapters
-    texts = [step.text for step in chapter.steps]
+    (episode,) = told.episodes
+    texts = [step.text for step in episode.steps]
     assert texts[0].startswith("mapped rw-p in 0x5000000-0x5001000 by mmap at ")
     assert texts[1].startswith("first touched, store") and texts[1].endswith("zero-filled")
     assert texts[2].startswith("rights now r--p, were rw-p by mprotect at ")
     assert texts[3].startswith("rights now rw-p, were r--p by mprotect at ")
-    assert texts[4].startswith("let go of by madvise at ")
+    assert texts[4].startswith("released by madvise at ")
     assert texts[5].endswith("zero page mapped")
     assert texts[6].startswith("moved to 0x6000000 by mremap at ")
-    flags = [step.after.flags for step in chapter.steps if step.after is not None]
+    flags = [step.after.flags for step in episode.steps if step.after is not None]
     assert flags == ["RW-U-AD", "R--U-AD", "RW-U-AD", "", "R--U-A- CoW", ""]
     moved = PageHistory(0x6000000)
     for each in record([compiled(REMAPS)], wanted=RecordingOptions(pages={0x6000000})).records:
         moved(each)
-    texts = [step.text for step in moved.chapters[0].steps]
+    texts = [step.text for step in moved.episodes[0].steps]
     assert any(text.startswith("moved here from 0x5000000 by mremap") for text in texts)
     assert any(text.startswith("unmapped by munmap") for text in texts)
 
 
 def test_is_an_exec_the_end_of_one_chapter_and_the_start_of_another() -> None:
-    chapters = story(built(BY_NAME["fork_exec"], "static"), "main").chapters
-    again = [chapter for chapter in chapters if chapter.origin is None]
-    assert len(again) > 1 and all("by exec of" in chapter.steps[0].text for chapter in again)
-    assert any("let go of: exec of" in step.text for step in chapters[1].steps)
+    episodes = story(built(BY_NAME["fork_exec"], "static"), "main").episodes
+    again = [episode for episode in episodes if episode.origin is None]
+    assert len(again) > 1 and all("by exec of" in episode.steps[0].text for episode in again)
+    assert any("released: exec of" in step.text for step in episodes[1].steps)
 
 
 def test_does_a_memory_end_with_the_last_who_has_it() -> None:
@@ -252,18 +252,18 @@ def test_does_a_memory_end_with_the_last_who_has_it() -> None:
 
     borrowed = records.Fork(seq=1, time=1, pid=2, tid=2, child=3, shares_memory=True)
     ends = [records.Exit(seq=pid + 1, time=pid, pid=pid, status=0) for pid in (2, 3)]
-    (chapter,) = told_by(mapped(2, (0x5000, 0x6000, "")), borrowed, fault(2, 2), *ends).chapters
-    assert [step.text for step in chapter.steps[-2:]] == [
-        "left to others: exit, status 0",
-        "let go of: exit, status 0",
+    (episode,) = history_of(mapped(2, (0x5000, 0x6000, "")), borrowed, fault(2, 2), *ends).episodes
+    assert [step.text for step in episode.steps[-2:]] == [
+        "left to other users: exit, status 0",
+        "released: exit, status 0",
     ]
-    assert chapter.steps[-2].after is None and chapter.state.pte == 0
+    assert episode.steps[-2].after is None and episode.state.pte == 0
 
 
 # Text, and names.
 
 
-def told_by(*trace: records.AnyRecord) -> PageHistory:
+def history_of(*trace: records.AnyRecord) -> PageHistory:
     found = PageHistory(0x5000)
     for each in trace:
         found(each)
@@ -277,7 +277,7 @@ def mapped(pid: int, *ranges: tuple[int, int, str]) -> records.Exec:
 
 def test_is_a_page_that_was_never_mapped_told_with_its_neighbours() -> None:
     lines = page_history_text(
-        told_by(mapped(2, (0x1000, 0x2000, "a"), (0x9000, 0xA000, "b"))), "counter"
+        history_of(mapped(2, (0x1000, 0x2000, "a"), (0x9000, 0xA000, "b"))), "counter"
     )
     assert lines.splitlines() == [
         "page 0x5000: counter",
@@ -293,7 +293,7 @@ def test_is_one_process_told_with_what_it_inherited() -> None:
             seq=seq, time=0, pid=2, tid=2, child=child, place=SourceLocation(8, "f")
         )
 
-    found = told_by(mapped(2, (0x5000, 0x6000, "a")), fork(1, 3), fork(2, 4))
+    found = history_of(mapped(2, (0x5000, 0x6000, "a")), fork(1, 3), fork(2, 4))
     text = page_history_text(found, "", 3)
     assert "fork of pid 3" in text and "inherited from pid 2" in text and "pid 4" not in text
     assert "pid 3, child" not in page_history_text(found, "", 2)
@@ -311,7 +311,7 @@ def test_is_the_text_at_most_80_columns_and_not_endless() -> None:
         trace.append(
             records.Fork(seq=child, time=10**12, pid=2, tid=2, child=child + 1000, place=place)
         )
-    text = page_history_text(told_by(*trace), "x" * 200)
+    text = page_history_text(history_of(*trace), "x" * 200)
     assert max(map(len, text.splitlines())) <= 80
     assert "more steps" in text
 

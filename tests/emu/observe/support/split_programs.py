@@ -118,7 +118,7 @@ def image(program: Path) -> tuple[Image, list[Missing]]:
     """With what is found of its debug information, and what isn't."""
     missing: list[Missing] = []
     files = DebugFiles(_open, lambda path: path)
-    files.tell_missing = lambda _, found: missing.extend(found)
+    files.report_missing = lambda _, found: missing.extend(found)
     data = program.read_bytes()
     return Image(data, files.look(data, str(program))), missing
 
