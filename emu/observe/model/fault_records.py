@@ -39,7 +39,7 @@ class Fault(Record, tag="fault", kw_only=True):
     stval: CodeAddress
     """The accessed address."""
     outcome: OutcomeName
-    """How the fault was resolved: see below."""
+    """The handler's result: see below."""
     rule: Text = ""
     """The rule of the privileged specification that the access violates."""
     instruction: Text = ""
@@ -91,7 +91,7 @@ class Fault(Record, tag="fault", kw_only=True):
 
     @property
     def in_kernel(self) -> str:
-        """What the kernel did when it caused the fault itself; empty for a fault of the program."""
+        """The kernel's operation that caused the fault; empty for a fault of the program."""
         return self.call or ("signal delivery" if self.signal else "")
 
 

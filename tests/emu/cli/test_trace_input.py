@@ -56,6 +56,17 @@ def test_is_a_trace_read_the_same_with_other_white_space(
     assert plain.status == 0 and again == plain
 
 
+@pytest.mark.parametrize("words", READERS)
+def test_is_a_trace_of_schema_1_analysed_like_one_of_schema_2(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    data = traced("--deterministic").jsonl
+    new = read(words, written(tmp_path, data))
+    old = data.replace(b'"schema":2', b'"schema":1').replace(b'"copy_end"', b'"settled"')
+    assert old.count(b'"event":"settled"') > 5 and b"copy_end" not in old
+    assert new.status == 0 and read(words, written(tmp_path, old)) == new
+
+
 EVIL = "\x1b]0;owned\x07\x9b2J\u202egpj\u2066\n"
 FIXED = ("event", "outcome", "access", "fork_policy", "rights")
 
