@@ -1,4 +1,5 @@
-"""The kernel's and the machine's components whose decisions are made by a student's code.
+"""Components of the kernel and the machine that call a student's code: MMU, TLB, allocator, page
+table, page-fault handler, fork.
 
-May import ``emu.lab.host`` and ``emu.lab.text``.
+May import ``emu.lab.host``, ``emu.lab.text``, ``emu.lab.kit``, the kernel and the machine.
 """

@@ -1,4 +1,4 @@
-"""An address space of which a student's code takes pages out."""
+"""An address space whose pages a student's code unmaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kernel.mm.address_space import AddressSpace
 
 
 class LabSpace(AddressSpace):
-    """``student`` is set by ``lab_machine`` in a subclass for each machine."""
+    """``lab_machine`` sets ``student`` in a subclass for each machine."""
 
     student: Student
 
@@ -19,6 +19,6 @@ class LabSpace(AddressSpace):
         if "demand" not in self.student.labs:
             super()._clear(start, end)
             return
-        with self.table.changing():
+        with self.table.updating():
             self.student.call("demand", "unmap_range", self.table.root, start, end)
         self.flush_tlb()

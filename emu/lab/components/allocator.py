@@ -1,4 +1,4 @@
-"""The allocator of frames whose decisions are a student's."""
+"""Frame allocator that calls a student's allocator."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from kernel.base.lazy_numpy import Indices, Ptes, np
 from kernel.mm.frames import Frames, Kind
 
 WRONG_ANSWER = "the allocator's answer is wrong"
-"""The headline of what is found out by the machine's own books."""
+"""Headline of failures that the machine's own counts show."""
 
 
 class LabFrames(Frames):
-    """Asks the lab ``frames`` for each frame, and keeps books of its own to look at the answers.
+    """Calls the lab ``frames`` for each frame, and keeps its own counts to check the results.
 
-    What was taken before the student's code was there (the frame of zeroes) is not its business.
+    Frames that were allocated before the student's code was loaded (the frame of zeroes) are not
+    the student's.
     """
 
     student: Student | None = None
@@ -28,7 +29,7 @@ class LabFrames(Frames):
         self._reserved = self._untouched
 
     def use_student(self, student: Student) -> None:
-        """From now on the student's allocator has the frames that are free."""
+        """The student's allocator manages the free frames from now on."""
         self._reserved = self._untouched
         student.bus.accounting = _Accounting(self)
         student.use_own_frames(self.first + self._reserved, self.total - self._reserved)
@@ -53,7 +54,7 @@ class LabFrames(Frames):
         return frame, kind is Kind.TABLE
 
     def _count_allocation(self) -> None:
-        """Raises OutOfMemory for the one that is to fail."""
+        """Counts an allocation. Raises OutOfMemory if a test makes it fail."""
         self.allocations += 1
         if self.allocations == self._fail_at:
             raise OutOfMemory
@@ -69,22 +70,22 @@ class LabFrames(Frames):
             self._call("release", ppn)
 
     def count(self, ppn: int) -> int:
-        true = self.actual_count(ppn)
+        actual = self.actual_count(ppn)
         if self._is_student_frame(ppn):
-            told = self._call("count", ppn)
-            if told != true:
+            returned = self._call("count", ppn)
+            if returned != actual:
                 self._broken(
-                    "counts-are-right", [f"count({ppn:#x}) is {told}; {_users_text(true)}"]
+                    "counts-are-right", [f"count({ppn:#x}) is {returned}; {_users_text(actual)}"]
                 )
-        return true
+        return actual
 
-    # The books: nothing here asks the student.
+    # The machine's own counts: no calls of the student's code.
 
     def actual_count(self, ppn: int) -> int:
         return super().count(ppn)
 
     def allocated(self, frame: int, kind: Kind) -> None:
-        """The student's allocator has handed out ``frame``."""
+        """Checks and counts a frame that the student's allocator returned."""
         index = frame - self.first
         if not self._reserved <= index < self.total:
             last = self.first + self.total - 1
@@ -113,7 +114,7 @@ class LabFrames(Frames):
         self.peak = max(self.peak, self.used)
 
     def none_free(self, name: str) -> None:
-        """The student's allocator says that no frame is free."""
+        """Checks that no frame is free, after the student's allocator raised OutOfFrames."""
         if free := self.total - self.used:
             some = f"frame {int(self.free_frames()[0]):#x}"
             are = f"{free} frames are free, such as" if free > 1 else "one frame is free,"
@@ -135,7 +136,7 @@ class LabFrames(Frames):
         return self.total
 
     def free_frames(self) -> Indices:
-        """Those without a user: which of them comes next is the student's affair."""
+        """Returns the frames without a user; the student's allocator decides on their order."""
         free: Indices = np.flatnonzero(self.counts == 0) + self.first
         return free
 
@@ -164,14 +165,16 @@ class LabFrames(Frames):
         try:
             return self.student.call("frames", function, ppn)  # type: ignore[no-any-return]
         except OutOfMemory:
-            raise WrongResult(f"{function}({ppn:#x}) raised OutOfFrames: it needs none") from None
+            raise WrongResult(
+                f"{function}({ppn:#x}) raised OutOfFrames, but allocates nothing"
+            ) from None
 
     def _broken(self, name: str, lines: list[str]) -> None:
         raise InvariantViolated(Finding(name, lines), WRONG_ANSWER)
 
 
 class _Accounting:
-    """What the student's other labs do to frames, on their own allocator: it was asked already.
+    """Counts what the student's other labs do to frames; they called their own allocator already.
 
     Implements :class:`emu.lab.host.command_bus.FrameAccounting`.
     """

@@ -1,4 +1,4 @@
-"""fork(2)'s part of memory, done by a student's code."""
+"""fork(2) of an address space by a student's code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kernel.mm.page_table import COW
 
 
 def student_fork(student: Student) -> Policy | None:
-    """The student's fork; None when none of the labs has one."""
+    """Returns the student's fork; None if none of the labs has one."""
     lab = next((lab for lab in FORKS if lab in student.labs), None)
     if lab is None:
         return _cow_with_superpages if "superpages" in student.labs else None
@@ -28,9 +28,9 @@ def student_fork(student: Student) -> Policy | None:
         cost.eager_copies += sum(
             parent.frames.kind(ppn(pte)) is Kind.PRIVATE for _, pte in parent.table.present()
         )
-        parent.table.split_all(0, USER_END)  # the other labs know pages of one size
+        parent.table.split_all(0, USER_END)  # the other labs support 4 KiB pages only
         child.table.release_root()
-        with parent.table.changing():
+        with parent.table.updating():
             root = student.call(lab, function, parent.table.root)
         if root == parent.table.root:
             raise WrongResult(f"{function}() returned the parent's own root {root:#x}")
@@ -46,8 +46,8 @@ def student_fork(student: Student) -> Policy | None:
 
 
 def _remove_uninherited_pages(child: AddressSpace) -> None:
-    """Pages of mappings under MADV_DONTFORK or MADV_WIPEONFORK (madvise(2)), of which the student
-    was not told.
+    """Removes pages of mappings with MADV_DONTFORK or MADV_WIPEONFORK (madvise(2)), which the
+    student's code does not know.
     """
     for va, _ in child.table.present():
         vma = child.find(va)
@@ -56,9 +56,9 @@ def _remove_uninherited_pages(child: AddressSpace) -> None:
 
 
 def _cow_with_superpages(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
-    """The kernel's copy-on-write, which shares a superpage as a whole: one PTE in each process.
+    """The kernel's copy-on-write fork, which shares each superpage as a whole, by one PTE.
 
-    A superpage of which the child does not get all is split, and its pages go one by one.
+    A superpage that the child inherits only in part is split, and its pages are shared one by one.
     """
     assert isinstance(parent.table, LabTable)
     assert isinstance(child.table, LabTable)

@@ -1,4 +1,4 @@
-"""Puts a student's code in the place of the kernel's own parts."""
+"""Assembles a machine in which a student's code replaces components of the kernel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kernel.components import Components
 from kernel.mm.address_space import AddressSpace
 
 REFERENCE_LIMITS = Limits(seconds=60.0)
-"""Limits for the reference, which always returns."""
+"""Limits of reference solutions, which always return."""
 
 
 class LabMachine:
-    """``memory`` bytes of RAM, and a kernel's parts of which some are the student's.
+    """``memory`` bytes of RAM, and components of a kernel, some of them the student's.
 
-    Raises :class:`StudentFailed` when the files can't even be loaded.
+    Raises :class:`StudentFailed` if the files cannot be loaded.
     """
 
     def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
@@ -48,7 +48,7 @@ class LabMachine:
         self.space = self._space()
 
     def parts(self) -> Components:
-        """What :class:`kernel.kernel.Kernel` takes."""
+        """Returns the components for :class:`kernel.kernel.Kernel`."""
         return Components(
             ram=lambda size: self.ram,
             mmu=self.mmu,
@@ -64,7 +64,7 @@ class LabMachine:
         return walk if self.fence_tracker is None else LabTlb(walk, self.fence_tracker)
 
     def _space(self) -> type[AddressSpace]:
-        """Address spaces whose tables and pages the student looks after."""
+        """Returns a class of address spaces whose tables and pages the student's code manages."""
         table = type("Table", (LabTable,), {"student": self.student})
         pager = LabPager(self.student)
         members = {"student": self.student, "table_type": table, "pager": pager}
@@ -75,9 +75,7 @@ class LabMachine:
         )
 
     def replace_student(self, files: Sequence[LabFile]) -> None:
-        """Replaces the student's part by the code in ``files``; none: restores the student's own
-        code.
-        """
+        """Replaces the student's code by ``files``; if empty, restores the student's code."""
         if files and self._reference is None:
             self._reference = Student(files, self.bus, REFERENCE_LIMITS)
         self.student.replacement = self._reference if files else None

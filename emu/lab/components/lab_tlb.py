@@ -1,7 +1,7 @@
-"""A hart whose TLB forgets only what a student's fences make it forget.
+"""A TLB from which only a student's fences remove entries.
 
-The engine's own TLB is flushed more often than that, and asks again each time; :class:`LabTlb`
-then gives it what the hart had before, for as long as no fence of the student's has dropped it.
+The engine's own TLB is flushed more often, and then requests a translation again;
+:class:`LabTlb` returns the old entry until a fence of the student's removes it.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 
 ASIDS = 3
-"""So few that processes have to share them, one after the other."""
+"""Number of ASIDs: so few that processes reuse them."""
 _HART = 0
 
 
 @dataclass(slots=True)
 class _SpaceState:
-    """A space's number, and its tables as the student was last told of them."""
+    """Number of an address space, and its tables when they were last compared."""
 
     number: int
     tables: Tables = field(default_factory=dict)
 
 
 class FenceTracker:
-    """Asks the lab ``tlb`` for fences: about each PTE that is not what it was, when the kernel
-    flushes and before the hart looks at the tables; and about each new satp.
+    """Calls the lab ``tlb`` for fences: for each changed PTE, when the kernel flushes the TLB and
+    before a page walk; and for each new satp.
     """
 
     def __init__(self, student: Student, ram: Ram) -> None:
@@ -52,16 +52,16 @@ class FenceTracker:
         self._spaces: WeakKeyDictionary[AddressSpace, _SpaceState] = WeakKeyDictionary()
         self._numbers = 0
         self._last: dict[int, int] = {}
-        """Which space, by its number, the hart last ran with an ASID."""
+        """Number of the address space that the hart last ran with each ASID."""
         self._current: AddressSpace | None = None
 
-    def made(self, space: AddressSpace) -> None:
-        """There is a new space, that ran nowhere yet."""
+    def add(self, space: AddressSpace) -> None:
+        """Adds a new address space, which has not run yet."""
         self._numbers += 1
         self._spaces[space] = _SpaceState(self._numbers)
 
     def before_walk(self, satp: int) -> None:
-        """The hart is about to look at the tables that satp leads to."""
+        """Called before a walk of the page table in satp."""
         current = self._current
         if current is not None and current.alive and current.table.satp == satp:
             self.changed(current)
@@ -76,13 +76,12 @@ class FenceTracker:
         asid, number = asid_of(space.table.satp), self._spaces[space].number
         last = self._last.get(asid)
         self._last[asid] = number
-        question = Switch(_HART, asid, number, last)
-        self._carry_out(self._student.call("tlb", "fences_for_switch", question))
+        switch = Switch(_HART, asid, number, last)
+        self._apply(self._student.call("tlb", "fences_for_switch", switch))
 
     def changed(self, space: AddressSpace) -> None:
-        """Asks about all that is not as it was in the tables of a space.
-
-        One that is taken apart is not asked about: nobody will run it.
+        """Calls the student's code for each PTE of an address space that changed since the last
+        call. Changes of a space that exits are ignored, as it never runs again.
         """
         known = self._spaces.get(space)
         if known is None or not space.alive:
@@ -91,10 +90,10 @@ class FenceTracker:
         asid = asid_of(space.table.satp)
         harts = (_HART,) if self._last.get(asid) == known.number else ()
         for change in changes(before, known.tables):
-            question = _pte_change(change, asid, harts)
-            self._carry_out(self._student.call("tlb", "fences", question))
+            pte_change = _pte_change(change, asid, harts)
+            self._apply(self._student.call("tlb", "fences", pte_change))
 
-    def look_at(self, kept: Translation, va: int, access: Access) -> None:
+    def check_entry(self, entry: Translation, va: int, access: Access) -> None:
         """Checks that an entry does not lead to a free frame or a page table: then it is stale.
 
         Raises :class:`InvariantViolated`. A frame that another process has by now is detected by
@@ -103,20 +102,20 @@ class FenceTracker:
         space = self._current
         if space is None:
             return
-        frame = kept.pa >> PAGE_SHIFT
+        frame = entry.pa >> PAGE_SHIFT
         kind = space.frames.kind(frame)
         if kind in (Kind.FREE, Kind.TABLE):
             page, asid = va & ~PAGE_MASK, asid_of(space.table.satp)
             now = space.table.pte(va)
             lines = [
-                f"TLB:         {page:#x}  {entry_text(kept.pte)}  (ASID {asid})   ← stale",
+                f"TLB:         {page:#x}  {entry_text(entry.pte)}  (ASID {asid})   ← stale",
                 f"page table:  {page:#x}  {entry_text(now)}",
                 f"frame {frame:#x} is {'a page table' if kind is Kind.TABLE else 'free'} by now",
             ]
             when = f"a {access.name.lower()} went through an entry that was not fenced"
             raise InvariantViolated(Finding("reaches-frame-given-back", lines), when)
 
-    def _carry_out(self, fences: list[Fence]) -> None:
+    def _apply(self, fences: list[Fence]) -> None:
         for fence in fences:
             check_hart(fence, 1, "fences")
             self.remembered.fence(fence)
@@ -133,14 +132,14 @@ def asid_of(satp: int) -> int:
 
 
 class _Leaf(NamedTuple):
-    """A leaf PTE as it came with an ASID. Each kind of access is remembered by itself, as by a hart
-    with several TLBs.
+    """Key of a TLB entry. Each kind of access has entries of its own, as in a hart with separate
+    TLBs.
     """
 
     asid: int
     level: int
     number: int
-    """Of the page: its first address, divided by its size."""
+    """Number of the page: its first address, divided by its size."""
     access: Access
 
 
@@ -153,7 +152,7 @@ def _shift(level: int) -> int:
 
 
 class TlbEntries:
-    """The translations that the hart has not forgotten."""
+    """The entries of the TLB."""
 
     def __init__(self) -> None:
         self._leaves: dict[_Leaf, Translation] = {}
@@ -177,7 +176,7 @@ class TlbEntries:
                 del self._leaves[leaf]
 
     def _reached(self, fence: Fence) -> list[_Leaf]:
-        """All of the fence's ASID and address, whether they are remembered or not."""
+        """Returns the keys that match the fence's ASID and address, in the TLB or not."""
         if fence.address is None:
             return [leaf for leaf in self._leaves if fence.asid in (None, leaf.asid)]
         asids = range(ASIDS + 1) if fence.asid is None else [fence.asid]
@@ -186,7 +185,7 @@ class TlbEntries:
 
 
 class LabTlb(Mmu):
-    """Gives what it gave before, until a fence; else it has ``mmu`` look at the tables."""
+    """Returns the entry of a page until a fence removes it; otherwise ``mmu`` walks the tables."""
 
     __slots__ = ("_fencing", "_mmu")
 
@@ -199,7 +198,7 @@ class LabTlb(Mmu):
         self._fencing.before_walk(self.satp)
         kept = self._fencing.remembered.get(self.satp, va, access)
         if kept is not None:
-            self._fencing.look_at(kept, va, access)
+            self._fencing.check_entry(kept, va, access)
             return kept
         self._mmu.satp = self.satp
         found = self._mmu.translate(va, access)
@@ -209,7 +208,7 @@ class LabTlb(Mmu):
 
 
 class _Flush:
-    """A space's ``flush_tlb``: the student decides. ``engine`` is the hart's own."""
+    """A space's ``flush_tlb``: the student's code decides. ``engine`` flushes the engine's TLB."""
 
     def __init__(
         self, space: AddressSpace, fence_tracker: FenceTracker, engine: Callable[[], None]
@@ -223,7 +222,7 @@ class _Flush:
 
 
 class FencedSpace(AddressSpace):
-    """``fencing`` is set in a subclass for each machine."""
+    """``lab_machine`` sets ``fence_tracker`` in a subclass for each machine."""
 
     fence_tracker: FenceTracker
 
@@ -231,11 +230,11 @@ class FencedSpace(AddressSpace):
         flush = _Flush(self, self.fence_tracker, flush_tlb)
         super().__init__(frames, 1 + asid % ASIDS, flush)
         self.fence_tracker.flush = flush.engine
-        self.fence_tracker.made(self)
+        self.fence_tracker.add(self)
 
     def leave(self) -> None:
-        """With few ASIDs another space may get the very same satp: then the hart sees no change of
-        it, and its engine has to ask again.
+        """Flushes the engine's TLB: another space may get an equal satp, as ASIDs are few, and its
+        switch would go unnoticed.
         """
         super().leave()
         if not self.alive:

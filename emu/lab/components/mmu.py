@@ -1,4 +1,4 @@
-"""The MMU whose translations are a student's."""
+"""MMU that calls a student's code for each translation, and checks the results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Rule, Step, Translation, TranslationFault
 
 _RULE = {Fault.PAGE: Rule.INVALID, Fault.ACCESS: Rule.PAGE_OUTSIDE_RAM}
-"""The student need not say which rule was broken; where ours finds none, this stands for it."""
+"""Rule reported for a fault of the student's code if the reference MMU finds no violation."""
 _HARDWARE_BITS = (Rule.NOT_ACCESSED, Rule.NOT_DIRTY)
 _MAX_REPEATS = 1000
-"""So often no program takes the same fault without anything else in between."""
+"""Maximum number of consecutive equal faults; no program takes as many."""
 
 
 class LabMmu(Mmu):
-    """Asks the lab ``walk`` for each translation."""
+    """Calls the lab ``walk`` for each translation."""
 
     __slots__ = ("_faulted", "_student", "_times")
 
@@ -44,9 +44,8 @@ class LabMmu(Mmu):
         return made
 
     def _check_translation(self, made: Translation, va: int, access: Access) -> None:
-        """Whoever says where code is could lead a program that checks itself to its ``exit(0)``.
-
-        Raises :class:`WrongResult`.
+        """Checks a translation: a wrong one could make a program that tests itself jump to its
+        ``exit(0)``. Raises :class:`WrongResult`.
         """
         steps = self.walk(va)
         address, pte, level, pa = -1, made.pte, 0, va
@@ -65,11 +64,11 @@ class LabMmu(Mmu):
             if at != address or (before ^ after) & ~(A | D):
                 raise WrongResult(
                     f"translate() stored {after:#x} to {at:#x}, where {before:#x} was",
-                    [*_walk_lines(steps), "only A and D of the leaf PTE are a walk's to set"],
+                    [*_walk_lines(steps), "a walk may set only A and D of the leaf PTE"],
                 )
 
     def _check_progress(self, va: int, access: Access, fault: Fault) -> None:
-        """A fault that the kernel has repaired should not come again, or the program stands still.
+        """Checks that a fault which the kernel resolved does not repeat without end.
 
         Raises :class:`WrongResult`.
         """
@@ -89,7 +88,7 @@ class LabMmu(Mmu):
         return found.rule.value if isinstance(found, TranslationFault) else "all steps allow it"
 
     def _rule(self, va: int, access: Access, fault: Fault) -> Rule:
-        """The rule that the access breaks by our own account, if it breaks one of that kind."""
+        """Returns the rule that the access violates according to the reference MMU."""
         found = self._ours(va, access)
         if isinstance(found, TranslationFault):
             same = (found.cause == access.page_fault) == (fault is Fault.PAGE)
@@ -98,7 +97,7 @@ class LabMmu(Mmu):
         return _RULE[fault]
 
     def _ours(self, va: int, access: Access) -> Translation | TranslationFault:
-        """What the machine's own MMU says, which here changes nothing in the tables."""
+        """Returns the result of the machine's own MMU, without setting A or D."""
         ours = Mmu(self.ram)
         ours.privilege, ours.sum, ours.mxr = self.privilege, self.sum, self.mxr
         ours.svade = True

@@ -1,4 +1,4 @@
-"""A page table that a student's code makes, changes and takes apart."""
+"""A page table that a student's code creates, changes and releases."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ FORKS = {
     "cow-fork": "share_space",
     "eager-fork": "copy_space",
 }
-"""The labs that fork, the later ones first, and their functions for it."""
+"""Labs with a fork function, latest first, and its name."""
 
 RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
-"""The labs that take address spaces apart, the later ones first, and their functions for it."""
+"""Labs with a function that releases address spaces, latest first, and its name."""
 
 
 class LabTable(SuperpageTable):
-    """The kernel's index of it is made anew from the tables in RAM when the student changed them.
+    """The kernel's index of the tables is rebuilt from RAM after each change by the student's code.
 
-    ``student`` is set by :func:`emu.lab.components.lab_machine` in a subclass for each machine.
+    ``lab_machine`` sets ``student`` in a subclass for each machine.
     """
 
     student: Student
@@ -55,14 +55,14 @@ class LabTable(SuperpageTable):
             self._postpone_root(frames)
 
     def _postpone_root(self, frames: Frames) -> None:
-        """Has no root yet: it is the student's allocation of one that is to be made to fail."""
+        """Leaves the table without a root: the student's allocation of one must fail instead."""
         frames.allocations -= 1
         self.root = self.satp = 0
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
     def release_root(self) -> None:
-        """Gives the one table that there is back, for a student's to be adopted in its place; as if
-        it had not been asked for, that the student's counts as the same allocation.
+        """Releases the root, to adopt a student's table instead. Undoes its count of allocations:
+        the student's root counts as the same allocation.
         """
         if self._upper:
             super().destroy()
@@ -74,23 +74,25 @@ class LabTable(SuperpageTable):
         return super().leaf(va)
 
     def adopt(self, root: int) -> None:
-        """Takes the tables from ``root`` on."""
+        """Uses the tables of ``root`` from now on."""
         self.root = root
         self.satp = make_satp(root, self._asid)
-        self.look()
+        self.rescan()
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """While the student's code changes the tables; out of memory, it may have made some."""
+    def updating(self) -> Iterator[None]:
+        """Rebuilds the index after the student's code changed the tables, also if it ran out of
+        memory.
+        """
         try:
             yield
         except OutOfMemory:
-            self.look()
+            self.rescan()
             raise
-        self.look()
+        self.rescan()
 
-    def look(self) -> None:
-        """Finds the tables that the root leads to. Raises :class:`NotAllowed` for what is none."""
+    def rescan(self) -> None:
+        """Rebuilds the index from RAM. Raises :class:`NotAllowed` for an invalid table."""
         self._upper, self._leaves, self._supers = [], {}, {}
         seen: set[int] = set()
         self._upper.append(self._upper_table(self.root, "the root", seen))
@@ -108,29 +110,29 @@ class LabTable(SuperpageTable):
         self._find_shared()
 
     def _check_superpage(self, pte: int, where: str) -> None:
-        """What the MMU would not take for one is the student's mistake (privileged spec, 4.3.2)."""
+        """Checks alignment and address of a superpage (privileged spec, 4.3.2)."""
         first, total = self._frames.first, self._frames.total
         if ppn(pte) % SUPERPAGE_FRAMES:
             raise NotAllowed(
                 f"{where} maps a superpage from frame {ppn(pte):#x}, which is not aligned to 2 MiB",
-                ["the number of its first frame has to be a multiple of 512"],
+                ["the number of its first frame must be a multiple of 512"],
             )
         if not first <= ppn(pte) <= first + total - SUPERPAGE_FRAMES:
-            raise NotAllowed(f"{where} maps a superpage from {ppn(pte):#x}, where no memory is")
+            raise NotAllowed(f"{where} maps a superpage from {ppn(pte):#x}, outside memory")
 
     def split(self, va: int) -> None:
-        """The student does; after that each page has the PTE that it showed before."""
+        """Calls the student's ``split`` and checks that each page has the same PTE afterwards."""
         base = va & -SUPERPAGE_SIZE
         before = self.pages(base, base + SUPERPAGE_SIZE)
-        with self.changing():
+        with self.updating():
             self.student.call("superpages", "split", self.root, va)
         if self.is_superpage(va):
-            raise WrongResult(f"after split({va:#x}) the superpage of {base:#x} is there still")
+            raise WrongResult(f"after split({va:#x}) the superpage of {base:#x} is still mapped")
         after = dict(self.pages(base, base + SUPERPAGE_SIZE))
         for page, pte in before:
             if after.get(page) != pte:
                 raise WrongResult(
-                    f"after split({va:#x}) the page {page:#x} is not as it was",
+                    f"after split({va:#x}) the page {page:#x} has changed",
                     [
                         f"in the superpage  {page:#x}  {entry_text(pte)}",
                         f"in your table     {page:#x}  {entry_text(after.get(page))}",
@@ -138,7 +140,7 @@ class LabTable(SuperpageTable):
                 )
 
     def _find_shared(self) -> None:
-        """The leaf tables that others have too are those with several users."""
+        """Records the leaf tables with several users as shared."""
         known, self._shared = self._shared, {}
         for key, leaf in self._leaves.items():
             if self._frames.count(self._words_to_frame(leaf)) > 1:
@@ -153,11 +155,11 @@ class LabTable(SuperpageTable):
         first, total = self._frames.first, self._frames.total
         if not first <= frame < first + total or self._frames.kind(frame) is not Kind.TABLE:
             raise NotAllowed(
-                f"{where} points to frame {frame:#x}, which is no page table",
+                f"{where} points to frame {frame:#x}, which is not a page table",
                 ["a page table's frame comes from frames.allocate_table()"],
             )
         if frame in seen:
-            raise NotAllowed(f"table {frame:#x} hangs in one page table twice, by {where} too")
+            raise NotAllowed(f"table {frame:#x} is used twice in one page table, also by {where}")
         seen.add(frame)
         return frame
 
@@ -166,20 +168,20 @@ class LabTable(SuperpageTable):
         if users > 1 and "shared-tables" in self.student.labs:
             raise NotAllowed(
                 f"{where} points to table {frame:#x}, which has {users} users",
-                ["the root and the middle tables are each process's own"],
+                ["the root and the middle tables must not be shared"],
             )
         return frame
 
     def own(self, va: int) -> bool:
-        """The student does, where that is a lab."""
+        """Calls the student's ``own_table`` if there is one, and checks its result."""
         key = va >> LEAF_SHIFT
         if key not in self._shared or "shared-tables" not in self.student.labs:
             return super().own(va)
         before = self._words_to_frame(self._leaves[key])
-        with self.changing():
+        with self.updating():
             copied = self.student.call("shared-tables", "own_table", self.root, va)
         if key not in self._leaves:
-            raise WrongResult(f"own_table() took the leaf table for {va:#x} away")
+            raise WrongResult(f"own_table() removed the leaf table for {va:#x}")
         now = self._words_to_frame(self._leaves[key])
         if users := self._frames.count(now) - 1:
             raise WrongResult(
@@ -196,11 +198,11 @@ class LabTable(SuperpageTable):
 
     @property
     def shared_count(self) -> int:
-        """How many of its leaf tables others have too."""
+        """Number of leaf tables shared with other page tables."""
         return len(self._shared)
 
     def destroy(self) -> None:
-        """Releases every mapped frame and every table: the student does, where that is a lab."""
+        """Releases all mapped frames and all tables, by the student's code if it has a function."""
         self.drop_superpages(0, VA_HALF)
         lab = next((lab for lab in RELEASES if lab in self.student.labs), None)
         if lab is None or not self._upper or self.student.failed is not None:
@@ -212,15 +214,15 @@ class LabTable(SuperpageTable):
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
 
     def _held(self) -> dict[int, tuple[int, int]]:
-        """How often this table holds each frame, and the count of each."""
+        """Returns, for each frame, the number of references from this table, and its count."""
         times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
         return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
 
     def _check_released(self, held: dict[int, tuple[int, int]]) -> None:
-        """Raises :class:`InvariantViolated` for a frame that has not so many users less.
+        """Raises :class:`InvariantViolated` for a frame whose count was not decremented correctly.
 
-        The kernel goes on to give back what else the process had, and would meet a count that
-        can't be before anybody looks.
+        This is checked before the kernel releases the rest of the process, where a wrong count
+        would stop it.
         """
         for frame, (often, before) in held.items():
             count = self._users_of(frame)

@@ -1,4 +1,4 @@
-"""Page faults, and the kernel's own writes to user memory, done by a student's code."""
+"""Page faults and the kernel's writes to user memory, handled by a student's code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.user_memory import UserMemory
 
 STORE_FAULTS = ("superpages", "cow-fork")
-"""The labs with a ``store_fault``, the later one first."""
+"""Labs with a ``store_fault``, latest first."""
 
 _OUTCOMES = {
     LabOutcome.COPIED: Outcome.COPIED,
@@ -35,7 +35,7 @@ _OUTCOMES = {
     LabOutcome.NOT_ALLOWED: Outcome.SEGV_ACCERR,
 }
 _OF_KIND = {Kind.ZERO: Outcome.ZERO_FILLED, Kind.CACHE: Outcome.FILE_COPIED}
-"""What the kernel calls a copy of a frame that no fork had shared."""
+"""Outcome of a copy of a frame that was not shared by fork, by the kind of frame."""
 
 
 class LabPager:
@@ -43,16 +43,16 @@ class LabPager:
 
     def __init__(self, student: Student) -> None:
         self._student = student
-        self._told: StudentFailed | None = None
+        self._annotated: StudentFailed | None = None
         self._store_lab = next((lab for lab in STORE_FAULTS if lab in student.labs), None)
 
     def resolve(self, space: AddressSpace, page: int, access: Access, pte: int) -> Outcome | None:
-        """A failure of the student's code also tells of the page that it was about."""
+        """Adds the page concerned to a failure of the student's code."""
         try:
             return self._resolved(space, page, access, pte)
         except StudentFailed as failure:
-            if failure is not self._told:
-                self._told = failure
+            if failure is not self._annotated:
+                self._annotated = failure
                 failure.details.append(f"{PAGE_PREFIX} {page_text(space, page)}")
             raise
 
@@ -78,7 +78,7 @@ class LabPager:
         return _OF_KIND.get(kind, outcome) if outcome is Outcome.COPIED else outcome
 
     def _fits_superpage(self, space: AddressSpace, page: int, access: Access) -> bool:
-        """Whether a superpage fits there: private, writable, untouched memory, but no stack."""
+        """Returns True if a superpage fits: private, writable, untouched memory, not a stack."""
         vma = space.find(page)
         if "superpages" not in self._student.labs or vma is None or not vma.writable:
             return False
@@ -90,7 +90,7 @@ class LabPager:
         return fits and allows(vma.pte_flags, access) and space.table.is_free(base)
 
     def _large(self, space: AddressSpace, base: int) -> Outcome | None:
-        """Maps 2 MiB; None when there are none free together, and a small page has to do."""
+        """Maps 2 MiB; returns None if there is no free run, so that a small page is mapped."""
         vma = space.find(base)
         assert vma is not None
         assert isinstance(space.table, LabTable)
@@ -99,11 +99,11 @@ class LabPager:
         except OutOfMemory:
             if not space.table.is_free(base):
                 raise WrongResult(
-                    f"map_superpage({base:#x}) raised OutOfFrames, and something is there now"
+                    f"map_superpage({base:#x}) raised OutOfFrames, but changed the page table"
                 ) from None
             return None
         if not space.table.is_superpage(base):
-            raise WrongResult(f"map_superpage({base:#x}) came back, and no superpage is there")
+            raise WrongResult(f"map_superpage({base:#x}) returned, but no superpage is mapped")
         return Outcome.ZERO_FILLED
 
     def _absent(self, space: AddressSpace, page: int, access: Access) -> Outcome | None:
@@ -117,9 +117,9 @@ class LabPager:
         return _OUTCOMES[result]
 
     def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> Any:
-        """What the student's function says of ``space``, whose tables are looked at anew."""
+        """Calls the student's function, and rebuilds the index of the page table."""
         assert isinstance(space.table, LabTable)
-        with space.table.changing():
+        with space.table.updating():
             return self._student.call(lab, function, space.table.root, *values)
 
     def _grow(self, space: AddressSpace, page: int, mappings: list[Mapping]) -> None:
@@ -127,14 +127,14 @@ class LabPager:
         allowed = any(m.grows_down and m.lowest <= page < m.start for m in mappings)
         if stack is None or not stack.grows_down or not allowed:
             raise WrongResult(
-                f"page_fault() grew a stack to {page:#x}, where none may grow",
-                ["a mapping that grows down may begin at its `lowest`, and not below"],
+                f"page_fault() grew a stack to {page:#x}, which is not allowed",
+                ["a mapping that grows down may begin at its `lowest`, not below"],
             )
         space.grow(stack, page)
 
 
 def _check_outcome(result: LabOutcome, page: int, before: int, after: int) -> None:
-    """What the handler says has to be what it did. Raises :class:`WrongResult`."""
+    """Checks that the returned outcome is what the handler did. Raises :class:`WrongResult`."""
     same = ppn(before) == ppn(after)
     if result is LabOutcome.COPIED and same:
         what = f"the page at {page:#x} is in frame {ppn(before):#x} as before"
@@ -148,7 +148,7 @@ def _check_outcome(result: LabOutcome, page: int, before: int, after: int) -> No
 
 
 def _anonymous_mappings(space: AddressSpace) -> list[Mapping]:
-    """The mappings of anonymous memory, with how far a stack may grow."""
+    """Returns the mappings of anonymous memory; those of stacks with their lowest address."""
     found = []
     for vma in space.vmas:
         if vma.backing is None:
@@ -160,7 +160,7 @@ def _anonymous_mappings(space: AddressSpace) -> list[Mapping]:
 
 
 def _lowest_stack_page(space: AddressSpace, start: int, end: int) -> int:
-    """The lowest page to which a stack may grow: its limit, and the gap to what lies below."""
+    """Returns the lowest address of a stack: its limit, and the gap to the mapping below."""
     lowest = max(end - space.stack_limit, LOWEST)
     below = [vma.end for vma in space.vmas if vma.end <= start and vma.prot]
     if below:
@@ -170,11 +170,11 @@ def _lowest_stack_page(space: AddressSpace, start: int, end: int) -> int:
 
 def _rescan(space: AddressSpace) -> None:
     assert isinstance(space.table, LabTable)
-    space.table.look()
+    space.table.rescan()
 
 
 class LabUserMemory(UserMemory):
-    """copy_to_user by the student, where that is a lab; the rest is the kernel's."""
+    """Calls the student's ``copy_to_user`` if there is one; all else is the kernel's."""
 
     student: Student
 
@@ -193,7 +193,7 @@ class LabUserMemory(UserMemory):
             raise failure
 
     def _student_write(self, va: int, data: bytes) -> None:
-        """Has the student write where every page is there."""
+        """Calls the student's ``copy_to_user`` for a range whose pages are present."""
         before = self._ptes(va, len(data))
         bus = self.student.bus
         bus.writable = frozenset(ppn(pte) for pte, _ in before.values())
@@ -201,22 +201,22 @@ class LabUserMemory(UserMemory):
             written = self.student.call("cow-fork", "copy_to_user", self.space.table.root, va, data)
         finally:
             bus.writable = frozenset()
-            self._tell(before)
+            self._report_faults(before)
             self.space.flush_tlb()
         if written == len(data):
             return
         vma = self.space.find(va + written) if 0 <= written < len(data) else None
         if vma is None or vma.writable:
             raise WrongResult(
-                f"copy_to_user() wrote {written} of {len(data)} bytes at {va:#x}, and says that "
-                "no more may be written",
-                [f"the page at {(va + written) & -PAGE_SIZE:#x} may be"],
+                f"copy_to_user() returned {written} of {len(data)} bytes at {va:#x}, but more can "
+                "be written",
+                [f"the page at {(va + written) & -PAGE_SIZE:#x} is writable"],
             )
         raise Errno(errno.EFAULT)
 
     def _prepare(self, va: int, count: int) -> tuple[int, Exception | None]:
-        """Has every page of the range there, as a store needs it, before the student is asked;
-        how many bytes are, and why no more.
+        """Makes the pages of the range present, before the student's code is called. Returns the
+        number of bytes that succeeded, and the error that ended it.
         """
         end, at = va + count, va
         while at < end:
@@ -226,7 +226,8 @@ class LabUserMemory(UserMemory):
                 if not pte & V or vma is None or vma.shared:
                     self._reach(at, Access.STORE)
                 else:
-                    self.space.table.leaf(at)  # a table of the process's own, of small pages
+                    # Makes the leaf table private, and splits a superpage.
+                    self.space.table.leaf(at)
             except (Errno, OutOfMemory) as failure:
                 return at - va, failure
             at = (at & -PAGE_SIZE) + PAGE_SIZE
@@ -237,8 +238,8 @@ class LabUserMemory(UserMemory):
         pages = range(va & -PAGE_SIZE, va + count, PAGE_SIZE)
         return {page: (pte := table.pte(page), frames.count(ppn(pte))) for page in pages}
 
-    def _tell(self, before: dict[int, tuple[int, int]]) -> None:
-        """Tells of the sharing that was broken, as the kernel does of its own faults."""
+    def _report_faults(self, before: dict[int, tuple[int, int]]) -> None:
+        """Reports broken sharing to the observer, as the kernel does for page faults."""
         _rescan(self.space)
         for page, (pte, count) in before.items():
             now = self.space.table.pte(page)

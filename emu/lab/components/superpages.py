@@ -1,7 +1,7 @@
-"""A page table in which a PTE may map 2 MiB, beside the leaf tables.
+"""A page table in which a PTE may map 2 MiB.
 
-The kernel knows pages of 4 KiB. To it each page of a superpage shows its own PTE, with the number
-of its frame; what would change one of them alone has the superpage split first.
+The kernel supports pages of 4 KiB. It sees a PTE for each page of a superpage, with the number of
+its frame; a change of a single page splits the superpage first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kernel.mm.page_table import PageTable
 
 
 class SuperpageTable(PageTable):
-    """``split`` is somebody else's affair."""
+    """Subclasses implement ``split``."""
 
     def __init__(self, frames: Frames, asid: int) -> None:
         super().__init__(frames, asid)
@@ -26,11 +26,11 @@ class SuperpageTable(PageTable):
         """va >> LEAF_SHIFT → physical address of the superpage's PTE."""
 
     def split(self, va: int) -> None:
-        """Makes 512 pages of the superpage of ``va``. :class:`kernel.base.errors.OutOfMemory`."""
+        """Splits the superpage of ``va`` into 512 pages. Raises OutOfMemory."""
         raise NotImplementedError
 
     def superpages(self, start: int, end: int) -> list[tuple[int, int]]:
-        """(va, PTE) of each superpage of which a part lies in [start, end)."""
+        """Returns (va, PTE) of each superpage that overlaps [start, end)."""
         if not self._supers:
             return []
         first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
@@ -41,27 +41,27 @@ class SuperpageTable(PageTable):
         return va >> LEAF_SHIFT in self._supers
 
     def is_free(self, va: int) -> bool:
-        """Whether there is neither a superpage nor a leaf table for ``va``."""
+        """Returns True if there is neither a superpage nor a leaf table for ``va``."""
         return not self.is_superpage(va) and va >> LEAF_SHIFT not in self._leaves
 
     def split_all(self, start: int, end: int) -> None:
-        """Splits every superpage of which a part lies in [start, end)."""
+        """Splits every superpage that overlaps [start, end)."""
         for va, _ in self.superpages(start, end):
             self.split(va)
 
     def link_superpage(self, va: int, pte: int) -> None:
-        """Maps a superpage, whose frames have this user counted already."""
+        """Maps a superpage. The caller has counted the references to its frames."""
         middle = self._next_table(self.root, vpn(va, 2))
         place = (middle << PAGE_SHIFT) + 8 * vpn(va, 1)
         self._ram.store64(place, pte)
         self._supers[va >> LEAF_SHIFT] = place
 
     def rewrite_superpage(self, va: int, pte: int) -> None:
-        """Exchanges the PTE of a superpage that is there."""
+        """Replaces the PTE of a superpage."""
         self._ram.store64(self._supers[va >> LEAF_SHIFT], pte)
 
     def drop_superpages(self, start: int, end: int) -> bool:
-        """Clears the superpages that lie in [start, end) whole; whether there were any."""
+        """Unmaps the superpages within [start, end). Returns True if there were any."""
         whole = [
             (va, pte)
             for va, pte in self.superpages(start, end)
@@ -73,7 +73,7 @@ class SuperpageTable(PageTable):
             self._frames.release_each(range(ppn(pte), ppn(pte) + SUPERPAGE_FRAMES))
         return bool(whole)
 
-    # As the kernel sees it.
+    # Overridden methods: what the kernel sees.
 
     def pte(self, va: int) -> int:
         place = self._supers.get(va >> LEAF_SHIFT)
@@ -116,7 +116,7 @@ class SuperpageTable(PageTable):
         return sorted(found) if self._supers else found
 
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
-        """Those of a superpage are copies, which can't be written."""
+        """Yields arrays of PTEs; those of a superpage are read-only copies."""
         yield from super().slices(start, end)
         for va, pte in self.superpages(start, end):
             first, last = self._within(va >> LEAF_SHIFT, start, end)

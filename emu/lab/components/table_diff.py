@@ -1,4 +1,4 @@
-"""What a page table looked like, to be compared with what it looks like now."""
+"""Snapshots of a page table, and the differences between two of them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from emu.machine.pte import (
 from emu.machine.ram import Ram
 
 _HARDWARE_BITS = A | D
-"""What a walk adds to a PTE by itself."""
+"""Bits that a walk sets."""
 
 
 class TablePosition(NamedTuple):
-    """The level of a table, and the first address that it maps."""
+    """Level of a table, and the first address that it maps."""
 
     level: int
     start: int
 
 
 class Table(NamedTuple):
-    """A table: its frame, a copy of it, and the tables below."""
+    """A table: its frame, a copy of its content, and its subtables."""
 
     frame: int
     content: bytes
@@ -41,7 +41,7 @@ Tables = dict[TablePosition, Table]
 
 
 class Change(NamedTuple):
-    """One PTE that is not what it was."""
+    """A PTE that changed."""
 
     level: int
     address: int
@@ -50,7 +50,7 @@ class Change(NamedTuple):
 
 
 def snapshot(ram: Ram, root: int, before: Tables) -> Tables:
-    """All tables that a root leads to; what they were ``before`` saves work."""
+    """Returns all tables of a root; parts of ``before`` that are unchanged are reused."""
     found: Tables = {}
     edge = [(TablePosition(LEVELS - 1, 0), root)]
     while edge:
@@ -80,8 +80,8 @@ def _address(place: TablePosition, index: int) -> int:
 
 
 def changes(before: Tables, after: Tables) -> Iterator[Change]:
-    """All of them, the upper levels first. With a pointer that changed, all that is below it is
-    told; and what only gained A or D was not changed by the kernel.
+    """Yields all changes, upper levels first. A changed pointer stands for all that is below it.
+    Setting A or D is not a change by the kernel.
     """
     for place, new in sorted(after.items(), reverse=True):
         old = before.get(place)

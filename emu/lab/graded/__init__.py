@@ -1,1 +1,5 @@
-"""Graded tests: the kinds of tests, and what a failure is. Labs and grading build on it."""
+"""Graded tests: a submission, the kinds of tests, and wrong solutions.
+
+May import ``emu.lab.simulation`` and the packages below it. Labs define their tests with it; a
+submission carries the lab's tests and solutions.
+"""

@@ -1,4 +1,4 @@
-"""Guest programs as graded tests: they look at their own memory, and say what is wrong with it."""
+"""Graded tests that run guest programs, which check their own memory."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class GuestProgram:
     guest: str
     points: int = 5
     status: int = 0
-    """What the program exits with when all is well."""
+    """Exit status of a correct run."""
     memory: int = _MEMORY
     source: Path | None = None
-    """Another C file than the project's of that name."""
+    """C file to use instead of the project's guest of that name."""
 
     def run(self, submission: Submission) -> Failure | None:
         program = build_guest(self.source or guest_source(self.guest))
@@ -41,7 +41,7 @@ class GuestProgram:
         except StudentFailed as failed:
             return Failure.of(failed)
         try:
-            return self._ran(machine, options, program)
+            return self._run(machine, options, program)
         except StudentFailed as failed:
             return self._stopped(failed)
         finally:
@@ -51,7 +51,7 @@ class GuestProgram:
         when = f"{failed.headline}   in guest {self.guest}"
         return Failure(failed.name, when, failed.details, cause=cause_of(failed))
 
-    def _ran(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
+    def _run(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
         from emu.api import Machine
         from kernel.check.invariants import InvariantBroken
 
@@ -65,13 +65,13 @@ class GuestProgram:
         except Exception as error:
             raise KernelStopped(error) from error
         if result.status != self.status:
-            said = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
+            output = (result.stdout + result.stderr).decode(errors="replace").splitlines()[-6:]
             when = f"guest {self.guest} ended with status {result.status}"
-            return Failure("isolation", when, [*said, *result.notes[-3:]])
+            return Failure("isolation", when, [*output, *result.notes[-3:]])
         if self.source is None and (
             lost := _missing(result.stdout, reference_output(program, self.memory))
         ):
-            when = f"guest {self.guest} did not do all that it does on the reference kernel"
+            when = f"guest {self.guest} printed less than on the reference kernel"
             return Failure("isolation", when, [f"not printed: {line}" for line in lost[:6]])
         if leaked := result.summary["frames_leaked"]:
             return Failure("nothing-is-lost", f"guest {self.guest}", [f"{leaked} frames are lost"])
@@ -79,7 +79,7 @@ class GuestProgram:
 
 
 def guest_source(name: str) -> Path:
-    """The C file of one of the project's guests."""
+    """Returns the C file of a guest of the project."""
     import guest
 
     return Path(guest.__file__).with_name(f"{name}.c")
@@ -87,21 +87,21 @@ def guest_source(name: str) -> Path:
 
 @cache
 def reference_output(program: Path, memory: int) -> bytes:
-    """What a guest of the project prints on the reference kernel: the same in every run."""
+    """Returns the output of a guest on the reference kernel: the same in every run."""
     from emu.api import Machine
 
     return Machine(Options(memory=memory, timeout=_SECONDS)).run([program]).stdout
 
 
 def _missing(reference_output: bytes, expected: bytes) -> list[str]:
-    """The lines that are in the ``expected`` output more often."""
+    """Returns the lines that occur more often in ``expected`` than in ``printed``."""
     missing = Counter(expected.splitlines()) - Counter(reference_output.splitlines())
     return [line.decode(errors="replace") for line in missing.elements()]
 
 
 @cache
 def build_guest(source: Path) -> Path:
-    """The program, from the toolchain's cache where it was built before."""
+    """Builds the program, or takes it from the toolchain's cache."""
     from toolchain.build import build
 
     return build([source])

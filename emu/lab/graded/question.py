@@ -5,8 +5,7 @@ earlier test of the lab also finds is excused where a test asks something else: 
 repeats the operation, and the test continues from there with the student's code. There are two
 reasons:
 
-* The operation is only ``given``, as a preparation. Any failure found by an earlier test is excused
-  there.
+* The operation is only a preparation. Any failure found by an earlier test is excused there.
 * The student's code returned, every page is where it should be, or each page of the test's question
   is, and the names of the failure are not those of the question.
 
@@ -35,6 +34,7 @@ class Preparation:
 
 
 def prepare(*operations: Operation) -> Preparation:
+    """Marks operations of a test as preparation."""
     return Preparation(operations)
 
 
@@ -44,7 +44,7 @@ KnownFailures = Collection[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A sequence of operations, and the question that it asks."""
+    """A sequence of operations, and the failures that it tests for."""
 
     operations: Sequence[Operation]
     preparation: frozenset[int] = frozenset()
@@ -62,13 +62,13 @@ class Question:
         pages: Collection[int],
     ) -> Question:
         operations: list[Operation] = []
-        is_given: set[int] = set()
+        preparation: set[int] = set()
         for step in steps:
             some = step.operations if isinstance(step, Preparation) else [step]
             if isinstance(step, Preparation):
-                is_given.update(range(len(operations), len(operations) + len(some)))
+                preparation.update(range(len(operations), len(operations) + len(some)))
             operations += some
-        return cls(operations, frozenset(is_given), names, pages)
+        return cls(operations, frozenset(preparation), names, pages)
 
     @property
     def excuses(self) -> bool:
@@ -82,46 +82,47 @@ _KINDS = {Fork: "fork", Exit: "exit", Exec: "exit"}
 
 
 def failure_kinds(failure: Failure) -> set[tuple[str, str]]:
-    """Identifies a failure: its names, each with the kind of operation."""
+    """Returns the names of a failure, each with the kind of operation."""
     kind = _KINDS.get(type(failure.operations[-1]), "touch") if failure.operations else ""
     return {(name, kind) for name in failure.names}
 
 
-def is_excused(failure: Failure, asked: Question, known: KnownFailures) -> bool:
+def is_excused(failure: Failure, question: Question, known: KnownFailures) -> bool:
+    """Returns True if the failure is known and not what the question tests for."""
     at = len(failure.operations) - 1
     if at < 0 or at in failure.reference_steps or failure.name == TimedOut.name:
         return False
     if not failure_kinds(failure) <= set(known):
         return False
-    if at in asked.preparation:
+    if at in question.preparation:
         return True
     difference = failure.difference
-    if difference is None or difference.fatal or asked.names is None:
+    if difference is None or difference.fatal or question.names is None:
         return False
-    if difference.pages & set(asked.pages) or (difference.missing and not asked.pages):
+    if difference.pages & set(question.pages) or (difference.missing and not question.pages):
         return False
-    return not difference.names & set(asked.names) - _elsewhere(difference, asked)
+    return not difference.names & set(question.names) - _elsewhere(difference, question)
 
 
-def _elsewhere(difference: StateDifference, asked: Question) -> set[str]:
-    """Names that only say that pages differ which the question is not about."""
-    return {_PAGE_CONTENT} if difference.pages and asked.pages else set()
+def _elsewhere(difference: StateDifference, question: Question) -> set[str]:
+    """Returns the names that refer to pages which the question does not test."""
+    return {_PAGE_CONTENT} if difference.pages and question.pages else set()
 
 
 class QuestionResult(NamedTuple):
-    """Result of a question: the failure, and the operations that the reference did."""
+    """Result of a question: the failure, and the operations that the reference executed."""
 
     failure: Failure | None
     reference_steps: frozenset[int]
 
 
 def repeat_question(
-    stage: SimulationConfig, asked: Question, known: KnownFailures, failure: Failure | None
+    config: SimulationConfig, question: Question, known: KnownFailures, failure: Failure | None
 ) -> QuestionResult:
-    """Repeats the question after a ``failure``, letting the reference do each excused operation."""
-    while failure is not None and is_excused(failure, asked, known):
+    """Repeats the question after a ``failure``; the reference executes each excused operation."""
+    while failure is not None and is_excused(failure, question, known):
         at = len(failure.operations) - 1
-        more = asked.preparation if at in asked.preparation else frozenset((at,))
-        stage = replace(stage, reference_steps=stage.reference_steps | more)
-        failure = run_differential(stage, asked.operations)
-    return QuestionResult(failure, stage.reference_steps)
+        more = question.preparation if at in question.preparation else frozenset((at,))
+        config = replace(config, reference_steps=config.reference_steps | more)
+        failure = run_differential(config, question.operations)
+    return QuestionResult(failure, config.reference_steps)

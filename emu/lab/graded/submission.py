@@ -14,7 +14,7 @@ from emu.lab.simulation.differential import Failure
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A student's work on ``lab``: the file of that lab, and of others that are to be used too."""
+    """A student's work on ``lab``: the file of that lab, and those of other labs to use with it."""
 
     lab: str
     files: Sequence[LabFile]
@@ -27,10 +27,10 @@ class Submission:
     found: dict[str, tuple[Test, Failure | None]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    """Results of the tests that other tests depend on."""
+    """Results of tests by name, so that each runs once."""
 
     def known_failures(self, test: Test) -> set[tuple[str, str]]:
-        """Failures found by the tests that precede ``test`` in the lab and excuse others."""
+        """Returns the failures of the tests that precede ``test``, which later tests may excuse."""
         known: set[tuple[str, str]] = set()
         for earlier in self.tests:
             if earlier.name == test.name:
@@ -41,7 +41,7 @@ class Submission:
         return known
 
     def result_of(self, test: Test) -> Failure | None:
-        """Result of a test, which is run once."""
+        """Returns the failure of a test, which is run at most once."""
         before = self.found.get(test.name)
         if before is None or before[0] is not test:
             failure = test.examine(self) if isinstance(test, SelectiveTest) else test.run(self)
@@ -49,17 +49,17 @@ class Submission:
         return before[1]
 
     def fails(self, name: str) -> bool:
-        """True when the test of the lab with that name fails."""
+        """Returns True if the test of the lab with that name fails."""
         return any(self.result_of(test) is not None for test in self.tests if test.name == name)
 
     @property
     def replaceable(self) -> bool:
-        """True when the reference can stand in: a student's allocator has its own records."""
+        """True if the reference can replace the code: a student's allocator has its own state."""
         return all(file.lab != "frames" for file in self.files)
 
 
 class Test(Protocol):
-    """One graded question about a lab."""
+    """A graded test: one question about a lab."""
 
     @property
     def name(self) -> str: ...
@@ -71,12 +71,12 @@ class Test(Protocol):
     def points(self) -> int: ...
 
     def run(self, submission: Submission) -> Failure | None:
-        """What is wrong; None when nothing is."""
+        """Returns the first failure, or None."""
 
 
 @runtime_checkable
 class SelectiveTest(Test, Protocol):
-    """A test with a question about part of its operations; other failures may be excused."""
+    """A test that checks part of its operations; failures in others may be excused."""
 
     def examine(self, submission: Submission) -> Failure | None:
         """Runs the test; ``run`` caches the result."""
@@ -84,7 +84,7 @@ class SelectiveTest(Test, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one test."""
+    """Result of one test."""
 
     test: Test
     failure: Failure | None

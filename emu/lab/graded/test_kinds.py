@@ -1,4 +1,4 @@
-"""The kinds of graded tests that run operations: scripts, failing allocations, random sequences."""
+"""Kinds of graded tests that run operations: scripts, failing allocations, random sequences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emu.lab.simulation.operations import FailAllocation, Operation
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One sequence of operations."""
+    """A test of one sequence of operations."""
 
     name: str
     question: str
@@ -30,22 +30,22 @@ class Script:
     points: int = 5
     frames: int = MACHINE_FRAMES
     asks: Collection[str] | None = None
-    """Names of the failures that it asks about; see :mod:`emu.lab.graded.question`."""
+    """Names of the failures that it tests for; see :mod:`emu.lab.graded.question`."""
     about: Collection[int] = ()
-    """Addresses of the pages that it asks about."""
+    """Addresses of the pages that it tests."""
 
     def run(self, submission: Submission) -> Failure | None:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
-        asked = Question.of(self.operations, self.asks, self.about)
-        return _examine(self, submission, stage, asked).failure
+        config = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
+        question = Question.of(self.operations, self.asks, self.about)
+        return _examine(self, submission, config, question).failure
 
 
 @dataclass(frozen=True, slots=True)
 class EveryAllocation:
-    """Has each allocation of ``operation`` fail in turn; what comes ``after`` must go well."""
+    """Makes each allocation of ``operation`` fail in turn; operations ``after`` must succeed."""
 
     name: str
     question: str
@@ -59,43 +59,43 @@ class EveryAllocation:
         *("count-is-the-number-of-holders", "mapped-frames-are-in-use", "nothing-is-lost"),
         *("running-out", "used-frames-are-left-alone"),
     )
-    """Names of the failures of the operation that it asks about."""
+    """Names of the failures of the operation that it tests for."""
 
     def run(self, submission: Submission) -> Failure | None:
         return submission.result_of(self)
 
     def examine(self, submission: Submission) -> Failure | None:
-        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
+        config = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
         helped = False
         for number in range(1, self._allocations(submission) + 1):
-            asked = self._question(
+            question = self._question(
                 prepare(FailAllocation(number)), prepare(FailAllocation(0)), self.asks
             )
-            failure, reference_steps = _examine(self, submission, stage, asked)
+            failure, reference_steps = _examine(self, submission, config, question)
             if failure is not None:
                 return failure
             helped = helped or bool(reference_steps)
-            stage = replace(stage, reference_steps=reference_steps & asked.preparation)
+            config = replace(config, reference_steps=reference_steps & question.preparation)
         return self._without_failing_allocation(submission) if helped else None
 
     def _question(
         self, fails: Preparation, works: Preparation, asks: Collection[str] | None
     ) -> Question:
-        """Question about the operation; those before and after it are only given."""
+        """Returns the question about the operation; those before and after it are preparation."""
         steps = [prepare(*self.before), fails, self.operation, works, prepare(*self.after)]
         return Question.of(steps, asks, ())
 
     def _without_failing_allocation(self, submission: Submission) -> Failure | None:
-        """Checks first that the operation succeeds when memory is available: code that always runs
-        out of memory does not answer the question.
+        """Checks that the operation succeeds if memory is available: code that always runs out of
+        memory does not pass.
         """
-        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
-        return _examine(self, submission, stage, self._question(prepare(), prepare(), ())).failure
+        config = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
+        return _examine(self, submission, config, self._question(prepare(), prepare(), ())).failure
 
     def _allocations(self, submission: Submission) -> int:
-        """How many the operation makes in the reference."""
-        stage = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
-        world = stage.reference()
+        """Returns the number of allocations of the operation in the reference."""
+        config = SimulationConfig(submission.files, submission.solutions, self.policy, self.frames)
+        world = config.reference()
         try:
             for operation in self.before:
                 world.do(operation)
@@ -107,14 +107,14 @@ class EveryAllocation:
 
 
 def _examine(
-    test: Test, submission: Submission, stage: SimulationConfig, asked: Question
+    test: Test, submission: Submission, config: SimulationConfig, question: Question
 ) -> QuestionResult:
-    """Result of the student's code, with failures excused that earlier tests report."""
-    failure = run_differential(stage, asked.operations)
-    reference_steps = stage.reference_steps
-    if failure is None or not asked.excuses or not submission.replaceable:
+    """Runs a question, excusing failures that earlier tests report."""
+    failure = run_differential(config, question.operations)
+    reference_steps = config.reference_steps
+    if failure is None or not question.excuses or not submission.replaceable:
         return QuestionResult(failure, reference_steps)
-    return repeat_question(stage, asked, submission.known_failures(test), failure)
+    return repeat_question(config, question, submission.known_failures(test), failure)
 
 
 OperationSource = Callable[[random.Random], Operation]
@@ -125,7 +125,7 @@ class RandomOperations:
     """Sequences of random operations; one that fails is shrunk until nothing can be left out."""
 
     seeded: ClassVar[bool] = True
-    """The submission's seed makes a difference: an instructor may have it run from others too."""
+    """The result depends on the submission's seed: an instructor can choose others."""
 
     name: str
     question: str
@@ -135,42 +135,42 @@ class RandomOperations:
     sequences: int = 12
     length: int = 40
     frames: Sequence[int] = field(default=(MACHINE_FRAMES, 60))
-    """The sizes of the machines, in turn: in a small one memory runs out."""
+    """Numbers of frames of the machines, in turn: a small one runs out of memory."""
     shrinking: float = 6.0
-    """Seconds for looking for a shorter sequence."""
+    """Time limit for shrinking, in seconds."""
 
     def run(self, submission: Submission) -> Failure | None:
         source = random.Random(submission.seed)
         for number in range(self.sequences):
             frames = self.frames[number % len(self.frames)]
-            stage = SimulationConfig(submission.files, submission.solutions, self.policy, frames)
+            config = SimulationConfig(submission.files, submission.solutions, self.policy, frames)
             operations = [self.make(source) for _ in range(self.length)]
-            failure = run_differential(stage, operations)
+            failure = run_differential(config, operations)
             if failure is not None:
-                return shrink(stage, failure, self.shrinking)
+                return shrink(config, failure, self.shrinking)
         return None
 
 
-def shrink(stage: SimulationConfig, failure: Failure, seconds: float) -> Failure:
-    """The same failure by a sequence from which no operation, and no pair, can be left out."""
+def shrink(config: SimulationConfig, failure: Failure, seconds: float) -> Failure:
+    """Returns the same failure with a sequence from which no operation or pair can be removed."""
     end = monotonic() + seconds
     size = max(len(failure.operations) // 2, 1)
     while size and monotonic() < end:
-        failure, shorter = _without(stage, failure, size, end)
+        failure, shorter = _without(config, failure, size, end)
         if not shorter:
             size //= 2
     return failure
 
 
 def _without(
-    stage: SimulationConfig, failure: Failure, size: int, end: float
+    config: SimulationConfig, failure: Failure, size: int, end: float
 ) -> tuple[Failure, bool]:
-    """Leaves out ``size`` operations at a time, where the failure is the same without them."""
+    """Removes ``size`` operations at a time if the failure remains the same."""
     shorter = False
     at = max(len(failure.operations) - 1 - size, 0)
     while monotonic() < end and len(failure.operations) > size:
         operations = failure.operations
-        found = run_differential(stage, [*operations[:at], *operations[at + size :]])
+        found = run_differential(config, [*operations[:at], *operations[at + size :]])
         if found is not None and found.name == failure.name:
             failure, shorter = found, True
         if not at:

@@ -1,4 +1,4 @@
-"""The grader's side of the process that runs a student's code: its start, its end, its commands.
+"""The grader's side of the sandbox: starts and ends it, calls functions, executes its commands.
 
-May import ``emu.lab.protocol`` and ``emu.lab.kit``.
+May import ``emu.lab.protocol``, ``emu.lab.kit``, ``emu.lab.text`` and the kernel.
 """

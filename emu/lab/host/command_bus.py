@@ -1,7 +1,7 @@
-"""What a student's code can do to the machine: the orders and questions of the kit, looked at.
+"""Checks and executes the commands and queries of a student's code on the machine.
 
-Everything that the code changes comes through here, so it is also known which line wrote a PTE, how
-many PTEs were written and how many frames copied.
+All changes by the code pass through here, so the line that wrote each PTE is recorded, and the
+numbers of PTEs written and frames copied.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _MAX_LOG_LINES = 2000
 
 
 class Counts:
-    """What was done in one call, or several."""
+    """Work done by a student's code since the machine was created."""
 
     __slots__ = ("copies", "ptes")
 
     def __init__(self) -> None:
         self.copies = 0
-        """Frames of a process's own memory that were copied."""
+        """Number of private frames copied."""
         self.ptes = 0
-        """Leaf PTEs written; the pointers to tables are not counted."""
+        """Number of leaf PTEs written; pointers to tables are not counted."""
 
 
 class FrameAccounting(Protocol):
-    """The books of a machine whose frames are handed out by the student's own allocator."""
+    """The machine's own counts of frames that the student's allocator manages."""
 
     def count(self, ppn: int) -> int: ...
 
@@ -44,40 +44,42 @@ class FrameAccounting(Protocol):
     def release(self, ppn: int) -> None: ...
 
     def allocated(self, frame: int, kind: Kind) -> None:
-        """Raises StudentFailed when the frame can't be had; OutOfMemory when this is to fail."""
+        """Records an allocation. Raises StudentFailed if the frame is not free; OutOfMemory if a
+        test makes this allocation fail.
+        """
 
     def none_free(self, name: str) -> None:
-        """Raises StudentFailed when there are free frames."""
+        """Raises StudentFailed if there are free frames."""
 
 
 class CommandBus:
-    """Carries out a student's orders on ``ram`` and ``frames``."""
+    """Executes a student's commands on ``ram`` and ``frames``."""
 
     def __init__(self, ram: SharedRam, frames: Frames) -> None:
         self.ram = ram
         self.frames = frames
         self.written_at: dict[int, Place] = {}
-        """The place that last wrote each PTE, by the PTE's physical address."""
+        """Line that last wrote each PTE, by the PTE's physical address."""
         self.table_copied_at: dict[int, Place] = {}
-        """The place that copied another table to each table."""
+        """Line that copied another table to each table."""
         self.taken_at: dict[int, Place] = {}
-        """The place that allocated each frame."""
+        """Line that allocated each frame."""
         self.counted_at: dict[int, Place] = {}
-        """The place that last changed each frame's count."""
+        """Line that last changed each frame's count."""
         self.counts = Counts()
         self.accounting: FrameAccounting | None = None
-        """Set when free frames are the student's allocator's, which may also write to them."""
+        """Set if the student's allocator manages the free frames, which it may write to."""
         self.writable: frozenset[int] = frozenset()
-        """Frames in use whose bytes the next call may change, as the kernel's write to user memory
-        does. All else that had bytes before a call belongs to processes, or is code.
+        """Frames in use whose content the next call may change (a write to user memory). All
+        others that are in use before a call must remain unchanged.
         """
         self.stores: list[tuple[int, int, int]] = []
-        """Each PTE's address that was stored to in this call, with its word before and after."""
+        """(address, word before, word after) of each store to a PTE in this call."""
         self._changed = False
         self._allocated_in_call: set[int] = set()
         """Frames that were allocated in this call."""
         self.log: list[str] = []
-        """What was done, a line for each order, until somebody clears it; not without end."""
+        """A line for each command, up to a maximum number. The user of the bus clears it."""
         self._commands: dict[str, Callable[..., None]] = {
             "store": self._store,
             "write": self._write,
@@ -106,38 +108,40 @@ class CommandBus:
         return self.frames.zero
 
     def begin_call(self) -> None:
-        """A function of the student's is about to be called."""
+        """Called before a function of the student is called."""
         self._allocated_in_call.clear()
         self.stores.clear()
 
     def execute(self, name: str, values: list[Any]) -> None:
-        """Raises :class:`NotAllowed`; TypeError, ValueError or LookupError for what is no order."""
+        """Executes a command. Raises :class:`NotAllowed`, and TypeError, ValueError or LookupError
+        if it is malformed.
+        """
         self._commands[name](*values)
         self._changed = True
 
     def take_changed(self) -> bool:
-        """Whether orders came since this was last asked."""
-        came, self._changed = self._changed, False
-        return came
+        """Returns True if commands were executed since the last call."""
+        changed, self._changed = self._changed, False
+        return changed
 
     def query(self, name: str, values: list[Any]) -> Any:
-        """As :meth:`order`; and OutOfMemory."""
+        """Answers a query. Raises as :meth:`execute` does, and OutOfMemory."""
         return self._queries[name](*values)
 
-    # Orders.
+    # Commands.
 
     def _store(self, address: int, value: int, where: list[Any]) -> None:
         place = _to_place(where)
         frame = self._frame(address >> PAGE_SHIFT, place)
         if address & 7 or not 0 <= value < 1 << 64:
-            raise ValueError("no aligned word")
+            raise ValueError("not an aligned word")
         kind = self.frames.kind(frame)
         if kind is Kind.FREE and self.accounting is not None:
             self.ram.store64(address, value)
             return
         if kind is not Kind.TABLE:
             raise NotAllowed(
-                f"a word was stored at {address:#x}, which is no PTE: frame {frame:#x} is "
+                f"a word was stored at {address:#x}, which is not a PTE: frame {frame:#x} is "
                 f"{FRAME_KIND_TEXT[kind]}",
                 [f"it was stored at {place_text(place)}"],
             )
@@ -199,7 +203,7 @@ class CommandBus:
                 [f"you called frames.release({frame:#x}) at {place_text(place)}"],
             )
         if frame == self.zero and self._accounts.count(frame) == 1:
-            raise NotAllowed("the frame of zeroes was given away", [f"at {place_text(place)}"])
+            raise NotAllowed("the frame of zeroes was released", [f"at {place_text(place)}"])
         self._accounts.release(frame)
         left = self.frames.counts[frame - self.frames.first]
         self._log(place, f"release({frame:#x}): count {left}")
@@ -218,7 +222,7 @@ class CommandBus:
         return frame
 
     def _allocate_superpage(self, where: list[Any]) -> int:
-        """A student's own allocator has none: then memory is made of small pages."""
+        """A student's allocator has no superpages: then memory consists of small pages."""
         if not isinstance(self.frames, SuperpageFrames):
             raise OutOfMemory
         place = _to_place(where)
@@ -229,18 +233,18 @@ class CommandBus:
         return first
 
     def _forget_writers(self, table: int) -> None:
-        """Who wrote the PTEs that the frame had before is of no interest any more."""
+        """Removes the lines that wrote the previous content of a table's frame."""
         self.table_copied_at.pop(table, None)
         for address in range(table << PAGE_SHIFT, table + 1 << PAGE_SHIFT, PTE_SIZE):
             self.written_at.pop(address, None)
 
     def _allocated(self, frame: int, name: str, where: list[Any]) -> None:
-        """The student's own allocator has handed out a frame to the student's other code."""
+        """Records that the student's allocator returned a frame to the student's other code."""
         if self.accounting is None:
             raise LookupError
         place = _to_place(where)
         if type(frame) is not int:
-            raise WrongResult(f"{name}() returned {str(frame)[:80]}; it has to return a number")
+            raise WrongResult(f"{name}() returned {str(frame)[:80]}; expected a number")
         kind = Kind.TABLE if name == "allocate_table" else Kind.PRIVATE
         self.accounting.allocated(frame, kind)
         self._record_allocation(frame, place)
@@ -258,22 +262,22 @@ class CommandBus:
         if len(self.log) < _MAX_LOG_LINES:
             self.log.append(f"{what:<58} {place_text(place)}")
 
-    # What may be named.
+    # Checks of frames.
 
     def _frame(self, frame: int, place: Place = _NO_PLACE) -> int:
         if type(frame) is not int:
-            raise TypeError("no number")
+            raise TypeError("not a number")
         first, total = self.frames.first, self.frames.total
         if not first <= frame < first + total:
             raise NotAllowed(
-                f"{frame:#x} is no frame of the machine's memory ({first:#x} to "
+                f"{frame:#x} is not a frame of the machine's memory (expected {first:#x} to "
                 f"{first + total - 1:#x})",
                 [f"at {place_text(place)}"] if place.file else [],
             )
         return frame
 
     def _check_writable(self, frame: int, place: Place, done: str) -> None:
-        """The bytes of a frame may be changed that was allocated in this call, or is free."""
+        """Checks that a frame may be written: it is free, or was allocated in this call."""
         kind = self.frames.kind(frame)
         if kind is Kind.FREE and self.accounting is not None:
             return
@@ -298,8 +302,8 @@ def _pte_text(pte: int) -> str:
     return f"{ppn(pte):#x} {pte_text(pte)}"
 
 
-def _to_place(given: list[Any]) -> Place:
-    file, line, function = given
+def _to_place(value: list[Any]) -> Place:
+    file, line, function = value
     if not (isinstance(file, str) and isinstance(line, int) and isinstance(function, str)):
-        raise TypeError("no place")
+        raise TypeError("not a place")
     return Place(file[:80], line, function[:80])

@@ -1,7 +1,7 @@
-"""What can be wrong with a student's code, as values with what a message needs.
+"""Failures of a student's code, with the text of their messages.
 
-A :class:`StudentFailed` ends a test, or a run: nothing sensible can follow. Each kind can give the
-account of itself in the subject's words; a traceback of ours never reaches a student.
+A :class:`StudentFailed` ends a test, or a run. Its text describes the failure in terms of the lab;
+a traceback of the project's code is never shown to a student.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from emu.lab.kit.port import Place
 
 
 class StudentFailed(Exception):
-    """The student's code did what it must not. ``name`` is a test's or an invariant's."""
+    """The student's code failed. ``name`` is the name of a test or an invariant."""
 
     name = "failed"
 
@@ -20,69 +20,69 @@ class StudentFailed(Exception):
         super().__init__(headline)
         self.headline = headline
         self.details = details or []
-        """Lines for the student, below the headline."""
+        """Lines for the student, shown below the headline."""
 
 
 class Unimplemented(StudentFailed):
-    """The function is still as the skeleton has it."""
+    """The function raises NotImplementedError, as in the skeleton."""
 
     name = "not-implemented"
 
 
 class ExceptionRaised(StudentFailed):
-    """The code raised an exception that it may not."""
+    """The code raised an exception that is not part of its interface."""
 
     name = "raised"
 
 
 class TimedOut(StudentFailed):
-    """The code did not come back."""
+    """The code did not return within its time limit."""
 
     name = "too-long"
 
 
 class ProcessEnded(StudentFailed):
-    """The process of the code is gone: it exited, or one of its limits ended it."""
+    """The process of the code ended: it exited, or exceeded a limit."""
 
     name = "ended"
 
 
 class WrongResult(StudentFailed):
-    """The code returned what it may not."""
+    """The code returned an invalid result."""
 
     name = "wrong-result"
 
 
 class NotAllowed(StudentFailed):
-    """The code asked of the machine what a kernel may not do, such as a PTE outside a table."""
+    """The code issued a command that a kernel must not, such as a PTE outside a table."""
 
     name = "not-allowed"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that does not hold: ``name`` is the invariant's or the test's."""
+    """A violated invariant or a failed comparison; ``name`` identifies it."""
 
     name: str
     lines: list[str] = field(default_factory=list)
     also: frozenset[str] = frozenset()
-    """Names of all invariants and comparisons that fail at that moment."""
+    """Names of all invariants and comparisons that fail at the same time."""
 
 
 class KernelStopped(StudentFailed):
-    """The kernel's own code met what can't be, for a student's code has left things so."""
+    """The kernel's own code raised an exception because of the state that the code left."""
 
     name = "kernel-stopped"
 
     def __init__(self, error: Exception) -> None:
         super().__init__(
-            "the kernel can't go on with what your code has left in memory",
+            "the kernel cannot continue with the state that your code left in memory",
             [f"{type(error).__name__}: {error}"[:300]],
         )
 
 
 class InvariantViolated(StudentFailed):
-    """After the code returned, an invariant of the machine's memory does not hold."""
+    """After the code returned, an invariant of the machine's memory is violated."""
 
     def __init__(self, finding: Finding, when: str) -> None:
         super().__init__(when, finding.lines)
@@ -90,21 +90,21 @@ class InvariantViolated(StudentFailed):
 
 
 REFERENCE = "the reference"
-"""Prefix of the names of files that stand in for a student's: see ``Student.stand_in``."""
+"""Prefix of the names of files that replace a student's: see ``Student.replacement``."""
 
 
 def place_text(place: Place) -> str:
-    """A place as ``cow_fork.py:41, in share_page()``."""
+    """Returns the text of a place, such as ``cow_fork.py:41, in share_page()``."""
     if not place.file:
         return "outside your file"
     if place.file.startswith(REFERENCE):
-        return f"no line of yours: {REFERENCE} stood in here"
+        return f"not in your file: {REFERENCE} replaced it here"
     where = f"{place.file}:{place.line}"
     return f"{where}, in {place.function}()" if place.function.isidentifier() else where
 
 
 def traceback_lines(places: list[Place], sources: dict[str, list[str]]) -> list[str]:
-    """A traceback of the lab's files alone, innermost last; long ones lose their middle."""
+    """Returns a traceback of the lab's files, innermost last; the middle of long ones is cut."""
     if len(places) > 12:
         shown: list[Place | None] = [*places[:6], None, *places[-5:]]
     else:

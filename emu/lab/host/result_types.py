@@ -1,4 +1,4 @@
-"""Arguments as they are sent to a student's process, and results as they come back."""
+"""Encodes arguments for a student's process, and checks and decodes results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXPECTED = {
 
 
 def encode_argument(value: Any) -> Any:
-    """An argument as JSON has it."""
+    """Returns an argument as a JSON value."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
     if isinstance(value, Enum):
@@ -30,13 +30,13 @@ def encode_argument(value: Any) -> Any:
 
 
 def decode_result(function: str, kind: Any, value: Any) -> Any:
-    """The result of ``function``, which has to be of ``kind``. Raises :class:`WrongResult`."""
-    made = _convert(kind, value)
-    if made is _WRONG:
+    """Returns the result of ``function`` as type ``kind``. Raises :class:`WrongResult`."""
+    result = _convert(kind, value)
+    if result is _WRONG:
         raise WrongResult(
             f"{function}() returned {_result_text(value)}; it has to return {_EXPECTED[kind]}"
         )
-    return made
+    return result
 
 
 _WRONG = object()

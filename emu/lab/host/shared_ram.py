@@ -1,4 +1,4 @@
-"""Physical memory that a student's process sees too, and can't write."""
+"""Physical memory that a student's process can map read-only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emu.machine.ram import BASE, Ram
 
 _F_ADD_SEALS = 1033
 _SEALS = 0x10 | 0x2 | 0x4
-"""F_SEAL_FUTURE_WRITE, SHRINK and GROW (fcntl(2)): the mapping made before is the only writer."""
+"""F_SEAL_FUTURE_WRITE, SHRINK and GROW (fcntl(2)): no new writable mapping can be created."""
 
 
 class SharedRam(Ram):
-    """RAM in a file without a name; ``descriptor`` lets others map it, to read."""
+    """RAM in an anonymous file; other processes can map ``descriptor`` read-only."""
 
     def __init__(self, size: int, base: int = BASE) -> None:
         self.descriptor = _anonymous_file(size)
@@ -29,13 +29,13 @@ class SharedRam(Ram):
         return mmap.mmap(self.descriptor, size)
 
     def discard(self, ppn: int, count: int) -> None:
-        """What is sealed can't be given back to the host."""
+        """Zeroes the frames: memory of a sealed file cannot be returned to the host."""
         ctypes.memset(self.host_address + (ppn << PAGE_SHIFT) - self.base, 0, count << PAGE_SHIFT)
         if not self.executed.isdisjoint(range(ppn, ppn + count)):
             self.code_is_stale = True
 
     def close(self) -> None:
-        """Nobody more may map it; who has, keeps it."""
+        """Closes the descriptor; existing mappings remain."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1

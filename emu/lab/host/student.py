@@ -1,7 +1,8 @@
-"""The process in which a student's code runs, seen from the grader's.
+"""Calls of a student's code from the grader's process.
 
-Whatever comes out of it is a claim. What is true is what the machine's memory says, which only the
-grader writes, by orders that the :class:`~emu.lab.host.command_bus.CommandBus` looks at one by one.
+Data from the student's process is not trusted. The grader's verdict depends on the machine's
+memory, which only the grader writes: :class:`~emu.lab.host.command_bus.CommandBus` checks each
+command.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _MAX_LINE = 500
 
 
 class LabFile(NamedTuple):
-    """One lab's Python file: its name as the student knows it, and what is in it."""
+    """The Python file of one lab: the name shown to the student, and its source."""
 
     lab: str
     name: str
@@ -46,10 +47,10 @@ class LabFile(NamedTuple):
 
 
 class Student:
-    """Calls the functions of the lab's files. Raises :class:`StudentFailed` for what goes wrong,
-    and OutOfMemory when a function says that it ran out of frames.
+    """Calls the functions of the lab's files. Raises :class:`StudentFailed` if the code fails,
+    and OutOfMemory if a function raises OutOfFrames.
 
-    After a failure the process is gone, and every call fails in the same way.
+    A failure ends the process; every later call raises the same failure.
     """
 
     def __init__(
@@ -62,29 +63,29 @@ class Student:
         """If set, its code is called instead of this student's."""
         self.printed = ""
         self.on_print: Callable[[str], None] = lambda text: None
-        """Is told of each line that the code prints."""
+        """Called with each line that the code prints."""
         self._unfinished = ""
         self._limits = limits
         self._sources = {file.name: file.source.splitlines() for file in files}
         self._calling = ""
-        order = {
+        settings = {
             "base": bus.ram.base,
             "size": bus.ram.size,
             "zero": bus.zero,
             "limit": limits.memory + bus.ram.size,
         }
-        self._process = StudentProcess(bus.ram.descriptor, order, limits)
+        self._process = StudentProcess(bus.ram.descriptor, settings, limits)
         self.confined = self._started().get("ready") == "full"
-        """Whether the code can reach nothing but the grader, and is not only limited."""
+        """True if the process is confined; False if only its resources are limited."""
         self._load()
 
     def _started(self) -> dict[str, Any]:
-        """The first message of the process, which it sends before it loads any of the code."""
+        """Returns the first message of the process, sent before it loads the code."""
         try:
-            message = self._process.receive(self._process.starting())
+            message = self._process.receive(self._process.start_deadline())
         except (TimeoutError, channel.Closed, ValueError):
             raise self._fail(
-                ProcessEnded("this machine can't start a process for your code")
+                ProcessEnded("this machine cannot start a process for your code")
             ) from None
         assert isinstance(message, dict)
         return message
@@ -98,15 +99,15 @@ class Student:
 
     @property
     def labs(self) -> set[str]:
-        """The labs whose parts of the kernel these files are."""
+        """Names of the labs of these files."""
         return {file.lab for file in self.files}
 
     def call(self, lab: str, function: str, *arguments: Any) -> Any:
-        """What ``function`` of the lab returns, of the type that it has to."""
+        """Returns the result of ``function``, of the type in ``ENTRIES``."""
         return self.call_each(lab, function, [arguments])[0]
 
     def call_each(self, lab: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
-        """What ``function`` returns for each of ``calls``, which are made without a pause."""
+        """Returns the results of ``function`` for each of ``calls``, sent as one request."""
         if self.replacement is not None:
             return self.replacement.call_each(lab, function, calls)
         entry = ENTRIES[lab][function]
@@ -116,19 +117,19 @@ class Student:
         except OutOfMemory:
             if lab == "frames" or KitFrames in entry.arguments:
                 raise
-            what = f"{function}() raised OutOfFrames, and it is given no allocator"
+            what = f"{function}() raised OutOfFrames, but has no allocator"
             raise self._fail(WrongResult(what)) from None
         results = reply.get("result")
         try:
             if not isinstance(results, list) or len(results) != len(calls):
                 raise self._protocol_error()
-            made = [decode_result(function, entry.result, result) for result in results]
+            values = [decode_result(function, entry.result, result) for result in results]
         except StudentFailed as failure:
             raise self._fail(failure) from None
-        return made
+        return values
 
     def refuses(self, lab: str, function: str, *arguments: Any) -> bool:
-        """Whether ``function`` raises ValueError, as is its duty; the process lives on."""
+        """Returns True if ``function`` raises ValueError as required; the process continues."""
         self.bus.begin_call()
         request = self._calls(lab, function, [arguments])
         return "raised" in self._request(request, expected="ValueError")
@@ -139,7 +140,7 @@ class Student:
         return {"lab": lab, "function": function, "calls": values}
 
     def use_own_frames(self, first: int, total: int) -> None:
-        """The allocator of the lab ``frames`` is the one that functions are given."""
+        """Passes the student's allocator of the lab ``frames`` to functions from now on."""
         self._calling = "Allocator"
         try:
             self._request({"frames": [first, total]})
@@ -147,24 +148,26 @@ class Student:
             raise self._fail(WrongResult("Allocator() raised OutOfFrames")) from None
 
     def close(self) -> None:
-        """The process ends."""
+        """Ends the process."""
         self._process.close()
 
-    # Talking.
+    # Messages.
 
     def _request(self, message: dict[str, Any], expected: str = "") -> dict[str, Any]:
-        """The answer; also that an exception of the type ``expected`` was raised."""
+        """Sends a request, executes the commands and returns the reply. An exception of type
+        ``expected`` does not count as a failure.
+        """
         if self.failed is not None:
             raise self.failed
-        patience = self._process.patience()
+        deadline = self._process.deadline()
         try:
-            self._send(message, patience)
+            self._send(message, deadline)
             while True:
-                reply = self._reply(patience)
+                reply = self._reply(deadline)
                 self._carry_out(reply)
                 if "query" not in reply:
                     break
-                self._send(self._answer(reply["query"]), patience)
+                self._send(self._answer(reply["query"]), deadline)
         except StudentFailed as failure:
             reply = {}
             raise self._fail(failure) from None
@@ -176,17 +179,17 @@ class Student:
             raise OutOfMemory
         return reply
 
-    def _send(self, message: Any, patience: Deadline) -> None:
+    def _send(self, message: Any, deadline: Deadline) -> None:
         try:
-            self._process.send(message, patience)
+            self._process.send(message, deadline)
         except TimeoutError:
             raise self._too_long([]) from None
         except channel.Closed:
             raise self._gone() from None
 
-    def _reply(self, patience: Deadline) -> dict[str, Any]:
+    def _reply(self, deadline: Deadline) -> dict[str, Any]:
         try:
-            message = self._process.receive(patience)
+            message = self._process.receive(deadline)
         except TimeoutError:
             raise self._too_long(_places(self._process.where())) from None
         except channel.Closed:
@@ -230,20 +233,20 @@ class Student:
         except (TypeError, ValueError, LookupError):
             raise self._protocol_error() from None
 
-    # Failing.
+    # Failures.
 
     def _fail(self, failure: StudentFailed) -> StudentFailed:
-        """A failure is kept, but not what was on the stack: a message may have a gigabyte."""
+        """Records the failure without its stack frames, which may refer to large messages."""
         clear_frames(failure.__traceback__)
         failure.__context__ = None
         self.failed = failure
         self.close()
         return failure
 
-    def _raised(self, account: Any) -> StudentFailed:
+    def _raised(self, exception: Any) -> StudentFailed:
         try:
-            kind, text = str(account["type"])[:80], str(account["text"])[:2000]
-            places = _places(account["places"])
+            kind, text = str(exception["type"])[:80], str(exception["text"])[:2000]
+            places = _places(exception["places"])
         except (TypeError, LookupError):
             return self._protocol_error()
         if kind == "NotImplementedError":
@@ -253,7 +256,7 @@ class Student:
 
     def _too_long(self, places: list[Place]) -> StudentFailed:
         lines = traceback_lines(places, self._sources)
-        where = ["it was here:", *lines] if lines else []
+        where = ["it was executing:", *lines] if lines else []
         return TimedOut(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
 
     def _gone(self) -> StudentFailed:
@@ -261,7 +264,7 @@ class Student:
         if status is None:
             return self._protocol_error()
         if status == -signal.SIGXCPU:
-            return TimedOut(f"more than {self._limits.cpu_seconds} s of processor time were used")
+            return TimedOut(f"more than {self._limits.cpu_seconds} s of CPU time were used")
         why = f"signal {-status} ended it" if status < 0 else f"it exited with status {status}"
         return ProcessEnded(f"the process of your code ended in {self._doing}: {why}")
 
@@ -270,11 +273,11 @@ class Student:
         return f"{self._calling}()" if self._calling else "your file, when it was loaded,"
 
     def _protocol_error(self) -> StudentFailed:
-        return NotAllowed(f"{self._doing} spoke to the grader otherwise than through the kit")
+        return NotAllowed(f"{self._doing} communicated with the grader without the kit")
 
 
 def can_confine() -> bool:
-    """Whether this host shuts a student's code in; if not, limits are all that holds it."""
+    """Returns True if this host can confine a student's code, False if it can only limit it."""
     ram = SharedRam(PAGE_SIZE)
     try:
         student = Student([], CommandBus(ram, Frames(ram)))
@@ -284,9 +287,9 @@ def can_confine() -> bool:
         ram.close()
 
 
-def _places(given: Any) -> list[Place]:
+def _places(value: Any) -> list[Place]:
     places = []
-    for file, line, function in given if isinstance(given, list) else []:
+    for file, line, function in value if isinstance(value, list) else []:
         if isinstance(file, str) and isinstance(line, int) and isinstance(function, str):
             places.append(Place(file[:80], line, function[:80]))
     return places

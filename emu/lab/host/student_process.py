@@ -1,4 +1,4 @@
-"""The process that runs a student's code: its start, its end, and how long it is waited for."""
+"""Starts and ends the process that runs a student's code, with deadlines for its replies."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from emu.lab.protocol import channel
 
 _PROJECT = Path(emu.__file__).resolve().parent.parent
 _START_SECONDS = 600.0
-"""Seconds that the host may take to start our part of the process, before the code's own time."""
+"""Seconds that the host may take to start the process, before the code's own time limit."""
 _REPORT_SECONDS = 1.0
-"""Seconds that code has to say where it is when it has taken too long."""
+"""Seconds that late code has to report the lines being executed."""
 _BUSY_HOST_FACTOR = 6
-"""So many times its limit a call may last when the host has no time for it."""
+"""Maximum duration of a call on a busy host, as a multiple of its limit."""
 _MAX_MESSAGE = 16 << 20
-"""Bytes of a message from the code: as Python's values it may take twenty times as many here."""
+"""Maximum size of a message from the code in bytes; as Python values it may take 20 times more."""
 _POLL_SECONDS = 0.25
-"""Seconds between two looks at the processor time of code that is late."""
+"""Interval in seconds at which the CPU time of late code is read."""
 
 
 class Limits(NamedTuple):
-    """What a student's process may take."""
+    """Resource limits of a student's process."""
 
     seconds: float = 5.0
-    """Of processor time, for one call; more of them pass where the host is busy."""
+    """CPU time of one call; on a busy host more real time passes."""
     cpu_seconds: int = 60
-    """In all."""
+    """CPU time of all calls."""
     memory: int = 512 << 20
-    """Bytes of address space, beside the machine's memory."""
+    """Bytes of address space, without the machine's memory."""
 
 
 DEFAULT_LIMITS = Limits()
 
 
 class StudentProcess:
-    """Speaks with ``python -m emu.lab.sandbox``, which sees ``memory``, a descriptor."""
+    """Runs ``emu.lab.sandbox``, which maps ``memory``, a descriptor."""
 
-    def __init__(self, memory: int, order: Mapping[str, Any], limits: Limits) -> None:
+    def __init__(self, memory: int, settings: Mapping[str, Any], limits: Limits) -> None:
         self._limits = limits
         requests, self._to = os.pipe()
         self._from, replies = os.pipe()
@@ -66,22 +66,22 @@ class StudentProcess:
             os.close(replies)
         os.set_blocking(self._to, False)
         limit = {"seconds": limits.cpu_seconds, "grader": os.getpid()}
-        with suppress(channel.Closed):  # then there is no answer either
-            self.send({"memory": memory, **order, **limit}, self.starting())
+        with suppress(channel.Closed):  # then receiving fails too
+            self.send({"memory": memory, **settings, **limit}, self.start_deadline())
 
-    def starting(self) -> Deadline:
-        """How long the grader waits until the process is ready to load the code."""
+    def start_deadline(self) -> Deadline:
+        """Returns a deadline for the start of the process."""
         return Deadline(0, _START_SECONDS)
 
-    def patience(self) -> Deadline:
-        """How long the call that begins now is waited for."""
+    def deadline(self) -> Deadline:
+        """Returns a deadline for a call that begins now."""
         return Deadline(self._process.pid, self._limits.seconds)
 
-    def send(self, message: Any, patience: Deadline) -> None:
-        """Raises TimeoutError, and :class:`channel.Closed`."""
+    def send(self, message: Any, deadline: Deadline) -> None:
+        """Sends a message. Raises TimeoutError and :class:`channel.Closed`."""
         data = memoryview(channel.frame(message))
         while data:
-            patience.wait(self._to, select.POLLOUT)
+            deadline.wait(self._to, select.POLLOUT)
             try:
                 data = data[os.write(self._to, data) :]
             except BlockingIOError:
@@ -89,28 +89,30 @@ class StudentProcess:
             except OSError:
                 raise channel.Closed from None
 
-    def receive(self, patience: Deadline) -> Any:
-        """A message. Raises TimeoutError, :class:`channel.Closed`, and ValueError for nonsense."""
+    def receive(self, deadline: Deadline) -> Any:
+        """Receives a message. Raises TimeoutError, :class:`channel.Closed`, and ValueError if it is
+        invalid.
+        """
         try:
-            return channel.receive(_DeadlineReader(self._from, patience), _MAX_MESSAGE)
+            return channel.receive(_DeadlineReader(self._from, deadline), _MAX_MESSAGE)
         except RecursionError:
-            raise ValueError("nested without end") from None
+            raise ValueError("nested too deeply") from None
 
     def where(self) -> Any:
-        """The places that the code is at, which has taken too long; None when it does not say."""
+        """Returns the lines that late code is executing; None if it does not report them."""
         with suppress(OSError):
             self._process.send_signal(signal.SIGUSR1)
-        patience = Deadline(self._process.pid, _REPORT_SECONDS)
+        deadline = Deadline(self._process.pid, _REPORT_SECONDS)
         try:
             while True:
-                message = self.receive(patience)
+                message = self.receive(deadline)
                 if isinstance(message, dict) and "late" in message:
                     return message["late"]
         except (TimeoutError, channel.Closed, ValueError):
             return None
 
     def status(self) -> int | None:
-        """The exit status of a process that has ended; None when it has not."""
+        """Returns the exit status of a process that has ended; None if it has not."""
         try:
             return self._process.wait(_REPORT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -127,10 +129,10 @@ class StudentProcess:
 
 
 class Deadline:
-    """``seconds`` of the time of process ``pid``: its processor's, as far as the host tells it.
+    """A deadline after ``seconds`` of CPU time of process ``pid``, if the host provides it.
 
-    On a host with much to do code is late that has hardly run; then it is given more time, but not
-    without end, and code that only waits gets no more than that either.
+    On a busy host code can be late that has hardly run. It gets more real time then, up to a
+    maximum, which also limits code that waits and uses no CPU time.
     """
 
     def __init__(self, pid: int, seconds: float) -> None:
@@ -141,7 +143,7 @@ class Deadline:
         self._used = _processor_time(pid)
 
     def wait(self, descriptor: int, event: int) -> None:
-        """Until the descriptor is ready. Raises TimeoutError."""
+        """Waits until the descriptor is ready. Raises TimeoutError."""
         poll = select.poll()
         poll.register(descriptor, event)
         while True:
@@ -159,7 +161,7 @@ class Deadline:
 
 
 def _processor_time(pid: int) -> float | None:
-    """Seconds that a process has run (proc_pid_stat(5)); None where that can't be known."""
+    """Returns the CPU time of a process in seconds (proc_pid_stat(5)); None if not available."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -168,12 +170,12 @@ def _processor_time(pid: int) -> float | None:
 
 
 class _DeadlineReader:
-    """A descriptor that is read from while there is patience."""
+    """Reads from a descriptor until the deadline."""
 
-    def __init__(self, descriptor: int, patience: Deadline) -> None:
+    def __init__(self, descriptor: int, deadline: Deadline) -> None:
         self._descriptor = descriptor
-        self._patience = patience
+        self._deadline = deadline
 
     def read(self, count: int) -> bytes:
-        self._patience.wait(self._descriptor, select.POLLIN)
+        self._deadline.wait(self._descriptor, select.POLLIN)
         return os.read(self._descriptor, count)

@@ -1,4 +1,4 @@
-"""The allocator of frames, with 2 MiB in a row."""
+"""Frame allocator with allocation of aligned runs of 2 MiB."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SUPERPAGE_FRAMES = SUPERPAGE_SIZE >> PAGE_SHIFT
 
 
 class SuperpageFrames(Frames):
-    """The frames of a superpage are handed out together, and counted and released one by one."""
+    """Allocates the frames of a superpage together; they are counted and released one by one."""
 
     def allocate_superpage(self) -> int:
-        """The first of 512 frames, aligned, each with count 1; one allocation by the counter.
+        """Returns the first of 512 aligned frames, each with count 1. Counts as one allocation.
 
-        :class:`OutOfMemory` when nowhere so many are free together.
+        Raises :class:`OutOfMemory` if there is no such run of free frames.
         """
         self.allocations += 1
         if self.allocations == self._fail_at:
@@ -40,7 +40,7 @@ class SuperpageFrames(Frames):
         return self.first + start
 
     def _run(self) -> int | None:
-        """The index of the first of 512 free frames at an address that they divide."""
+        """Returns the index of the first run of 512 free, aligned frames."""
         offset = -self.first % SUPERPAGE_FRAMES
         free = np.zeros(self.total, bool)
         free[self._untouched :] = True

@@ -1,4 +1,4 @@
-"""Worker process for part of a task, which can be ended with all the processes it started."""
+"""Worker process that can be ended with all processes it started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 class Worker:
     """Calls ``work(pipe, *arguments)`` in a process; ``pipe`` receives what it sends.
 
-    The process is forked, unless this one has threads: then it is spawned, which takes longer.
+    The process is forked, or spawned if this one has threads, which takes longer.
     """
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
@@ -48,7 +48,7 @@ class Worker:
         return self._process.exitcode
 
     def stop(self) -> None:
-        """Ends the process and all that it started."""
+        """Ends the process and all processes it started."""
         with suppress(OSError):
             os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()

@@ -1,7 +1,7 @@
-"""What a lab's Python file may use: the machine as the kernel of a course sees it.
+"""The API of a lab's Python file: physical memory, frames, bits of a PTE, and values.
 
-This is all that reaches a student's code, which runs in a process of its own: physical memory
-(:class:`Memory`), the allocator (:class:`Frames`), the bits of a PTE, and a few values.
+A student's code imports this package and nothing else of the project. It runs in a process of its
+own, so this package imports the standard library and ``emu.machine.pte`` only.
 """
 
 from emu.lab.kit.frames import Frames, OutOfFrames
@@ -47,7 +47,7 @@ from emu.machine.pte import (
 )
 
 COW = RSW0
-"""Set on a page that may be written by right, but whose W is clear because its frame is shared."""
+"""Set in the PTE of a page of a writable mapping whose W is clear because its frame is shared."""
 
 __all__ = [
     "COW",

@@ -1,4 +1,4 @@
-"""The allocator of frames, as a lab's code sees it."""
+"""The allocator of frames, as the code of a lab uses it."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from typing import Protocol
 
 
 class OutOfFrames(Exception):
-    """No frame is free. It is no mistake of yours: the function that can't go on gives back what
-    it took so far, and lets this exception pass.
+    """No frame is free. This is not an error in your code: the function that can't continue
+    releases what it allocated so far, and does not catch this exception.
     """
 
 
 class Frames(Protocol):
-    """Frames are named by their number (PPN), and counted: one for each PTE that maps them.
+    """Allocates frames, identified by their number (PPN), and counts the PTEs that map each.
 
-    A page table counts once, for the pointer (or the satp) that leads to it.
+    The count of a page table is 1: the pointer (or the satp) that refers to it.
     """
 
     zero: int
     """The frame of zeroes that all untouched pages share; it is never written."""
 
     def allocate(self) -> int:
-        """A frame with count 1 and undefined bytes. Raises :class:`OutOfFrames`."""
+        """Returns a frame with count 1 and undefined content. Raises :class:`OutOfFrames`."""
 
     def allocate_table(self) -> int:
-        """A frame of zeroes with count 1, for a page table. Raises :class:`OutOfFrames`."""
+        """Returns a frame of zeroes with count 1, for a page table. Raises :class:`OutOfFrames`."""
 
     def allocate_superpage(self) -> int:
-        """The first of 512 frames in a row, at an address that 2 MiB divide, each with count 1.
+        """Returns the first of 512 consecutive frames, aligned to 2 MiB, each with count 1.
 
         Raises :class:`OutOfFrames`.
         """
 
     def share(self, frame: int) -> None:
-        """One more user."""
+        """Increments the frame's count."""
 
     def release(self, frame: int) -> None:
-        """One user less; the frame is free when it was the last."""
+        """Decrements the frame's count; at 0 the frame is free."""
 
     def count(self, frame: int) -> int:
-        """How many users the frame has; 0 when it is free."""
+        """Returns the frame's count; 0 if it is free."""
 
     def is_private(self, frame: int) -> bool:
-        """Whether the frame is a process's own memory, which fork must keep apart: neither a page
-        of a file, nor memory that is shared on purpose, nor the frame of zeroes.
+        """Returns True if the frame is private memory of processes, which fork must not leave
+        shared and writable; False for a page of a file, a MAP_SHARED mapping, and the zero frame.
         """

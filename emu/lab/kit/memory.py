@@ -15,10 +15,9 @@ class OutsideMemory(Exception):
 
 
 class Memory:
-    """The bytes from ``base`` to before ``end``; frame ``n`` is the 4,096 bytes from ``n << 12``.
+    """The bytes in [``base``, ``end``); frame ``n`` is the 4,096 bytes at ``n << 12``.
 
-    What is written here is read back here at once; the machine has it when the function that wrote
-    it returns.
+    A write is visible in this process at once, and in the machine when the function returns.
     """
 
     def __init__(self, port: Port, content: memoryview, base: int) -> None:
@@ -28,10 +27,10 @@ class Memory:
         self._bytes = content
         self._words = content.cast("Q")
         self._new: dict[int, bytearray] = {}
-        """Frames that were written since the machine last had all of it."""
+        """Frames that were written since the commands were last sent to the machine."""
 
     def load(self, address: int) -> int:
-        """The 64-bit word at ``address``, such as a PTE. Raises :class:`OutsideMemory`."""
+        """Returns the 64-bit word at ``address``, such as a PTE. Raises :class:`OutsideMemory`."""
         self._check(address, 8)
         written = self._new.get(address >> PAGE_SHIFT)
         if written is None:
@@ -43,18 +42,18 @@ class Memory:
         """Writes the 64-bit word at ``address``, such as a PTE. Raises :class:`OutsideMemory`."""
         self._check(address, 8)
         if not 0 <= value < 1 << 64:
-            raise ValueError(f"{value:#x} is no 64-bit word")
+            raise ValueError(f"{value:#x} is not a 64-bit word")
         at = address & PAGE_MASK
         self._frame(address >> PAGE_SHIFT)[at : at + 8] = value.to_bytes(8, "little")
         self._port.send_command("store", address, value, calling_place())
 
     def table(self, frame: int) -> list[int]:
-        """The 512 words of a page table."""
+        """Returns the 512 words of a page table."""
         self._check(frame << PAGE_SHIFT, PAGE_SIZE)
         return memoryview(self._content(frame)).cast("Q").tolist()
 
     def read(self, address: int, count: int) -> bytes:
-        """``count`` bytes at ``address``. Raises :class:`OutsideMemory`."""
+        """Returns ``count`` bytes at ``address``. Raises :class:`OutsideMemory`."""
         self._check_range(address, count)
         parts = []
         while count > 0:
@@ -72,7 +71,7 @@ class Memory:
             raise OutsideMemory(
                 address,
                 f"{len(data)} bytes at {address:#x} reach into the next frame: the next page of "
-                "the process is somewhere else",
+                "the process is in another frame",
             )
         self._frame(address >> PAGE_SHIFT)[at : at + len(data)] = data
         self._port.send_command("write", address, bytes(data).hex(), calling_place())
@@ -85,7 +84,7 @@ class Memory:
         self._port.send_command("copy", source, target, calling_place())
 
     def zero_frame(self, frame: int) -> None:
-        """Makes the 4,096 bytes of a frame zero."""
+        """Sets the 4,096 bytes of a frame to zero."""
         self._check(frame << PAGE_SHIFT, PAGE_SIZE)
         self._new[frame] = bytearray(PAGE_SIZE)
         self._port.send_command("zero", frame, calling_place())
@@ -103,8 +102,8 @@ class Memory:
             written = self._new[frame] = bytearray(self._content(frame))
         return written
 
-    def _settled(self) -> None:
-        """The machine has all that was written."""
+    def _forget_writes(self) -> None:
+        """Called when the machine has all that was written."""
         self._new.clear()
 
     def _check(self, address: int, size: int) -> None:
@@ -116,6 +115,6 @@ class Memory:
         if count < 0 or not self.base <= address <= self.end - count:
             raise OutsideMemory(
                 address,
-                f"there is no memory at {address:#x}: it lies from {self.base:#x} to {self.end:#x} "
+                f"there is no memory at {address:#x}: memory is {self.base:#x} to {self.end:#x} "
                 f"(a frame's address is its number << {PAGE_SHIFT})",
             )

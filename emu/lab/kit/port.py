@@ -1,4 +1,4 @@
-"""How the kit reaches the machine: orders that are sent together, and questions that wait."""
+"""Connection of the kit to the machine: commands, sent in batches, and queries."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Port(Protocol):
-    """The other end is the grader's process, which carries out the orders in their order."""
+    """The other end is the grader's process, which executes the commands in the order sent."""
 
     def send_command(self, name: str, *values: Any) -> None:
-        """Something to do; it is done before the next question is answered."""
+        """Queues a command; it is executed before the next query is answered."""
 
     def query(self, name: str, *values: Any) -> Any:
-        """Something to be answered at once."""
+        """Sends a query and waits for the answer."""
 
 
 class Place(NamedTuple):
-    """Where in a lab's file something is done."""
+    """A line of a lab's file."""
 
     file: str
     line: int
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 def calling_place() -> Place:
-    """Where the lab's code stands that called the kit."""
+    """Returns the line of the lab's file that called the kit."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
@@ -37,5 +37,5 @@ def calling_place() -> Place:
 
 
 def is_lab_file(filename: str) -> bool:
-    """A lab's files are named without a folder of the host's, as ``cow_fork.py``."""
+    """Returns True for a file of a lab: its name has no absolute path, as ``cow_fork.py``."""
     return not filename.startswith(("/", "<"))

@@ -1,4 +1,4 @@
-"""Finding one's way in a page table: given, for the labs after the walk."""
+"""Page-table walks for the labs that follow the lab ``walk``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from emu.machine.pte import LEVELS, PAGE_SHIFT, PTE_SIZE, V, is_leaf, make_pte, 
 
 
 def leaf_entry(memory: Memory, root: int, address: int) -> int | None:
-    """The physical address of the PTE for the page of ``address``; None without a table for it.
+    """Returns the physical address of the PTE for the page of ``address``; None if a table is
+    missing.
 
-    ``root`` is the frame of the root table. The PTE may be of a superpage, and need not be valid.
+    ``root`` is the frame of the root table. The PTE may be a superpage's, and may be invalid.
     """
     table = root
     for level in range(LEVELS - 1, 0, -1):
@@ -27,9 +28,9 @@ def leaf_entry(memory: Memory, root: int, address: int) -> int | None:
 
 
 def new_leaf_entry(memory: Memory, frames: Frames, root: int, address: int) -> int:
-    """:func:`leaf_entry`, with tables where they are missing.
+    """Returns the same as :func:`leaf_entry`, after adding missing tables.
 
-    Raises :class:`OutOfFrames`; the tables that were made before stay linked.
+    Raises :class:`OutOfFrames`; tables that were added before remain linked.
     """
     table = root
     for level in range(LEVELS - 1, 0, -1):
@@ -43,7 +44,7 @@ def new_leaf_entry(memory: Memory, frames: Frames, root: int, address: int) -> i
 
 
 def pages(memory: Memory, root: int) -> Iterator[tuple[int, int, int]]:
-    """Each page that is mapped: (its virtual address, the PTE's physical address, the PTE)."""
+    """Yields (virtual address, physical address of the PTE, PTE) of each mapped page."""
     for i, top in enumerate(memory.table(root)):
         if not top & V:
             continue

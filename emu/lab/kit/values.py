@@ -6,11 +6,11 @@ from enum import Enum, IntEnum
 from typing import NamedTuple
 
 SUPERPAGE_SIZE = 2 << 20
-"""What a leaf PTE at level 1 maps, in bytes."""
+"""Size of the range that a leaf PTE at level 1 maps, in bytes."""
 
 
 class Access(IntEnum):
-    """What an instruction wants of an address."""
+    """Kind of a memory access."""
 
     FETCH = 0
     LOAD = 1
@@ -18,7 +18,7 @@ class Access(IntEnum):
 
 
 class Privilege(IntEnum):
-    """The mode of the hart: U or S."""
+    """Privilege mode of the hart: U or S."""
 
     USER = 0
     SUPERVISOR = 1
@@ -35,7 +35,7 @@ class Mode(NamedTuple):
 
 
 class Fault(Enum):
-    """Which exception a failed translation raises."""
+    """Exception that a failed translation raises."""
 
     PAGE = "page fault"
     ACCESS = "access fault"
@@ -45,30 +45,30 @@ class Translation(NamedTuple):
     """A translation that succeeded."""
 
     pa: int
-    """The physical address, to the byte."""
+    """Physical address, including the offset in the page."""
     pte: int
-    """The leaf PTE, with A and D as they are now."""
+    """Leaf PTE, with A and D after the translation."""
     level: int
-    """The leaf's level: 0 for a page of 4 KiB, 1 for 2 MiB, 2 for 1 GiB."""
+    """Level of the leaf: 0 for a page of 4 KiB, 1 for 2 MiB, 2 for 1 GiB."""
 
 
 class Outcome(Enum):
-    """What a fault handler did."""
+    """Result of a page-fault handler."""
 
     COPIED = "copied"
     """The page has a new frame with the same bytes."""
     REUSED = "reused"
-    """The page keeps its frame, which nobody else uses, and may be written."""
+    """The page keeps its frame, which has no other user, and is writable now."""
     ZERO_FILLED = "zero-filled"
     """The page has a new frame of zeroes."""
     ZERO_SHARED = "zero-shared"
-    """The page shows the frame of zeroes that everybody shares."""
+    """The page maps the shared frame of zeroes."""
     STACK_GROWN = "stack-grown"
     """The stack's mapping was extended, and the page zero-filled."""
     SPURIOUS = "spurious"
-    """There was nothing to do: the page allows the access already."""
+    """Nothing was changed: the PTE already allows the access."""
     NOT_MAPPED = "not-mapped"
-    """The process has nothing there: it gets SIGSEGV."""
+    """No mapping contains the address: the process gets SIGSEGV."""
     NOT_ALLOWED = "not-allowed"
     """The mapping does not allow the access: the process gets SIGSEGV."""
 
@@ -79,48 +79,48 @@ class Mapping(NamedTuple):
     start: int
     end: int
     flags: int
-    """The rights of a PTE for it: V, R, W, X, U and A as they are due."""
+    """Flags of a PTE for it: V, R, W, X, U and A."""
     grows_down: bool = False
-    """The stack: it may grow to ``lowest``."""
+    """The mapping is a stack, which may grow down to ``lowest``."""
     lowest: int = 0
 
 
 class PteChange(NamedTuple):
-    """One PTE that the kernel has just changed, in one address space."""
+    """A change of one PTE by the kernel, in one address space."""
 
     address: int
-    """The first address that it maps, or that the table it points to maps."""
+    """First address that the PTE, or the table it points to, maps."""
     level: int
-    """The level of the table that it is in: 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB."""
+    """Level of the table with the PTE: 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB."""
     asid: int
-    """The address space's."""
+    """ASID of the address space."""
     before: int
     after: int
     harts: tuple[int, ...]
-    """The harts that may remember something of the address space (of every one, for a PTE that
-    all share): those on which it ran since their TLBs forgot all of it.
+    """Harts whose TLBs may contain entries of the address space (of any, for a PTE that all
+    share): those on which it ran since all its entries were flushed there.
     """
     here: int
-    """The hart on which the kernel runs; whether that one may remember is in ``harts``."""
+    """Hart on which the kernel runs; it is in ``harts`` only if its TLB may contain entries."""
 
 
 class Switch(NamedTuple):
-    """A hart's satp has just been given an address space, which will run there next."""
+    """A write of satp: the address space runs on the hart next."""
 
     hart: int
     asid: int
-    """The one in satp."""
+    """ASID in satp."""
     space: int
-    """The number of the address space; numbers, unlike ASIDs, are never used again."""
+    """Number of the address space; unlike an ASID it is never reused."""
     last_space: int | None
-    """Which address space this hart last ran with this ASID; None when it never ran one."""
+    """Address space that this hart last ran with this ASID; None if there was none."""
 
 
 class Fence(NamedTuple):
-    """One sfence.vma: ``hart`` forgets ``address`` of ``asid``, None for all.
+    """One sfence.vma: removes ``address`` of ``asid`` from the TLB of ``hart``; None means all.
 
-    With an ASID it forgets no global translation; with an address no pointer, only the leaf PTE
-    that maps it (of whatever level).
+    With an ASID, global translations remain; with an address, only the leaf PTE that maps it (at
+    any level) is removed, and pointers remain.
     """
 
     hart: int

@@ -1,1 +1,4 @@
-"""Messages between the grader and the process that runs a student's code."""
+"""Messages between the grader and the process that runs a student's code.
+
+Both sides import it; it imports only ``emu.lab.kit``.
+"""

@@ -1,7 +1,6 @@
-"""Messages between the grader and the process that runs a student's code.
+"""Framing of messages: JSON, after its length in four bytes, little-endian.
 
-Each is JSON under a length of four bytes. The student's end uses the standard library alone; the
-grader's believes nothing of what it reads before it has looked at its types.
+Both ends use the standard library only. The grader checks the types of all that it receives.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ import os
 from typing import Any, Protocol
 
 MAX_MESSAGE = 64 << 20
-"""A message with more bytes is no message."""
+"""Maximum size of a message in bytes."""
 _MAX_ITEMS = 2 << 20
-"""Nor is one with more items: three bytes each, they would take thirty times as much memory."""
+"""Maximum number of items: at three bytes each they take thirty times as much memory."""
 
 
 class Closed(Exception):
-    """The other end has gone."""
+    """The other end was closed."""
 
 
 class Source(Protocol):
-    """Something to read bytes from."""
+    """A source of bytes."""
 
     def read(self, count: int) -> bytes:
-        """At most ``count`` bytes, none at the end."""
+        """Returns at most ``count`` bytes; none at the end."""
 
 
 class Descriptor:
-    """A descriptor that is waited for without a limit."""
+    """A descriptor that is read without a time limit."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -43,7 +42,7 @@ def frame(message: Any) -> bytes:
 
 
 def send(descriptor: int, message: Any) -> None:
-    """Raises :class:`Closed`."""
+    """Sends a message. Raises :class:`Closed`."""
     view = memoryview(frame(message))
     try:
         while view:
@@ -53,7 +52,7 @@ def send(descriptor: int, message: Any) -> None:
 
 
 def receive(source: Source, longest: int = MAX_MESSAGE) -> Any:
-    """Waits for a message. Raises :class:`Closed`, and ValueError for what is none."""
+    """Waits for a message. Raises :class:`Closed`, and ValueError if it is invalid."""
     length = int.from_bytes(_exactly(source, 4), "little")
     if length > longest:
         raise ValueError(f"a message of {length} bytes")

@@ -1,6 +1,6 @@
-"""The functions that each lab's file must have, and what they take and give.
+"""The functions that each lab's file must define, with the types of arguments and results.
 
-The grader calls them by this table, never by what the student's file says of itself.
+The grader calls them according to this table, independent of annotations in the student's file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The process that runs a student's code, confined by seccomp(2) and resource limits.
+"""The sandbox: the process that runs a student's code, confined by seccomp(2) and setrlimit(2).
 
-Runs in the student's process: imports nothing but ``emu.lab.kit`` and ``emu.lab.protocol``.
+No other package imports it: the grader starts it as a program. It may import ``emu.lab.kit``,
+``emu.lab.protocol`` and the standard library.
 """

@@ -1,8 +1,8 @@
-"""The process that runs a student's code: takes the files, shuts itself in, answers calls.
+"""Main program of the sandbox: receives the files, confines itself, answers calls.
 
-Started as ``python -I -S -B``, so with nothing but the standard library, and with the project's own
-kit under its name. From :func:`confine` on it can open nothing, start nothing and reach nobody but
-through the descriptors it was given.
+Started as ``python -I -S -B``: the standard library is available, and the project's kit. After
+:func:`confine` it can open no file, start no process, and communicate only over the descriptors
+that it inherited.
 """
 
 from __future__ import annotations

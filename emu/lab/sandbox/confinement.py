@@ -1,10 +1,10 @@
-"""The wall around a student's code: what its process may ask of the host's kernel.
+"""Confines the process of a student's code: system calls, memory and CPU time.
 
-Python cannot be made safe from within, so nothing here hides an object or a module: whatever the
-code does, with ctypes too, the kernel refuses what is not on the list of ``seccomp.py``, and bounds
-memory and time. What is left is the process's own memory and the descriptors it was given. So the
-grader must take all that comes out of them for the student's word, and wait with a time limit: a
-process that sleeps uses no processor time.
+Python code cannot be confined by Python code, so nothing here hides an object or a module. The
+host's kernel refuses each system call that is not on the list of ``seccomp.py``, also from ctypes,
+and limits memory and time. The process keeps its own memory and the descriptors it inherited. The
+grader must therefore treat all data from them as untrusted, and wait with a time limit: a process
+that sleeps uses no CPU time.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_GET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 
 _PARENT = os.getppid()
-"""Who started us, asked as early as can be: see ``_die_with``."""
+"""Process id of the parent, read as early as possible: see ``_die_with``."""
 
 
 class Level(enum.Enum):
     FULL = "full"
-    """The limits hold, and only the listed system calls are answered."""
+    """The limits are set, and only the listed system calls are allowed."""
     LIMITS_ONLY = "limits only"
-    """The code may read and change what its user may, as far as that takes no descriptor."""
+    """System calls are not filtered: the code has its user's rights, but can open no descriptor."""
 
 
 class Confinement(NamedTuple):
-    """``reason`` says what does not hold, and why; it is empty when all does."""
+    """``reason`` names each measure that failed and why; it is empty if none did."""
 
     level: Level
     reason: str
@@ -49,8 +49,8 @@ class _Program(ctypes.Structure):
 
 
 def close_others(keep: Iterable[int]) -> None:
-    """Close all descriptors but these; to be called before ``confine``."""
-    kept = set(keep)
+    """Closes all descriptors except ``keep``; must be called before ``confine``."""
+    needed = set(keep)
     for folder in ("/proc/self/fd", "/dev/fd"):
         try:
             descriptors = {int(name) for name in os.listdir(folder)}
@@ -59,7 +59,7 @@ def close_others(keep: Iterable[int]) -> None:
             continue
     else:
         descriptors = set(range(os.sysconf("SC_OPEN_MAX")))
-    for descriptor in descriptors - kept:
+    for descriptor in descriptors - needed:
         try:
             os.close(descriptor)
         except OSError:
@@ -67,32 +67,33 @@ def close_others(keep: Iterable[int]) -> None:
 
 
 def confine(memory: int, cpu_seconds: int, parent: int = _PARENT) -> Confinement:
-    """Confine this process, with all its threads, for good.
+    """Confines this process permanently, with all its threads.
 
-    ``memory`` bounds the whole address space, so the interpreter's own 20 to 40 MB too.
-    After ``cpu_seconds`` of processor time comes SIGXCPU, a second later SIGKILL. ``parent``
-    is the grader; it ought to say its own pid, for it may have died before we could ask.
+    ``memory`` is the limit of the address space in bytes, including the interpreter's 20 to 40 MB.
+    After ``cpu_seconds`` of CPU time the process gets SIGXCPU, one second later SIGKILL.
+    ``parent`` is the grader's pid; the grader should pass it, because it may have ended before
+    getppid(2) is called here.
     """
-    lacking = _limit(memory, cpu_seconds)
+    missing = _limit(memory, cpu_seconds)
     if sys.platform == "linux":
         refused = _confine_on_linux(parent)
     else:
         refused = f"{sys.platform} has no seccomp"
-    reason = "; ".join([*lacking, *filter(None, [refused])])
+    reason = "; ".join([*missing, *filter(None, [refused])])
     return Confinement(Level.LIMITS_ONLY if reason else Level.FULL, reason)
 
 
 def _limit(memory: int, cpu_seconds: int) -> list[str]:
-    """setrlimit(2); returns what could not be limited."""
+    """Sets the limits (setrlimit(2)). Returns those that could not be set."""
     limits = {
         "RLIMIT_AS": (memory, memory),
         "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # SIGXCPU can be handled: SIGKILL follows
-        "RLIMIT_NOFILE": (0, 0),  # what is open stays so; nothing else gets a number
+        "RLIMIT_NOFILE": (0, 0),  # open descriptors remain usable; no new one can be opened
         "RLIMIT_FSIZE": (0, 0),
-        "RLIMIT_NPROC": (0, 0),  # root may fork nevertheless, but for the filter
+        "RLIMIT_NPROC": (0, 0),  # does not apply to root: the filter does
         "RLIMIT_CORE": (0, 0),
     }
-    lacking = []
+    missing = []
     for name, (soft, hard) in limits.items():
         number: int = getattr(resource, name)
         _, ceiling = resource.getrlimit(number)
@@ -101,43 +102,43 @@ def _limit(memory: int, cpu_seconds: int) -> list[str]:
         try:
             resource.setrlimit(number, (min(soft, ceiling), min(hard, ceiling)))
         except (OSError, ValueError) as error:
-            lacking.append(f"{name}: {error}")  # macOS: no RLIMIT_AS below what is mapped
-    return lacking
+            missing.append(f"{name}: {error}")  # macOS: no RLIMIT_AS below the mapped size
+    return missing
 
 
 def _confine_on_linux(parent: int) -> str:
-    """Returns why there is no filter, or nothing. prctl(2), seccomp(2)."""
+    """Installs the filter (prctl(2), seccomp(2)). Returns the reason if that failed, else ''."""
     libc = ctypes.CDLL(None, use_errno=True)
     _die_with(parent, libc)
-    # Not to be looked into by the user's other processes, nor by a program that takes core dumps:
-    # RLIMIT_CORE does not keep one from that (core(5)).
+    # No ptrace(2) by the user's other processes, and no dump by a core_pattern program, which
+    # RLIMIT_CORE does not prevent (core(5)).
     _prctl(libc, _PR_SET_DUMPABLE, 0)
-    # Without it only root may install a filter, and a setuid program would run under ours.
+    # Required to install a filter without CAP_SYS_ADMIN (seccomp(2)).
     if _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1):
         return f"no_new_privs was refused: {os.strerror(ctypes.get_errno())}"
     architecture = seccomp.ARCHITECTURES.get(os.uname().machine)
     if architecture is None or sys.maxsize < 2**32:
-        return f"no seccomp filter is known for this {os.uname().machine}"
+        return f"no seccomp filter for {os.uname().machine}"
     code = seccomp.program(architecture, os.getpid())
     answer = libc.syscall(
         ctypes.c_long(architecture.seccomp),
         ctypes.c_long(_SECCOMP_SET_MODE_FILTER),
-        ctypes.c_long(_SECCOMP_FILTER_FLAG_TSYNC),  # a thread without it would be a way out
+        ctypes.c_long(_SECCOMP_FILTER_FLAG_TSYNC),  # a thread without the filter could bypass it
         ctypes.byref(_Program(len(code) // 8, code)),
     )
     if answer:
         why = os.strerror(ctypes.get_errno()) if answer < 0 else f"thread {answer} has another"
         return f"the seccomp filter was refused: {why}"
-    # An emulated kernel may say yes and do nothing. Ours is there if it refuses this very question.
+    # An emulated kernel may return success without a filter. The filter refuses this prctl.
     if _prctl(libc, _PR_GET_SECCOMP, 0) >= 0 or ctypes.get_errno() != seccomp.EPERM:
-        return "the seccomp filter was accepted, but does not hold"
+        return "the seccomp filter was accepted, but has no effect"
     return ""
 
 
 def _die_with(parent: int, libc: ctypes.CDLL) -> None:
-    """End with the grader: to be exact, with its thread that started us (prctl(2)).
+    """Ends this process when the parent's thread that started it ends (prctl(2)).
 
-    A parent that went before the call sends nothing any more, hence the second look.
+    No signal is sent for a parent that ended before the call, hence the check after it.
     """
     _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,8 +1,8 @@
-"""Which modules a student's kernel may import, so that a mistake is told as one.
+"""Restricts the modules that a student's code can import, and reports others as errors.
 
-This is for clarity, and no wall: Python leaves many ways to a module that is loaded. The wall is
-``sandbox.py``, which also lets no file be opened; so all that may be imported, or may be needed
-later by what is, is loaded here first.
+This gives clear messages; it does not confine the code, which can reach a loaded module in many
+ways. ``confinement.py`` confines it, and prevents opening files: so every module that may be
+imported, now or later by another module, is loaded here first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 KIT = "emu.lab.kit"
-"""The module, or package, that students do import of ours."""
+"""The only module of the project that a student's code imports."""
 
 ALLOWED = frozenset(
     {
@@ -27,7 +27,7 @@ ALLOWED = frozenset(
         "operator", "string", "struct", "typing",
     }
 )  # fmt: skip
-"""No ``random``: a kernel that is run again must do the same again."""
+"""``random`` is excluded: a second run of a kernel must do the same as the first."""
 
 _IMPORTED_LATER = (
     "_colorize", "_suggestions", "annotationlib", "ast", "copyreg", "encodings.ascii",
@@ -35,30 +35,30 @@ _IMPORTED_LATER = (
     "string.templatelib", "textwrap", "tokenize", "traceback", "types", "unicodedata", "warnings",
     "weakref",
 )  # fmt: skip
-"""Imported within a function of an allowed module, by a traceback, or by ``\\N{…}`` in a string;
-not all are in every Python.
+"""Modules that a function of an allowed module imports, a traceback, or ``\\N{…}`` in a string.
+Not all exist in every version of Python.
 """
 
 
 def restrict_imports(allowed: frozenset[str] = ALLOWED) -> None:
-    """From now on importing anything but these and the kit is an ImportError for a student.
+    """Makes imports of all other modules but the kit raise ImportError in a student's code.
 
-    The student's code is what runs in a module made after this call: those that are loaded now are
-    the library's and ours, and may import what else is loaded.
+    Code of a module created after this call is the student's. Modules loaded by now belong to the
+    standard library or the project, and may import every module that is loaded.
     """
     _preload(allowed)
-    ours = {id(vars(module)): module for module in list(sys.modules.values())}
+    trusted = {id(vars(module)): module for module in list(sys.modules.values())}
     import_ = builtins.__import__
 
     def gate(
         name: str,
-        globals: Mapping[str, object] | None = None,  # noqa: A002  (as the language names it)
+        globals: Mapping[str, object] | None = None,  # noqa: A002  (parameter of __import__)
         locals: Mapping[str, object] | None = None,  # noqa: A002
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
         frame = sys._getframe(1)
-        if id(frame.f_globals) not in ours and (
+        if id(frame.f_globals) not in trusted and (
             level or not _may_import(name, fromlist or (), allowed)
         ):
             raise _refusal("." * level + name, frame, allowed)
@@ -69,7 +69,7 @@ def restrict_imports(allowed: frozenset[str] = ALLOWED) -> None:
 
 
 def _may_import(name: str, fromlist: Iterable[str], allowed: frozenset[str]) -> bool:
-    """``from emu.lab import kit`` names the kit too."""
+    """Returns True for an allowed module, and for ``from emu.lab import kit``."""
     if name in allowed or _is_kit(name):
         return True
     items = [f"{name}.{item}" for item in fromlist]
@@ -83,7 +83,7 @@ def _is_kit(name: str) -> bool:
 def _refusal(name: str, frame: FrameType, allowed: frozenset[str]) -> ImportError:
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
     may = ", ".join([*sorted(allowed), KIT])
-    return ImportError(f"{place}: a kernel has no '{name}': what may be imported: {may}", name=name)
+    return ImportError(f"{place}: module '{name}' cannot be imported (allowed: {may})", name=name)
 
 
 def _preload(allowed: Iterable[str]) -> None:
@@ -101,7 +101,7 @@ def _preload(allowed: Iterable[str]) -> None:
 
 
 class _NoFinder:
-    """Finds no module: those that are loaded are all there are."""
+    """Meta path finder that finds no module, so only loaded modules can be imported."""
 
     @staticmethod
     def find_spec(_name: str, _path: Any = None, _target: Any = None) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""The student's end of the line to the grader."""
+"""The sandbox's end of the connection to the grader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emu.lab.kit.port import calling_place
 from emu.lab.protocol import channel
 
 _MAX_BATCH = 1000
-"""Orders in a message; each may have a frame's bytes in it."""
+"""Maximum number of commands in a message; each may contain a frame's bytes."""
 
 
 class GraderPort:
@@ -19,8 +19,8 @@ class GraderPort:
     def __init__(self, requests: int, replies: int) -> None:
         self._requests, self._replies = requests, replies
         self._commands: list[list[Any]] = []
-        self.settled: Callable[[], None] = lambda: None
-        """Called when the machine has carried out all orders."""
+        self.on_flush: Callable[[], None] = lambda: None
+        """Called when the machine has executed all commands."""
 
     def send_command(self, name: str, *values: Any) -> None:
         self._commands.append([name, *values])
@@ -37,11 +37,11 @@ class GraderPort:
     def reply(self, message: dict[str, Any]) -> None:
         commands, self._commands = self._commands, []
         channel.send(self._replies, {"commands": commands, **message})
-        self.settled()
+        self.on_flush()
 
 
 class MachineFrames:
-    """The machine's own allocator; implements :class:`emu.lab.kit.frames.Frames`."""
+    """The machine's allocator; implements :class:`emu.lab.kit.frames.Frames`."""
 
     def __init__(self, port: GraderPort, zero: int) -> None:
         self.zero = zero
@@ -70,34 +70,34 @@ class MachineFrames:
 
 
 class OwnFrames:
-    """The allocator of the lab ``frames``, of whose doings the machine is told.
+    """The student's allocator of the lab ``frames``, which reports its results to the machine.
 
-    Frames that are not ``its`` (the frame of zeroes) are the machine's.
+    It manages the frames in ``managed``; others (the frame of zeroes) are the machine's.
     """
 
-    def __init__(self, port: GraderPort, allocator: Any, its: range, machine: Frames) -> None:
+    def __init__(self, port: GraderPort, allocator: Any, managed: range, machine: Frames) -> None:
         self.allocator = allocator
-        self._its = its
+        self._managed = managed
         self.zero = machine.zero
         self._port = port
         self._machine = machine
 
     def allocate(self) -> int:
-        return self._record_allocation("allocate")
+        return self._allocate("allocate")
 
     def allocate_table(self) -> int:
-        return self._record_allocation("allocate_table")
+        return self._allocate("allocate_table")
 
-    def _record_allocation(self, name: str) -> int:
+    def _allocate(self, name: str) -> int:
         try:
             frame = getattr(self.allocator, name)()
         except OutOfFrames:
             self._port.query("none_free", name)
             raise
-        told = frame if type(frame) is int else repr(frame)[:80]
+        reported = frame if type(frame) is int else repr(frame)[:80]
         try:
-            self._port.query("allocated", told, name, calling_place())
-        except OutOfFrames:  # this one is to fail in a test
+            self._port.query("allocated", reported, name, calling_place())
+        except OutOfFrames:  # a test makes this allocation fail
             self.allocator.release(frame)
             raise
         return frame  # type: ignore[no-any-return]
@@ -106,17 +106,17 @@ class OwnFrames:
         return self._machine.allocate_superpage()
 
     def share(self, frame: int) -> None:
-        if frame in self._its:
+        if frame in self._managed:
             self.allocator.share(frame)
         self._port.send_command("share", frame, calling_place())
 
     def release(self, frame: int) -> None:
-        if frame in self._its:
+        if frame in self._managed:
             self.allocator.release(frame)
         self._port.send_command("release", frame, calling_place())
 
     def count(self, frame: int) -> int:
-        if frame not in self._its:
+        if frame not in self._managed:
             return self._machine.count(frame)
         return self.allocator.count(frame)  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""Makes unbounded recursion raise RecursionError in every Python version."""
+"""Makes unbounded recursion raise RecursionError in every version of Python."""
 
 from __future__ import annotations
 

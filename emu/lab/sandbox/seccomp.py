@@ -1,9 +1,9 @@
-"""The system calls that a running interpreter needs, as a filter of seccomp(2) and its program.
+"""The seccomp(2) filter: an allow-list of the system calls that a running interpreter needs.
 
-It is an allow-list: what is not named answers EPERM, so a student sees a PermissionError at the
-line that asked. That covers what a new kernel adds, and the x32 ABI too, whose numbers have bit 30
-set and so equal none of these. Only a call of another architecture (``int 0x80`` on x86-64) kills:
-its numbers mean other calls, and no interpreter makes one.
+Every other call returns EPERM, so a student sees a PermissionError at the calling line. This
+includes calls that a new kernel adds, and those of the x32 ABI, whose numbers have bit 30 set. A
+call of another architecture (``int 0x80`` on x86-64) kills the process: its numbers have other
+meanings, and an interpreter makes no such call.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-EPERM = 1  # asm-generic/errno-base.h: what Python raises PermissionError for
+EPERM = 1  # asm-generic/errno-base.h: Python raises PermissionError for it
 
-# linux/filter.h: classic BPF. linux/seccomp.h: its answers.
+# linux/filter.h: classic BPF. linux/seccomp.h: return values.
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
 _IF_EQUAL, _IF_ANY = 0x15, 0x45
 _KILL, _REFUSE, _ALLOW = 0x8000_0000, 0x0005_0000 | EPERM, 0x7FFF_0000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in struct seccomp_data."""
 
-# The same on the architectures below: asm-generic/mman.h, linux/mman.h, linux/futex.h.
+# Equal on all architectures below: asm-generic/mman.h, linux/mman.h, linux/futex.h.
 _PROT_EXEC = 0x4
 _MAP_PRIVATE_ANONYMOUS = 0x02 | 0x20
 _MAP_ANYHOW = 0x10 | 0x4000 | 0x2_0000
-"""MAP_FIXED, MAP_NORESERVE, MAP_STACK: no difference to what is mapped."""
+"""MAP_FIXED, MAP_NORESERVE, MAP_STACK: still private anonymous memory."""
 _ADVICE = (4, 8, 14, 15)
-"""MADV_DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE. Root may take frames from the host with others."""
+"""MADV_DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE. With others root can offline frames of the host."""
 _FUTEX_OPERATIONS = (0, 1, 9, 10)
-"""WAIT, WAKE and both with a bit set: what locks are made of. Exploits were made of the others."""
+"""WAIT, WAKE, WAIT_BITSET, WAKE_BITSET: locks need these. Others were used by exploits."""
 _FUTEX_HOW = 0x80 | 0x100
 """FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME."""
 
@@ -54,7 +54,7 @@ _GENERIC = {
 
 
 class Architecture(NamedTuple):
-    """``audit`` is linux/audit.h's name of it, ``seccomp`` the number of seccomp(2) itself."""
+    """``audit``: AUDIT_ARCH of linux/audit.h; ``seccomp``: number of seccomp(2)."""
 
     audit: int
     seccomp: int
@@ -66,11 +66,11 @@ ARCHITECTURES = {
     "aarch64": Architecture(0xC000_00B7, 277, _GENERIC),
     "riscv64": Architecture(0xC000_00F3, 277, _GENERIC),
 }
-"""By uname(2)'s name of the machine; all are little-endian, as ``_load`` takes for granted."""
+"""Keys: machine names of uname(2). All are little-endian, which ``_load`` requires."""
 
 
 def program(architecture: Architecture, pid: int) -> bytes:
-    """An array of struct sock_filter, for the process ``pid``."""
+    """Returns the filter for process ``pid``: an array of struct sock_filter."""
     code = _instruction(_LOAD, _ARCHITECTURE)
     code += _instruction(_IF_EQUAL, architecture.audit, 1, 0) + _answer(_KILL)
     code += _instruction(_LOAD, _NUMBER)
@@ -82,24 +82,24 @@ def program(architecture: Architecture, pid: int) -> bytes:
 
 
 def _checks(pid: int) -> dict[str, bytes]:
-    """What arguments a call may have. Each reads a low half: the kernel takes an int, or refuses
-    what has higher bits, and for mmap and mprotect these mean nothing that is asked here.
+    """Returns the checks of arguments by call. Each reads the low 32 bits: the kernel reads an int,
+    or refuses higher bits, and those of mmap and mprotect do not affect these checks.
     """
     return {
-        # Memory is not code: a student's machine code would have all the calls above anyway, but
-        # needs more care to make. mmap: no descriptor given to us is to be mapped.
+        # No executable memory: machine code could make only the calls above, but this makes an
+        # attack harder. mmap: inherited descriptors must not be mapped.
         "mmap": _none_of(2, _PROT_EXEC)
         + _one_of(3, 0xFFFF_FFFF ^ _MAP_ANYHOW, (_MAP_PRIVATE_ANONYMOUS,)),
         "mprotect": _none_of(2, _PROT_EXEC),
         "madvise": _one_of(2, 0xFFFF_FFFF, _ADVICE),
         "futex": _one_of(1, 0xFFFF_FFFF ^ _FUTEX_HOW, _FUTEX_OPERATIONS),
-        # raise(3) and abort(3) signal the process itself, and nobody else.
+        # raise(3) and abort(3) signal the process itself only.
         "tgkill": _one_of(0, 0xFFFF_FFFF, (pid,)),
     }
 
 
-# A check refuses, or goes on behind itself. It leaves its argument where the number was, so what
-# comes behind it must answer.
+# A check refuses, or continues after itself. It overwrites the accumulator, which had the number of
+# the call, so the code after it must return.
 
 
 def _none_of(argument: int, bits: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Answering the grader's calls with the functions of the lab's files."""
+"""Server loop of the sandbox: calls the functions of the lab's files for the grader."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from emu.lab.sandbox.values import LocalArguments, decode, encode
 
 _FRAMES_LAB = "frames"
 _OUTPUT_CHUNK = 1000
-"""Characters in an order."""
+"""Maximum number of characters in a command."""
 
 
-class LabProcess:
-    """The lab's modules, and the memory and the allocator that their functions are given."""
+class Server:
+    """Calls functions of the modules of the lab's files, with the memory and the allocator."""
 
-    def __init__(self, requests: int, replies: int, order: dict[str, Any]) -> None:
+    def __init__(self, requests: int, replies: int, settings: dict[str, Any]) -> None:
         self._requests, self._replies = requests, replies
         self.port = GraderPort(requests, replies)
-        base, size = order["base"], order["size"]
-        content = memoryview(mmap.mmap(order["memory"], size, prot=mmap.PROT_READ))
+        base, size = settings["base"], settings["size"]
+        content = memoryview(mmap.mmap(settings["memory"], size, prot=mmap.PROT_READ))
         self.memory = Memory(self.port, content, base)
-        self.port.settled = self.memory._settled
+        self.port.on_flush = self.memory._forget_writes
         self.modules: dict[str, ModuleType] = {}
-        self.frames: Frames = MachineFrames(self.port, order["zero"])
+        self.frames: Frames = MachineFrames(self.port, settings["zero"])
 
     def load(self, files: list[list[str]]) -> None:
         """Runs the files, each ``[lab, file name, source]``."""
@@ -51,19 +51,19 @@ class LabProcess:
             self.modules[lab] = module
 
     def use_frames(self, first: int, total: int) -> None:
-        """From now on frames are those of the allocator in the lab ``frames``."""
+        """Uses the student's allocator of the lab ``frames`` from now on."""
         module = self.modules[_FRAMES_LAB]
         if "Allocator" not in module.__dict__:
             raise NameError(f"{module.__file__} has no class Allocator")
         allocator = module.__dict__["Allocator"](self.memory, first, total)
-        its = range(first, first + total)
+        managed = range(first, first + total)
         machine = MachineFrames(self.port, self.frames.zero)
-        self.frames = OwnFrames(self.port, allocator, its, machine)
+        self.frames = OwnFrames(self.port, allocator, managed, machine)
 
     def call(self, lab: str, function: str, arguments: list[Any]) -> Any:
         entry = ENTRIES[lab][function]
-        made = LocalArguments(self.memory, self.frames)
-        values = [decode(kind, arguments, made) for kind in entry.arguments]
+        local = LocalArguments(self.memory, self.frames)
+        values = [decode(kind, arguments, local) for kind in entry.arguments]
         return encode(self._function(lab, function)(*values))
 
     def _function(self, lab: str, function: str) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ class LabProcess:
             raise NameError(f"{module.__file__} has no function {function}()") from None
 
     def answer(self, request: dict[str, Any]) -> None:
-        """Does what is asked, and tells what came of it."""
+        """Executes a request and replies with its result."""
         try:
             result: list[Any] | None = None
             if "files" in request:
@@ -97,7 +97,7 @@ class LabProcess:
 
 
 class OutputStream(io.TextIOBase):
-    """What the code prints goes to the grader, who may show it; it decides nothing."""
+    """Sends the output of the code to the grader, which may show it. It does not affect grading."""
 
     def __init__(self, port: GraderPort) -> None:
         self._port = port
@@ -112,7 +112,7 @@ class OutputStream(io.TextIOBase):
 
 
 def describe_exception(error: BaseException) -> dict[str, Any]:
-    """An exception as text, with the places in the lab's files that it came through."""
+    """Returns the type and text of an exception, and the lines of its traceback in lab files."""
     places = []
     trace = error.__traceback__
     while trace is not None:
@@ -125,12 +125,12 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
     try:
         text = str(error)
     except BaseException:
-        text = "(its text can't be made)"
+        text = "(str() of the exception failed)"
     return {"type": type(error).__name__, "text": text[:2000], "places": places[-40:]}
 
 
 def _report_location(replies: int) -> Callable[[int, FrameType | None], NoReturn]:
-    """What is done when the grader has waited long enough: say where the code is, and end."""
+    """Returns a signal handler that reports the lines being executed to the grader, and exits."""
 
     def handler(_signal: int, frame: FrameType | None) -> NoReturn:
         places: list[list[Any]] = []
@@ -145,15 +145,15 @@ def _report_location(replies: int) -> Callable[[int, FrameType | None], NoReturn
 
 
 def serve(requests: int, replies: int) -> None:
-    """Answers until the grader has gone."""
-    order = channel.receive(channel.Descriptor(requests))
-    process = LabProcess(requests, replies, order)
+    """Answers requests until the grader closes the connection."""
+    settings = channel.receive(channel.Descriptor(requests))
+    process = Server(requests, replies, settings)
     close_others({0, 1, 2, requests, replies})
     signal.signal(signal.SIGUSR1, _report_location(replies))
     restrict_imports(ALLOWED)
     bound_recursion()
     sys.stdout = sys.stderr = OutputStream(process.port)
-    confinement = confine(order["limit"], order["seconds"], order["grader"])
+    confinement = confine(settings["limit"], settings["seconds"], settings["grader"])
     channel.send(replies, {"ready": confinement.level.value})
     gc.freeze()
     try:

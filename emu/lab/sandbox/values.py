@@ -1,4 +1,4 @@
-"""Values on the line: as JSON has them, and as the lab's functions do."""
+"""Conversion between JSON values and the values of a lab's functions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from emu.lab.kit.values import Access, Mapping, Mode, Privilege, PteChange, Swit
 
 
 class LocalArguments(NamedTuple):
-    """What is given to a function as it is, not sent."""
+    """Arguments that exist in the sandbox and are not sent."""
 
     memory: Memory
     frames: Frames
 
 
-def decode(kind: Any, arguments: list[Any], made: LocalArguments) -> Any:
-    """The next argument, of the ``kind`` that the function takes."""
+def decode(kind: Any, arguments: list[Any], local: LocalArguments) -> Any:
+    """Returns the next argument, of type ``kind``; removes it from ``arguments`` if it was sent."""
     if kind is Memory:
-        return made.memory
+        return local.memory
     if kind is Frames:
-        return made.frames
+        return local.frames
     value = arguments.pop(0)
     if kind is Mode:
         return Mode(Privilege(value[0]), *value[1:])
@@ -43,7 +43,7 @@ def decode(kind: Any, arguments: list[Any], made: LocalArguments) -> Any:
 
 
 def encode(value: Any) -> Any:
-    """What a function returned; what JSON has no words for, by its ``repr``."""
+    """Returns a function's result as JSON; types without a JSON form as their ``repr``."""
     if isinstance(value, bool | None | str):
         return value
     if isinstance(value, Enum):

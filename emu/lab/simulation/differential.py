@@ -1,7 +1,7 @@
-"""Plays a sequence of operations on a student's code and on the reference, side by side.
+"""Runs a sequence of operations on a student's code and on the reference, and compares the states.
 
-After each operation the invariants must hold, every process must see the same bytes, and what was
-done must have cost the same.
+After each operation the invariants must hold, every process must see the same memory, and the cost
+(frames copied, PTEs written, frames in use) must be equal.
 """
 
 from __future__ import annotations
@@ -28,79 +28,81 @@ _MOST_WRITES = 4
 
 @dataclass(slots=True)
 class Failure:
-    """What is wrong, and how to see it again."""
+    """A failure, and the operations that reproduce it."""
 
     name: str
-    """Of the invariant, or of what was expected."""
+    """Name of the invariant, or of the expectation."""
     when: str
     lines: list[str]
     operations: list[Operation] = field(default_factory=list)
-    """The sequence that leads there; its last one showed it."""
+    """The operations up to the one that failed."""
     policy: str = ""
     frames: int = 0
-    """What the sequence was played on."""
+    """Number of frames of the machine."""
     cause: tuple[str, ...] = ()
-    """What another failure has too when the same lines of code are to blame."""
+    """Equal in failures that the same lines of code cause."""
     difference: StateDifference | None = None
-    """None when the code did not return from the last operation normally."""
+    """Difference from the reference; None if the code did not return from the last operation."""
     reference_steps: frozenset[int] = frozenset()
     """Indices of the operations that the reference did."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Names of all known errors."""
+        """Names of all errors found."""
         return self.difference.names if self.difference is not None else frozenset((self.name,))
 
     @classmethod
     def of(cls, failed: StudentFailed) -> Failure:
-        """What ended a test before any operation."""
+        """Returns the failure of a test that ended before the first operation."""
         return cls(failed.name, failed.headline, failed.details)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationConfig:
-    """On what a sequence is played."""
+    """Configuration of a differential run."""
 
     files: Sequence[LabFile]
     solutions: Sequence[LabFile]
     """The reference solution of each of ``files``."""
     policy: str
-    """The kernel's fork policy that the student's fork is compared with."""
+    """Fork policy of the reference kernel."""
     frames: int = MACHINE_FRAMES
     reference_steps: frozenset[int] = frozenset()
     """Indices of the operations in which ``solutions`` replace ``files``."""
 
     def reference(self) -> SimulatedMachine:
-        """A machine with the project's kernel. That has no superpages: the lab's solution does."""
+        """Returns a machine with the project's kernel, and the lab's solution for superpages, which
+        that kernel does not have.
+        """
         files = [file for file in self.solutions if file.lab == "superpages"]
         return SimulatedMachine(self.frames, POLICIES[self.policy], files, REFERENCE_LIMITS)
 
 
 def cause_of(failure: StudentFailed) -> tuple[str, ...]:
-    """What the code did, without the page that it was called for."""
+    """Returns the failure without the line about the page concerned: equal for equal causes."""
     details = [line for line in failure.details if not line.startswith(PAGE_PREFIX)]
     return (failure.name, failure.headline, *details)
 
 
 def run_differential(
-    stage: SimulationConfig, operations: Sequence[Operation], trace: Trace | None = None
+    config: SimulationConfig, operations: Sequence[Operation], trace: Trace | None = None
 ) -> Failure | None:
-    """The first thing that is wrong, if anything is."""
+    """Returns the first failure, or None."""
     try:
-        ours = SimulatedMachine(stage.frames, POLICIES[stage.policy], stage.files)
+        ours = SimulatedMachine(config.frames, POLICIES[config.policy], config.files)
     except StudentFailed as failed:
         return Failure.of(failed)
-    reference = stage.reference()
+    reference = config.reference()
     try:
-        duel = _DifferentialRun(ours, reference, trace)
+        run = _DifferentialRun(ours, reference, trace)
         for number, operation in enumerate(operations):
-            reference_steps = number in stage.reference_steps
-            ours.replace_student(stage.solutions if reference_steps else [])
-            failure = duel.step(operation)
+            reference_steps = number in config.reference_steps
+            ours.replace_student(config.solutions if reference_steps else [])
+            failure = run.step(operation)
             if failure is not None:
                 failure.operations = list(operations[: number + 1])
-                failure.policy, failure.frames = stage.policy, stage.frames
-                failure.reference_steps = stage.reference_steps
+                failure.policy, failure.frames = config.policy, config.frames
+                failure.reference_steps = config.reference_steps
                 return _of_reference(failure) if reference_steps else failure
         return None
     finally:
@@ -120,16 +122,16 @@ _UNUSABLE_STATE = "the state that your code left in memory does not allow the ru
 
 
 class Trace:
-    """Is told of each operation as it is played (``emu lab replay``)."""
+    """Observer of a run, called after each operation (``emu lab replay``)."""
 
     def operation(
         self, operation: Operation, seen: OperationResult | None, world: SimulatedMachine
     ) -> None:
-        """``seen`` is None when the student's code failed in it."""
+        """``seen`` is None if the student's code failed in the operation."""
 
 
 class _DifferentialRun:
-    """The two machines, and whether they may differ in what a failed fork leaves."""
+    """The two machines, and what has been observed of them so far."""
 
     def __init__(
         self, ours: SimulatedMachine, reference: SimulatedMachine, trace: Trace | None
@@ -139,7 +141,7 @@ class _DifferentialRun:
         self._trace = trace or Trace()
         self._forks_failed = False
         self._newest = 0
-        """The last process that there was before the operation."""
+        """Number of the newest process before the operation."""
 
     def step(self, operation: Operation) -> Failure | None:
         self._newest = self._ours.newest
@@ -153,8 +155,8 @@ class _DifferentialRun:
             finding = self._endless_finding(operation, endless)
         except StudentFailed as failure:
             self._trace.operation(operation, None, self._ours)
-            told = any(line.startswith(PAGE_PREFIX) for line in failure.details)
-            page = [] if told else self._pages(operation)
+            names_page = any(line.startswith(PAGE_PREFIX) for line in failure.details)
+            page = [] if names_page else self._pages(operation)
             return Failure(
                 failure.name,
                 self._during(operation, failure),
@@ -177,7 +179,7 @@ class _DifferentialRun:
         seen: OperationResult | None,
         wanted: OperationResult,
     ) -> StateDifference:
-        """State that differs from the reference's."""
+        """Returns the difference from the state of the reference."""
         names = finding.also | {finding.name}
         if seen is None:
             return StateDifference(names, frozenset(), missing=True, fatal=True)
@@ -191,7 +193,7 @@ class _DifferentialRun:
         return StateDifference(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
 
     def _done(self, operation: Operation) -> tuple[OperationResult, Finding | None]:
-        """The operation, done on the student's machine, and the invariant that it broke."""
+        """Executes the operation on the student's machine, and checks the invariants."""
         try:
             return self._ours.do(operation), broken_invariant(self._ours)
         except (StudentFailed, EndlessFault):
@@ -199,7 +201,7 @@ class _DifferentialRun:
         except Exception as error:
             raise KernelStopped(error) from error
 
-    # What is compared, the most telling first.
+    # Comparisons, most specific first.
 
     def _differences(
         self, operation: Operation, seen: OperationResult, wanted: OperationResult
@@ -228,15 +230,15 @@ class _DifferentialRun:
         return Finding(name, lines + self._pages(operation))
 
     def _as_compared(self, operation: Operation, outcome: str) -> str:
-        """A fork that failed half-way may leave pages COW, and then they are taken over later; and
-        in what order the kernel's own write meets its pages is its own affair.
+        """Removes parts of an outcome that may differ: after a failed fork pages may be left COW
+        and reused later; the order in which the kernel's write reaches pages is not specified.
         """
         if isinstance(operation, Read):
             return next((word for word in ("EFAULT", "no memory") if word in outcome), "ok")
         if not self._forks_failed:
             return outcome
-        kept = [word for word in outcome.split(", ") if word not in ("reused", "ok")]
-        return ", ".join(kept) or "ok"
+        words = [word for word in outcome.split(", ") if word not in ("reused", "ok")]
+        return ", ".join(words) or "ok"
 
     def _of_content(self, operation: Operation) -> Finding | None:
         for pid in self._reference.spaces:
@@ -250,22 +252,22 @@ class _DifferentialRun:
         self, operation: Operation, pid: int, va: int, wanted: bytes, found: bytes | None
     ) -> Finding:
         if found is None:
-            lines = [f"pid {pid} has no page at {va:#x} any more", page_line(self._ours, pid, va)]
+            lines = [f"pid {pid} has lost its page at {va:#x}", page_line(self._ours, pid, va)]
             return Finding("isolation", lines)
         at = next(index for index in range(PAGE_SIZE) if wanted[index] != found[index])
         lines = [
-            f"pid {pid} has {found[at]:#04x} at {va + at:#x}, and should have {wanted[at]:#04x}",
+            f"pid {pid} has {found[at]:#04x} at {va + at:#x} (expected {wanted[at]:#04x})",
             page_line(self._ours, pid, va),
         ]
         writer = getattr(operation, "pid", None)
         if writer not in (None, pid) and isinstance(operation, Store | Read):
-            lines.append(f"pid {writer} wrote it: the two are not apart")
+            lines.append(f"pid {writer} wrote it: the two processes are not isolated")
             lines.append(page_line(self._ours, writer, va))
         return Finding("isolation", lines)
 
     def _of_bits(self) -> Finding | None:
-        """A and D may not get lost: by D a kernel knows what it has to write back (priv. spec,
-        "Addressing and Memory Protection" of Sv32).
+        """Checks that A and D are not cleared: D shows which pages must be written back (priv.
+        spec, "Addressing and Memory Protection" of Sv32).
         """
         for pid, reference in self._reference.spaces.items():
             found = dict(self._ours.spaces[pid].table.present())
@@ -279,14 +281,14 @@ class _DifferentialRun:
         return None
 
     def _wrong_bits(self, pid: int, va: int, what: str) -> Finding:
-        """A page with wrong bits, and who wrote its PTE."""
+        """Returns a finding with the page and the line that wrote its PTE."""
         line = f"{page_line(self._ours, pid, va)}   ← {what}"
         address = self._ours.spaces[pid].table.pte_address(va) or 0
         return Finding("bits-are-kept", [line, *writer_lines(self._ours.bus, address)])
 
     def _of_inherited_bits(self, operation: Operation, seen: OperationResult) -> Finding | None:
-        """A child's PTEs have what its parent's have: no D for what nobody stored to, and no G, by
-        which an address space would keep the translations of another.
+        """Checks that a child's PTEs have the bits of its parent's: no D for a page without a
+        store, and no G, which would let an address space use translations of another.
         """
         child = max(self._ours.spaces, default=0)
         if not isinstance(operation, Fork) or operation.pid not in self._ours.spaces:
@@ -297,52 +299,49 @@ class _DifferentialRun:
         parents = dict(self._ours.spaces[operation.pid].table.present())
         for va, pte in table.present():
             if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
-                return self._wrong_bits(child, va, f"{_bits(wrong)} not as the parent's")
+                return self._wrong_bits(child, va, f"{_bits(wrong)} differs from the parent")
         return None
 
     def _of_cost(
         self, operation: Operation, seen: OperationResult, wanted: OperationResult
     ) -> Finding | None:
         if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
-            lines = [
-                f"{_number(seen.copies, 'frame')} copied; "
-                f"{wanted.copies} need{_s(wanted.copies)} to be"
-            ]
+            lines = [f"{_number(seen.copies, 'frame')} copied (expected {wanted.copies})"]
             return Finding("exact-copies", lines)
         if seen.used > wanted.used:
             more = seen.used - wanted.used
             return Finding(
                 "nothing-is-lost",
-                [f"{seen.used} frames are in use, {more} more than there should be"],
+                [f"{seen.used} frames are in use, {more} too many"],
             )
         if seen.used < wanted.used:
             return Finding(
                 "nothing-is-lost",
-                [f"{seen.used} frames are in use, and there should be {wanted.used}"],
+                [f"{seen.used} frames are in use (expected {wanted.used})"],
             )
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
-        # Who is killed exits, which may clear the tables.
+        # A killed process exits, which may clear its tables.
         lives = getattr(operation, "pid", 0) in self._reference.spaces
         if counted and lives and seen.ptes > wanted.ptes:
             lines = [
-                f"{_number(seen.ptes, 'PTE')} written; {wanted.ptes} need{_s(wanted.ptes)} to be",
+                f"{_number(seen.ptes, 'PTE')} written (expected {wanted.ptes})",
                 *_pte_writes(self._ours.command_log()),
             ]
             return Finding("exact-pte-writes", lines)
         return None
 
-    # Telling.
+    # Messages.
 
     def _endless_finding(self, operation: Operation, endless: EndlessFault) -> Finding:
-        said = ", ".join(endless.outcomes)
+        outcomes = ", ".join(endless.outcomes)
         lines = [
-            f"the access to {endless.va:#x} faults again and again, and the handler says: {said}",
+            f"the access to {endless.va:#x} faults repeatedly, and the handler returns: {outcomes}",
             *self._pages(operation),
         ]
         return Finding("fault-is-repaired", lines)
 
     def _pages(self, operation: Operation) -> list[str]:
-        """The page that the operation is about, as it is now."""
+        """Returns a line about the page of the operation, in its current state."""
         va = getattr(operation, "va", None)
         pid = getattr(operation, "pid", 0)
         if va is None or pid not in self._ours.spaces:
@@ -353,7 +352,7 @@ class _DifferentialRun:
         if isinstance(operation, Fork):
             child = self._ours.newest
             if child == self._newest:
-                return f"after a fork() that found no frame, pid {operation.pid}"
+                return f"after a fork() without a free frame, pid {operation.pid}"
             if operation.children > 1:
                 return f"after fork(), pid {operation.pid}, {operation.children} times"
             return f"after fork(), pid {operation.pid} → {child}"
@@ -374,7 +373,7 @@ _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))
 
 
 def _bits(pte: int) -> str:
-    """The names of those that are set."""
+    """Returns the names of the bits that are set."""
     return " and ".join(name for bit, name in _BITS if pte & bit)
 
 
@@ -382,14 +381,9 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}{' was' if count == 1 else 's were'}"
 
 
-def _s(count: int) -> str:
-    """The verb's ending."""
-    return "s" if count == 1 else ""
-
-
-def _pte_writes(orders: list[str]) -> list[str]:
-    """Which leaf PTEs were written, and where: those that were written twice, or the last."""
-    writes = [line for line in orders if line.startswith("PTE at ") and " ------- " not in line]
+def _pte_writes(log: list[str]) -> list[str]:
+    """Returns the writes of leaf PTEs: those of PTEs written twice, or the last ones."""
+    writes = [line for line in log if line.startswith("PTE at ") and " ------- " not in line]
     ptes = [line.split(":")[0] for line in writes]
     twice = [line for line, pte in zip(writes, ptes, strict=True) if ptes.count(pte) > 1]
     return [" ".join(line.split()) for line in (twice or writes)[-_MOST_WRITES:]]

@@ -1,4 +1,4 @@
-"""The memory of the first process of a test: a small program as exec would leave it."""
+"""Memory of the first process of a test: a small program after exec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kernel.mm.vma import Prot, Vma
 
 
 class Area(NamedTuple):
-    """A mapping, and how many of its pages are there from the start, from the lowest on."""
+    """A mapping, and the number of its pages that are present initially, from the lowest."""
 
     name: str
     start: int
@@ -26,10 +26,10 @@ class Area(NamedTuple):
 _RW = Prot.READ | Prot.WRITE
 TEXT, CONSTANTS, DATA = 0x10000, 0x12000, 0x13000
 SEALED = 0x17000
-"""Read-only, right behind DATA: a write may begin well and end here."""
+"""Read-only, directly after DATA: a write may succeed up to here."""
 HEAP = 0x40_0000
 CLEAN = DATA + 3 * PAGE_SIZE
-"""The page of DATA that may be stored to and was not yet: its D is clear."""
+"""Page of DATA without a store so far: its D is clear."""
 FAR = 0x1F_F000
 """The last page below 2 MiB: the next one is in another leaf table."""
 SHARED = 0x5000_0000
@@ -46,11 +46,11 @@ AREAS = (
     Area("shared", SHARED, 2, _RW, 2, shared=True),
     Area("stack", STACK_TOP - (STACK_PAGES << PAGE_SHIFT), STACK_PAGES, _RW, 3, grows_down=True),
 )
-"""FAR crosses from one leaf table into the next; the heap is not there yet."""
+"""FAR spans two leaf tables; no page of the heap is present."""
 
 
 def fill(space: AddressSpace) -> None:
-    """Makes the areas and their pages; each page's bytes tell which it is."""
+    """Adds the areas and their pages, each filled with the low byte of its page number."""
     for area in AREAS:
         backing = SharedMemory(space.frames, area.pages) if area.shared else None
         vma = Vma(

@@ -1,8 +1,7 @@
-"""A machine for tests: processes that fork, store, load and exit, without a program.
+"""A simulated machine: processes that fork, store, load and exit, without a program.
 
-Its CPU goes through the MMU, has a TLB that forgets only when it is told to, and asks the fault
-handler as the kernel does. With a student's files the kernel's parts are the student's; without, it
-is the reference that the student's is compared with.
+With a student's files it has the student's components; without, it is the reference that they are
+compared with.
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ from kernel.mm.vma import Prot, Vma
 
 
 class OperationResult(NamedTuple):
-    """What one operation came to."""
+    """Result of one operation."""
 
     outcome: str
-    """``ok``, ``no memory``, or why the process was killed; what the fault handler did before."""
+    """Outcomes of the fault handler, ``no memory`` or ``EFAULT``; ``ok`` if there was none."""
     value: int | None
-    """The byte that was loaded."""
+    """Byte that was loaded."""
     copies: int
     ptes: int
-    """Leaf PTEs written."""
+    """Number of leaf PTEs written."""
     used: int
-    """Frames in use afterwards."""
+    """Number of frames in use afterwards."""
 
 
 class SimulatedMachine:
@@ -74,7 +73,7 @@ class SimulatedMachine:
         parts = self.machine.parts() if self.machine else Components()
         self.ram = self.machine.ram if self.machine else Ram(frames * PAGE_SIZE)
         self.frames = self.machine.frames if self.machine else Frames(self.ram)
-        self._cpu = Cpu(parts.mmu(self.ram), self._saw)
+        self._cpu = Cpu(parts.mmu(self.ram), self._record)
         self._parts = parts
         self._policy = parts.fork or policy
         self.spaces: dict[int, AddressSpace] = {}
@@ -86,7 +85,7 @@ class SimulatedMachine:
         initial_layout.fill(self.spaces[1])
 
     def replace_student(self, files: Sequence[LabFile]) -> None:
-        """Uses the code in ``files`` instead of the student's; none: restores the student's."""
+        """Replaces the student's code by ``files``; if empty, restores the student's code."""
         if self.machine is not None:
             self.machine.replace_student(files)
 
@@ -107,11 +106,11 @@ class SimulatedMachine:
 
     @property
     def newest(self) -> int:
-        """The number of the last process that was made; it may be gone."""
+        """Number of the newest process, which may have exited."""
         return self._pids
 
     def memory(self) -> memory_snapshot.MemorySnapshot:
-        """Who holds which frame."""
+        """Returns the users of all frames."""
         memory = memory_snapshot.MemorySnapshot(self.frames, list(self.spaces.values()))
         memory.names = {space: f"pid {pid}" for pid, space in self.spaces.items()}
         return memory
@@ -119,7 +118,7 @@ class SimulatedMachine:
     # Operations.
 
     def do(self, operation: Operation) -> OperationResult:
-        """Raises StudentFailed and EndlessFault."""
+        """Executes an operation. Raises StudentFailed and EndlessFault."""
         self._outcomes = []
         self.command_log().clear()
         copies, ptes = self._frames_copied(), self._ptes_written()
@@ -140,11 +139,11 @@ class SimulatedMachine:
         )
 
     def _frames_copied(self) -> int:
-        """As many as the student's orders say, whatever the code says of itself."""
+        """Number of frames copied so far, by the student's commands or the kernel's count."""
         return self.machine.bus.counts.copies if self.machine else self.copies
 
     def _ptes_written(self) -> int:
-        """Leaf PTEs written so far: those the student's orders say, or those the kernel counts."""
+        """Number of leaf PTEs written so far, by the student's commands or the kernel's count."""
         return self.machine.bus.counts.ptes if self.machine else self.ptes
 
     def _of_process(self, operation: Operation) -> int | None:
@@ -209,7 +208,7 @@ class SimulatedMachine:
     def _read(self, pid: int, va: int, data: bytes) -> None:
         space = self.spaces[pid]
         self._cpu.switch(space)
-        memory = self._parts.user_memory(space, lambda _space, seen: self._saw(seen))
+        memory = self._parts.user_memory(space, lambda _space, resolution: self._record(resolution))
         pages = range(va & ~PAGE_MASK, va + len(data), PAGE_SIZE)
         before, ptes = [space.table.pte(page) for page in pages], self.ptes
         try:
@@ -228,24 +227,24 @@ class SimulatedMachine:
             self._exit(pid)
             return None
 
-    def _saw(self, resolution: Resolution) -> None:
+    def _record(self, resolution: Resolution) -> None:
         self._outcomes.append(str(resolution.outcome))
         self.copies += resolution.outcome is Outcome.COPIED
         self.ptes += resolution.pte_before != resolution.pte_after
 
-    # Looking.
+    # State.
 
     @property
     def bus(self) -> CommandBus | None:
-        """What the student's orders went through; None for the reference."""
+        """The bus that executes the student's commands; None for the reference."""
         return self.machine.bus if self.machine else None
 
     def command_log(self) -> list[str]:
-        """What the student's code did in the last operation, a line for each order."""
+        """Returns a line for each command of the student's code in the last operation."""
         return self.machine.bus.log if self.machine else []
 
     def content(self, pid: int) -> dict[int, bytes]:
-        """The bytes of every page that is mapped for ``pid``, by address."""
+        """Returns the content of every page of ``pid``, by address."""
         return {
             va: self.ram.read_frame(ppn(pte))
             for va, pte in self.spaces[pid].table.present()
@@ -254,6 +253,6 @@ class SimulatedMachine:
 
 
 def _map(space: AddressSpace, start: int, end: int, prot: Prot) -> None:
-    """mmap(2) with MAP_FIXED_NOREPLACE: where something is already, nothing is done."""
+    """mmap(2) with MAP_FIXED_NOREPLACE: does nothing if the range overlaps a mapping."""
     if not space.overlapping(start, end):
         space.add(Vma(start, end, prot, name="mmap"))

@@ -1,4 +1,4 @@
-"""An invariant that does not hold, told with both sides and with the line that wrote the PTE."""
+"""Findings for violated invariants: the users of the frame, and the line that wrote the PTE."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _MARKS = {
 _TABLES = "tables-are-their-spaces-own"
 
 _MAX_USERS = 8
-"""So many pages of one frame are shown."""
+"""Maximum number of pages shown of one frame."""
 
 _KINDS = {kind: f", {FRAME_KIND_TEXT[kind]}," for kind in (Kind.CACHE, Kind.ZERO, Kind.TABLE)}
 _KINDS[Kind.FREE] = ", which is free,"
 
 
 def broken_invariant(world: SimulatedMachine) -> Finding | None:
-    """The first invariant that does not hold, if there is one."""
+    """Returns a finding for the clearest violated invariant, or None."""
     memory = world.memory()
     broken = violations(memory)
     if not broken:
@@ -44,19 +44,19 @@ def broken_invariant(world: SimulatedMachine) -> Finding | None:
 
 
 def invariant_finding(broken: InvariantBroken, bus: CommandBus | None) -> Finding:
-    """The most telling of the violations, with who wrote the PTE by the ``bus``'s account.
+    """Returns a finding for the clearest violation; ``bus`` has the line that wrote the PTE.
 
-    The machine may have been shut down since: only what the look at its memory saw is told.
+    The machine may have ended since: only the snapshot of its memory is used.
     """
-    if broken.memory is None:  # what is left when all processes have ended
+    if broken.memory is None:  # frames that are in use after all processes ended
         first = broken.violations[0]
         return Finding(first.name, [violation.broken.message for violation in broken.violations])
     return _finding(_clearest(broken.violations), broken.memory, bus)
 
 
 def _clearest(broken: list[Violation]) -> Violation:
-    """One wrong PTE breaks several invariants; the one that names a page says most. But where a
-    table hangs in two places, all that is wrong follows from that.
+    """Returns the violation that explains most. One wrong PTE violates several invariants: one
+    that names a page is clearer. A table used twice causes all other violations.
     """
     return min(
         broken, key=lambda v: (v.name != _TABLES, v.broken.page is None, v.broken.frame is None)
@@ -68,7 +68,7 @@ def _finding(violation: Violation, memory: MemorySnapshot, bus: CommandBus | Non
     if broken.frame is None:
         lines = [broken.message]
         if violation.name == _TABLES:
-            lines.append("each process needs page tables of its own, on all three levels")
+            lines.append("each process needs its own page tables, on all three levels")
         return Finding(violation.name, lines)
     lines = _frame_lines(violation, memory)
     if broken.page is not None:
@@ -81,7 +81,7 @@ def _finding(violation: Violation, memory: MemorySnapshot, bus: CommandBus | Non
 
 
 def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
-    """Who uses the frame, each with its PTE."""
+    """Returns the users of the frame, each with its PTE."""
     broken = violation.broken
     frame = broken.frame
     assert frame is not None
@@ -110,7 +110,7 @@ def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
 def _shown_users(
     users: list[tuple[AddressSpace, int, int]], marked: Page | None
 ) -> list[tuple[AddressSpace, int, int]]:
-    """Some of them, and the marked one in any case."""
+    """Returns the first users, always including the marked one."""
     some = users[:_MAX_USERS]
     if marked is not None and tuple(marked) not in some:
         some[-1:] = [user for user in users if user == tuple(marked)]
@@ -118,7 +118,7 @@ def _shown_users(
 
 
 def _table_places(memory: MemorySnapshot, table: int) -> list[str]:
-    """Where a leaf table hangs."""
+    """Returns the address ranges that a leaf table maps."""
     return [
         f"  {memory.space_name(space)}  {va:#x} to {va + SUPERPAGE_SIZE - 1:#x}"
         for space, va in memory.leaf_places(table)
@@ -130,8 +130,8 @@ def _mark(name: str, memory: MemorySnapshot, page: Page) -> str:
         return _MARKS.get(name, "this one")
     vmas = memory.walks[page.space].vmas
     if not any(start <= page.va < end for start, end, *_ in vmas):
-        return "no mapping is there"
-    return "COW, but not private and writable" if page.pte & COW else "W or COW is due"
+        return "no mapping"
+    return "COW, but not private and writable" if page.pte & COW else "W or COW is missing"
 
 
 def _head(violation: Violation, memory: MemorySnapshot, frame: int, users: int) -> str:
@@ -149,11 +149,11 @@ def _head(violation: Violation, memory: MemorySnapshot, frame: int, users: int) 
         )
     what = f"{_FRAME_NAMES.get(kind, 'frame')} {frame:#x} has count {count}"
     if kind is Kind.TABLE and pins:
-        return f"{what}, and hangs in {pins} page table{'s' * (pins != 1)}"
+        return f"{what}, and is used in {pins} page table{'s' * (pins != 1)}"
     if not users and not pins:
-        return f"{what}, and nobody uses it: it is lost"
+        return f"{what}, and no user: it is lost"
     if pins:
-        return f"{what}, and should have {pins + ptes}: {pins} for the kernel, {ptes} for PTEs"
+        return f"{what} (expected {pins + ptes}: {pins} for the kernel, {ptes} for PTEs)"
     if ptes != users:
         one = "1 PTE, in a table" if ptes == 1 else f"{ptes} PTEs, some in tables"
         return f"{what}, and {one} that several processes share:"
@@ -168,7 +168,7 @@ _FRAME_NAMES = {
 
 
 def page_users(memory: MemorySnapshot, frame: int) -> list[tuple[AddressSpace, int, int]]:
-    """(space, address, PTE) of all pages in ``frame``."""
+    """Returns (space, address, PTE) of all pages in ``frame``."""
     return [
         (mapped.space, va, pte)
         for mapped in memory.mapped
@@ -177,7 +177,7 @@ def page_users(memory: MemorySnapshot, frame: int) -> list[tuple[AddressSpace, i
 
 
 def _page_writer_lines(bus: CommandBus | None, memory: MemorySnapshot, page: Page) -> list[str]:
-    """Who wrote the PTE of a page."""
+    """Returns the lines for the writer of the PTE of a page."""
     leaf = memory.walks[page.space].leaves.get(page.va >> LEAF_SHIFT << LEAF_SHIFT, 0)
     address = (leaf << PAGE_SHIFT) + 8 * vpn(page.va, 0)
     if not leaf:
@@ -186,7 +186,7 @@ def _page_writer_lines(bus: CommandBus | None, memory: MemorySnapshot, page: Pag
 
 
 def writer_lines(bus: CommandBus | None, pte_address: int) -> list[str]:
-    """Who wrote the PTE at a physical address."""
+    """Returns the line of the student's code that wrote the PTE at a physical address."""
     if bus is None:
         return []
     place = bus.written_at.get(pte_address)
@@ -211,8 +211,8 @@ def _count_lines(bus: CommandBus | None, frame: int) -> list[str]:
 
 
 def page_line(world: SimulatedMachine, pid: int, va: int) -> str:
-    """A page as the table has it now, for a message."""
+    """Returns the text of a page in its current state."""
     space = world.spaces.get(pid)
     if space is None:
-        return f"pid {pid} is gone"
+        return f"pid {pid} has exited"
     return f"pid {pid}  {page_text(space, va)}"

@@ -1,7 +1,7 @@
-"""What processes do in a test: a sequence of operations, which can be told, run again and shrunk.
+"""Operations of processes in a test. A sequence can be printed, stored, repeated and shrunk.
 
-Processes are numbered from 1, in the order of their forks. An operation of a process that is not
-there does nothing, so a part of a sequence is a sequence too.
+Processes are numbered from 1, in the order of their forks. An operation of a process that does not
+exist does nothing, so any part of a sequence is a valid sequence.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Fetch(NamedTuple):
 
 
 class Read(NamedTuple):
-    """``pid`` has the kernel write ``size`` bytes to its memory, as read(2) does."""
+    """The kernel writes ``size`` bytes to the memory of ``pid``, as in read(2)."""
 
     pid: int
     va: int
@@ -86,7 +86,7 @@ class SetBreak(NamedTuple):
 
 
 class Map(NamedTuple):
-    """``pid`` maps ``pages`` pages of anonymous memory at ``va``, where nothing is (mmap(2))."""
+    """``pid`` maps ``pages`` pages of anonymous memory at ``va`` if the range is free (mmap(2))."""
 
     pid: int
     va: int
@@ -103,7 +103,7 @@ _PROT = ((1, "r"), (2, "w"), (4, "x"))
 
 
 class Unmap(NamedTuple):
-    """``pid`` gives back ``pages`` pages of addresses from ``va`` on (munmap(2))."""
+    """``pid`` unmaps ``pages`` pages from ``va`` on (munmap(2))."""
 
     pid: int
     va: int
@@ -114,7 +114,7 @@ class Unmap(NamedTuple):
 
 
 class Exec(NamedTuple):
-    """``pid`` execs: its memory is that of a new program."""
+    """``pid`` calls execve(2): its memory is replaced by a new program's."""
 
     pid: int
 
@@ -123,7 +123,7 @@ class Exec(NamedTuple):
 
 
 class FailAllocation(NamedTuple):
-    """Allocation number ``number`` from now on finds no frame."""
+    """Makes the allocation with this number, counted from now on, fail; 0: none."""
 
     number: int
 
@@ -139,10 +139,10 @@ _NAMES = {kind.__name__: kind for kind in OPERATION_TYPES}
 
 
 def to_json(operations: list[Operation]) -> list[list[Any]]:
-    """The sequence as JSON has it."""
+    """Returns the sequence as JSON values."""
     return [[type(operation).__name__, *operation] for operation in operations]
 
 
-def from_json(given: list[list[Any]]) -> list[Operation]:
-    """What :func:`written` wrote; LookupError, TypeError or ValueError for anything else."""
-    return [_NAMES[name](*map(int, values)) for name, *values in given]
+def from_json(rows: list[list[Any]]) -> list[Operation]:
+    """Returns the operations of :func:`to_json`. Raises LookupError, TypeError or ValueError."""
+    return [_NAMES[name](*map(int, values)) for name, *values in rows]

@@ -13,18 +13,18 @@ OUTCOME_NAMES = {
     "no memory": "running-out",
     "out_of_memory": "running-out",
 }
-"""The names of failures that test for an outcome, by the outcome that is missing."""
+"""Names of failures, by the outcome that was expected."""
 
 _WORDS = {
-    "ok": "the access just happens",
+    "ok": "the access succeeds",
     "copied": "the page is copied",
-    "reused": "the page is taken over, without a copy",
-    "segv_accerr": "the process is killed, for what its mapping forbids",
-    "segv_maperr": "the process is killed, for nothing is mapped there",
-    "out_of_memory": "the process is killed, for no frame is left",
-    "no memory": "it fails for want of memory",
+    "reused": "the page is reused, without a copy",
+    "segv_accerr": "the process is killed: its mapping forbids the access",
+    "segv_maperr": "the process is killed: nothing is mapped there",
+    "out_of_memory": "the process is killed: no frame is free",
+    "no memory": "it fails: no frame is free",
     "zero_filled": "the page gets a frame of zeroes",
-    "zero_shared": "the page shows the shared frame of zeroes",
+    "zero_shared": "the page maps the shared frame of zeroes",
     "stack_grown": "the stack grows",
 }
 
@@ -35,12 +35,12 @@ def outcome_text(outcome: str) -> str:
 
 _WORDS_OF_A_WRITE = {
     "ok": "the bytes are written",
-    "segv_accerr": "a page may not be written",
+    "segv_accerr": "a page is not writable",
     "segv_maperr": "nothing is mapped there",
-    "out_of_memory": "no frame is left",
+    "out_of_memory": "no frame is free",
     "EFAULT": "the write ends there",
 }
-"""Outcomes of the kernel's own write, which kills no process."""
+"""Texts for outcomes of the kernel's write, which does not kill the process."""
 
 
 def write_outcome_text(outcome: str) -> str:

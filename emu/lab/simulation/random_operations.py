@@ -1,4 +1,4 @@
-"""Random operations, for the tests that play many of them."""
+"""Generators of random operations."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from emu.lab.simulation.operations import Exec, Exit, Fork, Load, Operation, Rea
 from emu.machine.pte import PAGE_SIZE
 
 WRITABLE = (DATA, DATA + PAGE_SIZE, FAR, FAR + PAGE_SIZE, STACK_TOP - PAGE_SIZE, HEAP)
-"""Pages that may be stored to and are private; few, that processes meet in them."""
+"""Private writable pages: few, so that processes access the same ones."""
 OTHERS = (TEXT, CONSTANTS, SEALED, SHARED)
 
 OperationMaker = Callable[[random.Random, int], Operation]
-"""Makes an operation of the process with that number."""
+"""Returns an operation of the process with that number."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of ``kinds``, by one of the first ``processes``: the oftener named, the likelier."""
+    """Chooses one of ``kinds`` and one of the first ``processes``; repeat a kind to weight it."""
 
     kinds: Sequence[OperationMaker]
     processes: int = 4
@@ -65,12 +65,12 @@ def store(source: random.Random, pid: int) -> Operation:
 
 
 def store_anywhere(source: random.Random, pid: int) -> Operation:
-    """Read-only pages and shared memory too."""
+    """A store that may also be to a read-only page or shared memory."""
     at = source.choice((*WRITABLE, *OTHERS)) + source.randrange(PAGE_SIZE)
     return Store(pid, at, source.randrange(256))
 
 
 def kernel_write(source: random.Random, pid: int) -> Operation:
-    """From near the end of a page on, so most span two pages or three."""
+    """A write by the kernel from near the end of a page, so that most span several pages."""
     at = source.choice(WRITABLE) + 0xFF0
     return Read(pid, at, source.randint(1, 9000), source.randrange(256))

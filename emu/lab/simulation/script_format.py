@@ -1,4 +1,4 @@
-"""Sequences of operations as people write them, one a line.
+"""Text format of sequences of operations, one on each line.
 
 ::
 
@@ -10,8 +10,8 @@
     fail 1                  # the next allocation finds no frame
     exit 2
 
-The words are the operations' names in :mod:`emu.lab.simulation.operations`; an address is a number,
-or the name of an area in :mod:`emu.lab.simulation.initial_layout` with an offset. ``#`` begins a
+Words are names of operations in :mod:`emu.lab.simulation.operations`; an address is a number, or
+the name of an area in :mod:`emu.lab.simulation.initial_layout` with an offset. ``#`` begins a
 comment.
 """
 
@@ -42,7 +42,7 @@ _RANGES = {
 
 
 class BadScript(Exception):
-    """The text is no sequence of operations; the message names the line."""
+    """The text is not a valid sequence of operations; the message has the line number."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line}: {why}")
@@ -50,7 +50,7 @@ class BadScript(Exception):
 
 
 def parse(text: str) -> list[Operation]:
-    """The operations in ``text``. Raises :class:`BadScript`."""
+    """Returns the operations in ``text``. Raises :class:`BadScript`."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
@@ -66,7 +66,7 @@ def _operation(words: list[str]) -> Operation:
     name, *values = words
     kind = _KINDS.get(name)
     if kind is None:
-        raise ValueError(f"no operation {name!r}; there are {', '.join(_LISTED)}")
+        raise ValueError(f"unknown operation {name!r} (expected {', '.join(_LISTED)})")
     most, least = len(kind._fields), len(kind._fields) - len(kind._field_defaults)
     if not least <= len(values) <= most:
         usage = " ".join([name, *(field.upper() for field in kind._fields[:least])])
@@ -88,7 +88,7 @@ def _address(word: str) -> int:
     if area not in _STARTS:
         if word[:1].isdigit():
             return _number(word)
-        raise ValueError(f"no area {area!r}; there are {', '.join(_STARTS)}")
+        raise ValueError(f"unknown area {area!r} (expected {', '.join(_STARTS)})")
     return _STARTS[area] + (_number(offset) if plus else 0)
 
 
@@ -96,4 +96,4 @@ def _number(word: str) -> int:
     try:
         return int(word, 0)
     except ValueError:
-        raise ValueError(f"{word!r} is no number") from None
+        raise ValueError(f"{word!r} is not a number") from None

@@ -1,4 +1,4 @@
-"""Compares the state after a student's operation with the state that the reference leaves."""
+"""Differences of the state after an operation from the state of the reference."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class StateDifference:
     names: frozenset[str]
     """Names of all invariants and comparisons that fail."""
     pages: frozenset[int]
-    """Addresses of pages that differ from the reference, or that only one of the two has."""
+    """Addresses of pages that differ from the reference, or exist in only one of the two."""
     missing: bool
-    """A page is missing or extra."""
+    """True if a page is missing, or not in the reference."""
     fatal: bool
-    """The operation ended in another way than it should."""
+    """True if the outcome of the operation differs, and a process was killed or failed."""
 
 
 _Page = tuple[int, bool, bytes]
-"""Rights, whether another PTE refers to its frame, and the bytes."""
+"""Rights, whether another PTE maps its frame, and content."""
 
 
 def differing_pages(
     ours: SimulatedMachine, reference: SimulatedMachine
 ) -> tuple[frozenset[int], bool]:
-    """Addresses of the pages that differ, and whether the two have different sets of pages."""
+    """Returns the addresses of pages that differ, and True if the sets of pages differ."""
     found, wanted = _pages(ours), _pages(reference)
     differ = {at[1] for at in found.keys() | wanted.keys() if found.get(at) != wanted.get(at)}
     return frozenset(differ), found.keys() != wanted.keys()
 
 
 def _pages(world: SimulatedMachine) -> dict[tuple[int, int], _Page]:
-    """All pages of all processes."""
+    """Returns all pages of all processes."""
     present = [(pid, va, pte) for pid, s in world.spaces.items() for va, pte in s.table.present()]
     users = Counter(ppn(pte) for _, _, pte in present)
     pages = {}
@@ -55,7 +55,7 @@ def _pages(world: SimulatedMachine) -> dict[tuple[int, int], _Page]:
 
 
 def _rights(pte: int, shared: bool) -> int:
-    """Rights of a PTE; a COW page with no other user counts as writable, as with W."""
+    """Returns the rights of a PTE; a COW page without another user counts as writable."""
     if pte & COW and not shared:
         pte = pte & ~COW | W
     return pte & _RIGHTS

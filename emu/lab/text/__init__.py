@@ -1,1 +1,4 @@
-"""Text for reports of the labs: PTEs, and what came from a student."""
+"""Text in messages and reports of the labs: PTEs, and sanitized output of a student's code.
+
+May import ``emu.lab.kit`` and the kernel.
+"""

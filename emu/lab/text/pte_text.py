@@ -1,4 +1,4 @@
-"""PTEs as messages have them."""
+"""Texts of PTEs, pages and kinds of frames in messages."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ FRAME_KIND_TEXT = {
     Kind.TABLE: "a page table",
     Kind.ZERO: "the frame of zeroes",
 }
-"""What a frame is."""
+"""Description of each kind of frame."""
 
 PAGE_PREFIX = "the page:"
-"""What begins a line about the page that a student's function was called for."""
+"""Prefix of a line about the page that a student's function was called for."""
 
 
 def pte_text(pte: int) -> str:
-    """The flags, and C for ``COW``."""
+    """Returns the flags of a PTE, and C for ``COW``."""
     return f"{flags_text(pte)}{' C' if pte & COW else ''}"
 
 
 def entry_text(pte: int | None) -> str:
-    """A PTE with the frame, or the table that it points to."""
+    """Returns the flags and the frame of a PTE, or the table that it points to."""
     if pte is None or not pte & V:
         return "none"
     if not is_leaf(pte):
@@ -35,7 +35,7 @@ def entry_text(pte: int | None) -> str:
 
 
 def page_text(space: AddressSpace, va: int) -> str:
-    """The page of ``va`` as the table has it now: its address, PTE, frame and count."""
+    """Returns the address, current PTE, frame and count of the page of ``va``."""
     pte, frames = space.table.pte(va), space.frames
     text = f"{va & ~PAGE_MASK:#x}  {pte_text(pte)}"
     if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):

@@ -23,7 +23,7 @@ def test_the_start_of_the_process_takes_none_of_the_codes_time(ram: SharedRam) -
     order = {"base": ram.base, "size": ram.size, "zero": 0, "limit": 1 << 29}
     process = StudentProcess(ram.descriptor, order, NO_TIME)
     try:
-        assert "ready" in process.receive(process.starting())
+        assert "ready" in process.receive(process.start_deadline())
     finally:
         process.close()
 
@@ -33,7 +33,7 @@ def test_what_the_code_takes_when_it_is_loaded_is_its_own(ram: SharedRam) -> Non
     with pytest.raises(TimedOut) as raised:
         Student([endless], CommandBus(ram, Frames(ram)), Limits(seconds=0.25))
     assert raised.value.headline == "your file, when it was loaded, did not return within 0.25 s"
-    assert raised.value.details[:2] == ["it was here:", "walk.py:1"]
+    assert raised.value.details[:2] == ["it was executing:", "walk.py:1"]
 
 
 def test_a_start_that_fails_is_not_said_to_be_the_codes(
@@ -42,4 +42,4 @@ def test_a_start_that_fails_is_not_said_to_be_the_codes(
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(ProcessEnded) as raised:
         Student([], CommandBus(ram, Frames(ram)))
-    assert raised.value.headline == "this machine can't start a process for your code"
+    assert raised.value.headline == "this machine cannot start a process for your code"

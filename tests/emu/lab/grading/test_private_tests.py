@@ -63,10 +63,10 @@ def test_operations_are_read_as_they_are_written():
 @pytest.mark.parametrize(
     "line, why",
     [
-        ("frok 1", "line 1: no operation 'frok'; there are brk, exec, exit"),
+        ("frok 1", "line 1: unknown operation 'frok' (expected brk, exec, exit"),
         ("store 2 data", "line 1: 'store 2 data' should be store PID VA VALUE"),
-        ("fork one", "line 1: 'one' is no number"),
-        ("store 2 date+8 1", "line 1: no area 'date'; there are text, constants, data"),
+        ("fork one", "line 1: 'one' is not a number"),
+        ("store 2 date+8 1", "line 1: unknown area 'date' (expected text, constants, data"),
         ("\nstore 2 data+8 256", "line 2: value 256 is not in 0 to 0xff"),
         ("load 1 0x10000000000", "line 1: va 0x10000000000 is not in 0 to"),
         ("fork 0", "line 1: pid 0 is not in 1 to"),
@@ -134,7 +134,10 @@ def test_what_the_file_and_its_guests_say_is_in_the_digest(tmp_path):
         ("[random]\nseed = [7]\n", "Object contains unknown field `seed` at `random`"),
         ("[[script]]\nname = 'a'\n", "Object missing required field `operations` at `script[0]`"),
         ("[[test]]\n", "Object contains unknown field `test`"),
-        (SCRIPT.replace("fork 2", "frok 2"), "script 'grandchild', line 2: no operation 'frok'"),
+        (
+            SCRIPT.replace("fork 2", "frok 2"),
+            "script 'grandchild', line 2: unknown operation 'frok'",
+        ),
         (SCRIPT.replace("= 4", "= -4"), "'grandchild': points is -4 (expected 0 to 1000)"),
         (SCRIPT + "frames = 3\n", "script 'grandchild': frames is 3 (expected 40 to 4096)"),
         (SCRIPT + SCRIPT, "'grandchild': more than one test has this name"),

@@ -68,7 +68,7 @@ def test_a_missing_store_to_a_pte_is_reported() -> None:
 def test_a_store_outside_the_tables_is_reported() -> None:
     found = failure("accessed-and-dirty", "memory.store(entry, pte)", "memory.store(page, pte)")
     assert found.name == "not-allowed"
-    assert "which is no PTE" in found.when
+    assert "which is not a PTE" in found.when
 
 
 def test_an_exception_is_reported_with_the_walk() -> None:

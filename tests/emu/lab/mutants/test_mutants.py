@@ -101,13 +101,13 @@ def test_a_students_test_is_a_sequence_with_what_is_expected(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text, why",
     [
-        ("fork 1\nstroe 2 data 1\n", "line 2: no operation 'stroe'"),
+        ("fork 1\nstroe 2 data 1\n", "line 2: unknown operation 'stroe'"),
         ("fork 1\nstore 2 data+8 1 -> reused\n", "line 2: pid 2 stores 0x01 to 0x13008: expected"),
         ("load 1 data -> 0x99\n", "line 1: pid 1 loads from 0x13000: expected 0x99"),
         ("load 1 data -> perhaps\n", "line 1: 'perhaps' is not a result (expected ok, copied"),
         ("fork 1\n-> ok\n", "line 2: -> without an operation"),
         ("# nothing\n", "line 1: 0 operations"),
-        ("import os\nos._exit(0)\n", "line 1: no operation 'import'"),
+        ("import os\nos._exit(0)\n", "line 1: unknown operation 'import'"),
     ],
 )
 def test_a_test_that_the_reference_does_not_pass_is_invalid(
