@@ -14,14 +14,14 @@ from kernel.vfs.core.open_file import OpenFile, RegularFile
 
 
 def check_size(t: SyscallContext, node: Inode, size: int) -> None:
-    """Raises SIGXFSZ and EFBIG when the file may not have this size."""
+    """Sends SIGXFSZ and raises EFBIG when ``size`` exceeds the limit and the file's size."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit < size and node.size < size:
-        _refuse(t)
+        _fail(t)
 
 
 def limited_write(t: SyscallContext, file: OpenFile) -> Callable[[bytes], int | None]:
-    """The file's write, limited to the maximum size; only a write that begins there is refused."""
+    """Returns the file's write, cut at the limit; EFBIG for a write that begins at the limit."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
         return file.write
@@ -29,46 +29,46 @@ def limited_write(t: SyscallContext, file: OpenFile) -> Callable[[bytes], int | 
     def position() -> int:
         return file.inode.size if file.flags & O_APPEND else file.offset
 
-    return _ending_at(t, limit, position, file.write)
+    return _cut_at(t, limit, position, file.write)
 
 
 def limited_write_at(t: SyscallContext, file: OpenFile) -> Callable[[int, bytes], int]:
-    """Same for the file's write at an offset."""
+    """Returns the same for the file's write at an offset."""
     limit = t.process.limits.soft(Resource.FSIZE)
     if limit == INFINITY or not isinstance(file, RegularFile):
         return file.write_at
-    begun = False
+    started = False
 
     def write_at(offset: int, data: bytes) -> int:
-        nonlocal begun
+        nonlocal started
         at = file.inode.size if file.flags & O_APPEND else offset
-        part = _fitting(t, limit, at, data, begun)
-        begun = True
+        part = _part_within(t, limit, at, data, started)
+        started = True
         return file.write_at(offset, part) if part else 0
 
     return write_at
 
 
-def _ending_at(
+def _cut_at(
     t: SyscallContext, limit: int, position: Callable[[], int], write: Callable[[bytes], int | None]
 ) -> Callable[[bytes], int | None]:
-    begun = False
+    started = False
 
     def limited(data: bytes) -> int | None:
-        nonlocal begun
-        part = _fitting(t, limit, position(), data, begun)
-        begun = True
+        nonlocal started
+        part = _part_within(t, limit, position(), data, started)
+        started = True
         return write(part) if part else 0
 
     return limited
 
 
-def _fitting(t: SyscallContext, limit: int, at: int, data: bytes, begun: bool) -> bytes:
-    if data and at >= limit and not begun:
-        _refuse(t)
+def _part_within(t: SyscallContext, limit: int, at: int, data: bytes, started: bool) -> bytes:
+    if data and at >= limit and not started:
+        _fail(t)
     return data[: max(0, limit - at)]
 
 
-def _refuse(t: SyscallContext) -> None:
+def _fail(t: SyscallContext) -> None:
     t.send_signal(SIGXFSZ)
     raise Errno(EFBIG)

@@ -1,4 +1,4 @@
-"""Path arguments: a descriptor or AT_FDCWD to start from, and a text in the guest's memory."""
+"""Path arguments: a directory descriptor or AT_FDCWD, and the address of the path."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kernel.vfs.names.path_walk import walk
 
 
 def read_path(t: SyscallContext, address: int) -> str:
-    """The text at ``address``; EFAULT, ENAMETOOLONG."""
+    """Reads the path at ``address``; EFAULT, ENAMETOOLONG."""
     return t.mem.read_cstr(address).decode("utf-8", "surrogateescape")
 
 
 def start_of(t: SyscallContext, dirfd: int, path: str) -> Inode:
-    """The directory that ``path`` begins at (openat(2)); EBADF, ENOTDIR."""
+    """Returns the directory at which resolution of ``path`` starts (openat(2)); EBADF, ENOTDIR."""
     if path.startswith("/"):
         return t.fs.root
     if dirfd == AT_FDCWD:
@@ -30,18 +30,18 @@ def start_of(t: SyscallContext, dirfd: int, path: str) -> Inode:
 
 
 def node_at(t: SyscallContext, dirfd: int, address: int, flags: int) -> Inode:
-    """The node that (dirfd, path, flags) mean: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH."""
+    """Resolves (dirfd, path); ``flags`` are AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH."""
     return named_node(t, dirfd, address, flags)[0]
 
 
 def named_node(t: SyscallContext, dirfd: int, address: int, flags: int) -> tuple[Inode, str]:
-    """The same, and how to show its path."""
+    """Returns the node of :func:`node_at`, and its path for messages."""
     path = read_path(t, address) if address or not flags & AT_EMPTY_PATH else ""
     if not path:
         if not flags & AT_EMPTY_PATH:
             raise Errno(ENOENT)
         if dirfd == AT_FDCWD:
-            return t.fs.cwd, shown(t, t.fs.cwd)
+            return t.fs.cwd, display_path(t, t.fs.cwd)
         file = t.files.get(dirfd)
         return file.inode, file.path
     start = start_of(t, dirfd, path)
@@ -49,8 +49,8 @@ def named_node(t: SyscallContext, dirfd: int, address: int, flags: int) -> tuple
     return found.require_node(), t.fs.namespace.path_in(found.parent, found.name)
 
 
-def shown(t: SyscallContext, directory: Inode) -> str:
-    """A directory's path, for showing."""
+def display_path(t: SyscallContext, directory: Inode) -> str:
+    """Returns a directory's path for messages."""
     try:
         return t.fs.namespace.path_of(directory)
     except Errno:
@@ -58,7 +58,7 @@ def shown(t: SyscallContext, directory: Inode) -> str:
 
 
 def directory_of(t: SyscallContext, fd: int) -> Inode:
-    """The directory open at ``fd``, O_PATH or not; ENOTDIR."""
+    """Returns the directory at ``fd``, which may be an O_PATH one; EBADF, ENOTDIR."""
     if fd < 0:
         raise Errno(EBADF)
     node = t.files.get(fd).inode

@@ -17,10 +17,10 @@ from kernel.syscalls.files import (
     descriptors,
     directories,
     file_locks,
+    mounts,
     openat,
     read_write,
     stat,
-    statfs_mounts,
     sync,
 )
 from kernel.syscalls.ipc import event_fds, poll, sockets
@@ -193,9 +193,9 @@ ROWS = (
     Row(267, "syncfs", sync.syncfs, "fd"),
     Row(223, "fadvise64", sync.fadvise64, "fd off off int"),
     Row(213, "readahead", sync.readahead, "fd off size"),
-    Row(40, "mount", statfs_mounts.refuse, "str path str hex ptr", "always EPERM"),
-    Row(39, "umount2", statfs_mounts.refuse, "path int", "always EPERM"),
-    Row(41, "pivot_root", statfs_mounts.refuse, "path path", "always EPERM"),
+    Row(40, "mount", mounts.refuse, "str path str hex ptr", "always EPERM"),
+    Row(39, "umount2", mounts.refuse, "path int", "always EPERM"),
+    Row(41, "pivot_root", mounts.refuse, "path path", "always EPERM"),
     # Sockets: pairs inside the machine; no network is granted
     Row(198, "socket", sockets.socket, "int int int", "EAFNOSUPPORT: no network is granted"),
     Row(199, "socketpair", sockets.socketpair, "int int int ptr", "AF_UNIX"),

@@ -1,4 +1,4 @@
-"""Moving bytes between a guest's buffers and open files, in pieces the kernel can hold."""
+"""Transfers between buffers in guest memory and open files, in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from kernel.vfs.core.open_file import OpenFile
 PAGE = 4096
 IOV_MAX = 1024
 Span = tuple[int, int]
-"""A guest buffer: address, bytes."""
+"""A buffer of the guest: address and size in bytes."""
 
 
 def read_iovec(t: SyscallContext, address: int, count: int) -> list[Span]:
-    """The buffers of a struct iovec array (readv(2)); EINVAL when they are too many or long."""
+    """Reads an array of struct iovec (readv(2)); EINVAL for too many or too large buffers."""
     if not 0 <= count <= IOV_MAX:
         raise Errno(EINVAL)
     if not count:
@@ -34,23 +34,23 @@ def read_iovec(t: SyscallContext, address: int, count: int) -> list[Span]:
     for va, length in zip(numbers[::2], numbers[1::2], strict=True):
         if length >= 1 << 63:
             raise Errno(EINVAL)
-        taken = min(length, MAX_RW - total)
-        total += taken
-        if taken:
-            spans.append((va, taken))
+        count = min(length, MAX_RW - total)
+        total += count
+        if count:
+            spans.append((va, count))
     return spans
 
 
 class Buffers:
-    """Guest buffers being filled or emptied, one after the other."""
+    """A sequence of buffers of the guest, filled or read in order."""
 
-    __slots__ = ("_mem", "_spans", "left")
+    __slots__ = ("_mem", "_spans", "remaining")
 
     def __init__(self, mem: Memory, spans: list[Span]) -> None:
         self._mem = mem
         self._spans = spans[::-1]
-        self.left = sum(length for _, length in spans)
-        """Bytes not yet moved."""
+        self.remaining = sum(length for _, length in spans)
+        """Bytes not yet transferred."""
 
     @property
     def cost(self) -> int:
@@ -58,25 +58,25 @@ class Buffers:
         return Cost.WAITED * len(self._spans)
 
     def fill(self, data: bytes) -> int:
-        """Puts ``data`` in; how many bytes went before a bad address."""
+        """Writes ``data`` to the buffers; returns the number of bytes before a bad address."""
         done = 0
         while done < len(data):
             va, length = self._spans.pop()
             piece = data[done : done + length]
             count = _write_prefix(self._mem, va, piece)
-            self._moved(va, length, count)
+            self._advance(va, length, count)
             done += count
             if count < len(piece):
                 break
         return done
 
     def take(self, limit: int) -> bytes:
-        """Up to ``limit`` further bytes; EFAULT when not even one can be read."""
+        """Reads up to ``limit`` bytes from the buffers; EFAULT when none can be read."""
         if len(self._spans) == 1 and self._spans[0][1] <= limit:
             va, length = self._spans[0]
             data = _read_prefix(self._mem, va, length)
             self._spans.pop()
-            self._moved(va, length, len(data))
+            self._advance(va, length, len(data))
         else:
             data = self._gather(limit)
         if not data:
@@ -87,17 +87,17 @@ class Buffers:
         pieces: list[bytes] = []
         while self._spans and limit > 0:
             va, length = self._spans.pop()
-            wanted = min(length, limit)
-            piece = _read_prefix(self._mem, va, wanted)
-            self._moved(va, length, len(piece))
+            count = min(length, limit)
+            piece = _read_prefix(self._mem, va, count)
+            self._advance(va, length, len(piece))
             pieces.append(piece)
             limit -= len(piece)
-            if len(piece) < wanted:
+            if len(piece) < count:
                 break
         return b"".join(pieces)
 
-    def _moved(self, va: int, length: int, count: int) -> None:
-        self.left -= count
+    def _advance(self, va: int, length: int, count: int) -> None:
+        self.remaining -= count
         if count < length:
             self._spans.append((va + count, length - count))
 
@@ -139,12 +139,12 @@ def _read_prefix(mem: Memory, va: int, count: int) -> bytes:
 
 
 def breaks_off(t: SyscallContext, file: OpenFile) -> bool:
-    """Checks between pieces whether a signal ends the transfer; for a file only a fatal one."""
+    """True when a signal ends the transfer between two pieces; for a regular file a fatal one."""
     return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
 
 
 def wait_for(file: OpenFile, events: int) -> Wait:
-    """The wait for one of ``events`` to come true of ``file``."""
+    """Returns the wait for one of ``events`` of ``file``."""
     queues, host, deadline = file.sources(events)
     return Wait(file.describe(), queues, host, deadline)
 
@@ -153,9 +153,9 @@ def wait_for(file: OpenFile, events: int) -> Wait:
 
 
 def read_into(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
-    """read(2) and readv(2)."""
+    """Reads at the file's offset (read(2), readv(2))."""
     buffers = Buffers(t.mem, spans)
-    if not buffers.left and file.stream:
+    if not buffers.remaining and file.stream:
         return 0
     if file.stops_background_read(t):
         return interrupted()
@@ -168,14 +168,14 @@ def read_into(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
 
 
 def _read_available(t: SyscallContext, file: OpenFile, buffers: Buffers) -> int | None:
-    """What is there for the buffers; None when one has to wait."""
+    """Reads what is available; None when the call must wait."""
     if file.stream:
-        data = file.read(min(buffers.left, CHUNK))
-        return None if data is None else _deliver(file, buffers, data)
+        data = file.read(min(buffers.remaining, CHUNK))
+        return None if data is None else _fill_or_unread(file, buffers, data)
     return _read_pieces(t, file, buffers, file.read, file.unread)
 
 
-def _deliver(file: OpenFile, buffers: Buffers, data: bytes) -> int:
+def _fill_or_unread(file: OpenFile, buffers: Buffers, data: bytes) -> int:
     count = buffers.fill(data)
     if count < len(data):
         file.unread(data[count:])
@@ -191,12 +191,12 @@ def _read_pieces(
     read: Callable[[int], bytes | None],
     unread: Callable[[bytes], None],
 ) -> int:
-    """Fills the buffers from something that never waits, a piece at a time."""
+    """Fills the buffers from a file that never blocks, piece by piece."""
     done = 0
     while True:
-        wanted = min(buffers.left, CHUNK)
+        size = min(buffers.remaining, CHUNK)
         try:
-            data = read(wanted) or b""
+            data = read(size) or b""
         except Errno:
             if done:
                 return done
@@ -208,7 +208,7 @@ def _read_pieces(
             if not done:
                 raise Errno(EFAULT)
             return done
-        if len(data) < wanted or not buffers.left or breaks_off(t, file):
+        if len(data) < size or not buffers.remaining or breaks_off(t, file):
             return done
 
 
@@ -228,7 +228,7 @@ def _wait_and_read(t: SyscallContext, file: OpenFile, buffers: Buffers) -> Block
 
 
 def read_from(file: OpenFile, t: SyscallContext, spans: list[Span], offset: int) -> int:
-    """pread64(2) and preadv(2)."""
+    """Reads at ``offset`` (pread64(2), preadv(2))."""
     at = offset
 
     def read(count: int) -> bytes:
@@ -244,14 +244,14 @@ def read_from(file: OpenFile, t: SyscallContext, spans: list[Span], offset: int)
 
 
 def write_from(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
-    """write(2) and writev(2)."""
+    """Writes at the file's offset (write(2), writev(2))."""
     buffers = Buffers(t.mem, spans)
-    data = buffers.take(CHUNK) if buffers.left else b""
-    if not data and file.stream and not _takes_empty(file):
+    data = buffers.take(CHUNK) if buffers.remaining else b""
+    if not data and file.stream and not _accepts_empty(file):
         return 0
     write = limited_write(t, file)
-    count = _put(t, write, data, signal=True)
-    if count is not None and count == len(data) and not buffers.left:
+    count = _write_or_signal(t, write, data, signal=True)
+    if count is not None and count == len(data) and not buffers.remaining:
         return count
     if file.nonblocking and file.stream:
         if count is None:
@@ -262,12 +262,12 @@ def write_from(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     return _wait_and_write(t, file, buffers, data[count or 0 :], count or 0)
 
 
-def _takes_empty(file: OpenFile) -> bool:
-    """Whether writing nothing means something: a message, or an error (eventfd)."""
+def _accepts_empty(file: OpenFile) -> bool:
+    """True for a socket of messages, where a write of 0 bytes sends an empty message."""
     return getattr(file, "type", 1) != 1
 
 
-def _put(
+def _write_or_signal(
     t: SyscallContext, write: Callable[[bytes], int | None], data: bytes, *, signal: bool
 ) -> int | None:
     try:
@@ -286,10 +286,10 @@ def _write_pieces(
     data: bytes,
     count: int,
 ) -> int:
-    """Goes on after ``count`` bytes of ``data`` were written to something that never waits."""
+    """Continues a write to a file that never blocks, of whose ``data`` ``count`` were written."""
     done = count
     try:
-        while count == len(data) and buffers.left and not breaks_off(t, file):
+        while count == len(data) and buffers.remaining and not breaks_off(t, file):
             data = buffers.take(CHUNK)
             count = write(data) or 0
             done += count
@@ -304,10 +304,10 @@ def _wait_and_write(
 ) -> Blocking:
     file.acquire()
     try:
-        while data or buffers.left:
+        while data or buffers.remaining:
             if not data:
                 data = buffers.take(CHUNK)
-            count = _put(t, file.write, data, signal=True)
+            count = _write_or_signal(t, file.write, data, signal=True)
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
@@ -328,17 +328,17 @@ def _wait_and_write(
 
 
 def write_at(t: SyscallContext, file: OpenFile, spans: list[Span], offset: int) -> int:
-    """pwrite64(2) and pwritev(2)."""
-    at, put = offset, limited_write_at(t, file)
+    """Writes at ``offset`` (pwrite64(2), pwritev(2))."""
+    at, write_part = offset, limited_write_at(t, file)
 
     def write(data: bytes) -> int:
         nonlocal at
-        count = put(at, data)
+        count = write_part(at, data)
         at += count
         return count
 
     buffers = Buffers(t.mem, spans)
-    if not buffers.left:
+    if not buffers.remaining:
         return 0
     data = buffers.take(CHUNK)
     return _write_pieces(t, file, buffers, write, data, write(data))

@@ -1,4 +1,4 @@
-"""Sizes, modes, owners and times: truncate(2), fchmodat(2), utimensat(2) and their kin."""
+"""Sizes, modes, owners and times: truncate(2), fchmodat(2), utimensat(2), related calls."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def ftruncate(t: SyscallContext, fd: int, length: int) -> Result:
 
 
 def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -> Result:
-    """Reserves space for writes; only files in memory support it."""
+    """Allocates space for writes; only files in memory support it."""
     file = t.files.get_writable(fd)
     if offset < 0 or length <= 0:
         raise Errno(EINVAL)
@@ -108,11 +108,11 @@ def fchmodat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) -
 def _chmod(t: SyscallContext, node: Inode, mode: int) -> None:
     if node.kind == stat.S_IFLNK:
         raise Errno(EOPNOTSUPP)
-    _need_owner(t, node)
+    _check_owner(t, node)
     node.chmod(mode & 0o7777)
 
 
-def _need_owner(t: SyscallContext, node: Inode) -> None:
+def _check_owner(t: SyscallContext, node: Inode) -> None:
     if t.fs.credentials.uid not in (0, node.stat().uid):
         raise Errno(EPERM)
 
@@ -134,7 +134,7 @@ def fchownat(t: SyscallContext, dirfd: int, path: int, uid: int, gid: int, flags
 
 
 def _owner(number: int) -> int:
-    """A uid_t or gid_t; -1 leaves the owner as he is."""
+    """Converts a uid_t or gid_t; -1 means no change."""
     number &= 0xFFFFFFFF
     return -1 if number == 0xFFFFFFFF else number
 
@@ -162,7 +162,7 @@ def utimensat(t: SyscallContext, dirfd: int, path: int, times: int, flags: int) 
 
 
 def _read_times(t: SyscallContext, address: int) -> tuple[int | None, int | None]:
-    """Nanoseconds since 1970 of both; None: leave as it is."""
+    """Reads atime and mtime in nanoseconds since 1970; None means no change."""
     now = t.kernel.clock.realtime()
     if not address:
         return now, now
@@ -177,7 +177,7 @@ def _time(seconds: int, nanos: int, now: int) -> int | None:
         return None
     if not 0 <= nanos < 1_000_000_000:
         raise Errno(EINVAL)
-    # What a host and a file system can store: years 1901 to 2446 (ext4); Linux clamps too.
+    # The range of ext4 (years 1901 to 2446), to which Linux clamps as well.
     return min(max(seconds, -(1 << 31)), 15_032_385_535) * 1_000_000_000 + nanos
 
 
@@ -187,7 +187,7 @@ def umask(t: SyscallContext, mask: int) -> Result:
 
 
 def no_xattr(t: SyscallContext, *arguments: int) -> Result:
-    """setxattr(2), removexattr(2): no file has extended attributes."""
+    """Fails: extended attributes are not supported (setxattr(2), removexattr(2))."""
     raise Errno(EOPNOTSUPP)
 
 

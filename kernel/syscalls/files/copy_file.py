@@ -32,7 +32,7 @@ def _read_offset(t: SyscallContext, address: int) -> int:
 
 
 class _Copy:
-    """From one open file to another, a piece at a time, waiting where it has to."""
+    """A transfer from one open file to another, piece by piece, which waits where it must."""
 
     def __init__(
         self,
@@ -41,27 +41,27 @@ class _Copy:
         sink: OpenFile,
         count: int,
         at: int | None,
-        told: int,
+        offset_address: int,
     ) -> None:
         self.t = t
         self.source = source
         self.sink = sink
         self.write = limited_write(t, sink)
-        self.left = count
+        self.remaining = count
         self.at = at
-        self.told = told
+        self.offset_address = offset_address
         self.done = 0
-        self.held = b""
-        """Read, but not yet written."""
+        self.buffered = b""
+        """Bytes read but not yet written."""
 
     def run(self) -> Result:
         if self._step() is None:
-            return self._end()
+            return self._finish()
         if self.sink.nonblocking or self.source.nonblocking:
-            self._take_back()
+            self._unread()
             if not self.done:
                 raise Errno(EAGAIN)
-            return self._end()
+            return self._finish()
         return self._wait()
 
     def _wait(self) -> Blocking:
@@ -71,35 +71,35 @@ class _Copy:
             while True:
                 blocked = self._step()
                 if blocked is None:
-                    return self._end()
-                with self.t.fs.namespace.budget.lend(Kind.WAIT, len(self.held)):
-                    yield wait_for(blocked, POLLOUT if self.held else POLLIN)
+                    return self._finish()
+                with self.t.fs.namespace.budget.lend(Kind.WAIT, len(self.buffered)):
+                    yield wait_for(blocked, POLLOUT if self.buffered else POLLIN)
         except Interrupted:
-            self._take_back()
+            self._unread()
             if self.done:
-                return self._end()
+                return self._finish()
             raise
         finally:
             self.source.release()
             self.sink.release()
 
     def _step(self) -> OpenFile | None:
-        """Copies until the end or until one has to wait: for the file it returns."""
-        while self.left or self.held:
-            if not self.held:
+        """Copies until the end (None), or until it must wait for the file that it returns."""
+        while self.remaining or self.buffered:
+            if not self.buffered:
                 if self.done and breaks_off(self.t, self.source):
                     return None
-                data = self._read(min(self.left, CHUNK))
+                data = self._read(min(self.remaining, CHUNK))
                 if data is None:
                     return None if self.done else self.source
                 if not data:
                     return None
-                self.held = data
-                self.left -= len(data)
+                self.buffered = data
+                self.remaining -= len(data)
             count = self._write()
             if count is None:
                 return self.sink
-            self.held = self.held[count:]
+            self.buffered = self.buffered[count:]
             self.done += count
         return None
 
@@ -112,25 +112,25 @@ class _Copy:
 
     def _write(self) -> int | None:
         try:
-            return self.write(self.held)
+            return self.write(self.buffered)
         except Errno as error:
-            self._take_back()
+            self._unread()
             if error.errno == EPIPE:
                 self.t.send_signal(SIGPIPE)
             raise
 
-    def _take_back(self) -> None:
-        if self.held:
+    def _unread(self) -> None:
+        if self.buffered:
             if self.at is None:
-                self.source.unread(self.held)
+                self.source.unread(self.buffered)
             else:
-                self.at -= len(self.held)
-            self.left += len(self.held)
-            self.held = b""
+                self.at -= len(self.buffered)
+            self.remaining += len(self.buffered)
+            self.buffered = b""
 
-    def _end(self) -> int:
-        if self.told and self.at is not None:
-            self.t.mem.write(self.told, struct.pack("<q", self.at))
+    def _finish(self) -> int:
+        if self.offset_address and self.at is not None:
+            self.t.mem.write(self.offset_address, struct.pack("<q", self.at))
         return self.done
 
 
@@ -187,13 +187,13 @@ def _copy_range(
     return done
 
 
-def _advance(t: SyscallContext, file: RegularFile, told: int, offset: int) -> None:
-    if told:
-        t.mem.write(told, struct.pack("<q", offset))
+def _advance(t: SyscallContext, file: RegularFile, address: int, offset: int) -> None:
+    if address:
+        t.mem.write(address, struct.pack("<q", offset))
     else:
         file.offset = offset
 
 
 def splice(t: SyscallContext, *arguments: int) -> Result:
-    """splice(2), tee(2), vmsplice(2): programs fall back to read and write."""
+    """Fails, so that programs fall back to read and write (splice(2), tee(2), vmsplice(2))."""
     raise Errno(EINVAL)

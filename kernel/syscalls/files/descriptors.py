@@ -1,4 +1,4 @@
-"""Calls on descriptors themselves: close(2), dup3(2), fcntl(2), ioctl(2)."""
+"""Operations on descriptors: close(2), dup3(2), fcntl(2), ioctl(2)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def close_range(t: SyscallContext, first: int, last: int, flags: int) -> Result:
 
 
 def _unshare(t: SyscallContext) -> None:
-    """Gives the process its own descriptor table. Its threads always share one."""
+    """Makes the process the only user of its descriptor table, which its threads share."""
     if len(t.process.threads) > 1:
         raise Errno(EINVAL)
     t.process.files = t.process.files.own()
@@ -93,7 +93,7 @@ def fcntl(t: SyscallContext, fd: int, command: int, argument: int) -> Result:
         return _set_owner(t, file, argument)
     if command in (F_SETOWN_EX, F_GETOWN_EX):
         return _owner_by_kind(t, file, command, argument)
-    return _rarely(file, command, argument)
+    return _other_command(file, command, argument)
 
 
 def _duplicate(t: SyscallContext, file: OpenFile, lowest: int, cloexec: bool) -> int:
@@ -103,7 +103,7 @@ def _duplicate(t: SyscallContext, file: OpenFile, lowest: int, cloexec: bool) ->
 
 
 def _set_owner(t: SyscallContext, file: OpenFile, number: int) -> int:
-    """Sets the owner: a process, or a group as a negative number. SIGIO is never sent to it."""
+    """Sets the owner: a PID, or a process group as a negative number. SIGIO is never sent."""
     number = (number + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
     processes = t.kernel.processes
     if number > 0 and number not in processes:
@@ -115,7 +115,7 @@ def _set_owner(t: SyscallContext, file: OpenFile, number: int) -> int:
 
 
 def _owner_by_kind(t: SyscallContext, file: OpenFile, command: int, address: int) -> int:
-    """Same as a struct f_owner_ex, which the C library uses for F_GETOWN."""
+    """Sets or gets the owner as struct f_owner_ex, which the C library uses for F_GETOWN."""
     if command == F_GETOWN_EX:
         kind = F_OWNER_PGRP if file.owner < 0 else F_OWNER_PID
         t.mem.write(address, struct.pack("<ii", kind, abs(file.owner)))
@@ -126,7 +126,7 @@ def _owner_by_kind(t: SyscallContext, file: OpenFile, command: int, address: int
     return _set_owner(t, file, -number if kind == F_OWNER_PGRP else number)
 
 
-def _rarely(file: OpenFile, command: int, argument: int) -> int:
+def _other_command(file: OpenFile, command: int, argument: int) -> int:
     if command in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         if not isinstance(file, PipeEnd):
             raise Errno(EBADF)

@@ -1,4 +1,4 @@
-"""Directories and names: getdents64(2), chdir(2), mkdirat(2), renameat2(2) and their kin."""
+"""Directories and names: getdents64(2), chdir(2), mkdirat(2), renameat2(2), related calls."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from kernel.vfs.names.directory import DirectoryFile
 from kernel.vfs.names.path_walk import walk
 
 _DIRENT = struct.Struct("<QqHB")
-MOST_AT_ONCE = 1 << 16
-"""Bytes of directory entries one call gives at most, whatever room the guest has."""
+MAX_LISTING = 1 << 16
+"""Maximum number of bytes that one getdents64(2) returns, whatever the buffer's size is."""
 
 
 def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
@@ -32,7 +32,7 @@ def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
     if not isinstance(file, DirectoryFile):
         raise Errno(ENOTDIR)
     before = file.offset
-    packed = _pack_entries(file, min(count & 0xFFFFFFFF, MOST_AT_ONCE))
+    packed = _pack_entries(file, min(count & 0xFFFFFFFF, MAX_LISTING))
     try:
         t.mem.write(buffer, packed)
     except Errno:
@@ -42,7 +42,7 @@ def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
 
 
 def _pack_entries(file: DirectoryFile, room: int) -> bytes:
-    """As many struct linux_dirent64 as have room; EINVAL when not even one has."""
+    """Encodes as many struct linux_dirent64 as fit; EINVAL when none fits."""
     packed = bytearray()
     while True:
         entry = file.entry()

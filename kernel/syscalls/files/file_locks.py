@@ -1,4 +1,4 @@
-"""flock(2), and fcntl(2)'s record locks."""
+"""Locks of flock(2), and record locks of fcntl(2)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _wait_for_flock(file: OpenFile, locks: Locks, exclusive: bool) -> Blocking:
 
 
 def record_lock(t: SyscallContext, file: OpenFile, command: int, address: int) -> Result:
-    """F_GETLK, F_SETLK, F_SETLKW and the same of open file descriptions (F_OFD_…)."""
+    """Executes F_GETLK, F_SETLK and F_SETLKW, and those of open file descriptions (F_OFD_…)."""
     kind, whence, start, length, pid = _FLOCK.unpack(t.mem.read(address, _FLOCK.size))
     by_file = command in _OPEN_FILE
     if kind not in (F_RDLCK, F_WRLCK, F_UNLCK) or (by_file and pid):
@@ -66,7 +66,7 @@ def record_lock(t: SyscallContext, file: OpenFile, command: int, address: int) -
     wanted = Record(span, kind == F_WRLCK, owner, -1 if by_file else t.process.pid)
     locks = locks_of(t, file)
     if command in _GETS:
-        return _tell(t, locks, wanted, address, kind)
+        return _report(t, locks, wanted, address, kind)
     if kind == F_UNLCK:
         locks.unlock(span, owner)
         return 0
@@ -83,8 +83,8 @@ def record_lock(t: SyscallContext, file: OpenFile, command: int, address: int) -
 def _wait_for_record(t: SyscallContext, file: OpenFile, locks: Locks, wanted: Record) -> Blocking:
     while locks.conflict(wanted) is not None:
         yield Wait(f"a lock of {file.short_path}", (locks.wait_queue,))
-    holders = [file] if wanted.owner is file else [held for _, held in t.files.items()]
-    if not file.refs or file not in holders:  # closed meanwhile: the lock would never be released
+    holders = [file] if wanted.owner is file else [open_file for _, open_file in t.files.items()]
+    if not file.refs or file not in holders:  # closed meanwhile: nothing would release the lock
         raise Errno(EBADF)
     locks.lock(replace(wanted))
     return 0
@@ -107,12 +107,12 @@ def _span(file: OpenFile, whence: int, start: int, length: int) -> Span:
     return Span(start, end)
 
 
-def _tell(t: SyscallContext, locks: Locks, wanted: Record, address: int, kind: int) -> int:
-    held = locks.conflict(wanted)
-    if held is None:
+def _report(t: SyscallContext, locks: Locks, wanted: Record, address: int, kind: int) -> int:
+    lock = locks.conflict(wanted)
+    if lock is None:
         t.mem.write(address, struct.pack("<h", F_UNLCK))
         return 0
-    length = 0 if held.span.end == END else held.span.end - held.span.start
-    kind = F_WRLCK if held.exclusive else F_RDLCK
-    t.mem.write(address, _FLOCK.pack(kind, SEEK_SET, held.span.start, length, held.pid))
+    length = 0 if lock.span.end == END else lock.span.end - lock.span.start
+    kind = F_WRLCK if lock.exclusive else F_RDLCK
+    t.mem.write(address, _FLOCK.pack(kind, SEEK_SET, lock.span.start, length, lock.pid))
     return 0

@@ -1,4 +1,4 @@
-"""Calls that make descriptors of files: openat(2), pipe2(2), memfd_create(2)."""
+"""Calls that create descriptors: openat(2), pipe2(2), memfd_create(2)."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _KNOWN = (
     | O_LARGEFILE | O_NOATIME | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK | O_PATH | O_SYNC
     | O_TMPFILE | O_TRUNC
 )  # fmt: skip
-_MAKES = O_CREAT | O_TMPFILE & ~O_DIRECTORY
+_CREATING = O_CREAT | O_TMPFILE & ~O_DIRECTORY
 _WITH_PATH = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-_NOT_KEPT = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
+_ONLY_AT_OPEN = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
 MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC = 1, 2, 8, 16
 MEMFD_NAME_MAX = 249
 RESOLVE_CACHED, RESOLVE_ALL = 0x20, 0x3F
@@ -63,16 +63,16 @@ def openat2(t: SyscallContext, dirfd: int, path: int, how: int, size: int) -> Re
     flags, mode, resolve = OPEN_HOW.unpack(t.mem.read(how, OPEN_HOW.size))
     if flags & ~(_KNOWN | O_ASYNC) or mode & ~0o7777 or resolve & ~RESOLVE_ALL:
         raise Errno(EINVAL)
-    if (mode and not flags & _MAKES) or (flags & O_PATH and flags & ~_WITH_PATH):
+    if (mode and not flags & _CREATING) or (flags & O_PATH and flags & ~_WITH_PATH):
         raise Errno(EINVAL)
-    if resolve:  # a walk restricted further is not there: say "try otherwise", never ignore it
+    if resolve:  # restricted resolution is not supported, and must not be ignored
         raise Errno(EAGAIN if resolve == RESOLVE_CACHED else EINVAL)
     return _open(t, dirfd, read_path(t, path), flags, mode)
 
 
 def _open(t: SyscallContext, dirfd: int, path: str, flags: int, mode: int) -> Result:
     file = open_path(t.fs, start_of(t, dirfd, path), path, flags, mode)
-    file.flags = file.flags & ~_NOT_KEPT | (0 if flags & O_PATH else O_LARGEFILE)
+    file.flags = file.flags & ~_ONLY_AT_OPEN | (0 if flags & O_PATH else O_LARGEFILE)
     cloexec = bool(flags & O_CLOEXEC)
     if file.wait_to_open() is None:
         return t.files.install(file, cloexec=cloexec)
@@ -96,13 +96,13 @@ def pipe2(t: SyscallContext, address: int, flags: int) -> Result:
         raise Errno(EINVAL)
     pipe = Pipe(t.fs.namespace.pipes, t.kernel.clock.realtime())
     reading, writing = pipe.ends(flags & O_NONBLOCK)
-    return give_pair(t, address, (reading, writing), bool(flags & O_CLOEXEC))
+    return install_pair(t, address, (reading, writing), bool(flags & O_CLOEXEC))
 
 
-def give_pair(
+def install_pair(
     t: SyscallContext, address: int, pair: tuple[OpenFile, OpenFile], cloexec: bool
 ) -> int:
-    """Installs both and writes their numbers to ``address``; none is left when that fails."""
+    """Installs both files and writes their descriptors to ``address``; closes both on failure."""
     files: FdTable = t.files
     first, second = files.install_pair(*pair, cloexec)
     try:

@@ -1,4 +1,4 @@
-"""read(2), write(2) and their kin."""
+"""Reads and writes: read(2), write(2), their vector and offset forms, and lseek(2)."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def writev(t: SyscallContext, fd: int, iov: int, count: int) -> Result:
 
 def pread64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
     file = t.files.get_readable(fd)
-    _need_offset(offset)
+    _check_offset(offset)
     return read_from(file, t, [(buffer, min(count, MAX_RW))], offset)
 
 
 def pwrite64(t: SyscallContext, fd: int, buffer: int, count: int, offset: int) -> Result:
     file = t.files.get_writable(fd)
-    _need_offset(offset)
+    _check_offset(offset)
     return write_at(t, file, [(buffer, min(count, MAX_RW))], offset)
 
 
 def preadv(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
     file = t.files.get_readable(fd)
-    _need_offset(offset)
+    _check_offset(offset)
     return read_from(file, t, read_iovec(t, iov, count), offset)
 
 
 def pwritev(t: SyscallContext, fd: int, iov: int, count: int, offset: int) -> Result:
     file = t.files.get_writable(fd)
-    _need_offset(offset)
+    _check_offset(offset)
     return write_at(t, file, read_iovec(t, iov, count), offset)
 
 
@@ -78,6 +78,6 @@ def lseek(t: SyscallContext, fd: int, offset: int, whence: int) -> Result:
     return t.files.get_usable(fd).seek(offset, whence)
 
 
-def _need_offset(offset: int) -> None:
+def _check_offset(offset: int) -> None:
     if offset < 0:
         raise Errno(EINVAL)

@@ -25,7 +25,7 @@ def add_seals(t: SyscallContext, file: OpenFile, seals: int) -> int:
         raise Errno(EPERM)
     if seals & Seal.EXEC and node.mode & 0o111:
         seals |= Seal.SHRINK | Seal.GROW | Seal.WRITE | Seal.FUTURE_WRITE
-    if seals & Seal.WRITE and not node.seals & Seal.WRITE and _may_be_stored_to(t, node):
+    if seals & Seal.WRITE and not node.seals & Seal.WRITE and _has_writable_mapping(t, node):
         raise Errno(EBUSY)
     node.seals |= Seal(seals)
     return 0
@@ -37,8 +37,8 @@ def _node(file: OpenFile) -> MemFile:
     return file.inode
 
 
-def _may_be_stored_to(t: SyscallContext, node: Inode) -> bool:
-    """True when a shared mapping of it is writable, or may become writable."""
+def _has_writable_mapping(t: SyscallContext, node: Inode) -> bool:
+    """True when a shared mapping of the file is or may become writable."""
     mapping: object = node.mapping
     if node.mapping is None or not node.mapping.users:
         return False

@@ -1,4 +1,4 @@
-"""What files are: fstat(2), statx(2), statfs(2), faccessat(2)."""
+"""Attributes and access checks: fstat(2), statx(2), statfs(2), faccessat(2)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH
 
 
 def pack_stat(status: Stat) -> bytes:
-    """Struct stat of riscv64, 128 bytes."""
+    """Encodes struct stat of riscv64 (128 bytes)."""
     return _STAT.pack(
         status.dev, status.ino, status.mode, status.nlink, status.uid, status.gid, status.rdev, 0,
         status.size, status.blksize, 0, status.blocks, *divmod(status.atime, _SECOND),
@@ -44,7 +44,7 @@ def pack_stat(status: Stat) -> bytes:
 
 
 def pack_statx(status: Stat) -> bytes:
-    """Struct statx, 256 bytes."""
+    """Encodes struct statx (256 bytes)."""
     head = _STATX_HEAD.pack(
         STATX_BASIC_STATS, status.blksize, 0, status.nlink, status.uid, status.gid,
         status.mode, status.ino, status.size, status.blocks, 0,
@@ -88,11 +88,11 @@ def fstatfs(t: SyscallContext, fd: int, address: int) -> Result:
 
 def _statfs(t: SyscallContext, node: Inode, address: int) -> int:
     filesystem = node.filesystem
-    whole = filesystem.statfs()
+    status = filesystem.statfs()
     flags = ST_VALID | (ST_RDONLY if filesystem.read_only else 0)
     packed = _STATFS.pack(
-        whole.magic, whole.bsize, whole.blocks, whole.bfree, whole.bavail, whole.files,
-        whole.ffree, filesystem.device, 0, NAME_MAX, whole.bsize, flags,
+        status.magic, status.bsize, status.blocks, status.bfree, status.bavail, status.files,
+        status.ffree, filesystem.device, 0, NAME_MAX, status.bsize, flags,
     )  # fmt: skip
     t.mem.write(address, packed)
     return 0

@@ -1,4 +1,4 @@
-"""Putting written data where it survives, and hints: fsync(2), posix_fadvise(2) and their kin."""
+"""Writing data to stable storage, and hints: fsync(2), sync_file_range(2), fadvise64(2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Descriptors for waiting: epoll(7), eventfd2(2), timerfd_create(2)."""
+"""Descriptors for events: epoll(7), eventfd2(2), timerfd_create(2)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ALARM_CLOCKS = (8, 9)
 """Clocks that wake a suspended machine, which requires a capability."""
 TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
 _EVENT = struct.Struct("<IIQ")
-"""struct epoll_event: on riscv64 it is not packed."""
-MOST_EVENTS = 4096
+"""struct epoll_event, which is not packed on riscv64."""
+MAX_EVENTS = 4096
 _TIMERSPEC = struct.Struct("<qqqq")
 _SECOND = 1_000_000_000
 
@@ -75,24 +75,36 @@ def epoll_ctl(t: SyscallContext, epfd: int, operation: int, fd: int, event: int)
 
 
 def epoll_pwait(
-    t: SyscallContext, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+    t: SyscallContext,
+    epfd: int,
+    events: int,
+    limit: int,
+    timeout: int,
+    mask: int,
+    mask_size: int,
 ) -> Result:
-    """``timeout`` in milliseconds, -1 for ever."""
+    """Waits for events; ``timeout`` is in milliseconds, -1 for no limit."""
     deadline = None
     if timeout >= 0:
         deadline = t.kernel.clock.monotonic() + timeout * 1_000_000
-    return _epoll_wait(t, epfd, (events, most), deadline, (mask, mask_size))
+    return _epoll_wait(t, epfd, (events, limit), deadline, (mask, mask_size))
 
 
 def epoll_pwait2(
-    t: SyscallContext, epfd: int, events: int, most: int, timeout: int, mask: int, mask_size: int
+    t: SyscallContext,
+    epfd: int,
+    events: int,
+    limit: int,
+    timeout: int,
+    mask: int,
+    mask_size: int,
 ) -> Result:
-    """``timeout`` the address of a struct timespec, 0 for ever."""
+    """Waits for events; ``timeout`` is the address of a struct timespec, 0 for no limit."""
     deadline = None
     if timeout:
         seconds, nanos = struct.unpack("<qq", t.mem.read(timeout, 16))
         deadline = t.kernel.clock.monotonic() + _nanoseconds(seconds, nanos)
-    return _epoll_wait(t, epfd, (events, most), deadline, (mask, mask_size))
+    return _epoll_wait(t, epfd, (events, limit), deadline, (mask, mask_size))
 
 
 def _epoll_wait(
@@ -102,20 +114,20 @@ def _epoll_wait(
     deadline: int | None,
     mask: tuple[int, int],
 ) -> Result:
-    address, most = buffer
-    if not 0 < most <= 0x7FFFFFFF // _EVENT.size:
+    address, limit = buffer
+    if not 0 < limit <= 0x7FFFFFFF // _EVENT.size:
         raise Errno(EINVAL)
     epoll = _epoll(t, epfd)
     use_mask(t, *mask)
 
-    def look() -> int:
-        found = epoll.collect(min(most, MOST_EVENTS))
+    def check() -> int:
+        found = epoll.collect(min(limit, MAX_EVENTS))
         if found:
             packed = b"".join(_EVENT.pack(events, 0, data) for events, data in found)
             t.mem.write(address, packed)
         return len(found)
 
-    return until_ready(t, "epoll events", lambda: [(epoll, 1)], look, deadline)
+    return until_ready(t, "epoll events", lambda: [(epoll, 1)], check, deadline)
 
 
 def eventfd2(t: SyscallContext, count: int, flags: int) -> Result:

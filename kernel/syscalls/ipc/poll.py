@@ -1,4 +1,4 @@
-"""Waiting for several files at once: ppoll(2), pselect6(2)."""
+"""Waiting for several files: ppoll(2), pselect6(2)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _WRITE_SET = POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR
 _SECOND = 1_000_000_000
 
 Watched = list[tuple[OpenFile, int]]
-"""Files, and the poll(2) events they are watched for."""
+"""Files, each with the poll(2) events to wait for."""
 
 
 def read_timeout(t: SyscallContext, address: int) -> int | None:
-    """The deadline for a struct timespec: nanoseconds of the monotonic clock; None for ever."""
+    """Reads a struct timespec; returns the deadline on the monotonic clock, None for no limit."""
     if not address:
         return None
     seconds, nanos = struct.unpack("<qq", t.mem.read(address, 16))
@@ -44,7 +44,7 @@ def read_timeout(t: SyscallContext, address: int) -> int | None:
 
 
 def use_mask(t: SyscallContext, address: int, size: int) -> None:
-    """Blocks just the signals of the set at ``address`` while the call waits; 0: no change."""
+    """Blocks exactly the signals at ``address`` during the call; no change for address 0."""
     if not address:
         return
     if size != 8:
@@ -53,35 +53,35 @@ def use_mask(t: SyscallContext, address: int, size: int) -> None:
 
 
 def until_ready(
-    t: SyscallContext, what: str, watched: Callable[[], Watched], look: Callable[[], int],
-    deadline: int | None, asked: int = 1,
+    t: SyscallContext, what: str, watched: Callable[[], Watched], check: Callable[[], int],
+    deadline: int | None, count: int = 1,
 ) -> Result:  # fmt: skip
-    """Repeats ``look`` until it returns a value other than 0, or returns 0 at the deadline.
+    """Repeats ``check`` until it returns a value other than 0, or the deadline has passed.
 
-    ``asked`` is the number of files; the memory that the call uses for them is charged.
+    ``count`` is the number of files, for which the memory of the call is charged.
     """
-    found = look()
+    found = check()
     if found:
         return found
     if deadline is not None and deadline <= t.kernel.clock.monotonic():
-        if t.deliverable:  # let in by the call's own mask
+        if t.deliverable:  # unblocked by the mask of the call
             raise Errno(EINTR)
         return 0
-    return _wait(t, what, watched, look, deadline, asked)
+    return _wait(t, what, watched, check, deadline, count)
 
 
 def _wait(
-    t: SyscallContext, what: str, watched: Callable[[], Watched], look: Callable[[], int],
-    deadline: int | None, asked: int,
+    t: SyscallContext, what: str, watched: Callable[[], Watched], check: Callable[[], int],
+    deadline: int | None, count: int,
 ) -> Blocking:  # fmt: skip
     while True:
         wait = wait_for_any(what, watched(), deadline)
-        with t.fs.namespace.budget.lend(Kind.WAIT, Cost.WAITED * (asked + len(wait.queues))):
+        with t.fs.namespace.budget.lend(Kind.WAIT, Cost.WAITED * (count + len(wait.queues))):
             try:
                 yield wait
             except Interrupted:
                 raise Errno(EINTR) from None
-        found = look()
+        found = check()
         if found or (deadline is not None and deadline <= t.kernel.clock.monotonic()):
             return found
 
@@ -108,25 +108,27 @@ def ppoll(
     deadline = read_timeout(t, timeout)
     use_mask(t, mask, mask_size)
     raw = t.mem.read(fds, _POLLFD.size * count) if count else b""
-    asked = [(fd, events) for fd, events, _ in _POLLFD.iter_unpack(raw)]
+    requests = [(fd, events) for fd, events, _ in _POLLFD.iter_unpack(raw)]
 
-    def look() -> int:
-        answers = [_poll_one(t, fd, events & 0xFFFF) for fd, events in asked]
-        found = sum(answer != 0 for answer in answers)
+    def check() -> int:
+        results = [_poll_one(t, fd, events & 0xFFFF) for fd, events in requests]
+        found = sum(result != 0 for result in results)
         packed = b"".join(
-            _POLLFD.pack(fd, events, answer)
-            for (fd, events), answer in zip(asked, answers, strict=True)
+            _POLLFD.pack(fd, events, result)
+            for (fd, events), result in zip(requests, results, strict=True)
         )
         if packed:
             t.mem.write(fds, packed)
         return found
 
-    return until_ready(t, _what(asked), lambda: _watched(t, asked), look, deadline, count)
+    return until_ready(
+        t, _describe(requests), lambda: _watched(t, requests), check, deadline, count
+    )
 
 
-def _what(asked: list[tuple[int, int]]) -> str:
-    shown = [str(fd) for fd, _ in asked[:8] if fd >= 0]
-    return f"descriptors {', '.join(shown)}" if shown else "a signal"
+def _describe(requests: list[tuple[int, int]]) -> str:
+    descriptors = [str(fd) for fd, _ in requests[:8] if fd >= 0]
+    return f"descriptors {', '.join(descriptors)}" if descriptors else "a signal"
 
 
 def _poll_one(t: SyscallContext, fd: int, events: int) -> int:
@@ -139,9 +141,9 @@ def _poll_one(t: SyscallContext, fd: int, events: int) -> int:
     return file.poll() & (events | POLLERR | POLLHUP)
 
 
-def _watched(t: SyscallContext, asked: list[tuple[int, int]]) -> Watched:
+def _watched(t: SyscallContext, requests: list[tuple[int, int]]) -> Watched:
     files = dict(t.files.items())
-    return [(files[fd], events & 0xFFFF) for fd, events in asked if fd in files]
+    return [(files[fd], events & 0xFFFF) for fd, events in requests if fd in files]
 
 
 def pselect6(
@@ -165,25 +167,25 @@ def pselect6(
         _FdSet(t, special, count, POLLPRI, POLLPRI),
     ]
 
-    def look() -> int:
+    def check() -> int:
         for one in sets:
-            one.look()
+            one.update()
         found = sum(len(one.ready) for one in sets)
         if found or (deadline is not None and deadline <= t.kernel.clock.monotonic()):
             for one in sets:
                 one.write()
         return found
 
-    asked = [(fd, 0) for one in sets for fd in one.asked]
+    requests = [(fd, 0) for one in sets for fd in one.requested]
 
     def watched() -> Watched:
         return [each for one in sets for each in one.watched()]
 
-    return until_ready(t, _what(asked), watched, look, deadline, len(asked))
+    return until_ready(t, _describe(requests), watched, check, deadline, len(requests))
 
 
 class _FdSet:
-    """One fd_set of select(2), and which of it are ready."""
+    """An fd_set of select(2), and its ready descriptors."""
 
     def __init__(
         self, t: SyscallContext, address: int, count: int, matches: int, events: int
@@ -193,21 +195,21 @@ class _FdSet:
         self._matches = matches
         self._events = events
         self._size = (count + 63) // 64 * 8
-        self.asked: list[int] = []
+        self.requested: list[int] = []
         self.ready: list[int] = []
         if address:
             bits = int.from_bytes(t.mem.read(address, self._size), "little")
-            self.asked = [fd for fd in range(count) if bits >> fd & 1]
-        for fd in self.asked:
+            self.requested = [fd for fd in range(count) if bits >> fd & 1]
+        for fd in self.requested:
             if t.files.get_usable(fd) is None:
                 raise Errno(EBADF)
 
-    def look(self) -> None:
+    def update(self) -> None:
         self.ready = [fd for fd, file in self._files() if file.poll() & self._matches]
 
     def _files(self) -> list[tuple[int, OpenFile]]:
-        files = dict(self._t.files.items()) if self.asked else {}
-        return [(fd, files[fd]) for fd in self.asked if fd in files]
+        files = dict(self._t.files.items()) if self.requested else {}
+        return [(fd, files[fd]) for fd in self.requested if fd in files]
 
     def watched(self) -> Watched:
         return [(file, self._events) for _, file in self._files()]

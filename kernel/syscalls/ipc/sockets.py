@@ -1,4 +1,4 @@
-"""Sockets: pairs of connected ones within the guest; no network was granted (socket(7))."""
+"""Pairs of connected sockets; a guest has no network (socket(7))."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kernel.base.errno import (
 from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.files.openat import give_pair
+from kernel.syscalls.files.openat import install_pair
 from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
 from kernel.vfs.core.linux_abi import MAX_RW, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.ipc.unix_socket import (
@@ -44,7 +44,7 @@ SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_ACCEPTCONN = 3, 4, 7, 8, 30
 SO_LAST = 83
 """SO_INQ, the last option of Linux 6.18; the values of options are not stored."""
 SO_PROTOCOL, SO_DOMAIN, SO_PEERCRED = 38, 39, 17
-MOST_RECEIVED = 1 << 20
+MAX_TRANSFER = 1 << 20
 _MSGHDR = struct.Struct("<QI4xQQQQi4x")
 """struct msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
 
@@ -56,7 +56,7 @@ def socket(t: SyscallContext, domain: int, type_: int, protocol: int) -> Result:
 def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, address: int) -> Result:
     kind = type_ & 0xF
     if kind == SOCK_RAW:
-        kind = SOCK_DGRAM  # as unix(7) has it
+        kind = SOCK_DGRAM  # as in unix(7)
     if domain != AF_UNIX:
         raise Errno(EAFNOSUPPORT)
     if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC) or kind > SOCK_LAST:
@@ -66,7 +66,7 @@ def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, addres
     if protocol not in (0, AF_UNIX):
         raise Errno(EPROTONOSUPPORT)
     pair = socket_pair(t.fs.namespace.sockets, kind, type_ & O_NONBLOCK)
-    return give_pair(t, address, pair, bool(type_ & O_CLOEXEC))
+    return install_pair(t, address, pair, bool(type_ & O_CLOEXEC))
 
 
 def _socket(t: SyscallContext, fd: int) -> Socket:
@@ -77,13 +77,13 @@ def _socket(t: SyscallContext, fd: int) -> Socket:
 
 
 def connected(t: SyscallContext, fd: int, *arguments: int) -> Result:
-    """connect(2): every socket there is, is connected."""
+    """Fails: every socket is connected already (connect(2))."""
     _socket(t, fd)
     raise Errno(EISCONN)
 
 
 def unsupported(t: SyscallContext, fd: int, *arguments: int) -> Result:
-    """bind(2), listen(2), accept(2), accept4(2)."""
+    """Fails: not supported on connected sockets (bind(2), listen(2), accept(2), accept4(2))."""
     _socket(t, fd)
     raise Errno(EOPNOTSUPP)
 
@@ -103,7 +103,7 @@ def sendmsg(t: SyscallContext, fd: int, message: int, flags: int) -> Result:
     iov, count, control, control_size = fields[2:6]
     if fields[0] and fields[1]:
         raise Errno(EISCONN)
-    if control and control_size:  # descriptors can't be passed: say so rather than lose them
+    if control and control_size:  # passing descriptors is not supported
         raise Errno(EOPNOTSUPP)
     return _send(t, file, read_iovec(t, iov, min(count, 1 << 31)), flags)
 
@@ -114,7 +114,7 @@ def _send(t: SyscallContext, file: Socket, spans: list[Span], flags: int) -> Res
     if not flags & (MSG_DONTWAIT | MSG_NOSIGNAL):
         return write_from(t, file, spans)
     buffers = Buffers(t.mem, spans)
-    data = buffers.take(MOST_RECEIVED) if buffers.left else b""
+    data = buffers.take(MAX_TRANSFER) if buffers.remaining else b""
     count = _write(t, file, data, flags)
     if count is None or (count < len(data) and not flags & MSG_DONTWAIT):
         if file.nonblocking or flags & MSG_DONTWAIT:
@@ -125,10 +125,10 @@ def _send(t: SyscallContext, file: Socket, spans: list[Span], flags: int) -> Res
 
 def _send_message(t: SyscallContext, file: Socket, spans: list[Span], flags: int) -> Result:
     buffers = Buffers(t.mem, spans)
-    total = buffers.left
-    data = buffers.take(MOST_RECEIVED) if total else b""
+    total = buffers.remaining
+    data = buffers.take(MAX_TRANSFER) if total else b""
     if len(data) < total:
-        raise Errno(EFAULT if total <= MOST_RECEIVED else EMSGSIZE)
+        raise Errno(EFAULT if total <= MAX_TRANSFER else EMSGSIZE)
     count = _write(t, file, data, flags)
     if count is not None:
         return count
@@ -210,11 +210,11 @@ def _receive_now(
     t: SyscallContext, file: Socket, spans: list[Span], flags: int, message: int
 ) -> int | None:
     buffers = Buffers(t.mem, spans)
-    room = min(buffers.left, MOST_RECEIVED)
-    taken = file.incoming.take(room, peek=bool(flags & MSG_PEEK))
-    if taken is None:
+    room = min(buffers.remaining, MAX_TRANSFER)
+    received = file.incoming.take(room, peek=bool(flags & MSG_PEEK))
+    if received is None:
         return None
-    data, length = taken
+    data, length = received
     if buffers.fill(data) < len(data):
         raise Errno(EFAULT)
     if message:
@@ -236,7 +236,7 @@ def shutdown(t: SyscallContext, fd: int, how: int) -> Result:
 
 
 def getsockname(t: SyscallContext, fd: int, address: int, size: int) -> Result:
-    """Both ends of a pair have no name: just the family."""
+    """Returns the family alone: sockets of a pair have no name."""
     _socket(t, fd)
     room = t.mem.read_u32(size)
     if room >= 1 << 31:
@@ -255,13 +255,13 @@ def getsockopt(
     if option == SO_PEERCRED:
         packed = struct.pack("<iII", t.process.pid, t.fs.credentials.uid, t.fs.credentials.gid)
     else:
-        known = {
+        values = {
             SO_TYPE: file.type, SO_ERROR: 0, SO_SNDBUF: CAPACITY, SO_RCVBUF: CAPACITY,
             SO_ACCEPTCONN: 0, SO_PROTOCOL: 0, SO_DOMAIN: AF_UNIX,
         }  # fmt: skip
-        if option not in known:
+        if option not in values:
             raise Errno(ENOPROTOOPT)
-        packed = struct.pack("<i", known[option])
+        packed = struct.pack("<i", values[option])
     room = min(t.mem.read_u32(size), len(packed))
     t.mem.write(value, packed[:room])
     t.mem.write_u32(size, room)

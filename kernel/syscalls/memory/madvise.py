@@ -27,7 +27,7 @@ _KNOWN = frozenset(
     | {_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK, _POPULATE_WRITE}
     | {_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE}
 )
-_NOT_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
+_REJECTED_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
 _VMA_ADVICE = {
     _DONTFORK: ("dont_fork", True),
     _DOFORK: ("dont_fork", False),
@@ -47,9 +47,9 @@ def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
         _populate(t, start, end, write=advice == _POPULATE_WRITE)
         return 0
     space = t.process.space
-    reach, failure = _reach(space, start, end, advice)
-    if start < reach:
-        _act(space, start, reach, advice)
+    end_accepted, failure = _accepted(space, start, end, advice)
+    if start < end_accepted:
+        _act(space, start, end_accepted, advice)
     if failure is None and not space.covers(start, end):
         failure = ENOMEM
     if failure is not None:
@@ -57,22 +57,22 @@ def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
     return 0
 
 
-def _reach(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int, int | None]:
-    """End of the range where the advice applies, and the errno of the mapping that rejects it."""
+def _accepted(space: AddressSpace, start: int, end: int, advice: int) -> tuple[int, int | None]:
+    """Returns the end of the range that accepts the advice, and the error of the next mapping."""
     for vma in space.overlapping(start, end):
-        failure = _refusal(vma, advice)
+        failure = _error_of(vma, advice)
         if failure is not None:
             return max(start, vma.start), failure
     return end, None
 
 
-def _refusal(vma: Vma, advice: int) -> int | None:
-    private_memory = vma.backing is None
-    if (advice == _COLLAPSE) or (vma.locked and advice in _NOT_WHEN_LOCKED):
+def _error_of(vma: Vma, advice: int) -> int | None:
+    anonymous = vma.backing is None
+    if (advice == _COLLAPSE) or (vma.locked and advice in _REJECTED_WHEN_LOCKED):
         return EINVAL
-    if advice in (_FREE, _WIPEONFORK) and not private_memory:
+    if advice in (_FREE, _WIPEONFORK) and not anonymous:
         return EINVAL
-    if advice == _REMOVE and private_memory:
+    if advice == _REMOVE and anonymous:
         return EINVAL
     if advice == _REMOVE and not (vma.shared and vma.may_write):
         return EACCES
@@ -125,25 +125,25 @@ def mincore(t: SyscallContext, address: int, length: int, result: int) -> int:
     if start < end and not space.covers(start, end):
         raise Errno(ENOMEM)
     for chunk in range(start, end, LEAF_SPAN):
-        answer = _in_core(space, chunk, min(end, chunk + LEAF_SPAN))
-        t.mem.write(result + (chunk - start >> PAGE_SHIFT), answer)
+        residency = _residency(space, chunk, min(end, chunk + LEAF_SPAN))
+        t.mem.write(result + (chunk - start >> PAGE_SHIFT), residency)
         if t.kernel.requests:
             raise Errno(EAGAIN)
     return 0
 
 
-def _in_core(space: AddressSpace, start: int, end: int) -> bytearray:
-    """A byte for each page of [start, end): 1 for one that is mapped, or in its backing."""
-    answer = bytearray(end - start >> PAGE_SHIFT)
+def _residency(space: AddressSpace, start: int, end: int) -> bytearray:
+    """Returns a byte for each page of [start, end): 1 when it is mapped or in its backing."""
+    residency = bytearray(end - start >> PAGE_SHIFT)
     for begin, ptes in space.table.slices(start, end):
         at = begin - start >> PAGE_SHIFT
-        answer[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
+        residency[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
     for vma in space.overlapping(start, end):
         if vma.backing is not None:
             for page in range(max(start, vma.start), min(end, vma.end), PAGE_SIZE):
                 if vma.backing.resident(vma.index_of(page)):
-                    answer[page - start >> PAGE_SHIFT] = 1
-    return answer
+                    residency[page - start >> PAGE_SHIFT] = 1
+    return residency
 
 
 def membarrier(t: SyscallContext, command: int, flags: int, cpu: int) -> int:

@@ -1,4 +1,4 @@
-"""System calls on the address space: brk, mmap and their kin."""
+"""System calls on mappings: brk(2), mmap(2), munmap(2), mprotect(2)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from kernel.vfs.memfs.nodes import MemFile
 
 
 class Map(IntFlag):
-    """mmap(2)'s flags."""
+    """Flags of mmap(2)."""
 
     SHARED = 0x01
     PRIVATE = 0x02
@@ -64,7 +64,7 @@ _PROT_SEM, _PROT_GROWSDOWN, _PROT_GROWSUP = 0x8, 0x0100_0000, 0x0200_0000
 
 
 def brk(t: SyscallContext, address: int) -> int:
-    """Moves the end of the heap; the old end when that can't be (brk(2), the kernel's form)."""
+    """Sets the end of the heap; returns the old end on failure (brk(2), the raw system call)."""
     space = t.process.space
     if not space.brk_start <= address < USER_END:
         return space.brk
@@ -115,7 +115,7 @@ def mmap(
     space = t.process.space
     locked = bool(flags & Map.LOCKED) or space.locks_new
     if locked:
-        check_may_lock(t, length, asked=bool(flags & Map.LOCKED))
+        check_may_lock(t, length, requested=bool(flags & Map.LOCKED))
     start = _place(space, address, length, flags)
     vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
@@ -152,7 +152,7 @@ def _is_zero_device(file: OpenFile) -> bool:
 
 
 def check_room(t: SyscallContext, length: int, *, reserve: bool) -> None:
-    """Refuses what could never be had: the heuristic overcommit of Linux, and RLIMIT_AS."""
+    """ENOMEM beyond the machine's memory (Linux's heuristic overcommit) or RLIMIT_AS."""
     space = t.process.space
     if reserve and length > space.frames.total * PAGE_SIZE:
         raise Errno(ENOMEM)
@@ -213,7 +213,7 @@ def munmap(t: SyscallContext, address: int, length: int) -> int:
 
 
 def page_range(address: int, length: int, failure: int = EINVAL) -> tuple[int, int]:
-    """[start, end) in whole pages; EINVAL for what is not aligned, ``failure`` outside."""
+    """Returns [start, end) in pages; EINVAL for an unaligned start, ``failure`` beyond the end."""
     if address & PAGE_MASK:
         raise Errno(EINVAL)
     if length > USER_END or address + page_up(length) > USER_END:
@@ -232,12 +232,12 @@ def mprotect(t: SyscallContext, address: int, length: int, prot: int) -> int:
         raise Errno(EINVAL)
     space = t.process.space
     if growing:
-        start = _start_of_growing(space, start, end, growing)
+        start = _extended_start(space, start, end, growing)
     space.protect(start, end, Prot(prot & 7))
     return 0
 
 
-def _start_of_growing(space: AddressSpace, start: int, end: int, growing: int) -> int:
+def _extended_start(space: AddressSpace, start: int, end: int, growing: int) -> int:
     """Start of the range for PROT_GROWSDOWN, which extends it to the start of a growing mapping."""
     vmas = space.overlapping(start, end)
     if not vmas:

@@ -1,5 +1,5 @@
-"""System calls for locked memory (mlock(2)). The machine never pages out: locked pages are brought
-in and counted against RLIMIT_MEMLOCK, and operations that would discard them are refused.
+"""System calls for locked memory (mlock(2)). The machine never pages out: locked pages are
+populated and counted against RLIMIT_MEMLOCK, and operations that would discard them fail.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def mlock(t: SyscallContext, address: int, length: int) -> int:
 def mlock2(t: SyscallContext, address: int, length: int, flags: int) -> int:
     if flags & ~_ONFAULT:
         raise Errno(EINVAL)
-    _need_right(t)
+    _check_permission(t)
     start, end = _range(address, length)
     already = _locked_bytes(t.process.space, start, end)
     check_limit(t, end - start - already, ENOMEM)
     _mark(t.process.space, start, end, locked=True)
     if not flags & _ONFAULT:
-        _bring_in(t, start, end)
+        _populate_locked(t, start, end)
     return 0
 
 
@@ -44,7 +44,7 @@ def munlock(t: SyscallContext, address: int, length: int) -> int:
 def mlockall(t: SyscallContext, flags: int) -> int:
     if not flags or flags & ~(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) or flags == _MCL_ONFAULT:
         raise Errno(EINVAL)
-    _need_right(t)
+    _check_permission(t)
     space = t.process.space
     if flags & _MCL_CURRENT and space.virtual_pages() << 12 > t.process.limits.soft(
         Resource.MEMLOCK
@@ -66,22 +66,22 @@ def munlockall(t: SyscallContext) -> int:
     return 0
 
 
-def check_limit(t: SyscallContext, more: int, failure: int) -> None:
-    """Raises ``failure`` when ``more`` locked bytes would exceed RLIMIT_MEMLOCK."""
-    if more > 0 and _locked_bytes(t.process.space, 0, USER_END) + more > t.process.limits.soft(
+def check_limit(t: SyscallContext, size: int, failure: int) -> None:
+    """Raises ``failure`` when ``size`` further locked bytes would exceed RLIMIT_MEMLOCK."""
+    if size > 0 and _locked_bytes(t.process.space, 0, USER_END) + size > t.process.limits.soft(
         Resource.MEMLOCK
     ):
         raise Errno(failure)
 
 
-def check_may_lock(t: SyscallContext, more: int, *, asked: bool) -> None:
-    """Checks that a new mapping may be locked, as MAP_LOCKED ``asked`` or mlockall(2) before."""
-    if asked:
-        _need_right(t)
-    check_limit(t, more, EAGAIN)
+def check_may_lock(t: SyscallContext, size: int, *, requested: bool) -> None:
+    """Checks that a new mapping may be locked, as ``requested`` by MAP_LOCKED or by mlockall(2)."""
+    if requested:
+        _check_permission(t)
+    check_limit(t, size, EAGAIN)
 
 
-def _need_right(t: SyscallContext) -> None:
+def _check_permission(t: SyscallContext) -> None:
     if not t.process.limits.soft(Resource.MEMLOCK):
         raise Errno(EPERM)
 
@@ -115,7 +115,7 @@ def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
         raise Errno(ENOMEM)
 
 
-def _bring_in(t: SyscallContext, start: int, end: int) -> None:
+def _populate_locked(t: SyscallContext, start: int, end: int) -> None:
     for vma in t.process.space.overlapping(start, end):
         write = vma.writable and not vma.shared
         try:

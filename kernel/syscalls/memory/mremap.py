@@ -1,4 +1,4 @@
-"""mremap(2): growing, shrinking and moving a mapping with its pages."""
+"""Growing, shrinking and moving a mapping with its pages (mremap(2))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kernel.syscalls.memory.mappings import check_room
 from kernel.syscalls.memory.mlock import check_limit
 
 _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
-_MOST_NEW = 4
+_MAX_NEW_VMAS = 4
 
 
 def mremap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
@@ -63,16 +63,16 @@ def _can_extend(space: AddressSpace, vma: Vma, end: int) -> bool:
 
 
 def _duplicate(t: SyscallContext, vma: Vma, old: int, size: int, flags: int, new: int) -> int:
-    """Maps the pages of a shared mapping a second time, for an old size of 0."""
+    """Creates a second mapping of a shared mapping's pages, for an old size of 0."""
     if not flags & _MAYMOVE:
         raise Errno(ENOMEM)
     space = t.process.space
     start = new if flags & _FIXED else space.find_gap(size)
-    twin = vma.part(max(old, vma.start), vma.end)
-    twin.start, twin.end = start, start + size
+    copy = vma.part(max(old, vma.start), vma.end)
+    copy.start, copy.end = start, start + size
     if flags & _FIXED:
         space.unmap(start, start + size)
-    space.add(twin)
+    space.add(copy)
     return start
 
 
@@ -90,7 +90,7 @@ def _check_target(old: int, old_size: int, new: int, new_size: int) -> None:
 
 def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -> int:
     space = t.process.space
-    # Everything that can fail for lack of a frame precedes any change.
+    # All steps that may fail for lack of frames precede the first change.
     space.table.own_all(old, old + old_size)
     space.table.own_all(new, new + new_size)
     pte_ranges.make_room(space.table, old, old + min(old_size, new_size), new)
@@ -114,24 +114,24 @@ def _move(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -
     return new
 
 
-def _need_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
-    """ENOMEM unless the limit allows as many mappings as result from cutting and moving one."""
-    if len(space.vmas) + _MOST_NEW > MAX_VMAS:
+def _check_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
+    """ENOMEM unless the limits allow the mappings that splitting and moving one creates."""
+    if len(space.vmas) + _MAX_NEW_VMAS > MAX_VMAS:
         raise Errno(ENOMEM)
-    space.frames.budget.take(Kind.MAPPING, _MOST_NEW * vma.cost)
-    space.frames.budget.give_back(Kind.MAPPING, _MOST_NEW * vma.cost)
+    space.frames.budget.take(Kind.MAPPING, _MAX_NEW_VMAS * vma.cost)
+    space.frames.budget.give_back(Kind.MAPPING, _MAX_NEW_VMAS * vma.cost)
 
 
 def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, fixed: bool) -> int:
-    """MREMAP_DONTUNMAP: the pages move, and the old range stays mapped without them."""
+    """Moves the pages; the old range remains mapped without them (MREMAP_DONTUNMAP)."""
     space = t.process.space
     if fixed or new:
         _check_target(old, size, new, size)
     check_room(t, size, reserve=vma.writable and not vma.shared)
     if not fixed:
         new = space.find_gap(size, new)
-    # Everything that can fail for lack of a frame or of room precedes any change.
-    _need_room_for_mappings(space, vma)
+    # All steps that may fail for lack of frames or budget precede the first change.
+    _check_room_for_mappings(space, vma)
     space.table.own_all(old, old + size)
     space.table.own_all(new, new + size)
     pte_ranges.make_room(space.table, old, old + size, new)

@@ -1,4 +1,4 @@
-"""Brings pages in before they are used: MAP_POPULATE, mlock(2), MADV_POPULATE_READ."""
+"""Populates pages before their use: MAP_POPULATE, mlock(2), MADV_POPULATE_READ."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from kernel.syscalls.context import SyscallContext
 
 
 def populate(t: SyscallContext, start: int, end: int, *, write: bool) -> None:
-    """Touches every page; EFAULT at one that is not available.
-
-    EAGAIN when a request from outside comes before the end.
+    """Accesses every page; EFAULT for one that is not available, EAGAIN when a request from
+    outside interrupts it.
     """
     for page in range(start, end, PAGE_SIZE):
         if t.kernel.requests:

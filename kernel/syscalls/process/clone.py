@@ -1,4 +1,4 @@
-"""How processes and threads begin and end: clone, clone3, exit, exit_group."""
+"""Creation and end of processes and threads: clone(2), clone3(2), exit(2), exit_group(2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""execve and execveat: the words they take from user memory, and the new image."""
+"""Execution of programs: execve(2), execveat(2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kernel.exec.initial_stack import Request
 from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 
-_MOST_WORDS = 1 << 17
+_MAX_STRINGS = 1 << 17
 
 
 def execve(t: SyscallContext, path: int, arguments: int, environment: int) -> Result:
@@ -21,7 +21,7 @@ def execve(t: SyscallContext, path: int, arguments: int, environment: int) -> Re
 def execveat(
     t: SyscallContext, directory: int, path: int, arguments: int, environment: int, flags: int
 ) -> Result:
-    """Of a path below a descriptor, or of the descriptor itself with AT_EMPTY_PATH."""
+    """Executes a path relative to a descriptor, or the descriptor's file with AT_EMPTY_PATH."""
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
         raise Errno(EINVAL)
     name = _text(t, path)
@@ -52,7 +52,7 @@ def _text(t: SyscallContext, address: int) -> str:
 
 
 def _strings(t: SyscallContext, address: int) -> list[bytes]:
-    """A NULL-terminated vector of strings; no vector at all counts as an empty one."""
+    """Reads a NULL-terminated vector of strings; address 0 is an empty vector."""
     strings: list[bytes] = []
     total = 0
     while address:
@@ -66,6 +66,6 @@ def _strings(t: SyscallContext, address: int) -> list[bytes]:
             raise Errno(E2BIG if too_long else error.errno) from None
         strings.append(text)
         total += len(text) + 9
-        if len(strings) > _MOST_WORDS or total > 2 << 20:
+        if len(strings) > _MAX_STRINGS or total > 2 << 20:
             raise Errno(E2BIG)
     return strings

@@ -12,7 +12,7 @@ from kernel.process.futex import ANY
 from kernel.syscalls.context import SyscallContext
 
 _WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET = 0, 1, 3, 4, 5, 9, 10
-_COUNTLESS = 1 << 31
+_UNLIMITED = 1 << 31
 _PRIVATE, _CLOCK_REALTIME = 128, 256
 
 
@@ -43,7 +43,7 @@ def futex(
         key = futexes.key(space, address, private=bool(operation & _PRIVATE))
         return futexes.wake(key, _count(value), bits)
     if command in (_REQUEUE, _CMP_REQUEUE):
-        if max(_count(value), _count(timeout)) == _COUNTLESS:
+        if max(_count(value), _count(timeout)) == _UNLIMITED:
             raise Errno(EINVAL)
         if command == _CMP_REQUEUE and t.mem.read_u32(address) != third & 0xFFFFFFFF:
             raise Errno(EAGAIN)
@@ -56,9 +56,9 @@ def futex(
 
 
 def _count(value: int) -> int:
-    """A number of waiters, of the C type int; negative ones count as many."""
+    """Converts a number of waiters, of the C type int; a negative one means no limit."""
     value &= 0xFFFFFFFF
-    return min(value, _COUNTLESS)
+    return min(value, _UNLIMITED)
 
 
 def _deadline(t: SyscallContext, address: int, absolute: bool, realtime: bool) -> int:
@@ -77,7 +77,7 @@ def _deadline(t: SyscallContext, address: int, absolute: bool, realtime: bool) -
 def _wake_op(
     t: SyscallContext, address: int, value: int, second_value: int, second: int, encoded: int
 ) -> int:
-    """FUTEX_WAKE_OP: changes the word at ``second``, and wakes there if its old value compares."""
+    """Changes the word at ``second`` and wakes there if its old value compares (FUTEX_WAKE_OP)."""
     encoded &= 0xFFFFFFFF
     operation, comparison = encoded >> 28 & 0xF, encoded >> 24 & 0xF
     operand, threshold = _signed12(encoded >> 12), _signed12(encoded)

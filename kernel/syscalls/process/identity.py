@@ -1,4 +1,4 @@
-"""Who one is: process and thread ids, process groups, sessions."""
+"""Identifiers: process and thread IDs, process groups, sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""System calls on nice values (getpriority(2)). They are kept, but change nobody's turn."""
+"""System calls on nice values (getpriority(2)). They are stored; the scheduler ignores them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _LOWEST, _HIGHEST = -20, 19
 
 
 def getpriority(t: SyscallContext, which: int, who: int) -> int:
-    """20 less the smallest nice value of those meant, so that no answer looks like an error."""
-    return 20 - min(process.nice for process in _meant(t, which, who))
+    """Returns 20 minus the smallest nice value, so that a result is never negative."""
+    return 20 - min(process.nice for process in _selected(t, which, who))
 
 
 def setpriority(t: SyscallContext, which: int, who: int, value: int) -> int:
     nice = max(_LOWEST, min(value, _HIGHEST))
-    for process in _meant(t, which, who):
+    for process in _selected(t, which, who):
         if nice < process.nice and t.fs.credentials.uid:
             raise Errno(EACCES)
         process.nice = nice
     return 0
 
 
-def _meant(t: SyscallContext, which: int, who: int) -> list[Process]:
+def _selected(t: SyscallContext, which: int, who: int) -> list[Process]:
     processes = list(t.kernel.processes.values())
     if which == _PROCESS:
         found = [p for p in processes if p.pid == who or who in p.threads] if who else [t.process]

@@ -1,4 +1,4 @@
-"""prctl(2): a table of its options, with the arguments that must be 0."""
+"""Options of prctl(2), in a table."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def prctl(t: SyscallContext, option: int, a: int, b: int, c: int, d: int) -> int
     return row.function(t, a, b)
 
 
-def _need(fits: bool) -> None:
-    if not fits:
+def _check(valid: bool) -> None:
+    if not valid:
         raise Errno(EINVAL)
 
 
 def _set_death_signal(t: SyscallContext, signo: int, _: int) -> int:
-    _need(signo <= HIGHEST)
+    _check(signo <= HIGHEST)
     t.process.parent_death_signal = signo
     return 0
 
@@ -53,25 +53,25 @@ def _get_name(t: SyscallContext, address: int, _: int) -> int:
 
 
 def _set_dumpable(t: SyscallContext, value: int, _: int) -> int:
-    _need(value <= 1)
+    _check(value <= 1)
     t.process.attributes.dumpable = value
     return 0
 
 
 def _set_keepcaps(t: SyscallContext, value: int, _: int) -> int:
-    _need(value <= 1)
+    _check(value <= 1)
     t.process.attributes.keeps_capabilities = value
     return 0
 
 
 def _set_timing(t: SyscallContext, value: int, _: int) -> int:
-    _need(value == 0)
+    _check(value == 0)
     return 0
 
 
 def _read_bounding_set(t: SyscallContext, capability: int, _: int) -> int:
-    """Returns 1: a program could have any capability, and none has one."""
-    _need(capability <= _LAST_CAPABILITY)
+    """Returns 1: the bounding set has all capabilities."""
+    _check(capability <= _LAST_CAPABILITY)
     return 1
 
 
@@ -81,8 +81,8 @@ def _refuse(t: SyscallContext, a: int, b: int) -> int:
 
 def _set_slack(t: SyscallContext, nanoseconds: int, _: int) -> int:
     """Stores the timer slack, which has no effect; 0 restores the default."""
-    kept = 0 < nanoseconds <= _LONGEST_SLACK
-    t.process.attributes.timer_slack = nanoseconds if kept else Attributes().timer_slack
+    valid = 0 < nanoseconds <= _LONGEST_SLACK
+    t.process.attributes.timer_slack = nanoseconds if valid else Attributes().timer_slack
     return 0
 
 
@@ -97,7 +97,7 @@ def _get_subreaper(t: SyscallContext, address: int, _: int) -> int:
 
 
 def _set_no_new_privileges(t: SyscallContext, value: int, _: int) -> int:
-    _need(value == 1)
+    _check(value == 1)
     t.process.attributes.no_new_privileges = 1
     return 0
 
@@ -113,9 +113,9 @@ def _set_no_huge_pages(t: SyscallContext, value: int, _: int) -> int:
 
 
 def _ambient(t: SyscallContext, what: int, capability: int) -> int:
-    """Answers for an empty ambient set, since there are no capabilities."""
-    _need(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
-    _need(what != _AMBIENT_CLEAR_ALL or not capability)
+    """Executes PR_CAP_AMBIENT for an empty set: there are no capabilities."""
+    _check(_AMBIENT_IS_SET <= what <= _AMBIENT_CLEAR_ALL and capability <= _LAST_CAPABILITY)
+    _check(what != _AMBIENT_CLEAR_ALL or not capability)
     if what == _AMBIENT_RAISE:
         raise Errno(EPERM)
     return 0
@@ -156,4 +156,4 @@ _OPTIONS = {
     42: _Option(lambda t, a, b: t.process.attributes.no_huge_pages, zeros=4),
     47: _Option(_ambient, zeros=2),
 }
-"""Options by their number, PR_… of linux/prctl.h."""
+"""Options by number (PR_… of linux/prctl.h)."""

@@ -1,4 +1,4 @@
-"""Resource limits: prlimit64 and its elders."""
+"""Resource limits: prlimit64(2), getrlimit(2), setrlimit(2)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""System calls on what was used: times, getrusage.
+"""Resource usage: times(2), getrusage(2).
 
-All processor time counts as the user's, and all page faults as minor ones.
+All CPU time is reported as user time, and all page faults as minor faults.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def getrusage(t: SyscallContext, who: int, address: int) -> int:
 
 
 def of_child(child: Process) -> bytes:
-    """The struct rusage that wait4 tells: the child's, with what it has waited for itself."""
+    """Encodes struct rusage of a child for wait4(2), including its own reaped children."""
     faults = child.faults + child.children_faults
     return _rusage(child.cpu_ns + child.children_cpu_ns, 0, faults)
 

@@ -1,4 +1,4 @@
-"""Scheduling: there is one hart, and one policy."""
+"""Scheduling policies and affinity: one hart, one real policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kernel.syscalls.context import SyscallContext
 _IDLE = 5
 _ORDINARY = (0, 3, _IDLE)
 _REAL_TIME = (1, 2)
-_OF_ROOT = (6, 7)
+_PRIVILEGED = (6, 7)
 """SCHED_DEADLINE and SCHED_EXT, which sched_setscheduler(2) cannot set."""
 _HIGHEST_PRIORITY = 99
 
@@ -22,7 +22,7 @@ def sched_yield(t: SyscallContext) -> int:
 
 
 def sched_getaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
-    """One hart: bit 0."""
+    """Returns the mask of the only hart, bit 0."""
     _thread(t, pid)
     if size < 8 or size & 7:
         raise Errno(EINVAL)
@@ -32,37 +32,37 @@ def sched_getaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
 
 def sched_setaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
     _thread(t, pid)
-    wanted = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
-    if not wanted & 1:
+    affinity = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
+    if not affinity & 1:
         raise Errno(EINVAL)
     return 0
 
 
 def sched_getscheduler(t: SyscallContext, pid: int) -> int:
-    return _meant(t, pid).policy
+    return _thread_of(t, pid).policy
 
 
 def sched_getparam(t: SyscallContext, pid: int, address: int) -> int:
-    _need_address(address)
-    _meant(t, pid)
+    _check_address(address)
+    _thread_of(t, pid)
     t.mem.write_u32(address, 0)
     return 0
 
 
 def sched_setscheduler(t: SyscallContext, pid: int, policy: int, address: int) -> int:
-    _need_address(address)
+    _check_address(address)
     if policy < 0:
         raise Errno(EINVAL)
     return _set(t, pid, policy, address)
 
 
 def sched_setparam(t: SyscallContext, pid: int, address: int) -> int:
-    _need_address(address)
+    _check_address(address)
     return _set(t, pid, None, address)
 
 
 def _set(t: SyscallContext, pid: int, policy: int | None, address: int) -> int:
-    """Sets the policy and its priority; None keeps the policy."""
+    """Sets the policy and its priority; None leaves the policy unchanged."""
     if pid < 0:
         raise Errno(EINVAL)
     priority = t.mem.read_u32(address)
@@ -73,13 +73,13 @@ def _set(t: SyscallContext, pid: int, policy: int | None, address: int) -> int:
         1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
     ):
         raise Errno(EINVAL)
-    if kind in _REAL_TIME or (t.fs.credentials.uid and _leaves_for_better(thread.policy, wanted)):
+    if kind in _REAL_TIME or (t.fs.credentials.uid and _needs_privilege(thread.policy, wanted)):
         raise Errno(EPERM)
     thread.policy = wanted
     return 0
 
 
-def _leaves_for_better(old: int, new: int) -> bool:
+def _needs_privilege(old: int, new: int) -> bool:
     """True when SCHED_IDLE or SCHED_RESET_ON_FORK is cleared, which only root may do."""
     idle = old & ~SCHED_RESET_ON_FORK == _IDLE and new & ~SCHED_RESET_ON_FORK != _IDLE
     return idle or bool(old & ~new & SCHED_RESET_ON_FORK)
@@ -93,20 +93,20 @@ def sched_get_priority_min(t: SyscallContext, policy: int) -> int:
     return _limit(policy, 1)
 
 
-def _limit(policy: int, of_real_time: int) -> int:
+def _limit(policy: int, real_time_limit: int) -> int:
     if policy in _REAL_TIME:
-        return of_real_time
-    if policy not in (*_ORDINARY, *_OF_ROOT):
+        return real_time_limit
+    if policy not in (*_ORDINARY, *_PRIVILEGED):
         raise Errno(EINVAL)
     return 0
 
 
-def _need_address(address: int) -> None:
+def _check_address(address: int) -> None:
     if not address:
         raise Errno(EINVAL)
 
 
-def _meant(t: SyscallContext, tid: int) -> Thread:
+def _thread_of(t: SyscallContext, tid: int) -> Thread:
     if tid < 0:
         raise Errno(EINVAL)
     return _thread(t, tid)

@@ -1,4 +1,4 @@
-"""System calls on signals: kill, rt_sigaction, masks, waiting for a signal."""
+"""System calls on signals: kill(2), rt_sigaction(2), masks, waiting for a signal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kill(t: SyscallContext, pid: int, signo: int) -> int:
 
 
 def _group(t: SyscallContext, pid: int) -> Iterable[Process]:
-    """Those that a negative or zero pid means."""
+    """Returns the processes that a negative or zero ``pid`` of kill(2) denotes."""
     processes = list(t.kernel.processes.values())
     if pid == -1:
         return [process for process in processes if process is not t.process]
@@ -81,8 +81,8 @@ def _tkill_info(t: SyscallContext, signo: int) -> SigInfo:
 def _signal_thread(t: SyscallContext, pid: int | None, tid: int, info: SigInfo) -> int:
     if tid <= 0:
         raise Errno(EINVAL)
-    named = t.kernel.processes.get(tid if pid is None else pid)
-    for process in ([named] if named is not None else []) or t.kernel.processes.values():
+    found = t.kernel.processes.get(tid if pid is None else pid)
+    for process in ([found] if found is not None else []) or t.kernel.processes.values():
         if tid in process.threads and pid in (None, process.pid):
             if info.signo and not send_thread(t.kernel, process.threads[tid], info):
                 raise Errno(EAGAIN)
@@ -182,10 +182,10 @@ def rt_sigsuspend(t: SyscallContext, address: int, size: int) -> Result:
 
 
 def rt_sigtimedwait(t: SyscallContext, address: int, info: int, timeout: int, size: int) -> Result:
-    """Takes one of a set of pending signals, blocked or not, without running its handler."""
+    """Consumes a pending signal of a set, blocked or not, without running its handler."""
     if size != _SET_SIZE:
         raise Errno(EINVAL)
-    wanted = t.mem.read_u64(address) & ~UNBLOCKABLE
+    signals = t.mem.read_u64(address) & ~UNBLOCKABLE
     deadline = None
     if timeout:
         seconds, nanoseconds = struct.unpack("<qq", t.mem.read(timeout, 16))
@@ -193,12 +193,12 @@ def rt_sigtimedwait(t: SyscallContext, address: int, info: int, timeout: int, si
             raise Errno(EINVAL)
         deadline = t.kernel.clock.monotonic() + min(seconds, 1 << 31) * NS + nanoseconds
 
-    # Blocked, so that they are taken here and not delivered.
-    t.temporary_mask(t.thread.mask | wanted)
+    # Blocked, so that they are consumed here and not delivered.
+    t.temporary_mask(t.thread.mask | signals)
 
     def blocking() -> Generator[Wait, None, int]:
         while True:
-            taken = t.thread.pending.take(wanted) or t.process.pending.take(wanted)
+            taken = t.thread.pending.take(signals) or t.process.pending.take(signals)
             if taken is not None:
                 if info:
                     t.mem.write(info, taken.encode())
@@ -208,7 +208,7 @@ def rt_sigtimedwait(t: SyscallContext, address: int, info: int, timeout: int, si
             try:
                 yield Wait("one of a set of signals", (t.process.signalled,), deadline=deadline)
             except Interrupted:
-                if not (t.thread.pending.mask | t.process.pending.mask) & wanted:
+                if not (t.thread.pending.mask | t.process.pending.mask) & signals:
                     raise Errno(EINTR) from None
 
     return blocking()

@@ -1,4 +1,4 @@
-"""System calls for the system and the user: uname, sysinfo, getrandom, ids."""
+"""The system and user IDs: uname(2), sysinfo(2), getrandom(2), getuid(2), related calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNAME = ("Linux", HOSTNAME, RELEASE, "#1 SMP emu", "riscv64", "(none)")
 
 _GRND_ALL = 7
 _CHUNK = 1 << 16
-_MOST_RANDOM = (1 << 25) - 1
+_MAX_RANDOM = (1 << 25) - 1
 
 
 def uname(t: SyscallContext, address: int) -> int:
@@ -44,7 +44,7 @@ def sysinfo(t: SyscallContext, address: int) -> int:
 def getrandom(t: SyscallContext, address: int, count: int, flags: int) -> int:
     if flags & ~_GRND_ALL or flags & 6 == 6:
         raise Errno(EINVAL)
-    count = min(count, _MOST_RANDOM)
+    count = min(count, _MAX_RANDOM)
     done = 0
     while done < count:
         part = t.kernel.random(min(_CHUNK, count - done))
@@ -60,7 +60,7 @@ def getrandom(t: SyscallContext, address: int, count: int, flags: int) -> int:
     return done
 
 
-# Who the user is: the host's user, and nobody else.
+# User and group IDs are those of the host's user, and cannot be changed.
 
 
 def getuid(t: SyscallContext) -> int:
@@ -100,32 +100,32 @@ _UNCHANGED = -1
 
 
 def setuid(t: SyscallContext, uid: int) -> int:
-    return _only(uid, t.fs.credentials.uid)
+    return _check_same(uid, t.fs.credentials.uid)
 
 
 def setgid(t: SyscallContext, gid: int) -> int:
-    return _only(gid, t.fs.credentials.gid)
+    return _check_same(gid, t.fs.credentials.gid)
 
 
 def setreuid(t: SyscallContext, real: int, effective: int) -> int:
-    return _only(real, t.fs.credentials.uid) or _only(effective, t.fs.credentials.uid)
+    return _check_same(real, t.fs.credentials.uid) or _check_same(effective, t.fs.credentials.uid)
 
 
 def setregid(t: SyscallContext, real: int, effective: int) -> int:
-    return _only(real, t.fs.credentials.gid) or _only(effective, t.fs.credentials.gid)
+    return _check_same(real, t.fs.credentials.gid) or _check_same(effective, t.fs.credentials.gid)
 
 
 def setresuid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
-    return setreuid(t, real, effective) or _only(saved, t.fs.credentials.uid)
+    return setreuid(t, real, effective) or _check_same(saved, t.fs.credentials.uid)
 
 
 def setresgid(t: SyscallContext, real: int, effective: int, saved: int) -> int:
-    return setregid(t, real, effective) or _only(saved, t.fs.credentials.gid)
+    return setregid(t, real, effective) or _check_same(saved, t.fs.credentials.gid)
 
 
-def _only(wanted: int, current: int) -> int:
-    """An id can be set to what it is, or left alone with -1."""
-    if wanted not in (_UNCHANGED, current):
+def _check_same(requested: int, current: int) -> int:
+    """EPERM unless the ID is unchanged: the current one, or -1."""
+    if requested not in (_UNCHANGED, current):
         raise Errno(EPERM)
     return 0
 
@@ -139,7 +139,7 @@ def setfsgid(t: SyscallContext, gid: int) -> int:
 
 
 def capget(t: SyscallContext, header: int, data: int) -> int:
-    """No capabilities."""
+    """Returns an empty set of capabilities."""
     version = t.mem.read_u32(header)
     if version not in (0x19980330, 0x20071026, 0x20080522):
         t.mem.write_u32(header, 0x20080522)
@@ -170,15 +170,15 @@ def syslog(t: SyscallContext, kind: int, address: int, size: int) -> int:
 def riscv_hwprobe(
     t: SyscallContext, pairs: int, count: int, cpus_size: int, cpus: int, flags: int
 ) -> int:
-    """Answers each key with what is known of the hart; an unknown key becomes -1."""
+    """Sets the value of each key; an unknown key becomes -1."""
     if flags or count > 4096:
         raise Errno(EINVAL)
-    known = {0: 0, 1: 0, 2: 0, 3: 1, 4: 0x3, 5: 1}
+    values = {0: 0, 1: 0, 2: 0, 3: 1, 4: 0x3, 5: 1}
     for index in range(count):
         at = pairs + 16 * index
         key = t.mem.read_u64(at)
-        if key in known:
-            t.mem.write_u64(at + 8, known[key])
+        if key in values:
+            t.mem.write_u64(at + 8, values[key])
         else:
             t.mem.write(at, struct.pack("<qQ", -1, 0))
     return 0

@@ -1,4 +1,4 @@
-"""System calls on time: clocks, sleeping, interval timers."""
+"""System calls on time: clocks, sleep, interval timers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE, _BOOTTIME, _TAI = 4, 5, 6, 
 _REAL_CLOCKS = frozenset((_REALTIME, _REALTIME_COARSE, _TAI))
 _CPU_CLOCKS = frozenset((_PROCESS_CPU, _THREAD_CPU))
 _CLOCKS = _REAL_CLOCKS | _CPU_CLOCKS | {_MONOTONIC, _MONOTONIC_RAW, _MONOTONIC_COARSE, _BOOTTIME}
-_PER_THREAD, _OF_FILE = 4, 3
-"""Lowest bits of a negative clock number: of a thread; of an open file (a device)."""
+_PER_THREAD, _DEVICE = 4, 3
+"""Lowest bits of a negative clock number: a CPU clock of a thread; the clock of a device."""
 _WITHOUT_TIMER = frozenset((_MONOTONIC_RAW, _REALTIME_COARSE, _MONOTONIC_COARSE))
 _WITHOUT_ALARM = _WITHOUT_TIMER | {_THREAD_CPU}
 _TIMER_ABSTIME = 1
@@ -30,33 +30,33 @@ _SIGEV_SIGNAL, _SIGEV_NONE, _SIGEV_THREAD, _SIGEV_THREAD_ID = 0, 1, 2, 4
 
 
 def now(t: SyscallContext, clock: int) -> int:
-    """The time of a clock in nanoseconds."""
+    """Returns the time of a clock in nanoseconds."""
     if clock in _REAL_CLOCKS:
         return t.kernel.clock.realtime()
     return _counter(t, clock).monotonic()
 
 
 def _counter(t: SyscallContext, clock: int) -> Counter:
-    """What the clock counts by."""
+    """Returns the counter of a clock."""
     if clock in _CPU_CLOCKS:
         return t.process.cpu if clock == _PROCESS_CPU else t.thread.cpu
     if clock in _CLOCKS:
         return t.kernel.clock
     if clock >= 0 or clock & 3 == 3:
         raise Errno(EINVAL)
-    return _others_cpu(t, ~clock >> 3, bool(clock & _PER_THREAD))
+    return _cpu_clock(t, ~clock >> 3, bool(clock & _PER_THREAD))
 
 
-def _is_of_file(clock: int) -> bool:
-    return clock < 0 and clock & 7 == _OF_FILE
+def _is_device(clock: int) -> bool:
+    return clock < 0 and clock & 7 == _DEVICE
 
 
-def _others_cpu(t: SyscallContext, number: int, per_thread: bool) -> Counter:
-    """The CPU clock that a negative clock number means by an id, 0 for the caller's own
-    (pthread_getcpuclockid(3)).
+def _cpu_clock(t: SyscallContext, number: int, per_thread: bool) -> Counter:
+    """Returns the CPU clock of the process or thread whose ID a negative clock number has; the
+    ID 0 is the caller's (pthread_getcpuclockid(3)).
     """
-    owners = t.process.threads if per_thread else t.kernel.processes
-    owner = owners.get(number or (t.tid if per_thread else t.process.pid))
+    candidates = t.process.threads if per_thread else t.kernel.processes
+    owner = candidates.get(number or (t.tid if per_thread else t.process.pid))
     if owner is None:
         raise Errno(EINVAL)
     return owner.cpu
@@ -87,7 +87,7 @@ def gettimeofday(t: SyscallContext, address: int, zone: int) -> int:
     return 0
 
 
-# Sleeping.
+# Sleep.
 
 
 def nanosleep(t: SyscallContext, request: int, remaining: int) -> Result:
@@ -98,17 +98,17 @@ def nanosleep(t: SyscallContext, request: int, remaining: int) -> Result:
 def clock_nanosleep(
     t: SyscallContext, clock: int, flags: int, request: int, remaining: int
 ) -> Result:
-    if clock in _WITHOUT_ALARM or _is_of_file(clock):
+    if clock in _WITHOUT_ALARM or _is_device(clock):
         raise Errno(EOPNOTSUPP)
     current = now(t, clock)
-    wanted = _timespec(t, request)
+    requested = _timespec(t, request)
     if not flags & _TIMER_ABSTIME:
-        return _sleep(t, t.kernel.clock.monotonic() + wanted, remaining)
-    return _sleep(t, t.kernel.clock.monotonic() + max(0, wanted - current), 0)
+        return _sleep(t, t.kernel.clock.monotonic() + requested, remaining)
+    return _sleep(t, t.kernel.clock.monotonic() + max(0, requested - current), 0)
 
 
 def _timespec(t: SyscallContext, address: int) -> int:
-    """A struct timespec in nanoseconds; EINVAL for one that is not valid."""
+    """Reads a struct timespec in nanoseconds; EINVAL for an invalid one."""
     seconds: int
     nanoseconds: int
     seconds, nanoseconds = struct.unpack("<qq", t.mem.read(address, 16))
@@ -136,7 +136,7 @@ def _sleep(t: SyscallContext, deadline: int, remaining: int) -> Result:
     return blocking()
 
 
-# Timers that send signals.
+# Interval timers.
 
 
 def setitimer(t: SyscallContext, which: int, new: int, old: int) -> int:
@@ -173,7 +173,7 @@ def _itimerval(t: SyscallContext, timer: IntervalTimer) -> bytes:
 
 
 def timer_create(t: SyscallContext, clock: int, event: int, address: int) -> int:
-    if clock in _WITHOUT_TIMER or _is_of_file(clock):
+    if clock in _WITHOUT_TIMER or _is_device(clock):
         raise Errno(EOPNOTSUPP)
     now(t, clock)
     signo: int | None = Sig.ALRM

@@ -1,4 +1,4 @@
-"""Waiting for children: wait4, waitid."""
+"""Waiting for children: wait4(2), waitid(2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wait4(t: SyscallContext, pid: int, status: int, options: int, usage: int) ->
         raise Errno(EINVAL)
     if pid == -(1 << 31):
         raise Errno(ESRCH)
-    chosen = _chooser(t, pid, options)
+    selects = _filter(t, pid, options)
     events = _events(options | _WEXITED)
 
     def report(child: Process) -> int:
@@ -41,7 +41,7 @@ def wait4(t: SyscallContext, pid: int, status: int, options: int, usage: int) ->
         return child.pid
 
     what = "a child to end" if pid == -1 else f"child {pid} to end"
-    return _wait(t, chosen, events, report, what=what, hang=not options & _WNOHANG, keep=False)
+    return _wait(t, selects, events, report, what=what, hang=not options & _WNOHANG, keep=False)
 
 
 def waitid(
@@ -68,7 +68,7 @@ def waitid(
         t.mem.write(info, bytes(128))
     return _wait(
         t,
-        _chooser(t, pid, options),
+        _filter(t, pid, options),
         events,
         report,
         what="a child to change state",
@@ -78,13 +78,13 @@ def waitid(
 
 
 def _events(options: int) -> set[ChildEvent]:
-    """What the options ask to hear of."""
+    """Returns the state changes that the options request."""
     return {event for option, event in _EVENT_OF.items() if options & option}
 
 
-def _chooser(t: SyscallContext, pid: int, options: int) -> Callable[[Process], bool]:
-    """Which children wait4's ``pid`` and options mean: without __WALL or __WCLONE only those that
-    announce their end with SIGCHLD, as fork's do.
+def _filter(t: SyscallContext, pid: int, options: int) -> Callable[[Process], bool]:
+    """Returns the filter of children for ``pid`` of wait4(2) and the options: without __WALL or
+    __WCLONE, those with the exit signal SIGCHLD, as of fork(2).
     """
     group = -pid or t.process.pgid
 
@@ -101,7 +101,7 @@ def _chooser(t: SyscallContext, pid: int, options: int) -> Callable[[Process], b
 
 def _wait(
     t: SyscallContext,
-    chosen: Callable[[Process], bool],
+    selects: Callable[[Process], bool],
     events: set[ChildEvent],
     report: Callable[[Process], int],
     *,
@@ -109,7 +109,7 @@ def _wait(
     hang: bool,
     keep: bool,
 ) -> Result:
-    result = _try_wait(t, chosen, events, report, keep)
+    result = _try_wait(t, selects, events, report, keep)
     if result is not None:
         return result
     if not hang:
@@ -118,7 +118,7 @@ def _wait(
     def blocking() -> Generator[Wait, None, int]:
         while True:
             yield Wait(what, (t.process.child_changed,))
-            result = _try_wait(t, chosen, events, report, keep)
+            result = _try_wait(t, selects, events, report, keep)
             if result is not None:
                 return result
 
@@ -127,13 +127,13 @@ def _wait(
 
 def _try_wait(
     t: SyscallContext,
-    chosen: Callable[[Process], bool],
+    selects: Callable[[Process], bool],
     events: set[ChildEvent],
     report: Callable[[Process], int],
     keep: bool,
 ) -> int | None:
-    """The report on a child that has something to tell; None while none has."""
-    children = [child for child in t.process.children.values() if chosen(child)]
+    """Reports a child with a requested state change; None when there is none."""
+    children = [child for child in t.process.children.values() if selects(child)]
     if not children:
         raise Errno(ECHILD)
     for child in children:
@@ -142,12 +142,12 @@ def _try_wait(
                 return report(child)
             finally:  # also when a result cannot be stored at a bad address, as in Linux
                 if not keep:
-                    _forget(t, child)
+                    _consume_event(t, child)
     return None
 
 
-def _forget(t: SyscallContext, child: Process) -> None:
-    """Discards the child's state changes that were reported."""
+def _consume_event(t: SyscallContext, child: Process) -> None:
+    """Clears the child's reported state change, and reaps a zombie."""
     event, child.event = child.event, None
     if event is ChildEvent.EXITED:
         t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns

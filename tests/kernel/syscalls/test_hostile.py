@@ -18,10 +18,10 @@ from kernel.syscalls.files import (
     descriptors,
     directories,
     file_locks,
+    mounts,
     openat,
     read_write,
     stat,
-    statfs_mounts,
     sync,
 )
 from kernel.syscalls.ipc import event_fds, poll, sockets
@@ -31,7 +31,7 @@ from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))
 MODULES = (
-    attributes, copy_file, descriptors, directories, event_fds, file_locks, statfs_mounts, openat,
+    attributes, copy_file, descriptors, directories, event_fds, file_locks, mounts, openat,
     poll, read_write, sockets, stat, sync,
 )  # fmt: skip
 CALLS: list[Callable[..., object]] = [

@@ -1,4 +1,4 @@
-"""What would change the guest's tree itself: nobody may (mount(2))."""
+"""Calls that would change mounts; all of them fail (mount(2))."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from kernel.syscalls.context import SyscallContext
 
 
 def refuse(t: SyscallContext, *arguments: int) -> Result:
-    """mount(2), umount2(2), pivot_root(2), swapon(2), name_to_handle_at(2)'s opposite."""
+    """Fails (mount(2), umount2(2), pivot_root(2), swapon(2), open_by_handle_at(2))."""
     raise Errno(EPERM)
