@@ -7,8 +7,6 @@ pyelftools.
 
 from __future__ import annotations
 
-import errno
-import os
 from dataclasses import dataclass
 
 from kernel.base.elf_headers import (
@@ -23,6 +21,7 @@ from kernel.base.elf_headers import (
     elf_header,
     program_headers,
 )
+from kernel.base.errno import EINVAL, ENOEXEC, ENOMEM, error_text
 from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 
@@ -38,7 +37,7 @@ _RVE = 0x8
 class NotExecutable(Errno):
     """The file cannot be executed; ``reason`` describes why for the user."""
 
-    def __init__(self, reason: str, number: int = errno.ENOEXEC) -> None:
+    def __init__(self, reason: str, number: int = ENOEXEC) -> None:
         super().__init__(number)
         self.reason = reason
 
@@ -50,7 +49,7 @@ class InterpreterMissing(NotExecutable):
     """The dynamic linker, or the interpreter of a script's ``#!`` line, cannot be opened."""
 
     def __init__(self, name: str, number: int) -> None:
-        super().__init__(f"its interpreter {name}: {os.strerror(number)}", number)
+        super().__init__(f"its interpreter {name}: {error_text(number)}", number)
         self.name = name
 
 
@@ -138,11 +137,11 @@ def _segment(header: ProgramHeader) -> Segment:
     if file_size > size:
         raise NotExecutable("a segment is larger in the file than in memory")
     if address + size > 1 << 38:
-        raise NotExecutable("a segment lies outside the user's addresses", errno.ENOMEM)
+        raise NotExecutable("a segment lies outside the user's addresses", ENOMEM)
     if offset + file_size > 1 << 62:
         raise NotExecutable("a segment lies beyond the end of the file")
     if file_size and (address ^ offset) & 0xFFF:
-        raise NotExecutable("a segment is not aligned to pages", errno.EINVAL)
+        raise NotExecutable("a segment is not aligned to pages", EINVAL)
     return Segment(address, offset, file_size, size, flags)
 
 

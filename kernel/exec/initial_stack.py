@@ -11,12 +11,12 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_SIZE
+from kernel.base.errno import E2BIG
 from kernel.base.errors import Errno
 from kernel.mm.user_memory import UserMemory
 from kernel.process.process import Program, Words
@@ -78,7 +78,7 @@ def build(
         memory.write(strings.bottom, strings.content())
         memory.write(sp, struct.pack(f"<{len(words)}Q", *words))
     except Errno:
-        raise Errno(errno.E2BIG) from None  # beyond the stack's limit
+        raise Errno(E2BIG) from None  # beyond the stack's limit
     program.words = Words(
         b"".join(text + b"\0" for text in request.arguments),
         b"".join(text + b"\0" for text in request.environment),
@@ -91,9 +91,9 @@ def build(
 def _check_size(request: Request) -> None:
     texts = [*request.arguments, *request.environment]
     if any(len(text) >= _LONGEST_STRING for text in texts):
-        raise Errno(errno.E2BIG)
+        raise Errno(E2BIG)
     if sum(len(text) + 9 for text in texts) > _MOST_STRINGS:
-        raise Errno(errno.E2BIG)
+        raise Errno(E2BIG)
 
 
 def _auxiliary(layout: Layout, random: int, file_name: int) -> list[int]:

@@ -7,11 +7,11 @@ failing execve leaves its caller unchanged.
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_SIZE, VA_MASK
+from kernel.base.errno import ELIBBAD, ELOOP
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.exec import elf, initial_stack
@@ -117,7 +117,7 @@ def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:
         given = request.path.encode("utf-8", "surrogateescape")
         request.arguments[:1] = [words[0], *option, given]
         request.path = words[0].decode("utf-8", "surrogateescape")
-    raise Errno(errno.ELOOP)
+    raise Errno(ELOOP)
 
 
 def _find_interpreter(fs: FsContext, program: Elf) -> tuple[Inode, str, Elf]:
@@ -130,7 +130,7 @@ def _find_interpreter(fs: FsContext, program: Elf) -> tuple[Inode, str, Elf]:
     try:
         return inode, path, elf.parse(inode, inode.read_at(0, _HEAD))
     except NotExecutable as error:
-        raise NotExecutable(f"its interpreter {name}: {error}", errno.ELIBBAD) from None
+        raise NotExecutable(f"its interpreter {name}: {error}", ELIBBAD) from None
 
 
 def _place(

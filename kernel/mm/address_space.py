@@ -15,7 +15,6 @@ VMA's pages have neither.
 
 from __future__ import annotations
 
-import errno
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel.base.budget import Kind
+from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm import pte_ranges
@@ -172,7 +172,7 @@ class AddressSpace:
             top = min(top, vma.start - (STACK_GUARD if vma.grows_down else 0))
         if top - LOWEST >= length:
             return top - length
-        raise Errno(errno.ENOMEM)
+        raise Errno(ENOMEM)
 
     def _packed_from(self) -> int:
         """Lowest address from which there is no gap up to ``mmap_top``. The result is cached until
@@ -193,7 +193,7 @@ class AddressSpace:
     def add(self, vma: Vma) -> None:
         """Adds a VMA to a free range, and merges it with equal neighbours."""
         if len(self.vmas) >= MAX_VMAS:
-            raise Errno(errno.ENOMEM)
+            raise Errno(ENOMEM)
         self._insert(vma)
         self.observer.mapped(self, vma.start, vma.end)
         self._join(vma.start, vma.end)
@@ -276,9 +276,9 @@ class AddressSpace:
             if vma.start > at:
                 break
             if prot & Prot.WRITE and not vma.may_write:
-                return at, errno.EACCES
+                return at, EACCES
             at = min(vma.end, end)
-        return at, errno.ENOMEM if at < end else None
+        return at, ENOMEM if at < end else None
 
     def _protect_mapped(self, start: int, end: int, prot: Prot) -> None:
         """Sets the protection of [start, end); ENOMEM when the limit of VMAs forbids a split."""
@@ -375,7 +375,7 @@ class AddressSpace:
         if vma is None or vma.start == va:
             return
         if len(self.vmas) >= MAX_VMAS:
-            raise Errno(errno.ENOMEM)
+            raise Errno(ENOMEM)
         upper = vma.part(va, vma.end)
         self._insert(upper)
         vma.end = va

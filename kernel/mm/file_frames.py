@@ -5,10 +5,10 @@ Implements :class:`kernel.vfs.memfs.sparse_bytes.PageStore`.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 
 from emu.machine.pte import PAGE_SHIFT
+from kernel.base.errno import ENOSPC
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.frames import Frames, Kind
 from kernel.vfs.memfs.sparse_bytes import SparseBytes
@@ -44,10 +44,10 @@ class FileFrames:
         try:
             while frames.used >= self._most:
                 if not frames.reclaim():
-                    raise Errno(errno.ENOSPC)
+                    raise Errno(ENOSPC)
             return frames.allocate_zeroed(Kind.CACHE) if zeroed else frames.allocate(Kind.CACHE)
         except OutOfMemory:
-            raise Errno(errno.ENOSPC) from None
+            raise Errno(ENOSPC) from None
 
     def give_back(self, pages: list[int]) -> None:
         self._frames.release_each(pages)

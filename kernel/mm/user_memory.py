@@ -7,11 +7,11 @@ a bad pointer is EFAULT.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
+from kernel.base.errno import EFAULT, ENAMETOOLONG
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import USER_END, AddressSpace
 from kernel.mm.fault import allows, handle
@@ -72,7 +72,7 @@ class UserMemory:
                 parts.append(part[:end])
                 return b"".join(parts)
             parts.append(part)
-        raise Errno(errno.ENAMETOOLONG)
+        raise Errno(ENAMETOOLONG)
 
     def read_u64(self, va: int) -> int:
         return int.from_bytes(self.read(va, 8), "little")
@@ -89,7 +89,7 @@ class UserMemory:
     def _reach(self, va: int, access: Access) -> int:
         """Returns the physical address of ``va``; handles a page fault if ``access`` needs it."""
         if not 0 <= va < USER_END:
-            raise Errno(errno.EFAULT)
+            raise Errno(EFAULT)
         table = self.space.table
         pte = table.pte(va)
         wanted = A | D if access is Access.STORE else A
@@ -99,7 +99,7 @@ class UserMemory:
             if resolution.outcome is Outcome.OUT_OF_MEMORY:
                 raise OutOfMemory
             if resolution.failed:
-                raise Errno(errno.EFAULT)
+                raise Errno(EFAULT)
             pte = resolution.pte_after
             if resolution.pte_before & V and ppn(resolution.pte_before) != ppn(pte):
                 # The TLB may hold the old frame, and no user miss replaces that entry.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import IntFlag
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.registers import A0, SP, TP
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EAGAIN, EINVAL, ENOMEM
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.resource_limits import Resource
 from kernel.base.wait import Wait
@@ -64,11 +64,11 @@ def clone(
     """Creates a process or thread and returns its id; with VFORK the caller waits for its exec."""
     flags = args.flags
     if flags & _UNSUPPORTED:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if flags & Clone.THREAD and not flags & Clone.SIGHAND:
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     if flags & Clone.SIGHAND and (not flags & Clone.VM or flags & Clone.CLEAR_SIGHAND):
-        raise Errno(errno.EINVAL)
+        raise Errno(EINVAL)
     _check_limit(kernel, thread.process)
     if flags & Clone.THREAD:
         child, cost = _new_thread(kernel, thread), None
@@ -85,7 +85,7 @@ def _check_limit(kernel: KernelState, process: Process) -> None:
     """Raises EAGAIN when the user's processes and threads have reached RLIMIT_NPROC."""
     most = min(kernel.config.max_processes, process.limits.soft(Resource.NPROC))
     if len(kernel.processes) + kernel.extra_threads >= most:
-        raise Errno(errno.EAGAIN)
+        raise Errno(EAGAIN)
 
 
 def _new_thread(kernel: KernelState, thread: Thread) -> Thread:
@@ -141,7 +141,7 @@ def _child_space(
     try:
         space, cost = fork.fork(parent.space, kernel.new_asid(), kernel.fork_policy)
     except OutOfMemory:
-        raise Errno(errno.ENOMEM) from None
+        raise Errno(ENOMEM) from None
     kernel.stats.fork(cost)
     return space, cost
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from emu.machine.pte import PAGE_MASK
 from kernel.base.clock import Clock
+from kernel.base.errno import EAGAIN, EFAULT, EINTR, EINVAL, ETIMEDOUT
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.wait import Wait, WaitQueue
 from kernel.mm.address_space import USER_END, AddressSpace
@@ -42,12 +42,12 @@ class Futexes:
     def key(self, space: AddressSpace, address: int, *, private: bool = False) -> _Key:
         """Key of a futex; EFAULT where nothing is mapped, unless it has FUTEX_PRIVATE_FLAG."""
         if address & 3:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         vma = space.find(address)
         if vma is None:
             if private and address < USER_END:
                 return space, address
-            raise Errno(errno.EFAULT)
+            raise Errno(EFAULT)
         if vma.shared and vma.backing is not None:
             return vma.backing, vma.index_of(address) << 12 | address & PAGE_MASK
         return space, address
@@ -57,20 +57,20 @@ class Futexes:
     ) -> Generator[Wait, None, int]:
         """Sleeps until woken; EAGAIN when the word at ``address`` is not ``expected``."""
         if not bits:
-            raise Errno(errno.EINVAL)
+            raise Errno(EINVAL)
         key = self.key(thread.process.space, address)
         if thread.mem.read_u32(address) != expected & 0xFFFFFFFF:
-            raise Errno(errno.EAGAIN)
+            raise Errno(EAGAIN)
         waiter = _Waiter(bits, key=key)
         self._waiters.setdefault(key, {})[waiter] = None
         try:
             while not waiter.woken:
                 if deadline is not None and self._clock.monotonic() >= deadline:
-                    raise Errno(errno.ETIMEDOUT)
+                    raise Errno(ETIMEDOUT)
                 yield Wait(f"a futex at {address:#x}", (waiter.queue,), deadline=deadline)
         except Interrupted:
             if deadline is not None:
-                raise Errno(errno.EINTR) from None
+                raise Errno(EINTR) from None
             raise
         finally:
             self._leave(waiter)

@@ -5,11 +5,11 @@ Timers of setitimer(2) have negative numbers: -1 is ITIMER_REAL.
 
 from __future__ import annotations
 
-import errno
 import struct
 from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.errno import EAGAIN
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.process.process import IntervalTimer, Process
@@ -50,8 +50,8 @@ def create(kernel: KernelState, process: Process, signo: int | None, value: int 
     """
     queued = process.pending.queued
     if queued.count >= process.limits.soft(Resource.SIGPENDING):
-        raise Errno(errno.EAGAIN)
-    kernel.budget.take(Kind.TIMER, Cost.TIMER, errno.EAGAIN)
+        raise Errno(EAGAIN)
+    kernel.budget.take(Kind.TIMER, Cost.TIMER, EAGAIN)
     queued.count += 1
     number = process.next_timer
     process.next_timer += 1

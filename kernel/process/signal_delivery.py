@@ -5,10 +5,10 @@ Signals are delivered to the thread whose registers the hart holds.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import A0, PC, SP
+from kernel.base.errno import EINTR
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.process import signal_frame
 from kernel.process.exit import exit_process, kill_for_memory
@@ -90,7 +90,7 @@ def _end_call(kernel: KernelState, thread: Thread, *, restart: bool) -> None:
         hart.write(PC, pc)
         hart.write(A0, a0)
     else:
-        hart.write(A0, -errno.EINTR)
+        hart.write(A0, -EINTR)
 
 
 def _default(kernel: KernelState, thread: Thread, info: SigInfo) -> None:

@@ -6,7 +6,6 @@ Signals, clone and exit, system calls and traps are functions of a :class:`Kerne
 
 from __future__ import annotations
 
-import errno
 import random
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from emu.machine.hart import Hart
 from kernel.base.budget import Budget, share_of
 from kernel.base.clock import Clock, HostClock, VirtualClock
+from kernel.base.errno import ENOENT
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
 from kernel.base.timers import Timers
@@ -111,7 +111,7 @@ class KernelState:
     def caller(self) -> Thread:
         """The thread whose system call is being executed. Raises ENOENT before the first call."""
         if self.current is None:
-            raise Errno(errno.ENOENT)
+            raise Errno(ENOENT)
         return self.current
 
     # Page faults of the kernel's own accesses to user memory.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
 from emu.machine.registers import A0
+from kernel.base.errno import EINTR, ENOSYS
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.process.exit import kill_for_memory
 from kernel.process.process import State
@@ -35,7 +35,7 @@ def begin(context: SyscallContext, epc: int, number: int, arguments: list[int]) 
         kernel.observer.call_entered(thread, number, arguments)
     row = TABLE.get(number)
     if row is None:
-        return -errno.ENOSYS
+        return -ENOSYS
     kernel.current_call = row.name
     try:
         result: Result = row.function(context, *row.convert(arguments))
@@ -82,9 +82,7 @@ def advance(context: SyscallContext, interruption: Interrupted | None) -> bool:
     except Interrupted:
         thread.call = None
         if kernel.observer is not None:
-            kernel.observer.call_left(
-                thread, thread.call_number, thread.call_arguments, -errno.EINTR
-            )
+            kernel.observer.call_left(thread, thread.call_number, thread.call_arguments, -EINTR)
         deliver(kernel, thread, interrupted=True)
         return thread.state is State.READY
     except OutOfMemory:

@@ -201,7 +201,7 @@ VARIANTS = [
     ),
     wrong(
         "long-string-cut", "a string without an end is taken as it is",
-        "kernel.mm.user_memory:UserMemory.read_cstr", "raise Errno(errno.ENAMETOOLONG)",
+        "kernel.mm.user_memory:UserMemory.read_cstr", "raise Errno(ENAMETOOLONG)",
         'return b"".join(parts)',
     ),
     wrong(

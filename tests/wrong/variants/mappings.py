@@ -44,12 +44,12 @@ VARIANTS = [
     ),
     _protectable(
         "mprotect-stops-in-silence", "mprotect stops at a hole and says that all went well",
-        old="errno.ENOMEM if at < end else None", new="None",
+        old="ENOMEM if at < end else None", new="None",
     ),
     _protectable(
         "mprotect-beyond-holes", "mprotect changes what lies above a hole before it fails",
-        old="return at, errno.ENOMEM if at < end else None",
-        new="return (end, errno.ENOMEM) if not self.covers(start, end) else (end, None)",
+        old="return at, ENOMEM if at < end else None",
+        new="return (end, ENOMEM) if not self.covers(start, end) else (end, None)",
     ),
     _protect(
         "mprotect-all-or-nothing", "mprotect that meets a hole changes nothing below it",
