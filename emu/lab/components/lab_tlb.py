@@ -17,13 +17,13 @@ from emu.lab.host.failures import Finding, InvariantViolated
 from emu.lab.host.result_types import check_hart
 from emu.lab.host.student import Student
 from emu.lab.kit.values import Fence, PteChange, Switch
-from emu.lab.text.pte_text import entry_text
 from emu.machine.cause import Access
 from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, G
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.pte_text import pte_text
 
 ASIDS = 3
 """Number of ASIDs: so few that processes reuse them."""
@@ -108,8 +108,8 @@ class FenceTracker:
             page, asid = va & ~PAGE_MASK, asid_of(space.table.satp)
             now = space.table.pte(va)
             lines = [
-                f"TLB:         {page:#x}  {entry_text(entry.pte)}  (ASID {asid})   ← stale",
-                f"page table:  {page:#x}  {entry_text(now)}",
+                f"TLB:         {page:#x}  {pte_text(entry.pte)}  (ASID {asid})   ← stale",
+                f"page table:  {page:#x}  {pte_text(now)}",
                 f"frame {frame:#x} is {'a page table' if kind is Kind.TABLE else 'free'} by now",
             ]
             when = f"a {access.name.lower()} went through an entry that was not fenced"

@@ -11,7 +11,6 @@ from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongR
 from emu.lab.host.student import Student
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES
 from emu.lab.kit.values import SUPERPAGE_SIZE
-from emu.lab.text.pte_text import entry_text
 from emu.machine.pte import (
     PAGE_SHIFT,
     PTES_PER_TABLE,
@@ -25,6 +24,7 @@ from emu.machine.pte import (
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.leaf_tables import LEAF_SHIFT
+from kernel.mm.pte_text import pte_text
 
 FORKS = {
     "shared-tables": "share_tables",
@@ -134,8 +134,8 @@ class LabTable(SuperpageTable):
                 raise WrongResult(
                     f"after split({va:#x}) the page {page:#x} has changed",
                     [
-                        f"in the superpage  {page:#x}  {entry_text(pte)}",
-                        f"in your table     {page:#x}  {entry_text(after.get(page))}",
+                        f"in the superpage  {page:#x}  {pte_text(pte)}",
+                        f"in your table     {page:#x}  {pte_text(after.get(page))}",
                     ],
                 )
 

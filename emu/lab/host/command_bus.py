@@ -13,7 +13,7 @@ from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongR
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.kit.port import Place
-from emu.lab.text.pte_text import FRAME_KIND_TEXT, pte_text
+from emu.lab.text.pte_text import FRAME_KIND_TEXT, flags_or_invalid
 from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
@@ -299,7 +299,7 @@ class CommandBus:
 def _pte_text(pte: int) -> str:
     if not pte:
         return "0"
-    return f"{ppn(pte):#x} {pte_text(pte)}"
+    return f"{ppn(pte):#x} {flags_or_invalid(pte)}"
 
 
 def _to_place(value: list[Any]) -> Place:

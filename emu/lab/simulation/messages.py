@@ -8,7 +8,7 @@ from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import Finding, place_text
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.simulation.machine import SimulatedMachine
-from emu.lab.text.pte_text import FRAME_KIND_TEXT, page_text, pte_text
+from emu.lab.text.pte_text import FRAME_KIND_TEXT, flags_or_invalid, page_text
 from emu.machine.pte import PAGE_SHIFT, vpn
 from kernel.check.invariants import InvariantBroken, Page, Violation, violations
 from kernel.check.memory_snapshot import MemorySnapshot
@@ -98,7 +98,7 @@ def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
         mark = f"   ← {_mark(violation.name, memory, marked)}" if here and marked else ""
         large = va >> LEAF_SHIFT << LEAF_SHIFT not in memory.walks[space].leaves
         size = " in a superpage" if large else ""
-        lines.append(f"{memory.space_name(space)}  {va:#x}  {pte_text(pte)}{size}{mark}")
+        lines.append(f"{memory.space_name(space)}  {va:#x}  {flags_or_invalid(pte)}{size}{mark}")
     if len(lines) < len(users):
         lines.append(f"… and {len(users) - len(lines)} more")
     if not head.endswith(":"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emu.lab.kit import COW
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, flags_text, is_leaf, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
+from kernel.mm.pte_text import pte_flags
 
 FRAME_KIND_TEXT = {
     Kind.FREE: "free",
@@ -20,24 +20,15 @@ PAGE_PREFIX = "the page:"
 """Prefix of a line about the page that a student's function was called for."""
 
 
-def pte_text(pte: int) -> str:
-    """Returns the flags of a PTE, and C for ``COW``."""
-    return f"{flags_text(pte)}{' C' if pte & COW else ''}"
-
-
-def entry_text(pte: int | None) -> str:
-    """Returns the flags and the frame of a PTE, or the table that it points to."""
-    if pte is None or not pte & V:
-        return "none"
-    if not is_leaf(pte):
-        return f"table {ppn(pte):#x}"
-    return f"{ppn(pte):#x} {pte_text(pte)}"
+def flags_or_invalid(pte: int) -> str:
+    """Such as ``R--U-A- CoW``; ``invalid`` for an entry without V."""
+    return pte_flags(pte) or "invalid"
 
 
 def page_text(space: AddressSpace, va: int) -> str:
     """Returns the address, current PTE, frame and count of the page of ``va``."""
     pte, frames = space.table.pte(va), space.frames
-    text = f"{va & ~PAGE_MASK:#x}  {pte_text(pte)}"
+    text = f"{va & ~PAGE_MASK:#x}  {flags_or_invalid(pte)}"
     if not pte & V or not frames.ram.holds(ppn(pte) << PAGE_SHIFT):
         return text
     return f"{text}  → frame {ppn(pte):#x}, count {frames.counts[ppn(pte) - frames.first]}"

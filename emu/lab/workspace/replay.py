@@ -10,7 +10,7 @@ from emu.lab.host.student import LabFile
 from emu.lab.simulation.differential import SimulationConfig, Trace, run_differential
 from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.operations import Operation, from_json
-from emu.lab.text.pte_text import pte_text
+from emu.lab.text.pte_text import flags_or_invalid
 from emu.lab.text.sanitize import sanitize_lines
 from emu.lab.workspace.catalogue import solutions
 from emu.machine.pte import ppn
@@ -88,5 +88,5 @@ class _StepPrinter(Trace):
                 frame = ppn(pte)
                 count = int(machine.frames.counts[frame - machine.frames.first])
                 here = ">" if other == pid else " "
-                where = f"pid {other}  {va & -4096:#x}  {pte_text(pte)}"
+                where = f"pid {other}  {va & -4096:#x}  {flags_or_invalid(pte)}"
                 self._emit(f"       {here} {where}  frame {frame:#x}, count {count}")

@@ -6,7 +6,7 @@ A hart may cache any PTE that was valid, and use it until a fence flushes it::
     0x11000  0x80231 RW-U-AD                    0x11000  0x80231 RW-U-AD
        |  fork takes W
        v
-    0x11000  0x80231 R--U-AD C                  0x11000  0x80231 RW-U-AD   still writable
+    0x11000  0x80231 R--U-AD CoW                0x11000  0x80231 RW-U-AD   still writable
 
 ``Fence(hart, asid, address)`` is one sfence.vma on one hart; None means all. It flushes::
 

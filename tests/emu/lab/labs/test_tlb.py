@@ -166,7 +166,7 @@ def test_does_a_message_name_the_step_the_hart_and_what_was_returned() -> None:
     assert failure.when == "pid 1 stores to a frame that is pid 2's 0x11000"
     assert "you returned: Fence(hart=0, asid=1, address=0x11000)" in text
     assert "TLB of hart 1:  0x11000  0x80231 RW-U-AD  (ASID 1)   ← stale" in text
-    assert "page table:     0x11000  0x80231 R--U-AD C" in text
+    assert "page table:     0x11000  0x80231 R--U-AD CoW" in text
     assert failure.lines[-1].endswith(
         "at step 2, and returned no fence on hart 1, which may have cached it"
     )

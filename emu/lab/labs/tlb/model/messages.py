@@ -11,8 +11,8 @@ from emu.lab.labs.tlb.model.kernel import FenceQuery, FenceReply, function_for
 from emu.lab.labs.tlb.model.machine import Entry, FrameUse, Key, Machine
 from emu.lab.labs.tlb.model.search import HarmfulSequence, Step
 from emu.lab.simulation.differential import Failure
-from emu.lab.text.pte_text import entry_text
 from emu.machine.pte import G, V, is_leaf, ppn
+from kernel.mm.pte_text import pte_text
 
 _NAMES = {
     Harm.STORES_TO_ANOTHERS: "stores-to-anothers-page",
@@ -54,7 +54,7 @@ def _start_lines(machine: Machine) -> list[str]:
 
 
 def _pte_line(key: Key, pte: int) -> str:
-    return f"{_place(key)}  {entry_text(pte)}"
+    return f"{_place(key)}  {pte_text(pte)}"
 
 
 def _place(key: Key) -> str:
@@ -98,7 +98,7 @@ def _reply_lines(reply: FenceReply) -> list[str]:
 def change_line(change: PteChange) -> str:
     key = Key(change.level, change.address)
     level = f" (level {change.level})" if change.level else ""
-    before, after = entry_text(change.before), entry_text(change.after)
+    before, after = pte_text(change.before), pte_text(change.after)
     if before == after:
         before, after = f"{change.before:#x} {before}", f"{change.after:#x} {after}"
     return f"{_place(key)}{level}  {before} → {after}"
@@ -181,7 +181,7 @@ def _access_lines(hazard: Hazard) -> list[str]:
     tag = "global" if is_leaf(entry.pte) and entry.pte & G else f"ASID {entry.asid}"
     lines = [
         f"TLB of hart {hazard.hart}:  {_pte_line(entry.key, entry.pte)}  ({tag})   ← stale",
-        f"page table:     {_place(_page_key(hazard))}  {entry_text(hazard.now)}",
+        f"page table:     {_place(_page_key(hazard))}  {pte_text(hazard.now)}",
     ]
     frame = ppn(hazard.pte)
     if hazard.harm is Harm.WALKS_ANOTHERS:
