@@ -43,7 +43,7 @@ SECTIONS = (".symtab", ".strtab", ".shstrtab", ".dynsym", ".eh_frame", ".eh_fram
 
 
 def pieces(path: Path) -> list[tuple[int, int]]:
-    """(offset, size) of what tells of the code, and of the headers."""
+    """(offset, size) of the sections that describe code, and of the headers."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         found = [

@@ -1,4 +1,4 @@
-"""Are inlined functions told of that are in another file, as those of an ordinary program?
+"""Are inlined functions in another file reported like those of an ordinary program?
 
 What is expected is what the same source says that was compiled without -gsplit-dwarf, or before
 dwz(1) saw it.

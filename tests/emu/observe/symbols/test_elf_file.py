@@ -1,4 +1,4 @@
-"""Are a program's names found, and is no damaged file an exception?"""
+"""Are a program's symbols found, and does a damaged file raise nothing?"""
 
 from __future__ import annotations
 
