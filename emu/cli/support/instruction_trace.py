@@ -29,7 +29,7 @@ from emu.observe.walk.from_record import walk_lines
 
 if TYPE_CHECKING:
     from emu.api import Session
-    from emu.observe.instructions.range_trace import Span
+    from emu.observe.instructions.range_trace import AddressRange
 
 _Write: TypeAlias = Callable[[bytes], object]
 _EVERYTHING = "all"
@@ -143,31 +143,31 @@ def _every_instruction(
     write: _Write,
     messages: MessageStream,
 ) -> int:
-    from emu.observe.instructions.formats import Form, JsonForm, TextForm
-    from emu.observe.instructions.range_trace import SpanTrace
+    from emu.observe.instructions.formats import JsonFormat, LineFormat, TextFormat
+    from emu.observe.instructions.range_trace import RangeTrace
 
     as_json = any(name.endswith(".jsonl") for name in arguments.output)
-    form: Form = JsonForm() if as_json else TextForm()
-    trace = SpanTrace(session.kernel, _span(arguments.insn), write, form)
+    form: LineFormat = JsonFormat() if as_json else TextFormat()
+    trace = RangeTrace(session.kernel, _span(arguments.insn), write, form)
     try:
         return run_session(session, [trace], messages)
     finally:
         trace.close()
-        if trace.began:
+        if trace.has_started:
             write(b"")
 
 
-def _span(text: str) -> Span | None:
-    from emu.observe.instructions.range_trace import Span
+def _span(text: str) -> AddressRange | None:
+    from emu.observe.instructions.range_trace import AddressRange
 
     if text == _EVERYTHING:
         return None
     if not text[:1].isdigit():
-        return Span(function=text)
+        return AddressRange(function=text)
     try:
-        return Span(*address_range(text))
+        return AddressRange(*address_range(text))
     except argparse.ArgumentTypeError:
-        return Span(function=text)
+        return AddressRange(function=text)
 
 
 def _around_faults(

@@ -1,1 +1,4 @@
-"""Call frame information: how a caller's registers are found at an address."""
+"""Unwind rules: from call frame information, or from the code where a file has none.
+
+:mod:`emu.observe.symbols` imports it; it imports the machine's encodings and register numbers.
+"""

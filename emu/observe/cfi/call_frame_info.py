@@ -1,7 +1,7 @@
-"""The call frame information of an ELF file: where callers' registers are, at each address.
+"""Call frame information of an ELF file: locations of callers' registers, for each address.
 
-elf(5); LSB Core 5.0, "Exception Frames". Addresses are those in the file: whoever asks takes off
-where a position-independent one was loaded. The file is a guest's, and may be damaged.
+elf(5); LSB Core 5.0, "Exception Frames". Addresses are those in the file, without the load bias of
+a position-independent one. The file is a guest's, and may be damaged.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _LARGEST_SCAN = 16 << 20
 _MOST_SCANNED = 100_000
 
 _FIELDS = {2: "H", 3: "I", 4: "Q", 0xA: "h", 0xB: "i", 0xC: "q"}
-"""How struct reads a field of the search table: its entries must be of one size."""
+"""struct's format for each encoding of the search table whose entries have a fixed size."""
 _ADDRESS = (1 << 64) - 1
 
 
 class _Piece(NamedTuple):
-    """A segment or section: ``size`` bytes at ``offset`` in the file are at ``address``."""
+    """A segment or section: ``size`` bytes at ``offset`` in the file, loaded at ``address``."""
 
     address: int
     offset: int
@@ -45,16 +45,16 @@ class _Piece(NamedTuple):
 
 
 class CallFrames:
-    """Those of the file of which ``read(offset, count)`` gives bytes, fewer where it ends."""
+    """Rules of one file; ``read(offset, count)`` returns its bytes, fewer where it ends."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
 
     def rule(self, address: int) -> Rule | None:
-        """How to leave the frame of code at ``address``; None when the file does not tell.
+        """The unwind rule for the code at ``address``; None if the file has none.
 
-        .eh_frame comes first. Compilers for RISC-V put a program's own functions into .debug_frame
-        unless they need to be unwound at run time, so that is asked about what the other lacks.
+        .eh_frame is searched first. Compilers for RISC-V put a program's own functions into
+        .debug_frame unless they need to be unwound at run time, so that is searched second.
         """
         for table in (self._exception_frames, self._debug_frames):
             try:
@@ -66,21 +66,21 @@ class CallFrames:
         return None
 
     @cached_property
-    def _exception_frames(self) -> _Searched | _Scanned | None:
-        """By the search table; a static program has none, so by a scan."""
+    def _exception_frames(self) -> _IndexedTable | _ScannedTable | None:
+        """.eh_frame with its search table; scanned for a static program, which has none."""
         try:
-            return _Searched(self._read, self._segments)
+            return _IndexedTable(self._read, self._segments)
         except Damaged:
             return self._scan(".eh_frame", exceptions=True)
 
     @cached_property
-    def _debug_frames(self) -> _Scanned | None:
+    def _debug_frames(self) -> _ScannedTable | None:
         return self._scan(".debug_frame", exceptions=False)
 
-    def _scan(self, name: str, *, exceptions: bool) -> _Scanned | None:
+    def _scan(self, name: str, *, exceptions: bool) -> _ScannedTable | None:
         try:
             piece = _section(self._read, name)
-            return _Scanned(self._read, piece, exceptions=exceptions)
+            return _ScannedTable(self._read, piece, exceptions=exceptions)
         except Damaged:
             return None
 
@@ -89,7 +89,7 @@ class CallFrames:
         return _segments(self._read)
 
 
-class _Searched:
+class _IndexedTable:
     """.eh_frame, with the sorted table of .eh_frame_hdr (LSB, "The .eh_frame_hdr section")."""
 
     def __init__(self, read: Read, segments: dict[int, list[_Piece]]) -> None:
@@ -108,7 +108,7 @@ class _Searched:
         self._frames = Frames(self._at, exceptions=True)
 
     def _read_table(self, start: int, size: int, at: int, encoding: int, count: int) -> None:
-        """The table begins ``at`` bytes behind ``start``, which its pointers may be relative to."""
+        """Reads the table at ``start + at``; its pointers may be relative to ``start``."""
         field, relative = _FIELDS.get(encoding & 0xF), encoding & 0xF0
         if field is None or relative not in (0, PCREL, DATAREL):
             raise Damaged
@@ -121,7 +121,7 @@ class _Searched:
         self._count = count
         self._base = {0: 0, PCREL: start + at, DATAREL: start}[relative]
         self._step = self._entry.size if relative == PCREL else 0
-        """What each entry's pointers are relative to moves by so much from one to the next."""
+        """Difference of the bases of two successive entries' pointers."""
 
     def find(self, address: int) -> Fde | None:
         after = bisect_right(range(self._count), address, key=self._function)
@@ -131,12 +131,12 @@ class _Searched:
         return fde if fde is not None and fde.start <= address < fde.end else None
 
     def _function(self, index: int) -> int:
-        """Where a function starts."""
+        """Address of a function."""
         start: int = self._entry.unpack_from(self._table, index * self._entry.size)[0]
         return start + self._base + index * self._step & _ADDRESS
 
     def _fde(self, index: int) -> int:
-        """Where its FDE is."""
+        """Address of its FDE."""
         fde: int = self._entry.unpack_from(self._table, index * self._entry.size)[1]
         return fde + self._base + index * self._step + self._step // 2 & _ADDRESS
 
@@ -147,8 +147,8 @@ class _Searched:
         raise Damaged
 
 
-class _Scanned:
-    """A section whose FDEs were all looked at once."""
+class _ScannedTable:
+    """A section without a search table, indexed by one scan."""
 
     def __init__(self, read: Read, piece: _Piece, *, exceptions: bool) -> None:
         self._base = piece.address if exceptions else 0
@@ -162,7 +162,7 @@ class _Scanned:
         return fde if fde is not None and fde.start <= address < fde.end else None
 
     def _scan(self) -> list[tuple[int, int]]:
-        """Where each function starts, and where its FDE is; up to what makes no sense."""
+        """Sorted addresses of functions with those of their FDEs, up to the first damaged entry."""
         found: list[tuple[int, int]] = []
         where, end = self._base, self._base + len(self._data)
         for _ in range(_MOST_SCANNED):
@@ -174,11 +174,11 @@ class _Scanned:
                 break
             if not size:
                 break
-            self._note(where, found)
+            self._add(where, found)
             where = after
         return found
 
-    def _note(self, where: int, found: list[tuple[int, int]]) -> None:
+    def _add(self, where: int, found: list[tuple[int, int]]) -> None:
         try:
             fde = self._frames.fde(where)
         except Damaged:

@@ -1,7 +1,7 @@
-"""Call frame information: the CIEs and FDEs of an .eh_frame or a .debug_frame.
+"""Parser of the CIEs and FDEs of an .eh_frame or a .debug_frame.
 
 LSB Core 5.0, "Exception Frames" (.eh_frame); DWARF 5, section 6.4 (.debug_frame). The bytes may be
-damaged: whatever reads them raises Damaged, and believes no length that it finds in them.
+damaged: every reader raises Damaged, and checks each length that they contain.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _LONGEST_LEB = 10
 _MOST_CIES = 64
 
 _LONG = 0xFFFF_FFFF
-"""In place of a length: it follows, in eight bytes."""
+"""Value of the length field if the length follows in eight bytes."""
 _SIZES = {0: 8, 2: 2, 3: 4, 4: 8, 0xA: 2, 0xB: 4, 0xC: 8}
 PCREL, DATAREL, _ALIGNED, _INDIRECT = 0x10, 0x30, 0x50, 0x80
 
 
 class Damaged(Exception):
-    """The bytes are not what they should be, or say what we don't understand."""
+    """The bytes are invalid, or use an unsupported feature."""
 
 
 class Cursor:
-    """Reads numbers one after the other; ``base`` is the address of the first byte."""
+    """Sequential reader of numbers; ``base`` is the address of the first byte."""
 
     __slots__ = ("at", "base", "data")
 
@@ -57,7 +57,7 @@ class Cursor:
         return int.from_bytes(self.take(size), "little", signed=signed)
 
     def leb(self, *, signed: bool = False) -> int:
-        """LEB128 (DWARF 5, 7.6), of no more bytes than 64 bits can need."""
+        """LEB128 (DWARF 5, 7.6), of at most as many bytes as 64 bits need."""
         value = 0
         for shift in range(0, 7 * _LONGEST_LEB, 7):
             byte = self.byte()
@@ -73,7 +73,7 @@ class Cursor:
         return self.take(end + 1 - self.at)[:-1]
 
     def value(self, encoding: int) -> int:
-        """A number in the format of a pointer encoding, whatever it is relative to."""
+        """A number in the format of a pointer encoding, without adding its base."""
         form = encoding & 0xF
         if form in (1, 9):
             return self.leb(signed=form == 9)
@@ -97,7 +97,7 @@ class Cursor:
 
 
 class Cie(NamedTuple):
-    """What FDEs have in common; ``program`` starts each of theirs."""
+    """Common information entry of FDEs; ``program`` has the initial instructions of theirs."""
 
     code_factor: int
     data_factor: int
@@ -107,7 +107,7 @@ class Cie(NamedTuple):
 
 
 class Fde(NamedTuple):
-    """The addresses from ``start`` up to ``end``, and their program."""
+    """Frame description entry of the addresses from ``start`` to ``end``, excluded."""
 
     cie: Cie
     start: int
@@ -117,9 +117,9 @@ class Fde(NamedTuple):
 
 
 class Frames:
-    """One .eh_frame or .debug_frame, of which ``read`` gives bytes at an address.
+    """One .eh_frame or .debug_frame; ``read(address, count)`` returns its bytes.
 
-    The addresses are those of memory, or offsets in a .debug_frame, which is in no memory.
+    Addresses are virtual addresses, or offsets in a .debug_frame, which is not loaded.
     """
 
     def __init__(self, read: Callable[[int, int], bytes], *, exceptions: bool) -> None:
@@ -128,7 +128,7 @@ class Frames:
         self._cies: dict[int, Cie] = {}
 
     def extent(self, address: int) -> tuple[int, int, int]:
-        """Of an entry: where its body starts and ends, the size of the CIE's id in it (0: last)."""
+        """Start and end of an entry's body, and the size of its CIE id field (0: terminator)."""
         head = self._read(address, 12)
         length = int.from_bytes(head[:4], "little")
         if len(head) < 4 or (length == _LONG and len(head) < 12):
@@ -139,7 +139,7 @@ class Frames:
         return address + 12, address + 12 + length, 4 if self._exceptions else 8
 
     def fde(self, address: int) -> Fde | None:
-        """The FDE at an address; None when a CIE is there."""
+        """The FDE at an address; None for a CIE."""
         body, where = self._entry(address)
         if where is None:
             return None
@@ -151,7 +151,7 @@ class Frames:
         return Fde(cie, start, end, body.data[body.at :], body.base + body.at)
 
     def _entry(self, address: int) -> tuple[Cursor, int | None]:
-        """An entry behind its id, and where its CIE is; None for one that is a CIE."""
+        """An entry's bytes after its id, and the address of its CIE; None if it is a CIE."""
         start, end, size = self.extent(address)
         if not size or end - start > LARGEST_ENTRY:
             raise Damaged

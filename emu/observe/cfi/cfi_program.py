@@ -1,4 +1,4 @@
-"""The program of an FDE: how the frame is left at one of its addresses (DWARF 5, 6.4.2).
+"""Interpreter of an FDE's program, up to one of its addresses (DWARF 5, 6.4.2).
 
 Registers have the numbers of the RISC-V psABI's "DWARF Register Numbers": x0 to x31 are 0 to 31.
 """
@@ -16,7 +16,7 @@ _LONGEST_OFFSET = 1 << 40
 _MOST_REMEMBERED = 64
 
 _ADVANCE, _SAVE, _RESTORE = 0x40, 0x80, 0xC0
-"""The instructions that have an operand in their low six bits."""
+"""Instructions with an operand in their low six bits."""
 _DEF_CFA_OFFSET = 0x0E
 
 _OPERANDS = {
@@ -46,14 +46,14 @@ _OPERANDS = {
     0x2E: "u",
     0x2F: "uu",
 }
-"""Of the others: p pointer, 1 2 4 8 bytes, u ULEB128, s SLEB128, b block."""
+"""Operands of the others: p pointer, 1 2 4 8 bytes, u ULEB128, s SLEB128, b block."""
 
 
 class Rule(NamedTuple):
-    """How to leave a frame: the CFA is the caller's sp, the value of ``register`` + ``offset``.
+    """Unwind rule: the CFA, which is the caller's sp, is the value of ``register`` + ``offset``.
 
-    ``ra`` and ``fp`` say where x1 and x8 are saved, from the CFA; None: still in the register.
-    One that is not ``certain`` was found in the code, and may be wrong.
+    ``ra`` and ``fp`` are the offsets from the CFA at which x1 and x8 are saved; None: still in the
+    register. A rule that is not ``certain`` was derived from the code, and may be wrong.
     """
 
     register: int
@@ -64,28 +64,28 @@ class Rule(NamedTuple):
     certain: bool = True
 
 
-class _Odd(Enum):
+class _Special(Enum):
     UNDEFINED = 0
     UNKNOWN = 1
 
 
 class _Row(NamedTuple):
-    """A row of the table that a program makes (DWARF 5, 6.4.1), of the columns that we need."""
+    """A row of the table that a program describes (DWARF 5, 6.4.1), with the columns in use."""
 
     register: int | None
     offset: int
-    ra: int | _Odd | None
-    fp: int | _Odd | None
+    ra: int | _Special | None
+    fp: int | _Special | None
 
 
 def rule_of(fde: Fde, address: int) -> Rule | None:
-    """What the FDE's program says of an address in it; None when that is more than a Rule can."""
-    run = _Run(fde.cie, _initial(fde.cie), fde.start, address)
-    run.go(Cursor(fde.program, fde.program_base))
-    register, offset, ra, fp = run.row
-    if ra is _Odd.UNDEFINED:
+    """The rule of an FDE at an address; None if a Rule cannot express it."""
+    interpreter = _Interpreter(fde.cie, _initial(fde.cie), fde.start, address)
+    interpreter.run(Cursor(fde.program, fde.program_base))
+    register, offset, ra, fp = interpreter.row
+    if ra is _Special.UNDEFINED:
         return Rule(SP, 0, None, None, outermost=True)
-    if register is None or isinstance(ra, _Odd) or isinstance(fp, _Odd):
+    if register is None or isinstance(ra, _Special) or isinstance(fp, _Special):
         return None
     if max(abs(offset), abs(ra or 0), abs(fp or 0)) > _LONGEST_OFFSET:
         return None
@@ -94,14 +94,14 @@ def rule_of(fde: Fde, address: int) -> Rule | None:
 
 @lru_cache(maxsize=64)
 def _initial(cie: Cie) -> _Row:
-    """The row with which every program of the CIE's FDEs begins: most files have one or two."""
-    run = _Run(cie, _Row(None, 0, None, None), 0, 0)
-    run.go(Cursor(cie.program))
-    return run.row
+    """Initial row of every FDE of a CIE, of which most files have one or two."""
+    interpreter = _Interpreter(cie, _Row(None, 0, None, None), 0, 0)
+    interpreter.run(Cursor(cie.program))
+    return interpreter.row
 
 
-class _Run:
-    """Runs programs until they come to what is true behind ``address``."""
+class _Interpreter:
+    """Runs programs up to the row that applies to ``address``."""
 
     def __init__(self, cie: Cie, initial: _Row, start: int, address: int) -> None:
         self.row = self._initial = initial
@@ -109,7 +109,7 @@ class _Run:
         self._location, self._address = start, address
         self._remembered: list[_Row] = []
 
-    def go(self, program: Cursor) -> None:
+    def run(self, program: Cursor) -> None:
         end, address = len(program.data), self._address
         code_factor, data_factor = self._cie.code_factor, self._cie.data_factor
         while program.at < end and self._location <= address:
@@ -118,14 +118,14 @@ class _Run:
             if high == _ADVANCE:
                 self._location += low * code_factor
             elif high == _SAVE:
-                self._place(low, program.leb() * data_factor)
+                self._set_column(low, program.leb() * data_factor)
             elif high == _RESTORE:
                 self._restore(low)
             elif code == _DEF_CFA_OFFSET:  # by far the most frequent of the others
                 register, _, ra, fp = self.row
                 self.row = _Row(register, program.leb(), ra, fp)
             else:
-                self._instruct(code, self._operands(code, program))
+                self._execute(code, self._operands(code, program))
 
     def _operands(self, code: int, program: Cursor) -> list[int]:
         if code not in _OPERANDS:
@@ -143,7 +143,7 @@ class _Run:
             case _:
                 return program.fixed(int(kind))
 
-    def _instruct(self, code: int, operands: list[int]) -> None:
+    def _execute(self, code: int, operands: list[int]) -> None:
         match code:
             case 0x01:  # set_loc
                 self._location = operands[0]
@@ -180,24 +180,24 @@ class _Run:
         register = operands[0]
         match code:
             case 0x05 | 0x11:  # offset_extended, offset_extended_sf
-                self._place(register, operands[1] * self._cie.data_factor)
+                self._set_column(register, operands[1] * self._cie.data_factor)
             case 0x2F:  # GNU_negative_offset_extended
-                self._place(register, -operands[1] * self._cie.data_factor)
+                self._set_column(register, -operands[1] * self._cie.data_factor)
             case 0x06:  # restore_extended
                 self._restore(register)
             case 0x07:  # undefined
-                self._place(register, _Odd.UNDEFINED)
+                self._set_column(register, _Special.UNDEFINED)
             case 0x08:  # same_value
-                self._place(register, None)
+                self._set_column(register, None)
             case 0x09:  # register
-                self._place(register, None if operands[1] == register else _Odd.UNKNOWN)
+                self._set_column(register, None if operands[1] == register else _Special.UNKNOWN)
             case _:  # expression, val_offset, val_offset_sf, val_expression
-                self._place(register, _Odd.UNKNOWN)
+                self._set_column(register, _Special.UNKNOWN)
 
     def _restore(self, register: int) -> None:
-        self._place(register, self._initial.ra if register == RA else self._initial.fp)
+        self._set_column(register, self._initial.ra if register == RA else self._initial.fp)
 
-    def _place(self, register: int, place: int | _Odd | None) -> None:
+    def _set_column(self, register: int, value: int | _Special | None) -> None:
         if register in (RA, FP):
             at, offset, ra, fp = self.row
-            self.row = _Row(at, offset, *((place, fp) if register == RA else (ra, place)))
+            self.row = _Row(at, offset, *((value, fp) if register == RA else (ra, value)))

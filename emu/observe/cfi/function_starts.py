@@ -15,7 +15,7 @@ _RD = 0x1F << 7
 
 
 class Starts:
-    """Starts of the functions in ``code``, which lies at ``address``.
+    """Starts of the functions in ``code``, which is at ``address``.
 
     An address counts as one if a call goes there or if a frame is made there, and if the
     instruction before it jumps elsewhere or may not return. Halves of other instructions may look
@@ -32,30 +32,30 @@ class Starts:
 
 
 def _starts(code: bytes) -> list[int]:
-    half = np.frombuffer(code, "<u2", len(code) // 2)
-    if len(half) < 4:
+    halves = np.frombuffer(code, "<u2", len(code) // 2)
+    if len(halves) < 4:
         return []
-    calls = np.flatnonzero(half[:-1] & 0xFFF == _JAL_RA)
-    targets = calls + (j_immediate(_words(half, calls)) >> 1)
-    places = np.unique(np.concatenate([targets, _frames(half)]))
-    places = places[(places >= 2) & (places < len(half))]
-    long, short = _words(half, places - 2), _base_forms(half[places - 1])
+    calls = np.flatnonzero(halves[:-1] & 0xFFF == _JAL_RA)
+    targets = calls + (j_immediate(_words(halves, calls)) >> 1)
+    indices = np.unique(np.concatenate([targets, _frames(halves)]))
+    indices = indices[(indices >= 2) & (indices < len(halves))]
+    long, short = _words(halves, indices - 2), _base_forms(halves[indices - 1])
     # A c.jalr calls a function pointer; functions that never return are called directly.
     ends = _may_end_code(long) | (_may_end_code(short) & (short & _RD == 0))
-    found: list[int] = (2 * places[ends]).tolist()
+    found: list[int] = (2 * indices[ends]).tolist()
     return found
 
 
-def _words(half: Any, places: Any) -> Any:
-    """The 32 bits at each place."""
-    return half[places].astype(np.int64) | half[places + 1].astype(np.int64) << 16
+def _words(halves: Any, indices: Any) -> Any:
+    """The 32 bits at each index."""
+    return halves[indices].astype(np.int64) | halves[indices + 1].astype(np.int64) << 16
 
 
-def _frames(half: Any) -> Any:
-    """Places of c.addi16sp, c.addi and addi that subtract from sp. All code is searched at once, so
-    they are compared undecoded.
+def _frames(halves: Any) -> Any:
+    """Indices of c.addi16sp, c.addi and addi that subtract from sp. All code is searched at once,
+    so it is not decoded.
     """
-    low, high = half[:-1], half[1:]
+    low, high = halves[:-1], halves[1:]
     short = low & 0xFF83
     addi = (low == 0x0113) & (high & 0x800F == 0x8001)
     return np.flatnonzero((short == 0x7101) | (short == 0x1101) | addi)

@@ -1,12 +1,11 @@
-"""How to find a function's caller from its own code, where the file says nothing about it.
+"""Unwind rules from a function's own code, for files without call frame information.
 
-A compiler's function moves sp down and saves ra, and s0, at fixed offsets; what was done up to a pc
-is found by reading the code from the function's start. At a branch target the frame is as at the
-branch; after a return or a jump, if no earlier branch leads there, it is as in the body. A function
-that moves sp by a computed amount (alloca) keeps s0 as its frame pointer.
+A compiler's function decrements sp and saves ra, and s0, at fixed offsets; the state of the frame
+at a pc is derived from the code between the function's start and the pc. At a branch target the
+frame is as at the branch; after a return or a jump, if no earlier branch leads there, it is as in
+the body. A function that moves sp by a computed amount (alloca) keeps s0 as its frame pointer.
 
-RISC-V unprivileged spec, "RV64I" and "C": addi, add, sub, lui, sd, ld, jal, jalr, branches, and
-their short forms.
+RISC-V unprivileged spec, "RV64I": addi, add, sub, lui, sd, ld, jal, jalr, branches.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from emu.machine.registers import FP, RA, SP
 from emu.observe.cfi.cfi_program import Rule
 
 LONGEST = 1 << 14
-"""Bytes of a function that are worth reading."""
+"""Maximum number of bytes of a function that callers should pass."""
 _T0 = 5
 _DOUBLE = 3
 """funct3 of ld and sd."""
@@ -27,9 +26,10 @@ _UNKNOWN = -1, 0
 
 
 def prologue_rule(code: bytes) -> Rule | None:
-    """The rule after ``code``, which begins a function; None when it is no compiler's usual one.
+    """Returns the rule after ``code``, the start of a function; None if it is not a usual prologue.
 
-    A function that makes no frame and saves nothing is taken for a leaf, whose caller ra has.
+    A function that makes no frame and saves nothing is assumed to be a leaf, with the return
+    address in ra.
     """
     frame, end = _Frame(), 0
     for at, instruction in instructions(code):
@@ -49,7 +49,7 @@ class _State(NamedTuple):
     """Saved registers, each with its offset from the CFA."""
 
     def progress(self) -> tuple[int, bool, int]:
-        """Rank of the state: the higher, the more of the function's entry is done."""
+        """Rank of the state: the higher, the more of the prologue is executed."""
         return self.depth or 0, self.pointer is not None, len(self.saved)
 
     def rule(self) -> Rule | None:
@@ -60,8 +60,9 @@ class _State(NamedTuple):
             return Rule(FP, self.pointer, saved.get(RA), saved.get(FP), certain=False)
         if self.depth < 0:
             return None
-        held = saved if self.depth else {}
-        return Rule(SP, self.depth, held.get(RA), held.get(FP), certain=False)
+        if not self.depth:
+            saved = {}
+        return Rule(SP, self.depth, saved.get(RA), saved.get(FP), certain=False)
 
 
 def _join(first: _State, second: _State) -> _State:
@@ -83,7 +84,7 @@ class _Frame:
         """Values of registers that hold a constant, which may be added to sp."""
 
     def at(self, at: int) -> _State:
-        """State at an offset that was not stepped over yet.
+        """State at an offset after the steps so far.
 
         A branch takes precedence over the preceding code, which may be a call that does not return.
         """

@@ -1,18 +1,16 @@
 """``--around-faults N``: the last N instructions that a thread executed before each page fault.
 
-Nothing is noted but the blocks of code as they are executed, with the registers before each, so a
-program runs many times as fast as under :mod:`emu.observe.instructions.trace`; which instructions
-they were and what they did is found when a fault comes
-(:mod:`emu.observe.instructions.block_replay`). Where a value or an address does not follow from the
-registers before and after a block, it is not known.
+Only the executed blocks of code are recorded, with the registers before each, so a program runs
+many times as fast as under :mod:`emu.observe.instructions.trace`. The instructions and their
+effects are derived when a fault occurs (:mod:`emu.observe.instructions.block_replay`). A value or
+address that does not follow from the registers before and after a block is unknown.
 
-What it costs, for 39 million instructions of a qsort in blocks of five: 25 to 40 times the time of
-an untraced run, 4 to 6 million instructions a second, an eighth of what the trace of every
-instruction takes; the registers are half of it. How many are asked for makes no difference until a
-fault comes.
+Cost, for 39 million instructions of a qsort in blocks of five: 25 to 40 times the time of an
+untraced run, 4 to 6 million instructions a second, an eighth of the time of the trace of every
+instruction; copying the registers is half of it. N makes no difference until a fault occurs.
 
-An ecall that waits is among them when it is begun. Code that was unmapped or written over after it
-had run is shown as what is there now, or ``?``.
+An ecall that blocks is included from its start. Code that was unmapped or overwritten after its
+execution is shown as the current content, or as ``?``.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from emu.machine.probe import Block, BlockProbe, Stop
-from emu.observe.instructions.block_replay import Executed, ExecutedBlock, executed
+from emu.observe.instructions.block_replay import Executed, ExecutedBlock, replay
 from emu.observe.model.guest_memory import peek
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
@@ -39,34 +37,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Window:
-    """A page fault, and what its thread executed before it.
+    """A page fault, and the instructions that its thread executed before it.
 
-    The instruction that faulted is not among it: it has not completed. Before a fault that the
-    kernel met, the ecall is the last one.
+    The faulting instruction is not included: it has not completed. Before a fault of the kernel's
+    own access to user memory, the ecall is the last one.
     """
 
     fault: Fault
-    stretches: list[ExecutedBlock]
+    blocks: list[ExecutedBlock]
     count: int
 
     @cached_property
     def executed(self) -> list[Executed]:
-        """Oldest first. To be asked for while the machine stands at the fault."""
-        if not self.stretches:  # the first program is not there yet
+        """Oldest first. To be read before the machine continues after the fault."""
+        if not self.blocks:  # no program is loaded yet
             return []
-        before = _backwards(self.fault.thread.process.space, self.stretches)
+        before = _backwards(self.fault.thread.process.space, self.blocks)
         return list(islice(before, self.count))[::-1]
 
 
 class AroundFaults(Observer):
-    """Gives ``tell`` a window of up to ``count`` instructions at each page fault of all that
-    ``kernel`` runs from now on; to be its observer too.
+    """Calls ``report`` with a window of up to ``count`` instructions at each further page fault.
+
+    It must also be registered as an observer of ``kernel``.
     """
 
-    def __init__(self, kernel: Kernel, count: int, tell: Callable[[Window], object]) -> None:
+    def __init__(self, kernel: Kernel, count: int, report: Callable[[Window], object]) -> None:
         self._kernel = kernel
         self._count = count
-        self._tell = tell
+        self._report = report
         self._history: WeakKeyDictionary[Thread, deque[ExecutedBlock]] = WeakKeyDictionary()
         kernel.hart.attach(self._probe)
 
@@ -81,7 +80,7 @@ class AroundFaults(Observer):
         history = self._history.get(thread)
         if history is None:
             history = self._history[thread] = deque(maxlen=self._count)
-        history.extend(_stretches(blocks, after, waits=stop is Stop.ECALL))
+        history.extend(_with_ends(blocks, after, waits=stop is Stop.ECALL))
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
@@ -92,19 +91,19 @@ class AroundFaults(Observer):
             history[-1] = history[-1].returned(result)
 
     def fault(self, event: Fault) -> None:
-        stretches = list(self._history.get(event.thread, ()))
+        blocks = list(self._history.get(event.thread, ()))
         recent = self._blocks.recent
         if recent and event.thread is self._kernel.current:  # a system call that stopped nothing
-            stretches += _stretches(recent, self._blocks.registers(), waits=True)
-        self._tell(Window(event, stretches, self._count))
+            blocks += _with_ends(recent, self._blocks.registers(), waits=True)
+        self._report(Window(event, blocks, self._count))
 
     def execed(self, process: Process) -> None:
         for thread in process.threads.values():
             self._history.pop(thread, None)
 
 
-def _stretches(blocks: deque[Block], after: bytes, *, waits: bool) -> Iterator[ExecutedBlock]:
-    """The blocks, each with the registers after it: those before the next."""
+def _with_ends(blocks: deque[Block], after: bytes, *, waits: bool) -> Iterator[ExecutedBlock]:
+    """Adds the registers after each block: those before the next."""
     ends = [block.before for block in islice(blocks, 1, None)]
     for block, end in zip(blocks, ends, strict=False):
         yield ExecutedBlock(*block, end)
@@ -112,13 +111,13 @@ def _stretches(blocks: deque[Block], after: bytes, *, waits: bool) -> Iterator[E
         yield ExecutedBlock(*blocks[-1], after, waits)
 
 
-def _backwards(space: AddressSpace, stretches: list[ExecutedBlock]) -> Iterator[Executed]:
-    for stretch in reversed(stretches):
-        yield from reversed(executed(stretch, peek(space, stretch.start, stretch.size)))
+def _backwards(space: AddressSpace, blocks: list[ExecutedBlock]) -> Iterator[Executed]:
+    for block in reversed(blocks):
+        yield from reversed(replay(block, peek(space, block.start, block.size)))
 
 
 def window_lines(window: Window) -> list[str]:
-    """A line for each instruction."""
+    """Returns a line of text for each instruction."""
     thread = window.fault.thread
     pid = thread.process.pid
     prefix = f"[pid {pid}]" if thread.tid == pid else f"[pid {pid} tid {thread.tid}]"

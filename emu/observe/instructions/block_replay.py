@@ -1,8 +1,8 @@
-"""What each instruction of a straight stretch of code did, from the registers before and after it.
+"""Effects of each instruction of a basic block, from the registers before and after the block.
 
-The last write to a register in a stretch has left what the registers afterwards show. What was
-written over before is found where it is a sum, a shift or a jump of what is known; what was loaded
-and written over within the stretch is not known, nor an address that depends on it.
+The last write to a register in a block is its value after the block. A value that is overwritten
+within the block is computed if it is a sum, a shift or a return address of known values; a value
+that is loaded and overwritten is unknown, and so is an address that depends on it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROW = struct.Struct(f"={WORDS}Q")
 
 
 class ExecutedBlock(NamedTuple):
-    """Code that was executed from its start to its end, with the rows of registers around it."""
+    """Code that was executed from start to end, with the rows of registers before and after it."""
 
     start: int
     size: int
@@ -34,7 +34,7 @@ class ExecutedBlock(NamedTuple):
     """Its last instruction is an ecall whose result ``after`` does not have."""
 
     def returned(self, result: int) -> ExecutedBlock:
-        """The same when the ecall has its result."""
+        """The block with the ecall's result in the registers after it."""
         a0 = (result & VA_MASK).to_bytes(8, "little")
         after = self.after[: 8 * A0] + a0 + self.after[8 * A0 + 8 :]
         return self._replace(after=after, waits=False)
@@ -44,8 +44,8 @@ class ExecutedBlock(NamedTuple):
 class Executed(LocatedInstruction):
     """An instruction that completed.
 
-    ``register`` is that which it changed, 0 for none, as a word of a row; ``value`` and ``address``
-    are None where they are not known.
+    ``register`` is the index, in a row, of the register that it changed, 0 for none; ``value`` and
+    ``address`` are None if unknown.
     """
 
     register: int = 0
@@ -54,7 +54,7 @@ class Executed(LocatedInstruction):
 
     @property
     def line(self) -> str:
-        """As a trace of instructions has it, but for physical addresses."""
+        """The line of an instruction trace, without physical addresses."""
         parts = [line_start(self)]
         if self.register:
             parts.append(f"{REGISTERS[self.register]}={_number(self.value)}")
@@ -68,30 +68,30 @@ def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:#x}"
 
 
-def executed(stretch: ExecutedBlock, code: bytes | None) -> list[Executed]:
-    """Its instructions in their order; ``code`` is what lies there, None when nothing does."""
+def replay(block: ExecutedBlock, code: bytes | None) -> list[Executed]:
+    """The block's instructions in order; ``code`` is its content, None if it is not mapped."""
     if code is None:
-        return [Executed(stretch.start, b"", None)]
+        return [Executed(block.start, b"", None)]
     decoded = list(instructions(code))
     results = [result_register(instruction) for _, instruction in decoded]
     last = {register: number for number, register in enumerate(results)}
-    after = _ROW.unpack(stretch.after)
-    known = dict(enumerate(_ROW.unpack(stretch.before)))
+    after = _ROW.unpack(block.after)
+    known = dict(enumerate(_ROW.unpack(block.before)))
     known[0] = 0
     steps = []
     for number, (at, instruction) in enumerate(decoded):
-        pc = stretch.start + at
+        pc = block.start + at
         register, is_last = results[number], last[results[number]] == number
         value = after[register] if is_last else result_value(instruction, pc, known)
         operand = memory_operand(instruction)
         address = None
         if operand is not None and operand.base in known:
             address = known[operand.base] + operand.offset & VA_MASK
-        changed = register and not (stretch.waits and number == len(decoded) - 1)
+        changed = register and not (block.waits and number == len(decoded) - 1)
         if value is not None and known.get(register) == value:
             changed = 0
-        bytes_ = code[at : at + instruction.length]
-        steps.append(Executed(pc, bytes_, operand, register if changed else 0, value, address))
+        content = code[at : at + instruction.length]
+        steps.append(Executed(pc, content, operand, register if changed else 0, value, address))
         _note(known, register, value)
     return steps
 

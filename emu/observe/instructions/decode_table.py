@@ -1,4 +1,4 @@
-"""What is known of each instruction that was executed, found once for each place it lies at."""
+"""Decoded instructions, one for each address and code, with the fields needed in bulk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_JUMP, ECALL = -1, -2
 
 @dataclass(frozen=True)
 class LocatedInstruction:
-    """One at its place. ``code`` is empty when it could not be read."""
+    """An instruction at an address. ``code`` is empty if it could not be read."""
 
     pc: int
     code: bytes
@@ -43,7 +43,7 @@ class LocatedInstruction:
 
 
 class _Ids(dict[int, int]):
-    """pc → id, as long as no page with code moves."""
+    """Maps pc to id; valid until a page with code is mapped elsewhere."""
 
     def __init__(self, find: Any) -> None:
         self._find = find
@@ -54,11 +54,11 @@ class _Ids(dict[int, int]):
         return found
 
 
-class Decoded:
-    """Gives each instruction an id: its row in ``table``, its place in ``instructions``.
+class DecodeTable:
+    """Assigns an id to each instruction: its index in ``table`` and in ``instructions``.
 
-    ``frames`` has the frame of each page with code. Processes that share a frame share its
-    instructions.
+    ``frames`` maps each page with code to its frame, by address. Processes that share a frame share
+    its instructions.
     """
 
     def __init__(self, ram: Ram, frames: dict[int, int]) -> None:
@@ -77,7 +77,7 @@ class Decoded:
             self._pages.clear()
 
     def code_changed(self) -> None:
-        """What was said of an id stays true: other code has another."""
+        """Drops the ids of all addresses. An id keeps its meaning: changed code gets a new one."""
         self._known.clear()
         self.ids.clear()
         self._pages.clear()

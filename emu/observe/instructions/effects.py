@@ -1,4 +1,4 @@
-"""From rows of registers to what each instruction did, many at once with NumPy."""
+"""Effects of instructions, computed from rows of registers for many at once with NumPy."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import PC_WORD, WORDS
-from emu.observe.instructions.decode_table import ECALL, Decoded
+from emu.observe.instructions.decode_table import ECALL, DecodeTable
 
 NO_REGISTER = 64
 VALUE, ADDRESS, PHYSICAL, SECOND = range(4)
-"""Columns of :attr:`Steps.numbers`; the last is where an access goes on in another page."""
+"""Columns of :attr:`Steps.numbers`; SECOND is the physical address of an access's second page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Instructions that one thread has completed, in their order, an entry of each array for each.
+    """Instructions that one thread has completed, in order; arrays with an entry for each.
 
-    ``ids`` are those of :class:`Decoded`. ``registers`` has the word of the row that changed, 1 to
-    31 for x1 to x31, 32 to 63 for f0 to f31, ``NO_REGISTER`` for none. ``used`` says which of the
-    ``numbers`` mean something.
+    ``ids`` are those of :class:`DecodeTable`. ``registers`` has the changed register's index in a
+    row, 1 to 31 for x1 to x31, 32 to 63 for f0 to f31, ``NO_REGISTER`` for none. ``used`` is true
+    for the valid ones of ``numbers``.
     """
 
     ids: Any
@@ -32,8 +32,8 @@ class Steps:
     used: Any
 
 
-def steps(rows: Any, decoded: Decoded, frames: dict[int, int], end: int | None) -> Steps:
-    """What the instructions of all ``rows`` but the last did, without those at ``end``."""
+def steps(rows: Any, decoded: DecodeTable, frames: dict[int, int], end: int | None) -> Steps:
+    """Effects of the instructions of all ``rows`` but the last, without those at ``end``."""
     count = len(rows) - 1
     ids = np.array([decoded.ids[pc] for pc in rows[:count, PC_WORD].tolist()], np.intp)
     table = decoded.table[ids]
@@ -43,12 +43,12 @@ def steps(rows: Any, decoded: Decoded, frames: dict[int, int], end: int | None) 
     _accesses(rows, table, frames, numbers, used)
     if end is None:
         return Steps(ids, registers, numbers, used)
-    kept = rows[:count, PC_WORD] != end
-    return Steps(ids[kept], registers[kept], numbers[kept], used[kept])
+    selected = rows[:count, PC_WORD] != end
+    return Steps(ids[selected], registers[selected], numbers[selected], used[selected])
 
 
-def call(number: int, a0: int, result: int | None) -> Steps:
-    """An ecall of id ``number`` that was made with ``a0`` there, and what it has there now."""
+def ecall_step(number: int, a0: int, result: int | None) -> Steps:
+    """Effects of the ecall with id ``number``: ``result`` in a0, which was ``a0`` before."""
     numbers = np.array([[result or 0, 0, 0, 0]], np.uint64)
     used = np.array([[result not in (None, a0), False, False, False]])
     registers = np.where(used[:, VALUE], A0, NO_REGISTER)
@@ -56,7 +56,7 @@ def call(number: int, a0: int, result: int | None) -> Steps:
 
 
 def _changes(rows: Any, table: Any, values: Any, used: Any) -> Any:
-    """The register that each instruction changed. None changes two."""
+    """The register that each instruction changed. No instruction changes two."""
     count = len(table)
     at = np.arange(count)
     flat = rows.reshape(-1)
@@ -94,7 +94,7 @@ def _accesses(rows: Any, table: Any, frames: dict[int, int], numbers: Any, used:
 
 
 def _physical(addresses: Any, frames: dict[int, int]) -> Any:
-    """0 for what the instruction did not look at: a failed sc need not."""
+    """Physical addresses; 0 where the TLB was not used, which a failed sc need not do."""
     pages = (addresses & ~np.uint64(PAGE_MASK)).tolist()
     found = np.array([frames.get(page, 0) for page in pages], np.uint64)
     return np.where(found != 0, found | addresses & np.uint64(PAGE_MASK), found)

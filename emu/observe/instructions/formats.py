@@ -1,7 +1,7 @@
-"""How an instruction is written down: a line of text, a line of JSON, or a tuple.
+"""Output formats of an instruction trace: lines of text, lines of JSON, or tuples.
 
-A line is a template, made once for each instruction and what it has to say, into which the numbers
-of many are put at once.
+A line is made from a template, one for each instruction and set of values it has, into which the
+numbers of many instructions are formatted at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REGISTERS = (
     *(f"fs{n}" for n in range(2, 12)),
     *(f"ft{n}" for n in range(8, 12)),
 )
-"""Names of the words of a row, as the disassembler has them."""
+"""Names of the words of a row, as in the disassembly."""
 
 _TEXT_WIDTH = 24
 
@@ -30,8 +30,8 @@ _TEXT_WIDTH = 24
 class Record(NamedTuple):
     """An instruction that has completed. Addresses are in bytes; ``size`` is that of the access.
 
-    ``value`` is of 64 bits, raw also for a floating-point register. ``second`` is the physical
-    address at which an access across two pages goes on.
+    ``value`` has 64 bits, raw also for a floating-point register. ``second`` is the physical
+    address of the second page of an access across two pages.
     """
 
     pid: int
@@ -53,25 +53,25 @@ def line_start(instruction: LocatedInstruction) -> str:
     return f"{instruction.pc:#x}  {instruction.text:<{_TEXT_WIDTH}}"
 
 
-class Form(Protocol):
-    """A kind of line."""
+class LineFormat(Protocol):
+    """Format of a line."""
 
     def prefix(self, pid: int, tid: int) -> bytes:
-        """What a line begins with."""
+        """The start of a line."""
 
     def template(self, instruction: LocatedInstruction, register: int, across: bool) -> bytes:
-        """The rest, without a line's end, for the numbers that are used, in their order."""
+        """The rest, without a newline, with a %x for each valid number, in order."""
 
     def unfinished(self, instruction: LocatedInstruction, why: str) -> bytes:
         """The rest for an instruction that did not complete."""
 
 
-class TextForm:
+class TextFormat:
     """``[pid 2] 0x1071a  sb a1, 0(a5)   a5=0x7b000  store 0x7b000 → pa 0x8004b000 (1)``.
 
-    In this order: pid, and tid where it is another; pc; instruction; the register that it changed
-    with its new value; the access, its virtual and physical address and size in bytes. Two physical
-    addresses with + between them are those of an access across two pages; 0x0 is for a failed sc.
+    In this order: pid, and tid where it differs; pc; instruction; the register that it changed with
+    its new value; the access, its virtual and physical address and size in bytes. Two physical
+    addresses joined by + are those of an access across two pages; 0x0 is for a failed sc.
     """
 
     def prefix(self, pid: int, tid: int) -> bytes:
@@ -94,8 +94,8 @@ class TextForm:
         return line_start(instruction).replace("%", "%%")
 
 
-class JsonForm:
-    """An object a line; its keys are those of :class:`Record`, without what there isn't.
+class JsonFormat:
+    """One object a line; its keys are those of :class:`Record`, without those that are None.
 
     Addresses, values and ``code`` are hexadecimal strings, since they may not fit a double.
     """
@@ -125,24 +125,27 @@ class JsonForm:
 
 
 class _Templates(dict[int, bytes]):
-    """id << 8 | across << 7 | register → template."""
+    """Maps id << 8 | across << 7 | register to a template."""
 
-    def __init__(self, form: Form, instructions: list[LocatedInstruction]) -> None:
+    def __init__(self, form: LineFormat, instructions: list[LocatedInstruction]) -> None:
         self._form = form
         self._instructions = instructions
 
     def __missing__(self, key: int) -> bytes:
         instruction = self._instructions[key >> 8]
-        made = self._form.template(instruction, key & 0x7F, bool(key & 0x80))
-        self[key] = made
-        return made
+        template = self._form.template(instruction, key & 0x7F, bool(key & 0x80))
+        self[key] = template
+        return template
 
 
 class LineWriter:
-    """Gives ``write`` whole lines, many at a time, in UTF-8."""
+    """Passes whole lines to ``write``, many at a time, in UTF-8."""
 
     def __init__(
-        self, form: Form, write: Callable[[bytes], object], instructions: list[LocatedInstruction]
+        self,
+        form: LineFormat,
+        write: Callable[[bytes], object],
+        instructions: list[LocatedInstruction],
     ) -> None:
         self._form = form
         self._write = write
@@ -163,7 +166,7 @@ class LineWriter:
 
 
 class RecordWriter:
-    """Gives ``take`` a :class:`Record` at a time."""
+    """Passes each :class:`Record` to ``take``."""
 
     def __init__(
         self, take: Callable[[Record], object], instructions: list[LocatedInstruction]
@@ -186,7 +189,7 @@ class RecordWriter:
         for number, register, numbers, used in rows:
             instruction = self._instructions[number]
             operand = instruction.operand
-            said: list[Any] = [
+            numbers_used: list[Any] = [
                 n if is_used else None for n, is_used in zip(numbers, used, strict=True)
             ]
             yield Record(
@@ -196,13 +199,13 @@ class RecordWriter:
                 instruction.code,
                 instruction.text,
                 None if register == NO_REGISTER else REGISTERS[register],
-                said[VALUE],
+                numbers_used[VALUE],
                 None if operand is None else ACCESS[operand.kind],
-                said[ADDRESS],
-                said[PHYSICAL],
+                numbers_used[ADDRESS],
+                numbers_used[PHYSICAL],
                 None if operand is None else operand.size,
-                said[SECOND],
+                numbers_used[SECOND],
             )
 
     def unfinished(self, pid: int, tid: int, instruction: LocatedInstruction, why: str) -> None:
-        """A record is of an instruction that has completed."""
+        """Nothing is recorded: a record is of an instruction that has completed."""

@@ -1,4 +1,4 @@
-"""``--insn=RANGE``: the instruction trace of a range that is known once the program is there."""
+"""``--insn=RANGE``: the instruction trace of a range, resolved when the program is loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from emu.observe.instructions.formats import Form
+from emu.observe.instructions.formats import LineFormat
 from emu.observe.instructions.trace import InstructionTrace
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
 from kernel.kernel import Kernel
@@ -18,7 +18,7 @@ _REFUSED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AddressRange:
     """The addresses [start, end), or a function of the program."""
 
     start: int = 0
@@ -26,7 +26,7 @@ class Span:
     function: str = ""
 
     def within(self, process: Process) -> tuple[int, int]:
-        """Where it is in the process. Raises :class:`NoSymbol`."""
+        """The addresses in the process. Raises :class:`NoSymbol`."""
         if not self.function:
             return self.start, self.end
         start, end = ProgramSymbols(process).extent(self.function, process)
@@ -35,11 +35,15 @@ class Span:
         return start, end
 
 
-class SpanTrace(Observer):
-    """Begins an :class:`InstructionTrace` when the first program is there."""
+class RangeTrace(Observer):
+    """Starts an :class:`InstructionTrace` when the first program is loaded."""
 
     def __init__(
-        self, kernel: Kernel, span: Span | None, write: Callable[[bytes], object], form: Form
+        self,
+        kernel: Kernel,
+        span: AddressRange | None,
+        write: Callable[[bytes], object],
+        form: LineFormat,
     ) -> None:
         self._kernel = kernel
         self._span = span
@@ -70,12 +74,12 @@ class SpanTrace(Observer):
             self._trace.exited(process)
 
     @property
-    def began(self) -> bool:
-        """Whether the program came to run, and the range was found in it."""
+    def has_started(self) -> bool:
+        """True once the program runs and the range was found in it."""
         return self._trace is not None
 
     def close(self) -> None:
-        """Tells of what has not been told of; after the run."""
+        """Emits pending instructions; to be called after the run."""
         if self._trace is not None:
             self._trace.close()
 

@@ -1,23 +1,23 @@
-"""The trace of instructions: (pc, instruction, register changed, memory touched), for each.
+"""Instruction trace: pc, instruction, changed register and memory access of each instruction.
 
 >>> trace = InstructionTrace(session.kernel, write=file.write)           # doctest: +SKIP
 >>> session.run([trace]); trace.close()                                  # doctest: +SKIP
 
-An instruction has its line when it has completed. So one that met a page fault and was begun anew
-has one line, after the fault; an ecall's comes when the system call has its result, which may be
-after lines of other threads. One that never completes has a line that says which signal it
-brought on; the ecall of a call that does not return has one without a result. A register is told
-of if its value changed, except that an ecall changes a0 alone and fcsr is left out. Physical
-addresses are those of the moment: the translations that the engine itself used.
+The line of an instruction is emitted when it has completed. So one that is restarted after a page
+fault has one line, after the fault; an ecall's is emitted when the system call has its result,
+which may be after lines of other threads. One that never completes has a line with the signal that
+it raised; the ecall of a call that does not return has one without a result. A register is included
+if its value changed, except that an ecall changes a0 alone and fcsr is left out. Physical addresses
+are the translations that the engine itself used at that time.
 
-What it costs, for 39 million instructions of a qsort, on a machine with two busy cores: 330 to 460
-times the time of an untraced run for all lines to a file, 0.9 to 1.8 million instructions a second;
-JSON 8 % more. With a span, nothing outside it (0.7 to 1.8 times, of which a run of 0.1 s spends
-most on the import of NumPy), and the same for each instruction in it: a function that was 13 % of
-all took 40 to 60 times. Of 0.6 µs for an instruction, the hook's copy of the registers is 0.26.
+Cost, for 39 million instructions of a qsort, on a machine with two busy cores: 330 to 460 times the
+time of an untraced run for all lines to a file, 0.9 to 1.8 million instructions a second; JSON 8 %
+more. With a span, nothing outside it (0.7 to 1.8 times, of which a run of 0.1 s spends most on the
+import of NumPy), and the same for each instruction in it: a function with 13 % of all instructions
+took 40 to 60 times. Of 0.6 µs for an instruction, the hook's copy of the registers takes 0.26.
 
-Not seen: code that a system call wrote over within the same run of the hart in which it had been
-executed, which is shown as it is afterwards.
+Limitation: code that a system call overwrites within the same run of the hart in which it was
+executed is shown as it is afterwards.
 """
 
 from __future__ import annotations
@@ -32,9 +32,15 @@ from emu.machine.probe import InstructionProbe, Stop
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import PC_WORD, WORDS
-from emu.observe.instructions.decode_table import Decoded, LocatedInstruction
-from emu.observe.instructions.effects import Steps, call, steps
-from emu.observe.instructions.formats import Form, LineWriter, Record, RecordWriter, TextForm
+from emu.observe.instructions.decode_table import DecodeTable, LocatedInstruction
+from emu.observe.instructions.effects import Steps, ecall_step, steps
+from emu.observe.instructions.formats import (
+    LineFormat,
+    LineWriter,
+    Record,
+    RecordWriter,
+    TextFormat,
+)
 from kernel.kernel import Kernel
 from kernel.process import signals
 from kernel.process.observer import Observer
@@ -50,8 +56,8 @@ class _Writer(Protocol):
     def unfinished(self, pid: int, tid: int, instruction: LocatedInstruction, why: str) -> None: ...
 
 
-class _Open(NamedTuple):
-    """An instruction that has not completed: its id, a0 as it was, and why the hart stopped."""
+class _Pending(NamedTuple):
+    """An instruction that has not completed: its id, a0 before it, and why the hart stopped."""
 
     number: int
     a0: int
@@ -59,10 +65,10 @@ class _Open(NamedTuple):
 
 
 class InstructionTrace(Observer):
-    """Traces all that ``kernel`` runs from now on; to be its observer too.
+    """Traces all further instructions; must also be registered as an observer of ``kernel``.
 
-    ``span`` (start, end) limits it to the instructions from start up to end, excluded; all others
-    run at nearly full speed. Whole lines go to ``write``, or a record each to ``take``.
+    ``span`` (start, end) limits it to the instructions at start to end, end excluded; all others
+    run at nearly full speed. Whole lines are passed to ``write``, or single records to ``take``.
     """
 
     def __init__(
@@ -71,18 +77,18 @@ class InstructionTrace(Observer):
         *,
         write: Callable[[bytes], object] | None = None,
         take: Callable[[Record], object] | None = None,
-        form: Form | None = None,
+        form: LineFormat | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
         if (write is None) == (take is None):
             raise TypeError("a trace goes either to write or to take")
         self._kernel = kernel
         self._end = None if span is None else span[1]
-        self._open: dict[Thread, _Open] = {}
+        self._pending: dict[Thread, _Pending] = {}
         kernel.hart.attach(partial(self._probe, span))
         instructions = self._decoded.instructions
         self._out: _Writer = (
-            LineWriter(form or TextForm(), write, instructions)
+            LineWriter(form or TextFormat(), write, instructions)
             if write is not None
             else RecordWriter(take or (lambda _: None), instructions)
         )
@@ -93,21 +99,21 @@ class InstructionTrace(Observer):
         probe = InstructionProbe(self, span, engine, fail)
         self._frames = probe.frames
         self._rows: Any = np.frombuffer(probe.buffer, np.uint64).reshape(-1, WORDS)
-        self._decoded = Decoded(self._kernel.ram, probe.frames)
+        self._decoded = DecodeTable(self._kernel.ram, probe.frames)
         return probe
 
     def close(self) -> None:
-        """Tells of what has not been told of; after the run."""
-        for thread in list(self._open):
-            self._give_up(thread)
+        """Emits pending instructions; to be called after the run."""
+        for thread in list(self._pending):
+            self._emit_pending(thread)
 
-    # From the probe, while the thread that ran is still the kernel's current one.
+    # Called by the probe, while the thread that ran is still the kernel's current one.
 
     def completed(self, count: int) -> None:
         thread = self._kernel.current
         if thread is None:
             return
-        self._open.pop(thread, None)  # begun anew
+        self._pending.pop(thread, None)  # restarted
         if count:
             found = steps(self._rows[: count + 1], self._decoded, self._frames, self._end)
             self._out.steps(thread.process.pid, thread.tid, found)
@@ -115,9 +121,9 @@ class InstructionTrace(Observer):
     def unfinished(self, row: bytes, stop: Stop) -> None:
         thread, words = self._kernel.current, memoryview(row).cast("Q")
         if thread is not None and words[PC_WORD] != self._end:
-            # Found now: another process may run, with other code there, before it is told of.
+            # Decoded now: another process may run, with other code there, before it is emitted.
             number = self._decoded.ids[words[PC_WORD]]
-            self._open[thread] = _Open(number, words[A0], stop)
+            self._pending[thread] = _Pending(number, words[A0], stop)
 
     def page_moved(self, page: int) -> None:
         self._decoded.moved(page)
@@ -125,33 +131,35 @@ class InstructionTrace(Observer):
     def code_changed(self) -> None:
         self._decoded.code_changed()
 
-    # From the kernel.
+    # Called by the kernel.
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        open_ = self._open.get(thread)
-        if open_ is not None and open_.stop is Stop.ECALL:
-            del self._open[thread]
-            self._tell_call(thread, open_, result)
+        pending = self._pending.get(thread)
+        if pending is not None and pending.stop is Stop.ECALL:
+            del self._pending[thread]
+            self._emit_call(thread, pending, result)
 
     def signalled(self, thread: Thread, signo: int) -> None:
-        open_ = self._open.get(thread)
-        if open_ is not None and open_.stop is Stop.FAULT:
-            del self._open[thread]
-            instruction = self._decoded.instructions[open_.number]
+        pending = self._pending.get(thread)
+        if pending is not None and pending.stop is Stop.FAULT:
+            del self._pending[thread]
+            instruction = self._decoded.instructions[pending.number]
             process = thread.process
             self._out.unfinished(process.pid, thread.tid, instruction, signals.name(signo))
 
     def exited(self, process: Process) -> None:
-        for thread in [thread for thread in self._open if thread.process is process]:
-            self._give_up(thread)
+        for thread in [thread for thread in self._pending if thread.process is process]:
+            self._emit_pending(thread)
 
-    def _give_up(self, thread: Thread) -> None:
-        open_ = self._open.pop(thread)
-        if open_.stop is Stop.ECALL:
-            self._tell_call(thread, open_, None)
+    def _emit_pending(self, thread: Thread) -> None:
+        pending = self._pending.pop(thread)
+        if pending.stop is Stop.ECALL:
+            self._emit_call(thread, pending, None)
 
-    def _tell_call(self, thread: Thread, open_: _Open, result: int | None) -> None:
-        told = call(open_.number, open_.a0, None if result is None else result & VA_MASK)
-        self._out.steps(thread.process.pid, thread.tid, told)
+    def _emit_call(self, thread: Thread, pending: _Pending, result: int | None) -> None:
+        steps_of_call = ecall_step(
+            pending.number, pending.a0, None if result is None else result & VA_MASK
+        )
+        self._out.steps(thread.process.pid, thread.tid, steps_of_call)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emu.api import Session
-from emu.observe.instructions.formats import JsonForm, Record
+from emu.observe.instructions.formats import JsonFormat, Record
 from emu.observe.instructions.trace import InstructionTrace
 from emu.options import Options
 from guest.manifest import FOLDER
@@ -400,7 +400,7 @@ def test_a_line_of_text() -> None:
 
 def test_lines_of_json_say_what_records_say() -> None:
     program = assembled(EVERY_KIND)
-    lines, _ = run(program, form=JsonForm())
+    lines, _ = run(program, form=JsonFormat())
     objects = [json.loads(line) for line in lines]
     assert len(objects) == len(every_kind())
     for found, record in zip(objects, every_kind(), strict=True):
