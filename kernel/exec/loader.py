@@ -17,9 +17,9 @@ from kernel.base.resource_limits import Resource
 from kernel.exec import elf, initial_stack
 from kernel.exec.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
 from kernel.exec.initial_stack import Request
-from kernel.mm.address_space import LOWEST, UNOBSERVED, USER_END, AddressSpace, page_down, page_up
+from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.user_memory import UserMemory
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_down, page_up
 from kernel.process.process import Program
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.names.open import open_for_exec

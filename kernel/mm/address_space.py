@@ -15,13 +15,13 @@ VMA's pages have neither.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel.base.budget import Kind
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
@@ -31,27 +31,11 @@ from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_table import PageTable
 from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma_list import VmaList, add_users, drop_user
 
 if TYPE_CHECKING:
     from emu.machine.cause import Access
     from kernel.mm.outcome import Outcome
-
-USER_END = 1 << 38
-"""User addresses are [0, USER_END): the lower canonical half of Sv39."""
-LOWEST = 0x10000
-"""mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
-MAX_VMAS = 65530
-"""vm.max_map_count."""
-STACK_GUARD = 256 * PAGE_SIZE
-"""Minimum gap below a growing stack (Linux's stack_guard_gap)."""
-
-
-def page_up(value: int) -> int:
-    return (value + PAGE_MASK) & ~PAGE_MASK
-
-
-def page_down(value: int) -> int:
-    return value & ~PAGE_MASK
 
 
 class MemoryObserver:
@@ -97,7 +81,7 @@ class Pager(Protocol):
         """
 
 
-class AddressSpace:
+class AddressSpace(VmaList):
     """The VMAs and the page table of a process.
 
     ``users`` is the number of processes that share it (two between vfork and exec). ``flush_tlb``
@@ -109,16 +93,12 @@ class AddressSpace:
     pager: Pager | None = None
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
-        self.frames = frames
+        super().__init__(frames)
         self.table = self.table_type(frames, asid)
         self.flush_tlb = flush_tlb
         self.users = 1
-        self.vmas: list[Vma] = []
-        self._starts: list[int] = []
-        self._packed = 0, 0
         self.brk_start = 0
         self.brk = 0
-        self.mmap_top = USER_END
         self.stack_limit = 8 << 20
         self.alive = True
         self.locks_new = False
@@ -127,73 +107,11 @@ class AddressSpace:
         """True when the space is registered for membarrier(2)."""
         self.observer = UNOBSERVED
 
-    # Lookup.
-
-    def find(self, va: int) -> Vma | None:
-        """The VMA that holds ``va``."""
-        index = bisect_right(self._starts, va) - 1
-        if index >= 0 and va < self.vmas[index].end:
-            return self.vmas[index]
-        return None
-
-    def above(self, va: int) -> Vma | None:
-        """The first VMA that starts above ``va``."""
-        index = bisect_right(self._starts, va)
-        return self.vmas[index] if index < len(self.vmas) else None
-
-    def overlapping(self, start: int, end: int) -> list[Vma]:
-        index = max(bisect_right(self._starts, start) - 1, 0)
-        found = []
-        while index < len(self.vmas) and self.vmas[index].start < end:
-            if self.vmas[index].end > start:
-                found.append(self.vmas[index])
-            index += 1
-        return found
-
-    def covers(self, start: int, end: int) -> bool:
-        """Returns whether VMAs cover all of [start, end)."""
-        at = start
-        for vma in self.overlapping(start, end):
-            if vma.start > at:
-                return False
-            at = vma.end
-        return at >= end
-
-    def find_gap(self, length: int, hint: int = 0) -> int:
-        """Returns the start of ``length`` free bytes: ``hint``, or as high as possible; ENOMEM."""
-        hint = page_up(hint)
-        if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
-            return hint
-        top = self._packed_from()
-        for index in range(bisect_left(self._starts, top) - 1, -1, -1):
-            vma = self.vmas[index]
-            if vma.end <= top and top - vma.end >= length:
-                return top - length
-            top = min(top, vma.start - (STACK_GUARD if vma.grows_down else 0))
-        if top - LOWEST >= length:
-            return top - length
-        raise Errno(ENOMEM)
-
-    def _packed_from(self) -> int:
-        """Lowest address from which there is no gap up to ``mmap_top``. The result is cached until
-        something is unmapped.
-        """
-        limit, at = self._packed
-        if limit != self.mmap_top:
-            at = self.mmap_top
-        index = bisect_left(self._starts, at) - 1
-        while index >= 0 and self.vmas[index].end >= at and not self.vmas[index].grows_down:
-            at = self.vmas[index].start
-            index -= 1
-        self._packed = self.mmap_top, at
-        return at
-
     # Changing what is mapped.
 
     def add(self, vma: Vma) -> None:
         """Adds a VMA to a free range, and merges it with equal neighbours."""
-        if len(self.vmas) >= MAX_VMAS:
-            raise Errno(ENOMEM)
+        self._check_limit()
         self._insert(vma)
         self.observer.mapped(self, vma.start, vma.end)
         self._join(vma.start, vma.end)
@@ -215,7 +133,7 @@ class AddressSpace:
         del self._starts[first : first + len(gone)]
         self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in gone))
         for vma in gone:
-            _drop_user(vma.backing)
+            drop_user(vma.backing)
         self.observer.unmapped(self, start, end)
 
     def zap(self, start: int, end: int) -> None:
@@ -325,7 +243,7 @@ class AddressSpace:
         self.frames.budget.give_back(Kind.MAPPING, vma.cost)
         self.observer.moved(self, start, end, to)
         vma.start, vma.end = to, to + end - start
-        _take_user(vma.backing, -1)
+        add_users(vma.backing, -1)
         self.add(vma)
         self.flush_tlb()
 
@@ -357,41 +275,11 @@ class AddressSpace:
                 self.write_back(vma, vma.start, vma.end)
         self.table.destroy()
         for vma in self.vmas:
-            _drop_user(vma.backing)
+            drop_user(vma.backing)
         self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in self.vmas))
         self.vmas.clear()
         self._starts.clear()
         self.alive = False
-
-    def _insert(self, vma: Vma) -> None:
-        self.frames.budget.take(Kind.MAPPING, vma.cost)
-        index = bisect_right(self._starts, vma.start)
-        self.vmas.insert(index, vma)
-        self._starts.insert(index, vma.start)
-        _take_user(vma.backing, 1)
-
-    def _split(self, va: int) -> None:
-        vma = self.find(va)
-        if vma is None or vma.start == va:
-            return
-        if len(self.vmas) >= MAX_VMAS:
-            raise Errno(ENOMEM)
-        upper = vma.part(va, vma.end)
-        self._insert(upper)
-        vma.end = va
-
-    def _join(self, start: int, end: int) -> None:
-        """Merges the VMAs in and beside [start, end] that continue each other."""
-        index = max(bisect_right(self._starts, start) - 2, 0)
-        while index + 1 < len(self.vmas) and self.vmas[index].start <= end:
-            if self.vmas[index].continues(self.vmas[index + 1]):
-                upper = self.vmas.pop(index + 1)
-                del self._starts[index + 1]
-                self.frames.budget.give_back(Kind.MAPPING, upper.cost)
-                self.vmas[index].end = upper.end
-                _take_user(upper.backing, -1)
-            else:
-                index += 1
 
     # Statistics.
 
@@ -409,15 +297,3 @@ class AddressSpace:
             head = f"{vma.start:08x}-{vma.end:08x} {vma.rights_text} {offset:08x} 00:00 0"
             lines.append(f"{head:<73}{vma.name}".rstrip() + "\n")
         return "".join(lines)
-
-
-def _take_user(backing: Backing | None, change: int) -> None:
-    if backing is not None:
-        backing.users += change
-
-
-def _drop_user(backing: Backing | None) -> None:
-    if backing is not None:
-        backing.users -= 1
-        if not backing.users:
-            backing.unused()

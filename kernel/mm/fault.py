@@ -9,11 +9,11 @@ from __future__ import annotations
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import LOWEST, STACK_GUARD, UNOBSERVED, USER_END, AddressSpace
+from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
 from kernel.mm.page_table import COW
-from kernel.mm.vma import Vma
+from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
 """PTE flags that each access needs."""

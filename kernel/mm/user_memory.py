@@ -13,9 +13,10 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
 from kernel.base.errno import EFAULT, ENAMETOOLONG
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.fault import allows, handle
 from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.vma import USER_END
 
 FaultHandler = Callable[[AddressSpace, Resolution], None]
 

@@ -1,4 +1,4 @@
-"""Virtual memory areas (VMAs): ranges of addresses with one protection and one source of pages."""
+"""Virtual memory areas (VMAs): ranges of user addresses with one protection and source of pages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,29 @@ from dataclasses import dataclass, replace
 from enum import IntFlag
 
 from emu.machine import pte
-from emu.machine.pte import PAGE_SHIFT
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.budget import Cost
 from kernel.mm.page_cache import Backing
 
+USER_END = 1 << 38
+"""User addresses are [0, USER_END): the lower canonical half of Sv39."""
+LOWEST = 0x10000
+"""mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
+MAX_VMAS = 65530
+"""vm.max_map_count."""
+STACK_GUARD = 256 * PAGE_SIZE
+"""Minimum gap below a growing stack (Linux's stack_guard_gap)."""
+
 _COST = int(Cost.MAPPING)
 _SHARED_COST = _COST + int(Cost.SHARED_MEMORY)
+
+
+def page_up(value: int) -> int:
+    return (value + PAGE_MASK) & ~PAGE_MASK
+
+
+def page_down(value: int) -> int:
+    return value & ~PAGE_MASK
 
 
 class Prot(IntFlag):

@@ -8,10 +8,11 @@ from emu.lab.host.student import Student
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES
 from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.machine.pte import W, ppn
-from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import ForkCost, Policy, cow
 from kernel.mm.frames import Kind
 from kernel.mm.page_table import COW
+from kernel.mm.vma import USER_END
 
 
 def student_fork(student: Student) -> Policy | None:

@@ -15,11 +15,12 @@ from emu.lab.text.pte_text import PAGE_PREFIX, page_text
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import LOWEST, STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.fault import allows
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.user_memory import UserMemory
+from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END
 
 STORE_FAULTS = ("superpages", "cow-fork")
 """Labs with a ``store_fault``, latest first."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.record.address_space_pids import AddressSpacePids
 from kernel.base.lazy_numpy import np
-from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
+from kernel.mm.vma import USER_END
 from kernel.process.process import Process
 
 MOST_SHARERS = 16

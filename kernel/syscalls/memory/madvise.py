@@ -6,9 +6,9 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
 from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
-from kernel.mm.address_space import AddressSpace, page_up
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma import Prot, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range
 from kernel.syscalls.memory.populate import populate

@@ -20,9 +20,9 @@ from kernel.base.errno import (
 )
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
-from kernel.mm.address_space import LOWEST, USER_END, AddressSpace, page_up
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_cache import Backing, SharedMemory
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mlock import check_limit, check_may_lock
 from kernel.syscalls.memory.populate import populate

@@ -17,8 +17,7 @@ from kernel.config import Config
 from kernel.exec.elf import NotExecutable
 from kernel.exec.loader import Image, Request, load
 from kernel.kernel import Kernel
-from kernel.mm.address_space import USER_END
-from kernel.mm.vma import Prot
+from kernel.mm.vma import USER_END, Prot
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace

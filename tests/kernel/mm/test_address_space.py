@@ -5,12 +5,12 @@ import pytest
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_table import COW
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, Killed, World, anonymous, mapped_file
 
 P = PAGE_SIZE
@@ -306,11 +306,11 @@ def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     """No more mappings may be made (vm.max_map_count): what lies below has changed, as on Linux."""
     anonymous(space, 1, RX)
     anonymous(space, 3, at=BASE + P)
-    monkeypatch.setattr("kernel.mm.address_space.MAX_VMAS", 2)
+    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE, BASE + 2 * P, Prot.READ)
     assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)]
-    monkeypatch.setattr("kernel.mm.address_space.MAX_VMAS", 3)
+    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 3)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE + 2 * P, BASE + 3 * P, Prot.READ)
     assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)], "of two cuts it got one"

@@ -5,11 +5,11 @@ import pytest
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, A, D, R, U, V, W, X, ppn
 from kernel.mm import fault
-from kernel.mm.address_space import STACK_GUARD, USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_table import COW
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.vma import STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, World, anonymous, mapped_file
 
 P = PAGE_SIZE

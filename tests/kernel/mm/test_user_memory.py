@@ -4,10 +4,10 @@ import pytest
 
 from emu.machine.pte import PAGE_SIZE, D
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.mm.address_space import USER_END, AddressSpace
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.user_memory import UserMemory
-from kernel.mm.vma import Prot
+from kernel.mm.vma import USER_END, Prot
 from tests.kernel.worlds import BASE, RW, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE

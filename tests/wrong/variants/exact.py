@@ -11,7 +11,7 @@ _break = partial(wrong, where="kernel.mm.fault:_break_cow")
 _grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
 _fork = partial(wrong, where="kernel.mm.fork:fork")
 _keys = partial(wrong, where="kernel.mm.leaf_tables:LeafTables.keys")
-_gap = partial(wrong, where="kernel.mm.address_space:AddressSpace.find_gap")
+_gap = partial(wrong, where="kernel.mm.vma_list:VmaList.find_gap")
 _TABLES = "sorted(key for key in self._leaves if first <= key <= last)"
 _LIMITS = "child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit"
 
@@ -159,7 +159,7 @@ VARIANTS = [
     ),
     wrong(
         "covered-by-a-part", "a range is covered when its first page is",
-        "kernel.mm.address_space:AddressSpace.covers", "at >= end", "at > start",
+        "kernel.mm.vma_list:VmaList.covers", "at >= end", "at > start",
     ),
     _gap("gap-at-a-stack", "a new mapping may touch a stack",
          old="(STACK_GUARD if vma.grows_down else 0)", new="0"),
@@ -179,15 +179,15 @@ VARIANTS = [
     ),
     wrong(
         "moved-counted-twice", "a mapping that was moved counts twice for its backing",
-        "kernel.mm.address_space:AddressSpace.move", "_take_user(vma.backing, -1)", "pass",
+        "kernel.mm.address_space:AddressSpace.move", "add_users(vma.backing, -1)", "pass",
     ),
     wrong(
         "joined-counted-twice", "mappings that were joined count twice for their backing",
-        "kernel.mm.address_space:AddressSpace._join", "_take_user(upper.backing, -1)", "pass",
+        "kernel.mm.vma_list:VmaList._join", "add_users(upper.backing, -1)", "pass",
     ),
     wrong(
         "joined-mappings-kept", "mappings that were joined count twice for the machine",
-        "kernel.mm.address_space:AddressSpace._join",
+        "kernel.mm.vma_list:VmaList._join",
         "self.frames.budget.give_back(Kind.MAPPING, upper.cost)", "pass",
     ),
     wrong(

@@ -157,7 +157,7 @@ VARIANTS = [
     ),
     wrong(
         "gap-is-no-gap", "mmap takes a hint where something is mapped",
-        "kernel.mm.address_space:AddressSpace.find_gap",
+        "kernel.mm.vma_list:VmaList.find_gap",
         " and not self.overlapping(hint, hint + length)", "",
     ),
     wrong(
@@ -192,7 +192,7 @@ VARIANTS = [
     ),
     wrong(
         "split-uncounted", "the second half of a mapping is no user of its backing",
-        "kernel.mm.address_space:AddressSpace._insert", "_take_user(vma.backing, 1)", "pass",
+        "kernel.mm.vma_list:VmaList._insert", "add_users(vma.backing, 1)", "pass",
     ),
     _leave(
         "exit-keeps-memory", "a process that ends gives nothing back",
@@ -200,7 +200,7 @@ VARIANTS = [
     ),
     _leave(
         "exit-keeps-backings", "shared memory outlives its last process",
-        old="_drop_user(vma.backing)", new="pass",
+        old="drop_user(vma.backing)", new="pass",
     ),
     wrong(
         "exit-keeps-frames", "only the tables are given back at the end",
