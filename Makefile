@@ -41,6 +41,7 @@ lint: $(STAMPS)/dev ## check style, types, the direction of imports, and the rep
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m tests.language
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/imports 2>&1 || { cat $(STAMPS)/imports; exit 1; }
 	@$(BIN)/python -m tests.emu.observe.report.script_check
 

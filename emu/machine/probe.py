@@ -31,7 +31,7 @@ class Stop(Enum):
     ECALL = auto()
     """At an ecall, which the kernel is to handle."""
     FAULT = auto()
-    """At an instruction without effect: it raised an exception, or is to be restarted."""
+    """At an instruction without effect: it raised an exception, or will be restarted."""
     NOT_STARTED = auto()
     """At an instruction that raises an exception before the engine starts it."""
 

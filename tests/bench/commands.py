@@ -62,7 +62,7 @@ class TraceCost(Work):
 
 
 class TracedRuns(Work):
-    """How many times longer real programs that fork much take when ``emu trace`` tells it all.
+    """How many times longer real programs that fork much take under ``emu trace``.
 
     The whole command is timed, its start and the writing of the file too.
     """
@@ -92,7 +92,7 @@ def _forking(size: Size) -> dict[str, tuple[Path, tuple[str, ...]]]:
 
 
 class InstructionRate(Work):
-    """How many million instructions a second ``emu trace --insn`` tells of, to a file of text."""
+    """Million instructions a second that ``emu trace --insn`` writes to a file of text."""
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         loops = {Size.FULL: 400_000, Size.QUICK: 100_000, Size.TINY: 10}[size]

@@ -49,7 +49,7 @@ int main(void)
 
 
 class DebugInfo(Work):
-    """From the start of ``emu trace`` to the first fault that it tells of, and to a source line."""
+    """From the start of ``emu trace`` to the first fault that it reports, and to a source line."""
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         program = large_program(1 if size is Size.TINY else MEBIBYTES)

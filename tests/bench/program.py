@@ -17,7 +17,7 @@ class Program(Work):
 
     rows: Mapping[str, str]
     arguments: Arguments
-    by_policy: Mapping[str, Arguments] = field(default_factory=dict)  # where one needs less work
+    by_policy: Mapping[str, Arguments] = field(default_factory=dict)  # policies that do less work
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         arguments = self.by_policy.get(policy or "", self.arguments)[size]

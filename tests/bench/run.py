@@ -34,7 +34,7 @@ def run(
 ) -> Result:
     """At most so many rounds, and none that would end after ``patience`` seconds, but one.
 
-    What fails is told, and left out.
+    What fails is reported, and left out.
     """
     result = Result()
     began = perf_counter()

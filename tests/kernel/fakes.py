@@ -196,7 +196,7 @@ def done(result: Result) -> int:
 
 
 class Blocked:
-    """A call that has to wait, run as far as it goes."""
+    """A call that has to wait, run until it waits."""
 
     def __init__(self, result: Result) -> None:
         assert isinstance(result, Generator), f"the call did not wait: {result}"

@@ -21,7 +21,7 @@ SVADE_ONLY = {Rule.NOT_ACCESSED, Rule.NOT_DIRTY}
 
 
 def compare(text: str, *, on_hart: bool) -> tuple[Counter[Rule | Kind], Counter[Difference]]:
-    """Does what the log tells; the rules broken and kinds done, and how often qemu differed."""
+    """Repeats the log; the rules broken and kinds done, and how often qemu differed."""
     machine = Machine(on_hart=on_hart)
     met: Counter[Rule | Kind] = Counter()
     differed: Counter[Difference] = Counter()

@@ -46,7 +46,7 @@ def wrong(name: str, breaks: str, where: str, old: str, new: str) -> Variant:
 
 @contextmanager
 def broken(variant: Variant) -> Iterator[None]:
-    """The variant's functions run its code; whoever has imported them gets it too."""
+    """The variant's functions run its code; also where they were imported by name."""
     codes = _wrong_codes(variant)
     right = [(function, function.__code__) for function in codes]
     try:

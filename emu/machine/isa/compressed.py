@@ -84,7 +84,7 @@ _FORMATS: dict[str, tuple[tuple[int, ...], dict[int, int]]] = {
     "U": ((_RD,), {bit: bit for bit in range(12, 32)}),
     "J": ((_RD,), {bit: bit + (0 if bit > 11 else 20) for bit in range(20)} | {11: 20, 20: 31}),
 }
-"""Where a format has its registers, as operands in their order, and each bit of its immediate."""
+"""Positions of a format's registers, in the order of its operands, and of each immediate bit."""
 
 _Moved = list[tuple[int, int]]
 """Bits of the halfword that the base instruction has too, each with a factor."""

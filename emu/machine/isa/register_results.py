@@ -40,7 +40,7 @@ class Sum(NamedTuple):
 
 
 def sum_of(instruction: Instruction) -> Sum | None:
-    """What addi, addiw, lui, add or sub computes (addiw: before it is cut to 32 bits); None for
+    """Result of addi, addiw, lui, add or sub (addiw: before it is cut to 32 bits); None for
     any other instruction. An added sp is the base, an added x0 is not.
     """
     opcode, _, funct3, first, second, funct7, immediate, _ = instruction

@@ -22,7 +22,7 @@ _COPY_OF = re.compile(r"\.(constprop|isra|part|cold|lto_priv|llvm)\b.*")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions, all of which a fault must meet; an empty one holds for every fault.
+    """Conditions, all of which must hold for a fault; an empty one holds for every fault.
 
     Addresses are [start, end); functions may contain wildcards (fnmatch).
     """

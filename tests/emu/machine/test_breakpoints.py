@@ -130,7 +130,7 @@ def test_on_an_ecall(board: Board, quick: bool, count: int) -> None:
     trap = board.hart.run(count)
     if not quick:
         assert (trap.cause, trap.epc) == (Cause.ECALL_FROM_U, at(4))
-        board.hart.pc = at(8)  # by the kernel, so not told: see kernel/trap/breakpoints.py
+        board.hart.pc = at(8)  # by the kernel, so not reported: see kernel/trap/breakpoints.py
     else:
         assert (trap.cause, trap.epc, board.x(A0)) == (HIT, at(8), 2)
     trap = board.hart.run(count)
@@ -241,7 +241,7 @@ def test_a_page_that_the_vector_maps_while_the_program_stands_at_the_call(
 @counts
 @pytest.mark.parametrize("jumps", [False, True])
 def test_a_page_that_the_vector_takes_away(board: Board, jumps: bool, count: int) -> None:
-    """The engine looks at it when the run is over, and that is no fault of the program's."""
+    """The engine looks at it when the run is over, and that is not a fault of the program."""
     board.map(12, FREE + 2, RX)
     board.hart.vector = Maps(board, 12)
     board.write_code(FREE, asm.ECALL, asm.jr(A2) if jumps else NOP, asm.li(A7, 3), asm.ECALL)

@@ -1,4 +1,4 @@
-"""Is code that changes run as changed, whoever changes it, and through whatever mapping?"""
+"""Is code that changes run as changed, by any writer and through whatever mapping?"""
 
 from __future__ import annotations
 

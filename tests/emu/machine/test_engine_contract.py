@@ -454,7 +454,7 @@ def test_a_block_hook_tells_of_each_block_each_time_and_of_its_size(bench: Bench
 
 
 def test_a_block_is_told_of_before_the_engine_looks_whether_to_stop(bench: Bench) -> None:
-    """So the last block told of at a stop need not have been executed."""
+    """So the last block reported at a stop need not have been executed."""
     bench.code(NOP, asm.j(8), NOP, asm.addi(A0, A0, 1), asm.ECALL)
     seen: list[int] = []
 

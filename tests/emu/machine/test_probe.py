@@ -19,7 +19,7 @@ CODE, DATA = 0x1000, 0x8000
 
 
 class Watched(Board):
-    """A board that notes what its probe tells: ``done`` has (offset, a0 before, a0 after)."""
+    """A board that notes what its probe reports: ``done`` has (offset, a0 before, a0 after)."""
 
     def __init__(self, span: tuple[int, int] | None = None) -> None:
         super().__init__()

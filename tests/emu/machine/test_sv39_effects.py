@@ -1,4 +1,4 @@
-"""What does a translation leave in the tables, where does RAM end, and what does a fault tell?"""
+"""What does a translation leave in the tables, where does RAM end, and what does a fault report?"""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_an_asid_is_not_part_of_the_root(tables: Tables) -> None:
     tables.ok(LOAD)
 
 
-# What does a fault tell?
+# What does a fault report?
 
 
 def test_a_page_fault_names_the_access(tables: Tables) -> None:

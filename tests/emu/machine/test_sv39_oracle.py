@@ -81,7 +81,7 @@ class Pair:
 
 @dataclass
 class Tally:
-    """What has been met: rules broken (None: a success), and rules on which Unicorn differed."""
+    """What has occurred: rules broken (None: a success), and rules on which Unicorn differed."""
 
     met: Counter[Rule | None] = field(default_factory=Counter)
     differed: Counter[Rule] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Is a program loaded as execve(2) says, and whatever is no program refused with a reason?"""
+"""Is a program loaded as execve(2) says, and anything else refused with a reason?"""
 
 from __future__ import annotations
 

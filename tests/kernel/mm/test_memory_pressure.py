@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
 @pytest.mark.parametrize("deterministic", [True, False], ids=["loop", "vector"])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_at_every_allocation(policy: str, deterministic: bool) -> None:
-    """Whether the kernel's loop meets it or its vector, while the engine runs."""
+    """In the kernel's loop, and in its fast path while the engine runs."""
     program = compiled(GUEST)
     options = Options(fork_policy=policy, deterministic=deterministic, check=True, timeout=60)
     unharmed = Machine(options).run([program])

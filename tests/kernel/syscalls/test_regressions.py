@@ -1,4 +1,4 @@
-"""Where real programs once met something other than Linux."""
+"""Cases in which real programs once observed a difference from Linux."""
 
 from __future__ import annotations
 

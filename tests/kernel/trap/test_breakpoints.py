@@ -1,4 +1,4 @@
-"""Does an observer hear of an instruction once each time that a thread is about to run it?"""
+"""Is an instruction reported to an observer once each time that a thread is about to run it?"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from toolchain.build import build
 FOLDER = Path(__file__).parent
 LOG = FOLDER / "log.xz"
 SEED, CASES = 9, 4096
-"""A seed that meets every difference, and on which qemu lives: 7.2 aborts ("phys_page != -1") when
+"""A seed with every difference, on which qemu does not abort: 7.2 aborts ("phys_page != -1") when
 an instruction runs on from RAM into a page outside it, in one of some 10,000 cases."""
 QEMU = "qemu-system-riscv64"
 BOARD = ("-M", "virt", "-m", "16M", "-bios", "none", "-display", "none", "-monitor", "none")
@@ -78,7 +78,7 @@ def entries(text: str) -> Iterator[Entry]:
 
 
 def outcome(line: str) -> Outcome:
-    """The outcome that a line of the log tells."""
+    """The outcome in a line of the log."""
     cause, *words = line.split()
     assert not any(word.startswith("@") for word in words), "mepc wasn't the access's"
     result = int(words.pop(0), 16) if words and not words[0].startswith("*") else 0

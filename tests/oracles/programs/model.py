@@ -1,4 +1,4 @@
-"""What the generator knows of a program's memory and processes, as it goes through their lives."""
+"""The generator's model of a program's memory and processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONE, READ, RW = 0, 1, 3
 
 @dataclass(frozen=True)
 class Page:
-    """A page of an arena. ``mapping`` tells which call made it so: only what one call made is
+    """A page of an arena. ``mapping`` names the call that made it so: only what one call made is
     surely one mapping to Linux, too."""
 
     kind: int

@@ -1,4 +1,4 @@
-"""The hart: what it reports of a trap, and whether its two caches tell the truth."""
+"""The hart: what it reports of a trap, and whether its two caches are coherent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def value(board: Board, expected: int, what: str, register: int = A0) -> None:
     same(board.x(register), expected, what)
 
 
-# What a trap tells.
+# What a trap reports.
 
 
 @CHECKS

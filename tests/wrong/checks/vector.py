@@ -126,7 +126,7 @@ def word_from_outside_is_heard_at_the_next_trap() -> None:
 class _Faults(Observer):
     def __init__(self) -> None:
         self.stores: list[tuple[int, int]] = []
-        """stval and sepc of the program's; a trap tells stval only while the machine stands."""
+        """stval and sepc of the program's; stval can be read only while the machine is stopped."""
         self.without_trap = 0
 
     def fault(self, event: Fault) -> None:

@@ -1,4 +1,4 @@
-"""Does ``emu trace`` tell what it should, where it should?"""
+"""Does ``emu trace`` write what it should, where it should?"""
 
 from __future__ import annotations
 

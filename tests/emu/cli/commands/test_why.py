@@ -1,4 +1,4 @@
-"""Does ``emu why`` tell the story of a page, beside the guest's own output?"""
+"""Does ``emu why`` print the history of a page, beside the guest's own output?"""
 
 from __future__ import annotations
 

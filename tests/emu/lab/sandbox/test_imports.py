@@ -1,4 +1,4 @@
-"""What a student's code may import, and how it is told what not."""
+"""What a student's code may import, and the message for what it may not."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_a_short_file_has_no_rule(variant: Variant, size: int, folder: Path) -> 
 
 
 def sections(path: Path) -> list[tuple[int, int]]:
-    """Where the bytes are that are read: the header, and what tells of frames."""
+    """Where the bytes are that are read: the header, and the descriptions of frames."""
     from elftools.elf.elffile import ELFFile
 
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Is a function's caller found from its code as call frame information would tell it?"""
+"""Is a function's caller found from its code as call frame information has it?"""
 
 from __future__ import annotations
 

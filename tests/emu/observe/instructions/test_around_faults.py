@@ -145,7 +145,7 @@ def test_what_is_told_of_registers_and_memory_is_what_was_stepped(name: str) -> 
 
 
 def _agrees(told: Executed, stepped: Step) -> bool:
-    """Where a register's value was not known before, it may be told of without a change."""
+    """Where a register's value was not known before, it may be reported without a change."""
     register, value = stepped.changed or (None, None)
     if told.pc != stepped.pc or (told.operand is None) != (stepped.accessed is None):
         return False

@@ -1,4 +1,4 @@
-"""Is each layout told of before it is meant, once, and again when its files or code changed?"""
+"""Is each layout recorded once before it is referred to, and again when its code changed?"""
 
 from __future__ import annotations
 

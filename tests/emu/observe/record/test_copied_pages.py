@@ -1,4 +1,4 @@
-"""Does a copy's end tell how many bytes changed, as the program counts them itself?"""
+"""Does a copy's end record how many bytes changed, as the program counts them itself?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does what is written aside equal what is told at once, whatever stack a program has?"""
+"""Does the writer process make the same records as the machine's own, for any stack?"""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_user_who_would_not_wait_leaves_a_trace_that_is_cut_off(
     with pytest.raises(Interrupts):
         receiver.receive(told(3000))
     monkeypatch.undo()
-    for number in range(3001, 9000):  # what is told as the machine is taken apart
+    for number in range(3001, 9000):  # what is recorded at the end of the machine
         receiver.receive(told(number))
     assert receiver.close() == 0
     numbers = [int(line) for line in path.read_text().split()]

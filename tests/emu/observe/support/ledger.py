@@ -14,7 +14,7 @@ COPIES = ("copied", "file_copied")
 FAILED = ("segv_maperr", "segv_accerr", "bus_adrerr", "out_of_memory")
 NEW = ("zero_filled", "stack_grown", *COPIES)
 LAST = 16
-"""Sharers that are named at the most."""
+"""Maximum number of sharers that are named."""
 
 Kind = TypeVar("Kind")
 

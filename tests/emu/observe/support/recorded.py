@@ -47,7 +47,7 @@ def record(
     stdin: bytes = b"",
     **options: Any,
 ) -> Recorded:
-    """A run with its invariants checked, and all that the recorder told of it."""
+    """A run with its invariants checked, and all records of it."""
     words = [os.fspath(word) for word in command]
     session = Session(Options(check=True, timeout=100, **options), words)
     session.console.feed(stdin)
