@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
 from emu.lab.components.page_table import LabTable
@@ -14,6 +13,7 @@ from emu.lab.kit.values import Outcome as LabOutcome
 from emu.lab.text.pte_text import PAGE_PREFIX, page_text
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
+from kernel.base.errno import EFAULT
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fault import allows
@@ -213,7 +213,7 @@ class LabUserMemory(UserMemory):
                 "be written",
                 [f"the page at {(va + written) & -PAGE_SIZE:#x} is writable"],
             )
-        raise Errno(errno.EFAULT)
+        raise Errno(EFAULT)
 
     def _prepare(self, va: int, count: int) -> tuple[int, Exception | None]:
         """Makes the pages of the range present, before the student's code is called. Returns the

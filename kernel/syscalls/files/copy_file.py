@@ -11,7 +11,7 @@ from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
-from kernel.syscalls.user_buffers import breaks_off, wait_for
+from kernel.syscalls.transfer import breaks_off, wait_for
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 

@@ -6,7 +6,8 @@ from kernel.base.errno import EINVAL, EOPNOTSUPP
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.user_buffers import read_from, read_into, read_iovec, write_at, write_from
+from kernel.syscalls.transfer import read_from, read_into, write_at, write_from
+from kernel.syscalls.user_buffers import read_iovec
 from kernel.vfs.core.linux_abi import MAX_RW
 
 RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND = 1, 2, 4, 8, 16

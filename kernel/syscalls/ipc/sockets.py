@@ -24,7 +24,8 @@ from kernel.base.errors import Errno
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.files.openat import install_pair
-from kernel.syscalls.user_buffers import Buffers, Span, read_iovec, wait_for, write_from
+from kernel.syscalls.transfer import wait_for, write_from
+from kernel.syscalls.user_buffers import Buffers, Span, read_iovec
 from kernel.vfs.core.linux_abi import MAX_RW, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.ipc.unix_socket import (
     CAPACITY,
