@@ -59,7 +59,7 @@ class Layouts:
         self._find_debug_files = find_debug_files
         self._count = count(1)
         self._files: dict[int, _File] = {}
-        """By the inode's id."""
+        """Files by the id of their inode."""
         self._cached: dict[tuple[Mapped, ...], _CachedLayout] = {}
         self._of: dict[AddressSpace, tuple[int, bool]] = {}
         self._cached_of: dict[AddressSpace, _CachedLayout] = {}

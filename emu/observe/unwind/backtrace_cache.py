@@ -64,7 +64,7 @@ class Backtraces:
     def _find(self, code: Code, thread: UnwindState) -> _CachedBacktrace:
         words: list[Word] = []
         pc, (ra, sp, fp), stack, sigreturn = thread
-        uses_fp = fp_saved = False  # once a callee has fp_saved it, fp comes from the stack
+        uses_fp = fp_saved = False  # after a callee has saved fp, it is read from the stack
 
         def read_word(va: int) -> int | None:
             word = code.word(va)  # to see whether a call is before a return address

@@ -16,7 +16,7 @@ from emu.observe.cfi.cfi_program import Rule
 _RuleAt = Callable[[int], Rule | None]
 _Read64 = Callable[[int], int | None]
 _State = tuple[int, int | None, int, int]
-"""Of a caller: its pc, ra (None when the callee had it), sp, fp."""
+"""State of a caller: pc, ra (None when the callee had it), sp, fp."""
 
 _LARGEST_FRAME = 8 << 20
 """Usual limit of a stack's size (RLIMIT_STACK)."""

@@ -31,7 +31,7 @@ def symbol(program: Path, name: str) -> int:
 def story(program: Path, name: str = "pages", offset: int = 0, policy: str = "cow") -> PageHistory:
     """Of a statically linked program."""
     page = symbol(program, name) + offset & ~PAGE_MASK
-    run = record([program], wanted=RecordingOptions(pages={page}), fork_policy=policy)
+    run = record([program], recording=RecordingOptions(pages={page}), fork_policy=policy)
     assert run.status == 0, run.output
     told = PageHistory(page)
     for each in run.records:
@@ -157,9 +157,9 @@ int main(void) {
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("page, kept", [(0x5000000, "left out"), (0x6000000, "kept back")])
 def test_is_nothing_shared_that_a_fork_keeps_back(page: int, kept: str, policy: str) -> None:
-    wanted = RecordingOptions(pages={page})
+    recording = RecordingOptions(pages={page})
     told = PageHistory(page)
-    for each in record([compiled(KEPT_BACK)], wanted=wanted, fork_policy=policy).records:
+    for each in record([compiled(KEPT_BACK)], recording=recording, fork_policy=policy).records:
         told(each)
     parent, child = told.episodes
     assert [text for text in brief(parent) if text[1:] != (-1, -1)] == [
@@ -215,7 +215,7 @@ int main(void) {
 def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() -> None:
     page = 0x5000000
     told = PageHistory(page)
-    for each in record([compiled(REMAPS)], wanted=RecordingOptions(pages={page})).records:
+    for each in record([compiled(REMAPS)], recording=RecordingOptions(pages={page})).records:
         told(each)
     (episode,) = told.episodes
     texts = [step.text for step in episode.steps]
@@ -229,7 +229,7 @@ def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() 
     flags = [step.after.flags for step in episode.steps if step.after is not None]
     assert flags == ["RW-U-AD", "R--U-AD", "RW-U-AD", "", "R--U-A- CoW", ""]
     moved = PageHistory(0x6000000)
-    for each in record([compiled(REMAPS)], wanted=RecordingOptions(pages={0x6000000})).records:
+    for each in record([compiled(REMAPS)], recording=RecordingOptions(pages={0x6000000})).records:
         moved(each)
     texts = [step.text for step in moved.episodes[0].steps]
     assert any(text.startswith("moved here from 0x5000000 by mremap") for text in texts)
@@ -319,7 +319,7 @@ def test_is_the_text_at_most_80_columns_and_not_endless() -> None:
 @pytest.mark.parametrize("variant", ["static", "musl", "dynamic"])
 def test_is_a_symbol_found_wherever_the_program_was_loaded(variant: str) -> None:
     program = built(BY_NAME["demo_cow"], variant)
-    run = record([program], wanted=RecordingOptions(samples=False))
+    run = record([program], recording=RecordingOptions(samples=False))
     image = next(each for each in run.records if isinstance(each, records.Exec))
     target = Target("pages+0x1000")
     address = target.locate(image, program.read_bytes())

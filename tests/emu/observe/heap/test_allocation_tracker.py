@@ -74,7 +74,9 @@ def guest(variant: Variant) -> Path:
 @pytest.mark.parametrize("deterministic", [False, True])
 @pytest.mark.parametrize("variant", [Variant.STATIC, Variant.DYNAMIC])
 def test_is_each_call_of_the_c_library_known(variant: Variant, deterministic: bool) -> None:
-    run = record([guest(variant)], wanted=RecordingOptions(heap=True), deterministic=deterministic)
+    run = record(
+        [guest(variant)], recording=RecordingOptions(heap=True), deterministic=deterministic
+    )
     assert run.status == 0
     faults = [each for each in run.records if isinstance(each, records.Fault)]
     stores = [f for f in faults if f.outcome == "copied" and f.place.function in ("store", "main")]
@@ -90,7 +92,7 @@ def test_is_each_call_of_the_c_library_known(variant: Variant, deterministic: bo
 
 def test_does_watching_change_nothing_of_the_run() -> None:
     runs = [
-        record([guest(Variant.STATIC)], wanted=RecordingOptions(heap=heap))
+        record([guest(Variant.STATIC)], recording=RecordingOptions(heap=heap))
         for heap in (False, True)
     ]
     first, second = (run.summary | {"system_calls": 0} for run in runs)
@@ -133,7 +135,7 @@ int main(void) {
 def test_is_a_function_known_that_is_one_jump_to_another() -> None:
     """As aligned_alloc to memalign in newer C libraries: it is entered and left at one address."""
     run = record(
-        [program("heap_one_jump", ONE_JUMP, Variant.STATIC)], wanted=RecordingOptions(heap=True)
+        [program("heap_one_jump", ONE_JUMP, Variant.STATIC)], recording=RecordingOptions(heap=True)
     )
     assert run.status == 0
     faults = [each for each in run.records if isinstance(each, records.Fault)]

@@ -27,8 +27,8 @@ def test_is_every_byte_found_and_no_other() -> None:
             assert all(blocks.find(byte) == block for byte in inside)
         for _ in range(300):
             byte = chance.randrange(0x8000, at + 10000)
-            wanted = [b for b in plain.values() if b.start <= byte < b.start + b.size]
-            assert blocks.find(byte) == (wanted[0] if wanted else None)
+            expected = [b for b in plain.values() if b.start <= byte < b.start + b.size]
+            assert blocks.find(byte) == (expected[0] if expected else None)
 
 
 def test_do_a_copy_and_its_original_go_their_own_ways() -> None:

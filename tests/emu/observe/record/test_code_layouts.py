@@ -1,4 +1,4 @@
-"""Is each layout recorded once before it is referred to, and again when its code changed?"""
+"""Is each layout emitted before its first use, once, and again when its files or code changed?"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Receiver(list[RawEvent]):
         return b"".join(parts)
 
     def of(self, kind: type) -> list[Any]:
-        return [fact for fact in self if isinstance(fact, kind)]
+        return [event for event in self if isinstance(event, kind)]
 
 
 @pytest.fixture
@@ -77,23 +77,23 @@ def test_processes_with_the_same_code_have_one_layout(received: Receiver) -> Non
 
 def test_only_a_change_of_code_is_one(received: Receiver) -> None:
     layouts, space = Layouts(received), Space(vma(CODE, File()))
-    told: Any = space
-    first = layouts.of(told)
+    target: Any = space
+    first = layouts.of(target)
     assert first[1]
     space.vmas.append(vma(DATA, File(), Prot.READ | Prot.WRITE))
-    layouts.changed(told, DATA, DATA + 0x1000)
-    assert layouts.of(told) == first and len(received) == 2
+    layouts.changed(target, DATA, DATA + 0x1000)
+    assert layouts.of(target) == first and len(received) == 2
     space.vmas.append(vma(OTHER, None))
-    layouts.changed(told, OTHER, OTHER + 0x1000)
-    assert layouts.of(told) == (first[0], False), "the same files' code, and some in no file"
-    layouts.discarding(told)
-    assert layouts.of(told, OTHER + 8) == first, "the kernel's own page is none of the program's"
+    layouts.changed(target, OTHER, OTHER + 0x1000)
+    assert layouts.of(target) == (first[0], False), "the same files' code, and some in no file"
+    layouts.discarding(target)
+    assert layouts.of(target, OTHER + 8) == first, "the kernel's own page is none of the program's"
     del space.vmas[-1]
-    layouts.changed(told, OTHER, OTHER + 0x1000)
-    assert layouts.of(told) == first and len(received) == 2
+    layouts.changed(target, OTHER, OTHER + 0x1000)
+    assert layouts.of(target) == first and len(received) == 2
     space.vmas[0] = vma(OTHER, File(), name="g")
-    layouts.changed(told, CODE, CODE + 0x1000)
-    assert layouts.of(told) != first
+    layouts.changed(target, CODE, CODE + 0x1000)
+    assert layouts.of(target) != first
     assert [each.name for each in received.of(Layout)[-1].ranges] == ["g"]
 
 
@@ -109,8 +109,8 @@ def test_a_file_that_was_written_since_is_another_image(received: Receiver) -> N
     assert CodeReleased(first.number) in received
 
 
-def test_what_a_teller_was_told_is_all_it_needs(received: Receiver) -> None:
-    """However many programs and files there were: 64 of each are kept."""
+def test_a_builder_has_all_layouts_that_it_needs(received: Receiver) -> None:
+    """For any number of programs and files: 64 of each are cached."""
     layouts, symbols = Layouts(received), Symbols()
     many: Any = Space(*(vma(OTHER + 0x1000 * n, File(bytes([n]) * 16)) for n in range(100)))
     spaces: list[Any] = [Space(vma(CODE, File(n.to_bytes(2, "big") * 8))) for n in range(100)]
@@ -118,24 +118,24 @@ def test_what_a_teller_was_told_is_all_it_needs(received: Receiver) -> None:
     for space in [many, *spaces, *spaces[::-1], many]:
         layouts.changed(space, 0, 0)
         number, _ = layouts.of(space)
-        for fact in received[at:]:
-            if isinstance(fact, ImageFile):
-                symbols.add_image(fact)
-            elif isinstance(fact, Layout):
-                symbols.add_layout(fact)
+        for event in received[at:]:
+            if isinstance(event, ImageFile):
+                symbols.add_image(event)
+            elif isinstance(event, Layout):
+                symbols.add_layout(event)
             else:
-                assert isinstance(fact, CodeReleased)
-                symbols.forget(fact.number)
+                assert isinstance(event, CodeReleased)
+                symbols.forget(event.number)
         at = len(received)
         layouts.discarding(Space())  # type: ignore[arg-type]
         code = symbols.code(number)
         for each in space.vmas:
             word = int.from_bytes(each.backing.inode.content[:8], "little")
             assert code.word(each.start) == word == layouts.code(space).word(each.start)
-    assert len(received.of(Layout)) > 130, "forgotten ones are told of again"
+    assert len(received.of(Layout)) > 130, "released ones are emitted again"
 
 
-def test_a_layout_that_was_forgotten_is_told_of_again_where_it_is_in_use(
+def test_a_released_layout_is_emitted_again_where_it_is_in_use(
     received: Receiver,
 ) -> None:
     layouts = Layouts(received)
@@ -143,7 +143,7 @@ def test_a_layout_that_was_forgotten_is_told_of_again_where_it_is_in_use(
     number, _ = layouts.of(first)
     for _ in range(70):
         layouts.of(Space(vma(CODE, File())))  # type: ignore[arg-type]
-    assert CodeReleased(number) not in received, "a fact may be about to mean it"
+    assert CodeReleased(number) not in received, "the current event may refer to it"
     layouts.discarding(Space())  # type: ignore[arg-type]
     assert CodeReleased(number) in received
     assert layouts.of(first)[0] == received.of(Layout)[-1].number

@@ -1,4 +1,4 @@
-"""Does a copy's end record how many bytes changed, as the program counts them itself?"""
+"""Does a copy's end have the number of changed bytes that the program counts itself?"""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ static int differ(const char *now, const char *then)
     return count;
 }
 
-static void tell(const void *page, int bytes, const char *why)
+static void report(const void *page, int bytes, const char *why)
 {
     char line[99];
     int length = snprintf(line, sizeof line, "%d %lx %d %s\n", getpid(), (long)page, bytes, why);
@@ -61,22 +61,22 @@ static void change(void)
     back[0]++;
     back[0]--;
     for (int page = SAME; page < AGAIN; page++)
-        tell(pages[page], differ(pages[page], saved[page]), "discarded");
+        report(pages[page], differ(pages[page], saved[page]), "discarded");
     file[0]++, file[P - 1]++;
-    tell(file, 2, "discarded");
+    report(file, 2, "discarded");
 }
 
 static void copied_again(void)
 {
     pages[AGAIN][1]++, pages[AGAIN][2]++, pages[AGAIN][3]++;
-    tell(pages[AGAIN], differ(pages[AGAIN], saved[AGAIN]), "copied again");
+    report(pages[AGAIN], differ(pages[AGAIN], saved[AGAIN]), "copied again");
     memcpy(saved[AGAIN], pages[AGAIN], P);
     pid_t holder = fork();
     if (!holder)
         for (;;)
             pause();
     pages[AGAIN][3]--, pages[AGAIN][9]++;
-    tell(pages[AGAIN], differ(pages[AGAIN], saved[AGAIN]), "discarded");
+    report(pages[AGAIN], differ(pages[AGAIN], saved[AGAIN]), "discarded");
     kill(holder, SIGKILL);
     waitpid(holder, 0, 0);
 }
@@ -89,12 +89,12 @@ static void let_go(void)
     void *space = mmap(0, P, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     moved = mremap(moved, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, space);
     moved[6]++, moved[7]++;
-    tell(moved, differ(moved, was), "discarded");
+    report(moved, differ(moved, was), "discarded");
     memset(gone, 'g', 33);
-    tell(gone, differ(gone, was), "unmapped");
+    report(gone, differ(gone, was), "unmapped");
     munmap(gone, P);
     memset(dropped, 'd', 44);
-    tell(dropped, differ(dropped, was), "unmapped");
+    report(dropped, differ(dropped, was), "unmapped");
     madvise(dropped, P, MADV_DONTNEED);
 }
 
@@ -136,7 +136,7 @@ def of_kind(recorded: Recorded, kind: type[Kind]) -> list[Kind]:
     return [each for each in recorded.records if isinstance(each, kind)]
 
 
-def settled(recorded: Recorded) -> dict[tuple[int, int], list[tuple[int, str]]]:
+def copy_ends(recorded: Recorded) -> dict[tuple[int, int], list[tuple[int, str]]]:
     found = defaultdict(list)
     for each in of_kind(recorded, CopyEnd):
         found[each.pid, each.address].append((each.bytes_changed, each.why))
@@ -152,7 +152,7 @@ def test_as_the_program_counted(policy: str, variant: Variant) -> None:
         pid, address, count, *why = line.split()
         counted[int(pid), int(address, 16)].append((int(count), " ".join(why)))
     assert len(counted) == 2 * 10
-    assert {pid: found for pid, found in settled(recorded).items() if pid in counted} == counted
+    assert {pid: found for pid, found in copy_ends(recorded).items() if pid in counted} == counted
     counts = sorted(count for each in counted.values() for count, _ in each)
     assert counts == sorted(2 * [0, 0, 1, 8, 4096, 3, 2, 2, 3, 33, 44])
 
@@ -212,8 +212,8 @@ def test_a_file_that_shrinks_ends_the_copies_of_all_who_have_it_mapped(policy: s
     ]
     (end,) = [each for each in of_kind(recorded, CopyEnd) if each.fault == fault.seq]
     assert (end.bytes_changed, end.why, end.pid) == (2, "unmapped", 2)
-    told = [each.pid for each in of_kind(recorded, Clear) if each.start == fault.page]
-    assert told[:2] == [2, 3]
+    found = [each.pid for each in of_kind(recorded, Clear) if each.start == fault.page]
+    assert found[:2] == [2, 3]
 
 
 MANY = r"""
@@ -250,8 +250,8 @@ def test_many_copies_that_end_together_are_told_of_in_order() -> None:
     (first,) = {each.range.start for each in of_kind(recorded, Map) if spans(each, 150)}
     for why in ("discarded", "unmapped"):
         ends = [each for each in of_kind(recorded, CopyEnd) if each.why == why]
-        told = [(each.address - first) // 4096 for each in ends if inside(each.address, first)]
-        assert told == list(range(150))
+        found = [(each.address - first) // 4096 for each in ends if inside(each.address, first)]
+        assert found == list(range(150))
         counts = [each.bytes_changed for each in ends if inside(each.address, first)]
         assert counts == list(range(150))
 

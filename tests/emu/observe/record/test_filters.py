@@ -59,14 +59,14 @@ def fault(
     )
 
 
-def settled(fault: int, pid: int = 2) -> CopyEnd:
+def copy_end(fault: int, pid: int = 2) -> CopyEnd:
     return CopyEnd(seq=50, time=0, fault=fault, pid=pid, address=0, bytes_changed=1, why="")
 
 
-def passed(chosen: Filter, *told: AnyRecord) -> list[AnyRecord]:
+def passed(chosen: Filter, *trace: AnyRecord) -> list[AnyRecord]:
     found: list[AnyRecord] = []
     sink = FilteredSink(found.append, chosen)
-    for record in told:
+    for record in trace:
         sink(record)
     return found
 
@@ -89,19 +89,19 @@ def others(pid: int) -> list[AnyRecord]:
 
 
 def test_no_filter_passes_all() -> None:
-    told = [START, fault(), settled(1), settled(40), *others(2), END]
-    assert passed(Filter(), *told) == [record for record in told if record != settled(40)]
+    trace = [START, fault(), copy_end(1), copy_end(40), *others(2), END]
+    assert passed(Filter(), *trace) == [record for record in trace if record != copy_end(40)]
 
 
 def test_a_pid_chooses_all_that_has_one() -> None:
-    told = [START, fault(pid=2), fault(2, pid=3), *others(2), *others(3), END]
-    assert passed(Filter(pids=frozenset({3})), *told) == [
+    trace = [START, fault(pid=2), fault(2, pid=3), *others(2), *others(3), END]
+    assert passed(Filter(pids=frozenset({3})), *trace) == [
         replace(START, filtered=True),
         fault(2, pid=3),
         *others(3),
         END,
     ]
-    assert passed(Filter(pids=frozenset({2, 3})), *told)[1:] == told[1:]
+    assert passed(Filter(pids=frozenset({2, 3})), *trace)[1:] == trace[1:]
 
 
 def test_the_fork_that_made_a_wanted_child_is_told() -> None:
@@ -113,17 +113,17 @@ def test_the_fork_that_made_a_wanted_child_is_told() -> None:
 
 @pytest.mark.parametrize("chosen", CHOICES)
 def test_calls_and_ranges_are_left_out_where_faults_are_chosen(chosen: Filter) -> None:
-    kept = {type(record) for record in passed(chosen, START, *others(2), END)}
-    assert kept == {Start, records.Exec, Fork, Exit, Signal, Sample, End}
+    passed_kinds = {type(record) for record in passed(chosen, START, *others(2), END)}
+    assert passed_kinds == {Start, records.Exec, Fork, Exit, Signal, Sample, End}
 
 
 def test_outcomes() -> None:
-    told = [fault(1), fault(2, outcome="reused"), fault(3, outcome="file")]
-    assert passed(Filter(outcomes=frozenset({"reused", "file"})), *told) == told[1:]
+    trace = [fault(1), fault(2, outcome="reused"), fault(3, outcome="file")]
+    assert passed(Filter(outcomes=frozenset({"reused", "file"})), *trace) == trace[1:]
 
 
 @pytest.mark.parametrize(
-    "ranges, wanted",
+    "ranges, expected",
     [
         (((0x1000, 0x2000),), [0x1000, 0x1FFF]),
         (((0, 0x1000), (0x2000, 0x2001)), [0xFFF, 0x2000]),
@@ -132,15 +132,15 @@ def test_outcomes() -> None:
     ],
 )
 def test_addresses_are_half_open_ranges(
-    ranges: tuple[tuple[int, int], ...], wanted: object
+    ranges: tuple[tuple[int, int], ...], expected: object
 ) -> None:
-    told = [fault(stval=at) for at in (0xFFF, 0x1000, 0x1FFF, 0x2000, (1 << 64) - 1)]
-    found = passed(Filter(addresses=ranges), *told)
-    assert [f.stval for f in found if isinstance(f, Fault)] == wanted
+    trace = [fault(stval=at) for at in (0xFFF, 0x1000, 0x1FFF, 0x2000, (1 << 64) - 1)]
+    found = passed(Filter(addresses=ranges), *trace)
+    assert [f.stval for f in found if isinstance(f, Fault)] == expected
 
 
 @pytest.mark.parametrize(
-    "patterns, wanted",
+    "patterns, expected",
     [
         (("f",), ["f"]),
         (("F",), []),
@@ -154,7 +154,7 @@ def test_addresses_are_half_open_ranges(
     ],
 )
 def test_functions_have_wildcards_and_may_be_inlined(
-    patterns: tuple[str, ...], wanted: list[str]
+    patterns: tuple[str, ...], expected: list[str]
 ) -> None:
     inlined = SourceLocation(3, "h", inlined=(Caller("inlined_into"), Caller("main")))
     copies = [SourceLocation(5, "main.f"), SourceLocation(6, "copy.constprop.1.isra.0")]
@@ -166,7 +166,7 @@ def test_functions_have_wildcards_and_may_be_inlined(
         SourceLocation(4),
     ]
     found = passed(Filter(functions=patterns), *(fault(place=place) for place in places))
-    assert [f.place.function for f in found if isinstance(f, Fault)] == wanted
+    assert [f.place.function for f in found if isinstance(f, Fault)] == expected
 
 
 def test_all_that_is_given_must_be_met() -> None:
@@ -184,15 +184,15 @@ def test_all_that_is_given_must_be_met() -> None:
 
 @pytest.mark.parametrize("chosen", CHOICES)
 def test_the_end_of_a_copy_is_told_when_its_fault_was(chosen: Filter) -> None:
-    told = fault(1, place=SourceLocation(1, "f"))
-    assert passed(chosen, told, settled(1)) == [told, settled(1)]
-    missed = passed(Filter(outcomes=frozenset({"reused"})), told, settled(1))
+    trace = fault(1, place=SourceLocation(1, "f"))
+    assert passed(chosen, trace, copy_end(1)) == [trace, copy_end(1)]
+    missed = passed(Filter(outcomes=frozenset({"reused"})), trace, copy_end(1))
     assert missed == []
 
 
 def test_the_end_of_a_wanted_processs_copy_is_told_when_another_has_the_memory_by_then() -> None:
-    told = [fault(1, pid=3), fault(2, pid=2), settled(1, pid=2), settled(2, pid=2)]
-    assert passed(Filter(pids=frozenset({3})), *told) == [told[0], told[2]]
+    trace = [fault(1, pid=3), fault(2, pid=2), copy_end(1, pid=2), copy_end(2, pid=2)]
+    assert passed(Filter(pids=frozenset({3})), *trace) == [trace[0], trace[2]]
 
 
 def test_a_filtered_run_is_a_part_of_the_whole() -> None:

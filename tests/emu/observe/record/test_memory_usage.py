@@ -82,11 +82,11 @@ def test_of_twenty_processes_each_store_leaves_one_less(policy: str) -> None:
     page = int(recorded.output, 16)
     children = [fork.child for fork in of_kind(recorded.records, Fork)]
     assert len(children) == 19
-    told = stores(recorded, page)
-    assert sorted(fault.pid for fault in told) == [2, *children]
-    assert [fault.outcome for fault in told] == [*["copied"] * 19, "reused"]
+    faults = stores(recorded, page)
+    assert sorted(fault.pid for fault in faults) == [2, *children]
+    assert [fault.outcome for fault in faults] == [*["copied"] * 19, "reused"]
     left = {2, *children}
-    for fault in told:
+    for fault in faults:
         others = sorted(left - {fault.pid})
         named = [sharer.pid for sharer in fault.sharers]
         assert named == others[:MOST_SHARERS]
@@ -236,6 +236,6 @@ def test_where_tables_are_shared_only_the_proportional_size_may_be_too_large() -
 
 def test_has_every_process_a_last_sample_where_tables_are_shared() -> None:
     program = build([PROJECT / "guest" / "fork_storm.c"])
-    told = record([program], fork_policy="shared-tables")
-    sampled = {each.pid for each in told.records if isinstance(each, Sample)}
-    assert {each.pid for each in told.records if isinstance(each, Exit)} <= sampled
+    recorded = record([program], fork_policy="shared-tables")
+    sampled = {each.pid for each in recorded.records if isinstance(each, Sample)}
+    assert {each.pid for each in recorded.records if isinstance(each, Exit)} <= sampled

@@ -43,9 +43,9 @@ int main(void)
 
 
 def records_of(policy: str, page: int) -> list[AnyRecord]:
-    wanted = RecordingOptions(pages={page})
+    recording = RecordingOptions(pages={page})
     return record(
-        [program("page_watch", CROWD)], wanted=wanted, deterministic=True, fork_policy=policy
+        [program("page_watch", CROWD)], recording=recording, deterministic=True, fork_policy=policy
     ).records
 
 

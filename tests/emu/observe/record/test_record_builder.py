@@ -1,4 +1,4 @@
-"""Does the writer process make the same records as the machine's own, for any stack?"""
+"""Is the trace the same from the writer process and from this one, for any kind of stack?"""
 
 from __future__ import annotations
 
@@ -147,10 +147,10 @@ def written(path: Path, guest: Path, *options: str) -> bytes:
 
 @pytest.mark.parametrize("options", [(), ("--backtrace", "3"), ("--heap",)], ids=str)
 @pytest.mark.parametrize("name", GUESTS)
-def test_a_trace_is_the_same_written_aside(
+def test_a_trace_is_the_same_from_the_writer_process(
     name: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guest = program(f"told_{name}", GUESTS[name])
+    guest = program(f"recorded_{name}", GUESTS[name])
     beside = written(tmp_path / "beside.jsonl", guest, *options)
 
     def refused() -> int:
@@ -161,10 +161,10 @@ def test_a_trace_is_the_same_written_aside(
 
 
 @pytest.mark.parametrize("name", GUESTS)
-def test_callers_are_those_that_the_machine_would_find_itself(
+def test_callers_from_a_copied_stack_equal_those_from_live_memory(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guest = program(f"told_{name}", GUESTS[name])
+    guest = program(f"recorded_{name}", GUESTS[name])
     copied = read(written(tmp_path / "trace.jsonl", guest))
     monkeypatch.setattr(thread_position, "stack_parts", lambda space, sp: None)
     assert read(written(tmp_path / "trace.jsonl", guest)) == copied
@@ -172,7 +172,7 @@ def test_callers_are_those_that_the_machine_would_find_itself(
 
 
 def test_code_in_no_file_has_callers(tmp_path: Path) -> None:
-    found = read(written(tmp_path / "trace.jsonl", program("told_jit", JIT)))
+    found = read(written(tmp_path / "trace.jsonl", program("recorded_jit", JIT)))
     faults = [each for each in found if isinstance(each, Fault)]
     by_jit = [each for each in faults if each.place.pc and not each.place.image]
     chains = [each.backtrace for each in by_jit if each.access == "store"]
@@ -184,21 +184,21 @@ def read(content: bytes) -> list[AnyRecord]:
 
 
 def test_callers_are_found_below_a_large_array_and_in_deep_calls(tmp_path: Path) -> None:
-    found = read(written(tmp_path / "trace.jsonl", program("told_stacks", STACKS)))
+    found = read(written(tmp_path / "trace.jsonl", program("recorded_stacks", STACKS)))
     faults = [each for each in found if isinstance(each, Fault) and each.outcome == "copied"]
     stores = [each for each in faults if each.place.function == "store"]
     chains = {each.page: [caller.function for caller in each.backtrace] for each in stores}
     by_page = [chains[page] for page in sorted(chains)]
     in_main = [chain[: chain.index("main") + 1] for chain in by_page if "main" in chain]
     assert in_main.count(["large", "main"]) >= 3, "arrays of 100 to 70,000 bytes"
-    assert ["deep"] * 16 in by_page, "as many callers as are kept"
+    assert ["deep"] * 16 in by_page, "as many callers as are recorded"
     assert any(chain[0] == "handler" for chain in in_main)
 
 
 def test_a_program_without_stack_is_traced(tmp_path: Path) -> None:
     """sp is where nothing is mapped, or no multiple of 8."""
     guest = program(
-        "told_no_stack",
+        "recorded_no_stack",
         r"""
         char page[4096] __attribute__((aligned(4096)));
         int main(void) {
@@ -217,7 +217,7 @@ def test_a_program_without_stack_is_traced(tmp_path: Path) -> None:
 
 def test_a_jump_to_what_is_no_code_names_the_range(tmp_path: Path) -> None:
     guest = program(
-        "told_jump", "int main(void) { char at[64] = {19}; ((void (*)(void))(void *)at)(); }"
+        "recorded_jump", "int main(void) { char at[64] = {19}; ((void (*)(void))(void *)at)(); }"
     )
     path = tmp_path / "trace.jsonl"
     assert main(["trace", "-o", str(path), str(guest)]) == 139

@@ -109,15 +109,15 @@ def test_a_program_of_which_every_fault_is_known() -> None:
         if fault.vma is not None and not fault.call and fault.access != "fetch"
     ]
     base = min(page for _, page, outcome, *_ in in_pages if outcome == "zero_filled")
-    told = [(pid, (page - base) >> 12, *rest) for pid, page, *rest in in_pages]
+    found = [(pid, (page - base) >> 12, *rest) for pid, page, *rest in in_pages]
     parent = [(2, page, "zero_filled", 0, 1) for page in range(4)]
-    assert told[:4] == parent
-    pid, page, outcome, before, _ = told[4]
+    assert found[:4] == parent
+    pid, page, outcome, before, _ = found[4]
     assert (pid, page, outcome, before) == (2, 4, "zero_shared", 0)
     child = [(3, 0, "copied", 2, 1), (3, 1, "copied", 2, 1)]
-    assert told[5:7] == child
-    assert [each[:3] for each in told[7:9]] == [(3, 4, "zero_filled"), (3, 5, "zero_filled")]
-    assert told[9:] == [(2, 0, "reused", 1, 1), (2, 2, "reused", 1, 1)]
+    assert found[5:7] == child
+    assert [each[:3] for each in found[7:9]] == [(3, 4, "zero_filled"), (3, 5, "zero_filled")]
+    assert found[9:] == [(2, 0, "reused", 1, 1), (2, 2, "reused", 1, 1)]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -214,8 +214,8 @@ int main(void)
 
 
 def test_a_signal_that_stops_a_process_is_told_as_one_that_ends_it_is() -> None:
-    told = of_kind(record([program("stopped", STOPPED)]).records, Signal)
-    of_child = [signal.signal for signal in told if signal.pid == 3]
+    found = of_kind(record([program("stopped", STOPPED)]).records, Signal)
+    of_child = [signal.signal for signal in found if signal.pid == 3]
     assert of_child == ["SIGTSTP", "SIGKILL"]
 
 
@@ -248,11 +248,11 @@ def test_a_fork_tells_what_it_keeps_back(policy: str) -> None:
     recorded = record([program("kept_back", KEPT_BACK)], fork_policy=policy)
     base = int(recorded.output, 16)
     first, borrowed = of_kind(recorded.records, Fork)
-    kept = [
+    excluded = [
         [((each.start - base) >> 12, (each.end - base) >> 12) for each in ranges]
         for ranges in (first.left_out, first.wiped)
     ]
-    assert kept == [[(1, 2), (4, 5)], [(3, 4)]]
+    assert excluded == [[(1, 2), (4, 5)], [(3, 4)]]
     assert borrowed.shares_memory and not borrowed.left_out and not borrowed.wiped
 
 
@@ -273,12 +273,12 @@ def test_a_fault_tells_which_image_of_an_execve_it_is_in() -> None:
     records = record([program("execs_far", EXECS)]).records
     roots = [each.root for each in of_kind(records, Exec)]
     assert len(roots) == 2
-    seen = set()
+    contexts = set()
     for fault in of_kind(records, Fault):
         execs = sum(each.seq < fault.seq for each in of_kind(records, Exec))
         assert fault.walk[0].address >> 12 == roots[execs if fault.loading else execs - 1]
-        seen.add((fault.loading, fault.call))
-    assert seen >= {(True, "execve"), (False, "execve"), (False, "")}
+        contexts.add((fault.loading, fault.call))
+    assert contexts >= {(True, "execve"), (False, "execve"), (False, "")}
 
 
 OUTLIVES = r"""
@@ -365,11 +365,11 @@ def test_a_watched_page_that_is_let_go_is_told_of_at_once(policy: str) -> None:
     path = program("dropped_page", DROPPED)
     options = {"fork_policy": policy, "deterministic": True}
     page = int(record([path], **options).output, 16)
-    wanted = RecordingOptions(pages={page}, samples=False)
-    records = record([path], wanted=wanted, **options).records
+    recording = RecordingOptions(pages={page}, samples=False)
+    records = record([path], recording=recording, **options).records
     at = next(n for n, each in enumerate(records) if isinstance(each, Clear) and each.pid == 3)
-    told = takewhile(lambda each: isinstance(each, Page), records[at + 1 :])
-    pages = {each.pid: (each.pte != 0, each.count) for each in told if isinstance(each, Page)}
+    found = takewhile(lambda each: isinstance(each, Page), records[at + 1 :])
+    pages = {each.pid: (each.pte != 0, each.count) for each in found if isinstance(each, Page)}
     assert pages[3] == (False, 0)
     if policy == "cow":
         assert pages[2] == (True, 1)

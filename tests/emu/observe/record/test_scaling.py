@@ -51,7 +51,7 @@ def chain(size: int) -> list[AnyRecord]:
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
         frame = run.fault(parent + 1, 0, "copied", frame)
-        fault = run.told[-1]
+        fault = run.trace[-1]
         assert isinstance(fault, records.Fault)
         fault.sharers = [Sharer(parent, HEAP)]
     for pid in range(2 + size, 1, -1):
@@ -66,7 +66,7 @@ def far_sharer(size: int) -> list[AnyRecord]:
         run.fork(parent, parent + 1, 4)
     for _ in range(size):
         run.fault(2, 0, "copied", frame)
-        fault = run.told[-1]
+        fault = run.trace[-1]
         assert isinstance(fault, records.Fault)
         fault.sharers = [Sharer(2 + size, HEAP)]
     return run.end()
@@ -145,15 +145,15 @@ def cow(trace: list[AnyRecord]) -> None:
 
 
 def why(trace: list[AnyRecord]) -> None:
-    story = PageHistory(HEAP)
+    history = PageHistory(HEAP)
     for record in trace:
-        story(record)
-    page_history_text(story, "", None, None)
-    page_history_json(story, "")
+        history(record)
+    page_history_text(history, "", None, None)
+    page_history_json(history, "")
     forks = [record for record in trace if isinstance(record, records.Fork)]
     youngest = max((fork.child for fork in forks), default=2)
-    page_history_text(story, "", youngest, None)
-    page_history_json(story, "", youngest)
+    page_history_text(history, "", youngest, None)
+    page_history_json(history, "", youngest)
 
 
 def report(trace: list[AnyRecord]) -> None:

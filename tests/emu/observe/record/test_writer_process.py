@@ -1,4 +1,4 @@
-"""Does the process aside get all facts, whole and in order? Does the machine survive its end?"""
+"""Does the writer process get all events in order? Does the machine continue when it ends?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ does not need. A command forks before it has any thread, which is tested below.
 Serve = Callable[[Iterator[RawEvent]], int]
 
 
-def told(number: int, where: CodeLocation | None = None) -> RecordEvent:
+def event(number: int, where: CodeLocation | None = None) -> RecordEvent:
     return RecordEvent(Exit(seq=number, time=0, pid=1, status=0), where)
 
 
@@ -39,23 +39,23 @@ def where(stack: object) -> CodeLocation:
 
 
 def writes(path: Path) -> Serve:
-    """Notes the number of each fact and its stack."""
+    """Writes the number of each event and its stack."""
 
-    def serve(facts: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent]) -> int:
         with path.open("w") as file:
-            for fact in facts:
-                if isinstance(fact, RecordEvent):
-                    stack = fact.where.stack if fact.where else b""
+            for event_ in events:
+                if isinstance(event_, RecordEvent):
+                    stack = event_.where.stack if event_.where else b""
                     assert isinstance(stack, bytes)
-                    file.write(f"{fact.record.seq} {stack.hex()}\n")
+                    file.write(f"{event_.record.seq} {stack.hex()}\n")
         return 0
 
     return serve
 
 
 @pytest.mark.parametrize("largest", [0, 500, 40_000])
-def test_facts_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: int) -> None:
-    chance, path = Random(largest), tmp_path / "facts"
+def test_events_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: int) -> None:
+    chance, path = Random(largest), tmp_path / "events"
     receiver = TraceWriterProcess(writes(path), [])
     expected = []
     memory = bytearray(1 << 16)
@@ -66,28 +66,28 @@ def test_facts_come_in_order_with_the_stacks_they_had(tmp_path: Path, largest: i
         view = memoryview(memory)
         stack = receiver.store_stack([view[:cut], view[cut:size]]) if size else b""
         expected.append(f"{number} {memory[:size].hex()}")
-        receiver.receive(told(number, where(stack)))
+        receiver.receive(event(number, where(stack)))
         memory[:] = bytes(len(memory))  # the program runs on
     assert receiver.close() == 0
     assert path.read_text().splitlines() == expected
 
 
-def test_a_stack_is_still_there_when_its_fact_follows_others(tmp_path: Path) -> None:
-    path = tmp_path / "facts"
+def test_a_stack_is_still_there_when_its_event_follows_others(tmp_path: Path) -> None:
+    path = tmp_path / "events"
     receiver = TraceWriterProcess(writes(path), [])
     for number in range(50):
         stack = receiver.store_stack([memoryview(bytes([number]) * 5000)])
         for _ in range(40):
             receiver.receive(Layout(1, []))
             receiver.receive(Layout(2, [Mapped(0, 1, 2, 3, "x" * 4000)]))
-        receiver.receive(told(number, where(stack)))
+        receiver.receive(event(number, where(stack)))
     assert receiver.close() == 0
     assert path.read_text().splitlines() == [f"{n} {bytes([n]).hex() * 5000}" for n in range(50)]
 
 
 def dies(how: Callable[[], object]) -> Serve:
-    def serve(facts: Iterator[RawEvent]) -> int:
-        next(facts)
+    def serve(events: Iterator[RawEvent]) -> int:
+        next(events)
         how()
         return 0
 
@@ -109,7 +109,7 @@ def test_a_writer_that_ends_early_does_not_stop_the_machine(
 ) -> None:
     receiver = TraceWriterProcess(dies(how), [])
     for number in range(60_000):
-        receiver.receive(told(number, where(receiver.store_stack([memoryview(bytes(2000))]))))
+        receiver.receive(event(number, where(receiver.store_stack([memoryview(bytes(2000))]))))
     assert receiver.close() == status
 
 
@@ -122,30 +122,30 @@ def interrupted(*_: object) -> None:
 
 
 @pytest.mark.parametrize("at", ["encoding", "sending"])
-def test_a_user_who_would_not_wait_leaves_a_trace_that_is_cut_off(
+def test_an_interrupted_run_leaves_a_truncated_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    path = tmp_path / "facts"
+    path = tmp_path / "events"
     receiver = TraceWriterProcess(writes(path), [])
     for number in range(3000):
-        receiver.receive(told(number))
+        receiver.receive(event(number))
     if at == "encoding":
         monkeypatch.setattr(receiver, "_encode", interrupted)
     else:
         monkeypatch.setattr(receiver, "_send", interrupted)
         monkeypatch.setattr(writer_process, "_BATCH_BYTES", 0)
     with pytest.raises(Interrupts):
-        receiver.receive(told(3000))
+        receiver.receive(event(3000))
     monkeypatch.undo()
-    for number in range(3001, 9000):  # what is recorded at the end of the machine
-        receiver.receive(told(number))
+    for number in range(3001, 9000):  # events of the end of the machine
+        receiver.receive(event(number))
     assert receiver.close() == 0
     numbers = [int(line) for line in path.read_text().split()]
     assert numbers == list(range(len(numbers))) and len(numbers) <= 3001
 
 
 def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def serve(facts: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent]) -> int:
         time.sleep(100)
         return 0
 
@@ -158,23 +158,23 @@ def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:
-    def serve(facts: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent]) -> int:
         time.sleep(0.3)
         reads.touch()
-        return 0 if sum(1 for _ in facts) == 20_000 else 1
+        return 0 if sum(1 for _ in events) == 20_000 else 1
 
     reads = tmp_path / "reads"
     receiver = TraceWriterProcess(serve, [])
     for number in range(20_000):
-        receiver.receive(told(number, where(receiver.store_stack([memoryview(bytes(3000))]))))
+        receiver.receive(event(number, where(receiver.store_stack([memoryview(bytes(3000))]))))
     assert reads.exists(), "60 MB were read by no process"
     assert receiver.close() == 0
 
 
-def test_the_writer_hears_no_signal_that_is_the_machines(tmp_path: Path) -> None:
+def test_the_writer_ignores_the_signals_for_the_machine(tmp_path: Path) -> None:
     path = tmp_path / "alive"
 
-    def serve(facts: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             os.kill(os.getpid(), number)
         path.write_text("alive")
@@ -185,23 +185,23 @@ def test_the_writer_hears_no_signal_that_is_the_machines(tmp_path: Path) -> None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_the_writer_keeps_nothing_open_that_is_not_its_own(tmp_path: Path) -> None:
+def test_the_writer_closes_all_other_descriptors(tmp_path: Path) -> None:
     read, write = os.pipe()
-    kept = os.open(tmp_path / "kept", os.O_WRONLY | os.O_CREAT)
+    granted = os.open(tmp_path / "granted", os.O_WRONLY | os.O_CREAT)
 
-    def serve(facts: Iterator[RawEvent]) -> int:
-        os.write(kept, b"kept")
-        for _ in facts:
+    def serve(events: Iterator[RawEvent]) -> int:
+        os.write(granted, b"granted")
+        for _ in events:
             pass
         return 0
 
-    receiver = TraceWriterProcess(serve, [kept])
+    receiver = TraceWriterProcess(serve, [granted])
     os.close(write)
     assert os.read(read, 1) == b"", "the other end is still open"
     assert receiver.close() == 0
-    assert (tmp_path / "kept").read_bytes() == b"kept"
+    assert (tmp_path / "granted").read_bytes() == b"granted"
     os.close(read)
-    os.close(kept)
+    os.close(granted)
 
 
 STORES = """
@@ -231,18 +231,18 @@ def test_no_command_forks_when_it_has_threads(tmp_path: Path) -> None:
     assert (done.status, done.stderr) == (7, "") and trace.exists() and page.exists()
 
 
-def test_where_no_process_is_to_be_had_this_one_writes(
+def test_where_fork_fails_this_process_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guest, words = str(program("stores", STORES)), ["trace", "--deterministic", "-o"]
-    assert emu(*words, tmp_path / "aside.jsonl", guest, "x").status == 7
+    assert emu(*words, tmp_path / "process.jsonl", guest, "x").status == 7
 
     def refused() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(writer_process.os, "fork", refused)
     assert main([*words, str(tmp_path / "here.jsonl"), guest, "x"]) == 7
-    assert (tmp_path / "here.jsonl").read_bytes() == (tmp_path / "aside.jsonl").read_bytes()
+    assert (tmp_path / "here.jsonl").read_bytes() == (tmp_path / "process.jsonl").read_bytes()
 
 
 def test_the_trace_of_a_machine_that_was_killed_is_written(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ _FLAGS = (
 _START = """
 import fcntl, os, sys
 ours = [fcntl.fcntl(int(word), fcntl.F_DUPFD, 10) for word in sys.argv[1:3]]
-for given, wanted in zip(ours, (3, 4)):
-    os.dup2(given, wanted)
+for given, target in zip(ours, (3, 4)):
+    os.dup2(given, target)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 """The browser reads commands at descriptor 3 and answers at 4."""
@@ -80,7 +80,7 @@ class Browser:
         self._profile.cleanup()
 
     def send(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """Gives a command and waits for its result; what happens meanwhile is kept."""
+        """Sends a command and waits for its result; events in between are collected."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if session:
@@ -134,7 +134,7 @@ class Browser:
         page.send("Page.addScriptToEvaluateOnNewDocument", source=script)
         page.send("Page.navigate", url=file.resolve().as_uri())
         page.wait("typeof app === 'object' && app.ready === true")
-        page.settle()
+        page.wait_for_drawing()
         return page
 
 
@@ -183,7 +183,7 @@ class Page:
                 raise PageError(f"never came to be: {condition}")
             time.sleep(0.05)
 
-    def settle(self) -> None:
+    def wait_for_drawing(self) -> None:
         """Until what was asked for has been drawn."""
         self.value(
             "new Promise((done) => "
@@ -201,12 +201,12 @@ class Page:
             kind = "keyDown" if text else "rawKeyDown"
             self.send("Input.dispatchKeyEvent", type=kind, text=text, **common)
             self.send("Input.dispatchKeyEvent", type="keyUp", **common)
-        self.settle()
+        self.wait_for_drawing()
 
     def click(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-        self.settle()
+        self.wait_for_drawing()
 
     def screenshot(self, file: Path, *, whole: bool = False) -> None:
         shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)

@@ -17,10 +17,10 @@ from tests.emu.observe.report.traces import MadeUp, built, demo, guest, large
 SOURCES = Path(__file__).parents[4] / "guest"
 
 
-def written(folder: Path, told: list[AnyRecord] | tuple[AnyRecord, ...]) -> Path:
+def written(folder: Path, trace: list[AnyRecord] | tuple[AnyRecord, ...]) -> Path:
     file = folder / "report.html"
     files = HostFiles([SOURCES, guest("demo_cow").parent])
-    file.write_bytes(b"".join(page(built(told, files).data())))
+    file.write_bytes(b"".join(page(built(trace, files).data())))
     return file
 
 
@@ -59,7 +59,7 @@ def text_of(shown: Page, name: str) -> str:
 
 
 def pixels(shown: Page, canvas: str) -> str:
-    shown.settle()
+    shown.wait_for_drawing()
     picture: str = shown.value(f"byId('{canvas}').toDataURL()")
     return picture
 
@@ -83,7 +83,7 @@ def test_it_loads_without_a_word_to_the_console(
 
 
 def empty() -> list[AnyRecord]:
-    return MadeUp().told
+    return MadeUp().trace
 
 
 def without_forks() -> list[AnyRecord]:
@@ -97,7 +97,7 @@ def of_one_child() -> list[AnyRecord]:
     run = MadeUp()
     run.fault(9, 1, "copied", 0x80200)
     run.exit(9)
-    return run.told
+    return run.trace
 
 
 @pytest.mark.parametrize("make", [empty, without_forks, of_one_child])
@@ -108,7 +108,7 @@ def test_a_run_with_little_to_tell_is_shown_too(
     shown = browser.open(written(tmp_path, make()))
     for name in ("fork-next", "fork-before", "step-next", "step-previous", "fault-next"):
         shown.value(f"byId('{name}').click(), 1")
-    shown.settle()
+    shown.wait_for_drawing()
     assert shown.problems == []
     shown.close()
 
@@ -180,7 +180,7 @@ def test_a_fault_of_a_library_shows_the_callers_line(browser: Browser, tmp_path:
     run = MadeUp()
     run.exec(2, 4)
     run.fault(2, 1, "zero_filled", place=SourceLocation(0x10004, "memset"))
-    fault = run.told[-1]
+    fault = run.trace[-1]
     assert isinstance(fault, Fault)
     fault.backtrace = [
         SourceLocation(0x10010, "outer"),
@@ -196,13 +196,13 @@ def test_a_fault_of_a_library_shows_the_callers_line(browser: Browser, tmp_path:
 def test_maps_beside_each_other_lie_alike(demo_page: Page) -> None:
     first_copied = next(n for n, each in enumerate(faults()) if each.outcome == "copied")
     demo_page.value(f"app.open({first_copied}), 1")
-    demo_page.settle()
+    demo_page.wait_for_drawing()
     tops = demo_page.value(
         "SpaceMap.panes.map((pane) => pane.current.layout.blocks.map((block) => block.top))"
     )
     assert tops[0] == tops[1] and len(tops[0]) > 4
     demo_page.value("byId('map-scroll-0').scrollTop = 30, 1")
-    demo_page.settle()
+    demo_page.wait_for_drawing()
     assert demo_page.value("byId('map-scroll-1').scrollTop === byId('map-scroll-0').scrollTop")
 
 
@@ -234,7 +234,7 @@ def test_wheel_and_drag_move_the_timeline(demo_page: Page) -> None:
         demo_page.send(
             "Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-100
         )
-    demo_page.settle()
+    demo_page.wait_for_drawing()
     assert demo_page.value("Timeline.zoom.span") < whole
     start = demo_page.value("Timeline.zoom.from")
     common = {"button": "left", "buttons": 1}
@@ -290,9 +290,9 @@ def test_tab_reaches_every_control(demo_page: Page) -> None:
         "'main :is(button, select, input, [tabindex=\"0\"])')]"
         ".filter((e) => !e.disabled && e.offsetParent), 1"
     )
-    wanted = demo_page.value("controls.length")
+    control_count = demo_page.value("controls.length")
     demo_page.value("window.reached = new Set(), document.activeElement.blur(), 1")
-    for _ in range(wanted + 5):
+    for _ in range(control_count + 5):
         demo_page.press("Tab")
         demo_page.value("reached.add(document.activeElement), 1")
     assert demo_page.value("controls.filter((e) => !reached.has(e)).map((e) => e.outerHTML)") == []
@@ -336,7 +336,7 @@ def test_all_is_readable_in_light_and_dark(demo_page: Page) -> None:
     light = pixels(demo_page, "map-canvas-0")
     assert demo_page.value(CONTRASTS) == []
     demo_page.theme(dark=True)
-    demo_page.settle()
+    demo_page.wait_for_drawing()
     assert demo_page.value(CONTRASTS) == []
     assert pixels(demo_page, "map-canvas-0") != light
 
@@ -347,7 +347,7 @@ def test_no_meaning_is_in_colour_alone(demo_page: Page) -> None:
 
 
 def test_names_of_the_guest_are_shown_as_they_are(browser: Browser, tmp_path: Path) -> None:
-    shown = browser.open(written(tmp_path, evil_run().told))
+    shown = browser.open(written(tmp_path, evil_run().trace))
     assert text_of(shown, "command") == f"{EVIL} {EVIL}"
     assert EVIL in text_of(shown, "fault-body")
     assert EVIL in text_of(shown, "costs-body")
@@ -376,7 +376,7 @@ def work(shown: Page, script: str) -> dict[str, int]:
     """Counts the work of a script, including the drawing that it causes."""
     shown.value("Object.assign(work, {steps: 0, drawn: 0, elements: 0}), 1")
     shown.value(f"{script}, 1")
-    shown.settle()
+    shown.wait_for_drawing()
     done: dict[str, int] = shown.value("work")
     return done
 

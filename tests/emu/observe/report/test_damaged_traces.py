@@ -1,4 +1,4 @@
-"""A trace may be anybody's: does the page bear one whose numbers make no sense?"""
+"""Does the page handle an untrusted trace with invalid numbers?"""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def damaged(value: Any, chance: random.Random) -> Any:
 
 def damaged_run(seed: int) -> list[AnyRecord]:
     chance = random.Random(seed)
-    told: list[AnyRecord] = []
+    trace: list[AnyRecord] = []
     start, *rest = demo()
     if seed % 2:
         chance.shuffle(rest)
     for record in rest:
         wild = msgspec.json.encode(damaged(msgspec.to_builtins(record), chance))
         try:
-            told.append(msgspec.json.decode(wild, type=AnyRecord))
+            trace.append(msgspec.json.decode(wild, type=AnyRecord))
         except msgspec.DecodeError:
             continue  # read_trace refuses such a one
-    return [start, *told]
+    return [start, *trace]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -67,6 +67,6 @@ def test_nothing_breaks(browser: Browser, tmp_path: Path, seed: int) -> None:
     file.write_bytes(b"".join(page(built(damaged_run(seed)).data())))
     shown = browser.open(file)
     shown.value(VISIT)
-    shown.settle()
+    shown.wait_for_drawing()
     assert shown.problems == []
     shown.close()

@@ -43,9 +43,9 @@ def test_the_fork_of_the_demo_cost_what_the_readme_says() -> None:
 def test_bytes_changed_belong_to_the_fault_that_copied() -> None:
     data = built(demo()).data()
     faults = [r for r in demo() if isinstance(r, records.Fault)]
-    settled = {r.fault: r.bytes_changed for r in demo() if isinstance(r, records.CopyEnd)}
-    assert data["faults"]["changed"] == [settled.get(fault.seq, -1) for fault in faults]
-    assert len(settled) > 5
+    changed = {r.fault: r.bytes_changed for r in demo() if isinstance(r, records.CopyEnd)}
+    assert data["faults"]["changed"] == [changed.get(fault.seq, -1) for fault in faults]
+    assert len(changed) > 5
 
 
 def test_execs_own_faults_are_in_the_space_that_it_makes() -> None:
@@ -57,8 +57,8 @@ def test_execs_own_faults_are_in_the_space_that_it_makes() -> None:
 
 
 def test_a_second_exec_leaves_the_first_space() -> None:
-    told = recorded(guest("fork_exec"))
-    execs = built(told).data()["rows"]["exec"]
+    trace = recorded(guest("fork_exec"))
+    execs = built(trace).data()["rows"]["exec"]
     assert len(execs) > 1
     assert len({space for _, _, space, _, _ in execs}) == len(execs)
     assert all(left >= 0 and left != space for _, left, space, _, _ in execs[1:])
@@ -85,8 +85,8 @@ def test_a_trace_of_chosen_processes_has_no_gaps_that_hurt() -> None:
     run = MadeUp()
     run.fault(9, 1, "zero_filled")
     run.exit(9)
-    run.settled(12345, 9, 1)
-    data = built(run.told).data()
+    run.copy_end(12345, 9, 1)
+    data = built(run.trace).data()
     assert not data["complete"]
     assert [process["pid"] for process in data["processes"]] == [9]
 
@@ -99,7 +99,7 @@ def test_numbers_that_javascript_would_round_are_text() -> None:
 def test_a_wild_address_is_kept() -> None:
     run = MadeUp()
     run.exec(2, 1)
-    run.told.append(
+    run.trace.append(
         records.Fault(
             seq=2,
             time=2,
@@ -112,7 +112,7 @@ def test_a_wild_address_is_kept() -> None:
             outcome="segv_maperr",
         )
     )
-    data = built(run.told).data()
+    data = built(run.trace).data()
     assert data["faults"]["stval"] == ["0xfffffffffffffff8"]
     assert data["places"][0][0] == "0xfffffffffffffffe"
 
@@ -127,7 +127,7 @@ def test_samples_that_say_nothing_new_are_left_out() -> None:
     run.exec(2, 4)
     for pages in (1, 5, 5, 5, 5, 6):
         run.sample(2, pages)
-    (process,) = built(run.told).data()["processes"]
+    (process,) = built(run.trace).data()["processes"]
     assert process["resident"] == [1, 5, 5, 6]
 
 
@@ -142,4 +142,4 @@ def test_the_pages_of_the_heap_are_where_they_were() -> None:
     run = MadeUp()
     run.exec(2, 4)
     run.fault(2, 3, "zero_filled")
-    assert built(run.told).data()["faults"]["stval"] == [HEAP + 3 * 4096 + 24]
+    assert built(run.trace).data()["faults"]["stval"] == [HEAP + 3 * 4096 + 24]

@@ -94,8 +94,8 @@ def test_the_code_around_a_fault_holds_its_instruction() -> None:
 
 def test_another_file_by_the_same_name_is_not_passed_for_the_program(folder: Path) -> None:
     other = guest("hello")
-    told = [record for record in demo() if getattr(record, "place", None)]
-    images = {place.image for place in (record.place for record in told)}
+    trace = [record for record in demo() if getattr(record, "place", None)]
+    images = {place.image for place in (record.place for record in trace)}
     (name,) = images - {""}
     (folder / Path(name).name).write_bytes(other.read_bytes())
     data = built(demo(), HostFiles([], None)).data()

@@ -28,7 +28,7 @@ def evil_run() -> MadeUp:
 
 
 def text() -> str:
-    return b"".join(page(built(evil_run().told).data())).decode()
+    return b"".join(page(built(evil_run().trace).data())).decode()
 
 
 def test_no_word_of_the_guest_is_markup() -> None:
@@ -79,7 +79,7 @@ def test_has_every_outcome_a_letter_and_a_colour() -> None:
     table = script.split("const OUTCOMES = {")[1].split("\n};")[0]
     looks = re.findall(r"^  (\w+): \{letter: \"(.)\", colour: \"\w+\"\},$", table, re.MULTILINE)
     assert sorted(name for name, _ in looks) == sorted(map(str, Outcome))
-    shown = built(evil_run().told).data()["outcomes"]
+    shown = built(evil_run().trace).data()["outcomes"]
     assert [(name, texts["text"]) for name, texts in shown.items()] == [
         (each.value, each.meaning) for each in Outcome
     ]

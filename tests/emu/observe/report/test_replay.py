@@ -54,9 +54,9 @@ AT_THE_END = r"""
 """
 
 
-def opened(browser: Browser, told: list[AnyRecord], folder: Path) -> Page:
+def opened(browser: Browser, trace: list[AnyRecord], folder: Path) -> Page:
     file = folder / "report.html"
-    file.write_bytes(b"".join(page(built(told).data())))
+    file.write_bytes(b"".join(page(built(trace).data())))
     return browser.open(file)
 
 
@@ -136,12 +136,12 @@ def test_what_becomes_of_pages_one_by_one(browser: Browser, tmp_path: Path) -> N
     run.unmap(3, HEAP + 4096, HEAP + 8192)
     run.exit(3)
     shown = opened(browser, run.end(), tmp_path)
-    seen = []
+    shown_states = []
     for moment in range(3, shown.value("app.model.stepCount") + 1):
         shown.value(f"app.goTo({moment}), 1")
         alive = shown.value("spaceAt(1) !== undefined")
-        seen.append((states(shown, 0, 0, 4), states(shown, 1, 0, 4) if alive else ""))
-    assert seen == [
+        shown_states.append((states(shown, 0, 0, 4), states(shown, 1, 0, 4) if alive else ""))
+    assert shown_states == [
         ("PP--", ""),
         ("PPP-", ""),
         ("SSS-", "SSS-"),
@@ -179,9 +179,9 @@ def test_a_child_lacks_what_a_fork_keeps_back(
 
 
 def test_each_fault_is_read_back_as_it_was_written(browser: Browser, tmp_path: Path) -> None:
-    told = list(demo())
-    faults: list[Any] = [record for record in told if hasattr(record, "stval")]
-    shown = opened(browser, told, tmp_path)
+    trace = list(demo())
+    faults: list[Any] = [record for record in trace if hasattr(record, "stval")]
+    shown = opened(browser, trace, tmp_path)
     read = shown.value(
         "app.model.faults.step.map((_, n) => app.model.fault(n)).map((f) => [f.seq, f.time, "
         "f.process.pid, f.address, f.outcome, f.access, f.call, f.instruction, f.before, f.after, "

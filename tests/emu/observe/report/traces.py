@@ -32,19 +32,19 @@ def guest(name: str) -> Path:
 
 def recorded(program: Path, *arguments: str, **options: object) -> list[AnyRecord]:
     """All records of a run."""
-    told: list[AnyRecord] = []
+    trace: list[AnyRecord] = []
     session = Session(
         Options(deterministic=True, **options),  # type: ignore[arg-type]
         [str(program), *arguments],
     )
     session.console.capture(1)
     session.console.capture(2)
-    builder = RecordBuilder(told.append, depth=16)
+    builder = RecordBuilder(trace.append, depth=16)
     recorder = Recorder(session.kernel, session.command, builder)
     recorder.begin()
     session.run([recorder])
     recorder.finish(session.summary)
-    return told
+    return trace
 
 
 @cache
@@ -52,16 +52,16 @@ def demo() -> tuple[AnyRecord, ...]:
     return tuple(recorded(guest("demo_cow")))
 
 
-def built(told: Iterable[AnyRecord], files: HostFiles | None = None) -> Builder:
+def built(trace: Iterable[AnyRecord], files: HostFiles | None = None) -> Builder:
     builder = Builder(files or HostFiles([]))
-    for record in told:
+    for record in trace:
         builder(record)
     return builder
 
 
-def write(told: Iterable[AnyRecord], file: Path) -> Path:
+def write(trace: Iterable[AnyRecord], file: Path) -> Path:
     sink = JsonLines(file.open("wb"))
-    for record in told:
+    for record in trace:
         sink(record)
     sink.close()
     return file
@@ -71,7 +71,7 @@ class MadeUp:
     """A run that never was: what a test wants to have happened, one step after another."""
 
     def __init__(self, command: list[str] | None = None, policy: str = "cow") -> None:
-        self.told: list[AnyRecord] = []
+        self.trace: list[AnyRecord] = []
         self._frame = 0x80100
         self._tell(
             records.Start,
@@ -83,8 +83,8 @@ class MadeUp:
         )
 
     def _tell(self, kind: type[records.Record], **fields: object) -> None:
-        number = len(self.told)
-        self.told.append(kind(seq=number, time=number * 1000, **fields))  # type: ignore[arg-type]
+        number = len(self.trace)
+        self.trace.append(kind(seq=number, time=number * 1000, **fields))  # type: ignore[arg-type]
 
     def new_frame(self) -> int:
         self._frame += 1
@@ -163,7 +163,7 @@ class MadeUp:
         )
         return frame
 
-    def settled(self, fault: int, pid: int, changed: int) -> None:
+    def copy_end(self, fault: int, pid: int, changed: int) -> None:
         self._tell(
             records.CopyEnd,
             fault=fault,
@@ -175,7 +175,7 @@ class MadeUp:
 
     def end(self) -> list[AnyRecord]:
         self._tell(records.End, summary={"frames_peak": 7})
-        return self.told
+        return self.trace
 
 
 def large(faults: int = 100_000, children: int = 48) -> list[AnyRecord]:
@@ -189,7 +189,7 @@ def large(faults: int = 100_000, children: int = 48) -> list[AnyRecord]:
         for page in range(share):
             run.fault(child, page, "copied", frames[page])
             if page % 64 == 0:
-                run.settled(len(run.told) - 1, child, page % 512)
+                run.copy_end(len(run.trace) - 1, child, page % 512)
             if page % 500 == 0:
                 run.sample(child, share)
         run.exit(child)

@@ -42,22 +42,22 @@ class Recorded:
 def record(
     command: Sequence[str | os.PathLike[str]],
     *,
-    wanted: RecordingOptions | None = None,
+    recording: RecordingOptions | None = None,
     observers: Sequence[Observer] = (),
     stdin: bytes = b"",
     **options: Any,
 ) -> Recorded:
-    """A run with its invariants checked, and all records of it."""
+    """A run with its invariants checked, and its trace."""
     words = [os.fspath(word) for word in command]
     session = Session(Options(check=True, timeout=100, **options), words)
     session.console.feed(stdin)
     session.console.capture(1)
     session.console.capture(2)
-    told: list[AnyRecord] = []
-    wanted = wanted or RecordingOptions()
-    builder = RecordBuilder(told.append, wanted.backtraces)
-    recorder = Recorder(session.kernel, words, builder, wanted)
+    trace: list[AnyRecord] = []
+    recording = recording or RecordingOptions()
+    builder = RecordBuilder(trace.append, recording.backtraces)
+    recorder = Recorder(session.kernel, words, builder, recording)
     recorder.begin()
     status = session.run([recorder, *observers])
     recorder.finish(session.summary)
-    return Recorded(status, session.console.captured(1).decode(), told, session.summary)
+    return Recorded(status, session.console.captured(1).decode(), trace, session.summary)

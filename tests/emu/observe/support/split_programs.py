@@ -126,7 +126,7 @@ def image(program: Path) -> tuple[Image, list[Missing]]:
 def places(program: Path, like: Path | None = None) -> dict[tuple[str, int], SourceLocation]:
     """Of each instruction of ours, with paths below the program's folder.
 
-    Where the functions are is read from another file if the program does not contain it.
+    Function addresses are read from another file if the program has none.
     """
     found, (code, _) = {}, image(program)
     for name, (start, bytes_) in functions(like or program).items():

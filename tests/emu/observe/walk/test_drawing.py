@@ -93,7 +93,7 @@ def test_a_superpage(tables: Tables, level: int, size: str, offset: int) -> None
 
 
 def broken(rule: Rule, tables: Tables) -> tuple[int, Access]:
-    """Breaks just this rule; the address and the access that reach it."""
+    """Breaks just this rule; the address and the access to break it with."""
     leaves = {
         Rule.INVALID: 0, Rule.WRITE_WITHOUT_READ: V | W | U, Rule.NO_LEAF: V,
         Rule.NOT_USER: FULL & ~U, Rule.NOT_READABLE: V | X | U | A, Rule.NOT_ACCESSED: V | R | U,
