@@ -271,7 +271,7 @@ class Session:
         refused = self.namespace.refused_writes
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            self._log(f"a write to {one_line(refused[0])}{more} was refused; --rw DIR grants one")
+            self._log(f"{one_line(refused[0])}{more}: write refused (--rw DIR allows it)")
 
 
 def _missing(file: Inode) -> set[str]:

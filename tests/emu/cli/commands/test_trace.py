@@ -1,4 +1,4 @@
-"""Does ``emu trace`` write what it should, where it should?"""
+"""Does ``emu trace`` report each page fault as it occurs, and write traces to files?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does ``emu why`` print the history of a page, beside the guest's own output?"""
+"""Does ``emu why`` report the history of a page, next to the guest's own output?"""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def in_order(text: str, *parts: str) -> bool:
 def test_is_the_story_told_parent_first(variant: str) -> None:
     outcome = why(demo(variant), "--at", "pages+0x1000")
     assert (outcome.status, outcome.stdout) == (0, SEEN)
-    story = " ".join(outcome.stderr.split())
+    history = " ".join(outcome.stderr.split())
     assert in_order(
-        story,
+        history,
         "pid 2 demo_cow",
         "mapped rw-p in",
         "by exec of",
@@ -128,9 +128,9 @@ def test_are_two_deterministic_runs_alike(policy: str) -> None:
     words = ("--deterministic", "--json", "--at", "pages", "--fork-policy", policy, demo())
     first, second = why(*words), why(*words)
     assert first == second
-    story = json.loads(first.stdout)
-    assert [each["pid"] for each in story["processes"]] == [2, 3]
-    assert story["processes"][1]["parent"] == 2 and story["mapped"]
+    history = json.loads(first.stdout)
+    assert [each["pid"] for each in history["processes"]] == [2, 3]
+    assert history["processes"][1]["parent"] == 2 and history["mapped"]
 
 
 def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
