@@ -72,7 +72,7 @@ def test_a_store_page_fault_goes_the_way_that_is_described(observed: bool) -> No
     sys.setprofile(calls)
     try:
         if observed:
-            record([program], wanted=RecordingOptions())
+            record([program], recording=RecordingOptions())
         else:
             Machine(Options()).run([program])
     finally:

@@ -1,7 +1,7 @@
 """ELF headers: of the file, of its segments and of its sections (elf(5)).
 
-64-bit little-endian files only. The file is untrusted: reads are bounded by the width of the
-header's counts (65,535 entries), and a header that cannot be read yields None or an empty table.
+64-bit little-endian files only. The file is untrusted: a table is read in pieces up to the end of
+the file, and a header that cannot be read yields None or an empty table.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 _SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _OFFSETS_END = 1 << 62
+_ROWS_AT_ONCE = 64
 _MOST_NAME_BYTES = 1 << 20
 _LONGEST_NAME = 256
 
@@ -141,5 +142,11 @@ def _table(
 ) -> list[tuple[int, ...]]:
     if size != shape.size:
         return []
-    data = content(read, offset, count * size)
-    return list(shape.iter_unpack(data[: len(data) // size * size]))
+    rows: list[tuple[int, ...]] = []
+    while len(rows) < count:
+        wanted = min(count - len(rows), _ROWS_AT_ONCE) * size
+        data = content(read, offset + len(rows) * size, wanted)
+        rows += shape.iter_unpack(data[: len(data) // size * size])
+        if len(data) < wanted:
+            break
+    return rows

@@ -20,7 +20,7 @@ from kernel.check.table_walk import MappedPages
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import FilePages
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)

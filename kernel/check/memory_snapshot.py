@@ -10,7 +10,7 @@ from kernel.check.table_walk import MappedPages, TableWalk
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing, PageCache, SharedMemory
-from kernel.mm.pte_text import pte_text
+from kernel.mm.page_tables.pte_text import pte_text
 
 
 class MemorySnapshot:

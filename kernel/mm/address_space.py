@@ -26,10 +26,10 @@ from kernel.base.budget import Kind
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
-from kernel.mm import pte_ranges
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing
-from kernel.mm.page_table import PageTable
+from kernel.mm.page_tables import pte_ranges
+from kernel.mm.page_tables.page_table import PageTable
 from kernel.mm.vma import Prot, Vma
 from kernel.mm.vma_list import VmaList, add_users, drop_user
 

@@ -12,7 +12,7 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}

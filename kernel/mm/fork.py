@@ -21,7 +21,7 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.page_table import COW, Part
+from kernel.mm.page_tables.page_table import COW, Part
 from kernel.mm.vma import Vma
 
 

@@ -14,7 +14,7 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.file_frames import FileFrames
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.page_table import is_few
+from kernel.mm.numpy_threshold import is_few
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.memfs.sparse_bytes import SparseBytes
 

@@ -36,8 +36,8 @@ RX = Prot.READ | Prot.EXEC
 def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
     """Page by page, as short ranges are, or with NumPy, as long ones are."""
     with (
-        patch("kernel.mm.page_table._FEW_PAGES", 64 if page_by_page else 0),
-        patch("kernel.mm.page_table.numpy_is_there", lambda: not page_by_page),
+        patch("kernel.mm.numpy_threshold.FEW_PAGES", 64 if page_by_page else 0),
+        patch("kernel.mm.numpy_threshold.numpy_is_there", lambda: not page_by_page),
     ):
         yield
 

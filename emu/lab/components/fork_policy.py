@@ -11,7 +11,7 @@ from emu.machine.pte import W, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import ForkCost, Policy, cow
 from kernel.mm.frames import Kind
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import USER_END
 
 

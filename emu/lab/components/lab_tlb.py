@@ -23,7 +23,7 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.pte_text import pte_text
+from kernel.mm.page_tables.pte_text import pte_text
 
 ASIDS = 3
 """Number of ASIDs: so few that processes reuse them."""

@@ -23,8 +23,8 @@ from emu.machine.pte import (
 )
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.leaf_tables import LEAF_SHIFT
-from kernel.mm.pte_text import pte_text
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.pte_text import pte_text
 
 FORKS = {
     "shared-tables": "share_tables",

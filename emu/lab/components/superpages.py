@@ -13,8 +13,8 @@ from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.machine.pte import PAGE_SHIFT, PPN_SHIFT, PTES_PER_TABLE, VA_HALF, A, D, ppn, vpn
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.frames import Frames
-from kernel.mm.leaf_tables import LEAF_SHIFT
-from kernel.mm.page_table import PageTable
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.page_table import PageTable
 
 
 class SuperpageTable(PageTable):

@@ -14,8 +14,8 @@ from kernel.check.invariants import InvariantBroken, Page, Violation, violations
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
-from kernel.mm.leaf_tables import LEAF_SHIFT
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.page_table import COW
 
 _MARKS = {
     "shared-is-not-writable": "still writable",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.machine.pte import PAGE_SHIFT, R, U, V, W, X, ppn
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 
 if TYPE_CHECKING:
     from emu.lab.simulation.machine import SimulatedMachine

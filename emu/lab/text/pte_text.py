@@ -5,7 +5,7 @@ from __future__ import annotations
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
-from kernel.mm.pte_text import pte_flags
+from kernel.mm.page_tables.pte_text import pte_flags
 
 FRAME_KIND_TEXT = {
     Kind.FREE: "free",

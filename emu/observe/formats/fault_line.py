@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import Fault, SourceLocation
-from kernel.mm.pte_text import pte_text
+from kernel.mm.page_tables.pte_text import pte_text
 
 _DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (2, 31, 32, 33, 36))
 _PLAIN = "\x1b[0m"

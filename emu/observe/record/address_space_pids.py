@@ -12,7 +12,7 @@ from typing import NamedTuple
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, PTE_SIZE, PTES_PER_TABLE, V, vpn
 from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_table import PageTable
+from kernel.mm.page_tables.page_table import PageTable
 
 _MANY = 24
 """Minimum number of spaces for NumPy; below it Python is as fast."""

@@ -28,7 +28,7 @@ from emu.observe.record.page_watch import PageWatch
 from emu.observe.record.thread_position import ThreadLocator
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.pte_text import pte_flags
+from kernel.mm.page_tables.pte_text import pte_flags
 from kernel.process.observer import Observer
 
 _FEW_PROCESSES = 16

@@ -27,7 +27,7 @@ from emu.observe.model.source_location import with_line
 from emu.observe.symbols.symbolizer import Symbols
 from emu.observe.unwind.backtrace_cache import Backtraces, UnwindState
 from emu.observe.unwind.stack_memory import CopiedStack
-from kernel.mm.pte_text import pte_flags
+from kernel.mm.page_tables.pte_text import pte_flags
 
 _ACCESS = ("fetch", "load", "store")
 _NOWHERE = SourceLocation(0)

@@ -52,7 +52,7 @@ _FLAGS = (
     (D, "D dirty"),
 )
 COPY_ON_WRITE = "copy-on-write"
-"""Meaning of RSW0 in this kernel (:data:`kernel.mm.page_table.COW`)."""
+"""Meaning of RSW0 in this kernel (:data:`kernel.mm.page_tables.page_table.COW`)."""
 
 
 class Walk(NamedTuple):

@@ -7,7 +7,7 @@ from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.leaf_tables import LEAF_SPAN
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range

@@ -6,8 +6,8 @@ from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from kernel.base.budget import Kind
 from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
-from kernel.mm import pte_ranges
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.page_tables import pte_ranges
 from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import check_room

@@ -10,7 +10,7 @@ from kernel.check.invariants import INVARIANTS
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import Prot
 from tests.kernel.worlds import BASE, World, anonymous, mapped_file
 

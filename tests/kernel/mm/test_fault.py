@@ -8,7 +8,7 @@ from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, World, anonymous, mapped_file
 

@@ -8,9 +8,9 @@ from kernel.check.invariants import leaks
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Frames
-from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Killed, World, anonymous, mapped_file, user_memory
 

@@ -8,9 +8,9 @@ from emu.machine.cause import Access
 from emu.machine.pte import A, D, R, U, V, W
 from kernel.base.budget import Kind
 from kernel.mm import fault
-from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import SharedMemory
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file, user_memory
 from tests.wrong.checks.check import Checks, same

@@ -14,9 +14,9 @@ from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Kind
-from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Vma
 from kernel.process.observer import Observer
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file

@@ -10,7 +10,7 @@ _present = partial(wrong, where="kernel.mm.fault:_present")
 _break = partial(wrong, where="kernel.mm.fault:_break_cow")
 _grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
 _fork = partial(wrong, where="kernel.mm.fork:fork")
-_keys = partial(wrong, where="kernel.mm.leaf_tables:LeafTables.keys")
+_keys = partial(wrong, where="kernel.mm.page_tables.leaf_tables:LeafTables.keys")
 _gap = partial(wrong, where="kernel.mm.vma_list:VmaList.find_gap")
 _TABLES = "sorted(key for key in self._leaves if first <= key <= last)"
 _LIMITS = "child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit"
@@ -87,17 +87,17 @@ VARIANTS = [
           old=_TABLES, new=_TABLES.replace("sorted(", "list(")),
     wrong(
         "upper-tables-shared-lower", "the tables of the upper half of a gigabyte are linked lower",
-        "kernel.mm.shared_leaf_tables:SharedTables._share_middle",
+        "kernel.mm.page_tables.shared_leaf_tables:SharedTables._share_middle",
         "PTES_PER_TABLE - 1", "PTES_PER_TABLE // 2 - 1",
     ),
     wrong(
         "pages-not-recounted", "a shared table has as many pages after its file was cut",
-        "kernel.mm.shared_leaf_tables:SharedTables.recount_shared",
+        "kernel.mm.page_tables.shared_leaf_tables:SharedTables.recount_shared",
         "shared.pages, shared.private = now.pages, now.private", "shared.private = now.private",
     ),
     wrong(
         "private-not-recounted", "a shared table has as many private pages after its file was cut",
-        "kernel.mm.shared_leaf_tables:SharedTables.recount_shared",
+        "kernel.mm.page_tables.shared_leaf_tables:SharedTables.recount_shared",
         "shared.pages, shared.private = now.pages, now.private", "shared.pages = now.pages",
     ),
     wrong(
@@ -206,10 +206,11 @@ VARIANTS = [
     ),
     wrong(
         "clean-shared-page-has-w", "mprotect gives W to a shared page that was not stored to",
-        "kernel.mm.pte_ranges:_of_page", "changed | W if pte & D else changed", "changed | W",
+        "kernel.mm.page_tables.pte_ranges:_of_page",
+        "changed | W if pte & D else changed", "changed | W",
     ),
     wrong(
         "clean-shared-pages-have-w", "the same with NumPy",
-        "kernel.mm.pte_ranges:_writable_in_place", "(ptes & D) != 0", "(ptes & V) != 0",
+        "kernel.mm.page_tables.pte_ranges:_writable_in_place", "(ptes & D) != 0", "(ptes & V) != 0",
     ),
 ]  # fmt: skip

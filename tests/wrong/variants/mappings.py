@@ -10,14 +10,14 @@ _unmap = partial(wrong, where="kernel.mm.address_space:AddressSpace.unmap")
 _protect = partial(wrong, where="kernel.mm.address_space:AddressSpace.protect")
 _protectable = partial(wrong, where="kernel.mm.address_space:AddressSpace._protectable")
 _protect_mapped = partial(wrong, where="kernel.mm.address_space:AddressSpace._protect_mapped")
-_rights = partial(wrong, where="kernel.mm.pte_ranges:_of_pages")
-_each = partial(wrong, where="kernel.mm.pte_ranges:_of_page")
-_in_place = partial(wrong, where="kernel.mm.pte_ranges:_writable_in_place")
-_room = partial(wrong, where="kernel.mm.pte_ranges:make_room")
-_move = partial(wrong, where="kernel.mm.pte_ranges:move")
-_pieces = partial(wrong, where="kernel.mm.pte_ranges:_pieces")
+_rights = partial(wrong, where="kernel.mm.page_tables.pte_ranges:_of_pages")
+_each = partial(wrong, where="kernel.mm.page_tables.pte_ranges:_of_page")
+_in_place = partial(wrong, where="kernel.mm.page_tables.pte_ranges:_writable_in_place")
+_room = partial(wrong, where="kernel.mm.page_tables.pte_ranges:make_room")
+_move = partial(wrong, where="kernel.mm.page_tables.pte_ranges:move")
+_pieces = partial(wrong, where="kernel.mm.page_tables.pte_ranges:_pieces")
 _leave = partial(wrong, where="kernel.mm.address_space:AddressSpace.leave")
-_destroy = partial(wrong, where="kernel.mm.page_table:PageTable.destroy")
+_destroy = partial(wrong, where="kernel.mm.page_tables.page_table:PageTable.destroy")
 _ZAP = "self.zap(start, end)"
 _BYPASS = "__import__('tests.wrong.bypass').wrong.bypass."
 
@@ -204,13 +204,13 @@ VARIANTS = [
     ),
     wrong(
         "exit-keeps-frames", "only the tables are given back at the end",
-        "kernel.mm.page_table:PageTable._release_pages",
+        "kernel.mm.page_tables.page_table:PageTable._release_pages",
         "self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))",
         "pass",
     ),
     wrong(
         "exit-keeps-few-frames", "a small process gives only its tables back",
-        "kernel.mm.page_table:PageTable._release_pages",
+        "kernel.mm.page_tables.page_table:PageTable._release_pages",
         "self._frames.release_each(ppn(pte) for pte in ptes if pte & V)", "pass",
     ),
     _destroy(
@@ -219,7 +219,8 @@ VARIANTS = [
     ),
     wrong(
         "table-forgotten", "the kernel forgets a table of the middle level as soon as it is linked",
-        "kernel.mm.page_table:PageTable._next_table", "self._upper.append(frame)", "pass",
+        "kernel.mm.page_tables.page_table:PageTable._next_table",
+        "self._upper.append(frame)", "pass",
     ),
     _destroy(
         "exit-keeps-upper-tables", "the tables of the upper levels are never given back",

@@ -7,8 +7,8 @@ from functools import partial
 from tests.wrong.variant import wrong
 
 _fork = partial(wrong, where="kernel.mm.fork:shared_tables")
-_own = partial(wrong, where="kernel.mm.page_table:PageTable.own")
-_drop = partial(wrong, where="kernel.mm.page_table:PageTable.droppable")
+_own = partial(wrong, where="kernel.mm.page_tables.page_table:PageTable.own")
+_drop = partial(wrong, where="kernel.mm.page_tables.page_table:PageTable.droppable")
 _zap = partial(wrong, where="kernel.mm.address_space:AddressSpace.zap")
 
 VARIANTS = [
@@ -36,16 +36,17 @@ VARIANTS = [
     ),
     wrong(
         "shared-table-uncounted", "fork does not count the child as a holder of the tables",
-        "kernel.mm.page_table:PageTable._share_middle", "self._frames.share_all(pointers)", "pass",
+        "kernel.mm.page_tables.page_table:PageTable._share_middle",
+        "self._frames.share_all(pointers)", "pass",
     ),
     wrong(
         "sharing-unknown-to-the-child", "the child takes the tables that it shares for its own",
-        "kernel.mm.page_table:PageTable.share_with",
+        "kernel.mm.page_tables.page_table:PageTable.share_with",
         "other._shared.update((key, self._shared[key]) for key in keys)", "pass",
     ),
     wrong(
         "shared-tables-not-linked", "the child's middle tables do not lead to what it shares",
-        "kernel.mm.page_table:PageTable._share_middle",
+        "kernel.mm.page_tables.page_table:PageTable._share_middle",
         "self._frames.words[self._frame_to_words(middle) + at] = pointers", "pass",
     ),
     _own(
@@ -78,7 +79,7 @@ VARIANTS = [
     ),
     wrong(
         "leaf-of-a-shared-table", "a PTE is written to a table that is shared",
-        "kernel.mm.page_table:PageTable.leaf", "self.own(va)", "pass",
+        "kernel.mm.page_tables.page_table:PageTable.leaf", "self.own(va)", "pass",
     ),
     wrong(
         "mprotect-in-a-shared-table", "mprotect changes the rights of all that share the table",
@@ -87,7 +88,7 @@ VARIANTS = [
     ),
     wrong(
         "mremap-in-a-shared-table", "mremap finds no frame for a table when half has been moved",
-        "kernel.mm.pte_ranges:make_room", "table.own_all(start, end)", "pass",
+        "kernel.mm.page_tables.pte_ranges:make_room", "table.own_all(start, end)", "pass",
     ),
     _zap(
         "munmap-in-a-shared-table", "munmap clears the pages of all that share the table",
@@ -117,22 +118,22 @@ VARIANTS = [
     ),
     wrong(
         "dropped-table-kept", "who lets a shared table go still counts as its holder",
-        "kernel.mm.page_table:PageTable.drop",
+        "kernel.mm.page_tables.page_table:PageTable.drop",
         old="self._frames.release(frame)", new="pass",
     ),
     wrong(
         "dropped-table-linked", "a table that was let go stays linked",
-        "kernel.mm.leaf_tables:LeafTables._unlink",
+        "kernel.mm.page_tables.leaf_tables:LeafTables._unlink",
         "self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)", "pass",
     ),
     wrong(
         "exit-empties-shared-tables", "exit gives up the pages of a table that others still hold",
-        "kernel.mm.page_table:PageTable.destroy",
+        "kernel.mm.page_tables.page_table:PageTable.destroy",
         "if self._frames.count(frames[leaf]) == 1", "",
     ),
     wrong(
         "exit-leaves-shared-pages", "a table's last holder gives it back without its pages",
-        "kernel.mm.page_table:PageTable.destroy",
+        "kernel.mm.page_tables.page_table:PageTable.destroy",
         "if self._frames.count(frames[leaf]) == 1",
         "if self._frames.count(frames[leaf]) == 1 and leaf not in"
         " [self._leaves[key] for key in self._shared]",

@@ -17,7 +17,7 @@ from emu.observe.report.builder import Builder
 from emu.observe.report.host_files import HostFiles
 from emu.options import Options
 from guest.manifest import GUESTS
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 from toolchain.build import build
 
 HEAP = 0x100000

@@ -12,7 +12,7 @@ from emu.lab.labs.tlb.model.machine import Entry, FrameUse, Key, Machine
 from emu.lab.labs.tlb.model.search import HarmfulSequence, Step
 from emu.lab.simulation.differential import Failure
 from emu.machine.pte import G, V, is_leaf, ppn
-from kernel.mm.pte_text import pte_text
+from kernel.mm.page_tables.pte_text import pte_text
 
 _NAMES = {
     Harm.STORES_TO_ANOTHERS: "stores-to-anothers-page",

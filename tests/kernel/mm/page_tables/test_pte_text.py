@@ -3,8 +3,8 @@
 import pytest
 
 from emu.machine.pte import A, D, R, U, V, W, X, make_pte
-from kernel.mm.page_table import COW
-from kernel.mm.pte_text import pte_flags, pte_text
+from kernel.mm.page_tables.page_table import COW
+from kernel.mm.page_tables.pte_text import pte_flags, pte_text
 
 
 @pytest.mark.parametrize(

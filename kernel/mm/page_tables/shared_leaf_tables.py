@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
 from kernel.base.lazy_numpy import np
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.leaf_tables import LEAF_SHIFT, LeafTables
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables
 
 
 @dataclass(slots=True)

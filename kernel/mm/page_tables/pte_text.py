@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from emu.machine.pte import FLAGS, V, flags_text, is_leaf, ppn
-from kernel.mm.page_table import COW
+from kernel.mm.page_tables.page_table import COW
 
 
 @lru_cache(maxsize=FLAGS + 1)

@@ -10,10 +10,10 @@ from kernel.base.errors import OutOfMemory
 from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
-from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import SharedMemory
-from kernel.mm.shared_leaf_tables import Shared, SharedTables
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
+from kernel.mm.page_tables.shared_leaf_tables import Shared, SharedTables
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, Killed, World, anonymous, mapped_file
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from emu.machine.pte import PAGE_SHIFT, D, R, U, V, W, X, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.leaf_tables import LEAF_SPAN
-from kernel.mm.page_table import COW, PageTable
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
+from kernel.mm.page_tables.page_table import COW, PageTable
 from kernel.mm.vma import Vma
 
 

@@ -11,7 +11,7 @@ from emu.machine.sv39 import Mmu, TranslationFault
 from kernel.base.errors import OutOfMemory
 from kernel.check.invariants import leaks
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.page_table import PageTable
+from kernel.mm.page_tables.page_table import PageTable
 from kernel.mm.vma import USER_END
 
 FLAGS = V | R | W | U | A | D

@@ -1,7 +1,7 @@
 """The Sv39 page table of one process: access to single PTEs, and to short and long ranges.
 
-:mod:`kernel.mm.leaf_tables` allocates and links the tables;
-:mod:`kernel.mm.shared_leaf_tables` shares them between processes.
+:mod:`kernel.mm.page_tables.leaf_tables` allocates and links the tables;
+:mod:`kernel.mm.page_tables.shared_leaf_tables` shares them between processes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from emu.machine.pte import (
     V,
     ppn,
 )
-from kernel.base.lazy_numpy import Ptes, np, numpy_is_there
+from kernel.base.lazy_numpy import Ptes, np
+from kernel.mm import numpy_threshold
 from kernel.mm.frames import Kind
-from kernel.mm.leaf_tables import LEAF_SHIFT
-from kernel.mm.shared_leaf_tables import SharedTables
+from kernel.mm.numpy_threshold import without_numpy
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.shared_leaf_tables import SharedTables
 
 COW = RSW0
 """Copy-on-write: set in the PTE of a private page of a writable VMA whose W is clear because its
@@ -37,21 +39,8 @@ class Part:
     ptes: Ptes
 
 
-_FEW_PAGES = 64
-_FEW_TABLES = 6
-"""Number of tables up to which plain Python is not slower than NumPy with its import."""
 _TABLES_AT_ONCE = 64
 """Tables per NumPy operation: 256 KiB, which fit in the processor's cache."""
-
-
-def _without_numpy(tables: int) -> bool:
-    """Returns whether this number of tables is handled in plain Python."""
-    return tables <= _FEW_TABLES and not numpy_is_there()
-
-
-def is_few(pages: int) -> bool:
-    """Returns whether this number of scattered pages is handled one by one."""
-    return pages <= _FEW_PAGES or _without_numpy(pages // PTES_PER_TABLE + 1)
 
 
 class PageTable(SharedTables):
@@ -79,9 +68,9 @@ class PageTable(SharedTables):
 
     def is_short(self, start: int, end: int) -> bool:
         """Returns whether [start, end) is handled page by page and not with NumPy."""
-        if end - start <= _FEW_PAGES << PAGE_SHIFT:
+        if end - start <= numpy_threshold.FEW_PAGES << PAGE_SHIFT:
             return True
-        return _without_numpy(len(self.keys(start, end)))
+        return without_numpy(len(self.keys(start, end)))
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of every mapped page of [start, end), in ascending order."""
@@ -156,7 +145,7 @@ class PageTable(SharedTables):
 
     def _release_pages(self, leaves: list[int]) -> None:
         """Releases the frames that the leaf tables at these words map."""
-        if _without_numpy(len(leaves)):
+        if without_numpy(len(leaves)):
             for leaf in leaves:
                 ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
                 self._frames.release_each(ppn(pte) for pte in ptes if pte & V)

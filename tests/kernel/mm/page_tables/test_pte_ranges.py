@@ -8,8 +8,8 @@ from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
-from kernel.mm.leaf_tables import LEAF_SPAN
 from kernel.mm.page_cache import SharedMemory
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import (
     BASE,
