@@ -21,6 +21,7 @@ from tests.emu.lab.submissions import MADE, submission
 
 _CHEATS = [(lab, cheat) for lab in MADE for cheat in CHEATS]
 _SLIPS = [(lab, slip) for lab in MADE for slip in lab.mutants if slip.points_range]
+_SLIP_NAMES = {(lab.name, slip.name) for lab, slip in _SLIPS}
 _OTHERS = [
     (lab, wrong)
     for lab in MADE
