@@ -1,4 +1,9 @@
-"""Runs RISC-V Linux programs on a machine whose memory management can be watched."""
+"""Runs RISC-V Linux programs on a machine whose memory management can be watched.
+
+Layers, lowest first: ``machine``, the package ``kernel``, ``observe``, ``api`` (with ``host``),
+``lab``, ``cli``; each imports those below it. ``errors``, ``version``, ``isa_extensions`` and
+``host.child_processes`` may be imported by all.
+"""
 
 # The emu command starts here too: without imports, Ctrl-C can interrupt nothing.
 TYPE_CHECKING = False

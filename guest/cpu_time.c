@@ -1,4 +1,4 @@
-/* Is time on the processor told apart from time asleep?
+/* Is time on the processor distinguished from time asleep?
  *
  * Sleeping costs none; working does, in the process's clock, in the parent's
  * account of its children, and in the timers that go by it. */

@@ -1,6 +1,6 @@
 /* A guest that executes itself. qemu-riscv64 can only execute programs of the
- * machine it runs on, itself for one, so the tests tell a guest there, in
- * GUEST_RUNNER, the command (words with one space between) to put before it. */
+ * machine it runs on, itself for one, so the tests set GUEST_RUNNER
+ * to the command (words with one space between) to put before it. */
 #ifndef EXEC_H
 #define EXEC_H
 

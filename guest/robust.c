@@ -2,7 +2,7 @@
  *
  * However the owner ends (a thread returns, a process is killed, a process execs),
  * the next to lock gets EOWNERDEAD, also one that was waiting already. qemu-riscv64
- * does not tell the host about robust lists, and leaves the waiter to wait. */
+ * does not register robust lists with the host, so the waiter keeps waiting. */
 #include "check.h"
 
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* Does vfork's child really borrow its parent's memory?
  *
  * What it writes the parent sees, and the parent waits until it exits or
- * executes; no page is copied. posix_spawn relies on that to tell its caller why
- * a program could not be started. (qemu-riscv64 makes a plain fork of it.) */
+ * executes; no page is copied. posix_spawn relies on that to report to its caller
+ * why a program could not be started. (qemu-riscv64 makes a plain fork of it.) */
 #include "check.h"
 
 #include <spawn.h>

@@ -1,8 +1,8 @@
-"""`python -m tests.language [FOLDER]`: words that docstrings, comments, help and documents avoid.
+"""`python -m tests.language [FOLDER]`: words that texts of the project avoid.
 
-Prints a line for each finding, `file:line: words (better ...)`; status 1 when there is one. The
-rules are those of CONTRIBUTING.md: plain technical English, in which nothing in the machine is a
-person.
+Reads docstrings, comments, messages, help texts and documents. Prints a line for each finding,
+`file:line: words (better ...)`; status 1 when there is one. The rules are those of CONTRIBUTING.md:
+plain technical English, in which nothing in the machine is a person.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ _FINDINGS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), better) for word, bette
 _FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\b.*?[^?]$")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
 _HELP = {"help", "description", "epilog", "metavar"}
+_C_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+_C_LIKE = (".c", ".h", ".js", ".css")
 
 
 class Finding(NamedTuple):
@@ -71,7 +73,11 @@ def main(arguments: list[str]) -> int:
 
 def findings(folder: Path) -> Iterator[Finding]:
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md"], cwd=folder, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py", "*.md", *(f"*{suffix}" for suffix in _C_LIKE)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in listed.stdout.splitlines():
         if name == "tests/language.py":
@@ -79,8 +85,11 @@ def findings(folder: Path) -> Iterator[Finding]:
         source = (folder / name).read_text(encoding="utf-8")
         if name.endswith(".md"):
             texts = [Text(1, source)]
+        elif name.endswith(_C_LIKE):
+            texts = [*_c_comments(source)]
         else:
-            texts = [*_docstrings(source), *_comments(source), *_help(source)]
+            texts = [*_docstrings(source), *_comments(source)]
+            texts += _help(source) if name.startswith("tests/") else _messages(source)
             yield from _fragments(name, source)
         for text in texts:
             yield from _in_text(name, text)
@@ -119,6 +128,21 @@ def _comments(source: str) -> Iterator[Text]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield Text(token.start[0], token.string)
+
+
+def _messages(source: str) -> Iterator[Text]:
+    """Strings of several words that are not docstrings."""
+    documented = {text for _, text in _documented(source)}
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Constant(value=str(text)) if " " in text and text not in documented:
+                yield Text(node.lineno, text)
+
+
+def _c_comments(source: str) -> Iterator[Text]:
+    for match in _C_COMMENT.finditer(source):
+        line = source.count("\n", 0, match.start()) + 1
+        yield Text(line, re.sub(r"^ *\*", "", match[0], flags=re.MULTILINE))
 
 
 def _help(source: str) -> Iterator[Text]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emu.machine.engine import Engine
 
 CAPACITY = 1024
-"""Rows that are buffered before they are delivered; so many stay in the processor's cache."""
+"""Number of rows buffered before delivery; small enough for the processor's cache."""
 
 Fail = Callable[[BaseException], None]
 

@@ -241,7 +241,7 @@ def mappings_are_in_order(memory: MemorySnapshot) -> Iterator[Broken]:
         for vma in space.vmas:
             span = f"[{vma.start:#x}, {vma.end:#x})"
             if vma.start & 0xFFF or vma.end & 0xFFF or vma.start >= vma.end:
-                yield Broken(f"{name}: {span} is no range of whole pages")
+                yield Broken(f"{name}: {span} is not a range of whole pages")
             if vma.start < end:
                 yield Broken(f"{name}: {span} begins before the mapping below it ends")
             if vma.writable and not vma.may_write:
@@ -268,7 +268,7 @@ def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
             yield Broken(f"{memory.space_name(space)}: tables not found or not known: {wrong}")
         elif space.table.leaf_tables() != walk.leaves:
             yield Broken(
-                f"{memory.space_name(space)}: a leaf table is elsewhere than the kernel thinks"
+                f"{memory.space_name(space)}: a leaf table is elsewhere than in the kernel's index"
             )
 
 
@@ -287,7 +287,7 @@ def free_list_is_what_nobody_uses(memory: MemorySnapshot) -> Iterator[Broken]:
     if frames.used != in_use or listed + in_use != frames.touched:
         yield Broken(
             f"of {frames.touched} frames ever used {in_use} have a count and {listed} are free; "
-            f"{frames.used} are said to be in use"
+            f"{frames.used} are counted as in use"
         )
 
 
@@ -314,4 +314,4 @@ def stores_to_files_are_known(memory: MemorySnapshot) -> Iterator[Broken]:
             if vma is None or not isinstance(vma.backing, FilePages):
                 continue
             if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
-                yield _page(memory, mapped, va, pte, ": its file would not hear of a store")
+                yield _page(memory, mapped, va, pte, ": its file would not be informed of a store")

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Goal:
-    """At most so many times what the same work costs there; or, against nothing, nanoseconds."""
+    """Maximum multiple of the cost of the same work there; or, against nothing, nanoseconds."""
 
     work: str  # in the budget's words
     against: Literal["qemu", "native"] | None

@@ -209,7 +209,7 @@ def memory_size(text: str) -> int:
 
 def _variable(text: str) -> str:
     if not text.partition("=")[0]:
-        raise argparse.ArgumentTypeError(f"{text!r}: no name of a variable (expected NAME=VALUE)")
+        raise argparse.ArgumentTypeError(f"{text!r}: missing variable name (expected NAME=VALUE)")
     return text
 
 

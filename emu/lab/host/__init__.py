@@ -1,4 +1,4 @@
 """The grader's side of the sandbox: starts and ends it, calls functions, executes its commands.
 
-May import ``emu.lab.protocol``, ``emu.lab.kit``, ``emu.lab.text`` and the kernel.
+May import ``emu.lab.protocol``, ``emu.lab.kit``, ``emu.lab.text``, the kernel and the machine.
 """

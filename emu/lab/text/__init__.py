@@ -1,4 +1,4 @@
 """Text in messages and reports of the labs: PTEs, and sanitized output of a student's code.
 
-May import ``emu.lab.kit`` and the kernel.
+May import ``emu.lab.kit``, the kernel and the machine.
 """

@@ -1,3 +1,3 @@
-"""Analyses of a trace: the copy-on-write profile, a page's history, comparison of policies. Import
-``model`` only; used by ``report`` and the command line.
+"""Analyses of a trace: the copy-on-write profile, a page's history, comparison of policies. Of
+``emu.observe`` they import ``model`` only; used by ``report`` and the command line.
 """

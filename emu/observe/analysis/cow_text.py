@@ -128,7 +128,7 @@ def _memory(usages: Sequence[Usage], top: int) -> list[str]:
         return []
     largest = sorted(usages, key=lambda usage: -max(usage.resident))[:top]
     lines = [
-        "memory in KiB, at the most                       over time",
+        "memory in KiB, maximum                           over time",
         "pid     name             resident  share   own  (resident above, own below)",
     ]
     chosen = {id(usage) for usage in largest}

@@ -1,4 +1,5 @@
 """Unwind rules: from call frame information, or from the code where a file has none.
 
-:mod:`emu.observe.symbols` imports it; it imports the machine's encodings and register numbers.
+Imported by ``symbols`` and ``unwind`` of ``emu.observe``, of which it imports nothing; it imports
+the machine's encodings and register numbers, and ``kernel.base``.
 """

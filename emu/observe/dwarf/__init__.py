@@ -1,3 +1,3 @@
-"""Debug information (DWARF): lines, inlined functions, split and separate files. Imports
-``emu.observe.model`` only; used by ``symbols`` and ``record``.
+"""Debug information (DWARF): lines, inlined functions, split and separate files. Of ``emu.observe``
+it imports ``model`` only; used by ``symbols``, ``record`` and the command line.
 """

@@ -128,7 +128,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:
             yield number, record
     except TooLong:
         raise NotATrace(
-            f"line {number + 1} is no record of a trace: it is longer than {LONGEST_LINE >> 20} MiB"
+            f"line {number + 1} is not a trace record: it is longer than {LONGEST_LINE >> 20} MiB"
         ) from None
 
 
@@ -147,4 +147,4 @@ def _no_record(line: bytes, number: int, error: Exception) -> NotATrace:
             if schema not in (schema_1.NUMBER, records.SCHEMA):
                 return _another_schema(schema)
     reason = "it is nested too deep" if isinstance(error, RecursionError) else text(str(error))
-    return NotATrace(f"line {number} is no record of a trace: {reason[:_LONGEST_REASON]}")
+    return NotATrace(f"line {number} is not a trace record: {reason[:_LONGEST_REASON]}")

@@ -1,5 +1,6 @@
 """Report of a run as one HTML file that needs no network: ``emu report``.
 
 Imported by ``emu.cli``; imports ``emu.observe``'s ``model``, ``symbols`` and ``analysis``. It reads
-records only, so it does not import the kernel. ``page/`` has the page's HTML, CSS and JavaScript.
+records only: of the kernel it imports the outcomes of page faults, whose texts are its legend.
+``page/`` has the page's HTML, CSS and JavaScript.
 """

@@ -1,3 +1,3 @@
 """ELF files, symbols, source lines and disassembly of what a process has mapped. Imports ``model``,
-``dwarf`` and ``cfi`` of ``emu.observe``; used by all packages of instruments except analysis.
+``dwarf`` and ``cfi`` of ``emu.observe``; used by the packages above it except ``analysis``.
 """

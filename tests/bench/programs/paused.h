@@ -1,4 +1,4 @@
-/* Processes that live and wait, until all are let go. */
+/* Processes that live and wait, until all are released. */
 #ifndef PAUSED_H
 #define PAUSED_H
 

@@ -130,7 +130,7 @@ def test_is_damage_reported_in_one_line_with_the_file_and_the_number(
 ) -> None:
     lines = traced("--deterministic").jsonl.splitlines(keepends=True)
     trace = written(tmp_path, b"".join([*lines[:7], damage + b"\n", *lines[7:]]))
-    assert_one_line(read(words, trace), f"{trace}: line 8 is no record of a trace: ")
+    assert_one_line(read(words, trace), f"{trace}: line 8 is not a trace record: ")
 
 
 def test_do_the_folders_of_a_report_not_depend_on_the_trace(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@
  *   # DIGEST               of the arena, after every 16 cases
  *
  * All bytes of the arena are such that instructions made of them, however aligned, are illegal: a
- * fetch that succeeds ends at once, and mtval tells what was fetched.
+ * fetch that succeeds ends at once, and mtval shows what was fetched.
  */
 typedef unsigned long u64;
 typedef unsigned char u8;

@@ -1,7 +1,7 @@
-/* What the random programs of programs.py are made of. Each call does one thing to memory and tells
- * what came of it, in a line that starts with the call's number.
+/* What the random programs of programs.py are made of. Each call does one thing to memory and prints
+ * its result in a line that starts with the call's number.
  *
- * A process tells only when it has the turn; until then its lines wait in its own buffer. The turn
+ * A process prints only when it has the turn; until then its lines wait in its own buffer. The turn
  * goes from parent to child and back through pipes, so the output doesn't depend on scheduling,
  * though what the processes do to private memory runs side by side. */
 #define _GNU_SOURCE
@@ -30,7 +30,7 @@ static const char *name = "0";
 static char told[1 << 16];
 static size_t length;
 
-/* ---- telling */
+/* ---- printing */
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {

@@ -1,4 +1,4 @@
-"""Formats of a submission's result."""
+"""Formats of a submission's result. Imported by the rest of :mod:`emu.lab.grading`."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def test_is_a_damaged_trace_one_clear_line(tmp_path: Path) -> None:
     trace.write_text('{"event":"start","seq":0}\n{"event":"what"}\n')
     outcome = emu("cow", trace)
     assert outcome.status == 2 and outcome.stderr.count("\n") == 1
-    assert outcome.stderr.startswith(f"emu: {trace}: line 1 is no record of a trace")
+    assert outcome.stderr.startswith(f"emu: {trace}: line 1 is not a trace record")
     outcome = emu("cow", trace, "word")
     assert (
         outcome.status == 2 and "word: unexpected argument after the trace file" in outcome.stderr

@@ -107,9 +107,9 @@ def test_a_trace_that_was_cut_off_is_shown_as_far_as_it_goes(tmp_path: Path) -> 
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"hello\n", "line 1 is no record"),
-        (b'{"event":"start"}\n', "line 1 is no record"),
-        (b"\x7fELF\0\0\xff\n", "line 1 is no record"),
+        (b"hello\n", "line 1 is not a trace record"),
+        (b'{"event":"start"}\n', "line 1 is not a trace record"),
+        (b"\x7fELF\0\0\xff\n", "line 1 is not a trace record"),
         (b'{"event":"exit","seq":0,"time":0,"pid":1,"status":0}\n', "start record"),
     ],
 )

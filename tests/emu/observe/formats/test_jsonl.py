@@ -150,15 +150,15 @@ def test_a_trace_cut_within_a_character() -> None:
 @pytest.mark.parametrize(
     "data, said",
     [
-        (b"\x7fELF\x02\x01", "line 1 is no record"),
-        (b"hello\n", "line 1 is no record"),
-        (b"[1]\n", "line 1 is no record"),
-        (b'{"event":"start"}\n', "line 1 is no record"),
-        (b'{"event":"start","seq":0,"ti', "line 1 is no record"),
+        (b"\x7fELF\x02\x01", "line 1 is not a trace record"),
+        (b"hello\n", "line 1 is not a trace record"),
+        (b"[1]\n", "line 1 is not a trace record"),
+        (b'{"event":"start"}\n', "line 1 is not a trace record"),
+        (b'{"event":"start","seq":0,"ti', "line 1 is not a trace record"),
         (b'{"event":"exit","seq":0,"time":0,"pid":1,"status":0}\n', "begin with a start"),
-        (written(START) + b"\n" + written(*ALL[1:]), "line 2 is no record"),
-        (written(START) + b'{"event":"party","seq":1,"time":0}\n', "line 2 is no record"),
-        (written(START) + b"\xff\xfe\n", "line 2 is no record"),
+        (written(START) + b"\n" + written(*ALL[1:]), "line 2 is not a trace record"),
+        (written(START) + b'{"event":"party","seq":1,"time":0}\n', "line 2 is not a trace record"),
+        (written(START) + b"\xff\xfe\n", "line 2 is not a trace record"),
     ],
 )
 def test_what_is_no_trace(data: bytes, said: str) -> None:
@@ -193,7 +193,7 @@ def test_is_the_other_schemas_name_of_a_record_rejected(convert: Callable[[bytes
     """``settled`` is a record of schema 1 only, ``copy_end`` of schema 2 only."""
     end = CopyEnd(seq=1, time=1, fault=0, pid=2, address=0, bytes_changed=1, why="discarded")
     other = bytes if convert is in_schema_1 else in_schema_1
-    with pytest.raises(NotATrace, match="line 2 is no record"):
+    with pytest.raises(NotATrace, match="line 2 is not a trace record"):
         read(convert(written(START)) + other(written(end)))
 
 

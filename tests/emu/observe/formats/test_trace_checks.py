@@ -71,7 +71,7 @@ def test_are_the_indices_of_the_lines_right() -> None:
 def test_is_a_field_out_of_range_rejected_with_its_name(at: int, where: str, value: Any) -> None:
     trace = lines()
     trace[at] = changed(trace[at], where, value)
-    with pytest.raises(NotATrace, match=f"^line {at + 1} is no record of a trace: .*"):
+    with pytest.raises(NotATrace, match=f"^line {at + 1} is not a trace record: .*"):
         read(*trace)
 
 
@@ -169,7 +169,7 @@ def test_is_a_line_longer_than_any_record_rejected_without_being_read_whole(
 def test_are_bytes_that_are_not_text_rejected(damage: bytes) -> None:
     trace = lines()
     trace[MAP] = damage + trace[MAP]
-    with pytest.raises(NotATrace, match=r"line 5 is no record of a trace") as caught:
+    with pytest.raises(NotATrace, match=r"line 5 is not a trace record") as caught:
         read(*trace)
     assert str(caught.value).isprintable()
 
