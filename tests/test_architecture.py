@@ -52,8 +52,9 @@ class Calls:
             file = code.co_filename.removeprefix(f"{ROOT}/")
             step = file, code.co_qualname
             self._found[code] = step if step in self._wanted else None
-        if (step := self._found[code]) is not None:
-            self.made.append(step)
+        found = self._found[code]
+        if found is not None:
+            self.made.append(found)
 
 
 def follows(way: Sequence[Step], made: Sequence[Step]) -> bool:

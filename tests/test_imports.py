@@ -14,7 +14,7 @@ PACKAGES = ("emu", "guest", "kernel", "toolchain")
 
 def imported(source: str, modules: frozenset[str]) -> set[str]:
     """The project's modules that a source imports anywhere in its text."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

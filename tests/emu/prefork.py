@@ -168,7 +168,8 @@ def serve(fd: int) -> None:
             pid = os.fork()
             if not pid:
                 source.close()
-                _become(*json.loads(order), fds)
+                words, cwd, environment = json.loads(order)
+                _become(words, cwd, environment, fds)
                 break
             for each in fds:
                 os.close(each)
@@ -194,7 +195,7 @@ def _become(words: list[str], cwd: str, environment: dict[str, str], fds: list[i
     sys.stderr = io.TextIOWrapper(
         io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True
     )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with suppress(OSError):
         os.setpgid(0, 0)

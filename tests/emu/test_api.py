@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from emu import CannotRun, Machine, Options
@@ -84,7 +86,7 @@ def test_does_the_time_limit_leave_a_note() -> None:
 @pytest.mark.parametrize(
     "option", [{"fork_policy": "x"}, {"memory": "1G"}, {"memory": 5}, {"timeout": "1"}]
 )
-def test_is_a_wrong_option_told_when_the_machine_is_made(option: dict[str, object]) -> None:
+def test_is_a_wrong_option_told_when_the_machine_is_made(option: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Machine(**option)
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -39,7 +39,7 @@ class Run:
     summary: dict[str, Any]
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip a test that lacks something; fail it in CI, where everything must be there."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing")

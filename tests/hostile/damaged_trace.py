@@ -60,7 +60,7 @@ def read(trace: Path, words: tuple[str, ...], what: str) -> tuple[int, str]:
     with redirect_stdout(out), redirect_stderr(err):
         status = main([words[0], str(trace), *words[1:]])
     out.flush()
-    printed = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    printed = out.buffer.getvalue().decode()
     command = f"{what}: emu {' '.join(words)}"
     assert status in STATUSES, f"{command}: status {status}, {err.getvalue()}"
     for line in (printed + err.getvalue()).splitlines():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kernel.base.errno import EFAULT, ENAMETOOLONG
 from kernel.base.errors import Errno
@@ -17,11 +17,21 @@ from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc.system import mount_proc
 
+if TYPE_CHECKING:
+    from kernel.base.clock import VirtualClock
+    from kernel.mm.user_memory import UserMemory
+    from kernel.process.process import Process, Thread
+    from kernel.process.state import KernelState
+    from kernel.syscalls.context import SyscallContext
+else:
+    # The stand-ins are subclasses for the type checker only: they share no code with the kernel.
+    KernelState = Process = SyscallContext = UserMemory = VirtualClock = object
+
 BASE = 0x10000
 ROOT = Credentials(0, 0)
 
 
-class FakeMemory:
+class FakeMemory(UserMemory):
     """``size`` bytes of guest memory from BASE on; everything else is EFAULT."""
 
     def __init__(self, size: int = 1 << 21) -> None:
@@ -37,7 +47,7 @@ class FakeMemory:
         at = self._at(va, n)
         return bytes(self.bytes[at : at + n])
 
-    def write(self, va: int, data: bytes) -> None:
+    def write(self, va: int, data: bytes | bytearray | memoryview) -> None:
         at = self._at(va, len(data))
         self.bytes[at : at + len(data)] = data
 
@@ -77,7 +87,7 @@ class FakeMemory:
         return self.put(raw + b"\0")
 
 
-class FakeClock:
+class FakeClock(VirtualClock):
     def __init__(self) -> None:
         self.now = 1_000_000_000
 
@@ -108,8 +118,15 @@ class FakeSpace:
         return 7
 
 
-class FakeProcess:
+class FakeProcess(Process):
     """A process with one thread."""
+
+    ppid: int
+    alive: bool
+    cpu_ns: int
+    program: Any
+    space: Any
+    threads: dict[int, Any]
 
     def __init__(self, kernel: FakeKernel, pid: int, fs: FsContext, files: FdTable) -> None:
         self.kernel = kernel
@@ -120,14 +137,15 @@ class FakeProcess:
         self.cpu_ns, self.started = 0, 0
         self.limits = Limits()
         self.program, self.space = FakeProgram(), FakeSpace()
-        self.threads: dict[int, FakeThread] = {}
+        self.threads = {}
         kernel.processes[pid] = self
 
 
-class FakeKernel:
+class FakeKernel(KernelState):
     hostname, release = "emu", "6.6.0"
     memory_total, memory_free, memory_in_files = 1 << 30, 1 << 29, 1 << 20
     caller: Any = None
+    clock: FakeClock
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -138,12 +156,20 @@ class FakeKernel:
         return bytes(next(self._seed) % 256 for _ in range(n))
 
 
-class FakeThread:
+class FakeThread(SyscallContext):
     """The caller of a system call."""
+
+    kernel: FakeKernel
+    process: FakeProcess
+    mem: FakeMemory
+    fs: FsContext
+    files: FdTable
+    tid: int
+    deliverable: int
 
     def __init__(self, kernel: FakeKernel, fs: FsContext, files: FdTable, pid: int = 1) -> None:
         self.kernel = kernel
-        self.thread = self
+        self.thread = cast("Thread", self)
         self.fs, self.files = fs, files
         self.tid = pid
         self.mem = FakeMemory()

@@ -1,6 +1,7 @@
 """A root folder is filled once; failures are one line."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def archive(folder: Path) -> Path:
     (tree / "usr" / "bin").mkdir(parents=True)
     (tree / "usr" / "bin" / "p").write_text("text")
     path = folder / "p.deb"
-    root.subprocess.run(["dpkg-deb", "--build", tree, path], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--build", tree, path], check=True, capture_output=True)
     return path
 
 

@@ -1,5 +1,7 @@
 """What the system lacks is installed through apt, or named in one line."""
 
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -35,8 +37,8 @@ def arrange(
     monkeypatch.setitem(system.NEEDS, "thing", Need(fake.present, ("pack",), "install thing"))
     monkeypatch.setattr(system, "_quietly", fake.run)
     found = {"apt-get"} if apt else set()
-    monkeypatch.setattr(system.shutil, "which", lambda name: name if name in found else None)
-    monkeypatch.setattr(system.os, "geteuid", lambda: user)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in found else None)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
     return fake
 
 

@@ -11,10 +11,9 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from emu.lab.simulation.cpu import EndlessFault
+from emu.lab.simulation.cpu import EndlessFault, Killed
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.check.invariants import InvariantBroken
-from tests.kernel.worlds import Killed
 from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.variant import Variant, broken
 

@@ -56,7 +56,7 @@ def test_compare_runs_no_other_policy_when_it_is_ended(
     number: signal.Signals, how: tuple[str, ...], tmp_path: Path
 ) -> None:
     guest = compiled(ENDLESS)
-    command = ("compare", "--rw", f"{tmp_path}:/work", guest, *how)
+    command: tuple[str | Path, ...] = ("compare", "--rw", f"{tmp_path}:/work", guest, *how)
     process = start(*command)
     wait_for(process, (tmp_path / "running").exists)
     process.send_signal(number)

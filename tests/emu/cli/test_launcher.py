@@ -67,7 +67,7 @@ def test_does_it_start_in_a_directory_that_was_deleted(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     enter = ["sh", "-c", f'cd {gone}; rmdir {gone}; exec "$@"', "-"]
-    words = [*enter, LAUNCHER, "run", "--cwd", tmp_path, hello()]
+    words: list[str | Path] = [*enter, LAUNCHER, "run", "--cwd", tmp_path, hello()]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         words, env={**environment(), "PATH": path}, capture_output=True, text=True, check=False

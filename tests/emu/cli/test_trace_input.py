@@ -141,7 +141,8 @@ def test_do_the_folders_of_a_report_not_depend_on_the_trace(tmp_path: Path) -> N
     (private / "prog.c").write_text(SOURCE)
     assert emu("build", "prog.c", "-o", "prog", cwd=private).status == 0
     assert emu("trace", "-o", work / "t.jsonl", private / "prog").status == 3
-    for more, found in (([], False), (["--source", private], True)):
+    options: dict[bool, list[str | Path]] = {False: [], True: ["--source", private]}
+    for found, more in options.items():
         outcome = emu("report", "t.jsonl", "-o", "out.html", *more, cwd=work)
         assert outcome.status == 0
         data = data_of(work / "out.html")

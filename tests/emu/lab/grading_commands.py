@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.lab.graded import test_kinds
+from emu.lab.graded.submission import Submission
 from emu.lab.grading.submission_files import Entry
 from emu.lab.grading.tasks import Course, CourseTest, Task
 from emu.lab.simulation.differential import Failure
@@ -31,7 +31,7 @@ class Question:
     question: str = "what then?"
     points: int = 5
 
-    def run(self, submission: test_kinds.Submission) -> Failure | None:
+    def run(self, submission: Submission) -> Failure | None:
         return self.answer()
 
 

@@ -36,9 +36,10 @@ class Bench:
         frame, permissions = self.pages.get(va, (0, 0))
         return permissions and self.ram.base + frame * PAGE_SIZE | permissions
 
-    def on_exception(self, cause: int) -> None:
+    def on_exception(self, cause: int) -> bool:
         self.exceptions.append((cause, self.engine.read(PC)))
         self.engine.stop()
+        return False
 
     def on_invalid(self) -> None:
         self.invalid.append(self.engine.read(PC))

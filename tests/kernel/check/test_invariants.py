@@ -124,7 +124,7 @@ def frame_twice_on_the_free_list(s: Scene) -> None:
 
 
 def a_user_too_many(s: Scene) -> None:
-    s.parent.vmas[-1].backing.users += 1  # type: ignore[union-attr]
+    s.parent.vmas[-1].backing.users += 1
 
 
 def file_stored_to_unknown(s: Scene) -> None:
@@ -132,10 +132,10 @@ def file_stored_to_unknown(s: Scene) -> None:
 
 
 def page_that_its_cache_forgot(s: Scene) -> None:
-    s.parent.vmas[-1].backing._pages.clear()  # type: ignore[union-attr]
+    s.parent.vmas[-1].backing._pages.clear()
 
 
-DAMAGE = {
+DAMAGE: dict[Callable[[Scene], None], str] = {
     count_too_high: "count-is-the-number-of-holders",
     count_too_low: "count-is-the-number-of-holders",
     shared_and_writable: "shared-is-not-writable",

@@ -15,8 +15,10 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.resource_limits import INFINITY, Limits, Resource
 from kernel.config import Config
 from kernel.exec.elf import NotExecutable
-from kernel.exec.loader import Image, Request, load
+from kernel.exec.initial_stack import Request
+from kernel.exec.loader import Image, load
 from kernel.kernel import Kernel
+from kernel.mm.frames import Kind
 from kernel.mm.vma import USER_END, Prot
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.names.fs_context import FsContext
@@ -227,8 +229,8 @@ def test_rights_and_contents_of_segments(at: Loading) -> None:
     ]))  # fmt: skip
     image = at.load()
     space, mem = image.space, user_memory(image.space)
-    assert space.find(CODE).prot == Prot.READ | Prot.EXEC  # type: ignore[union-attr]
-    assert space.find(CODE + 0x2800).prot == Prot.READ | Prot.WRITE  # type: ignore[union-attr]
+    assert space.find(CODE).prot == Prot.READ | Prot.EXEC
+    assert space.find(CODE + 0x2800).prot == Prot.READ | Prot.WRITE
     assert mem.read(image.entry, 12) == elves.EXIT_7
     assert mem.read(CODE + 0x2800, 12) == elves.EXIT_7
     assert not any(mem.read(CODE + 0x280C, 0x1FF4))
@@ -271,7 +273,7 @@ def words_on_stack(image: Image) -> tuple[list[bytes], list[bytes], dict[int, in
 
     arguments, environment = strings(), strings()
     assert len(arguments) == count
-    auxv = {}
+    auxv: dict[int, int] = {}
     while True:
         kind, value = mem.read_u64(sp), mem.read_u64(sp + 8)
         if not kind:
@@ -341,7 +343,7 @@ def test_memory_that_runs_out_while_loading_leaves_nothing() -> None:
                                                 file_size=12, size=0x2000)]))  # fmt: skip
         frames = at.kernel.frames
         while frames.total - frames.used > pages - 8:
-            frames.allocate(1)
+            frames.allocate(Kind.PRIVATE)
         used = frames.used
         try:
             image = at.load()

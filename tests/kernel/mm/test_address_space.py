@@ -2,6 +2,7 @@
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from kernel.base.errors import Errno, OutOfMemory
@@ -11,7 +12,7 @@ from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
-from tests.kernel.worlds import BASE, RW, RX, Killed, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, RX, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE, ppn
 from kernel.base.errors import Errno
 from kernel.mm.frames import Kind
@@ -9,7 +10,7 @@ from kernel.mm.outcome import Outcome
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.memfs.memfs import MemFs
 from tests.emu.commands import machine, program
-from tests.kernel.worlds import BASE, Killed, World, mapped_file
+from tests.kernel.worlds import BASE, World, mapped_file
 
 P = PAGE_SIZE
 

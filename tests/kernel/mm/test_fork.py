@@ -2,6 +2,7 @@
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE, V, W, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.check.invariants import leaks
@@ -12,7 +13,7 @@ from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Killed, World, anonymous, mapped_file, user_memory
+from tests.kernel.worlds import BASE, RW, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
@@ -101,7 +102,9 @@ def test_a_tree_of_forks(world: World, policy: str) -> None:
 def test_the_last_one_left_owns_everything_without_a_copy(world: World) -> None:
     space = parent(world)
     for _ in range(5):
-        space = [world.fork(space), world.exit(space)][0]  # the parent exits each time
+        child = world.fork(space)
+        world.exit(space)
+        space = child
     world.outcomes.clear()
     world.store(space, BASE, b"x")
     assert world.outcomes == [Outcome.REUSED]

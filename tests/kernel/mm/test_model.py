@@ -31,6 +31,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE, V, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
@@ -40,7 +41,7 @@ from kernel.mm.vma import Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR
 from kernel.vfs.core.open_file import RegularFile
-from tests.kernel.worlds import RW, Caller, Killed, World, ranges_gone_through
+from tests.kernel.worlds import RW, Caller, World, ranges_gone_through
 
 EXAMPLES = int(os.environ.get("EMU_EXAMPLES", "0"))
 
@@ -376,13 +377,15 @@ class Processes(RuleBasedStateMachine):
     @may_lack_memory
     def read(self, n: int, at: int, offset: int, count: int, kernel: bool) -> None:
         side = self.side(n)
-        expected = b""
+        expected: bytes | None = None
+        content = bytearray()
         for number, start, part in self._parts(at, offset, bytes(count)):
             page = side.pages.get(number)
             if page is None or not page.prot & (Prot.READ | Prot.WRITE) or page.content is None:
-                expected = None
                 break
-            expected += page.content.data[start : start + len(part)]
+            content += page.content.data[start : start + len(part)]
+        else:
+            expected = bytes(content)
         va = address(at) + offset
         try:
             if kernel:

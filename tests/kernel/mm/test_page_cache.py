@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.check import invariants, memory_snapshot
@@ -15,7 +16,6 @@ from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import (
     BASE,
     RW,
-    Killed,
     World,
     anonymous,
     mapped_file,

@@ -104,7 +104,7 @@ def test_are_record_locks_charged_until_the_file_is_closed(t: FakeThread) -> Non
         lock(t, fd, start)
     assert held(t, Kind.LOCK) == 10 * Cost.LOCK
     leave(t, Cost.LOCK)
-    assert fails(lambda: lock(t, fd, 100)) == ENOLCK  # type: ignore[arg-type, return-value]
+    assert fails(lambda: lock(t, fd, 100)) == ENOLCK
     t.files.close(fd)
     assert held(t, Kind.LOCK) == 0
 

@@ -39,7 +39,7 @@ def by_emu(name: str) -> Run:
         return run_emu(_build(find().gcc, name, Path(folder)))
 
 
-def _build(gcc: str, name: str, folder: Path) -> Path:
+def _build(gcc: str | Path, name: str, folder: Path) -> Path:
     program = folder / name
     subprocess.run([gcc, *FLAGS, "-o", program, FOLDER / f"{name}.c"], check=True)
     return program

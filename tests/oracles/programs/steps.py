@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tests.oracles.programs.model import (
@@ -251,7 +251,7 @@ def move(out: Writer, process: Process, alone: bool) -> None:
     _now(process, to, to_page, [moved] * to_count)
 
 
-def _now(process: Process, slot: int, page: int, pages: list[Page | None] | list[Page]) -> None:
+def _now(process: Process, slot: int, page: int, pages: Sequence[Page | None]) -> None:
     process.arenas[slot][page : page + len(pages)] = pages
 
 

@@ -179,7 +179,7 @@ def the_host_gets_each_frame_back_once() -> None:
     with many, scene(0) as s:
         taken = [s.frames.allocate(Kind.PRIVATE) for _ in range(4 * MANY_FREE)]
         given: list[tuple[int, int]] = []
-        s.ram.discard = lambda first, pages: given.append((first, pages))  # type: ignore[method-assign]
+        s.ram.discard = lambda ppn, count: given.append((ppn, count))  # type: ignore[method-assign]
         for turn in range(4):
             s.frames.release_each(taken[turn * MANY_FREE : (turn + 1) * MANY_FREE])
             same(given[turn:], [(taken[0], (turn + 1) * MANY_FREE)], "what the host got")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.outcome import Outcome
-from tests.kernel.worlds import BASE, Killed, World, anonymous, user_memory
+from tests.kernel.worlds import BASE, World, anonymous, user_memory
 from tests.wrong.checks.check import same
 
 P = PAGE_SIZE

@@ -72,7 +72,8 @@ def test_source_is_taken_from_a_folder_that_is_given(tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
     built = emu("build", "prog.c", "-o", "../away/prog", cwd=tmp_path / "src")
     assert built.status == 0
-    for more, found in (([], False), (["--source", tmp_path / "src"], True)):
+    options: dict[bool, list[str | Path]] = {False: [], True: ["--source", tmp_path / "src"]}
+    for found, more in options.items():
         outcome = emu("report", "away/prog", "-o", "out.html", *more, cwd=tmp_path)
         assert outcome.status == 3
         assert ("here" in str(data_of(tmp_path / "out.html")["sources"])) is found

@@ -469,7 +469,7 @@ def test_may_a_programs_name_be_no_unicode(tmp_path: Path) -> None:
         "int main(void) { prctl(PR_GET_NAME, name); fputs(name, stdout); }",
     )
     odd = os.fsencode(tmp_path) + b"/\xff\xe9x"
-    shutil.copy(guest, odd)
+    shutil.copy(os.fsencode(guest), odd)
     done = subprocess.run(
         [*RUN, odd], env=environment(), capture_output=True, timeout=60, check=False
     )

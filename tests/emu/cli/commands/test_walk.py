@@ -61,7 +61,7 @@ def test_one_process_can_be_waited_for() -> None:
 def test_the_nth_time(options: tuple[str, ...]) -> None:
     text = "long n; __attribute__((noinline)) void step(long at) { n = at; }\n"
     text += "int main(void) { for (long i = 1; i < 500; i++) step(i); }\n"
-    words = [program("steps", text), "--at", "step", "--hit", "400", *options]
+    words: list[str | Path] = [program("steps", text), "--at", "step", "--hit", "400", *options]
     assert "load of 0x190 by" in walk(*words, "a0"), "a0 has the number of the call"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from emu.lab.graded.question import prepare
+from emu.lab.graded.question import Preparation, prepare
 from emu.lab.graded.submission import Submission
 from emu.lab.graded.submission import Test as Graded
 from emu.lab.graded.test_kinds import Script
@@ -14,7 +14,7 @@ from emu.lab.host.student import LabFile
 from emu.lab.mutants.cheats import CHEATS
 from emu.lab.simulation.differential import Failure, SimulationConfig, run_differential
 from emu.lab.simulation.initial_layout import CONSTANTS, DATA
-from emu.lab.simulation.operations import Fork, Store
+from emu.lab.simulation.operations import Fork, Operation, Store
 from emu.lab.workspace.catalogue import find
 from tests.emu.lab.submissions import submission
 
@@ -83,7 +83,7 @@ def test_a_second_mistake_is_found_after_the_first() -> None:
 
 
 def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
-    asked = [prepare(Fork(1)), Store(2, DATA, 1)]
+    asked: list[Operation | Preparation] = [prepare(Fork(1)), Store(2, DATA, 1)]
     first = Script(COW.tests[0].name, "is anything before it?", "cow", asked)
     found = first.run(wrong("parent-keeps-w"))
     assert found is not None and found.name == "shared-is-not-writable"
@@ -92,7 +92,11 @@ def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
 
 
 def test_correct_given_operations_are_done_by_the_students_code() -> None:
-    asked = [prepare(Fork(1)), Store(2, CONSTANTS, 1), Store(2, DATA, 1)]
+    asked: list[Operation | Preparation] = [
+        prepare(Fork(1)),
+        Store(2, CONSTANTS, 1),
+        Store(2, DATA, 1),
+    ]
     found = Script("last", "is it?", "cow", asked).run(wrong("returns-a-string"))
     assert found is None  # the process was killed by the first store
     asked = [prepare(Fork(1)), Store(2, DATA, 1)]

@@ -23,7 +23,7 @@ from emu.lab.grading.submission_files import entries
 from emu.lab.host import student
 from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student import LabFile
-from emu.lab.host.student import Limits as CallLimits
+from emu.lab.host.student_process import Limits as CallLimits
 from tests.emu.commands import EMU, environment
 from tests.emu.lab import grading_commands
 from tests.emu.lab.grading_commands import COW, SKELETON, broken, endless, fine, killed, task, wrong
@@ -153,7 +153,7 @@ def test_a_message_that_would_fill_the_grader_s_memory_is_none():
 def test_a_file_is_replaced_at_once_or_not_at_all(tmp_path):
     write(tmp_path / "a" / "file", b"old")
     with pytest.raises(TypeError):
-        write(tmp_path / "a" / "file", "no bytes")
+        write(tmp_path / "a" / "file", "no bytes")  # type: ignore[arg-type]
     assert (tmp_path / "a" / "file").read_bytes() == b"old"
     assert os.listdir(tmp_path / "a") == ["file"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.lab.graded.test_kinds import RandomOperations
-from emu.lab.grading.private_tests import InvalidPrivateFile, load
+from emu.lab.grading.private_tests import InvalidPrivateFile, SeededTest, load
 from emu.lab.host.student import LabFile
 from emu.lab.simulation.initial_layout import DATA
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Load, Read, SetBreak, Store
@@ -94,9 +94,10 @@ def test_a_seed_makes_other_random_operations_and_is_not_shown(tmp_path):
     given = "[random]\nseeds = [8675309, 42]\npoints = 3\n"
     tests = load(private(tmp_path, given)).tests
     own = [test for test in COW.tests if isinstance(test, RandomOperations)]
-    assert len(tests) == 2 * len(own)
+    seeded = [test for test in tests if isinstance(test, SeededTest)]
+    assert len(seeded) == len(tests) == 2 * len(own)
     assert {test.points for test in tests} == {3}
-    assert {test.seed for test in tests} == {8675309, 42}
+    assert {test.seed for test in seeded} == {8675309, 42}
     assert not any("8675309" in test.name + test.question for test in tests)
 
 

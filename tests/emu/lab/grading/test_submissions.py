@@ -73,7 +73,10 @@ def test_two_files_at_the_same_depth_are_not_guessed_between(tmp_path):
 
 def test_a_zip_file_and_one_in_a_folder_are_read_as_folders_are(tmp_path):
     (tmp_path / "ada").mkdir()
-    members = {"lab/cow_fork.py": "here", "__MACOSX/lab/cow_fork.py": b"\x00"}
+    members: dict[str, str | bytes] = {
+        "lab/cow_fork.py": "here",
+        "__MACOSX/lab/cow_fork.py": b"\x00",
+    }
     assert source(archive(tmp_path / "ada.zip", members)) == "here"
     archive(tmp_path / "ada" / "hand in.zip", members)
     assert source(str(tmp_path / "ada")) == "here"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from emu.lab.sandbox.imports import ALLOWED
-from tests.emu.lab.children import PROJECT, Outcome, python
+from tests.emu.commands import PROJECT, Outcome
+from tests.emu.lab.children import python
 
 RUN = """
 def student(text):

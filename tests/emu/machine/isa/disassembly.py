@@ -10,12 +10,12 @@ REGISTERS = (
     *(f"s{n}" for n in range(2, 12)),
     *("t3", "t4", "t5", "t6"),
 )
-_DISASSEMBLER = capstone.Cs(  # type: ignore[no-untyped-call]
+_DISASSEMBLER = capstone.Cs(
     capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC
 )
 
 
 def disassemble(code: bytes) -> tuple[str, str] | None:
     """None for what capstone does not know."""
-    found = list(_DISASSEMBLER.disasm_lite(code, 0, 1))  # type: ignore[no-untyped-call]
+    found = list(_DISASSEMBLER.disasm_lite(code, 0, 1))
     return (found[0][2], found[0][3]) if found else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from emu.observe.analysis.cow_collector import CowCollector, profile
@@ -17,7 +19,7 @@ from tests.kernel.syscalls.guests import compiled
 
 
 def profiled(name: str, *arguments: str, policy: str = "cow") -> CowProfile:
-    command = [built(BY_NAME[name], "static"), *arguments]
+    command: list[str | Path] = [built(BY_NAME[name], "static"), *arguments]
     run = record(command, fork_policy=policy, deterministic=True)
     assert run.status == 0, run.output
     return checked(run)

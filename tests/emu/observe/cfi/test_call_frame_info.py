@@ -89,13 +89,14 @@ def table(path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
 
 def words(rule: Rule) -> tuple[str, str, str]:
     register = {2: "sp", 5: "t0", 8: "s0"}[rule.register]
-    places = ("u" if place is None else f"c{place:+}" for place in (rule.ra, rule.fp))
-    return (f"{register}{rule.offset:+}", *places)
+    ra, fp = ("u" if place is None else f"c{place:+}" for place in (rule.ra, rule.fp))
+    return (f"{register}{rule.offset:+}", ra, fp)
 
 
 def disagreements(path: Path) -> tuple[int, list[object]]:
     """How many addresses were compared, and where objdump says something else."""
-    call_frames, compared, wrong = frames(path.read_bytes()), 0, []
+    call_frames, compared = frames(path.read_bytes()), 0
+    wrong: list[object] = []
     for start, end, row in table(path):
         for address in sorted({start, end - 1} if start < end else ()):
             rule = call_frames.rule(address)

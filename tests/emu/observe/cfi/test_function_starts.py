@@ -42,6 +42,7 @@ def test_of_the_c_library_most_functions_are_found() -> None:
     with (root / "lib/libc.so.6").open("rb") as file:
         elf = ELFFile(file)
         text = elf.get_section_by_name(".text")
+        assert text is not None
         starts = Starts(text.data(), text["sh_addr"])
         symbols = elf.get_section_by_name(".dynsym").iter_symbols()
         known = {

@@ -119,6 +119,7 @@ def functions(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         elf = ELFFile(file)
         text = elf.get_section_by_name(".text")
+        assert text is not None
         start, data = text["sh_addr"], text.data()
         for symbol in elf.get_section_by_name(".dynsym").iter_symbols():
             at, size = symbol["st_value"] - start, symbol["st_size"]

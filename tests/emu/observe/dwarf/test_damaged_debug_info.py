@@ -104,6 +104,7 @@ def test_a_program_whose_debug_information_is_noise_runs_and_is_traced(
     data = bytearray(path.read_bytes())
     with path.open("rb") as file:
         found = ELFFile(file).get_section_by_name(section)
+        assert found is not None
         start, size = found["sh_offset"], found["sh_size"]
     data[start : start + size] = random.Random(section).randbytes(size)
     noisy = tmp_path / "noisy"

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 from emu.observe.formats.fault_log import FaultLines
 from tests.emu.commands import machine
@@ -40,7 +41,7 @@ LINE = re.compile(
 
 
 @cache
-def trace() -> tuple[list[dict[str, str]], int, int]:
+def trace() -> tuple[list[dict[str, Any]], int, int]:
     """The lines, and where the guest's two memories are."""
     lines: list[str] = []
     result = machine(deterministic=True).run(
@@ -53,7 +54,7 @@ def trace() -> tuple[list[dict[str, str]], int, int]:
     return [match.groupdict() for match in found if match], page, m
 
 
-def about(address: int) -> list[dict[str, str]]:
+def about(address: int) -> list[dict[str, Any]]:
     return [line for line in trace()[0] if int(line["address"], 16) == address]
 
 

@@ -20,6 +20,7 @@ def test_are_they_what_capstone_finds_in_all_functions(name: str) -> None:
     with built(BY_NAME[name], "static").open("rb") as file:
         elf = ELFFile(file)
         text = elf.get_section_by_name(".text")
+        assert text is not None
         data, base = text.data(), text["sh_addr"]
         functions = {
             (each["st_value"], each["st_size"])

@@ -154,7 +154,7 @@ def test_has_every_field_a_text() -> None:
 
 
 SCHEMA = json.loads(document.SCHEMA_FILE.read_text("utf-8"))
-JSON_TYPES = {
+JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "number": (int, float),
     "string": str,

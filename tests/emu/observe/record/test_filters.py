@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -73,7 +75,7 @@ def passed(chosen: Filter, *trace: AnyRecord) -> list[AnyRecord]:
 
 def others(pid: int) -> list[AnyRecord]:
     """A record of each kind that has a pid, but faults and their ends."""
-    a = {"seq": 5, "time": 0, "pid": pid}
+    a: dict[str, Any] = {"seq": 5, "time": 0, "pid": pid}
     return [
         records.Exec(**a, path="", entry=0, root=0, maps=[]),
         Fork(**a, tid=pid, child=7),
@@ -191,7 +193,12 @@ def test_the_end_of_a_copy_is_told_when_its_fault_was(chosen: Filter) -> None:
 
 
 def test_the_end_of_a_wanted_processs_copy_is_told_when_another_has_the_memory_by_then() -> None:
-    trace = [fault(1, pid=3), fault(2, pid=2), copy_end(1, pid=2), copy_end(2, pid=2)]
+    trace: list[AnyRecord] = [
+        fault(1, pid=3),
+        fault(2, pid=2),
+        copy_end(1, pid=2),
+        copy_end(2, pid=2),
+    ]
     assert passed(Filter(pids=frozenset({3})), *trace) == [trace[0], trace[2]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -64,7 +65,7 @@ int main(void)
 
 @cache
 def run(name: str, source: str, policy: str, *words: str) -> Recorded:
-    command = [program(name, source), *words]
+    command: list[str | Path] = [program(name, source), *words]
     recorded = record(command, fork_policy=policy, deterministic=True)
     assert recorded.status == 0
     return recorded

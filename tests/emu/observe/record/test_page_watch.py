@@ -7,8 +7,8 @@ import pytest
 from emu.observe.model.records import AnyRecord, Fault, Page
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.record import address_space_pids
+from kernel.mm.fork import POLICIES
 from tests.emu.commands import program
-from tests.emu.observe.analysis.test_page_history import POLICIES
 from tests.emu.observe.support.ledger import of_kind
 from tests.emu.observe.support.recorded import record
 

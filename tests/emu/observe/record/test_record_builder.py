@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from emu.cli.main import main
 from emu.observe.formats.jsonl import read_trace
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord, Fault
-from emu.observe.record import thread_position, writer_process
+from emu.observe.record import thread_position
 from tests.emu.commands import program
 from tests.emu.observe.support.recorded import HANDLES
 
@@ -156,7 +157,7 @@ def test_a_trace_is_the_same_from_the_writer_process(
     def refused() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(writer_process.os, "fork", refused)
+    monkeypatch.setattr(os, "fork", refused)
     assert written(tmp_path / "here.jsonl", guest, *options) == beside.replace(b"beside", b"here")
 
 

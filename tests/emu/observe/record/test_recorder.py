@@ -8,6 +8,7 @@ from collections import Counter
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,11 @@ def test_whichever_allocation_fails(policy: str) -> None:
     made = int(run("demo_cow", policy).summary["frames_allocated"])
     for number in range(30, made + 1, 3):
         path = guest("demo_cow")
-        options = {"fork_policy": policy, "deterministic": True, "fail_allocation": number}
+        options: dict[str, Any] = {
+            "fork_policy": policy,
+            "deterministic": True,
+            "fail_allocation": number,
+        }
         assert_exact(record([path], **options))
 
 
@@ -363,7 +368,7 @@ int main(void)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_watched_page_that_is_let_go_is_told_of_at_once(policy: str) -> None:
     path = program("dropped_page", DROPPED)
-    options = {"fork_policy": policy, "deterministic": True}
+    options: dict[str, Any] = {"fork_policy": policy, "deterministic": True}
     page = int(record([path], **options).output, 16)
     recording = RecordingOptions(pages={page}, samples=False)
     records = record([path], recording=recording, **options).records

@@ -240,14 +240,14 @@ def test_where_fork_fails_this_process_writes(
     def refused() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(writer_process.os, "fork", refused)
+    monkeypatch.setattr(os, "fork", refused)
     assert main([*words, str(tmp_path / "here.jsonl"), guest, "x"]) == 7
     assert (tmp_path / "here.jsonl").read_bytes() == (tmp_path / "process.jsonl").read_bytes()
 
 
 def test_the_trace_of_a_machine_that_was_killed_is_written(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
-    command = [*EMU, "trace", "-o", path, program("stores", STORES)]
+    command = [*EMU, "trace", "-o", str(path), str(program("stores", STORES))]
     machine = subprocess.Popen(command, env=environment())
     wait_for(lambda: path.exists() and path.stat().st_size > 1 << 20)
     machine.kill()

@@ -81,7 +81,7 @@ def made(folder: Path, *flags: str) -> Path:
     """The program, with its objects in ``folder``; poke.h lies in a folder of its own."""
     (folder / "include").mkdir(parents=True)
     (folder / "include" / "poke.h").write_text(HEADER)
-    compiler = [find().gcc, "-O1", "-g", "-Iinclude", *flags]
+    compiler: list[str | Path] = [find().gcc, "-O1", "-g", "-Iinclude", *flags]
     for name, text in (("prog", SOURCE), ("other", OTHER)):
         (folder / f"{name}.c").write_text(text)
         subprocess.run([*compiler, "-c", f"{name}.c"], cwd=folder, check=True)

@@ -119,9 +119,10 @@ class Stop(Observer):
         base = trap.tval - self._program.main
         rule_at = lru_cache(None)(lambda address: self._program.frames.rule(address - base))
         hart, space = self._session.kernel.hart, event.thread.process.space
-        registers = [hart.read(register) for register in (PC, RA, SP, 8)]
+        pc, ra, sp, fp = (hart.read(register) for register in (PC, RA, SP, 8))
         read64 = reader(space)
-        self.calls = unwind(rule_at, read64, *registers, sigreturn=event.thread.process.sigreturn)
+        sigreturn = event.thread.process.sigreturn
+        self.calls = unwind(rule_at, read64, pc, ra, sp, fp, sigreturn=sigreturn)
         self.names = [self._program.name(trap.epc - base)]
         self.names += [self._program.name(call - base - 1) for call in self.calls]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import OutOfMemory
 from kernel.mm.address_space import AddressSpace
@@ -15,7 +16,6 @@ from tests.kernel.worlds import (
     BASE,
     RW,
     Caller,
-    Killed,
     World,
     anonymous,
     mapped_file,

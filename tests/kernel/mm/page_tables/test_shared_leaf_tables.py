@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, W, ppn
 from kernel.base.errors import OutOfMemory
@@ -15,7 +16,7 @@ from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.shared_leaf_tables import Shared, SharedTables
 from kernel.mm.vma import Prot, Vma
-from tests.kernel.worlds import BASE, RW, Caller, Killed, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 NEXT = BASE + LEAF_SPAN

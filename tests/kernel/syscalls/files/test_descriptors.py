@@ -176,7 +176,7 @@ def test_does_copy_file_range_refuse_to_overlap(t: FakeThread) -> None:
 def pair(t: FakeThread, kind: int = 1) -> tuple[int, int]:
     address = t.mem.alloc(8)
     done(sockets.socketpair(t, 1, kind, 0, address))
-    return struct.unpack("<ii", t.mem.read(address, 8))  # type: ignore[return-value]
+    return struct.unpack("<ii", t.mem.read(address, 8))
 
 
 def test_do_socket_pairs_talk_both_ways(t: FakeThread) -> None:

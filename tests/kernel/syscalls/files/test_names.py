@@ -25,6 +25,7 @@ from kernel.base.errno import (
     EXDEV,
 )
 from kernel.syscalls.files import descriptors, directories, openat, stat
+from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     AT_FDCWD,
     AT_REMOVEDIR,
@@ -70,6 +71,7 @@ def t(request: pytest.FixtureRequest, tmp_path: Path) -> FakeThread:
     (tmp_path / "w").mkdir()
     root = MemFs(number=9, owner=ROOT).root
     namespace = Namespace(root)
+    writable: Inode
     if request.param == "memory":
         writable = MemFs(number=10, owner=ROOT).root
     else:

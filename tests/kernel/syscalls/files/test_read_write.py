@@ -8,6 +8,7 @@ import pytest
 
 from kernel.base.errno import EBADF, EFAULT, EINVAL, ESPIPE
 from kernel.syscalls.files import read_write
+from kernel.vfs.core.inode import Mapping
 from kernel.vfs.core.linux_abi import O_APPEND, O_CREAT, O_RDWR, O_WRONLY
 from tests.kernel.fakes import BASE, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, get_file, open_, put_file, read, unlink, write
@@ -132,9 +133,26 @@ def test_are_pipes_without_position(t: FakeThread) -> None:
     assert fails(lambda: read_write.pread64(t, 0, BASE, 1, 0)) == ESPIPE
 
 
+class Pages(Mapping):
+    """A mapping of a file whose pages are the file's own bytes."""
+
+    users = 1
+
+    def overlay(self, offset: int, data: bytes) -> bytes:
+        return data
+
+    def after_write(self, offset: int, data: bytes) -> None:
+        pass
+
+    def after_punch(self, start: int, end: int) -> None:
+        pass
+
+    def after_truncate(self, size: int) -> None:
+        pass
+
+
 def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
-    class Pages:
-        users = 1
+    class Changed(Pages):
         seen: tuple[int, bytes] = (0, b"")
 
         def overlay(self, offset: int, data: bytes) -> bytes:
@@ -148,7 +166,7 @@ def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
 
     put_file(t, "/a", b"abc")
     fd = open_(t, "/a", O_RDWR)
-    pages = t.files.get(fd).inode.mapping = Pages()
+    pages = t.files.get(fd).inode.mapping = Changed()
     assert read(t, fd) == b"ABC"
     write(t, fd, b"def")
     assert pages.seen == (3, b"def")
@@ -157,18 +175,6 @@ def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
 
 
 def test_are_cached_pages_let_go_with_the_last_name(t: FakeThread) -> None:
-    class Pages:
-        users = 0
-
-        def overlay(self, offset: int, data: bytes) -> bytes:
-            return data
-
-        def after_write(self, offset: int, data: bytes) -> None:
-            pass
-
-        def after_truncate(self, size: int) -> None:
-            pass
-
     for users in (0, 1):
         put_file(t, "/a", b"abc")
         node = t.fs.namespace.child(t.fs.root, "a")

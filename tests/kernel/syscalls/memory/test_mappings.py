@@ -1,10 +1,12 @@
 """Do the memory calls do what their man pages say, and refuse what they must?"""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.budget import Budget, Cost
 from kernel.base.errors import Errno, OutOfMemory
@@ -15,7 +17,7 @@ from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR, O_WRONLY
 from kernel.vfs.core.open_file import RegularFile
 from tests.kernel.syscalls.guests import output, same_as_qemu
-from tests.kernel.worlds import BASE, RW, Caller, Killed, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 ANON = Map.PRIVATE | Map.ANONYMOUS
@@ -192,7 +194,7 @@ def test_wipe_on_fork_is_for_private_anonymous_memory(world: World, call: Caller
     mapped_file(world, call.process.space, world.file(b"file"), 1)
     call.mmap(BASE + P, P, RW, Map.SHARED | Map.ANONYMOUS | Map.FIXED, -1, 0)
     for page in (0, 1):
-        assert refused(lambda page=page: call.madvise(BASE + page * P, P, 18)) == "EINVAL"
+        assert refused(partial(call.madvise, BASE + page * P, P, 18)) == "EINVAL"
 
 
 def test_msync_flags(call: Caller) -> None:

@@ -25,7 +25,7 @@ def t() -> FakeThread:
 def pipe(t: FakeThread, flags: int = 0) -> tuple[int, int]:
     address = t.mem.alloc(8)
     done(openat.pipe2(t, address, flags))
-    return struct.unpack("<ii", t.mem.read(address, 8))  # type: ignore[return-value]
+    return struct.unpack("<ii", t.mem.read(address, 8))
 
 
 def pollfds(t: FakeThread, *asked: tuple[int, int]) -> int:
