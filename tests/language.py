@@ -88,7 +88,7 @@ def findings(folder: Path) -> Iterator[Finding]:
         elif name.endswith(_C_LIKE):
             texts = [*_c_comments(source)]
         else:
-            texts = [*_docstrings(source), *_comments(source)]
+            texts = [*_docstrings(source), *_comments(source), *_names(source)]
             texts += _help(source) if name.startswith("tests/") else _messages(source)
             yield from _fragments(name, source)
         for text in texts:
@@ -143,6 +143,14 @@ def _c_comments(source: str) -> Iterator[Text]:
     for match in _C_COMMENT.finditer(source):
         line = source.count("\n", 0, match.start()) + 1
         yield Text(line, re.sub(r"^ *\*", "", match[0], flags=re.MULTILINE))
+
+
+def _names(source: str) -> Iterator[Text]:
+    """Names of functions and classes, as words."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if "_" in name.strip("_"):
+                yield Text(node.lineno, name.replace("_", " "))
 
 
 def _help(source: str) -> Iterator[Text]:

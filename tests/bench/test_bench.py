@@ -55,7 +55,7 @@ def test_a_ratio_is_the_median_of_ratios_within_rounds() -> None:
     assert row.ratio("native") is None and row.value("native") is None and row.met is None
 
 
-def test_a_goal_is_met_by_the_median_against_its_world() -> None:
+def test_a_goal_is_reached_by_the_median_against_its_world() -> None:
     row = Row("first touch", "ns", [{"emu": 15, "native": 10, "qemu": 1}])
     assert row.met is True
     row.samples = [{"emu": 16, "native": 10}]
@@ -120,7 +120,7 @@ def test_rounds_stop_when_time_is_up() -> None:
     assert done.rounds == 1
 
 
-def test_a_failure_is_told_and_the_rest_goes_on() -> None:
+def test_a_failure_is_reported_and_the_rest_goes_on() -> None:
     bad = World("native", ("false",), Path)
     getppid = next(work for work in PROGRAM_WORKS if work.name == "getppid")
     done = run([getppid], [bad], Size.TINY, 1, math.inf, lambda line: None)

@@ -86,13 +86,13 @@ def test_does_the_time_limit_leave_a_note() -> None:
 @pytest.mark.parametrize(
     "option", [{"fork_policy": "x"}, {"memory": "1G"}, {"memory": 5}, {"timeout": "1"}]
 )
-def test_is_a_wrong_option_told_when_the_machine_is_made(option: dict[str, Any]) -> None:
+def test_is_a_wrong_option_reported_when_the_machine_is_made(option: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Machine(**option)
 
 
 @pytest.mark.parametrize("command", [[], "./demo"])
-def test_is_a_command_that_is_no_sequence_of_words_refused(command: str) -> None:
+def test_is_a_command_that_is_not_a_sequence_of_words_refused(command: str) -> None:
     with pytest.raises(TypeError):
         machine().run(command)
 

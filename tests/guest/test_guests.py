@@ -55,7 +55,7 @@ def test_guest(guest: Guest, variant: str, policy: str) -> None:
 
 
 @pytest.mark.parametrize("guest", COUNTED, ids=name_of)
-def test_what_a_page_more_adds_to_the_counts(guest: Guest) -> None:
+def test_what_one_further_page_adds_to_the_counts(guest: Guest) -> None:
     program = built(guest, "static")
     fewer = run_emu(program, str(FEWER)).summary
     more = run_emu(program, str(MORE)).summary

@@ -56,7 +56,7 @@ def test_is_a_directory_as_standard_input_one_clear_line(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
-def test_is_no_module_taken_from_the_current_directory(tmp_path: Path) -> None:
+def test_no_module_is_taken_from_the_current_directory(tmp_path: Path) -> None:
     for name in ("emu", "kernel", "msgspec"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from here')\n")
     done = launch(LAUNCHER, "run", hello(), cwd=tmp_path)

@@ -365,7 +365,7 @@ def test_a_step_runs_one_instruction_from_a_breakpoint_or_to_one(board: Board) -
     assert step(board) is None and board.hart.pc == at(12)
 
 
-def test_read_only_data_is_no_place_for_one(board: Board) -> None:
+def test_read_only_data_is_not_a_place_for_one(board: Board) -> None:
     board.map(9, FREE + 2, RO)
     loop(board, 2)
     board.hart.breakpoints = {address(9, 4), address(20), 1 << 40, (1 << 64) - 4, 0}

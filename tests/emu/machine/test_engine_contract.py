@@ -70,7 +70,7 @@ def bench() -> Bench:
 # Misses.
 
 
-def test_a_miss_tells_the_page_not_the_address(bench: Bench) -> None:
+def test_a_miss_reports_the_page_not_the_address(bench: Bench) -> None:
     bench.code(asm.ld(A1, A0, 8), asm.ECALL)
     bench.run(x10=DATA + 0x123)
     assert bench.fills == [(CODE, e.FETCH), (DATA, e.READ)]
@@ -155,7 +155,7 @@ def test_an_exceptions_pc_is_4_too_far(bench: Bench, code: bytes, cause: int) ->
     assert bench.engine.pc() == CODE + 4
 
 
-def test_a_misaligned_amo_is_told_as_a_misaligned_load(bench: Bench) -> None:
+def test_a_misaligned_amo_is_reported_as_a_misaligned_load(bench: Bench) -> None:
     bench.code(NOP, asm.amo("amoadd", 8, A1, A2, A0))
     bench.run(x10=DATA + 1)
     assert bench.exceptions == [(4, CODE + 8)]
@@ -172,7 +172,9 @@ def test_ebreak_comes_as_an_invalid_instruction_with_the_right_pc(
     assert bench.engine.pc() == CODE + 4
 
 
-def test_a_fault_of_an_instruction_that_crosses_is_told_at_its_blocks_start(bench: Bench) -> None:
+def test_a_fault_of_an_instruction_that_crosses_is_reported_at_its_blocks_start(
+    bench: Bench,
+) -> None:
     bench.code(asm.addi(A0, A0, 1), NOP[:2], at=CODE + 0xFFA)
     assert bench.run(CODE + 0xFFA, x10=0) == e.EXCEPTION
     assert bench.fills == [(CODE, e.FETCH), (NEXT, e.FETCH)]
@@ -413,7 +415,7 @@ def test_code_that_was_translated_before_does_not_call_a_hook(bench: Bench) -> N
     assert len(seen) == 2
 
 
-def test_an_instruction_that_faults_is_told_of_at_each_attempt(bench: Bench) -> None:
+def test_an_instruction_that_faults_is_reported_at_each_attempt(bench: Bench) -> None:
     bench.code(NOP, asm.sd(A1, A0), NOP, asm.ECALL)
     seen = watched(bench)
     bench.run(x10=0x5000)
@@ -423,7 +425,7 @@ def test_an_instruction_that_faults_is_told_of_at_each_attempt(bench: Bench) -> 
     assert [pc - CODE for pc, _ in seen] == [0, 4, 4, 8, 12]
 
 
-def test_an_illegal_instruction_is_told_of(bench: Bench) -> None:
+def test_an_illegal_instruction_is_reported(bench: Bench) -> None:
     bench.code(NOP, asm.ILLEGAL)
     seen = watched(bench)
     bench.run()
@@ -431,7 +433,7 @@ def test_an_illegal_instruction_is_told_of(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_with_a_count_no_more_than_that_are_told_of(bench: Bench, count: int) -> None:
+def test_with_a_count_at_most_that_many_are_reported(bench: Bench, count: int) -> None:
     """Though the count ends within the engine's own hook of the next instruction."""
     bench.code(NOP, NOP, asm.j(4), NOP, NOP, NOP, asm.ECALL)
     seen = watched(bench)
@@ -447,14 +449,14 @@ def blocks(bench: Bench) -> list[tuple[int, int]]:
     return seen
 
 
-def test_a_block_hook_tells_of_each_block_each_time_and_of_its_size(bench: Bench) -> None:
+def test_a_block_hook_reports_each_block_each_time_and_its_size(bench: Bench) -> None:
     bench.code(NOP, asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -4), asm.C_NOP, asm.ECALL)
     seen = blocks(bench)
     bench.run(x14=4)
     assert seen == [(0, 12), (4, 8), (4, 8), (4, 8), (12, 6)]
 
 
-def test_a_block_is_told_of_before_the_engine_looks_whether_to_stop(bench: Bench) -> None:
+def test_a_block_is_reported_before_the_engine_looks_whether_to_stop(bench: Bench) -> None:
     """So the last block reported at a stop need not have been executed."""
     bench.code(NOP, asm.j(8), NOP, asm.addi(A0, A0, 1), asm.ECALL)
     seen: list[int] = []
@@ -469,7 +471,7 @@ def test_a_block_is_told_of_before_the_engine_looks_whether_to_stop(bench: Bench
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_count_may_end_within_a_block_or_on_one_just_told_of(bench: Bench, count: int) -> None:
+def test_a_count_may_end_within_a_block_or_on_one_just_reported(bench: Bench, count: int) -> None:
     bench.code(NOP, asm.j(4), NOP, NOP, asm.ECALL)
     seen = blocks(bench)
     bench.run(count=count)

@@ -194,7 +194,7 @@ def test_the_faulting_instruction_has_done_nothing(board: Board) -> None:
     assert board.x(A0) == address(UNMAPPED)
 
 
-def test_a_store_to_a_clean_page_is_no_trap(board: Board) -> None:
+def test_a_store_to_a_clean_page_is_not_a_trap(board: Board) -> None:
     board.map(DATA, FREE + 2, CLEAN_RW)
     board.write_code(FREE, asm.sd(A1, A0), asm.ECALL)
     board.run_to_ecall(address(CODE), x10=address(DATA), x11=5)

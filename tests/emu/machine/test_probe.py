@@ -65,7 +65,7 @@ def loop(board: Board, turns: int) -> None:
 
 
 @pytest.mark.parametrize("turns", [1, CAPACITY // 3, CAPACITY // 3 + 1, 1000])
-def test_every_instruction_is_told_of_once(turns: int) -> None:
+def test_every_instruction_is_reported_once(turns: int) -> None:
     """However the rows are handed on."""
     board = Watched()
     loop(board, turns)
@@ -76,7 +76,7 @@ def test_every_instruction_is_told_of_once(turns: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 1500])
-def test_runs_with_a_count_are_told_of_like_others(count: int) -> None:
+def test_runs_with_a_count_are_reported_like_others(count: int) -> None:
     board = Watched()
     loop(board, 600)
     runs = 0
@@ -143,7 +143,7 @@ def test_rows_are_handed_on_before_a_page_moves() -> None:
     assert board.offsets == [0, 4, 8]
 
 
-def test_a_span_is_told_of_with_the_instruction_after_it() -> None:
+def test_a_span_is_reported_with_the_instruction_after_it() -> None:
     board = Watched((CODE + 4, CODE + 8))
     loop(board, 5)
     board.hart.run()
@@ -151,7 +151,7 @@ def test_a_span_is_told_of_with_the_instruction_after_it() -> None:
     assert board.left == []
 
 
-def test_code_that_a_store_changes_is_told_of_as_it_runs() -> None:
+def test_code_that_a_store_changes_is_reported_as_it_runs() -> None:
     board = Watched()
     board.map(1, FREE, RWX)
     board.write_code(FREE, asm.sw(A2, A1, 8), NOP, NOP, asm.ECALL)

@@ -396,7 +396,7 @@ def test_memory_that_is_no_longer_executable_is_not_fetched(
         world.fetch(space, BASE)
 
 
-def test_a_shared_page_made_writable_again_still_tells_its_file_of_a_store(
+def test_a_shared_page_made_writable_again_still_informs_its_file_of_a_store(
     world: World, space: AddressSpace
 ) -> None:
     node = world.file(b"file")

@@ -72,7 +72,7 @@ def test_the_first_store_copies_and_the_last_user_takes_over(
     assert ppn(resolution.pte_after) == frame and resolution.pte_after & (W | COW) == W
 
 
-def test_a_copy_has_no_more_rights_than_the_original(world: World, space: AddressSpace) -> None:
+def test_a_copy_has_at_most_the_rights_of_the_original(world: World, space: AddressSpace) -> None:
     anonymous(space, 1)
     world.store(space, BASE, b"data")
     child = world.fork(space)
@@ -93,7 +93,7 @@ def test_an_executable_page_that_is_copied_is_fetched_from_its_copy(
 
 
 @pytest.mark.parametrize("prot, flushes", [(RW, 0), (Prot(7), 1)])
-def test_the_copy_of_a_page_that_is_executed_is_told_to_the_tlb(
+def test_the_copy_of_a_page_that_is_executed_is_flushed_from_the_tlb(
     world: World, space: AddressSpace, prot: Prot, flushes: int
 ) -> None:
     anonymous(space, 1, prot)
@@ -212,7 +212,7 @@ def test_text_is_fetched_from_the_page_cache(world: World, space: AddressSpace) 
     assert flags(space) == V | R | X | U | A
 
 
-def test_shared_memory_is_told_of_its_first_store(world: World, space: AddressSpace) -> None:
+def test_shared_memory_is_informed_of_its_first_store(world: World, space: AddressSpace) -> None:
     backing = SharedMemory(world.frames, 1)
     space.add(Vma(BASE, BASE + P, RW, shared=True, backing=backing))
     assert world.access(space, BASE, LOAD) is Outcome.SHARED

@@ -134,7 +134,7 @@ def test_many_frames_lose_a_holder_each() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.PRIVATE, Kind.CACHE])
-def test_a_release_too_many_is_told(kind: Kind) -> None:
+def test_a_release_too_many_is_reported(kind: Kind) -> None:
     f = frames()
     frame = f.allocate(kind)
     f.release(frame)

@@ -125,7 +125,7 @@ def test_a_string_without_an_end_is_too_long(mem: UserMemory) -> None:
     assert mem.read_cstr(BASE, 4097) == b"x" * 4096
 
 
-def test_faults_met_on_the_way_are_told(space: AddressSpace) -> None:
+def test_faults_on_the_way_are_reported(space: AddressSpace) -> None:
     seen: list[Resolution] = []
     mem = user_memory(space, seen)
     mem.read(BASE, 1)
@@ -141,7 +141,7 @@ def test_a_kernel_write_sets_the_dirty_bit(space: AddressSpace, mem: UserMemory)
     assert space.table.pte(BASE) & D
 
 
-def test_memory_that_can_not_be_had_is_no_efault() -> None:
+def test_memory_that_can_not_be_had_is_not_efault() -> None:
     world = World(5)
     space = world.space()
     anonymous(space, 3, RW)

@@ -517,7 +517,7 @@ def test_is_a_missing_frame_at_a_store_one_failure_and_one_kill() -> None:
 @pytest.mark.parametrize(
     ("where", "why"), [("page + 5", "does not allow"), ("0x123", "nothing is")]
 )
-def test_is_a_deadly_store_told_with_its_address(where: str, why: str) -> None:
+def test_is_a_deadly_store_reported_with_its_address(where: str, why: str) -> None:
     result = run(
         "char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
         f'say("%#lx\\n", (long)({where})); *(volatile char *)({where}) = 1;',

@@ -50,7 +50,7 @@ def _right(name: str, deterministic: bool) -> Result:
     return result
 
 
-def _as_it_should_be(name: str, deterministic: bool) -> None:
+def _as_expected(name: str, deterministic: bool) -> None:
     right, found = _right(name, deterministic), _run(_program(name), deterministic)
     failed = [line for line in found.stdout.decode(errors="replace").splitlines() if "FAIL" in line]
     assert not failed, failed[0]
@@ -68,7 +68,7 @@ def _as_it_should_be(name: str, deterministic: bool) -> None:
 CHECKS = [
     Check(
         f"{layer}: {name}",
-        partial(_as_it_should_be, name, deterministic),
+        partial(_as_expected, name, deterministic),
         partial(_right, name, deterministic),
     )
     for layer, names, deterministic in (

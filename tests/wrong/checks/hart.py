@@ -184,7 +184,7 @@ def code_the_kernel_copies_is_run() -> None:
 
 
 @CHECKS
-def a_zeroed_frame_is_no_code() -> None:
+def a_zeroed_frame_is_not_code() -> None:
     board = board_with(asm.li(A0, 1), asm.ECALL)
     runs(board, 1, "a0")
     board.ram.zero_frame(board.ppn(FREE))

@@ -202,7 +202,7 @@ def a_copy_that_finds_no_frame_leaves_the_page_shared() -> None:
 
 
 @CHECKS
-def a_copy_is_no_code() -> None:
+def a_copy_is_not_code() -> None:
     with scene() as s:
         child = s.fork(s.parent)
         s.store(child, BASE, b"x")

@@ -79,23 +79,23 @@ def a_timer_reaches_a_loop_of_touches() -> None:
 
 class _Calls(Observer):
     def __init__(self) -> None:
-        self.told: list[tuple[int, int | None]] = []
+        self.reported: list[tuple[int, int | None]] = []
         """Each call's number, and None as it begins or its result."""
 
     def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
-        self.told.append((number, None))
+        self.reported.append((number, None))
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        self.told.append((number, result))
+        self.reported.append((number, result))
 
 
 def an_observer_sees_each_call_begin_and_end() -> None:
     observer = _Calls()
     _run(CALLS, observer)
-    calls = [result for number, result in observer.told if number == _GETPPID]
-    same(calls, [None, 1] * 200, "what is told of getppid")
+    calls = [result for number, result in observer.reported if number == _GETPPID]
+    same(calls, [None, 1] * 200, "what is reported of getppid")
 
 
 class _Stops(Observer):
@@ -116,11 +116,11 @@ def _stop() -> NoReturn:
     raise Stopped(7, "stopped")
 
 
-def word_from_outside_is_heard_at_the_next_trap() -> None:
+def a_request_is_handled_at_the_next_trap() -> None:
     session = Session(Options(timeout=SECONDS, memory=64 << 20), [str(compiled(CALLS))])
     observer = _Stops(session.kernel)
     same(session.run([observer]), 7, "status")
-    assert observer.after <= 2, f"{observer.after} calls were begun before it was heard"
+    assert observer.after <= 2, f"{observer.after} calls were begun before it was handled"
 
 
 class _Faults(Observer):
@@ -175,15 +175,15 @@ int main(int argc, char **argv) {
 
 
 class _Ends(Observer):
-    def __init__(self, told: Callable[[str], None]) -> None:
-        self._told = told
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
 
     def exited(self, process: Process) -> None:
-        self._told("exit_group")
+        self._report("exit_group")
 
     def call_entered(self, thread: Thread, number: int, arguments: list[int]) -> None:
         if number == _EXIT:
-            self._told("exit")
+            self._report("exit")
 
 
 def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
@@ -225,7 +225,7 @@ CHECKS = [
     for function, prepare in (
         (an_observer_sees_every_fault_and_its_trap, partial(compiled, TOUCHES)),
         (an_observer_sees_each_call_begin_and_end, partial(compiled, CALLS)),
-        (word_from_outside_is_heard_at_the_next_trap, partial(compiled, CALLS)),
+        (a_request_is_handled_at_the_next_trap, partial(compiled, CALLS)),
         (a_store_that_finds_no_frame_is_one_kill, _allocations),
         (
             the_hart_is_exchanged_only_while_the_engine_stands,

@@ -87,7 +87,7 @@ VARIANTS = [
         "kernel.mm.fault:_from_backing", "flags &= ~W", "pass",
     ),
     wrong(
-        "file-store-untold", "the file does not hear of a store to its page",
+        "file-store-untold", "the file is not informed of a store to its page",
         "kernel.mm.fault:_present", "vma.backing.stored_to(vma.index_of(page))", "pass",
     ),
     wrong(

@@ -28,11 +28,11 @@ VARIANTS = [
         new="handler.fault.handle(thread.process.space, page, Access.STORE)",
     ),
     _store(
-        "fault-unobserved", "an observer is not told of stores' faults",
+        "fault-unobserved", "an observer does not see stores' faults",
         old="kernel.observer is not None or", new="",
     ),
     _store(
-        "fault-without-a-trap", "an observer is told of a store's fault without its trap",
+        "fault-without-a-trap", "an observer sees a store's fault without its trap",
         old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
         "        return False  # an observer needs the trap, with its epc and tval\n"
         "    resolution = handler.resolve(kernel, thread, page, Access.STORE)",
@@ -51,7 +51,7 @@ VARIANTS = [
         "resolution = unfinished.pending_fault",
     ),
     _ecall(
-        "call-left-untold", "an observer is not told that a call has ended",
+        "call-left-untold", "an observer does not see that a call has ended",
         old="kernel.observer.call_left(thread, number, arguments, result)", new="pass",
     ),
     wrong(
@@ -99,7 +99,7 @@ VARIANTS = [
         old="not (kernel.traps + 1) % _LOOP_EVERY or", new="",
     ),
     _due(
-        "attention-unheard", "word from outside is not heard at the next trap",
+        "attention-unheard", "a request is not handled at the next trap",
         old="or bool(kernel.requests)", new="",
     ),
     *(

@@ -69,7 +69,7 @@ def test_are_two_deterministic_runs_alike(policy: str) -> None:
     assert first == second and json.loads(first.stdout)["fork_policy"] == policy
 
 
-def test_does_a_trace_file_tell_the_same(tmp_path: Path) -> None:
+def test_does_a_trace_file_report_the_same(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     words = ("--deterministic", demo())
     assert emu("trace", "--backtrace", "8", "-o", trace, *words).status == 0
@@ -152,7 +152,7 @@ def cut_off(folder: Path) -> Path:
     return trace
 
 
-def test_is_a_trace_that_was_cut_off_told_and_not_passed(tmp_path: Path) -> None:
+def test_is_a_trace_that_was_cut_off_reported_and_not_passed(tmp_path: Path) -> None:
     trace = cut_off(tmp_path)
     outcome = emu("cow", "--max-cow-kb", "1000", trace)
     assert outcome.status == 2 and "demo_cow.c:22 write_page" in outcome.stderr
@@ -174,7 +174,7 @@ def test_is_a_filtered_trace_refused_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.folded", "x.perfetto-trace", "x.txt"])
 @pytest.mark.parametrize("content", ["", "garbage\n", '{"pid":2,"pc":66}\n'])
-def test_is_what_is_no_trace_named_so(tmp_path: Path, name: str, content: str) -> None:
+def test_is_what_is_not_a_trace_named_so(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     outcome = emu("cow", name, cwd=tmp_path)
     assert (outcome.status, outcome.stdout) == (2, "")

@@ -97,7 +97,7 @@ def test_run_knows_no_other_kind_of_trace(tmp_path: Path) -> None:
     assert not (tmp_path / "x.png").exists()
 
 
-def test_a_trace_that_was_cut_off_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_trace_that_was_cut_off_is_shown_up_to_there(tmp_path: Path) -> None:
     file = trace(tmp_path)
     file.write_bytes(file.read_bytes()[:5000])
     assert_one_line(emu("report", file, "-o", tmp_path / "out.html"), "cut off")
@@ -114,7 +114,7 @@ def test_a_trace_that_was_cut_off_is_shown_as_far_as_it_goes(tmp_path: Path) -> 
         (b'{"event":"exit","seq":0,"time":0,"pid":1,"status":0}\n', "start record"),
     ],
 )
-def test_what_is_no_trace_is_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_not_a_trace_is_one_line(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "x.jsonl").write_bytes(content)
     assert_one_line(emu("report", "x.jsonl", "-o", "out.html", cwd=tmp_path), words)
     assert not (tmp_path / "out.html").exists()

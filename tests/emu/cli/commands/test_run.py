@@ -128,13 +128,13 @@ def test_does_a_failed_allocation_end_the_process_that_asked_and_no_other() -> N
     ]
 
 
-def test_is_a_failed_allocation_told_when_the_program_does_not_get_that_far() -> None:
+def test_is_a_failed_allocation_reported_when_the_program_does_not_get_that_far() -> None:
     outcome = emu("run", "--fail-alloc", "1", hello())
     assert outcome.status == 2 and "allocation 1 was made to fail" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
 
 
-def test_is_an_allocation_told_that_never_came() -> None:
+def test_is_an_allocation_reported_that_never_happened() -> None:
     outcome = emu("run", "--fail-alloc", "9999", hello())
     assert (outcome.status, outcome.stdout) == (7, "hello\n")
     assert outcome.messages[0].startswith("emu: allocation 9999 was not made to fail: there were")

@@ -72,7 +72,7 @@ def test_options_may_follow_the_program_and_words_after_two_dashes_are_its_own()
         (("--address", "0x3000000000-0x4000000000"), "store 0x7"),
     ],
 )
-def test_are_only_the_chosen_faults_told_of(
+def test_are_only_the_chosen_faults_reported(
     guest: Path, chosen: tuple[str, str], others: str
 ) -> None:
     faults = [line for line in emu("trace", *chosen, guest).stderr.splitlines() if " pte " in line]
@@ -88,7 +88,7 @@ def test_are_only_the_chosen_faults_told_of(
         (("-o", "/dev/null.txt", "--function", "foo"), ""),
     ],
 )
-def test_is_a_filter_that_chose_nothing_told_of(
+def test_is_a_filter_that_chose_nothing_reported(
     guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
     words = tuple(word.replace("/dev/null", str(tmp_path / "t")) for word in words)
@@ -142,7 +142,7 @@ def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     assert drawing[3].endswith("R--U-AD CoW") and drawing[4] == "└ the page's W bit is clear"
 
 
-def test_is_a_call_that_does_not_return_told_of_as_strace_does(guest: Path) -> None:
+def test_is_a_call_that_does_not_return_reported_as_strace_does(guest: Path) -> None:
     calls = [line for line in emu("trace", "--calls", guest).stderr.splitlines() if ") = " in line]
     assert [line for line in calls if line.endswith(" = ?")]
     assert not [line for line in calls if "None" in line]
@@ -323,7 +323,7 @@ def test_are_windows_shown_of_the_chosen_faults_only(guest: Path) -> None:
         ("--walk",),
     ],
 )
-def test_is_no_choice_of_faults_ignored(guest: Path, words: tuple[str, ...]) -> None:
+def test_no_choice_of_faults_is_ignored(guest: Path, words: tuple[str, ...]) -> None:
     ran = emu("trace", "--insn", *words, guest)
     assert (ran.status, ran.stderr) == (
         2,

@@ -218,7 +218,7 @@ def test_a_program_without_symbols(tmp_path: Path) -> None:
     assert outcome.status == 2 and len(outcome.messages) == 1
 
 
-def test_a_name_tells_the_terminal_nothing(tmp_path: Path) -> None:
+def test_a_name_sends_no_control_characters_to_the_terminal(tmp_path: Path) -> None:
     odd = tmp_path / "a\x1b[31mred\nend"
     shutil.copy(demo(), odd)
     drawing = walk(odd, "--at", "main", "main")
@@ -241,7 +241,7 @@ def test_the_programs_own_words_follow_the_address() -> None:
 # Streams.
 
 
-def test_a_reader_that_has_gone_is_no_defect() -> None:
+def test_a_reader_that_has_gone_is_not_a_defect() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(

@@ -33,7 +33,7 @@ def in_order(text: str, *parts: str) -> bool:
 
 
 @pytest.mark.parametrize("variant", ["static", "dynamic"])
-def test_is_the_story_told_parent_first(variant: str) -> None:
+def test_is_the_history_reported_parent_first(variant: str) -> None:
     outcome = why(demo(variant), "--at", "pages+0x1000")
     assert (outcome.status, outcome.stdout) == (0, SEEN)
     history = " ".join(outcome.stderr.split())
@@ -64,18 +64,18 @@ def test_is_one_process_chosen() -> None:
     assert "COPIED" in outcome.stderr and "REUSED" not in outcome.stderr
 
 
-def test_does_a_function_have_a_story_too() -> None:
+def test_does_a_function_have_a_history_too() -> None:
     outcome = why(demo(), "--at", "write_page")
     assert "r-xp" in outcome.stderr and "file page mapped" in " ".join(outcome.stderr.split())
 
 
-def test_is_a_page_that_was_never_mapped_told() -> None:
+def test_is_a_page_that_was_never_mapped_reported() -> None:
     outcome = why(demo(), "--at", "0x1234")
     assert (outcome.status, outcome.stdout) == (0, SEEN)
     assert "it was never mapped" in outcome.stderr and "mapping above: 0x10000" in outcome.stderr
 
 
-def test_does_a_trace_tell_it_with_ptes_at_the_faults(tmp_path: Path) -> None:
+def test_does_a_trace_give_the_same_history_with_ptes_at_the_faults(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     assert emu("trace", "-o", trace, demo()).status == 0
     outcome = emu("why", trace, "--at", "pages+0x1000")
@@ -83,7 +83,7 @@ def test_does_a_trace_tell_it_with_ptes_at_the_faults(tmp_path: Path) -> None:
     assert in_order(outcome.stderr, "shared by fork", "REUSED", "pid 3", "COPIED")
 
 
-def test_is_a_trace_told_of_that_has_not_all(tmp_path: Path) -> None:
+def test_is_an_incomplete_trace_reported(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     assert emu("trace", "-o", trace, demo()).status == 0
     trace.write_bytes(trace.read_bytes()[:-20])

@@ -83,7 +83,7 @@ def translate(memory, satp, address, access, mode):
 
 
 @pytest.mark.parametrize("lab", ["walk", "frames", "eager-fork", "cow-fork", "tlb"])
-def test_a_file_that_finds_no_frame_when_loaded_is_told_so(lab: str) -> None:
+def test_a_file_that_finds_no_frame_when_loaded_is_reported(lab: str) -> None:
     source = "from emu.lab.kit import OutOfFrames\nraise OutOfFrames\n"
     for test in (LABS[lab].tests[0], LABS[lab].tests[-1]):
         failure = test.run(submission(LABS[lab], source))

@@ -274,7 +274,7 @@ def test_processor_time_is_bounded() -> None:
     assert confined("while True: pass", seconds=1).status == -signal.SIGXCPU
 
 
-def test_processor_time_is_bounded_for_one_who_will_not_hear_of_it() -> None:
+def test_processor_time_is_bounded_for_code_that_ignores_the_signal() -> None:
     before = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)"
     assert confined("while True: pass", before, seconds=1).status == -signal.SIGKILL
 

@@ -46,7 +46,7 @@ def last_line(outcome: Outcome) -> str:
     return outcome.stderr.rstrip().splitlines()[-1]
 
 
-def test_a_student_is_told_where_and_what_instead() -> None:
+def test_a_message_names_the_line_and_what_is_allowed_instead() -> None:
     outcome = student("import math\n\nimport os\n")
     assert outcome.status == 1
     told = last_line(outcome)

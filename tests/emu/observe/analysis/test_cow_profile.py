@@ -93,7 +93,7 @@ def test_are_the_sums_the_kernels_own(name: str, policy: str) -> None:
         assert found.reused >= 16 * per_page.reused
 
 
-def test_does_a_page_more_cost_what_the_manifest_says() -> None:
+def test_does_one_further_page_cost_what_the_manifest_says() -> None:
     few, many = profiled("second_write", "16"), profiled("second_write", "48")
     assert many.forks[0].by_child.copied - few.forks[0].by_child.copied == 32
     assert many.forks[0].by_parent.reused - few.forks[0].by_parent.reused == 32
@@ -108,7 +108,7 @@ def test_is_a_chain_put_down_link_by_link() -> None:
     assert all(fork.by_parent.copied < 64 for fork in forks)
 
 
-def test_are_the_kernels_own_stores_told_by_call_and_the_programs_line() -> None:
+def test_are_the_kernels_own_stores_attributed_to_the_call_and_the_programs_line() -> None:
     found = profiled("kernel_writes")
     reads = [site for site in found.lines if site.via == "read"]
     assert reads[0].copies >= 16 and reads[0].file.endswith("kernel_writes.c")
@@ -213,7 +213,7 @@ def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
     assert "without fork" in cow_text(found)
 
 
-def test_is_no_fork_blamed_that_kept_the_page_back() -> None:
+def test_no_fork_is_blamed_that_kept_the_page_back() -> None:
     kept = [Range(0x5000, 0x6000, "rw-p")]
     second = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, left_out=kept)
     third = records.Fork(seq=3, time=3, pid=2, tid=2, child=5, wiped=kept)
@@ -234,7 +234,7 @@ def test_does_a_vforks_child_store_as_its_parent_until_it_execs() -> None:
     assert found.without_fork == Side(reused=1)
 
 
-def test_is_a_heap_site_without_a_line_told_by_its_callers() -> None:
+def test_is_a_heap_site_without_a_line_reported_by_its_callers() -> None:
     fault = store(2, 3, "copied", 2)
     fault.heap = [
         SourceLocation(1, "xmalloc"),
@@ -248,7 +248,7 @@ def test_is_a_heap_site_without_a_line_told_by_its_callers() -> None:
     assert (site.name, site.file, site.line) == ("make", "/a/make.c", 7)
 
 
-def test_is_a_cut_off_trace_told_of() -> None:
+def test_is_a_cut_off_trace_reported() -> None:
     found = profile([fork(1, 2, 3), store(2, 3, "copied", 2)])
     assert (found.copies_without_end, found.bytes_changed, found.summary) == (1, 0, {})
     assert "no end in the trace" in cow_text(found)
@@ -272,7 +272,7 @@ def test_is_the_text_at_most_80_columns() -> None:
     assert "… and 34 forks that copied less" in text
 
 
-def test_is_the_limit_told_with_what_copied_most() -> None:
+def test_is_the_limit_reported_with_what_copied_most() -> None:
     found = profile([fork(1, 2, 3), store(2, 3, "copied", 2)])
     assert limit_message(found, 4) is None
     message = limit_message(found, 3.5)
@@ -281,7 +281,7 @@ def test_is_the_limit_told_with_what_copied_most() -> None:
     )
 
 
-def test_is_memory_told_for_each_image_of_a_process() -> None:
+def test_is_memory_reported_for_each_image_of_a_process() -> None:
     usages = profiled("fork_exec").memory
     assert len(usages) > len({usage.pid for usage in usages}) > 1
     for usage in usages:

@@ -76,7 +76,7 @@ def test_is_a_page_that_the_child_left_alone_the_parents_again_at_its_end() -> N
     assert brief(child) == [("inherited", 0, 2), ("exit,", 2, 0)]
 
 
-def test_is_a_chain_told_to_its_end() -> None:
+def test_is_a_chain_reported_to_its_end() -> None:
     episodes = exact("exact_chain", 3).episodes
     assert [episode.origin for episode in episodes] == [None, *episodes[:3]]
     last = [step for step in episodes[3].steps if "COPIED" in step.text]
@@ -112,7 +112,7 @@ def test_is_the_zero_pages_count_nobodys_business() -> None:
     assert [before.holders for before in filled if before is not None] == [0, 0]
 
 
-def test_is_the_kernels_store_told_with_its_call() -> None:
+def test_is_the_kernels_store_reported_with_its_call() -> None:
     _, child = exact("exact_kernel", 1).episodes
     assert "by kernel, read, for" in child.steps[1].text
 
@@ -127,7 +127,7 @@ def test_does_eager_copy_at_once_and_shared_tables_later() -> None:
     assert "leaf table was shared, and copied first" in copied.text
 
 
-def test_is_a_leaf_table_that_a_neighbours_fault_copies_told_of() -> None:
+def test_is_a_leaf_table_that_a_neighbours_fault_copies_reported() -> None:
     parent, child = exact("exact_child", 9, "shared-tables").episodes
     for episode, at in ((parent, 3), (child, 1)):
         step = episode.steps[at]
@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
 """
 
 
-def test_is_what_execve_reads_of_the_old_image_told_of_that() -> None:
+def test_is_what_execve_reads_of_the_old_image_attributed_to_it() -> None:
     first, second = story(compiled(EXECS), "far", 4096).episodes
     assert "by kernel, execve" in first.steps[1].text
     assert "[kernel]" not in first.steps[1].text
@@ -212,7 +212,7 @@ int main(void) {
 """
 
 
-def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() -> None:
+def test_are_the_calls_reported_that_changed_the_mapping_and_where_they_were_made() -> None:
     page = 0x5000000
     told = PageHistory(page)
     for each in record([compiled(REMAPS)], recording=RecordingOptions(pages={page})).records:
@@ -236,7 +236,7 @@ def test_are_the_calls_told_that_changed_the_mapping_and_where_they_were_made() 
     assert any(text.startswith("unmapped by munmap") for text in texts)
 
 
-def test_is_an_exec_the_end_of_one_chapter_and_the_start_of_another() -> None:
+def test_is_an_exec_the_end_of_one_episode_and_the_start_of_another() -> None:
     episodes = story(built(BY_NAME["fork_exec"], "static"), "main").episodes
     again = [episode for episode in episodes if episode.origin is None]
     assert len(again) > 1 and all("by exec of" in episode.steps[0].text for episode in again)
@@ -275,7 +275,7 @@ def mapped(pid: int, *ranges: tuple[int, int, str]) -> records.Exec:
     return records.Exec(seq=0, time=0, pid=pid, path="/bin/x", entry=0, root=0, maps=maps)
 
 
-def test_is_a_page_that_was_never_mapped_told_with_its_neighbours() -> None:
+def test_is_a_page_that_was_never_mapped_reported_with_its_neighbours() -> None:
     lines = page_history_text(
         history_of(mapped(2, (0x1000, 0x2000, "a"), (0x9000, 0xA000, "b"))), "counter"
     )
@@ -287,7 +287,7 @@ def test_is_a_page_that_was_never_mapped_told_with_its_neighbours() -> None:
     ]
 
 
-def test_is_one_process_told_with_what_it_inherited() -> None:
+def test_is_one_process_reported_with_what_it_inherited() -> None:
     def fork(seq: int, child: int) -> records.Fork:
         return records.Fork(
             seq=seq, time=0, pid=2, tid=2, child=child, place=SourceLocation(8, "f")

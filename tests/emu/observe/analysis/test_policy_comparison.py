@@ -20,7 +20,7 @@ def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) 
     return PolicyRun(policy, status, stdout, stderr, {**counts, "faults": faults}, 123456.789)
 
 
-def test_is_nothing_told_of_runs_that_agree() -> None:
+def test_is_nothing_reported_for_runs_that_agree() -> None:
     runs = [run("cow", b"a"), run("eager", b"a"), run("shared-tables", b"a")]
     assert differences(runs) == []
     text = comparison_text(runs)
@@ -49,7 +49,7 @@ def test_is_a_long_line_cut_around_the_difference() -> None:
     assert len(told) < 120
 
 
-def test_are_status_and_output_told_apart() -> None:
+def test_are_status_and_output_distinguished() -> None:
     told = differences([run("cow"), run("eager", status=1), run("shared-tables", b"x")])
     assert told[0] == "the exit status is 0 under cow and 1 under eager"
     assert told[1].startswith("stdout differs") and len(told) == 2

@@ -169,7 +169,7 @@ def test_start_is_outermost(folder: Path) -> None:
     assert rule is not None and rule.outermost
 
 
-def test_outside_of_every_function_is_no_rule(folder: Path) -> None:
+def test_outside_of_every_function_is_not_a_rule(folder: Path) -> None:
     call_frames = frames(compiled(Variant.DYNAMIC, KINDS[4][1], folder).read_bytes())
     assert [call_frames.rule(at) for at in (0, 1, 0x7FFF_FFFF, 1 << 63, 1 << 70, -5)] == [None] * 6
 

@@ -23,7 +23,7 @@ BASE = 0x10000
 @pytest.mark.parametrize(
     "name, wrong", [("demo_cow", 0), ("pipes", 0), ("fp", 0), ("threads", 0.2)]
 )
-def test_the_callers_are_those_that_symbols_tell(name: str, wrong: float, tmp_path: Path) -> None:
+def test_the_callers_are_those_of_the_symbols(name: str, wrong: float, tmp_path: Path) -> None:
     whole, stripped = build([BY_NAME[name].source], flags=BY_NAME[name].flags), tmp_path / name
     subprocess.run([f"{find().prefix}strip", "-o", stripped, whole], check=True)
     runs = [record([path], deterministic=True).records for path in (whole, stripped)]

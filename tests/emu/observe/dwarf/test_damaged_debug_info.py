@@ -78,7 +78,7 @@ def damaged(data: bytes, where: tuple[int, int], chance: random.Random) -> bytes
 
 
 @pytest.mark.parametrize("variant", [Variant.STATIC, Variant.DYNAMIC])
-def test_a_damaged_file_tells_less_and_raises_nothing(variant: Variant) -> None:
+def test_a_damaged_file_reports_less_and_raises_nothing(variant: Variant) -> None:
     path = program("damaged", SOURCE, variant)
     data, parts = path.read_bytes(), pieces(path)
     whole = Image(data)
@@ -118,13 +118,13 @@ def test_a_program_whose_debug_information_is_noise_runs_and_is_traced(
 @pytest.mark.parametrize(
     "content", [b"", b"\x7fELF", b"\x7fELF\x02\x01\x01" + bytes(57), b"#!/x\n"]
 )
-def test_what_is_no_elf_file_has_no_places(content: bytes) -> None:
+def test_what_is_not_an_elf_file_has_no_places(content: bytes) -> None:
     image = Image(content)
     assert image.places[64] == SourceLocation(64) and image.rules[64] is None
     assert image.address(0) is None
 
 
-def test_names_that_are_no_text(tmp_path: Path) -> None:
+def test_names_that_are_not_text(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff\xe9\x80"))
     folder.mkdir()
     source = folder / os.fsdecode(b"s\xfe.c")

@@ -77,7 +77,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("plain") / "it")
 
 
-def test_is_a_stripped_program_told_of_as_if_it_were_whole(plain: Path) -> None:
+def test_is_a_stripped_program_reported_as_if_it_were_whole(plain: Path) -> None:
     whole, prog, debug = plain, plain.with_name("stripped"), plain.with_name("prog.debug")
     shutil.copy(whole, prog)
     split_off(prog, debug)
@@ -172,7 +172,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 @every_split
-def test_has_a_damaged_debug_file_less_to_tell(tmp_path: Path, split: list[str]) -> None:
+def test_has_a_damaged_debug_file_less_to_report(tmp_path: Path, split: list[str]) -> None:
     prog, chance = made(tmp_path / "it", *split), random.Random(5)
     package = packaged(prog, int(split[0][-1]))
     original, folder = package.read_bytes(), prog.parent

@@ -48,7 +48,7 @@ def test_do_they_need_no_other_file(tmp_path: Path, split: list[str]) -> None:
 
 
 @every_split
-def test_has_a_damaged_file_nothing_to_tell(tmp_path: Path, split: list[str]) -> None:
+def test_has_a_damaged_file_nothing_to_report(tmp_path: Path, split: list[str]) -> None:
     original = made(tmp_path / "split", *split).read_bytes()
     pick, start = random.Random(3), original.rindex(b".debug_line\0") - 8192
     for _ in range(60):

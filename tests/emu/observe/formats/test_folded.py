@@ -179,7 +179,7 @@ int main(void)
 """
 
 
-def test_a_page_that_a_signals_frame_copied_is_the_kernels_and_told_so(tmp_path: Path) -> None:
+def test_a_page_that_a_signal_frame_copied_is_attributed_to_the_kernel(tmp_path: Path) -> None:
     guest = program("takes_a_signal", TAKES_A_SIGNAL)
     folded, trace = tmp_path / "t.folded", tmp_path / "t.jsonl"
     assert emu("trace", "-o", folded, "-o", trace, guest).status == 7

@@ -161,7 +161,7 @@ def test_a_trace_cut_within_a_character() -> None:
         (written(START) + b"\xff\xfe\n", "line 2 is not a trace record"),
     ],
 )
-def test_what_is_no_trace(data: bytes, said: str) -> None:
+def test_what_is_not_a_trace(data: bytes, said: str) -> None:
     with pytest.raises(NotATrace, match=said) as caught:
         read(data)
     assert "\n" not in str(caught.value)
@@ -197,17 +197,17 @@ def test_is_the_other_schemas_name_of_a_record_rejected(convert: Callable[[bytes
         read(convert(written(START)) + other(written(end)))
 
 
-def test_an_empty_file_is_no_trace() -> None:
+def test_an_empty_file_is_not_a_trace() -> None:
     with pytest.raises(NotATrace, match="empty"):
         read(b"")
 
 
-def test_a_field_more_is_passed_over() -> None:
+def test_an_additional_field_is_ignored() -> None:
     data = written(*ALL[:2]).replace(b'"seq"', b'"new":{"a":[1]},"seq"')
     assert read(data) == ALL[:2]
 
 
-def test_records_before_the_damage_are_told() -> None:
+def test_records_before_the_damage_are_reported() -> None:
     told = read_trace(io.BytesIO(written(*ALL[:2]) + b"{}\n"))
     assert [next(told), next(told)] == ALL[:2]
     with pytest.raises(NotATrace, match="line 3"):

@@ -121,7 +121,7 @@ def test_system_calls_hold_the_faults_of_the_kernel() -> None:
         assert depths == [(1,)]  # forks, exec and signals are in their calls
 
 
-def test_what_happens_to_processes_is_told(both: tuple[Traced, TraceProcessor]) -> None:
+def test_what_happens_to_processes_is_reported(both: tuple[Traced, TraceProcessor]) -> None:
     trace, processor = both
     ((fork,), (first, second)) = trace.all(records.Fork), trace.all(records.Exec)
     found = processor.rows(
@@ -229,7 +229,7 @@ def test_copied_frames_are_those_of_the_summary(policy: str) -> None:
         assert by_process == [(trace.summary["frames_copied"],)]
 
 
-def test_the_run_is_told_of(both: tuple[Traced, TraceProcessor]) -> None:
+def test_the_run_is_reported(both: tuple[Traced, TraceProcessor]) -> None:
     trace, processor = both
     command, policy = argument("command[0]"), argument("fork_policy")
     found = processor.rows(f"SELECT {command}, {policy} FROM slice WHERE name = 'start'")

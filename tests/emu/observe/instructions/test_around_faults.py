@@ -127,7 +127,7 @@ def test_each_window_is_the_end_of_what_was_stepped(name: str, deterministic: bo
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_told_of_registers_and_memory_is_what_was_stepped(name: str) -> None:
+def test_reported_registers_and_memory_are_those_of_single_steps(name: str) -> None:
     program = PROGRAMS[name]()
     steps = stepped(program)
     told = [window for window in windows(program, 30, deterministic=True) if window.executed]

@@ -313,7 +313,7 @@ def test_a_call_that_waits_has_its_line_when_it_has_its_result() -> None:
     assert {r.pid for r in between} == {3} and any(r.text == "ecall" for r in between)
 
 
-def test_the_ecall_of_a_wait_is_told_as_what_it_was() -> None:
+def test_the_ecall_of_a_wait_is_reported_as_what_it_was() -> None:
     """Though another program lies at its address in the process that ran meanwhile."""
     other = assembled("    .rept 60\n    li t0, 0x12345\n    .endr\n    exit 0\n")
     program = assembled(

@@ -245,7 +245,7 @@ int main(void)
 """
 
 
-def test_many_copies_that_end_together_are_told_of_in_order() -> None:
+def test_many_copies_that_end_together_are_reported_in_order() -> None:
     recorded = record([program("many_copies", MANY)], deterministic=True)
     (first,) = {each.range.start for each in of_kind(recorded, Map) if spans(each, 150)}
     for why in ("discarded", "unmapped"):

@@ -106,7 +106,7 @@ def test_a_pid_chooses_all_that_has_one() -> None:
     assert passed(Filter(pids=frozenset({2, 3})), *trace)[1:] == trace[1:]
 
 
-def test_the_fork_that_made_a_wanted_child_is_told() -> None:
+def test_the_fork_that_made_a_chosen_child_is_reported() -> None:
     fork = Fork(seq=1, time=0, pid=2, tid=2, child=3)
     for pid in (2, 3):
         assert passed(Filter(pids=frozenset({pid})), fork) == [fork]
@@ -171,7 +171,7 @@ def test_functions_have_wildcards_and_may_be_inlined(
     assert [f.place.function for f in found if isinstance(f, Fault)] == expected
 
 
-def test_all_that_is_given_must_be_met() -> None:
+def test_all_given_conditions_must_hold() -> None:
     chosen = Filter(frozenset({2}), frozenset({"copied"}), ((0, 9),), ("f",))
     place = SourceLocation(1, "f")
     fits = fault(place=place)
@@ -185,14 +185,16 @@ def test_all_that_is_given_must_be_met() -> None:
 
 
 @pytest.mark.parametrize("chosen", CHOICES)
-def test_the_end_of_a_copy_is_told_when_its_fault_was(chosen: Filter) -> None:
+def test_the_end_of_a_copy_is_reported_when_its_fault_was(chosen: Filter) -> None:
     trace = fault(1, place=SourceLocation(1, "f"))
     assert passed(chosen, trace, copy_end(1)) == [trace, copy_end(1)]
     missed = passed(Filter(outcomes=frozenset({"reused"})), trace, copy_end(1))
     assert missed == []
 
 
-def test_the_end_of_a_wanted_processs_copy_is_told_when_another_has_the_memory_by_then() -> None:
+def test_the_end_of_a_chosen_processs_copy_is_reported_when_another_has_the_memory_by_then() -> (
+    None
+):
     trace: list[AnyRecord] = [
         fault(1, pid=3),
         fault(2, pid=2),

@@ -216,7 +216,7 @@ def test_a_program_without_stack_is_traced(tmp_path: Path) -> None:
     assert any(isinstance(each, Fault) and each.place.function == "main" for each in found)
 
 
-def test_a_jump_to_what_is_no_code_names_the_range(tmp_path: Path) -> None:
+def test_a_jump_to_what_is_not_code_names_the_range(tmp_path: Path) -> None:
     guest = program(
         "recorded_jump", "int main(void) { char at[64] = {19}; ((void (*)(void))(void *)at)(); }"
     )

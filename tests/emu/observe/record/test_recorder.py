@@ -218,7 +218,7 @@ int main(void)
 """
 
 
-def test_a_signal_that_stops_a_process_is_told_as_one_that_ends_it_is() -> None:
+def test_a_signal_that_stops_a_process_is_reported_as_one_that_ends_it_is() -> None:
     found = of_kind(record([program("stopped", STOPPED)]).records, Signal)
     of_child = [signal.signal for signal in found if signal.pid == 3]
     assert of_child == ["SIGTSTP", "SIGKILL"]
@@ -249,7 +249,7 @@ int main(void)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_fork_tells_what_it_keeps_back(policy: str) -> None:
+def test_a_fork_record_has_what_it_keeps_back(policy: str) -> None:
     recorded = record([program("kept_back", KEPT_BACK)], fork_policy=policy)
     base = int(recorded.output, 16)
     first, borrowed = of_kind(recorded.records, Fork)
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
 """
 
 
-def test_a_fault_tells_which_image_of_an_execve_it_is_in() -> None:
+def test_a_fault_reports_which_image_of_an_execve_it_is_in() -> None:
     records = record([program("execs_far", EXECS)]).records
     roots = [each.root for each in of_kind(records, Exec)]
     assert len(roots) == 2
@@ -366,7 +366,7 @@ int main(void)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_watched_page_that_is_let_go_is_told_of_at_once(policy: str) -> None:
+def test_a_watched_page_that_is_released_is_reported_at_once(policy: str) -> None:
     path = program("dropped_page", DROPPED)
     options: dict[str, Any] = {"fork_policy": policy, "deterministic": True}
     page = int(record([path], **options).output, 16)

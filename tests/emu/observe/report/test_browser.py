@@ -101,7 +101,7 @@ def of_one_child() -> list[AnyRecord]:
 
 
 @pytest.mark.parametrize("make", [empty, without_forks, of_one_child])
-def test_a_run_with_little_to_tell_is_shown_too(
+def test_a_run_with_little_to_report_is_shown_too(
     browser: Browser, tmp_path: Path, make: object
 ) -> None:
     assert callable(make)
@@ -148,7 +148,7 @@ def test_before_and_after_a_fork(demo_page: Page) -> None:
     )
 
 
-def test_a_fault_opens_by_keyboard_and_tells_all(demo_page: Page) -> None:
+def test_a_fault_opens_by_keyboard_and_reports_all(demo_page: Page) -> None:
     focus(demo_page, "list-text")
     for letter in "write_page":
         demo_page.press(letter)

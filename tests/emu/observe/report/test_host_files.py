@@ -44,11 +44,11 @@ def test_a_link_does_not_lead_out(folder: Path) -> None:
     assert HostFiles([folder]).source("loop.c") is None
 
 
-def test_the_whole_file_system_is_no_folder(folder: Path) -> None:
+def test_the_whole_file_system_is_not_a_folder(folder: Path) -> None:
     assert HostFiles(["/"]).source(str(folder / "prog.c")) is None
 
 
-def test_what_is_no_source_stays_private(folder: Path) -> None:
+def test_what_is_not_a_source_stays_private(folder: Path) -> None:
     (folder / ".ssh").mkdir()
     (folder / ".ssh" / "key.c").write_text("secret")
     (folder / "id_rsa").write_text("secret")

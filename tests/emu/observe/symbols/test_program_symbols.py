@@ -78,6 +78,6 @@ def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> Non
 @pytest.mark.parametrize(
     "text", ["", "+", "1_0", "10f", "sp+", "sp+x", "0x", "1+1+1", f"{1 << 64}"]
 )
-def test_what_is_no_address(text: str) -> None:
+def test_what_is_not_an_address(text: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
         parse_address(text)

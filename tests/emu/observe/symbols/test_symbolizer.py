@@ -267,7 +267,7 @@ def test_every_place_of_a_fault_is_where_its_pc_is(name: str, variant: Variant) 
             assert chain(place) == expected[pc - base]
 
 
-def test_an_address_outside_the_file_is_no_place() -> None:
+def test_an_address_outside_the_file_is_not_a_place() -> None:
     image = Image(build([source()]).read_bytes())
     for address in (-1, 0, 1, 1 << 40, (1 << 64) - 1, 1 << 64):
         assert image.places[address] == SourceLocation(address) and image.rules[address] is None

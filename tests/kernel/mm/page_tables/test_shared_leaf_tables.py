@@ -222,7 +222,7 @@ def test_is_a_table_the_last_ones_own_again_without_a_copy(world: World) -> None
     world.end()
 
 
-def test_is_no_table_copied_under_the_other_policies(world: World) -> None:
+def test_no_table_is_copied_under_the_other_policies(world: World) -> None:
     for policy in ("cow", "eager"):
         space = parent(world)
         child = world.fork(space, policy)

@@ -157,7 +157,7 @@ def test_how_much_is_there(t: FakeThread) -> None:
     assert t.mem.read_u32(address) == 5
 
 
-def test_is_no_descriptor_left_of_a_pipe_that_could_not_be_told(t: FakeThread) -> None:
+def test_does_no_descriptor_remain_of_a_pipe_that_could_not_be_reported(t: FakeThread) -> None:
     assert fails(lambda: openat.pipe2(t, 0, 0)) == EFAULT
     assert not list(t.files.items())
     t.files.limit = 1

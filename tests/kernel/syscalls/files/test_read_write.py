@@ -174,7 +174,7 @@ def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
     assert pages.seen == (2, b"cut")
 
 
-def test_are_cached_pages_let_go_with_the_last_name(t: FakeThread) -> None:
+def test_are_cached_pages_released_with_the_last_name(t: FakeThread) -> None:
     for users in (0, 1):
         put_file(t, "/a", b"abc")
         node = t.fs.namespace.child(t.fs.root, "a")

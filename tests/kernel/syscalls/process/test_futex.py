@@ -242,7 +242,7 @@ int main(void) {
 """) == ["800 6"]  # fmt: skip
 
 
-def test_a_robust_mutex_tells_that_its_owner_died() -> None:
+def test_a_robust_mutex_reports_that_its_owner_died() -> None:
     assert output(r"""
 int main(void) {
     pthread_mutex_t *lock = mmap(NULL, 4096, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

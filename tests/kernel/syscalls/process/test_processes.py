@@ -11,7 +11,7 @@ from tests.kernel.syscalls.guests import compiled, output, run, same_as_qemu
 # Waiting.
 
 
-def test_every_way_to_end_and_how_it_is_told() -> None:
+def test_every_way_to_end_and_how_it_is_reported() -> None:
     same_as_qemu(r"""
     int status;
     for (int i = 0; i < 5; i++) {
@@ -88,7 +88,7 @@ def test_waitid_and_its_siginfo() -> None:
 """)
 
 
-def test_stopped_and_continued_are_told_once_each_and_only_when_asked_for() -> None:
+def test_stopped_and_continued_are_reported_once_each_and_only_when_asked_for() -> None:
     assert output(r"""
     int status;
     pid_t child = fork();
@@ -114,7 +114,7 @@ def test_stopped_and_continued_are_told_once_each_and_only_when_asked_for() -> N
     "waitpid(child, &status, WNOHANG | WUNTRACED) = 0", "1 continued", "1 killed 9"]  # fmt: skip
 
 
-def test_sigchld_tells_who_and_how() -> None:
+def test_sigchld_reports_who_and_how() -> None:
     assert output(r"""
 static volatile int seen;
 static void on(int signo, siginfo_t *info, void *context) {

@@ -474,7 +474,7 @@ int main(int argc, char **argv) {
         (6, "signo 11 code 1 at page+4096, at pc 0"),
     ],
 )
-def test_what_a_fault_tells(number: int, said: str | None) -> None:
+def test_what_a_fault_reports(number: int, said: str | None) -> None:
     lines = output(FAULT, str(number))
     if said is not None:
         assert lines == [said]
