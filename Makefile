@@ -37,7 +37,7 @@ fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=
 # Each of these is fetched only once.
 test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
-lint: $(STAMPS)/dev ## check style, types, the direction of imports, and the report's JavaScript
+lint: $(STAMPS)/dev ## check style, types, words, the direction of imports, and the report's JavaScript
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
