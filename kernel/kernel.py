@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from emu.machine.pte import PAGE_SHIFT
 from kernel.base import uname
 from kernel.base.budget import Cost, Kind
-from kernel.check.memory_check import MemoryCheck
 from kernel.exec.enter_image import enter_image
 from kernel.exec.loader import load
 from kernel.process.exit import exit_process
@@ -19,6 +18,7 @@ from kernel.trap.breakpoints import Breakpoints
 from kernel.trap.run_loop import RunLoop
 
 if TYPE_CHECKING:
+    from kernel.check.memory_check import MemoryCheck
     from kernel.components import Components
     from kernel.config import Config
     from kernel.exec.initial_stack import Request
@@ -42,7 +42,7 @@ class Kernel(KernelState):
     ) -> None:
         super().__init__(config, log, observer, parts)
         self.breakpoints = Breakpoints(self)
-        self._check = MemoryCheck(self) if config.check else None
+        self._check = _memory_check(self) if config.check else None
 
     @property
     def memory_total(self) -> int:
@@ -96,3 +96,10 @@ class Kernel(KernelState):
         if self._check is not None:
             self._check.run_at_end()
         return leaked
+
+
+def _memory_check(kernel: Kernel) -> MemoryCheck:
+    """Imports the check when it is used: its import takes a twentieth of a short run."""
+    from kernel.check.memory_check import MemoryCheck
+
+    return MemoryCheck(kernel)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
-from kernel.check.invariants import Broken, Violation
+from kernel.check.violation import Broken, Violation
 
 if TYPE_CHECKING:
     from kernel.process.state import KernelState

@@ -10,67 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
 from kernel.base.lazy_numpy import np
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.check.table_walk import MappedPages
-from kernel.mm.address_space import AddressSpace
+from kernel.check.violation import Broken, Page, Violation
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
-
-
-class Page(NamedTuple):
-    """A page of a process: its address and its PTE."""
-
-    space: AddressSpace
-    va: int
-    pte: int
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The description of a violation, with the page or frame concerned, if it is one."""
-
-    message: str
-    page: Page | None = None
-    frame: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One violation of the invariant ``name``."""
-
-    name: str
-    broken: Broken
-
-    @property
-    def message(self) -> str:
-        return self.broken.message
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}"
-
-
-class InvariantBroken(Exception):
-    """The kernel's memory is not consistent."""
-
-    def __init__(
-        self, violations: list[Violation], when: str = "", memory: MemorySnapshot | None = None
-    ) -> None:
-        where = f" {when}" if when else ""
-        shown = "\n  ".join(map(str, violations[:20]))
-        super().__init__(f"the kernel's memory is not consistent{where}:\n  {shown}")
-        self.violations = violations
-        self.memory = memory
-        self.when = when
-
 
 Check = Callable[[MemorySnapshot], Iterator[Broken]]
 INVARIANTS: dict[str, Check] = {}

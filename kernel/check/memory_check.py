@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.check import budget_audit, invariants, memory_snapshot
-from kernel.check.invariants import InvariantBroken
+from kernel.check.violation import InvariantBroken
 
 if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace

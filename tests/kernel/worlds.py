@@ -15,6 +15,7 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.base.resource_limits import Limits
 from kernel.check import invariants, memory_snapshot
+from kernel.check.violation import InvariantBroken
 from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
@@ -98,7 +99,7 @@ class World:
         assert seen == {violation.name for violation in broken}, "a second look sees less"
         self._found_well = None if broken else since
         if broken:
-            raise invariants.InvariantBroken(broken)
+            raise InvariantBroken(broken)
 
     def end(self) -> None:
         """All processes end; whatever then is left was lost."""

@@ -13,7 +13,7 @@ from types import FrameType
 
 from emu.lab.simulation.cpu import EndlessFault, Killed
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.check.invariants import InvariantBroken
+from kernel.check.violation import InvariantBroken
 from tests.wrong.checks.check import Check, Undecided
 from tests.wrong.variant import Variant, broken
 

@@ -11,7 +11,7 @@ from emu.cli.support.guest_options import guest_options
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.standard_streams import open_streams
 from emu.errors import DEFECT_STATUS, CommandError
-from kernel.check.invariants import InvariantBroken
+from kernel.check.violation import InvariantBroken
 from kernel.process.observer import Observer
 
 _DEFECT = (

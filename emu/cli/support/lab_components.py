@@ -14,7 +14,7 @@ from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation.messages import invariant_finding
 from emu.lab.workspace.folder import work_in
-from kernel.check.invariants import InvariantBroken
+from kernel.check.violation import InvariantBroken
 from kernel.components import Components
 
 LAB_STATUS = 125

@@ -53,7 +53,7 @@ class GuestProgram:
 
     def _run(self, machine: LabMachine, options: Options, program: Path) -> Failure | None:
         from emu.api import Machine
-        from kernel.check.invariants import InvariantBroken
+        from kernel.check.violation import InvariantBroken
 
         try:
             result = Machine(options, machine.parts()).run([program])

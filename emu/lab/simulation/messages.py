@@ -10,8 +10,9 @@ from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.lab.simulation.machine import SimulatedMachine
 from emu.lab.text.pte_text import FRAME_KIND_TEXT, flags_or_invalid, page_text
 from emu.machine.pte import PAGE_SHIFT, vpn
-from kernel.check.invariants import InvariantBroken, Page, Violation, violations
+from kernel.check.invariants import violations
 from kernel.check.memory_snapshot import MemorySnapshot
+from kernel.check.violation import InvariantBroken, Page, Violation
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
