@@ -16,8 +16,15 @@ _DEFAULTS: dict[signal.Signals, Any] = {
     signal.SIGHUP: signal.SIG_DFL,
     signal.SIGQUIT: signal.SIG_DFL,
 }
-_SLOW_FOLDERS = ("bench", "guest", "hostile", "oracles", "wrong")
-"""Folders whose tests run many programs each."""
+_SLOW = (
+    *("bench", "guest", "hostile", "oracles", "wrong", "emu/cli"),
+    *("emu/lab/graded", "emu/lab/grading", "emu/lab/labs", "emu/lab/mutants", "emu/lab/workspace"),
+    *("emu/lab/test_ending_labs.py", "emu/lab/test_lab_commands.py"),
+    *("emu/observe/record/test_memory_usage.py", "emu/observe/report/test_damaged_traces.py"),
+    *("emu/observe/report/test_replay.py", "kernel/trap/test_fast_path.py"),
+    *("kernel/mm/test_memory_pressure.py", "kernel/mm/test_model.py"),
+)
+"""Folders and files whose tests run many programs, or take more than about a second each."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Adds the markers that follow from a test's folder, fixtures and helpers."""
     tests = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(tests).parts[0] in _SLOW_FOLDERS:
+        path = item.path.relative_to(tests)
+        if any(path.is_relative_to(slow) for slow in _SLOW):
             item.add_marker("slow")
         if isinstance(item, pytest.Function):
             if "browser" in item.fixturenames:
