@@ -24,7 +24,7 @@ _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 _SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _OFFSETS_END = 1 << 62
 _ROWS_AT_ONCE = 64
-_MOST_NAME_BYTES = 1 << 20
+_MOST_NAME_BYTES = 1 << 16
 _LONGEST_NAME = 256
 
 Read = Callable[[int, int], bytes]
