@@ -298,9 +298,12 @@ def test_a_part_of_a_trace_is_a_trace() -> None:
 @pytest.mark.parametrize("buffered", [64, 1 << 20])
 def test_a_full_disk_is_an_oserror(buffered: int) -> None:
     sample = Sample(seq=0, time=0, pid=1, resident=1, proportional=1.0, unique=1, tables=3)
-    with suppress(OSError), open("/dev/full", "wb", buffering=buffered) as file:
-        with pytest.raises(OSError, match="No space left"):
-            written(sample, file=file)
+    with (
+        suppress(OSError),
+        open("/dev/full", "wb", buffering=buffered) as file,
+        pytest.raises(OSError, match="No space left"),
+    ):
+        written(sample, file=file)
 
 
 def test_memory_does_not_grow_with_the_trace() -> None:
