@@ -20,7 +20,9 @@ _SLOW = (
     *("bench", "guest", "hostile", "oracles", "wrong", "emu/cli"),
     *("emu/lab/graded", "emu/lab/grading", "emu/lab/labs", "emu/lab/mutants", "emu/lab/workspace"),
     *("emu/lab/test_ending_labs.py", "emu/lab/test_lab_commands.py"),
-    *("emu/observe/record/test_memory_usage.py", "emu/observe/report/test_damaged_traces.py"),
+    *("emu/host/test_break_in.py", "emu/observe/dwarf/test_inlined_functions.py"),
+    *("emu/observe/record/test_memory_usage.py", "emu/observe/record/test_recorder.py"),
+    "emu/observe/report/test_damaged_traces.py",
     *("emu/observe/report/test_replay.py", "kernel/trap/test_fast_path.py"),
     *("kernel/mm/test_memory_pressure.py", "kernel/mm/test_model.py"),
 )
