@@ -160,7 +160,7 @@ def test_are_all_charges_released_with_their_objects() -> None:
     guest = program("a_round_of_everything", text)
     left = []
     for times in ("1", "20"):
-        session = Session(Options(memory=8 << 20, check=True, timeout=100.0), [str(guest), times])
+        session = Session(Options(memory=32 << 20, check=True, timeout=100.0), [str(guest), times])
         assert session.run() == 0
         assert budget_audit.left_over(session.kernel) == []
         left.append(dict(session.kernel.budget.held))
