@@ -88,9 +88,14 @@ def findings(folder: Path) -> Iterator[Finding]:
         elif name.endswith(_C_LIKE):
             texts = [*_c_comments(source)]
         else:
-            texts = [*_docstrings(source), *_comments(source), *_names(source)]
-            texts += _help(source) if name.startswith("tests/") else _messages(source)
-            yield from _fragments(name, source)
+            nodes = list(ast.walk(ast.parse(source)))
+            documented = list(_documented(nodes))
+            texts = [*documented, *_comments(source), *_names(nodes)]
+            if name.startswith("tests/"):
+                texts += _help(nodes)
+            else:
+                texts += _messages(nodes, documented)
+                yield from _fragments(name, documented)
         for text in texts:
             yield from _in_text(name, text)
 
@@ -103,24 +108,20 @@ def _in_text(name: str, text: Text) -> Iterator[Finding]:
             yield Finding(name, line, match[0], better)
 
 
-def _documented(source: str) -> Iterator[tuple[int, str]]:
+def _documented(nodes: list[ast.AST]) -> Iterator[Text]:
     """Docstrings of modules, classes and functions, and the strings below attributes."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         body = getattr(node, "body", [])
         for statement in body if isinstance(body, list) else []:
             match statement:
                 case ast.Expr(value=ast.Constant(value=str(text))):
-                    yield statement.lineno, text
+                    yield Text(statement.lineno, text)
 
 
-def _docstrings(source: str) -> Iterator[Text]:
-    return (Text(line, text) for line, text in _documented(source))
-
-
-def _fragments(name: str, source: str) -> Iterator[Finding]:
-    for line, text in _documented(source):
+def _fragments(name: str, documented: list[Text]) -> Iterator[Finding]:
+    for line, text in documented:
         first = text.strip().partition("\n\n")[0].replace("\n", " ")
-        if not name.startswith("tests/") and _FRAGMENT.fullmatch(first):
+        if _FRAGMENT.fullmatch(first):
             yield Finding(name, line, first[:40], "a noun phrase, or a verb such as Converts")
 
 
@@ -130,12 +131,12 @@ def _comments(source: str) -> Iterator[Text]:
             yield Text(token.start[0], token.string)
 
 
-def _messages(source: str) -> Iterator[Text]:
+def _messages(nodes: list[ast.AST], documented: list[Text]) -> Iterator[Text]:
     """Strings of several words that are not docstrings."""
-    documented = {text for _, text in _documented(source)}
-    for node in ast.walk(ast.parse(source)):
+    docstrings = {text for _, text in documented}
+    for node in nodes:
         match node:
-            case ast.Constant(value=str(text)) if " " in text and text not in documented:
+            case ast.Constant(value=str(text)) if " " in text and text not in docstrings:
                 yield Text(node.lineno, text)
 
 
@@ -145,17 +146,17 @@ def _c_comments(source: str) -> Iterator[Text]:
         yield Text(line, re.sub(r"^ *\*", "", match[0], flags=re.MULTILINE))
 
 
-def _names(source: str) -> Iterator[Text]:
+def _names(nodes: list[ast.AST]) -> Iterator[Text]:
     """Names of functions and classes, as words."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if "_" in name.strip("_"):
                 yield Text(node.lineno, name.replace("_", " "))
 
 
-def _help(source: str) -> Iterator[Text]:
+def _help(nodes: list[ast.AST]) -> Iterator[Text]:
     """Texts of argparse's help."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
                 if keyword.arg in _HELP and isinstance(keyword.value, ast.Constant | ast.JoinedStr):
