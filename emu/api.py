@@ -85,11 +85,7 @@ class Machine:
         session.console.feed(stdin)
         session.console.capture(1)
         session.console.capture(2)
-        status = session.run(observers)
-        console = session.console
-        return Result(
-            status, console.captured(1), console.captured(2), session.summary, session.notes
-        )
+        return session.result(session.run(observers))
 
 
 class Session:
@@ -169,6 +165,11 @@ class Session:
         self._note_refused_writes()
         self._note_allocations()
         return status
+
+    def result(self, status: int) -> Result:
+        """The result of the run that ended with ``status``, with what was captured."""
+        out, error = self.console.captured(1), self.console.captured(2)
+        return Result(status, out, error, self.summary, self.notes)
 
     @property
     def is_over(self) -> bool:

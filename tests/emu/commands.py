@@ -19,7 +19,7 @@ from tests.emu import prefork
 from toolchain.build import build, cache_folder
 from toolchain.variant import Variant
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = prefork.PROJECT
 EMU = (sys.executable, "-m", "emu")
 RUN = (*EMU, "run", "--check")
 SECONDS = 120
@@ -56,9 +56,7 @@ def observed(program: str | Path, observer: Callable[[Kernel], Observer], **opti
     session = Session(Options(check=True, **options), [str(program)])
     session.console.capture(1)
     session.console.capture(2)
-    status = session.run([observer(session.kernel)])
-    out, error = session.console.captured(1), session.console.captured(2)
-    return Result(status, out, error, session.summary, session.notes)
+    return session.result(session.run([observer(session.kernel)]))
 
 
 def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:

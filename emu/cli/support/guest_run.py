@@ -11,7 +11,6 @@ from emu.cli.support.guest_options import guest_options
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.standard_streams import open_streams
 from emu.errors import DEFECT_STATUS, CommandError
-from kernel.check.violation import InvariantBroken
 from kernel.process.observer import Observer
 
 _DEFECT = (
@@ -47,6 +46,8 @@ def run_session(session: Session, observers: Sequence[Observer], messages: Messa
             failure = to_command_error(error, session)
             if failure is not None:
                 raise failure from None
+        from kernel.check.violation import InvariantBroken
+
         broken = isinstance(error, InvariantBroken)
         messages.write((str(error) if broken else traceback.format_exc()).rstrip())
         raise CommandError(_DEFECT, DEFECT_STATUS) from None
