@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -136,7 +135,7 @@ def _server(pid: int) -> socket.socket:
         subprocess.Popen(
             [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            cwd=PROJECT,
             stdin=subprocess.DEVNULL,
         )
     return ours
@@ -197,5 +196,3 @@ def _become(words: list[str], cwd: str, environment: dict[str, str], fds: list[i
     )
     vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with suppress(OSError):
-        os.setpgid(0, 0)

@@ -21,7 +21,7 @@ from tests.kernel.syscalls.guests import compiled, output
 ENDINGS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGQUIT: 131}
 ENDLESS = r"""
     setvbuf(stdout, NULL, _IONBF, 0);
-    close(open("/work/running", O_CREAT | O_WRONLY, 0600));
+    close(open("/given/running", O_CREAT | O_WRONLY, 0600));
     for (;;) if (argc > 1) sleep(1000);
 """
 CHANGES_ITS_CODE = r"""
@@ -56,7 +56,7 @@ def test_compare_runs_no_other_policy_when_it_is_ended(
     number: signal.Signals, how: tuple[str, ...], tmp_path: Path
 ) -> None:
     guest = compiled(ENDLESS)
-    command: tuple[str | Path, ...] = ("compare", "--rw", f"{tmp_path}:/work", guest, *how)
+    command: tuple[str | Path, ...] = ("compare", "--rw", f"{tmp_path}:/given", guest, *how)
     process = start(*command)
     wait_for(process, (tmp_path / "running").exists)
     process.send_signal(number)
@@ -94,7 +94,7 @@ def test_a_command_ends_and_leaves_no_process(
 ) -> None:
     words = [word.format(tmp=tmp_path) for word in COMMANDS[command]]
     address = ["0x10000"] if command == "walk" else []
-    process = start(*words, "--rw", f"{tmp_path}:/work", compiled(ENDLESS), *address)
+    process = start(*words, "--rw", f"{tmp_path}:/given", compiled(ENDLESS), *address)
     wait_for(process, (tmp_path / "running").exists)
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]

@@ -149,7 +149,7 @@ def test_is_a_file_in_the_place_of_the_programs_folder_one_clear_line(tmp_path: 
 def test_may_the_guests_path_of_a_grant_go_up(root: Path, tmp_path: Path) -> None:
     (tmp_path / "given").write_text("text")
     outcome = emu(
-        "run", "--root", root, "--ro", f"{tmp_path}:/bin/../../work/", "cat", "/work/given"
+        "run", "--root", root, "--ro", f"{tmp_path}:/bin/../../given/", "cat", "/given/given"
     )
     assert (outcome.status, outcome.stdout) == (0, "text")
 
@@ -157,9 +157,9 @@ def test_may_the_guests_path_of_a_grant_go_up(root: Path, tmp_path: Path) -> Non
 def test_is_a_read_only_folder_inside_a_writable_one_read_only(root: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "kept").mkdir(parents=True)
-    grants = ("--ro", f"{work}/kept:/work/kept", "--rw", f"{work}:/work")
-    assert emu("run", "--root", root, *grants, "write", "/work/out").status == 0
-    refused = emu("run", "--root", root, *grants, "write", "/work/kept/out")
+    grants = ("--ro", f"{work}/kept:/given/kept", "--rw", f"{work}:/given")
+    assert emu("run", "--root", root, *grants, "write", "/given/out").status == 0
+    refused = emu("run", "--root", root, *grants, "write", "/given/kept/out")
     assert refused.status == 30, "EROFS was expected"
     assert not list((work / "kept").iterdir())
 

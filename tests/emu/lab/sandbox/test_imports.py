@@ -69,7 +69,7 @@ def test_a_message_names_the_line_and_what_is_allowed_instead() -> None:
         ("import emu", "emu"),
         ("from emu import api", "emu"),
         ("import emu.lab.sandbox.confinement", "emu.lab.sandbox.confinement"),
-        ("from emu.lab import inside", "emu.lab"),
+        ("from emu.lab import sandbox", "emu.lab"),
         ("from emu.lab import *", "emu.lab"),
         ("import emu.lab.kitchen", "emu.lab.kitchen"),
         ("import kernel.mm.fork", "kernel.mm.fork"),
@@ -117,7 +117,7 @@ def test_the_kit_may_be_imported(line: str, with_kit: Path) -> None:
 
 
 def test_beside_the_kit_nothing_of_ours(with_kit: Path) -> None:
-    told = last_line(student("from emu.lab import kit, inside", with_kit))
+    told = last_line(student("from emu.lab import kit, sandbox", with_kit))
     assert "module 'emu.lab' cannot be imported" in told
 
 
