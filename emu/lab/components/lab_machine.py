@@ -37,7 +37,7 @@ class LabMachine:
         self.frames = LabFrames(self.ram) if "frames" in labs else SuperpageFrames(self.ram)
         self.bus = CommandBus(self.ram, self.frames)
         try:
-            self.student = Student(files, self.bus, limits or Limits())
+            self.student = Student(files, self.bus, limits)
         except BaseException:
             self.ram.close()
             raise

@@ -25,7 +25,7 @@ from emu.lab.host.failures import (
 )
 from emu.lab.host.result_types import decode_result, encode_argument
 from emu.lab.host.shared_ram import SharedRam
-from emu.lab.host.student_process import DEFAULT_LIMITS, Deadline, Limits, StudentProcess
+from emu.lab.host.student_process import Deadline, Limits, StudentProcess
 from emu.lab.kit.frames import Frames as KitFrames
 from emu.lab.kit.port import Place
 from emu.lab.protocol import channel
@@ -54,7 +54,7 @@ class Student:
     """
 
     def __init__(
-        self, files: Sequence[LabFile], bus: CommandBus, limits: Limits = DEFAULT_LIMITS
+        self, files: Sequence[LabFile], bus: CommandBus, limits: Limits | None = None
     ) -> None:
         self.files = list(files)
         self.bus = bus
@@ -65,16 +65,16 @@ class Student:
         self.on_print: Callable[[str], None] = lambda text: None
         """Called with each line that the code prints."""
         self._unfinished = ""
-        self._limits = limits
+        self._limits = limits or Limits()
         self._sources = {file.name: file.source.splitlines() for file in files}
         self._calling = ""
         settings = {
             "base": bus.ram.base,
             "size": bus.ram.size,
             "zero": bus.zero,
-            "limit": limits.memory + bus.ram.size,
+            "limit": self._limits.memory + bus.ram.size,
         }
-        self._process = StudentProcess(bus.ram.descriptor, settings, limits)
+        self._process = StudentProcess(bus.ram.descriptor, settings, self._limits)
         self.confined = self._started().get("ready") == "full"
         """True if the process is confined; False if only its resources are limited."""
         self._load()

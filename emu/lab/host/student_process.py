@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-import emu
+from emu.lab.host.student_launcher import student_launcher
 from emu.lab.protocol import channel
 
-_PROJECT = Path(emu.__file__).resolve().parent.parent
 _START_SECONDS = 600.0
 """Seconds that the host may take to start the process, before the code's own time limit."""
 _REPORT_SECONDS = 1.0
@@ -25,6 +22,8 @@ _BUSY_HOST_FACTOR = 6
 """Maximum duration of a call on a busy host, as a multiple of its limit."""
 _MAX_MESSAGE = 16 << 20
 """Maximum size of a message from the code in bytes; as Python values it may take 20 times more."""
+_EXIT_SECONDS = 0.005
+"""Interval in seconds at which the status of a process that is about to exit is read."""
 _POLL_SECONDS = 0.25
 """Interval in seconds at which the CPU time of late code is read."""
 
@@ -40,34 +39,21 @@ class Limits(NamedTuple):
     """Bytes of address space, without the machine's memory."""
 
 
-DEFAULT_LIMITS = Limits()
-
-
 class StudentProcess:
-    """Runs ``emu.lab.sandbox``, which maps ``memory``, a descriptor."""
+    """A process of ``emu.lab.sandbox``, which maps ``memory``, a descriptor."""
 
     def __init__(self, memory: int, settings: Mapping[str, Any], limits: Limits) -> None:
         self._limits = limits
         requests, self._to = os.pipe()
         self._from, replies = os.pipe()
-        words = [sys.executable, "-I", "-S", "-B", str(_PROJECT / "emu" / "lab" / "sandbox")]
-        try:
-            self._process = subprocess.Popen(
-                [*words, str(requests), str(replies), str(_PROJECT)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(requests, replies, memory),
-                env={},
-                cwd="/",
-            )
-        finally:
-            os.close(requests)
-            os.close(replies)
+        self._launcher = student_launcher()
+        self._pid = self._launcher.start(requests, replies, memory)
+        """0 if it could not be started: then both pipes are closed at their other ends."""
+        os.close(requests)
+        os.close(replies)
         os.set_blocking(self._to, False)
-        limit = {"seconds": limits.cpu_seconds, "grader": os.getpid()}
         with suppress(channel.Closed):  # then receiving fails too
-            self.send({"memory": memory, **settings, **limit}, self.start_deadline())
+            self.send({**settings, "seconds": limits.cpu_seconds}, self.start_deadline())
 
     def start_deadline(self) -> Deadline:
         """Returns a deadline for the start of the process."""
@@ -75,7 +61,7 @@ class StudentProcess:
 
     def deadline(self) -> Deadline:
         """Returns a deadline for a call that begins now."""
-        return Deadline(self._process.pid, self._limits.seconds)
+        return Deadline(self._pid, self._limits.seconds)
 
     def send(self, message: Any, deadline: Deadline) -> None:
         """Sends a message. Raises TimeoutError and :class:`channel.Closed`."""
@@ -100,9 +86,9 @@ class StudentProcess:
 
     def where(self) -> Any:
         """Returns the lines that late code is executing; None if it does not report them."""
-        with suppress(OSError):
-            self._process.send_signal(signal.SIGUSR1)
-        deadline = Deadline(self._process.pid, _REPORT_SECONDS)
+        if self._pid and self._launcher.status(self._pid) is None:
+            os.kill(self._pid, signal.SIGUSR1)
+        deadline = Deadline(self._pid, _REPORT_SECONDS)
         try:
             while True:
                 message = self.receive(deadline)
@@ -113,15 +99,18 @@ class StudentProcess:
 
     def status(self) -> int | None:
         """Returns the exit status of a process that has ended; None if it has not."""
-        try:
-            return self._process.wait(_REPORT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
+        end = monotonic() + _REPORT_SECONDS
+        while self._pid:
+            status = self._launcher.status(self._pid)
+            if status is not None or monotonic() > end:
+                return status
+            sleep(_EXIT_SECONDS)
+        return None
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._process.kill()
-        self._process.wait()
+        if self._pid:
+            self._launcher.end(self._pid)
+            self._pid = 0
         for descriptor in (self._to, self._from):
             with suppress(OSError):
                 os.close(descriptor)

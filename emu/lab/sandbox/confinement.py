@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_GET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 
 _PARENT = os.getppid()
-"""Process id of the parent, read as early as possible: see ``_die_with``."""
+"""Process id of the parent, read as early as possible: see ``end_with``."""
 
 
 class Level(enum.Enum):
@@ -71,7 +71,7 @@ def confine(memory: int, cpu_seconds: int, parent: int = _PARENT) -> Confinement
 
     ``memory`` is the limit of the address space in bytes, including the interpreter's 20 to 40 MB.
     After ``cpu_seconds`` of CPU time the process gets SIGXCPU, one second later SIGKILL.
-    ``parent`` is the grader's pid; the grader should pass it, because it may have ended before
+    ``parent`` is the parent's pid; it should be passed, because the parent may have ended before
     getppid(2) is called here.
     """
     missing = _limit(memory, cpu_seconds)
@@ -109,7 +109,7 @@ def _limit(memory: int, cpu_seconds: int) -> list[str]:
 def _confine_on_linux(parent: int) -> str:
     """Installs the filter (prctl(2), seccomp(2)). Returns the reason if that failed, else ''."""
     libc = ctypes.CDLL(None, use_errno=True)
-    _die_with(parent, libc)
+    end_with(parent)
     # No ptrace(2) by the user's other processes, and no dump by a core_pattern program, which
     # RLIMIT_CORE does not prevent (core(5)).
     _prctl(libc, _PR_SET_DUMPABLE, 0)
@@ -135,12 +135,14 @@ def _confine_on_linux(parent: int) -> str:
     return ""
 
 
-def _die_with(parent: int, libc: ctypes.CDLL) -> None:
+def end_with(parent: int) -> None:
     """Ends this process when the parent's thread that started it ends (prctl(2)).
 
     No signal is sent for a parent that ended before the call, hence the check after it.
     """
-    _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform != "linux":
+        return
+    _prctl(ctypes.CDLL(None, use_errno=True), _PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 

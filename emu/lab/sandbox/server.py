@@ -31,11 +31,11 @@ _OUTPUT_CHUNK = 1000
 class Server:
     """Calls functions of the modules of the lab's files, with the memory and the allocator."""
 
-    def __init__(self, requests: int, replies: int, settings: dict[str, Any]) -> None:
+    def __init__(self, requests: int, replies: int, memory: int, settings: dict[str, Any]) -> None:
         self._requests, self._replies = requests, replies
         self.port = GraderPort(requests, replies)
         base, size = settings["base"], settings["size"]
-        content = memoryview(mmap.mmap(settings["memory"], size, prot=mmap.PROT_READ))
+        content = memoryview(mmap.mmap(memory, size, prot=mmap.PROT_READ))
         self.memory = Memory(self.port, content, base)
         self.port.on_flush = self.memory._forget_writes
         self.modules: dict[str, ModuleType] = {}
@@ -144,16 +144,19 @@ def _report_location(replies: int) -> Callable[[int, FrameType | None], NoReturn
     return handler
 
 
-def serve(requests: int, replies: int) -> None:
-    """Answers requests until the grader closes the connection."""
+def serve(requests: int, replies: int, memory: int, parent: int) -> None:
+    """Confines this process and answers requests until the grader closes the connection.
+
+    The first three are descriptors; ``parent`` is the id of the process that forked this one.
+    """
     settings = channel.receive(channel.Descriptor(requests))
-    process = Server(requests, replies, settings)
+    process = Server(requests, replies, memory, settings)
     close_others({0, 1, 2, requests, replies})
     signal.signal(signal.SIGUSR1, _report_location(replies))
     restrict_imports(ALLOWED)
     bound_recursion()
     sys.stdout = sys.stderr = OutputStream(process.port)
-    confinement = confine(settings["limit"], settings["seconds"], settings["grader"])
+    confinement = confine(settings["limit"], settings["seconds"], parent)
     channel.send(replies, {"ready": confinement.level.value})
     gc.freeze()
     try:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 from emu.machine.pte import (
     PAGE_SHIFT,
+    PAGE_SIZE,
     PTES_PER_TABLE,
     RSW0,
     VA_HALF,
@@ -78,11 +80,10 @@ class PageTable(SharedTables):
         for key in self.keys(start, end):
             leaf, (first, last) = self._leaves[key], self._within(key, start, end)
             ptes = self._ram.words[leaf + first : leaf + last].tolist()
-            found += [
-                ((key << LEAF_SHIFT) + (index << PAGE_SHIFT), pte)
-                for index, pte in enumerate(ptes, first)
-                if pte & V
-            ]
+            base = key << LEAF_SHIFT
+            vas = range(base + (first << PAGE_SHIFT), base + (last << PAGE_SHIFT), PAGE_SIZE)
+            present = zip(compress(vas, ptes), filter(None, ptes), strict=True)
+            found += [(va, pte) for va, pte in present if pte & V]
         return found
 
     def clear(self, va: int) -> None:

@@ -54,7 +54,7 @@ class Pool:
         self._reserved = reserved
         bus = self._start()
         files = [file for file in files if file.lab == LAB]
-        self.student = Student(files, bus, limits or Limits())
+        self.student = Student(files, bus, limits)
         self.frames.use_student(self.student)
 
     def _start(self) -> CommandBus:

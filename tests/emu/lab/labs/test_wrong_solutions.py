@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from emu.lab.components import lab_machine
 from emu.lab.graded.guest_tests import GuestProgram
 from emu.lab.graded.mutant import Mutant
 from emu.lab.graded.test_kinds import RandomOperations
+from emu.lab.host import student
 from emu.lab.host.student_process import Limits
 from emu.lab.labs.frames.allocator_tests import RandomCalls
 from emu.lab.labs.walk.walk_tests import RandomTables
@@ -93,7 +93,7 @@ def test_a_cheat_gets_no_point_and_is_reported_plainly(
     lab: Lab, cheat: Cheat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "too-long" in cheat.detected_by:
-        monkeypatch.setattr(lab_machine, "Limits", partial(Limits, seconds=1.0))
+        monkeypatch.setattr(student, "Limits", partial(Limits, seconds=1.0))
     given = submission(lab, cheat.apply(lab))
     failure = lab.tests[0].run(given)
     assert failure is not None and failure.name in cheat.detected_by, failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from emu.lab.host import student_launcher
 from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.failures import ProcessEnded, TimedOut
 from emu.lab.host.shared_ram import SharedRam
@@ -40,6 +41,7 @@ def test_a_start_that_fails_is_not_said_to_be_the_codes(
     ram: SharedRam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
+    monkeypatch.setattr(student_launcher, "_launchers", {})
     with pytest.raises(ProcessEnded) as raised:
         Student([], CommandBus(ram, Frames(ram)))
     assert raised.value.headline == "this machine cannot start a process for your code"
