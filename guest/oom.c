@@ -1,6 +1,6 @@
 /* What happens when the machine's memory runs out?
  *
- * To be run with less memory than a child asks for (--mem 24M). Each of three
+ * To be run with less memory than a child asks for (--mem 12M). Each of three
  * children touches a gigabyte and is ended with SIGKILL; the parent, which has
  * little, goes on, and finds the memory there again. */
 #include "check.h"
@@ -23,8 +23,8 @@ int main(void)
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the greedy child was ended");
         CHECK(marked(own, 64, 'P'), "the parent goes on");
     }
-    char *more = new_pages(2048);
-    mark(more, 2048, 'M');
-    CHECK(marked(more, 2048, 'M'), "8 MiB are there for the parent");
+    char *more = new_pages(1024);
+    mark(more, 1024, 'M');
+    CHECK(marked(more, 1024, 'M'), "4 MiB are there for the parent");
     return verdict();
 }

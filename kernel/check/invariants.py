@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, V, W, X, flags_text, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, W, X, flags_text, ppn
 from kernel.base.lazy_numpy import np
 from kernel.check.memory_snapshot import MemorySnapshot
-from kernel.check.table_walk import MappedPages
+from kernel.check.page_columns import true_rows
 from kernel.check.violation import Broken, Page, Violation
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
+_FREE, _TABLE, _PRIVATE, _CACHE = map(int, (Kind.FREE, Kind.TABLE, Kind.PRIVATE, Kind.CACHE))
 
 Check = Callable[[MemorySnapshot], Iterator[Broken]]
 INVARIANTS: dict[str, Check] = {}
@@ -56,10 +58,9 @@ def leaks(frames: Frames) -> list[Violation]:
     ]
 
 
-def _page(memory: MemorySnapshot, mapped: MappedPages, va: int, pte: int, what: str = "") -> Broken:
-    """The description of a violation concerning one page."""
-    page = Page(mapped.space, va, pte)
-    return Broken(f"{memory.page(mapped.space, va, pte)}{what}", page, ppn(pte))
+def _page(memory: MemorySnapshot, page: tuple[AddressSpace, int, int], what: str = "") -> Broken:
+    """The description of a violation concerning one page: its space, address and PTE."""
+    return Broken(f"{memory.page(*page)}{what}", Page(*page), ppn(page[2]))
 
 
 @_invariant
@@ -67,7 +68,7 @@ def count_is_the_number_of_holders(memory: MemorySnapshot) -> Iterator[Broken]:
     frames = memory.frames
     ptes, pins = memory.pte_counts, memory.pin_counts
     counts = frames.counts[: len(ptes)]
-    for index in np.flatnonzero(counts != ptes + pins).tolist():
+    for index in true_rows(counts != ptes + pins):
         frame = frames.first + index
         yield Broken(
             f"frame {frame:#x} ({frames.kind(frame).name}) has count {counts[index]}, but "
@@ -80,74 +81,59 @@ def count_is_the_number_of_holders(memory: MemorySnapshot) -> Iterator[Broken]:
 @_invariant
 def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
     """A private frame with two users is not writable anywhere."""
-    frames = memory.frames
-    for mapped in memory.unchecked:
-        inside = mapped.inside
-        writable = inside & ((mapped.ptes & np.uint64(W)) != 0)
-        index = np.where(inside, mapped.indices, 0)
-        users = np.maximum(frames.counts[index], memory.user_counts[index])
-        shared = (frames.kinds[index] == Kind.PRIVATE) & (users > 1)
-        for va, pte in mapped.where(writable & shared):
-            frame = ppn(pte)
-            sharers = f"{memory.users(frame)} users: {memory.sharers(frame)}"
-            yield _page(memory, mapped, va, pte, f" may be stored to, but the frame has {sharers}")
+    pages = memory.unchecked
+    users = np.maximum(memory.frames.counts[pages.index], memory.user_counts[pages.index])
+    shared = pages.inside & (pages.kinds == _PRIVATE) & (users > 1)
+    for page in pages.where(shared & pages.writable):
+        frame = ppn(page[2])
+        sharers = f"{memory.users(frame)} users: {memory.sharers(frame)}"
+        yield _page(memory, page, f" may be stored to, but the frame has {sharers}")
 
 
 @_invariant
 def cow_is_readable_and_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
-    for mapped in memory.unchecked:
-        cow = (mapped.ptes & np.uint64(COW)) != 0
-        wrong = cow & ((mapped.ptes & np.uint64(R | W)) != np.uint64(R))
-        for va, pte in mapped.where(wrong):
-            yield _page(memory, mapped, va, pte)
+    pages = memory.unchecked
+    for page in pages.where(pages.flag(COW) & (pages.writable | ~pages.flag(R))):
+        yield _page(memory, page)
 
 
 @_invariant
 def mapped_frames_are_in_use(memory: MemorySnapshot) -> Iterator[Broken]:
     """No PTE maps a free frame, a page table, or an address outside RAM."""
-    frames = memory.frames
-    for mapped in memory.unchecked:
-        inside = mapped.inside
-        for va, pte in mapped.where(~inside):
-            yield _page(memory, mapped, va, pte, " lies outside the machine's memory")
-        kinds = frames.kinds[np.where(inside, mapped.indices, 0)]
-        for va, pte in mapped.where(inside & ((kinds == Kind.FREE) | (kinds == Kind.TABLE))):
-            kind = frames.kind(ppn(pte)).name
-            yield _page(memory, mapped, va, pte, f" is a {kind} frame")
+    pages = memory.unchecked
+    for page in pages.where(~pages.inside):
+        yield _page(memory, page, " lies outside the machine's memory")
+    unused = (pages.kinds == _FREE) | (pages.kinds == _TABLE)
+    for page in pages.where(pages.inside & unused):
+        yield _page(memory, page, f" is a {memory.frames.kind(ppn(page[2])).name} frame")
 
 
 @_invariant
 def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
     frames = memory.frames
-    for space, walk in memory.walks.items():
-        for table in walk.tables:
-            used_as = frames.kind(table)
-            if used_as is not Kind.TABLE:
-                yield Broken(f"{memory.space_name(space)}: page table {table:#x} is {used_as.name}")
-    for mapped in memory.unchecked:
-        kinds = frames.kinds[np.where(mapped.inside, mapped.indices, 0)]
-        shared = mapped.of_vmas(lambda vma: vma.shared).astype(bool)
-        for va, pte in mapped.where(shared & (kinds != Kind.CACHE)):
-            yield _page(memory, mapped, va, pte, " is shared memory in a private frame")
-        writable = (mapped.ptes & np.uint64(W)) != 0
-        for va, pte in mapped.where(~shared & writable & (kinds != Kind.PRIVATE)):
-            kind = frames.kind(ppn(pte)).name
-            yield _page(memory, mapped, va, pte, f" lets a store change a {kind} frame")
+    for number in true_rows(frames.kinds[memory.table_rows] != _TABLE):
+        space, table = memory.table(number)
+        used_as = frames.kind(table).name
+        yield Broken(f"{memory.space_name(space)}: page table {table:#x} is {used_as}")
+    pages = memory.unchecked
+    for page in pages.where(pages.shared & (pages.kinds != _CACHE)):
+        yield _page(memory, page, " is shared memory in a private frame")
+    for page in pages.where(~pages.shared & pages.writable & (pages.kinds != _PRIVATE)):
+        kind = frames.kind(ppn(page[2])).name
+        yield _page(memory, page, f" lets a store change a {kind} frame")
 
 
 @_invariant
 def cached_pages_are_their_backings(memory: MemorySnapshot) -> Iterator[Broken]:
     """A mapped page of a file or of shared memory is a page of the mapping's backing."""
-    frames = memory.frames
-    for mapped in memory.unchecked:
-        inside = mapped.inside & (mapped.vma_at >= 0)
-        index = np.where(inside, mapped.indices, 0)
-        cached = inside & (frames.kinds[index] == Kind.CACHE)
-        wanted = mapped.of_vmas(lambda vma: id(vma.backing), -1)
-        number = (mapped.vas + mapped.of_vmas(lambda vma: vma.offset - vma.start)) >> PAGE_SHIFT
-        other = (memory.holder[index] != wanted) | (memory.page_held[index] != number)
-        for va, pte in mapped.where(cached & other):
-            yield _page(memory, mapped, va, pte, " is not the page that its mapping shows")
+    pages = memory.unchecked
+    cached = pages.inside & pages.mapped & (pages.kinds == _CACHE)
+    number = (pages.vas + pages.shift) >> PAGE_SHIFT
+    other = (memory.holder[pages.index] != pages.backing) | (
+        memory.page_held[pages.index] != number
+    )
+    for page in pages.where(cached & other):
+        yield _page(memory, page, " is not the page that its mapping shows")
 
 
 @_invariant
@@ -159,30 +145,26 @@ def zero_frame_is_zero(memory: MemorySnapshot) -> Iterator[Broken]:
 @_invariant
 def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
     """A PTE grants no permission that the VMA denies: a read-only mapping is never writable."""
-    for mapped in memory.unchecked:
-        allowed = mapped.of_vmas(lambda vma: vma.pte_flags, V | R | W | X | U).astype(np.uint64)
-        for va, pte in mapped.where((mapped.ptes & _RIGHTS & ~allowed) != 0):
-            vma = mapped.space.find(va)
-            allows = flags_text(vma.pte_flags) if vma is not None else "nothing"
-            yield _page(memory, mapped, va, pte, f", but its mapping allows {allows}")
-        lacking = allowed & np.uint64(R | X | U) & ~mapped.ptes
-        for va, pte in mapped.where((lacking != 0) & (mapped.vma_at >= 0)):
-            yield _page(memory, mapped, va, pte, " lacks a right of its mapping")
+    pages = memory.unchecked
+    for page in pages.where((pages.ptes & _RIGHTS & ~pages.allowed) != 0):
+        vma = page[0].find(page[1])
+        allows = flags_text(vma.pte_flags) if vma is not None else "nothing"
+        yield _page(memory, page, f", but its mapping allows {allows}")
+    lacking = pages.allowed & np.uint64(R | X | U) & ~pages.ptes
+    for page in pages.where((lacking != 0) & pages.mapped):
+        yield _page(memory, page, " lacks a right of its mapping")
 
 
 @_invariant
 def pages_and_mappings_agree(memory: MemorySnapshot) -> Iterator[Broken]:
     """Every page lies in a VMA; in private writable ones it is writable or CoW, else not CoW."""
-    for mapped in memory.unchecked:
-        for va, pte in mapped.where(mapped.vma_at < 0):
-            yield _page(memory, mapped, va, pte, " is mapped but belongs to no mapping")
-        breakable = mapped.of_vmas(lambda vma: vma.writable and not vma.shared, 1).astype(bool)
-        cow = (mapped.ptes & np.uint64(COW)) != 0
-        for va, pte in mapped.where(cow & ~breakable):
-            yield _page(memory, mapped, va, pte, " is CoW in a shared or read-only mapping")
-        neither = (mapped.ptes & np.uint64(W | COW)) == 0
-        for va, pte in mapped.where(breakable & neither & (mapped.vma_at >= 0)):
-            yield _page(memory, mapped, va, pte, " is private and writable: W or CoW is due")
+    pages = memory.unchecked
+    for page in pages.where(~pages.mapped):
+        yield _page(memory, page, " is mapped but belongs to no mapping")
+    for page in pages.where(pages.flag(COW) & ~pages.breakable):
+        yield _page(memory, page, " is CoW in a shared or read-only mapping")
+    for page in pages.where(pages.breakable & ~pages.flag(W | COW) & pages.mapped):
+        yield _page(memory, page, " is private and writable: W or CoW is due")
 
 
 @_invariant
@@ -227,10 +209,10 @@ def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
 def free_list_is_what_nobody_uses(memory: MemorySnapshot) -> Iterator[Broken]:
     frames = memory.frames
     times = np.bincount(frames.free_frames() - frames.first, minlength=frames.touched)
-    for index in np.flatnonzero(times > 1).tolist():
+    for index in true_rows(times > 1):
         yield Broken(f"frame {frames.first + index:#x} is {times[index]} times on the free list")
-    used = (frames.counts[: len(times)] != 0) | (frames.kinds[: len(times)] != Kind.FREE)
-    for index in np.flatnonzero(used & (times != 0)).tolist():
+    used = (frames.counts[: len(times)] != 0) | (frames.kinds[: len(times)] != _FREE)
+    for index in true_rows(used & (times != 0)):
         frame = frames.first + index
         yield Broken(f"frame {frame:#x} is on the free list with count {frames.count(frame)}")
     in_use = int(np.count_nonzero(frames.counts[: frames.touched]))
@@ -257,12 +239,11 @@ def backings_know_their_users(memory: MemorySnapshot) -> Iterator[Broken]:
 @_invariant
 def stores_to_files_are_known(memory: MemorySnapshot) -> Iterator[Broken]:
     """A page of a shared file mapping is writable only after a call of its backing's stored_to."""
-    for mapped in memory.unchecked:
-        in_files = mapped.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages))
-        writable = (mapped.ptes & np.uint64(W)) != 0
-        for va, pte in mapped.where(in_files.astype(bool) & writable):
-            vma = mapped.space.find(va)
-            if vma is None or not isinstance(vma.backing, FilePages):
-                continue
-            if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
-                yield _page(memory, mapped, va, pte, ": its file would not be informed of a store")
+    pages = memory.unchecked
+    for page in pages.where(pages.in_file & pages.writable):
+        space, va, pte = page
+        vma = space.find(va)
+        if vma is None or not isinstance(vma.backing, FilePages):
+            continue
+        if not pte & D or not vma.backing.was_stored_to(vma.index_of(va)):
+            yield _page(memory, page, ": its file would not be informed of a store")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 
 from kernel.base.lazy_numpy import Indices, Marks, np
+from kernel.check.page_columns import PageColumns
 from kernel.check.table_walk import MappedPages, TableWalk
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
@@ -42,15 +44,15 @@ class MemorySnapshot:
         self._indices = self._of_all_pages(earlier)
         self._of_one_process = self._first_of_each_table()
         self._count_holders()
-        self.unchecked = self._changed_since(earlier) if earlier is not None else self.mapped
-        """Pages that differ from the earlier snapshot."""
+        changed = self._changed_since(earlier) if earlier is not None else self.mapped
+        self.unchecked = PageColumns(frames, changed)
+        """Pages of the tables that differ from the earlier snapshot."""
 
     def _of_all_pages(self, earlier: MemorySnapshot | None) -> Indices:
         """Frame index of each page, -1 outside RAM."""
         if earlier is not None and earlier.mapped == self.mapped:
             return earlier._indices
-        parts = [np.where(mapped.inside, mapped.indices, -1) for mapped in self.mapped]
-        return np.concatenate([np.empty(0, np.int64), *parts])
+        return np.concatenate([np.empty(0, np.int64), *(each.indices for each in self.mapped)])
 
     def _first_of_each_table(self) -> Marks:
         """Marks the pages of each table once, in the first process that has the table."""
@@ -72,8 +74,11 @@ class MemorySnapshot:
             np.fromiter(pages.values(), np.int64, len(pages)) - first
             for pages in (backing.held() for backing in self.backings)
         ]
-        fixed = np.array([self.frames.zero, *self.tables]) - first
-        pins = np.concatenate([fixed, *held])
+        self.table_rows = np.concatenate(
+            [np.empty(0, np.int64), *(walk.table_rows for walk in self.walks.values())]
+        )
+        """Index of the frame of each page table, one for each link to it."""
+        pins = np.concatenate([[self.frames.zero - first], self.table_rows, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
         self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
         """Number of pages of processes in each frame."""
@@ -135,6 +140,11 @@ class MemorySnapshot:
         """PPNs of all page tables, one for each link to them."""
         return [table for walk in self.walks.values() for table in walk.tables]
 
+    def table(self, row: int) -> tuple[AddressSpace, int]:
+        """The space and the PPN of one of ``table_rows``."""
+        links = ((space, table) for space, walk in self.walks.items() for table in walk.tables)
+        return next(islice(links, row, None))
+
     @cached_property
     def backings(self) -> list[Backing]:
         found: dict[int, Backing] = {id(backing): backing for backing in self.pinned}
@@ -155,12 +165,12 @@ class MemorySnapshot:
 
     def sharers(self, frame: int) -> str:
         """Text of all pages that map ``frame``."""
-        pages = [
-            self.page(m.space, va, pte)
-            for m in self.mapped
-            for va, pte in m.where(m.indices == frame - self.frames.first)
-        ]
-        return "; ".join(pages) or "nobody"
+        return "; ".join(self.page(*page) for page in self.pages_in(frame)) or "nobody"
+
+    def pages_in(self, frame: int) -> Iterator[tuple[AddressSpace, int, int]]:
+        """Yields (space, va, PTE) of all pages that map ``frame``."""
+        pages = PageColumns(self.frames, self.mapped)
+        yield from pages.where(pages.inside & (pages.index == frame - self.frames.first))
 
 
 def unique(spaces: Iterable[AddressSpace]) -> list[AddressSpace]:

@@ -6,65 +6,68 @@ earlier walk of the same space for tables whose 4,096 bytes are unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from operator import attrgetter
 
-from emu.machine.pte import PAGE_SHIFT, PPN_SHIFT, PTES_PER_TABLE, V, W, is_leaf, ppn
+from emu.machine.pte import PAGE_SHIFT, PPN_SHIFT, PTES_PER_TABLE, R, U, V, W, X, is_leaf, ppn
 from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import FilePages
-from kernel.mm.vma import Vma
 
+_ALL_RIGHTS = V | R | W | X | U
 _AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "may_write")
+
+
+class VmaRows:
+    """A space's VMAs as arrays, in ascending order; the last row stands for no VMA."""
+
+    def __init__(self, space: AddressSpace) -> None:
+        vmas = space.vmas
+        self.none = len(vmas)
+        self._starts = np.array([vma.start for vma in vmas], np.int64)
+        self._ends = np.array([vma.end for vma in vmas] + [0], np.int64)
+        self.shared: Marks = np.array([vma.shared for vma in vmas] + [False])
+        self.breakable: Marks = np.array([v.writable and not v.shared for v in vmas] + [True])
+        """Marks the private writable VMAs, whose pages may be CoW."""
+        self.in_file: Marks = np.array(
+            [vma.shared and isinstance(vma.backing, FilePages) for vma in vmas] + [False]
+        )
+        self.allowed: Ptes = np.array([vma.pte_flags for vma in vmas] + [_ALL_RIGHTS], np.uint64)
+        """Flags of a PTE that maps a page of the VMA with all of its rights."""
+        self.backing: Indices = np.array([id(vma.backing) for vma in vmas] + [-1], np.int64)
+        self.shift: Indices = np.array([vma.offset - vma.start for vma in vmas] + [0], np.int64)
+        """Added to an address, gives the offset in the backing in bytes."""
+
+    def rows_of(self, vas: Indices) -> Indices:
+        """The row of each address."""
+        position = np.searchsorted(self._starts, vas, side="right") - 1
+        return np.where((position >= 0) & (vas < self._ends[position]), position, self.none)
 
 
 class MappedPages:
     """Pages of one space: of a leaf table, of a superpage, or invalid entries of upper tables."""
 
     def __init__(
-        self, frames: Frames, space: AddressSpace, vas: Indices, ptes: Ptes, table: int = 0
+        self, frames: Frames, walk: TableWalk, vas: Indices, ptes: Ptes, table: int = 0
     ) -> None:
-        self.space = space
+        self.space = walk.space
+        self.vma_rows = walk.vma_rows
         self.table = table
         """PPN of the leaf table; 0 for pages without one."""
         self.vas = vas
         self.ptes = ptes
         self.indices = frames.indices(ptes)
-        """Frame of each page, as an index into the frames' counts and kinds."""
-        self.inside: Marks = (self.indices >= 0) & (self.indices < frames.total)
-        """Marks the pages whose frame lies in RAM."""
-        self.vma_at = self._vmas()
-
-    def _vmas(self) -> Indices:
-        """Position of each page's VMA in the space's list, -1 for none."""
-        vmas = self.space.vmas
-        if not vmas:
-            return np.full(len(self.vas), -1)
-        starts = np.array([vma.start for vma in vmas])
-        ends = np.array([vma.end for vma in vmas])
-        position = np.searchsorted(starts, self.vas, side="right") - 1
-        return np.where((position >= 0) & (self.vas < ends[position]), position, -1)
-
-    def of_vmas(self, value: Callable[[Vma], int | bool], without: int = 0) -> Indices:
-        """A property of each page's VMA; ``without`` for pages without one."""
-        values = np.array([*(value(vma) for vma in self.space.vmas), without], dtype=np.int64)
-        return values[self.vma_at]
-
-    def where(self, wrong: Marks) -> Iterator[tuple[int, int]]:
-        """Yields (va, PTE) of the marked pages."""
-        if wrong.any():
-            yield from zip(self.vas[wrong].tolist(), self.ptes[wrong].tolist(), strict=True)
+        """Frame of each page, as an index into the frames' counts and kinds; -1 outside RAM."""
+        self.indices[(self.indices < 0) | (self.indices >= frames.total)] = -1
+        self.row = self.vma_rows.rows_of(vas)
+        """Row of each page's VMA."""
 
     @cached_property
     def stores_to_files(self) -> bool:
         """True when a store to one of the pages changes a file."""
-        if not (self.ptes & np.uint64(W)).any():
-            return False
-        return bool(
-            self.of_vmas(lambda vma: vma.shared and isinstance(vma.backing, FilePages)).any()
-        )
+        writable = (self.ptes & np.uint64(W)) != 0
+        return bool((writable & self.vma_rows.in_file[self.row]).any())
 
 
 class TableWalk:
@@ -75,11 +78,12 @@ class TableWalk:
     ) -> None:
         self.space = space
         self.vmas = list(map(_AS_VALUES, space.vmas))
+        self.same_vmas = earlier is not None and earlier.vmas == self.vmas
+        self.vma_rows: VmaRows = earlier.vma_rows if earlier and self.same_vmas else VmaRows(space)
         self.tables: list[int] = []
         """PPNs of the tables of all levels, one for each link: root, middle, leaves."""
         self.mapped: list[MappedPages] = []
         self._frames = frames
-        self.same_vmas = earlier is not None and earlier.vmas == self.vmas
         if earlier is None or not self._take_over(earlier):
             self._look()
 
@@ -105,8 +109,9 @@ class TableWalk:
                 else:
                     pending.append((ppn(entry), level - 1, va))
         self.tables = upper + [table for table, _ in leaves]
-        self._rows = np.array(self.tables) - self._frames.first
-        self._content = self._frames.tables[self._rows]
+        self.table_rows: Indices = np.array(self.tables) - self._frames.first
+        """Frame of each table, as an index."""
+        self._content = self._frames.tables[self.table_rows]
         self._upper = len(upper)
         self._bases = [base for _, base in leaves]
         self.mapped = [self._leaf(number) for number in range(len(leaves))]
@@ -119,11 +124,15 @@ class TableWalk:
         """Reuses an earlier walk; returns False when upper tables changed since."""
         if earlier.tables[0] != self.space.table.root:
             return False
-        content = self._frames.tables[earlier._rows]
+        content = self._frames.tables[earlier.table_rows]
         changed = np.flatnonzero((content != earlier._content).any(axis=1)).tolist()
         if changed and changed[0] < earlier._upper:
             return False
-        self.tables, self._rows, self._upper = earlier.tables, earlier._rows, earlier._upper
+        self.tables, self.table_rows, self._upper = (
+            earlier.tables,
+            earlier.table_rows,
+            earlier._upper,
+        )
         self._bases = earlier._bases
         self._content = content if changed else earlier._content
         if not self.same_vmas:
@@ -158,4 +167,4 @@ class TableWalk:
         return self._pages(va + (number << PAGE_SHIFT), ptes)
 
     def _pages(self, vas: Indices, ptes: Ptes, table: int = 0) -> MappedPages:
-        return MappedPages(self._frames, self.space, vas, ptes, table)
+        return MappedPages(self._frames, self, vas, ptes, table)

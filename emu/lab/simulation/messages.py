@@ -86,7 +86,7 @@ def _frame_lines(violation: Violation, memory: MemorySnapshot) -> list[str]:
     broken = violation.broken
     frame = broken.frame
     assert frame is not None
-    users = page_users(memory, frame)
+    users = list(memory.pages_in(frame))
     head = _head(violation, memory, frame, len(users))
     if frame in memory.tables:
         return [head, *_table_places(memory, frame)]
@@ -166,15 +166,6 @@ _FRAME_NAMES = {
     Kind.ZERO: "the frame of zeroes",
     Kind.CACHE: "a file's page, frame",
 }
-
-
-def page_users(memory: MemorySnapshot, frame: int) -> list[tuple[AddressSpace, int, int]]:
-    """Returns (space, address, PTE) of all pages in ``frame``."""
-    return [
-        (mapped.space, va, pte)
-        for mapped in memory.mapped
-        for va, pte in mapped.where(mapped.indices == frame - memory.frames.first)
-    ]
 
 
 def _page_writer_lines(bus: CommandBus | None, memory: MemorySnapshot, page: Page) -> list[str]:
