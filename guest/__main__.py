@@ -8,7 +8,7 @@ from pathlib import Path
 
 from guest.manifest import GUESTS
 from toolchain.build import build
-from toolchain.errors import BuildError, ToolchainError
+from toolchain.errors import ToolchainError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,9 +22,7 @@ def main(arguments: Sequence[str]) -> int:
             else:
                 print(f"{guest.name:16} {guest.question}")
     except (ToolchainError, OSError) as error:
-        if isinstance(error, BuildError):
-            sys.stderr.write(error.diagnostics)
-        print(error, file=sys.stderr)
+        print(f"{getattr(error, 'diagnostics', '')}{error}", file=sys.stderr)
         return 1
     return 0
 

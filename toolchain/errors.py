@@ -4,13 +4,20 @@
 class ToolchainError(Exception):
     """Base of this package's errors."""
 
+    status = 2
+    """Exit status of a command that it ends."""
+    diagnostics = ""
+    """The compiler's output, unchanged."""
+
 
 class ToolchainNotFoundError(ToolchainError):
     """No RISC-V cross compiler for Linux was found."""
 
 
 class BuildError(ToolchainError):
-    """A program could not be built; `diagnostics` is the compiler's output, unchanged."""
+    """A program could not be built."""
+
+    status = 1
 
     def __init__(self, message: str, diagnostics: str) -> None:
         super().__init__(message)

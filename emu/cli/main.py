@@ -66,7 +66,8 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as ended:  # argparse has printed its message, perhaps on stdout
         return ended.code if isinstance(ended.code, int) else 0
     except ToolchainError as error:
-        return _report(CommandError(str(error)))
+        print(error.diagnostics, file=sys.stderr, end="")
+        return _report(CommandError(str(error), error.status))
     except CommandError as error:
         return _report(error)
 

@@ -43,12 +43,12 @@ class Outcome(StrEnum):
         "already mapped",
         "PTE already allowed the access, or lacked only A or D",
     )
-    SEGV_MAPERR = "segv_maperr", "SIGSEGV (nothing mapped)", "SIGSEGV: no mapping at the address"
-    SEGV_ACCERR = "segv_accerr", "SIGSEGV (not allowed)", "SIGSEGV: access forbidden by the mapping"
+    SEGV_MAPERR = "segv_maperr", "SIGSEGV (nothing mapped)", "SIGSEGV: nothing is mapped there"
+    SEGV_ACCERR = "segv_accerr", "SIGSEGV (not allowed)", "SIGSEGV: the mapping does not allow it"
     BUS_ADRERR = (
         "bus_adrerr",
         "SIGBUS (beyond the file's end)",
-        "SIGBUS: address beyond the end of the mapped file",
+        "SIGBUS: beyond the end of the mapped file, or no room for the page",
     )
     OUT_OF_MEMORY = "out_of_memory", "out of memory", "no free frame"
 

@@ -37,11 +37,6 @@ _SIGNAL_OF_FAILURE = {
     Outcome.BUS_ADRERR: (Sig.BUS, BUS_ADRERR),
 }
 
-_REASONS = {
-    Outcome.SEGV_MAPERR: "nothing is mapped there",
-    Outcome.SEGV_ACCERR: "the mapping does not allow it",
-    Outcome.BUS_ADRERR: "the mapping lies beyond the end of its file, or no room is left for it",
-}
 _ACCESS_TEXT = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
 _EXCEPTION_TEXT = {
     Cause.ILLEGAL_INSTRUCTION: "illegal instruction",
@@ -112,7 +107,8 @@ def _page_fault(
         kill_for_memory(kernel, thread)
         return
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
-    access, reason = _ACCESS_TEXT[resolution.access], _REASONS[resolution.outcome]
+    access = _ACCESS_TEXT[resolution.access]
+    reason = resolution.outcome.meaning.partition(": ")[2]
     thread.process.last_fault = f"{access} {trap.tval:#x} at pc {trap.epc:#x}: {reason}"
     force(thread, at_address(signo, code, trap.tval))
 

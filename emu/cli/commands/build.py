@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from emu.errors import CommandError
-from toolchain.errors import BuildError
 from toolchain.variant import Variant
-
-_NOT_COMPILED = 1
 
 
 def add_parser(subcommands: Any) -> None:
@@ -49,9 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"{missing}: no such file")
     if output in arguments.sources:
         raise CommandError(f"{output}: output would overwrite the source (choose a name with -o)")
-    try:
-        build(arguments.sources, output, Variant(arguments.link), arguments.rest)
-    except BuildError as error:
-        print(error.diagnostics, file=sys.stderr, end="")
-        raise CommandError(str(error), _NOT_COMPILED) from None
+    build(arguments.sources, output, Variant(arguments.link), arguments.rest)
     return 0

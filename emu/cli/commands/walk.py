@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from emu.cli.support.guest_options import add_guest_options, count, memory_size
@@ -144,20 +143,13 @@ def _parse_place(arguments: argparse.Namespace) -> tuple[NamedAddress | None, Na
         raise CommandError(f"walk: missing argument (expected PROG, --at and ADDRESS; {_SEE_HELP})")
     arguments.mem = _memory(arguments.mem)
     at_exit = arguments.at == "exit"
-    at = None if at_exit else _parsed(parse_address, arguments.at, hexadecimal=True)
-    address = _parsed(parse_address, arguments.address)
+    at = None if at_exit else parse_address(arguments.at, hexadecimal=True)
+    address = parse_address(arguments.address)
     if at is not None and at.register is not None:
         raise CommandError(f"--at {at.text}: is a register (expected a symbol, a pc or exit)")
     if at_exit and address.register is not None:
         raise CommandError(f"{address.text}: registers are not available after exit")
     return at, address
-
-
-def _parsed(parse: Callable[..., Parsed], text: str, **options: bool) -> Parsed:
-    try:
-        return parse(text, **options)
-    except ValueError as error:
-        raise CommandError(str(error)) from None
 
 
 def _memory(text: str | None) -> int:
@@ -191,8 +183,8 @@ def draw_in_image(arguments: argparse.Namespace, access: Access) -> list[str]:
         raise CommandError(f"walk in an image: missing argument (expected {missing}; {_SEE_HELP})")
     if arguments.satp is not None and arguments.root is not None:
         raise CommandError("--satp: not allowed with --root")
-    va = _parsed(parse_number, arguments.program)
-    base = BASE if arguments.base is None else _parsed(parse_number, arguments.base)
+    va = parse_number(arguments.program)
+    base = BASE if arguments.base is None else parse_number(arguments.base)
     if base & PAGE_MASK:
         raise CommandError(f"--base {base:#x}: not a multiple of 4096")
     mmu = Mmu(_read_image(arguments.mem, base))
@@ -222,13 +214,13 @@ def _read_image(path: str, base: int) -> Ram:
 
 def _satp(arguments: argparse.Namespace, ram: Ram) -> int:
     if arguments.satp is not None:
-        satp = _parsed(parse_number, arguments.satp)
+        satp = parse_number(arguments.satp)
         if satp >> 60 not in (MODE_BARE, MODE_SV39):
             raise CommandError(
                 f"--satp {satp:#x}: unsupported mode {satp >> 60} (expected 8, Sv39, or 0, Bare)"
             )
         return satp
-    root = _parsed(parse_number, arguments.root)
+    root = parse_number(arguments.root)
     if not root & PAGE_MASK and ram.holds(root):
         root >>= PAGE_SHIFT
     if not ram.holds(root << PAGE_SHIFT):

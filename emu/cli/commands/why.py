@@ -16,7 +16,8 @@ from emu.machine.pte import PAGE_MASK
 from emu.observe.analysis.page_history import PageHistory
 from emu.observe.model import records
 from emu.observe.model.regular_file import open_regular
-from emu.observe.symbols.page_target import NoTarget, Target
+from emu.observe.symbols.address_expression import InvalidAddress
+from emu.observe.symbols.page_target import Target
 
 if TYPE_CHECKING:
     from emu.observe.model.records import AnyRecord
@@ -106,10 +107,7 @@ class _HistoryCollector:
 
     def _locate(self, image: records.Exec) -> None:
         target = self._target
-        try:
-            address = target.locate(image, self._file(image) if target.symbol else b"")
-        except NoTarget as error:
-            raise CommandError(str(error)) from None
+        address = target.locate(image, self._file(image) if target.symbol else b"")
         self.history.page = address & ~PAGE_MASK
         self.pages.add(self.history.page)
         self.title = target.text
@@ -149,5 +147,5 @@ def _collect(
 def _target(text: str) -> Target:
     try:
         return Target(text)
-    except NoTarget as error:
+    except InvalidAddress as error:
         raise argparse.ArgumentTypeError(str(error)) from None

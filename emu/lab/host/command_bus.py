@@ -13,10 +13,11 @@ from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongR
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.kit.port import Place
-from emu.lab.text.pte_text import FRAME_KIND_TEXT, flags_or_invalid
-from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf, ppn
+from emu.lab.text.pte_text import FRAME_KIND_TEXT
+from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.page_tables.pte_text import pte_text
 
 _NO_PLACE = Place("", 0, "")
 _MAX_LOG_LINES = 2000
@@ -147,7 +148,7 @@ class CommandBus:
             )
         before = self.ram.load64(address)
         self.ram.store64(address, value)
-        self._log(place, f"PTE at {address:#x}: {_pte_text(before)} → {_pte_text(value)}")
+        self._log(place, f"PTE at {address:#x}: {pte_text(before)} → {pte_text(value)}")
         self.written_at[address] = place
         self.stores.append((address, before, value))
         self.counts.ptes += not value & V or is_leaf(value)
@@ -294,12 +295,6 @@ class CommandBus:
             raise InvariantViolated(
                 Finding("used-frames-are-left-alone", lines), "memory in use was changed"
             )
-
-
-def _pte_text(pte: int) -> str:
-    if not pte:
-        return "0"
-    return f"{ppn(pte):#x} {flags_or_invalid(pte)}"
 
 
 def _to_place(value: list[Any]) -> Place:

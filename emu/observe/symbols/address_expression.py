@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emu.errors import CommandError
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import F0, NAMES
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from kernel.process.process import Process
 
 _FORM = re.compile(r"(?P<base>[^+-]+)(?P<offset>[+-](?:0[xX][0-9a-fA-F]+|[0-9]+))?")
+
+
+class InvalidAddress(CommandError):
+    """The text does not name an address; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +49,24 @@ class NamedAddress:
 
 
 def parse_number(text: str, *, hexadecimal: bool = False) -> int:
-    """Parses an address; with ``hexadecimal``, ``0x`` is optional. Raises ValueError."""
+    """Parses an address; with ``hexadecimal``, ``0x`` is optional. Raises InvalidAddress."""
     try:
         value = int(text, 16 if hexadecimal or text[:2] in ("0x", "0X") else 10)
     except ValueError:
         value = -1
     if not 0 <= value <= VA_MASK or "_" in text:
-        raise ValueError(f"not an address: {text!r}")
+        raise InvalidAddress(f"not an address: {text!r}")
     return value
 
 
 def parse_address(text: str, *, hexadecimal: bool = False) -> NamedAddress:
-    """Parses an address expression. Raises ValueError.
+    """Parses an address expression. Raises :class:`InvalidAddress`.
 
     A number is decimal unless it starts with ``0x`` or ``hexadecimal`` is set.
     """
     match = _FORM.fullmatch(text)
     if match is None:
-        raise ValueError(f"not an address: {text!r}")
+        raise InvalidAddress(f"not an address: {text!r}")
     base, more = match["base"], match["offset"]
     offset = int(more, 0 if "x" in more.lower() else 10) if more else 0
     if base[0].isdigit():

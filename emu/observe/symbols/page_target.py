@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from emu.observe.model.records import Exec
-from emu.observe.symbols.address_expression import parse_address
+from emu.observe.symbols.address_expression import InvalidAddress, parse_address
 from emu.observe.symbols.elf_file import ElfFile
 
 
-class NoTarget(ValueError):
-    """The text does not name a page; the message gives the reason."""
-
-
 class Target:
-    """Such as ``0x7b000``, ``counter`` or ``counter+0x10``. Raises :class:`NoTarget`."""
+    """Such as ``0x7b000``, ``counter`` or ``counter+0x10``. Raises :class:`InvalidAddress`."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.size = 0
         """Size of the symbol in bytes; 0 if unknown."""
-        try:
-            named = parse_address(text)
-        except ValueError as error:
-            raise NoTarget(str(error)) from None
+        named = parse_address(text)
         if named.register is not None:
-            raise NoTarget(f"{text!r} is a register (expected an address or a symbol)")
+            raise InvalidAddress(f"{text!r} is a register (expected an address or a symbol)")
         self.symbol = named.symbol or ""
         self.address = named.offset
 
@@ -34,7 +27,7 @@ class Target:
         elf = ElfFile(data)
         found = elf.find(self.symbol)
         if found is None:
-            raise NoTarget(f"{image.path} has no symbol {self.symbol!r}")
+            raise InvalidAddress(f"{image.path} has no symbol {self.symbol!r}")
         self.size = found.size
         return bias(image, elf) + found.address + self.address
 

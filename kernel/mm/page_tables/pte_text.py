@@ -19,7 +19,11 @@ def pte_flags(pte: int) -> str:
 
 
 def pte_text(pte: int | None) -> str:
-    """Frame number and flags: ``0x80231 R--U-A- CoW``; ``table 0x80231``; ``none`` if not valid."""
-    if pte is None or not pte & V:
+    """Frame number and flags: ``0x80231 R--U-A- CoW``; ``table 0x80231``; ``none`` for no PTE or 0;
+    ``invalid 0x12`` for another one without V.
+    """
+    if not pte:
         return "none"
+    if not pte & V:
+        return f"invalid {pte:#x}"
     return f"{ppn(pte):#x} {pte_flags(pte)}" if is_leaf(pte) else f"table {ppn(pte):#x}"

@@ -13,8 +13,9 @@ from emu.observe.analysis.page_history_text import page_history_json, page_histo
 from emu.observe.model import records
 from emu.observe.model.records import Range, SourceLocation
 from emu.observe.model.sink import RecordingOptions
+from emu.observe.symbols.address_expression import InvalidAddress
 from emu.observe.symbols.elf_file import ElfFile
-from emu.observe.symbols.page_target import NoTarget, Target, bias
+from emu.observe.symbols.page_target import Target, bias
 from guest.manifest import BY_NAME
 from kernel.mm.fork import POLICIES
 from tests.emu.observe.support.recorded import HANDLES, record
@@ -332,7 +333,7 @@ def test_is_a_symbol_found_wherever_the_program_was_loaded(variant: str) -> None
 
 @pytest.mark.parametrize("text", ["", "0x", "0x1ffffffffffffffff"])
 def test_is_what_names_nothing_refused(text: str) -> None:
-    with pytest.raises(NoTarget):
+    with pytest.raises(InvalidAddress):
         Target(text).locate(mapped(2), b"")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.machine.registers import SP
-from emu.observe.symbols.address_expression import parse_address
+from emu.observe.symbols.address_expression import InvalidAddress, parse_address
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols
 from kernel.kernel import Kernel
 from kernel.process.observer import Observer
@@ -79,5 +79,5 @@ def test_numbers_and_registers(text: str, hexadecimal: bool, offset: int) -> Non
     "text", ["", "+", "1_0", "10f", "sp+", "sp+x", "0x", "1+1+1", f"{1 << 64}"]
 )
 def test_what_is_not_an_address(text: str) -> None:
-    with pytest.raises(ValueError, match="not an address"):
+    with pytest.raises(InvalidAddress, match="not an address"):
         parse_address(text)
