@@ -1,0 +1,48 @@
+"""Runs a program that asks the system for its counts, on this host's Linux and under emu."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from shutil import which
+
+from tests.guest.running import Run, missing, run_emu
+from toolchain.build import build
+
+FOLDER = Path(__file__).parent / "programs"
+PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.c"))
+FLAGS = ("-O1", "-Wno-unused-result", "-D_FILE_OFFSET_BITS=64")
+OLDEST = (6, 1)
+"""Older kernels have other fields, and count some faults otherwise."""
+SECONDS = 60
+
+
+@cache
+def needs_linux() -> None:
+    """Skips a test where there is no compiler for this host, or its Linux counts otherwise."""
+    if which("gcc") is None:
+        missing("gcc for this host")
+    release = platform.release().split(".")
+    if platform.system() != "Linux" or tuple(map(int, release[:2])) < OLDEST:
+        missing(f"Linux {OLDEST[0]}.{OLDEST[1]} or newer")
+    if os.sysconf("SC_PAGE_SIZE") != 4096:
+        missing("a kernel with pages of 4 KiB")
+
+
+def by_linux(name: str) -> list[str]:
+    """What this host's kernel says."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / name
+        subprocess.run(["gcc", "-static", *FLAGS, "-o", program, FOLDER / f"{name}.c"], check=True)
+        done = subprocess.run(
+            [program], capture_output=True, text=True, check=True, cwd=folder, timeout=SECONDS
+        )
+    return done.stdout.splitlines()
+
+
+def by_emu(name: str) -> Run:
+    return run_emu(build([FOLDER / f"{name}.c"], flags=FLAGS))
