@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from emu.cli.support.guest_options import add_guest_options, count
+from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options, count
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.result_output import ResultOutput, add_output_options
 from emu.cli.support.trace_input import read_or_record
@@ -46,7 +46,7 @@ def add_parser(subcommands: Any) -> None:
         "costs about 30 µs for each allocation; a trace has them only if emu trace was given "
         "--heap",
     )
-    add_guest_options(parser)
+    add_guest_options(parser, program_help=PROGRAM_OR_TRACE)
     parser.set_defaults(function=run, guest=1, trailing=True)
 
 

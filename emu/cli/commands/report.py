@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.support.guest_options import add_guest_options
+from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options
 from emu.cli.support.guest_run import open_session
 from emu.cli.support.message_stream import MessageStream, as_command_error
 from emu.cli.support.recording import record_to_files
@@ -39,7 +39,7 @@ def add_parser(subcommands: Any) -> None:
         "-o", "--output", required=True, metavar="FILE", help="write the report to FILE"
     )
     add_source_option(parser)
-    add_guest_options(parser)
+    add_guest_options(parser, program_help=PROGRAM_OR_TRACE)
     parser.set_defaults(function=run, guest=1, trailing=True)
 
 

@@ -13,6 +13,7 @@ from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record_to_files
 from emu.cli.support.result_output import reject_overwrite
 from emu.cli.support.trace_files import TraceFiles, trace_file
+from emu.errors import CommandError
 from emu.observe.formats.summary import summary_text
 from kernel.process.observer import Observer
 
@@ -69,6 +70,8 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; returns its status."""
+    if arguments.trace_file is not None and not arguments.trace:
+        raise CommandError("--trace-file: no lines to write (expected --trace=faults or syscalls)")
     reject_overwrite(arguments, [arguments.trace_file, arguments.report, *arguments.trace_out])
     messages = MessageStream(arguments.trace_file)
     try:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from emu.api import Session
-from emu.cli.support.guest_options import add_guest_options, count
+from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options, count
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record
 from emu.cli.support.result_output import ResultOutput, add_output_options, open_guest
@@ -60,7 +60,7 @@ def add_parser(subcommands: Any) -> None:
         help="all processes, not only the first 50 (--json always has all)",
     )
     add_output_options(parser, "the history")
-    add_guest_options(parser)
+    add_guest_options(parser, program_help=PROGRAM_OR_TRACE)
     parser.set_defaults(function=run, guest=1, trailing=True)
 
 

@@ -13,8 +13,15 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
+PROGRAM_OR_TRACE = "the program to run, or the trace (.jsonl) to read"
+
+
 def add_guest_options(
-    parser: argparse.ArgumentParser, *, policy: bool = True, required: bool = True
+    parser: argparse.ArgumentParser,
+    *,
+    policy: bool = True,
+    required: bool = True,
+    program_help: str = "the program to run",
 ) -> None:
     """Adds PROG and the groups of options that all runs share; call it after a command's own.
 
@@ -22,7 +29,7 @@ def add_guest_options(
     code may have a policy of its own.
     """
     parser.add_argument(
-        "program", metavar="PROG", nargs=None if required else "?", help="the program to run"
+        "program", metavar="PROG", nargs=None if required else "?", help=program_help
     )
     _add_machine(parser.add_argument_group("machine"), policy)
     _add_view(parser.add_argument_group("guest's view of the host"))

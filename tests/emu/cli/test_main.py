@@ -69,7 +69,16 @@ def test_is_an_error_in_grading_itself_a_defect() -> None:
     [
         (("run", NOWHERE), 127, f"{NOWHERE}: No such file or directory"),
         (("run", "/"), 126, "/: is a directory (expected a 64-bit RISC-V Linux program)"),
-        (("run", "--trace-file", NOWHERE, "x"), 2, f"{NOWHERE}: No such file or directory"),
+        (
+            ("run", "--trace=faults", "--trace-file", NOWHERE, "x"),
+            2,
+            f"{NOWHERE}: No such file or directory",
+        ),
+        (
+            ("run", "--trace-file", NOWHERE, "x"),
+            2,
+            "--trace-file: no lines to write (expected --trace=faults or syscalls)",
+        ),
         (("run", "--report", NOWHERE, "x"), 2, f"{NOWHERE}: No such file or directory"),
         (("trace", "-o", f"{NOWHERE}.txt", "x"), 2, f"{NOWHERE}.txt: No such file or directory"),
         (("trace", "--insn", "-o", f"{NOWHERE}.txt", "x"), 2, f"{NOWHERE}.txt: No such file"),
@@ -112,4 +121,4 @@ def handlers(path: Path) -> list[str]:
 def test_do_commands_only_raise_errors(name: str) -> None:
     """A handler of these would be a second place that prints an error and chooses a status."""
     handled = set(handlers(CLI / "commands" / f"{name}.py"))
-    assert not handled & {"CommandError", "CannotRun", "ToolchainError", "NoSuchLab"}
+    assert not handled & {"BuildError", "CannotRun", "CommandError", "NoSuchLab", "ToolchainError"}

@@ -264,7 +264,7 @@ def test_is_the_program_not_overwritten_by_its_trace(guest: Path, tmp_path: Path
         ("trace", "-o", copy),
         ("trace", "--insn", "-o", link),
         ("run", "--trace-out", copy),
-        ("run", "--trace-file", link),
+        ("run", "--trace=faults", "--trace-file", link),
         ("run", "--report", link),
     ):
         ran = emu(*words, copy)
