@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from emu.machine.isa import decoder
 from emu.machine.isa.decoder import BRANCH, JAL, JALR, decode, instruction_length
 from emu.machine.isa.memory_operand import Kind, MemoryOperand, memory_operand
 from emu.machine.pte import PAGE_MASK
 from emu.machine.ram import Ram
 from emu.observe.symbols.disassembler import disassembler
+from kernel.base.lazy_numpy import np
 
 ACCESS = {
     Kind.LOAD: "load",
@@ -22,9 +21,7 @@ ACCESS = {
     Kind.STORE_CONDITIONAL: "sc",
     Kind.AMO: "amo",
 }
-_TABLE = np.dtype(
-    [("base", "i8"), ("offset", "u8"), ("size", "u8"), ("length", "u8"), ("link", "i8")]
-)
+_COLUMNS = [("base", "i8"), ("offset", "u8"), ("size", "u8"), ("length", "u8"), ("link", "i8")]
 """``size`` of the access is 0 for none. ``link`` is -1 except for a jump, -2 for an ecall."""
 NO_JUMP, ECALL = -1, -2
 
@@ -69,7 +66,7 @@ class DecodeTable:
         self._pages: set[int] = set()
         self.ids = _Ids(self._find)
         self.instructions: list[LocatedInstruction] = []
-        self.table = np.zeros(1024, _TABLE)
+        self.table = np.zeros(1024, _COLUMNS)
 
     def moved(self, page: int) -> None:
         if page in self._pages:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE
 from emu.machine.registers import A0
 from emu.machine.unicorn_registers import PC_WORD, WORDS
 from emu.observe.instructions.decode_table import ECALL, DecodeTable
+from kernel.base.lazy_numpy import np
 
 NO_REGISTER = 64
 VALUE, ADDRESS, PHYSICAL, SECOND = range(4)

@@ -26,8 +26,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import numpy as np
-
 from emu.machine.probe import InstructionProbe, Stop
 from emu.machine.pte import VA_MASK
 from emu.machine.registers import A0
@@ -41,6 +39,7 @@ from emu.observe.instructions.formats import (
     RecordWriter,
     TextFormat,
 )
+from kernel.base.lazy_numpy import np
 from kernel.kernel import Kernel
 from kernel.process import signals
 from kernel.process.observer import Observer
