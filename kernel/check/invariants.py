@@ -20,6 +20,7 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
+from kernel.mm.vma import LOWEST, USER_END
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
@@ -180,6 +181,24 @@ def mappings_are_in_order(memory: MemorySnapshot) -> Iterator[Broken]:
             if vma.writable and not vma.may_write:
                 yield Broken(f"{name}: {span} is writable, but its file was opened read-only")
             end = vma.end
+
+
+@_invariant
+def sizes_and_gaps_are_those_of_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
+    for space in memory.spaces:
+        name, vmas = memory.space_name(space), space.vmas
+        for what, counted, there in (
+            ("mapped", space.mapped_bytes, vmas),
+            ("data", space.data_bytes, [vma for vma in vmas if vma.is_data]),
+            ("locked", space.locked_bytes, [vma for vma in vmas if vma.locked]),
+        ):
+            if counted != sum(vma.length for vma in there):
+                yield Broken(f"{name}: {counted} bytes are counted as {what}")
+        lows = [LOWEST, *(vma.end for vma in vmas)]
+        highs = [*(vma.gap_end for vma in vmas), USER_END]
+        gaps = [(low, high - low) for low, high in zip(lows, highs, strict=True) if low < high]
+        if space.free_ranges() != gaps:
+            yield Broken(f"{name}: the index of gaps is not what lies between its mappings")
 
 
 @_invariant

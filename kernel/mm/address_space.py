@@ -15,14 +15,13 @@ VMA's pages have neither.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, V, ppn
-from kernel.base.budget import Kind
+from emu.machine.pte import PAGE_SHIFT, V, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
@@ -118,8 +117,11 @@ class AddressSpace(VmaList):
 
     def unmap(self, start: int, end: int) -> None:
         """munmap(2): removes what lies in [start, end) and releases its frames."""
-        self._split(start)
-        self._split(end)
+        # Only a hole in the middle of a VMA leaves one more than before.
+        vma = self.find(start)
+        limited = vma is not None and vma.start < start and end < vma.end
+        self._split(start, limited=limited)
+        self._split(end, limited=limited)
         gone = self.overlapping(start, end)
         if not gone:
             return
@@ -127,12 +129,7 @@ class AddressSpace(VmaList):
             with suppress(Errno):  # only msync(2) reports a full disk
                 self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
-        self._packed = 0, 0
-        first = bisect_right(self._starts, start - 1)
-        del self.vmas[first : first + len(gone)]
-        del self._starts[first : first + len(gone)]
-        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in gone))
-        for vma in gone:
+        for vma in self._remove(bisect_left(self._starts, start), len(gone)):
             drop_user(vma.backing)
         self.observer.unmapped(self, start, end)
 
@@ -202,28 +199,16 @@ class AddressSpace(VmaList):
         """Sets the protection of [start, end); ENOMEM when the limit of VMAs forbids a split."""
         self.table.own_all(start, end)
         try:
-            for vma in self.overlapping(start, end):
-                if vma.prot != prot:
-                    part = self.isolate(max(start, vma.start), min(end, vma.end))
-                    assert part is not None
-                    part.prot = prot
-                    pte_ranges.apply(self.table, self.frames, part)
+            self._change(
+                start, end, {"prot": prot}, partial(pte_ranges.apply, self.table, self.frames)
+            )
         finally:
             self.observer.protected(self, start, end)
-            self._join(start, end)
             self.flush_tlb()
 
     def mark(self, start: int, end: int, field: str, value: bool) -> None:
-        """Sets a boolean field of the VMAs in [start, end)."""
-        self._split(start)
-        self._split(end)
-        for vma in self.overlapping(start, end):
-            setattr(vma, field, value)
-        self._join(start, end)
-
-    def inherit(self, vma: Vma) -> None:
-        """Adds a copy of another space's VMA, without its pages (fork)."""
-        self._insert(replace(vma, locked=False))
+        """Sets a boolean field of the VMAs in [start, end); ENOMEM as :meth:`protect`."""
+        self._change(start, end, {field: value}, lambda part: None)
 
     def isolate(self, start: int, end: int) -> Vma | None:
         """Splits off the VMA of exactly [start, end) and returns it; None if two lie there."""
@@ -237,10 +222,7 @@ class AddressSpace(VmaList):
         start, end = vma.start, vma.end
         pte_ranges.make_room(self.table, start, end, to)
         pte_ranges.move(self.table, start, end, to)
-        self._packed = 0, 0
-        index = self.vmas.index(vma)
-        del self.vmas[index], self._starts[index]
-        self.frames.budget.give_back(Kind.MAPPING, vma.cost)
+        self._remove(self._index(vma), 1)
         self.observer.moved(self, start, end, to)
         vma.start, vma.end = to, to + end - start
         add_users(vma.backing, -1)
@@ -254,13 +236,14 @@ class AddressSpace(VmaList):
 
     def grow(self, vma: Vma, start: int) -> None:
         """Moves the start of a growing VMA down to ``start``."""
-        self._starts[self.vmas.index(vma)] = start
-        end, vma.start = vma.start, start
+        end = vma.start
+        self._resize(vma, start, vma.end)
         self.observer.mapped(self, start, end)
 
     def set_end(self, vma: Vma, end: int) -> None:
         """Moves the end of a VMA up, over a range that is free."""
-        start, vma.end = vma.end, end
+        start = vma.end
+        self._resize(vma, vma.start, end)
         self.observer.mapped(self, start, end)
         self._join(vma.start, end)
 
@@ -274,20 +257,14 @@ class AddressSpace(VmaList):
             with suppress(Errno):
                 self.write_back(vma, vma.start, vma.end)
         self.table.destroy()
-        for vma in self.vmas:
+        for vma in self._remove(0, len(self.vmas)):
             drop_user(vma.backing)
-        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in self.vmas))
-        self.vmas.clear()
-        self._starts.clear()
         self.alive = False
 
     # Statistics.
 
     def resident_pages(self) -> int:
         return self.table.present_count()
-
-    def virtual_pages(self) -> int:
-        return sum(vma.length for vma in self.vmas) // PAGE_SIZE
 
     def maps_text(self) -> str:
         """The text of /proc/PID/maps (proc_pid_maps(5))."""

@@ -53,9 +53,7 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
         child.brk_start, child.brk = parent.brk_start, parent.brk
         child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit
         child.asks_for_barriers = parent.asks_for_barriers
-        for vma in parent.vmas:
-            if not vma.dont_fork:
-                child.inherit(vma)
+        child.inherit(parent)
         policy(parent, child, cost)
     except (OutOfMemory, Errno):
         child.leave()

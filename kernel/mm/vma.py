@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntFlag
+from operator import attrgetter
 
 from emu.machine import pte
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
@@ -77,6 +78,16 @@ class Vma:
         return bool(self.pte_flags & pte.W)
 
     @property
+    def gap_end(self) -> int:
+        """End of the free range below: a stack keeps a gap."""
+        return self.start - (STACK_GUARD if self.grows_down else 0)
+
+    @property
+    def is_data(self) -> bool:
+        """True when it counts against RLIMIT_DATA."""
+        return bool(self.prot & Prot.WRITE) and not self.shared and not self.grows_down
+
+    @property
     def rights_text(self) -> str:
         """Permissions as in /proc/PID/maps, such as ``rw-p``."""
         bits = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
@@ -95,6 +106,12 @@ class Vma:
     def part(self, start: int, end: int) -> Vma:
         """A copy of the range [start, end) of this Vma."""
         return replace(self, start=start, end=end, offset=self._offset_at(start))
+
+    def inherited(self) -> Vma:
+        """A copy for a child of fork(2), which inherits no lock."""
+        copy = Vma(*_VALUES(self))
+        copy.locked = False
+        return copy
 
     def _offset_at(self, va: int) -> int:
         return self.offset + va - self.start if self.backing is not None else 0
@@ -115,6 +132,9 @@ class Vma:
             and self.locked == other.locked
             and self.may_write == other.may_write
         )
+
+
+_VALUES = attrgetter(*Vma.__slots__)
 
 
 def _flags(prot: Prot) -> int:

@@ -83,7 +83,10 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
     if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
         space.zap(start, end)  # MADV_FREE is allowed to act at once
     if advice in _VMA_ADVICE:
-        space.mark(start, end, *_VMA_ADVICE[advice])
+        try:
+            space.mark(start, end, *_VMA_ADVICE[advice])
+        except Errno:
+            raise Errno(EAGAIN) from None  # too many mappings
     if advice == _REMOVE:
         for vma in space.overlapping(start, end):
             assert vma.backing is not None

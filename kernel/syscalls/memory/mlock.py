@@ -69,9 +69,7 @@ def munlockall(t: SyscallContext) -> int:
 
 def check_limit(t: SyscallContext, size: int, failure: int) -> None:
     """Raises ``failure`` when ``size`` further locked bytes would exceed RLIMIT_MEMLOCK."""
-    if size > 0 and _locked_bytes(t.process.space, 0, USER_END) + size > t.process.limits.soft(
-        Resource.MEMLOCK
-    ):
+    if size > 0 and t.process.space.locked_bytes + size > t.process.limits.soft(Resource.MEMLOCK):
         raise Errno(failure)
 
 

@@ -37,6 +37,7 @@ def mremap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int
         return old
     if flags & _FIXED:
         _check_target(old, old_size, new, new_size)
+        _check_count(space, 2)
     if old + old_size > vma.end:
         raise Errno(EFAULT)
     if not old_size:
@@ -67,6 +68,7 @@ def _duplicate(t: SyscallContext, vma: Vma, old: int, size: int, flags: int, new
     if not flags & _MAYMOVE:
         raise Errno(ENOMEM)
     space = t.process.space
+    _check_count(space)
     start = new if flags & _FIXED else space.find_gap(size)
     copy = vma.part(max(old, vma.start), vma.end)
     copy.start, copy.end = start, start + size
@@ -103,6 +105,7 @@ def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int
 
 def _move(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -> int:
     space = t.process.space
+    _check_count(space)
     vma = space.isolate(old, old + old_size)
     if vma is None:
         raise Errno(EFAULT)
@@ -114,10 +117,16 @@ def _move(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -
     return new
 
 
-def _check_room_for_mappings(space: AddressSpace, vma: Vma) -> None:
-    """ENOMEM unless the limits allow the mappings that splitting and moving one creates."""
-    if len(space.vmas) + _MAX_NEW_VMAS > MAX_VMAS:
+def _check_count(space: AddressSpace, further: int = 0) -> None:
+    """ENOMEM unless the limit allows the mappings that splitting and moving one creates; for a
+    fixed place, which is unmapped first, 2 ``further`` ones.
+    """
+    if len(space.vmas) + further > MAX_VMAS - _MAX_NEW_VMAS:
         raise Errno(ENOMEM)
+
+
+def _check_budget(space: AddressSpace, vma: Vma) -> None:
+    """ENOMEM unless the budget allows these mappings."""
     space.frames.budget.take(Kind.MAPPING, _MAX_NEW_VMAS * vma.cost)
     space.frames.budget.give_back(Kind.MAPPING, _MAX_NEW_VMAS * vma.cost)
 
@@ -131,7 +140,8 @@ def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, f
     if not fixed:
         new = space.find_gap(size, new)
     # All steps that may fail for lack of frames or budget precede the first change.
-    _check_room_for_mappings(space, vma)
+    _check_count(space)
+    _check_budget(space, vma)
     space.table.own_all(old, old + size)
     space.table.own_all(new, new + size)
     pte_ranges.make_room(space.table, old, old + size, new)

@@ -111,6 +111,10 @@ def overlapping_mappings(s: Scene) -> None:
     s.parent.vmas[0].end += P
 
 
+def a_gap_forgotten(s: Scene) -> None:
+    s.parent._free.set(BASE + 3 * P, 0)
+
+
 def table_used_by_two(s: Scene) -> None:
     words, root = s.world.ram, s.parent.table.root << 12
     other = s.child.table.root << 12
@@ -151,6 +155,7 @@ DAMAGE: dict[Callable[[Scene], None], str] = {
     page_without_mapping: "pages-and-mappings-agree",
     writable_page_that_would_fault_for_ever: "pages-and-mappings-agree",
     overlapping_mappings: "mappings-are-in-order",
+    a_gap_forgotten: "sizes-and-gaps-are-those-of-the-mappings",
     table_used_by_two: "tables-are-their-spaces-own",
     frame_twice_on_the_free_list: "free-list-is-what-nobody-uses",
     a_user_too_many: "backings-know-their-users",

@@ -7,6 +7,7 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.fork import POLICIES, fork
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_cache import SharedMemory
@@ -133,7 +134,9 @@ def test_a_gap_below_a_growing_stack_leaves_it_room(space: AddressSpace) -> None
 
 
 def test_there_is_a_limit_to_the_number_of_vmas(space: AddressSpace) -> None:
-    space.vmas = [Vma(0, P, RW)] * MAX_VMAS
+    """mmap(2) adds a VMA while there are not more than vm.max_map_count, so that there may be one
+    more (Linux: mappings are made up to 65,531)."""
+    space.vmas = [Vma(0, P, RW)] * (MAX_VMAS + 1)
     with pytest.raises(Errno, match="ENOMEM"):
         anonymous(space, 1)
     space.vmas = []
@@ -307,6 +310,7 @@ def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     """No more mappings may be made (vm.max_map_count): what lies below has changed, as on Linux."""
     anonymous(space, 1, RX)
     anonymous(space, 3, at=BASE + P)
+    space.mark(BASE + P, BASE + 4 * P, "dont_fork", True)
     monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE, BASE + 2 * P, Prot.READ)
@@ -314,8 +318,51 @@ def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 3)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE + 2 * P, BASE + 3 * P, Prot.READ)
-    assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)], "of two cuts it got one"
-    space.protect(BASE + 2 * P, BASE + 3 * P, RW)
+    assert ranges(space) == [(0, 1, Prot.READ), (1, 2, RW), (2, 4, RW)], "of two cuts it got one"
+
+
+def test_at_the_limit_of_vmas_what_takes_no_further_vma_succeeds(
+    world: World, space: AddressSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that is merged with its neighbour, and an end that is unmapped; not a hole."""
+    anonymous(space, 2, Prot.READ)
+    anonymous(space, 6, at=BASE + 2 * P)
+    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
+    space.protect(BASE + 2 * P, BASE + 4 * P, Prot.READ)
+    assert ranges(space) == [(0, 4, Prot.READ), (4, 8, RW)]
+    space.protect(BASE + 3 * P, BASE + 4 * P, RW)
+    assert ranges(space) == [(0, 3, Prot.READ), (3, 8, RW)]
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.unmap(BASE + 4 * P, BASE + 5 * P)
+    space.unmap(BASE + 2 * P, BASE + 4 * P)
+    assert ranges(space) == [(0, 2, Prot.READ), (4, 8, RW)]
+    with pytest.raises(Errno, match="ENOMEM"):
+        space.protect(BASE + 5 * P, BASE + 6 * P, Prot.READ)
+    world.check()
+
+
+def test_the_sizes_that_limits_bound_are_those_of_the_vmas(space: AddressSpace) -> None:
+    def sizes() -> tuple[int, ...]:
+        return tuple(
+            size // P for size in (space.mapped_bytes, space.data_bytes, space.locked_bytes)
+        )
+
+    anonymous(space, 4)
+    anonymous(space, 2, Prot.READ, at=BASE + 6 * P)
+    assert sizes() == (6, 4, 0)
+    space.mark(BASE + P, BASE + 3 * P, "locked", True)
+    space.protect(BASE, BASE + 2 * P, Prot.READ)
+    assert sizes() == (6, 2, 2)
+    part = space.isolate(BASE + 2 * P, BASE + 3 * P)
+    assert part is not None
+    space.move(part, BASE + 100 * P)
+    space.set_end(part, BASE + 102 * P)
+    assert sizes() == (7, 3, 3)
+    child, _ = fork(space, 2, POLICIES["cow"])
+    assert (child.mapped_bytes, child.data_bytes, child.locked_bytes) == (7 * P, 3 * P, 0)
+    child.leave()
+    space.unmap(BASE, BASE + 7 * P)
+    assert sizes() == (3, 2, 2)
 
 
 def test_a_page_made_read_only_and_writable_again_keeps_its_content_and_needs_no_copy(

@@ -11,7 +11,7 @@ from kernel.mm import fault
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Prot, Vma
+from kernel.mm.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file, user_memory
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, refused, scene
@@ -57,6 +57,23 @@ def a_gap_is_found_above_the_lowest_address_and_below_a_stack() -> None:
         same(hex(space.find_gap(most)), hex(LOWEST), "the largest gap")
         with refused(errno.ENOMEM):
             space.find_gap(most + P)
+        space.mmap_top = LOWEST + 100 * P
+        same(hex(space.find_gap(P)), hex(LOWEST + 99 * P), "a gap below the place for mappings")
+        space.add(Vma(LOWEST + 50 * P, LOWEST + 99 * P, RW))
+        same(hex(space.find_gap(2 * P)), hex(LOWEST + 48 * P), "a gap that is not cut off")
+
+
+@CHECKS
+def the_limit_of_mappings_allows_no_hole_and_sizes_follow_protection() -> None:
+    with scene(0) as s:
+        space = s.parent
+        for page in range(MAX_VMAS):
+            space.add(Vma(BASE + 8 * page * P, BASE + (8 * page + 4) * P, Prot.READ))
+        with refused(errno.ENOMEM):
+            space.unmap(BASE + P, BASE + 2 * P)
+        space.unmap(BASE + 8 * P, BASE + 8 * MAX_VMAS * P)
+        space.protect(BASE, BASE + P, RW)
+        same(space.data_bytes, P, "bytes that count as data")
 
 
 @CHECKS

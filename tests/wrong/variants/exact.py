@@ -127,8 +127,7 @@ VARIANTS = [
           old="child.asks_for_barriers = parent.asks_for_barriers", new="pass"),
     wrong(
         "child-locked", "a child's memory is locked as its parent's",
-        "kernel.mm.address_space:AddressSpace.inherit",
-        "replace(vma, locked=False)", "replace(vma)",
+        "kernel.mm.vma:Vma.inherited", "copy.locked = False", "pass",
     ),
     wrong(
         "lock-joined", "a locked mapping is joined with its neighbour",
@@ -161,10 +160,35 @@ VARIANTS = [
         "covered-by-a-part", "a range is covered when its first page is",
         "kernel.mm.vma_list:VmaList.covers", "at >= end", "at > start",
     ),
-    _gap("gap-at-a-stack", "a new mapping may touch a stack",
-         old="(STACK_GUARD if vma.grows_down else 0)", new="0"),
-    _gap("gap-too-low", "a new mapping may lie below the lowest address",
-         old="if top - LOWEST >= length", new="if top >= length"),
+    wrong(
+        "gap-at-a-stack", "a new mapping may touch a stack",
+        "kernel.mm.vma:Vma.gap_end", "(STACK_GUARD if self.grows_down else 0)", "0",
+    ),
+    wrong(
+        "gap-too-low", "a new mapping may lie below the lowest address",
+        "kernel.mm.vma_list:VmaList._update_gap",
+        "self.vmas[index - 1].end if index else LOWEST",
+        "self.vmas[index - 1].end if index else 4096",
+    ),
+    wrong(
+        "gap-beyond-the-top", "a new mapping may lie above the place for mappings",
+        "kernel.mm.free_ranges:FreeRanges.highest",
+        "min(block.starts[at] + block.sizes[at], top)", "block.starts[at] + block.sizes[at]",
+    ),
+    wrong(
+        "gap-too-short", "a new mapping may overlap what lies below the highest gap",
+        "kernel.mm.free_ranges:FreeRanges.highest",
+        "if end - block.starts[at] >= size:", "if end > block.starts[at]:",
+    ),
+    wrong(
+        "data-uncounted", "mprotect to writable does not count against RLIMIT_DATA",
+        "kernel.mm.vma_list:VmaList._change", "self._count(part, 1)", "pass",
+    ),
+    wrong(
+        "hole-at-the-limit", "munmap makes a hole where the limit allows no further mapping",
+        "kernel.mm.address_space:AddressSpace.unmap",
+        "limited = vma is not None and vma.start < start and end < vma.end", "limited = False",
+    ),
     _gap("hint-too-low", "a hint may lie below the lowest address",
          old="if LOWEST <= hint", new="if 0 < hint"),
     wrong(
@@ -192,8 +216,8 @@ VARIANTS = [
     ),
     wrong(
         "pages-of-mappings", "a mapping counts as one page of address space",
-        "kernel.mm.address_space:AddressSpace.virtual_pages",
-        "sum(vma.length for vma in self.vmas) // PAGE_SIZE", "len(self.vmas)",
+        "kernel.mm.vma_list:VmaList.virtual_pages",
+        "self.mapped_bytes // PAGE_SIZE", "len(self.vmas)",
     ),
     wrong(
         "kernel-faults-unreported", "the kernel does not report the faults of its own accesses",

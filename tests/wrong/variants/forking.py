@@ -76,9 +76,9 @@ VARIANTS = [
         "failed-fork-leaks", "a fork that finds no frame leaves the child's tables behind",
         old="child.leave()\n        raise", new="raise",
     ),
-    _fork(
+    wrong(
         "dontfork-ignored", "MADV_DONTFORK does nothing",
-        old="if not vma.dont_fork:", new="if True:",
+        "kernel.mm.vma_list:VmaList.inherit", " if not vma.dont_fork", "",
     ),
     wrong(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",

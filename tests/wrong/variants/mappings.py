@@ -57,7 +57,7 @@ VARIANTS = [
     ),
     _protect_mapped(
         "mprotect-of-the-whole-mapping", "mprotect of a part changes all of the mapping",
-        old="self.isolate(max(start, vma.start), min(end, vma.end))", new="vma",
+        old="start, end, {", new="self.overlapping(start, end)[0].start, end, {",
     ),
     _protectable(
         "mprotect-beyond-open", "mprotect lets a program write to a file it opened read-only",
