@@ -7,10 +7,10 @@ A leaf PTE of Sv39, and the bit COW for your own use (RSW0, which the hardware i
 
 Before fork, and after it::
 
-    parent  0x11000  RW-U-A-D      -> frame 0x80231, count 1
+    parent  0x11000  RW-U-AD      -> frame 0x80231, count 1
 
-    parent  0x11000  R--U-A-D CoW  -> frame 0x80231, count 2
-    child   0x11000  R--U-A-D CoW  -> frame 0x80231
+    parent  0x11000  R--U-AD CoW  -> frame 0x80231, count 2
+    child   0x11000  R--U-AD CoW  -> frame 0x80231
 
 A page with ``COW`` is writable for its process after a fault. A page with neither W nor ``COW`` is
 read-only, and stays so. The machine flushes the TLB after each of these functions.

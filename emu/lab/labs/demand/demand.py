@@ -3,8 +3,8 @@
 Mappings are the ranges that a process may access. Its page table has the pages allocated so far::
 
     mappings                                     page table
-    0x400000-0x408000  RW-U   the heap   . . .   0x400000  RW-U-A-D      -> frame 0x80040, its own
-                                                 0x401000  R--U-A-- CoW  -> the frame of zeroes
+    0x400000-0x408000  RW-U   the heap   . . .   0x400000  RW-U-AD      -> frame 0x80040, its own
+                                                 0x401000  R--U-A- CoW  -> the frame of zeroes
                                                  0x402000  (no PTE)       never touched
     0x3fefffd000-0x3ff0000000  RW-U   the stack, which may grow down to `lowest`
 

@@ -5,7 +5,7 @@ tables, so that it writes one pointer for each 2 MiB (Zhao et al., "On-demand-fo
 
     parent   root ---> middle ---+
                                  +--> leaf table 0x80012, count 2 --> frame 0x80031, count 1
-    child    root'---> middle'---+         0x11000  R--U-A-D CoW
+    child    root'---> middle'---+         0x11000  R--U-AD CoW
 
 The frame of a table is counted like any other: it has one user for each pointer to it. The frame of
 a page has one user for each PTE. The PTEs of a table that two processes share exist once.

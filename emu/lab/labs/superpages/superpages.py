@@ -5,14 +5,14 @@ the first of which has a number that is a multiple of 512 (the privileged specif
 
     root        middle                           leaf
     +------+    +----------------------------+
-    |      | -> | 0x80200  RW-U-A-D          | ----------------> frames 0x80200 to 0x803ff
+    |      | -> | 0x80200  RW-U-AD           | ----------------> frames 0x80200 to 0x803ff
     +------+    +----------------------------+
 
     after a split, which the process does not notice:
 
     +------+    +----------------------------+    +--------------------+
-    |      | -> | 0x80040  V only: a pointer | -> | 0x80200  RW-U-A-D  | -> frame 0x80200
-    +------+    +----------------------------+    | 0x80201  RW-U-A-D  | -> frame 0x80201
+    |      | -> | 0x80040  V only: a pointer | -> | 0x80200  RW-U-AD   | -> frame 0x80200
+    +------+    +----------------------------+    | 0x80201  RW-U-AD   | -> frame 0x80201
                                                   |   ... to 0x803ff   |
 
 Each of the 512 frames has its own count: one user for each superpage, or PTE of a leaf table, that

@@ -19,7 +19,7 @@ from emu.lab.text.sanitize import sanitize, sanitize_lines
 FAILURE = FailureRecord(
     name="shared-is-not-writable",
     when="after fork(), pid 1 → 2",
-    lines=["frame 0x80231 has 2 users:  pid 1  0x11000  RW-U-A-D   ← still writable"],
+    lines=["frame 0x80231 has 2 users:  pid 1  0x11000  RW-U-AD   ← still writable"],
     operations=["pid 1 forks"],
     replay=[["Fork", 1]],
 )
