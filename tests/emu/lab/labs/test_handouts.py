@@ -49,6 +49,8 @@ def test_the_flags_of_a_drawing_of_the_walk_are_right() -> None:
     assert wrong_flags("0x200800df RWXU-ADV") == []
 
 
-@pytest.mark.parametrize("path", sorted(LABS.rglob("HANDOUT.md")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(LABS.rglob("HANDOUT.md")), ids=lambda path: path.parent.name
+)
 def test_a_handout_explains_no_letter_that_is_not_printed(path: Path) -> None:
     assert not re.search(r"`C` is", path.read_text())
