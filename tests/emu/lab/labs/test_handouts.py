@@ -13,11 +13,15 @@ from kernel.mm.page_tables.pte_text import pte_flags
 
 ROOT = Path(__file__).parents[4]
 LABS = ROOT / "emu" / "lab" / "labs"
-TEXTS = sorted(
-    path
-    for folder in (LABS, ROOT / "docs", ROOT / "guest")
-    for path in [*folder.rglob("*.py"), *folder.rglob("*.md"), *folder.rglob("*.c")]
-) + [ROOT / "README.md"]
+TEXTS = [
+    ROOT / "README.md",
+    *(
+        path
+        for folder in (LABS, ROOT / "docs", ROOT / "guest")
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".py", ".md", ".c")
+    ),
+]
 
 FLAGS = re.compile(r"(?<![\w-])[R-][W-][X-][U-][RWXUGADVC-]{2,}(?: CoW)?(?![\w-])")
 """Text that looks like the flags of a PTE: the first four letters, and some more."""
