@@ -1,4 +1,4 @@
-"""What all tests rely on: signals that are received, and markers of what a test needs."""
+"""Set-up of all tests: default signal handlers, and markers for a test's requirements."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SLOW = (
 
 @pytest.fixture(autouse=True)
 def signals_are_received() -> Iterator[None]:
-    """They may be ignored in the process that runs the tests: under nohup, or in the background."""
+    """Restores default handlers; under nohup or in the background, signals are ignored."""
     ignored = [number for number in _DEFAULTS if signal.getsignal(number) == signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, _DEFAULTS[number])

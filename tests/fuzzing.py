@@ -1,7 +1,6 @@
-"""Runs random tests from one seed after another, for as long as one likes.
+"""Runs random tests with consecutive seeds, for a given time or count.
 
-Each goes on until its seconds or its count are over. A failure prints the seed and the command that
-repeats it.
+A failure prints the seed and the command that repeats it.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from dataclasses import dataclass
 class Fuzz:
     unit: str
     each: int
-    """How many units one seed is."""
+    """Number of units that one seed runs."""
     run: Callable[[int], None]
     """Raises when something is wrong with a seed."""
 
 
 def main(package: str, fuzzes: Mapping[str, Fuzz]) -> int:
-    """The command ``python -m PACKAGE``; its exit status."""
+    """Runs the command ``python -m PACKAGE``; returns its exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(fuzzes), help="default: all")
     parser.add_argument("--seconds", type=float, default=60, help="for each (default 60)")
-    parser.add_argument("--count", type=int, help="so many units instead")
-    parser.add_argument("--seed", type=int, help="the first seed, instead of a fresh one")
+    parser.add_argument("--count", type=int, help="number of units, instead of --seconds")
+    parser.add_argument("--seed", type=int, help="the first seed (default: random)")
     given = parser.parse_args()
     names = given.names or list(fuzzes)
     if not set(names) <= set(fuzzes):
-        parser.error(f"there are {', '.join(fuzzes)}")
+        parser.error(f"unknown name (expected {', '.join(fuzzes)})")
     fresh = random.SystemRandom().randrange(1 << 32)
     first = fresh if given.seed is None else given.seed
     well = [_go(package, name, fuzzes[name], first, _goal(given)) for name in names]
@@ -41,7 +40,7 @@ def main(package: str, fuzzes: Mapping[str, Fuzz]) -> int:
 
 
 def _goal(given: argparse.Namespace) -> Callable[[int], bool]:
-    """Whether so many units are enough."""
+    """Returns a test whether a number of units is enough."""
     if given.count is not None:
         return lambda done: done >= given.count
     end = time.monotonic() + given.seconds
@@ -49,7 +48,7 @@ def _goal(given: argparse.Namespace) -> Callable[[int], bool]:
 
 
 def _go(package: str, name: str, fuzz: Fuzz, seed: int, enough: Callable[[int], bool]) -> bool:
-    """Whether all went well."""
+    """Runs consecutive seeds; returns False at the first failure."""
     done = 0
     while not enough(done):
         try:

@@ -1,8 +1,8 @@
 """`python -m tests.language [FOLDER]`: words that texts of the project avoid.
 
-Reads docstrings, comments, messages, help texts and documents. Prints a line for each finding,
-`file:line: words (better ...)`; status 1 when there is one. The rules are those of CONTRIBUTING.md:
-plain technical English, in which nothing in the machine is a person.
+Reads docstrings, comments, messages, help texts, documents and names. Prints a line for each
+finding, `file:line: words (better ...)`; status 1 when there is one. The rules are those of
+CONTRIBUTING.md: plain technical English, in which nothing in the machine is a person.
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ _WORDS = {
     r"as it (?:should|goes|comes)": "as expected, while running",
 }
 _FINDINGS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), better) for word, better in _WORDS.items()]
+_NAMES = {
+    r"story|stories": "history, report",
+    r"un(?:told|heard)": "not reported, not handled",
+}
+_IN_NAMES = [
+    *_FINDINGS,
+    *((re.compile(rf"\b(?:{word})\b"), better) for word, better in _NAMES.items()),
+]
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
+_PARTICIPLES = {"told", "seen", "kept", "made", "said"}
 _FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\b.*?[^?]$")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
 _HELP = {"help", "description", "epilog", "metavar"}
@@ -90,12 +100,10 @@ def findings(folder: Path) -> Iterator[Finding]:
         else:
             nodes = list(ast.walk(ast.parse(source)))
             documented = list(_documented(nodes))
-            texts = [*documented, *_comments(source), *_names(nodes)]
-            if name.startswith("tests/"):
-                texts += _help(nodes)
-            else:
-                texts += _messages(nodes, documented)
-                yield from _fragments(name, documented)
+            texts = [*documented, *_comments(source)]
+            texts += _help(nodes) if name.startswith("tests/") else _messages(nodes, documented)
+            yield from _fragments(name, documented)
+            yield from _in_names(name, nodes)
         for text in texts:
             yield from _in_text(name, text)
 
@@ -146,12 +154,28 @@ def _c_comments(source: str) -> Iterator[Text]:
         yield Text(line, re.sub(r"^ *\*", "", match[0], flags=re.MULTILINE))
 
 
-def _names(nodes: list[ast.AST]) -> Iterator[Text]:
-    """Names of functions and classes, as words."""
+def _in_names(name: str, nodes: list[ast.AST]) -> Iterator[Finding]:
+    """Findings in names, as words; in tests also in hyphenated ids, and bare participles."""
+    tests = name.startswith("tests/")
+    for line, identifier in _names(nodes, with_ids=tests):
+        words = re.sub(r"[-_]+", " ", identifier).strip().lower()
+        for pattern, better in _IN_NAMES:
+            if pattern.search(words):
+                yield Finding(name, line, identifier, better)
+        if tests and words in _PARTICIPLES:
+            yield Finding(name, line, identifier, "a noun")
+
+
+def _names(nodes: list[ast.AST], *, with_ids: bool) -> Iterator[Text]:
+    """Names of functions, classes, parameters, variables and fields."""
     for node in nodes:
         match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if "_" in name.strip("_"):
-                yield Text(node.lineno, name.replace("_", " "))
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield Text(node.lineno, name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield Text(node.lineno, name)
+            case ast.Constant(value=str(text)) if with_ids and _ID.fullmatch(text):
+                yield Text(node.lineno, text)
 
 
 def _help(nodes: list[ast.AST]) -> Iterator[Text]:

@@ -1,4 +1,4 @@
-"""Is docs/architecture.md true: does a store page fault go by the functions that it names?"""
+"""Is docs/architecture.md true: does a store page fault call the functions that it names?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Step = tuple[str, str]
 """A file and a function in it."""
 
 
-def ways() -> list[list[Step]]:
+def documented_paths() -> list[list[Step]]:
     """The numbered lists of the section on a store page fault."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     section = text.split("## A store page fault\n")[1].split("\n## ")[0]
@@ -42,7 +42,7 @@ class Calls:
     def __init__(self, wanted: Sequence[Step]) -> None:
         self._wanted = set(wanted)
         self._found: dict[object, Step | None] = {}
-        self.made: list[Step] = []
+        self.order: list[Step] = []
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         if event != "call":
@@ -54,21 +54,21 @@ class Calls:
             self._found[code] = step if step in self._wanted else None
         found = self._found[code]
         if found is not None:
-            self.made.append(found)
+            self.order.append(found)
 
 
-def follows(way: Sequence[Step], made: Sequence[Step]) -> bool:
-    """True when the steps after the first are somewhere called one after the other, after it."""
-    first, *rest = way
-    starts = range(len(made) - len(rest) + 1)
-    return any(list(made[at : at + len(rest)]) == rest and first in made[:at] for at in starts)
+def follows(path: Sequence[Step], order: Sequence[Step]) -> bool:
+    """True when the steps after the first are called in sequence somewhere after the first."""
+    first, *rest = path
+    starts = range(len(order) - len(rest) + 1)
+    return any(list(order[at : at + len(rest)]) == rest and first in order[:at] for at in starts)
 
 
 @pytest.mark.parametrize("observed", [False, True], ids=["unobserved", "observed"])
 def test_a_store_page_fault_goes_the_way_that_is_described(observed: bool) -> None:
-    unobserved_way, observed_way = ways()
-    way = observed_way if observed else unobserved_way
-    calls = Calls(way)
+    unobserved_path, observed_path = documented_paths()
+    path = observed_path if observed else unobserved_path
+    calls = Calls(path)
     program = built(BY_NAME["exact_child"], Variant.STATIC)
     sys.setprofile(calls)
     try:
@@ -78,8 +78,8 @@ def test_a_store_page_fault_goes_the_way_that_is_described(observed: bool) -> No
             Machine(Options()).run([program])
     finally:
         sys.setprofile(None)
-    assert set(calls.made) == set(way), "a function that is described is not called"
-    assert follows(way, calls.made)
+    assert set(calls.order) == set(path), "a function that is described is not called"
+    assert follows(path, calls.order)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""The README's sessions, run word for word."""
+"""Is the output of the README's commands as printed there?"""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Budget:
             self.held[kind] -= count
 
     @contextmanager
-    def lend(self, kind: Kind, count: int, failure: int = ENOMEM) -> Iterator[None]:
+    def charged(self, kind: Kind, count: int, failure: int = ENOMEM) -> Iterator[None]:
         """Charges ``count`` bytes for the duration of the block."""
         self.take(kind, count, failure)
         try:

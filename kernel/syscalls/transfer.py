@@ -94,7 +94,7 @@ def _wait_and_read(t: SyscallContext, file: OpenFile, buffers: Buffers) -> Block
     file.acquire()
     try:
         while True:
-            with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost):
+            with t.fs.namespace.budget.charged(Kind.WAIT, buffers.cost):
                 yield wait_for(file, POLLIN)
             if file.stops_background_read(t):
                 raise Interrupted
@@ -189,7 +189,7 @@ def _wait_and_write(
             if count is None or count < len(data):
                 data = data[count or 0 :]
                 done += count or 0
-                with t.fs.namespace.budget.lend(Kind.WAIT, buffers.cost + len(data)):
+                with t.fs.namespace.budget.charged(Kind.WAIT, buffers.cost + len(data)):
                     yield wait_for(file, POLLOUT)
             else:
                 done += count

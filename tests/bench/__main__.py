@@ -23,7 +23,7 @@ PATIENCE = {Size.FULL: 270, Size.QUICK: 50}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table; status 1 when some work could not be done."""
+    """Prints the table; status 1 when some work failed."""
     names = [work.name for work in WORKS]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less work, in under a minute")

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Goal:
-    """Maximum multiple of the cost of the same work there; or, against nothing, nanoseconds."""
+    """Maximum ratio to the cost of the same work in another world; without one, nanoseconds."""
 
     work: str  # in the budget's words
     against: Literal["qemu", "native"] | None
@@ -16,7 +16,7 @@ class Goal:
     at_most: float
 
 
-# Which row of the benchmark each goal is for.
+# Row of the benchmark for each goal.
 GOALS = {
     "integer loop": Goal("integer loop", "qemu", "0.8-1.2 x", 1.0),
     "random 8 MiB": Goal("random 8-byte loads and stores over 8 MiB", "qemu", "1.7-2.5 x", 1.5),

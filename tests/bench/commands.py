@@ -1,4 +1,4 @@
-"""Work that is a whole command, timed from outside, from its start to its end."""
+"""Work that is a whole command, timed from its start to its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _timed(action: Callable[[], object]) -> float:
 
 
 class Hello(Work):
-    """The start and end of a program that says one line."""
+    """Start and end of a program that prints one line."""
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         world.compiled("hello")
@@ -49,7 +49,7 @@ class Subshells(Work):
 
 
 class TraceCost(Work):
-    """How many times longer a first touch takes when each fault is written to a file."""
+    """Ratio of the time of a first touch with a trace of faults to a file to that without."""
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         pages = {Size.FULL: 8192, Size.QUICK: 4096, Size.TINY: 8}[size]
@@ -62,7 +62,7 @@ class TraceCost(Work):
 
 
 class TracedRuns(Work):
-    """How many times longer real programs that fork much take under ``emu trace``.
+    """Ratio of the time of programs that fork often under ``emu trace`` to that under ``emu run``.
 
     The whole command is timed, its start and the writing of the file too.
     """
@@ -75,9 +75,9 @@ class TracedRuns(Work):
             plain = emu(("--root", str(root)))
             with tempfile.TemporaryDirectory() as folder:
                 traced = emu(("--root", str(root), "-o", f"{folder}/trace.jsonl"), "trace")
-                told = _timed(partial(traced.run_command, *words))
-                untold = _timed(partial(plain.run_command, *words))
-            ratios[row] = told / untold
+                with_trace = _timed(partial(traced.run_command, *words))
+                without_trace = _timed(partial(plain.run_command, *words))
+            ratios[row] = with_trace / without_trace
         return ratios
 
 

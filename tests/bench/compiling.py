@@ -29,7 +29,7 @@ def for_guest(name: str) -> Path:
 
 @cache
 def for_host(name: str) -> Path:
-    """The same for this machine, kept in the same cache."""
+    """The same for this machine, stored in the same cache."""
     path = source(name)
     headers = [*PROGRAMS.glob("*.h"), *HELLO.parent.glob("*.h")]
     digest = hashlib.sha256(b"\0".join(text.read_bytes() for text in [path, *sorted(headers)]))

@@ -1,4 +1,4 @@
-"""What a large program's debug information costs a trace: DWARF of many units, 50 MiB of it."""
+"""Cost of a large program's debug information for a trace: 50 MiB of DWARF in many units."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class DebugInfo(Work):
 
 
 def large_program(mebibytes: int) -> Path:
-    """A program that does next to nothing, of at least so many MiB, most of it DWARF."""
+    """A short program of at least this size in MiB, most of it DWARF."""
     text = "".join(_UNIT.replace("@", str(number)) for number in range(_FUNCTIONS))
     digest = hashlib.sha256(f"{find().version}{text}{_MAIN}{mebibytes}".encode()).hexdigest()[:24]
     program = cache_folder() / "large" / digest / "large"
@@ -71,7 +71,7 @@ def large_program(mebibytes: int) -> Path:
 
 
 def _link(folder: Path, text: str, mebibytes: int) -> Path:
-    """One unit is compiled; what is linked are copies, each with its own names of functions."""
+    """Links copies of one compiled unit, each with its own names of functions."""
     gcc, large = os.fspath(find().gcc), folder / "large"
     for name, content in (("unit", text), ("main", _MAIN)):
         (folder / f"{name}.c").write_text(content)

@@ -1,4 +1,4 @@
-"""Work that is a C program which takes its own time."""
+"""Work that is a C program which measures its own time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Program(Work):
 
 
 def parse(output: str) -> dict[str, float]:
-    """What a program said: lines of a name and nanoseconds."""
+    """Parses a program's output: lines of a name and nanoseconds."""
     figures = {}
     for line in output.splitlines():
         try:

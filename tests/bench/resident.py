@@ -1,4 +1,4 @@
-"""What a guest's memory costs the host: the emu process's resident size."""
+"""Cost of a guest's memory for the host: the emu process's resident size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.worlds import Failed, World
 
 
 class Resident(Work):
-    """The guest says a line when it has touched, or also freed, its memory, and waits meanwhile."""
+    """The guest prints a line when it has touched, or also freed, its memory, and then waits."""
 
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
         some, more = ("1", "2") if size is Size.TINY else ("100", "200")
@@ -27,7 +27,7 @@ class Resident(Work):
 
 
 def _sizes(world: World, *arguments: str) -> dict[str, float]:
-    """The host's figures, in MiB, at the time when the guest has said its line."""
+    """The host's figures, in MiB, after the guest has printed its line."""
     command = [*world.runner, str(world.compiled("resident")), *arguments]
     with subprocess.Popen(
         command,
@@ -41,7 +41,7 @@ def _sizes(world: World, *arguments: str) -> dict[str, float]:
         line = process.stdout.readline()
         if not line.startswith("resident "):
             process.kill()
-            raise Failed(line.strip()[:160] or "the guest said nothing")
+            raise Failed(line.strip()[:160] or "the guest printed nothing")
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.stdin.close()
     return parse_status(status)

@@ -1,4 +1,4 @@
-"""What was measured of one kind of work: a sample a round, and ratios within the round."""
+"""Measurements of one kind of work: a sample for each round, and ratios within the round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Unit = Literal["ns", "MiB", "x", "million/s"]
 
 @dataclass(frozen=True)
 class Spread:
-    """A median, and how far the rounds were from it."""
+    """Median, minimum and maximum of the rounds."""
 
     median: float
     least: float
@@ -51,8 +51,8 @@ class Row:
         return GOALS.get(self.name)
 
     @property
-    def met(self) -> bool | None:
-        """Whether the median meets the goal; None without a goal, or when one side is missing."""
+    def reaches_goal(self) -> bool | None:
+        """True when the median meets the goal; None without a goal, or when one side is missing."""
         if self.goal is None:
             return None
         against = self.goal.against

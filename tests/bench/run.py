@@ -13,7 +13,7 @@ from tests.bench.worlds import Failed, World, emu
 
 @dataclass
 class Result:
-    """Rows in the order of the works, what failed, and how long each work took at last."""
+    """Rows in the order of the works, failures, and the duration of each work's last round."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -32,9 +32,9 @@ def run(
     patience: float,
     progress: Callable[[str], None],
 ) -> Result:
-    """At most so many rounds, and none that would end after ``patience`` seconds, but one.
+    """At most this many rounds; after the first, none that would end after ``patience`` seconds.
 
-    What fails is reported, and left out.
+    Work that fails is reported and omitted.
     """
     result = Result()
     began = perf_counter()
@@ -53,7 +53,7 @@ def run(
 
 
 def rounds_of(work: Work, size: Size, rounds: int) -> int:
-    """Heavy work is done in half the rounds; once when it has to be quick."""
+    """Number of rounds: half for heavy work; one with QUICK."""
     if not work.heavy:
         return rounds
     return (rounds + 1) // 2 if size is Size.FULL else 1

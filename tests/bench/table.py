@@ -18,7 +18,7 @@ LEGEND = (
 
 
 def text(rows: Sequence[Row]) -> str:
-    """Two tables: what other worlds do too, and what only emu has."""
+    """Two tables: work that other worlds do too, and work of emu only."""
     compared = [row for row in rows if not _alone(row)]
     alone = [row for row in rows if _alone(row)]
     parts = []
@@ -41,21 +41,21 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "values": {world: _plain(row.value(world)) for world in WORLDS},
             "ratios": {other: _plain(row.ratio(other)) for other in OTHERS},
             "goal": asdict(row.goal) if row.goal else None,
-            "met": row.met,
+            "met": row.reaches_goal,
         }
         for row in rows
     ]
 
 
 def number(value: float) -> str:
-    """A ratio, with as many digits as are worth reading."""
+    """A ratio, rounded to its significant digits."""
     if value >= 10:
         return f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.095 else f"{value:.3f}"
 
 
 def amount(value: float, unit: Unit) -> str:
-    """A value with its unit; of times, the one that leaves one to three digits before the point."""
+    """A value with its unit; of a time, the unit with one to three digits before the point."""
     if unit == "x":
         return f"{number(value)} x"
     if unit == "million/s":
@@ -76,13 +76,13 @@ def _alone(row: Row) -> bool:
 def _compared(row: Row, others: Sequence[str]) -> tuple[str, ...]:
     values = [row.value(world) for world in ("emu", *others)]
     ratios = [row.ratio(other) for other in others]
-    met = "-" if row.met is None else "yes" if row.met else "NO"
+    verdict = "-" if row.reaches_goal is None else "yes" if row.reaches_goal else "NO"
     return (
         row.name,
         *("-" if value is None else amount(value.median, row.unit) for value in values),
         *("-" if ratio is None else _spread(ratio) for ratio in ratios),
         _goal(row),
-        met,
+        verdict,
     )
 
 
@@ -111,7 +111,7 @@ def _alone_cells(row: Row) -> tuple[str, ...]:
 
 
 def _columns(lines: Sequence[Sequence[str]]) -> str:
-    """Lines of cells under each other: the first to the left, the others to the right."""
+    """Lines of aligned cells: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         " ".join(

@@ -1,4 +1,4 @@
-"""A kind of work, and how much of it is done."""
+"""A kind of work, and its size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Work(ABC):
-    """Something that has a price, in one world or in all."""
+    """Work whose cost is measured, in one world or in all."""
 
     name: str
     unit: Unit = "ns"
@@ -30,4 +30,4 @@ class Work(ABC):
 
     @abstractmethod
     def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
-        """{row: value}; a row that this world has not is left out. Raises Failed."""
+        """{row: value}; a row that this world lacks is omitted. Raises Failed."""

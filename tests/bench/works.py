@@ -25,7 +25,7 @@ _LAZY = tuple(policy for policy in POLICIES if policy != "eager")  # those that 
 
 
 def _program(name: str, row: str | dict[str, str], sizes: Arguments) -> Program:
-    """One that prints its own name, or several, and wants nothing more."""
+    """A program that prints its own name, or several, as rows."""
     return Program(name=name, rows={name: row} if isinstance(row, str) else row, arguments=sizes)
 
 

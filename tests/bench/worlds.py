@@ -1,4 +1,4 @@
-"""Where a program runs: under emu, under qemu-riscv64, or natively."""
+"""Environments in which a program runs: emu, qemu-riscv64, or native."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 
 from tests.bench.compiling import PROJECT, for_guest, for_host, host_compiler
 
-SECONDS = 120  # far more than any program takes
+SECONDS = 120  # far above what any program takes
 
 
 class Failed(Exception):
-    """A program did not do its work; one line says why."""
+    """A program failed; the message is one line."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A command's beginning, and how a program for it is made."""
+    """First arguments of a command, and the function that builds a program for it."""
 
     name: str
     runner: tuple[str, ...]
@@ -32,7 +32,7 @@ class World:
         return self.run_command(str(self.compiled(program)), *arguments)
 
     def run_command(self, *words: str) -> str:
-        """The output of a command that is there already."""
+        """The output of an installed command."""
         try:
             done = subprocess.run(
                 [*self.runner, *words],
@@ -51,7 +51,7 @@ class World:
         return done.stdout
 
     def environment(self) -> dict[str, str]:
-        """emu comes from this tree; a program under qemu learns how to execute another there."""
+        """emu comes from this tree; a program under qemu executes others under qemu."""
         environment = os.environ | {"PYTHONPATH": str(PROJECT)}
         if self.name == "qemu":
             environment["GUEST_RUNNER"] = " ".join(self.runner)
@@ -59,14 +59,14 @@ class World:
 
 
 def emu(options: Sequence[str] = (), command: str = "run") -> World:
-    """``emu run``, or another command, as a person calls it, from the virtual environment."""
+    """``emu run``, or another command, as a user starts it, from the virtual environment."""
     script = Path(sys.executable).with_name("emu")
     start = (str(script),) if script.exists() else (sys.executable, "-m", "emu")
     return World("emu", (*start, command, *options), for_guest)
 
 
 def others() -> tuple[list[World], list[str]]:
-    """The worlds that emu is compared with, and a note for each that this machine lacks."""
+    """Worlds for comparison with emu, and a note for each that this machine lacks."""
     found, notes = [], []
     qemu = shutil.which("qemu-riscv64")
     if qemu:

@@ -33,12 +33,12 @@ class Outcome:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What --summary=json printed, the last line of stderr."""
+        """Value of --summary=json, the last line of stderr."""
         return json.loads(self.stderr.splitlines()[-1])
 
     @property
     def messages(self) -> list[str]:
-        """emu's own lines."""
+        """Lines that emu itself printed."""
         return [line for line in self.stderr.splitlines() if line.startswith("emu: ")]
 
 
@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def machine(**options: Any) -> Machine:
-    """A machine that looks after its invariants."""
+    """A machine that checks its invariants."""
     return Machine(check=True, **options)
 
 
@@ -68,7 +68,7 @@ def emu(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome
 
 
 def emu_anew(*words: str | Path, cwd: Path | None = None, stdin: str = "") -> Outcome:
-    """The same in an interpreter of its own, with another seed of Python's hashes."""
+    """The same in a separate interpreter, with another seed of Python's hashes."""
     return ran([*EMU, *_checked(words)], cwd=cwd, stdin=stdin, environment=environment())
 
 
@@ -84,7 +84,7 @@ def ran(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Runs any command, with its output kept."""
+    """Runs any command and captures its output."""
     done = subprocess.run(
         words,
         cwd=cwd,

@@ -54,7 +54,7 @@ def run(
     environment: Mapping[str, str],
     seconds: float,
 ) -> Done:
-    """Runs ``emu WORDS``. Raises subprocess.TimeoutExpired."""
+    """Runs ``emu`` with these arguments. Raises subprocess.TimeoutExpired."""
     order = json.dumps([list(words), str(cwd or os.getcwd()), dict(environment)]).encode()
     server, end = _server(os.getpid()), monotonic() + seconds
     with _Pipes(stdin) as pipes:
@@ -72,13 +72,13 @@ def run(
 
 
 class _Pipes:
-    """A command's streams, of which the other ends are ours."""
+    """Pipes to a command's streams."""
 
     def __init__(self, stdin: bytes) -> None:
         (given, self._in), (self._out, out), (self._err, err) = (os.pipe() for _ in range(3))
         self.theirs = [given, out, err]
         self.out, self.err = bytearray(), bytearray()
-        self._left = memoryview(stdin)
+        self._unwritten = memoryview(stdin)
         os.set_blocking(self._in, False)
 
     def __enter__(self) -> Self:
@@ -95,13 +95,13 @@ class _Pipes:
             os.close(self.theirs.pop())
 
     def communicate(self, end: float) -> bool:
-        """Writes and reads until both outputs are closed; False when the time is over before."""
+        """Writes and reads until both outputs are closed; False at the time limit."""
         poll = select.poll()
         poll.register(self._in, select.POLLOUT)
-        kept = {self._out: self.out, self._err: self.err}
-        for fd in kept:
+        buffers = {self._out: self.out, self._err: self.err}
+        for fd in buffers:
             poll.register(fd, select.POLLIN)
-        while kept:
+        while buffers:
             ready = poll.poll(max(end - monotonic(), 0) * 1000)
             if not ready:
                 return False
@@ -112,24 +112,24 @@ class _Pipes:
                         os.close(fd)
                         self._in = -1
                 elif data := os.read(fd, 1 << 16):
-                    kept[fd] += data
+                    buffers[fd] += data
                 else:
                     poll.unregister(fd)
-                    del kept[fd]
+                    del buffers[fd]
         return True
 
     def _write(self) -> bool:
         """Writes a piece of stdin; False when there is no more, or no reader."""
         try:
-            self._left = self._left[os.write(self._in, self._left[: 1 << 16]) :]
+            self._unwritten = self._unwritten[os.write(self._in, self._unwritten[: 1 << 16]) :]
         except BrokenPipeError:
             return False
-        return bool(self._left)
+        return bool(self._unwritten)
 
 
 @cache
 def _server(pid: int) -> socket.socket:
-    """The server of this process; ``pid`` is its own, as a fork of it needs another."""
+    """The server of the process ``pid``; a fork of that process needs its own."""
     ours, theirs = socket.socketpair()
     with theirs:
         subprocess.Popen(
@@ -181,7 +181,7 @@ def serve(fd: int) -> None:
 
 
 def _become(words: list[str], cwd: str, environment: dict[str, str], fds: list[int]) -> None:
-    """Makes this process what a start of ``python -m emu WORDS`` would have made."""
+    """Sets arguments, directory, environment and descriptors as for ``python -m emu``."""
     for number, each in enumerate(fds):
         os.dup2(each, number)
         os.close(each)

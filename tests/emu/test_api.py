@@ -54,15 +54,15 @@ def test_do_fork_policies_give_the_same_output(policy: str) -> None:
 def test_can_an_observer_see_the_faults() -> None:
     class Copies(Observer):
         def __init__(self) -> None:
-            self.seen: list[Fault] = []
+            self.faults: list[Fault] = []
 
         def fault(self, event: Fault) -> None:
             if event.resolution.outcome is Outcome.COPIED:
-                self.seen.append(event)
+                self.faults.append(event)
 
     copies = Copies()
     result = machine().run([program("cat", CAT)], observers=[copies])
-    assert len(copies.seen) == result.summary["frames_copied"] > 0
+    assert len(copies.faults) == result.summary["frames_copied"] > 0
 
 
 def test_is_a_program_that_cannot_run_an_exception_with_a_reason() -> None:

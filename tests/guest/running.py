@@ -24,14 +24,14 @@ from toolchain.variant import Variant
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROOTS = PROJECT / ".root"
-SECONDS = 240  # far more than any run needs, also on a busy machine
+SECONDS = 240  # far above any run's duration, also on a busy machine
 
 POLICIES = tuple(kernel.mm.fork.POLICIES)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run gave; `summary` is emu's, {} under qemu."""
+    """Result of a run; `summary` is emu's, {} under qemu."""
 
     output: str
     status: int
@@ -40,7 +40,7 @@ class Run:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip a test that lacks something; fail it in CI, where everything must be there."""
+    """Skips a test that lacks something; fails it in CI, where everything must be installed."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing")
     pytest.skip(f"{what} is missing")
@@ -87,7 +87,7 @@ def run_qemu(
     cwd: Path | None = None,
     stdin: str = "",
 ) -> Run:
-    """Run under qemu-riscv64; `root` is where the interpreter and libraries are."""
+    """Runs under qemu-riscv64; `root` is the folder of the interpreter and libraries."""
     runner = [qemu()]
     root = root or find().sysroot
     if root:
@@ -107,7 +107,7 @@ def run_emu(
     stdin: str = "",
     checked: bool = True,
 ) -> Run:
-    """Run under emu, as a rule with its invariants checked after every trap."""
+    """Runs under emu, by default with its invariants checked; the summary ends stderr."""
     command = ["run", *(["--check"] if checked else []), "--summary=json", *options]
     for name, value in {"PATH": "/none", **(env or {})}.items():
         command += ["--env", f"{name}={value}"]
@@ -149,7 +149,7 @@ def _built_with_musl(guest: Guest) -> Path:
 
 
 def variants(guest: Guest) -> list[str]:
-    """The ways in which a guest is built for the tests."""
+    """Variants in which a guest is built for the tests."""
     if guest.bare:
         return ["static", "static-pie"]
     ways = ["static", "dynamic"]

@@ -1,4 +1,4 @@
-"""The page about gc.freeze() in a forked child, run as it stands."""
+"""Are the commands and results of the page about gc.freeze() in a forked child correct?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def normal(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def printed() -> list[str]:
-    """What each command prints; the instruction that is looked for is the one that was found."""
+    """Output of each command; an address that a command found replaces the page's in the next."""
     if not ROOT.is_dir():
         pytest.skip("no riscv64 Python: make test-setup could not fetch it")
     outputs: list[str] = []

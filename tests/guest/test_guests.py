@@ -1,4 +1,4 @@
-"""Every guest gives the same under emu as under qemu-riscv64, and counts what it must."""
+"""Is every guest's output the same under emu and qemu-riscv64, with exact counts?"""
 
 import importlib.util
 from typing import Any
@@ -25,7 +25,7 @@ def options(guest: Guest, policy: str) -> tuple[str, ...]:
 
 
 def counted(summary: dict[str, Any]) -> tuple[int, int, int]:
-    """Frames copied, reused, and copied from files."""
+    """Numbers of frames copied, reused, and copied from files."""
     from_files = summary["faults"]["file_copied"]
     return summary["frames_copied"], summary["frames_reused"], from_files
 
@@ -89,10 +89,10 @@ def test_exact_counts(guest: Guest, variant: str) -> None:
 @pytest.mark.parametrize("guest", EXACT, ids=name_of)
 def test_what_eager_copying_would_cost_is_what_it_costs(guest: Guest) -> None:
     program = built(guest, "static")
-    said = run_emu(program, options=("--fork-policy", "cow")).summary
+    cow_summary = run_emu(program, options=("--fork-policy", "cow")).summary
     real = run_emu(program, options=("--fork-policy", "eager")).summary
-    assert said["eager_frames_copied"] == real["eager_frames_copied"]
-    assert (said["forks"], said["processes"]) == (real["forks"], real["processes"])
+    assert cow_summary["eager_frames_copied"] == real["eager_frames_copied"]
+    assert (cow_summary["forks"], cow_summary["processes"]) == (real["forks"], real["processes"])
 
 
 def test_processes_and_forks_are_counted() -> None:

@@ -1,4 +1,4 @@
-"""Programs nobody here wrote give the same under emu as under qemu-riscv64."""
+"""Is the output of real programs the same under emu and qemu-riscv64?"""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def program(root: Path, name: str) -> Path:
 
 
 def wrappers(folder: Path, commands: dict[str, str]) -> Path:
-    """A folder of commands for qemu, which itself executes only programs of this machine."""
+    """A folder of wrappers for qemu, which executes only programs of the host."""
     for name, command in commands.items():
         path = folder / name
         path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')

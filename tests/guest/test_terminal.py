@@ -1,4 +1,4 @@
-"""A shell used at a terminal: job control, Ctrl-C and Ctrl-Z, and the user's settings after it."""
+"""Does a shell work at a terminal: job control, Ctrl-C, Ctrl-Z, and restored settings?"""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Session:
         self.expect(PROMPT)
 
     def status(self) -> int:
-        """The exit status, when it comes."""
+        """Waits for the exit status."""
         end = time.monotonic() + SECONDS
         while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
             assert time.monotonic() < end, f"it does not end; the rest is {self.text!r}"
@@ -80,7 +80,7 @@ def test_ctrl_c_breaks_off_the_command_and_not_the_shell(shell: Session) -> None
     time.sleep(0.5)
     shell.send("\x03")
     shell.expect(PROMPT)
-    shell.send("\x03\x03\x03")  # however often: it is a shell's user who does it
+    shell.send("\x03\x03\x03")  # repeatedly, as the user of a shell does
     shell.expect(PROMPT)
     shell.run("echo still $((40 + 2))", "still 42")
     shell.send("exit 7\n")
@@ -130,7 +130,7 @@ def test_ctrl_z_without_job_control_stops_the_machine_itself() -> None:
     session.expect("ready")
     time.sleep(0.3)
     os.kill(session.pid, signal.SIGTSTP)
-    # Its group has no shell here, so that SIGTSTP can't stop it; SIGCONT must do no harm.
+    # An orphaned group: SIGTSTP does not stop it; SIGCONT must have no effect.
     os.kill(session.pid, signal.SIGCONT)
     session.send("word\n")
     session.expect("got word")

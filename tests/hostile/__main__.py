@@ -1,5 +1,4 @@
-"""``python -m tests.hostile``: runs wild calls, damaged files and damaged traces for a given
-time."""
+"""``python -m tests.hostile``: runs random system calls, damaged files and damaged traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ELF files with random damage, each run as a user would: it is a program, or refused in a line."""
+"""ELF files with random damage, each run as a program: it runs, or is refused with one line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.kernel.elves import PT_INTERP, PT_STACK, File, Segment
 from tests.kernel.syscalls.guests import compiled
 
 REFUSED = (2, 126, 127)
-_TELLING = (0, 1, 0xFFF, P, USER_END, USER_END - P, 1 << 62, 1 << 63, (1 << 64) - 1)
-_SECONDS = 0.1  # for damage that makes a program endless
+_BOUNDARY_VALUES = (0, 1, 0xFFF, P, USER_END, USER_END - P, 1 << 62, 1 << 63, (1 << 64) - 1)
+_SECONDS = 0.1  # for damage that makes a program run for ever
 
 
 def run(seed: int) -> int | str:
-    """One damaged file: the program's status, or why it is none.
+    """Runs one damaged file; returns the program's status, or the message of the refusal.
 
-    An exception of our own, or a broken invariant, comes out of here.
+    Exceptions of emu and broken invariants are passed on.
     """
     pick = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
@@ -33,14 +33,14 @@ def run(seed: int) -> int | str:
         try:
             result = machine.run(["/prog", "argument"])
         except CannotRun as refusal:
-            return _said_well(seed, refusal)
+            return _checked_refusal(seed, refusal)
     assert result.summary["frames_leaked"] == 0, f"seed {seed}: frames leaked"
     assert 0 <= result.status < 256, f"seed {seed}: status {result.status}"
     assert all(note.isprintable() for note in result.notes), f"seed {seed}: {result.notes}"
     return result.status
 
 
-def _said_well(seed: int, refusal: CannotRun) -> str:
+def _checked_refusal(seed: int, refusal: CannotRun) -> str:
     line = str(refusal)
     assert refusal.status in REFUSED, f"seed {seed}: status {refusal.status}, {line}"
     assert line.startswith("/prog: ") and line.isprintable(), f"seed {seed}: {line!r}"
@@ -60,7 +60,7 @@ def _damaged(pick: random.Random, original: bytes) -> bytes:
 
 
 def _damage(pick: random.Random, data: bytearray) -> None:
-    """One change, most often in the headers; a file may also lose its end."""
+    """Makes one change, most often in the headers; a file may also be truncated."""
     spans = (64, 64 + 56 * 10, len(data))
     where = pick.randrange(min(pick.choice(spans), len(data)))
     match pick.randrange(4):
@@ -68,7 +68,7 @@ def _damage(pick: random.Random, data: bytearray) -> None:
             data[where] = pick.randrange(256)
         case 1:
             at = min(where & ~7, len(data) - 8)
-            struct.pack_into("<Q", data, at, pick.choice(_TELLING))
+            struct.pack_into("<Q", data, at, pick.choice(_BOUNDARY_VALUES))
         case 2:
             data[where] ^= 1 << pick.randrange(8)
         case _:
@@ -78,7 +78,7 @@ def _damage(pick: random.Random, data: bytearray) -> None:
 
 @cache
 def _originals() -> tuple[bytes, ...]:
-    """By hand, with an interpreter, position-independent, a script, and by the compiler."""
+    """Handmade, with an interpreter, position-independent, a script, and compiled."""
     interpreter = Segment(PT_INTERP, file_size=8, size=8, offset=0x900)
     dynamic = bytearray(File([Segment(), Segment(PT_STACK), interpreter]).encode())
     dynamic[0x900:0x908] = b"/linker\0"

@@ -1,4 +1,4 @@
-"""Is a damaged file a program or refused in one line, and nothing else ever?"""
+"""Is every damaged file either run or refused with one line?"""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tests.hostile import damaged_elf
 def test_damaged_files_are_run_or_refused_and_nothing_else(start: int) -> None:
     outcomes = [damaged_elf.run(seed) for seed in range(start, start + 100)]
     refused = {outcome for outcome in outcomes if isinstance(outcome, str)}
-    assert len(refused) > 5, "damage is told apart"
+    assert len(refused) > 5, "damaged files are refused in different ways"
     assert len(refused) < len(outcomes), "some damage does not matter"

@@ -1,4 +1,4 @@
-"""Is a guest that takes without end contained, and does one clear line say what ended it?"""
+"""Is a guest that uses resources without end contained, with one clear line for its end?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ static UNUSED pid_t child;
 static UNUSED void *sleeps(void *unused) { pause(); return unused; }
 """
 
-# What it does again and again until that fails, and the error that then ends it.
+# Operations repeated until they fail, and the error of the last one.
 BOUNDED = {
     "files opened": ('open("/proc/self/exe", O_RDONLY) >= 0', "EMFILE"),
     "pipes": ("pipe((int[2]){0}) == 0", "EMFILE"),
@@ -65,7 +65,7 @@ def test_is_what_a_guest_may_have_bounded(what: str) -> None:
     assert outcome.status == 0, outcome
 
 
-# What it does without end, and the line that says how it came to one.
+# Operations without end, and the message at the end of the run.
 ENDED = {
     "memory": (
         "char *p = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); memset(p, 1, 1 << 20);",
@@ -248,7 +248,7 @@ def greed() -> Path:
 
 @pytest.fixture(scope="session")
 def alone(greed: Path) -> int:
-    """Memory that the emulator uses for a guest that does nothing."""
+    """Memory in bytes that the emulator uses for a guest that does nothing."""
     return run_greedy(greed, "nothing").peak
 
 

@@ -1,4 +1,4 @@
-"""Does trouble of the host's, or of ours, end a run as other programs end?"""
+"""Do errors of the host, and defects of emu, end a run with a message and status?"""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_does_a_closed_standard_stream_stay_closed_for_the_guest(closed: int) ->
 
 
 def test_is_a_defect_of_ours_never_the_guests_crash(tmp_path: Path) -> None:
-    """A kernel that breaks in the middle of a system call, as a defect of ours would."""
+    """A kernel that raises an exception in a system call, as with a defect of emu."""
     (tmp_path / "sitecustomize.py").write_text(
         "from kernel.process.process import Program\n"
         "def broken(*arguments):\n    raise ZeroDivisionError('our own mistake')\n"

@@ -1,4 +1,4 @@
-"""Does a guest that asks for anything at all get out of its machine, or break it?"""
+"""Can a guest escape from or break its machine by random system calls?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the guest that makes wild system calls, and looks at what it did to the host."""
+"""Runs the guest that makes random system calls, and checks the host for effects."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SECRET = "nobody may read or change this"
 
 @dataclass(frozen=True)
 class Report:
-    """What is wrong after a run; nothing when all is well."""
+    """Problems after a run; empty when there are none."""
 
     seed: int
     wrong: list[str]
 
 
 def run(seed: int, calls: int) -> Report:
-    """``calls`` wild calls from ``seed``, with the invariants checked at every return.
+    """Runs ``calls`` random calls from ``seed``, with the invariants checked at every return.
 
-    An exception of the kernel's own, a broken invariant among them, comes out of here.
+    Exceptions of the kernel, broken invariants among them, are passed on.
     """
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)

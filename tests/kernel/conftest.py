@@ -1,4 +1,4 @@
-"""The world that most tests of the kernel's memory begin with."""
+"""The fixture of most tests of the kernel's memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kernel.worlds import World
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Checked when the test is over, and then nothing may be left of it."""
+    """A world whose invariants hold after the test, and in which no frame leaks."""
     world = World()
     yield world
     world.check()

@@ -1,4 +1,4 @@
-"""ELF files made by hand, each field as one likes."""
+"""Handmade ELF files, with any value in each field."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass
 class File:
-    """A program that exits with 7, unless its parts say something else."""
+    """A program that by default exits with status 7."""
 
     segments: list[Segment] = field(default_factory=lambda: [Segment()])
     code: bytes = EXIT_7

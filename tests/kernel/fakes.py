@@ -1,4 +1,4 @@
-"""Stand-ins for a thread, its memory and its kernel, enough for calls on files."""
+"""Fakes of a thread, its memory and its kernel, sufficient for calls on files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kernel.process.state import KernelState
     from kernel.syscalls.context import SyscallContext
 else:
-    # The stand-ins are subclasses for the type checker only: they share no code with the kernel.
+    # The fakes are subclasses for the type checker only: they share no code with the kernel.
     KernelState = Process = SyscallContext = UserMemory = VirtualClock = object
 
 BASE = 0x10000
@@ -205,7 +205,7 @@ class FakeThread(SyscallContext):
 
 
 def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> FakeThread:
-    """A caller in ``namespace``, by default one that is all in memory, with /proc."""
+    """A caller in ``namespace``, by default one in memory, with /proc."""
     if namespace is None:
         tree = MemFs(number=9, owner=who)
         namespace = Namespace(tree.root, memory_files=MemFs(number=5, budget=tree.budget))
@@ -216,13 +216,13 @@ def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> F
 
 
 def done(result: Result) -> int:
-    """The answer of a call that must not have to wait."""
+    """Result of a call, which must not block."""
     assert isinstance(result, int), "the call waits"
     return result
 
 
 class Blocked:
-    """A call that has to wait, run until it waits."""
+    """A blocking call, run until it blocks."""
 
     def __init__(self, result: Result) -> None:
         assert isinstance(result, Generator), f"the call did not wait: {result}"

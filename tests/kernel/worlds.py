@@ -35,7 +35,7 @@ RX = Prot.READ | Prot.EXEC
 
 @contextmanager
 def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
-    """Page by page, as short ranges are, or with NumPy, as long ones are."""
+    """Processes ranges page by page, as short ones are, or with NumPy, as long ones are."""
     with (
         patch("kernel.mm.numpy_threshold.FEW_PAGES", 64 if page_by_page else 0),
         patch("kernel.mm.numpy_threshold.numpy_is_there", lambda: not page_by_page),
@@ -44,7 +44,7 @@ def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
 
 
 class World:
-    """``pages`` frames of RAM and whatever spaces a test makes in it."""
+    """``pages`` frames of RAM, and the address spaces that a test creates."""
 
     def __init__(self, pages: int = 512) -> None:
         self.ram = Ram(pages * PAGE_SIZE)
@@ -56,7 +56,7 @@ class World:
         self.cpu = Cpu(Mmu(self.ram), lambda resolution: self.outcomes.append(resolution.outcome))
         self.outcomes: list[Outcome] = []
         self._asid = 0
-        self._found_well: memory_snapshot.MemorySnapshot | None = None
+        self._last_valid: memory_snapshot.MemorySnapshot | None = None
 
     # Making spaces.
 
@@ -93,16 +93,16 @@ class World:
             memory_snapshot.MemorySnapshot(self.frames, spaces, self.cache)
         )
         since = memory_snapshot.MemorySnapshot(
-            self.frames, spaces, self.cache, earlier=self._found_well
+            self.frames, spaces, self.cache, earlier=self._last_valid
         )
-        seen = {violation.name for violation in invariants.violations(since)}
-        assert seen == {violation.name for violation in broken}, "a second look sees less"
-        self._found_well = None if broken else since
+        names = {violation.name for violation in invariants.violations(since)}
+        assert names == {violation.name for violation in broken}, "an incremental check finds less"
+        self._last_valid = None if broken else since
         if broken:
             raise InvariantBroken(broken)
 
     def end(self) -> None:
-        """All processes end; whatever then is left was lost."""
+        """Ends all processes; no frame may leak."""
         for space in list(self.spaces):
             self.exit(space)
             self.check()
@@ -117,7 +117,7 @@ class World:
         return self.cpu.flushes
 
     def load(self, space: AddressSpace, va: int, count: int = 1) -> bytes:
-        """What a program reads; raises :class:`Killed`."""
+        """Loads as a program; raises :class:`Killed`."""
         return b"".join(
             self.ram.read(self.cpu.translate(space, at, Access.LOAD), size)
             for at, size in pieces(va, count)
@@ -133,7 +133,7 @@ class World:
         return self.ram.read(self.cpu.translate(space, va, Access.FETCH), 2)
 
     def access(self, space: AddressSpace, va: int, access: Access) -> Outcome | None:
-        """The last thing the handler did for one access; None when it was not asked."""
+        """Outcome of the fault of one access; None without a fault."""
         before = len(self.outcomes)
         try:
             self.cpu.translate(space, va, access)
@@ -177,12 +177,14 @@ def mapped_file(
     return backing
 
 
-def user_memory(space: AddressSpace, seen: list[Resolution] | None = None) -> UserMemory:
-    return UserMemory(space, lambda _, fault: seen.append(fault) if seen is not None else None)
+def user_memory(space: AddressSpace, resolutions: list[Resolution] | None = None) -> UserMemory:
+    return UserMemory(
+        space, lambda _, fault: resolutions.append(fault) if resolutions is not None else None
+    )
 
 
 class Caller:
-    """The thread of a system call on memory: just a space and what the calls look at."""
+    """The thread of a system call on memory: a space and the state that the calls use."""
 
     def __init__(self, world: World, space: AddressSpace) -> None:
         self.mem = user_memory(space)

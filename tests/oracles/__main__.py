@@ -1,4 +1,4 @@
-"""``python -m tests.oracles``: compares with the oracles for as long as one likes."""
+"""``python -m tests.oracles``: compares with the oracles for a given time."""
 
 from __future__ import annotations
 

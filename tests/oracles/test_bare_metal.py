@@ -1,4 +1,4 @@
-"""Does our machine do what qemu-system-riscv64's hart did, on random page tables?
+"""Are our machine's accesses on random page tables the same as of qemu-system-riscv64?
 
 The log has each access's cause and mtval, what it read, and which A and D bits it set; qemu isn't
 needed to read it. ``make bare-metal-log`` makes it anew.
@@ -21,9 +21,9 @@ SVADE_ONLY = {Rule.NOT_ACCESSED, Rule.NOT_DIRTY}
 
 
 def compare(text: str, *, on_hart: bool) -> tuple[Counter[Rule | Kind], Counter[Difference]]:
-    """Repeats the log; the rules broken and kinds done, and how often qemu differed."""
+    """Repeats the log; returns counts of rules broken and kinds done, and of qemu's differences."""
     machine = Machine(on_hart=on_hart)
-    met: Counter[Rule | Kind] = Counter()
+    occurred: Counter[Rule | Kind] = Counter()
     differed: Counter[Difference] = Counter()
     seed, _ = log.header(text)
     for number, entry in enumerate(log.entries(text)):
@@ -39,17 +39,17 @@ def compare(text: str, *, on_hart: bool) -> tuple[Counter[Rule | Kind], Counter[
             assert is_a_store_fault(request, ours), f"case {number}, access {n}: {request}"
             machine.adopt(theirs.changes, ours)
             differed.update(why)
-            met[ours.rule or request.kind] += 1
+            occurred[ours.rule or request.kind] += 1
         if entry.arena is not None:
             assert arena_digest(machine.ram) == entry.arena, f"memory differs by case {number}"
-    return met, differed
+    return occurred, differed
 
 
 @pytest.mark.parametrize("on_hart", [False, True], ids=["mmu", "hart"])
 def test_cause_tval_value_and_page_tables_are_as_on_qemu(*, on_hart: bool) -> None:
-    met, differed = compare(TEXT, on_hart=on_hart)
-    assert set(differed) == set(Difference), "a difference was never met"
-    assert set(met) == {*Kind, *Rule} - SVADE_ONLY, "some rule was never broken, or kind done"
+    occurred, differed = compare(TEXT, on_hart=on_hart)
+    assert set(differed) == set(Difference), "a difference never occurred"
+    assert set(occurred) == {*Kind, *Rule} - SVADE_ONLY, "some rule was never broken, or kind done"
 
 
 def test_the_log_is_whole() -> None:

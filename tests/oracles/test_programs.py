@@ -1,6 +1,6 @@
 """Do random programs of forks and writes print the same under emu as under qemu-riscv64?
 
-``make fuzz`` goes on with fresh seeds.
+``make fuzz`` continues with other seeds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Debian mirror is read from apt's own sources, in both of their forms."""
+"""Is the Debian mirror read from apt's own sources, in both formats?"""
 
 from pathlib import Path
 

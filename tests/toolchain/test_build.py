@@ -1,4 +1,4 @@
-"""Programs are built once, alike anywhere, and errors are the compiler's own."""
+"""Are programs built once, reproducibly, with the compiler's own errors?"""
 
 import struct
 from concurrent.futures import ThreadPoolExecutor

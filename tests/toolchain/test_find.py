@@ -1,4 +1,4 @@
-"""The compiler is found, and what is missing is said in one line."""
+"""Is the compiler found, and a missing one reported in one line?"""
 
 from pathlib import Path
 

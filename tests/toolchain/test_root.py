@@ -1,4 +1,4 @@
-"""A root folder is filled once; failures are one line."""
+"""Is a root folder filled once, and a failure reported in one line?"""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What the system lacks is installed through apt, or named in one line."""
+"""Are missing system packages installed through apt, or reported in one line?"""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`python -m tests.wrong [NAME …]` prints who notices which wrong kernel; status 1 if one survives.
+"""`python -m tests.wrong [NAME …]` runs the checks on wrong kernels; status 1 if one survives.
 
 With --every it names all checks that notice, not only the first. A complete run records the first
 ones in ``noticed_by.json``, where the tests look which check to try first.

@@ -1,4 +1,4 @@
-"""What wrong kernels do that takes more than a line."""
+"""Functions of wrong kernels that take more than a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kernel.worlds import pieces
 
 
 def write_through(memory: UserMemory, va: int, data: bytes) -> None:
-    """Writes to whatever frames are mapped, shared or not."""
+    """Writes to the mapped frames, shared or not."""
     for at, size in pieces(va, len(data)):
         part = data[at - va : at - va + size]
         pte = memory.space.table.pte(at)
@@ -37,7 +37,7 @@ def without_flush(space: AddressSpace) -> Iterator[None]:
 
 @contextmanager
 def without_release(frames: Frames) -> Iterator[None]:
-    """No frame loses a holder, by whatever method of the allocator."""
+    """Releases of frames, by any method of the allocator, do nothing."""
     names = [name for name in dir(Frames) if name.startswith("release")]
     for name in names:
         setattr(frames, name, lambda *_: None)
@@ -50,8 +50,8 @@ def without_release(frames: Frames) -> Iterator[None]:
 
 @contextmanager
 def with_ptes_kept(table: PageTable, start: int, end: int) -> Iterator[None]:
-    """The PTEs of the range are there again afterwards."""
-    kept = [(va, pte) for va, pte in table.present() if start <= va < end]
+    """Restores the PTEs of the range afterwards."""
+    entries = [(va, pte) for va, pte in table.present() if start <= va < end]
     yield
-    for va, pte in kept:
+    for va, pte in entries:
         table.set_pte(va, pte)

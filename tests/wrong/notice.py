@@ -1,4 +1,4 @@
-"""Runs the checks on a wrong kernel until one notices."""
+"""Runs the checks on a wrong kernel until one fails."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ less than two seconds. On a busy machine CPU time passes more slowly, so the lim
 _COMPLAINTS = (
     AssertionError, InvariantBroken, Killed, EndlessFault, Errno, OutOfMemory, RuntimeError,
 )  # fmt: skip
-"""What a check raises, or the kernel's own assertions. Anything else is a mistake of the variant:
-a NameError says nothing of what it was to break."""
+"""Exceptions of a check, or of the kernel's own assertions. Any other is an error in the variant:
+a NameError is not evidence that a check works."""
 
 
 class Hangs(AssertionError):
-    """The check did not come to its end."""
+    """The check did not end."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Which check noticed, and the first line of what it said.
+    """The check that noticed, and the first line of its message.
 
     When it was an invariant, ``check`` is the invariant's name, then where it was looked at.
     """
@@ -89,7 +89,7 @@ def _complaint(variant: Variant, check: Check) -> Notice | None:
     except Undecided:
         raise
     except Exception as error:
-        error.add_note(f"the variant {variant.name} is no fair one: {check.name} met this")
+        error.add_note(f"the variant {variant.name} is invalid: raised in {check.name}")
         raise
     return None
 

@@ -1,4 +1,4 @@
-"""Is every wrong kernel noticed, and never the right one?"""
+"""Is every wrong kernel detected, and never the correct one?"""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ def test_the_wrong_kernel_is_noticed(variant: Variant) -> None:
     )
 
 
-def lasts_while_others_work() -> None:
+def sleep_without_cpu_time() -> None:
     time.sleep(0.3)
 
 
-def goes_on_for_ever() -> None:
+def loop_forever() -> None:
     while True:
         pass
 
 
-def says_nothing() -> None:
+def raise_undecided() -> None:
     raise Undecided
 
 
 def test_a_busy_machine_causes_no_detection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.wrong.notice.SECONDS", 0.1)
-    slow, endless = Check("slow", lasts_while_others_work), Check("endless", goes_on_for_ever)
+    slow, endless = Check("slow", sleep_without_cpu_time), Check("endless", loop_forever)
     assert notice(VARIANTS[0], [slow]) is None, "the time of others was taken for its own"
     found = notice(VARIANTS[0], [slow, endless])
     assert found is not None and found.check == "endless"
     with pytest.raises(Undecided):
-        notice(VARIANTS[0], [Check("undecided", says_nothing)])
+        notice(VARIANTS[0], [Check("undecided", raise_undecided)])
 
 
 def test_each_has_a_name_of_its_own() -> None:
     for things in (VARIANTS, CHECKS):
-        twice = [name for name, n in Counter(each.name for each in things).items() if n > 1]
-        assert twice == []
+        duplicates = [name for name, n in Counter(each.name for each in things).items() if n > 1]
+        assert duplicates == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)

@@ -1,4 +1,4 @@
-"""A wrong kernel: the right one with a line or two of one function changed, as a diff shows it."""
+"""A wrong kernel: the correct one with a line or two of one function changed, as in a diff."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class _Copy:
                 blocked = self._step()
                 if blocked is None:
                     return self._finish()
-                with self.t.fs.namespace.budget.lend(Kind.WAIT, len(self.buffered)):
+                with self.t.fs.namespace.budget.charged(Kind.WAIT, len(self.buffered)):
                     yield wait_for(blocked, POLLOUT if self.buffered else POLLIN)
         except Interrupted:
             self._unread()

@@ -76,7 +76,7 @@ def _wait(
 ) -> Blocking:  # fmt: skip
     while True:
         wait = wait_for_any(what, watched(), deadline)
-        with t.fs.namespace.budget.lend(Kind.WAIT, Cost.WAITED * (count + len(wait.queues))):
+        with t.fs.namespace.budget.charged(Kind.WAIT, Cost.WAITED * (count + len(wait.queues))):
             try:
                 yield wait
             except Interrupted:

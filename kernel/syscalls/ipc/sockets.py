@@ -151,7 +151,7 @@ def _wait_and_send(t: SyscallContext, file: Socket, data: bytes, flags: int, don
     file.acquire()
     try:
         while True:
-            with t.fs.namespace.budget.lend(Kind.WAIT, len(data), ENOBUFS):
+            with t.fs.namespace.budget.charged(Kind.WAIT, len(data), ENOBUFS):
                 yield wait_for(file, POLLOUT)
             count = _write(t, file, data, flags)
             if count is not None:
@@ -198,7 +198,7 @@ def _wait_and_receive(
     file.acquire()
     try:
         while True:
-            with t.fs.namespace.budget.lend(Kind.WAIT, Cost.WAITED * len(spans), ENOBUFS):
+            with t.fs.namespace.budget.charged(Kind.WAIT, Cost.WAITED * len(spans), ENOBUFS):
                 yield wait_for(file, POLLIN)
             done = _receive_now(t, file, spans, flags, message)
             if done is not None:

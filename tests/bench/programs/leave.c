@@ -22,13 +22,13 @@ static pid_t child_with(size_t mebibytes, uint64_t *start)
     return child;
 }
 
-static void leave_by_exit(const char *mebibytes, uint64_t *start, int told)
+static void leave_by_exit(const char *mebibytes, uint64_t *start, int measured)
 {
     pid_t child = child_with(strtoul(mebibytes, NULL, 10), start);
     if (child == 0)
         _exit(0);
     must_succeed(child);
-    if (told)
+    if (measured)
         say_since("exit", mebibytes, *start);
 }
 

@@ -3,13 +3,13 @@
  * is done with the first size once before that: it loads what is needed. */
 #include "bench.h"
 
-static int told;
+static int measured;
 
 static void say_taken(const char *what, size_t mebibytes, uint64_t taken, size_t calls)
 {
     char name[32];
     snprintf(name, sizeof name, "%s_%zu", what, mebibytes);
-    if (told)
+    if (measured)
         report(name, taken, calls);
 }
 
@@ -54,7 +54,7 @@ static void measure(size_t mebibytes)
 int main(int argc, char **argv)
 {
     measure(argument(argc, argv, 1, 1));
-    told = 1;
+    measured = 1;
     for (int index = 1; index < argc; index++)
         measure(argument(argc, argv, index, 1));
     return 0;

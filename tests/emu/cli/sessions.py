@@ -1,4 +1,4 @@
-"""Runs commands that are ended from outside, and finds the processes that they leave."""
+"""Runs commands that a signal ends, and finds the processes that remain."""
 
 from __future__ import annotations
 

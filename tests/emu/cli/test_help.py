@@ -10,7 +10,7 @@ from emu.cli.main import COMMANDS, main
 
 RUN_A_GUEST = ("run", "trace", "report", "cow", "compare", "why", "walk")
 SHARED = ("machine:", "guest's view of the host:", "limits:")
-GROUP_OF = {
+COMMAND_GROUPS = {
     "machine:": ("--deterministic", "--check", "--fail-alloc"),
     "guest's view of the host:": ("--env", "--cwd", "--ro", "--rw"),
     "limits:": ("--timeout", "--max-procs", "--kernel-memory"),
@@ -64,7 +64,7 @@ def test_do_options_of_all_runs_stand_in_groups_after_its_own(
     assert starts == sorted(starts)
     assert all(place_of(option, lines) < starts[0] for option in OWN[command])
     for (title, options), start, end in zip(
-        GROUP_OF.items(), starts, [*starts[1:], len(lines)], strict=True
+        COMMAND_GROUPS.items(), starts, [*starts[1:], len(lines)], strict=True
     ):
         places = [place_of(option, lines) for option in options]
         assert all(start < place < end for place in places), f"{title} {options}"

@@ -1,4 +1,4 @@
-"""Does the user stay in charge of a run, whatever the guest does about signals?"""
+"""Can the user end a run by signals, whatever signals the guest handles or ignores?"""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_second_ctrl_c_at_once_ends_guests_that_ignore_the_first(how: str) -> 
         except subprocess.TimeoutExpired:
             continue
     status, _, errors = end(process)
-    # A shell says 130 for both; one more SIGINT may come while Python itself is going.
+    # A shell reports 130 for both; another SIGINT may arrive while Python itself exits.
     assert status in (130, -signal.SIGINT) and errors == "emu: interrupted\n"
 
 

@@ -22,7 +22,7 @@ SILENT = r"""
 int main(void) { if (!fork()) _exit(0); wait(0); return 7; }
 """
 PROG = "the program"
-"""Stands for a program that prints nothing and exits with status 7."""
+"""Placeholder for a program that prints nothing and exits with status 7."""
 ON_STDOUT = {
     "cow --json": (["cow", "--json", PROG], 7),
     "compare --json": (["compare", "--json", PROG], 7),

@@ -72,7 +72,7 @@ FIXED = ("event", "outcome", "access", "fork_policy", "rights")
 
 
 def evil(value: Any, key: str = "") -> Any:
-    """The same with hostile characters added to every text that is a name."""
+    """The same value with hostile characters added to every name in it."""
     if isinstance(value, dict):
         return {name: evil(inner, name) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Runs ``emu walk`` where it has to succeed."""
+"""Runs ``emu walk``; it must succeed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.emu.commands import emu
 
 
 def walk(*words: str | Path) -> str:
-    """The drawing, as one text without its columns."""
+    """The drawing as one line of text, with single spaces."""
     outcome = emu("walk", *words)
     assert (outcome.status, outcome.messages) == (0, []), outcome.stderr
     assert all(len(line) <= 80 for line in outcome.stdout.splitlines())

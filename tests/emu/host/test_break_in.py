@@ -1,4 +1,4 @@
-"""Does a run end on request while the kernel does something that does not end?"""
+"""Does a run end on request while the kernel is in an operation that does not return?"""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_the_time_limit_ends_it_too(act: Callable[[], None]) -> None:
 
 
 def discards_errors() -> None:
-    """Like a reader of files that may be damaged in any way."""
+    """Discards exceptions, as a reader of damaged files does."""
     while True:
         with suppress(Exception):
             spins()
 
 
 def closes_slowly() -> Iterator[None]:
-    """To be discarded at its yield: an exception in its cleanup is printed and lost."""
+    """A generator discarded at its yield: an exception in its cleanup is printed and lost."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Starts Python as a lab does, with nothing but the standard library, and confines it."""
+"""Starts Python as a lab does, with only the standard library, and confines it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emu.lab.sandbox import confinement, imports
 
 
 def python(code: str, folder: Path | None = None, stdin: str = "") -> Outcome:
-    """``folder`` is where ``emu`` is found, when it is not the project's."""
+    """``folder`` replaces the folder of the project, from which ``emu`` is imported."""
     start = START if folder is None else START.replace(repr(str(PROJECT)), repr(str(folder)))
     return ran([sys.executable, *FLAGS, "-c", start + code], stdin=stdin)
 
@@ -26,6 +26,6 @@ def python(code: str, folder: Path | None = None, stdin: str = "") -> Outcome:
 def confined(
     code: str, before: str = "", memory: int = 512 * MEGABYTE, seconds: int = 10, stdin: str = ""
 ) -> Outcome:
-    """``before`` runs while all is still allowed."""
+    """``before`` runs before the confinement."""
     confine = f"HELD = confinement.confine({memory}, {seconds})\n"
     return python(before + "\n" + confine + code, stdin=stdin)

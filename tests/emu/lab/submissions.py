@@ -7,8 +7,8 @@ from emu.lab.graded.submission import Test as Graded
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab
 
-MADE = list(LABS.values())
-GRADED = [(lab, test) for lab in MADE for test in lab.tests]
+EVERY_LAB = list(LABS.values())
+GRADED = [(lab, test) for lab in EVERY_LAB for test in lab.tests]
 GRADED_NAMES = [f"{lab.name}-{test.name}" for lab, test in GRADED]
 
 

@@ -65,11 +65,11 @@ def test_mutants_show_their_progress_on_a_terminal() -> None:
     pid, terminal = pty.fork()
     if not pid:
         os.execve(EMU[0], [*EMU, "lab", "mutants", "cow-fork"], environment())
-    seen = b""
-    while b" wrong solutions" not in seen:
-        seen += os.read(terminal, 4096)
+    output = b""
+    while b" wrong solutions" not in output:
+        output += os.read(terminal, 4096)
     os.write(terminal, b"\x03")
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) in (130, -signal.SIGINT)
-    assert b" of " in seen and b" s, " in seen
+    assert b" of " in output and b" s, " in output

@@ -1,4 +1,4 @@
-"""Does a student find what a lab requires, and the errors in a solution?"""
+"""Do the lab commands show a lab's requirements and the errors in a solution?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tiny RISC-V assembler: one function per instruction, giving its encoding as bytes.
+"""A tiny RISC-V assembler: one function per instruction, returning its encoding as bytes.
 
 Only what the tests of the machine run. Registers are numbers; the names below are the ABI's.
 """

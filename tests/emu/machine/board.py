@@ -34,7 +34,7 @@ from emu.machine.sv39 import Mmu
 from emu.machine.trap import Trap
 
 FREE = 64
-"""The first frame that the board itself never uses."""
+"""First frame that the board itself does not use."""
 
 RX = U | R | X | A
 RW = U | R | W | A | D
@@ -66,7 +66,7 @@ class Board:
         return (self.ppn(frame) << PAGE_SHIFT) + offset
 
     def write(self, frame: int, data: bytes, offset: int = 0) -> None:
-        """The host writes; may go on into the next frames."""
+        """Writes as the host; the data may extend into the next frames."""
         for at in range(0, len(data), 2):
             self.ram.write(self.pa(frame, offset + at), data[at : at + 2])
 
@@ -92,7 +92,7 @@ class Board:
         self.ram.store64(self.pte_address(page), pte)
 
     def pte_address(self, page: int, root: int | None = None) -> int:
-        """Where the level-0 PTE of ``page`` lies; makes the tables above it."""
+        """Address of the level-0 PTE of ``page``; creates the tables above it."""
         va = page << PAGE_SHIFT
         table = self.root if root is None else root
         for level in (2, 1):
@@ -106,7 +106,7 @@ class Board:
         return (table << PAGE_SHIFT) + 8 * vpn(va, 0)
 
     def new_root(self) -> int:
-        """Another, empty address space."""
+        """Root of another, empty address space."""
         return self._new_table()
 
     def _new_table(self) -> int:
@@ -134,7 +134,7 @@ class Board:
         return self.hart.run()
 
     def run_to_ecall(self, pc: int | None = None, **registers: int) -> None:
-        """Runs to an ecall, through timer interrupts; nothing else may come before it."""
+        """Runs to an ecall, through timer interrupts; any other trap is an error."""
         trap = self.run(pc, **registers)
         while trap.cause == Cause.TIMER_INTERRUPT:
             trap = self.hart.run()

@@ -40,7 +40,7 @@ class UnicornMmu:
         self._pa = ctypes.c_uint64()
 
     def set_state(self, satp: int, privilege: Privilege, *, sum_: bool, mxr: bool) -> None:
-        """The CSRs that matter, written from M-mode, where a write isn't dropped."""
+        """Sets the CSRs of translation from M-mode, where a write is not ignored."""
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, _MACHINE)
         self._uc.reg_write(rv.UC_RISCV_REG_SATP, satp)
         self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, sum_ * _SUM | mxr * _MXR)
@@ -53,5 +53,5 @@ class UnicornMmu:
         return self._pa.value if status == uc.UC_ERR_OK else None
 
     def flush(self) -> None:
-        """Forgets what was translated: the tables have changed."""
+        """Flushes cached translations after a change of the tables."""
         self._uc.ctl(uc.UC_CTL_TLB_FLUSH, uc.UC_CTL_IO_WRITE)

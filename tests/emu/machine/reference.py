@@ -1,7 +1,7 @@
 """A hart that reads each instruction from memory when it runs it: an oracle for code that changes.
 
-A few RISC-V instructions, interpreted, over pages of memory. It keeps nothing between two
-instructions, so it can't run stale code.
+A few RISC-V instructions, interpreted, over pages of memory. It caches nothing between
+two instructions, so it cannot run stale code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Reference:
         self.steps = 0
 
     def run(self, limit: int) -> str | None:
-        """To an ecall or a fault; None after ``limit`` instructions."""
+        """Runs to an ecall or a fault; None after ``limit`` instructions."""
         for self.steps in range(1, limit + 1):
             self.x[0] = 0
             before = self.pc

@@ -15,7 +15,7 @@ CODE, DATA, NEXT = 4, 8, 5
 HIT = Cause.HART_BREAKPOINT
 
 counts = pytest.mark.parametrize("count", [0, 1_000_000], ids=["freely", "counting"])
-"""Freely, as usual, and with a count, as a deterministic machine runs."""
+"""Without a count, as usual, and with one, as a deterministic machine runs."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def at(offset: int) -> int:
 
 
 def loop(board: Board, times: int) -> int:
-    """Adds 1 to a0 so many times, at 4, in the middle of a block; where that is."""
+    """Maps a loop whose block adds 1 to a0 in its middle; returns the address of the addition."""
     board.write_code(
         FREE, NOP, asm.addi(A0, A0, 1), asm.addi(A1, A1, -1), asm.bne(A1, 0, -12), asm.ECALL
     )
@@ -37,7 +37,7 @@ def loop(board: Board, times: int) -> int:
 
 
 def again(board: Board, times: int) -> int:
-    """The same with the code that is there: nothing has to be translated anew."""
+    """Runs the loop again, with code that is already translated."""
     board.set(x10=0, x11=times)
     board.hart.pc = at(0)
     return at(4)
@@ -107,7 +107,7 @@ def test_a_fault_of_the_instruction_is_a_trap_as_ever(board: Board, count: int) 
 
 
 class Adds:
-    """A vector that answers every call at once."""
+    """A vector that handles every call in the engine's hook."""
 
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         return arguments[0] + 1 if number == 1 else None
@@ -174,7 +174,7 @@ def hits_in_steps(board: Board, count: int) -> list[tuple[int, int]]:
 def test_at_the_first_byte_of_a_page_behind_one_that_is_not(
     board: Board, before: str, count: int
 ) -> None:
-    """There the engine can't have an exit; the page is run in steps."""
+    """The engine cannot have an exit there; the page is run in single steps."""
     board.map(12, FREE + 2, RX)
     if before == "data":
         board.map(11, FREE + 3, RW)
@@ -241,7 +241,7 @@ def test_a_page_that_the_vector_maps_while_the_program_stands_at_the_call(
 @counts
 @pytest.mark.parametrize("jumps", [False, True])
 def test_a_page_that_the_vector_takes_away(board: Board, jumps: bool, count: int) -> None:
-    """The engine looks at it when the run is over, and that is not a fault of the program."""
+    """The engine accesses the page at the end of the run; that is not a fault of the program."""
     board.map(12, FREE + 2, RX)
     board.hart.vector = Maps(board, 12)
     board.write_code(FREE, asm.ECALL, asm.jr(A2) if jumps else NOP, asm.li(A7, 3), asm.ECALL)

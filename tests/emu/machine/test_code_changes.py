@@ -1,4 +1,4 @@
-"""Is code that changes run as changed, by any writer and through whatever mapping?"""
+"""Is changed code executed as changed, for any writer and any mapping?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def word_of(*instructions: bytes) -> int:
 
 @pytest.fixture(params=[0, 1, 3], ids=["run", "step", "count 3"])
 def run(request: pytest.FixtureRequest, board: Board) -> Callable[..., None]:
-    """Runs to the ecall in one go, step by step, or in stretches of three instructions."""
+    """Runs to the ecall at once, in single steps, or three instructions at a time."""
     count: int = request.param
 
     def to_ecall(pc: int, **registers: int) -> None:
@@ -138,7 +138,7 @@ def test_a_zeroed_frame_is_illegal(board: Board) -> None:
 def test_a_store_ahead_in_its_own_page(
     board: Board, run: Callable[..., None], ahead: int, fence: bytes
 ) -> None:
-    """Even to the very next instruction."""
+    """Also to the next instruction."""
     board.map(CODE, FREE, RWX)
     board.write_code(FREE, asm.sw(A1, A2), fence, NOP * ahead, sets_a0(1), asm.ECALL)
     patched = address(CODE, 4 + len(fence) + 4 * ahead)
@@ -147,7 +147,7 @@ def test_a_store_ahead_in_its_own_page(
 
 
 def test_a_store_to_itself(board: Board, run: Callable[..., None]) -> None:
-    """It has run, and what it wrote runs when it is reached again."""
+    """The new instruction is executed when the loop reaches it again."""
     board.map(CODE, FREE, RWX)
     board.write_code(FREE, asm.sw(A1, A2), asm.ECALL)
     run(address(CODE), x11=word_of(sets_a0(7)), x12=address(CODE), x10=0)

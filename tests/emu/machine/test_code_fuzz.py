@@ -1,4 +1,4 @@
-"""Random programs that patch themselves and each other: is what runs what lies in memory?
+"""Random programs that patch themselves and each other: is the executed code that in memory?
 
 Three frames of code are mapped at two places as executable and writable, in different order, and
 once more as data. The programs store instructions around in them, straddling pages and overwriting
@@ -81,7 +81,7 @@ class Program:
         self.pc = address(generator.choice((1, 2, 3, 5)), generator.choice((0, 0xFB0)))
 
     def expected(self) -> tuple[Reference, str] | None:
-        """The reference after the run; None when it doesn't end, or leaves what it knows."""
+        """The reference after the run; None when it does not end, or has an unknown instruction."""
         known = Reference(bytearray(self.memory), PAGES, EXECUTABLE)
         known.x, known.pc = list(self.x), self.pc
         try:
@@ -160,7 +160,7 @@ def test_random_programs(board: Board, how: Callable[[Board], Trap], first: int)
 
 @pytest.mark.parametrize("seconds", [0.001, 0.0])
 def test_random_programs_under_interrupts(board: Board, seconds: float) -> None:
-    """Every millisecond, and as often as the other thread can."""
+    """Interrupted every millisecond, and as often as the other thread can."""
     with ticking(board.hart, seconds):
         test_random_programs(board, by_run, 2 * PROGRAMS)
 

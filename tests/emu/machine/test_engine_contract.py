@@ -1,4 +1,4 @@
-"""What we rely on in Unicorn. A test that fails after an upgrade names the fact that changed."""
+"""Properties of Unicorn on which emu depends. A failure after an upgrade names the change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CODE, NEXT, DATA = 0x1000, 0x2000, 0x8000
 
 
 class Bench:
-    """An engine alone: ``pages`` is its page table, and it notes what the engine calls."""
+    """A bare engine: ``pages`` is its page table; records the engine's callbacks."""
 
     def __init__(self) -> None:
         self.ram = Ram(1 << 20)
@@ -94,7 +94,7 @@ def test_an_entry_grants_what_the_fill_granted(bench: Bench) -> None:
 
 
 def test_a_miss_replaces_the_entry_of_its_page(bench: Bench) -> None:
-    """So a copy-on-write break needs no flush."""
+    """A copy-on-write break therefore needs no flush."""
     bench.pages[DATA] = (1, e.PERM_R)
     bench.code(asm.ld(A1, A0), asm.sd(A0, A0), asm.ld(A2, A0), asm.ECALL)
     bench.run(x10=DATA)
@@ -183,7 +183,7 @@ def test_a_fault_of_an_instruction_that_crosses_is_reported_at_its_blocks_start(
 
 
 def test_an_illegal_first_instruction_looks_at_the_page_before(bench: Bench) -> None:
-    """A block of no bytes seems to end in that page."""
+    """For the engine, a block of no bytes ends in that page."""
     bench.pages = {NEXT: (2, RX)}
     bench.code(asm.C_ILLEGAL, at=NEXT)
     assert bench.run(NEXT) == e.EXCEPTION
@@ -215,7 +215,7 @@ def test_an_exit_stops_before_its_instruction_and_leaves_no_mark(bench: Bench) -
 
 
 def test_at_the_end_of_a_run_the_byte_before_an_exit_is_fetched(bench: Bench) -> None:
-    """So an exit must not be the first byte of a page, unless the page before is code."""
+    """An exit must not be the first byte of a page, unless the page before is code."""
     bench.code(asm.ECALL)
     bench.engine.set_exits([CODE])
     assert bench.run() == e.EXCEPTION
@@ -288,27 +288,27 @@ def test_translated_code_belongs_to_its_frame(bench: Bench) -> None:
 def new_blocks(bench: Bench, *, stops: bool = False) -> list[tuple[int, int]]:
     """(offset, size) of each block that a new engine reports, each optionally followed by a
     stop."""
-    seen: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
 
     def translated(pc: int, size: int) -> None:
-        seen.append((pc - CODE, size))
+        calls.append((pc - CODE, size))
         if stops:
             bench.engine.stop()
 
     hooks = bench.fill, bench.on_exception, bench.on_invalid, translated
     bench.engine = Engine(bench.ram, *hooks)
-    return seen
+    return calls
 
 
 def test_each_new_block_is_reported_once_including_the_first(bench: Bench) -> None:
     bench.code(asm.addi(A0, A0, 1), asm.C_NOP, asm.j(6), NOP[:2], asm.ECALL)
-    seen = new_blocks(bench)
+    calls = new_blocks(bench)
     for _ in range(3):
         bench.run()
-    assert seen == [(0, 10), (12, 4)]
+    assert calls == [(0, 10), (12, 4)]
     bench.engine.flush_code()
     bench.run()
-    assert len(seen) == 4
+    assert len(calls) == 4
 
 
 def test_a_stop_at_a_new_block_comes_before_it_is_run(bench: Bench) -> None:
@@ -349,7 +349,7 @@ def test_a_batch_reads_those_asked_for(bench: Bench) -> None:
 
 
 def test_machine_mode_registers_cannot_be_written_below(bench: Bench) -> None:
-    """So mstatus.FS is set before the hart goes to U-mode."""
+    """mstatus.FS is therefore set before the hart enters U-mode."""
     bench.engine._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, 0)
     bench.code(asm.fmv_d_x(1, A0), asm.ECALL)
     bench.run()
@@ -379,113 +379,113 @@ def test_a_user_has_no_other_csrs(bench: Bench, csr: int) -> None:
 
 def watched(bench: Bench, first: int = 1, last: int = 0) -> list[tuple[int, int]]:
     """(pc, a0) at each call of an instruction hook, read from the engine's own memory."""
-    seen: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     row, refresh = bench.engine.state()
     assert refresh is None
     words = row.cast("Q")
-    bench.engine.hook_instructions(lambda: seen.append((words[64], words[10])), first, last)
+    bench.engine.hook_instructions(lambda: calls.append((words[64], words[10])), first, last)
     bench.engine.flush_code()
-    return seen
+    return calls
 
 
 def test_an_instruction_hook_sees_the_registers_as_they_are_before_each(bench: Bench) -> None:
     bench.code(asm.li(A0, 1), asm.addi(A0, A0, 4), asm.j(8), NOP, asm.C_NOP, asm.ECALL)
-    seen = watched(bench)
+    calls = watched(bench)
     bench.run(x10=7)
     places = [(CODE, 7), (CODE + 4, 1), (CODE + 8, 5), (CODE + 16, 5), (CODE + 18, 5)]
-    assert seen == places
+    assert calls == places
 
 
 def test_a_hook_in_bounds_is_called_for_both_bounds_and_what_lies_between(bench: Bench) -> None:
     bench.code(*[asm.addi(A0, A0, 1)] * 6, asm.ECALL)
-    seen = watched(bench, CODE + 8, CODE + 16)
+    calls = watched(bench, CODE + 8, CODE + 16)
     bench.run(x10=0)
-    assert [pc - CODE for pc, _ in seen] == [8, 12, 16]
+    assert [pc - CODE for pc, _ in calls] == [8, 12, 16]
 
 
 def test_code_that_was_translated_before_does_not_call_a_hook(bench: Bench) -> None:
     bench.code(asm.li(A0, 1), asm.ECALL)
     bench.run()
-    seen: list[int] = []
-    bench.engine.hook_instructions(lambda: seen.append(1), 1, 0)
+    calls: list[int] = []
+    bench.engine.hook_instructions(lambda: calls.append(1), 1, 0)
     bench.run()
-    assert not seen
+    assert not calls
     bench.engine.flush_code()
     bench.run()
-    assert len(seen) == 2
+    assert len(calls) == 2
 
 
 def test_an_instruction_that_faults_is_reported_at_each_attempt(bench: Bench) -> None:
     bench.code(NOP, asm.sd(A1, A0), NOP, asm.ECALL)
-    seen = watched(bench)
+    calls = watched(bench)
     bench.run(x10=0x5000)
-    assert [pc - CODE for pc, _ in seen] == [0, 4]
+    assert [pc - CODE for pc, _ in calls] == [0, 4]
     bench.pages[0x5000] = (2, RW)
     bench.run(CODE + 4)
-    assert [pc - CODE for pc, _ in seen] == [0, 4, 4, 8, 12]
+    assert [pc - CODE for pc, _ in calls] == [0, 4, 4, 8, 12]
 
 
 def test_an_illegal_instruction_is_reported(bench: Bench) -> None:
     bench.code(NOP, asm.ILLEGAL)
-    seen = watched(bench)
+    calls = watched(bench)
     bench.run()
-    assert [pc - CODE for pc, _ in seen] == [0, 4]
+    assert [pc - CODE for pc, _ in calls] == [0, 4]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_with_a_count_at_most_that_many_are_reported(bench: Bench, count: int) -> None:
     """Though the count ends within the engine's own hook of the next instruction."""
     bench.code(NOP, NOP, asm.j(4), NOP, NOP, NOP, asm.ECALL)
-    seen = watched(bench)
+    calls = watched(bench)
     bench.run(count=count)
-    assert [pc - CODE for pc, _ in seen] == [4 * n for n in range(count)]
+    assert [pc - CODE for pc, _ in calls] == [4 * n for n in range(count)]
 
 
 def blocks(bench: Bench) -> list[tuple[int, int]]:
     """(offset, size) at each call of a block hook."""
-    seen: list[tuple[int, int]] = []
-    bench.engine.hook_blocks(lambda _, start, size: seen.append((start - CODE, size)))
+    calls: list[tuple[int, int]] = []
+    bench.engine.hook_blocks(lambda _, start, size: calls.append((start - CODE, size)))
     bench.engine.flush_code()
-    return seen
+    return calls
 
 
 def test_a_block_hook_reports_each_block_each_time_and_its_size(bench: Bench) -> None:
     bench.code(NOP, asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -4), asm.C_NOP, asm.ECALL)
-    seen = blocks(bench)
+    calls = blocks(bench)
     bench.run(x14=4)
-    assert seen == [(0, 12), (4, 8), (4, 8), (4, 8), (12, 6)]
+    assert calls == [(0, 12), (4, 8), (4, 8), (4, 8), (12, 6)]
 
 
 def test_a_block_is_reported_before_the_engine_looks_whether_to_stop(bench: Bench) -> None:
-    """So the last block reported at a stop need not have been executed."""
+    """The last block reported at a stop may therefore not have been executed."""
     bench.code(NOP, asm.j(8), NOP, asm.addi(A0, A0, 1), asm.ECALL)
-    seen: list[int] = []
+    calls: list[int] = []
 
     def hook(_engine: int, start: int, _size: int) -> None:
-        seen.append(start - CODE)
+        calls.append(start - CODE)
         bench.engine.stop()
 
     bench.engine.hook_blocks(hook)
     bench.run(x10=0)
-    assert (seen, bench.engine.pc() - CODE, bench.engine.read(A0)) == ([0], 0, 0)
+    assert (calls, bench.engine.pc() - CODE, bench.engine.read(A0)) == ([0], 0, 0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_count_may_end_within_a_block_or_on_one_just_reported(bench: Bench, count: int) -> None:
     bench.code(NOP, asm.j(4), NOP, NOP, asm.ECALL)
-    seen = blocks(bench)
+    calls = blocks(bench)
     bench.run(count=count)
     assert bench.engine.pc() == CODE + 4 * count
-    assert seen == [(0, 8), (8, 12)][: 1 if count < 2 else 2]
+    assert calls == [(0, 8), (8, 12)][: 1 if count < 2 else 2]
 
 
 def test_a_block_that_was_cut_by_a_fault_goes_on_as_another(bench: Bench) -> None:
     bench.code(NOP, asm.sd(A1, A0), NOP, asm.ECALL)
-    seen = blocks(bench)
+    calls = blocks(bench)
     bench.run(x10=0x5000)
     bench.pages[0x5000] = (2, RW)
     bench.run(CODE + 4)
-    assert seen == [(0, 16), (4, 12)]
+    assert calls == [(0, 16), (4, 12)]
 
 
 # Floating point, where it differs from the ratified F and D. If one of these fails, remove the

@@ -74,7 +74,7 @@ def cross(board: Board, start: int, count: int) -> None:
 
 @pytest.mark.parametrize("ahead", [0, 1, 2, 15])
 def test_an_instruction_that_crosses_into_an_unmapped_page(board: Board, ahead: int) -> None:
-    """Those ahead of it have run, it hasn't; epc is its own, tval where its second half begins."""
+    """Those before it are executed; epc is its address, tval that of its second half."""
     start = 0xFFE - 2 * ahead
     cross(board, start, ahead + 1)
     trap = board.run(address(CODE, start), x10=0)
@@ -101,7 +101,7 @@ def test_a_fault_ahead_of_a_crossing_instruction_comes_first(board: Board) -> No
 
 
 def test_a_jump_over_a_crossing_instruction(board: Board) -> None:
-    """What is not reached cannot fault."""
+    """An instruction that is not reached does not fault."""
     board.write_code(FREE, asm.j(-0xFA), asm.addi(A0, A0, 1)[:2], offset=0xFFA)
     board.write_code(FREE, asm.ECALL, offset=0xF00)
     board.run_to_ecall(address(CODE, 0xFFA))
@@ -116,14 +116,14 @@ def test_a_crossing_instruction_in_two_frames_that_do_not_adjoin(board: Board) -
 
 
 WORDS = [asm.ILLEGAL, asm.word(0x0000_707F), asm.word(0x1050_0073), asm.csrr(A0, 0x180)]
-"""All ones, an opcode nobody has, wfi, and satp: illegal in U-mode."""
+"""All ones, a reserved opcode, wfi, and satp: illegal in U-mode."""
 
 
 @pytest.mark.parametrize("code", [*WORDS, asm.C_ILLEGAL, asm.half(0x8002)])
 @pytest.mark.parametrize("offset", [0, 2, 4, 0x7FC, 0xFF8])
 @pytest.mark.parametrize("before", ["unmapped", "code", "data"])
 def test_illegal_instructions(board: Board, code: bytes, offset: int, before: str) -> None:
-    """Wherever it stands, also first in its page, and whatever the page before is."""
+    """At any place, also first in its page, and with any page before it."""
     if before != "unmapped":
         board.map(NEXT - 1, FREE, RX if before == "code" else RW)
     else:

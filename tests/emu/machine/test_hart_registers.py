@@ -1,4 +1,4 @@
-"""Does a program notice that it was stopped? Registers after a trap, a repair and a resume."""
+"""Does a program have the same registers after a trap, the repair of a fault and a resume?"""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_saved_registers_come_back_on_another_hart_of_the_same_ram() -> None:
 
 
 def test_two_programs_take_turns(board: Board) -> None:
-    """Each counts in a0 with its own saved registers; neither sees the other."""
+    """Each counts in a0 with its own saved registers, independently of the other."""
     board.write_code(FREE, asm.addi(A0, A0, 1), asm.ECALL)
     programs = [Registers(), Registers()]
     for n, registers in enumerate(programs):

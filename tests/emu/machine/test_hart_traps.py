@@ -25,7 +25,7 @@ def mapped(board: Board) -> None:
 
 
 def expect(board: Board, code: bytes, cause: Cause, tval: int, **registers: int) -> None:
-    """The third instruction of a block, ``code``, traps just so."""
+    """Runs ``code`` as the third instruction of a block; it must trap so."""
     board.write_code(FREE, NOP, asm.C_NOP, code, asm.ECALL)
     trap = board.run(address(CODE), **registers)
     assert (trap.cause, trap.epc) == (cause, address(CODE, 6))

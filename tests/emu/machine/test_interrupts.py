@@ -1,4 +1,4 @@
-"""Can a program be interrupted anywhere without noticing? And does a step do one instruction?"""
+"""Is an interrupt invisible to a program, anywhere; does a step execute one instruction?"""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_nothing_is_done_twice(board: Board, name: str, seconds: float) -> None:
 
 
 def test_an_interrupt_within_a_page_walk(board: Board) -> None:
-    """While the MMU works for an AMO, the other thread has all the time to ask for a stop."""
+    """The other thread requests a stop while the MMU translates for an AMO."""
     loop(board, *INCREMENTS["amoadd"])
     translate, walks = board.mmu.translate, 0
 
@@ -115,10 +115,10 @@ def test_a_step_is_one_instruction_even_of_a_block_that_ran_before(board: Board)
     board.run_to_ecall(address(CODE), x14=3)
     board.hart.pc = address(CODE)
     board.set(x14=2)
-    seen = []
+    pcs = []
     while board.hart.step() is None:
-        seen.append(board.hart.pc - address(CODE))
-    assert seen == [4, 8, 0, 4, 8, 12]
+        pcs.append(board.hart.pc - address(CODE))
+    assert pcs == [4, 8, 0, 4, 8, 12]
 
 
 @pytest.mark.parametrize("last", [NOP, asm.c_addi(A0, 1), asm.j(4)])
@@ -174,7 +174,7 @@ def test_a_count_is_exact(board: Board, count: int) -> None:
 
 
 def test_a_counted_run_is_not_interrupted(board: Board) -> None:
-    """The engine could end one within an instruction, so it isn't asked to."""
+    """The engine could end such a run within an instruction, so no stop is requested."""
     loop(board, *INCREMENTS["amoadd"])
     board.set(x10=address(DATA), x11=1, x14=TURNS)
     board.hart.pc = address(CODE)
@@ -186,7 +186,7 @@ def test_a_counted_run_is_not_interrupted(board: Board) -> None:
     assert runs == 3 * TURNS // 30_000 + 1
 
 
-# What goes wrong on our own side comes out.
+# Exceptions of emu itself are passed on.
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])

@@ -19,7 +19,7 @@ CODE, DATA = 0x1000, 0x8000
 
 
 class Watched(Board):
-    """A board that notes what its probe reports: ``done`` has (offset, a0 before, a0 after)."""
+    """A board that records what its probe reports: ``done`` has (offset, a0 before, a0 after)."""
 
     def __init__(self, span: tuple[int, int] | None = None) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def loop(board: Board, turns: int) -> None:
 
 @pytest.mark.parametrize("turns", [1, CAPACITY // 3, CAPACITY // 3 + 1, 1000])
 def test_every_instruction_is_reported_once(turns: int) -> None:
-    """However the rows are handed on."""
+    """For any number of rows in a batch."""
     board = Watched()
     loop(board, turns)
     assert board.hart.run().cause == Cause.ECALL_FROM_U
@@ -111,7 +111,7 @@ def test_an_instruction_that_faulted_counts_when_it_completes() -> None:
 
 
 def test_rows_are_handed_on_before_a_page_moves() -> None:
-    """So that ``frames`` is true of each row."""
+    """``frames`` is therefore correct for each row."""
     board = Watched()
     board.write_code(FREE, asm.ld(A0, A1), asm.ECALL, asm.ld(A0, A1), asm.ECALL)
 
@@ -186,18 +186,18 @@ def test_a_hart_has_one_probe() -> None:
 
 
 class InBlocks(Board):
-    """Notes (offset, size) of each stretch that was executed."""
+    """Records (offset, size) of each block that was executed."""
 
     def __init__(self, depth: int = 100) -> None:
         super().__init__()
         self.map(1, FREE, RX)
         self.map(8, FREE + 2, RW)
-        self.stretches: list[tuple[int, int]] = []
+        self.executed_blocks: list[tuple[int, int]] = []
         self.first_registers: list[bytes] = []
-        self.hart.attach(lambda engine, _fail: BlockProbe(depth, self._tell, engine))
+        self.hart.attach(lambda engine, _fail: BlockProbe(depth, self._record, engine))
 
-    def _tell(self, blocks: deque[Block], after: bytes, _stop: Stop) -> None:
-        self.stretches += [(block.start - CODE, block.size) for block in blocks]
+    def _record(self, blocks: deque[Block], after: bytes, _stop: Stop) -> None:
+        self.executed_blocks += [(block.start - CODE, block.size) for block in blocks]
         self.first_registers += [block.before for block in blocks]
         self.after = after
 
@@ -208,12 +208,12 @@ def test_blocks_are_cut_where_they_faulted() -> None:
     board.hart.write(A1, 0x9000)
     board.hart.pc = CODE
     board.hart.run()
-    assert board.stretches == [(0, 4)]
+    assert board.executed_blocks == [(0, 4)]
     board.hart.run()
-    assert board.stretches == [(0, 4)], "the same fault again: nothing was executed"
+    assert board.executed_blocks == [(0, 4)], "the same fault again: nothing was executed"
     board.map(9, FREE + 3, RW)
     board.hart.run()
-    assert board.stretches == [(0, 4), (4, 10)]
+    assert board.executed_blocks == [(0, 4), (4, 10)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 100])
@@ -222,7 +222,7 @@ def test_blocks_of_runs_with_a_count_make_the_same_instructions(count: int) -> N
     loop(board, 20)
     while board.hart.run(count).cause == Cause.TIMER_INTERRUPT:
         pass
-    executed = [at for start, size in board.stretches for at in range(start, start + size, 4)]
+    executed = [at for start, size in board.executed_blocks for at in range(start, start + size, 4)]
     assert executed == [0, 4, 8] * 20 + [12]
 
 
@@ -237,7 +237,7 @@ def test_interrupts_neither_add_nor_lose_a_block() -> None:
         ends += 1
         assert ends < 10**4
     assert ends > 100
-    executed = [at for start, size in board.stretches for at in range(start, start + size, 4)]
+    executed = [at for start, size in board.executed_blocks for at in range(start, start + size, 4)]
     assert executed == [0, 4, 8] * 3000 + [12]
 
 
@@ -245,8 +245,8 @@ def test_only_the_last_blocks_are_kept() -> None:
     board = InBlocks(depth=3)
     loop(board, 50)
     board.hart.run()
-    assert board.stretches[-3:] == [(0, 12)] * 2 + [(12, 4)]
-    assert len(board.stretches) <= 4
+    assert board.executed_blocks[-3:] == [(0, 12)] * 2 + [(12, 4)]
+    assert len(board.executed_blocks) <= 4
 
 
 def test_each_block_has_the_registers_before_it() -> None:
@@ -259,7 +259,7 @@ def test_each_block_has_the_registers_before_it() -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_a_reserved_encoding_has_begun_and_not_completed(before: int) -> None:
-    """The engine, which would run it, is prevented from doing so."""
+    """The engine, which would execute it, must not."""
     for span, watched in ((None, True), ((CODE, CODE + 64), True), ((CODE + 32, CODE + 64), False)):
         board = Watched(span)
         board.write_code(FREE, *[asm.c_addi(A0, 1)] * before, asm.half(0x8000), asm.EBREAK)

@@ -1,4 +1,4 @@
-"""Which address does Sv39 translate to, and which rule forbids it? A question per rule."""
+"""Does Sv39 translation follow each rule of the privileged spec? One test for each rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emu.machine.pte import A, D, G, R, U, V, W, X, make_pte
 from emu.machine.sv39 import Rule
 from tests.emu.machine.tables import FETCH, FULL, LOAD, PAGE, STORE, VA, Tables
 
-# Where does an address lead?
+# Addresses.
 
 
 def test_three_levels_lead_to_a_page(tables: Tables, access: Access) -> None:
@@ -101,7 +101,7 @@ def test_the_supervisors_two_bits_are_ignored(tables: Tables, access: Access) ->
     tables.ok(access)
 
 
-# Who may do what?
+# Permissions.
 
 
 @pytest.mark.parametrize(

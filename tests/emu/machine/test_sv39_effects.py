@@ -1,4 +1,4 @@
-"""What does a translation leave in the tables, where does RAM end, and what does a fault report?"""
+"""Are A and D, the end of RAM and the values of a fault right for a translation?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.emu.machine.tables import (
     Tables,
 )
 
-# Who sets A and D?
+# A and D.
 
 
 @pytest.mark.parametrize(("access", "sets"), [(FETCH, A), (LOAD, A), (STORE, A | D)])
@@ -73,7 +73,7 @@ def test_a_misaligned_superpage_gets_neither(tables: Tables, access: Access) -> 
     assert tables.pte(1) == pte
 
 
-# Where does RAM end?
+# The end of RAM.
 
 
 @pytest.mark.parametrize("level", [2, 1, 0])
@@ -98,7 +98,7 @@ def test_a_page_outside_ram_is_an_access_fault(tables: Tables, access: Access) -
 
 
 def test_a_superpage_may_reach_out_of_ram(tables: Tables, access: Access) -> None:
-    """1 GiB over 16 MiB of RAM: what there is can be used."""
+    """1 GiB over 16 MiB of RAM: the part within RAM can be used."""
     tables.set(2, make_pte(tables.ram.first_ppn, FULL))
     start = VA & ~((1 << 30) - 1)
     assert tables.ok(access, start + tables.ram.size - 1).pa == tables.ram.end - 1
@@ -112,7 +112,7 @@ def test_a_page_outside_ram_is_found_after_the_translation(tables: Tables) -> No
     assert tables.pte() & (A | D) == A | D
 
 
-# What else does satp say?
+# Other fields of satp.
 
 
 def test_bare_mode_translates_nothing(tables: Tables, access: Access) -> None:
@@ -136,7 +136,7 @@ def test_an_asid_is_not_part_of_the_root(tables: Tables) -> None:
     tables.ok(LOAD)
 
 
-# What does a fault report?
+# Values of a fault.
 
 
 def test_a_page_fault_names_the_access(tables: Tables) -> None:

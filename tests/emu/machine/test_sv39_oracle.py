@@ -1,4 +1,4 @@
-"""Does our MMU agree with Unicorn's own on random page tables? Where it doesn't, we know why."""
+"""Does our MMU agree with Unicorn's own on random page tables, but for known differences?"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def random_va(generator: random.Random) -> int:
 
 
 def random_pte(generator: random.Random, ram: Ram) -> int:
-    """Mostly something a walk goes through; each reserved encoding now and then."""
+    """Mostly a valid PTE; each reserved encoding with a low probability."""
     kind = generator.random()
     if kind < 0.5:
         flags = V | generator.choice((0, 0, 0, G))
@@ -57,7 +57,7 @@ def random_pte(generator: random.Random, ram: Ram) -> int:
 
 
 class Pair:
-    """Two copies of the same memory, and over each an MMU."""
+    """Two copies of the same memory, each with its MMU."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = Ram(16 << 20), Ram(16 << 20)
@@ -81,14 +81,14 @@ class Pair:
 
 @dataclass
 class Tally:
-    """What has occurred: rules broken (None: a success), and rules on which Unicorn differed."""
+    """Counts of rules broken (None: a success), and of rules on which Unicorn differed."""
 
-    met: Counter[Rule | None] = field(default_factory=Counter)
+    occurred: Counter[Rule | None] = field(default_factory=Counter)
     differed: Counter[Rule] = field(default_factory=Counter)
 
 
 def compare(pair: Pair, generator: random.Random, tally: Tally) -> None:
-    """One random set of tables, and ``TRANSLATIONS`` through it."""
+    """Compares ``TRANSLATIONS`` translations through one random set of tables."""
     for table in range(TABLES):
         for index in INDICES:
             pair.set_entry(table, index, random_pte(generator, pair.ours))
@@ -106,7 +106,7 @@ def compare(pair: Pair, generator: random.Random, tally: Tally) -> None:
         theirs = pair.oracle.translate(va, access)
         rule = None if isinstance(answer, Translation) else answer.rule
         ours = answer.pa if isinstance(answer, Translation) else None
-        tally.met[rule] += 1
+        tally.occurred[rule] += 1
         same_memory = pair.tables(pair.ours) == pair.tables(pair.theirs)
         if ours == theirs and same_memory:
             continue
@@ -122,8 +122,8 @@ def test_random_tables(seed: int) -> None:
         compare(pair, generator, tally)
     assert set(tally.differed) == set(KNOWN_DIFFERENCES)
     svade_only = {Rule.NOT_ACCESSED, Rule.NOT_DIRTY}
-    assert set(tally.met) == set(Rule) - svade_only | {None}, "some rule was never broken"
-    assert tally.met[None] > 1_000
+    assert set(tally.occurred) == set(Rule) - svade_only | {None}, "some rule was never broken"
+    assert tally.occurred[None] > 1_000
 
 
 def test_reserved_bits_are_all_of_bits_63_to_54() -> None:

@@ -1,4 +1,4 @@
-"""When does the hart look at the page tables again, and when may it not?"""
+"""Does the hart read the page tables again exactly when it must?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOAD, STORE, FETCH = Access.LOAD, Access.STORE, Access.FETCH
 
 
 class CountingMmu(Mmu):
-    """Counts the walks."""
+    """Counts page table walks."""
 
     __slots__ = ("walks",)
 
@@ -44,7 +44,7 @@ def code_page(board: Board) -> None:
 
 
 def attempt(board: Board, access: Access, page: int = DATA) -> Trap:
-    """One load, store or fetch of ``page``; an ecall says that it succeeded."""
+    """Does one load, store or fetch of ``page``; an ecall means that it succeeded."""
     if access is FETCH:
         board.write_code(FREE + 1, asm.ECALL)
         return board.run(address(page))
@@ -254,7 +254,7 @@ FIRST, ORDER = 0x10_0000, 0x800
 
 
 def random_access(board: Board, accesses: int = 4 * PAGES) -> int:
-    """How many walks it takes to load from so many pages in random order."""
+    """Number of walks of loads from this many pages in random order."""
     assert isinstance(board.mmu, CountingMmu)
     end = address(ORDER, 4 * accesses)
     board.run_to_ecall(address(CODE), x10=address(FIRST), x11=address(ORDER), x15=end)

@@ -1,4 +1,4 @@
-"""Is a watched instruction reported each time before it runs, and nothing else disturbed?"""
+"""Is a watched instruction reported each time before it runs, without other effects?"""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ def code(board: Board) -> None:
 def test_are_pc_and_registers_exact(board: Board, translated: bool) -> None:
     if translated:
         board.run_to_ecall(START, x10=3, x11=0)
-    seen: list[tuple[int, int, int]] = []
-    board.hart.watch(START + 4, lambda pc: seen.append((pc, board.x(A0), board.x(A1))))
+    hits: list[tuple[int, int, int]] = []
+    board.hart.watch(START + 4, lambda pc: hits.append((pc, board.x(A0), board.x(A1))))
     board.run_to_ecall(START, x10=3, x11=0)
-    assert seen == [(START + 4, 3, 1), (START + 4, 2, 3), (START + 4, 1, 5)]
+    assert hits == [(START + 4, 3, 1), (START + 4, 2, 3), (START + 4, 1, 5)]
     assert board.x(A1) == 6
 
 
 def test_may_it_watch_another_from_within(board: Board) -> None:
-    seen: list[int] = []
+    hits: list[int] = []
     hart = board.hart
     watched: set[int] = set()
 
     def reached(pc: int) -> None:
         if pc == START and START + 8 not in watched:
             watched.add(START + 8)
-            hart.watch(START + 8, seen.append)
+            hart.watch(START + 8, hits.append)
 
     hart.watch(START, reached)
     trap = board.run(START, x10=1000, x11=0)
     assert trap.cause == Cause.ECALL_FROM_U  # no trap of its own
-    assert board.x(A1) == 2000 and len(seen) >= 999
+    assert board.x(A1) == 2000 and len(hits) >= 999
 
 
 def test_is_a_run_with_a_count_watched_too(board: Board) -> None:
-    seen: list[int] = []
-    board.hart.watch(START + 4, seen.append)
+    hits: list[int] = []
+    board.hart.watch(START + 4, hits.append)
     board.set(x10=5, x11=0)
     board.hart.pc = START
     steps = 0
     while board.hart.step() is None:
         steps += 1
     assert (steps, board.x(A1)) == (20, 10)
-    assert set(seen) == {START + 4} and len(seen) >= 5
+    assert set(hits) == {START + 4} and len(hits) >= 5
 
 
 def test_does_what_goes_wrong_there_come_out_of_run(board: Board) -> None:

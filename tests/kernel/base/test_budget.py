@@ -28,11 +28,11 @@ def test_are_charges_counted_by_kind_and_limited() -> None:
 
 def test_is_a_temporary_charge_always_released() -> None:
     budget = Budget(100)
-    with suppress(KeyError), budget.lend(Kind.WAIT, 100):
+    with suppress(KeyError), budget.charged(Kind.WAIT, 100):
         assert budget.used == 100
         raise KeyError
     assert budget.used == 0
-    with pytest.raises(Errno), budget.lend(Kind.WAIT, 101):
+    with pytest.raises(Errno), budget.charged(Kind.WAIT, 101):
         pytest.fail("more was granted than was left")
     assert budget.used == 0
 
@@ -75,7 +75,7 @@ def test_can_the_budget_be_given() -> None:
         Machine(kernel_memory="2M")
 
 
-# Creates objects of all kinds, and releases them.
+# A guest that creates objects of all kinds, and releases them.
 ROUND = """
 #define _GNU_SOURCE
 #include <fcntl.h>

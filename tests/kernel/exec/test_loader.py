@@ -1,4 +1,4 @@
-"""Is a program loaded as execve(2) says, and anything else refused with a reason?"""
+"""Is a program loaded as in execve(2), and any other file refused with a reason?"""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def refusal(at: Loading, file: File | bytes, name: str = "/prog") -> Errno:
     return caught.value
 
 
-# What is refused.
+# Refused files.
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_an_interpreter_that_is_missing_or_no_program_is_named(at: Loading) -> N
     image.space.leave()
 
 
-# What is loaded.
+# Loaded segments.
 
 
 def test_rights_and_contents_of_segments(at: Loading) -> None:

@@ -50,7 +50,7 @@ def test_unlike_neighbours_stay_two(space: AddressSpace, other: dict[str, object
 
 
 def test_a_stack_and_what_lies_above_it_stay_two(world: World, space: AddressSpace) -> None:
-    """Or its limit would be counted from the other's end."""
+    """Otherwise its limit would be counted from the other's end."""
     space.stack_limit = 16 * P
     space.add(Vma(BASE, BASE + P, RW, grows_down=True))
     anonymous(space, 8, at=BASE + P)
@@ -177,7 +177,7 @@ def test_unmapping_across_holes_and_nothing_is_fine(world: World, space: Address
 
 
 def test_a_sparse_range_is_emptied_up_to_its_last_table(world: World, space: AddressSpace) -> None:
-    """It spans more tables than there are."""
+    """The range spans more tables than exist."""
     pages = 40 * 512
     anonymous(space, pages + 1)
     for page in (0, pages - 1, pages):
@@ -203,7 +203,7 @@ def test_protecting_a_part_splits_and_protecting_it_back_joins(space: AddressSpa
 def test_the_parts_of_a_stack_that_was_cut_grow_and_stay_apart(
     world: World, space: AddressSpace
 ) -> None:
-    """As on Linux, where each part is VM_GROWSDOWN; a part may end where the next begins."""
+    """As on Linux, each part is VM_GROWSDOWN; a part may end where the next begins."""
     space.add(Vma(BASE, BASE + 4 * P, RW, grows_down=True))
     space.protect(BASE + P, BASE + 3 * P, Prot.READ)
     space.protect(BASE + P, BASE + 3 * P, RW)
@@ -247,7 +247,7 @@ def test_a_hole_in_a_stack_is_filled_from_the_touched_page_up(
 def test_a_hole_above_a_stack_that_ends_in_other_memory_is_none_of_its_own(
     world: World, space: AddressSpace
 ) -> None:
-    """What is above the hole does not grow down, so nothing fills it."""
+    """The mapping above the hole does not grow down, so no fault fills the hole."""
     space.add(Vma(BASE, BASE + 8 * P, RW, grows_down=True))
     space.unmap(BASE + 6 * P, BASE + 8 * P)
     anonymous(space, 1, at=BASE + 7 * P)
@@ -289,7 +289,7 @@ def test_protecting_from_a_hole_on_changes_nothing(space: AddressSpace, first: i
 
 
 def test_protecting_stops_at_what_may_not_have_the_right(world: World, space: AddressSpace) -> None:
-    """Before a hole too: the first of the two says what is wrong."""
+    """Also before a hole: the first of the two gives the error."""
     backing = world.cache.pages_of(world.file(bytes(2 * P)))
     anonymous(space, 1, Prot.READ)
     sealed = Vma(BASE + P, BASE + 3 * P, Prot.READ, shared=True, backing=backing, may_write=False)
@@ -307,7 +307,7 @@ def test_protecting_stops_at_what_may_not_have_the_right(world: World, space: Ad
 def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     space: AddressSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No more mappings may be made (vm.max_map_count): what lies below has changed, as on Linux."""
+    """At the limit of mappings (vm.max_map_count): pages below are changed, as on Linux."""
     anonymous(space, 1, RX)
     anonymous(space, 3, at=BASE + P)
     space.mark(BASE + P, BASE + 4 * P, "dont_fork", True)
@@ -501,7 +501,7 @@ def test_a_move_that_finds_no_table_moves_nothing() -> None:
 
 @pytest.mark.parametrize("left", range(4))
 def test_a_move_to_several_tables_moves_all_pages_or_none(left: int) -> None:
-    """It goes from two leaf tables to two, below a middle table of their own."""
+    """From two leaf tables to two others, below another middle table."""
     world = World(64)
     space = world.space()
     middle = BASE + 512 * P

@@ -1,4 +1,4 @@
-"""What does a process get when it touches a page?"""
+"""Is the outcome of a page fault right for each mapping and access?"""
 
 import pytest
 
@@ -124,8 +124,8 @@ def test_a_store_that_could_already_be_done_is_spurious(world: World, space: Add
 # A and D.
 
 
-def made(world: World, space: AddressSpace, kind: str) -> None:
-    """One page at BASE that has not been touched."""
+def map_page(world: World, space: AddressSpace, kind: str) -> None:
+    """Maps one untouched page at BASE."""
     if kind == "anonymous":
         anonymous(space, 1)
     elif kind == "file":
@@ -160,7 +160,7 @@ def test_each_outcome_leaves_a_and_d_as_the_access_needs(
     access: Access,
     outcome: Outcome,
 ) -> None:
-    made(world, space, kind)
+    map_page(world, space, kind)
     if touched is not None:
         fault.handle(space, BASE, touched)
         space.table.set_pte(BASE, space.table.pte(BASE) & ~(A | D))

@@ -18,9 +18,9 @@ P = PAGE_SIZE
 @pytest.fixture
 def world() -> World:
     """A world whose files are in its own frames."""
-    made = World(128)
-    made.files = MemFs(owner=Credentials(0, 0), pages=made.cache.memory)
-    return made
+    new_world = World(128)
+    new_world.files = MemFs(owner=Credentials(0, 0), pages=new_world.cache.memory)
+    return new_world
 
 
 def test_do_the_bytes_of_a_file_take_frames(world: World) -> None:

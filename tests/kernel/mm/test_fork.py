@@ -1,4 +1,4 @@
-"""Does a child have its parent's memory, and neither see what the other does to it?"""
+"""Does a child have its parent's memory, and are later stores of either invisible to the other?"""
 
 import pytest
 
@@ -25,7 +25,7 @@ def world() -> World:
 
 
 def parent(world: World, pages: int = 4) -> AddressSpace:
-    """Four kinds of pages: stored to, read only once, never touched, of a file."""
+    """A space with four kinds of pages: stored to, only read, untouched, of a file."""
     space = world.space()
     anonymous(space, pages)
     for page in range(pages - 2):
@@ -174,7 +174,7 @@ def test_the_brk_and_the_limits_are_inherited(world: World) -> None:
 def test_a_fork_that_finds_no_frame_leaves_nothing_behind_and_the_parent_as_it_was(
     policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever of its allocations it is that fails."""
+    """For a failure of each of its allocations."""
     original = Frames._take
     for fail_at in range(1, 100):
         world = World()
@@ -201,8 +201,8 @@ def test_a_fork_that_finds_no_frame_leaves_nothing_behind_and_the_parent_as_it_w
                 pass
             else:
                 break
-        told = world.flushes > flushes or space.table.pte(BASE) & W
-        assert told, "the TLB may have W still, which the page has lost"
+        flushed = world.flushes > flushes or space.table.pte(BASE) & W
+        assert flushed, "the TLB may have W still, which the page has lost"
         assert world.frames.used == used, f"allocation {fail_at} of fork failed and frames are lost"
         world.check()
         assert [world.load(space, BASE + n * P, 6) for n in range(4)] == [

@@ -1,4 +1,4 @@
-"""Does every frame know how many hold it?"""
+"""Does every frame have the right number of holders?"""
 
 import numpy as np
 import pytest
@@ -171,7 +171,7 @@ def test_a_fresh_machine_hands_frames_out_in_order() -> None:
 
 
 def returned(f: Frames, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The runs of frames that the host got back, as they are given."""
+    """Runs of frames that are returned to the host, collected in order."""
     runs: list[tuple[int, int]] = []
     give = f.ram.discard
 
@@ -193,12 +193,12 @@ def test_the_host_gets_its_memory_back_each_time_that_many_frames_are_free(
         taken = sorted(f.allocate(Kind.PRIVATE) for _ in range(100))
         for ppn in taken:
             f.ram.write(ppn << 12, b"used")
-        kept, gone = taken[40], [*taken[:40], *taken[41:]]
+        remaining, gone = taken[40], [*taken[:40], *taken[41:]]
         f.release_all(ptes(*gone))
         assert runs == [(taken[0], 40), (taken[41], 59)], "but for the one in the middle"
-        assert f.ram.read(kept << 12, 4) == b"used"
+        assert f.ram.read(remaining << 12, 4) == b"used"
         assert not any(f.ram.read_frame(taken[39]) + f.ram.read_frame(taken[99]))
-        f.release(kept)
+        f.release(remaining)
         runs.clear()
 
 

@@ -1,4 +1,4 @@
-"""Does a run end cleanly whichever of its frame allocations it is that fails?"""
+"""Does a run end cleanly for a failure of each of its frame allocations?"""
 
 # ruff: noqa: PT017 - whether a program is loaded at all depends on the frame that was missing
 
@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
 @pytest.mark.parametrize("deterministic", [True, False], ids=["loop", "vector"])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_at_every_allocation(policy: str, deterministic: bool) -> None:
-    """In the kernel's loop, and in its fast path while the engine runs."""
+    """In the kernel's run loop, and in its fast path while the engine runs."""
     program = compiled(GUEST)
     options = Options(fork_policy=policy, deterministic=deterministic, check=True, timeout=60)
     unharmed = Machine(options).run([program])

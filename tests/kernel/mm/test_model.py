@@ -1,9 +1,9 @@
 """Do copy-on-write processes behave as if every fork copied everything?
 
-Hypothesis drives random sequences of memory operations over several processes. Beside them runs a
-model that knows no frames, no page tables and no sharing: a dict of pages for each process, copied
-whole at every fork. After each step every page has to be the same in both, and every invariant of
-the kernel has to hold. ``EMU_EXAMPLES`` sets how many sequences are tried.
+Hypothesis drives random sequences of memory operations over several processes, in the kernel and in
+a model without frames, page tables and sharing: a dict of pages for each process, copied whole at
+every fork. After each step every page must be the same in both, and every invariant of the kernel
+must hold. ``EMU_EXAMPLES`` sets the number of sequences.
 """
 
 # ruff: noqa: PT017 - whether a step may fail depends on the model
@@ -61,30 +61,30 @@ offsets = st.sampled_from((0, 8, 100, PAGE_SIZE - 10, PAGE_SIZE - 1))
 
 @dataclass
 class Bytes:
-    """The content of one page; shared memory is one object in several places."""
+    """The content of one page; a shared page is one object in several mappings."""
 
     data: bytearray = field(default_factory=lambda: bytearray(PAGE_SIZE))
 
 
 @dataclass
 class Page:
-    """A page of the model. A private file page is its file's (``from_file``) until stored to."""
+    """A page of the model. A private page of a file is ``from_file`` until the first store."""
 
     prot: Prot
     content: Bytes | None
-    """None beyond the end of a file."""
+    """None for a page beyond the end of a file."""
     shared: bool = False
     from_file: bool = False
     source: list[Bytes] | None = None
-    """The pages of the file, or of the shared memory, of which this is number ``index``."""
+    """Pages of the file or shared memory; this page is number ``index``."""
     index: int = 0
     dont_fork: bool = False
     wipe: bool = False
     may_write: bool = True
-    """Not where a file opened read-only is shared."""
+    """False for a shared mapping of a file opened read-only."""
 
     def copied(self) -> Page:
-        """What a forked child has."""
+        """Returns the page of a forked child."""
         other = copy(self)
         if self.wipe:
             other.content = Bytes()
@@ -95,7 +95,7 @@ class Page:
 
 @dataclass
 class Side:
-    """One process: the kernel's and the model's."""
+    """One process, in the kernel and in the model."""
 
     space: AddressSpace
     call: Caller
@@ -103,7 +103,7 @@ class Side:
 
 
 def may_lack_memory(step: Callable[..., None]) -> Callable[..., None]:
-    """A step may fail for want of a frame when memory is short, and only then."""
+    """Allows a step to raise OutOfMemory where memory is short."""
 
     @wraps(step)
     def careful(self: Processes, *arguments: object, **named: object) -> None:
@@ -178,7 +178,7 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, first=st.integers(0, 2))
     @may_lack_memory
     def map_sealed(self, n: int, at: int, count: int, first: int) -> None:
-        """The file, opened read-only and shared."""
+        """Maps the file, opened read-only, as shared."""
         side = self.side(n)
         offset = first * PAGE_SIZE
         flags = Map.SHARED | Map.FIXED
@@ -199,7 +199,7 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, prot=rights)
     @may_lack_memory
     def protect(self, n: int, at: int, count: int, prot: Prot) -> None:
-        """Changes all that lies below the first page that can't be changed."""
+        """mprotect; an error changes all pages below the first one that cannot be changed."""
         side = self.side(n)
         changed, failure = self._protectable(side, at, count, prot)
         try:
@@ -245,7 +245,7 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, advice=st.sampled_from((10, 11, 18, 19)))
     @may_lack_memory
     def advise(self, n: int, at: int, count: int, advice: int) -> None:
-        """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK; up to a mapping that cannot be wiped."""
+        """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK; stops where wiping is not possible."""
         side = self.side(n)
         touched = [side.pages[at + i] for i in range(count) if at + i in side.pages]
         try:
@@ -276,7 +276,7 @@ class Processes(RuleBasedStateMachine):
             )
         except Errno as error:
             assert str(error) in ("EFAULT", "EINVAL")
-            assert overlap or None in before or count > 1  # it may have been two mappings
+            assert overlap or None in before or count > 1  # the range may have two mappings
             return
         assert got == address(to) and not overlap and None not in before
         self._freed_target(side, to, new_count)
@@ -316,10 +316,10 @@ class Processes(RuleBasedStateMachine):
 
     @may_lack_memory
     def write(self, n: int, at: int, offset: int, text: bytes, kernel: bool) -> None:
-        """By the program's own stores, or by the kernel for it, as read(2) does."""
+        """Stores of the program, or a write by the kernel, as of read(2)."""
         side = self.side(n)
         if self.short:
-            text = text[: PAGE_SIZE - offset]  # so that it is written whole or not at all
+            text = text[: PAGE_SIZE - offset]  # the write is then complete or absent
         if offset % 2 == 0:
             self._look(side, at)
         va = address(at) + offset
@@ -346,16 +346,16 @@ class Processes(RuleBasedStateMachine):
             self._look(side, at)
 
     def _look(self, side: Side, at: int) -> None:
-        """The program reads the page, through whatever its TLB remembers."""
+        """The program reads the page, with the current entries of its TLB."""
         page = side.pages.get(at)
         if page is None or page.content is None or not page.prot & (Prot.READ | Prot.WRITE):
             return
         try:
-            seen = self.world.load(side.space, address(at), PAGE_SIZE)
+            content = self.world.load(side.space, address(at), PAGE_SIZE)
         except Killed as refused:
             self._was_memory(refused)
             raise
-        assert seen == page.content.data, f"the program sees something else in page {at}"
+        assert content == page.content.data, f"the program reads other bytes from page {at}"
 
     def _was_memory(self, error: Exception) -> None:
         if isinstance(error, Killed) and error.outcome is Outcome.OUT_OF_MEMORY:
@@ -401,7 +401,7 @@ class Processes(RuleBasedStateMachine):
     @rule(page=st.integers(0, FILE_PAGES - 1), offset=st.integers(0, PAGE_SIZE - 40), text=texts)
     @may_lack_memory
     def write_to_the_file(self, page: int, offset: int, text: bytes) -> None:
-        """With write(2), while it is mapped or not."""
+        """write(2) to the file, mapped or not."""
         self.node.write_file(page * PAGE_SIZE + offset, text)
         self.on_disk[page].data[offset : offset + len(text)] = text
 
@@ -412,7 +412,7 @@ class Processes(RuleBasedStateMachine):
 
     @rule()
     def reclaim(self) -> None:
-        """As when memory is short: the page cache gives up what nobody maps."""
+        """As when memory is short: the page cache releases unmapped pages."""
         self.world.cache.reclaim()
 
     # Processes.
@@ -436,7 +436,7 @@ class Processes(RuleBasedStateMachine):
         self.sides.remove(side)
         self.world.exit(side.space)
 
-    # What must be true after each step.
+    # Invariants after each step.
 
     @invariant()
     def all_invariants_hold(self) -> None:
@@ -482,8 +482,7 @@ def address(page: int) -> int:
 
 
 class ShortOfMemory(Processes):
-    """The same with so few frames that any step may fail for want of one, and then must have
-    changed nothing."""
+    """The same with so few frames that any step may fail; it then must have changed nothing."""
 
     memory_pages = 24
     short = True
@@ -517,7 +516,7 @@ STEPS = int(os.environ.get("EMU_STEPS", "0")) or 1500
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("machine", [Processes, ShortOfMemory])
 def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
-    """The same steps from a seed: many more of them, but a failure is not made small."""
+    """The same steps from a seed: many more, but failures are not minimized."""
     walk_at_random(machine, policy, f"{machine.__name__} {policy}", STEPS)
 
 
@@ -527,7 +526,7 @@ def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int)
     walk.begin(policy=policy, page_by_page=pick.random() < 0.5)
     n = 0
     for number in range(steps):
-        if pick.random() < 0.15:  # mostly on with the same process, whose TLB is warm
+        if pick.random() < 0.15:  # mostly the same process, whose TLB is warm
             n = pick.randrange(MOST_PROCESSES)
         step, arguments = random_step(pick, walk, n)
         try:

@@ -1,4 +1,4 @@
-"""Is a mapped file the same file that read(2) and write(2) see?"""
+"""Are a mapped file and read(2) and write(2) of it consistent?"""
 
 from contextlib import suppress
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_store_to_a_shared_mapping_is_read_back_by_read(
 def test_every_byte_that_was_stored_is_read_back_by_read(
     world: World, space: AddressSpace, node: Any
 ) -> None:
-    """The first and the last of a page too."""
+    """Also the first and the last byte of a page."""
     mapped_file(world, space, node, 2, shared=True)
     text = bytes(range(1, 255)) * 40
     world.store(space, BASE, text[: 2 * P])
@@ -211,7 +211,7 @@ def test_a_file_changed_by_the_host_is_read_again_when_it_is_mapped_anew(
     mapped_file(world, space, node, 1, Prot.READ)
     assert world.load(space, BASE, 4) == b"line"
     space.unmap(BASE, BASE + P)
-    node.write_at(0, b"host")  # behind the page cache's back
+    node.write_at(0, b"host")  # without the page cache
     node.mtime += 1
     mapped_file(world, space, node, 1, Prot.READ)
     assert world.load(space, BASE, 4) == b"host"
@@ -220,7 +220,7 @@ def test_a_file_changed_by_the_host_is_read_again_when_it_is_mapped_anew(
 def test_a_file_that_the_host_made_longer_in_the_same_moment_is_read_again(
     world: World, space: AddressSpace
 ) -> None:
-    """Its time of change says nothing, but its size does."""
+    """Its modification time is the same, but its size is not."""
     node = world.file(b"short")
     mapped_file(world, space, node, 1, Prot.READ)
     world.load(space, BASE)
@@ -235,11 +235,11 @@ def test_a_file_that_the_host_made_longer_in_the_same_moment_is_read_again(
 def test_two_mappings_at_one_time_show_one_content(
     world: World, space: AddressSpace, node: Any
 ) -> None:
-    """Even where a page that was read is mapped by nobody at the moment."""
+    """Also where a page that was read is not mapped at the moment."""
     mapped_file(world, space, node, 1, Prot.READ)
     assert world.load(space, BASE, 4) == b"line"
     space.zap(BASE, BASE + P)
-    node.write_at(0, b"host")  # behind the page cache's back
+    node.write_at(0, b"host")  # without the page cache
     node.mtime += 1
     mapped_file(world, space, node, 1, Prot.READ, at=BASE + 8 * P)
     assert world.load(space, BASE + 8 * P, 4) == world.load(space, BASE, 4) == b"line"
@@ -285,7 +285,7 @@ def test_a_stored_page_is_not_forgotten(world: World, space: AddressSpace, node:
 def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
     shared: bool, store: bool
 ) -> None:
-    """The frames a new table and a copy need may be the page cache's own."""
+    """The frames for a new table and a copy may come from the page cache."""
     for pages in range(6, 14):
         world = World(pages)
         space, node = world.space(), world.file(b"file" * P)
@@ -310,7 +310,7 @@ def test_the_page_that_a_fault_is_about_is_not_reclaimed_for_that_fault(
 
 @pytest.mark.parametrize("spare", range(3))
 def test_a_page_is_not_reclaimed_while_it_is_copied(spare: int) -> None:
-    """A frame that was given away may hold anything."""
+    """A released frame may have any content."""
     world = World(16)
     space, node = world.space(), world.file(b"file" * P)
     backing = mapped_file(world, space, node, 4)
@@ -365,7 +365,7 @@ def test_shared_memory_is_zero_at_first_and_gone_with_its_last_vma(world: World)
 
 @pytest.mark.parametrize("page_by_page", [True, False])
 def test_shared_memory_gives_each_of_its_frames_back(world: World, page_by_page: bool) -> None:
-    """Those that no process maps any more too; a page that was never touched has none."""
+    """Including unmapped frames; an untouched page has none."""
     space = world.space()
     memory = SharedMemory(world.frames, 300)
     space.add(Vma(BASE, BASE + 300 * P, RW, shared=True, backing=memory))

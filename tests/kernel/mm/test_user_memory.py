@@ -1,4 +1,4 @@
-"""Does the kernel reach user memory exactly where the user could?"""
+"""Can the kernel access user memory exactly where the user can?"""
 
 import pytest
 
@@ -126,12 +126,12 @@ def test_a_string_without_an_end_is_too_long(mem: UserMemory) -> None:
 
 
 def test_faults_on_the_way_are_reported(space: AddressSpace) -> None:
-    seen: list[Resolution] = []
-    mem = user_memory(space, seen)
+    resolutions: list[Resolution] = []
+    mem = user_memory(space, resolutions)
     mem.read(BASE, 1)
     mem.write(BASE, b"x")
     mem.write(BASE, b"x")
-    assert [each.outcome for each in seen] == [Outcome.ZERO_SHARED, Outcome.ZERO_FILLED]
+    assert [each.outcome for each in resolutions] == [Outcome.ZERO_SHARED, Outcome.ZERO_FILLED]
 
 
 def test_a_kernel_write_sets_the_dirty_bit(space: AddressSpace, mem: UserMemory) -> None:

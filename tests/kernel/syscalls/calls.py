@@ -1,4 +1,4 @@
-"""The calls as a guest's C library makes them, for tests: texts and bytes instead of addresses."""
+"""System calls for tests, with texts and bytes instead of addresses."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def listed(t: FakeThread, path: str) -> set[str]:
 
 
 def fails(call: object) -> int:
-    """The errno that calling ``call`` ends with; 0 when it does not."""
+    """The errno of a call; 0 on success."""
     from kernel.base.errors import Errno
 
     assert callable(call)

@@ -122,14 +122,14 @@ static inline const char *how(int status)
 _USUAL: dict[str, Any] = {
     "timeout": 60,
     "check": True,
-    "deterministic": True,  # a busy host must not change what a program sees
+    "deterministic": True,  # a busy host must not change a program's results
     "environment": {"PATH": "/none"},
 }
 
 
 @cache
 def compiled(source: str, *flags: str) -> Path:
-    """The program that ``source`` makes; a source without main is the body of main."""
+    """The program compiled from ``source``; a source without main is the body of main."""
     text = source if "main(" in source else f"int main(int argc, char **argv)\n{{\n{source}\n}}\n"
     text = _PRELUDE.replace("#include <errno.h>", "#include <errno.h>\n#include <stdarg.h>") + text
     folder = cache_folder() / "questions"
@@ -143,7 +143,7 @@ def compiled(source: str, *flags: str) -> Path:
 
 
 def run(source: str, *arguments: str, stdin: bytes = b"", **options: Any) -> Result:
-    """Runs it here, with the invariants checked; no frame may be lost, and it may not hang."""
+    """Runs it under emu, with the invariants checked; no frame may leak, and it must end."""
     options = {**_USUAL, **options}
     result = Machine(**options).run([compiled(source), *arguments], stdin=stdin)
     assert result.status != 124, f"it hangs; so far: {result.stdout[-500:].decode()}"
@@ -152,14 +152,14 @@ def run(source: str, *arguments: str, stdin: bytes = b"", **options: Any) -> Res
 
 
 def output(source: str, *arguments: str, **options: Any) -> list[str]:
-    """The lines it prints here; it has to end with status 0."""
+    """The lines it prints under emu; its status must be 0."""
     result = run(source, *arguments, **options)
     assert result.status == 0, (result.status, result.stdout, result.stderr, result.notes)
     return result.stdout.decode().splitlines()
 
 
 def same_as_qemu(source: str, *arguments: str) -> list[str]:
-    """The lines it prints, which are the same here and under qemu-riscv64."""
+    """The lines it prints, which must be the same under emu and qemu-riscv64."""
     oracle = _qemu(compiled(source), *arguments)
     result = run(source, *arguments)
     here, there = result.stdout.decode().splitlines(), oracle.stdout.decode().splitlines()

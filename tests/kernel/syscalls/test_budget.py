@@ -32,7 +32,7 @@ def held(t: FakeThread, kind: Kind) -> int:
 
 
 def leave(t: FakeThread, count: int) -> None:
-    """Leaves room for ``count`` more bytes."""
+    """Leaves ``count`` bytes of the budget."""
     budget_of(t).limit = budget_of(t).used + count
 
 

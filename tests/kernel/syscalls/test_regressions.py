@@ -6,20 +6,20 @@ from kernel.base.timers import Timers
 from tests.kernel.syscalls.guests import output
 
 
-class Still:
-    """A clock that stands."""
+class StoppedClock:
+    """A stopped clock."""
 
     def monotonic(self) -> int:
         return 0
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:
-    timers = Timers(Still())
-    kept = [timers.at(50 + n, lambda: None) for n in range(100)]
+    timers = Timers(StoppedClock())
+    entries = [timers.at(50 + n, lambda: None) for n in range(100)]
     for _ in range(10_000):
         timers.at(1_000, lambda: None).cancel()
     assert len(timers._heap) < 1_000
-    assert timers.next_deadline() == kept[0].deadline
+    assert timers.next_deadline() == entries[0].deadline
 
 
 def test_a_clone_that_announces_its_end_otherwise_is_waited_for_only_with_wall() -> None:

@@ -25,7 +25,7 @@ class Hits(Observer):
         self.names = symbols
         self.where: dict[int, str] = {}
         self.hits: list[tuple[int, str, int]] = []
-        self.left: list[tuple[int, bool, bool]] = []
+        self.exits: list[tuple[int, bool, bool]] = []
 
     def started(self, process: Process) -> None:
         symbols = ProgramSymbols(process)
@@ -43,16 +43,16 @@ class Hits(Observer):
         return self
 
     def leaving(self, process: Process) -> None:
-        self.left.append((process.pid, process.alive, process.space.resident_pages() > 0))
+        self.exits.append((process.pid, process.alive, process.space.resident_pages() > 0))
 
 
 def hits(source: str | Path, *symbols: str, deterministic: bool = False) -> Hits:
-    seen = Hits(*symbols)
+    observer = Hits(*symbols)
     program = compiled(source) if isinstance(source, str) else source
-    result = observed(program, seen.of, deterministic=deterministic, timeout=60)
+    result = observed(program, observer.of, deterministic=deterministic, timeout=60)
     assert (result.status, result.notes) == (0, []), result.stderr
     assert result.summary["frames_leaked"] == 0
-    return seen
+    return observer
 
 
 LOOP = r"""
@@ -63,14 +63,14 @@ int main(void) { for (long n = 0; n < 70; n++) step(n); return 0; }
 
 @ways
 def test_a_function_is_reached_as_often_as_it_is_called(deterministic: bool) -> None:
-    seen = hits(LOOP, "step", deterministic=deterministic)
-    assert seen.hits == [(2, "step", n) for n in range(70)]
+    observer = hits(LOOP, "step", deterministic=deterministic)
+    assert observer.hits == [(2, "step", n) for n in range(70)]
 
 
 @ways
 def test_the_first_instruction_of_all(deterministic: bool) -> None:
-    seen = hits("return 0;", "_start", "main", deterministic=deterministic)
-    assert [name for _, name, _ in seen.hits] == ["_start", "main"]
+    observer = hits("return 0;", "_start", "main", deterministic=deterministic)
+    assert [name for _, name, _ in observer.hits] == ["_start", "main"]
 
 
 FORKED = r"""
@@ -89,13 +89,13 @@ int main(void) {
 
 @ways
 def test_in_a_child_alone_and_in_both(deterministic: bool) -> None:
-    seen = hits(FORKED, "child", deterministic=deterministic)
-    assert seen.hits == [(3, "child", 0), (4, "child", 1), (5, "child", 2)]
-    seen = hits(FORKED, "both", deterministic=deterministic)
-    assert [(pid, a0) for pid, _, a0 in seen.hits] == [
+    observer = hits(FORKED, "child", deterministic=deterministic)
+    assert observer.hits == [(3, "child", 0), (4, "child", 1), (5, "child", 2)]
+    observer = hits(FORKED, "both", deterministic=deterministic)
+    assert [(pid, a0) for pid, _, a0 in observer.hits] == [
         (3, 0), (2, 10), (4, 1), (2, 11), (5, 2), (2, 12)
     ]  # fmt: skip
-    assert seen.left == [(pid, False, True) for pid in (3, 4, 5, 2)]
+    assert observer.exits == [(pid, False, True) for pid in (3, 4, 5, 2)]
 
 
 PLACES = r"""
@@ -125,12 +125,12 @@ def test_an_instruction_that_faults_first_counts_once(deterministic: bool) -> No
 @ways
 def test_an_ecall_and_what_follows_it(deterministic: bool) -> None:
     source = PLACES + "int main(void) { return call(SYS_getppid) != 2 || call(SYS_getpid) != 3; }"
-    seen = hits(source, "at_call", "behind_call", deterministic=deterministic)
-    assert seen.hits == [
+    observer = hits(source, "at_call", "behind_call", deterministic=deterministic)
+    assert observer.hits == [
         (2, name, n) for a in (1, 2) for name, n in (("at_call", 1), ("behind_call", a))
     ]
-    seen = hits(source, "behind_call", deterministic=deterministic)
-    assert len(seen.hits) == 2, "with and without a breakpoint at the call itself"
+    observer = hits(source, "behind_call", deterministic=deterministic)
+    assert len(observer.hits) == 2, "with and without a breakpoint at the call itself"
 
 
 @ways
@@ -147,8 +147,8 @@ def test_behind_a_call_that_forks_and_one_that_waits(deterministic: bool) -> Non
     """.replace("SYS_clone", "SYS_clone")
     )
     source = source.replace("li a0, 1", "li a0, 17\\n li a1, 0\\n li a2, 0\\n li a3, 0\\n li a4, 0")
-    seen = hits(source, "behind_call", deterministic=deterministic)
-    assert sorted(hit[::2] for hit in seen.hits) == [(2, 0), (2, 3), (3, 0)]
+    observer = hits(source, "behind_call", deterministic=deterministic)
+    assert sorted(hit[::2] for hit in observer.hits) == [(2, 0), (2, 3), (3, 0)]
 
 
 @ways
@@ -166,8 +166,8 @@ def test_a_signal_handler_and_where_a_thread_begins(deterministic: bool) -> None
         return 0;
     }
     """
-    seen = hits(source, "on", "begin", deterministic=deterministic)
-    assert sorted(hit[1:] for hit in seen.hits) == [
+    observer = hits(source, "on", "begin", deterministic=deterministic)
+    assert sorted(hit[1:] for hit in observer.hits) == [
         ("begin", 0), ("begin", 1), ("begin", 2), ("on", 10), ("on", 10)
     ]  # fmt: skip
 
@@ -181,19 +181,19 @@ def test_an_exec_of_itself_comes_to_its_start_again(deterministic: bool) -> None
     }
     return 0;
     """
-    seen = hits(source, "_start", "main", deterministic=deterministic)
-    assert [hit[1:] for hit in seen.hits if hit[1] == "main"] == [("main", 1), ("main", 2)]
-    assert [name for _, name, _ in seen.hits] == ["_start", "main"] * 2
-    assert seen.left == [(2, True, True), (2, False, True)]
+    observer = hits(source, "_start", "main", deterministic=deterministic)
+    assert [hit[1:] for hit in observer.hits if hit[1] == "main"] == [("main", 1), ("main", 2)]
+    assert [name for _, name, _ in observer.hits] == ["_start", "main"] * 2
+    assert observer.exits == [(2, True, True), (2, False, True)]
 
 
 def test_a_run_with_breakpoints_is_the_run_without() -> None:
     source = FORKED.replace("both(i)", 'say("%d\\n", i)')
     plain = machine(deterministic=True).run([compiled(source)])
-    seen = Hits("both", "main")
+    observer = Hits("both", "main")
     watched = observed(
-        compiled(source), lambda kernel: Observers([seen.of(kernel)]), deterministic=True
+        compiled(source), lambda kernel: Observers([observer.of(kernel)]), deterministic=True
     )
-    assert len(seen.hits) == 4
+    assert len(observer.hits) == 4
     assert (watched.stdout, watched.status) == (plain.stdout, plain.status)
     assert watched.summary["faults"] == plain.summary["faults"]

@@ -1,4 +1,4 @@
-"""Is a program the same whether its traps are answered in the engine's hook or in the loop?
+"""Does a program behave the same with traps handled in the engine's hook and in the run loop?
 
 A machine that is deterministic has no vector; one that has an observer answers stores' faults in
 the loop. Both must show a program what the vector shows it.
@@ -376,7 +376,7 @@ ANSWERS = {
     "far stores": (FAR_STORES, ["1680 faults"]),
     "forks": (FORKS, ["32", "109", "129", "149"]),
 }
-"""What a program does, and what it prints."""
+"""Each program, with its expected output."""
 
 
 @pytest.mark.parametrize("deterministic", [False, True], ids=["vector", "loop"])
@@ -393,8 +393,8 @@ def test_is_it_so_under_every_fork_policy(name: str, policy: str) -> None:
     assert output(source, deterministic=False, fork_policy=policy) == lines
 
 
-class Seen(Observer):
-    """Counts, and reads each trap while the machine stands at it."""
+class EventCounter(Observer):
+    """Counts events, and reads each trap while the machine is stopped at it."""
 
     def __init__(self) -> None:
         self.calls = self.faults = 0
@@ -412,14 +412,14 @@ class Seen(Observer):
 
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != "forks"])
 def test_does_a_run_count_the_same_whether_it_is_traced_or_not(name: str) -> None:
-    """Faults by outcome, calls, frames: all of the summary."""
-    program, seen = compiled(ANSWERS[name][0]), Seen()
+    """All of the summary is compared: faults by outcome, calls, frames."""
+    program, counter = compiled(ANSWERS[name][0]), EventCounter()
     machine = Machine(Options(check=True, timeout=60, environment={"PATH": "/none"}))
-    untraced, traced = machine.run([program]), machine.run([program], observers=[seen])
+    untraced, traced = machine.run([program]), machine.run([program], observers=[counter])
     assert untraced == traced
-    assert seen.calls == traced.summary["system_calls"]
-    assert 0 < seen.faults <= sum(traced.summary["faults"].values()), "the loader's are not seen"
-    assert len(seen.stores) > 5
+    assert counter.calls == traced.summary["system_calls"]
+    assert 0 < counter.faults <= sum(traced.summary["faults"].values()), "the loader's are not seen"
+    assert len(counter.stores) > 5
 
 
 def test_has_a_deterministic_machine_no_vector() -> None:
@@ -429,7 +429,7 @@ def test_has_a_deterministic_machine_no_vector() -> None:
         assert (session.kernel.hart.vector is None) is deterministic
 
 
-# Time, and who stops a program.
+# Timers, and stops of a program.
 
 
 @pytest.mark.parametrize(

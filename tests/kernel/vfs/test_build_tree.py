@@ -243,7 +243,7 @@ def test_are_very_deep_trees_just_deep(home: Path, tmp_path: Path, where: str) -
     assert len(getcwd(t)) > 3000
     for _ in range(1500):
         chdir(t, "..")
-    # pytest's own clearing up goes down by recursion, and gives up on such a tree.
+    # pytest's own clean-up is recursive, and fails on such a tree.
     subprocess.run(["rm", "-rf", out], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Are the user's descriptors used as he would expect, and given back as they were?"""
+"""Are the host's standard descriptors used correctly, and restored at the end?"""
 
 from __future__ import annotations
 

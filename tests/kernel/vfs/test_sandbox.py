@@ -1,4 +1,4 @@
-"""Does any path, link, descriptor or race lead out of what was granted? None of these may."""
+"""Does any path, link, descriptor or race lead outside of the granted folders?"""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_what_if_the_host_moves_a_directory_out_meanwhile(t: FakeThread, world: 
 
 
 def _between(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], None]) -> None:
-    """Does ``act`` right after ``name`` was looked up and before it is used."""
+    """Calls ``act`` between the lookup of ``name`` and its use."""
     lookup = HostDir.lookup
 
     def swapped(self: HostDir, looked: str) -> object:

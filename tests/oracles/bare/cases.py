@@ -1,4 +1,4 @@
-"""The cases of fuzz.c, drawn here once more: the same random numbers in the same order."""
+"""The cases of fuzz.c, generated from the same random numbers in the same order."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Request:
-    """One access: what, where, and in which state of the hart."""
+    """One access: kind, address, and state of the hart."""
 
     kind: Kind
     size: int
@@ -62,7 +62,7 @@ class Request:
     root: int
     value: int
     pc: int
-    """Where the hart starts: at the instruction that does the access, or, for a fetch, at va."""
+    """Start address: that of the instruction that does the access, or, for a fetch, va."""
 
 
 def mix(z: int) -> int:
@@ -72,12 +72,12 @@ def mix(z: int) -> int:
 
 
 def spread(random: int) -> int:
-    """Eight bytes of which no instruction can be made."""
+    """Eight bytes that contain no valid instruction."""
     return int.from_bytes(bytes(_BYTES[random >> 4 * n & 15] for n in range(8)), "little")
 
 
 def fresh_arena() -> bytes:
-    """What the arena holds at the start: ``spread(mix(n))`` as word n."""
+    """Initial contents of the arena: ``spread(mix(n))`` as word n."""
     z = np.arange(ARENA_SIZE // 8, dtype=np.uint64)
     z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
@@ -92,7 +92,7 @@ def arena_digest(ram: Ram) -> int:
 
 
 class Case:
-    """Case ``number`` of ``seed``: its page tables, then its accesses one after another."""
+    """Case ``number`` of ``seed``: its page tables, and its sequence of accesses."""
 
     def __init__(self, seed: int, number: int) -> None:
         self._state = (mix(seed) + number) & VA_MASK

@@ -1,4 +1,4 @@
-"""The log of fuzz.c: how it is made, kept and read. ``python -m tests.oracles.bare.log`` makes it.
+"""Records and reads the log of fuzz.c. ``python -m tests.oracles.bare.log`` makes it.
 
 It is made by qemu-system-riscv64; the tests need only the log.
 """
@@ -38,7 +38,7 @@ class Entry:
     digest: int
     outcomes: tuple[Outcome, ...]
     arena: int | None
-    """The arena's digest after it."""
+    """Digest of the arena after the case."""
 
 
 def record(seed: int, cases: int) -> str:

@@ -1,4 +1,4 @@
-"""What qemu-system-riscv64 7.2 reports where ours reports something else.
+"""Known differences of qemu-system-riscv64 7.2 from our machine.
 
 The first three are faults of qemu 7.2; see "Measured facts" in DESIGN.md. The specification leaves
 the order in which the two parts of a misaligned access are made to the hart, so the last two are
@@ -27,7 +27,7 @@ class Difference(Enum):
 
 
 class Qemu:
-    """Foretells qemu's answer to one access from what our ``machine`` has; ask before it's done."""
+    """Predicts qemu's outcome of one access from our ``machine``'s state before the access."""
 
     def __init__(self, machine: Machine, request: Request) -> None:
         self._machine = machine
@@ -40,31 +40,31 @@ class Qemu:
             self._second = machine.probe(request, self._parts[1][0], Access.STORE)
 
     def answer(self, ours: Outcome) -> tuple[Outcome, set[Difference]]:
-        """What qemu says where ours says ``ours``, and why it does."""
-        request, said, why = self._request, ours, set()
-        outside_at = said.at if said.rule is Rule.PAGE_OUTSIDE_RAM else None
+        """Predicted outcome of qemu where ours is ``ours``, with the known differences."""
+        request, reported, why = self._request, ours, set()
+        outside_at = reported.at if reported.rule is Rule.PAGE_OUTSIDE_RAM else None
         if self._load is not None:
             if self._load.cause:
-                said = self._load
+                reported = self._load
             else:
-                said = replace(ours, changes=_both(ours.changes, self._load.changes))
-            if said != ours:
+                reported = replace(ours, changes=_both(ours.changes, self._load.changes))
+            if reported != ours:
                 why.add(Difference.AMO_IS_A_LOAD)
         if self._second is not None and outside_at is not None:
             if outside_at != request.va:
                 self._machine.store(request, self._parts[0][1])
                 why.add(Difference.STORED_IN_PARTS)
             elif self._second.rule is not Rule.PAGE_OUTSIDE_RAM:
-                said = self._first_page_outside(ours, self._second)
+                reported = self._first_page_outside(ours, self._second)
                 why.add(Difference.SECOND_PAGE_FIRST)
-        if said.rule is Rule.TABLE_OUTSIDE_RAM:
-            said = replace(said, cause=ACCESS_OF_CAUSE[Cause(said.cause)].page_fault)
+        if reported.rule is Rule.TABLE_OUTSIDE_RAM:
+            reported = replace(reported, cause=ACCESS_OF_CAUSE[Cause(reported.cause)].page_fault)
             why.add(Difference.TABLE_OUTSIDE_RAM)
         rounded = (request.va & -request.size) - request.va & VA_MASK
         if request.kind is Kind.LOAD and outside_at == request.va and rounded:
-            said = replace(said, result=rounded)
+            reported = replace(reported, result=rounded)
             why.add(Difference.LOAD_ROUNDED)
-        return said, why
+        return reported, why
 
     def _first_page_outside(self, ours: Outcome, second: Outcome) -> Outcome:
         changes = _both(ours.changes, second.changes)
@@ -80,7 +80,7 @@ def _both(one: tuple[Change, ...], other: tuple[Change, ...]) -> tuple[Change, .
 
 
 def is_a_store_fault(request: Request, ours: Outcome) -> bool:
-    """Whether ours calls what a store or an AMO breaks a store's fault, and a load's a load's."""
+    """True when the fault of a store or an AMO is reported as a store's, of a load as a load's."""
     if ours.cause not in ACCESS_OF_CAUSE or request.kind is Kind.FETCH or is_stub(ours.at):
         return True
     stores = request.kind in (Kind.STORE, Kind.AMO)

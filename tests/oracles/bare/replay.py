@@ -1,4 +1,4 @@
-"""Does the accesses of the bare-metal log on our machine, and says what ours reports for each."""
+"""Repeats the accesses of the bare-metal log on our machine, and returns each outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Change = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an access led to, as in a line of the log.
+    """Outcome of an access, as in a line of the log.
 
     ``result`` is the value read, or the instruction found at a fetch, or mtval - va of a fault.
     ``rule`` is why ours failed; the log knows none.
@@ -59,7 +59,7 @@ class Machine:
     """Our RAM and hart, with the stubs and the arena as at the start of fuzz.c.
 
     With ``on_hart``, U-mode accesses are instructions that the hart runs; else, and always in
-    S-mode, which the hart lacks, each is done by asking the MMU for the pages it touches.
+    S-mode, which the hart lacks, each is a translation by the MMU of the pages it touches.
     """
 
     def __init__(self, *, on_hart: bool) -> None:
@@ -87,7 +87,7 @@ class Machine:
             self._set(table, INDICES[i], pte)
 
     def _changes(self) -> tuple[Change, ...]:
-        """Which entries changed since the last access, and how."""
+        """Entries changed since the last access, with the changed bits."""
         changed = []
         for (table, i), before in self._shadow.items():
             pte = self.ram.load64((TABLES_PPN + table << 12) + 8 * INDICES[i])
@@ -97,13 +97,13 @@ class Machine:
         return tuple(changed)
 
     def adopt(self, changes: tuple[Change, ...], by_us: Outcome) -> None:
-        """Makes the entries as if ``changes`` had been made instead of those of ``by_us``."""
+        """Sets the entries as if ``changes`` had been made instead of those of ``by_us``."""
         for table, i, bits in (*changes, *by_us.changes):
             self._shadow[table, i] ^= bits
             self._set(table, INDICES[i], self._shadow[table, i])
 
     def probe(self, request: Request, va: int, access: Access) -> Outcome:
-        """What ``access`` at ``va`` would lead to instead; leaves the tables as they were.
+        """Outcome of ``access`` at ``va`` instead of ``request``; leaves the tables unchanged.
 
         The cause is 0 if it would succeed.
         """
@@ -155,7 +155,7 @@ class Machine:
         rule = trap.fault.rule if trap.fault else None
         return Outcome(trap.cause, trap.tval - request.va & VA_MASK, rule=rule, at=trap.tval)
 
-    # By asking the MMU.
+    # By a translation of the MMU.
 
     def _ask(self, request: Request) -> Outcome:
         stub = self._fetch_stub(request)

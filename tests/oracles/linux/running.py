@@ -36,7 +36,7 @@ def needs_linux() -> None:
 
 
 def by_linux(name: str) -> list[str]:
-    """What this host's kernel says."""
+    """Output of the program on this host's kernel."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / name
         subprocess.run(["gcc", "-static", *FLAGS, "-o", program, FOLDER / f"{name}.c"], check=True)

@@ -1,4 +1,4 @@
-"""Random C programs of forks and writes, from a seed; program.h has what they call.
+"""Random C programs of forks and writes, from a seed; program.h has the functions that they call.
 
 What a program prints doesn't depend on how its processes are scheduled: one process at a time has
 the turn, and only it prints, forks, or touches what others can see. The others go on meanwhile with
@@ -26,7 +26,7 @@ from tests.oracles.programs.model import (
 from tests.oracles.programs.steps import PRIVATE_STEPS, STEPS, Writer, map_pages, writable
 
 SIZES = ((3, 4), (5, 6), (8, 8), (14, 12))
-"""How many processes a program may have, and how much the first does."""
+"""Maximum number of processes of a program, and number of rounds of the first."""
 DEEPEST = 3
 
 
@@ -55,7 +55,7 @@ class Generator:
         return f'#include "program.h"\n\nint main(void)\n{{\n{out.text()}\n}}\n'
 
     def _life(self, process: Process, depth: int, turns: int) -> None:
-        """What a process does in its turns and between them, until all its children are gone."""
+        """Emits a process's steps in its turns and between them, and the end of its children."""
         for turn in range(turns):
             if depth:
                 self._meanwhile(process)
@@ -71,7 +71,7 @@ class Generator:
             self._out.call("look", slot)
 
     def _relate(self, process: Process, depth: int) -> None:
-        """Forks, or gives a child the turn."""
+        """Emits a fork, or passes the turn to a child."""
         room = depth < DEEPEST and self._processes < self._most_processes
         if room and self._pick.random() < 0.5:
             self._fork(process, depth)
@@ -108,7 +108,7 @@ class Generator:
         child.turns -= 1
 
     def _finish(self, process: Process, child: Child) -> None:
-        """Lets a child come to its end, or kills it, and waits for it."""
+        """Emits the end of a child, or its kill, and the wait for it."""
         if child.mortal and self._pick.random() < 0.15:
             self._out.emit(f"kill(pid{child.name}, SIGKILL);")
         else:
@@ -122,7 +122,7 @@ class Generator:
         process.children.remove(child)
 
     def _meanwhile(self, process: Process) -> None:
-        """While another process has the turn."""
+        """Emits steps during the turn of another process."""
         self._steps(process, self._pick.randrange(4), alone=False)
 
     def _steps(self, process: Process, count: int, *, alone: bool) -> None:

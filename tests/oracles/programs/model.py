@@ -14,8 +14,8 @@ NONE, READ, RW = 0, 1, 3
 
 @dataclass(frozen=True)
 class Page:
-    """A page of an arena. ``mapping`` names the call that made it so: only what one call made is
-    surely one mapping to Linux, too."""
+    """A page of an arena. ``mapping`` is the number of the call that mapped it: only pages of
+    one call are certainly one mapping on Linux, too."""
 
     kind: int
     prot: int
@@ -27,16 +27,16 @@ class Page:
 class Child:
     name: str
     turns: int
-    """How many it still wants."""
+    """Number of remaining turns."""
     mortal: bool
-    """Has no children, so may be killed."""
+    """True when it has no children, and may be killed."""
 
 
 @dataclass
 class Process:
     name: str
     arenas: list[list[Page | None]]
-    """None where nothing is mapped."""
+    """None for an unmapped page."""
     global_prot: list[int]
     children: list[Child] = field(default_factory=list)
     forks: int = 0
@@ -45,7 +45,7 @@ class Process:
         return Process(name, [list(pages) for pages in self.arenas], list(self.global_prot))
 
     def private(self, slot: int) -> bool:
-        """Whether nobody else can see or change what is in the slot."""
+        """True when no other process can read or change the slot's memory."""
         return slot >= ARENAS or all(p is None or p.kind == ANONYMOUS for p in self.arenas[slot])
 
     def prot(self, slot: int, page: int) -> int | None:

@@ -27,7 +27,7 @@ static byte global[PAGES * PAGE] __attribute__((aligned(4096)));
 static byte *slots[SLOTS];
 static int file;
 static const char *name = "0";
-static char told[1 << 16];
+static char report[1 << 16];
 static size_t length;
 
 /* ---- printing */
@@ -36,16 +36,16 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    length += vsnprintf(told + length, sizeof told - length, format, arguments);
+    length += vsnprintf(report + length, sizeof report - length, format, arguments);
     va_end(arguments);
-    if (length + 256 > sizeof told)
+    if (length + 256 > sizeof report)
         abort();
 }
 
 static void flush(void)
 {
     for (size_t done = 0; done < length;)
-        done += write(1, told + done, length - done);
+        done += write(1, report + done, length - done);
     length = 0;
 }
 

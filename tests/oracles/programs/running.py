@@ -15,7 +15,7 @@ FLAGS = ("-static", "-O1", "-w", "-I", str(FOLDER))
 
 
 def build_program(seed: int, folder: Path) -> Path:
-    """Not by toolchain.build, which keeps what it builds."""
+    """Compiles program ``seed``, without the cache of toolchain.build."""
     source, output = folder / f"program{seed}.c", folder / f"program{seed}"
     source.write_text(program(seed))
     subprocess.run([find().gcc, *FLAGS, "-o", output, source], check=True)
@@ -23,17 +23,17 @@ def build_program(seed: int, folder: Path) -> Path:
 
 
 def compare(seed: int, policies: tuple[str, ...] = POLICIES) -> str | None:
-    """Where emu differs from qemu on program ``seed``, or leaks; None when it doesn't."""
+    """First difference of emu from qemu on program ``seed``, or its leaks; None without any."""
     with tempfile.TemporaryDirectory() as folder:
         ours = build_program(seed, Path(folder))
         oracle = run_qemu(ours)
         for policy in policies:
             run = run_emu(ours, options=("--check", "--fork-policy", policy))
-            said = f"policy {policy}, statuses {oracle.status} and {run.status}\n{run.errors}\n"
+            prefix = f"policy {policy}, statuses {oracle.status} and {run.status}\n{run.errors}\n"
             if (run.output, run.status) != (oracle.output, oracle.status):
-                return said + difference(oracle.output, run.output)
+                return prefix + difference(oracle.output, run.output)
             if run.summary["frames_leaked"]:
-                return f"{said}{run.summary['frames_leaked']} frames leaked"
+                return f"{prefix}{run.summary['frames_leaked']} frames leaked"
     return None
 
 

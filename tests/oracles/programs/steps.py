@@ -1,4 +1,4 @@
-"""The steps of the random programs: each writes one call and remembers what it changes.
+"""The steps of the random programs: each emits one call and updates the model.
 
 ``alone`` says that the process has the turn; without it a step keeps to private memory.
 """
@@ -28,7 +28,7 @@ from tests.oracles.programs.model import (
 
 
 class Writer:
-    """The text of a program as it grows."""
+    """The text of a program under construction."""
 
     def __init__(self, pick: random.Random) -> None:
         self.pick = pick
@@ -40,7 +40,7 @@ class Writer:
         self._lines += ["    " * self.indent + line for line in lines]
 
     def call(self, function: str, *arguments: int | str) -> None:
-        """A call of program.h's, with its number."""
+        """Emits a numbered call of a function of program.h."""
         self.number += 1
         self.emit(f"{function}({', '.join(map(str, (self.number, *arguments)))});")
 
@@ -50,12 +50,12 @@ class Writer:
     # Random arguments.
 
     def span(self) -> tuple[int, int]:
-        """A page and a count."""
+        """A random page and count."""
         page = self.pick.randrange(PAGES)
         return page, self.pick.randrange(1, min(4, PAGES - page) + 1)
 
     def offset(self, align: int) -> int:
-        """Into a page; often near its end."""
+        """A random offset in a page, often near its end."""
         if self.pick.random() < 0.3:
             return PAGE - align * self.pick.randrange(1, 9)
         return self.pick.randrange(PAGE // align) * align

@@ -1,4 +1,4 @@
-"""All that may notice a wrong kernel, the cheapest first."""
+"""All checks of wrong kernels, the cheapest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's own reads and writes of user memory: they follow the rules of the user's."""
+"""The kernel's own accesses to user memory follow the rules of the user's accesses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may notice a wrong kernel: checks, each with a name, from the cheapest to the dearest."""
+"""Checks that may detect a wrong kernel, each with a name."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Undecided(Exception):
 
 
 SECONDS = 900
-"""Time limit, far above what any run needs. A guest that waits for ever ends with a deadlock; one
-that runs for ever, at a limit of CPU time (tests/wrong/notice.py).
+"""Time limit, far above what any run needs. A guest that blocks for ever ends with a deadlock;
+one that runs for ever, at a limit of CPU time (tests/wrong/notice.py).
 """
 
 
@@ -55,5 +55,5 @@ class Checks(list[Check]):
 
 
 def same(found: object, expected: object, what: str) -> None:
-    """Raises unless what was found is what was expected."""
+    """Raises AssertionError unless ``found`` equals ``expected``."""
     assert found == expected, f"{what}: {found!r}, not {expected!r}"

@@ -189,9 +189,9 @@ def a_first_store_to_shared_memory_is_dirty_at_once() -> None:
 @CHECKS
 def the_kernels_own_faults_are_reported_and_end_with_the_users_memory() -> None:
     with scene(2) as s:
-        child, seen = s.fork(s.parent), list[Resolution]()
-        user_memory(child, seen).write(BASE, b"kernel")
-        same([str(one.outcome) for one in seen], [str(Outcome.COPIED)], "faults reported")
+        child, resolutions = s.fork(s.parent), list[Resolution]()
+        user_memory(child, resolutions).write(BASE, b"kernel")
+        same([str(one.outcome) for one in resolutions], [str(Outcome.COPIED)], "faults reported")
         with refused(errno.EFAULT):
             user_memory(child).read(USER_END, 1)
         user_memory(child).write(BASE + 2 * P - 4, b"long")

@@ -1,4 +1,4 @@
-"""Whole programs, on a machine that looks after its invariants at every trap.
+"""Whole programs, on a machine that checks its invariants at every trap.
 
 A run must give what the right kernel gave: output, exit status, every count of faults and frames;
 no frame may be left. The machine is deterministic, so the counts are exact. Some run on one that is
@@ -44,7 +44,7 @@ def _program(name: str) -> Path:
 
 @cache
 def _right(name: str, deterministic: bool) -> Result:
-    """What the right kernel gives."""
+    """Result of the correct kernel."""
     result = _run(_program(name), deterministic)
     assert result.status == 0 and b"FAIL" not in result.stdout, (name, result)
     return result

@@ -33,7 +33,7 @@ def value(board: Board, expected: int, what: str, register: int = A0) -> None:
     same(board.x(register), expected, what)
 
 
-# What a trap reports.
+# Values of a trap.
 
 
 @CHECKS

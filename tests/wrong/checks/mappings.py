@@ -1,4 +1,4 @@
-"""Mappings: what a page holds, and what may be done to it, before and after each change."""
+"""Mappings: contents and rights of a page, before and after each change."""
 
 from __future__ import annotations
 

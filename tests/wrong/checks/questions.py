@@ -1,4 +1,4 @@
-"""Small C programs that look for what a kernel of processes may get wrong. Each prints `ok`."""
+"""Small C programs that test for errors in a kernel's processes. Each prints `ok`."""
 
 from __future__ import annotations
 
@@ -271,4 +271,4 @@ VECTOR_QUESTIONS = {
             say(seen == 3 && count == 3 ? "ok\n" : "FAIL %d %d\n", seen, count);
         }""",
 }
-"""Of what a vector may get wrong; the counts don't depend on time."""
+"""Programs for errors of a vector; their counts do not depend on time."""

@@ -1,4 +1,4 @@
-"""A world whose invariants are looked at after every step, and what the scenarios share."""
+"""A world whose invariants are checked after every step, for all scenarios."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.wrong.checks.check import same
 
 P = PAGE_SIZE
 FILE = BASE + 600 * P
-"""In another leaf table than BASE."""
+"""An address in another leaf table than BASE."""
 
 
 class Scene(World):
-    """Checks itself; ``parent`` has ``pages`` pages of its own, "page 0", "page 1", …"""
+    """Checks its invariants; ``parent`` has ``pages`` private pages, "page 0", "page 1", …"""
 
     def __init__(self, pages: int = 3, frames: int = 128) -> None:
         super().__init__(frames)
@@ -39,7 +39,7 @@ class Scene(World):
         self.check()
 
     def kernel_writes(self, space: AddressSpace, va: int, data: bytes) -> None:
-        """As read(2) into ``va`` does."""
+        """Writes as read(2) into ``va``."""
         user_memory(space).write(va, data)
         self.check()
 
@@ -53,12 +53,12 @@ class Scene(World):
         same(self.load(space, va, len(expected)), expected, f"what {who} reads")
 
     def did(self, *expected: Outcome) -> None:
-        """What the fault handler did since the last call, in order."""
+        """Checks the outcomes of page faults since the last call, in order."""
         found, self.outcomes = self.outcomes, []
         same([str(each) for each in found], [str(each) for each in expected], "page faults")
 
     def refuses(self, space: AddressSpace, va: int, data: bytes | None, how: Outcome) -> None:
-        """A load, or a store of ``data``, is the signal that ``how`` says."""
+        """Checks that a load, or a store of ``data``, has the fatal outcome ``how``."""
         try:
             if data is None:
                 self.load(space, va)
@@ -72,7 +72,7 @@ class Scene(World):
 
 @contextmanager
 def scene(pages: int = 3, frames: int = 128) -> Iterator[Scene]:
-    """A scene that, when it is over, has given everything back."""
+    """A scene that must not leak."""
     scene = Scene(pages, frames)
     yield scene
     scene.check()
@@ -81,7 +81,7 @@ def scene(pages: int = 3, frames: int = 128) -> Iterator[Scene]:
 
 @contextmanager
 def refused(number: int) -> Iterator[None]:
-    """The system call fails with that errno."""
+    """Checks that the system call fails with this errno."""
     try:
         yield
     except Errno as error:

@@ -1,4 +1,4 @@
-"""Fork and the first stores after it: who sees what, what it cost, what is left."""
+"""Fork and the first stores after it: contents, costs and leaks."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def a_fork_costs_what_it_says() -> None:
 
 @CHECKS
 def a_fork_that_finds_no_frame_leaves_nothing() -> None:
-    """Whichever of its allocations it is that fails."""
+    """For a failure of each of its allocations."""
     for policy in POLICIES:
         for left in count():
             with scene() as s:

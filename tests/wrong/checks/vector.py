@@ -99,7 +99,7 @@ def an_observer_sees_each_call_begin_and_end() -> None:
 
 
 class _Stops(Observer):
-    """Leaves word for the kernel at the 100th call, as a Ctrl-C or a time limit does."""
+    """Requests a stop at the 100th call, as Ctrl-C or a time limit does."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -187,7 +187,7 @@ class _Ends(Observer):
 
 
 def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
-    """What the protocol Vector says that it may not do: load registers, change or end a program."""
+    """The protocol Vector forbids it to load registers, or change or end a program."""
     session = Session(Options(timeout=SECONDS, memory=64 << 20), [str(compiled(EXCHANGES))])
     hart, engine, runs = session.kernel.hart, session.kernel.hart._engine, [False]
 

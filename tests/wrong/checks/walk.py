@@ -1,7 +1,7 @@
-"""The walk, rule by rule: a table of PTEs and accesses, with what the privileged spec answers.
+"""The walk, rule by rule: a table of PTEs and accesses, with the privileged spec's results.
 
-Each row changes one thing about a translation that works. Its answer is written down here, and
-comes from no code of ours.
+Each row changes one property of a valid translation. The results are constants, from no code of
+the project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE_FAULTS = {FETCH: 12, LOAD: 13, STORE: 15}
 ACCESS_FAULTS = {FETCH: 1, LOAD: 5, STORE: 7}
 ALL = (FETCH, LOAD, STORE)
 OTHER = 9
-"""A frame of which nothing is mapped."""
+"""An unmapped frame."""
 
 
 def leaf(flags: int) -> Change:
@@ -68,7 +68,7 @@ def table_mirrored(t: Tables) -> None:
 
 
 def root_far_outside(t: Tables) -> None:
-    """An address that would wrap to RAM if a PPN had fewer than 44 bits."""
+    """A root whose address would wrap to RAM if a PPN had fewer than 44 bits."""
     t.mmu.satp = make_satp(1 << 43 | t.ppn(ROOT))
 
 
@@ -126,7 +126,7 @@ NON_CANONICAL = (
 
 clean = FULL & ~A & ~D
 SUCCEEDS: list[tuple[str, Change, Access, int, int]] = [
-    # What, access, offset from the page's first byte, flags that the leaf has then.
+    # Name, access, offset from the page's first byte, flags of the leaf afterwards.
     *((f"a plain {access.name.lower()}", nothing, access, 0xABC, FULL) for access in ALL),
     *((f"a {access.name.lower()} sets A", leaf(clean), access, 0xABC, clean | A)
       for access in (FETCH, LOAD)),

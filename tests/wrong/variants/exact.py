@@ -83,7 +83,7 @@ VARIANTS = [
           old="page - STACK_GUARD", new="page - STACK_GUARD + 4096"),
     _keys("last-table-left-out", "the last table of a long range with few tables is left out",
           old="first <= key <= last", new="first <= key < last"),
-    _keys("tables-unsorted", "the tables of a long range come in the order they were made",
+    _keys("tables-unsorted", "the tables of a long range are in order of creation",
           old=_TABLES, new=_TABLES.replace("sorted(", "list(")),
     wrong(
         "upper-tables-shared-lower", "the tables of the upper half of a gigabyte are linked lower",
@@ -105,7 +105,7 @@ VARIANTS = [
         "kernel.mm.fork:_share_pages", "cost.ptes_written += lost", "pass",
     ),
     wrong(
-        "lost-w-uncounted-in-tables", "nor where it shares the tables",
+        "lost-w-uncounted-in-tables", "a fork that shares tables counts no PTEs that lose W",
         "kernel.mm.fork:shared_tables", "cost.ptes_written += lost", "pass",
     ),
     wrong(

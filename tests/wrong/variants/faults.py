@@ -1,4 +1,4 @@
-"""The fault handler breaks the sharing wrongly, or lets through what it should refuse."""
+"""The fault handler breaks the sharing wrongly, or allows an access that it should refuse."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ VARIANTS = [
         "kernel.mm.fault:_from_backing", "flags &= ~W", "pass",
     ),
     wrong(
-        "file-store-untold", "the file is not informed of a store to its page",
+        "file-store-not-reported", "the file is not informed of a store to its page",
         "kernel.mm.fault:_present", "vma.backing.stored_to(vma.index_of(page))", "pass",
     ),
     wrong(
@@ -107,7 +107,7 @@ VARIANTS = [
         old=_REFUSES, new=f"not pte & 1 and {_REFUSES}",
     ),
     _resolve(
-        "data-executed", "a fetch asks for no PROT_EXEC",
+        "data-executed", "a fetch does not need PROT_EXEC",
         old=_REFUSES, new=f"access is not Access.FETCH and {_REFUSES}",
     ),
     wrong(

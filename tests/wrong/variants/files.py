@@ -16,7 +16,7 @@ VARIANTS = [
         "min(PAGE_SIZE, self.inode.size - offset)", "PAGE_SIZE",
     ),
     wrong(
-        "never-written-back", "stores to a shared mapping do not come to the file",
+        "never-written-back", "stores to a shared mapping do not reach the file",
         _pages + "_write_page", "self.inode.write_at(offset, data)", "pass",
     ),
     wrong(

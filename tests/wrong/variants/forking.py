@@ -1,4 +1,4 @@
-"""Fork shares too much, too little, or forgets to say so."""
+"""Fork shares too much or too little, or does not count it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ VARIANTS = [
         new="child.table.write(Part(part.keys, part.first, part.last - 1, part.ptes[:, :-1]))",
     ),
     _share(
-        "count-lost-in-failing-fork", "the frames are counted before a table is asked for in vain",
+        "count-lost-in-failing-fork", "the frames are counted before an allocation that fails",
         old="child.table.make_tables(part)",
         new="parent.frames.share_all(part.ptes[present])\n    child.table.make_tables(part)\n"
         "    parent.frames.release_all(part.ptes[present])",

@@ -6,15 +6,15 @@ from tests.wrong.variant import wrong
 
 VARIANTS = [
     wrong(
-        "share-uncounted", "one more holder of a frame is not counted",
+        "share-uncounted", "an added holder of a frame is not counted",
         "kernel.mm.frames:Frames.share", "+= 1", "+= 0",
     ),
     wrong(
-        "share-counted-twice", "one more holder counts as two",
+        "share-counted-twice", "an added holder counts as two",
         "kernel.mm.frames:Frames.share", "+= 1", "+= 2",
     ),
     wrong(
-        "release-uncounted", "one holder less is not counted",
+        "release-uncounted", "a released holder is not counted",
         "kernel.mm.frames:Frames.release", "self._count[index] - 1", "self._count[index]",
     ),
     wrong(

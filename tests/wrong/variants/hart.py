@@ -1,4 +1,4 @@
-"""The hart reports a trap wrongly, or one of its caches keeps what is no longer true."""
+"""The hart reports a trap wrongly, or one of its caches is stale."""
 
 from __future__ import annotations
 
@@ -82,19 +82,19 @@ VARIANTS = [
         "emu.machine.hart:Hart.fence_code", "self._engine.flush_code()", "pass",
     ),
     wrong(
-        "write-unsnooped", "a kernel's write to a frame of code goes unnoticed",
+        "write-unsnooped", "a kernel's write to a frame of code is not detected",
         "emu.machine.ram:Ram.write", "self._snoop(pa >> PAGE_SHIFT)", "pass",
     ),
     wrong(
-        "copy-unsnooped", "a copy over a frame of code goes unnoticed",
+        "copy-unsnooped", "a copy over a frame of code is not detected",
         "emu.machine.ram:Ram.copy_frame", "self._snoop(target)", "pass",
     ),
     wrong(
-        "zeroing-unsnooped", "a frame of code that is zeroed goes unnoticed",
+        "zeroing-unsnooped", "a frame of code that is zeroed is not detected",
         "emu.machine.ram:Ram.zero_frame", "self._snoop(ppn)", "pass",
     ),
     wrong(
-        "store64-unsnooped", "a 64-bit store to a frame of code goes unnoticed",
+        "store64-unsnooped", "a 64-bit store to a frame of code is not detected",
         "emu.machine.ram:Ram.store64", "self._snoop(pa >> PAGE_SHIFT)", "pass",
     ),
 ]  # fmt: skip

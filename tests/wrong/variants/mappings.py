@@ -43,7 +43,7 @@ VARIANTS = [
         old="if vma.start > at:", new="if False:",
     ),
     _protectable(
-        "mprotect-stops-in-silence", "mprotect stops at a hole and says that all went well",
+        "mprotect-stops-in-silence", "mprotect stops at a hole and returns success",
         old="ENOMEM if at < end else None", new="None",
     ),
     _protectable(
@@ -52,7 +52,7 @@ VARIANTS = [
         new="return (end, ENOMEM) if not self.covers(start, end) else (end, None)",
     ),
     _protect(
-        "mprotect-all-or-nothing", "mprotect that meets a hole changes nothing below it",
+        "mprotect-all-or-nothing", "mprotect over a hole changes nothing below it",
         old="if start < reach:", new="if failure is None:",
     ),
     _protect_mapped(
@@ -139,7 +139,7 @@ VARIANTS = [
         old="table.leaf(at)", new="pass",
     ),
     _room(
-        "mremap-makes-room-as-it-goes", "mremap finds no frame for a table with a few pages moved",
+        "mremap-allocates-while-moving", "mremap finds no frame for a table with a few pages moved",
         old="table.leaf(va - start + to)", new="pass",
     ),
     _pieces(
@@ -156,7 +156,7 @@ VARIANTS = [
         old="self.add(vma)\n    self.flush_tlb()", new="self.add(vma)",
     ),
     wrong(
-        "gap-is-no-gap", "mmap takes a hint where something is mapped",
+        "gap-not-free", "mmap takes a hint where something is mapped",
         "kernel.mm.vma_list:VmaList.find_gap",
         " and not self.overlapping(hint, hint + length)", "",
     ),
@@ -173,7 +173,7 @@ VARIANTS = [
         "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)", "pass",
     ),
     wrong(
-        "dontneed-by-halves", "MADV_DONTNEED lets a mapping go before it has tables for the next",
+        "dontneed-by-halves", "MADV_DONTNEED discards a mapping before it has tables for the next",
         "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)",
         "for vma in space.overlapping(start, end):\n"
         "            space.zap(max(start, vma.start), min(end, vma.end))",
@@ -191,7 +191,7 @@ VARIANTS = [
         "kernel.mm.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
     ),
     wrong(
-        "split-uncounted", "the second half of a mapping is no user of its backing",
+        "split-uncounted", "the second half of a mapping is not counted by its backing",
         "kernel.mm.vma_list:VmaList._insert", "add_users(vma.backing, 1)", "pass",
     ),
     _leave(

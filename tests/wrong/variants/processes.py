@@ -1,4 +1,4 @@
-"""Exec, exit, clone and signals mistake whose memory and whose state it is."""
+"""Exec, exit, clone and signals use the memory or state of the wrong process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaf tables that processes share (the fork policy shared-tables): changed, counted, dropped."""
+"""Shared leaf tables (the fork policy shared-tables) are changed, counted or dropped wrongly."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ VARIANTS = [
         old="self._frames.share_all(self._mapped(leaf))", new="pass",
     ),
     _own(
-        "table-copy-keeps-the-old", "who has copied a table still counts as the old one's holder",
+        "table-copy-keeps-the-old", "a copied table still counts its former holder",
         old="self._frames.release(frame)", new="pass",
     ),
     _own(
@@ -95,34 +95,34 @@ VARIANTS = [
         old="self.table.droppable(start, end)", new="[]",
     ),
     _zap(
-        "no-flush-at-dropped-table", "the TLB keeps the pages of a table that was let go",
+        "no-flush-at-dropped-table", "the TLB keeps the pages of a table that was released",
         old="self.table.drop(droppable)\n        self.flush_tlb()",
         new="self.table.drop(droppable)",
     ),
     _drop(
-        "dropped-with-what-is-below", "munmap lets a table go that has pages below the range",
+        "dropped-with-what-is-below", "munmap releases a table that has pages below the range",
         old="table[:first].any() or", new="",
     ),
     _drop(
-        "dropped-with-what-is-above", "munmap lets a table go that has pages above the range",
+        "dropped-with-what-is-above", "munmap releases a table that has pages above the range",
         old="or table[last:].any()", new="",
     ),
     _drop(
-        "last-holder-drops", "the last holder of a table lets it go with its pages",
+        "last-holder-drops", "the last holder of a table releases it with its pages",
         old="or alone", new="",
     ),
     _drop(
-        "dropped-before-copied", "a munmap that finds no frame has let tables go already",
+        "dropped-before-copied", "a munmap that finds no frame has released tables already",
         old="gone.append(key)",
         new="gone.append(key)\n            self.drop([key])\n    return []",
     ),
     wrong(
-        "dropped-table-kept", "who lets a shared table go still counts as its holder",
+        "dropped-table-kept", "a released shared table still counts its former holder",
         "kernel.mm.page_tables.page_table:PageTable.drop",
         old="self._frames.release(frame)", new="pass",
     ),
     wrong(
-        "dropped-table-linked", "a table that was let go stays linked",
+        "dropped-table-linked", "a table that was released stays linked",
         "kernel.mm.page_tables.leaf_tables:LeafTables._unlink",
         "self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)", "pass",
     ),

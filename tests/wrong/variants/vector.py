@@ -1,4 +1,4 @@
-"""What is answered while the program stands at its trap: begun twice, too late, or not to be."""
+"""Traps that the vector handles: twice, too late, or though the loop must."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _IN_LOOP = {
 
 VARIANTS = [
     _store(
-        "fault-handled-twice", "a store's fault that the vector could not mend is handled again",
+        "fault-handled-twice", "a store's fault that the vector could not resolve is handled again",
         old="self._unfinished.pending_fault = resolution", new="pass",
     ),
     _store(
-        "fault-uncounted", "a store's fault that the vector mends is not counted",
+        "fault-uncounted", "a store's fault that the vector resolves is not counted",
         old="handler.resolve(kernel, thread, page, Access.STORE)",
         new="handler.fault.handle(thread.process.space, page, Access.STORE)",
     ),
@@ -45,13 +45,13 @@ VARIANTS = [
         old=" or self._loop_is_due()", new="",
     ),
     wrong(
-        "old-fault-again", "what was left of a store's fault is the answer to all later ones",
+        "old-fault-again", "a store's unresolved fault is the answer to all later ones",
         "kernel.trap.handler:_page_fault",
         "resolution, unfinished.pending_fault = unfinished.pending_fault, None",
         "resolution = unfinished.pending_fault",
     ),
     _ecall(
-        "call-left-untold", "an observer does not see that a call has ended",
+        "call-exit-not-reported", "an observer does not see that a call has ended",
         old="kernel.observer.call_left(thread, number, arguments, result)", new="pass",
     ),
     wrong(
@@ -99,7 +99,7 @@ VARIANTS = [
         old="not (kernel.traps + 1) % _LOOP_EVERY or", new="",
     ),
     _due(
-        "attention-unheard", "a request is not handled at the next trap",
+        "attention-not-handled", "a request is not handled at the next trap",
         old="or bool(kernel.requests)", new="",
     ),
     *(

@@ -1,4 +1,4 @@
-"""Does ``emu build`` do what a compiler's user expects?"""
+"""Does ``emu build`` have the options, outputs and exit status of a compiler?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does ``emu compare`` find the policies alike, and say it where a program is not?"""
+"""Does ``emu compare`` report equal results under all policies, and each difference?"""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_is_the_output_printed_once_and_the_table_on_stderr() -> None:
         "parent sees  pPpppppP",
     ]
     rows = [line.rsplit(maxsplit=3) for line in outcome.stderr.splitlines()]
-    told = compared(built(BY_NAME["demo_cow"], "static"))
-    copied = [run["summary"]["frames_copied"] for run in told["runs"]]
+    comparison = compared(built(BY_NAME["demo_cow"], "static"))
+    copied = [run["summary"]["frames_copied"] for run in comparison["runs"]]
     assert ["frames copied", *map(str, copied)] in rows
     assert 3 <= copied[0] < copied[1] and copied[0] == copied[2]
     assert max(map(len, outcome.stderr.splitlines())) <= 80
@@ -57,13 +57,13 @@ def test_is_the_output_printed_once_and_the_table_on_stderr() -> None:
 def test_are_the_counts_those_of_the_manifest(name: str) -> None:
     guest = BY_NAME[name]
     assert guest.total is not None
-    told = compared(built(guest, "static"))
-    assert told["identical"] and told["differences"] == []
-    cow, eager, tables = (run["summary"] for run in told["runs"])
+    comparison = compared(built(guest, "static"))
+    assert comparison["identical"] and comparison["differences"] == []
+    cow, eager, tables = (run["summary"] for run in comparison["runs"])
     assert cow["frames_copied"] == tables["frames_copied"] == guest.total.copied
     assert cow["frames_reused"] == tables["frames_reused"] == guest.total.reused
     assert eager["frames_copied"] == cow["eager_frames_copied"]
-    assert [run["policy"] for run in told["runs"]] == ["cow", "eager", "shared-tables"]
+    assert [run["policy"] for run in comparison["runs"]] == ["cow", "eager", "shared-tables"]
 
 
 def test_is_standard_input_given_to_each_run() -> None:

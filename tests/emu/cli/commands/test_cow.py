@@ -1,4 +1,4 @@
-"""What does ``emu cow`` promise to the shell that calls it, and to continuous integration?"""
+"""Are the output and exit status of ``emu cow`` correct, for shells and continuous integration?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kernel.mm.fork import POLICIES
 from tests.emu.commands import EMU, Outcome, emu, environment, program
 from tests.guest.running import built
 
-SEEN = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
+PRINTED = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
 
 
 def cow(*words: str | Path) -> Outcome:
@@ -27,7 +27,7 @@ def demo() -> Path:
 
 def test_is_stdout_the_guests_alone_and_the_profile_on_stderr() -> None:
     outcome = cow(demo())
-    assert (outcome.status, outcome.stdout) == (0, SEEN)
+    assert (outcome.status, outcome.stdout) == (0, PRINTED)
     assert "demo_cow.c:22 write_page" in outcome.stderr
     assert max(map(len, outcome.stderr.splitlines())) <= 80
 
@@ -39,7 +39,7 @@ def test_is_the_exit_status_the_guests() -> None:
 
 def test_does_the_profile_go_to_a_file(tmp_path: Path) -> None:
     outcome = cow(demo(), "--json", "-o", tmp_path / "cow.json")
-    assert (outcome.stdout, outcome.stderr) == (SEEN, "")
+    assert (outcome.stdout, outcome.stderr) == (PRINTED, "")
     profile = json.loads((tmp_path / "cow.json").read_text())
     assert profile["copied"] == profile["summary"]["faults"]["copied"]
     assert profile["lines"][0]["line"] == 22 and profile["lines"][0]["copies"] == 3
@@ -49,9 +49,9 @@ def test_does_the_profile_go_to_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [("cow",), ("why", "--at", "pages"), ("compare",)])
 def test_has_json_standard_output_for_itself(command: tuple[str, ...]) -> None:
     outcome = emu(*command, "--json", demo())
-    assert json.loads(outcome.stdout) and outcome.stderr == SEEN
+    assert json.loads(outcome.stdout) and outcome.stderr == PRINTED
     text = emu(*command, "-o", "-", demo())
-    assert text.stderr == SEEN and text.stdout and "sees" not in text.stdout
+    assert text.stderr == PRINTED and text.stdout and "sees" not in text.stdout
 
 
 @pytest.mark.parametrize("command", ["cow", "report", "why"])
@@ -73,9 +73,9 @@ def test_does_a_trace_file_report_the_same(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     words = ("--deterministic", demo())
     assert emu("trace", "--backtrace", "8", "-o", trace, *words).status == 0
-    live, told = cow("--json", *words), emu("cow", "--json", trace)
-    assert (told.status, told.stderr) == (0, "")
-    assert json.loads(live.stdout) == json.loads(told.stdout)
+    live, from_trace = cow("--json", *words), emu("cow", "--json", trace)
+    assert (from_trace.status, from_trace.stderr) == (0, "")
+    assert json.loads(live.stdout) == json.loads(from_trace.stdout)
 
 
 HEAP = """
@@ -100,8 +100,8 @@ def test_has_a_trace_heap_sites_when_asked_to(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     words = ("--deterministic", guest)
     assert emu("trace", "--heap", "--backtrace", "8", "-o", trace, *words).status == 0
-    live, told = cow("--heap", "--json", *words), emu("cow", "--json", trace)
-    heap = json.loads(told.stdout)["heap"]
+    live, from_trace = cow("--heap", "--json", *words), emu("cow", "--json", trace)
+    heap = json.loads(from_trace.stdout)["heap"]
     assert heap and heap == json.loads(live.stdout)["heap"]
 
 
@@ -111,7 +111,7 @@ def test_is_the_status_3_when_more_was_copied_than_allowed(policy: str) -> None:
     copied = 4 * emu("run", "--summary=json", *words[1:3], demo()).summary["frames_copied"]
     assert cow("--max-cow-kb", str(copied), *words).status == 0
     outcome = cow("--max-cow-kb", str(copied - 1), *words)
-    assert outcome.status == 3 and outcome.stdout == SEEN
+    assert outcome.status == 3 and outcome.stdout == PRINTED
     worst = "by the fork of pid 3" if policy == "eager" else "by demo_cow.c:22 write_page (12 KiB)"
     assert outcome.stderr == (
         f"emu: {copied} KiB were copied for fork, more than the {copied - 1} KiB allowed; "

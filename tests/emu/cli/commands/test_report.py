@@ -1,4 +1,4 @@
-"""Does ``emu report`` write what a browser can open, and say in one line why it can't?"""
+"""Does ``emu report`` write a page that a browser opens, and report failures in one line?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does ``emu run`` promise to the shell that calls it?"""
+"""Are the output, messages and exit status of ``emu run`` correct?"""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_is_a_directory_reported_as_such(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/null", "pipe"])
 def test_is_a_device_or_a_pipe_refused_as_by_linux(tmp_path: Path, name: str) -> None:
-    """It isn't opened: a pipe would be waited for."""
+    """The file is not opened: opening a pipe would block."""
     path = tmp_path / name
     if name == "pipe":
         os.mkfifo(path)

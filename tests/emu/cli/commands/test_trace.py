@@ -80,7 +80,7 @@ def test_are_only_the_chosen_faults_reported(
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         (("--function", "foo"), "in function foo"),
         (("--pid", "9", "--outcome", "file-copied"), "of pid 9 with outcome file-copied"),
@@ -89,12 +89,12 @@ def test_are_only_the_chosen_faults_reported(
     ],
 )
 def test_is_a_filter_that_chose_nothing_reported(
-    guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
+    guest: Path, words: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     words = tuple(word.replace("/dev/null", str(tmp_path / "t")) for word in words)
     ran = emu("trace", *words, guest)
     assert ran.status == 7
-    assert re.fullmatch(rf"emu: \d+ faults, none {said or 'in function foo'}", ran.messages[0])
+    assert re.fullmatch(rf"emu: \d+ faults, none {message or 'in function foo'}", ran.messages[0])
     assert emu("trace", "--function", "write_it", guest).messages == []
 
 
@@ -164,7 +164,7 @@ def test_is_it_coloured_on_a_terminal(guest: Path) -> None:
 
 
 def on_a_terminal(*words: str | Path, **variables: str) -> str:
-    """What a terminal shows of stderr."""
+    """Returns the output on stderr when it is a terminal."""
     needs_terminals()
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -198,7 +198,7 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         (
             ("-o", "trace.html"),
@@ -214,10 +214,10 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
     ],
 )
 def test_is_a_wrong_option_refused_in_one_line(
-    guest: Path, words: tuple[str, ...], said: str, tmp_path: Path
+    guest: Path, words: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     ran = emu("trace", *words, guest, cwd=tmp_path)
-    assert ran.status == 2 and said in ran.stderr and "Traceback" not in ran.stderr
+    assert ran.status == 2 and message in ran.stderr and "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Does ``emu walk`` draw what it is asked for, at the time that it is asked for?"""
+"""Does ``emu walk`` draw the requested page table walk, at the requested time?"""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_registers_and_what_lies_there() -> None:
 
 
 def test_symbols_mean_something_only_where_the_program_itself_is_run(tmp_path: Path) -> None:
-    """The other is a copy of it, so both have the same at each address."""
+    """The other program is a copy, so both have the same symbols at the same addresses."""
     text = """
         #include <unistd.h>
         #include <sys/wait.h>
@@ -164,7 +164,7 @@ def test_at_the_end_of_one_that_a_signal_kills() -> None:
     assert outcome.status == 0 and Rule.INVALID.value in outcome.stdout
 
 
-# What can't be.
+# Errors.
 
 
 def test_a_place_that_is_never_reached() -> None:

@@ -1,4 +1,4 @@
-"""Does ``emu walk`` read an image of physical memory, and no more than what is in it?"""
+"""Does ``emu walk`` read an image of physical memory, and only up to its end?"""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_faults_in_an_image(
 
 
 def test_a_table_that_the_image_holds_a_part_of(tmp_path: Path) -> None:
-    """It ends within the last table: before VPN[0]'s entry, or just behind it."""
+    """The image ends within the last table: before VPN[0]'s entry, or directly after it."""
     tables = Tables()
     entry = tables.entry(0) - 0x80000000
     for size, rule in ((entry, Rule.TABLE_OUTSIDE_RAM), (entry + 8, Rule.PAGE_OUTSIDE_RAM)):

@@ -12,7 +12,7 @@ from kernel.mm.fork import POLICIES
 from tests.emu.commands import Outcome, emu, program
 from tests.guest.running import built
 
-SEEN = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
+PRINTED = "parent sees  pppppppp\n child sees  pCCppCpp\nparent sees  pPpppppP\n"
 
 
 def why(*words: str | Path) -> Outcome:
@@ -35,7 +35,7 @@ def in_order(text: str, *parts: str) -> bool:
 @pytest.mark.parametrize("variant", ["static", "dynamic"])
 def test_is_the_history_reported_parent_first(variant: str) -> None:
     outcome = why(demo(variant), "--at", "pages+0x1000")
-    assert (outcome.status, outcome.stdout) == (0, SEEN)
+    assert (outcome.status, outcome.stdout) == (0, PRINTED)
     history = " ".join(outcome.stderr.split())
     assert in_order(
         history,
@@ -43,7 +43,7 @@ def test_is_the_history_reported_parent_first(variant: str) -> None:
         "mapped rw-p in",
         "by exec of",
         "first touched, store to",
-        "demo_cow.c:28 main (",  # the C library's memset, by whatever name
+        "demo_cow.c:28 main (",  # the C library's memset, whose name depends on its version
         "): zero-filled pte none →",
         "shared by fork of pid 3",
         "RW-U-AD →",
@@ -71,7 +71,7 @@ def test_does_a_function_have_a_history_too() -> None:
 
 def test_is_a_page_that_was_never_mapped_reported() -> None:
     outcome = why(demo(), "--at", "0x1234")
-    assert (outcome.status, outcome.stdout) == (0, SEEN)
+    assert (outcome.status, outcome.stdout) == (0, PRINTED)
     assert "it was never mapped" in outcome.stderr and "mapping above: 0x10000" in outcome.stderr
 
 

@@ -1,4 +1,4 @@
-"""Can a kernel part have a guest program say that all is well, which finds that it is not?"""
+"""Can a student's component forge the output of a guest program that would fail?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Allocator.share = share
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         ("right._replace(pa=right.pa ^ 0x1000)", "took a fetch"),
         ("right._replace(pte=right.pte | 4)", "took a "),
@@ -67,7 +67,7 @@ Allocator.share = share
         ("memory.store((satp & 0xFFFFF) + 1 << 12, 1 << 20) or right", "stored 0x100000"),
     ],
 )
-def test_a_walk_may_not_lead_a_program_astray(answer: str, said: str) -> None:
+def test_a_walk_may_not_lead_a_program_astray(answer: str, reason: str) -> None:
     forged = f"""
 _right = translate
 
@@ -79,7 +79,7 @@ def translate(memory, satp, address, access, mode):
     failure = _first_guest("walk", LABS["walk"].solution + forged)
     assert failure is not None and failure.name in ("wrong-result", "not-allowed")
     if failure.name == "wrong-result":
-        assert said in failure.when
+        assert reason in failure.when
 
 
 @pytest.mark.parametrize("lab", ["walk", "frames", "eager-fork", "cow-fork", "tlb"])

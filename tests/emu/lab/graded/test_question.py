@@ -1,4 +1,4 @@
-"""Does a mistake cost only the tests that ask about it?"""
+"""Does a mistake cost only the points of the tests that cover it?"""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_failure_is_replayed_with_the_operations_of_the_reference() -> None:
 
 
 def test_a_pte_written_by_the_reference_is_not_attributed_to_the_student() -> None:
-    """A store changes what fork made right: the PTE of the parent was written by the reference."""
+    """The parent's PTE, correct after fork, was written by the reference at a later store."""
     source = (
         wrong("parent-keeps-w")
         .files[0]

@@ -1,4 +1,4 @@
-"""Is every submission graded, whatever the others do; and is nothing graded twice?"""
+"""Is every submission graded once, independently of the others?"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def verdicts(record: Record) -> list[str]:
     return [test.status for test in record.tests]
 
 
-# One test can't spoil another, nor one submission another.
+# Tests are independent of each other, and so are submissions.
 
 
 def test_points_are_those_of_the_tests_that_pass():
@@ -163,7 +163,7 @@ def test_half_a_result_is_none(tmp_path):
     assert read(tmp_path / "result.json") is None
 
 
-# The command. The skeleton is the submission that is graded soonest.
+# The command. The skeleton is the submission that is graded fastest.
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def result(folder: Path, name: str) -> Record:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each result was made."""
+    """Time of modification of each result."""
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
@@ -203,14 +203,14 @@ def test_a_folder_is_graded_and_only_what_is_missing_or_has_changed_is_graded_ag
     assert "5 submissions: 0 with full marks, 1 that could not be read" in first.stdout
     assert (results / "summary.csv").read_text().count("\n") == 6
 
-    made = times(results)
+    first_times = times(results)
     (submissions / "ada" / COW.file).write_text(SKELETON + "# changed\n")
     (results / "cy" / "result.json").write_text("{")
     (results / "eve" / "report.txt").unlink()
     again = grading_commands.grade(submissions, "-o", results, "--lab", "cow-fork")
     assert "3 of 5 are graded already" in again.stderr
     assert again.stdout == first.stdout
-    changed = {name for name, when in times(results).items() if made[name] != when}
+    changed = {name for name, when in times(results).items() if first_times[name] != when}
     assert changed == {"ada", "cy"}
     assert (results / "eve" / "report.txt").exists()
 

@@ -1,4 +1,4 @@
-"""Does an instructor's file give the tests it describes; and is a mistake in it one line?"""
+"""Are the tests those that an instructor's file describes; is an error in it one line?"""
 
 from __future__ import annotations
 

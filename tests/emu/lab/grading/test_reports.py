@@ -1,4 +1,4 @@
-"""Are the formats of a result those that others read, and can a student not forge its text?"""
+"""Do results follow the formats of other tools, and can a student not forge their text?"""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_gradescope_gets_each_test_with_its_points_and_says_nothing_of_the_sum()
 
 def test_gradescope_hides_private_tests_until_after_the_due_date():
     result = json.loads(FORMATS["gradescope"].make(record(FAILED, HIDDEN)))
-    seen = {test["name"]: test["visibility"] for test in result["tests"]}
-    assert seen == {"child-stores": "visible", "secret-tree": "after_due_date"}
+    visibility = {test["name"]: test["visibility"] for test in result["tests"]}
+    assert visibility == {"child-stores": "visible", "secret-tree": "after_due_date"}
     assert "secret" not in json.dumps([result.get("output"), result["tests"][0]])
 
 

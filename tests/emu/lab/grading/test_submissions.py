@@ -163,16 +163,16 @@ def test_a_zip_file_reaches_nothing_outside(tmp_path):
 
 def test_a_damaged_zip_file_is_a_problem(tmp_path):
     whole = Path(archive(tmp_path / "ada.zip", {"cow_fork.py": "x" * 1000})).read_bytes()
-    said = set()
+    reasons = set()
     for at in range(0, len(whole), 3):
         data = whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :]
         (tmp_path / "ada.zip").write_bytes(data)
         try:
             read(str(tmp_path / "ada.zip"), COW, own=False)
         except Unreadable as unreadable:
-            said.add(str(unreadable))
-    assert "it is not a valid zip file" in said
-    assert "cow_fork.py is damaged" in said
+            reasons.add(str(unreadable))
+    assert "it is not a valid zip file" in reasons
+    assert "cow_fork.py is damaged" in reasons
 
 
 # Entries and the names of their results.

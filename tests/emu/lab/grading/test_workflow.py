@@ -62,7 +62,7 @@ def _statuses(report: Path) -> list[str]:
 
 
 def shell(command: str, values: dict[str, str]) -> int:
-    """What Snakemake does with a rule's command: put in the values, and give it to a shell."""
+    """Runs a rule's command as Snakemake does: fills in the values and calls a shell."""
     for name, value in values.items():
         command = command.replace(f"{{{name}:q}}", shlex.quote(value))
         command = command.replace(f"{{{name}}}", value)

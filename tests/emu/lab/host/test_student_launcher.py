@@ -25,9 +25,9 @@ def bus() -> CommandBus:
 
 @pytest.fixture
 def student(bus: CommandBus) -> Iterator[Student]:
-    made = Student([LabFile("frames", "frames.py", "class Allocator:\n    pass\n")], bus)
-    yield made
-    made.close()
+    process = Student([LabFile("frames", "frames.py", "class Allocator:\n    pass\n")], bus)
+    yield process
+    process.close()
 
 
 def pid_of(student: Student) -> int:

@@ -1,4 +1,4 @@
-"""The lab ``frames``: does its grader distinguish right allocators from wrong ones, and how?"""
+"""The lab ``frames``: does its grader distinguish right allocators from wrong ones?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a right solution get full marks: ours, and one of another shape?"""
+"""Do correct solutions get full marks: the reference, and ones with another design?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from emu.lab.graded.submission import Test as Graded
 from emu.lab.workspace.catalogue import Lab, find
-from tests.emu.lab.submissions import GRADED, GRADED_NAMES, MADE, failure_text, submission
+from tests.emu.lab.submissions import EVERY_LAB, GRADED, GRADED_NAMES, failure_text, submission
 
 RIGHT = sorted((Path(__file__).parent / "right").glob("*.txt"))
-"""Named as ``cow-fork.by-hand.txt``: text, for they are students' work, and not the project's."""
+"""Named as ``cow-fork.by-hand.txt``: text, so that no tool takes them for the project's code."""
 
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
@@ -19,7 +19,7 @@ def test_the_reference_passes(lab: Lab, test: Graded) -> None:
     assert failure_text(test, submission(lab, lab.solution)) == ""
 
 
-@pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", EVERY_LAB, ids=lambda lab: lab.name)
 def test_a_lab_is_worth_a_hundred_points_and_its_tests_have_names_of_their_own(lab: Lab) -> None:
     assert sum(test.points for test in lab.tests) == 100
     assert len({test.name for test in lab.tests}) == len(lab.tests)

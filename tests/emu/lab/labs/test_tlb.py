@@ -246,7 +246,7 @@ def test_is_a_changed_pte_reported_but_not_bits_that_the_walk_set() -> None:
 def test_is_a_guest_program_caught_that_leaves_out_what_it_should_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without fences, parent and child may both take the parent's way, and both find all well."""
+    """Without fences, parent and child may both take the parent's branch, and both pass."""
     more = b"ok   the grandchild agrees\n"
     right = guest_tests.reference_output
     monkeypatch.setattr(

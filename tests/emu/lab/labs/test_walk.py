@@ -89,7 +89,7 @@ def test_random_tables_reach_every_rule() -> None:
 
 
 def test_a_random_case_is_made_simple() -> None:
-    """A superpage that is not aligned: nothing of the mode, of the ASID and of RSW matters."""
+    """The failure is an unaligned superpage; the mode, the ASID and RSW do not matter."""
     found = failure("random-tables", "if page & (1 << PAGE_SHIFT + 9 * level) - 1:", "if False:")
     assert found.when.endswith("-mode")
     assert found.lines[0].startswith(f"satp {SATP:#x}")

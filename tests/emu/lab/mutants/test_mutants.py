@@ -1,4 +1,4 @@
-"""Does ``emu lab mutants`` show what a lab's tests, or a student's, are worth?"""
+"""Does ``emu lab mutants`` show which mutants a lab's or a student's tests detect?"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Each attack on the sandbox, from a process that has confined itself.
 
-An attack must do no harm where it succeeds: these tests are for the day the wall has a hole, and
+An attack must do no harm where it succeeds: these tests also run when the sandbox has a hole, and
 may run as root. So what is attacked is a folder and a process made for it, signals to others are
 0, and what grows has an end.
 """
@@ -44,7 +44,7 @@ def syscall(*arguments):
 
 
 def refused(attack: str, before: str = "") -> None:
-    """The attack is a PermissionError at its own line, and the process goes on."""
+    """The attack raises PermissionError at its own line, and the process continues."""
     code = f"""
 try:
     {attack}
@@ -382,22 +382,22 @@ print(HELD.level.name, HELD.reason, sep=": ")
 try: open("/etc/passwd")
 except OSError as error: print(error.strerror)
 """
-    said, opening = confined(code, before).stdout.splitlines()
-    assert said.startswith("LIMITS_ONLY: no seccomp filter for ")
+    output, opening = confined(code, before).stdout.splitlines()
+    assert output.startswith("LIMITS_ONLY: no seccomp filter for ")
     assert opening == "Too many open files"
 
 
 def test_a_filter_that_is_refused_is_said() -> None:
     before = "from emu.lab.sandbox import seccomp\nseccomp.program = lambda *_: b'\\xff' * 8"
-    said = confined("print(HELD.level.name, HELD.reason, sep=': ')", before).stdout
-    assert said == "LIMITS_ONLY: the seccomp filter was refused: Invalid argument\n"
+    output = confined("print(HELD.level.name, HELD.reason, sep=': ')", before).stdout
+    assert output == "LIMITS_ONLY: the seccomp filter was refused: Invalid argument\n"
 
 
 def test_a_filter_that_does_not_hold_is_said() -> None:
     allow = "__import__('struct').pack('=HBBI', 6, 0, 0, 0x7FFF0000)"
     before = f"from emu.lab.sandbox import seccomp\nseccomp.program = lambda *_: {allow}"
-    said = confined("print(HELD.level.name, HELD.reason, sep=': ')", before).stdout
-    assert said == "LIMITS_ONLY: the seccomp filter was accepted, but has no effect\n"
+    output = confined("print(HELD.level.name, HELD.reason, sep=': ')", before).stdout
+    assert output == "LIMITS_ONLY: the seccomp filter was accepted, but has no effect\n"
 
 
 NORMAL = r"""
@@ -475,7 +475,7 @@ def test_python_goes_on_as_ever() -> None:
 
 
 def test_the_numbers_are_those_of_the_kernel_that_we_play() -> None:
-    """The table of riscv64's calls, which was checked against Linux."""
+    """Compared with the table of riscv64's calls, which was checked against Linux."""
     ours = {row.name: row.number for row in ROWS}
     generic = seccomp.ARCHITECTURES["riscv64"].calls
     assert {name: ours.get(name, number) for name, number in generic.items()} == generic

@@ -1,4 +1,4 @@
-"""What a student's code may import, and the message for what it may not."""
+"""Can a student's code import exactly the allowed modules, and is the message clear?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def student(text: str, folder: Path | None = None, then: str = "") -> Outcome:
 
 @pytest.fixture
 def with_kit(tmp_path: Path) -> Path:
-    """A copy of the package that has a kit, with a part and a need of its own."""
+    """A copy of the package whose kit has a component and a requirement of its own."""
     inside = tmp_path / "emu" / "lab" / "sandbox"
     inside.mkdir(parents=True)
     for path in ("emu/__init__.py", "emu/lab/__init__.py"):
@@ -49,12 +49,12 @@ def last_line(outcome: Outcome) -> str:
 def test_a_message_names_the_line_and_what_is_allowed_instead() -> None:
     outcome = student("import math\n\nimport os\n")
     assert outcome.status == 1
-    told = last_line(outcome)
-    assert told.startswith(
+    message = last_line(outcome)
+    assert message.startswith(
         "ImportError: cow_fork.py:3: module 'os' cannot be imported (allowed: "
         "__future__, abc, array, bisect, collections, "
     )
-    assert told.endswith(", typing, emu.lab.kit)")
+    assert message.endswith(", typing, emu.lab.kit)")
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_a_message_names_the_line_and_what_is_allowed_instead() -> None:
     ],
 )
 def test_no_other_module(line: str, name: str) -> None:
-    told = last_line(student(line))
-    assert f": module '{name}' cannot be imported (allowed: " in told
+    message = last_line(student(line))
+    assert f": module '{name}' cannot be imported (allowed: " in message
 
 
 @pytest.mark.parametrize("name", sorted(ALLOWED))
@@ -117,8 +117,8 @@ def test_the_kit_may_be_imported(line: str, with_kit: Path) -> None:
 
 
 def test_beside_the_kit_nothing_of_ours(with_kit: Path) -> None:
-    told = last_line(student("from emu.lab import kit, sandbox", with_kit))
-    assert "module 'emu.lab' cannot be imported" in told
+    message = last_line(student("from emu.lab import kit, sandbox", with_kit))
+    assert "module 'emu.lab' cannot be imported" in message
 
 
 def test_the_kit_and_the_library_import_what_they_need(with_kit: Path) -> None:
@@ -127,8 +127,8 @@ def test_the_kit_and_the_library_import_what_they_need(with_kit: Path) -> None:
 
 
 def test_a_part_of_the_kit_that_is_not_there(with_kit: Path) -> None:
-    told = last_line(student("import emu.lab.kit.absent", with_kit))
-    assert told == "ModuleNotFoundError: No module named 'emu.lab.kit.absent'"
+    message = last_line(student("import emu.lab.kit.absent", with_kit))
+    assert message == "ModuleNotFoundError: No module named 'emu.lab.kit.absent'"
 
 
 def test_an_import_that_may_fail_is_caught_as_ever() -> None:

@@ -10,7 +10,7 @@ from emu.lab.graded.submission import Test as Graded
 from emu.lab.protocol.entry_points import ENTRIES
 from emu.lab.workspace.catalogue import Lab
 from emu.lab.workspace.skeleton import BadRegion, skeleton, solution
-from tests.emu.lab.submissions import GRADED, GRADED_NAMES, MADE, submission
+from tests.emu.lab.submissions import EVERY_LAB, GRADED, GRADED_NAMES, submission
 
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
@@ -19,7 +19,7 @@ def test_a_skeleton_fails_each_graded_test_as_not_implemented(lab: Lab, test: Gr
     assert failure is not None and failure.name == "not-implemented", failure
 
 
-@pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", EVERY_LAB, ids=lambda lab: lab.name)
 def test_a_skeleton_has_every_function_and_each_says_what_it_must_do(lab: Lab) -> None:
     tree = ast.parse(lab.skeleton)
     functions = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
@@ -29,7 +29,7 @@ def test_a_skeleton_has_every_function_and_each_says_what_it_must_do(lab: Lab) -
     assert ast.get_docstring(tree)
 
 
-@pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", EVERY_LAB, ids=lambda lab: lab.name)
 def test_a_skeleton_gives_nothing_away_and_says_nothing_of_regions(lab: Lab) -> None:
     assert "SOLUTION" not in lab.skeleton
     assert "SOLUTION" not in lab.solution
@@ -37,7 +37,7 @@ def test_a_skeleton_gives_nothing_away_and_says_nothing_of_regions(lab: Lab) -> 
     assert len(lab.skeleton.splitlines()) < len(lab.solution.splitlines())
 
 
-@pytest.mark.parametrize("lab", MADE, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", EVERY_LAB, ids=lambda lab: lab.name)
 def test_a_lab_has_a_handout_that_names_its_functions(lab: Lab) -> None:
     assert lab.handout.startswith("# Lab")
     named = [name for name in ENTRIES[lab.name] if name in lab.handout]
@@ -61,10 +61,10 @@ def wanted():
 
 
 def test_a_region_becomes_not_implemented_in_a_function_and_nothing_outside() -> None:
-    made = skeleton(REFERENCE)
-    assert "def given():\n    return 1" in made
-    assert "helper" not in made
-    assert made.endswith('def wanted():\n    raise NotImplementedError("wanted()")\n')
+    text = skeleton(REFERENCE)
+    assert "def given():\n    return 1" in text
+    assert "helper" not in text
+    assert text.endswith('def wanted():\n    raise NotImplementedError("wanted()")\n')
     assert "return helper()" in solution(REFERENCE)
 
 

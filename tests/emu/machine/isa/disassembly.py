@@ -16,6 +16,6 @@ _DISASSEMBLER = capstone.Cs(
 
 
 def disassemble(code: bytes) -> tuple[str, str] | None:
-    """None for what capstone does not know."""
+    """None for an encoding that capstone does not know."""
     found = list(_DISASSEMBLER.disasm_lite(code, 0, 1))
     return (found[0][2], found[0][3]) if found else None

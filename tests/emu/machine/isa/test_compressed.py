@@ -1,4 +1,4 @@
-"""Is every compressed instruction expanded to the base instruction that it stands for?
+"""Is every compressed instruction expanded to its base instruction?
 
 GNU objdump is the oracle: it disassembles both, without aliases. What each compressed mnemonic
 stands for, and which encodings are reserved, is the unprivileged spec's.
@@ -18,7 +18,7 @@ from toolchain.find import find
 
 COMPRESSED = [half for half in range(1 << 16) if instruction_length(half) == 2]
 INSTRUCTIONS = [half for half in COMPRESSED if not is_reserved(half)]
-STANDS_FOR = {
+EXPANSIONS = {
     "addi4spn": "addi {0},{1},{2}",
     "addi16sp": "addi {0},{0},{1}",
     "nop": "addi x0,x0,{0}",
@@ -55,7 +55,7 @@ def disassembled(codes: list[bytes], path: Path) -> list[str]:
 
 def base_text(compressed: str) -> str:
     name, _, operands = compressed.removeprefix("c.").partition(" ")
-    return STANDS_FOR[name].format(*(operands or "0").split(","))
+    return EXPANSIONS[name].format(*(operands or "0").split(","))
 
 
 def test_is_every_instruction_expanded_as_objdump_reads_it(tmp_path: Path) -> None:

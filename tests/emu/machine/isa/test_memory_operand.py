@@ -22,7 +22,7 @@ SIZES = {"b": 1, "h": 2, "w": 4, "d": 8}
 
 
 def expected(mnemonic: str, operands: str) -> MemoryOperand | None:
-    """What a disassembled line says of memory."""
+    """Kind and operand of the memory access in a disassembled line."""
     match = OPERAND.search(operands)
     name = mnemonic.removeprefix("c.").removesuffix("sp")
     if match is None or name in ("jalr", "jr"):
@@ -46,7 +46,7 @@ def test_every_compressed_instruction() -> None:
             continue
         line = disassemble(asm.half(bits))
         if line is None:
-            continue  # what isn't an instruction traps as illegal, and makes no access
+            continue  # an invalid encoding traps as illegal, without an access
         want = expected(*line)
         accesses += want is not None
         if memory_operand(decode(bits)) != want:

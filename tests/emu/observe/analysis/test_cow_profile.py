@@ -1,4 +1,4 @@
-"""Does the copy-on-write profile say what paper says, and what the kernel itself counts?"""
+"""Is the copy-on-write profile equal to the expected one, and to the kernel's own counts?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def profiled(name: str, *arguments: str, policy: str = "cow") -> CowProfile:
 
 
 def checked(run: Recorded) -> CowProfile:
-    """The profile, whose sums are the kernel's own counts."""
+    """Returns the profile; its sums must equal the kernel's own counts."""
     found, faults = profile(run.records), run.summary["faults"]
     assert found.summary == run.summary
     assert found.copied == faults["copied"]
@@ -151,7 +151,7 @@ def test_are_the_changed_bytes_what_the_guest_itself_compares(policy: str) -> No
     assert few[1].address - few[0].address == 4096
 
 
-# By hand: what a guest can hardly be made to do at will.
+# Synthetic traces, for events that a guest cannot cause at will.
 
 
 def fork(seq: int, pid: int, child: int, **more: int) -> records.Fork:
@@ -174,7 +174,7 @@ def store(seq: int, pid: int, outcome: str = "copied", *sharers: int) -> records
     )
 
 
-def settled(fault: int, changed: int) -> records.CopyEnd:
+def copy_end(fault: int, changed: int) -> records.CopyEnd:
     return records.CopyEnd(
         seq=fault + 1, time=1, fault=fault, pid=2, address=0, bytes_changed=changed, why="exit"
     )
@@ -214,9 +214,9 @@ def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
 
 
 def test_no_fork_is_blamed_that_kept_the_page_back() -> None:
-    kept = [Range(0x5000, 0x6000, "rw-p")]
-    second = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, left_out=kept)
-    third = records.Fork(seq=3, time=3, pid=2, tid=2, child=5, wiped=kept)
+    ranges = [Range(0x5000, 0x6000, "rw-p")]
+    second = records.Fork(seq=2, time=2, pid=2, tid=2, child=4, left_out=ranges)
+    third = records.Fork(seq=3, time=3, pid=2, tid=2, child=5, wiped=ranges)
     forks = (fork(1, 2, 3), second, third)
     none = (0, 0, 0, 0)
     assert sides(*forks, store(4, 2, "reused")) == [(0, 1, 0, 0), none, none]
@@ -264,7 +264,7 @@ def test_is_the_text_at_most_80_columns() -> None:
         fault.place = long
         fault.stval = (1 << 38) - 4096 * number
         collector(fault)
-        collector(settled(at + 1, number))
+        collector(copy_end(at + 1, number))
         for share in range(50):
             collector(sample(number + 2, 10**6 + share, share))
     text = cow_text(collector.result(), top=5)

@@ -1,4 +1,4 @@
-"""Is the story of a page what happened to it, step by step?"""
+"""Does the history of a page contain each of its events?"""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def symbol(program: Path, name: str) -> int:
     return found.address
 
 
-def story(program: Path, name: str = "pages", offset: int = 0, policy: str = "cow") -> PageHistory:
-    """Of a statically linked program."""
+def page_history(
+    program: Path, name: str = "pages", offset: int = 0, policy: str = "cow"
+) -> PageHistory:
+    """History of a page at the symbol ``name`` of a statically linked program."""
     page = symbol(program, name) + offset & ~PAGE_MASK
     run = record([program], recording=RecordingOptions(pages={page}), fork_policy=policy)
     assert run.status == 0, run.output
-    told = PageHistory(page)
+    history = PageHistory(page)
     for each in run.records:
-        told(each)
-    return told
+        history(each)
+    return history
 
 
 def brief(episode: Episode) -> list[tuple[str, int, int]]:
@@ -53,7 +55,7 @@ def brief(episode: Episode) -> list[tuple[str, int, int]]:
 
 
 def exact(name: str, page: int = 0, policy: str = "cow") -> PageHistory:
-    return story(built(BY_NAME[name], "static"), offset=page << 12, policy=policy)
+    return page_history(built(BY_NAME[name], "static"), offset=page << 12, policy=policy)
 
 
 def test_is_a_page_copied_by_the_child_and_taken_over_by_the_parent() -> None:
@@ -89,15 +91,15 @@ def test_is_a_chain_reported_to_its_end() -> None:
 @pytest.mark.parametrize("name", ["exact_child", "exact_parent", "exact_chain", "exact_kernel"])
 def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -> None:
     for page in range(4):
-        told = exact(name, page, policy)
-        assert len(told.episodes) == (4 if name == "exact_chain" else 2)
-        for episode in told.episodes:
+        history = exact(name, page, policy)
+        assert len(history.episodes) == (4 if name == "exact_chain" else 2)
+        for episode in history.episodes:
             entry = frame = holders = 0
             for step in episode.steps:
                 if step.before is None or step.after is None:
                     continue
                 assert (step.before.pte, step.before.frame) == (entry, frame)
-                if policy != "shared-tables":  # a copied leaf table makes it more, at the fault
+                if policy != "shared-tables":  # a copied leaf table adds to the count, at the fault
                     assert step.before.holders == holders
                 entry, frame, _, holders = step.after
                 assert frame == ppn(entry)
@@ -136,7 +138,7 @@ def test_is_a_leaf_table_that_a_neighbours_fault_copies_reported() -> None:
         assert brief(episode)[at][1:] == (1, 2)
 
 
-KEPT_BACK = r"""
+DONT_FORK = r"""
 int main(void) {
     char *out = mmap((void *)0x5000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char *wiped = mmap((void *)0x6000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -156,20 +158,22 @@ int main(void) {
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("page, kept", [(0x5000000, "left out"), (0x6000000, "kept back")])
-def test_is_nothing_shared_that_a_fork_keeps_back(page: int, kept: str, policy: str) -> None:
+@pytest.mark.parametrize("page, reason", [(0x5000000, "left out"), (0x6000000, "kept back")])
+def test_is_nothing_shared_that_a_fork_keeps_back(page: int, reason: str, policy: str) -> None:
     recording = RecordingOptions(pages={page})
-    told = PageHistory(page)
-    for each in record([compiled(KEPT_BACK)], recording=recording, fork_policy=policy).records:
-        told(each)
-    parent, child = told.episodes
+    history = PageHistory(page)
+    for each in record([compiled(DONT_FORK)], recording=recording, fork_policy=policy).records:
+        history(each)
+    parent, child = history.episodes
     assert [text for text in brief(parent) if text[1:] != (-1, -1)] == [
         ("zero-filled", 0, 1),
         ("exit,", 1, 0),
     ]
-    assert parent.steps[2].text.startswith(kept) and " by fork of pid 3" in parent.steps[2].text
+    assert parent.steps[2].text.startswith(reason) and " by fork of pid 3" in parent.steps[2].text
     first = child.steps[0].text
-    assert first.startswith("mapped rw-p" if kept == "left out" else "inherited from pid 2 without")
+    assert first.startswith(
+        "mapped rw-p" if reason == "left out" else "inherited from pid 2 without"
+    )
     assert child.steps[1].text.startswith("first touched, store") and child.origin is parent
     assert brief(child)[1:] == [("zero-filled", 0, 1), ("exit,", 1, 0)]
 
@@ -185,7 +189,7 @@ int main(int argc, char **argv) {
 
 
 def test_is_what_execve_reads_of_the_old_image_attributed_to_it() -> None:
-    first, second = story(compiled(EXECS), "far", 4096).episodes
+    first, second = page_history(compiled(EXECS), "far", 4096).episodes
     assert "by kernel, execve" in first.steps[1].text
     assert "[kernel]" not in first.steps[1].text
     assert first.steps[1].text.startswith("first")
@@ -193,7 +197,7 @@ def test_is_what_execve_reads_of_the_old_image_attributed_to_it() -> None:
 
 
 def test_is_a_signals_frame_the_kernels_store() -> None:
-    (episode,) = story(compiled(HANDLES), "stack", 65536 - 4096).episodes
+    (episode,) = page_history(compiled(HANDLES), "stack", 65536 - 4096).episodes
     assert "by kernel, for a signal at " in episode.steps[1].text
 
 
@@ -215,10 +219,10 @@ int main(void) {
 
 def test_are_the_calls_reported_that_changed_the_mapping_and_where_they_were_made() -> None:
     page = 0x5000000
-    told = PageHistory(page)
+    history = PageHistory(page)
     for each in record([compiled(REMAPS)], recording=RecordingOptions(pages={page})).records:
-        told(each)
-    (episode,) = told.episodes
+        history(each)
+    (episode,) = history.episodes
     texts = [step.text for step in episode.steps]
     assert texts[0].startswith("mapped rw-p in 0x5000000-0x5001000 by mmap at ")
     assert texts[1].startswith("first touched, store") and texts[1].endswith("zero-filled")
@@ -238,7 +242,7 @@ def test_are_the_calls_reported_that_changed_the_mapping_and_where_they_were_mad
 
 
 def test_is_an_exec_the_end_of_one_episode_and_the_start_of_another() -> None:
-    episodes = story(built(BY_NAME["fork_exec"], "static"), "main").episodes
+    episodes = page_history(built(BY_NAME["fork_exec"], "static"), "main").episodes
     again = [episode for episode in episodes if episode.origin is None]
     assert len(again) > 1 and all("by exec of" in episode.steps[0].text for episode in again)
     assert any("released: exec of" in step.text for step in episodes[1].steps)

@@ -1,4 +1,4 @@
-"""Does a comparison say where outputs differ, within 80 columns?"""
+"""Does a comparison report where outputs differ, within 80 columns?"""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def test_is_the_first_line_shown_that_differs() -> None:
 
 
 def test_is_a_long_line_cut_around_the_difference() -> None:
-    (told,) = differences([run("cow", b"x" * 999 + b"\xff"), run("eager", b"x" * 1000)])
-    assert "(byte 999)" in told and "…'xxxxxxxxxxxx\\\\xff' under cow" in told
-    assert len(told) < 120
+    (report,) = differences([run("cow", b"x" * 999 + b"\xff"), run("eager", b"x" * 1000)])
+    assert "(byte 999)" in report and "…'xxxxxxxxxxxx\\\\xff' under cow" in report
+    assert len(report) < 120
 
 
 def test_are_status_and_output_distinguished() -> None:
-    told = differences([run("cow"), run("eager", status=1), run("shared-tables", b"x")])
-    assert told[0] == "the exit status is 0 under cow and 1 under eager"
-    assert told[1].startswith("stdout differs") and len(told) == 2
+    report = differences([run("cow"), run("eager", status=1), run("shared-tables", b"x")])
+    assert report[0] == "the exit status is 0 under cow and 1 under eager"
+    assert report[1].startswith("stdout differs") and len(report) == 2
 
 
 def test_is_the_json_the_whole() -> None:
-    told = json.loads(comparison_json([run("cow"), run("eager", b"x")]))
-    assert told["identical"] is False and len(told["differences"]) == 1
-    assert [each["policy"] for each in told["runs"]] == ["cow", "eager"]
+    report = json.loads(comparison_json([run("cow"), run("eager", b"x")]))
+    assert report["identical"] is False and len(report["differences"]) == 1
+    assert [each["policy"] for each in report["runs"]] == ["cow", "eager"]

@@ -1,4 +1,4 @@
-"""Do the rules agree with binutils, and does a damaged file make trouble?"""
+"""Do the rules agree with binutils, and are damaged files handled without exceptions?"""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def frames(data: bytes, reads: list[int] | None = None) -> CallFrames:
 
 
 def table(path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
-    """From where to where each row of each FDE holds, as objdump understands them."""
+    """Yields (start, end, rules) of each row of each FDE, from objdump."""
     command = [f"{find().prefix}objdump", "--dwarf=frames-interp", str(path)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for block in text.split("\n\n"):
@@ -94,7 +94,7 @@ def words(rule: Rule) -> tuple[str, str, str]:
 
 
 def disagreements(path: Path) -> tuple[int, list[object]]:
-    """How many addresses were compared, and where objdump says something else."""
+    """Number of addresses compared, and those whose rule differs from objdump's."""
     call_frames, compared = frames(path.read_bytes()), 0
     wrong: list[object] = []
     for start, end, row in table(path):
@@ -102,7 +102,7 @@ def disagreements(path: Path) -> tuple[int, list[object]]:
             rule = call_frames.rule(address)
             expected = (row["CFA"], row.get("ra", "u"), row.get("s0", "u"))
             compared += 1
-            if expected[1].startswith("r"):  # ra is in another register: more than a Rule can say
+            if expected[1].startswith("r"):  # ra is in another register: not expressible
                 right = rule is None
             else:
                 right = rule is not None and words(rule) == expected
@@ -129,7 +129,7 @@ def test_every_rule_of_the_c_library() -> None:
 
 @pytest.mark.parametrize("encoding", [0x0B, 0x1B])
 def test_a_search_table_may_be_relative_to_something_else(encoding: int) -> None:
-    """To nothing, or to where each pointer is itself; linkers take the table's own start."""
+    """Relative to 0 or to each pointer's own address; linkers use the table's start."""
     root = sysroot()
     assert root is not None
     data = bytearray((root / "lib/libc.so.6").read_bytes())
@@ -143,20 +143,20 @@ def test_a_search_table_may_be_relative_to_something_else(encoding: int) -> None
         (value,) = struct.unpack_from("<i", data, offset + at)
         base = start + at if encoding == 0x1B else 0
         struct.pack_into("<i", data, offset + at, value + start - base)
-    data[data.index(b".eh_frame\0")] = 0  # so that there is no other way
+    data[data.index(b".eh_frame\0")] = 0  # so that the search table is the only way
     assert list(map(frames(bytes(data)).rule, functions)) == expected
     assert None not in expected
 
 
 def segment(data: bytearray, wanted: int) -> int:
-    """Where its program header is in the file."""
+    """Offset of the program header of this type in the file."""
     (table,) = struct.unpack_from("<Q", data, 32)
     headers = (table + 56 * n for n in range(data[56]))
     return next(at for at in headers if struct.unpack_from("<I", data, at)[0] == wanted)
 
 
 def starts(data: bytearray, offset: int, start: int) -> list[int]:
-    """Of some of the functions that the search table has."""
+    """Start addresses of some of the functions in the search table."""
     (count,) = struct.unpack_from("<I", data, offset + 8)
     fields = struct.iter_unpack("<ii", data[offset + 12 : offset + 12 + 8 * count])
     return [start + function for function, _ in fields][:: max(count // 200, 1)]
@@ -185,7 +185,7 @@ def test_a_short_file_has_no_rule(variant: Variant, size: int, folder: Path) -> 
 
 
 def sections(path: Path) -> list[tuple[int, int]]:
-    """Where the bytes are that are read: the header, and the descriptions of frames."""
+    """Ranges of the bytes that are read: headers, and call frame information."""
     from elftools.elf.elffile import ELFFile
 
     with path.open("rb") as file:

@@ -53,7 +53,7 @@ def test_of_the_c_library_most_functions_are_found() -> None:
         }
     assert len(known) > 2000
     found = sum(starts.before(address) == address for address in known)
-    assert found > 0.5 * len(known)  # the others are for programs to call, and make no frame
+    assert found > 0.5 * len(known)  # the others are called only by programs, and set up no frame
 
 
 def words(*codes: int) -> bytes:
@@ -67,13 +67,13 @@ RET, NOP, JAL_8, PUSH, ADD = 0x8082, 0x0001, 0x0080_00EF, 0x1141, 0x9532
     "code, expected",
     [
         (words(JAL_8, ADD, RET, ADD, RET, NOP), BASE + 8),  # called, after a return
-        (words(JAL_8, ADD, ADD, ADD, RET, NOP), None),  # called, it seems, but reached from above
-        (words(ADD, ADD, RET, PUSH, ADD, ADD), BASE + 6),  # makes a frame after a return
-        (words(ADD, ADD, ADD, PUSH, ADD, ADD), None),  # makes a frame in its middle
-        (words(0xFF5F_F06F, 0xFF01_0113, ADD), BASE + 4),  # the same, not compressed
-        (words(0x0000_0013, 0xFF01_0113, ADD), BASE + 4),  # after a nop that fills up
+        (words(JAL_8, ADD, ADD, ADD, RET, NOP), None),  # also reached by fall-through
+        (words(ADD, ADD, RET, PUSH, ADD, ADD), BASE + 6),  # sets up a frame after a return
+        (words(ADD, ADD, ADD, PUSH, ADD, ADD), None),  # sets up a frame in its middle
+        (words(0xFF5F_F06F, 0xFF01_0113, ADD), BASE + 4),  # the same, uncompressed
+        (words(0x0000_0013, 0xFF01_0113, ADD), BASE + 4),  # after a nop for alignment
         (words(0x0010_0073, 0xFF01_0113, ADD), BASE + 4),  # after an ebreak
-        (words(0x0000_80E7, PUSH, ADD, ADD), BASE + 4),  # after a far call, which may not return
+        (words(0x0000_80E7, PUSH, ADD, ADD), BASE + 4),  # after a far call: may not return
         (words(ADD, 0x9502, PUSH, ADD), None),  # after a call of a function pointer, which returns
         (b"", None),
         (words(RET), None),

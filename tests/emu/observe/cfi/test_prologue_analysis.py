@@ -133,16 +133,16 @@ def is_call(bits: int) -> bool:
     return bits & 0xFFF in (0x0EF, 0x0E7)
 
 
-def compared(said: Rule, found: Rule | None) -> str:
+def compared(expected: Rule, found: Rule | None) -> str:
     if found is None:
         return "unknown"
-    if found[:4] == said[:4]:
+    if found[:4] == expected[:4]:
         return "same"
-    if (found.register, found.offset) == (said.register, said.offset):
-        if said.ra is None:
+    if (found.register, found.offset) == (expected.register, expected.offset):
+        if expected.ra is None:
             return "restored"
-        return "s0 elsewhere" if said.ra == found.ra else "wrong"
-    return "another register" if found.register != said.register else "wrong"
+        return "s0 elsewhere" if expected.ra == found.ra else "wrong"
+    return "another register" if found.register != expected.register else "wrong"
 
 
 def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() -> None:
@@ -158,9 +158,9 @@ def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() ->
         while at + 2 <= min(len(code), LONGEST):
             size = instruction_length(code[at])
             a_call = is_call(int.from_bytes(code[at : at + size], "little"))
-            said = frames.rule(start + at) if a_call or number % 8 == 0 else None
-            if said is not None:
-                (calls if a_call else others)[compared(said, prologue_rule(code[:at]))] += 1
+            expected = frames.rule(start + at) if a_call or number % 8 == 0 else None
+            if expected is not None:
+                (calls if a_call else others)[compared(expected, prologue_rule(code[:at]))] += 1
             at, number = at + size, number + 1
     assert calls.total() > 1000 and others.total() > 2000
     assert calls["same"] > 0.96 * calls.total()

@@ -1,4 +1,4 @@
-"""Do a guest's files and names, whatever they hold, leave the recorder on its feet?"""
+"""Does the recorder handle any contents of a guest's files and names without failing?"""
 
 from __future__ import annotations
 

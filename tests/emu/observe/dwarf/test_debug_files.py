@@ -1,4 +1,4 @@
-"""Is debug information found, only that of the same build, and named where it is missing?"""
+"""Is separate debug information of the same build found, and a missing file reported?"""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.emu.observe.support.split_programs import (
     NAMES,
     SOURCE,
     SPLITS,
+    compile_program,
     every_split,
     functions,
     image,
-    made,
     packaged,
     places,
 )
@@ -35,7 +35,7 @@ COPIES = SOURCE.splitlines().index("        page[1] = 2; /* copies */") + 1
 
 @every_split
 def test_is_the_missing_file_named_once(tmp_path: Path, split: list[str]) -> None:
-    prog = made(tmp_path / "split", *split)
+    prog = compile_program(tmp_path / "split", *split)
     assert not [each for each in emu("cow", prog).messages if "debug file" in each]
     for missing, more in (("prog.dwo", ""), ("other.dwo", " and 1 more")):
         (prog.parent / missing).rename(tmp_path / missing)
@@ -52,7 +52,7 @@ def test_is_the_missing_file_named_once(tmp_path: Path, split: list[str]) -> Non
 
 
 def test_is_a_stripped_programs_file_named(tmp_path: Path) -> None:
-    prog, objcopy = made(tmp_path / "plain"), f"{find().prefix}objcopy"
+    prog, objcopy = compile_program(tmp_path / "plain"), f"{find().prefix}objcopy"
     subprocess.run([objcopy, "--only-keep-debug", prog, tmp_path / "prog.debug"], check=True)
     link = f"--add-gnu-debuglink={tmp_path / 'prog.debug'}"
     subprocess.run([objcopy, "--strip-debug", link, prog], check=True)
@@ -74,7 +74,7 @@ def split_off(program: Path, debug: Path, *strip: str) -> None:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(tmp_path_factory.mktemp("plain") / "it")
+    return compile_program(tmp_path_factory.mktemp("plain") / "it")
 
 
 def test_is_a_stripped_program_reported_as_if_it_were_whole(plain: Path) -> None:
@@ -97,16 +97,16 @@ def test_is_a_stripped_program_reported_as_if_it_were_whole(plain: Path) -> None
 
 
 def test_are_the_symbols_of_a_stripped_program_known_by_name(tmp_path: Path) -> None:
-    prog = made(tmp_path / "it")
+    prog = compile_program(tmp_path / "it")
     split_off(prog, prog.with_name("prog.debug"))
-    story = emu("why", prog, "--at", "page+1", "--all")
-    assert story.status == 0 and f"prog.c:{COPIES} main" in story.stderr
+    outcome = emu("why", prog, "--at", "page+1", "--all")
+    assert outcome.status == 0 and f"prog.c:{COPIES} main" in outcome.stderr
     prog.with_name("prog.debug").unlink()
     assert "no symbol 'page'" in emu("why", prog, "--at", "page+1").stderr
 
 
 def test_is_it_found_by_its_build_id_in_the_root_and_nowhere_else(tmp_path: Path) -> None:
-    root, prog = tmp_path / "root", made(tmp_path / "it")
+    root, prog = tmp_path / "root", compile_program(tmp_path / "it")
     split_off(prog, prog.with_name("prog.debug"), "--no-link")
     with prog.open("rb") as file:
         build_id = ELFFile(file).get_section_by_name(".note.gnu.build-id").data()[16:].hex()
@@ -114,7 +114,7 @@ def test_is_it_found_by_its_build_id_in_the_root_and_nowhere_else(tmp_path: Path
     store.mkdir(parents=True)
     shutil.copy(prog, root / "prog")
     debug = store / f"{build_id[2:]}.debug"
-    debug.symlink_to(prog.with_name("prog.debug"))  # of the host, so it leads nowhere
+    debug.symlink_to(prog.with_name("prog.debug"))  # a link of the host, broken in the guest
     run = ("cow", "--root", root, "/prog")
     assert "prog.c" not in emu(*run).stderr
     debug.unlink()
@@ -125,7 +125,7 @@ def test_is_it_found_by_its_build_id_in_the_root_and_nowhere_else(tmp_path: Path
 
 
 def test_is_a_split_programs_file_not_taken_from_the_host_with_a_root(tmp_path: Path) -> None:
-    prog, root = made(tmp_path / "it", *SPLITS[1]), tmp_path / "root"
+    prog, root = compile_program(tmp_path / "it", *SPLITS[1]), tmp_path / "root"
     root.mkdir()
     shutil.copy(prog, root / "prog")
     missing = f"emu: /prog: debug file {prog.with_name('prog.dwo')} and 1 more not found"
@@ -137,7 +137,10 @@ def test_is_a_split_programs_file_not_taken_from_the_host_with_a_root(tmp_path: 
 
 @every_split
 def test_is_a_file_of_another_build_not_taken(tmp_path: Path, split: list[str]) -> None:
-    prog, other = made(tmp_path / "it", *split), made(tmp_path / "else", *split, "-O2")
+    prog, other = (
+        compile_program(tmp_path / "it", *split),
+        compile_program(tmp_path / "else", *split, "-O2"),
+    )
     whole = places(prog)
     shutil.copy(other.with_name("prog.dwo"), prog.parent)
     found, missing = image(prog)
@@ -150,12 +153,12 @@ def test_is_a_file_of_another_build_not_taken(tmp_path: Path, split: list[str]) 
 
 
 def test_does_a_program_that_others_run_name_no_file_of_its_distribution(tmp_path: Path) -> None:
-    """A shell would have a line for each of its commands."""
+    """Otherwise a shell would print a line for each of its commands."""
     source = """#include <unistd.h>
 int main(int argc, char **argv) { execv(argv[1], argv + 1); return argc; }
 """
     (tmp_path / "runs.c").write_text(source)
-    runs, prog = tmp_path / "runs", made(tmp_path / "it")
+    runs, prog = tmp_path / "runs", compile_program(tmp_path / "it")
     subprocess.run([find().gcc, "-static", "-o", runs, tmp_path / "runs.c"], check=True)
     split_off(prog, prog.with_name("prog.debug"))
     prog.with_name("prog.debug").unlink()
@@ -173,7 +176,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 @every_split
 def test_has_a_damaged_debug_file_less_to_report(tmp_path: Path, split: list[str]) -> None:
-    prog, chance = made(tmp_path / "it", *split), random.Random(5)
+    prog, chance = compile_program(tmp_path / "it", *split), random.Random(5)
     package = packaged(prog, int(split[0][-1]))
     original, folder = package.read_bytes(), prog.parent
     data = prog.read_bytes()
@@ -191,7 +194,7 @@ def test_has_a_damaged_debug_file_less_to_report(tmp_path: Path, split: list[str
 
 
 def test_is_a_file_that_is_all_entries_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte of it may stand for an entry with many attributes."""
+    """A byte of the file may be an entry with many attributes."""
 
     unit = bytes(
         (1, 0x11, 1, *(0x34, 0x19) * 4000, 0, 0, 2, 0x2E, 0, *(0x34, 0x19) * 4000, 0, 0, 0)

@@ -16,10 +16,10 @@ from emu.observe.model.records import SourceLocation
 from tests.emu.commands import emu
 from tests.emu.observe.support.split_programs import (
     SOURCE,
+    compile_program,
     every_split,
     functions,
     image,
-    made,
     packaged,
     places,
 )
@@ -33,7 +33,7 @@ def chain(place: SourceLocation) -> list[str]:
 
 
 def same(split: Path, plain: Path) -> dict[tuple[str, int], SourceLocation]:
-    """Both have the same code and the same places, which are these."""
+    """Source locations of both programs; their code and locations must be equal."""
     assert {name: len(code) for name, (_, code) in functions(plain).items()} == {
         name: len(code) for name, (_, code) in functions(split).items()
     }
@@ -47,8 +47,8 @@ def same(split: Path, plain: Path) -> dict[tuple[str, int], SourceLocation]:
 def test_are_they_those_of_the_ordinary_program(
     tmp_path: Path, split: list[str], level: str
 ) -> None:
-    plain = made(tmp_path / "plain", split[0], level)
-    found = same(made(tmp_path / "split", *split, level), plain)
+    plain = compile_program(tmp_path / "plain", split[0], level)
+    found = same(compile_program(tmp_path / "split", *split, level), plain)
     chains = [chain(place) for place in found.values()]
     assert ["poke", "poke_all", "twice", "touch"] in chains
     assert ["poke", "main"] in chains and ["poke", "poke_all", "other"] in chains
@@ -60,7 +60,10 @@ def test_are_they_those_of_the_ordinary_program(
 def test_are_they_there_when_the_files_lie_beside_the_program(
     tmp_path: Path, split: list[str]
 ) -> None:
-    plain, prog = made(tmp_path / "plain", split[0]), made(tmp_path / "split", *split)
+    plain, prog = (
+        compile_program(tmp_path / "plain", split[0]),
+        compile_program(tmp_path / "split", *split),
+    )
     (tmp_path / "moved").mkdir()
     for name in ("prog", "prog.dwo", "other.dwo"):
         shutil.copy(prog.with_name(name), tmp_path / "moved")
@@ -78,7 +81,10 @@ def test_are_they_there_when_the_files_lie_beside_the_program(
 def test_are_they_there_when_the_files_are_in_a_package(
     tmp_path: Path, split: list[str], tool: str
 ) -> None:
-    plain, prog = made(tmp_path / "plain", split[0]), made(tmp_path / "split", *split)
+    plain, prog = (
+        compile_program(tmp_path / "plain", split[0]),
+        compile_program(tmp_path / "split", *split),
+    )
     if tool == "by hand":
         packaged(prog, int(split[0][-1]))
     elif split[0] == "-gdwarf-5":
@@ -96,7 +102,10 @@ def test_are_they_there_when_the_files_are_in_a_package(
 
 @every_split
 def test_does_a_command_show_them(tmp_path: Path, split: list[str]) -> None:
-    plain, prog = made(tmp_path / "plain", split[0]), made(tmp_path / "split", *split)
+    plain, prog = (
+        compile_program(tmp_path / "plain", split[0]),
+        compile_program(tmp_path / "split", *split),
+    )
     both = [emu("trace", "--deterministic", each) for each in (plain, prog)]
     shown = [
         [line for line in each.stderr.splitlines() if "poke" in line or "prog.c" in line]
@@ -109,7 +118,7 @@ def test_does_a_command_show_them(tmp_path: Path, split: list[str]) -> None:
 @pytest.mark.parametrize("version", ["-gdwarf-4", "-gdwarf-5"])
 @pytest.mark.skipif(not shutil.which("dwz"), reason="dwz is not installed")
 def test_are_they_there_when_programs_share_them(tmp_path: Path, version: str) -> None:
-    whole = made(tmp_path / "it", version, "-O2")
+    whole = compile_program(tmp_path / "it", version, "-O2")
     first, second = whole.with_name("first"), whole.with_name("second")
     for each in (first, second):
         shutil.copy(whole, each)

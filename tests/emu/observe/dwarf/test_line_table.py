@@ -1,4 +1,4 @@
-"""Has a program with split DWARF its lines?
+"""Are the lines of a program with split DWARF found?
 
 The expected lines are those of the same program with ordinary debug information.
 """
@@ -10,11 +10,17 @@ from pathlib import Path
 
 from emu.observe.dwarf.units import DebugUnits
 from emu.observe.symbols.elf_image import Image
-from tests.emu.observe.support.split_programs import HEADER, SOURCE, every_split, functions, made
+from tests.emu.observe.support.split_programs import (
+    HEADER,
+    SOURCE,
+    compile_program,
+    every_split,
+    functions,
+)
 
 
 def lines(program: Path) -> dict[tuple[str, int], tuple[str, int]]:
-    """File below its folder, and line, of each instruction of ours; the innermost."""
+    """Innermost file, relative to its folder, and line of each instruction of the test program."""
     image, found = Image(program.read_bytes()), {}
     for name, (start, code) in functions(program).items():
         for offset in range(0, len(code), 2):
@@ -27,7 +33,10 @@ def lines(program: Path) -> dict[tuple[str, int], tuple[str, int]]:
 
 @every_split
 def test_are_its_lines_those_of_the_ordinary_program(tmp_path: Path, split: list[str]) -> None:
-    plain, prog = made(tmp_path / "plain", split[0]), made(tmp_path / "split", *split)
+    plain, prog = (
+        compile_program(tmp_path / "plain", split[0]),
+        compile_program(tmp_path / "split", *split),
+    )
     assert {name: len(code) for name, (_, code) in functions(plain).items()} == {
         name: len(code) for name, (_, code) in functions(prog).items()
     }
@@ -40,7 +49,7 @@ def test_are_its_lines_those_of_the_ordinary_program(tmp_path: Path, split: list
 
 @every_split
 def test_do_they_need_no_other_file(tmp_path: Path, split: list[str]) -> None:
-    prog = made(tmp_path / "split", *split)
+    prog = compile_program(tmp_path / "split", *split)
     before = lines(prog)
     for each in prog.parent.glob("*.dwo"):
         each.unlink()
@@ -49,7 +58,7 @@ def test_do_they_need_no_other_file(tmp_path: Path, split: list[str]) -> None:
 
 @every_split
 def test_has_a_damaged_file_nothing_to_report(tmp_path: Path, split: list[str]) -> None:
-    original = made(tmp_path / "split", *split).read_bytes()
+    original = compile_program(tmp_path / "split", *split).read_bytes()
     pick, start = random.Random(3), original.rindex(b".debug_line\0") - 8192
     for _ in range(60):
         data = bytearray(original)

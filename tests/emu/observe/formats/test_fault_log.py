@@ -1,4 +1,4 @@
-"""Does a line of ``--trace faults`` say what happened, to whom, and what the PTE became?"""
+"""Does a line of ``--trace faults`` have the outcome, the thread and the new PTE?"""
 
 import re
 from functools import cache
@@ -42,14 +42,14 @@ LINE = re.compile(
 
 @cache
 def trace() -> tuple[list[dict[str, Any]], int, int]:
-    """The lines, and where the guest's two memories are."""
+    """The lines, and the addresses of the guest's two mappings."""
     lines: list[str] = []
     result = machine(deterministic=True).run(
         [compiled(GUEST)], observers=[FaultLines(lines.append)]
     )
     found = [LINE.fullmatch(line) for line in lines]
-    strange = [line for line, match in zip(lines, found, strict=True) if match is None]
-    assert strange == []
+    unmatched = [line for line, match in zip(lines, found, strict=True) if match is None]
+    assert unmatched == []
     page, m = (int(word, 16) for word in result.stdout.split())
     return [match.groupdict() for match in found if match], page, m
 

@@ -1,4 +1,4 @@
-"""Do the stacks that flamegraph tools read account for every byte that was copied?"""
+"""Do the folded stacks account for every copied byte?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.emu.commands import emu, program
 from tests.emu.observe.support.traced import traced
 
 LINE = re.compile(r"(.*) (\d+)")
-"""As speedscope's importer of this format reads a line (src/import/bg-flamegraph.ts)."""
+"""Pattern of a line in speedscope's importer of this format (src/import/bg-flamegraph.ts)."""
 
 
 def stacks(text: bytes) -> dict[tuple[str, ...], int]:
@@ -28,17 +28,17 @@ def stacks(text: bytes) -> dict[tuple[str, ...], int]:
     return found
 
 
-class Kept(io.BytesIO):
-    """Keeps its bytes when it is closed."""
+class RetainingBytesIO(io.BytesIO):
+    """A file in memory whose contents remain available after close()."""
 
     def close(self) -> None:
         pass
 
 
-def folded(*told: AnyRecord) -> dict[tuple[str, ...], int]:
-    file = Kept()
+def folded(*trace_records: AnyRecord) -> dict[tuple[str, ...], int]:
+    file = RetainingBytesIO()
     sink = Folded(file)
-    for record in told:
+    for record in trace_records:
         sink(record)
     sink.close()
     return stacks(file.getvalue())
@@ -118,8 +118,8 @@ def test_inlined_functions_are_marked() -> None:
 
 
 def test_names_may_have_any_character() -> None:
-    strange = SourceLocation(1, "operator new(a; b)\n c\udcff")
-    assert list(folded(fault(strange, SourceLocation(2, "é main 12")))) == [
+    special = SourceLocation(1, "operator new(a; b)\n c\udcff")
+    assert list(folded(fault(special, SourceLocation(2, "é main 12")))) == [
         ("?", "é main 12", "operator new(a: b)  c?")
     ]
 
@@ -185,5 +185,5 @@ def test_a_page_that_a_signal_frame_copied_is_attributed_to_the_kernel(tmp_path:
     assert emu("trace", "-o", folded, "-o", trace, guest).status == 7
     (line,) = [line for line in folded.read_text().splitlines() if "signal delivery" in line]
     assert re.search(r"main;.*;signal delivery_\[k\] 4096$", line)
-    said = emu("cow", trace).stderr
-    assert re.search(r"^ +4 +\d+  .*\(signal delivery\)$", said, re.MULTILINE), said
+    text = emu("cow", trace).stderr
+    assert re.search(r"^ +4 +\d+  .*\(signal delivery\)$", text, re.MULTILINE), text

@@ -1,4 +1,4 @@
-"""Is a trace read as it was written, and anything else refused in a way that helps?"""
+"""Is a trace read as it was written, and any other file rejected with a clear message?"""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ ALL: list[AnyRecord] = [
 ]
 
 
-class Kept(io.BytesIO):
-    """Keeps its bytes when it is closed."""
+class RetainingBytesIO(io.BytesIO):
+    """A file in memory whose contents remain available after close()."""
 
     shut = False
 
@@ -78,10 +78,10 @@ class Kept(io.BytesIO):
         self.shut = True
 
 
-def written(*told: AnyRecord) -> bytes:
-    file = Kept()
+def written(*trace_records: AnyRecord) -> bytes:
+    file = RetainingBytesIO()
     sink = JsonLines(file)
-    for record in told:
+    for record in trace_records:
         sink(record)
     sink.close()
     assert file.shut
@@ -98,8 +98,8 @@ def test_what_is_written_is_read() -> None:
 
 def test_a_line_is_an_object_for_any_reader() -> None:
     lines = written(*ALL).splitlines()
-    told: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    objects = [line for line in told if line["event"] != "stack"]
+    values: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    objects = [line for line in values if line["event"] != "stack"]
     assert [line["seq"] for line in objects] == list(range(len(ALL)))
     assert objects[5]["arguments"] == [(1 << 64) - 1] and objects[6]["result"] is None
     assert "backtrace" not in objects[4] and "image" not in objects[4]["vma"]
@@ -122,7 +122,7 @@ def test_numbers_and_times_of_a_run_go_up() -> None:
 
 
 def test_much_is_written_in_parts() -> None:
-    file = Kept()
+    file = RetainingBytesIO()
     sink = JsonLines(file)
     for _ in range(2000):
         sink(ALL[4])
@@ -137,9 +137,9 @@ def test_much_is_written_in_parts() -> None:
 def test_a_last_line_that_is_cut_off_is_left_out(cut: int) -> None:
     data = written(*ALL)
     last = len(data.splitlines(keepends=True)[-1])
-    kept = read(data[:-cut])
+    result = read(data[:-cut])
     assert cut < last
-    assert kept == (ALL if cut == 1 else ALL[:-1])
+    assert result == (ALL if cut == 1 else ALL[:-1])
 
 
 def test_a_trace_cut_within_a_character() -> None:
@@ -148,7 +148,7 @@ def test_a_trace_cut_within_a_character() -> None:
 
 
 @pytest.mark.parametrize(
-    "data, said",
+    "data, message",
     [
         (b"\x7fELF\x02\x01", "line 1 is not a trace record"),
         (b"hello\n", "line 1 is not a trace record"),
@@ -161,8 +161,8 @@ def test_a_trace_cut_within_a_character() -> None:
         (written(START) + b"\xff\xfe\n", "line 2 is not a trace record"),
     ],
 )
-def test_what_is_not_a_trace(data: bytes, said: str) -> None:
-    with pytest.raises(NotATrace, match=said) as caught:
+def test_what_is_not_a_trace(data: bytes, message: str) -> None:
+    with pytest.raises(NotATrace, match=message) as caught:
         read(data)
     assert "\n" not in str(caught.value)
 
@@ -208,10 +208,10 @@ def test_an_additional_field_is_ignored() -> None:
 
 
 def test_records_before_the_damage_are_reported() -> None:
-    told = read_trace(io.BytesIO(written(*ALL[:2]) + b"{}\n"))
-    assert [next(told), next(told)] == ALL[:2]
+    reader = read_trace(io.BytesIO(written(*ALL[:2]) + b"{}\n"))
+    assert [next(reader), next(reader)] == ALL[:2]
     with pytest.raises(NotATrace, match="line 3"):
-        next(told)
+        next(reader)
 
 
 @pytest.mark.parametrize("count", [1, 3000])

@@ -1,4 +1,4 @@
-"""Does Perfetto's own trace processor find in a trace what happened?"""
+"""Does Perfetto's own trace processor find the events of a run in its trace?"""
 
 from __future__ import annotations
 
@@ -165,10 +165,10 @@ def test_an_arrow_leads_from_a_fork_to_the_child_and_from_a_copy_to_its_end(
         "FROM flow JOIN slice source ON slice_out = source.id "
         "JOIN slice target ON slice_in = target.id WHERE target.category = 'copy'"
     )
-    settled = trace.all(records.CopyEnd)
-    expected = [(s.fault, s.fault, s.why, s.bytes_changed) for s in settled]
+    copy_ends = trace.all(records.CopyEnd)
+    expected = [(s.fault, s.fault, s.why, s.bytes_changed) for s in copy_ends]
     assert sorted(end[:4] for end in ends) == sorted(expected) and len(expected) > 5
-    times = {s.fault: s.time for s in settled}
+    times = {s.fault: s.time for s in copy_ends}
     late = {fault: ts - times[fault] for fault, *_, ts in ends}
     assert all(0 <= each < len(ends) for each in late.values()), "beside each other, not stacked"
 
@@ -192,12 +192,12 @@ def test_counters_are_the_samples(both: tuple[Traced, TraceProcessor]) -> None:
 
 def changes(samples: list[Any], value: Any) -> list[Sample]:
     last: dict[int, object] = {}
-    kept = []
+    changed = []
     for sample in samples:
         if last.get(sample.pid) != value(sample):
-            kept.append(sample)
+            changed.append(sample)
         last[sample.pid] = value(sample)
-    return kept
+    return changed
 
 
 def test_all_goes_to_nothing_when_a_process_ends(both: tuple[Traced, TraceProcessor]) -> None:
@@ -241,20 +241,20 @@ def test_the_run_is_reported(both: tuple[Traced, TraceProcessor]) -> None:
     ]
 
 
-class Kept(io.BytesIO):
-    """Keeps its bytes when it is closed."""
+class RetainingBytesIO(io.BytesIO):
+    """A file in memory whose contents remain available after close()."""
 
     def close(self) -> None:
         pass
 
 
-def written(*told: AnyRecord, file: BinaryIO | None = None) -> bytes:
-    kept = Kept()
-    sink = PerfettoTrace(file or kept)
-    for record in told:
+def written(*trace_records: AnyRecord, file: BinaryIO | None = None) -> bytes:
+    output = RetainingBytesIO()
+    sink = PerfettoTrace(file or output)
+    for record in trace_records:
         sink(record)
     sink.close()
-    return kept.getvalue()
+    return output.getvalue()
 
 
 def test_strange_values_get_through() -> None:
@@ -284,10 +284,10 @@ def test_strange_values_get_through() -> None:
 
 
 def test_a_part_of_a_trace_is_a_trace() -> None:
-    """As filters leave it: the fork is missing, and the fault that copied the page."""
+    """A filtered trace: the fork is missing, and the fault that copied the page."""
     sample = Sample(seq=5, time=10, pid=4, resident=3, proportional=1.5, unique=1, tables=3)
-    settled = CopyEnd(seq=6, time=11, fault=2, pid=4, address=4096, bytes_changed=9, why="moved")
-    with trace_processor(written(sample, settled)) as processor:
+    copy_end = CopyEnd(seq=6, time=11, fault=2, pid=4, address=4096, bytes_changed=9, why="moved")
+    with trace_processor(written(sample, copy_end)) as processor:
         assert processor.rows("SELECT name FROM slice") == [("moved",)]
         values = processor.rows(
             "SELECT track.name, value FROM counter JOIN track ON track_id = track.id"
@@ -307,8 +307,8 @@ def test_a_full_disk_is_an_oserror(buffered: int) -> None:
 
 
 def test_memory_does_not_grow_with_the_trace() -> None:
-    """What differs in each fault is not kept."""
-    sink = PerfettoTrace(Kept())
+    """Values that differ in each fault are not stored."""
+    sink = PerfettoTrace(RetainingBytesIO())
     sizes = []
     for number in range(3000):
         fault = records.Fault(

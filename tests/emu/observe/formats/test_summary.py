@@ -1,4 +1,4 @@
-"""Does the summary add up?"""
+"""Are the counts of the summary consistent?"""
 
 import json
 
@@ -32,11 +32,13 @@ def test_the_counts_belong_together() -> None:
 
 
 def test_eager_copies_what_it_says_it_would() -> None:
-    said = machine(deterministic=True).run([compiled(FORKS)]).summary
+    cow_summary = machine(deterministic=True).run([compiled(FORKS)]).summary
     done = machine(deterministic=True, fork_policy="eager").run([compiled(FORKS)]).summary
-    assert done["frames_copied"] == done["eager_frames_copied"] == said["eager_frames_copied"]
+    assert (
+        done["frames_copied"] == done["eager_frames_copied"] == cow_summary["eager_frames_copied"]
+    )
     assert done["faults"]["copied"] == done["faults"]["reused"] == 0
-    assert done["frames_peak"] > said["frames_peak"]
+    assert done["frames_peak"] > cow_summary["frames_peak"]
 
 
 def test_the_text_has_what_a_reader_looks_for() -> None:

@@ -146,7 +146,7 @@ def test_is_deep_nesting_rejected(depth: int, inside: str) -> None:
     trace[END] = (
         trace[END].replace(b"{", deep, 1).replace(b'"summary":{"faults"', b'"more":{"faults"')
     )
-    # Python 3.12 and newer allow C code to nest deeper; then the field that is missing is reported.
+    # Python 3.12 and newer allow deeper recursion in C code; then the missing field is reported.
     with pytest.raises(NotATrace, match=r"line 12 .*(nested too deep|`summary`)"):
         read(*trace)
 
@@ -175,7 +175,7 @@ def test_are_bytes_that_are_not_text_rejected(damage: bytes) -> None:
 
 
 def test_may_a_valid_file_have_another_layout() -> None:
-    """JSON allows other white space, order of fields, line ends, and a byte order mark."""
+    """JSON allows other white space, field order and line ends, and a byte order mark."""
     objects = [json.loads(line) for line in lines()]
     spaced = b"".join(json.dumps(each).encode() + b"\r\n" for each in objects)
     ordered = b"".join(json.dumps(each, sort_keys=True).encode() + b"\n" for each in objects)
@@ -209,8 +209,8 @@ def test_is_a_name_escaped_for_a_terminal_in_every_notation(name: str, ascii_onl
     end = found[-1]
     assert isinstance(end, End)
     place = fault.place
-    seen = [image.path, place.function, place.inlined[0].function, end.summary[NAMES[name]]]
-    assert seen == [NAMES[name]] * 4
+    names = [image.path, place.function, place.inlined[0].function, end.summary[NAMES[name]]]
+    assert names == [NAMES[name]] * 4
 
 
 def test_is_every_recorded_trace_accepted() -> None:

@@ -1,4 +1,4 @@
-"""Is a copied heap block put down to the call that allocated it?"""
+"""Is a copied heap block attributed to the call that allocated it?"""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ int main(void) {
 
 
 def test_is_a_function_known_that_is_one_jump_to_another() -> None:
-    """As aligned_alloc to memalign in newer C libraries: it is entered and left at one address."""
+    """In newer C libraries aligned_alloc only jumps to memalign: entry and exit are one address."""
     run = record(
         [program("heap_one_jump", ONE_JUMP, Variant.STATIC)], recording=RecordingOptions(heap=True)
     )

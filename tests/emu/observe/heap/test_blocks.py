@@ -1,4 +1,4 @@
-"""Is a block found by each of its bytes, and is a copy a copy?"""
+"""Is a block found by each of its addresses, and is a copy of the table independent?"""
 
 from __future__ import annotations
 

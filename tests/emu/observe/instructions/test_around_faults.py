@@ -34,16 +34,16 @@ store:
 
 
 def windows(program: Path, count: int, **options: object) -> list[Window]:
-    made = Session(Options(**options), [str(program)])  # type: ignore
-    made.console.capture(1)
-    made.console.capture(2)
+    session = Session(Options(**options), [str(program)])  # type: ignore
+    session.console.capture(1)
+    session.console.capture(2)
     found: list[Window] = []
 
-    def tell(window: Window) -> None:
+    def collect(window: Window) -> None:
         assert len(window.executed) <= count
         found.append(window)
 
-    made.run([AroundFaults(made.kernel, count, tell)])
+    session.run([AroundFaults(session.kernel, count, collect)])
     return found
 
 
@@ -110,7 +110,7 @@ PROGRAMS = {
     "name, deterministic", [("exact_parent", False), ("exact_parent", True), ("forks", True)]
 )
 def test_each_window_is_the_end_of_what_was_stepped(name: str, deterministic: bool) -> None:
-    """Of the thread's instructions up to some point."""
+    """Each window equals the last instructions of its thread before some point."""
     program = PROGRAMS[name]()
     steps = stepped(program)
     found = windows(program, 30, deterministic=deterministic)
@@ -130,31 +130,31 @@ def test_each_window_is_the_end_of_what_was_stepped(name: str, deterministic: bo
 def test_reported_registers_and_memory_are_those_of_single_steps(name: str) -> None:
     program = PROGRAMS[name]()
     steps = stepped(program)
-    told = [window for window in windows(program, 30, deterministic=True) if window.executed]
+    reported = [window for window in windows(program, 30, deterministic=True) if window.executed]
     at: dict[int, int] = {}
-    for window in told:
+    for window in reported:
         pid, count = window.fault.thread.process.pid, len(window.executed)
         own = [step for step in steps if step.pid == pid]
         ends = range(at.get(pid, count), len(own) + 1)
         at[pid] = next(
             end for end in ends if all(map(_agrees, window.executed, own[end - count : end]))
         )
-    every = [step for window in told for step in window.executed]
+    every = [step for window in reported for step in window.executed]
     unknown = [step for step in every if "?" in step.line]
     assert len(every) > 10 * len(unknown)
 
 
-def _agrees(told: Executed, stepped: Step) -> bool:
-    """Where a register's value was not known before, it may be reported without a change."""
+def _agrees(reported: Executed, stepped: Step) -> bool:
+    """Compares a reported instruction with a step; an unknown register value may be absent."""
     register, value = stepped.changed or (None, None)
-    if told.pc != stepped.pc or (told.operand is None) != (stepped.accessed is None):
+    if reported.pc != stepped.pc or (reported.operand is None) != (stepped.accessed is None):
         return False
-    if stepped.accessed is not None and told.address not in (None, stepped.accessed[0]):
+    if stepped.accessed is not None and reported.address not in (None, stepped.accessed[0]):
         return False
-    if not told.register:
-        return register is None or told.text == "ecall"
+    if not reported.register:
+        return register is None or reported.text == "ecall"
     return register is None or (
-        register == REGISTERS[told.register] and told.value in (None, value)
+        register == REGISTERS[reported.register] and reported.value in (None, value)
     )
 
 
@@ -176,17 +176,17 @@ def test_what_was_loaded_and_written_over_is_not_known() -> None:
     program = assembled(text)
     pages = label(program, "pages")
     window = by_stores(windows(program, 7), program)[-1]
-    said = [step.line.split("  ", 1)[1].split("  ", 1)[-1].strip() for step in window.executed]
-    assert said[:3] == [
+    texts = [step.line.split("  ", 1)[1].split("  ", 1)[-1].strip() for step in window.executed]
+    assert texts[:3] == [
         f"a1=?  load {pages:#x} (8)",
         "a1=?  load ? (8)",
         "store ? (8)",
     ]
-    assert said[3:5] == ["a1=0x5", f"store {pages + 4:#x} (1)"]
+    assert texts[3:5] == ["a1=0x5", f"store {pages + 4:#x} (1)"]
 
 
 def _find(own: list[int], pcs: list[int], start: int) -> int:
-    """Where ``own`` goes on after ``pcs``, looked for from ``start`` on."""
+    """Index in ``own`` after the next occurrence of ``pcs`` at or after ``start``."""
     for end in range(start, len(own) + 1):
         if own[max(0, end - len(pcs)) : end] == pcs:
             return end

@@ -1,4 +1,4 @@
-"""Is it known of an instruction which register it writes, and what, where that can be known?"""
+"""Is the register that an instruction writes known, and its value where it can be derived?"""
 
 from __future__ import annotations
 

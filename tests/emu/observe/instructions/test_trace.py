@@ -1,4 +1,4 @@
-"""Does the trace of instructions have each one, once, with what it did?"""
+"""Does the instruction trace contain each executed instruction once, with its effects?"""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ data:
 
 
 def run(program: Path, **keywords: Any) -> tuple[list[str], Session]:
-    """The lines, on a machine with a vector."""
-    made = Session(Options(), [str(program)])
-    made.console.capture(1)
-    made.console.capture(2)
+    """Lines of the trace, on a machine with the fast path."""
+    traced_session = Session(Options(), [str(program)])
+    traced_session.console.capture(1)
+    traced_session.console.capture(2)
     text = bytearray()
-    trace = InstructionTrace(made.kernel, write=text.extend, **keywords)
-    made.run([trace])
+    trace = InstructionTrace(traced_session.kernel, write=text.extend, **keywords)
+    traced_session.run([trace])
     trace.close()
-    return text.decode().splitlines(), made
+    return text.decode().splitlines(), traced_session
 
 
 def records(program: Path, **options: object) -> list[Record]:
-    made = session(program, **options)
+    traced_session = session(program, **options)
     found: list[Record] = []
-    trace = InstructionTrace(made.kernel, take=found.append)
-    made.run([trace])
+    trace = InstructionTrace(traced_session.kernel, take=found.append)
+    traced_session.run([trace])
     return found
 
 
@@ -192,7 +192,7 @@ def test_a_machine_that_is_traced_does_the_same() -> None:
     assert plain.summary == watched.summary
 
 
-# What a record says.
+# Fields of a record.
 
 
 def test_integer_registers() -> None:
@@ -268,8 +268,8 @@ def test_a_copied_page_has_a_new_physical_address() -> None:
 
 def test_an_attempt_that_faulted_has_no_line_of_its_own() -> None:
     program = assembled("    mark 3, 'x'\n    exit 0\n    reserve 3\n")
-    lines, made = run(program)
-    assert sum(made.summary["faults"].values()) >= 3
+    lines, traced_session = run(program)
+    assert sum(traced_session.summary["faults"].values()) >= 3
     assert sum(" sb " in line for line in lines) == 3
     assert len(lines) == len(stepped(program))
 
@@ -314,7 +314,7 @@ def test_a_call_that_waits_has_its_line_when_it_has_its_result() -> None:
 
 
 def test_the_ecall_of_a_wait_is_reported_as_what_it_was() -> None:
-    """Though another program lies at its address in the process that ran meanwhile."""
+    """Another program is at the same address in the process that ran in between."""
     other = assembled("    .rept 60\n    li t0, 0x12345\n    .endr\n    exit 0\n")
     program = assembled(
         f"""
@@ -369,8 +369,8 @@ def test_a_span_has_its_own_instructions_and_no_others() -> None:
     program = assembled(CALLS)
     span = label(program, "inner"), label(program, "end_of_inner")
     lines, _ = run(program, span=span)
-    said = [line.split("  ", 1)[1].split() for line in lines]
-    once = [said[0], said[1], said[2]]
+    columns = [line.split("  ", 1)[1].split() for line in lines]
+    once = [columns[0], columns[1], columns[2]]
     assert len(lines) == 3 * 4
     assert once[0] == ["c.li", "t0,", "1", "t0=0x1"]
     assert once[1][:2] == ["jal", "t1,"] and once[1][-1] == f"t1={span[0] + 6:#x}"
@@ -415,19 +415,19 @@ def test_lines_of_json_say_what_records_say() -> None:
 
 
 def test_a_trace_goes_to_one_place() -> None:
-    made = session(bare("hello_bare"))
+    traced_session = session(bare("hello_bare"))
     with pytest.raises(TypeError):
-        InstructionTrace(made.kernel)
+        InstructionTrace(traced_session.kernel)
 
 
 def test_a_write_that_fails_ends_the_run() -> None:
-    made = session(bare("hello_bare"))
+    traced_session = session(bare("hello_bare"))
 
     def full(_text: bytes) -> None:
         raise OSError("no space")
 
     with pytest.raises(OSError, match="no space"):
-        made.run([InstructionTrace(made.kernel, write=full)])
+        traced_session.run([InstructionTrace(traced_session.kernel, write=full)])
 
 
 def test_code_that_is_mapped_elsewhere_is_read_anew() -> None:

@@ -1,4 +1,4 @@
-"""Has every outcome of a page fault its texts, and are the groups made of outcomes?"""
+"""Does every outcome of a page fault have its texts, and do the groups contain outcomes only?"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Does TRACE.md say of each record and each field what is really written?"""
+"""Does TRACE.md describe each record and each field as written?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = (Path(records.__file__).parents[1] / "TRACE.md").read_text()
 
 
 def name_of(kind: type) -> str:
-    """How the document names a class: its words in lower case."""
+    """Name of a class in the document: its words in lower case."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
 
 
@@ -41,7 +41,7 @@ def sections() -> dict[str, str]:
 
 
 def rows(text: str) -> dict[str, tuple[str, bool]]:
-    """Name → (type, always there)."""
+    """Maps a field's name to its type and True when it is required."""
     table = re.split(r"```|\| outcome \|", text)[0]
     lines = [line for line in table.splitlines() if line.startswith("| `")]
     found = [ROW.fullmatch(line) for line in lines]
@@ -50,7 +50,7 @@ def rows(text: str) -> dict[str, tuple[str, bool]]:
 
 
 def word(kind: Any) -> str:
-    """How the document names a type."""
+    """Name of a type in the document."""
     if get_origin(kind) is Annotated:
         return word(get_args(kind)[0])
     parts = get_args(kind)
@@ -109,11 +109,11 @@ def test_each_outcome_is_described() -> None:
 def test_each_end_of_a_copy_is_described() -> None:
     source = Path(copied_pages.__file__).read_text()
     recorder = Path(copied_pages.__file__).with_name("address_space_recorder.py").read_text()
-    said = set(
+    listed = set(
         re.findall(r'_?(?:on_retired|retire|discarding)\([^"\n]+"([a-z ]+)"\)', source + recorder)
     )
     row = next(line for line in TEXT.splitlines() if line.startswith("| `why`"))
-    assert said == set(re.findall(r"`([a-z ]+)`", row)) - {"why"}
+    assert listed == set(re.findall(r"`([a-z ]+)`", row)) - {"why"}
 
 
 def test_the_schema_is_this_one() -> None:
@@ -124,13 +124,13 @@ def test_a_default_is_what_the_document_says_of_a_field_that_is_left_out() -> No
     for kind in (*RECORDS.values(), *OBJECTS.values()):
         for field in msgspec.structs.fields(kind):
             if not field.required:
-                made = field.default_factory is not msgspec.NODEFAULT
-                default = field.default_factory() if made else field.default
+                has_factory = field.default_factory is not msgspec.NODEFAULT
+                default = field.default_factory() if has_factory else field.default
                 assert default in (0, "", False, None, [], ()), field
 
 
 def test_a_trace_has_what_is_described() -> None:
-    """Of a run with a fork, an exec, a signal, copies and threads, in which no page is watched."""
+    """The run has a fork, an exec, a signal, copies and threads, and watches no page."""
     kinds = {type(record).__struct_config__.tag for record in traced().records}
     assert kinds >= set(RECORDS) - {"move", "unmap", "page"}
 
@@ -166,7 +166,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def violations(value: Any, schema: dict[str, Any], path: str = "") -> list[str]:
-    """What of a value the JSON Schema forbids, by as much of the standard as the schema uses."""
+    """Violations of the JSON Schema; supports the keywords that this schema uses."""
     if "$ref" in schema:
         return violations(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], path)
     if "anyOf" in schema:

@@ -17,7 +17,7 @@ CODE, DATA, OTHER = 0x10000, 0x20000, 0x30000
 
 
 class File:
-    """As much of an inode as it takes."""
+    """The attributes of an inode that layouts use."""
 
     def __init__(self, content: bytes = b"code") -> None:
         self.content, self.mtime = content, 1

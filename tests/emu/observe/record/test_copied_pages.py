@@ -1,4 +1,4 @@
-"""Does a copy's end have the number of changed bytes that the program counts itself?"""
+"""Is the number of changed bytes of a copy_end the one that the program itself counts?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a filter pass on what was asked for, and all that belongs to it?"""
+"""Does a filter pass the selected records, and all that belong to them?"""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def passed(chosen: Filter, *trace: AnyRecord) -> list[AnyRecord]:
 
 
 def others(pid: int) -> list[AnyRecord]:
-    """A record of each kind that has a pid, but faults and their ends."""
+    """A record of each kind with a pid, except faults and their ends."""
     a: dict[str, Any] = {"seq": 5, "time": 0, "pid": pid}
     return [
         records.Exec(**a, path="", entry=0, root=0, maps=[]),

@@ -1,4 +1,4 @@
-"""Does a store to a shared page name all who share it, wherever they have it?"""
+"""Does a store to a shared page name all sharers, at any address?"""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def run(name: str, source: str, policy: str, *words: str) -> Recorded:
 
 
 def stores(recorded: Recorded, page: int) -> list[Fault]:
-    """Those to a page that fork had shared."""
+    """Faults of stores to a page that fork had shared."""
     faults = of_kind(recorded.records, Fault)
     return [f for f in faults if f.page == page and f.outcome in ("copied", "reused")]
 
@@ -194,21 +194,21 @@ def test_threads_of_a_process_do_not_share_with_each_other(policy: str) -> None:
     assert fault.sharers == [Sharer(3, page)]
 
 
-class _Both(Recorder):
-    """Looks at the memory of each process that ends in both ways."""
+class _MemoryUseCheck(Recorder):
+    """Compares the two computations of memory usage, for each process at its exit."""
 
     differing: ClassVar[list[tuple[MemoryUse, MemoryUse]]] = []
-    looked = 0
+    comparisons = 0
 
     def discarding(self, space: AddressSpace) -> None:
         if space in self._pids:
             spaces = list(self._pids)
-            of_all = memory_use(spaces)[spaces.index(space)]
+            batch = memory_use(spaces)[spaces.index(space)]
             alone = memory_use_from_counts(space)
-            type(self).looked += 1
-            same = (of_all.resident, of_all.unique) == (alone.resident, alone.unique)
-            if not same or abs(of_all.proportional - alone.proportional) > 1e-6:
-                self.differing.append((of_all, alone))
+            type(self).comparisons += 1
+            same = (batch.resident, batch.unique) == (alone.resident, alone.unique)
+            if not same or abs(batch.proportional - alone.proportional) > 1e-6:
+                self.differing.append((batch, alone))
         super().discarding(space)
 
 
@@ -217,22 +217,22 @@ def test_is_a_process_alone_counted_as_among_all(policy: str) -> None:
     program = build([PROJECT / "guest" / "fork_tree.c"])
     session = Session(Options(fork_policy=policy), [str(program)])
     session.console.capture(1)
-    session.run([_Both(session.kernel, [], RecordBuilder(lambda record: None, depth=0))])
-    assert _Both.looked and not _Both.differing
+    session.run([_MemoryUseCheck(session.kernel, [], RecordBuilder(lambda record: None, depth=0))])
+    assert _MemoryUseCheck.comparisons and not _MemoryUseCheck.differing
 
 
 def test_where_tables_are_shared_only_the_proportional_size_may_be_too_large() -> None:
     program = build([PROJECT / "guest" / "fork_tree.c"])
     session = Session(Options(fork_policy="shared-tables"), [str(program)])
     session.console.capture(1)
-    looked = _Both.looked
-    session.run([_Both(session.kernel, [], RecordBuilder(lambda record: None, depth=0))])
-    differing = list(_Both.differing)
-    _Both.differing.clear()
-    assert _Both.looked > looked
-    for of_all, alone in differing:
-        assert (of_all.resident, of_all.unique) == (alone.resident, alone.unique)
-        assert alone.proportional > of_all.proportional
+    comparisons = _MemoryUseCheck.comparisons
+    session.run([_MemoryUseCheck(session.kernel, [], RecordBuilder(lambda record: None, depth=0))])
+    differing = list(_MemoryUseCheck.differing)
+    _MemoryUseCheck.differing.clear()
+    assert _MemoryUseCheck.comparisons > comparisons
+    for batch, alone in differing:
+        assert (batch.resident, batch.unique) == (alone.resident, alone.unique)
+        assert alone.proportional > batch.proportional
 
 
 def test_has_every_process_a_last_sample_where_tables_are_shared() -> None:

@@ -1,4 +1,4 @@
-"""Is the trace the same from the writer process and from this one, for any kind of stack?"""
+"""Is the trace of the writer process that of a builder in this process, for any kind of stack?"""
 
 from __future__ import annotations
 

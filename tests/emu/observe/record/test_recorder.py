@@ -17,7 +17,13 @@ from emu.observe.model.sink import RecordingOptions
 from guest.manifest import BY_NAME, GUESTS
 from kernel.mm.fork import POLICIES
 from tests.emu.commands import EMU, environment, program
-from tests.emu.observe.support.ledger import contradictions, counts, of_kind, sums, unsettled
+from tests.emu.observe.support.ledger import (
+    contradictions,
+    copies_without_one_end,
+    counts,
+    of_kind,
+    sums,
+)
 from tests.emu.observe.support.recorded import Recorded, record
 from toolchain.build import build
 from toolchain.variant import Variant
@@ -39,7 +45,7 @@ def run(name: str, policy: str, variant: Variant = Variant.STATIC) -> Recorded:
 
 def assert_exact(recorded: Recorded) -> None:
     assert sums(recorded.records) == counts(recorded)
-    assert unsettled(recorded.records) == []
+    assert copies_without_one_end(recorded.records) == []
     wrong = {f.seq: contradictions(f) for f in of_kind(recorded.records, Fault)}
     assert {seq: what for seq, what in wrong.items() if what} == {}
     assert [each.seq for each in recorded.records] == list(range(len(recorded.records)))
@@ -130,8 +136,8 @@ def test_where_memory_runs_out(policy: str) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_whichever_allocation_fails(policy: str) -> None:
-    made = int(run("demo_cow", policy).summary["frames_allocated"])
-    for number in range(30, made + 1, 3):
+    allocations = int(run("demo_cow", policy).summary["frames_allocated"])
+    for number in range(30, allocations + 1, 3):
         path = guest("demo_cow")
         options: dict[str, Any] = {
             "fork_policy": policy,
@@ -163,9 +169,9 @@ def test_two_deterministic_runs_give_the_same_bytes(name: str, policy: str, tmp_
 def test_processes_begin_and_end_in_the_trace() -> None:
     records = run("fork_exec", "cow").records
     first = of_kind(records, Exec)[0].pid
-    born = {first, *(fork.child for fork in of_kind(records, Fork))}
+    pids = {first, *(fork.child for fork in of_kind(records, Fork))}
     ended = [end.pid for end in of_kind(records, Exit)]
-    assert sorted(ended) == sorted(born)
+    assert sorted(ended) == sorted(pids)
     last = {each.pid: each.seq for each in of_kind(records, Fault)}
     assert all(end.seq > last.get(end.pid, 0) for end in of_kind(records, Exit))
 
@@ -224,7 +230,7 @@ def test_a_signal_that_stops_a_process_is_reported_as_one_that_ends_it_is() -> N
     assert of_child == ["SIGTSTP", "SIGKILL"]
 
 
-KEPT_BACK = r"""
+DONT_FORK = r"""
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/mman.h>
@@ -250,7 +256,7 @@ int main(void)
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_fork_record_has_what_it_keeps_back(policy: str) -> None:
-    recorded = record([program("kept_back", KEPT_BACK)], fork_policy=policy)
+    recorded = record([program("kept_back", DONT_FORK)], fork_policy=policy)
     base = int(recorded.output, 16)
     first, borrowed = of_kind(recorded.records, Fork)
     excluded = [

@@ -1,4 +1,4 @@
-"""Does the work of an analysis grow in proportion to its trace, whatever the processes do?"""
+"""Does the work of an analysis grow in proportion to its trace, for any relation of processes?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emu.observe.analysis.page_history_text import page_history_json, page_histo
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord, Range, Sharer
 from emu.observe.report.page import page
-from tests.emu.observe.report.traces import HEAP, MadeUp, built
+from tests.emu.observe.report.traces import HEAP, SyntheticRun, built
 
 SMALL = 60
 
@@ -39,15 +39,15 @@ def lines_run(act: Callable[[], object]) -> int:
     return count
 
 
-def begun(pages: int = 4) -> tuple[MadeUp, int]:
-    run = MadeUp()
+def started_run(pages: int = 4) -> tuple[SyntheticRun, int]:
+    run = SyntheticRun()
     run.exec(2, pages)
     return run, run.fault(2, 0, "zero_filled")
 
 
 def chain(size: int) -> list[AnyRecord]:
     """Each process forks the next, which copies the page; finally all end."""
-    run, frame = begun()
+    run, frame = started_run()
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
         frame = run.fault(parent + 1, 0, "copied", frame)
@@ -61,7 +61,7 @@ def chain(size: int) -> list[AnyRecord]:
 
 def far_sharer(size: int) -> list[AnyRecord]:
     """The first process copies pages that it shares with the last process of a chain."""
-    run, frame = begun()
+    run, frame = started_run()
     for parent in range(2, 2 + size):
         run.fork(parent, parent + 1, 4)
     for _ in range(size):
@@ -74,7 +74,7 @@ def far_sharer(size: int) -> list[AnyRecord]:
 
 def star(size: int) -> list[AnyRecord]:
     """One process has many children at the same time, each with its own memory."""
-    run, frame = begun()
+    run, frame = started_run()
     for child in range(3, 3 + size):
         run.fork(2, child, 4)
         run.fault(child, 0, "copied", frame)
@@ -85,7 +85,7 @@ def star(size: int) -> list[AnyRecord]:
 
 
 def borrowers(size: int) -> list[AnyRecord]:
-    run, _ = begun()
+    run, _ = started_run()
     for child in range(3, 3 + size):
         run.fork(2, child, 0, shares_memory=True)
     for pid in range(3 + size - 1, 1, -1):
@@ -95,7 +95,7 @@ def borrowers(size: int) -> list[AnyRecord]:
 
 def images(size: int) -> list[AnyRecord]:
     """One child at a time, which executes another program."""
-    run, _ = begun()
+    run, _ = started_run()
     for child in range(3, 3 + size):
         run.fork(2, child, 4)
         run.exec(child, 4, f"/made/p{child}")
@@ -105,9 +105,9 @@ def images(size: int) -> list[AnyRecord]:
     return run.end()
 
 
-def kept_back(size: int) -> list[AnyRecord]:
-    """Forks that leave out many pages, to which their parent then stores."""
-    run, frame = begun(size)
+def dont_fork(size: int) -> list[AnyRecord]:
+    """Forks after MADV_DONTFORK of many pages, to which the parent then stores."""
+    run, frame = started_run(size)
     left_out = [Range(HEAP, HEAP + 4096 * size, "rw-p")]
     for child in range(3, 3 + size):
         run.fork(2, child, 4, left_out=left_out)
@@ -119,20 +119,20 @@ def kept_back(size: int) -> list[AnyRecord]:
 
 def moved(size: int) -> list[AnyRecord]:
     """Many pages, and moves of another range."""
-    run, _ = begun(size)
+    run, _ = started_run(size)
     for number in range(1, size):
         run.fault(2, number, "zero_filled")
     away = HEAP + (1 << 36)
     for _ in range(size):
-        run._tell(records.Move, pid=2, start=away, end=away + 4096, to=away)
+        run.append(records.Move, pid=2, start=away, end=away + 4096, to=away)
     return run.end()
 
 
 def mappings(size: int) -> list[AnyRecord]:
-    run, _ = begun()
+    run, _ = started_run()
     for number in range(size):
         start = HEAP + (number << 14)
-        run._tell(records.Map, pid=2, range=Range(start, start + 4096, "rw-p", f"/f{number}"))
+        run.append(records.Map, pid=2, range=Range(start, start + 4096, "rw-p", f"/f{number}"))
         run.fork(2, 3 + number, 4)
         run.exit(3 + number)
     return run.end()
@@ -163,7 +163,7 @@ def report(trace: list[AnyRecord]) -> None:
 
 @pytest.mark.parametrize("analysis", [cow, why, report])
 @pytest.mark.parametrize(
-    "make", [chain, far_sharer, star, borrowers, images, kept_back, moved, mappings]
+    "make", [chain, far_sharer, star, borrowers, images, dont_fork, moved, mappings]
 )
 def test_do_four_times_the_records_take_about_four_times_the_work(
     make: Callable[[int], list[AnyRecord]], analysis: Callable[[list[AnyRecord]], None]

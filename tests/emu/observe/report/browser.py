@@ -139,13 +139,13 @@ class Browser:
 
 
 class Page:
-    """A tab. ``problems`` has what went to the console, and what was asked of the network."""
+    """A tab. ``problems`` has messages of the console, and requests to the network."""
 
     def __init__(self, browser: Browser, session: str, target: str) -> None:
         self._browser = browser
         self._session = session
         self._target = target
-        self._told: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._browser.send(method, self._session, **parameters)
@@ -167,7 +167,7 @@ class Page:
         self.send("Emulation.setEmulatedMedia", features=[feature])
 
     def value(self, script: str) -> Any:
-        """What an expression is; a promise's value when it has one."""
+        """Value of an expression, or of its promise."""
         done = self.send(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
@@ -180,18 +180,18 @@ class Page:
         until = time.monotonic() + SECONDS
         while not self.value(condition):
             if time.monotonic() > until:
-                raise PageError(f"never came to be: {condition}")
+                raise PageError(f"did not become true: {condition}")
             time.sleep(0.05)
 
     def wait_for_drawing(self) -> None:
-        """Until what was asked for has been drawn."""
+        """Waits until the requested drawing is finished."""
         self.value(
             "new Promise((done) => "
             "requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
         )
 
     def press(self, key: str, times: int = 1) -> None:
-        """A key goes down and up; a single letter is typed."""
+        """Presses and releases a key; a single letter is typed."""
         text = "\r" if key == "Enter" else key if len(key) == 1 else ""
         codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13}
         codes |= {"Tab": 9, "Home": 36, "End": 35}
@@ -216,8 +216,8 @@ class Page:
     def problems(self) -> list[str]:
         """Console messages, exceptions, and requests for anything but the file itself."""
         self.value("1")
-        self._told += self._browser.take_events(self._session)
-        return [text for event in self._told if (text := _problem(event))]
+        self._events += self._browser.take_events(self._session)
+        return [text for event in self._events if (text := _problem(event))]
 
 
 def _problem(event: dict[str, Any]) -> str | None:

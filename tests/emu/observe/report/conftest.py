@@ -1,4 +1,4 @@
-"""A browser for the tests that look at a report as a reader does."""
+"""A browser for the tests of a report as displayed."""
 
 from __future__ import annotations
 

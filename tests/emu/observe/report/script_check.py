@@ -31,7 +31,7 @@ _CONFIG = {
 
 
 class Line(NamedTuple):
-    """A line of the script, and where it is from."""
+    """A line of the script, with its file and line number."""
 
     text: str
     file: str

@@ -12,7 +12,7 @@ from emu.observe.report.host_files import HostFiles
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.test_page import EVIL, evil_run
-from tests.emu.observe.report.traces import MadeUp, built, demo, guest, large
+from tests.emu.observe.report.traces import SyntheticRun, built, demo, guest, large
 
 SOURCES = Path(__file__).parents[4] / "guest"
 
@@ -83,18 +83,18 @@ def test_it_loads_without_a_word_to_the_console(
 
 
 def empty() -> list[AnyRecord]:
-    return MadeUp().trace
+    return SyntheticRun().trace
 
 
 def without_forks() -> list[AnyRecord]:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 4)
     run.fault(2, 1, "zero_filled")
     return run.end()
 
 
 def of_one_child() -> list[AnyRecord]:
-    run = MadeUp()
+    run = SyntheticRun()
     run.fault(9, 1, "copied", 0x80200)
     run.exit(9)
     return run.trace
@@ -177,7 +177,7 @@ def test_a_fault_opens_by_keyboard_and_reports_all(demo_page: Page) -> None:
 
 
 def test_a_fault_of_a_library_shows_the_callers_line(browser: Browser, tmp_path: Path) -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 4)
     run.fault(2, 1, "zero_filled", place=SourceLocation(0x10004, "memset"))
     fault = run.trace[-1]
@@ -369,7 +369,7 @@ for (const name of ["fillRect", "strokeRect", "fillText", "lineTo"])
   counted(CanvasRenderingContext2D, name, "drawn");
 for (const name of ["createElement", "createElementNS"]) counted(Document, name, "elements");
 """
-"""Counts what a page does from its start; the time it takes depends on the machine."""
+"""Counts operations of a page from its start, since times depend on the machine."""
 
 
 def work(shown: Page, script: str) -> dict[str, int]:
@@ -382,7 +382,7 @@ def work(shown: Page, script: str) -> dict[str, int]:
 
 
 def test_a_hundred_thousand_faults_can_be_used(browser: Browser, tmp_path: Path) -> None:
-    """Only what fits on the screen is drawn, and going to any moment takes few steps."""
+    """Only what fits on the screen is drawn, and a jump to any time takes few steps."""
     file = tmp_path / "large.html"
     file.write_bytes(large_page())
     shown = browser.open(file, script=COUNTS)

@@ -36,7 +36,7 @@ VISIT = """
 
 
 def damaged(value: Any, chance: random.Random) -> Any:
-    """The same, with a number here and there that is another."""
+    """The same trace with some numbers replaced."""
     if isinstance(value, dict):
         return {key: damaged(inner, chance) for key, inner in value.items()}
     if isinstance(value, list):
@@ -57,7 +57,7 @@ def damaged_run(seed: int) -> list[AnyRecord]:
         try:
             trace.append(msgspec.json.decode(wild, type=AnyRecord))
         except msgspec.DecodeError:
-            continue  # read_trace refuses such a one
+            continue  # read_trace rejects such a trace
     return [start, *trace]
 
 

@@ -1,4 +1,4 @@
-"""Does the report's data say what the records say, and stay small?"""
+"""Is the report's data equal to the records, and small?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emu.observe.model import records
 from emu.observe.model.records import SourceLocation
 from emu.observe.report.compact import differences, exact
 from emu.observe.report.page import page
-from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, large, recorded
+from tests.emu.observe.report.traces import HEAP, SyntheticRun, built, demo, guest, large, recorded
 
 
 def outcomes(data: dict[str, Any]) -> Counter[str]:
@@ -71,7 +71,7 @@ def test_a_vfork_child_is_in_its_parents_space() -> None:
 
 
 def test_a_pid_that_is_used_again_is_another_process() -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 4)
     for _ in range(2):
         run.fork(2, 3, 0)
@@ -82,7 +82,7 @@ def test_a_pid_that_is_used_again_is_another_process() -> None:
 
 
 def test_a_trace_of_chosen_processes_has_no_gaps_that_hurt() -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.fault(9, 1, "zero_filled")
     run.exit(9)
     run.copy_end(12345, 9, 1)
@@ -97,7 +97,7 @@ def test_numbers_that_javascript_would_round_are_text() -> None:
 
 
 def test_a_wild_address_is_kept() -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 1)
     run.trace.append(
         records.Fault(
@@ -123,7 +123,7 @@ def test_differences_add_up() -> None:
 
 
 def test_samples_that_say_nothing_new_are_left_out() -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 4)
     for pages in (1, 5, 5, 5, 5, 6):
         run.sample(2, pages)
@@ -139,7 +139,7 @@ def test_a_hundred_thousand_faults_make_a_small_file() -> None:
 
 
 def test_the_pages_of_the_heap_are_where_they_were() -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 4)
     run.fault(2, 3, "zero_filled")
     assert built(run.trace).data()["faults"]["stval"] == [HEAP + 3 * 4096 + 24]

@@ -1,4 +1,4 @@
-"""Does a report take text from nowhere but where it may?"""
+"""Does a report include text only from permitted files?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the page whole, and free of what the guest could put into it?"""
+"""Is the page complete, and free of markup that a guest could inject?"""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from importlib.resources import files
 from emu.observe.model.records import SourceLocation
 from emu.observe.report.page import SCRIPTS, STYLES, page
 from kernel.mm.outcome import Outcome
-from tests.emu.observe.report.traces import MadeUp, built
+from tests.emu.observe.report.traces import SyntheticRun, built
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def evil_run() -> MadeUp:
-    run = MadeUp([EVIL, EVIL])
+def evil_run() -> SyntheticRun:
+    run = SyntheticRun([EVIL, EVIL])
     run.exec(2, 8, EVIL)
     place = SourceLocation(0x10004, EVIL, 4, EVIL, 7, EVIL)
     frame = run.fault(2, 1, "zero_filled", place=place)

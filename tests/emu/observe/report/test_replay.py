@@ -1,7 +1,7 @@
-"""Does the page's replay of a run agree with what the kernel said at each step?
+"""Does the page's replay of a run agree with the kernel's counts at each step?
 
-The kernel counts: pages shared at a fork, users of a frame at a store. The replay must have come to
-the same numbers by itself.
+The kernel counts: pages shared at a fork, users of a frame at a store. The replay must compute the
+same numbers by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from emu.observe.model.records import AnyRecord, Range
 from emu.observe.report.page import page
 from tests.emu.observe.report.browser import Browser, Page
-from tests.emu.observe.report.traces import HEAP, MadeUp, built, demo, guest, recorded
+from tests.emu.observe.report.traces import HEAP, SyntheticRun, built, demo, guest, recorded
 
 AT_FORKS = r"""
 (() => {
@@ -116,7 +116,7 @@ def test_going_back_is_the_same_as_going_forth(browser: Browser, tmp_path: Path)
 
 
 def states(shown: Page, process: int, first: int, count: int) -> str:
-    """The letters of pages of the heap as the map has them now."""
+    """Letters of the pages of the heap in the current map."""
     start = HEAP // 4096 + first
     letters: str = shown.value(
         f"Array.from({{length: {count}}}, (_, at) => app.replay.state("
@@ -127,7 +127,7 @@ def states(shown: Page, process: int, first: int, count: int) -> str:
 
 
 def test_what_becomes_of_pages_one_by_one(browser: Browser, tmp_path: Path) -> None:
-    run = MadeUp()
+    run = SyntheticRun()
     run.exec(2, 8)
     frames = [run.fault(2, page, "zero_filled") for page in range(3)]
     run.fork(2, 3, 3)
@@ -157,7 +157,7 @@ def test_what_becomes_of_pages_one_by_one(browser: Browser, tmp_path: Path) -> N
 def test_a_child_lacks_what_a_fork_keeps_back(
     browser: Browser, tmp_path: Path, policy: str
 ) -> None:
-    run = MadeUp(policy=policy)
+    run = SyntheticRun(policy=policy)
     run.exec(2, 600)
     for number in (*range(5), 590):
         run.fault(2, number, "zero_filled")

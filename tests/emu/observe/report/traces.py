@@ -1,4 +1,4 @@
-"""Traces for the tests: of real guests, and one that is made up and large."""
+"""Traces for the tests: of real guests, and synthetic ones."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def write(trace: Iterable[AnyRecord], file: Path) -> Path:
     return file
 
 
-class MadeUp:
-    """A run that never was: what a test wants to have happened, one step after another."""
+class SyntheticRun:
+    """A synthetic trace; each method appends the record of an event."""
 
     def __init__(self, command: list[str] | None = None, policy: str = "cow") -> None:
         self.trace: list[AnyRecord] = []
         self._frame = 0x80100
-        self._tell(
+        self.append(
             records.Start,
             schema=records.SCHEMA,
             emu="test",
@@ -82,7 +82,7 @@ class MadeUp:
             memory=1 << 30,
         )
 
-    def _tell(self, kind: type[records.Record], **fields: object) -> None:
+    def append(self, kind: type[records.Record], **fields: object) -> None:
         number = len(self.trace)
         self.trace.append(kind(seq=number, time=number * 1000, **fields))  # type: ignore[arg-type]
 
@@ -92,7 +92,7 @@ class MadeUp:
 
     def exec(self, pid: int, pages: int, path: str = "/made/up") -> None:
         maps = [CODE, Range(HEAP, HEAP + pages * 4096, "rw-p", "[heap]")]
-        self._tell(
+        self.append(
             records.Exec,
             pid=pid,
             path=path,
@@ -103,20 +103,20 @@ class MadeUp:
 
     def fork(self, pid: int, child: int, pages: int, **more: object) -> None:
         root = 0x80000 + child
-        self._tell(
+        self.append(
             records.Fork, pid=pid, tid=pid, child=child, root=root, pages_shared=pages, **more
         )
 
     def exit(self, pid: int) -> None:
-        self._tell(records.Exit, pid=pid, status=0)
+        self.append(records.Exit, pid=pid, status=0)
 
     def sample(self, pid: int, pages: int) -> None:
-        self._tell(
+        self.append(
             records.Sample, pid=pid, resident=pages, proportional=pages / 2, unique=0, tables=4
         )
 
     def unmap(self, pid: int, start: int, end: int) -> None:
-        self._tell(records.Unmap, pid=pid, start=start, end=end)
+        self.append(records.Unmap, pid=pid, start=start, end=end)
 
     def fault(
         self,
@@ -126,7 +126,7 @@ class MadeUp:
         before: int = 0,
         place: SourceLocation | None = None,
     ) -> int:
-        """On page number ``page`` of the heap; the frame that it has then."""
+        """Appends a fault on page number ``page`` of the heap; returns the page's new frame."""
         frame = before if outcome == "reused" else self.new_frame()
         address = HEAP + page * 4096 + 8 * (page % 512)
         pte = make_pte(before, V | R | U | A | D | COW) if before else 0
@@ -138,7 +138,7 @@ class MadeUp:
         callers = [
             SourceLocation(CODE.start + 8 * depth, f"caller{depth}") for depth in range(page % 9)
         ]
-        self._tell(
+        self.append(
             records.Fault,
             pid=pid,
             tid=pid,
@@ -164,7 +164,7 @@ class MadeUp:
         return frame
 
     def copy_end(self, fault: int, pid: int, changed: int) -> None:
-        self._tell(
+        self.append(
             records.CopyEnd,
             fault=fault,
             pid=pid,
@@ -174,13 +174,13 @@ class MadeUp:
         )
 
     def end(self) -> list[AnyRecord]:
-        self._tell(records.End, summary={"frames_peak": 7})
+        self.append(records.End, summary={"frames_peak": 7})
         return self.trace
 
 
 def large(faults: int = 100_000, children: int = 48) -> list[AnyRecord]:
     """A parent with a large heap, and children that each store to a part of it."""
-    run = MadeUp()
+    run = SyntheticRun()
     share = faults // (children + 1)
     run.exec(2, share)
     frames = [run.fault(2, page, "zero_filled") for page in range(share)]

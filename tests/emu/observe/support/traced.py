@@ -1,4 +1,4 @@
-"""A small program's trace in each form, made once: what the tests of those forms look at."""
+"""A small program's trace in each format, recorded once for the tests of the formats."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class Traced:
-    """One run: ``emu trace -o`` a file of each form."""
+    """One run of ``emu trace`` with a file of each format."""
 
     outcome: Outcome
     jsonl: bytes
@@ -85,7 +85,7 @@ class Traced:
 
 @cache
 def _folder() -> Path:
-    """Where ``first`` and ``second`` are: always the same, for their paths are in the trace."""
+    """Folder of ``first`` and ``second``; constant, since their paths are in the trace."""
     folder = cache_folder() / "test-traced"
     folder.mkdir(parents=True, exist_ok=True)
     for word in ("first", "second"):
@@ -97,7 +97,7 @@ def _folder() -> Path:
 
 @cache
 def traced(*options: str) -> Traced:
-    """The run under these options; all have system calls in them."""
+    """The run under these options, which always include system calls."""
     with tempfile.TemporaryDirectory() as name:
         files = [
             Path(name, f"trace{suffix}") for suffix in (".jsonl", ".folded", ".perfetto-trace")

@@ -1,4 +1,4 @@
-"""Does a name, as a user writes it, lead to the address that is meant?"""
+"""Is a name as written by a user resolved to the intended address?"""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.kernel.syscalls.guests import compiled
 from toolchain.build import build
 
 
-class Asks(Observer):
-    """Looks names up in the first process; keeps the addresses, or why there is none."""
+class SymbolLookup(Observer):
+    """Looks names up in the first process; stores the addresses, or the error messages."""
 
     def __init__(self, *names: str) -> None:
         self.kernel: Kernel
         self.names = names
         self.found: list[int | str] = []
 
-    def of(self, kernel: Kernel) -> Asks:
+    def of(self, kernel: Kernel) -> SymbolLookup:
         self.kernel = kernel
         return self
 
@@ -40,10 +40,10 @@ class Asks(Observer):
 
 def test_functions_data_and_offsets() -> None:
     source = 'int data[9];\nint main(void) { say("%ld %ld", (long)main, (long)data); return 0; }'
-    asks = Asks("main", "data", "data+8", "data-0x10", "7", "0x7+1")
-    said = observed(compiled(source), asks.of).stdout.split()
-    main, data = map(int, said)
-    assert asks.found == [main, data, data + 8, data - 16, 7, 8]
+    lookup = SymbolLookup("main", "data", "data+8", "data-0x10", "7", "0x7+1")
+    addresses = observed(compiled(source), lookup.of).stdout.split()
+    main, data = map(int, addresses)
+    assert lookup.found == [main, data, data + 8, data - 16, 7, 8]
 
 
 OWN = 'static __attribute__((noipa)) int f(void) { asm(""); return 0; }\n'
@@ -57,11 +57,11 @@ def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -
     sources = [tmp_path / f"{name}.c" for name in FILES]
     for source in sources:
         source.write_text(FILES[source.stem])
-    asks = Asks("f", "two", "nothing")
-    observed(build(sources, tmp_path / "program"), asks.of)
-    assert "has several symbols 'f', at 0x" in str(asks.found[0])
-    assert isinstance(asks.found[1], int)
-    assert "has no symbol 'nothing'" in str(asks.found[2])
+    lookup = SymbolLookup("f", "two", "nothing")
+    observed(build(sources, tmp_path / "program"), lookup.of)
+    assert "has several symbols 'f', at 0x" in str(lookup.found[0])
+    assert isinstance(lookup.found[1], int)
+    assert "has no symbol 'nothing'" in str(lookup.found[2])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Are places the ones that the source says, and that binutils says?"""
+"""Are source locations those of the source's marks and of binutils?"""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ int main(void)
 }
 """
 PLACES = ["plain", "innermost", "macro", "loop", "atomic", "library", "renamed"]
-"""What is marked where each page is stored to."""
+"""Marks in the source, one at the store to each page."""
 FUNCTIONS = ["plain", "innermost", "by_macro", "in_a_loop", "atomically", "by_library", "renamed"]
 
 
@@ -108,7 +108,7 @@ CALLS.append("renamed()")
 
 
 def line_of(mark: str) -> int:
-    """As #line has it: that of a mark, or of a call."""
+    """Line number, by #line, of a mark or of a call."""
     found = 0
     for line in SOURCE.splitlines():
         directive = re.match(r"#line (\d+)", line)
@@ -131,7 +131,7 @@ def run(variant: Variant, level: str) -> Recorded:
 
 
 def copied(recorded: Recorded) -> list[Fault]:
-    """The child's stores to the pages."""
+    """Faults of the child's stores to the pages."""
     (fork,) = of_kind(recorded.records, Fork)
     faults = of_kind(recorded.records, Fault)
     filled = [f.page for f in faults if f.place.function == "main" and f.outcome == "zero_filled"]
@@ -174,8 +174,8 @@ def test_the_callers_of_each_store(variant: Variant, level: str) -> None:
 # the whole unit, so files are those of the table of lines.
 
 
-def beside(path: Path, addresses: list[int]) -> dict[int, list[tuple[str, int]]]:
-    """Function and line of each, and of those into which it was inlined."""
+def addr2line_frames(path: Path, addresses: list[int]) -> dict[int, list[tuple[str, int]]]:
+    """Function and line of each address, and of the functions into which it was inlined."""
     command = [f"{find().prefix}addr2line", "-a", "-i", "-f", "-e", str(path)]
     words = "\n".join(map(hex, addresses))
     done = subprocess.run(command, input=words, capture_output=True, text=True, check=True)
@@ -197,7 +197,7 @@ def chain(place: SourceLocation) -> list[tuple[str, int]]:
 
 
 def own_code(path: Path) -> list[int]:
-    """Every second byte of the functions that are not the C library's."""
+    """Every second address in the functions that are not the C library's."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         units = {
@@ -212,7 +212,7 @@ def own_code(path: Path) -> list[int]:
 
 
 def files(path: Path, addresses: list[int]) -> dict[int, set[str]]:
-    """The files that the table of lines has for each address."""
+    """Files of each address in the line table."""
     command = [f"{find().prefix}objdump", "--dwarf=decodedline", str(path)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows: dict[int, set[str]] = defaultdict(set)
@@ -233,7 +233,7 @@ def test_every_address_of_a_program_is_as_binutils_says(
     known = BY_NAME[name]
     path = build([known.source], variant=variant, flags=[*known.flags, level])
     image, addresses = Image(path.read_bytes()), own_code(path)
-    expected, in_files = beside(path, addresses), files(path, addresses)
+    expected, in_files = addr2line_frames(path, addresses), files(path, addresses)
     assert len(addresses) > 100
     wrong = [
         (hex(at), image.places[at], expected[at])
@@ -254,7 +254,7 @@ def test_every_place_of_a_fault_is_where_its_pc_is(name: str, variant: Variant) 
     base = 0 if variant is Variant.STATIC else start.start
     faults = of_kind(records, Fault)
     places = {f.place.pc: f.place for f in faults if f.place.image == start.name}
-    expected = beside(path, [pc - base for pc in places])
+    expected = addr2line_frames(path, [pc - base for pc in places])
     assert len(places) > (10 if variant is Variant.STATIC else 1)
     with path.open("rb") as file:
         symbols = defaultdict(set)

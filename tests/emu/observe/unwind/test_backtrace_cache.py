@@ -1,4 +1,4 @@
-"""Is a remembered backtrace used while all that it was found from is the same, and no longer?"""
+"""Is a cached backtrace used exactly while the memory and code of its unwinding are unchanged?"""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def memory() -> Memory:
 
 
 def code(rules: dict[int, Rule]) -> Any:
-    """Functions of 4 KiB, with one rule each; what has none is the outermost."""
+    """Functions of 4 KiB, with one rule each; one without a rule is the outermost."""
     return SimpleNamespace(
         number=1,
         rule=lambda pc: rules.get(pc & -PAGE_SIZE, OUTERMOST),
@@ -82,7 +82,7 @@ def test_words_hold_until_one_of_them_is_another(
         memory.store(va, va)
     words = StackWords([(va, va) for va in WORDS[:count]])
     assert words.match(stack(memory))
-    memory.store(STACK + 16, 7)  # nobody's
+    memory.store(STACK + 16, 7)  # a word that was not read
     assert words.match(stack(memory))
     for va in WORDS[:count]:
         memory.store(va, va + 1)

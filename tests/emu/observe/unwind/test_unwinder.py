@@ -1,4 +1,4 @@
-"""Is the chain of calls that is found on a stack the one that the source says?"""
+"""Is the chain of calls found on a stack that of the source?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CHAINS = {
     "o": ["own", *DOWN, "middle", "main"],
     "s": ["leaf", *DOWN, "handler", "?", "?", "main"],  # sigreturn, kill
 }
-TOLD = [
+FLAGS = [
     "-O0",
     "-O2",
     "-O0 -fomit-frame-pointer",
@@ -136,7 +136,7 @@ def reader(space: AddressSpace):
 
 
 def chain(path: Path, kind: str) -> list[str]:
-    """The functions that the program is in when it faults, the innermost first."""
+    """Functions in the backtrace of the fault, the innermost first."""
     session = Session(Options(deterministic=True, check=True), [str(path), kind])
     stop = Stop(session, Program(path))
     session.run([stop])
@@ -145,7 +145,7 @@ def chain(path: Path, kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CHAINS)
-@pytest.mark.parametrize("flags", TOLD)
+@pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("variant", [Variant.STATIC, Variant.DYNAMIC])
 def test_with_call_frame_information(variant: Variant, flags: str, kind: str, folder: Path) -> None:
     assert chain(compiled(variant, flags, folder), kind) == CHAINS[kind]

@@ -1,4 +1,4 @@
-"""Does the drawing of a walk say what the tables say, and what the MMU made of it?"""
+"""Does the drawing of a walk show the tables' entries and the MMU's result?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drawing(tables: Tables, va: int = VA, access: Access = LOAD) -> list[str]:
 
 
 def flat(lines: list[str]) -> str:
-    """One text, without the columns."""
+    """Joins the lines, with single spaces."""
     return re.sub(r"[\s│├└─►]+", " ", " ".join(lines))
 
 
@@ -93,7 +93,7 @@ def test_a_superpage(tables: Tables, level: int, size: str, offset: int) -> None
 
 
 def broken(rule: Rule, tables: Tables) -> tuple[int, Access]:
-    """Breaks just this rule; the address and the access to break it with."""
+    """Changes the tables to break only this rule; returns the address and access that break it."""
     leaves = {
         Rule.INVALID: 0, Rule.WRITE_WITHOUT_READ: V | W | U, Rule.NO_LEAF: V,
         Rule.NOT_USER: FULL & ~U, Rule.NOT_READABLE: V | X | U | A, Rule.NOT_ACCESSED: V | R | U,

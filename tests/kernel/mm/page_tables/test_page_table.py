@@ -1,4 +1,4 @@
-"""Is what the kernel writes into page tables what the MMU reads there?"""
+"""Does the MMU translate as the kernel has written the page tables?"""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Do pages move to another address as they are, page by page and with NumPy?"""
+"""Do pages move to another address unchanged, page by page and with NumPy?"""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,7 @@ def world() -> Iterator[World]:
 
 
 def touched(world: World) -> AddressSpace:
-    """It begins and ends within its leaf tables, and has holes."""
+    """A range of pages that begins and ends within leaf tables, and has holes."""
     space = world.space()
     anonymous(space, LENGTH // P, at=BASE + 256 * P)
     for page in TOUCHED:
@@ -184,7 +184,7 @@ def test_shared_memory_stays_shared(world: World) -> None:
 @TARGETS
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_move_that_finds_no_frame_moves_nothing(world: World, to: int, policy: str) -> None:
-    """Whichever of its allocations it is that fails."""
+    """For a failure of each of its allocations."""
     space = touched(world)
     child = world.fork(space, policy)
     before = child.table.present()
@@ -205,7 +205,7 @@ def test_a_move_that_finds_no_frame_moves_nothing(world: World, to: int, policy:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_an_mremap_that_finds_no_frame_leaves_both_places(world: World, policy: str) -> None:
-    """The target's own pages are there until nothing can fail any more."""
+    """The target's own pages remain until no allocation can fail."""
     space = touched(world)
     to, old = FAR + 256 * P + P, BASE + 256 * P
     anonymous(space, LENGTH // P, at=to)

@@ -1,4 +1,4 @@
-"""The fork policy shared-tables: when are leaf page tables shared, copied, and one's own again?"""
+"""The fork policy shared-tables: are leaf page tables shared, copied and taken over correctly?"""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
 
 P = PAGE_SIZE
 NEXT = BASE + LEAF_SPAN
-"""In the leaf table after BASE's."""
+"""An address in the leaf table after that of BASE."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def world() -> World:
 
 
 def parent(world: World) -> AddressSpace:
-    """Two leaf tables: pages 0 and 1 of the first, page 0 of the second."""
+    """A space with two leaf tables: pages 0 and 1 of the first, page 0 of the second."""
     space = world.space()
     anonymous(space, 1024)
     for at, text in ((BASE, b"page 0"), (BASE + P, b"page 1"), (NEXT, b"next 0")):
@@ -55,7 +55,7 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
 
 
 def use_up(world: World) -> list[int]:
-    """Leaves no frame; the frames that were taken for that."""
+    """Allocates all free frames, and returns them."""
     taken = []
     while True:
         try:
@@ -242,7 +242,7 @@ def test_does_shared_memory_in_a_shared_table_stay_writable(world: World) -> Non
     world.store(child, at, b"child!")
     assert world.outcomes == [], "it may be stored to without a fault"
     assert leaf(child, at) == table and world.load(space, at, 6) == b"child!"
-    world.store(child, at + P, b"new")  # this page is not there yet, so the table is copied
+    world.store(child, at + P, b"new")  # this page is not present yet, so the table is copied
     assert leaf(child, at) != table and world.load(space, at + P, 3) == b"new"
     world.check()
     world.end()
@@ -286,17 +286,17 @@ def test_is_a_table_dropped_too_when_all_its_pages_are_in_the_range(world: World
     world.end()
 
 
-@pytest.mark.parametrize(("gone", "kept"), [(0, 1), (1, 0)])
-def test_does_munmap_of_a_part_copy_the_table(world: World, gone: int, kept: int) -> None:
+@pytest.mark.parametrize(("unmapped", "remaining"), [(0, 1), (1, 0)])
+def test_does_munmap_of_a_part_copy_the_table(world: World, unmapped: int, remaining: int) -> None:
     space = parent(world)
     child = fork(world, space)
-    child.unmap(BASE + gone * P, BASE + gone * P + P)
+    child.unmap(BASE + unmapped * P, BASE + unmapped * P + P)
     world.check()
     assert leaf(child, BASE) != leaf(space, BASE)
     with pytest.raises(Killed, match="segv_maperr"):
-        world.load(child, BASE + gone * P)
-    assert world.load(child, BASE + kept * P, 6) == b"page %d" % kept
-    assert world.load(space, BASE + gone * P, 6) == b"page %d" % gone
+        world.load(child, BASE + unmapped * P)
+    assert world.load(child, BASE + remaining * P, 6) == b"page %d" % remaining
+    assert world.load(space, BASE + unmapped * P, 6) == b"page %d" % unmapped
     world.end()
 
 
@@ -358,7 +358,7 @@ def test_does_mremap_move_the_pages_of_one_process_only(world: World) -> None:
 def test_are_tables_with_pages_that_are_not_inherited_kept_apart(
     world: World, before: bool
 ) -> None:
-    """Also when the table was shared with an earlier child, before the advice."""
+    """Also where the table was shared with an earlier child, before the advice."""
     space = parent(world)
     first = fork(world, space) if before else None
     space.mark(BASE, BASE + P, "dont_fork", True)
@@ -392,7 +392,7 @@ def test_is_memory_to_be_wiped_zero_in_the_child(world: World) -> None:
 
 
 def holders_of_a_file(world: World) -> tuple[list[AddressSpace], Any]:
-    """Three who share a table with four pages of a file, of which 0 and 3 are private copies."""
+    """Three spaces that share a table with four pages of a file; 0 and 3 are private copies."""
     space = world.space()
     node = world.file(b"".join(b"file %d" % page + bytes(P - 6) for page in range(4)))
     mapped_file(world, space, node, 4)
@@ -500,7 +500,7 @@ def test_does_a_frame_for_the_table_only_leave_the_page_shared(world: World) -> 
 
 
 def test_does_a_munmap_that_finds_no_frame_take_nothing_away(world: World) -> None:
-    """Its last table has a page outside the range, and so has to be copied."""
+    """Its last table has a page outside the range, and must therefore be copied."""
     space = parent(world)
     world.store(space, NEXT + 9 * P, b"next 9")
     child = fork(world, space)

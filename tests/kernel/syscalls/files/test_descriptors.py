@@ -1,4 +1,4 @@
-"""Do descriptors, their flags and their locks behave as dup(2) and fcntl(2) say?"""
+"""Do descriptors, their flags and their locks behave as in dup(2) and fcntl(2)?"""
 
 from __future__ import annotations
 

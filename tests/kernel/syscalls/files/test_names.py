@@ -76,7 +76,7 @@ def t(request: pytest.FixtureRequest, tmp_path: Path) -> FakeThread:
         writable = MemFs(number=10, owner=ROOT).root
     else:
         read_only = request.param == "overlay"
-        # So few descriptors are kept that they are closed and opened anew all the time.
+        # So few descriptors stay open that they are closed and reopened often.
         folder = open_folder(str(tmp_path / "w"), read_only=read_only, fds=HostFds(2)).root
         writable = OverlayFs(folder, now=lambda: 1, owner=ROOT).root if read_only else folder
     namespace.mount("/w", writable)

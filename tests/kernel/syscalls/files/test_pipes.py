@@ -167,9 +167,9 @@ def test_does_no_descriptor_remain_of_a_pipe_that_could_not_be_reported(t: FakeT
 
 def test_are_close_on_exec_ends_closed_by_exec(t: FakeThread) -> None:
     pipe(t, O_CLOEXEC)
-    kept = pipe(t)
+    ends = pipe(t)
     t.files.close_on_exec()
-    assert tuple(fd for fd, _ in t.files.items()) == kept
+    assert tuple(fd for fd, _ in t.files.items()) == ends
 
 
 def test_does_a_fifo_wait_for_its_other_end(t: FakeThread) -> None:

@@ -1,4 +1,4 @@
-"""Do read, write and lseek move the bytes that Linux would?"""
+"""Do read, write and lseek behave as on Linux?"""
 
 from __future__ import annotations
 
@@ -153,25 +153,25 @@ class Pages(Mapping):
 
 def test_do_shared_mappings_and_reads_agree(t: FakeThread) -> None:
     class Changed(Pages):
-        seen: tuple[int, bytes] = (0, b"")
+        call: tuple[int, bytes] = (0, b"")
 
         def overlay(self, offset: int, data: bytes) -> bytes:
             return data.upper()
 
         def after_write(self, offset: int, data: bytes) -> None:
-            self.seen = (offset, data)
+            self.call = (offset, data)
 
         def after_truncate(self, size: int) -> None:
-            self.seen = (size, b"cut")
+            self.call = (size, b"cut")
 
     put_file(t, "/a", b"abc")
     fd = open_(t, "/a", O_RDWR)
     pages = t.files.get(fd).inode.mapping = Changed()
     assert read(t, fd) == b"ABC"
     write(t, fd, b"def")
-    assert pages.seen == (3, b"def")
+    assert pages.call == (3, b"def")
     t.files.get(fd).truncate(2)
-    assert pages.seen == (2, b"cut")
+    assert pages.call == (2, b"cut")
 
 
 def test_are_cached_pages_released_with_the_last_name(t: FakeThread) -> None:

@@ -1,4 +1,4 @@
-"""Do the memory calls do what their man pages say, and refuse what they must?"""
+"""Do the memory calls behave as in their man pages, with the same errors?"""
 
 from collections.abc import Callable
 from functools import partial
@@ -407,7 +407,7 @@ def test_memory_is_shared_between_processes_only_when_it_is_asked_for() -> None:
 
 
 def test_kernel_writes_are_seen_at_once_by_one_who_has_read_the_page() -> None:
-    """The TLB holds the zero frame, or the frame that fork shares, when read(2) breaks it."""
+    """The TLB has the zero frame, or a frame shared by fork, when read(2) replaces it."""
     assert same_as_qemu(r"""
     int pipes[2];
     pipe(pipes);

@@ -1,4 +1,4 @@
-"""Do futexes put threads to sleep and wake the right ones?"""
+"""Do futexes block threads and wake the right ones?"""
 
 from tests.kernel.syscalls.guests import output, same_as_qemu
 
@@ -188,7 +188,7 @@ int main(void) {
 
 
 def test_a_signal_interrupts_a_wait() -> None:
-    """It is sent again and again: on a busy host the first may come before the wait."""
+    """The signal is sent repeatedly: on a busy host the first may precede the wait."""
     same_as_qemu(
         FUTEX
         + r"""

@@ -244,7 +244,7 @@ def test_the_run_goes_on_until_the_last_orphan_has_ended_and_has_the_first_ones_
 
 def test_a_parents_death_signal() -> None:
     assert output(r"""
-static void on(int signo) { say("told\n"); _exit(0); }
+static void on(int signo) { say("signalled\n"); _exit(0); }
 int main(void) {
     if (!fork()) {
         if (!fork()) {
@@ -259,7 +259,7 @@ int main(void) {
     nap(20);
     return 0;
 }
-""") == ["told"]  # fmt: skip
+""") == ["signalled"]  # fmt: skip
 
 
 # Groups and sessions.
@@ -745,14 +745,16 @@ def test_a_deadlock_is_named() -> None:
     (note,) = result.notes
     lines = note.splitlines()
     assert lines[0] == "every process waits for ever:"
-    said = sorted(line.split(" waits for ")[1] for line in lines[1:])
-    assert len(said) == 4 and "a child to end" in said and "a signal" in said
-    assert "a signal to go on (it is stopped)" in said and any("pipe" in line for line in said)
+    reasons = sorted(line.split(" waits for ")[1] for line in lines[1:])
+    assert len(reasons) == 4 and "a child to end" in reasons and "a signal" in reasons
+    assert "a signal to go on (it is stopped)" in reasons and any(
+        "pipe" in line for line in reasons
+    )
     assert result.status == 1
 
 
 def test_the_timer_of_a_process_that_has_ended_keeps_nobody_waiting() -> None:
-    """On the host's clock the deadlock would be none until the alarm."""
+    """On the host's clock there would be no deadlock before the alarm."""
     result = run(r"""
     int pipes[2];
     pipe(pipes);

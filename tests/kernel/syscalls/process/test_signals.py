@@ -1,4 +1,4 @@
-"""Do signals do what signal(7) says?"""
+"""Do signals behave as in signal(7)?"""
 
 import pytest
 
@@ -27,7 +27,7 @@ int main(void) {
 
 
 def test_realtime_signals_queue_in_order_with_their_values() -> None:
-    """POSIX and Linux: the lowest first. qemu-user pays no heed to sa_mask here."""
+    """POSIX and Linux: the lowest first. qemu-user ignores sa_mask here."""
     lines = output(r"""
 static char text[400];
 static void on(int signo, siginfo_t *info, void *context) {
@@ -153,7 +153,7 @@ int main(void) {
 
 
 def test_sigwait_for_a_signal_that_is_not_blocked_does_not_kill() -> None:
-    """Linux takes it all the same while the call waits; qemu-user does not."""
+    """Linux accepts it while the call waits; qemu-user does not."""
     assert output(r"""
     pid_t parent = getpid();
     if (!fork()) {
@@ -403,7 +403,7 @@ def test_sigkill_and_sigstop_can_be_neither_caught_nor_blocked() -> None:
 """)
 
 
-# What a signal carries.
+# siginfo.
 
 INFO = r"""
 static void on(int signo, siginfo_t *info, void *context) {
@@ -463,7 +463,7 @@ int main(int argc, char **argv) {
 
 
 @pytest.mark.parametrize(
-    "number, said",
+    "number, expected",
     [
         (0, "signo 11 code 2 at page+5, at pc 0"),
         (1, "signo 11 code 1 at page+6, at pc 0"),
@@ -474,10 +474,10 @@ int main(int argc, char **argv) {
         (6, "signo 11 code 1 at page+4096, at pc 0"),
     ],
 )
-def test_what_a_fault_reports(number: int, said: str | None) -> None:
+def test_what_a_fault_reports(number: int, expected: str | None) -> None:
     lines = output(FAULT, str(number))
-    if said is not None:
-        assert lines == [said]
+    if expected is not None:
+        assert lines == [expected]
     elif number == 2:
         assert lines[0].startswith("signo 4 code 1") and lines[0].endswith("at pc 1")
     else:
@@ -637,7 +637,7 @@ def test_ignoring_a_pending_signal_discards_it() -> None:
 
 
 def test_many_handlers_in_handlers_leave_the_registers_as_they_were() -> None:
-    """A timer interrupts a computation thousands of times in the machine's own time."""
+    """A timer interrupts a computation thousands of times, on the virtual clock."""
     assert output(r"""
 static volatile int ticks;
 static void on(int signo) { ticks++; }

@@ -1,4 +1,4 @@
-"""Does the machine say of itself what is true, to the one user there is?"""
+"""Are the system's properties and the user's identity as reported by Linux?"""
 
 from tests.kernel.syscalls.guests import output, run, same_as_qemu
 

@@ -1,4 +1,4 @@
-"""Do clocks, sleeping and timers do what their man pages say?"""
+"""Do clocks, sleeps and timers behave as in their man pages?"""
 
 from tests.kernel.syscalls.guests import output, run, same_as_qemu
 

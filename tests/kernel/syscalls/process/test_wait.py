@@ -1,4 +1,4 @@
-"""Do poll, select, epoll, eventfd and timerfd wait for the right thing, and no longer?"""
+"""Do poll, select, epoll, eventfd and timerfd wait for the right event, and no longer?"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from kernel.vfs.memfs.sparse_bytes import PAGE, HostPages, SparseBytes
 
 
 class Room:
-    """Limit of the pages that may be charged."""
+    """A budget of pages."""
 
     def __init__(self, most: int) -> None:
         self.most, self.used = most, 0

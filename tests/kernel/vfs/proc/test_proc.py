@@ -1,4 +1,4 @@
-"""Does /proc say what programs look for there, and lead only to what they have?"""
+"""Does /proc have the files that programs use, with links only to their own objects?"""
 
 from __future__ import annotations
 
