@@ -36,6 +36,11 @@ _WORDS = {
     r"lets? go of": "release",
     r"be asked": "must be requested, is requested",
     r"knows? nothing of": "does not depend on",
+    r"whichever": "each, any",
+    r"as (?:long as )?one likes": "any, for a given time",
+    r"(?:comes?|goes?) (?:out of here|unnoticed)": "is passed on, is not detected",
+    r"(?:is|are|went|goes?) (?:all )?well(?! ?formed)": "is correct, without errors",
+    r"puts? down to|foretells?|pays? no heed": "attribute to, predict, ignore",
     r"as it (?:should|goes|comes)": "as expected, while running",
 }
 _FINDINGS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), better) for word, better in _WORDS.items()]
@@ -48,7 +53,7 @@ _IN_NAMES = [
     *((re.compile(rf"\b(?:{word})\b"), better) for word, better in _NAMES.items()),
 ]
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
-_PARTICIPLES = {"told", "seen", "kept", "made", "said"}
+_PARTICIPLES = {"begun", "told", "seen", "kept", "made", "said"}
 _FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\b.*?[^?]$")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
 _HELP = {"help", "description", "epilog", "metavar"}

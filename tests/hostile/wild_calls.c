@@ -1,8 +1,8 @@
-/* Makes system calls with wild numbers and arguments, from a seed.
+/* Makes system calls with random numbers and arguments, from a seed.
  *
- * Never run this on a real system: it asks for whatever comes. Children do the
- * asking, since many calls end or ruin a process; the parent makes a new one
- * until `count` calls have been made in all.
+ * Never run this on a real system: any call may occur. Children make the calls,
+ * since many of them end or damage a process; the parent forks another until
+ * COUNT calls have been made in all.
  *
  * usage: wild_calls SEED COUNT */
 #include <signal.h>
@@ -63,7 +63,7 @@ static uint64_t wild(void)
     }
 }
 
-/* A call on memory whose arguments make sense often enough to get far: 32 pages of
+/* A call on memory whose arguments are often valid: 32 pages of
  * their own, the heap's end, and every flag of mmap that changes what a page is. */
 static long memory_call(uint64_t *a)
 {

@@ -1,4 +1,4 @@
-/* What the programs that are measured share. Each does one kind of work, takes its
+/* Functions common to the measured programs. Each does one kind of work, takes its
  * own time, so that no start-up is in it, and says `name nanoseconds` for each kind.
  * The same source is compiled for RISC-V and for the machine itself. */
 #ifndef BENCH_H
@@ -21,7 +21,7 @@ __attribute__((unused)) static void report(const char *name, uint64_t nanosecond
     say("%s %.3f", name, (double)nanoseconds / (double)units);
 }
 
-/* Argument number `index`, or a size for a person who gives none. */
+/* Argument number `index`, or a default size. */
 __attribute__((unused)) static size_t argument(int argc, char **argv, int index, size_t otherwise)
 {
     return argc > index ? strtoul(argv[index], NULL, 10) : otherwise;
@@ -45,7 +45,7 @@ __attribute__((unused)) static void store_to_each(char *memory, size_t pages)
         ((volatile char *)memory)[page * PAGE] = 1;
 }
 
-/* Run a child to its end; what it reports goes out itself. */
+/* Waits for a child, which prints its own results. */
 __attribute__((unused)) static void must_succeed(pid_t child)
 {
     NEED(child > 0);

@@ -1,4 +1,4 @@
-/* What a fault costs while others live and wait. The first argument is a number of
+/* Cost of a fault while other processes wait. The first argument is a number of
  * pages, the rest are growing numbers of living processes, this one among them. */
 #include "paused.h"
 

@@ -1,4 +1,4 @@
-/* How long fork keeps the parent, against its resident memory: arguments are pairs of
+/* Duration of fork in the parent, by its resident memory: arguments are pairs of
  * MiB, growing, and how often to fork with them. The child exits at once. The first fork
  * after all pages were stored to has more to do than those after it, and is reported apart. */
 #include "bench.h"

@@ -1,4 +1,4 @@
-/* The cheapest system call there is; raw, so that no library remembers the answer. */
+/* The cheapest system call; raw, so that no library caches the result. */
 #include "bench.h"
 #include <sys/syscall.h>
 

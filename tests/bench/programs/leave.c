@@ -1,5 +1,5 @@
-/* The end of much memory: a child with so much touched exits, until its parent knows, and
- * another executes a small program (this one), until that runs. Arguments are MiB. */
+/* Time to free much memory: from a child's exit until its parent's wait returns, and from
+ * another's exec of a small program (this one) until that runs. Arguments are MiB. */
 #include "bench.h"
 #include "../../../guest/exec.h"
 
@@ -10,7 +10,7 @@ static void say_since(const char *what, const char *mebibytes, uint64_t start)
     report(name, now() - start, 1);
 }
 
-/* A child that touches its memory and says when it has begun to leave. */
+/* A child that touches its memory and reports when it begins to exit. */
 static pid_t child_with(size_t mebibytes, uint64_t *start)
 {
     pid_t child = fork();

@@ -1,4 +1,4 @@
-/* Many living processes: make them all, then let all go and wait for them. */
+/* Many concurrent processes: fork them all, then release all and wait for them. */
 #include "paused.h"
 
 int main(int argc, char **argv)

@@ -1,4 +1,4 @@
-/* What programs do between system calls, in the manner of CoreMark: a linked list
+/* Work between system calls, similar to CoreMark: a linked list
  * is built, reversed, searched and sorted, small matrices are multiplied, a state
  * machine reads numbers out of a string, strings are compared and copied. All results
  * go through a CRC, which must come out the same each time and everywhere. */

@@ -1,4 +1,4 @@
-/* Processes that live and wait, until all are released. */
+/* Processes that wait until all are released. */
 #ifndef PAUSED_H
 #define PAUSED_H
 
@@ -16,7 +16,7 @@ static void crowd_make(struct crowd *crowd)
     crowd->members = 0;
 }
 
-/* One more; comes back when it has begun to wait. */
+/* Forks one; returns when it has begun to wait. */
 static void crowd_add(struct crowd *crowd)
 {
     pid_t child = fork();
@@ -31,7 +31,7 @@ static void crowd_add(struct crowd *crowd)
     crowd->members++;
 }
 
-/* All leave, and are waited for. */
+/* Ends all, and waits for them. */
 static void crowd_end(struct crowd *crowd)
 {
     close(crowd->leave.ends[1]);

@@ -1,5 +1,5 @@
-/* Touches memory, and may give it back; then says so and waits for the end of its
- * input, so that the host's side can be looked at. Arguments: MiB, and `free`. */
+/* Touches memory, and may free it; then prints a line and waits for the end of its
+ * input, so that the host's memory can be measured. Arguments: MiB, and `free`. */
 #include "bench.h"
 
 int main(int argc, char **argv)

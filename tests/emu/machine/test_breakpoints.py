@@ -324,7 +324,7 @@ def test_a_store_into_its_own_page(board: Board, count: int) -> None:
     assert board.x(A0) == 5
 
 
-def test_in_whichever_address_space_it_is_reached(board: Board) -> None:
+def test_is_it_reached_in_each_address_space(board: Board) -> None:
     board.write_code(FREE, NOP, asm.addi(A0, A0, 1), asm.ECALL)
     board.write_code(FREE + 2, NOP, asm.addi(A0, A0, 2), asm.ECALL)
     board.map(12, FREE, RX)

@@ -106,13 +106,13 @@ def may_lack_memory(step: Callable[..., None]) -> Callable[..., None]:
     """Allows a step to raise OutOfMemory where memory is short."""
 
     @wraps(step)
-    def careful(self: Processes, *arguments: object, **named: object) -> None:
+    def may_raise(self: Processes, *arguments: object, **named: object) -> None:
         try:
             step(self, *arguments, **named)
         except OutOfMemory:
             assert self.short
 
-    return careful
+    return may_raise
 
 
 class Processes(RuleBasedStateMachine):
@@ -253,8 +253,8 @@ class Processes(RuleBasedStateMachine):
         except Errno as error:
             if str(error) == "EINVAL":
                 assert advice == 18
-                unfit = next(i for i, page in enumerate(touched) if page.source is not None)
-                del touched[unfit:]  # the preceding ones were advised, as in Linux
+                refused_at = next(i for i, page in enumerate(touched) if page.source is not None)
+                del touched[refused_at:]  # the preceding ones were advised, as in Linux
             else:
                 assert str(error) == "ENOMEM" and len(touched) < count
         for page in touched:

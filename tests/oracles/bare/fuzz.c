@@ -1,4 +1,4 @@
-/* Does random accesses through random Sv39 page tables and reports what the hart did.
+/* Does random accesses through random Sv39 page tables and reports the hart's results.
  *
  * Runs in M-mode on the bare "virt" board. Every case builds TABLES page tables from a random
  * generator; every access descends to U- or S-mode and comes back by its trap. cases.py draws the
@@ -62,7 +62,7 @@ static u64 mix(u64 z) {
 static u64 next(void) { return mix(state += 0x9e3779b97f4a7c15); }
 static u64 below(u64 n) { return (next() >> 32) * n >> 32; }
 
-/* Eight bytes of which no instruction can be made; four bits of random each. */
+/* Eight bytes that contain no valid instruction; four random bits each. */
 static u64 spread(u64 random) {
   u64 word = 0;
   for (int i = 0; i < 8; i++, random >>= 4)

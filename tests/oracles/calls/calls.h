@@ -82,7 +82,7 @@ static inline int bytes_file(size_t size)
     return file;
 }
 
-/* Drops root's rights: what only root may do is not tested. */
+/* Drops root's rights: operations that need them are not tested. */
 __attribute__((constructor)) static void begin(void)
 {
     if (!getuid() && setresuid(65534, 65534, 65534))

@@ -1,4 +1,4 @@
-/* What the random programs of programs.py are made of. Each call does one thing to memory and prints
+/* Functions of the random programs of generator.py. Each call does one thing to memory and prints
  * its result in a line that starts with the call's number.
  *
  * A process prints only when it has the turn; until then its lines wait in its own buffer. The turn

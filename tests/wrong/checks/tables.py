@@ -1,4 +1,4 @@
-"""Leaf tables that processes share: what each sees when one of them changes something."""
+"""Leaf tables that processes share: contents for each after a change by one of them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def a_shared_table_that_is_unmapped_stays_the_others() -> None:
 
 @CHECKS
 def a_munmap_that_finds_no_frame_takes_nothing() -> None:
-    """It lets one table go, and has to copy the other."""
+    """It releases one table, and must copy the other."""
     with scene(0) as s:
         anonymous(s.parent, 8, at=NEXT - 4 * P)
         for page in (-1, 0, 1):
@@ -168,7 +168,7 @@ def pages_move_between_shared_tables() -> None:
 
 @CHECKS
 def a_move_that_finds_no_frame_moves_nothing() -> None:
-    """Whichever of its allocations it is that fails."""
+    """For a failure of each of its allocations."""
     to = NEXT + 2 * LEAF_SPAN + P
     for policy in ("cow", SHARED):
         for left in count():
@@ -237,7 +237,7 @@ def a_table_that_finds_no_frame_for_its_copy_stays_shared() -> None:
 
 @CHECKS
 def a_range_of_two_mappings_is_discarded_whole_or_not_at_all() -> None:
-    """Whichever of its allocations it is that fails."""
+    """For a failure of each of its allocations."""
     for left in count():
         with scene(0) as s:
             anonymous(s.parent, 8, at=NEXT - 8 * P)

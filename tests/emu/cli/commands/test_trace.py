@@ -120,7 +120,7 @@ def test_is_a_symbol_that_is_not_there_refused_before_a_file_is_touched(
 
 
 @pytest.mark.parametrize("words", ["COPIED,file-copied", "File Copied, copied", "copied"])
-def test_may_outcomes_be_written_as_one_likes(guest: Path, words: str) -> None:
+def test_may_outcomes_be_written_in_any_case_and_with_hyphens(guest: Path, words: str) -> None:
     lines = emu("trace", "--outcome", words, guest).stderr.splitlines()
     assert any("→ COPIED" in line for line in lines)
     assert any("file page copied" in line for line in lines) is ("," in words)

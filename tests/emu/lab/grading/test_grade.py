@@ -121,7 +121,7 @@ LONG = f"""{START}real = [c for c in object.__subclasses__() if c.__name__ == "_
 """
 
 
-def misbehaving(source: str) -> StudentFailed:
+def failure_of(source: str) -> StudentFailed:
     machine = LabMachine([LabFile(COW.name, COW.file, source)], 1 << 20, QUICK_CALL)
     try:
         with pytest.raises(StudentFailed) as failed:
@@ -132,13 +132,13 @@ def misbehaving(source: str) -> StudentFailed:
 
 
 def test_code_that_asks_on_and_on_is_late():
-    assert misbehaving(ENDLESS).name == "too-long"
+    assert failure_of(ENDLESS).name == "too-long"
 
 
 def test_a_message_that_would_fill_the_grader_s_memory_is_none():
     tracemalloc.start()
     try:
-        failed = misbehaving(LONG)
+        failed = failure_of(LONG)
         now, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

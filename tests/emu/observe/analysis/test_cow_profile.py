@@ -61,7 +61,7 @@ EXACT = {
 
 @pytest.mark.parametrize("policy", ["cow", "shared-tables"])
 @pytest.mark.parametrize("name", EXACT)
-def test_is_each_copy_put_down_to_its_fork_and_its_side(name: str, policy: str) -> None:
+def test_is_each_copy_attributed_to_its_fork_and_its_side(name: str, policy: str) -> None:
     forks, changed = EXACT[name]
     found = profiled(name, policy=policy)
     assert [

@@ -306,10 +306,14 @@ child:
 def test_a_call_that_waits_has_its_line_when_it_has_its_result() -> None:
     """The parent's read waits until its child has written."""
     found = records(assembled(PIPE))
-    begun = next(n for n, r in enumerate(found) if r.pid == 2 and r.value == 63)
-    ended = next(n for n in range(begun + 1, len(found)) if found[n].pid == 2)
-    assert (found[ended].text, found[ended].register, found[ended].value) == ("ecall", "a0", 1)
-    between = found[begun + 1 : ended]
+    call_index = next(n for n, r in enumerate(found) if r.pid == 2 and r.value == 63)
+    result_index = next(n for n in range(call_index + 1, len(found)) if found[n].pid == 2)
+    assert (found[result_index].text, found[result_index].register, found[result_index].value) == (
+        "ecall",
+        "a0",
+        1,
+    )
+    between = found[call_index + 1 : result_index]
     assert {r.pid for r in between} == {3} and any(r.text == "ecall" for r in between)
 
 

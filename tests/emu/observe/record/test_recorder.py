@@ -135,7 +135,7 @@ def test_where_memory_runs_out(policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_whichever_allocation_fails(policy: str) -> None:
+def test_are_the_counts_exact_when_any_allocation_fails(policy: str) -> None:
     allocations = int(run("demo_cow", policy).summary["frames_allocated"])
     for number in range(30, allocations + 1, 3):
         path = guest("demo_cow")

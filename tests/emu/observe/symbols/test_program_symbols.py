@@ -46,10 +46,10 @@ def test_functions_data_and_offsets() -> None:
     assert lookup.found == [main, data, data + 8, data - 16, 7, 8]
 
 
-OWN = 'static __attribute__((noipa)) int f(void) { asm(""); return 0; }\n'
+STATIC_FUNCTION = 'static __attribute__((noipa)) int f(void) { asm(""); return 0; }\n'
 FILES = {
-    "one": "int two(void);\n" + OWN + "int main(void) { return f() + two(); }\n",
-    "two": OWN + "int two(void) { return f(); }\n",
+    "one": "int two(void);\n" + STATIC_FUNCTION + "int main(void) { return f() + two(); }\n",
+    "two": STATIC_FUNCTION + "int two(void) { return f(); }\n",
 }
 
 

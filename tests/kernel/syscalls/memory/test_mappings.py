@@ -482,9 +482,9 @@ def test_what_the_heap_gets_may_be_used_whatever_its_last_page_may() -> None:
 def test_bringing_in_much_memory_stops_when_the_user_wants_something(call: Caller) -> None:
     start = call.mmap(0, 1 << 36, Prot.READ, ANON | Map.NORESERVE, -1, 0)
     call.kernel.requests = True
-    begun = call.process.space.resident_pages()
+    resident = call.process.space.resident_pages()
     call.mmap(0, 1 << 30, Prot.READ, ANON | Map.NORESERVE | Map.POPULATE, -1, 0)
-    assert call.process.space.resident_pages() == begun, "MAP_POPULATE promises nothing"
+    assert call.process.space.resident_pages() == resident, "MAP_POPULATE promises nothing"
     assert refused(lambda: call.madvise(start, 1 << 36, 22)) == "EAGAIN"
     call.process.limits[Resource.MEMLOCK] = INFINITY, INFINITY
     assert refused(lambda: call.mlock(start, 1 << 36)) == "EAGAIN"
