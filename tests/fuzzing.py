@@ -35,8 +35,8 @@ def main(package: str, fuzzes: Mapping[str, Fuzz]) -> int:
         parser.error(f"unknown name (expected {', '.join(fuzzes)})")
     fresh = random.SystemRandom().randrange(1 << 32)
     first = fresh if given.seed is None else given.seed
-    well = [_go(package, name, fuzzes[name], first, _goal(given)) for name in names]
-    return 0 if all(well) else 1
+    passed = [_run(package, name, fuzzes[name], first, _goal(given)) for name in names]
+    return 0 if all(passed) else 1
 
 
 def _goal(given: argparse.Namespace) -> Callable[[int], bool]:
@@ -47,7 +47,7 @@ def _goal(given: argparse.Namespace) -> Callable[[int], bool]:
     return lambda done: done > 0 and time.monotonic() >= end
 
 
-def _go(package: str, name: str, fuzz: Fuzz, seed: int, enough: Callable[[int], bool]) -> bool:
+def _run(package: str, name: str, fuzz: Fuzz, seed: int, enough: Callable[[int], bool]) -> bool:
     """Runs consecutive seeds; returns False at the first failure."""
     done = 0
     while not enough(done):
@@ -62,5 +62,5 @@ def _go(package: str, name: str, fuzz: Fuzz, seed: int, enough: Callable[[int], 
             return False
         done += fuzz.each
         seed += 1
-    print(f"{name}: {done:,} {fuzz.unit}, all well; the next seed is {seed}", flush=True)
+    print(f"{name}: {done:,} {fuzz.unit}, no failure; the next seed is {seed}", flush=True)
     return True
