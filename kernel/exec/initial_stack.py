@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errno import E2BIG
 from kernel.base.errors import Errno
+from kernel.base.resource_limits import Resource
 from kernel.mm.user_memory import UserMemory
 from kernel.process.process import Program, Words
 from kernel.vfs.core.credentials import Credentials
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 _LONGEST_STRING = 128 * 1024
 _MOST_STRINGS = 2 << 20
-"""MAX_ARG_STRLEN, and a quarter of the usual stack: beyond them execve fails with E2BIG."""
+_LEAST_STRINGS = 128 << 10
+"""MAX_ARG_STRLEN; and bounds of a quarter of RLIMIT_STACK. Beyond it execve fails with E2BIG."""
 
 _AT_PHDR, _AT_PHENT, _AT_PHNUM, _AT_PAGESZ, _AT_BASE, _AT_FLAGS, _AT_ENTRY = 3, 4, 5, 6, 7, 8, 9
 _AT_UID, _AT_EUID, _AT_GID, _AT_EGID = 11, 12, 13, 14
@@ -64,7 +66,7 @@ def build(
     program: Program,
 ) -> int:
     """Writes the stack below ``top`` and returns sp, a multiple of 16."""
-    _check_size(request)
+    _check_size(request, memory.space.limits.soft(Resource.STACK))
     strings = _Strings(top - 8)
     file_name = strings.add(layout.file_name.encode("utf-8", "surrogateescape"))
     environment = [strings.add(text) for text in request.environment]
@@ -88,11 +90,12 @@ def build(
     return sp
 
 
-def _check_size(request: Request) -> None:
+def _check_size(request: Request, stack: int) -> None:
     texts = [*request.arguments, *request.environment]
     if any(len(text) >= _LONGEST_STRING for text in texts):
         raise Errno(E2BIG)
-    if sum(len(text) + 9 for text in texts) > _MOST_STRINGS:
+    most = max(min(stack // 4, _MOST_STRINGS), _LEAST_STRINGS)
+    if sum(len(text) + 9 for text in texts) > most:
         raise Errno(E2BIG)
 
 

@@ -69,6 +69,7 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
     space.observer = kernel.observer or UNOBSERVED
     try:
         memory = kernel.parts.user_memory(space, kernel.record_fault)
+        space.limits = limits
         space.stack_limit = min(limits.soft(Resource.STACK), _LARGEST_STACK_GAP)
         _add_stack(space, program.executable_stack)
         sigreturn = _add_sigreturn_page(kernel, space)

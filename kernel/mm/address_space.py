@@ -25,6 +25,7 @@ from emu.machine.pte import PAGE_SHIFT, V, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
+from kernel.base.resource_limits import Limits, Resource
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables import pte_ranges
@@ -90,6 +91,8 @@ class AddressSpace(VmaList):
 
     table_type: type[PageTable] = PageTable
     pager: Pager | None = None
+    limits = Limits()
+    """Those of its process; of nobody until one has it."""
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
         super().__init__(frames)
@@ -105,6 +108,22 @@ class AddressSpace(VmaList):
         self.asks_for_barriers = False
         """True when the space is registered for membarrier(2)."""
         self.observer = UNOBSERVED
+
+    # Limits.
+
+    def may_expand(self, size: int, *, is_data: bool) -> bool:
+        """Returns whether RLIMIT_AS, and for data RLIMIT_DATA, allow ``size`` further bytes.
+
+        A soft RLIMIT_DATA of 0 stands for the hard one, as in Linux.
+        """
+        if self.mapped_bytes + size > self.limits.soft(Resource.AS):
+            return False
+        soft, hard = self.limits[Resource.DATA]
+        return not is_data or self.data_bytes + size <= (soft or hard)
+
+    def may_lock(self, size: int) -> bool:
+        """Returns whether RLIMIT_MEMLOCK allows ``size`` further locked bytes."""
+        return size <= 0 or self.locked_bytes + size <= self.limits.soft(Resource.MEMLOCK)
 
     # Changing what is mapped.
 
@@ -186,12 +205,18 @@ class AddressSpace(VmaList):
 
     def _protectable(self, start: int, end: int, prot: Prot) -> tuple[int, int | None]:
         """Returns where mprotect of [start, end) stops, and the errno if that is before the end."""
-        at = start
+        at, new_data = start, 0
         for vma in self.overlapping(start, end):
             if vma.start > at:
                 break
             if prot & Prot.WRITE and not vma.may_write:
                 return at, EACCES
+            if prot & Prot.WRITE and vma.becomes_data:
+                new_data += min(vma.end, end) - at
+                if not self.may_expand(new_data, is_data=True) and self.may_expand(
+                    new_data, is_data=False
+                ):
+                    return at, ENOMEM
             at = min(vma.end, end)
         return at, ENOMEM if at < end else None
 

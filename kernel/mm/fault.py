@@ -70,6 +70,9 @@ def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
     vma = space.above(page)
     if vma is None or not vma.grows_down or vma.end - page > space.stack_limit or page < LOWEST:
         return None
+    size = vma.start - page
+    if not space.may_expand(size, is_data=False) or (vma.locked and not space.may_lock(size)):
+        return None
     below = space.overlapping(max(page - STACK_GUARD, 0), page)
     if any(other.prot and not other.grows_down for other in below):
         return None

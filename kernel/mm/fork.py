@@ -52,6 +52,7 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
     try:
         child.brk_start, child.brk = parent.brk_start, parent.brk
         child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit
+        child.limits = parent.limits
         child.asks_for_barriers = parent.asks_for_barriers
         child.inherit(parent)
         policy(parent, child, cost)

@@ -88,6 +88,11 @@ class Vma:
         return bool(self.prot & Prot.WRITE) and not self.shared and not self.grows_down
 
     @property
+    def becomes_data(self) -> bool:
+        """True when it would count against RLIMIT_DATA if it were writable."""
+        return not self.prot & Prot.WRITE and not self.shared and not self.grows_down
+
+    @property
     def rights_text(self) -> str:
         """Permissions as in /proc/PID/maps, such as ``rw-p``."""
         bits = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))

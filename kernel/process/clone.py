@@ -122,6 +122,8 @@ def _new_process(
         process.handlers.reset_for_exec()
     process.sigreturn = parent.sigreturn
     process.limits = parent.limits.copy()
+    if not flags & Clone.VM:
+        space.limits = process.limits
     process.program = parent.program
     process.program.words.users += 1
     process.exit_signal = args.exit_signal

@@ -191,7 +191,8 @@ class Caller:
         self.kernel = SimpleNamespace(
             frames=world.frames, cache=world.cache, requests=False, new_library=None
         )
-        self.process = SimpleNamespace(space=space, limits=Limits())
+        space.limits = Limits()
+        self.process = SimpleNamespace(space=space, limits=space.limits)
         self.files = SimpleNamespace(get_usable=lambda fd: fd)
 
     def __getattr__(self, name: str) -> Any:

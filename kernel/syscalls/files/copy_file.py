@@ -46,7 +46,6 @@ class _Copy:
         self.t = t
         self.source = source
         self.sink = sink
-        self.write = limited_write(t, sink)
         self.remaining = count
         self.at = at
         self.offset_address = offset_address
@@ -96,7 +95,12 @@ class _Copy:
                     return None
                 self.buffered = data
                 self.remaining -= len(data)
-            count = self._write()
+            try:
+                count = self._write()
+            except Errno:
+                if not self.done:
+                    raise
+                return None
             if count is None:
                 return self.sink
             self.buffered = self.buffered[count:]
@@ -112,7 +116,8 @@ class _Copy:
 
     def _write(self) -> int | None:
         try:
-            return self.write(self.buffered)
+            # Each piece is a write of its own, so that the one after RLIMIT_FSIZE fails.
+            return limited_write(self.t, self.sink)(self.buffered)
         except Errno as error:
             self._unread()
             if error.errno == EPIPE:

@@ -9,7 +9,6 @@ from enum import IntFlag
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errno import (
     EACCES,
-    EAGAIN,
     EEXIST,
     EINVAL,
     ENODEV,
@@ -19,12 +18,11 @@ from kernel.base.errno import (
     EPERM,
 )
 from kernel.base.errors import Errno
-from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_cache import Backing, SharedMemory
 from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_up
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.memory.mlock import check_limit, check_may_lock
+from kernel.syscalls.memory.mlock import check_may_lock
 from kernel.syscalls.memory.populate import populate
 from kernel.vfs.core.open_file import OpenFile
 from kernel.vfs.core.seals import NO_WRITES
@@ -80,15 +78,17 @@ def brk(t: SyscallContext, address: int) -> int:
 def _grow_heap(t: SyscallContext, space: AddressSpace, old: int, new: int) -> bool:
     if space.overlapping(old, new + PAGE_SIZE):
         return False
-    if new - space.brk_start > t.process.limits.soft(Resource.DATA):
+    if space.locks_new and not space.may_lock(new - old):
         return False
     try:
-        check_room(t, new - old, reserve=True)
-        if space.locks_new:
-            check_limit(t, new - old, EAGAIN)
-        space.add(Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]"))
+        check_room(t, new - old, is_data=True)
+        vma = Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]", locked=space.locks_new)
+        space.add(vma)
     except Errno:
         return False
+    if space.locks_new:
+        with suppress(Errno):
+            populate(t, old, new, write=True)
     return True
 
 
@@ -111,12 +111,18 @@ def mmap(
     if file is not None:
         _check_file(file, prot, shared=kind != Map.PRIVATE)
     writable = bool(prot & Prot.WRITE) and kind == Map.PRIVATE
-    check_room(t, length, reserve=writable and not flags & Map.NORESERVE)
     space = t.process.space
+    start = _place(space, address, length, flags)
     locked = bool(flags & Map.LOCKED) or space.locks_new
     if locked:
         check_may_lock(t, length, requested=bool(flags & Map.LOCKED))
-    start = _place(space, address, length, flags)
+    check_room(
+        t,
+        length,
+        replaced=_mapped_bytes(space, start, length) if flags & Map.FIXED else 0,
+        is_data=writable and not flags & Map.GROWSDOWN,
+        reserve=writable and not flags & Map.NORESERVE,
+    )
     vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
     vma.locked = locked
@@ -151,14 +157,29 @@ def _is_zero_device(file: OpenFile) -> bool:
     return stat.S_ISCHR(status.mode) and status.rdev == 0x105
 
 
-def check_room(t: SyscallContext, length: int, *, reserve: bool) -> None:
-    """ENOMEM beyond the machine's memory (Linux's heuristic overcommit) or RLIMIT_AS."""
+def check_room(
+    t: SyscallContext,
+    length: int,
+    *,
+    is_data: bool,
+    reserve: bool | None = None,
+    replaced: int = 0,
+) -> None:
+    """ENOMEM beyond the machine's memory (Linux's heuristic overcommit), RLIMIT_AS or RLIMIT_DATA.
+
+    ``replaced`` bytes of the length are mapped already. Data is reserved unless given otherwise.
+    """
     space = t.process.space
+    reserve = is_data if reserve is None else reserve
     if reserve and length > space.frames.total * PAGE_SIZE:
         raise Errno(ENOMEM)
-    limit = t.process.limits.soft(Resource.AS)
-    if limit < USER_END and space.virtual_pages() * PAGE_SIZE + length > limit:
+    if not space.may_expand(length - replaced, is_data=is_data):
         raise Errno(ENOMEM)
+
+
+def _mapped_bytes(space: AddressSpace, start: int, length: int) -> int:
+    end = start + length
+    return sum(min(end, vma.end) - max(start, vma.start) for vma in space.overlapping(start, end))
 
 
 def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:

@@ -30,7 +30,8 @@ def mlock2(t: SyscallContext, address: int, length: int, flags: int) -> int:
     _check_permission(t)
     start, end = _range(address, length)
     already = _locked_bytes(t.process.space, start, end)
-    check_limit(t, end - start - already, ENOMEM)
+    if not t.process.space.may_lock(end - start - already):
+        raise Errno(ENOMEM)
     _mark(t.process.space, start, end, locked=True)
     if not flags & _ONFAULT:
         _populate_locked(t, start, end)
@@ -67,17 +68,12 @@ def munlockall(t: SyscallContext) -> int:
     return 0
 
 
-def check_limit(t: SyscallContext, size: int, failure: int) -> None:
-    """Raises ``failure`` when ``size`` further locked bytes would exceed RLIMIT_MEMLOCK."""
-    if size > 0 and t.process.space.locked_bytes + size > t.process.limits.soft(Resource.MEMLOCK):
-        raise Errno(failure)
-
-
 def check_may_lock(t: SyscallContext, size: int, *, requested: bool) -> None:
     """Checks that a new mapping may be locked, as ``requested`` by MAP_LOCKED or by mlockall(2)."""
     if requested:
         _check_permission(t)
-    check_limit(t, size, EAGAIN)
+    if not t.process.space.may_lock(size):
+        raise Errno(EAGAIN)
 
 
 def _check_permission(t: SyscallContext) -> None:

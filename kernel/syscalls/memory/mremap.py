@@ -11,7 +11,6 @@ from kernel.mm.page_tables import pte_ranges
 from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import check_room
-from kernel.syscalls.memory.mlock import check_limit
 
 _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
 _MAX_NEW_VMAS = 4
@@ -43,14 +42,15 @@ def mremap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int
     if not old_size:
         if not vma.shared:
             raise Errno(EINVAL)
+        check_room(t, new_size, is_data=False)
         return _duplicate(t, vma, old, new_size, flags, new)
-    if vma.locked and new_size > old_size:
-        check_limit(t, new_size - old_size, EAGAIN)
+    if vma.locked and not space.may_lock(new_size - old_size):
+        raise Errno(EAGAIN)
     if flags & _DONTUNMAP:
         return _move_pages(t, vma, old, new_size, new, fixed=bool(flags & _FIXED))
     if flags & _FIXED:
         return _move_to(t, old, old_size, new_size, new)
-    check_room(t, new_size - old_size, reserve=vma.writable and not vma.shared)
+    check_room(t, new_size - old_size, is_data=vma.is_data)
     if old + old_size == vma.end and _can_extend(space, vma, old + new_size):
         space.set_end(vma, old + new_size)
         return old
@@ -100,6 +100,9 @@ def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int
     if new_size < old_size:
         space.unmap(old + new_size, old + old_size)
         old_size = new_size
+    elif new_size > old_size:
+        vma = space.find(old)
+        check_room(t, new_size - old_size, is_data=vma is not None and vma.is_data)
     return _move(t, old, old_size, new_size, new)
 
 
@@ -136,7 +139,7 @@ def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, f
     space = t.process.space
     if fixed or new:
         _check_target(old, size, new, size)
-    check_room(t, size, reserve=vma.writable and not vma.shared)
+    check_room(t, size, is_data=vma.is_data)
     if not fixed:
         new = space.find_gap(size, new)
     # All steps that may fail for lack of frames or budget precede the first change.

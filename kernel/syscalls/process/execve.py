@@ -8,6 +8,8 @@ from kernel.base.wait import Result
 from kernel.exec import loader
 from kernel.exec.enter_image import replace_image
 from kernel.exec.initial_stack import Request
+from kernel.process.exit import exit_process
+from kernel.process.signals import Sig
 from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 
@@ -38,6 +40,11 @@ def _exec(t: SyscallContext, path: str, arguments: int, environment: int) -> Res
     if not request.arguments:
         request.arguments.append(b"")
     image = loader.load(t.kernel, t.fs, t.process.limits, request)
+    if not image.space.may_expand(0, is_data=True):
+        # As in Linux the old image is gone when the new one turns out not to fit.
+        image.discard()
+        exit_process(t.kernel, t.process, Sig.SEGV)
+        return None
     try:
         t.process.files = t.files.own()
     except Errno:

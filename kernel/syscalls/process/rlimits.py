@@ -13,13 +13,14 @@ from kernel.syscalls.process.identity import find_process
 
 
 def prlimit64(t: SyscallContext, pid: int, number: int, new: int, old: int) -> int:
+    given = struct.unpack("<QQ", t.mem.read(new, 16)) if new else None
     process = find_process(t, pid)
     if number not in Resource._value2member_map_:
         raise Errno(EINVAL)
     resource = Resource(number)
     current = process.limits[resource]
-    if new:
-        soft, hard = struct.unpack("<QQ", t.mem.read(new, 16))
+    if given is not None:
+        soft, hard = given
         if soft > hard:
             raise Errno(EINVAL)
         if hard > current[1]:
