@@ -104,7 +104,8 @@ class AddressSpace(VmaList):
         self.stack_limit = 8 << 20
         self.alive = True
         self.locks_new = False
-        """True when new mappings are locked (mlockall(2))."""
+        self.locks_new_on_fault = False
+        """True when new mappings are locked (mlockall(2)), and when that brings no page in."""
         self.asks_for_barriers = False
         """True when the space is registered for membarrier(2)."""
         self.observer = UNOBSERVED
@@ -231,9 +232,9 @@ class AddressSpace(VmaList):
             self.observer.protected(self, start, end)
             self.flush_tlb()
 
-    def mark(self, start: int, end: int, field: str, value: bool) -> None:
-        """Sets a boolean field of the VMAs in [start, end); ENOMEM as :meth:`protect`."""
-        self._change(start, end, {field: value}, lambda part: None)
+    def mark(self, start: int, end: int, **fields: bool) -> None:
+        """Sets boolean fields of the VMAs in [start, end); ENOMEM as :meth:`protect`."""
+        self._change(start, end, fields, lambda part: None)
 
     def isolate(self, start: int, end: int) -> Vma | None:
         """Splits off the VMA of exactly [start, end) and returns it; None if two lie there."""

@@ -9,7 +9,7 @@ from operator import attrgetter
 from emu.machine import pte
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.budget import Cost
-from kernel.mm.page_cache import Backing
+from kernel.mm.page_cache import Backing, SharedMemory
 
 USER_END = 1 << 38
 """User addresses are [0, USER_END): the lower canonical half of Sv39."""
@@ -61,6 +61,8 @@ class Vma:
     wipe_on_fork: bool = False
     locked: bool = False
     """True when it counts against RLIMIT_MEMLOCK (mlock(2))."""
+    lock_on_fault: bool = False
+    """True when its lock brings no page in (MLOCK_ONFAULT)."""
     may_write: bool = True
     """False when mprotect must not add WRITE: a shared mapping of a file opened read-only."""
 
@@ -86,6 +88,11 @@ class Vma:
     def is_data(self) -> bool:
         """True when it counts against RLIMIT_DATA."""
         return bool(self.prot & Prot.WRITE) and not self.shared and not self.grows_down
+
+    @property
+    def is_special(self) -> bool:
+        """True for the kernel's own page in user memory, which is never locked."""
+        return not self.shared and isinstance(self.backing, SharedMemory)
 
     @property
     def becomes_data(self) -> bool:
@@ -115,7 +122,7 @@ class Vma:
     def inherited(self) -> Vma:
         """A copy for a child of fork(2), which inherits no lock."""
         copy = Vma(*_VALUES(self))
-        copy.locked = False
+        copy.locked = copy.lock_on_fault = False
         return copy
 
     def _offset_at(self, va: int) -> int:
@@ -135,6 +142,7 @@ class Vma:
             and self.dont_fork == other.dont_fork
             and self.wipe_on_fork == other.wipe_on_fork
             and self.locked == other.locked
+            and self.lock_on_fault == other.lock_on_fault
             and self.may_write == other.may_write
         )
 

@@ -29,10 +29,10 @@ _KNOWN = frozenset(
 )
 _REJECTED_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
 _VMA_ADVICE = {
-    _DONTFORK: ("dont_fork", True),
-    _DOFORK: ("dont_fork", False),
-    _WIPEONFORK: ("wipe_on_fork", True),
-    _KEEPONFORK: ("wipe_on_fork", False),
+    _DONTFORK: {"dont_fork": True},
+    _DOFORK: {"dont_fork": False},
+    _WIPEONFORK: {"wipe_on_fork": True},
+    _KEEPONFORK: {"wipe_on_fork": False},
 }
 
 
@@ -84,7 +84,7 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
         space.zap(start, end)  # MADV_FREE is allowed to act at once
     if advice in _VMA_ADVICE:
         try:
-            space.mark(start, end, *_VMA_ADVICE[advice])
+            space.mark(start, end, **_VMA_ADVICE[advice])
         except Errno:
             raise Errno(EAGAIN) from None  # too many mappings
     if advice == _REMOVE:
@@ -124,28 +124,29 @@ def msync(t: SyscallContext, address: int, length: int, flags: int) -> int:
 
 def mincore(t: SyscallContext, address: int, length: int, result: int) -> int:
     start, end = page_range(address, length, ENOMEM)
-    space = t.process.space
-    if start < end and not space.covers(start, end):
-        raise Errno(ENOMEM)
-    for chunk in range(start, end, LEAF_SPAN):
-        residency = _residency(space, chunk, min(end, chunk + LEAF_SPAN))
-        t.mem.write(result + (chunk - start >> PAGE_SHIFT), residency)
+    space, at = t.process.space, start
+    while at < end:  # the pages below a hole are reported
+        vma = space.find(at)
+        if vma is None:
+            raise Errno(ENOMEM)
+        stop = min(vma.end, end, at + LEAF_SPAN)
+        t.mem.write(result + (at - start >> PAGE_SHIFT), _residency(space, vma, at, stop))
+        at = stop
         if t.kernel.requests:
             raise Errno(EAGAIN)
     return 0
 
 
-def _residency(space: AddressSpace, start: int, end: int) -> bytearray:
+def _residency(space: AddressSpace, vma: Vma, start: int, end: int) -> bytearray:
     """Returns a byte for each page of [start, end): 1 when it is mapped or in its backing."""
     residency = bytearray(end - start >> PAGE_SHIFT)
     for begin, ptes in space.table.slices(start, end):
         at = begin - start >> PAGE_SHIFT
         residency[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
-    for vma in space.overlapping(start, end):
-        if vma.backing is not None:
-            for page in range(max(start, vma.start), min(end, vma.end), PAGE_SIZE):
-                if vma.backing.resident(vma.index_of(page)):
-                    residency[page - start >> PAGE_SHIFT] = 1
+    if vma.backing is not None:
+        for page in range(start, end, PAGE_SIZE):
+            if vma.backing.resident(vma.index_of(page)):
+                residency[page - start >> PAGE_SHIFT] = 1
     return residency
 
 

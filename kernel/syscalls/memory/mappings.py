@@ -22,7 +22,7 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_cache import Backing, SharedMemory
 from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_up
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.memory.mlock import check_may_lock
+from kernel.syscalls.memory.mlock import check_may_lock, populate_locked
 from kernel.syscalls.memory.populate import populate
 from kernel.vfs.core.open_file import OpenFile
 from kernel.vfs.core.seals import NO_WRITES
@@ -82,13 +82,12 @@ def _grow_heap(t: SyscallContext, space: AddressSpace, old: int, new: int) -> bo
         return False
     try:
         check_room(t, new - old, is_data=True)
-        vma = Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]", locked=space.locks_new)
+        vma = Vma(old, new, Prot.READ | Prot.WRITE, name="[heap]")
+        vma.locked, vma.lock_on_fault = space.locks_new, space.locks_new_on_fault
         space.add(vma)
     except Errno:
         return False
-    if space.locks_new:
-        with suppress(Errno):
-            populate(t, old, new, write=True)
+    populate_locked(t, old, new)
     return True
 
 
@@ -126,6 +125,7 @@ def mmap(
     vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
     vma.locked = locked
+    vma.lock_on_fault = space.locks_new_on_fault and not flags & Map.LOCKED
     if vma.grows_down and vma.backing is not None:
         raise Errno(EINVAL)
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
@@ -133,7 +133,7 @@ def mmap(
     space.add(vma)
     if prot & Prot.EXEC and file is not None and t.kernel.new_library is not None:
         t.kernel.new_library(file.inode, file.path)
-    if (flags & Map.POPULATE or locked) and prot:
+    if (flags & Map.POPULATE or (locked and not vma.lock_on_fault)) and prot:
         with suppress(Errno):  # a page that is not available now is left to the fault
             populate(t, start, start + length, write=writable)
     return start
@@ -254,7 +254,14 @@ def mprotect(t: SyscallContext, address: int, length: int, prot: int) -> int:
     space = t.process.space
     if growing:
         start = _extended_start(space, start, end, growing)
+    writable_now = [
+        (max(start, vma.start), min(end, vma.end))
+        for vma in (space.overlapping(start, end) if space.locked_bytes else ())
+        if vma.locked and vma.becomes_data and prot & Prot.WRITE
+    ]
     space.protect(start, end, Prot(prot & 7))
+    for first, last in writable_now:
+        populate_locked(t, first, last)
     return 0
 
 

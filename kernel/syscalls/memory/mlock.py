@@ -32,7 +32,7 @@ def mlock2(t: SyscallContext, address: int, length: int, flags: int) -> int:
     already = _locked_bytes(t.process.space, start, end)
     if not t.process.space.may_lock(end - start - already):
         raise Errno(ENOMEM)
-    _mark(t.process.space, start, end, locked=True)
+    _mark(t.process.space, start, end, locked=True, on_fault=bool(flags & _ONFAULT))
     if not flags & _ONFAULT:
         _populate_locked(t, start, end)
     return 0
@@ -52,20 +52,31 @@ def mlockall(t: SyscallContext, flags: int) -> int:
         Resource.MEMLOCK
     ):
         raise Errno(ENOMEM)
+    on_fault = bool(flags & _MCL_ONFAULT)
     space.locks_new = bool(flags & _MCL_FUTURE)
+    space.locks_new_on_fault = space.locks_new and on_fault
     if flags & _MCL_CURRENT:
-        space.mark(0, USER_END, "locked", True)
-        if not flags & _MCL_ONFAULT:
-            for vma in list(space.vmas):
-                with suppress(Errno):  # as in Linux, unavailable pages are not reported
-                    populate(t, vma.start, vma.end, write=vma.writable and not vma.shared)
+        _set_lock(space, 0, USER_END, locked=True, on_fault=on_fault)
+        populate_locked(t, 0, USER_END)
     return 0
 
 
 def munlockall(t: SyscallContext) -> int:
-    t.process.space.locks_new = False
-    t.process.space.mark(0, USER_END, "locked", False)
+    space = t.process.space
+    space.locks_new = space.locks_new_on_fault = False
+    _set_lock(space, 0, USER_END, locked=False)
     return 0
+
+
+def populate_locked(t: SyscallContext, start: int, end: int) -> None:
+    """Brings in the pages of locked VMAs, except those locked on fault; as in Linux, a page that
+    is not available is not reported.
+    """
+    for vma in t.process.space.overlapping(start, end):
+        if vma.locked and not vma.lock_on_fault:
+            with suppress(Errno):
+                first, last = max(start, vma.start), min(end, vma.end)
+                populate(t, first, last, write=vma.writable and not vma.shared)
 
 
 def check_may_lock(t: SyscallContext, size: int, *, requested: bool) -> None:
@@ -95,7 +106,9 @@ def _locked_bytes(space: AddressSpace, start: int, end: int) -> int:
     )
 
 
-def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
+def _mark(
+    space: AddressSpace, start: int, end: int, *, locked: bool, on_fault: bool = False
+) -> None:
     """Locks or unlocks up to the first hole; ENOMEM at a hole, EINVAL for an invalid range."""
     if end > _WRAP:
         raise Errno(EINVAL)
@@ -105,9 +118,18 @@ def _mark(space: AddressSpace, start: int, end: int, *, locked: bool) -> None:
             break
         at = min(vma.end, end)
     if start < at:
-        space.mark(start, at, "locked", locked)
+        _set_lock(space, start, at, locked=locked, on_fault=on_fault)
     if at < end:
         raise Errno(ENOMEM)
+
+
+def _set_lock(
+    space: AddressSpace, start: int, end: int, *, locked: bool, on_fault: bool = False
+) -> None:
+    for vma in space.overlapping(start, end):
+        if not vma.is_special:
+            first, last = max(start, vma.start), min(end, vma.end)
+            space.mark(first, last, locked=locked, lock_on_fault=on_fault)
 
 
 def _populate_locked(t: SyscallContext, start: int, end: int) -> None:

@@ -11,12 +11,20 @@ from kernel.mm.page_tables import pte_ranges
 from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import check_room
+from kernel.syscalls.memory.mlock import populate_locked
 
 _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
 _MAX_NEW_VMAS = 4
 
 
 def mremap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
+    start = _remap(t, old, old_size, new_size, flags, new)
+    if page_up(new_size) > page_up(old_size):
+        populate_locked(t, start + page_up(old_size), start + page_up(new_size))
+    return start
+
+
+def _remap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int, new: int) -> int:
     if flags & ~(_MAYMOVE | _FIXED | _DONTUNMAP) or not new_size or old & PAGE_MASK:
         raise Errno(EINVAL)
     if flags & (_FIXED | _DONTUNMAP) and not flags & _MAYMOVE:
@@ -150,7 +158,7 @@ def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, f
     pte_ranges.make_room(space.table, old, old + size, new)
     space.unmap(new, new + size)
     emptied = vma.part(old, old + size)
-    emptied.locked = False
+    emptied.locked = emptied.lock_on_fault = False
     _move(t, old, size, size, new)
     space.add(emptied)
     return new

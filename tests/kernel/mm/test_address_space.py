@@ -89,7 +89,7 @@ def test_a_file_opened_read_only_stays_so_beside_one_that_goes_on(
 
 def test_a_mark_begins_and_ends_where_it_is_said(space: AddressSpace) -> None:
     anonymous(space, 4)
-    space.mark(BASE + P, BASE + 3 * P, "dont_fork", True)
+    space.mark(BASE + P, BASE + 3 * P, dont_fork=True)
     assert [vma.dont_fork for vma in space.vmas] == [False, True, False]
     assert ranges(space) == [(0, 1, RW), (1, 3, RW), (3, 4, RW)]
 
@@ -310,7 +310,7 @@ def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     """At the limit of mappings (vm.max_map_count): pages below are changed, as on Linux."""
     anonymous(space, 1, RX)
     anonymous(space, 3, at=BASE + P)
-    space.mark(BASE + P, BASE + 4 * P, "dont_fork", True)
+    space.mark(BASE + P, BASE + 4 * P, dont_fork=True)
     monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE, BASE + 2 * P, Prot.READ)
@@ -350,7 +350,7 @@ def test_the_sizes_that_limits_bound_are_those_of_the_vmas(space: AddressSpace) 
     anonymous(space, 4)
     anonymous(space, 2, Prot.READ, at=BASE + 6 * P)
     assert sizes() == (6, 4, 0)
-    space.mark(BASE + P, BASE + 3 * P, "locked", True)
+    space.mark(BASE + P, BASE + 3 * P, locked=True)
     space.protect(BASE, BASE + 2 * P, Prot.READ)
     assert sizes() == (6, 2, 2)
     part = space.isolate(BASE + 2 * P, BASE + 3 * P)

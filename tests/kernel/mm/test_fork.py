@@ -129,8 +129,8 @@ def test_shared_memory_stays_shared(world: World, policy: str) -> None:
 @EVERY_POLICY
 def test_advice_for_fork(world: World, policy: str) -> None:
     space = parent(world)
-    space.mark(BASE, BASE + P, "dont_fork", True)
-    space.mark(BASE + P, BASE + 2 * P, "wipe_on_fork", True)
+    space.mark(BASE, BASE + P, dont_fork=True)
+    space.mark(BASE + P, BASE + 2 * P, wipe_on_fork=True)
     child = world.fork(space, policy)
     with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)

@@ -116,7 +116,7 @@ def an_extended_mapping_is_joined_with_the_next() -> None:
         anonymous(s.parent, 2, at=BASE + 4 * P)
         s.parent.set_end(s.parent.vmas[0], BASE + 4 * P)
         same([(vma.start, vma.end) for vma in s.parent.vmas], [(BASE, BASE + 6 * P)], "mappings")
-        s.parent.mark(BASE, BASE + P, "locked", True)
+        s.parent.mark(BASE, BASE + P, locked=True)
         same([vma.locked for vma in s.parent.vmas], [True, False], "what is locked")
 
 

@@ -99,7 +99,7 @@ def a_child_has_what_its_parents_space_has() -> None:
             parent.brk_start, parent.brk = 0x2000_0000, 0x2000_0800
             parent.mmap_top, parent.stack_limit = 0x7000_0000, 0x12_3000
             parent.asks_for_barriers = parent.locks_new = True
-            parent.mark(BASE, BASE + P, "locked", True)
+            parent.mark(BASE, BASE + P, locked=True)
             child = s.fork(parent, policy)
             same(child.observer is observer, True, "the child has its parent's observer")
             same((child.brk_start, child.brk), (0x2000_0000, 0x2000_0800), "the child's heap")

@@ -147,8 +147,8 @@ def a_child_inherits_its_limits() -> None:
 @CHECKS
 def fork_follows_advice() -> None:
     with scene() as s:
-        s.parent.mark(BASE, BASE + P, "dont_fork", True)
-        s.parent.mark(BASE + P, BASE + 2 * P, "wipe_on_fork", True)
+        s.parent.mark(BASE, BASE + P, dont_fork=True)
+        s.parent.mark(BASE + P, BASE + 2 * P, wipe_on_fork=True)
         child = s.fork(s.parent)
         s.refuses(child, BASE, None, Outcome.SEGV_MAPERR)
         s.holds(child, BASE + P, bytes(6), "the child")

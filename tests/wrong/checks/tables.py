@@ -199,7 +199,7 @@ def advice_holds_in_shared_tables() -> None:
         with scene() as s:
             child = s.fork(s.parent, SHARED)
             field = ("dont_fork", "wipe_on_fork")[page]
-            child.mark(BASE + page * P, BASE + page * P + P, field, True)
+            child.mark(BASE + page * P, BASE + page * P + P, **{field: True})
             grandchild = s.fork(child, SHARED)
             if page:
                 s.holds(grandchild, BASE + P, bytes(6), "the grandchild")

@@ -127,7 +127,7 @@ VARIANTS = [
           old="child.asks_for_barriers = parent.asks_for_barriers", new="pass"),
     wrong(
         "child-locked", "a child's memory is locked as its parent's",
-        "kernel.mm.vma:Vma.inherited", "copy.locked = False", "pass",
+        "kernel.mm.vma:Vma.inherited", "copy.locked = copy.lock_on_fault = False", "pass",
     ),
     wrong(
         "lock-joined", "a locked mapping is joined with its neighbour",

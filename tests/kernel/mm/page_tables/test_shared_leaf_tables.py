@@ -361,7 +361,7 @@ def test_are_tables_with_pages_that_are_not_inherited_kept_apart(
     """Also where the table was shared with an earlier child, before the advice."""
     space = parent(world)
     first = fork(world, space) if before else None
-    space.mark(BASE, BASE + P, "dont_fork", True)
+    space.mark(BASE, BASE + P, dont_fork=True)
     child = fork(world, space)
     assert leaf(child, BASE) != leaf(space, BASE) and leaf(child, NEXT) == leaf(space, NEXT)
     assert (world.cost.tables_shared, world.cost.pages_shared) == (1, 2)
@@ -378,7 +378,7 @@ def test_are_tables_with_pages_that_are_not_inherited_kept_apart(
 
 def test_is_memory_to_be_wiped_zero_in_the_child(world: World) -> None:
     space = parent(world)
-    space.mark(BASE, BASE + P, "wipe_on_fork", True)
+    space.mark(BASE, BASE + P, wipe_on_fork=True)
     child = fork(world, space)
     assert world.load(child, BASE, 6) == bytes(6)
     assert world.load(child, BASE + P, 6) == b"page 1"
