@@ -21,12 +21,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from emu.machine.pte import PAGE_SHIFT, V, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, V, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.base.resource_limits import Limits, Resource
-from kernel.mm.frames import Frames
+from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables import pte_ranges
 from kernel.mm.page_tables.page_table import PageTable
@@ -179,18 +179,31 @@ class AddressSpace(VmaList):
             self.flush_tlb()
             self.frames.release_all(np.concatenate(gone))
 
-    def unmap_beyond(self, backing: Backing, first: int) -> None:
-        """Clears the PTEs of the backing's pages from number ``first`` on, private copies included.
+    def unmap_file(self, backing: Backing, first: int, last: int | None = None) -> None:
+        """Clears the PTEs of the backing's pages from number ``first`` on, private copies included;
+        of pages ``first`` to before ``last`` except private copies.
 
         A shared leaf table is changed for all of its users at once, so no frame is needed.
         """
         for vma in self.vmas:
-            if vma.backing is backing:
-                start = max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))
-                if start < vma.end:
-                    self.observer.clearing(self, start, vma.end)
-                    self._clear(start, vma.end)
-                    self.table.recount_shared(start, vma.end)
+            if vma.backing is not backing:
+                continue
+            at_page_0 = vma.start - vma.offset
+            start = max(vma.start, at_page_0 + (first << PAGE_SHIFT))
+            end = vma.end if last is None else min(vma.end, at_page_0 + (last << PAGE_SHIFT))
+            if start >= end:
+                continue
+            if last is None or vma.shared:
+                self._unmap_pages(start, end)
+                continue
+            for va, pte in self.table.pages(start, end):
+                if self.frames.kind(ppn(pte)) is not Kind.PRIVATE:
+                    self._unmap_pages(va, va + PAGE_SIZE)
+
+    def _unmap_pages(self, start: int, end: int) -> None:
+        self.observer.clearing(self, start, end)
+        self._clear(start, end)
+        self.table.recount_shared(start, end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
         """mprotect(2): ENOMEM where nothing is mapped, EACCES for a permission that is not allowed.

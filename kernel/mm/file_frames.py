@@ -18,9 +18,9 @@ KEPT_FREE = 16
 
 
 class FileFrames:
-    """Frames of files. ``unmap`` removes a file's pages from a number on from all mappings."""
+    """Frames of files. ``unmap`` removes pages of a file from all mappings."""
 
-    def __init__(self, frames: Frames, unmap: Callable[[SparseBytes, int], None]) -> None:
+    def __init__(self, frames: Frames, unmap: Callable[..., None]) -> None:
         self.files: set[SparseBytes] = set()
         self.unmap = unmap
         self._frames = frames

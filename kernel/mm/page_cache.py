@@ -6,7 +6,7 @@ the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -96,8 +96,15 @@ def _empty(frames: Frames, pages: dict[int, int], index: int) -> None:
         frames.ram.zero_frame(pages[index])
 
 
-Unmap = Callable[[Backing, int], None]
-"""Unmaps a backing's pages, from a number on, in every address space."""
+class Unmap(Protocol):
+    """Unmaps a backing's pages in every address space."""
+
+    def __call__(self, backing: Backing, first: int, last: int | None = None, /) -> None:
+        """From number ``first`` on, or pages ``first`` to before ``last`` except private copies."""
+
+
+def _unmap_nothing(backing: Backing, first: int, last: int | None = None) -> None:
+    """For files that no address space maps."""
 
 
 class FilePages:
@@ -218,6 +225,8 @@ class FilePages:
         self.inode.punch_file(first << PAGE_SHIFT, last + 1 - first << PAGE_SHIFT)
 
     def after_punch(self, start: int, end: int) -> None:
+        if self.users:
+            self._unmap(self, -(-start // PAGE_SIZE), end >> PAGE_SHIFT)
         for index in [index for index in self._pages if start >> PAGE_SHIFT <= index]:
             page = index << PAGE_SHIFT
             first, stop = max(start, page), min(end, page + PAGE_SIZE)
@@ -253,7 +262,7 @@ class PageCache:
     memory.
     """
 
-    def __init__(self, frames: Frames, unmap: Unmap = lambda backing, first: None) -> None:
+    def __init__(self, frames: Frames, unmap: Unmap = _unmap_nothing) -> None:
         self._frames = frames
         self._unmap = unmap
         self._files: list[FilePages] = []

@@ -57,7 +57,7 @@ class KernelState:
         self.budget = self.frames.budget = Budget(
             share_of(config.memory) if config.kernel_memory is None else config.kernel_memory
         )
-        self.cache = PageCache(self.frames, self._unmap_beyond)
+        self.cache = PageCache(self.frames, self._unmap_file)
         self.frames.reclaim = self.cache.reclaim
         self.fork_policy = parts.fork or POLICIES[config.fork_policy]
         self.sigreturn_page = sigreturn_page(self.frames)
@@ -139,11 +139,11 @@ class KernelState:
         if self.observer is not None:
             self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
 
-    def _unmap_beyond(self, backing: Backing, first: int) -> None:
-        """Unmaps the pages of a truncated file from number ``first`` on, in all processes."""
+    def _unmap_file(self, backing: Backing, first: int, last: int | None = None) -> None:
+        """Unmaps pages of a file that was truncated or punched, in all processes."""
         # Parents come first: a copy is reported to its owner before a shared leaf table loses it.
         for space in dict.fromkeys(process.space for process in self.processes.values()):
-            space.unmap_beyond(backing, first)
+            space.unmap_file(backing, first, last)
 
     # Requests from outside.
 

@@ -108,6 +108,8 @@ class FakeProgram:
 
 
 class FakeSpace:
+    locked_bytes = 0
+
     def maps_text(self) -> str:
         return "10000-11000 r-xp 00000000 00:00 0 /bin/prog\n"
 

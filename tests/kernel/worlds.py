@@ -49,7 +49,7 @@ class World:
     def __init__(self, pages: int = 512) -> None:
         self.ram = Ram(pages * PAGE_SIZE)
         self.frames = Frames(self.ram)
-        self.cache = PageCache(self.frames, self._unmap_beyond)
+        self.cache = PageCache(self.frames, self._unmap_file)
         self.frames.reclaim = self.cache.reclaim
         self.spaces: list[AddressSpace] = []
         self.files = MemFs(owner=Credentials(0, 0))
@@ -78,9 +78,9 @@ class World:
         node.write_file(0, content)
         return node
 
-    def _unmap_beyond(self, backing: Backing, first: int) -> None:
+    def _unmap_file(self, backing: Backing, first: int, last: int | None = None) -> None:
         for space in self.spaces:
-            space.unmap_beyond(backing, first)
+            space.unmap_file(backing, first, last)
 
     def exit(self, space: AddressSpace) -> None:
         space.leave()

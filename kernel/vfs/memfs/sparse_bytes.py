@@ -41,7 +41,7 @@ class PageStore(Protocol):
     def read(self, page: int, start: int, count: int, /) -> bytes: ...
     def write(self, page: int, start: int, data: memoryview | bytes, /) -> None: ...
 
-    def unmap(self, file: SparseBytes, first: int, /) -> None:
+    def unmap(self, file: SparseBytes, first: int, last: int | None = None, /) -> None:
         """Removes the file's pages, from number ``first`` on, from every address space."""
 
 
@@ -75,7 +75,7 @@ class HostPages:
     def write(self, page: int, start: int, data: memoryview | bytes) -> None:
         self._pages[page][start : start + len(data)] = data
 
-    def unmap(self, file: SparseBytes, first: int) -> None:
+    def unmap(self, file: SparseBytes, first: int, last: int | None = None) -> None:
         pass
 
 
@@ -165,19 +165,16 @@ class SparseBytes:
             raise
 
     def punch(self, offset: int, end: int) -> None:
-        """Zeroes [offset, end); whole pages that are not mapped are released."""
+        """Zeroes [offset, end); whole pages are unmapped and released."""
         first, last = -(-offset // PAGE), end // PAGE
         if first > last:
             self._zero(offset, end)
             return
         self._zero(offset, first * PAGE)
         self._zero(last * PAGE, end)
-        if not self.users:
-            self._drop(first, last)
-            return
-        order = self._sorted()  # mapped pages stay, and are zeroed
-        for index in order[bisect_left(order, first) : bisect_left(order, last)]:
-            self._zero(index * PAGE, (index + 1) * PAGE)
+        if self.users:
+            self.store.unmap(self, first, last)
+        self._drop(first, last)
 
     def seek(self, offset: int, hole: bool) -> int:
         """Returns the next offset from ``offset`` on in data, or in a hole; else ``size``."""

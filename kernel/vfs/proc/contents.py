@@ -60,6 +60,7 @@ def status_text(process: ProcProcess, tid: int) -> str:
         "Groups:\t" + " ".join(map(str, sorted(credentials.groups))),
         f"VmPeak:\t{virtual * 4:8} kB",
         f"VmSize:\t{virtual * 4:8} kB",
+        f"VmLck:\t{(process.space.locked_bytes if process.alive else 0) // 1024:8} kB",
         f"VmHWM:\t{resident * 4:8} kB",
         f"VmRSS:\t{resident * 4:8} kB",
         f"Threads:\t{len(process.threads)}",

@@ -155,7 +155,7 @@ def a_file_that_is_cut_is_cut_where_it_is_mapped() -> None:
         anonymous(s.parent, 2, at=BASE - 2 * P)
         for page in range(-2, 2):
             s.store(s.parent, BASE + page * P, b"mine")
-        s.parent.unmap_beyond(backing, 1)
+        s.parent.unmap_file(backing, 1)
         same([va for va, _ in s.parent.table.present()], [BASE - 2 * P, BASE - P], "pages left")
 
 

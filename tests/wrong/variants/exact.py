@@ -197,9 +197,9 @@ VARIANTS = [
     ),
     wrong(
         "cut-below-the-mapping", "a file that is cut takes what is mapped before it",
-        "kernel.mm.address_space:AddressSpace.unmap_beyond",
-        "max(vma.start, vma.start - vma.offset + (first << PAGE_SHIFT))",
-        "vma.start - vma.offset + (first << PAGE_SHIFT)",
+        "kernel.mm.address_space:AddressSpace.unmap_file",
+        "max(vma.start, at_page_0 + (first << PAGE_SHIFT))",
+        "at_page_0 + (first << PAGE_SHIFT)",
     ),
     wrong(
         "moved-counted-twice", "a mapping that was moved counts twice for its backing",

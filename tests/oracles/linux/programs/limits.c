@@ -111,7 +111,7 @@ static void numbers_of_processes(void)
     ASK(fork());
 }
 
-/* Bytes of the mappings whose rights are `rights`; of all for NULL. Stacks are no data. */
+/* Bytes of the mappings whose rights are `rights`; of all for NULL. A stack is not data. */
 static long mapped(const char *rights)
 {
     static char text[1 << 16];
@@ -199,7 +199,7 @@ static void data_size(void)
     ASK(mremap(writable, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE));
     ASK(mprotect(read_only, PAGE, RO));
     ASK(mremap(writable, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE));
-    APART("a stack is no data", recurse(1 << 20));
+    APART("a stack is not data", recurse(1 << 20));
 }
 
 static void stacks(void)
