@@ -1,8 +1,9 @@
 """Runs RISC-V Linux programs on a machine whose memory management can be watched.
 
 Layers, lowest first: ``machine``, the package ``kernel``, ``observe``, ``api`` (with ``host``),
-``lab``, ``cli``; each imports those below it. ``errors``, ``version``, ``isa_extensions`` and
-``host.child_processes`` may be imported by all.
+``lab``, ``cli``; each imports those below it. ``errors``, ``version``, ``isa_extensions``,
+``host.break_in`` and ``host.child_processes`` are between the kernel and ``observe``: they import
+the kernel at most.
 """
 
 # The emu command starts here too: without imports, Ctrl-C can interrupt nothing.

@@ -133,7 +133,7 @@ class Session:
         try:
             view = build_view(options, self.command[0], self._services)
         except OSError as error:
-            subject = error.filename or "the current directory"
+            subject = error.filename or "current directory"
             raise CannotRun(f"{subject}: {error.strerror}", 2) from None
         self._view = view
         self.namespace = view.namespace

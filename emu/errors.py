@@ -8,6 +8,7 @@ from kernel.base.errno import ENOENT, error_text
 
 DEFECT_STATUS = 70
 """EX_SOFTWARE of sysexits.h: emu itself failed."""
+NO_CURRENT_DIRECTORY = "current directory: No such file or directory (it was removed)"
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 

@@ -18,7 +18,7 @@ from emu.cli.support.standard_streams import (
     is_lost_terminal,
     open_streams,
 )
-from emu.errors import CommandError
+from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from toolchain.errors import ToolchainError
 
 COMMANDS = (
@@ -26,7 +26,6 @@ COMMANDS = (
     *("build", "syscalls", "lab"),
 )
 """Names of the subcommands and of their modules; only the requested one is imported."""
-_GONE = "emu: the current directory does not exist any more"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +85,7 @@ def _report_os_error(error: OSError) -> int:
         print(f"emu: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
         return 2
     if isinstance(error, FileNotFoundError):  # as getcwd(2) raises it
-        print(_GONE, file=sys.stderr)
+        print(f"emu: {NO_CURRENT_DIRECTORY}", file=sys.stderr)
         return 2
     print(f"emu: standard output: {error.strerror}", file=sys.stderr)
     return 128 + 1 if is_lost_terminal(error) else 1  # 129: SIGHUP, which is sent at the same time

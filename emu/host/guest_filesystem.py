@@ -6,10 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 
-from emu.errors import CannotRun
+from emu.errors import NO_CURRENT_DIRECTORY, CannotRun
 from emu.options import Options
 from kernel.base.elf_headers import ELF_MAGIC
-from kernel.base.errno import EACCES, ENOENT, error_text
+from kernel.base.errno import EACCES, EISDIR, ENOENT, error_text
 from kernel.base.errors import Errno
 from kernel.exec.elf import NOT_ELF, InterpreterMissing, NotExecutable
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
@@ -53,7 +53,7 @@ def _host_view(options: Options, name: str, services: Services) -> View:
         path = _find_on_host(name)
         cwd = options.cwd or os.getcwd()
     except FileNotFoundError:
-        raise CannotRun("the current directory does not exist any more", 2) from None
+        raise CannotRun(NO_CURRENT_DIRECTORY, 2) from None
     grants = Grants(
         cwd=cwd,
         program=path,
@@ -128,7 +128,7 @@ def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
     try:
         node = walk(fs, fs.cwd, view.program).require_node()
         if node.kind == stat.S_IFDIR:
-            return "is a directory (expected a 64-bit RISC-V Linux program)"
+            return f"{error_text(EISDIR)} (expected a 64-bit RISC-V Linux program)"
         if node.kind != stat.S_IFREG:
             return None  # EACCES is Linux's answer; a pipe must not be waited for
         head = node.read_at(0, len(ELF_MAGIC))

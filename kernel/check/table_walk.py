@@ -161,7 +161,7 @@ class TableWalk:
         return self._pages(self._bases[number] + (valid << PAGE_SHIFT), entries[valid], table)
 
     def _superpage(self, va: int, entry: int) -> MappedPages:
-        """The 512 pages of a PTE that maps 2 MiB (privileged spec, 4.3.2)."""
+        """The 512 pages of a PTE that maps 2 MiB (privileged spec, 10.3.2)."""
         number = np.arange(PTES_PER_TABLE)
         ptes = np.uint64(entry) + (number.astype(np.uint64) << np.uint64(PPN_SHIFT))
         return self._pages(va + (number << PAGE_SHIFT), ptes)

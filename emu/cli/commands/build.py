@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from emu.cli.support.message_stream import as_command_error
 from emu.errors import CommandError
+from emu.observe.model.regular_file import open_regular
 from toolchain.variant import Variant
 
 
@@ -40,9 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     from toolchain.build import build  # its imports would slow down every other command
 
     output = arguments.output or arguments.sources[0].with_suffix("")
-    missing = next((path for path in arguments.sources if not path.is_file()), None)
-    if missing is not None:
-        raise CommandError(f"{missing}: no such file")
+    for source in arguments.sources:
+        with as_command_error(str(source)), open_regular(source):
+            pass
     if output in arguments.sources:
         raise CommandError(f"{output}: output would overwrite the source (choose a name with -o)")
     build(arguments.sources, output, Variant(arguments.link), arguments.rest)

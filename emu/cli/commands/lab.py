@@ -140,8 +140,10 @@ def _select(names: list[str], folder: Path) -> tuple[list[Lab], str]:
         raise CommandError(_too_many(tests))
     if named:
         return [find(name) for name in named], "".join(tests)
-    work_in(folder)
     labs = labs_in(folder)
+    if not labs and (unknown := _unknown(tests)):
+        raise CommandError(unknown)
+    work_in(folder)
     if tests:
         matching = [lab for lab in labs if any(tests[0] == test.name for test in lab.tests)]
         return matching or labs[-1:], tests[0]
@@ -150,14 +152,15 @@ def _select(names: list[str], folder: Path) -> tuple[list[Lab], str]:
 
 def _too_many(names: list[str]) -> str:
     """The error for two or more names that are not labs."""
-    unknown = [name for name in names if not name.isdigit() and name not in _all_tests()]
-    if unknown:
-        return f"{unknown[0]}: unknown lab or test"
-    return f"{' '.join(names)}: several tests (expected one, or none for all)"
+    several = f"{' '.join(names)}: several tests (expected one, or none for all)"
+    return _unknown(names) or several
 
 
-def _all_tests() -> set[str]:
-    return {test.name for lab in LABS.values() for test in lab.tests}
+def _unknown(names: list[str]) -> str:
+    """The error for the first name that is neither a lab nor a test; empty if there is none."""
+    tests = {test.name for lab in LABS.values() for test in lab.tests}
+    unknown = (name for name in names if not name.isdigit() and name not in tests)
+    return next((f"{name}: unknown lab or test (see emu lab list)" for name in unknown), "")
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -170,8 +173,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     if not found:
         numbers = ", ".join(str(each.get("number")) for each in failures) or "none"
         raise CommandError(
-            f"the last check has no failure {arguments.number} (it has: {numbers}); "
-            "first run: emu lab check"
+            f"lab replay {arguments.number}: no such failure in the last check "
+            f"(expected {numbers}; emu lab check stores failures)"
         )
     lab = find(found[0]["lab"])
     files = _files(arguments.dir, lab, own=bool(found[0].get("own")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -196,7 +197,7 @@ def _grade_one(options: argparse.Namespace, course: Course) -> int:
         raise CommandError("--formats: several formats (expected one with --one)")
     entry = entry_at(options.one)
     if entry is None:
-        raise CommandError(f"{options.one}: no such submission")
+        raise CommandError(f"{options.one}: {os.strerror(errno.ENOENT)}")
     output = Path(options.output)
     task = make_task(entry, course)
     if is_current(read(output), task):

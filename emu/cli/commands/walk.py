@@ -133,7 +133,9 @@ def _draw_in_program(
     if observer.lines:
         return observer.lines, 0
     if observer.missing and not observer.hits:
-        raise CannotRun(f"{observer.missing}, nor has a file that it mapped later", _NOT_REACHED)
+        raise CannotRun(
+            f"{observer.missing}; files mapped later do not have it either", _NOT_REACHED
+        )
     raise CommandError(_not_reached(arguments, observer.hits), _NOT_REACHED)
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 
+from emu.errors import NO_CURRENT_DIRECTORY
 from emu.options import Options
 from kernel.mm.fork import POLICIES
 
@@ -197,9 +198,7 @@ def _grant(text: str) -> tuple[str, str]:
     try:
         return host, os.path.abspath(guest or host)
     except FileNotFoundError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: the current directory does not exist any more"
-        ) from None
+        raise argparse.ArgumentTypeError(f"{text!r}: {NO_CURRENT_DIRECTORY}") from None
 
 
 def memory_size(text: str) -> int:

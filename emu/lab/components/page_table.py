@@ -110,7 +110,7 @@ class LabTable(SuperpageTable):
         self._find_shared()
 
     def _check_superpage(self, pte: int, where: str) -> None:
-        """Checks alignment and address of a superpage (privileged spec, 4.3.2)."""
+        """Checks alignment and address of a superpage (privileged spec, 10.3.2)."""
         first, total = self._frames.first, self._frames.total
         if ppn(pte) % SUPERPAGE_FRAMES:
             raise NotAllowed(

@@ -130,7 +130,7 @@ class NoSuchLab(CommandError):
     """No lab has that name or number."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no lab {name!r} (expected {', '.join(LABS)}, or a number)")
+        super().__init__(f"{name!r}: unknown lab (expected {', '.join(LABS)}, or a number)")
 
 
 def find(name: str) -> Lab:

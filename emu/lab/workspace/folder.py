@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -29,7 +31,7 @@ def start(lab: Lab, folder: Path) -> list[Path]:
     """Writes a lab's files, and returns their paths. Does not overwrite the student's file."""
     target = folder / lab.file
     if target.exists():
-        raise BadWorkspace(f"{target}: file exists; nothing was changed")
+        raise BadWorkspace(f"{target}: {os.strerror(errno.EEXIST)} (nothing was changed)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [target, folder / f"{lab.module}.md"]
@@ -64,8 +66,8 @@ def read_files(folder: Path, labs: Sequence[Lab]) -> list[LabFile]:
     for lab in labs:
         if not (folder / lab.file).exists():
             raise BadWorkspace(
-                f"{folder / lab.file}: No such file; "
-                f"to create it: emu lab start {lab.name} {folder}"
+                f"{folder / lab.file}: {os.strerror(errno.ENOENT)} "
+                f"(emu lab start {lab.name} {folder} creates it)"
             )
     return [LabFile(lab.name, lab.file, _read(folder / lab.file)) for lab in labs]
 
@@ -73,12 +75,13 @@ def read_files(folder: Path, labs: Sequence[Lab]) -> list[LabFile]:
 def work_in(folder: Path) -> list[LabFile]:
     """Reads all labs' files in the folder. Raises :class:`BadWorkspace`, also if there is none."""
     if not folder.is_dir():
-        raise BadWorkspace(f"{folder}: no such folder")
+        problem = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        raise BadWorkspace(f"{folder}: {os.strerror(problem)}")
     labs = labs_in(folder)
     if not labs:
         names = ", ".join(lab.file for lab in LABS.values())
         raise BadWorkspace(
-            f"{folder}: no lab's file (expected {names}); to create one: emu lab start LAB"
+            f"{folder}: no lab's file (expected {names}; emu lab start LAB creates one)"
         )
     return read_files(folder, labs)
 

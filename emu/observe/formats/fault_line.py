@@ -10,18 +10,19 @@ from collections.abc import Callable
 
 from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import Fault, SourceLocation
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.pte_text import pte_text
 
 _DIM, _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{n}m" for n in (2, 31, 32, 33, 36))
 _PLAIN = "\x1b[0m"
-_COLOURS = {
-    "copied": _YELLOW,
-    "file_copied": _YELLOW,
-    "reused": _GREEN,
-    "segv_maperr": _RED,
-    "segv_accerr": _RED,
-    "bus_adrerr": _RED,
-    "out_of_memory": _RED,
+_COLOURS: dict[str, str] = {
+    Outcome.COPIED: _YELLOW,
+    Outcome.FILE_COPIED: _YELLOW,
+    Outcome.REUSED: _GREEN,
+    Outcome.SEGV_MAPERR: _RED,
+    Outcome.SEGV_ACCERR: _RED,
+    Outcome.BUS_ADRERR: _RED,
+    Outcome.OUT_OF_MEMORY: _RED,
 }
 
 Paint = Callable[[str, str], str]

@@ -95,19 +95,19 @@ def read_trace(file: BinaryIO) -> Iterator[AnyRecord]:
             raise NotATrace(f"line {number} is not a valid record of this trace: {error}") from None
         yield record
     if first:
-        raise NotATrace("it is empty")
+        raise NotATrace("empty file")
 
 
 def _check_start(record: AnyRecord) -> None:
     if not isinstance(record, records.Start):
-        raise NotATrace("it does not begin with a start record")
+        raise NotATrace("no start record at the beginning")
     if record.schema != records.SCHEMA:
         raise _another_schema(record.schema)
 
 
 def _another_schema(schema: int) -> NotATrace:
     known = f"{schema_1.NUMBER} or {records.SCHEMA}"
-    return NotATrace(f"it has schema {schema}, which this emu does not read (expected {known})")
+    return NotATrace(f"unknown schema {schema} (expected {known})")
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, AnyRecord | records.Stack]]:

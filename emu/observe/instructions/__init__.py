@@ -1,4 +1,5 @@
 """Traces of instructions: pc, registers changed, memory accessed.
 
-The command line and the Python API import it; it imports the model, symbols, kernel and machine.
+Imported by ``emu.cli.support``. Imports ``emu.observe``'s ``model`` and ``symbols``, the kernel and
+the machine.
 """

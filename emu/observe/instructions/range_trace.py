@@ -31,7 +31,7 @@ class AddressRange:
             return self.start, self.end
         start, end = ProgramSymbols(process).extent(self.function, process)
         if start == end:
-            raise NoSymbol(f"{self.function!r} has no size: give the range as START-END")
+            raise NoSymbol(f"{self.function!r}: symbol without a size (expected START-END)")
         return start, end
 
 

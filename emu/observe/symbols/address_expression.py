@@ -43,7 +43,9 @@ class NamedAddress:
             base = hart.read(self.register)
         elif self.symbol is not None:
             if not symbols.belong_to(process):
-                raise NoSymbol(f"{process!r} runs another program than {self.symbol!r} is of")
+                raise NoSymbol(
+                    f"{self.symbol!r}: unknown symbol ({process!r} runs another program)"
+                )
             base = symbols.address(self.symbol, process)
         return base + self.offset & VA_MASK
 
@@ -55,7 +57,7 @@ def parse_number(text: str, *, hexadecimal: bool = False) -> int:
     except ValueError:
         value = -1
     if not 0 <= value <= VA_MASK or "_" in text:
-        raise InvalidAddress(f"not an address: {text!r}")
+        raise InvalidAddress(f"{text!r}: not an address (expected a number such as 0x1000)")
     return value
 
 
@@ -66,7 +68,7 @@ def parse_address(text: str, *, hexadecimal: bool = False) -> NamedAddress:
     """
     match = _FORM.fullmatch(text)
     if match is None:
-        raise InvalidAddress(f"not an address: {text!r}")
+        raise InvalidAddress(f"{text!r}: not an address (expected such as 0x1000 or main+0x10)")
     base, more = match["base"], match["offset"]
     offset = int(more, 0 if "x" in more.lower() else 10) if more else 0
     if base[0].isdigit():

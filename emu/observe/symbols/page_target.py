@@ -16,7 +16,7 @@ class Target:
         """Size of the symbol in bytes; 0 if unknown."""
         named = parse_address(text)
         if named.register is not None:
-            raise InvalidAddress(f"{text!r} is a register (expected an address or a symbol)")
+            raise InvalidAddress(f"{text!r}: is a register (expected an address or a symbol)")
         self.symbol = named.symbol or ""
         self.address = named.offset
 
@@ -27,7 +27,7 @@ class Target:
         elf = ElfFile(data)
         found = elf.find(self.symbol)
         if found is None:
-            raise InvalidAddress(f"{image.path} has no symbol {self.symbol!r}")
+            raise InvalidAddress(f"{image.path}: no symbol {self.symbol!r}")
         self.size = found.size
         return bias(image, elf) + found.address + self.address
 

@@ -54,11 +54,11 @@ class ProgramSymbols:
         if elsewhere is not None:
             return elsewhere
         if not found:
-            none_at_all = "" if self._elf.has_symbols else ": it has no symbol table"
-            raise NoSymbol(f"{text(self._path)} has no symbol {name!r}{none_at_all}")
+            none_at_all = "" if self._elf.has_symbols else " (the file has no symbol table)"
+            raise NoSymbol(f"{text(self._path)}: no symbol {name!r}{none_at_all}")
         if len({symbol.address for symbol in found}) > 1:
             places = ", ".join(f"{at:#x}" for at in sorted(symbol.address for symbol in found))
-            raise NoSymbol(f"{text(self._path)} has several symbols {name!r}, at {places}")
+            raise NoSymbol(f"{text(self._path)}: several symbols {name!r} (at {places})")
         start = found[0].address + self._bias(process) & VA_MASK
         return start, start + found[0].size
 

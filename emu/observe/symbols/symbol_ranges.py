@@ -25,7 +25,7 @@ class NamedRange:
         start, end = symbols.extent(self.symbol, process)
         end = start + self.length if self.length else end
         if start == end:
-            raise NoSymbol(f"{self.symbol!r} has no size: give {self.symbol}+LEN")
+            raise NoSymbol(f"{self.symbol!r}: symbol without a size (expected {self.symbol}+LEN)")
         return start, end
 
     def __str__(self) -> str:

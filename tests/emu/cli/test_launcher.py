@@ -52,7 +52,7 @@ def test_is_the_environment_the_users(tmp_path: Path) -> None:
 def test_is_a_directory_as_standard_input_one_clear_line(tmp_path: Path) -> None:
     done = launch(LAUNCHER, "run", hello(), stdin=tmp_path, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("emu: standard input is a directory")
+    assert done.stderr.startswith("emu: standard input: Is a directory")
     assert done.stderr.count("\n") == 1
 
 

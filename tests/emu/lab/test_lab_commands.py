@@ -72,20 +72,23 @@ def test_a_guest_that_was_written_compiles_where_it_lies(started: Path) -> None:
 def test_a_second_start_keeps_what_the_student_wrote(solved: Path) -> None:
     again = emu("lab", "start", "cow-fork", solved)
     assert again.status == 2
-    assert "cow_fork.py: file exists" in again.stderr
+    assert "cow_fork.py: File exists (nothing was changed)" in again.stderr
     assert (solved / COW.file).read_text() == COW.solution
 
 
 @pytest.mark.parametrize(
     "words, message",
     [
-        (("start", "no-such"), "no lab 'no-such' (expected walk, frames"),
-        (("check", "--dir", "/nonexistent"), "no such folder"),
+        (("start", "no-such"), "'no-such': unknown lab (expected walk, frames"),
+        (("check", "--dir", "/nonexistent"), "/nonexistent: No such file or directory"),
         (("check",), "no lab's file (expected walk.py"),
         (("check", "cow-fork"), "cow_fork.py: No such file"),
         (("check", "1", "2"), "1 2: several tests (expected one, or none for all)"),
         (("check", "1", "nonsense"), "nonsense: unknown lab or test"),
-        (("replay", "3"), "no failure 3"),
+        (("check", "nonsense"), "nonsense: unknown lab or test (see emu lab list)"),
+        (("check", "fork-shares"), "no lab's file (expected walk.py"),
+        (("check", "--dir", __file__), f"{__file__}: Not a directory"),
+        (("replay", "3"), "lab replay 3: no such failure in the last check (expected none; "),
     ],
 )
 def test_a_usage_error_is_one_line(tmp_path: Path, words: tuple[str, ...], message: str) -> None:

@@ -1,7 +1,7 @@
 """Lab 7, superpages: maps 2 MiB with one PTE, and splits it when one page of it must be copied.
 
 An entry of a middle table with V and any of R, W and X is a leaf: it maps 512 consecutive frames,
-the first of which has a number that is a multiple of 512 (the privileged specification, 4.3.2)::
+the first of which has a number that is a multiple of 512 (the privileged specification, 10.3.2)::
 
     root        middle                           leaf
     +------+    +----------------------------+

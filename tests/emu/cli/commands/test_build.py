@@ -29,9 +29,11 @@ def test_are_the_compilers_errors_shown_as_they_are(tmp_path: Path) -> None:
     assert not (tmp_path / "prog").exists()
 
 
-def test_is_a_missing_source_one_line(tmp_path: Path) -> None:
+def test_is_a_source_that_cannot_be_read_one_line(tmp_path: Path) -> None:
     outcome = emu("build", "none.c", cwd=tmp_path)
-    assert (outcome.status, outcome.stderr) == (2, "emu: none.c: no such file\n")
+    assert (outcome.status, outcome.stderr) == (2, "emu: none.c: No such file or directory\n")
+    outcome = emu("build", tmp_path, cwd=tmp_path)
+    assert (outcome.status, outcome.stderr) == (2, f"emu: {tmp_path}: Is a directory\n")
 
 
 def test_does_a_build_need_no_current_directory(tmp_path: Path) -> None:

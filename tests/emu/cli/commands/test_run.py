@@ -168,7 +168,7 @@ def test_is_a_file_that_is_not_a_program_reported_as_such(command: str, tmp_path
 def test_is_a_directory_reported_as_such(tmp_path: Path) -> None:
     outcome = emu("run", tmp_path)
     assert outcome.status == 126
-    assert outcome.messages[0].startswith(f"emu: {tmp_path}: is a directory (expected ")
+    assert outcome.messages[0].startswith(f"emu: {tmp_path}: Is a directory (expected ")
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "pipe"])
@@ -211,7 +211,7 @@ def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path
     words = ["bash", "-c", f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"', "-", *EMU, "run"]
     nowhere = ran([*words, str(hello())], environment=environment())
     assert nowhere.status == 2
-    assert nowhere.stderr == "emu: the current directory does not exist any more\n"
+    assert nowhere.stderr == "emu: current directory: No such file or directory (it was removed)\n"
     page = ["report", "--cwd", str(tmp_path), "--source", ".", "-o", "page.html", str(hello())]
     report = ran([*words[:-1], *page], environment=environment())
     assert (report.status, report.stderr.splitlines()[-1:]) == (2, nowhere.stderr.splitlines())

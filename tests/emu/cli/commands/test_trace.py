@@ -115,7 +115,7 @@ def test_is_a_symbol_that_is_not_there_refused_before_a_file_is_touched(
     file = tmp_path / "t.jsonl"
     file.write_text("earlier")
     ran = emu("trace", "--address", "nosuch", "-o", file, guest)
-    assert ran.status == 2 and ran.stderr == f"emu: {guest} has no symbol 'nosuch'\n"
+    assert ran.status == 2 and ran.stderr == f"emu: {guest}: no symbol 'nosuch'\n"
     assert file.read_text() == "earlier"
 
 
@@ -209,7 +209,7 @@ def test_are_files_written_each_as_its_suffix_says(guest: Path, tmp_path: Path) 
         (("--outcome", "copied,"), "'': unknown outcome (expected one of "),
         (("--address", "12-3"), "'12-3': empty address range"),
         (("--insn", "--around-faults", "3"), "--insn: not allowed with --around-faults"),
-        (("--insn=nosuch",), "has no symbol 'nosuch'"),
+        (("--insn=nosuch",), ": no symbol 'nosuch'"),
         (("--insn", "-o", "a.folded"), "-o: instructions are written to one file (expected "),
     ],
 )

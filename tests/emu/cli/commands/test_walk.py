@@ -101,9 +101,9 @@ def test_a_library_and_the_interpreter_have_symbols_too(symbol: str, file: str) 
     assert "r-xp" in text and file in text
     outcome = emu("walk", guest, "--at", "nowhere", "pages")
     assert outcome.status == 1 and len(outcome.messages) == 1
-    assert "has no symbol 'nowhere'" in outcome.messages[0]
+    assert ": no symbol 'nowhere'" in outcome.messages[0]
     outcome = emu("walk", guest, "--at", symbol, "nothing")
-    assert outcome.status == 2 and "has no symbol 'nothing'" in outcome.messages[0]
+    assert outcome.status == 2 and ": no symbol 'nothing'" in outcome.messages[0]
 
 
 def test_registers_and_what_lies_there() -> None:
@@ -183,8 +183,8 @@ def test_a_place_that_is_never_reached() -> None:
 @pytest.mark.parametrize(
     "words, reason",
     [
-        (("--at", "nowhere", "pages"), "has no symbol 'nowhere'"),
-        (("--at", "main", "nothing"), "has no symbol 'nothing'"),
+        (("--at", "nowhere", "pages"), ": no symbol 'nowhere'"),
+        (("--at", "main", "nothing"), ": no symbol 'nothing'"),
         (("--at", "sp", "pages"), "--at sp: is a register (expected "),
         (("--at", EXIT, "sp"), "sp: registers are not available after exit"),
         (("--at", "main", "0xzz"), "not an address"),

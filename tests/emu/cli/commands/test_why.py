@@ -136,7 +136,7 @@ def test_are_two_deterministic_runs_alike(policy: str) -> None:
 def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
     outcome = why(demo(), "--at", "nothing")
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert outcome.stderr == f"emu: {demo()} has no symbol 'nothing'\n"
+    assert outcome.stderr == f"emu: {demo()}: no symbol 'nothing'\n"
     lost = tmp_path / "t.jsonl"
     assert emu("trace", "-o", lost, demo()).status == 0
     lost.write_text(lost.read_text().replace("demo_cow", "demo_moo"))
@@ -150,6 +150,7 @@ def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
     [
         ([], "required: --at"),
         (["--at", "0x1ffffffffffffffff"], "not an address"),
+        (["--at", "sp"], "'sp': is a register (expected an address or a symbol)"),
         (["--at", "main", "--pid", "x"], "'x': not a positive integer"),
         (["--at", "main", "-o", "/no/such/folder/x"], "No such file"),
     ],

@@ -288,13 +288,13 @@ def test_what_a_student_prints_and_writes_makes_no_points(tmp_path):
     "words, why",
     [
         (["nowhere", "-o", "out"], "nowhere: No such file or directory"),
-        (["--one", "nowhere", "-o", "out"], "nowhere: no such submission"),
+        (["--one", "nowhere", "-o", "out"], "nowhere: No such file or directory"),
         (["here"], "lab grade: missing option -o (expected the directory of the results)"),
         (
             ["here", "--one", "here", "-o", "out"],
             "lab grade: expected either SUBMISSIONS or --one SUBMISSION",
         ),
-        (["here", "-o", "out", "--lab", "9"], "no lab '9' (expected walk, frames"),
+        (["here", "-o", "out", "--lab", "9"], "'9': unknown lab (expected walk, frames"),
         (["here", "-o", "out", "--private", "none.toml"], "none.toml: No such file"),
     ],
 )

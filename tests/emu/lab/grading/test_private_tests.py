@@ -162,7 +162,7 @@ def test_a_mistake_is_one_line_with_the_name_of_the_file(tmp_path, text, why):
 
 
 def test_a_file_for_an_unknown_lab_is_an_error(tmp_path):
-    with pytest.raises(InvalidPrivateFile, match=r"no lab 'fork' \(expected walk"):
+    with pytest.raises(InvalidPrivateFile, match=r"'fork': unknown lab \(expected walk"):
         load(private(tmp_path, "", lab="fork"))
     path = tmp_path / "bytes.toml"
     path.write_bytes(b"\xff")

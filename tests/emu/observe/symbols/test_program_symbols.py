@@ -59,9 +59,9 @@ def test_a_name_that_several_files_have_for_themselves_is_none(tmp_path: Path) -
         source.write_text(FILES[source.stem])
     lookup = SymbolLookup("f", "two", "nothing")
     observed(build(sources, tmp_path / "program"), lookup.of)
-    assert "has several symbols 'f', at 0x" in str(lookup.found[0])
+    assert "/program: several symbols 'f' (at 0x" in str(lookup.found[0])
     assert isinstance(lookup.found[1], int)
-    assert "has no symbol 'nothing'" in str(lookup.found[2])
+    assert ": no symbol 'nothing'" in str(lookup.found[2])
 
 
 @pytest.mark.parametrize(
