@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emu.machine.pte import PAGE_SIZE
 from kernel.config import Config
 from kernel.mm.fork import POLICIES
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Options(Config):
     """Pairs of a host directory and its path in the guest."""
 
     def __post_init__(self) -> None:
-        for name in ("memory", "max_processes", "fail_allocation"):
+        for name in ("memory", "fault_around", "max_processes", "fail_allocation"):
             if not isinstance(getattr(self, name), int):
                 raise TypeError(f"{name} must be a number, not {getattr(self, name)!r}")
         if self.kernel_memory is not None and not isinstance(self.kernel_memory, int):
@@ -41,5 +43,8 @@ class Options(Config):
             raise ValueError(f"fork_policy must be one of {', '.join(POLICIES)}")
         if self.memory <= 0 or self.memory % 4096:
             raise ValueError("memory must be a positive multiple of 4,096 bytes")
+        around = self.fault_around
+        if not PAGE_SIZE <= around <= LEAF_SPAN or around & around - 1:
+            raise ValueError("fault_around must be a power of two from 4,096 to 2,097,152 bytes")
         if self.kernel_memory is not None and self.kernel_memory <= 0:
             raise ValueError("kernel_memory must be a positive number of bytes")

@@ -29,5 +29,7 @@ class Components:
     space: type[AddressSpace] = AddressSpace
     user_memory: type[UserMemory] = UserMemory
     fork: Policy | None = None
+    by_single_page: bool = False
+    """True in labs: a fault maps its page alone, and fork copies the PTEs of all pages."""
     changed: Callable[[], bool] = lambda: True
     """Returns whether the invariants of memory must be checked again."""

@@ -16,6 +16,9 @@ class Config:
     by default a quarter of ``memory``, at least 16 MiB."""
     fork_policy: str = "cow"
     """A key of :data:`kernel.mm.fork.POLICIES`."""
+    fault_around: int = 64 << 10
+    """Bytes of the window that a read fault on cached pages maps: a power of two from one page to
+    2 MiB; one page for the page alone (Linux's fault_around_bytes)."""
     max_processes: int = 4096
     deterministic: bool = False
     """Use a virtual clock and a fixed random seed, so that a run can be repeated."""

@@ -67,6 +67,9 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
     space = kernel.parts.space(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
     space.observer = kernel.observer or UNOBSERVED
+    space.inherits_all = kernel.parts.by_single_page
+    if not kernel.parts.by_single_page:
+        space.fault_around = kernel.config.fault_around
     try:
         memory = kernel.parts.user_memory(space, kernel.record_fault)
         space.limits = limits

@@ -6,7 +6,7 @@ A VMA holds the permissions of a range, a PTE the present state of a page:
   After a store: a frame of its own, R and W.
 * private file page, not stored to: the page cache's frame, R, CoW if the VMA is writable.
 * private, shared by fork: the same frame in both processes, R, CoW if writable, W clear.
-* shared (file or anonymous): the backing's frame, R, W once it was stored to.
+* shared (file or anonymous): the backing's frame, R; W at once, in a file once it was stored to.
 * any of them under PROT_NONE: R without U, so that user code cannot access it.
 
 So CoW implies R and not W; a present page of a private writable VMA has W or CoW; and a read-only
@@ -108,6 +108,11 @@ class AddressSpace(VmaList):
         """True when new mappings are locked (mlockall(2)), and when that brings no page in."""
         self.asks_for_barriers = False
         """True when the space is registered for membarrier(2)."""
+        self.inherits_all = False
+        """True when a child of fork gets all PTEs, also those that its faults would fill again."""
+        self.fault_around = PAGE_SIZE
+        """Bytes of the window that a read fault on cached pages maps, a power of two; one page for
+        the page alone."""
         self.observer = UNOBSERVED
 
     # Limits.

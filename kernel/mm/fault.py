@@ -7,16 +7,18 @@ memory in system calls. It returns a record of the resolution.
 from __future__ import annotations
 
 from emu.machine.cause import Access
-from emu.machine.pte import PAGE_MASK, A, D, R, U, V, W, X, make_pte, ppn
+from emu.machine.pte import PAGE_MASK, PAGE_SIZE, A, D, R, U, V, W, X, make_pte, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed
+from kernel.mm.fault_around import map_around, read_flags
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
 from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
 """PTE flags that each access needs."""
+_FROM_CACHE = (Outcome.FILE, Outcome.SHARED)
 
 
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
@@ -37,7 +39,10 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     except Errno:
         outcome = Outcome.BUS_ADRERR  # the page of the file cannot be read
     after = before if outcome in FAILURES else space.table.pte(page)
-    return Resolution(outcome, va, access, before, after, count, table_copied)
+    resolution = Resolution(outcome, va, access, before, after, count, table_copied)
+    if access is not Access.STORE and outcome in _FROM_CACHE and space.fault_around > PAGE_SIZE:
+        resolution.around = map_around(space, page)
+    return resolution
 
 
 def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcome:
@@ -61,7 +66,7 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
         return _from_backing(space, vma, page, access)
     if access is not Access.STORE and not grown:
         return _share_zero(space, vma, page)
-    _map_zeroed(space, vma, page)
+    map_zeroed(space, vma, page)
     return Outcome.STACK_GROWN if grown else Outcome.ZERO_FILLED
 
 
@@ -87,12 +92,6 @@ def _share_zero(space: AddressSpace, vma: Vma, page: int) -> Outcome:
     return Outcome.ZERO_SHARED
 
 
-def _map_zeroed(space: AddressSpace, vma: Vma, page: int) -> None:
-    space.table.leaf(page)  # allocates the table first, so that a failure takes no frame
-    frame = space.frames.allocate_zeroed(Kind.PRIVATE)
-    space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
-
-
 def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcome:
     backing = vma.backing
     assert backing is not None
@@ -102,29 +101,22 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
     frame = backing.frame(index)
     if frame is None:
         return Outcome.BUS_ADRERR
+    if access is not Access.STORE:
+        space.table.set_pte(page, make_pte(frame, read_flags(vma, backing)))
+        space.frames.share(frame)
+        return Outcome.SHARED if vma.shared else Outcome.FILE
     if vma.shared:
-        flags = vma.pte_flags
-        if access is Access.STORE:
-            backing.stored_to(index)
-            flags |= D
-        else:
-            flags &= ~W  # so that the first store faults
-        space.table.set_pte(page, make_pte(frame, flags))
+        backing.stored_to(index)
+        space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
         space.frames.share(frame)
         return Outcome.SHARED
-    if access is Access.STORE:
-        space.frames.share(
-            frame
-        )  # pinned: the copy's allocation may reclaim frames of the page cache
-        try:
-            copy = _copy(space, frame)
-        finally:
-            space.frames.release(frame)
-        space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
-        return Outcome.FILE_COPIED
-    space.table.set_pte(page, make_pte(frame, _read_only(vma)))
-    space.frames.share(frame)
-    return Outcome.FILE
+    space.frames.share(frame)  # pinned: the copy may reclaim frames of the page cache
+    try:
+        copy = copy_privately(space, vma, frame)
+    finally:
+        space.frames.release(frame)
+    space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
+    return Outcome.FILE_COPIED
 
 
 def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int) -> Outcome:
@@ -138,35 +130,7 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
         vma.backing.stored_to(vma.index_of(page))
         space.table.set_pte(page, pte | W | A | D)
         return Outcome.SHARED
-    return _break_cow(space, vma, page, pte)
-
-
-def _break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
-    """Handles a store to a private page whose frame may be shared: copies or reuses the frame."""
-    frames = space.frames
-    frame = ppn(pte)
-    kind = frames.kind(frame)
-    if kind is Kind.ZERO:
-        _map_zeroed(space, vma, page)
-        outcome = Outcome.ZERO_FILLED
-    elif kind is Kind.PRIVATE and frames.count(frame) == 1:
-        space.table.set_pte(page, pte & ~COW | W | A | D)
-        return Outcome.REUSED
-    else:
-        copy = _copy(space, frame)
-        space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))
-        outcome = Outcome.COPIED if kind is Kind.PRIVATE else Outcome.FILE_COPIED
-    frames.release(frame)
-    if pte & X:
-        # The TLB may hold an entry that was filled by a fetch, which a store does not replace.
-        space.flush_tlb()
-    return outcome
-
-
-def _copy(space: AddressSpace, frame: int) -> int:
-    copy = space.frames.allocate(Kind.PRIVATE)
-    space.frames.ram.copy_frame(frame, copy)
-    return copy
+    return break_cow(space, vma, page, pte)
 
 
 def _read_only(vma: Vma) -> int:

@@ -54,6 +54,7 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
         child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit
         child.limits = parent.limits
         child.asks_for_barriers = parent.asks_for_barriers
+        child.fault_around, child.inherits_all = parent.fault_around, parent.inherits_all
         child.inherit(parent)
         policy(parent, child, cost)
     except (OutOfMemory, Errno):
@@ -66,14 +67,14 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
 
 def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Shares every frame; a private page loses W and is marked CoW in both processes."""
-    for vma in _inherited(child):
+    for vma in _copied(child):
         for part in parent.table.parts(vma.start, vma.end):
             _share_pages(parent, child, vma, part, cost)
 
 
 def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Copies every private frame; the zero frame and the page cache's frames stay shared."""
-    for vma in _inherited(child):
+    for vma in _copied(child):
         for part in parent.table.parts(vma.start, vma.end):
             if vma.shared:
                 _share_pages(parent, child, vma, part, cost)
@@ -89,10 +90,11 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
         if vma.dont_fork or vma.wipe_on_fork
         for key in parent.table.keys(vma.start, vma.end)
     }
-    for vma in _inherited(child):
+    for vma in _copied(child):
         keys = [key for key in parent.table.keys(vma.start, vma.end) if key in apart]
         for part in parent.table.parts(vma.start, vma.end, keys):
             _share_pages(parent, child, vma, part, cost)
+    for vma in _inherited(child):
         if not vma.shared:
             keys = parent.table.unshared_keys(vma.start, vma.end)
             for part in parent.table.parts(vma.start, vma.end, keys):
@@ -109,6 +111,13 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
 def _inherited(child: AddressSpace) -> list[Vma]:
     """VMAs whose pages the child inherits."""
     return [vma for vma in child.vmas if not vma.wipe_on_fork]
+
+
+def _copied(child: AddressSpace) -> list[Vma]:
+    """VMAs whose PTEs are copied: those with private pages. The child's faults find the others in
+    the page cache (vma_needs_copy() of Linux).
+    """
+    return [vma for vma in _inherited(child) if vma.has_private or child.inherits_all]
 
 
 def _share_pages(

@@ -39,6 +39,10 @@ class Kind(IntEnum):
 _PRIVATE, _TABLE = int(Kind.PRIVATE), int(Kind.TABLE)  # NumPy is slow with an enum's members
 
 
+_RESERVED = 8
+"""One of this many frames is not used ahead of need."""
+
+
 class Frames:
     """The frame allocator. Frames are identified by PPN; never-used ones are allocated in order."""
 
@@ -130,6 +134,10 @@ class Frames:
         """True when the last allocation failed by request (``fail_at``)."""
         return self.allocations == self._fail_at
 
+    def is_plenty(self) -> bool:
+        """Returns whether so many frames are free that some may be used ahead of need."""
+        return self.total - self.used > self.total // _RESERVED
+
     @property
     def shortage(self) -> str:
         """Reason of the last allocation failure, for the user."""
@@ -146,6 +154,11 @@ class Frames:
     def share(self, ppn: int) -> None:
         """Adds a reference."""
         self._count[ppn - self.first] += 1
+
+    def share_each(self, ppns: Iterable[int]) -> None:
+        """Adds a reference of each frame."""
+        for ppn in ppns:
+            self._count[ppn - self.first] += 1
 
     def release(self, ppn: int) -> None:
         """Removes a reference; without references the frame is free."""

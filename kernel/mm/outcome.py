@@ -48,7 +48,7 @@ class Outcome(StrEnum):
     BUS_ADRERR = (
         "bus_adrerr",
         "SIGBUS (beyond the file's end)",
-        "SIGBUS: beyond the end of the mapped file, or no room for the page",
+        "SIGBUS: beyond the file's end, or no room for the page",
     )
     OUT_OF_MEMORY = "out_of_memory", "out of memory", "no free frame"
 
@@ -73,6 +73,8 @@ class Resolution:
     count_before: int
     table_copied: bool = False
     """True when the page's leaf table was shared and had to be copied first."""
+    around: list[tuple[int, int]] | None = None
+    """(address, PTE) of the other pages that the fault mapped (fault-around)."""
 
     @property
     def failed(self) -> bool:

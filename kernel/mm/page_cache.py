@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from kernel.base.errors import Errno
+from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.file_frames import FileFrames
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.numpy_threshold import is_few
@@ -26,6 +26,14 @@ class Backing(Protocol):
 
     def frame(self, index: int) -> int | None:
         """Returns the PPN of page ``index``; None beyond the end (SIGBUS)."""
+
+    needs_write_notice: bool
+    """True when ``stored_to`` must be called before the first store to a page that was read."""
+
+    def cached(self, first: int, end: int) -> list[tuple[int, int]]:
+        """(number, PPN) of the pages from ``first`` up to ``end`` that need no allocation by the
+        caller, for fault-around.
+        """
 
     def resident(self, index: int) -> bool:
         """Returns whether the page is in memory (mincore(2))."""
@@ -49,6 +57,8 @@ class Backing(Protocol):
 class SharedMemory:
     """The pages of a shared anonymous mapping: initially zero, freed with the last Vma."""
 
+    needs_write_notice = False
+
     def __init__(self, frames: Frames, pages: int) -> None:
         self.users = 0
         self._frames = frames
@@ -62,6 +72,9 @@ class SharedMemory:
                 return None
             ppn = self._pages[index] = self._frames.allocate_zeroed(Kind.CACHE)
         return ppn
+
+    def cached(self, first: int, end: int) -> list[tuple[int, int]]:
+        return held_between(self._pages, first, end)
 
     def resident(self, index: int) -> bool:
         return index in self._pages
@@ -107,8 +120,15 @@ def _unmap_nothing(backing: Backing, first: int, last: int | None = None) -> Non
     """For files that no address space maps."""
 
 
+def held_between(pages: Mapping[int, int], first: int, end: int) -> list[tuple[int, int]]:
+    """(number, PPN) of the pages from ``first`` up to ``end``."""
+    return [(index, pages[index]) for index in range(first, end) if index in pages]
+
+
 class FilePages:
     """Cached pages of one file; a :class:`kernel.vfs.core.inode.Mapping`."""
+
+    needs_write_notice = True
 
     def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
         self.users = 0
@@ -131,6 +151,20 @@ class FilePages:
         self._frames.ram.write(ppn << PAGE_SHIFT, data)
         self._pages[index] = ppn
         return ppn
+
+    def cached(self, first: int, end: int) -> list[tuple[int, int]]:
+        self._read_ahead(first, min(end, -(-self.inode.size // PAGE_SIZE)))
+        return held_between(self._pages, first, end)
+
+    def _read_ahead(self, first: int, end: int) -> None:
+        """Reads missing pages, as readahead and earlier runs have done on a system in use.
+
+        Stops when memory is short, and at errors, which a fault on the page itself reports.
+        """
+        with suppress(Errno, OutOfMemory):
+            for index in range(first, end):
+                if index not in self._pages and self._frames.is_plenty():
+                    self.frame(index)
 
     def resident(self, index: int) -> bool:
         return index in self._pages

@@ -65,6 +65,8 @@ class Vma:
     """True when its lock brings no page in (MLOCK_ONFAULT)."""
     may_write: bool = True
     """False when mprotect must not add WRITE: a shared mapping of a file opened read-only."""
+    has_private: bool = False
+    """True when it has, or may have had, private pages (Linux: it has an anon_vma)."""
 
     @property
     def length(self) -> int:
@@ -123,6 +125,7 @@ class Vma:
         """A copy for a child of fork(2), which inherits no lock."""
         copy = Vma(*_VALUES(self))
         copy.locked = copy.lock_on_fault = False
+        copy.has_private = self.has_private and not self.wipe_on_fork
         return copy
 
     def _offset_at(self, va: int) -> int:

@@ -218,6 +218,7 @@ class VmaList:
                 del self._starts[index + 1]
                 self.frames.budget.give_back(Kind.MAPPING, upper.cost)
                 self.vmas[index].end = upper.end
+                self.vmas[index].has_private |= upper.has_private
                 add_users(upper.backing, -1)
             else:
                 index += 1

@@ -27,6 +27,8 @@ class Stats:
     """Shared leaf tables that a page fault had to copy."""
     ptes_written: int = 0
     """Page-table entries that forks and page faults wrote."""
+    mapped_around: int = 0
+    """Pages that read faults mapped beside their own (fault-around)."""
     calls: int = 0
 
     def fault(self, resolution: Resolution) -> None:
@@ -34,6 +36,9 @@ class Stats:
         self.faults[outcome] += 1
         self.tables_copied += resolution.table_copied
         self.ptes_written += resolution.pte_before != resolution.pte_after
+        if resolution.around:
+            self.mapped_around += len(resolution.around)
+            self.ptes_written += len(resolution.around)
         if outcome is Outcome.COPIED:
             self.frames_copied += 1
         elif outcome is Outcome.REUSED:

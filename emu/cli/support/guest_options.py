@@ -7,10 +7,13 @@ import os
 import re
 
 from emu.errors import NO_CURRENT_DIRECTORY
+from emu.machine.pte import PAGE_SIZE
 from emu.options import Options
 from kernel.mm.fork import POLICIES
+from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_WINDOW = re.compile(r"[0-9]{1,4}[kKmM]")
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
@@ -60,6 +63,14 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
         )
     else:
         group.set_defaults(lab=None)
+    group.add_argument(
+        "--fault-around",
+        type=_window,
+        default=64 << 10,
+        metavar="SIZE",
+        help="range around a read fault on a file or on shared memory in which cached pages are "
+        "mapped too, from 4K, for the page alone, to 2M (default 64K; with --lab always 4K)",
+    )
     group.add_argument(
         "--deterministic",
         action="store_true",
@@ -149,6 +160,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         memory=arguments.mem,
         kernel_memory=arguments.kernel_memory,
         fork_policy=arguments.fork_policy,
+        fault_around=arguments.fault_around,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
         fail_allocation=arguments.fail_alloc,
@@ -210,6 +222,13 @@ def memory_size(text: str) -> int:
     size = (size + 4095) & ~4095
     if not _SMALLEST <= size <= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
+    return size
+
+
+def _window(text: str) -> int:
+    size = int(text[:-1], 10) * _UNITS[text[-1].lower()] if _WINDOW.fullmatch(text) else 0
+    if not PAGE_SIZE <= size <= LEAF_SPAN or size & size - 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: not a window (expected 4K, 8K … or 2M)")
     return size
 
 

@@ -56,6 +56,7 @@ class LabMachine:
             space=self.space,
             user_memory=type("UserMemory", (LabUserMemory,), {"student": self.student}),
             fork=student_fork(self.student),
+            by_single_page=True,
             changed=self.bus.take_changed,
         )
 

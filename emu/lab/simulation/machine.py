@@ -97,7 +97,9 @@ class SimulatedMachine:
 
     def _new_space(self) -> AddressSpace:
         self._asid += 1
-        return self._parts.space(self.frames, self._asid, self._cpu.flush)
+        space = self._parts.space(self.frames, self._asid, self._cpu.flush)
+        space.inherits_all = True
+        return space
 
     def _new_process(self, space: AddressSpace) -> int:
         self._pids += 1

@@ -131,6 +131,7 @@ class CowCollector:
         profile.eager_copies += record.eager_copies
 
     def _fault(self, fault: records.Fault) -> None:
+        self._profile.mapped_around += len(fault.around)
         match fault.outcome:
             case "copied":
                 self._copy(fault)

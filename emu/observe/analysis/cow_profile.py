@@ -103,6 +103,8 @@ class CowProfile:
     """Shared pages whose last user stored to them, without a copy."""
     file_copied: int = 0
     file_bytes_changed: int = 0
+    mapped_around: int = 0
+    """Cached pages that read faults mapped beside their own."""
     eager_copies: int = 0
     bytes_copied: int = 0
     """Bytes of ``frames_copied``."""

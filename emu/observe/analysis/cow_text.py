@@ -58,6 +58,11 @@ def _totals(profile: CowProfile) -> list[str]:
             f"file's pages     {_kib(profile.file_copied * PAGE_SIZE):>13}   "
             f"{_pages(profile.file_copied)} copied, not for fork"
         )
+    if profile.mapped_around:
+        lines.append(
+            f"mapped around    {_kib(profile.mapped_around * PAGE_SIZE):>13}   "
+            f"{_pages(profile.mapped_around)} in the cache, no fault of their own"
+        )
     other = profile.without_fork
     if other.copied or other.reused:
         lines.append(

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from emu.machine.pte import W
+from emu.machine.pte import W, ppn
 from emu.observe.analysis.process_lineage import Lineage, Memory, in_ranges
 from emu.observe.model import records
 from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
 from emu.observe.model.source_location import where_text
+from kernel.mm.page_tables.pte_text import pte_flags
 
 
 class PageState(NamedTuple):
@@ -125,8 +126,7 @@ class PageHistory:
                 text = f"mapped {_range(each)} by exec of {record.path}"
                 self._add_step(episode, record, text)
         for fault in self._loading.pop(record.pid, []):
-            if fault.page == self.page:
-                self._touch(episode, fault)
+            self._fault_in(episode, fault)
 
     def _map(self, record: records.Map) -> None:
         new = record.range
@@ -184,6 +184,11 @@ class PageHistory:
         )
         if in_ranges(record.left_out, self.page):
             return
+        if in_ranges(record.not_copied, self.page):
+            child = self._episode(record.child)
+            child.range = parent.range
+            self._add_step(child, record, f"mapped without a PTE, as for pid {record.pid}{at}")
+            return
         child, wiped = self._episode(record.child), in_ranges(record.wiped, self.page)
         child.range, child.touched = parent.range, parent.touched and not wiped
         without = " without the page (MADV_WIPEONFORK)" if wiped else ""
@@ -204,9 +209,24 @@ class PageHistory:
     def _fault(self, fault: records.Fault) -> None:
         if fault.loading:
             self._loading.setdefault(fault.pid, []).append(fault)
-        elif fault.page == self.page:
-            self._touch(self._episode(fault.pid), fault)
+        else:
+            self._fault_in(None, fault)
         self._lineage(fault)
+
+    def _fault_in(self, episode: Episode | None, fault: records.Fault) -> None:
+        """Adds a step if the fault is on the page, or maps it beside its own."""
+        if fault.page == self.page:
+            self._touch(episode or self._episode(fault.pid), fault)
+        for each in fault.around:
+            if each.address == self.page:
+                self._map_around(episode or self._episode(fault.pid), fault, each.pte)
+
+    def _map_around(self, episode: Episode, fault: records.Fault, pte: int) -> None:
+        text = f"mapped beside {fault.page:#x}, for its {fault.access} by {_storer(fault)}"
+        step = self._add_step(episode, fault, text)
+        step.before = episode.state
+        step.after = PageState(pte, ppn(pte), pte_flags(pte))
+        episode.state = step.after
 
     def _touch(self, episode: Episode, fault: records.Fault) -> None:
         first = "" if episode.touched else "first touched, "
@@ -269,6 +289,8 @@ def _forks(parent: Episode, fork: records.Fork, page: int) -> str:
         return "kept back (MADV_WIPEONFORK) by fork of"
     if not parent.state.pte:
         return "not there yet at the fork of"
+    if in_ranges(fork.not_copied, page):
+        return "not copied, as a fault finds it again, by fork of"
     excluded = [*fork.left_out, *fork.wiped]  # a leaf table with such a page is not shared
     private = parent.range is None or parent.range.rights.endswith("p")
     if fork.frames_copied and private and parent.state.pte & W:

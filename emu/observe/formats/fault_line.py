@@ -51,6 +51,9 @@ def fault_line(fault: Fault, paint: Paint = plain) -> str:
     if fault.count_before or fault.count_after:
         before = f"{fault.count_before} → " if fault.count_before else ""
         parts.append(f"count {before}{fault.count_after}")
+    if fault.around:
+        pages = len(fault.around)
+        parts.append(f"{pages} page{'s' * (pages > 1)} around mapped")
     if fault.table_copied:
         parts.append("leaf table copied")
     if fault.sharers:

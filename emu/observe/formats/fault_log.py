@@ -44,6 +44,7 @@ def _record(event: Fault) -> records.Fault:
         call=event.call or "",
         signal=trap is None and not event.call,
         table_copied=r.table_copied,
+        around=[records.MappedPage(address, pte) for address, pte in r.around or ()],
         pte_before=r.pte_before,
         pte_after=r.pte_after,
         count_before=r.count_before if r.pte_before & V else 0,

@@ -22,6 +22,7 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "forks": stats.forks,
         "system_calls": stats.calls,
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
+        "mapped_around": stats.mapped_around,
         "frames_copied": stats.frames_copied,
         "frames_reused": stats.frames_reused,
         "tables_shared": stats.tables_shared,
@@ -46,6 +47,10 @@ def summary_text(summary: dict[str, Any]) -> str:
     lines += [
         f"  {faults[outcome]:>12,}   {outcome.meaning}" for outcome in Outcome if faults[outcome]
     ]
+    if summary["mapped_around"]:
+        lines.append(
+            f"mapped around  {summary['mapped_around']:>9,}   cached pages, by faults beside them"
+        )
     copied, eager = summary["frames_copied"], summary["eager_frames_copied"]
     lines += [
         f"frames copied  {copied:>9,}   {_kib(copied)}, for fork ({summary['fork_policy']})",

@@ -114,6 +114,7 @@ class TraceChecks:
             _check_words(fork.place.pc)
         _check_ranges(fork.left_out)
         _check_ranges(fork.wiped)
+        _check_ranges(fork.not_copied)
 
     def _fault(self, fault: records.Fault) -> None:
         if not (fault.loading and not self._alive):
@@ -129,6 +130,8 @@ class TraceChecks:
                 raise InvalidRecord("the levels of its walk do not decrease")
             level = entry.level
             _check_words(entry.pte or 0)
+        for page in fault.around:
+            _check_words(page.address, page.pte)
         if fault.vma is not None:
             _check_ranges((fault.vma,))
         _check_places(fault.heap)

@@ -19,7 +19,7 @@ from emu.observe.model.bounds import (
     Users,
 )
 from emu.observe.model.record_base import Record
-from emu.observe.model.record_objects import Entry, Range, Sharer, SourceLocation
+from emu.observe.model.record_objects import Entry, MappedPage, Range, Sharer, SourceLocation
 
 
 class Fault(Record, tag="fault", kw_only=True):
@@ -73,6 +73,8 @@ class Fault(Record, tag="fault", kw_only=True):
     """Number of users of ``frame_before``: see above."""
     count_after: Users = 0
     """Number of users of ``frame_after``."""
+    around: list[MappedPage] = []
+    """Other pages that the fault mapped, since they were cached (``--fault-around``)."""
     sharers: list[Sharer] = []
     """Other pages that map the frame, at most 16, for a store to a shared frame."""
     stack: Count = 0

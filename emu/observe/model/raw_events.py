@@ -153,6 +153,7 @@ class Fault(_RawEvent, tag="fault"):
     pte_after: int
     count_before: int
     count_after: int
+    around: list[tuple[int, int]] | None
     sharers: list[tuple[int, int]]
     heap: CodeLocation | None
     host_ns: int

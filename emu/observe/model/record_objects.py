@@ -94,6 +94,15 @@ class Sharer(msgspec.Struct, frozen=True):
     """Address of the page in that process."""
 
 
+class MappedPage(msgspec.Struct, frozen=True):
+    """A page that a fault mapped beside its own."""
+
+    address: Address
+    """Address of the page."""
+    pte: Pte
+    """Its PTE."""
+
+
 def text(name: str | None) -> str:
     """Decodes a guest's name to Unicode that is safe for a terminal: other characters are escaped.
 

@@ -32,6 +32,7 @@ from emu.observe.model.record_base import Record
 from emu.observe.model.record_objects import (
     Caller,
     Entry,
+    MappedPage,
     Range,
     Sharer,
     SourceLocation,
@@ -54,6 +55,7 @@ __all__ = [
     "Fault",
     "Fork",
     "Map",
+    "MappedPage",
     "Move",
     "Page",
     "Range",
@@ -138,6 +140,9 @@ class Fork(Record, tag="fork", kw_only=True):
     """Ranges of the parent that the child does not have (MADV_DONTFORK)."""
     wiped: list[Range] = []
     """Ranges that the child has without their pages (MADV_WIPEONFORK)."""
+    not_copied: list[Range] = []
+    """Ranges without private pages: the PTEs are not copied, and the child's own faults find the
+    pages."""
 
 
 class Exit(Record, tag="exit", kw_only=True):

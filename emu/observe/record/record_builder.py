@@ -21,7 +21,7 @@ from emu.observe.model.raw_events import (
     RawEvent,
     RecordEvent,
 )
-from emu.observe.model.records import Entry, Sharer, SourceLocation
+from emu.observe.model.records import Entry, MappedPage, Sharer, SourceLocation
 from emu.observe.model.sink import Sink
 from emu.observe.model.source_location import with_line
 from emu.observe.symbols.symbolizer import Symbols
@@ -99,6 +99,7 @@ class RecordBuilder:
                 frame_after=ppn(after) if after & V else 0,
                 count_before=event.count_before,
                 count_after=event.count_after,
+                around=[MappedPage(address, pte) for address, pte in event.around or ()],
                 sharers=[Sharer(pid, address) for pid, address in event.sharers],
                 backtrace=self._callers(where),
                 heap=[] if event.heap is None else self._callers(event.heap),

@@ -18,6 +18,7 @@ from emu.observe.model.records import text
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import broken_rule, range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
+from emu.observe.record.fork_ranges import excluded_from_fork
 from emu.observe.record.memory_usage import sharers
 from emu.observe.record.walk_cache import WalkCache
 from emu.version import VERSION
@@ -115,6 +116,7 @@ class Recorder(AddressSpaceRecorder):
                 after,
                 r.count_before,
                 frames.count(ppn(after)) if after & V else 0,
+                r.around,
                 self._sharers(r, space, page, ppn(before)) if r.count_before > 1 else [],
                 None if self._heap is None else self._allocation_site(self._heap, space, event),
                 host_ns,
@@ -122,7 +124,7 @@ class Recorder(AddressSpaceRecorder):
         )
         if outcome in COPIES:
             self._copies.add(space, page, seq, pid)
-        if page in self._options.pages or r.table_copied:
+        if page in self._options.pages or r.table_copied or r.around:
             self._watch.check()
         self._until_sample -= 1
         if self._until_sample < 0:
@@ -174,11 +176,14 @@ class Recorder(AddressSpaceRecorder):
             child=child.pid,
             root=child.space.table.root,
             shares_memory=cost is None,
-            **(_cost(cost) | _excluded_from_fork(parent.space) if cost is not None else {}),
+            **({} if cost is None else _cost(cost) | self._excluded(parent.space)),
         )
         self._record(fork, self._locator.of(thread, thread.call_start[0]))
         self._watch.check()
         self._sample()
+
+    def _excluded(self, parent: AddressSpace) -> dict[str, list[records.Range]]:
+        return excluded_from_fork(parent, self._kernel.config.fork_policy)
 
     def execed(self, process: Process) -> None:
         space = process.space
@@ -266,12 +271,4 @@ def _cost(cost: ForkCost) -> dict[str, Any]:
         "frames_copied": cost.frames_copied,
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,
-    }
-
-
-def _excluded_from_fork(parent: AddressSpace) -> dict[str, Any]:
-    """Returns the ranges that a fork does not copy to the child (see madvise(2))."""
-    return {
-        "left_out": [range_of(vma) for vma in parent.vmas if vma.dont_fork],
-        "wiped": [range_of(vma) for vma in parent.vmas if vma.wipe_on_fork and not vma.dont_fork],
     }

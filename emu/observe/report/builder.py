@@ -140,7 +140,7 @@ class Builder:
             *(place, self._names.stack(record.backtrace)),
             *(
                 [self._names.range(of) for of in ranges]
-                for ranges in (record.left_out, record.wiped)
+                for ranges in (record.left_out, record.wiped, record.not_copied)
             ),
         )
 

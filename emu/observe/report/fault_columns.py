@@ -11,7 +11,7 @@ from emu.observe.report.interning import InternTables
 _COLUMNS = (
     *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "rule"),
     *("stval", "cause", "call", "loading", "range", "table", "walk", "leaf", "before", "after"),
-    *("countBefore", "countAfter", "sharers", "stack", "heap", "host", "changed", "why"),
+    *("countBefore", "countAfter", "around", "sharers", "stack", "heap", "host", "changed", "why"),
 )
 _RISING = ("step",)
 UNKNOWN = -1
@@ -24,6 +24,7 @@ class FaultColumns:
         self._names = names
         self._walks: Interner[tuple[tuple[int, int, int | None], ...]] = Interner()
         self._sharers: Interner[tuple[tuple[int, int], ...]] = Interner()
+        self._around: Interner[tuple[tuple[int, int], ...]] = Interner()
         self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._rows: dict[int, int] = {}
 
@@ -45,7 +46,8 @@ class FaultColumns:
             names.range(fault.vma) if fault.vma else UNKNOWN,
             *(int(fault.table_copied), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),
-            *(fault.count_before, fault.count_after, self._sharers_row(fault.sharers, fault.page)),
+            *(fault.count_before, fault.count_after),
+            *(self._around_row(fault), self._sharers_row(fault.sharers, fault.page)),
             *(names.stack(fault.backtrace), names.stack(fault.heap)),
             *(fault.host_ns, UNKNOWN, names.string("")),
         )
@@ -66,7 +68,8 @@ class FaultColumns:
             for name, values in self._columns.items()
         }
         walks = [[_entry_row(*entry) for entry in walk] for walk in self._walks.rows]
-        return {**columns, "walks": walks, "others": self._sharers.rows}
+        around = self._around.rows
+        return {**columns, "walks": walks, "others": self._sharers.rows, "beside": around}
 
     def _walk(self, fault: Fault) -> tuple[int, int]:
         """Returns the number of the walk, and 1 if its leaf is omitted."""
@@ -74,6 +77,13 @@ class FaultColumns:
         follows = bool(entries) and _leaf_follows(fault, entries)
         stored = entries[:-1] if follows else entries
         return self._walks.number(tuple((e.level, e.address, e.pte) for e in stored)), int(follows)
+
+    def _around_row(self, fault: Fault) -> int:
+        """Interns the pages mapped beside it: the distance in pages, and the frame, of each."""
+        page = fault.page >> 12
+        return self._around.number(
+            tuple(((each.address >> 12) - page, each.pte >> 10) for each in fault.around)
+        )
 
     def _sharers_row(self, sharers: list[Sharer], page: int) -> int:
         """Interns the sharers; addresses are relative to the fault's page, so most are 0."""

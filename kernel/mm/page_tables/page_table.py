@@ -53,6 +53,19 @@ class PageTable(SharedTables):
         index = self.leaf(va) + (va >> PAGE_SHIFT & 511)
         self._ram.words[index] = pte
 
+    def fill(self, ptes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Writes (va, PTE) pairs of one leaf table, which is the space's own, where none is
+        present. Returns those written.
+        """
+        words = self._ram.words
+        written = []
+        for va, pte in ptes:
+            index = self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)
+            if not words[index] & V:
+                words[index] = pte
+                written.append((va, pte))
+        return written
+
     def leaf(self, va: int) -> int:
         """Returns the index in RAM's words of a writable leaf table for ``va``.
 

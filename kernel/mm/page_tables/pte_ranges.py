@@ -31,7 +31,7 @@ def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
     if not vma.writable:
         return changed
     if vma.shared:
-        return changed | W if pte & D else changed
+        return changed | W if pte & D or not _needs_notice(vma) else changed
     frame = ppn(pte)
     sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE
     return changed | (W if sole else COW)
@@ -49,12 +49,16 @@ def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
 def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
     """Marks the pages that need no copy before a store."""
     if vma.shared:
-        dirty: Marks = (ptes & D) != 0
+        dirty: Marks = ((ptes & D) != 0) | (not _needs_notice(vma))
         return dirty
     indices = frames.indices(ptes) % frames.total
     sole: Marks = frames.counts[indices] == 1
     private: Marks = frames.kinds[indices] == Kind.PRIVATE
     return sole & private
+
+
+def _needs_notice(vma: Vma) -> bool:
+    return vma.backing is not None and vma.backing.needs_write_notice
 
 
 def make_room(table: PageTable, start: int, end: int, to: int) -> None:

@@ -200,6 +200,12 @@ class SparseBytes:
             return None
         return self._page(index, zeroed=True)
 
+    needs_write_notice = False
+
+    def cached(self, first: int, end: int) -> list[tuple[int, int]]:
+        end = min(end, -(-self.size // PAGE))
+        return [(index, self._pages[index]) for index in range(first, end) if index in self._pages]
+
     def resident(self, index: int) -> bool:
         return index in self._pages
 

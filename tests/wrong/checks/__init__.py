@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.wrong.checks import (
     access,
+    around,
     edges,
     exact,
     files,
@@ -22,6 +23,7 @@ CHECKS: list[Check] = [
     *hart.CHECKS,
     *sharing.CHECKS,
     *tables.CHECKS,
+    *around.CHECKS,
     *exact.CHECKS,
     *edges.CHECKS,
     *access.CHECKS,

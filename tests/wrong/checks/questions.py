@@ -208,8 +208,13 @@ VECTOR_QUESTIONS = {
         #include <setjmp.h>
         static sigjmp_buf back;
         static char *volatile where;
+        static volatile int loads;
         static void on(int signo, siginfo_t *info, void *context) {
             where = info->si_addr;
+            if (loads) {
+                say("FAIL a load was refused\n");
+                _exit(1);
+            }
             siglongjmp(back, 1);
         }
         int main(void) {
@@ -224,7 +229,9 @@ VECTOR_QUESTIONS = {
                 } else if (where != at)
                     say("FAIL it was at %+ld\n", (long)(where - page));
             }
-            say("ok\n");
+            loads = 1;
+            char *more = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            say(*(volatile char *)more ? "FAIL it is not zero\n" : "ok\n");
         }""",
     "who yields lets the others run": r"""
         int main(void) {

@@ -93,6 +93,7 @@ def shared_memory_stays_one_memory() -> None:
     for policy in POLICIES:
         with scene(0) as s:
             memory = SharedMemory(s.frames, 2)
+            s.parent.inherits_all = True
             s.parent.add(Vma(BASE, BASE + 2 * P, RW, shared=True, backing=memory))
             s.store(s.parent, BASE, b"before")
             child = s.fork(s.parent, policy)
@@ -103,12 +104,13 @@ def shared_memory_stays_one_memory() -> None:
 @CHECKS
 def zeroes_are_read_from_one_frame_and_stored_to_another() -> None:
     with scene(0) as s:
-        anonymous(s.parent, 4)
+        anonymous(s.parent, 5)
         for page in range(4):
             s.holds(s.parent, BASE + page * P, bytes(8), "the parent")
+        s.store(s.parent, BASE + 4 * P, b"private")
         child = s.fork(s.parent)
         s.store(child, BASE, b"child!")
-        s.did(*[Outcome.ZERO_SHARED] * 4, Outcome.ZERO_FILLED)
+        s.did(*[Outcome.ZERO_SHARED] * 4, *[Outcome.ZERO_FILLED] * 2)
         s.holds(s.parent, BASE, bytes(8), "the parent")
 
 
@@ -170,8 +172,9 @@ def a_fork_that_finds_no_frame_leaves_nothing() -> None:
     for policy in POLICIES:
         for left in count():
             with scene() as s:
-                backing = mapped_file(s, s.parent, s.file(b"file"), 1, at=FILE)
+                backing = mapped_file(s, s.parent, s.file(b"file" * P), 2, at=FILE)
                 s.load(s.parent, FILE)
+                s.store(s.parent, FILE + P, b"private")
                 assert backing.users
                 s.frames.total = s.frames.touched + left
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.wrong.variant import Variant
 from tests.wrong.variants import (
+    around,
     exact,
     faults,
     files,
@@ -23,6 +24,7 @@ VARIANTS: list[Variant] = [
     *frames.VARIANTS,
     *forking.VARIANTS,
     *tables.VARIANTS,
+    *around.VARIANTS,
     *exact.VARIANTS,
     *faults.VARIANTS,
     *mappings.VARIANTS,

@@ -7,7 +7,7 @@ from functools import partial
 from tests.wrong.variant import wrong
 
 _present = partial(wrong, where="kernel.mm.fault:_present")
-_break = partial(wrong, where="kernel.mm.fault:_break_cow")
+_break = partial(wrong, where="kernel.mm.cow_break:break_cow")
 _grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
 _fork = partial(wrong, where="kernel.mm.fork:fork")
 _keys = partial(wrong, where="kernel.mm.page_tables.leaf_tables:LeafTables.keys")
@@ -46,7 +46,7 @@ VARIANTS = [
     ),
     wrong(
         "frame-before-table", "a page's frame is taken before there is a table for it",
-        "kernel.mm.fault:_map_zeroed", "space.table.leaf(page)", "pass",
+        "kernel.mm.cow_break:map_zeroed", "space.table.leaf(page)", "pass",
     ),
     wrong(
         "cache-before-table", "a file's frame is looked up before there is a table for it",
@@ -54,7 +54,8 @@ VARIANTS = [
     ),
     wrong(
         "shared-store-clean", "the first store to a page of shared memory leaves D clear",
-        "kernel.mm.fault:_from_backing", "flags |= D", "pass",
+        "kernel.mm.fault:_from_backing", "make_pte(frame, vma.pte_flags | D)",
+        "make_pte(frame, vma.pte_flags)",
     ),
     _present("spurious-without-a", "a load of a page that is there leaves A clear",
              old="pte | A | dirty", new="pte | dirty"),
@@ -231,7 +232,7 @@ VARIANTS = [
     wrong(
         "clean-shared-page-has-w", "mprotect gives W to a shared page that was not stored to",
         "kernel.mm.page_tables.pte_ranges:_of_page",
-        "changed | W if pte & D else changed", "changed | W",
+        "changed | W if pte & D or not _needs_notice(vma) else changed", "changed | W",
     ),
     wrong(
         "clean-shared-pages-have-w", "the same with NumPy",

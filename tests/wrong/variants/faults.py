@@ -6,16 +6,17 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_break = partial(wrong, where="kernel.mm.fault:_break_cow")
+_break = partial(wrong, where="kernel.mm.cow_break:break_cow")
 _resolve = partial(wrong, where="kernel.mm.fault:_resolve")
 _reach = partial(wrong, where="kernel.mm.user_memory:UserMemory._reach")
 _REFUSES = "vma.pte_flags & needed != needed"
+_COPY = "copy = copy_privately(space, vma, frame)"
 _COPIED = "space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))"
 
 VARIANTS = [
     _break(
         "no-copy", "a store to a shared page gets W to the frame that is shared",
-        old="copy = _copy(space, frame)", new="copy = frame\n        frames.share(copy)",
+        old=_COPY, new="copy = frame\n        frames.share(copy)",
     ),
     _break(
         "old-frame-stays", "the copy is made, and the old frame stays mapped",
@@ -55,7 +56,7 @@ VARIANTS = [
     ),
     _break(
         "zero-frame-writable", "a store to the zero frame gets W to it",
-        old="_map_zeroed(space, vma, page)",
+        old="map_zeroed(space, vma, page)",
         new="space.table.set_pte(page, pte & ~COW | W | A | D)\n        frames.share(frame)",
     ),
     _break(
@@ -69,22 +70,23 @@ VARIANTS = [
     ),
     wrong(
         "copy-of-another-frame", "the copy is of the frame beside the right one",
-        "kernel.mm.fault:_copy", "copy_frame(frame, copy)", "copy_frame(frame - 1, copy)",
+        "kernel.mm.cow_break:copy_privately",
+        "copy_frame(frame, copy)", "copy_frame(frame - 1, copy)",
     ),
     wrong(
         "count-lost-in-failing-copy", "a copy that finds no frame has given up the old one",
-        "kernel.mm.fault:_break_cow",
-        "copy = _copy(space, frame)",
-        "frames.release(frame)\n        copy = _copy(space, frame)\n        frames.share(frame)",
+        "kernel.mm.cow_break:break_cow",
+        _COPY,
+        f"frames.release(frame)\n        {_COPY}\n        frames.share(frame)",
     ),
     wrong(
         "private-store-to-file", "a first store to a private file mapping stores to the file",
         "kernel.mm.fault:_from_backing",
-        "copy = _copy(space, frame)", "copy = frame\n            space.frames.share(frame)",
+        _COPY, "copy = frame\n        space.frames.share(frame)",
     ),
     wrong(
         "file-store-unseen", "a shared file page has W before anybody stored to it",
-        "kernel.mm.fault:_from_backing", "flags &= ~W", "pass",
+        "kernel.mm.fault_around:read_flags", "elif backing.needs_write_notice", "elif False",
     ),
     wrong(
         "file-store-not-reported", "the file is not informed of a store to its page",
@@ -100,7 +102,7 @@ VARIANTS = [
     ),
     wrong(
         "new-page-not-zeroed", "a new page holds what its frame held before",
-        "kernel.mm.fault:_map_zeroed", "allocate_zeroed", "allocate",
+        "kernel.mm.cow_break:map_zeroed", "allocate_zeroed", "allocate",
     ),
     _resolve(
         "read-only-made-writable", "a store to a read-only page that is present breaks CoW",

@@ -80,9 +80,12 @@ VARIANTS = [
         "dontfork-ignored", "MADV_DONTFORK does nothing",
         "kernel.mm.vma_list:VmaList.inherit", " if not vma.dont_fork", "",
     ),
-    wrong(
+    Variant(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",
-        "kernel.mm.fork:_inherited", " if not vma.wipe_on_fork", "",
+        (
+            Edit("kernel.mm.fork:_inherited", " if not vma.wipe_on_fork", ""),
+            Edit("kernel.mm.vma:Vma.inherited", " and not self.wipe_on_fork", ""),
+        ),
     ),
     _fork(
         "brk-not-inherited", "the child's heap begins at 0",
@@ -117,7 +120,7 @@ VARIANTS = [
                 "    parent.twin, child.twin = child, parent\n    return child, cost",
             ),
             Edit(
-                "kernel.mm.fault:_break_cow",
+                "kernel.mm.cow_break:break_cow",
                 "    frames.release(frame)",
                 "    frames.release(frame)\n    other = getattr(space, 'twin', None)\n"
                 "    if other is not None and ppn(other.table.pte(page)) == frame:\n"

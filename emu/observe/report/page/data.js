@@ -133,6 +133,7 @@ class Model {
       after: f.after[number],
       countBefore: pick("countBefore"),
       countAfter: pick("countAfter"),
+      around: f.beside[pick("around")].map(([distance]) => pageOf(address) + distance),
       sharers: f.others[pick("sharers")].map(([pid, distance]) => ({
         pid,
         address: Number(address) - (Number(address) % 4096) + distance,

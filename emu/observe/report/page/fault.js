@@ -89,11 +89,19 @@ function facts(fault) {
             .join(", "),
         ]
       : null,
+    fault.around.length ? ["also mapped", aroundText(fault)] : null,
     fault.tableCopied ? ["table", "the shared leaf table was copied first"] : null,
     fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
     ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
   ];
   return factList(rows.filter((row) => row !== null));
+}
+
+/** @param {Fault} fault */
+function aroundText({around}) {
+  const [first, last] = [around[0], around[around.length - 1]].map((page) => hex(page * 4096));
+  const addresses = first === last ? first : `${first} … ${last}`;
+  return `${plural(around.length, "cached page")} around: ${addresses}`;
 }
 
 const factList = (/** @type {[string, Child][]} */ rows) =>

@@ -35,6 +35,8 @@ class Replay extends Memory {
     // After a fault a private page has one user, which also corrects the counts of a filtered trace.
     if (isPrivate(kind)) this.frames[frame] = 0;
     this.set(space, page, kind, frame);
+    for (const [distance, beside] of f.beside[f.around[number]])
+      this.set(space, page + distance, kind, this.frame(beside));
   }
 
   /** @type {(process: number, left: number, number: number, maps: number[]) => void} */
@@ -58,15 +60,15 @@ class Replay extends Memory {
       parent.users++;
       return;
     }
-    const [leftOut, wiped] = more
-      .slice(-2)
+    const [leftOut, wiped, notCopied] = more
+      .slice(-3)
       .map((/** @type {number[]} */ list) => list.map((range) => this.model.ranges[range]));
     const ranges = leftOut.reduce((left, {start, end}) => without(left, start, end), parent.ranges);
     /** @type {Space} */
     const child = {chunks: new Map(), ranges, users: 1, token: {}};
     this.spaces.set(childNumber, child);
     const policy = this.model.about.policy;
-    const excluded = [...leftOut, ...wiped].map(({start, end}) => [pageOf(start), pageOf(end)]);
+    const excluded = [...leftOut, ...wiped, ...notCopied].map(({start, end}) => [pageOf(start), pageOf(end)]);
     for (const key of parent.chunks.keys()) {
       const base = key * CHUNK;
       const here = excluded.filter(([first, last]) => first < base + CHUNK && last > base);

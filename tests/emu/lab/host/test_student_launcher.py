@@ -17,10 +17,14 @@ from emu.lab.host.worker_process import Worker
 from kernel.mm.frames import Frames
 
 
-@pytest.fixture
-def bus() -> CommandBus:
+def new_bus() -> CommandBus:
     ram = SharedRam(16 << 12)
     return CommandBus(ram, Frames(ram))
+
+
+@pytest.fixture
+def bus() -> CommandBus:
+    return new_bus()
 
 
 @pytest.fixture
@@ -62,13 +66,13 @@ def test_does_the_next_student_start_after_the_launcher_was_killed(bus: CommandB
     assert student_launcher() is not launcher
 
 
-def _report_launcher(pipe: Connection, bus: CommandBus) -> None:
-    Student([], bus).close()
+def _report_launcher(pipe: Connection) -> None:
+    Student([], new_bus()).close()
     pipe.send(student_launcher()._process.pid)
 
 
-def test_has_a_worker_process_a_launcher_of_its_own(bus: CommandBus, student: Student) -> None:
-    worker = Worker(_report_launcher, bus)
+def test_has_a_worker_process_a_launcher_of_its_own(student: Student) -> None:
+    worker = Worker(_report_launcher)
     theirs = worker.pipe.recv()
     worker.stop()
     assert theirs != student_launcher()._process.pid

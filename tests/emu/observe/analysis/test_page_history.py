@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,12 @@ def symbol(program: Path, name: str) -> int:
 
 
 def page_history(
-    program: Path, name: str = "pages", offset: int = 0, policy: str = "cow"
+    program: Path, name: str = "pages", offset: int = 0, policy: str = "cow", **options: Any
 ) -> PageHistory:
     """History of a page at the symbol ``name`` of a statically linked program."""
     page = symbol(program, name) + offset & ~PAGE_MASK
-    run = record([program], recording=RecordingOptions(pages={page}), fork_policy=policy)
+    recording = RecordingOptions(pages={page})
+    run = record([program], recording=recording, fork_policy=policy, **options)
     assert run.status == 0, run.output
     history = PageHistory(page)
     for each in run.records:
@@ -189,7 +191,7 @@ int main(int argc, char **argv) {
 
 
 def test_is_what_execve_reads_of_the_old_image_attributed_to_it() -> None:
-    first, second = page_history(compiled(EXECS), "far", 4096).episodes
+    first, second = page_history(compiled(EXECS), "far", 4096, fault_around=4096).episodes
     assert "by kernel, execve" in first.steps[1].text
     assert "[kernel]" not in first.steps[1].text
     assert first.steps[1].text.startswith("first")

@@ -36,7 +36,8 @@ LINE = re.compile(
     r"\[pid (?P<pid>\d+)\] (?:pc (?P<pc>0x[0-9a-f]+)  (?P<instruction>.*?)"
     r"|kernel, in (?P<call>\w+))  (?P<access>load|store|fetch) (?P<address>0x[0-9a-f]+)"
     r" → (?P<done>.*?)  pte (?P<before>none|0x[0-9a-f]+ [RWXUGAD-]{7}(?: CoW)?)"
-    r"(?: → (?P<after>0x[0-9a-f]+ [RWXUGAD-]{7}(?: CoW)?))?(?:  count (?P<count>[\d →]+))?"
+    r"(?: → (?P<after>0x[0-9a-f]+ [RWXUGAD-]{7}(?: CoW)?))?(?:  count (?P<count>[\d →]+?))?"
+    r"(?:  (?P<around>\d+) pages? around mapped)?"
 )
 
 

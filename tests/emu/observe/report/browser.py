@@ -75,7 +75,7 @@ class Browser:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(5)
+            self._process.wait()
         os.close(self._read)
         self._profile.cleanup()
 

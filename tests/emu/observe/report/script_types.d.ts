@@ -42,7 +42,7 @@ interface Process extends ProcessData {
   children: number[];
 }
 
-type NumberColumn = Exclude<keyof FaultColumns, "stval" | "before" | "after" | "walks" | "others">;
+type NumberColumn = Exclude<keyof FaultColumns, "stval" | "before" | "after" | "walks" | "others" | "beside">;
 type WalkEntryRow = [level: number, address: Exact, pte: Exact | null];
 
 /** A list for each field of a fault; strings, places, ranges and stacks by their numbers. */
@@ -68,6 +68,7 @@ interface FaultColumns {
   after: Exact[];
   countBefore: number[];
   countAfter: number[];
+  around: number[];
   sharers: number[];
   stack: number[];
   heap: number[];
@@ -76,6 +77,7 @@ interface FaultColumns {
   why: number[];
   walks: WalkEntryRow[][];
   others: [pid: number, distance: number][][];
+  beside: [pages: number, frame: number][][];
 }
 
 interface WalkEntry {
@@ -108,6 +110,7 @@ interface Fault {
   after: Exact;
   countBefore: number;
   countAfter: number;
+  around: number[];
   sharers: {pid: number; address: number}[];
   stack: Place[];
   heap: Place[];

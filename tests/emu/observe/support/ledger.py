@@ -28,10 +28,11 @@ def sums(records: list[AnyRecord]) -> dict[str, object]:
     faults = of_kind(records, Fault)
     forks = [fork for fork in of_kind(records, Fork) if not fork.shares_memory]
     outcomes = Counter(fault.outcome for fault in faults)
-    written = sum(fault.pte_before != fault.pte_after for fault in faults)
+    written = sum((f.pte_before != f.pte_after) + len(f.around) for f in faults)
     return {
         "faults": dict(outcomes),
         "forks": len(forks),
+        "mapped_around": sum(len(fault.around) for fault in faults),
         "frames_copied": sum(fork.frames_copied for fork in forks) + outcomes["copied"],
         "frames_reused": outcomes["reused"],
         "tables_shared": sum(fork.tables_shared for fork in forks),

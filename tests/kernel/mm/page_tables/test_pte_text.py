@@ -12,7 +12,7 @@ from kernel.mm.page_tables.pte_text import pte_flags, pte_text
     [
         (0, "", "none"),
         (None, "", "none"),
-        (make_pte(0x80231, R | U | A | COW), "", "none"),
+        (make_pte(0x80231, R | U | A | COW), "", "invalid 0x2008c552"),
         (make_pte(0x80231, V | R | U | A | COW), "R--U-A- CoW", "0x80231 R--U-A- CoW"),
         (make_pte(0x80231, V | R | W | U | A | D), "RW-U-AD", "0x80231 RW-U-AD"),
         (make_pte(0x80231, V | R | A), "R----A-", "0x80231 R----A-"),
