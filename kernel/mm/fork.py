@@ -13,8 +13,9 @@ table has no writable page except those of shared memory, which later forks rely
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
 from kernel.base.errors import Errno, OutOfMemory
@@ -65,19 +66,27 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
     return child, cost
 
 
+class _Span(NamedTuple):
+    """Successive mappings, with nothing between them that is treated otherwise."""
+
+    start: int
+    end: int
+    shared: bool
+
+
 def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Shares every frame; a private page loses W and is marked CoW in both processes."""
-    for vma in _copied(child):
-        for part in parent.table.parts(vma.start, vma.end):
-            _share_pages(parent, child, vma, part, cost)
+    for span in _copied(parent):
+        for part in parent.table.parts(span.start, span.end):
+            _share_pages(parent, child, part, cost, shared=span.shared)
 
 
 def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Copies every private frame; the zero frame and the page cache's frames stay shared."""
-    for vma in _copied(child):
-        for part in parent.table.parts(vma.start, vma.end):
-            if vma.shared:
-                _share_pages(parent, child, vma, part, cost)
+    for span in _copied(parent):
+        for part in parent.table.parts(span.start, span.end):
+            if span.shared:
+                _share_pages(parent, child, part, cost, shared=True)
             else:
                 _copy_pages(parent, child, part, cost)
 
@@ -87,20 +96,20 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
     apart = {
         key
         for vma in parent.vmas
-        if vma.dont_fork or vma.wipe_on_fork
+        if not _is_inherited(vma)
         for key in parent.table.keys(vma.start, vma.end)
     }
-    for vma in _copied(child):
-        keys = [key for key in parent.table.keys(vma.start, vma.end) if key in apart]
-        for part in parent.table.parts(vma.start, vma.end, keys):
-            _share_pages(parent, child, vma, part, cost)
-    for vma in _inherited(child):
-        if not vma.shared:
-            keys = parent.table.unshared_keys(vma.start, vma.end)
-            for part in parent.table.parts(vma.start, vma.end, keys):
-                if lost := _take_w(part):
-                    cost.ptes_written += lost
-                    parent.table.write(part)
+    if apart:
+        for span in _copied(parent):
+            keys = [key for key in parent.table.keys(span.start, span.end) if key in apart]
+            for part in parent.table.parts(span.start, span.end, keys):
+                _share_pages(parent, child, part, cost, shared=span.shared)
+    for span in _spans(parent.vmas, lambda vma: _is_inherited(vma) and not vma.shared):
+        keys = parent.table.unshared_keys(span.start, span.end)
+        for part in parent.table.parts(span.start, span.end, keys):
+            if lost := _take_w(part):
+                cost.ptes_written += lost
+                parent.table.write(part)
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
     cost.ptes_written += len(shared)
@@ -108,26 +117,43 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
     cost.eager_copies += sum(table.private for table in shared)
 
 
-def _inherited(child: AddressSpace) -> list[Vma]:
-    """VMAs whose pages the child inherits."""
-    return [vma for vma in child.vmas if not vma.wipe_on_fork]
+def _is_inherited(vma: Vma) -> bool:
+    """True when a child gets the mapping with its pages (madvise(2))."""
+    return not vma.dont_fork and not vma.wipe_on_fork
 
 
-def _copied(child: AddressSpace) -> list[Vma]:
-    """VMAs whose PTEs are copied: those with private pages. The child's faults find the others in
-    the page cache (vma_needs_copy() of Linux).
+def _copied(parent: AddressSpace) -> list[_Span]:
+    """The mappings whose PTEs are copied: those with private pages. The child's faults find the
+    others in the page cache (vma_needs_copy() of Linux).
     """
-    return [vma for vma in _inherited(child) if vma.has_private or child.inherits_all]
+    every = parent.inherits_all
+    return _spans(parent.vmas, lambda vma: _is_inherited(vma) and (every or vma.has_private))
+
+
+def _spans(vmas: Sequence[Vma], wanted: Callable[[Vma], bool]) -> list[_Span]:
+    """The wanted mappings, those that follow each other as one: fork's cost is by leaf table."""
+    spans: list[_Span] = []
+    before: Vma | None = None
+    for vma in vmas:
+        if not wanted(vma):
+            before = None
+        elif before is not None and before.shared == vma.shared:
+            spans[-1] = spans[-1]._replace(end=vma.end)
+            before = vma
+        else:
+            spans.append(_Span(vma.start, vma.end, vma.shared))
+            before = vma
+    return spans
 
 
 def _share_pages(
-    parent: AddressSpace, child: AddressSpace, vma: Vma, part: Part, cost: ForkCost
+    parent: AddressSpace, child: AddressSpace, part: Part, cost: ForkCost, *, shared: bool
 ) -> None:
     present = (part.ptes & V) != 0
     if not present.any():
         return
     child.table.make_tables(part)
-    if not vma.shared and (lost := _take_w(part)):
+    if not shared and (lost := _take_w(part)):
         cost.ptes_written += lost
         parent.table.write(part)
     child.table.write(part)

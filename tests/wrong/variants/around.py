@@ -57,7 +57,7 @@ VARIANTS = [
     ),
     _copied(
         "private-pages-left-out", "a child gets no PTEs of its parent's private pages",
-        old="vma.has_private or child.inherits_all", new="vma.shared",
+        old="every or vma.has_private", new="every or vma.shared",
     ),
     wrong(
         "split-forgets-private", "the upper part of a mapping that is cut has no private pages",

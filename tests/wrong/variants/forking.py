@@ -59,7 +59,7 @@ VARIANTS = [
     ),
     _share(
         "shared-memory-parted", "shared memory is marked CoW as private memory is",
-        old="if not vma.shared and", new="if",
+        old="if not shared and", new="if",
     ),
     _share(
         "last-page-forgotten", "the child lacks the last page of each mapping",
@@ -83,7 +83,7 @@ VARIANTS = [
     Variant(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",
         (
-            Edit("kernel.mm.fork:_inherited", " if not vma.wipe_on_fork", ""),
+            Edit("kernel.mm.fork:_is_inherited", " and not vma.wipe_on_fork", ""),
             Edit("kernel.mm.vma:Vma.inherited", " and not self.wipe_on_fork", ""),
         ),
     ),
@@ -97,7 +97,7 @@ VARIANTS = [
     ),
     wrong(
         "eager-shares", "the eager policy shares what it should copy",
-        "kernel.mm.fork:eager", "if vma.shared:", "if True:",
+        "kernel.mm.fork:eager", "if span.shared:", "if True:",
     ),
     wrong(
         "eager-copies-nothing", "the eager policy allocates a frame and leaves it as it was",

@@ -14,25 +14,25 @@ _zap = partial(wrong, where="kernel.mm.address_space:AddressSpace.zap")
 VARIANTS = [
     _fork(
         "shared-table-keeps-w", "pages keep W when their table is shared",
-        old="if lost := _take_w(part):\n                    cost.ptes_written += lost\n"
-        "                    parent.table.write(part)",
+        old="if lost := _take_w(part):\n                cost.ptes_written += lost\n"
+        "                parent.table.write(part)",
         new="pass",
     ),
     _fork(
         "shared-memory-loses-w", "shared memory loses W when its table is shared",
-        old="if not vma.shared:", new="if True:",
+        old="_is_inherited(vma) and not vma.shared", new="_is_inherited(vma)",
     ),
     _fork(
         "dontfork-in-a-shared-table", "MADV_DONTFORK's pages go along with their whole table",
-        old="if vma.dont_fork or vma.wipe_on_fork", new="if vma.wipe_on_fork",
+        old="if not _is_inherited(vma)", new="if vma.wipe_on_fork",
     ),
     _fork(
         "wipeonfork-in-a-shared-table", "MADV_WIPEONFORK's pages go along with their whole table",
-        old="if vma.dont_fork or vma.wipe_on_fork", new="if vma.dont_fork",
+        old="if not _is_inherited(vma)", new="if vma.dont_fork",
     ),
     _fork(
         "tables-apart-are-empty", "a child lacks what lies in one table with MADV_DONTFORK's pages",
-        old="_share_pages(parent, child, vma, part, cost)", new="pass",
+        old="_share_pages(parent, child, part, cost, shared=span.shared)", new="pass",
     ),
     wrong(
         "shared-table-uncounted", "fork does not count the child as a holder of the tables",
