@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from toolchain.errors import BuildError
-from toolchain.find import Toolchain, ask, find
+from toolchain.find import Toolchain, find, gcc_output
 from toolchain.variant import Variant
 
 LINK_FLAGS = {
@@ -36,7 +36,7 @@ def supports(variant: Variant) -> bool:
     """True when the C library supports this kind of linking (static PIE: glibc 2.38)."""
     if variant is not Variant.STATIC_PIE:
         return True
-    return Path(ask(find().gcc, "-print-file-name=rcrt1.o")).is_absolute()
+    return Path(gcc_output(find().gcc, "-print-file-name=rcrt1.o")).is_absolute()
 
 
 def build(

@@ -86,10 +86,10 @@ def _examine(command: str) -> Toolchain | None:
     if path is None:
         return None
     gcc = Path(path)
-    target = ask(gcc, "-dumpmachine")
+    target = gcc_output(gcc, "-dumpmachine")
     if not (target.startswith("riscv64") and "linux" in target):
         return None
-    version = ask(gcc, "--version").partition("\n")[0]
+    version = gcc_output(gcc, "--version").partition("\n")[0]
     return Toolchain(path.removesuffix("gcc"), gcc, version, _sysroot(gcc))
 
 
@@ -97,17 +97,17 @@ def _sysroot(gcc: Path) -> Path | None:
     """The directory that has lib/ with the dynamic linker, or None."""
     for name in INTERPRETERS:
         # GCC prints the bare name when it has no such file.
-        answer = Path(ask(gcc, f"-print-file-name={name}"))
+        answer = Path(gcc_output(gcc, f"-print-file-name={name}"))
         if answer.is_absolute() and answer.exists():
             # The file may be a symbolic link; the directory that has it is the sysroot's lib/.
             return answer.parent.resolve().parent
-    root = ask(gcc, "-print-sysroot")
+    root = gcc_output(gcc, "-print-sysroot")
     if root and any((Path(root) / "lib" / name).exists() for name in INTERPRETERS):
         return Path(root).resolve()
     return None
 
 
-def ask(gcc: Path, option: str) -> str:
+def gcc_output(gcc: Path, option: str) -> str:
     """The output of the compiler for an option; "" when it fails."""
     try:
         done = subprocess.run([gcc, option], capture_output=True, text=True, check=False)

@@ -115,9 +115,9 @@ class Ticker:
 
     def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.ended_by = Sig.INT
-        hurried = time.monotonic() - self._last_interrupt < _SECOND_PRESS
+        second = time.monotonic() - self._last_interrupt < _SECOND_PRESS
         self._last_interrupt = time.monotonic()
-        if hurried and self._foreground() is None:
+        if second and self._foreground() is None:
             self._stop(INTERRUPTED_STATUS, "interrupted")
         else:
             self._kernel.call_soon(self._interrupt_foreground)

@@ -73,12 +73,12 @@ class Exits:
     @contextmanager
     def no_breakpoints(self) -> Iterator[None]:
         """Lets the engine run instructions at breakpoints, until :meth:`arm` is called."""
-        asked, self.breakpoints = self.breakpoints, frozenset()
+        active, self.breakpoints = self.breakpoints, frozenset()
         self.arm()
         try:
             yield
         finally:
-            self.breakpoints = asked
+            self.breakpoints = active
 
     def _executable(self, va: int) -> bool:
         return isinstance(self._mmu.translate(va, Access.FETCH), Translation)

@@ -34,7 +34,7 @@ def begin(context: SyscallContext, epc: int, number: int, arguments: list[int]) 
     if kernel.observer is not None:
         kernel.observer.call_entered(thread, number, arguments)
     row = TABLE.get(number)
-    if row is None:
+    if row is None:  # outside of the functions that raise Errno
         return -ENOSYS
     kernel.current_call = row.name
     try:

@@ -118,7 +118,7 @@ class _FileWriter:
         builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located)
         self.receive, self.store_stack = builder.receive, builder.store_stack
 
-    def close(self, _hurried: Callable[[], bool]) -> int:
+    def close(self, _interrupted_twice: Callable[[], bool]) -> int:
         self._files.close()
         report_filter_hint(self._sink, self._messages)
         return _FAILED if self._files.failed else 0

@@ -13,6 +13,7 @@ from emu.cli.support.result_output import open_guest
 from emu.cli.support.trace_files import SUFFIXES
 from emu.errors import CommandError
 from emu.observe.model.regular_file import is_special, open_regular
+from kernel.base.elf_headers import ELF_MAGIC
 
 if TYPE_CHECKING:
     from emu.observe.model.records import AnyRecord
@@ -54,7 +55,7 @@ def _may_run(name: str, beginning: bytes | None) -> bool:
     """True when the file begins as a program or script does, or cannot be inspected."""
     if beginning is None:
         return not is_special(name)
-    return beginning.startswith((b"\x7fELF", b"#!"))
+    return beginning.startswith((ELF_MAGIC, b"#!"))
 
 
 def read_or_record(

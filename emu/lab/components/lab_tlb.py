@@ -46,7 +46,7 @@ class FenceTracker:
     def __init__(self, student: Student, ram: Ram) -> None:
         self.flush: Callable[[], None] = lambda: None
         """Empties the engine's TLB."""
-        self.remembered = TlbEntries()
+        self.cached = TlbEntries()
         self._student = student
         self._ram = ram
         self._spaces: WeakKeyDictionary[AddressSpace, _SpaceState] = WeakKeyDictionary()
@@ -118,7 +118,7 @@ class FenceTracker:
     def _apply(self, fences: list[Fence]) -> None:
         for fence in fences:
             check_hart(fence, 1, "fences")
-            self.remembered.fence(fence)
+            self.cached.fence(fence)
         if fences:
             self.flush()
 
@@ -196,14 +196,14 @@ class LabTlb(Mmu):
 
     def translate(self, va: int, access: Access) -> Translation | TranslationFault:
         self._fencing.before_walk(self.satp)
-        kept = self._fencing.remembered.get(self.satp, va, access)
+        kept = self._fencing.cached.get(self.satp, va, access)
         if kept is not None:
             self._fencing.check_entry(kept, va, access)
             return kept
         self._mmu.satp = self.satp
         found = self._mmu.translate(va, access)
         if isinstance(found, Translation):
-            self._fencing.remembered.add(self.satp, va, access, found)
+            self._fencing.cached.add(self.satp, va, access, found)
         return found
 
 

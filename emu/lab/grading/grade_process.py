@@ -163,7 +163,7 @@ def _failure_record(failure: Failure) -> FailureRecord:
             for number, operation in enumerate(failure.operations)
         ],
         replay=to_json(failure.operations),
-        stood_in=sorted(failure.reference_steps),
+        reference_steps=sorted(failure.reference_steps),
     )
 
 

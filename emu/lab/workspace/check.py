@@ -123,5 +123,5 @@ def _replay_record(number: int, test: Test, failure: Failure) -> dict[str, Any]:
         "policy": failure.policy,
         "frames": failure.frames,
         "operations": to_json(failure.operations),
-        "stood_in": sorted(failure.reference_steps),
+        "reference_steps": sorted(failure.reference_steps),
     }

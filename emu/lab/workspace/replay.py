@@ -27,7 +27,8 @@ def replay(record: dict[str, Any], files: Sequence[LabFile], emit: Callable[[str
     """
     try:
         operations = from_json(record["operations"])
-        reference_steps = frozenset(map(int, record.get("stood_in", ())))
+        steps = record.get("reference_steps", record.get("stood_in", ()))  # of an earlier version
+        reference_steps = frozenset(map(int, steps))
         policy, frames = str(record["policy"]), int(record["frames"])
         config = SimulationConfig(files, solutions(files), policy, frames, reference_steps)
     except (LookupError, TypeError, ValueError):

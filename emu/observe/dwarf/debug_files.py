@@ -19,7 +19,7 @@ from emu.observe.dwarf.sections import Sections, build_id
 from emu.observe.dwarf.split_units import INDEX, SPLIT_SECTIONS, SplitFile
 from emu.observe.dwarf.units import SHARED, program_units, skeletons
 from emu.observe.model.raw_events import DebugFile
-from kernel.base.elf_headers import Read, reader
+from kernel.base.elf_headers import ELF_MAGIC, Read, reader
 
 _LINK, _SHARED_LINK = ".gnu_debuglink", ".gnu_debugaltlink"
 _STORE = "/usr/lib/debug"
@@ -86,7 +86,7 @@ class DebugFiles:
 
 def _has_no_links(data: bytes) -> bool:
     marks = (b".dwo\0", b".debug_addr\0", b".gnu_debug", b".note.gnu.build-id\0")
-    return not data.startswith(b"\x7fELF") or not any(each in data for each in marks)
+    return not data.startswith(ELF_MAGIC) or not any(each in data for each in marks)
 
 
 class _Search:

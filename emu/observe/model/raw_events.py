@@ -61,7 +61,7 @@ class Layout(_RawEvent, tag="layout"):
     ranges: list[Mapped]
 
 
-class CodeReleased(_RawEvent, tag="forgotten"):
+class CodeReleased(_RawEvent, tag="released"):
     """An image or a layout is not referenced by later events."""
 
     number: int

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from emu.observe.model.regular_file import open_regular
+from kernel.base.elf_headers import ELF_MAGIC
 
 _SOURCES = frozenset(
     (
@@ -48,7 +49,7 @@ class HostFiles:
         for candidate in names:
             for path in self._candidates(candidate, folders):
                 data = _read(path, LARGEST_IMAGE)
-                if data is not None and data[:4] == b"\x7fELF":
+                if data is not None and data.startswith(ELF_MAGIC):
                     return data
         return None
 

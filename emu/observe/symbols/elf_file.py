@@ -38,7 +38,8 @@ class ElfFile:
         self.segments = load_segments(data)
         """(address, offset, size in the file) of each loadable segment."""
         self.base = min((start for start, _, _ in self.segments), default=0) & ~_PAGE_MASK
-        self.entry = int.from_bytes(data[24:32], "little") if self.segments else 0
+        header = read_header(reader(data))
+        self.entry = header.entry if header is not None else 0
 
     def offset(self, address: int) -> int | None:
         """File offset of the byte at ``address``."""

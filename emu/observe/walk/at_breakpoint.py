@@ -15,7 +15,6 @@ from emu.observe.walk.drawing import Walk, draw_walk, take_walk
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
-from kernel.mm.vma import Prot, Vma
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped
@@ -164,14 +163,7 @@ def _describe_vma(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
         yield "memory", "not mapped"
     else:
         range_ = f"{vma.start:#x}-{vma.end:#x}"
-        yield "memory", f"{range_} {_rights(vma)} {text(vma.name) or 'anonymous'}"
-
-
-def _rights(vma: Vma) -> str:
-    """Formats permissions as in /proc/PID/maps."""
-    letters = ((Prot.READ, "r"), (Prot.WRITE, "w"), (Prot.EXEC, "x"))
-    text = "".join(letter if vma.prot & bit else "-" for bit, letter in letters)
-    return text + ("s" if vma.shared else "p")
+        yield "memory", f"{range_} {vma.rights_text} {text(vma.name) or 'anonymous'}"
 
 
 def _describe_frame(kernel: Kernel, process: Process, walk: Walk) -> Iterator[tuple[str, str]]:

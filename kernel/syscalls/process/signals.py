@@ -245,4 +245,4 @@ def sigaltstack(t: SyscallContext, new: int, old: int) -> int:
 
 
 def restart_syscall(t: SyscallContext) -> int:
-    return -EINTR
+    raise Errno(EINTR)

@@ -186,12 +186,12 @@ class _Ends(Observer):
             self._report("exit")
 
 
-def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
+def the_hart_is_exchanged_only_while_the_engine_is_stopped() -> None:
     """The protocol Vector forbids it to load registers, or change or end a program."""
     session = Session(Options(timeout=SECONDS, memory=64 << 20), [str(compiled(EXCHANGES))])
     hart, engine, runs = session.kernel.hart, session.kernel.hart._engine, [False]
 
-    def standing(what: str) -> None:
+    def check_stopped(what: str) -> None:
         assert not runs[0], f"{what} while the engine runs"
 
     def run(pc: int, count: int = 0) -> int:
@@ -202,11 +202,11 @@ def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
             runs[0] = False
 
     def load(registers: Registers) -> None:
-        standing("registers are loaded")
+        check_stopped("registers are loaded")
         right_load(registers)
 
     def fence_code() -> None:
-        standing("code is dropped")
+        check_stopped("code is dropped")
         right_fence()
 
     right_run, right_load, right_fence = engine.run, hart.load, hart.fence_code
@@ -215,7 +215,7 @@ def the_hart_is_exchanged_only_while_the_engine_stands() -> None:
         patch.object(hart, "load", load),
         patch.object(hart, "fence_code", fence_code),
     ):
-        status = session.run([_Ends(standing)])
+        status = session.run([_Ends(check_stopped)])
     require_end(status)
     same(status, 0, "status")
 
@@ -228,7 +228,7 @@ CHECKS = [
         (a_request_is_handled_at_the_next_trap, partial(compiled, CALLS)),
         (a_store_that_finds_no_frame_is_one_kill, _allocations),
         (
-            the_hart_is_exchanged_only_while_the_engine_stands,
+            the_hart_is_exchanged_only_while_the_engine_is_stopped,
             partial(compiled, EXCHANGES),
         ),
         (a_timer_reaches_a_loop_of_calls, partial(compiled, LOOP_UNTIL_A_TIMER)),

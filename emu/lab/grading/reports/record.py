@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 """Version of the schema; incremented when a field is removed or changes its meaning."""
 
 
@@ -29,7 +29,7 @@ class FailureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Descriptions of the operations that lead to the failure."""
     replay: list[list[Any]] = []
     """The same operations for ``emu lab replay``."""
-    stood_in: list[int] = []
+    reference_steps: list[int] = []
     """Indices of the operations that the reference did, from 0."""
 
 

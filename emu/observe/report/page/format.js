@@ -23,7 +23,11 @@ function bytes(pages) {
   return kib < 1024 ? `${Math.round(kib)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
 }
 
-/* PTEs (privileged spec, "Sv39"): flags in bits 0 to 9, of which RSW0 is the kernel's CoW mark. */
+/* PTEs (privileged spec, "Sv39"): flags in bits 0 to 9, of which RSW0 is the kernel's CoW mark. The texts
+   are those of kernel/mm/page_tables/pte_text.py. */
+
+/** @type {(pte: Exact) => number} */
+const pteBits = (pte) => (typeof pte === "number" ? pte % 1024 : Number(BigInt(pte) % 1024n));
 
 /** @type {[number, string][]} */
 const PTE_LETTERS = [
@@ -38,16 +42,24 @@ const PTE_LETTERS = [
 
 /** @param {Exact} pte */
 function pteFlags(pte) {
-  const bits = Number(pte) % 1024;
+  const bits = pteBits(pte);
   if (!(bits & 1)) return "";
   const letters = PTE_LETTERS.map(([bit, letter]) => (bits & bit ? letter : "-")).join("");
   return letters + (bits & 256 ? " CoW" : "");
 }
 
-const pteFrame = (/** @type {Exact} */ pte) => Math.floor(Number(pte) / 1024) % 2 ** 44;
-const pteValid = (/** @type {Exact} */ pte) => Number(pte) % 2 === 1;
-const pteText = (/** @type {Exact} */ pte) =>
-  pteValid(pte) ? `frame ${hex(pteFrame(pte))} ${pteFlags(pte)}` : "none (not valid)";
+/** @type {(pte: Exact) => number} */
+const pteFrame = (pte) =>
+  typeof pte === "number" ? Math.floor(pte / 1024) : Number((BigInt(pte) / 1024n) % 2n ** 44n);
+const pteValid = (/** @type {Exact} */ pte) => pteBits(pte) % 2 === 1;
+
+/** @param {Exact} pte */
+function pteText(pte) {
+  if (!pte) return "none";
+  if (!pteValid(pte)) return `invalid ${hex(pte)}`;
+  const leaf = pteBits(pte) & 14;
+  return leaf ? `${hex(pteFrame(pte))} ${pteFlags(pte)}` : `table ${hex(pteFrame(pte))}`;
+}
 
 /**
  * Formats a place, such as `write_page+0xc demo_cow.c:22`.

@@ -57,6 +57,5 @@ function level(entry, fault) {
 /** @param {Exact} pte */
 function meaningOf(pte) {
   if (!pteValid(pte)) return `PTE ${hex(pte)}: not valid, the walk ends`;
-  const pointer = Math.floor(Number(pte) / 2) % 8 === 0;
-  return `PTE ${hex(pte)}: ${pointer ? `table at frame ${hex(pteFrame(pte))}` : pteText(pte)}`;
+  return `PTE ${hex(pte)}: ${pteText(pte)}`;
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from emu.machine.pte import A, D, G, R, U, V, W, X, make_pte
 from emu.observe.model.records import AnyRecord, Exec, Fault, Fork, SourceLocation
 from emu.observe.report.host_files import HostFiles
 from emu.observe.report.page import page
+from kernel.mm.page_tables.page_table import COW
+from kernel.mm.page_tables.pte_text import pte_text
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.test_page import EVIL, evil_run
 from tests.emu.observe.report.traces import SyntheticRun, built, demo, guest, large
@@ -411,3 +415,22 @@ def test_a_hundred_thousand_faults_can_be_used(browser: Browser, tmp_path: Path)
     assert "of 1," in text_of(shown, "list-count")
     assert shown.problems == []
     shown.close()
+
+
+@pytest.mark.parametrize(
+    "pte",
+    [
+        0,
+        0x12,
+        make_pte(0x80231, V),
+        make_pte(0x80231, V | R | U | A | COW),
+        make_pte(0x80231, V | R | W | X | U | G | A | D),
+        make_pte((1 << 44) - 1, V | R | U | A | COW),
+        1 << 63 | make_pte(0x80231, V | X),
+        1 << 63 | make_pte(0x80231, 0),
+    ],
+    ids=pte_text,
+)
+def test_a_pte_has_the_same_text_as_in_a_trace(demo_page: Page, pte: int) -> None:
+    exact = pte if pte < 1 << 53 else f"{pte:#x}"
+    assert demo_page.value(f"pteText({json.dumps(exact)})") == pte_text(pte)
