@@ -58,7 +58,8 @@ _FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
 _HELP = {"help", "description", "epilog", "metavar"}
 _C_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
-_C_LIKE = (".c", ".h", ".js", ".css")
+_C_LIKE = (".c", ".h", ".js", ".css", ".S")
+_HASH = (".toml", ".sh", "Makefile", ".S")
 
 
 class Finding(NamedTuple):
@@ -88,7 +89,14 @@ def main(arguments: list[str]) -> int:
 
 def findings(folder: Path) -> Iterator[Finding]:
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md", *(f"*{suffix}" for suffix in _C_LIKE)],
+        [
+            "git",
+            "ls-files",
+            "*.py",
+            "*.md",
+            "*.html",
+            *(f"*{suffix}" for suffix in (*_C_LIKE, *_HASH)),
+        ],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -98,10 +106,11 @@ def findings(folder: Path) -> Iterator[Finding]:
         if name == "tests/language.py":
             continue
         source = (folder / name).read_text(encoding="utf-8")
-        if name.endswith(".md"):
+        if name.endswith((".md", ".html")):
             texts = [Text(1, source)]
-        elif name.endswith(_C_LIKE):
-            texts = [*_c_comments(source)]
+        elif name.endswith((*_C_LIKE, *_HASH)):
+            texts = [*_c_comments(source)] if name.endswith(_C_LIKE) else []
+            texts += _hash_comments(source) if name.endswith(_HASH) else []
         else:
             nodes = list(ast.walk(ast.parse(source)))
             documented = list(_documented(nodes))
@@ -169,6 +178,12 @@ def _in_names(name: str, nodes: list[ast.AST]) -> Iterator[Finding]:
                 yield Finding(name, line, identifier, better)
         if tests and words in _PARTICIPLES:
             yield Finding(name, line, identifier, "a noun")
+
+
+def _hash_comments(source: str) -> Iterator[Text]:
+    """Comments that begin with # and names of contracts (pyproject.toml)."""
+    for match in re.finditer(r"(?:^|\s)#[^\n]*|(?<=^name = \")[^\n]*(?=\")", source, re.MULTILINE):
+        yield Text(source.count("\n", 0, match.start()) + 1, match[0])
 
 
 def _names(nodes: list[ast.AST], *, with_ids: bool) -> Iterator[Text]:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _report_os_error(error)
     except (ImportError, MemoryError) as error:
-        print(f"emu: could not start: {str(error) or 'out of memory'}", file=sys.stderr)
+        MessageStream().message(f"could not start: {str(error) or 'out of memory'}")
         return 2
     except EndedBySignal as ended:
         return ended.status
@@ -82,12 +82,12 @@ def _report(error: CommandError) -> int:
 def _report_os_error(error: OSError) -> int:
     """An error of a file that could not be opened, or of standard output."""
     if error.filename is not None:
-        print(f"emu: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
+        MessageStream().message(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return 2
     if isinstance(error, FileNotFoundError):  # as getcwd(2) raises it
-        print(f"emu: {NO_CURRENT_DIRECTORY}", file=sys.stderr)
+        MessageStream().message(NO_CURRENT_DIRECTORY)
         return 2
-    print(f"emu: standard output: {error.strerror}", file=sys.stderr)
+    MessageStream().message(f"standard output: {error.strerror}")
     return 128 + 1 if is_lost_terminal(error) else 1  # 129: SIGHUP, which is sent at the same time
 
 

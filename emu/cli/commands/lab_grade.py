@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emu.cli.support.guest_options import count
-from emu.cli.support.message_stream import as_command_error
+from emu.cli.support.message_stream import MessageStream, as_command_error
 from emu.errors import DEFECT_STATUS, CommandError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _run(options)
     except KeyboardInterrupt:
-        print("emu: stopped; the next run continues here", file=sys.stderr)
+        MessageStream().message("stopped; the next run continues here")
         raise
 
 
@@ -137,10 +137,9 @@ def _warn_if_unconfined() -> None:
     from emu.lab.host.student import can_confine
 
     if not can_confine():
-        print(
-            "emu: this host has no seccomp: a submission's code is limited in time and memory, but "
-            "can access your files; grade only submissions that you trust",
-            file=sys.stderr,
+        MessageStream().message(
+            "this host has no seccomp: a submission's code is limited in time and memory, but "
+            "can access your files; grade only submissions that you trust"
         )
 
 
@@ -163,7 +162,7 @@ def _entries(folder: str) -> Sequence[Entry]:
     with as_command_error(folder):
         found, others = entries(folder)
     for name in others:
-        print(f"emu: {name}: skipped (expected a directory, .py or .zip)", file=sys.stderr)
+        MessageStream().message(f"{name}: skipped (expected a directory, .py or .zip)")
     if not found:
         raise CommandError(f"{folder}: no submissions")
     return found
@@ -234,7 +233,7 @@ def _load_all(tasks: Sequence[Task], results: ResultStore) -> list[Record]:
     for task in tasks:
         record = results.load(task.entry)
         if record is None or record.digest != task.digest:
-            print(f"emu: {task.entry.name}: not graded yet", file=sys.stderr)
+            MessageStream().message(f"{task.entry.name}: not graded yet")
             continue
         results.write_reports(task.entry, record)
         records.append(record)
@@ -257,7 +256,7 @@ def _grade_missing(tasks: Sequence[Task], results: ResultStore, jobs: int) -> li
             missing.append(task)
     _prepare(missing)
     if records:
-        print(f"emu: {len(records)} of {len(tasks)} are graded already", file=sys.stderr)
+        MessageStream().message(f"{len(records)} of {len(tasks)} are graded already")
     with closing(grade(missing, jobs, Limits())) as graded:
         for task, record in graded:
             results.store(task.entry, record)

@@ -1,7 +1,8 @@
 """The page: one HTML file that contains its style, script and data.
 
 Data from the guest is compressed and in base64: no name of a file or function is part of the
-markup, and the script displays it as text.
+markup, and the script displays it as text. The sources in ``page`` are one folder without
+subfolders: in the page they are one script and one style, in the order of the lists below.
 """
 
 from __future__ import annotations

@@ -140,6 +140,7 @@ class _FrameGuess(NamedTuple):
         code = self.read64(address - 8) if address & 1 == 0 and address >= 8 else None
         if code is None:
             return False
+        # Masks, not the decoder: this is done for each word of a stack.
         short, long = code >> 48, code >> 32
         if short & 0xF07F == 0x9002 and short & 0xF80:
             return True
