@@ -125,8 +125,7 @@ def test_a_stopped_terminal_does_not_block_the_end_of_a_run(number: signal.Signa
     process = start("run", compiled(PRINTS), stdin=theirs, stdout=theirs)
     room = select.poll()
     room.register(theirs, select.POLLOUT)
-    while room.poll(0):
-        assert process.poll() is None
+    wait_for(process, lambda: not room.poll(0))
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
     os.close(theirs)
@@ -163,8 +162,7 @@ def test_an_unread_trace_does_not_block_the_end_of_a_run(
     writer = os.open(full, os.O_WRONLY | os.O_NONBLOCK)
     room = select.poll()
     room.register(writer, select.POLLOUT)
-    while room.poll(0):
-        assert process.poll() is None
+    wait_for(process, lambda: not room.poll(0))
     os.close(writer)
     process.send_signal(number)
     assert shell_status(process) == 128 + number
@@ -187,8 +185,7 @@ def test_unread_output_does_not_block_the_end_of_a_run(number: signal.Signals) -
     process = start("trace", compiled(FAULTS), stderr=writer)
     room = select.poll()
     room.register(writer, select.POLLOUT)
-    while room.poll(0):
-        assert process.poll() is None
+    wait_for(process, lambda: not room.poll(0))
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
     os.close(reader)

@@ -283,7 +283,7 @@ def test_a_trace_of_a_students_kernel_is_that_of_ours(solved: Path, demo: Path) 
         records = map(json.loads, file.read_text().splitlines())
         return [record["outcome"] for record in records if record["event"] == "fault"]
 
-    ours = outcomes()
+    ours = outcomes("--fault-around", "4K")
     assert "copied" in ours
     assert outcomes("--lab", solved) == ours
 
