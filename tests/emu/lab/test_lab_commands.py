@@ -281,9 +281,10 @@ def test_a_trace_of_a_students_kernel_is_that_of_ours(solved: Path, demo: Path) 
         file = solved / "trace.jsonl"
         assert emu("trace", *lab, "-o", file, demo).status == 0
         records = map(json.loads, file.read_text().splitlines())
-        return [record["outcome"] for record in records if record["event"] == "fault"]
+        faults = [record["outcome"] for record in records if record["event"] == "fault"]
+        return [outcome for outcome in faults if outcome != "file"]  # labs fork all PTEs, ours not
 
-    ours = outcomes("--fault-around", "4K")
+    ours = outcomes()
     assert "copied" in ours
     assert outcomes("--lab", solved) == ours
 
