@@ -24,5 +24,7 @@ class Config:
     """Use a virtual clock and a fixed random seed, so that a run can be repeated."""
     fail_allocation: int = 0
     """Number of the frame allocation that fails; 0 for none."""
+    expose_frames: bool = False
+    """Show frame numbers in /proc/PID/pagemap, as Linux does to a privileged reader."""
     check: bool = False
     """Check the invariants of the kernel's memory before every return to a program."""

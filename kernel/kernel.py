@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from emu.machine.pte import PAGE_SHIFT
 from kernel.base import uname
 from kernel.base.budget import Cost, Kind
+from kernel.base.memory_figures import Activity, MachineMemory
 from kernel.exec.enter_image import enter_image
 from kernel.exec.loader import load
+from kernel.mm.usage.machine_memory import machine_memory
 from kernel.process.exit import exit_process
 from kernel.process.process import Process, Thread
 from kernel.process.signals import Sig
@@ -50,14 +51,25 @@ class Kernel(KernelState):
         return self.ram.size
 
     @property
-    def memory_free(self) -> int:
-        """Bytes of the free frames."""
-        return (self.frames.total - self.frames.used) << PAGE_SHIFT
+    def exposes_frames(self) -> bool:
+        return self.config.expose_frames
 
     @property
-    def memory_in_files(self) -> int:
-        """Bytes of the frames that hold files in memory."""
-        return self.cache.memory.held << PAGE_SHIFT
+    def machine_memory(self) -> MachineMemory:
+        return machine_memory(self.frames, self.cache, len(self.sigreturn_page.held()))
+
+    @property
+    def activity(self) -> Activity:
+        frames = self.frames
+        return Activity(
+            cpu_ns=self.cpu.monotonic(),
+            switches=self.switches,
+            processes=self.stats.processes,
+            faults=sum(self.stats.faults.values()),
+            reused=self.stats.frames_reused,
+            allocated=frames.allocations,
+            freed=max(0, frames.allocations - frames.used),
+        )
 
     def start(self, files: FdTable, fs: FsContext, request: Request) -> Process:
         """Creates the first process, ready to run the program of ``request``."""

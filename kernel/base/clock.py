@@ -21,6 +21,9 @@ class Clock(Counter, Protocol):
 
     def realtime(self) -> int: ...
 
+    def cpu_time(self) -> int:
+        """Nanoseconds for which the machine has executed: the host's CPU time, or the virtual."""
+
     def advance(self, ns: int) -> None:
         """Advances a virtual clock by ``ns``; a host clock is left alone."""
 
@@ -34,6 +37,7 @@ class HostClock:
     def __init__(self) -> None:
         self.monotonic = time.monotonic_ns
         self.realtime = time.time_ns
+        self.cpu_time = time.thread_time_ns
 
     def advance(self, ns: int) -> None:
         pass
@@ -56,6 +60,9 @@ class VirtualClock:
 
     def realtime(self) -> int:
         return self._EPOCH + self._now
+
+    def cpu_time(self) -> int:
+        return self._now
 
     def advance(self, ns: int) -> None:
         self._now += ns

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from kernel.base.clock import Counter
+from kernel.base.clock import Clock, Counter
 
 
 class CpuTime(Counter):
-    """Total nanoseconds on the hart, including the current turn."""
+    """Total nanoseconds of the clock's CPU time, including the current turn: of the program's
+    instructions, and of the kernel's work for it.
+    """
 
     __slots__ = ("_clock", "_start", "_total")
 
-    def __init__(self, clock: Counter) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._total = 0
         self._start: int | None = None
@@ -26,4 +28,4 @@ class CpuTime(Counter):
     def monotonic(self) -> int:
         if self._start is None:
             return self._total
-        return self._total + self._clock.monotonic() - self._start
+        return self._total + self._clock.cpu_time() - self._start

@@ -30,6 +30,7 @@ def replace_image(kernel: KernelState, thread: Thread, image: Image) -> None:
     kernel.hart.flush_tlb()
     release_parent(process)
     old.leave()
+    process.peak_before = max(process.peak_before, old.peak_resident())
     process.handlers = process.handlers.copy()
     process.handlers.reset_for_exec()
     process.files.close_on_exec()

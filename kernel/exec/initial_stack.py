@@ -6,7 +6,9 @@
          argv[0] … argv[argc-1], 0
          envp[0] …, 0
          auxiliary vector: (type, value) …, (AT_NULL, 0)
-         … padding, 16 random bytes, the strings, the program's name
+         … padding, 16 random bytes, the arguments, the environment, the program's name
+
+Programs rely on the strings being adjacent and in order (setproctitle(3)).
 """
 
 from __future__ import annotations
@@ -64,13 +66,14 @@ def build(
     request: Request,
     layout: Layout,
     program: Program,
-) -> int:
-    """Writes the stack below ``top`` and returns sp, a multiple of 16."""
+) -> tuple[int, int]:
+    """Writes the stack below ``top``; returns sp, a multiple of 16, and where the strings begin."""
     _check_size(request, memory.space.limits.soft(Resource.STACK))
     strings = _Strings(top - 8)
     file_name = strings.add(layout.file_name.encode("utf-8", "surrogateescape"))
-    environment = [strings.add(text) for text in request.environment]
-    arguments = [strings.add(text) for text in request.arguments]
+    environment = strings.add_all(request.environment)
+    arguments = strings.add_all(request.arguments)
+    arguments_start = strings.bottom
     strings.align(16)
     random = strings.add_raw(kernel.random(16))
     auxv = _auxiliary(layout, random, file_name)
@@ -87,7 +90,7 @@ def build(
         kernel.budget,
     )
     program.auxv = struct.pack(f"<{len(auxv)}Q", *auxv)
-    return sp
+    return sp, arguments_start
 
 
 def _check_size(request: Request, stack: int) -> None:
@@ -132,6 +135,10 @@ class _Strings:
 
     def add(self, text: bytes) -> int:
         return self.add_raw(text + b"\0")
+
+    def add_all(self, texts: list[bytes]) -> list[int]:
+        """Places the texts in ascending order; returns their addresses."""
+        return [self.add(text) for text in reversed(texts)][::-1]
 
     def add_raw(self, data: bytes) -> int:
         self.bottom -= len(data)

@@ -18,6 +18,7 @@ from kernel.exec import elf, initial_stack
 from kernel.exec.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
 from kernel.exec.initial_stack import Request
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
+from kernel.mm.image_layout import ImageLayout
 from kernel.mm.user_memory import UserMemory
 from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_down, page_up
 from kernel.process.process import Program
@@ -92,11 +93,32 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
             file_name=name,
         )
         described = Program(inode, path).renamed(name.rpartition("/")[2][:15])
-        sp = initial_stack.build(kernel, memory, STACK_TOP, request, layout, described)
+        sp, strings = initial_stack.build(kernel, memory, STACK_TOP, request, layout, described)
+        space.image = _layout_of(program, placed.base, sp, strings, described)
     except BaseException:
         space.leave()
         raise
     return Image(space, entry, sp, sigreturn, described)
+
+
+def _layout_of(
+    elf_file: Elf, base: int, sp: int, arguments: int, described: Program
+) -> ImageLayout:
+    """The addresses that /proc/PID/stat shows, as Linux's ELF loader computes them."""
+    parts = [(s.address + base, s.file_size, s.flags) for s in elf_file.segments]
+    code = [(start, size) for start, size, flags in parts if flags & PF_X]
+    environment = arguments + len(described.arguments)
+    return ImageLayout(
+        code_start=min((start for start, _ in code), default=0),
+        code_end=max((start + size for start, size in code), default=0),
+        data_start=max((start for start, _, _ in parts), default=0),
+        data_end=max((start + size for start, size, _ in parts), default=0),
+        stack_start=sp,
+        arguments_start=arguments,
+        arguments_end=environment,
+        environment_start=environment,
+        environment_end=environment + len(described.environment),
+    )
 
 
 def _find(fs: FsContext, request: Request) -> tuple[Inode, str, Elf]:

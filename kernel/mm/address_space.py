@@ -21,17 +21,20 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, V, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
-from kernel.base.lazy_numpy import np
 from kernel.base.resource_limits import Limits, Resource
+from kernel.mm.dirty_pages import note_dirty_pages
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.image_layout import ImageLayout
+from kernel.mm.memory_peaks import MemoryPeaks
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables import pte_ranges
+from kernel.mm.page_tables.clear_range import clear_range
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma import Prot, Vma
-from kernel.mm.vma_list import VmaList, add_users, drop_user
+from kernel.mm.vma import Prot, Vma, VmFlag
+from kernel.mm.vma_list import add_users, drop_user
 
 if TYPE_CHECKING:
     from emu.machine.cause import Access
@@ -81,7 +84,7 @@ class Pager(Protocol):
         """
 
 
-class AddressSpace(VmaList):
+class AddressSpace(MemoryPeaks):
     """The VMAs and the page table of a process.
 
     ``users`` is the number of processes that share it (two between vfork and exec). ``flush_tlb``
@@ -114,6 +117,7 @@ class AddressSpace(VmaList):
         """Bytes of the window that a read fault on cached pages maps, a power of two; one page for
         the page alone."""
         self.observer = UNOBSERVED
+        self.image = ImageLayout()
 
     # Limits.
 
@@ -136,6 +140,8 @@ class AddressSpace(VmaList):
     def add(self, vma: Vma) -> None:
         """Adds a VMA to a free range, and merges it with equal neighbours."""
         self._check_limit()
+        if vma.commits_under(vma.prot):
+            vma.flags |= VmFlag.ACCOUNTED
         self._insert(vma)
         self.observer.mapped(self, vma.start, vma.end)
         self._join(vma.start, vma.end)
@@ -150,6 +156,7 @@ class AddressSpace(VmaList):
         gone = self.overlapping(start, end)
         if not gone:
             return
+        self.note_virtual_peak()
         for vma in gone:
             with suppress(Errno):  # only msync(2) reports a full disk
                 self.write_back(vma, vma.start, vma.end)
@@ -162,27 +169,19 @@ class AddressSpace(VmaList):
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
         droppable = self.table.droppable(start, end)  # may fail, so before the observer is called
         self.observer.clearing(self, start, end)
+        for vma in self.overlapping(start, end):
+            if vma.shared:
+                note_dirty_pages(self.table, vma, max(start, vma.start), min(end, vma.end))
         if droppable:
+            self.note_resident_peak()
             self.table.drop(droppable)
             self.flush_tlb()
         self._clear(start, end)
 
     def _clear(self, start: int, end: int) -> None:
-        if self.table.is_short(start, end):
-            pages = self.table.pages(start, end)
-            for va, _ in pages:
-                self.table.clear(va)
-            if pages:
-                self.flush_tlb()
-            self.frames.release_each(ppn(pte) for _, pte in pages)
-            return
-        gone = []
-        for _, ptes in self.table.slices(start, end):
-            gone.append(ptes[(ptes & V) != 0])
-            ptes[:] = 0
-        if gone:
-            self.flush_tlb()
-            self.frames.release_all(np.concatenate(gone))
+        self.resident_bound -= clear_range(
+            self.table, self.frames, start, end, self.note_resident_peak, self.flush_tlb
+        )
 
     def unmap_file(self, backing: Backing, first: int, last: int | None = None) -> None:
         """Clears the PTEs of the backing's pages from number ``first`` on, private copies included;
@@ -242,13 +241,27 @@ class AddressSpace(VmaList):
     def _protect_mapped(self, start: int, end: int, prot: Prot) -> None:
         """Sets the protection of [start, end); ENOMEM when the limit of VMAs forbids a split."""
         self.table.own_all(start, end)
+        apply = partial(pte_ranges.apply, self.table, self.frames)
         try:
-            self._change(
-                start, end, {"prot": prot}, partial(pte_ranges.apply, self.table, self.frames)
-            )
+            for vma in self.overlapping(start, end):
+                if vma.prot != prot:
+                    low, high = max(start, vma.start), min(end, vma.end)
+                    changes = {"prot": prot, "flags": self._flags_under(prot, vma)}
+                    self._change(low, high, changes, apply)
         finally:
             self.observer.protected(self, start, end)
             self.flush_tlb()
+
+    def _flags_under(self, prot: Prot, vma: Vma) -> VmFlag:
+        """The flags of a part of a VMA with a new protection.
+
+        As in Linux, memory that is no longer writable stays accounted once it has own pages.
+        """
+        if vma.commits_under(prot):
+            return vma.flags | VmFlag.ACCOUNTED
+        if vma.backing is not None or vma.has_private:
+            return vma.flags
+        return vma.flags & ~VmFlag.ACCOUNTED
 
     def mark(self, start: int, end: int, **fields: bool) -> None:
         """Sets boolean fields of the VMAs in [start, end); ENOMEM as :meth:`protect`."""
@@ -287,6 +300,7 @@ class AddressSpace(VmaList):
     def set_end(self, vma: Vma, end: int) -> None:
         """Moves the end of a VMA up, over a range that is free."""
         start = vma.end
+        vma.soft_dirty = True
         self._resize(vma, vma.start, end)
         self.observer.mapped(self, start, end)
         self._join(vma.start, end)
@@ -300,21 +314,10 @@ class AddressSpace(VmaList):
         for vma in self.vmas:
             with suppress(Errno):
                 self.write_back(vma, vma.start, vma.end)
-        self.table.destroy()
+            if vma.shared:
+                note_dirty_pages(self.table, vma, vma.start, vma.end)
+        self.note_virtual_peak()
+        self.note_last_size(self.table.destroy())
         for vma in self._remove(0, len(self.vmas)):
             drop_user(vma.backing)
         self.alive = False
-
-    # Statistics.
-
-    def resident_pages(self) -> int:
-        return self.table.present_count()
-
-    def maps_text(self) -> str:
-        """The text of /proc/PID/maps (proc_pid_maps(5))."""
-        lines = []
-        for vma in self.vmas:
-            offset = vma.offset if vma.backing is not None else 0
-            head = f"{vma.start:08x}-{vma.end:08x} {vma.rights_text} {offset:08x} 00:00 0"
-            lines.append(f"{head:<73}{vma.name}".rstrip() + "\n")
-        return "".join(lines)

@@ -6,7 +6,7 @@ from emu.machine.pte import A, D, W, X, make_pte, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_tables.page_table import COW
+from kernel.mm.page_tables.page_table import CLEAN, COW
 from kernel.mm.vma import Vma
 
 
@@ -19,7 +19,7 @@ def break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
         map_zeroed(space, vma, page)
         outcome = Outcome.ZERO_FILLED
     elif kind is Kind.PRIVATE and frames.count(frame) == 1:
-        space.table.set_pte(page, pte & ~COW | W | A | D)
+        space.table.set_pte(page, pte & ~(COW | CLEAN) | W | A | D)
         return Outcome.REUSED
     else:
         copy = copy_privately(space, vma, frame)
@@ -46,3 +46,4 @@ def map_zeroed(space: AddressSpace, vma: Vma, page: int) -> None:
     frame = space.frames.allocate_zeroed(Kind.PRIVATE)
     vma.has_private = True
     space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
+    space.resident_bound += 1

@@ -13,7 +13,7 @@ from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed
 from kernel.mm.fault_around import map_around, read_flags
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
-from kernel.mm.page_tables.page_table import COW
+from kernel.mm.page_tables.page_table import CLEAN, COW
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
@@ -49,6 +49,7 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
     if space.pager is not None:
         outcome = space.pager.resolve(space, page, access, pte)
         if outcome is not None:
+            space.resident_bound += 1
             return outcome
     grown = False
     vma = space.find(page)
@@ -101,6 +102,7 @@ def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> O
     frame = backing.frame(index)
     if frame is None:
         return Outcome.BUS_ADRERR
+    space.resident_bound += 1
     if access is not Access.STORE:
         space.table.set_pte(page, make_pte(frame, read_flags(vma, backing)))
         space.frames.share(frame)
@@ -128,7 +130,7 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
     if vma.shared:
         assert vma.backing is not None
         vma.backing.stored_to(vma.index_of(page))
-        space.table.set_pte(page, pte | W | A | D)
+        space.table.set_pte(page, pte & ~CLEAN | W | A | D)
         return Outcome.SHARED
     return break_cow(space, vma, page, pte)
 

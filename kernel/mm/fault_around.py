@@ -54,4 +54,5 @@ def map_around(space: AddressSpace, page: int) -> list[tuple[int, int]]:
     ]
     mapped = space.table.fill(ptes)
     space.frames.share_each(ppn(pte) for _, pte in mapped)
+    space.resident_bound += len(mapped)
     return mapped

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, W
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, A, V, W
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
@@ -56,6 +56,8 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
         child.limits = parent.limits
         child.asks_for_barriers = parent.asks_for_barriers
         child.fault_around, child.inherits_all = parent.fault_around, parent.inherits_all
+        child.image = parent.image
+        child.resident_bound = parent.resident_bound
         child.inherit(parent)
         policy(parent, child, cost)
     except (OutOfMemory, Errno):
@@ -156,6 +158,7 @@ def _share_pages(
     if not shared and (lost := _take_w(part)):
         cost.ptes_written += lost
         parent.table.write(part)
+    np.bitwise_and(part.ptes, ~np.uint64(A), out=part.ptes)
     child.table.write(part)
     mapped = part.ptes[present]
     parent.frames.share_all(mapped)

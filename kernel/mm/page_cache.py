@@ -23,6 +23,10 @@ class Backing(Protocol):
     """The source of a mapping's pages. ``users`` is the number of Vmas that map it."""
 
     users: int
+    in_memory: bool
+    """True for shared memory and files in memory: pages without a place on a disk."""
+    dirty: set[int]
+    """Pages modified by write(2), or by mappings that are gone; PTEs say it of present ones."""
 
     def frame(self, index: int) -> int | None:
         """Returns the PPN of page ``index``; None beyond the end (SIGBUS)."""
@@ -61,6 +65,8 @@ class SharedMemory:
 
     def __init__(self, frames: Frames, pages: int) -> None:
         self.users = 0
+        self.in_memory = True
+        self.dirty: set[int] = set()
         self._frames = frames
         self._size = pages
         self._pages: dict[int, int] = {}
@@ -129,9 +135,11 @@ class FilePages:
     """Cached pages of one file; a :class:`kernel.vfs.core.inode.Mapping`."""
 
     needs_write_notice = True
+    in_memory = False
 
     def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
         self.users = 0
+        self.dirty: set[int] = set()
         self.inode = inode
         self._frames = frames
         self._unmap = unmap
@@ -186,6 +194,7 @@ class FilePages:
             stored = sorted(index for index in self._stored if first <= index <= last)
         for index in stored:
             self._write_page(index)
+        self.dirty.difference_update(stored)
 
     def _write_page(self, index: int) -> None:
         offset = index << PAGE_SHIFT

@@ -41,6 +41,21 @@ class Prot(IntFlag):
     EXEC = 4
 
 
+class VmFlag(IntFlag):
+    """Properties of a Vma that /proc/PID/smaps shows, with the bits of Linux's VM_ flags."""
+
+    NONE = 0
+    SEQUENTIAL = 0x8000
+    RANDOM = 0x1_0000
+    ACCOUNTED = 0x10_0000
+    """It was private and writable, so its pages count as committed memory."""
+    NO_RESERVE = 0x20_0000
+    NO_DUMP = 0x400_0000
+    HUGE = 0x2000_0000
+    NO_HUGE = 0x4000_0000
+    MERGEABLE = 0x8000_0000
+
+
 @dataclass(slots=True, eq=False)
 class Vma:
     """The range [start, end) with one protection and one source of pages.
@@ -67,6 +82,9 @@ class Vma:
     """False when mprotect must not add WRITE: a shared mapping of a file opened read-only."""
     has_private: bool = False
     """True when it has, or may have had, private pages (Linux: it has an anon_vma)."""
+    flags: VmFlag = VmFlag.NONE
+    soft_dirty: bool = True
+    """True when all its pages count as modified: it is new since a write to clear_refs."""
 
     @property
     def length(self) -> int:
@@ -90,6 +108,12 @@ class Vma:
     def is_data(self) -> bool:
         """True when it counts against RLIMIT_DATA."""
         return bool(self.prot & Prot.WRITE) and not self.shared and not self.grows_down
+
+    def commits_under(self, prot: Prot) -> bool:
+        """True when, with this protection, each page may need a frame of its own."""
+        if self.shared or self.flags & VmFlag.NO_RESERVE:
+            return False
+        return bool(prot & Prot.WRITE)
 
     @property
     def is_special(self) -> bool:
@@ -147,6 +171,7 @@ class Vma:
             and self.locked == other.locked
             and self.lock_on_fault == other.lock_on_fault
             and self.may_write == other.may_write
+            and self.flags == other.flags
         )
 
 

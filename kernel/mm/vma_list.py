@@ -18,7 +18,7 @@ from kernel.base.errors import Errno
 from kernel.mm.frames import Frames
 from kernel.mm.free_ranges import FreeRanges
 from kernel.mm.page_cache import Backing
-from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
+from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, VmFlag, page_up
 
 
 class VmaList:
@@ -171,6 +171,13 @@ class VmaList:
                 apply(part)
                 self._join(part.start, part.end)
 
+    def change_flags(self, start: int, end: int, cleared: VmFlag, added: VmFlag) -> None:
+        """Changes the flags of the VMAs in [start, end); ENOMEM as :meth:`_change`."""
+        for vma in self.overlapping(start, end):
+            flags = vma.flags & ~cleared | added
+            low, high = max(start, vma.start), min(end, vma.end)
+            self._change(low, high, {"flags": flags}, lambda part: None)
+
     def _separate(self, vma: Vma, start: int, end: int, changes: dict[str, Any]) -> Vma:
         """Splits off [start, end) of a VMA, whose fields will change.
 
@@ -219,6 +226,7 @@ class VmaList:
                 self.frames.budget.give_back(Kind.MAPPING, upper.cost)
                 self.vmas[index].end = upper.end
                 self.vmas[index].has_private |= upper.has_private
+                self.vmas[index].soft_dirty |= upper.soft_dirty
                 add_users(upper.backing, -1)
             else:
                 index += 1

@@ -82,6 +82,7 @@ def exit_process(kernel: KernelState, process: Process, status: int) -> None:
     if kernel.observer is not None:
         kernel.observer.leaving(process)
     process.space.leave()
+    process.note_peak()
     interval_timers.delete_all(kernel, process)
     if kernel.observer is not None:
         kernel.observer.exited(process)

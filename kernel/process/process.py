@@ -16,7 +16,10 @@ from kernel.base.budget import Budget, Kind
 from kernel.base.cpu_time import CpuTime
 from kernel.base.timers import Timers
 from kernel.base.wait import Blocking, Wait, WaitQueue
+from kernel.mm.usage.memory_view import MemoryView
 from kernel.mm.user_memory import UserMemory
+from kernel.process.attributes import Attributes
+from kernel.process.resource_usage import ResourceUsage, Switches
 from kernel.process.signal_frame import AltStack
 from kernel.process.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
 from kernel.vfs.core.linux_abi import PATH_MAX
@@ -86,20 +89,6 @@ class Program:
 def one_line(text: str) -> str:
     """Escapes the control characters and line ends of a guest's text, for messages."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-@dataclass(slots=True)
-class Attributes:
-    """Attributes that only prctl(2) sets and reads."""
-
-    dumpable: int = 1
-    keeps_capabilities: int = 0
-    timer_slack: int = 50_000
-    no_new_privileges: int = 0
-    no_huge_pages: int = 0
-
-    def after_exec(self) -> None:
-        self.dumpable, self.keeps_capabilities = 1, 0
 
 
 class ChildEvent(Enum):
@@ -174,9 +163,11 @@ class Process:
         self.cpu = CpuTime(clock)
         self.faults = 0
         """Number of page faults in its memory, including the kernel's own."""
-        self.children_cpu_ns = 0
-        """CPU time of the children it has waited for, and of theirs."""
-        self.children_faults = 0
+        self.children_usage = ResourceUsage()
+        """Usage of the children it has waited for, and of theirs."""
+        self.switches = Switches()
+        self.peak_before = 0
+        """Peak of the resident pages of its images before the present one."""
         self.timers: dict[int, IntervalTimer] = {}
         self.next_timer = 0
         self.cpu_timers = Timers(self.cpu)
@@ -195,6 +186,31 @@ class Process:
     @property
     def alive(self) -> bool:
         return self.status is None
+
+    @property
+    def memory(self) -> MemoryView:
+        return MemoryView(self.space)
+
+    @property
+    def resident_peak(self) -> int:
+        """Peak of its resident pages, in all its images."""
+        return max(self.peak_before, self.space.peak_resident() if self.alive else 0)
+
+    def usage(self) -> ResourceUsage:
+        """Its own usage."""
+        switches = self.switches
+        return ResourceUsage(
+            *(self.cpu_ns, self.resident_peak, self.faults),
+            *(switches.voluntary, switches.involuntary),
+        )
+
+    def note_peak(self) -> None:
+        """Called when it leaves its address space."""
+        self.peak_before = max(self.peak_before, self.space.peak_resident())
+
+    def rename(self, name: str) -> None:
+        """Sets the short name of its program (prctl PR_SET_NAME)."""
+        self.program = self.program.renamed(name)
 
     def stops_at(self, signo: int) -> bool:
         """Returns whether a stop signal would stop it, since it neither handles nor ignores it."""
@@ -237,7 +253,20 @@ class Thread:
         """Policy of sched_setscheduler(2), including SCHED_RESET_ON_FORK."""
         self.cpu = CpuTime(process.clock)
         self.faults = 0
+        self.switches = Switches()
         process.threads[tid] = self
+
+    @property
+    def cpu_ns(self) -> int:
+        return self.cpu.monotonic()
+
+    def usage(self) -> ResourceUsage:
+        """Its own usage; the peak is its process's."""
+        switches = self.switches
+        return ResourceUsage(
+            *(self.cpu_ns, self.process.resident_peak, self.faults),
+            *(switches.voluntary, switches.involuntary),
+        )
 
     @property
     def mem(self) -> UserMemory:

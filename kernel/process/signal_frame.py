@@ -59,6 +59,7 @@ _ECALL = 0x73
 def sigreturn_page(frames: Frames) -> SharedMemory:
     """The page of code that a signal handler returns to: it calls rt_sigreturn(2)."""
     page = SharedMemory(frames, 1)
+    page.in_memory = False  # Linux counts the vDSO as a file
     frame = page.frame(0)
     assert frame is not None
     code = _LI_A7_SIGRETURN.to_bytes(4, "little") + _ECALL.to_bytes(4, "little")

@@ -165,6 +165,16 @@ class Handlers:
             handler == SIG_DFL and default_action(signo) is Default.IGNORE
         )
 
+    def ignored_and_caught(self) -> tuple[int, int]:
+        """The sets of signals with the action SIG_IGN, and with a handler."""
+        ignored = caught = 0
+        for signo, action in self.actions.items():
+            if action.handler == SIG_IGN:
+                ignored |= bit(signo)
+            elif action.handler != SIG_DFL:
+                caught |= bit(signo)
+        return ignored, caught
+
     def copy(self) -> Handlers:
         return Handlers(
             {signo: Action(a.handler, a.flags, a.mask) for signo, a in self.actions.items()}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from emu.machine.hart import Hart
 from kernel.base.budget import Budget, share_of
 from kernel.base.clock import Clock, HostClock, VirtualClock
+from kernel.base.cpu_time import CpuTime
 from kernel.base.errno import ENOENT
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
@@ -76,6 +77,10 @@ class KernelState:
         self.current_call: str | None = None
         """Name of the system call being executed, None outside one."""
         self.first_thread: Thread | None = None
+        self.cpu = CpuTime(self.clock)
+        """CPU time of all processes."""
+        self.switches = 0
+        """Number of context switches."""
         self.traps = 0
         self.requests: deque[Callable[[], None]] = deque()
         """Functions to call before the next instruction, or between two pieces of a long call."""
@@ -134,8 +139,9 @@ class KernelState:
             return
         if process is not None and process is not thread.process:
             thread = next(iter(process.threads.values()), thread)
-        thread.faults += 1
-        thread.process.faults += 1
+        if not resolution.failed:
+            thread.faults += 1
+            thread.process.faults += 1
         if self.observer is not None:
             self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
 

@@ -103,6 +103,8 @@ def _page_fault(
         kernel.observer.fault(Fault(thread, thread.process.space, resolution, trap))
     if not resolution.failed:
         return
+    thread.faults -= 1  # as in Linux, only a fault that is resolved counts
+    thread.process.faults -= 1
     if resolution.outcome is Outcome.OUT_OF_MEMORY:
         kill_for_memory(kernel, thread)
         return

@@ -79,15 +79,18 @@ class RunLoop:
 
     def _turn(self, thread: Thread) -> None:
         """Runs one thread until it waits, ends, or its turn is over; accounts its CPU time."""
-        start = self.kernel.clock.monotonic()
-        thread.cpu.start(start)
-        thread.process.cpu.start(start)
+        kernel = self.kernel
+        clocks = thread.cpu, thread.process.cpu, kernel.cpu
+        start = kernel.clock.cpu_time()
+        for clock in clocks:
+            clock.start(start)
         try:
             self._run_thread(thread)
         finally:
-            end = self.kernel.clock.monotonic()
-            thread.cpu.stop(end)
-            thread.process.cpu.stop(end)
+            end = kernel.clock.cpu_time()
+            for clock in clocks:
+                clock.stop(end)
+            _count_switch(kernel, thread)
 
     def _run_thread(self, thread: Thread) -> None:
         kernel, scheduler = self.kernel, self.kernel.scheduler
@@ -164,6 +167,15 @@ class RunLoop:
             self.kernel.hart.load(thread.registers)
             self.kernel.current = thread
         self.kernel.hart.set_satp(thread.process.space.table.satp)
+
+
+def _count_switch(kernel: KernelState, thread: Thread) -> None:
+    kernel.switches += 1
+    for switches in (thread.switches, thread.process.switches):
+        if thread.state is State.READY:
+            switches.involuntary += 1
+        else:
+            switches.voluntary += 1
 
 
 def _describe(thread: Thread) -> str:

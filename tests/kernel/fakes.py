@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kernel.base.errno import EFAULT, ENAMETOOLONG
 from kernel.base.errors import Errno
+from kernel.base.memory_figures import Activity, MachineMemory, MemoryFigures
 from kernel.base.resource_limits import Limits
 from kernel.base.wait import Result, Wait
+from kernel.mm.image_layout import ImageLayout
+from kernel.process.attributes import Attributes
+from kernel.process.resource_usage import ResourceUsage, Switches
+from kernel.process.signals import Handlers, Pending
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.memfs.memfs import MemFs
@@ -107,17 +112,26 @@ class FakeProgram:
     auxv = b""
 
 
-class FakeSpace:
-    locked_bytes = 0
+class FakeProcessMemory:
+    image, heap_start = ImageLayout(), 0
 
     def maps_text(self) -> str:
         return "10000-11000 r-xp 00000000 00:00 0 /bin/prog\n"
 
-    def resident_pages(self) -> int:
-        return 3
+    def smaps_text(self) -> str:
+        return self.maps_text() + "Rss: 12 kB\n"
 
-    def virtual_pages(self) -> int:
-        return 7
+    def smaps_rollup_text(self) -> str:
+        return self.smaps_text()
+
+    def figures(self) -> MemoryFigures:
+        return MemoryFigures(virtual=7, anonymous=1, file=2)
+
+    def pagemap(self, first: int, count: int, *, expose_frames: bool) -> bytes:
+        return bytes(8 * count)
+
+    def clear_refs(self, what: int) -> None:
+        pass
 
 
 class FakeProcess(Process):
@@ -127,7 +141,7 @@ class FakeProcess(Process):
     alive: bool
     cpu_ns: int
     program: Any
-    space: Any
+    memory: Any
     threads: dict[int, Any]
 
     def __init__(self, kernel: FakeKernel, pid: int, fs: FsContext, files: FdTable) -> None:
@@ -136,16 +150,21 @@ class FakeProcess(Process):
         self.ppid = 1
         self.fs, self.files = fs, files
         self.alive, self.stopped_by, self.nice = True, 0, 0
-        self.cpu_ns, self.started = 0, 0
-        self.limits = Limits()
-        self.program, self.space = FakeProgram(), FakeSpace()
+        self.cpu_ns, self.started, self.faults = 0, 0, 0
+        self.status, self.exit_signal, self.has_execed = None, 17, True
+        self.limits, self.attributes = Limits(), Attributes()
+        self.handlers, self.pending = Handlers(), Pending()
+        self.children_usage, self.switches = ResourceUsage(), Switches()
+        self.program, self.memory = FakeProgram(), FakeProcessMemory()
         self.threads = {}
         kernel.processes[pid] = self
 
 
 class FakeKernel(KernelState):
     hostname, release = "emu", "6.6.0"
-    memory_total, memory_free, memory_in_files = 1 << 30, 1 << 29, 1 << 20
+    memory_total, exposes_frames = 1 << 30, False
+    machine_memory = MachineMemory(total=1 << 18, free=1 << 17, cached=512, shmem=256)
+    activity = Activity()
     caller: Any = None
     clock: FakeClock
 
@@ -177,7 +196,9 @@ class FakeThread(SyscallContext):
         self.mem = FakeMemory()
         self.signals: list[int] = []
         self.wait: Wait | None = None
-        self.mask: int | None = None
+        self.mask = 0
+        self.pending, self.switches = Pending(), Switches()
+        self.cpu_ns, self.faults = 0, 0
         self.woken = 0
         self.deliverable = 0
         self.process = FakeProcess(kernel, pid, fs, files)

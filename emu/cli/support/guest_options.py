@@ -77,6 +77,11 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
         help="fixed random seed and virtual clock: repeated runs are identical",
     )
     group.add_argument(
+        "--expose-frames",
+        action="store_true",
+        help="show frame numbers in the guest's /proc/PID/pagemap, as Linux does to root",
+    )
+    group.add_argument(
         "--check",
         action="store_true",
         help="check the invariants of the kernel's memory at every return to the program",
@@ -164,6 +169,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
         fail_allocation=arguments.fail_alloc,
+        expose_frames=arguments.expose_frames,
         check=arguments.check or arguments.lab is not None,
         timeout=arguments.timeout,
         environment=_environment(arguments.env),

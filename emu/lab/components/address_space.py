@@ -14,6 +14,7 @@ class LabSpace(AddressSpace):
 
     def _clear(self, start: int, end: int) -> None:
         assert isinstance(self.table, LabTable)
+        self.note_resident_peak()
         if self.table.drop_superpages(start, end):
             self.flush_tlb()
         if "demand" not in self.student.labs:

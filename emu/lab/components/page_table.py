@@ -201,17 +201,19 @@ class LabTable(SuperpageTable):
         """Number of leaf tables shared with other page tables."""
         return len(self._shared)
 
-    def destroy(self) -> None:
+    def destroy(self) -> int:
         """Releases all mapped frames and all tables, by the student's code if it has a function."""
+        resident = self.resident_count()
         self.drop_superpages(0, VA_HALF)
         lab = next((lab for lab in RELEASES if lab in self.student.labs), None)
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
-            return
+            return resident
         held = self._held() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
         self._check_released(held)
         self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+        return resident
 
     def _held(self) -> dict[int, tuple[int, int]]:
         """Returns, for each frame, the number of references from this table, and its count."""

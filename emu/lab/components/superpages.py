@@ -124,9 +124,13 @@ class SuperpageTable(PageTable):
             ptes.flags.writeable = False
             yield va + (first << PAGE_SHIFT), ptes
 
+    def resident_count(self) -> int:
+        return super().resident_count() + len(self._supers) * SUPERPAGE_FRAMES
+
     def present_count(self) -> int:
         return super().present_count() + len(self._supers) * SUPERPAGE_FRAMES
 
-    def destroy(self) -> None:
+    def destroy(self) -> int:
+        resident = len(self._supers) * SUPERPAGE_FRAMES
         self.drop_superpages(0, VA_HALF)
-        super().destroy()
+        return resident + super().destroy()

@@ -13,8 +13,11 @@ from itertools import compress
 from emu.machine.pte import (
     PAGE_SHIFT,
     PAGE_SIZE,
+    PPN_MASK,
+    PPN_SHIFT,
     PTES_PER_TABLE,
     RSW0,
+    RSW1,
     VA_HALF,
     V,
     ppn,
@@ -29,6 +32,9 @@ from kernel.mm.page_tables.shared_leaf_tables import SharedTables
 COW = RSW0
 """Copy-on-write: set in the PTE of a private page of a writable VMA whose W is clear because its
 frame may be shared. The next store copies the frame, or reuses it with the last reference."""
+CLEAN = RSW1
+"""Not stored to since a write to clear_refs, which cleared W. A page with D and without this bit is
+soft-dirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +163,48 @@ class PageTable(SharedTables):
         """Number of mapped pages."""
         return sum(len(self._mapped(leaf)) for leaf in self._leaves.values())
 
-    def _release_pages(self, leaves: list[int]) -> None:
-        """Releases the frames that the leaf tables at these words map."""
-        if without_numpy(len(leaves)):
-            for leaf in leaves:
-                ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
-                self._frames.release_each(ppn(pte) for pte in ptes if pte & V)
-        elif leaves:
-            self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))
+    def resident_count(self) -> int:
+        """Number of mapped pages, without those of the zero frame."""
+        return sum(self._resident_in(leaf) for leaf in self._leaves.values())
 
-    def destroy(self) -> None:
-        """Releases every mapped frame and every table, except shared tables and their pages."""
+    def _resident_in(self, leaf: int) -> int:
+        if without_numpy(len(self._leaves)):
+            zero = self._frames.zero
+            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
+            return sum(1 for pte in ptes if pte & V and ppn(pte) != zero)
+        mapped = self._mapped(leaf)
+        zero = self._frames.zero
+        return int(np.count_nonzero((mapped >> PPN_SHIFT) & PPN_MASK != zero))
+
+    def _release_pages(self, leaves: list[int]) -> int:
+        """Releases the frames that the leaf tables at these words map; returns their number."""
+        if not leaves:
+            return 0
+        if not without_numpy(len(leaves)):
+            mapped = np.concatenate([self._mapped(leaf) for leaf in leaves])
+            self._frames.release_all(mapped)
+            return len(mapped)
+        released = 0
+        for leaf in leaves:
+            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
+            frames = [ppn(pte) for pte in ptes if pte & V]
+            self._frames.release_each(frames)
+            released += len(frames)
+        return released
+
+    def destroy(self) -> int:
+        """Releases every mapped frame and every table, except shared tables and their pages.
+
+        Returns the number of pages that were mapped, without those of the zero frame.
+        """
         frames = {leaf: self._words_to_frame(leaf) for leaf in self._leaves.values()}
-        self._release_pages([leaf for leaf in frames if self._frames.count(frames[leaf]) == 1])
+        own = [leaf for leaf, frame in frames.items() if self._frames.count(frame) == 1]
+        resident = 0
+        if len(own) < len(frames):
+            resident = sum(self._resident_in(leaf) for leaf in frames.keys() - set(own))
+        zeros = self._frames.count(self._frames.zero)
+        resident += self._release_pages(own)
+        resident -= zeros - self._frames.count(self._frames.zero)
         for frame in frames.values():
             self._frames.release(frame)
         for frame in reversed(self._upper):
@@ -177,3 +212,4 @@ class PageTable(SharedTables):
         self._leaves.clear()
         self._shared.clear()
         self._upper.clear()
+        return resident

@@ -8,7 +8,7 @@ from emu.machine.pte import PAGE_SHIFT, D, R, U, V, W, X, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.page_tables.page_table import COW, PageTable
+from kernel.mm.page_tables.page_table import CLEAN, COW, PageTable
 from kernel.mm.vma import Vma
 
 
@@ -31,9 +31,11 @@ def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
     if not vma.writable:
         return changed
     if vma.shared:
+        if pte & CLEAN:
+            return changed
         return changed | W if pte & D or not _needs_notice(vma) else changed
     frame = ppn(pte)
-    sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE
+    sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE and not pte & CLEAN
     return changed | (W if sole else COW)
 
 
@@ -49,12 +51,15 @@ def _of_pages(frames: Frames, vma: Vma, ptes: Ptes) -> Ptes:
 def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
     """Marks the pages that need no copy before a store."""
     if vma.shared:
-        dirty: Marks = ((ptes & D) != 0) | (not _needs_notice(vma))
+        unnoticed = ((ptes & D) != 0) | (not _needs_notice(vma))
+        dirty: Marks = unnoticed & ((ptes & CLEAN) == 0)
         return dirty
     indices = frames.indices(ptes) % frames.total
     sole: Marks = frames.counts[indices] == 1
     private: Marks = frames.kinds[indices] == Kind.PRIVATE
-    return sole & private
+    stored = (ptes & CLEAN) == 0
+    writable: Marks = sole & private & stored
+    return writable
 
 
 def _needs_notice(vma: Vma) -> bool:

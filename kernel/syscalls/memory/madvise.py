@@ -8,7 +8,7 @@ from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Prot, Vma, page_up
+from kernel.mm.vma import Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range
 from kernel.syscalls.memory.populate import populate
@@ -28,6 +28,18 @@ _KNOWN = frozenset(
     | {_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE}
 )
 _REJECTED_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
+_FLAGS = {
+    _NORMAL: (VmFlag.RANDOM | VmFlag.SEQUENTIAL, VmFlag.NONE),
+    _RANDOM: (VmFlag.SEQUENTIAL, VmFlag.RANDOM),
+    _SEQUENTIAL: (VmFlag.RANDOM, VmFlag.SEQUENTIAL),
+    _DONTDUMP: (VmFlag.NONE, VmFlag.NO_DUMP),
+    _DODUMP: (VmFlag.NO_DUMP, VmFlag.NONE),
+    _HUGEPAGE: (VmFlag.NO_HUGE, VmFlag.HUGE),
+    _NOHUGEPAGE: (VmFlag.HUGE, VmFlag.NO_HUGE),
+    _MERGEABLE: (VmFlag.NONE, VmFlag.MERGEABLE),
+    _UNMERGEABLE: (VmFlag.MERGEABLE, VmFlag.NONE),
+}
+"""The flags that an advice clears, and those that it sets."""
 _VMA_ADVICE = {
     _DONTFORK: {"dont_fork": True},
     _DOFORK: {"dont_fork": False},
@@ -82,11 +94,13 @@ def _error_of(vma: Vma, advice: int) -> int | None:
 def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
     if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
         space.zap(start, end)  # MADV_FREE is allowed to act at once
-    if advice in _VMA_ADVICE:
-        try:
+    try:
+        if advice in _FLAGS:
+            space.change_flags(start, end, *_FLAGS[advice])
+        if advice in _VMA_ADVICE:
             space.mark(start, end, **_VMA_ADVICE[advice])
-        except Errno:
-            raise Errno(EAGAIN) from None  # too many mappings
+    except Errno:
+        raise Errno(EAGAIN) from None  # too many mappings
     if advice == _REMOVE:
         for vma in space.overlapping(start, end):
             assert vma.backing is not None

@@ -20,7 +20,7 @@ from kernel.base.errno import (
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_cache import Backing, SharedMemory
-from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_up
+from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mlock import check_may_lock, populate_locked
 from kernel.syscalls.memory.populate import populate
@@ -126,6 +126,8 @@ def mmap(
     vma.grows_down = bool(flags & Map.GROWSDOWN)
     vma.locked = locked
     vma.lock_on_fault = space.locks_new_on_fault and not flags & Map.LOCKED
+    vma.flags |= VmFlag.NO_RESERVE if flags & Map.NORESERVE else VmFlag.NONE
+    vma.flags |= VmFlag.NO_HUGE if flags & Map.STACK else VmFlag.NONE
     if vma.grows_down and vma.backing is not None:
         raise Errno(EINVAL)
     if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
-from kernel.process.process import Attributes, Process
+from kernel.process.attributes import Attributes
+from kernel.process.process import Process
 from kernel.process.signals import HIGHEST
 from kernel.syscalls.context import SyscallContext
 
@@ -42,7 +43,7 @@ def _get_death_signal(t: SyscallContext, address: int, _: int) -> int:
 def _set_name(t: SyscallContext, address: int, _: int) -> int:
     process: Process = t.process
     name = t.mem.read(address, 16).split(b"\0")[0][:15]
-    process.program = process.program.renamed(name.decode("utf-8", "replace"))
+    process.rename(name.decode("utf-8", "replace"))
     return 0
 
 

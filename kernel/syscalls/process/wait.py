@@ -150,8 +150,8 @@ def _consume_event(t: SyscallContext, child: Process) -> None:
     """Clears the child's reported state change, and reaps a zombie."""
     event, child.event = child.event, None
     if event is ChildEvent.EXITED:
-        t.process.children_cpu_ns += child.cpu_ns + child.children_cpu_ns
-        t.process.children_faults += child.faults + child.children_faults
+        t.process.children_usage.add(child.usage())
+        t.process.children_usage.add(child.children_usage)
         reap(t.kernel, child)
 
 

@@ -86,11 +86,14 @@ class SparseBytes:
     number when they are released; it raises Errno to refuse.
     """
 
+    in_memory = True
+
     def __init__(self, store: PageStore, charge: Callable[[int], None]) -> None:
         self.store = store
         self.size = 0
         self.users = 0
         """Number of mappings that use it (kernel.mm.page_cache.Backing)."""
+        self.dirty: set[int] = set()
         self.inode: Inode | None = None
         """The file's node, set while it is mapped."""
         self._charge = charge
@@ -133,6 +136,7 @@ class SparseBytes:
                     break
                 raise
             self.store.write(page, start, view[done : done + length])
+            self.dirty.add(index)
             done += length
             self.size = max(self.size, offset + done)
             index, start = index + 1, 0
@@ -283,6 +287,7 @@ class SparseBytes:
         if not pages:
             return
         self._order = None if self._pages else []
+        self.dirty &= self._pages.keys()
         self.store.give_back(pages)
         self._charge(-len(pages))
         if not self._pages:

@@ -145,6 +145,45 @@ class ProcFile(OpenFile):
         return offset
 
 
+class ProcSetting(ProcText):
+    """A text that may be replaced: ``store`` receives what is written."""
+
+    def __init__(
+        self,
+        filesystem: ProcFs,
+        path: str,
+        rights: int,
+        make: Callable[[], bytes],
+        store: Callable[[bytes], None],
+    ) -> None:
+        super().__init__(filesystem, path, make)
+        self.mode = stat.S_IFREG | rights
+        self.store = store
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        return ProcSettingFile(self, flags, path)
+
+
+class ProcSettingFile(ProcFile):
+    """An open setting. A write replaces the whole, at any offset."""
+
+    def __init__(self, node: ProcSetting, flags: int, path: str) -> None:
+        super().__init__(node, flags, path)
+        self._store = node.store
+
+    def write(self, data: bytes) -> int:
+        count = self.write_at(self.offset, data)
+        self.offset += count
+        return count
+
+    def write_at(self, offset: int, data: bytes) -> int:
+        self._store(data)
+        return len(data)
+
+    def truncate(self, size: int) -> None:
+        """Does nothing: a shell opens the file with O_TRUNC."""
+
+
 class ProcLink(ProcNode):
     """A symbolic link whose text ``make`` returns."""
 

@@ -10,44 +10,68 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_CLOEXEC
 from kernel.vfs.core.open_file import OpenFile
-from kernel.vfs.proc.contents import (
-    limits_text,
-    mountinfo_text,
-    mounts_text,
-    stat_text,
-    statm_text,
-    status_text,
-)
-from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcText
-from kernel.vfs.proc.protocol import ProcProcess
+from kernel.vfs.proc import settings
+from kernel.vfs.proc.contents import limits_text, mountinfo_text, mounts_text
+from kernel.vfs.proc.nodes import MagicLink, ProcDir, ProcFs, ProcNode, ProcSetting, ProcText
+from kernel.vfs.proc.pagemap import ProcPagemap
+from kernel.vfs.proc.process_stat import oom_score_text, stat_text, statm_text
+from kernel.vfs.proc.process_status import status_text
+from kernel.vfs.proc.protocol import ProcKernel, ProcMemory, ProcProcess
 
 Make = Callable[[], bytes]
+Store = Callable[[bytes], None]
 
 
 class ProcessFiles:
     """Creates the nodes of a process's directory ``base`` (``12`` or ``12/task/13``)."""
 
     def __init__(
-        self, filesystem: ProcFs, process: ProcProcess, base: str, tid: int, tasks: bool
+        self,
+        filesystem: ProcFs,
+        kernel: ProcKernel,
+        process: ProcProcess,
+        base: str,
+        tid: int,
+        tasks: bool,
     ) -> None:
         self.filesystem = filesystem
+        self.kernel = kernel
         self.process = process
         self.base = base
         self._tid = tid
         self._texts: dict[str, Make] = {
             "auxv": lambda: process.program.auxv,
             "cmdline": lambda: process.program.arguments if process.alive else b"",
-            "comm": lambda: process.program.name.encode("utf-8", "surrogateescape") + b"\n",
             "environ": lambda: process.program.environment if process.alive else b"",
             "limits": lambda: limits_text(process).encode(),
-            "maps": self._maps,
+            "maps": self._of_memory(lambda memory: memory.maps_text()),
             "mountinfo": lambda: mountinfo_text(process.fs.namespace).encode(),
             "mounts": lambda: mounts_text(process.fs.namespace).encode(),
-            "oom_score": lambda: b"0\n",
-            "oom_score_adj": lambda: b"0\n",
+            "oom_score": lambda: oom_score_text(kernel, process).encode(),
+            "smaps": self._of_memory(lambda memory: memory.smaps_text()),
+            "smaps_rollup": self._of_memory(lambda memory: memory.smaps_rollup_text()),
             "stat": lambda: stat_text(process, tid).encode("utf-8", "surrogateescape"),
             "statm": lambda: statm_text(process).encode(),
             "status": lambda: status_text(process, tid).encode("utf-8", "surrogateescape"),
+        }
+        attributes = process.attributes
+        self._settings: dict[str, tuple[int, Make, Store]] = {
+            "clear_refs": (0o200, lambda: b"", lambda text: settings.clear_refs(process, text)),
+            "comm": (
+                0o644,
+                lambda: process.program.name.encode("utf-8", "surrogateescape") + b"\n",
+                lambda text: settings.set_name(process, kernel.caller, text),
+            ),
+            "coredump_filter": (
+                0o644,
+                lambda: b"%08x\n" % attributes.core_filter,
+                lambda text: settings.set_core_filter(process, text),
+            ),
+            "oom_score_adj": (
+                0o644,
+                lambda: b"%d\n" % attributes.oom_score_adjustment,
+                lambda text: settings.set_oom_adjustment(process, text),
+            ),
         }
         self._links: dict[str, tuple[Callable[[], str], Callable[[], Inode | None]]] = {
             "exe": (self._exe_text, lambda: process.program.inode if process.alive else None),
@@ -62,13 +86,17 @@ class ProcessFiles:
             self._dirs["task"] = self._task_dir
 
     def directory(self) -> ProcDir:
-        names = [*self._texts, *self._links, *self._dirs]
+        names = [*self._texts, *self._settings, *self._links, *self._dirs, "pagemap"]
         return ProcDir(self.filesystem, self.base, lambda: sorted(names), self._find)
 
     def _find(self, name: str) -> ProcNode | None:
         path = f"{self.base}/{name}"
         if name in self._texts:
             return ProcText(self.filesystem, path, self._texts[name])
+        if name in self._settings:
+            return ProcSetting(self.filesystem, path, *self._settings[name])
+        if name == "pagemap":
+            return ProcPagemap(self.filesystem, path, self.kernel, self.process)
         if name in self._links:
             return MagicLink(self.filesystem, path, *self._links[name])
         if name in self._dirs:
@@ -87,10 +115,15 @@ class ProcessFiles:
         except Errno:
             return f"/{fs.cwd.name} (deleted)"
 
-    def _maps(self) -> bytes:
-        if not self.process.alive:
-            return b""
-        return self.process.space.maps_text().encode("utf-8", "surrogateescape")
+    def _of_memory(self, make: Callable[[ProcMemory], str]) -> Make:
+        """A text about its memory, empty for a zombie."""
+
+        def text() -> bytes:
+            if not self.process.alive:
+                return b""
+            return make(self.process.memory).encode("utf-8", "surrogateescape")
+
+        return text
 
     def _file(self, name: str) -> OpenFile | None:
         if not name.isascii() or not name.isdigit() or len(name) > 9:
@@ -129,7 +162,7 @@ class ProcessFiles:
             if name not in map(str, self.process.threads):
                 return None
             base = f"{self.base}/task/{name}"
-            files = ProcessFiles(self.filesystem, self.process, base, int(name), False)
+            files = ProcessFiles(self.filesystem, self.kernel, self.process, base, int(name), False)
             return files.directory()
 
         path = f"{self.base}/task"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from kernel.base.memory_figures import Activity, MachineMemory, MemoryFigures
 from kernel.base.wait import Wait
 from kernel.vfs.core.caller import Clock, Process
 from kernel.vfs.core.fd_table import FdTable
@@ -12,14 +13,90 @@ from kernel.vfs.core.inode import Inode
 from kernel.vfs.names.fs_context import FsContext
 
 
-class Space(Protocol):
+class Image(Protocol):
+    """Addresses of the parts of a program's image."""
+
+    @property
+    def code_start(self) -> int: ...
+    @property
+    def code_end(self) -> int: ...
+    @property
+    def data_start(self) -> int: ...
+    @property
+    def data_end(self) -> int: ...
+    @property
+    def stack_start(self) -> int: ...
+    @property
+    def arguments_start(self) -> int: ...
+    @property
+    def arguments_end(self) -> int: ...
+    @property
+    def environment_start(self) -> int: ...
+    @property
+    def environment_end(self) -> int: ...
+
+
+class ProcMemory(Protocol):
     """An address space, as /proc/PID shows it."""
 
     @property
-    def locked_bytes(self) -> int: ...
+    def image(self) -> Image: ...
+    @property
+    def heap_start(self) -> int: ...
     def maps_text(self) -> str: ...
-    def resident_pages(self) -> int: ...
-    def virtual_pages(self) -> int: ...
+    def smaps_text(self) -> str: ...
+    def smaps_rollup_text(self) -> str: ...
+    def figures(self) -> MemoryFigures: ...
+
+    def pagemap(self, first: int, count: int, *, expose_frames: bool) -> bytes:
+        """Entries of ``count`` pages from page number ``first`` on."""
+
+    def clear_refs(self, what: int, /) -> None: ...
+
+
+class Attributes(Protocol):
+    """Attributes of a process that files of /proc/PID show or set."""
+
+    no_new_privileges: int
+    no_huge_pages: int
+    oom_score_adjustment: int
+    oom_score_least: int
+    core_filter: int
+
+
+class Signals(Protocol):
+    """A set of pending signals."""
+
+    mask: int
+
+    @property
+    def queued(self) -> Queue: ...
+
+
+class Queue(Protocol):
+    """The queued signals of a user."""
+
+    count: int
+
+
+class Handlers(Protocol):
+    """Signal actions."""
+
+    def ignored_and_caught(self) -> tuple[int, int]: ...
+
+
+class ChildrenUsage(Protocol):
+    """Usage of the children that a process has waited for."""
+
+    cpu_ns: int
+    faults: int
+
+
+class Switches(Protocol):
+    """Numbers of context switches."""
+
+    voluntary: int
+    involuntary: int
 
 
 class ProcProgram(Protocol):
@@ -77,7 +154,28 @@ class ProcProcess(Process, Protocol):
     @property
     def fs(self) -> FsContext: ...
     @property
-    def space(self) -> Space: ...
+    def memory(self) -> ProcMemory: ...
+    @property
+    def attributes(self) -> Attributes: ...
+    @property
+    def pending(self) -> Signals: ...
+    @property
+    def handlers(self) -> Handlers: ...
+    @property
+    def faults(self) -> int: ...
+    @property
+    def children_usage(self) -> ChildrenUsage: ...
+    @property
+    def exit_signal(self) -> int: ...
+    @property
+    def status(self) -> int | None:
+        """Wait status of a zombie."""
+
+    @property
+    def has_execed(self) -> bool: ...
+
+    def rename(self, name: str, /) -> None:
+        """Sets the short name of its program."""
 
 
 class ProcThread(Protocol):
@@ -86,6 +184,19 @@ class ProcThread(Protocol):
     @property
     def wait(self) -> Wait | None:
         """Its wait; None while it is runnable."""
+
+    @property
+    def mask(self) -> int:
+        """Blocked signals."""
+
+    @property
+    def pending(self) -> Signals: ...
+    @property
+    def switches(self) -> Switches: ...
+    @property
+    def cpu_ns(self) -> int: ...
+    @property
+    def faults(self) -> int: ...
 
 
 class ProcCaller(Protocol):
@@ -121,9 +232,9 @@ class ProcKernel(Protocol):
         """Physical memory in bytes."""
 
     @property
-    def memory_in_files(self) -> int:
-        """Bytes of frames that hold files in memory."""
-
+    def machine_memory(self) -> MachineMemory: ...
     @property
-    def memory_free(self) -> int:
-        """Bytes of free frames."""
+    def activity(self) -> Activity: ...
+    @property
+    def exposes_frames(self) -> bool:
+        """True when pagemap shows frame numbers."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from kernel.base.budget import Cost
 from kernel.vfs.names.namespace import Namespace
-from kernel.vfs.proc import contents
+from kernel.vfs.proc import contents, memory_texts
 from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
@@ -26,9 +26,11 @@ class ProcRoot:
             "cpuinfo": lambda: contents.CPUINFO,
             "filesystems": lambda: _FILESYSTEMS,
             "loadavg": lambda: contents.loadavg_text(kernel),
-            "meminfo": lambda: contents.meminfo_text(kernel),
+            "meminfo": lambda: memory_texts.meminfo_text(kernel),
             "stat": lambda: contents.system_stat_text(kernel),
             "uptime": lambda: contents.uptime_text(kernel),
+            "vmstat": lambda: memory_texts.vmstat_text(kernel),
+            "zoneinfo": lambda: memory_texts.zoneinfo_text(kernel),
             "version": lambda: f"Linux version {kernel.release} (emu) #1\n",
         }
         self._links: dict[str, Callable[[], str]] = {
@@ -79,7 +81,8 @@ class ProcRoot:
         process = self.kernel.processes.get(int(name))
         if process is None or str(process.pid) != name:
             return None
-        return ProcessFiles(self.filesystem, process, name, process.pid, True).directory()
+        files = ProcessFiles(self.filesystem, self.kernel, process, name, process.pid, True)
+        return files.directory()
 
     def _text(self, path: str, make: Callable[[], str]) -> ProcText:
         return ProcText(self.filesystem, path, lambda: make().encode("utf-8", "surrogateescape"))

@@ -44,7 +44,7 @@ VARIANTS = [
     ),
     _break(
         "reuse-keeps-mark", "a frame that is taken over stays marked CoW",
-        old="pte & ~COW | W | A | D", new="pte | W | A | D",
+        old="pte & ~(COW | CLEAN)", new="pte & ~CLEAN",
     ),
     _break(
         "copy-is-executable", "the copy of a page of data may be executed",

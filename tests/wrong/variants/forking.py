@@ -21,10 +21,10 @@ VARIANTS = [
     ),
     _share(
         "w-left-in-child", "the child gets W, and no CoW mark",
-        old="        parent.table.write(part)\n    child.table.write(part)",
+        old="        parent.table.write(part)\n    np.bitwise_and",
         new="        parent.table.write(part)\n"
         "        part.ptes[part.ptes & COW != 0] ^= np.uint64(W | COW)\n"
-        "    child.table.write(part)",
+        "    np.bitwise_and",
     ),
     _share(
         "no-mark-in-child", "only the parent's PTE is marked CoW",

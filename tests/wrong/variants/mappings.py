@@ -57,7 +57,7 @@ VARIANTS = [
     ),
     _protect_mapped(
         "mprotect-of-the-whole-mapping", "mprotect of a part changes all of the mapping",
-        old="start, end, {", new="self.overlapping(start, end)[0].start, end, {",
+        old="max(start, vma.start)", new="vma.start",
     ),
     _protectable(
         "mprotect-beyond-open", "mprotect lets a program write to a file it opened read-only",
@@ -107,16 +107,16 @@ VARIANTS = [
     ),
     wrong(
         "few-pages-not-cleared", "munmap of a few pages leaves their PTEs",
-        "kernel.mm.address_space:AddressSpace._clear", "self.table.clear(va)", "pass",
+        "kernel.mm.page_tables.clear_range:_clear_few", "table.clear(va)", "pass",
     ),
     wrong(
         "few-pages-not-flushed", "munmap of a few pages leaves them in the TLB",
-        "kernel.mm.address_space:AddressSpace._clear", "if pages:", "if False:",
+        "kernel.mm.page_tables.clear_range:_clear_few", "after()", "pass",
     ),
     wrong(
         "few-frames-kept", "munmap of a few pages keeps their frames",
-        "kernel.mm.address_space:AddressSpace._clear",
-        "self.frames.release_each(ppn(pte) for _, pte in pages)", "pass",
+        "kernel.mm.page_tables.clear_range:_clear_few",
+        "frames.release_each(ppn(pte) for _, pte in pages)", "pass",
     ),
     _move(
         "mremap-loses-pages", "mremap moves the mapping without its pages",
@@ -196,7 +196,7 @@ VARIANTS = [
     ),
     _leave(
         "exit-keeps-memory", "a process that ends gives nothing back",
-        old="self.table.destroy()", new="pass",
+        old="self.table.destroy()", new="0",
     ),
     _leave(
         "exit-keeps-backings", "shared memory outlives its last process",
@@ -205,13 +205,12 @@ VARIANTS = [
     wrong(
         "exit-keeps-frames", "only the tables are given back at the end",
         "kernel.mm.page_tables.page_table:PageTable._release_pages",
-        "self._frames.release_all(np.concatenate([self._mapped(leaf) for leaf in leaves]))",
-        "pass",
+        "self._frames.release_all(mapped)", "pass",
     ),
     wrong(
         "exit-keeps-few-frames", "a small process gives only its tables back",
         "kernel.mm.page_tables.page_table:PageTable._release_pages",
-        "self._frames.release_each(ppn(pte) for pte in ptes if pte & V)", "pass",
+        "self._frames.release_each(frames)", "pass",
     ),
     _destroy(
         "exit-keeps-leaf-tables", "the tables of the last level are never given back",

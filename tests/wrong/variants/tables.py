@@ -129,13 +129,13 @@ VARIANTS = [
     wrong(
         "exit-empties-shared-tables", "exit gives up the pages of a table that others still hold",
         "kernel.mm.page_tables.page_table:PageTable.destroy",
-        "if self._frames.count(frames[leaf]) == 1", "",
+        "if self._frames.count(frame) == 1", "",
     ),
     wrong(
         "exit-leaves-shared-pages", "a table's last holder gives it back without its pages",
         "kernel.mm.page_tables.page_table:PageTable.destroy",
-        "if self._frames.count(frames[leaf]) == 1",
-        "if self._frames.count(frames[leaf]) == 1 and leaf not in"
+        "if self._frames.count(frame) == 1",
+        "if self._frames.count(frame) == 1 and leaf not in"
         " [self._leaves[key] for key in self._shared]",
     ),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
 from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
+from kernel.mm.usage.maps_text import maps_text
 from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import (
     BASE,
@@ -211,7 +212,7 @@ def test_an_mremap_that_finds_no_frame_leaves_both_places(world: World, policy: 
     anonymous(space, LENGTH // P, at=to)
     world.store(space, to + 600 * P, b"target")
     child = world.fork(space, policy)
-    before, vmas = child.table.present(), child.maps_text()
+    before, vmas = child.table.present(), maps_text(child)
     left = 0
     while True:
         world.frames.start_counting(fail_at=left + 1)
@@ -221,7 +222,7 @@ def test_an_mremap_that_finds_no_frame_leaves_both_places(world: World, policy: 
         except OutOfMemory:
             left += 1
         world.check()
-        assert child.table.present() == before and child.maps_text() == vmas
+        assert child.table.present() == before and maps_text(child) == vmas
     assert left > 0
     world.check()
     holds(world, child, FAR + P)

@@ -138,7 +138,7 @@ static void settle(void)
 }
 
 /* The number in kB of a field in a record of smaps, 0 without one. */
-static long field(const char *record, const char *name)
+__attribute__((unused)) static long field(const char *record, const char *name)
 {
     char key[64];
     snprintf(key, sizeof key, "\n%s:", name);
@@ -147,7 +147,7 @@ static long field(const char *record, const char *name)
 }
 
 /* The record of smaps of the mapping at `address`, in `text`; NULL when there is none. */
-static char *smaps(const void *address)
+__attribute__((unused)) static char *smaps(const void *address)
 {
     slurp("/proc/self/smaps");
     char key[32];
@@ -163,7 +163,7 @@ static char *smaps(const void *address)
 }
 
 /* Prints the fields of the mapping at `address` that are not 0. */
-static void show(const char *step, const void *address)
+__attribute__((unused)) static void show(const char *step, const void *address)
 {
     static const char *names[] = {
         "Rss", "Pss", "Pss_Dirty", "Shared_Clean", "Shared_Dirty", "Private_Clean",
@@ -205,6 +205,7 @@ static void show(const char *step, const void *address)
             _exit(0);                                                \
         }                                                            \
         await(pid_of_child);                                         \
+        settle();                                                    \
     } while (0)
 
 __attribute__((unused)) static void await(pid_t pid)

@@ -1,0 +1,55 @@
+"""Figures of a process's memory that /proc shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFigures:
+    """Sizes in pages (proc_pid_status(5)). The zero page counts in none of the resident ones."""
+
+    virtual: int = 0
+    virtual_peak: int = 0
+    anonymous: int = 0
+    file: int = 0
+    shmem: int = 0
+    resident_peak: int = 0
+    data: int = 0
+    stack: int = 0
+    code: int = 0
+    libraries: int = 0
+    tables: int = 0
+    locked: int = 0
+
+    @property
+    def resident(self) -> int:
+        return self.anonymous + self.file + self.shmem
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMemory:
+    """Frames of the machine by their use, for /proc/meminfo, vmstat and zoneinfo."""
+
+    total: int = 0
+    free: int = 0
+    anonymous: int = 0
+    cached: int = 0
+    """Pages of files and of shared memory."""
+    shmem: int = 0
+    mapped: int = 0
+    """Those of ``cached`` that a process maps."""
+    tables: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Counters since the start of the machine."""
+
+    cpu_ns: int = 0
+    switches: int = 0
+    processes: int = 0
+    faults: int = 0
+    reused: int = 0
+    allocated: int = 0
+    freed: int = 0

@@ -1,0 +1,53 @@
+"""Clearing the PTEs of a range and releasing their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emu.machine.pte import V, ppn
+from kernel.base.lazy_numpy import np
+from kernel.mm.frames import Frames
+from kernel.mm.page_tables.page_table import PageTable
+
+_Step = Callable[[], None]
+
+
+def clear_range(
+    table: PageTable, frames: Frames, start: int, end: int, before: _Step, after: _Step
+) -> int:
+    """Clears the PTEs of [start, end); returns their number without those of the zero frame.
+
+    If there are any, ``before`` is called first, and ``after`` before a frame is released.
+    """
+    zeros = frames.count(frames.zero)
+    clear = _clear_few if table.is_short(start, end) else _clear_many
+    cleared = clear(table, frames, start, end, before, after)
+    return cleared - (zeros - frames.count(frames.zero))
+
+
+def _clear_few(
+    table: PageTable, frames: Frames, start: int, end: int, before: _Step, after: _Step
+) -> int:
+    pages = table.pages(start, end)
+    if pages:
+        before()
+        for va, _ in pages:
+            table.clear(va)
+        after()
+        frames.release_each(ppn(pte) for _, pte in pages)
+    return len(pages)
+
+
+def _clear_many(
+    table: PageTable, frames: Frames, start: int, end: int, before: _Step, after: _Step
+) -> int:
+    slices = [ptes for _, ptes in table.slices(start, end)]
+    if not slices:
+        return 0
+    before()
+    gone = np.concatenate([ptes[(ptes & V) != 0] for ptes in slices])
+    for ptes in slices:
+        ptes[:] = 0
+    after()
+    frames.release_all(gone)
+    return len(gone)

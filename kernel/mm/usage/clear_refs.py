@@ -1,0 +1,52 @@
+"""/proc/PID/clear_refs: forgets which pages were accessed or stored to."""
+
+from __future__ import annotations
+
+from emu.machine.pte import A, D, W
+from kernel.base.errno import EINVAL
+from kernel.base.errors import Errno
+from kernel.base.lazy_numpy import Ptes, np
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.page_cache import mapped_file
+from kernel.mm.page_tables.page_table import CLEAN, COW
+from kernel.mm.vma import Vma
+
+_ALL, _ANONYMOUS, _MAPPED, _SOFT_DIRTY, _PEAK = range(1, 6)
+
+
+def clear_refs(space: AddressSpace, what: int) -> None:
+    """Does what the number ``what``, written to clear_refs, asks for; EINVAL for others."""
+    if not _ALL <= what <= _PEAK:
+        raise Errno(EINVAL)
+    if what == _PEAK:
+        space.reset_peak()
+        return
+    for vma in space.vmas:
+        if what == _SOFT_DIRTY:
+            _forget_stores(space, vma)
+        elif what == _ALL or (what == _MAPPED) == _is_mapped(vma):
+            for _, ptes in space.table.slices(vma.start, vma.end):
+                ptes[:] = ptes & ~np.uint64(A)  # also for other users of a shared leaf table
+    space.flush_tlb()
+
+
+def _is_mapped(vma: Vma) -> bool:
+    """True for a mapping of a file, which shared anonymous memory is too."""
+    return mapped_file(vma.backing) is not None or vma.shared
+
+
+def _forget_stores(space: AddressSpace, vma: Vma) -> None:
+    """Makes the pages read-only, so that the next store to each is a fault that marks it anew."""
+    space.table.own_all(vma.start, vma.end)
+    vma.soft_dirty = False
+    for _, ptes in space.table.slices(vma.start, vma.end):
+        ptes[:] = _cleaned(vma, ptes)
+
+
+def _cleaned(vma: Vma, ptes: Ptes) -> Ptes:
+    writable = (ptes & W) != 0
+    changed = ptes & ~np.uint64(W)
+    changed[(ptes & D) != 0] |= np.uint64(CLEAN)
+    if not vma.shared:
+        changed[writable] |= np.uint64(COW)
+    return changed
