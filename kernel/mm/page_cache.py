@@ -86,7 +86,7 @@ class SharedMemory:
         return index in self._pages
 
     def stored_to(self, index: int) -> None:
-        pass
+        self.dirty.add(index)
 
     def write_back(self, first: int, last: int) -> None:
         pass
