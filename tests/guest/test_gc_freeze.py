@@ -65,7 +65,7 @@ def in_bash(script: str) -> str:
 
 
 def test_does_it_print_what_the_page_shows(printed: list[str]) -> None:
-    assert len(SESSIONS) == 8
+    assert len(SESSIONS) == 10
     for (command, expected), output in zip(SESSIONS, printed, strict=True):
         assert normal(output) == normal(expected), f"$ {command}\n{output}"
 
@@ -74,6 +74,12 @@ def test_does_freezing_save_what_the_page_says(printed: list[str]) -> None:
     copied = [re.match(r"copied for fork +([\d,]+) KiB", output) for output in printed]
     idle, collect, frozen = (int(match[1].replace(",", "")) for match in copied if match)
     assert collect > 10 * idle and frozen < collect / 4
+
+
+def test_does_python_see_what_freezing_saves(printed: list[str]) -> None:
+    views = [re.match(r"shared .*: ([\d,]+) KiB less", output) for output in printed]
+    collected, frozen = (int(match[1].replace(",", "")) for match in views if match)
+    assert frozen < collected / 4
 
 
 def test_does_the_program_run_on_this_python_too() -> None:
