@@ -51,7 +51,7 @@ def test_is_the_line_that_broke_the_sharing_named(guest: Path) -> None:
     (copied,) = [line for line in ran.stderr.splitlines() if "COPIED" in line]
     assert "write_it+0x" in copied and f"breaks_one_page.c:{LINE}" in copied
     assert re.search(r"store 0x[0-9a-f]+005 ", copied), copied
-    assert re.search(r"R--U-AD CoW → 0x[0-9a-f]+ RW-U-AD  count 2 → 1  shared with pid 2", copied)
+    assert re.search(r"R--U--D CoW → 0x[0-9a-f]+ RW-U-AD  count 2 → 1  shared with pid 2", copied)
     assert any("1 of its 4,096 bytes had changed" in line for line in ran.stderr.splitlines())
     assert ran.status == 7 and ran.stdout == ""
 
@@ -139,7 +139,7 @@ def test_does_walk_draw_the_entries_and_the_broken_rule(guest: Path) -> None:
     drawing = [line.strip() for line in lines[at + 1 : at + 6]]
     assert "root table" in drawing[0]
     assert [line[:9] for line in drawing[1:4]] == ["├ level 2", "├ level 1", "├ level 0"]
-    assert drawing[3].endswith("R--U-AD CoW") and drawing[4] == "└ the page's W bit is clear"
+    assert drawing[3].endswith("R--U--D CoW") and drawing[4] == "└ the page's W bit is clear"
 
 
 def test_is_a_call_that_does_not_return_reported_as_strace_does(guest: Path) -> None:

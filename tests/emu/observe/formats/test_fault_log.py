@@ -64,7 +64,7 @@ def test_a_copy_and_a_reuse() -> None:
     (copied,) = about(page + 5)
     assert (copied["pid"], copied["done"], copied["access"]) == ("3", "COPIED", "store")
     assert copied["instruction"].startswith("sb ")
-    assert copied["before"].endswith("R--U-AD CoW") and copied["after"].endswith("RW-U-AD")
+    assert copied["before"].endswith("R--U--D CoW") and copied["after"].endswith("RW-U-AD")
     assert copied["before"].split()[0] != copied["after"].split()[0]
     assert copied["count"] == "2 → 1"
     (reused,) = about(page + 6)

@@ -166,7 +166,7 @@ def test_a_fault_opens_by_keyboard_and_reports_all(demo_page: Page) -> None:
     assert levels == 3
     for words in (
         "level 2 (root)",
-        "R--U-AD CoW",
+        "R--U--D CoW",
         "RW-U-AD",
         "2 of the frame before, 1 of the frame after",
         "pages[page][0] = letter;",
