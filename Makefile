@@ -127,3 +127,5 @@ roots: $(STAMPS)/venv
 		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/dynamic --depends bash coreutils || [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/python --depends python3-minimal || [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/procps --depends procps time ncurses-base \
+		|| [ -z "$$CI" ]
