@@ -12,7 +12,7 @@ import sys
 
 def shared():
     """KiB that were stored to and that another process has too."""
-    with open("/proc/self/smaps_rollup", "rb") as file:
+    with open("/proc/self/smaps_rollup", "rb") as file:  # noqa: PTH123 - no import of pathlib
         return int(file.read().split(b"Shared_Dirty:")[1].split()[0])
 
 
