@@ -10,7 +10,7 @@ import os
 import sys
 
 
-def shared():
+def shared() -> int:
     """KiB that were stored to and that another process has too."""
     with open("/proc/self/smaps_rollup", "rb") as file:  # noqa: PTH123 - no import of pathlib
         return int(file.read().split(b"Shared_Dirty:")[1].split()[0])
