@@ -75,7 +75,7 @@ exit 0
 
 
 class View(NamedTuple):
-    """What a process read, and what the kernel had copied by then."""
+    """Figures of one look: what the process read, and the pages copied until then."""
 
     shared_dirty: int
     copied: int
