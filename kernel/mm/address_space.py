@@ -112,7 +112,9 @@ class AddressSpace(MemoryPeaks):
         self.asks_for_barriers = False
         """True when the space is registered for membarrier(2)."""
         self.inherits_all = False
-        """True when a child of fork gets all PTEs, also those that its faults would fill again."""
+        """True when a child of fork gets all PTEs, also those that its faults would fill again, and
+        their A bits.
+        """
         self.fault_around = PAGE_SIZE
         """Bytes of the window that a read fault on cached pages maps, a power of two; one page for
         the page alone."""

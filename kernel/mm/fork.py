@@ -158,7 +158,8 @@ def _share_pages(
     if not shared and (lost := _take_w(part)):
         cost.ptes_written += lost
         parent.table.write(part)
-    np.bitwise_and(part.ptes, ~np.uint64(A), out=part.ptes)
+    if not parent.inherits_all:
+        np.bitwise_and(part.ptes, ~np.uint64(A), out=part.ptes)  # it has accessed no page
     child.table.write(part)
     mapped = part.ptes[present]
     parent.frames.share_all(mapped)

@@ -21,10 +21,10 @@ VARIANTS = [
     ),
     _share(
         "w-left-in-child", "the child gets W, and no CoW mark",
-        old="        parent.table.write(part)\n    np.bitwise_and",
+        old="        parent.table.write(part)\n    if not parent.inherits_all",
         new="        parent.table.write(part)\n"
         "        part.ptes[part.ptes & COW != 0] ^= np.uint64(W | COW)\n"
-        "    np.bitwise_and",
+        "    if not parent.inherits_all",
     ),
     _share(
         "no-mark-in-child", "only the parent's PTE is marked CoW",
