@@ -1,6 +1,6 @@
 /* What happens when the machine's memory runs out?
  *
- * To be run with less memory than a child asks for (--mem 12M). Each of three
+ * To be run with less memory than a child asks for (--mem 8M). Each of three
  * children touches a gigabyte and is ended with SIGKILL; the parent, which has
  * little, goes on, and finds the memory there again. */
 #include "check.h"
@@ -23,8 +23,8 @@ int main(void)
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the greedy child was ended");
         CHECK(marked(own, 64, 'P'), "the parent goes on");
     }
-    char *more = new_pages(1024);
-    mark(more, 1024, 'M');
-    CHECK(marked(more, 1024, 'M'), "4 MiB are there for the parent");
+    char *more = new_pages(512);
+    mark(more, 512, 'M');
+    CHECK(marked(more, 512, 'M'), "2 MiB are there for the parent");
     return verdict();
 }

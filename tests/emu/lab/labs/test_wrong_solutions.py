@@ -93,7 +93,7 @@ def test_a_cheat_gets_no_point_and_is_reported_plainly(
     lab: Lab, cheat: Cheat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "too-long" in cheat.detected_by:
-        monkeypatch.setattr(student, "Limits", partial(Limits, seconds=1.0))
+        monkeypatch.setattr(student, "Limits", partial(Limits, seconds=0.3))
     given = submission(lab, cheat.apply(lab))
     failure = lab.tests[0].run(given)
     assert failure is not None and failure.name in cheat.detected_by, failure

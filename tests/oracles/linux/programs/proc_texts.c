@@ -179,8 +179,17 @@ static void settings(void)
     set("/proc/self/clear_refs", " 1\n");
 }
 
+/* A parent may have left signals ignored, also those that the C library keeps for itself. */
+static void default_signals(void)
+{
+    unsigned long action[4] = {0};
+    for (int number = 1; number <= 64; number++)
+        syscall(SYS_rt_sigaction, number, action, NULL, 8);
+}
+
 int main(void)
 {
+    default_signals();
     enter_folder();
     free(malloc(10)); /* a heap */
     settle();
