@@ -281,7 +281,7 @@ int main(int argc, char **argv)
 
 
 def test_a_fault_reports_which_image_of_an_execve_it_is_in() -> None:
-    records = record([program("execs_far", EXECS)]).records
+    records = record([program("execs_far", EXECS)], fault_around=4096).records
     roots = [each.root for each in of_kind(records, Exec)]
     assert len(roots) == 2
     contexts = set()
