@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from emu.machine.pte import PAGE_SIZE
 from kernel.config import Config
+from kernel.mm.fault_around import is_window
 from kernel.mm.fork import POLICIES
-from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,7 @@ class Options(Config):
             raise ValueError(f"fork_policy must be one of {', '.join(POLICIES)}")
         if self.memory <= 0 or self.memory % 4096:
             raise ValueError("memory must be a positive multiple of 4,096 bytes")
-        around = self.fault_around
-        if not PAGE_SIZE <= around <= LEAF_SPAN or around & around - 1:
+        if not is_window(self.fault_around):
             raise ValueError("fault_around must be a power of two from 4,096 to 2,097,152 bytes")
         if self.kernel_memory is not None and self.kernel_memory <= 0:
             raise ValueError("kernel_memory must be a positive number of bytes")

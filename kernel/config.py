@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernel.mm.fault_around import DEFAULT_SIZE
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -16,7 +18,7 @@ class Config:
     by default a quarter of ``memory``, at least 16 MiB."""
     fork_policy: str = "cow"
     """A key of :data:`kernel.mm.fork.POLICIES`."""
-    fault_around: int = 64 << 10
+    fault_around: int = DEFAULT_SIZE
     """Bytes of the window that a read fault on cached pages maps: a power of two from one page to
     2 MiB; one page for the page alone (Linux's fault_around_bytes)."""
     max_processes: int = 4096

@@ -257,7 +257,7 @@ class AddressSpace(MemoryPeaks):
     def _flags_under(self, prot: Prot, vma: Vma) -> VmFlag:
         """The flags of a part of a VMA with a new protection.
 
-        As in Linux, memory that is no longer writable stays accounted once it has own pages.
+        As in Linux, memory that is no longer writable stays accounted if it has private pages.
         """
         if vma.commits_under(prot):
             return vma.flags | VmFlag.ACCOUNTED

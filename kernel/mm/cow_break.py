@@ -47,3 +47,11 @@ def map_zeroed(space: AddressSpace, vma: Vma, page: int) -> None:
     vma.has_private = True
     space.table.set_pte(page, make_pte(frame, vma.pte_flags | D))
     space.resident_bound += 1
+
+
+def read_only_flags(vma: Vma) -> int:
+    """PTE flags of a private page that shares its frame."""
+    flags = vma.pte_flags
+    if flags & W:
+        flags = flags & ~W | COW
+    return flags

@@ -10,10 +10,10 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, A, D, R, U, V, W, X, make_pte, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
-from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed
+from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed, read_only_flags
 from kernel.mm.fault_around import map_around, read_flags
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
-from kernel.mm.page_tables.page_table import CLEAN, COW
+from kernel.mm.page_tables.page_table import CLEAN
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
 
 _NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
@@ -88,7 +88,7 @@ def _grow_stack(space: AddressSpace, page: int) -> Vma | None:
 
 def _share_zero(space: AddressSpace, vma: Vma, page: int) -> Outcome:
     zero = space.frames.zero
-    space.table.set_pte(page, make_pte(zero, _read_only(vma)))
+    space.table.set_pte(page, make_pte(zero, read_only_flags(vma)))
     space.frames.share(zero)
     return Outcome.ZERO_SHARED
 
@@ -133,14 +133,6 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
         space.table.set_pte(page, pte & ~CLEAN | W | A | D)
         return Outcome.SHARED
     return break_cow(space, vma, page, pte)
-
-
-def _read_only(vma: Vma) -> int:
-    """PTE flags of a private page that shares its frame."""
-    flags = vma.pte_flags
-    if flags & W:
-        flags = flags & ~W | COW
-    return flags
 
 
 def allows(pte: int, access: Access) -> bool:

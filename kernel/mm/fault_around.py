@@ -4,27 +4,29 @@ the page cache, as do_fault_around() of Linux.
 
 from __future__ import annotations
 
-from emu.machine.pte import PAGE_SHIFT, W, make_pte, ppn
+from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, W, make_pte, ppn
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.cow_break import read_only_flags
 from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import Vma
 
 DEFAULT_SIZE = 64 << 10
 """Bytes of a window (Linux's fault_around_bytes)."""
-LARGEST_SIZE = LEAF_SPAN
+
+
+def is_window(size: int) -> bool:
+    """Returns whether a window may have ``size`` bytes: a power of two, from a page to 2 MiB."""
+    return PAGE_SIZE <= size <= LEAF_SPAN and not size & size - 1
 
 
 def read_flags(vma: Vma, backing: Backing) -> int:
     """PTE flags of a page of the backing that a read fault maps."""
-    flags = vma.pte_flags
-    if flags & W:
-        if not vma.shared:
-            flags = flags & ~W | COW
-        elif backing.needs_write_notice:
-            flags &= ~W  # so that the first store faults
-    return flags
+    if not vma.shared:
+        return read_only_flags(vma)
+    if backing.needs_write_notice:
+        return vma.pte_flags & ~W  # so that the first store faults
+    return vma.pte_flags
 
 
 def window(space: AddressSpace, vma: Vma, page: int) -> tuple[int, int]:
@@ -47,12 +49,9 @@ def map_around(space: AddressSpace, page: int) -> list[tuple[int, int]]:
     flags = read_flags(vma, vma.backing)
     base = start - (first << PAGE_SHIFT)
     cached = vma.backing.cached(first, first + ((end - start) >> PAGE_SHIFT))
-    ptes = [
-        (base + (index << PAGE_SHIFT), make_pte(frame, flags))
-        for index, frame in cached
-        if base + (index << PAGE_SHIFT) != page
-    ]
-    mapped = space.table.fill(ptes)
+    mapped = space.table.fill(
+        [(base + (index << PAGE_SHIFT), make_pte(frame, flags)) for index, frame in cached]
+    )
     space.frames.share_each(ppn(pte) for _, pte in mapped)
     space.resident_bound += len(mapped)
     return mapped

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, A, V, W
@@ -134,17 +135,11 @@ def _copied(parent: AddressSpace) -> list[_Span]:
 
 def _spans(vmas: Sequence[Vma], wanted: Callable[[Vma], bool]) -> list[_Span]:
     """The wanted mappings, those that follow each other as one: fork's cost is by leaf table."""
-    spans: list[_Span] = []
-    before: Vma | None = None
-    for vma in vmas:
-        if not wanted(vma):
-            before = None
-        elif before is not None and before.shared == vma.shared:
-            spans[-1] = spans[-1]._replace(end=vma.end)
-            before = vma
-        else:
-            spans.append(_Span(vma.start, vma.end, vma.shared))
-            before = vma
+    spans = []
+    for shared, group in groupby(vmas, lambda vma: vma.shared if wanted(vma) else None):
+        if shared is not None:
+            first, *others = group
+            spans.append(_Span(first.start, (others or [first])[-1].end, shared))
     return spans
 
 

@@ -7,10 +7,9 @@ import os
 import re
 
 from emu.errors import NO_CURRENT_DIRECTORY
-from emu.machine.pte import PAGE_SIZE
 from emu.options import Options
+from kernel.mm.fault_around import DEFAULT_SIZE, is_window
 from kernel.mm.fork import POLICIES
-from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _WINDOW = re.compile(r"[0-9]{1,4}[kKmM]")
@@ -66,7 +65,7 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
     group.add_argument(
         "--fault-around",
         type=_window,
-        default=64 << 10,
+        default=DEFAULT_SIZE,
         metavar="SIZE",
         help="range around a read fault on a file or on shared memory in which cached pages are "
         "mapped too, from 4K, for the page alone, to 2M (default 64K; with --lab always 4K)",
@@ -233,7 +232,7 @@ def memory_size(text: str) -> int:
 
 def _window(text: str) -> int:
     size = int(text[:-1], 10) * _UNITS[text[-1].lower()] if _WINDOW.fullmatch(text) else 0
-    if not PAGE_SIZE <= size <= LEAF_SPAN or size & size - 1:
+    if not is_window(size):
         raise argparse.ArgumentTypeError(f"{text!r}: not a window (expected 4K, 8K … or 2M)")
     return size
 

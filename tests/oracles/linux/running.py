@@ -25,7 +25,7 @@ _UNCHECKED = frozenset({"many_mappings", "peaks"})
 
 @cache
 def needs_linux() -> None:
-    """Skips a test where there is no compiler for this host, or its Linux counts otherwise."""
+    """Skips a test without a compiler for this host, or on a Linux older than OLDEST."""
     if which("gcc") is None:
         missing("gcc for this host")
     release = platform.release().split(".")

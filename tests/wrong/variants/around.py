@@ -8,7 +8,7 @@ from tests.wrong.variant import wrong
 
 _around = partial(wrong, where="kernel.mm.fault_around:map_around")
 _window = partial(wrong, where="kernel.mm.fault_around:window")
-_flags = partial(wrong, where="kernel.mm.fault_around:read_flags")
+_flags = partial(wrong, where="kernel.mm.cow_break:read_only_flags")
 _copied = partial(wrong, where="kernel.mm.fork:_copied")
 
 VARIANTS = [

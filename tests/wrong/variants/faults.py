@@ -86,7 +86,7 @@ VARIANTS = [
     ),
     wrong(
         "file-store-unseen", "a shared file page has W before anybody stored to it",
-        "kernel.mm.fault_around:read_flags", "elif backing.needs_write_notice", "elif False",
+        "kernel.mm.fault_around:read_flags", "if backing.needs_write_notice", "if False",
     ),
     wrong(
         "file-store-not-reported", "the file is not informed of a store to its page",
@@ -94,7 +94,7 @@ VARIANTS = [
     ),
     wrong(
         "read-zero-writable", "reading untouched memory gives W to the zero frame",
-        "kernel.mm.fault:_share_zero", "_read_only(vma)", "vma.pte_flags",
+        "kernel.mm.fault:_share_zero", "read_only_flags(vma)", "vma.pte_flags",
     ),
     wrong(
         "read-zero-uncounted", "a PTE of the zero frame is not counted",

@@ -1,7 +1,7 @@
 """Is what a program reads in its own /proc of its copy-on-write what ``emu cow`` reports?
 
 A child reads smaps_rollup, stores to memory that it shares with its waiting parent, and reads it
-again: what is no longer shared and dirty is what was copied meanwhile.
+again: Shared_Dirty decreases by the pages that were copied.
 """
 
 from __future__ import annotations

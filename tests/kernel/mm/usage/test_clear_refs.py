@@ -45,7 +45,7 @@ def test_only_what_is_stored_to_afterwards_is_soft_dirty(world: World, space: Ad
     clear_refs(space, TRACK_STORES)
     assert soft_dirty(space, 4) == []
     assert world.load(space, BASE, 1) == b"x"
-    assert soft_dirty(space, 4) == [], "a load is no store"
+    assert soft_dirty(space, 4) == [], "a load sets no soft-dirty bit"
     assert fault.handle(space, BASE + P, Access.STORE).outcome is Outcome.REUSED
     world.store(space, BASE + 3 * P, b"x")
     assert soft_dirty(space, 4) == [1, 3]
