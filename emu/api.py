@@ -230,8 +230,11 @@ class Session:
             return DEADLOCK_STATUS
         finally:
             self.ended_by, self._cut_off = ticker.ended_by, ticker.broke_in
-        self._note_death(process)
-        return exit_status(process.status or 0)
+        status = process.status
+        assert status is not None
+        if status.signal in _FAULTS:
+            self._note_death(process, status.signal)
+        return status.shell_status
 
     def _note_image(self, process: Process, name: str | None = None) -> None:
         """Reports extensions that the program or its interpreter needs and the machine lacks."""
@@ -253,10 +256,9 @@ class Session:
         names = ", ".join(sorted(missing))
         self._log(f"{one_line(name)}: built for extensions that the machine lacks: {names}")
 
-    def _note_death(self, process: Process) -> None:
+    def _note_death(self, process: Process, signo: int) -> None:
         """Reports the fault that killed the program, which a shell cannot know."""
-        signo = (process.status or 0) & 0x7F
-        if signo in _FAULTS and process.last_fault:
+        if process.last_fault:
             self._log(f"{process!r} was killed by SIG{Sig(signo).name}: {process.last_fault}")
 
     def _foreground(self) -> int | None:
@@ -280,9 +282,3 @@ def _missing(file: Inode) -> set[str]:
         return missing_extensions(file.read_at)
     except Errno:
         return set()  # unreadable: the program gets the error when it reads the file
-
-
-def exit_status(wait_status: int) -> int:
-    """Converts a wait status to a shell's: the exit code, or 128 + the signal."""
-    killed = wait_status & 0x7F
-    return 128 + killed if killed else wait_status >> 8 & 0xFF

@@ -12,6 +12,7 @@ from kernel.exec.enter_image import enter_image
 from kernel.exec.loader import load
 from kernel.mm.usage.machine_memory import machine_memory
 from kernel.process.exit import exit_process
+from kernel.process.exit_status import ExitStatus
 from kernel.process.process import Process, Thread
 from kernel.process.signals import Sig
 from kernel.process.state import KernelState
@@ -98,7 +99,7 @@ class Kernel(KernelState):
         """Ends all processes, empties the caches, and returns the number of leaked frames."""
         for process in list(self.processes.values()):
             if process.alive and process.threads:
-                exit_process(self, process, Sig.KILL)
+                exit_process(self, process, ExitStatus(Sig.KILL))
         self.sigreturn_page.unused()
         for file in list(self.cache.memory.files):
             file.release()

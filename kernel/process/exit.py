@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.process import interval_timers
+from kernel.process.exit_status import ExitStatus
 from kernel.process.futex import release_robust_futexes
 from kernel.process.process import ChildEvent, Process, Thread
 from kernel.process.signal_send import send_process
@@ -30,7 +31,7 @@ def exit_thread(kernel: KernelState, thread: Thread, code: int) -> None:
     """exit(2): ends a thread, and with its last thread the process."""
     process = thread.process
     if len(process.threads) == 1:
-        exit_process(kernel, process, (code & 0xFF) << 8)
+        exit_process(kernel, process, ExitStatus.of_exit(code))
         return
     _end_thread(kernel, thread)
 
@@ -68,8 +69,8 @@ def end_other_threads(kernel: KernelState, thread: Thread) -> None:
     thread.tid = process.pid
 
 
-def exit_process(kernel: KernelState, process: Process, status: int) -> None:
-    """Ends a process with wait status ``status``; it is a zombie until waited for."""
+def exit_process(kernel: KernelState, process: Process, status: ExitStatus) -> None:
+    """Ends a process; it is a zombie until waited for."""
     if not process.alive:
         return
     process.status = status
@@ -117,8 +118,7 @@ def _reparent_children(kernel: KernelState, process: Process) -> None:
 
 
 def _become_zombie(kernel: KernelState, process: Process) -> None:
-    parent, status = process.parent, process.status
-    assert status is not None
+    parent = process.parent
     process.event = ChildEvent.EXITED
     if parent is None or not parent.alive:
         reap(kernel, process)
@@ -128,15 +128,20 @@ def _become_zombie(kernel: KernelState, process: Process) -> None:
         action.handler == SIG_IGN or bool(action.flags & SA_NOCLDWAIT)
     )
     if 0 < process.exit_signal <= HIGHEST:
-        killed = status & 0x7F
-        code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
-        info = of_child(code, process.pid, process.fs.credentials.uid, value)
-        if process.exit_signal != Sig.CHLD:
-            info = _plain(process.exit_signal)
+        is_plain = process.exit_signal != Sig.CHLD
+        info = _plain(process.exit_signal) if is_plain else end_info(process)
         send_process(kernel, parent, info)
     if auto_reaped:
         reap(kernel, process)
     parent.child_changed.wake()
+
+
+def end_info(process: Process) -> SigInfo:
+    """The siginfo that reports the end of a process to its parent."""
+    status = process.status
+    assert status is not None
+    code, value = (CLD_KILLED, status.signal) if status.signal else (CLD_EXITED, status.code)
+    return of_child(code, process.pid, process.fs.credentials.uid, value)
 
 
 def reap(kernel: KernelState, process: Process) -> None:
@@ -152,7 +157,7 @@ def kill_for_memory(kernel: KernelState, thread: Thread) -> None:
     process = thread.process
     kernel.cache.reclaim()
     kernel.log(f"out of memory: {process!r} is killed; {kernel.frames.shortage}")
-    exit_process(kernel, process, Sig.KILL)
+    exit_process(kernel, process, ExitStatus(Sig.KILL))
 
 
 def _plain(signo: int) -> SigInfo:

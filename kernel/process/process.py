@@ -19,6 +19,7 @@ from kernel.base.wait import Blocking, Wait, WaitQueue
 from kernel.mm.usage.memory_view import MemoryView
 from kernel.mm.user_memory import UserMemory
 from kernel.process.attributes import Attributes
+from kernel.process.exit_status import ExitStatus
 from kernel.process.resource_usage import ResourceUsage, Switches
 from kernel.process.signal_frame import AltStack
 from kernel.process.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
@@ -145,8 +146,8 @@ class Process:
         self.pending = Pending(queued)
         self.limits = limits
         self.exit_signal = 0
-        self.status: int | None = None
-        """Wait status after its end: exit code << 8, or the signal that killed it."""
+        self.status: ExitStatus | None = None
+        """None before its end."""
         self.last_fault = ""
         """Description of the last fault that caused a signal, for the user."""
         self.stopped_by = 0
@@ -186,6 +187,11 @@ class Process:
     @property
     def alive(self) -> bool:
         return self.status is None
+
+    @property
+    def wait_status(self) -> int:
+        """Wait status of its end; 0 before."""
+        return self.status.wait_status if self.status is not None else 0
 
     @property
     def memory(self) -> MemoryView:

@@ -12,6 +12,7 @@ from kernel.base.errno import EINTR
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.process import signal_frame
 from kernel.process.exit import exit_process, kill_for_memory
+from kernel.process.exit_status import ExitStatus
 from kernel.process.process import ChildEvent, Thread
 from kernel.process.signal_send import report_to_parent
 from kernel.process.signals import (
@@ -102,7 +103,7 @@ def _default(kernel: KernelState, thread: Thread, info: SigInfo) -> None:
         process.stopped_by = info.signo
         report_to_parent(kernel, process, ChildEvent.STOPPED, CLD_STOPPED, info.signo)
     elif kind in (Default.TERMINATE, Default.CORE):
-        exit_process(kernel, process, info.signo)
+        exit_process(kernel, process, ExitStatus(info.signo))
 
 
 def _run_handler(kernel: KernelState, thread: Thread, info: SigInfo, action: Action) -> None:
@@ -119,7 +120,7 @@ def _run_handler(kernel: KernelState, thread: Thread, info: SigInfo, action: Act
         frame = signal_frame.push(thread.mem, registers, info, mask, stack, top)
     except Errno:
         # No room for the frame: SIGSEGV, which cannot be caught then.
-        exit_process(kernel, thread.process, Sig.SEGV)
+        exit_process(kernel, thread.process, ExitStatus(Sig.SEGV))
         return
     except OutOfMemory:
         kill_for_memory(kernel, thread)

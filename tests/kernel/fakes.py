@@ -140,6 +140,7 @@ class FakeProcess(Process):
     ppid: int
     alive: bool
     cpu_ns: int
+    wait_status: int
     program: Any
     memory: Any
     threads: dict[int, Any]
@@ -151,7 +152,7 @@ class FakeProcess(Process):
         self.fs, self.files = fs, files
         self.alive, self.stopped_by, self.nice = True, 0, 0
         self.cpu_ns, self.started, self.faults = 0, 0, 0
-        self.status, self.exit_signal, self.has_execed = None, 17, True
+        self.wait_status, self.exit_signal, self.has_execed = 0, 17, True
         self.limits, self.attributes = Limits(), Attributes()
         self.handlers, self.pending = Handlers(), Pending()
         self.children_usage, self.switches = ResourceUsage(), Switches()

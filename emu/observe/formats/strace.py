@@ -119,12 +119,10 @@ class CallLines(Observer):
     def exited(self, process: Process) -> None:
         for thread in [thread for thread in self._open if thread.process is process]:
             self._line(f"[pid {process.pid}] {self._open.pop(thread)} = ?")
-        status = process.status or 0
-        how = (
-            f"killed by {signals.name(status & 0x7F)}"
-            if status & 0x7F
-            else f"exited with {status >> 8}"
-        )
+        status = process.status
+        assert status is not None
+        killer = signals.name(status.signal)
+        how = f"killed by {killer}" if status.signal else f"exited with {status.code}"
         self._line(f"[pid {process.pid}] +++ {how} +++")
 
 

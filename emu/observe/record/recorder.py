@@ -217,10 +217,10 @@ class Recorder(AddressSpaceRecorder):
             self._copies.transfer(space, process.pid, self._pids[space])
 
     def exited(self, process: Process) -> None:
-        status = process.status or 0
-        shown = 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+        assert process.status is not None
+        status = process.status.shell_status
         self._locator.reset(process)
-        self._record(records.Exit(**self._stamp(), pid=process.pid, status=shown))
+        self._record(records.Exit(**self._stamp(), pid=process.pid, status=status))
         self._watch.check()
 
     def signalled(self, thread: Thread, signo: int) -> None:

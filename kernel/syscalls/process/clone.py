@@ -10,6 +10,7 @@ from kernel.base.wait import Result
 from kernel.process import exit as exits
 from kernel.process.clone import Clone, CloneArguments
 from kernel.process.clone import clone as create
+from kernel.process.exit_status import ExitStatus
 from kernel.process.signals import HIGHEST
 from kernel.syscalls.context import SyscallContext
 
@@ -50,5 +51,5 @@ def exit_thread(t: SyscallContext, code: int) -> Result:
 
 
 def exit_group(t: SyscallContext, code: int) -> Result:
-    exits.exit_process(t.kernel, t.process, (code & 0xFF) << 8)
+    exits.exit_process(t.kernel, t.process, ExitStatus.of_exit(code))
     return None

@@ -9,6 +9,7 @@ from kernel.exec import loader
 from kernel.exec.enter_image import replace_image
 from kernel.exec.initial_stack import Request
 from kernel.process.exit import exit_process
+from kernel.process.exit_status import ExitStatus
 from kernel.process.signals import Sig
 from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
@@ -43,7 +44,7 @@ def _exec(t: SyscallContext, path: str, arguments: int, environment: int) -> Res
     if not image.space.may_expand(0, is_data=True):
         # As in Linux the old image is gone when the new one turns out not to fit.
         image.discard()
-        exit_process(t.kernel, t.process, Sig.SEGV)
+        exit_process(t.kernel, t.process, ExitStatus(Sig.SEGV))
         return None
     try:
         t.process.files = t.files.own()

@@ -10,6 +10,7 @@ from kernel.base.errno import EAGAIN, EINTR, EINVAL, ENOMEM, EPERM, ESRCH
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
 from kernel.process.exit import exit_process
+from kernel.process.exit_status import ExitStatus
 from kernel.process.process import Process
 from kernel.process.signal_delivery import return_from_handler
 from kernel.process.signal_frame import MIN_STACK, SS_AUTODISARM, SS_DISABLE, AltStack
@@ -218,7 +219,7 @@ def rt_sigreturn(t: SyscallContext) -> Result:
     try:
         return_from_handler(t.kernel, t.thread)
     except Errno:
-        exit_process(t.kernel, t.process, Sig.SEGV)
+        exit_process(t.kernel, t.process, ExitStatus(Sig.SEGV))
     return None
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator
 from kernel.base.errno import EBADF, ECHILD, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait
-from kernel.process.exit import reap
+from kernel.process.exit import end_info, reap
+from kernel.process.exit_status import CONTINUED, stopped
 from kernel.process.process import ChildEvent, Process
-from kernel.process.signals import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, Sig, of_child
+from kernel.process.signals import CLD_CONTINUED, CLD_STOPPED, Sig, of_child
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process import rusage
 
@@ -21,7 +22,6 @@ _EVENT_OF = {
     _WUNTRACED: ChildEvent.STOPPED,
     _WCONTINUED: ChildEvent.CONTINUED,
 }
-_CONTINUED_STATUS = 0xFFFF
 _P_PIDFD = 3
 
 
@@ -157,18 +157,16 @@ def _consume_event(t: SyscallContext, child: Process) -> None:
 
 def _wait_status(child: Process) -> int:
     if child.event is ChildEvent.EXITED:
-        return child.status or 0
+        return child.wait_status
     if child.event is ChildEvent.STOPPED:
-        return child.stopped_by << 8 | 0x7F
-    return _CONTINUED_STATUS
+        return stopped(child.stopped_by)
+    return CONTINUED
 
 
 def _child_info(child: Process) -> bytes:
-    status = child.status or 0
     if child.event is ChildEvent.EXITED:
-        killed = status & 0x7F
-        code, value = (CLD_KILLED, killed) if killed else (CLD_EXITED, status >> 8)
-    elif child.event is ChildEvent.STOPPED:
+        return end_info(child).encode()
+    if child.event is ChildEvent.STOPPED:
         code, value = CLD_STOPPED, child.stopped_by
     else:
         code, value = CLD_CONTINUED, int(Sig.CONT)

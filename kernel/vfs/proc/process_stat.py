@@ -37,7 +37,7 @@ def stat_text(process: ProcProcess, tid: int) -> str:
         process.limits.soft(Resource.RSS), *_addresses(process), *_signals(process, tid),
     ]  # fmt: skip
     fields += [0, 0, 0, process.exit_signal, 0, 0, 0, 0, 0, 0, *_data_addresses(process)]
-    fields.append(process.status or 0 if not process.alive else 0)
+    fields.append(process.wait_status)
     assert len(fields) == _FIELDS
     return " ".join(map(str, fields)) + "\n"
 

@@ -168,8 +168,8 @@ class ProcProcess(Process, Protocol):
     @property
     def exit_signal(self) -> int: ...
     @property
-    def status(self) -> int | None:
-        """Wait status of a zombie."""
+    def wait_status(self) -> int:
+        """Wait status of a zombie; 0 before."""
 
     @property
     def has_execed(self) -> bool: ...
