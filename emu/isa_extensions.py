@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
+from emu import leb128
 from kernel.base.elf_headers import (
     Read,
     content,
@@ -72,25 +73,14 @@ def _arches(data: bytes) -> Iterator[str]:
 def _arch(data: bytes) -> Iterator[str]:
     at = 0
     while at < len(data):
-        tag, at = _uleb(data, at)
+        tag, at = leb128.decode(data, at)
         if tag & 1:
             end = data.index(0, at)
             if tag == _ARCH:
                 yield data[at:end].decode("ascii", "replace").lower()
             at = end + 1
         else:
-            _, at = _uleb(data, at)
-
-
-def _uleb(data: bytes, at: int) -> tuple[int, int]:
-    """Decodes a ULEB128 number of at most ten bytes; returns it and the offset after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        value |= (data[at] & 0x7F) << shift
-        at += 1
-        if data[at - 1] < 0x80:
-            return value, at
-    raise ValueError
+            _, at = leb128.decode(data, at)
 
 
 def _names(arch: str) -> Iterator[str]:

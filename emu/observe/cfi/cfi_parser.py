@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from emu import leb128
 from emu.machine.registers import RA
 
 OMITTED = 0xFF
 LARGEST_ENTRY = 1 << 14
 _MASK = (1 << 64) - 1
-_LONGEST_LEB = 10
 _MOST_CIES = 64
 
 _LONG = 0xFFFF_FFFF
@@ -57,14 +57,11 @@ class Cursor:
         return int.from_bytes(self.take(size), "little", signed=signed)
 
     def leb(self, *, signed: bool = False) -> int:
-        """LEB128 (DWARF 5, 7.6), of at most as many bytes as 64 bits need."""
-        value = 0
-        for shift in range(0, 7 * _LONGEST_LEB, 7):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value - (1 << shift + 7) if signed and byte & 0x40 else value
-        raise Damaged
+        try:
+            value, self.at = leb128.decode(self.data, self.at, signed=signed)
+        except ValueError:
+            raise Damaged from None
+        return value
 
     def text(self) -> bytes:
         end = self.data.find(b"\0", self.at)

@@ -1,6 +1,8 @@
-"""Encodings of attribute values (DWARF 5, 7.5.6; 7.6 for LEB128 numbers)."""
+"""Encodings of attribute values (DWARF 5, 7.5.6)."""
 
 from __future__ import annotations
+
+from emu import leb128
 
 ADDR, RNGLISTX = 0x01, 0x23
 ADDRX = frozenset((0x1B, 0x29, 0x2A, 0x2B, 0x2C, 0x1F01))
@@ -37,15 +39,10 @@ def number(data: bytes, at: int, size: int) -> int:
 
 def uleb(data: bytes, at: int) -> tuple[int, int]:
     """Decodes an unsigned LEB128 number; returns it and the offset after it."""
-    value = shift = 0
-    while at < len(data) and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise Damaged
+    try:
+        return leb128.decode(data, at)
+    except ValueError:
+        raise Damaged from None
 
 
 def read(data: bytes, form: int, at: int, width: int, version: int) -> tuple[int, int]:

@@ -10,9 +10,15 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from inspect import signature
 from typing import Any, NamedTuple
 
+from emu.observe.dwarf.sections import Sections
+from kernel.base.elf_headers import reader
+
 _MOST_ROWS = 1 << 22
+_USED = ("info", "abbrev", "line", "line_str", "str", "str_offsets", "addr")
+"""Sections that a line table needs."""
 
 
 class Line(NamedTuple):
@@ -26,17 +32,28 @@ _NOWHERE = Line("", 0)
 
 
 class LineTables:
-    """The line tables of an ELF file."""
+    """The line tables of an ELF file, which pyelftools reads from our sections of it."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._sections = Sections(reader(data))
 
     @cached_property
     def _dwarf(self) -> Any:
-        from elftools.elf.elffile import ELFFile
+        from elftools.dwarf.dwarfinfo import DwarfConfig, DWARFInfo
 
-        elf = ELFFile(io.BytesIO(self._data))
-        return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
+        # the set of parameters differs between versions
+        sections: dict[str, Any] = dict.fromkeys(signature(DWARFInfo).parameters)
+        sections |= {f"debug_{name}_sec": self._section(f".debug_{name}") for name in _USED}
+        sections["config"] = DwarfConfig(True, "RISC-V", 8)
+        return DWARFInfo(**sections)
+
+    def _section(self, name: str) -> Any:
+        from elftools.dwarf.dwarfinfo import DebugSectionDescriptor
+
+        if name not in self._sections:
+            return None
+        data = self._sections.get(name)
+        return DebugSectionDescriptor(io.BytesIO(data), name, 0, len(data), 0)
 
     def of(self, unit: int, folder: str) -> UnitLines:
         """The table of the unit at an offset in .debug_info that was compiled in ``folder``."""

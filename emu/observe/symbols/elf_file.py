@@ -1,29 +1,16 @@
 """An ELF file as the instruments read it: its loadable segments and its symbols.
 
 System V ABI, chapters 4 and 5. A damaged file has no segments and no symbols; nothing is raised.
-pyelftools reads the symbol tables; it is imported on first use.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
+from emu.observe.symbols.symbol_table import Symbol, read_symbols
 from kernel.base.elf_headers import PT_LOAD, program_headers, read_header, reader
 
 _PAGE_MASK = 0xFFF
-_TABLES = (".symtab", ".dynsym")
-_KINDS = ("STT_NOTYPE", "STT_OBJECT", "STT_FUNC", "STT_GNU_IFUNC")
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """The address of a symbol in its file, and its size in bytes, 0 if unknown."""
-
-    address: int
-    size: int
 
 
 class ElfFile:
@@ -77,40 +64,7 @@ class ElfFile:
 
     @cached_property
     def _symbols(self) -> dict[str, list[Symbol]]:
-        try:
-            return _read_symbols(self._symbol_file)
-        except Exception:  # pyelftools raises many kinds of exceptions for damaged files
-            return {}
-
-
-def _read_symbols(data: bytes) -> dict[str, list[Symbol]]:
-    from elftools.elf.elffile import ELFFile
-
-    elf = ELFFile(io.BytesIO(data))
-    public: dict[str, list[Symbol]] = {}
-    local: dict[str, list[Symbol]] = {}
-    for symbol in _defined(elf):
-        entry = symbol.entry
-        scope = local if entry.st_info.bind == "STB_LOCAL" else public
-        found = Symbol(int(entry.st_value), int(entry.st_size))
-        known = scope.setdefault(symbol.name, [])
-        if found not in known:
-            known.append(found)
-    return local | public
-
-
-def _defined(elf: Any) -> list[Any]:
-    """The symbols of the first table found: .dynsym is a subset of .symtab."""
-    for name in _TABLES:
-        table = elf.get_section_by_name(name)
-        if table is not None and hasattr(table, "iter_symbols"):
-            return [symbol for symbol in table.iter_symbols() if _is_definition(symbol)]
-    return []
-
-
-def _is_definition(symbol: Any) -> bool:
-    entry = symbol.entry
-    return bool(symbol.name) and entry.st_shndx != "SHN_UNDEF" and entry.st_info.type in _KINDS
+        return read_symbols(reader(self._symbol_file))
 
 
 def load_segments(data: bytes) -> list[tuple[int, int, int]]:
