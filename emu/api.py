@@ -21,7 +21,6 @@ from emu.isa_extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
 from emu.observe.formats.summary import summarize
 from emu.options import Options
-from kernel.base.errno import error_text
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.components import Components
 from kernel.exec.initial_stack import Request
@@ -134,7 +133,7 @@ class Session:
             view = build_view(options, self.command[0], self._services)
         except OSError as error:
             subject = error.filename or "current directory"
-            raise CannotRun(f"{subject}: {error.strerror}", 2) from None
+            raise CannotRun.of_directory(subject, error.errno or 0, error.strerror) from None
         self._view = view
         self.namespace = view.namespace
         mount_proc(self.namespace, self.kernel)
@@ -196,13 +195,13 @@ class Session:
         try:
             fs = first_context(self.namespace, self._view.grants, self._services)
         except Errno as error:
-            raise CannotRun(f"{self._view.grants.cwd}: {error_text(error.errno)}", 2) from None
+            raise CannotRun.of_directory(self._view.grants.cwd, error.errno) from None
         try:
             request = Request(self._view.program, arguments, environment)
             return self.kernel.start(files, fs, request)
         except Errno as error:
             reason = explain_refusal(fs, self._view, error)
-            raise CannotRun.from_errno(name, error.errno, reason) from None
+            raise CannotRun.of_program(name, error.errno, reason) from None
         except OutOfMemory:
             problem = f"out of memory while loading; {self.kernel.frames.shortage}"
             raise CannotRun(f"{name}: {problem}", 2) from None

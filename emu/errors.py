@@ -31,7 +31,7 @@ class CommandError(Exception):
 
 
 class CannotRun(CommandError):
-    """A program cannot be started; ``status`` is that of a shell."""
+    """A program cannot be started."""
 
     def __init__(self, message: str, status: int) -> None:
         from kernel.process.process import one_line  # takes 50 ms; raised where it is loaded
@@ -39,7 +39,14 @@ class CannotRun(CommandError):
         super().__init__(one_line(message), status)
 
     @classmethod
-    def from_errno(cls, name: str, number: int, reason: str | None = None) -> CannotRun:
-        """Error ``number`` of ``name`` (as the user gave it); ``reason`` replaces errno's text."""
+    def of_program(cls, name: str, number: int, reason: str | None = None) -> CannotRun:
+        """Error ``number`` of ``name``, as the user gave it, with a shell's status; ``reason``
+        replaces errno's text.
+        """
         status = _NOT_FOUND if number == ENOENT else _NOT_EXECUTABLE
         return cls(f"{name or repr(name)}: {reason or error_text(number)}", status)
+
+    @classmethod
+    def of_directory(cls, name: str, number: int, reason: str | None = None) -> CannotRun:
+        """Error ``number`` of a directory that the user grants or that the program starts in."""
+        return cls(f"{name}: {reason or error_text(number)}", 2)

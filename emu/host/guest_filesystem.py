@@ -44,7 +44,7 @@ def build_view(options: Options, name: str, services: Services) -> View:
     except Errno as error:
         fs = FsContext(namespace, namespace.root, 0, services.credentials)
         missing = explain_missing(fs, options.root, cwd) if error.errno == ENOENT else None
-        raise CannotRun(f"--cwd {cwd}: {missing or error_text(error.errno)}", 2) from None
+        raise CannotRun.of_directory(f"--cwd {cwd}", error.errno, missing) from None
     return View(namespace, grants, _find_in_root(fs, options, name))
 
 
@@ -88,12 +88,12 @@ def _find_in_root(fs: FsContext, options: Options, name: str) -> str:
             continue
         return candidate
     if errors != {ENOENT} or not name:
-        raise CannotRun.from_errno(name, EACCES if EACCES in errors else errors.pop())
+        raise CannotRun.of_program(name, EACCES if EACCES in errors else errors.pop())
     if folders:
         where = f"not in the root {options.root} (PATH={search})"
-        raise CannotRun.from_errno(name, ENOENT, where)
+        raise CannotRun.of_program(name, ENOENT, where)
     path = name if name.startswith("/") else f"{fs.namespace.path_of(fs.cwd)}/{name}"
-    raise CannotRun.from_errno(name, ENOENT, explain_missing(fs, options.root, path))
+    raise CannotRun.of_program(name, ENOENT, explain_missing(fs, options.root, path))
 
 
 def explain_missing(fs: FsContext, root: str, path: str) -> str | None:

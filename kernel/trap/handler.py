@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
+from emu.machine.isa.decoder import SYSTEM, decode
 from emu.machine.registers import PC
 from emu.machine.trap import Trap
 from kernel.mm import fault
@@ -46,6 +47,8 @@ _EXCEPTION_TEXT = {
 }
 
 _CSR_TIME = 0xC01
+_SETS_OR_CLEARS = (2, 3)
+"""Lowest bits of funct3 of csrrs, csrrc and their immediate forms; these read only if rs1 is 0."""
 _NS_PER_TICK = 100
 """The time CSR counts at 10 MHz, as on QEMU's virt board."""
 
@@ -126,13 +129,13 @@ def _signal_of(trap: Trap) -> SigInfo:
 
 
 def _reads_time(kernel: KernelState, trap: Trap) -> bool:
-    """Emulates ``csrr rd, time``, as the firmware of most boards does."""
-    bits = trap.tval
-    reads_csr = bits & 0x7F == 0x73 and bits >> 12 & 3 == 2 and not bits >> 15 & 0x1F
-    if not reads_csr or bits >> 20 != _CSR_TIME:
+    """Emulates reads of the CSR time, as the firmware of most boards does."""
+    instruction = decode(trap.tval)
+    if instruction.opcode != SYSTEM or instruction.funct3 & 3 not in _SETS_OR_CLEARS:
         return False
-    target = bits >> 7 & 0x1F
-    if target:
-        kernel.hart.write(target, kernel.clock.monotonic() // _NS_PER_TICK)
-    kernel.hart.write(PC, trap.epc + 4)
+    if instruction.rs1 or instruction.immediate & 0xFFF != _CSR_TIME:
+        return False
+    if instruction.rd:
+        kernel.hart.write(instruction.rd, kernel.clock.monotonic() // _NS_PER_TICK)
+    kernel.hart.write(PC, trap.epc + instruction.length)
     return True

@@ -11,11 +11,11 @@ from kernel.process import exit_status
 from kernel.process.exit_status import ExitStatus
 
 
-@pytest.mark.parametrize(("code", "kept"), [(0, 0), (7, 7), (255, 255), (256, 0), (-1, 255)])
-def test_does_an_exit_keep_eight_bits_of_its_code(code: int, kept: int) -> None:
+@pytest.mark.parametrize(("code", "exit_code"), [(0, 0), (7, 7), (255, 255), (256, 0), (-1, 255)])
+def test_does_an_exit_keep_eight_bits_of_its_code(code: int, exit_code: int) -> None:
     status = ExitStatus.of_exit(code)
-    assert os.WIFEXITED(status.wait_status) and os.WEXITSTATUS(status.wait_status) == kept
-    assert status.shell_status == kept
+    assert os.WIFEXITED(status.wait_status) and os.WEXITSTATUS(status.wait_status) == exit_code
+    assert status.shell_status == exit_code
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL, signal.SIGSEGV, 64])

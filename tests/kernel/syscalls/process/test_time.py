@@ -1,5 +1,7 @@
 """Do clocks, sleeps and timers behave as in their man pages?"""
 
+import pytest
+
 from tests.kernel.syscalls.guests import output, run, same_as_qemu
 
 
@@ -184,6 +186,35 @@ def test_the_time_csr_can_be_read() -> None:
     say("%d\n", b > a);
     return 0;
 """) == ["1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csrrs %0, time, zero", "csrrc %0, time, zero",
+                                  "csrrsi %0, time, 0", "csrrci %0, time, 0"])  # fmt: skip
+def test_each_instruction_that_only_reads_the_time_csr_does(form: str) -> None:
+    assert output(f"""
+    uint64_t a, b = 0;
+    asm volatile("rdtime %0" : "=r"(a));
+    asm volatile("{form}" : "+r"(b));
+    asm volatile("rdtime zero");
+    say("%d\\n", a && b >= a);
+    return 0;
+""") == ["1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csrrw %0, time, zero", "csrrs %0, time, a0",
+                                  "csrrci %0, time, 1", "csrrs %0, 0xc81, zero"])  # fmt: skip
+def test_an_instruction_that_writes_the_time_csr_is_illegal(form: str) -> None:
+    assert output(f"""
+    int status;
+    if (!fork()) {{
+        uint64_t a;
+        asm volatile("{form}" : "=r"(a));
+        _exit(0);
+    }}
+    wait(&status);
+    say("%d %d\\n", WIFSIGNALED(status), WTERMSIG(status) == SIGILL);
+    return 0;
+""") == ["1 1"]  # fmt: skip
 
 
 def test_usage_and_times() -> None:
