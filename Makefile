@@ -53,8 +53,11 @@ fuzz: test-setup ## run oracles, random calls, damaged files: SECONDS=60 of each
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
 	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 
-bare-metal-log: test-setup ## regenerate the bare-metal oracle's log (needs qemu-system-riscv64)
+bare-metal-log: setup $(STAMPS)/dev $(STAMPS)/qemu-system ## regenerate the bare-metal oracle's log
 	@$(BIN)/python -m tests.oracles.bare.log
+
+linux-log: setup $(STAMPS)/dev $(STAMPS)/qemu-system ## run the oracle's programs on Debian's riscv64 kernel
+	@$(BIN)/python -m tests.oracles.linux.riscv64.log
 
 bench: test-setup ## compare the speed of emu, qemu-riscv64 and the host, in under five minutes
 	@$(BIN)/python -m tests.bench --json build/bench.json
@@ -77,7 +80,7 @@ clean: ## remove all files that these commands created
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-fast test-part fresh test-setup lint format fuzz bare-metal-log bench bench-quick guests wrong-kernels lock clean roots
+.PHONY: help setup demo test test-fast test-part fresh test-setup lint format fuzz bare-metal-log linux-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- prerequisites, each built once
 
@@ -117,6 +120,10 @@ $(STAMPS)/compiler: $(STAMPS)/venv
 # Tests that need qemu-riscv64 or Debian's programs are skipped where these cannot be installed.
 $(STAMPS)/qemu: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system qemu && touch $@ || [ -z "$$CI" ]
+
+$(STAMPS)/qemu-system: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.system qemu-system
+	@touch $@
 
 # Tests open reports in a headless Chromium.
 $(STAMPS)/browser: $(STAMPS)/venv

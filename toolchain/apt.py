@@ -129,16 +129,14 @@ class PrivateApt:
 
     def download(self, packages: Sequence[str], depends: bool) -> list[Path]:
         """Fetches packages, with `depends` also their dependencies; returns the .deb files."""
-        names = self._names(packages, depends)
+        names = self.resolve(packages) if depends else packages
         for old in self.archives.glob("*.deb"):
             old.unlink()
         self._run("download", "-qq", *names, cwd=self.archives)
         return sorted(self.archives.glob("*.deb"))
 
-    def _names(self, packages: Sequence[str], depends: bool) -> list[str]:
-        """Names of the packages to fetch, found by apt's resolver."""
-        if not depends:
-            return list(packages)
+    def resolve(self, packages: Sequence[str]) -> list[str]:
+        """Names of the packages and of all that they depend on, found by apt's resolver."""
         plan = self._run("install", "-qq", "--simulate", *packages)
         lines = [line.split() for line in plan.splitlines()]
         return [fields[1] for fields in lines if len(fields) > 1 and fields[0] == "Inst"]

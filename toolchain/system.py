@@ -45,6 +45,10 @@ def _has_qemu() -> bool:
     return shutil.which("qemu-riscv64") is not None
 
 
+def _has_qemu_system() -> bool:
+    return shutil.which("qemu-system-riscv64") is not None
+
+
 def _has_browser() -> bool:
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 
@@ -64,6 +68,11 @@ NEEDS = {
         _has_qemu,
         ("qemu-user",),
         "tests that compare with qemu-riscv64 are skipped: install QEMU's user mode (qemu-user)",
+    ),
+    "qemu-system": Need(
+        _has_qemu_system,
+        ("qemu-system-misc",),  # also where it only depends on the package for RISC-V
+        "the logs of Linux and of bare metal cannot be made: install qemu-system-riscv64",
     ),
     "browser": Need(
         _has_browser,

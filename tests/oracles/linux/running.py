@@ -11,11 +11,9 @@ from pathlib import Path
 from shutil import which
 
 from tests.guest.running import Run, missing, run_emu
-from toolchain.build import build
+from tests.oracles.linux.differences import System
+from tests.oracles.linux.sources import FLAGS, build_for_guest, source
 
-FOLDER = Path(__file__).parent / "programs"
-PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.c"))
-FLAGS = ("-O1", "-Wno-unused-result", "-D_FILE_OFFSET_BITS=64")
 OLDEST = (6, 1)
 """Older kernels have other fields, and count some faults otherwise."""
 SECONDS = 60
@@ -23,13 +21,16 @@ _UNCHECKED = frozenset({"many_mappings", "peaks"})
 """Programs with tens of thousands of mappings or of faults, each of which would be checked."""
 
 
+def this_host() -> System:
+    return System(platform.release(), platform.machine())
+
+
 @cache
 def needs_linux() -> None:
     """Skips a test without a compiler for this host, or on a Linux older than OLDEST."""
     if which("gcc") is None:
         missing("gcc for this host")
-    release = platform.release().split(".")
-    if platform.system() != "Linux" or tuple(map(int, release[:2])) < OLDEST:
+    if platform.system() != "Linux" or this_host().version < OLDEST:
         missing(f"Linux {OLDEST[0]}.{OLDEST[1]} or newer")
     if os.sysconf("SC_PAGE_SIZE") != 4096:
         missing("a kernel with pages of 4 KiB")
@@ -39,7 +40,7 @@ def by_linux(name: str) -> list[str]:
     """Output of the program on this host's kernel."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / name
-        subprocess.run(["gcc", "-static", *FLAGS, "-o", program, FOLDER / f"{name}.c"], check=True)
+        subprocess.run(["gcc", "-static", *FLAGS, "-o", program, source(name)], check=True)
         done = subprocess.run(
             [program], capture_output=True, text=True, check=True, cwd=folder, timeout=SECONDS
         )
@@ -47,5 +48,4 @@ def by_linux(name: str) -> list[str]:
 
 
 def by_emu(name: str) -> Run:
-    program = build([FOLDER / f"{name}.c"], flags=FLAGS)
-    return run_emu(program, checked=name not in _UNCHECKED)
+    return run_emu(build_for_guest(name), checked=name not in _UNCHECKED)
