@@ -89,11 +89,6 @@ static void sizes_of_files(void)
     WRITE(write(file, data, LIMIT + 1));
 }
 
-static void *idle(void *argument)
-{
-    return argument;
-}
-
 static int thread_function(void *argument)
 {
     return 0;
@@ -148,7 +143,7 @@ static __attribute__((noinline)) int recurse(long bytes)
 
 static void address_space(void)
 {
-    char *one = pages(2, RW, PRIVATE), *file_pages;
+    char *one = pages(2, RW, PRIVATE);
     char *huge = mmap(NULL, 4096 * PAGE, NONE, PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASK(set_limit(RLIMIT_AS, mapped(NULL) + 8 * PAGE));
     ASK(mmap(NULL, 9 * PAGE, RW, PRIVATE | MAP_ANONYMOUS, -1, 0));

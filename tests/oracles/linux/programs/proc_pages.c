@@ -58,7 +58,7 @@ static void pagemap(void)
     fd = open("/proc/self/pagemap", O_RDONLY);
     say("at an odd offset: %ld", pread(fd, &entry, 8, 4) < 0 ? -(long)errno : 0);
     say("half an entry: %ld", pread(fd, &entry, 4, 8) < 0 ? -(long)errno : 0);
-    say("by lseek: %ld", lseek(fd, (unsigned long)shared / PAGE * 8, SEEK_SET) > 0);
+    say("by lseek: %d", lseek(fd, (unsigned long)shared / PAGE * 8, SEEK_SET) > 0);
     long got = read(fd, &entry, 8);
     say("read: %ld, present %d", got, !!(entry & PRESENT));
     close(fd);

@@ -1,4 +1,4 @@
-"""Records and reads what the programs print on Debian's riscv64 kernel.
+"""Records and reads the output of the programs on Debian's riscv64 kernel.
 
 `python -m tests.oracles.linux.riscv64.log` makes it anew, with qemu-system-riscv64; the tests need
 only the log.
@@ -35,7 +35,7 @@ KERNEL = Path(".root/kernel/vmlinux")
 
 @dataclass(frozen=True)
 class Entry:
-    """What a program printed, and the digest of what it was made of."""
+    """Output of a program, and the digest of what the program was made of."""
 
     digest: str
     lines: list[str]
@@ -88,7 +88,7 @@ def outdated(entries: dict[str, Entry]) -> list[str]:
 
 
 def outputs(console: str, programs: Iterable[str]) -> dict[str, list[str]]:
-    """What each program printed, from what the console showed.
+    """Output of each program, from what the console showed.
 
     Raises BootError when one failed.
     """
