@@ -1,7 +1,7 @@
 """Records and reads the output of the programs on Debian's riscv64 kernel.
 
-`python -m tests.oracles.linux.riscv64.log` makes it anew, with qemu-system-riscv64; the tests need
-only the log.
+`python -m tests.oracles.linux.riscv64.log` recreates the log, with qemu-system-riscv64; the tests
+need only the log.
 """
 
 from __future__ import annotations
