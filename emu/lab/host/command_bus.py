@@ -6,6 +6,7 @@ numbers of PTEs written and frames copied.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.kit.port import Place
 from emu.lab.text.pte_text import FRAME_KIND_TEXT
-from emu.machine.pte import PAGE_SHIFT, PTE_SIZE, V, is_leaf
+from emu.machine.pte import PAGE_SHIFT, V, is_leaf
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.pte_text import pte_text
@@ -59,8 +60,8 @@ class CommandBus:
     def __init__(self, ram: SharedRam, frames: Frames) -> None:
         self.ram = ram
         self.frames = frames
-        self.written_at: dict[int, Place] = {}
-        """Line that last wrote each PTE, by the PTE's physical address."""
+        self._written_at: defaultdict[int, dict[int, Place]] = defaultdict(dict)
+        """Line that last wrote each PTE, by its table and its physical address."""
         self.table_copied_at: dict[int, Place] = {}
         """Line that copied another table to each table."""
         self.taken_at: dict[int, Place] = {}
@@ -108,6 +109,15 @@ class CommandBus:
     def zero(self) -> int:
         return self.frames.zero
 
+    def writer(self, address: int) -> Place | None:
+        """The line that last wrote the PTE at a physical address."""
+        return self._written_at.get(address >> PAGE_SHIFT, {}).get(address)
+
+    def take_writers(self) -> dict[int, Place]:
+        """Returns the lines that wrote PTEs since the last call, by physical address."""
+        taken, self._written_at = self._written_at, defaultdict(dict)
+        return {at: place for writers in taken.values() for at, place in writers.items()}
+
     def begin_call(self) -> None:
         """Called before a function of the student is called."""
         self._allocated_in_call.clear()
@@ -149,7 +159,7 @@ class CommandBus:
         before = self.ram.load64(address)
         self.ram.store64(address, value)
         self._log(place, f"PTE at {address:#x}: {pte_text(before)} → {pte_text(value)}")
-        self.written_at[address] = place
+        self._written_at[frame][address] = place
         self.stores.append((address, before, value))
         self.counts.ptes += not value & V or is_leaf(value)
 
@@ -236,8 +246,7 @@ class CommandBus:
     def _forget_writers(self, table: int) -> None:
         """Removes the lines that wrote the previous content of a table's frame."""
         self.table_copied_at.pop(table, None)
-        for address in range(table << PAGE_SHIFT, table + 1 << PAGE_SHIFT, PTE_SIZE):
-            self.written_at.pop(address, None)
+        self._written_at.pop(table, None)
 
     def _allocated(self, frame: int, name: str, where: list[Any]) -> None:
         """Records that the student's allocator returned a frame to the student's other code."""

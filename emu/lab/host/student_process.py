@@ -7,8 +7,7 @@ import select
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from time import monotonic, sleep
+from time import clock_gettime, monotonic, sleep
 from typing import Any, NamedTuple
 
 from emu.lab.host.student_launcher import student_launcher
@@ -52,6 +51,7 @@ class StudentProcess:
         os.close(requests)
         os.close(replies)
         os.set_blocking(self._to, False)
+        self._source = _TimedDescriptor(self._from)
         with suppress(channel.Closed):  # then receiving fails too
             self.send({**settings, "seconds": limits.cpu_seconds}, self.start_deadline())
 
@@ -67,11 +67,10 @@ class StudentProcess:
         """Sends a message. Raises TimeoutError and :class:`channel.Closed`."""
         data = memoryview(channel.frame(message))
         while data:
-            deadline.wait(self._to, select.POLLOUT)
             try:
                 data = data[os.write(self._to, data) :]
             except BlockingIOError:
-                continue
+                deadline.wait(self._to, select.POLLOUT)
             except OSError:
                 raise channel.Closed from None
 
@@ -80,7 +79,8 @@ class StudentProcess:
         invalid.
         """
         try:
-            return channel.receive(_DeadlineReader(self._from, deadline), _MAX_MESSAGE)
+            self._source.deadline = deadline
+            return channel.receive(self._source, _MAX_MESSAGE)
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
@@ -150,21 +150,22 @@ class Deadline:
 
 
 def _processor_time(pid: int) -> float | None:
-    """Returns the CPU time of a process in seconds (proc_pid_stat(5)); None if not available."""
+    """Returns the CPU time of a process in seconds; None if not available."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return clock_gettime(~pid << 3 | _CPU_CLOCK) if pid else None
     except OSError:
         return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class _DeadlineReader:
-    """Reads from a descriptor until the deadline."""
+_CPU_CLOCK = 2
+"""Kind of the clock that clock_getcpuclockid(3) returns for a process, on Linux."""
 
-    def __init__(self, descriptor: int, deadline: Deadline) -> None:
-        self._descriptor = descriptor
-        self._deadline = deadline
 
-    def read(self, count: int) -> bytes:
-        self._deadline.wait(self._descriptor, select.POLLIN)
+class _TimedDescriptor(channel.Descriptor):
+    """A descriptor that is read until a deadline."""
+
+    deadline: Deadline
+
+    def _more(self, count: int) -> bytes:
+        self.deadline.wait(self._descriptor, select.POLLIN)
         return os.read(self._descriptor, count)

@@ -13,6 +13,8 @@ MAX_MESSAGE = 64 << 20
 """Maximum size of a message in bytes."""
 _MAX_ITEMS = 2 << 20
 """Maximum number of items: at three bytes each they take thirty times as much memory."""
+_READ_AHEAD = 1 << 13
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Closed(Exception):
@@ -27,17 +29,24 @@ class Source(Protocol):
 
 
 class Descriptor:
-    """A descriptor that is read without a time limit."""
+    """A descriptor that is read ahead: mostly a message and its length take one read(2)."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._ahead = b""
 
     def read(self, count: int) -> bytes:
+        ahead = self._ahead or self._more(max(count, _READ_AHEAD))
+        self._ahead = ahead[count:]
+        return ahead[:count]
+
+    def _more(self, count: int) -> bytes:
+        """Waits for bytes, without a time limit."""
         return os.read(self._descriptor, count)
 
 
 def frame(message: Any) -> bytes:
-    data = json.dumps(message, separators=(",", ":")).encode()
+    data = _encode(message).encode()
     return len(data).to_bytes(4, "little") + data
 
 

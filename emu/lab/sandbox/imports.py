@@ -13,6 +13,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any
@@ -46,7 +47,7 @@ def restrict_imports(allowed: frozenset[str] = ALLOWED) -> None:
     Code of a module created after this call is the student's. Modules loaded by now belong to the
     standard library or the project, and may import every module that is loaded.
     """
-    _preload(allowed)
+    preload(allowed)
     trusted = {id(vars(module)): module for module in list(sys.modules.values())}
     import_ = builtins.__import__
 
@@ -86,7 +87,9 @@ def _refusal(name: str, frame: FrameType, allowed: frozenset[str]) -> ImportErro
     return ImportError(f"{place}: module '{name}' cannot be imported (allowed: {may})", name=name)
 
 
-def _preload(allowed: Iterable[str]) -> None:
+@cache
+def preload(allowed: frozenset[str]) -> None:
+    """Imports every module that may be imported; once in a process and those forked from it."""
     for name in allowed:
         importlib.import_module(name)
     for name in _IMPORTED_LATER:

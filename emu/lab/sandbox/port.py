@@ -16,7 +16,7 @@ _MAX_BATCH = 1000
 class GraderPort:
     """Implements :class:`emu.lab.kit.port.Port`."""
 
-    def __init__(self, requests: int, replies: int) -> None:
+    def __init__(self, requests: channel.Source, replies: int) -> None:
         self._requests, self._replies = requests, replies
         self._commands: list[list[Any]] = []
         self.on_flush: Callable[[], None] = lambda: None
@@ -29,7 +29,7 @@ class GraderPort:
 
     def query(self, name: str, *values: Any) -> Any:
         self.reply({"query": [name, *values]})
-        answer = channel.receive(channel.Descriptor(self._requests))
+        answer = channel.receive(self._requests)
         if answer.get("out_of_frames"):
             raise OutOfFrames
         return answer["answer"]

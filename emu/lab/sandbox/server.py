@@ -31,8 +31,9 @@ _OUTPUT_CHUNK = 1000
 class Server:
     """Calls functions of the modules of the lab's files, with the memory and the allocator."""
 
-    def __init__(self, requests: int, replies: int, memory: int, settings: dict[str, Any]) -> None:
-        self._requests, self._replies = requests, replies
+    def __init__(
+        self, requests: channel.Source, replies: int, memory: int, settings: dict[str, Any]
+    ) -> None:
         self.port = GraderPort(requests, replies)
         base, size = settings["base"], settings["size"]
         content = memoryview(mmap.mmap(memory, size, prot=mmap.PROT_READ))
@@ -149,8 +150,9 @@ def serve(requests: int, replies: int, memory: int, parent: int) -> None:
 
     The first three are descriptors; ``parent`` is the id of the process that forked this one.
     """
-    settings = channel.receive(channel.Descriptor(requests))
-    process = Server(requests, replies, memory, settings)
+    source = channel.Descriptor(requests)
+    settings = channel.receive(source)
+    process = Server(source, replies, memory, settings)
     close_others({0, 1, 2, requests, replies})
     signal.signal(signal.SIGUSR1, _report_location(replies))
     restrict_imports(ALLOWED)
@@ -161,6 +163,6 @@ def serve(requests: int, replies: int, memory: int, parent: int) -> None:
     gc.freeze()
     try:
         while True:
-            process.answer(channel.receive(channel.Descriptor(requests)))
+            process.answer(channel.receive(source))
     except channel.Closed:
         return

@@ -18,6 +18,7 @@ from emu.lab.simulation.messages import broken_invariant, page_line, writer_line
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
 from emu.lab.simulation.state_diff import StateDifference, differing_pages
+from emu.lab.simulation.state_view import StateView
 from emu.lab.text.pte_text import PAGE_PREFIX
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.mm.fork import POLICIES
@@ -138,6 +139,8 @@ class _DifferentialRun:
     ) -> None:
         self._ours = ours
         self._reference = reference
+        self._found = StateView(ours)
+        self._wanted = StateView(reference)
         self._trace = trace or Trace()
         self._forks_failed = False
         self._newest = 0
@@ -145,6 +148,7 @@ class _DifferentialRun:
 
     def step(self, operation: Operation) -> Failure | None:
         self._newest = self._ours.newest
+        self._found, self._wanted = StateView(self._ours), StateView(self._reference)
         wanted = self._reference.do(operation)
         if isinstance(operation, Fork) and "no memory" in wanted.outcome:
             self._forks_failed = True
@@ -185,7 +189,7 @@ class _DifferentialRun:
             return StateDifference(names, frozenset(), missing=True, fatal=True)
         try:
             names |= {each.name for each in self._differences(operation, seen, wanted)}
-            pages, missing = differing_pages(self._ours, self._reference)
+            pages, missing = differing_pages(self._found, self._wanted)
         except Exception:  # any error caused by the student's tables
             return StateDifference(names, frozenset(), missing=True, fatal=True)
         ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
@@ -242,10 +246,12 @@ class _DifferentialRun:
 
     def _of_content(self, operation: Operation) -> Finding | None:
         for pid in self._reference.spaces:
-            wanted, found = self._reference.content(pid), self._ours.content(pid)
-            for va, page in wanted.items():
-                if found.get(va) != page:
-                    return self._wrong_bytes(operation, pid, va, page, found.get(va))
+            ptes = self._found.pages(pid)
+            for va, pte in self._wanted.pages(pid).items():
+                wanted = self._wanted.content(pte)
+                found = self._found.content(ptes[va]) if va in ptes else None
+                if wanted is not None and found != wanted:
+                    return self._wrong_bytes(operation, pid, va, wanted, found)
         return None
 
     def _wrong_bytes(
@@ -269,9 +275,9 @@ class _DifferentialRun:
         """Checks that A and D are not cleared: D shows which pages must be written back (priv.
         spec, "Addressing and Memory Protection" of Sv32).
         """
-        for pid, reference in self._reference.spaces.items():
-            found = dict(self._ours.spaces[pid].table.present())
-            for va, wanted in reference.table.present():
+        for pid in self._reference.spaces:
+            found = self._found.pages(pid)
+            for va, wanted in self._wanted.pages(pid).items():
                 if found.get(va, wanted) & ~wanted & G:
                     lines = [f"{page_line(self._ours, pid, va)}   ← G was set"]
                     return Finding("bits-are-kept", lines)
@@ -295,9 +301,8 @@ class _DifferentialRun:
             return None
         if seen.outcome != "ok":
             return None
-        table = self._ours.spaces[child].table
-        parents = dict(self._ours.spaces[operation.pid].table.present())
-        for va, pte in table.present():
+        parents = self._found.pages(operation.pid)
+        for va, pte in self._found.pages(child).items():
             if wrong := (pte ^ parents.get(va, pte)) & (A | D | G | RSW1):
                 return self._wrong_bits(child, va, f"{_bits(wrong)} differs from the parent")
         return None

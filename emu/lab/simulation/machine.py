@@ -33,7 +33,7 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, ppn
 from emu.machine.ram import Ram
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.check import memory_snapshot
+from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.components import Components
 from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
@@ -78,6 +78,8 @@ class SimulatedMachine:
         self._policy = parts.fork or policy
         self.spaces: dict[int, AddressSpace] = {}
         self.copies = self.ptes = 0
+        self.sound: MemorySnapshot | None = None
+        """The last snapshot of the memory in which no invariant was violated."""
         self._outcomes: list[str] = []
         self._pids = 0
         self._asid = 0
@@ -111,9 +113,9 @@ class SimulatedMachine:
         """Number of the newest process, which may have exited."""
         return self._pids
 
-    def memory(self) -> memory_snapshot.MemorySnapshot:
-        """Returns the users of all frames."""
-        memory = memory_snapshot.MemorySnapshot(self.frames, list(self.spaces.values()))
+    def memory(self, earlier: MemorySnapshot | None = None) -> MemorySnapshot:
+        """Returns the users of all frames, as :class:`MemorySnapshot` does."""
+        memory = MemorySnapshot(self.frames, list(self.spaces.values()), earlier=earlier)
         memory.names = {space: f"pid {pid}" for pid, space in self.spaces.items()}
         return memory
 

@@ -36,9 +36,10 @@ _KINDS[Kind.FREE] = ", which is free,"
 
 def broken_invariant(world: SimulatedMachine) -> Finding | None:
     """Returns a finding for the clearest violated invariant, or None."""
-    memory = world.memory()
+    memory = world.memory(world.sound)
     broken = violations(memory)
     if not broken:
+        world.sound = memory
         return None
     finding = _finding(_clearest(broken), memory, world.bus)
     return replace(finding, also=frozenset(violation.name for violation in broken))
@@ -181,7 +182,7 @@ def writer_lines(bus: CommandBus | None, pte_address: int) -> list[str]:
     """Returns the line of the student's code that wrote the PTE at a physical address."""
     if bus is None:
         return []
-    place = bus.written_at.get(pte_address)
+    place = bus.writer(pte_address)
     if place is not None:
         return [f"you wrote this PTE at {place_text(place)}"]
     copied = bus.table_copied_at.get(pte_address >> PAGE_SHIFT)

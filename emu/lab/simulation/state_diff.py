@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from emu.machine.pte import PAGE_SHIFT, R, U, V, W, X, ppn
+from emu.lab.simulation.state_view import StateView
+from emu.machine.pte import R, U, V, W, X, ppn
 from kernel.mm.page_tables.page_table import COW
-
-if TYPE_CHECKING:
-    from emu.lab.simulation.machine import SimulatedMachine
 
 _RIGHTS = V | R | W | X | U | COW
 
@@ -33,24 +30,23 @@ _Page = tuple[int, bool, bytes]
 """Rights, whether another PTE maps its frame, and content."""
 
 
-def differing_pages(
-    ours: SimulatedMachine, reference: SimulatedMachine
-) -> tuple[frozenset[int], bool]:
+def differing_pages(ours: StateView, reference: StateView) -> tuple[frozenset[int], bool]:
     """Returns the addresses of pages that differ, and True if the sets of pages differ."""
     found, wanted = _pages(ours), _pages(reference)
     differ = {at[1] for at in found.keys() | wanted.keys() if found.get(at) != wanted.get(at)}
     return frozenset(differ), found.keys() != wanted.keys()
 
 
-def _pages(world: SimulatedMachine) -> dict[tuple[int, int], _Page]:
+def _pages(view: StateView) -> dict[tuple[int, int], _Page]:
     """Returns all pages of all processes."""
-    present = [(pid, va, pte) for pid, s in world.spaces.items() for va, pte in s.table.present()]
+    present = [(pid, va, pte) for pid in view.world.spaces for va, pte in view.pages(pid).items()]
     users = Counter(ppn(pte) for _, _, pte in present)
     pages = {}
     for pid, va, pte in present:
-        if world.ram.holds(ppn(pte) << PAGE_SHIFT):
+        content = view.content(pte)
+        if content is not None:
             shared = users[ppn(pte)] > 1
-            pages[pid, va] = _rights(pte, shared), shared, world.ram.read_frame(ppn(pte))
+            pages[pid, va] = _rights(pte, shared), shared, content
     return pages
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from emu.lab.graded.submission import Submission
 from emu.lab.graded.submission import Test as Graded
 from emu.lab.host.student import LabFile
@@ -14,6 +16,12 @@ GRADED_NAMES = [f"{lab.name}-{test.name}" for lab, test in GRADED]
 
 def submission(lab: Lab, source: str) -> Submission:
     return lab.submission([LabFile(lab.name, lab.file, source)])
+
+
+@cache
+def skeleton_submission(lab: Lab) -> Submission:
+    """The skeleton of a lab; each graded test runs on it once in a process of pytest."""
+    return submission(lab, lab.skeleton)
 
 
 def failure_text(test: Graded, given: Submission) -> str:

@@ -118,10 +118,10 @@ class Bench:
         """Translates by both. Starts a new process after a failure of the student's code."""
         self._write(case.entries)
         expected, rule = self._reference_answer(case)
-        self._bus.written_at.clear()
+        self._bus.take_writers()
         before = self._bus.counts.ptes
         found = self._student_answer(case)
-        stored = dict(self._bus.written_at)
+        stored = self._bus.take_writers()
         changed = self._changed({*case.entries, *stored}, rule)
         required = sum(self._mmu.ram.load64(at) != pte for at, pte in case.entries.items())
         stores = max(self._bus.counts.ptes - before, len(stored))

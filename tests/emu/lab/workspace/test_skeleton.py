@@ -10,12 +10,12 @@ from emu.lab.graded.submission import Test as Graded
 from emu.lab.protocol.entry_points import ENTRIES
 from emu.lab.workspace.catalogue import Lab
 from emu.lab.workspace.skeleton import BadRegion, skeleton, solution
-from tests.emu.lab.submissions import EVERY_LAB, GRADED, GRADED_NAMES, submission
+from tests.emu.lab.submissions import EVERY_LAB, GRADED, GRADED_NAMES, skeleton_submission
 
 
 @pytest.mark.parametrize(("lab", "test"), GRADED, ids=GRADED_NAMES)
 def test_a_skeleton_fails_each_graded_test_as_not_implemented(lab: Lab, test: Graded) -> None:
-    failure = test.run(submission(lab, lab.skeleton))
+    failure = test.run(skeleton_submission(lab))
     assert failure is not None and failure.name == "not-implemented", failure
 
 
