@@ -1,15 +1,15 @@
-/* Do 256 forks give every frame back?
+/* Do 128 forks give every frame back?
  *
- * Sixteen waves of sixteen children that all live at once. Each writes N pages,
+ * Eight waves of sixteen children that all live at once. Each writes N pages,
  * checks them, and exits with its number. N of each child's pages are copied:
- * 256 N; the parent at the end takes them all over: N reused. */
+ * 128 N; the parent at the end takes them all over: N reused. */
 #include "check.h"
 
-enum { WAVES = 16, CHILDREN = 16 };
+enum { WAVES = 8, CHILDREN = 16 };
 
 int main(int argc, char **argv)
 {
-    size_t count = pages_wanted(argc, argv, 8);
+    size_t count = pages_wanted(argc, argv, 4);
     char *memory = new_pages(count);
     int wrong = 0;
     mark(memory, count, 'P');
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         }
         NEED(close(gate.ends[0]) == 0 && close(gate.ends[1]) == 0);
     }
-    CHECK(wrong == 0, "256 children wrote, checked and exited");
+    CHECK(wrong == 0, "128 children wrote, checked and exited");
     CHECK(marked(memory, count, 'P'), "the parent's pages");
     CHECK(waitpid(-1, NULL, 0) == -1 && errno == ECHILD, "no child is left");
     mark(memory, count, 'Q');

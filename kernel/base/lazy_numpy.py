@@ -37,4 +37,11 @@ def numpy_is_there() -> bool:
     return "numpy" in sys.modules
 
 
-__all__ = ["Bytes", "Counts", "Indices", "Marks", "Ptes", "np", "numpy_is_there"]
+def distinct(values: Indices) -> Indices:
+    """The distinct non-negative values in ascending order: np.unique imports numpy.ma for it."""
+    ordered = np.sort(values)
+    first: Marks = np.diff(ordered, prepend=-1) != 0
+    return ordered[first]
+
+
+__all__ = ["Bytes", "Counts", "Indices", "Marks", "Ptes", "distinct", "np", "numpy_is_there"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import wraps
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, W, X, flags_text, ppn
 from kernel.base.lazy_numpy import np
@@ -20,7 +21,6 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
-from kernel.mm.vma import LOWEST, USER_END
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
@@ -33,6 +33,17 @@ INVARIANTS: dict[str, Check] = {}
 def _invariant(check: Check) -> Check:
     INVARIANTS[check.__name__.replace("_", "-")] = check
     return check
+
+
+def _invariant_of_pages(check: Check) -> Check:
+    """An invariant of each page by itself: there is nothing to do where all were checked before."""
+
+    @_invariant
+    @wraps(check)
+    def of_unchecked(memory: MemorySnapshot) -> Iterator[Broken]:
+        return check(memory) if memory.changed else iter(())
+
+    return of_unchecked
 
 
 def violations(memory: MemorySnapshot) -> list[Violation]:
@@ -79,7 +90,7 @@ def count_is_the_number_of_holders(memory: MemorySnapshot) -> Iterator[Broken]:
         )
 
 
-@_invariant
+@_invariant_of_pages
 def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
     """A private frame with two users is not writable anywhere."""
     pages = memory.unchecked
@@ -91,14 +102,14 @@ def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
         yield _page(memory, page, f" may be stored to, but the frame has {sharers}")
 
 
-@_invariant
+@_invariant_of_pages
 def cow_is_readable_and_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
     pages = memory.unchecked
     for page in pages.where(pages.flag(COW) & (pages.writable | ~pages.flag(R))):
         yield _page(memory, page)
 
 
-@_invariant
+@_invariant_of_pages
 def mapped_frames_are_in_use(memory: MemorySnapshot) -> Iterator[Broken]:
     """No PTE maps a free frame, a page table, or an address outside RAM."""
     pages = memory.unchecked
@@ -116,6 +127,8 @@ def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
         space, table = memory.table(number)
         used_as = frames.kind(table).name
         yield Broken(f"{memory.space_name(space)}: page table {table:#x} is {used_as}")
+    if not memory.changed:
+        return
     pages = memory.unchecked
     for page in pages.where(pages.shared & (pages.kinds != _CACHE)):
         yield _page(memory, page, " is shared memory in a private frame")
@@ -124,7 +137,7 @@ def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
         yield _page(memory, page, f" lets a store change a {kind} frame")
 
 
-@_invariant
+@_invariant_of_pages
 def cached_pages_are_their_backings(memory: MemorySnapshot) -> Iterator[Broken]:
     """A mapped page of a file or of shared memory is a page of the mapping's backing."""
     pages = memory.unchecked
@@ -143,7 +156,7 @@ def zero_frame_is_zero(memory: MemorySnapshot) -> Iterator[Broken]:
         yield Broken(f"the zero frame {memory.frames.zero:#x} was written")
 
 
-@_invariant
+@_invariant_of_pages
 def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
     """A PTE grants no permission that the VMA denies: a read-only mapping is never writable."""
     pages = memory.unchecked
@@ -156,7 +169,7 @@ def rights_are_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
         yield _page(memory, page, " lacks a right of its mapping")
 
 
-@_invariant
+@_invariant_of_pages
 def pages_and_mappings_agree(memory: MemorySnapshot) -> Iterator[Broken]:
     """Every page lies in a VMA; in private writable ones it is writable or CoW, else not CoW."""
     pages = memory.unchecked
@@ -185,19 +198,17 @@ def mappings_are_in_order(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def sizes_and_gaps_are_those_of_the_mappings(memory: MemorySnapshot) -> Iterator[Broken]:
-    for space in memory.spaces:
-        name, vmas = memory.space_name(space), space.vmas
-        for what, counted, there in (
-            ("mapped", space.mapped_bytes, vmas),
-            ("data", space.data_bytes, [vma for vma in vmas if vma.is_data]),
-            ("locked", space.locked_bytes, [vma for vma in vmas if vma.locked]),
-        ):
-            if counted != sum(vma.length for vma in there):
-                yield Broken(f"{name}: {counted} bytes are counted as {what}")
-        lows = [LOWEST, *(vma.end for vma in vmas)]
-        highs = [*(vma.gap_end for vma in vmas), USER_END]
-        gaps = [(low, high - low) for low, high in zip(lows, highs, strict=True) if low < high]
-        if space.free_ranges() != gaps:
+    for space, walk in memory.walks.items():
+        expected, name = walk.vma_rows, memory.space_name(space)
+        counted = {
+            "mapped": space.mapped_bytes,
+            "data": space.data_bytes,
+            "locked": space.locked_bytes,
+        }
+        for what, size in counted.items():
+            if size != expected.sizes[what]:
+                yield Broken(f"{name}: {size} bytes are counted as {what}")
+        if space.free_ranges() != expected.gaps:
             yield Broken(f"{name}: the index of gaps is not what lies between its mappings")
 
 
@@ -245,9 +256,7 @@ def free_list_is_what_nobody_uses(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def backings_know_their_users(memory: MemorySnapshot) -> Iterator[Broken]:
-    users = Counter(
-        id(vma.backing) for space in memory.spaces for vma in space.vmas if vma.backing is not None
-    )
+    users = Counter(id(each) for walk in memory.walks.values() for each in walk.vma_rows.backings)
     users.update(id(backing) for backing in memory.pinned)
     for backing in memory.backings:
         if backing.users != users[id(backing)]:
@@ -255,7 +264,7 @@ def backings_know_their_users(memory: MemorySnapshot) -> Iterator[Broken]:
             yield Broken(f"{name} counts {backing.users} mappings, but {found} map it")
 
 
-@_invariant
+@_invariant_of_pages
 def stores_to_files_are_known(memory: MemorySnapshot) -> Iterator[Broken]:
     """A page of a shared file mapping is writable only after a call of its backing's stored_to."""
     pages = memory.unchecked

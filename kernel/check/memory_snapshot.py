@@ -44,9 +44,13 @@ class MemorySnapshot:
         self._indices = self._of_all_pages(earlier)
         self._of_one_process = self._first_of_each_table()
         self._count_holders()
-        changed = self._changed_since(earlier) if earlier is not None else self.mapped
-        self.unchecked = PageColumns(frames, changed)
+        self.changed = self._changed_since(earlier) if earlier is not None else self.mapped
         """Pages of the tables that differ from the earlier snapshot."""
+
+    @cached_property
+    def unchecked(self) -> PageColumns:
+        """All pages of ``changed``."""
+        return PageColumns(self.frames, self.changed)
 
     def _of_all_pages(self, earlier: MemorySnapshot | None) -> Indices:
         """Frame index of each page, -1 outside RAM."""
@@ -111,9 +115,11 @@ class MemorySnapshot:
             | (self.page_held[:both] != earlier.page_held[:both])
             | (self.user_counts[:both] != earlier.user_counts[:both])
         )
+        touched: set[int] = set()
         hits = np.flatnonzero(changed[self._indices])
-        ends = np.cumsum([len(mapped.vas) for mapped in self.mapped])
-        touched = set(np.searchsorted(ends, hits, side="right").tolist())
+        if len(hits):
+            ends = np.cumsum([len(mapped.vas) for mapped in self.mapped])
+            touched.update(np.searchsorted(ends, hits, side="right").tolist())
         known = set(earlier.mapped)
         return [
             mapped
@@ -148,10 +154,8 @@ class MemorySnapshot:
     @cached_property
     def backings(self) -> list[Backing]:
         found: dict[int, Backing] = {id(backing): backing for backing in self.pinned}
-        for space in self.spaces:
-            for vma in space.vmas:
-                if vma.backing is not None:
-                    found[id(vma.backing)] = vma.backing
+        for walk in self.walks.values():
+            found |= {id(backing): backing for backing in walk.vma_rows.backings}
         if self.cache is not None:
             found |= {id(pages): pages for pages in self.cache.files}
         return list(found.values())

@@ -14,9 +14,12 @@ from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.page_cache import FilePages
+from kernel.mm.vma import LOWEST, USER_END
 
 _ALL_RIGHTS = V | R | W | X | U
-_AS_VALUES = attrgetter("start", "end", "prot", "shared", "backing", "offset", "may_write")
+_AS_VALUES = attrgetter(
+    *("start", "end", "prot", "shared", "backing", "offset", "may_write", "grows_down", "locked")
+)
 
 
 class VmaRows:
@@ -38,6 +41,18 @@ class VmaRows:
         self.backing: Indices = np.array([id(vma.backing) for vma in vmas] + [-1], np.int64)
         self.shift: Indices = np.array([vma.offset - vma.start for vma in vmas] + [0], np.int64)
         """Added to an address, gives the offset in the backing in bytes."""
+        self.backings = [vma.backing for vma in vmas if vma.backing is not None]
+        """The backing of each VMA that has one."""
+        self.sizes = {
+            "mapped": sum(vma.length for vma in vmas),
+            "data": sum(vma.length for vma in vmas if vma.is_data),
+            "locked": sum(vma.length for vma in vmas if vma.locked),
+        }
+        """Bytes of all VMAs, and of those that count against a limit."""
+        lows = [LOWEST, *(vma.end for vma in vmas)]
+        highs = [*(vma.gap_end for vma in vmas), USER_END]
+        self.gaps = [(low, high - low) for low, high in zip(lows, highs, strict=True) if low < high]
+        """(start, size) of the free range below each VMA, and of that above all."""
 
     def rows_of(self, vas: Indices) -> Indices:
         """The row of each address."""
@@ -112,6 +127,7 @@ class TableWalk:
         self.table_rows: Indices = np.array(self.tables) - self._frames.first
         """Frame of each table, as an index."""
         self._content = self._frames.tables[self.table_rows]
+        self._bytes = self._content.tobytes()
         self._upper = len(upper)
         self._bases = [base for _, base in leaves]
         self.mapped = [self._leaf(number) for number in range(len(leaves))]
@@ -125,7 +141,12 @@ class TableWalk:
         if earlier.tables[0] != self.space.table.root:
             return False
         content = self._frames.tables[earlier.table_rows]
-        changed = np.flatnonzero((content != earlier._content).any(axis=1)).tolist()
+        changed: list[int] = []
+        self._bytes = content.tobytes()
+        if self._bytes == earlier._bytes:  # as at most checks, and much faster than by rows
+            self._bytes = earlier._bytes
+        else:
+            changed = np.flatnonzero((content != earlier._content).any(axis=1)).tolist()
         if changed and changed[0] < earlier._upper:
             return False
         self.tables, self.table_rows, self._upper = (

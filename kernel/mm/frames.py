@@ -16,7 +16,7 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
 from kernel.base.budget import Budget
 from kernel.base.errors import OutOfMemory
-from kernel.base.lazy_numpy import Bytes, Counts, Indices, Marks, Ptes, np
+from kernel.base.lazy_numpy import Bytes, Counts, Indices, Marks, Ptes, distinct, np
 
 _MANY_FREE = 8192
 """Number of free frames (32 MiB) from which their memory is returned to the host."""
@@ -191,7 +191,7 @@ class Frames:
         self._release_once(once)
         if len(again):
             np.subtract.at(self.counts, again, 1)
-            self._give_back(np.unique(again[self.counts[again] == 0]))
+            self._give_back(distinct(again[self.counts[again] == 0]))
             _check_counts(self.counts[again])
 
     def release_many(self, ppns: Collection[int]) -> None:

@@ -9,6 +9,7 @@ start itself, of signals and of terminals run ``python -m emu``.
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -38,7 +39,7 @@ _MODULES = (
     *("emu.lab.components.lab_machine", "emu.lab.grading.tasks", "emu.lab.mutants.results"),
     *("emu.cli.commands.run", "emu.cli.commands.cow", "emu.cli.commands.why"),
     *("emu.cli.commands.walk", "emu.cli.commands.compare", "emu.cli.commands.report"),
-    "emu.cli.commands.lab",
+    *("emu.cli.commands.lab", "kernel.check.memory_check"),
 )
 _LENGTH = 4
 
@@ -185,6 +186,8 @@ def serve(fd: int) -> None:
     assert "numpy" not in sys.modules
     sys.meta_path.insert(0, _Hidden("numpy"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()  # a collection would copy the pages of all these objects in each fork
     with socket.socket(fileno=fd) as source:
         while True:
             head, fds, _, _ = socket.recv_fds(source, _LENGTH, 3)

@@ -98,6 +98,17 @@ def run_qemu(
     return Run(run.output, 128 - run.status if run.status < 0 else run.status, run.errors, {})
 
 
+_RESULTS: dict[object, Run] = {}
+
+
+def run_qemu_once(program: Path, *arguments: str, **options: Any) -> Run:
+    """As run_qemu, but once for all of emu's fork policies, of which qemu knows nothing."""
+    key = (program, arguments, repr(options))
+    if key not in _RESULTS:
+        _RESULTS[key] = run_qemu(program, *arguments, **options)
+    return _RESULTS[key]
+
+
 def run_emu(
     program: Path | str,
     *arguments: str,

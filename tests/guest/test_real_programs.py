@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.guest.running import POLICIES, ROOTS, Run, missing, qemu, run_emu, run_qemu
+from tests.guest.running import (
+    POLICIES,
+    ROOTS,
+    Run,
+    missing,
+    qemu,
+    run_emu,
+    run_qemu,
+    run_qemu_once,
+)
 
 pytestmark = pytest.mark.root
 
@@ -59,7 +68,7 @@ def test_busybox_shell(script: str, policy: str, applets: Path) -> None:
     busybox = program(STATIC, "usr/bin/busybox")
     arguments = ("sh", "-c", IN_OWN_FOLDER, "sh", f"{script}.sh")
     env = {"PATH": str(applets), "RUN": f"{qemu()} {busybox}"}
-    oracle = run_qemu(busybox, *arguments, cwd=SCRIPTS, env=env)
+    oracle = run_qemu_once(busybox, *arguments, cwd=SCRIPTS, env=env)
     assert oracle.output
     options = ("--fork-policy", policy)
     run = run_emu(busybox, *arguments, cwd=SCRIPTS, env={"RUN": str(busybox)}, options=options)
@@ -76,7 +85,7 @@ def test_busybox_reads_a_script_from_standard_input(applets: Path) -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_bash(policy: str) -> None:
     bash = program(STATIC, "usr/bin/bash-static")
-    oracle = run_qemu(bash, "bash.sh", cwd=SCRIPTS)
+    oracle = run_qemu_once(bash, "bash.sh", cwd=SCRIPTS)
     assert oracle.status == 9
     run = run_emu(bash, "bash.sh", cwd=SCRIPTS, options=("--fork-policy", policy))
     same(run, oracle)

@@ -7,7 +7,7 @@ from typing import Any
 
 from emu.machine.isa.compressed import expand
 from emu.machine.isa.decoder import JAL, JALR, j_immediate
-from kernel.base.lazy_numpy import np
+from kernel.base.lazy_numpy import distinct, np
 
 _JAL_RA = 0x0EF
 _NOP, _EBREAK = 0x13, 0x10_0073
@@ -37,8 +37,8 @@ def _starts(code: bytes) -> list[int]:
         return []
     calls = np.flatnonzero(halves[:-1] & 0xFFF == _JAL_RA)
     targets = calls + (j_immediate(_words(halves, calls)) >> 1)
-    indices = np.unique(np.concatenate([targets, _frames(halves)]))
-    indices = indices[(indices >= 2) & (indices < len(halves))]
+    indices = np.concatenate([targets, _frames(halves)])
+    indices = distinct(indices[(indices >= 2) & (indices < len(halves))])
     long, short = _words(halves, indices - 2), _base_forms(halves[indices - 1])
     # A c.jalr calls a function pointer; functions that never return are called directly.
     ends = _may_end_code(long) | (_may_end_code(short) & (short & _RD == 0))

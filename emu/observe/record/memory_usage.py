@@ -34,7 +34,7 @@ def sharers(
     in_all = pids.page_in_all(page)
     if in_all is not None:
         maps = ((in_all.ptes & V) != 0) & ((in_all.ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        if len(np.unique(in_all.addresses[maps])) >= users - 1:
+        if len(set(in_all.addresses[maps].tolist())) >= users - 1:
             first = [pids.at(slot) for slot in in_all.slots[maps][: MOST_SHARERS + 1].tolist()]
             named = sorted((pids[other], page) for other in first if other is not space)
             return named[:MOST_SHARERS]
