@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kernel.config import Config
 from kernel.mm.fault_around import is_window
 from kernel.mm.fork import POLICIES
+from kernel.mm.huge_policy import Thp, ThpCow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class Options(Config):
             raise ValueError(f"fork_policy must be one of {', '.join(POLICIES)}")
         if self.memory <= 0 or self.memory % 4096:
             raise ValueError("memory must be a positive multiple of 4,096 bytes")
+        for name, kind in (("thp", Thp), ("thp_cow", ThpCow)):
+            if getattr(self, name) not in list(kind):
+                raise ValueError(f"{name} must be one of {', '.join(kind)}")
         if not is_window(self.fault_around):
             raise ValueError("fault_around must be a power of two from 4,096 to 2,097,152 bytes")
         if self.kernel_memory is not None and self.kernel_memory <= 0:

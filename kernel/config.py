@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernel.mm.fault_around import DEFAULT_SIZE
+from kernel.mm.huge_policy import Thp, ThpCow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Config:
     fault_around: int = DEFAULT_SIZE
     """Bytes of the window that a read fault on cached pages maps: a power of two from one page to
     2 MiB; one page for the page alone (Linux's fault_around_bytes)."""
+    thp: str = Thp.MADVISE
+    """Mappings that get transparent huge pages: a value of :class:`kernel.mm.huge_policy.Thp`."""
+    thp_cow: str = ThpCow.PAGE
+    """Size of the copy for a store to a shared huge page: a value of
+    :class:`kernel.mm.huge_policy.ThpCow`."""
     max_processes: int = 4096
     deterministic: bool = False
     """Use a virtual clock and a fixed random seed, so that a run can be repeated."""

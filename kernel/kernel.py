@@ -103,7 +103,7 @@ class Kernel(KernelState):
         self.sigreturn_page.unused()
         for file in list(self.cache.memory.files):
             file.release()
-        while self.cache.reclaim():
+        while self.frames.reclaim():
             pass
         leaked = self.frames.used - 1
         if self._check is not None:

@@ -24,6 +24,11 @@ VPN_BITS = 9
 PTES_PER_TABLE = 1 << VPN_BITS
 PTE_SIZE = 8
 
+HUGE_SHIFT = PAGE_SHIFT + VPN_BITS
+HUGE_SIZE = 1 << HUGE_SHIFT
+"""A leaf at level 1 maps 2 MiB: a huge page of Linux, a megapage of the privileged spec."""
+HUGE_FRAMES = PTES_PER_TABLE
+
 V = 1 << 0
 R = 1 << 1
 W = 1 << 2

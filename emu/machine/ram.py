@@ -106,6 +106,14 @@ class Ram:
         self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]
         self._snoop(target)
 
+    def copy_frames(self, source: int, target: int, count: int) -> None:
+        """Copies ``count`` frames from ``source`` on to those from ``target`` on."""
+        start = (source << PAGE_SHIFT) - self.base
+        to = (target << PAGE_SHIFT) - self.base
+        size = count << PAGE_SHIFT
+        self.bytes[to : to + size] = self.bytes[start : start + size]
+        self._snoop_all(target, count)
+
     def discard(self, ppn: int, count: int) -> None:
         """Zeroes ``count`` frames from ``ppn`` on, and returns their memory to the host."""
         start = (ppn << PAGE_SHIFT) - self.base
@@ -113,13 +121,19 @@ class Ram:
             self._map.madvise(mmap.MADV_DONTNEED, start, count << PAGE_SHIFT)
         else:
             self.bytes[start : start + (count << PAGE_SHIFT)] = bytes(count << PAGE_SHIFT)
-        if not self.executed.isdisjoint(range(ppn, ppn + count)):
-            self.code_is_stale = True
+        self._snoop_all(ppn, count)
 
     def zero_frame(self, ppn: int) -> None:
         start = (ppn << PAGE_SHIFT) - self.base
         self.bytes[start : start + PAGE_SIZE] = _ZEROES
         self._snoop(ppn)
+
+    def zero_frames(self, ppn: int, count: int) -> None:
+        """Zeroes ``count`` frames from ``ppn`` on."""
+        start = (ppn << PAGE_SHIFT) - self.base
+        size = count << PAGE_SHIFT
+        ctypes.memset(self.host_address + start, 0, size)
+        self._snoop_all(ppn, count)
 
     def load64(self, pa: int) -> int:
         return self.words[(pa - self.base) >> 3]
@@ -128,6 +142,10 @@ class Ram:
         """Stores an aligned 64-bit word, such as a PTE."""
         self.words[(pa - self.base) >> 3] = value
         self._snoop(pa >> PAGE_SHIFT)
+
+    def _snoop_all(self, ppn: int, count: int) -> None:
+        if not self.executed.isdisjoint(range(ppn, ppn + count)):
+            self.code_is_stale = True
 
     def _snoop(self, ppn: int) -> None:
         if ppn in self.executed:

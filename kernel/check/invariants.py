@@ -12,13 +12,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, R, U, W, X, flags_text, ppn
+from emu.machine.pte import (
+    HUGE_FRAMES,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    VA_HALF,
+    D,
+    R,
+    U,
+    W,
+    X,
+    flags_text,
+    ppn,
+)
 from kernel.base.lazy_numpy import np
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.check.page_columns import true_rows
 from kernel.check.violation import Broken, Page, Violation
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.huge_policy import contains_huge
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
 
@@ -152,8 +165,14 @@ def cached_pages_are_their_backings(memory: MemorySnapshot) -> Iterator[Broken]:
 
 @_invariant
 def zero_frame_is_zero(memory: MemorySnapshot) -> Iterator[Broken]:
-    if memory.frames.ram.read_frame(memory.frames.zero) != _ZEROES:
-        yield Broken(f"the zero frame {memory.frames.zero:#x} was written")
+    frames = memory.frames
+    if frames.ram.read_frame(frames.zero) != _ZEROES:
+        yield Broken(f"the zero frame {frames.zero:#x} was written")
+    if frames.huge_zero is not None:
+        row = frames.huge_zero - frames.first
+        written = np.any(frames.tables[row : row + HUGE_FRAMES], axis=1)
+        for index in true_rows(written):
+            yield Broken(f"frame {frames.huge_zero + index:#x} of the huge zero page was written")
 
 
 @_invariant_of_pages
@@ -179,6 +198,34 @@ def pages_and_mappings_agree(memory: MemorySnapshot) -> Iterator[Broken]:
         yield _page(memory, page, " is CoW in a shared or read-only mapping")
     for page in pages.where(pages.breakable & ~pages.flag(W | COW) & pages.mapped):
         yield _page(memory, page, " is private and writable: W or CoW is due")
+
+
+@_invariant
+def huge_pages_are_whole(memory: MemorySnapshot) -> Iterator[Broken]:
+    """A huge page lies in one private anonymous VMA, is in the kernel's index, and has an empty
+    leaf table for a split.
+    """
+    for space, walk in memory.walks.items():
+        name, table = memory.space_name(space), space.table
+        if walk.huge != dict(table.huge_pages(0, VA_HALF)):
+            yield Broken(f"{name}: the index of huge pages is not what a walk finds")
+        for va, pte in walk.huge.items():
+            vma = space.find(va)
+            if ppn(pte) % HUGE_FRAMES:
+                yield _page(memory, (space, va, pte), " is a huge page that is not aligned")
+            if vma is None or not contains_huge(vma, va):
+                yield _page(memory, (space, va, pte), " is a huge page beyond its mapping")
+        yield from _deposits(memory, space)
+
+
+def _deposits(memory: MemorySnapshot, space: AddressSpace) -> Iterator[Broken]:
+    kept = space.table.deposits()
+    if space.huge_pages.supported and len(kept) != len(space.table.huge):
+        number = f"{len(kept)} tables are kept for {len(space.table.huge)} huge pages"
+        yield Broken(f"{memory.space_name(space)}: {number}")
+    for table in kept:
+        if memory.frames.kind(table) is not Kind.TABLE:
+            yield Broken(f"{memory.space_name(space)}: kept table {table:#x} is not a page table")
 
 
 @_invariant

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 
+from emu.machine.pte import HUGE_FRAMES
 from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.check.page_columns import PageColumns
 from kernel.check.table_walk import MappedPages, TableWalk
@@ -82,7 +83,7 @@ class MemorySnapshot:
             [np.empty(0, np.int64), *(walk.table_rows for walk in self.walks.values())]
         )
         """Index of the frame of each page table, one for each link to it."""
-        pins = np.concatenate([[self.frames.zero - first], self.table_rows, *held])
+        pins = np.concatenate([self._zeroes() - first, self._deposits(), self.table_rows, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
         self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
         """Number of pages of processes in each frame."""
@@ -101,6 +102,17 @@ class MemorySnapshot:
         self.counts = self.frames.counts[:span].copy()
         """Reference count and kind of each frame at the time of the snapshot."""
         self.kinds = self.frames.kinds[:span].copy()
+
+    def _zeroes(self) -> Indices:
+        """PPNs of the zero frame and of the huge zero page, which the kernel pins."""
+        run = self.frames.huge_zero
+        huge = np.arange(run, run + HUGE_FRAMES) if run is not None else np.empty(0, np.int64)
+        return np.append(huge, self.frames.zero)
+
+    def _deposits(self) -> Indices:
+        """Index of each empty leaf table that is kept for the split of a huge page."""
+        kept = [table for space in self.spaces for table in space.table.deposits()]
+        return np.array(kept, np.int64) - self.frames.first
 
     def _changed_since(self, earlier: MemorySnapshot) -> list[MappedPages]:
         """Returns the pages that are not in the earlier snapshot, that map a frame whose counts

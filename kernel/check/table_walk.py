@@ -98,6 +98,8 @@ class TableWalk:
         self.tables: list[int] = []
         """PPNs of the tables of all levels, one for each link: root, middle, leaves."""
         self.mapped: list[MappedPages] = []
+        self.huge: dict[int, int] = {}
+        """The huge pages: va → PTE."""
         self._frames = frames
         if earlier is None or not self._take_over(earlier):
             self._look()
@@ -132,6 +134,7 @@ class TableWalk:
         self._bases = [base for _, base in leaves]
         self.mapped = [self._leaf(number) for number in range(len(leaves))]
         self.mapped += [self._superpage(va, entry) for va, entry in large]
+        self.huge = dict(large)
         if odd:
             vas, ptes = zip(*odd, strict=True)
             self.mapped.append(self._pages(np.array(vas), np.array(ptes, np.uint64)))
@@ -155,6 +158,7 @@ class TableWalk:
             earlier._upper,
         )
         self._bases = earlier._bases
+        self.huge = earlier.huge
         self._content = content if changed else earlier._content
         if not self.same_vmas:
             self.mapped = [self._pages(old.vas, old.ptes, old.table) for old in earlier.mapped]

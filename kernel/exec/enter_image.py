@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import PC, SP, Registers
@@ -47,6 +48,8 @@ def enter_image(kernel: KernelState, thread: Thread, image: Image) -> None:
     """Gives the process the image's memory, and the thread its first registers."""
     process = thread.process
     process.space = image.space
+    disabled = bool(process.attributes.no_huge_pages)
+    image.space.set_huge_pages(replace(image.space.huge_pages, disabled=disabled))
     process.mem = kernel.parts.user_memory(image.space, kernel.fault_handler(process))
     process.program = image.program
     process.sigreturn = image.sigreturn

@@ -18,6 +18,7 @@ from kernel.exec import elf, initial_stack
 from kernel.exec.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
 from kernel.exec.initial_stack import Request
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
+from kernel.mm.huge_policy import HugePages, Thp, ThpCow
 from kernel.mm.image_layout import ImageLayout
 from kernel.mm.user_memory import UserMemory
 from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_down, page_up
@@ -27,6 +28,7 @@ from kernel.vfs.names.open import open_for_exec
 
 if TYPE_CHECKING:
     from kernel.base.resource_limits import Limits
+    from kernel.config import Config
     from kernel.process.state import KernelState
     from kernel.vfs.names.fs_context import FsContext
 
@@ -71,6 +73,7 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
     space.inherits_all = kernel.parts.by_single_page
     if not kernel.parts.by_single_page:
         space.fault_around = kernel.config.fault_around
+        space.set_huge_pages(_huge_pages(kernel.config))
     try:
         memory = kernel.parts.user_memory(space, kernel.record_fault)
         space.limits = limits
@@ -99,6 +102,10 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
         space.leave()
         raise
     return Image(space, entry, sp, sigreturn, described)
+
+
+def _huge_pages(config: Config) -> HugePages:
+    return HugePages(True, Thp(config.thp), ThpCow(config.thp_cow))
 
 
 def _layout_of(

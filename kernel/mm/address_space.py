@@ -27,6 +27,7 @@ from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits, Resource
 from kernel.mm.dirty_pages import note_dirty_pages
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.huge_policy import HugePages
 from kernel.mm.image_layout import ImageLayout
 from kernel.mm.memory_peaks import MemoryPeaks
 from kernel.mm.page_cache import Backing
@@ -118,8 +119,14 @@ class AddressSpace(MemoryPeaks):
         self.fault_around = PAGE_SIZE
         """Bytes of the window that a read fault on cached pages maps, a power of two; one page for
         the page alone."""
+        self.set_huge_pages(HugePages())
         self.observer = UNOBSERVED
         self.image = ImageLayout()
+
+    def set_huge_pages(self, huge_pages: HugePages) -> None:
+        self.huge_pages = huge_pages
+        self.huge_faults = huge_pages.possible
+        """False when no fault can map a huge page."""
 
     # Limits.
 
@@ -167,8 +174,14 @@ class AddressSpace(MemoryPeaks):
             drop_user(vma.backing)
         self.observer.unmapped(self, start, end)
 
+    def _split(self, va: int, *, limited: bool = True) -> None:
+        """Splits a VMA, and the huge page at ``va``: none lies in two VMAs."""
+        self.table.split_edges(va, va)
+        super()._split(va, limited=limited)
+
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
+        self.table.split_edges(start, end)
         droppable = self.table.droppable(start, end)  # may fail, so before the observer is called
         self.observer.clearing(self, start, end)
         for vma in self.overlapping(start, end):

@@ -12,6 +12,7 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed, read_only_flags
 from kernel.mm.fault_around import map_around, read_flags
+from kernel.mm.huge.fault import map_huge, store_to_huge
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
 from kernel.mm.page_tables.page_table import CLEAN
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
@@ -29,6 +30,7 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     before = space.table.pte(page) if va < USER_END else 0
     count = space.frames.count(ppn(before)) if before & V else 0
     table_copied = False
+    was_huge = bool(space.table.huge) and space.table.is_huge(page)
     try:
         table_copied = space.table.own(page)
         if table_copied and count:
@@ -40,6 +42,9 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
         outcome = Outcome.BUS_ADRERR  # the page of the file cannot be read
     after = before if outcome in FAILURES else space.table.pte(page)
     resolution = Resolution(outcome, va, access, before, after, count, table_copied)
+    if was_huge or space.table.huge:
+        resolution.huge = space.table.is_huge(page) and outcome not in FAILURES
+        resolution.split = was_huge and not space.table.is_huge(page)
     if access is not Access.STORE and outcome in _FROM_CACHE and space.fault_around > PAGE_SIZE:
         resolution.around = map_around(space, page)
     return resolution
@@ -65,6 +70,8 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
         return _present(space, vma, page, access, pte)
     if vma.backing is not None:
         return _from_backing(space, vma, page, access)
+    if space.huge_faults and (outcome := map_huge(space, vma, page, access)) is not None:
+        return outcome
     if access is not Access.STORE and not grown:
         return _share_zero(space, vma, page)
     map_zeroed(space, vma, page)
@@ -125,13 +132,18 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
     """Handles a fault on a present page: a store to a CoW page, or a spurious fault."""
     if access is not Access.STORE or pte & W:
         dirty = D if access is Access.STORE else 0
-        space.table.set_pte(page, pte | A | dirty)
+        space.table.add_flags(page, A | dirty)
         return Outcome.SPURIOUS
     if vma.shared:
         assert vma.backing is not None
         vma.backing.stored_to(vma.index_of(page))
         space.table.set_pte(page, pte & ~CLEAN | W | A | D)
         return Outcome.SHARED
+    if space.table.huge and space.table.is_huge(page):
+        outcome = store_to_huge(space, vma, page, pte)
+        if outcome is not None:
+            return outcome
+        pte = space.table.pte(page)
     return break_cow(space, vma, page, pte)
 
 

@@ -14,7 +14,6 @@ table has no writable page except those of shared memory, which later forks rely
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
@@ -22,25 +21,11 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, A, V, W
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.fork_cost import ForkCost
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.huge.fork import copy_huge_pages, share_huge_pages
 from kernel.mm.page_tables.page_table import COW, Part
 from kernel.mm.vma import Vma
-
-
-@dataclass(slots=True)
-class ForkCost:
-    """Cost of one fork: pages shared, frames copied, and frames that ``eager`` would copy.
-
-    ``tables_shared`` is the number of leaf tables shared instead of copied. ``ptes_written`` counts
-    the parent's PTEs that lost W, the child's PTEs, and one pointer for each shared table.
-    """
-
-    pages_shared: int = 0
-    tables_shared: int = 0
-    frames_copied: int = 0
-    eager_copies: int = 0
-    ptes_written: int = 0
-
 
 Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
 """Fills the page table of a child, which has its VMAs, from the parent's."""
@@ -57,6 +42,7 @@ def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace,
         child.limits = parent.limits
         child.asks_for_barriers = parent.asks_for_barriers
         child.fault_around, child.inherits_all = parent.fault_around, parent.inherits_all
+        child.set_huge_pages(parent.huge_pages)
         child.image = parent.image
         child.resident_bound = parent.resident_bound
         child.inherit(parent)
@@ -82,6 +68,7 @@ def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     for span in _copied(parent):
         for part in parent.table.parts(span.start, span.end):
             _share_pages(parent, child, part, cost, shared=span.shared)
+        share_huge_pages(parent, child, span.start, span.end, cost)
 
 
 def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
@@ -92,6 +79,7 @@ def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
                 _share_pages(parent, child, part, cost, shared=True)
             else:
                 _copy_pages(parent, child, part, cost)
+        copy_huge_pages(parent, child, span.start, span.end, cost)
 
 
 def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
@@ -113,6 +101,7 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
             if lost := _take_w(part):
                 cost.ptes_written += lost
                 parent.table.write(part)
+        share_huge_pages(parent, child, span.start, span.end, cost)
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
     cost.ptes_written += len(shared)

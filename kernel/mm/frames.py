@@ -16,7 +16,8 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
 from kernel.base.budget import Budget
 from kernel.base.errors import OutOfMemory
-from kernel.base.lazy_numpy import Bytes, Counts, Indices, Marks, Ptes, distinct, np
+from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
+from kernel.mm.frame_runs import FrameRuns
 
 _MANY_FREE = 8192
 """Number of free frames (32 MiB) from which their memory is returned to the host."""
@@ -43,10 +44,11 @@ _RESERVED = 8
 """One of this many frames is not used ahead of need."""
 
 
-class Frames:
+class Frames(FrameRuns):
     """The frame allocator. Frames are identified by PPN; never-used ones are allocated in order."""
 
     def __init__(self, ram: Ram) -> None:
+        super().__init__()
         self.ram = ram
         self.first = ram.first_ppn
         self.total = ram.frame_count
@@ -70,16 +72,6 @@ class Frames:
         """Called when no frame is free; returns whether it freed any."""
         self.zero = self.allocate(Kind.ZERO)
         """The frame of zeroes that all reads of untouched anonymous memory share."""
-
-    @cached_property
-    def counts(self) -> Counts:
-        """Reference count of each frame, by index."""
-        return np.frombuffer(self._count, np.int32)
-
-    @cached_property
-    def kinds(self) -> Bytes:
-        """Kind of each frame, by index."""
-        return np.frombuffer(self._kind, np.uint8)
 
     @cached_property
     def words(self) -> Ptes:

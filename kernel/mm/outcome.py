@@ -73,6 +73,10 @@ class Resolution:
     count_before: int
     table_copied: bool = False
     """True when the page's leaf table was shared and had to be copied first."""
+    huge: bool = False
+    """True when a huge page maps the address afterwards: the outcome concerns all of its pages."""
+    split: bool = False
+    """True when the fault split a huge page."""
     around: list[tuple[int, int]] | None = None
     """(address, PTE) of the other pages that the fault mapped (fault-around)."""
 

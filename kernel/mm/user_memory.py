@@ -106,7 +106,7 @@ class UserMemory:
                 # The TLB may hold the old frame, and no user miss replaces that entry.
                 self.space.flush_tlb()
         elif pte & wanted != wanted:
-            table.set_pte(va, pte | wanted)
+            table.add_flags(va, wanted)
         return ppn(pte) << PAGE_SHIFT | va & PAGE_MASK
 
 

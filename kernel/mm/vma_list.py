@@ -70,11 +70,18 @@ class VmaList:
             at = vma.end
         return at >= end
 
-    def find_gap(self, length: int, hint: int = 0) -> int:
-        """Returns the start of ``length`` free bytes: ``hint``, or as high as possible; ENOMEM."""
+    def find_gap(self, length: int, hint: int = 0, align: int = PAGE_SIZE) -> int:
+        """Returns the start of ``length`` free bytes: ``hint``, or as high as possible; ENOMEM.
+
+        Without a hint the start is a multiple of ``align`` if there is room for that.
+        """
         hint = page_up(hint)
         if LOWEST <= hint <= USER_END - length and not self.overlapping(hint, hint + length):
             return hint
+        if align > PAGE_SIZE and not hint:
+            above = self._free.highest(length + align - PAGE_SIZE, self.mmap_top)
+            if above is not None:
+                return (above + align - PAGE_SIZE) & -align
         start = self._free.highest(length, self.mmap_top)
         if start is None:
             raise Errno(ENOMEM)

@@ -20,7 +20,7 @@ from kernel.process.signal_frame import AltStack
 
 if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace
-    from kernel.mm.fork import ForkCost
+    from kernel.mm.fork_cost import ForkCost
     from kernel.process.state import KernelState
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kernel.mm.fork import ForkCost
+from emu.machine.pte import HUGE_FRAMES
+from kernel.mm.fork_cost import ForkCost
 from kernel.mm.outcome import Outcome, Resolution
 
 
@@ -29,6 +30,8 @@ class Stats:
     """Page-table entries that forks and page faults wrote."""
     mapped_around: int = 0
     """Pages that read faults mapped beside their own (fault-around)."""
+    huge_mapped: int = 0
+    """Huge pages that faults allocated."""
     calls: int = 0
 
     def fault(self, resolution: Resolution) -> None:
@@ -39,10 +42,12 @@ class Stats:
         if resolution.around:
             self.mapped_around += len(resolution.around)
             self.ptes_written += len(resolution.around)
+        if resolution.huge and outcome in (Outcome.ZERO_FILLED, Outcome.COPIED):
+            self.huge_mapped += 1
         if outcome is Outcome.COPIED:
-            self.frames_copied += 1
+            self.frames_copied += HUGE_FRAMES if resolution.huge else 1
         elif outcome is Outcome.REUSED:
-            self.frames_reused += 1
+            self.frames_reused += HUGE_FRAMES if resolution.huge else 1
 
     def fork(self, cost: ForkCost) -> None:
         self.forks += 1

@@ -21,6 +21,7 @@ from kernel.base.resource_limits import Limits
 from kernel.base.timers import Timers
 from kernel.components import Components
 from kernel.mm.fork import POLICIES
+from kernel.mm.huge.zero_page import drop_huge_zero
 from kernel.mm.page_cache import Backing, PageCache
 from kernel.process.counters import Stats
 from kernel.process.futex import Futexes
@@ -59,7 +60,7 @@ class KernelState:
             share_of(config.memory) if config.kernel_memory is None else config.kernel_memory
         )
         self.cache = PageCache(self.frames, self._unmap_file)
-        self.frames.reclaim = self.cache.reclaim
+        self.frames.reclaim = self._reclaim
         self.fork_policy = parts.fork or POLICIES[config.fork_policy]
         self.sigreturn_page = sigreturn_page(self.frames)
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
@@ -97,6 +98,10 @@ class KernelState:
         """The next process or thread id."""
         self._last_id += 1
         return self._last_id
+
+    def _reclaim(self) -> bool:
+        """Frees frames that no process maps; returns whether there were any."""
+        return drop_huge_zero(self.frames) or self.cache.reclaim()
 
     def new_asid(self) -> int:
         """The next address space id of 16 bits."""

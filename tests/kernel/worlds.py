@@ -19,6 +19,8 @@ from kernel.check.violation import InvariantBroken
 from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
+from kernel.mm.huge.zero_page import drop_huge_zero
+from kernel.mm.huge_policy import HugePages
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import Backing, PageCache
 from kernel.mm.user_memory import UserMemory
@@ -50,12 +52,13 @@ class World:
         self.ram = Ram(pages * PAGE_SIZE)
         self.frames = Frames(self.ram)
         self.cache = PageCache(self.frames, self._unmap_file)
-        self.frames.reclaim = self.cache.reclaim
+        self.frames.reclaim = lambda: drop_huge_zero(self.frames) or self.cache.reclaim()
         self.spaces: list[AddressSpace] = []
         self.files = MemFs(owner=Credentials(0, 0))
         self.cpu = Cpu(Mmu(self.ram), lambda resolution: self.outcomes.append(resolution.outcome))
         self.outcomes: list[Outcome] = []
         self._asid = 0
+        self.huge_pages = HugePages(supported=True)
         self._last_valid: memory_snapshot.MemorySnapshot | None = None
 
     # Making spaces.
@@ -63,6 +66,7 @@ class World:
     def space(self) -> AddressSpace:
         self._asid += 1
         space = AddressSpace(self.frames, self._asid, self.cpu.flush)
+        space.set_huge_pages(self.huge_pages)
         self.spaces.append(space)
         return space
 
@@ -106,7 +110,7 @@ class World:
         for space in list(self.spaces):
             self.exit(space)
             self.check()
-        while self.cache.reclaim():
+        while self.frames.reclaim():
             pass
         assert invariants.leaks(self.frames) == []
 

@@ -10,6 +10,7 @@ from emu.errors import NO_CURRENT_DIRECTORY
 from emu.options import Options
 from kernel.mm.fault_around import DEFAULT_SIZE, is_window
 from kernel.mm.fork import POLICIES
+from kernel.mm.huge_policy import Thp, ThpCow
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _WINDOW = re.compile(r"[0-9]{1,4}[kKmM]")
@@ -69,6 +70,20 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
         metavar="SIZE",
         help="range around a read fault on a file or on shared memory in which cached pages are "
         "mapped too, from 4K, for the page alone, to 2M (default 64K; with --lab always 4K)",
+    )
+    group.add_argument(
+        "--thp",
+        choices=tuple(Thp),
+        default=Thp.MADVISE,
+        help="memory that gets transparent huge pages of 2 MiB: none, that with MADV_HUGEPAGE, or "
+        "all (default madvise; with --lab always never)",
+    )
+    group.add_argument(
+        "--thp-cow",
+        choices=tuple(ThpCow),
+        default=ThpCow.PAGE,
+        help="what a store to a shared huge page copies: its page of 4 KiB, after a split, or the "
+        "huge page, as Linux before 5.8 (default page)",
     )
     group.add_argument(
         "--deterministic",
@@ -165,6 +180,8 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         kernel_memory=arguments.kernel_memory,
         fork_policy=arguments.fork_policy,
         fault_around=arguments.fault_around,
+        thp=arguments.thp,
+        thp_cow=arguments.thp_cow,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
         fail_allocation=arguments.fail_alloc,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emu.lab.components.page_table import LabTable
 from emu.lab.host.student import Student
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.page_tables.clear_range import clear_huge_pages
 
 
 class LabSpace(AddressSpace):
@@ -14,12 +15,12 @@ class LabSpace(AddressSpace):
 
     def _clear(self, start: int, end: int) -> None:
         assert isinstance(self.table, LabTable)
-        self.note_resident_peak()
-        if self.table.drop_superpages(start, end):
-            self.flush_tlb()
         if "demand" not in self.student.labs:
             super()._clear(start, end)
             return
+        self.note_resident_peak()
+        steps = self.note_resident_peak, self.flush_tlb
+        clear_huge_pages(self.table, self.frames, start, end, *steps)
         with self.table.updating():
             self.student.call("demand", "unmap_range", self.table.root, start, end)
         self.flush_tlb()

@@ -15,11 +15,11 @@ from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
 from emu.lab.host.student_process import Limits
-from emu.lab.host.superpage_frames import SuperpageFrames
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.components import Components
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Frames
 
 REFERENCE_LIMITS = Limits(seconds=60.0)
 """Limits of reference solutions, which always return."""
@@ -34,7 +34,7 @@ class LabMachine:
     def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
         self.ram = SharedRam(memory)
         labs = {file.lab for file in files}
-        self.frames = LabFrames(self.ram) if "frames" in labs else SuperpageFrames(self.ram)
+        self.frames = LabFrames(self.ram) if "frames" in labs else Frames(self.ram)
         self.bus = CommandBus(self.ram, self.frames)
         try:
             self.student = Student(files, self.bus, limits)

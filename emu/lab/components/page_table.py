@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emu.lab.components.superpages import SuperpageTable
 from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongResult, place_text
 from emu.lab.host.student import Student
-from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES
-from emu.lab.kit.values import SUPERPAGE_SIZE
 from emu.machine.pte import (
+    HUGE_FRAMES,
+    HUGE_SIZE,
     PAGE_SHIFT,
     PTES_PER_TABLE,
-    VA_HALF,
     VPN_BITS,
     V,
     is_leaf,
@@ -24,6 +22,7 @@ from emu.machine.pte import (
 from kernel.base.errors import OutOfMemory
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.page_table import PageTable
 from kernel.mm.page_tables.pte_text import pte_text
 
 FORKS = {
@@ -37,7 +36,7 @@ RELEASES = {"shared-tables": "release_tables", "eager-fork": "release_space"}
 """Labs with a function that releases address spaces, latest first, and its name."""
 
 
-class LabTable(SuperpageTable):
+class LabTable(PageTable):
     """The kernel's index of the tables is rebuilt from RAM after each change by the student's code.
 
     ``lab_machine`` sets ``student`` in a subclass for each machine.
@@ -58,7 +57,11 @@ class LabTable(SuperpageTable):
         """Leaves the table without a root: the student's allocation of one must fail instead."""
         frames.allocations -= 1
         self.root = self.satp = 0
-        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+        self._forget_tables()
+
+    def _forget_tables(self) -> None:
+        self._upper, self._leaves, self._shared = [], {}, {}
+        self.huge, self._deposits = {}, {}
 
     def release_root(self) -> None:
         """Releases the root, to adopt a student's table instead. Undoes its count of allocations:
@@ -93,7 +96,7 @@ class LabTable(SuperpageTable):
 
     def rescan(self) -> None:
         """Rebuilds the index from RAM. Raises :class:`NotAllowed` for an invalid table."""
-        self._upper, self._leaves, self._supers = [], {}, {}
+        self._upper, self._leaves, self.huge = [], {}, {}
         seen: set[int] = set()
         self._upper.append(self._upper_table(self.root, "the root", seen))
         for index, top in self._entries(self.root):
@@ -103,7 +106,7 @@ class LabTable(SuperpageTable):
                 key = index << VPN_BITS | at
                 if is_leaf(pointer):
                     self._check_superpage(pointer, f"entry {at} of table {middle:#x}")
-                    self._supers[key] = (middle << PAGE_SHIFT) + 8 * at
+                    self.huge[key] = (middle << PAGE_SHIFT) + 8 * at
                 else:
                     leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", seen)
                     self._leaves[key] = self._frame_to_words(leaf)
@@ -112,23 +115,31 @@ class LabTable(SuperpageTable):
     def _check_superpage(self, pte: int, where: str) -> None:
         """Checks alignment and address of a superpage (privileged spec, 10.3.2)."""
         first, total = self._frames.first, self._frames.total
-        if ppn(pte) % SUPERPAGE_FRAMES:
+        if ppn(pte) % HUGE_FRAMES:
             raise NotAllowed(
                 f"{where} maps a superpage from frame {ppn(pte):#x}, which is not aligned to 2 MiB",
                 ["the number of its first frame must be a multiple of 512"],
             )
-        if not first <= ppn(pte) <= first + total - SUPERPAGE_FRAMES:
+        if not first <= ppn(pte) <= first + total - HUGE_FRAMES:
             raise NotAllowed(f"{where} maps a superpage from {ppn(pte):#x}, outside memory")
+
+    def is_free(self, va: int) -> bool:
+        """Returns True if there is neither a superpage nor a leaf table for ``va``."""
+        return not self.is_huge(va) and va >> LEAF_SHIFT not in self._leaves
+
+    def prepare_huge(self, va: int) -> None:
+        """Keeps no leaf table for a split: the student's ``split`` allocates it."""
+        self.make_middle(va)
 
     def split(self, va: int) -> None:
         """Calls the student's ``split`` and checks that each page has the same PTE afterwards."""
-        base = va & -SUPERPAGE_SIZE
-        before = self.pages(base, base + SUPERPAGE_SIZE)
+        base = va & -HUGE_SIZE
+        before = self.pages(base, base + HUGE_SIZE)
         with self.updating():
             self.student.call("superpages", "split", self.root, va)
-        if self.is_superpage(va):
+        if self.is_huge(va):
             raise WrongResult(f"after split({va:#x}) the superpage of {base:#x} is still mapped")
-        after = dict(self.pages(base, base + SUPERPAGE_SIZE))
+        after = dict(self.pages(base, base + HUGE_SIZE))
         for page, pte in before:
             if after.get(page) != pte:
                 raise WrongResult(
@@ -204,7 +215,7 @@ class LabTable(SuperpageTable):
     def destroy(self) -> int:
         """Releases all mapped frames and all tables, by the student's code if it has a function."""
         resident = self.resident_count()
-        self.drop_superpages(0, VA_HALF)
+        self._destroy_huge()
         lab = next((lab for lab in RELEASES if lab in self.student.labs), None)
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
@@ -212,7 +223,7 @@ class LabTable(SuperpageTable):
         held = self._held() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
         self._check_released(held)
-        self._upper, self._leaves, self._shared, self._supers = [], {}, {}, {}
+        self._forget_tables()
         return resident
 
     def _held(self) -> dict[int, tuple[int, int]]:

@@ -103,7 +103,7 @@ class LabPager:
                     f"map_superpage({base:#x}) raised OutOfFrames, but changed the page table"
                 ) from None
             return None
-        if not space.table.is_superpage(base):
+        if not space.table.is_huge(base):
             raise WrongResult(f"map_superpage({base:#x}) returned, but no superpage is mapped")
         return Outcome.ZERO_FILLED
 

@@ -12,11 +12,9 @@ from typing import Any, Protocol
 
 from emu.lab.host.failures import Finding, InvariantViolated, NotAllowed, WrongResult, place_text
 from emu.lab.host.shared_ram import SharedRam
-from emu.lab.host.superpage_frames import SUPERPAGE_FRAMES, SuperpageFrames
 from emu.lab.kit.port import Place
 from emu.lab.text.pte_text import FRAME_KIND_TEXT
-from emu.machine.pte import PAGE_SHIFT, V, is_leaf
-from kernel.base.errors import OutOfMemory
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, V, is_leaf
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.pte_text import pte_text
 
@@ -233,12 +231,9 @@ class CommandBus:
         return frame
 
     def _allocate_superpage(self, where: list[Any]) -> int:
-        """A student's allocator has no superpages: then memory consists of small pages."""
-        if not isinstance(self.frames, SuperpageFrames):
-            raise OutOfMemory
         place = _to_place(where)
-        first = self.frames.allocate_superpage()
-        for frame in range(first, first + SUPERPAGE_FRAMES):
+        first = self.frames.allocate_run(Kind.PRIVATE)
+        for frame in range(first, first + HUGE_FRAMES):
             self._record_allocation(frame, place)
         self._log(place, f"allocate_superpage(): {first:#x}")
         return first

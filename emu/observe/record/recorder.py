@@ -24,7 +24,7 @@ from emu.observe.record.walk_cache import WalkCache
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import ForkCost
+from kernel.mm.fork_cost import ForkCost
 from kernel.mm.frames import Kind
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.process import signals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emu.machine.pte import V, ppn
+from emu.machine.pte import HUGE_FRAMES, V, ppn
 from kernel.base.lazy_numpy import np
 from kernel.mm.frames import Frames
 from kernel.mm.page_tables.page_table import PageTable
@@ -19,10 +19,31 @@ def clear_range(
 
     If there are any, ``before`` is called first, and ``after`` before a frame is released.
     """
+    resident = clear_huge_pages(table, frames, start, end, before, after) if table.huge else 0
     zeros = frames.count(frames.zero)
     clear = _clear_few if table.is_short(start, end) else _clear_many
     cleared = clear(table, frames, start, end, before, after)
-    return cleared - (zeros - frames.count(frames.zero))
+    return resident + cleared - (zeros - frames.count(frames.zero))
+
+
+def clear_huge_pages(
+    table: PageTable, frames: Frames, start: int, end: int, before: _Step, after: _Step
+) -> int:
+    """Removes the huge pages within [start, end), after a split of those that are partly in it;
+    as :func:`clear_range`.
+    """
+    table.split_edges(start, end)
+    huge = table.huge_pages(start, end)
+    if not huge:
+        return 0
+    before()
+    resident = table.huge_resident
+    for va, _ in huge:
+        table.unlink_huge(va)
+    after()
+    for _, pte in huge:
+        frames.release_run(ppn(pte))
+    return (resident - table.huge_resident) * HUGE_FRAMES
 
 
 def _clear_few(

@@ -7,14 +7,24 @@ table is ``va >> LEAF_SHIFT`` of the addresses that it maps.
 
 from __future__ import annotations
 
-from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, V, make_pte, make_satp, ppn, vpn
+from emu.machine.pte import (
+    HUGE_SHIFT,
+    HUGE_SIZE,
+    PAGE_SHIFT,
+    PTES_PER_TABLE,
+    V,
+    make_pte,
+    make_satp,
+    ppn,
+    vpn,
+)
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Ptes
 from kernel.mm.frames import Frames, Kind
 
-LEAF_SHIFT = 21
+LEAF_SHIFT = HUGE_SHIFT
 """A leaf table maps 2 MiB: addresses with equal bits from this one up share a table."""
-LEAF_SPAN = 1 << LEAF_SHIFT
+LEAF_SPAN = HUGE_SIZE
 
 
 class LeafTables:

@@ -1,6 +1,7 @@
 """The Sv39 page table of one process: access to single PTEs, and to short and long ranges.
 
 :mod:`kernel.mm.page_tables.leaf_tables` allocates and links the tables;
+:mod:`kernel.mm.page_tables.huge_tables` adds huge pages;
 :mod:`kernel.mm.page_tables.shared_leaf_tables` shares them between processes.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from emu.machine.pte import (
+    HUGE_FRAMES,
     PAGE_SHIFT,
     PAGE_SIZE,
     PPN_MASK,
@@ -75,7 +77,7 @@ class PageTable(SharedTables):
     def leaf(self, va: int) -> int:
         """Returns the index in RAM's words of a writable leaf table for ``va``.
 
-        The table is allocated when missing and copied when shared. On
+        The table is allocated when missing and copied when shared; a huge page is split. On
         :class:`kernel.base.errors.OutOfMemory` a new middle table stays linked.
         """
         key = va >> LEAF_SHIFT
@@ -83,9 +85,20 @@ class PageTable(SharedTables):
             self.own(va)
         leaf = self._leaves.get(key)
         if leaf is None:
+            if key in self.huge:
+                self.split(va)
+                return self._leaves[key]
             leaf = self._frame_to_words(self._frames.allocate_zeroed(Kind.TABLE))
             self._link(key, leaf)
         return leaf
+
+    def add_flags(self, va: int, flags: int) -> None:
+        """Sets A or D in the PTE that maps ``va``, of either size."""
+        place = self.huge.get(va >> LEAF_SHIFT)
+        if place is None:
+            self.set_pte(va, self.pte(va) | flags)
+        else:
+            self._ram.store64(place, self._ram.load64(place) | flags)
 
     def is_short(self, start: int, end: int) -> bool:
         """Returns whether [start, end) is handled page by page and not with NumPy."""
@@ -96,6 +109,10 @@ class PageTable(SharedTables):
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of every mapped page of [start, end), in ascending order."""
         found: list[tuple[int, int]] = []
+        for huge, entry in self.huge_pages(start, end):
+            first, expanded = self._expanded(huge, entry, start, end)
+            vas = range(first, first + (len(expanded) << PAGE_SHIFT), PAGE_SIZE)
+            found += zip(vas, expanded.tolist(), strict=True)
         for key in self.keys(start, end):
             leaf, (first, last) = self._leaves[key], self._within(key, start, end)
             ptes = self._ram.words[leaf + first : leaf + last].tolist()
@@ -103,7 +120,7 @@ class PageTable(SharedTables):
             vas = range(base + (first << PAGE_SHIFT), base + (last << PAGE_SHIFT), PAGE_SIZE)
             present = zip(compress(vas, ptes), filter(None, ptes), strict=True)
             found += [(va, pte) for va, pte in present if pte & V]
-        return found
+        return sorted(found) if self.huge else found
 
     def clear(self, va: int) -> None:
         """Clears the leaf PTE of ``va``'s mapped page, for all users of the table."""
@@ -113,12 +130,18 @@ class PageTable(SharedTables):
         """Yields (address of the first, PTEs) of [start, end), one leaf table at a time.
 
         The arrays are views: writing to them writes the tables, which must not be shared. Missing
-        tables are skipped.
+        tables and huge pages are skipped.
         """
         for key in self.keys(start, end):
             first, last = self._within(key, start, end)
             begin = (key << LEAF_SHIFT) + (first << PAGE_SHIFT)
             yield begin, self.entries(begin, last - first)
+
+    def contents(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
+        """Yields (address of the first, PTEs) of [start, end) for reading, huge pages included."""
+        yield from self.slices(start, end)
+        for va, pte in self.huge_pages(start, end):
+            yield self._expanded(va, pte, start, end)
 
     def entries(self, va: int, count: int) -> Ptes:
         """A view of ``count`` PTEs from ``va`` on, all in one existing leaf table."""
@@ -128,7 +151,7 @@ class PageTable(SharedTables):
     def parts(self, start: int, end: int, keys: Iterable[int] | None = None) -> Iterator[Part]:
         """Yields copies of the PTEs of [start, end), many tables at a time, for :meth:`write`.
 
-        ``keys`` restricts them to these leaf tables.
+        Huge pages are skipped. ``keys`` restricts them to these leaf tables.
         """
         whole: list[int] = []
         for key in self.keys(start, end) if keys is None else keys:
@@ -161,11 +184,13 @@ class PageTable(SharedTables):
 
     def present_count(self) -> int:
         """Number of mapped pages."""
-        return sum(len(self._mapped(leaf)) for leaf in self._leaves.values())
+        small = sum(len(self._mapped(leaf)) for leaf in self._leaves.values())
+        return small + len(self.huge) * HUGE_FRAMES
 
     def resident_count(self) -> int:
         """Number of mapped pages, without those of the zero frame."""
-        return sum(self._resident_in(leaf) for leaf in self._leaves.values())
+        small = sum(self._resident_in(leaf) for leaf in self._leaves.values())
+        return small + self.huge_resident * HUGE_FRAMES
 
     def _resident_in(self, leaf: int) -> int:
         if without_numpy(len(self._leaves)):
@@ -205,6 +230,7 @@ class PageTable(SharedTables):
         zeros = self._frames.count(self._frames.zero)
         resident += self._release_pages(own)
         resident -= zeros - self._frames.count(self._frames.zero)
+        resident += self._destroy_huge()
         for frame in frames.values():
             self._frames.release(frame)
         for frame in reversed(self._upper):

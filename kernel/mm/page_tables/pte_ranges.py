@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emu.machine.pte import PAGE_SHIFT, D, R, U, V, W, X, ppn
+from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, D, R, U, V, W, X, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
@@ -15,11 +15,15 @@ from kernel.mm.vma import Vma
 def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
     """Sets the permissions of a VMA's present pages; the tables must not be shared.
 
-    W is set only where the frame is not shared; otherwise the page becomes CoW.
+    W is set only where the frame is not shared; otherwise the page becomes CoW. Huge pages must not
+    reach beyond the VMA.
     """
+    for va, pte in table.huge_pages(vma.start, vma.end):
+        table.set_huge(va, _of_huge_page(frames, vma, pte))
     if table.is_short(vma.start, vma.end):
         for va, pte in table.pages(vma.start, vma.end):
-            table.set_pte(va, _of_page(frames, vma, pte))
+            if not table.is_huge(va):
+                table.set_pte(va, _of_page(frames, vma, pte))
         return
     for _, ptes in table.slices(vma.start, vma.end):
         present = (ptes & V) != 0
@@ -36,6 +40,15 @@ def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
         return changed | W if pte & D or not _needs_notice(vma) else changed
     frame = ppn(pte)
     sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE and not pte & CLEAN
+    return changed | (W if sole else COW)
+
+
+def _of_huge_page(frames: Frames, vma: Vma, pte: int) -> int:
+    changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
+    if not vma.writable:
+        return changed
+    zero = ppn(pte) == frames.huge_zero
+    sole = not zero and not pte & CLEAN and frames.is_run_unshared(ppn(pte))
     return changed | (W if sole else COW)
 
 
@@ -72,9 +85,15 @@ def make_room(table: PageTable, start: int, end: int, to: int) -> None:
     On :class:`kernel.base.errors.OutOfMemory` the mappings are unchanged.
     """
     table.own_all(start, end)
+    for va, _ in table.huge_pages(start, end):
+        if not (to - start) % HUGE_SIZE and start <= va and va + HUGE_SIZE <= end:
+            table.make_middle(va - start + to)
+        else:
+            table.split(va)
     if table.is_short(start, end):
         for va, _ in table.pages(start, end):
-            table.leaf(va - start + to)
+            if not table.is_huge(va):
+                table.leaf(va - start + to)
         return
     for at, _ in _pieces(table, start, end, to):
         table.leaf(at)
@@ -82,6 +101,8 @@ def make_room(table: PageTable, start: int, end: int, to: int) -> None:
 
 def move(table: PageTable, start: int, end: int, to: int) -> None:
     """Moves the PTEs of [start, end) to a free range whose tables exist."""
+    for va, _ in table.huge_pages(start, end):
+        table.move_huge(va, va - start + to)
     if table.is_short(start, end):
         for va, pte in table.pages(start, end):
             table.set_pte(va, 0)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
 from kernel.base.lazy_numpy import np
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables
+from kernel.mm.page_tables.huge_tables import HugeTables
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Shared:
     private: int
 
 
-class SharedTables(LeafTables):
+class SharedTables(HugeTables):
     """The leaf tables of a process, some of which may be shared."""
 
     def __init__(self, frames: Frames, asid: int) -> None:

@@ -25,6 +25,8 @@ def clear_refs(space: AddressSpace, what: int) -> None:
         if what == _SOFT_DIRTY:
             _forget_stores(space, vma)
         elif what == _ALL or (what == _MAPPED) == _is_mapped(vma):
+            for va, pte in space.table.huge_pages(vma.start, vma.end):
+                space.table.set_huge(va, pte & ~A)
             for _, ptes in space.table.slices(vma.start, vma.end):
                 ptes[:] = ptes & ~np.uint64(A)  # also for other users of a shared leaf table
     space.flush_tlb()
@@ -39,6 +41,8 @@ def _forget_stores(space: AddressSpace, vma: Vma) -> None:
     """Makes the pages read-only, so that the next store to each is a fault that marks it anew."""
     space.table.own_all(vma.start, vma.end)
     vma.soft_dirty = False
+    for va, pte in space.table.huge_pages(vma.start, vma.end):
+        space.table.set_huge(va, int(_cleaned(vma, np.array([pte], np.uint64))[0]))
     for _, ptes in space.table.slices(vma.start, vma.end):
         ptes[:] = _cleaned(vma, ptes)
 

@@ -62,8 +62,11 @@ def _counted(counts: PageCounts, *, rollup: bool = False) -> Iterator[tuple[str,
     yield "Private_Dirty", _pages(counts.private_dirty)
     yield "Referenced", _pages(counts.referenced)
     yield "Anonymous", _pages(counts.anonymous)
+    yield "KSM", 0
+    yield "LazyFree", 0
+    yield "AnonHugePages", _pages(counts.huge)
     for name in (
-        *("KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped"),
+        *("ShmemPmdMapped", "FilePmdMapped"),
         *("Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss"),
     ):
         yield name, 0

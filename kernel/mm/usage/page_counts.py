@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from emu.machine.pte import PAGE_SHIFT, A, D, V, make_pte
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, A, D, V, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Kind
@@ -14,7 +14,7 @@ from kernel.mm.vma import Vma
 PSS_SHIFT = 12
 """Bits of a byte's fraction in a proportional share."""
 _PAGE_SHARE = 1 << (PAGE_SHIFT + PSS_SHIFT)
-_PRIVATE = int(Kind.PRIVATE)
+_PRIVATE, _ZERO = int(Kind.PRIVATE), int(Kind.ZERO)
 
 
 @dataclass(slots=True)
@@ -37,6 +37,8 @@ class PageCounts:
     private_dirty: int = 0
     referenced: int = 0
     anonymous: int = 0
+    huge: int = 0
+    """Pages that huge pages map."""
 
     def add(self, other: PageCounts) -> None:
         for field in fields(self):
@@ -44,12 +46,12 @@ class PageCounts:
 
 
 def resident_ptes(space: AddressSpace, start: int, end: int) -> Ptes:
-    """A copy of the PTEs of [start, end) that map a frame other than the zero frame."""
-    zero = np.uint64(make_pte(space.frames.zero, 0))
+    """A copy of the PTEs of [start, end), but not of those that map zeroes."""
     found = [np.empty(0, np.uint64)]
-    for _, ptes in space.table.slices(start, end):
-        found.append(ptes[((ptes & V) != 0) & ((ptes | 0x3FF) != (zero | np.uint64(0x3FF)))])
-    return np.concatenate(found)
+    found += [ptes[(ptes & V) != 0] for _, ptes in space.table.contents(start, end)]
+    mapped = np.concatenate(found)
+    resident: Ptes = mapped[space.frames.kinds[space.frames.indices(mapped)] != _ZERO]
+    return resident
 
 
 def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
@@ -77,7 +79,14 @@ def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
         private_dirty=_count(~shared & dirty),
         referenced=_count((ptes & A) != 0),
         anonymous=_count(anonymous),
+        huge=_huge_resident(space, vma),
     )
+
+
+def _huge_resident(space: AddressSpace, vma: Vma) -> int:
+    zero = space.frames.huge_zero
+    huge = space.table.huge_pages(vma.start, vma.end)
+    return HUGE_FRAMES * sum(1 for _, pte in huge if ppn(pte) != zero)
 
 
 def is_shmem(vma: Vma) -> bool:

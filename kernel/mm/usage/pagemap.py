@@ -25,7 +25,7 @@ def pagemap(space: AddressSpace, first: int, count: int, *, expose_frames: bool)
     if start >= end:
         return b""
     entries = np.zeros(end - start >> PAGE_SHIFT, np.uint64)
-    for va, ptes in space.table.slices(start, end):
+    for va, ptes in space.table.contents(start, end):
         at = va - start >> PAGE_SHIFT
         entries[at : at + len(ptes)] = _entries(space, ptes, expose_frames)
     for vma in space.overlapping(start, end):

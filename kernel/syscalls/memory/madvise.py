@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
 from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.huge.collapse import Failure, collapse_all
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
@@ -59,6 +62,9 @@ def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
         _populate(t, start, end, write=advice == _POPULATE_WRITE)
         return 0
     space = t.process.space
+    if advice == _COLLAPSE:
+        _collapse(t, start, end)
+        return 0
     end_accepted, failure = _accepted(space, start, end, advice)
     if start < end_accepted:
         _act(space, start, end_accepted, advice)
@@ -80,7 +86,7 @@ def _accepted(space: AddressSpace, start: int, end: int, advice: int) -> tuple[i
 
 def _error_of(vma: Vma, advice: int) -> int | None:
     anonymous = vma.backing is None
-    if (advice == _COLLAPSE) or (vma.locked and advice in _REJECTED_WHEN_LOCKED):
+    if vma.locked and advice in _REJECTED_WHEN_LOCKED:
         return EINVAL
     if advice in (_FREE, _WIPEONFORK) and not anonymous:
         return EINVAL
@@ -97,6 +103,8 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
     try:
         if advice in _FLAGS:
             space.change_flags(start, end, *_FLAGS[advice])
+        if advice == _HUGEPAGE:
+            space.set_huge_pages(replace(space.huge_pages, advised=True))
         if advice in _VMA_ADVICE:
             space.mark(start, end, **_VMA_ADVICE[advice])
     except Errno:
@@ -106,6 +114,22 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
             assert vma.backing is not None
             first, last = max(start, vma.start), min(end, vma.end)
             vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
+
+
+def _collapse(t: SyscallContext, start: int, end: int) -> None:
+    """Collapses in each mapping; EINVAL for one that cannot have huge pages, ENOMEM for a hole."""
+    space, at = t.process.space, start
+    for vma in space.overlapping(start, end):
+        if vma.start > at:
+            break
+        at = min(end, vma.end)
+        failure = collapse_all(space, vma, max(start, vma.start), at)
+        if failure is not None:
+            raise Errno(ENOMEM if failure is Failure.NO_RUN else EINVAL)
+        if t.kernel.requests:
+            raise Errno(EAGAIN)
+    if at < end:
+        raise Errno(ENOMEM)
 
 
 def _populate(t: SyscallContext, start: int, end: int, *, write: bool) -> None:
@@ -154,7 +178,7 @@ def mincore(t: SyscallContext, address: int, length: int, result: int) -> int:
 def _residency(space: AddressSpace, vma: Vma, start: int, end: int) -> bytearray:
     """Returns a byte for each page of [start, end): 1 when it is mapped or in its backing."""
     residency = bytearray(end - start >> PAGE_SHIFT)
-    for begin, ptes in space.table.slices(start, end):
+    for begin, ptes in space.table.contents(start, end):
         at = begin - start >> PAGE_SHIFT
         residency[at : at + len(ptes)] = (ptes & V).astype(np.uint8).tobytes()
     if vma.backing is not None:

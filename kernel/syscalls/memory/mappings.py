@@ -6,7 +6,7 @@ import stat
 from contextlib import suppress
 from enum import IntFlag
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from emu.machine.pte import HUGE_SIZE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errno import (
     EACCES,
     EEXIST,
@@ -186,7 +186,8 @@ def _mapped_bytes(space: AddressSpace, start: int, length: int) -> int:
 
 def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
     if not flags & (Map.FIXED | Map.FIXED_NOREPLACE):
-        return space.find_gap(length, address & ~PAGE_MASK)
+        aligned = flags & Map.ANONYMOUS and not length % HUGE_SIZE
+        return space.find_gap(length, address & ~PAGE_MASK, HUGE_SIZE if aligned else PAGE_SIZE)
     if address & PAGE_MASK:
         raise Errno(EINVAL)
     if address > USER_END - length:

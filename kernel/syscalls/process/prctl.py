@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
@@ -110,6 +110,8 @@ def _get_tid_address(t: SyscallContext, address: int, _: int) -> int:
 
 def _set_no_huge_pages(t: SyscallContext, value: int, _: int) -> int:
     t.process.attributes.no_huge_pages = int(value != 0)
+    space = t.process.space
+    space.set_huge_pages(replace(space.huge_pages, disabled=value != 0))
     return 0
 
 

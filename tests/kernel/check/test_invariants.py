@@ -131,6 +131,15 @@ def a_user_too_many(s: Scene) -> None:
     s.parent.vmas[-1].backing.users += 1
 
 
+def huge_page_without_a_mapping(s: Scene) -> None:
+    s.parent.table.link_huge(2 * BASE, make_pte(s.world.frames.first, V | R | U))
+
+
+def huge_page_that_the_kernel_forgot(s: Scene) -> None:
+    huge_page_without_a_mapping(s)
+    s.parent.table.huge.clear()
+
+
 def file_stored_to_unknown(s: Scene) -> None:
     s.change(s.parent, 8, 0, W | 1 << 7)
 
@@ -154,6 +163,8 @@ DAMAGE: dict[Callable[[Scene], None], str] = {
     data_made_executable: "rights-are-the-mappings",
     page_without_mapping: "pages-and-mappings-agree",
     writable_page_that_would_fault_for_ever: "pages-and-mappings-agree",
+    huge_page_without_a_mapping: "huge-pages-are-whole",
+    huge_page_that_the_kernel_forgot: "huge-pages-are-whole",
     overlapping_mappings: "mappings-are-in-order",
     a_gap_forgotten: "sizes-and-gaps-are-those-of-the-mappings",
     table_used_by_two: "tables-are-their-spaces-own",

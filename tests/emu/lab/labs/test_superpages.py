@@ -46,7 +46,7 @@ def test_is_a_touched_area_one_superpage_until_a_part_of_it_is_copied() -> None:
         for operation in (Map(1, AREA, 512, 3), Store(1, AREA, 1), Fork(1), Store(2, AREA, 2)):
             world.do(operation)
         tables = {pid: space.table for pid, space in world.spaces.items()}
-        sizes = {pid: isinstance(t, LabTable) and t.is_superpage(AREA) for pid, t in tables.items()}
+        sizes = {pid: isinstance(t, LabTable) and t.is_huge(AREA) for pid, t in tables.items()}
         assert sizes == {1: True, 2: False}
     finally:
         world.close()

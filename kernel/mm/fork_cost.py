@@ -1,0 +1,20 @@
+"""Cost of a fork."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class ForkCost:
+    """Cost of one fork: pages shared, frames copied, and frames that ``eager`` would copy.
+
+    ``tables_shared`` is the number of leaf tables shared instead of copied. ``ptes_written`` counts
+    the parent's PTEs that lost W, the child's PTEs, and one pointer for each shared table.
+    """
+
+    pages_shared: int = 0
+    tables_shared: int = 0
+    frames_copied: int = 0
+    eager_copies: int = 0
+    ptes_written: int = 0
