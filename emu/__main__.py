@@ -13,7 +13,22 @@ def main() -> int:
     return command()
 
 
-if __name__ == "__main__":
+def run_and_exit() -> None:
+    """Runs the command and ends the process without destroying its modules and objects, which
+    takes as long as a short program. Everything that must be flushed or closed is by now.
+    """
+    import atexit
+    import os
     import sys
+    from contextlib import suppress
 
-    sys.exit(main())
+    status = main()
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):  # main has reported it
+            stream.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    run_and_exit()

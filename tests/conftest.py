@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from functools import cache
@@ -42,16 +43,25 @@ def signals_are_received() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Adds the markers that follow from a test's folder, fixtures and helpers."""
-    tests = Path(__file__).parent
     for item in items:
-        path = item.path.relative_to(tests)
-        if any(path.is_relative_to(slow) for slow in _SLOW):
+        if _is_slow(item.path):
             item.add_marker("slow")
         if isinstance(item, pytest.Function):
             if "browser" in item.fixturenames:
                 item.add_marker("browser")
             if isinstance(item.function, FunctionType) and _runs_qemu(item.function):
                 item.add_marker("qemu")
+
+
+def pytest_collection_finish() -> None:
+    """Exempts the collected tests, which stay, from the garbage collector's searches."""
+    gc.collect()
+    gc.freeze()
+
+
+@cache
+def _is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(Path(__file__).parent / slow) for slow in _SLOW)
 
 
 @cache

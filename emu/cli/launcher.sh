@@ -12,4 +12,4 @@ self=$0
 if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
 python=${self%/*}/python3
 [ -x "$python" ] || python=python3
-exec "$python" -P -c 'import sys; from emu.__main__ import main; sys.exit(main())' "$@"
+exec "$python" -P -c 'from emu.__main__ import run_and_exit; run_and_exit()' "$@"

@@ -15,7 +15,7 @@ from tests.kernel.syscalls.guests import compiled
 KILL = "import os, signal\nos.kill(os.getpid(), signal.{number})\n"
 ENTRIES = {
     "module": ["-m", "emu"],
-    "script": ["-c", "import sys; from emu.__main__ import main; sys.exit(main())"],
+    "script": ["-c", "from emu.__main__ import run_and_exit; run_and_exit()"],
 }
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -53,6 +53,16 @@ def test_a_signal_during_exit_ends_it_silently(entry: str, number: str, tmp_path
     done = emu_with(tmp_path, entry, "run", str(hello()))
     assert (done.returncode, done.stdout) == (-signal.Signals[number], "hello\n")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_are_functions_called_at_exit_and_their_output_flushed(entry: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, sys\n@atexit.register\ndef last():\n"
+        "    print('last', end='')\n    print('of stderr', end='', file=sys.stderr)\n"
+    )
+    done = emu_with(tmp_path, entry, "run", str(hello()))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello\nlast", "of stderr")
 
 
 def test_an_ignored_ctrl_c_stays_ignored(tmp_path: Path) -> None:
