@@ -128,6 +128,7 @@ class Session:
             self.kernel.random,
             pages=self.kernel.cache.memory,
             budget=self.kernel.budget,
+            disk=self.kernel.disk,
         )
         try:
             view = build_view(options, self.command[0], self._services)

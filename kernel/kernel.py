@@ -62,11 +62,14 @@ class Kernel(KernelState):
     @property
     def activity(self) -> Activity:
         frames = self.frames
+        user, system = self.cpu.split()
         return Activity(
-            cpu_ns=self.cpu.monotonic(),
+            user_ns=user,
+            system_ns=system,
             switches=self.switches,
             processes=self.stats.processes,
             faults=sum(self.stats.faults.values()),
+            major_faults=self.stats.major_faults,
             reused=self.stats.frames_reused,
             allocated=frames.allocations,
             freed=max(0, frames.allocations - frames.used),

@@ -46,10 +46,12 @@ class MachineMemory:
 class Activity:
     """Counters since the start of the machine."""
 
-    cpu_ns: int = 0
+    user_ns: int = 0
+    system_ns: int = 0
     switches: int = 0
     processes: int = 0
     faults: int = 0
+    major_faults: int = 0
     reused: int = 0
     allocated: int = 0
     freed: int = 0

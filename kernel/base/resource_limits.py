@@ -29,8 +29,8 @@ class Resource(IntEnum):
 
 
 class Limits:
-    """The (soft, hard) limits of each resource. STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC and
-    SIGPENDING are enforced.
+    """The (soft, hard) limits of each resource. CPU, STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC
+    and SIGPENDING are enforced.
 
     All guests belong to one user; ``tasks`` is the limit of that user's processes and threads.
     """

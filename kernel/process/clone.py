@@ -14,6 +14,7 @@ from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.resource_limits import Resource
 from kernel.base.wait import Wait
 from kernel.mm import fork
+from kernel.process import cpu_limit
 from kernel.process.exit import kill_for_memory
 from kernel.process.process import Process, Thread
 from kernel.process.signal_frame import AltStack
@@ -130,6 +131,7 @@ def _new_process(
     process.borrows_memory = bool(flags & Clone.VFORK)
     if process.parent is not None:
         process.parent.children[process.pid] = process
+    cpu_limit.arm(kernel, process)
     kernel.add_process(process)
     return Thread(process, process.pid), cost
 

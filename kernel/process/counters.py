@@ -17,6 +17,8 @@ class Stats:
     processes: int = 0
     forks: int = 0
     faults: Counter[Outcome] = field(default_factory=Counter)
+    major_faults: int = 0
+    """Faults that waited for the host's disk."""
     frames_copied: int = 0
     """Frames copied because fork shares memory: at the store (cow), or at the fork (eager)."""
     frames_reused: int = 0

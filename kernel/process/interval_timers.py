@@ -9,26 +9,29 @@ import struct
 from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
+from kernel.base.cpu_time import UserTime
 from kernel.base.errno import EAGAIN
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
-from kernel.process.process import IntervalTimer, Process
+from kernel.process.process import IntervalTimer, Process, TimerKind
 from kernel.process.signal_send import send_process, send_thread
 from kernel.process.signals import SI_KERNEL, SI_TIMER, Sig, SigInfo
 
 if TYPE_CHECKING:
     from kernel.base.clock import Counter
+    from kernel.base.timers import Timers
     from kernel.process.state import KernelState
 
 _SIGNAL_OF = (Sig.ALRM, Sig.VTALRM, Sig.PROF)
+_KIND_OF = (TimerKind.REAL, TimerKind.USER, TimerKind.CPU)
 
 
 def itimer(process: Process, which: int) -> IntervalTimer:
-    """The timer ``which`` of setitimer(2). VIRTUAL equals PROF: all CPU time is user time."""
+    """The timer ``which`` of setitimer(2)."""
     timer = process.timers.get(-1 - which)
     if timer is None:
         info = SigInfo(_SIGNAL_OF[which], SI_KERNEL)
-        timer = process.timers[-1 - which] = IntervalTimer(info, on_cpu=which > 0)
+        timer = process.timers[-1 - which] = IntervalTimer(info, _KIND_OF[which])
     return timer
 
 
@@ -40,7 +43,14 @@ def remaining(kernel: KernelState, process: Process, timer: IntervalTimer) -> in
 
 
 def _counter(kernel: KernelState, process: Process, timer: IntervalTimer) -> Counter:
-    return process.cpu if timer.on_cpu else kernel.clock
+    if timer.kind is TimerKind.REAL:
+        return kernel.clock
+    cpu = process.counters.cpu
+    return UserTime(cpu) if timer.kind is TimerKind.USER else cpu
+
+
+def _timers(kernel: KernelState, process: Process, timer: IntervalTimer) -> Timers:
+    return kernel.timers if timer.kind is TimerKind.REAL else process.timers_of(timer.kind)
 
 
 def create(kernel: KernelState, process: Process, signo: int | None, value: int | None) -> int:
@@ -78,8 +88,9 @@ def _arm_at(
         timer.timer.cancel()
     timer.timer, timer.interval = None, interval
     if due is not None:
-        timers = process.cpu_timers if timer.on_cpu else kernel.timers
-        timer.timer = timers.at(due, lambda: _expire(kernel, process, timer))
+        timer.timer = _timers(kernel, process, timer).at(
+            due, lambda: _expire(kernel, process, timer)
+        )
 
 
 def _expire(kernel: KernelState, process: Process, timer: IntervalTimer) -> None:

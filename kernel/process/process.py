@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 from emu.machine.registers import Registers
 from kernel.base.budget import Budget, Kind
-from kernel.base.cpu_time import CpuTime
+from kernel.base.cpu_time import UserTime
 from kernel.base.timers import Timers
 from kernel.base.wait import Blocking, Wait, WaitQueue
 from kernel.mm.usage.memory_view import MemoryView
 from kernel.mm.user_memory import UserMemory
 from kernel.process.attributes import Attributes
 from kernel.process.exit_status import ExitStatus
-from kernel.process.resource_usage import ResourceUsage, Switches
+from kernel.process.resource_usage import ResourceUsage, UsageCounters
 from kernel.process.signal_frame import AltStack
 from kernel.process.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
 from kernel.vfs.core.linux_abi import PATH_MAX
 
 if TYPE_CHECKING:
-    from kernel.base.clock import Clock
+    from kernel.base.cpu_time import Turn
     from kernel.base.resource_limits import Limits
     from kernel.base.timers import Timer
     from kernel.mm.address_space import AddressSpace
@@ -100,21 +100,29 @@ class ChildEvent(Enum):
     CONTINUED = auto()
 
 
+class TimerKind(Enum):
+    """The time that a timer counts: the clock's, or the process's CPU time or user time."""
+
+    REAL = auto()
+    CPU = auto()
+    USER = auto()
+
+
 @dataclass(slots=True)
 class IntervalTimer:
     """One timer of a process. ``interval`` is in nanoseconds.
 
     ``info`` is the signal it sends, None for none (SIGEV_NONE); to the thread ``tid`` alone unless
-    that is 0 (SIGEV_THREAD_ID). It counts the process's CPU time if ``on_cpu``.
+    that is 0 (SIGEV_THREAD_ID).
     """
 
     info: SigInfo | None
+    kind: TimerKind = TimerKind.REAL
     interval: int = 0
     timer: Timer | None = None
     clock: int = 0
     overruns: int = 0
     tid: int = 0
-    on_cpu: bool = False
 
     @property
     def due(self) -> int | None:
@@ -126,10 +134,9 @@ class Process:
     """A thread group."""
 
     def __init__(
-        self, pid: int, parent: Process | None, clock: Clock, queued: Queued, limits: Limits
+        self, pid: int, parent: Process | None, turn: Turn, queued: Queued, limits: Limits
     ) -> None:
         self.pid = pid
-        self.clock = clock
         self.parent = parent
         self.children: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
@@ -160,18 +167,20 @@ class Process:
         self.borrows_memory = False
         self.has_execed = False
         self.subreaper = False
-        self.started = clock.monotonic()
-        self.cpu = CpuTime(clock)
-        self.faults = 0
-        """Number of page faults in its memory, including the kernel's own."""
+        self.started = 0
+        """Time of its creation in nanoseconds of the monotonic clock."""
+        self.turn = turn
+        self.counters = UsageCounters(turn)
         self.children_usage = ResourceUsage()
         """Usage of the children it has waited for, and of theirs."""
-        self.switches = Switches()
         self.peak_before = 0
         """Peak of the resident pages of its images before the present one."""
         self.timers: dict[int, IntervalTimer] = {}
         self.next_timer = 0
-        self.cpu_timers = Timers(self.cpu)
+        self.cpu_timers: dict[TimerKind, Timers] = {}
+        """Timers of its CPU time and of its user time, those that were used."""
+        self.cpu_limit: Timer | None = None
+        """Expires at its limit of CPU time (RLIMIT_CPU)."""
         self.parent_death_signal = 0
         self.attributes: Attributes = replace(parent.attributes) if parent else Attributes()
         self.nice: int = parent.nice if parent else 0
@@ -179,10 +188,6 @@ class Process:
     @property
     def ppid(self) -> int:
         return self.parent.pid if self.parent is not None else 1
-
-    @property
-    def cpu_ns(self) -> int:
-        return self.cpu.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -204,11 +209,14 @@ class Process:
 
     def usage(self) -> ResourceUsage:
         """Its own usage."""
-        switches = self.switches
-        return ResourceUsage(
-            *(self.cpu_ns, self.resident_peak, self.faults),
-            *(switches.voluntary, switches.involuntary),
-        )
+        return self.counters.usage(self.resident_peak)
+
+    def timers_of(self, kind: TimerKind) -> Timers:
+        """Its timers of CPU time or user time."""
+        if kind not in self.cpu_timers:
+            cpu = self.counters.cpu
+            self.cpu_timers[kind] = Timers(cpu if kind is TimerKind.CPU else UserTime(cpu))
+        return self.cpu_timers[kind]
 
     def note_peak(self) -> None:
         """Called when it leaves its address space."""
@@ -257,22 +265,12 @@ class Thread:
         self.robust_list = 0
         self.policy = 0
         """Policy of sched_setscheduler(2), including SCHED_RESET_ON_FORK."""
-        self.cpu = CpuTime(process.clock)
-        self.faults = 0
-        self.switches = Switches()
+        self.counters = UsageCounters(process.turn)
         process.threads[tid] = self
-
-    @property
-    def cpu_ns(self) -> int:
-        return self.cpu.monotonic()
 
     def usage(self) -> ResourceUsage:
         """Its own usage; the peak is its process's."""
-        switches = self.switches
-        return ResourceUsage(
-            *(self.cpu_ns, self.process.resident_peak, self.faults),
-            *(switches.voluntary, switches.involuntary),
-        )
+        return self.counters.usage(self.process.resident_peak)
 
     @property
     def mem(self) -> UserMemory:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from emu.machine.hart import Hart
 from kernel.base.budget import Budget, share_of
 from kernel.base.clock import Clock, HostClock, VirtualClock
-from kernel.base.cpu_time import CpuTime
+from kernel.base.cpu_time import CpuTime, Turn
 from kernel.base.errno import ENOENT
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
@@ -30,6 +30,7 @@ from kernel.process.process import Process, Thread
 from kernel.process.scheduler import Scheduler
 from kernel.process.signal_frame import sigreturn_page
 from kernel.process.signals import Queued
+from kernel.vfs.hostfs.disk import Disk
 
 if TYPE_CHECKING:
     from kernel.config import Config
@@ -61,6 +62,7 @@ class KernelState:
         )
         self.cache = PageCache(self.frames, self._unmap_file)
         self.frames.reclaim = self._reclaim
+        self.disk = Disk(detects_waits=not config.deterministic)
         self.fork_policy = parts.fork or POLICIES[config.fork_policy]
         self.sigreturn_page = sigreturn_page(self.frames)
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
@@ -78,7 +80,9 @@ class KernelState:
         self.current_call: str | None = None
         """Name of the system call being executed, None outside one."""
         self.first_thread: Thread | None = None
-        self.cpu = CpuTime(self.clock)
+        self.turn = Turn(self.clock)
+        """That of the running thread."""
+        self.cpu = CpuTime(self.turn)
         """CPU time of all processes."""
         self.switches = 0
         """Number of context switches."""
@@ -111,7 +115,9 @@ class KernelState:
     def new_process(self, parent: Process | None) -> Process:
         """A process without memory, files and threads, not yet in ``processes``."""
         limits = Limits(self.config.max_processes)
-        return Process(self.new_id(), parent, self.clock, self.queued_signals, limits)
+        process = Process(self.new_id(), parent, self.turn, self.queued_signals, limits)
+        process.started = self.clock.monotonic()
+        return process
 
     def add_process(self, process: Process) -> None:
         self.processes[process.pid] = process
@@ -130,6 +136,17 @@ class KernelState:
         """Records page faults in the memory of ``process`` by :meth:`record_fault`."""
         return lambda space, fault: self.record_fault(space, fault, process)
 
+    def count_fault(self, thread: Thread) -> None:
+        """Counts a page fault that was resolved, as in Linux: a failed one does not count."""
+        own, whole = thread.counters, thread.process.counters
+        own.faults += 1
+        whole.faults += 1
+        if self.disk.waited:
+            self.disk.waited = False
+            own.major_faults += 1
+            whole.major_faults += 1
+            self.stats.major_faults += 1
+
     def record_fault(
         self, space: AddressSpace, resolution: Resolution, process: Process | None = None
     ) -> None:
@@ -145,8 +162,7 @@ class KernelState:
         if process is not None and process is not thread.process:
             thread = next(iter(process.threads.values()), thread)
         if not resolution.failed:
-            thread.faults += 1
-            thread.process.faults += 1
+            self.count_fault(thread)
         if self.observer is not None:
             self.observer.fault(Fault(thread, space, resolution, call=self.current_call))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from kernel.process.state import KernelState
     from kernel.syscalls.context import SyscallContext
+    from kernel.trap.trap_sampler import TrapSampler
     from kernel.trap.unfinished import UnfinishedTrap
 
 _LOOP_EVERY = 64
@@ -34,13 +35,23 @@ class KernelVector:
     """Implements :class:`emu.machine.trap.Vector`."""
 
     def __init__(
-        self, kernel: KernelState, unfinished: UnfinishedTrap, check: Callable[[], None] | None
+        self,
+        kernel: KernelState,
+        unfinished: UnfinishedTrap,
+        sampler: TrapSampler,
+        check: Callable[[], None] | None,
     ) -> None:
         self._kernel = kernel
         self._unfinished = unfinished
         self._check = check
         self.context: SyscallContext | None = None
         """Context of the running thread."""
+        self._now = kernel.clock.cpu_time
+        self._sampler = sampler
+        self._began = 0
+        """Time at which the present trap began, if it is measured, else 0."""
+        self._checkpoint = 0
+        """Number of the first trap that may be measured, or be left to the loop."""
 
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         kernel = self._kernel
@@ -51,8 +62,11 @@ class KernelVector:
         result = dispatch.begin(context, epc, number, arguments)
         if not isinstance(result, int) or not self._may_continue(thread):
             self._unfinished.pending_result = (result,)
+            self._began = 0
             return None
         kernel.traps += 1
+        if self._began:
+            self._end_sample()
         if kernel.observer is not None:
             kernel.observer.call_left(thread, number, arguments, result)
         if self._check is not None:
@@ -67,15 +81,35 @@ class KernelVector:
         resolution = handler.resolve(kernel, thread, page, Access.STORE)
         if resolution.failed or kernel.ram.code_is_stale:
             self._unfinished.pending_fault = resolution
+            self._began = 0
             return False
+        kernel.count_fault(thread)
         kernel.traps += 1
+        if self._began:
+            self._end_sample()
         if self._check is not None:
             self._check()
         return True
 
     def _loop_is_due(self) -> bool:
         kernel = self._kernel
-        return not (kernel.traps + 1) % _LOOP_EVERY or bool(kernel.requests)
+        due = kernel.traps >= self._checkpoint and self._pass_checkpoint()
+        return due or bool(kernel.requests)
+
+    def _pass_checkpoint(self) -> bool:
+        """Begins a measurement, or returns whether the trap is left to the loop."""
+        traps = self._kernel.traps
+        loop_trap = ((traps + 1) // _LOOP_EVERY + 1) * _LOOP_EVERY - 1
+        self._checkpoint = min(loop_trap, max(self._sampler.next_trap, traps + 1))
+        if not (traps + 1) % _LOOP_EVERY:
+            return True
+        if traps >= self._sampler.next_trap:
+            self._began = self._now()
+        return False
+
+    def _end_sample(self) -> None:
+        self._sampler.add_sample(self._now() - self._began)
+        self._began = 0
 
     def _may_continue(self, thread: Thread) -> bool:
         """Returns whether the program continues after a system call with no further action."""

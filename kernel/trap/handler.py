@@ -88,11 +88,10 @@ def _exception(kernel: KernelState, thread: Thread, trap: Trap) -> None:
 
 
 def resolve(kernel: KernelState, thread: Thread, page: int, access: Access) -> Resolution:
-    """Handles and counts a page fault of the thread."""
+    """Handles a page fault of the thread, and counts its outcome."""
+    kernel.disk.waited = False
     resolution = fault.handle(thread.process.space, page, access)
     kernel.stats.fault(resolution)
-    thread.faults += 1
-    thread.process.faults += 1
     return resolution
 
 
@@ -105,9 +104,8 @@ def _page_fault(
     if kernel.observer is not None:
         kernel.observer.fault(Fault(thread, thread.process.space, resolution, trap))
     if not resolution.failed:
+        kernel.count_fault(thread)
         return
-    thread.faults -= 1  # as in Linux, only a fault that is resolved counts
-    thread.process.faults -= 1
     if resolution.outcome is Outcome.OUT_OF_MEMORY:
         kill_for_memory(kernel, thread)
         return

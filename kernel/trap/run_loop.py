@@ -14,6 +14,7 @@ from kernel.syscalls import dispatch
 from kernel.syscalls.context import SyscallContext
 from kernel.trap import handler
 from kernel.trap.fast_path import KernelVector
+from kernel.trap.trap_sampler import TrapSampler
 from kernel.trap.unfinished import UnfinishedTrap
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _INSTRUCTIONS_PER_SLICE = 1_000_000
 _NS_PER_INSTRUCTION = 1
 _NS_PER_TRAP = 1_000
-"""Virtual time of the work of a deterministic machine."""
+"""Virtual time of the work of a deterministic machine. Half of a trap's is the kernel's."""
 
 
 class Deadlock(Exception):
@@ -58,7 +59,8 @@ class RunLoop:
         self._breakpoints = breakpoints
         self._check = check
         self._unfinished = UnfinishedTrap()
-        self._vector = KernelVector(kernel, self._unfinished, check)
+        self._sampler = TrapSampler(kernel.turn)
+        self._vector = KernelVector(kernel, self._unfinished, self._sampler, check)
         self._slice = _INSTRUCTIONS_PER_SLICE if kernel.config.deterministic else 0
         if not self._slice:  # a virtual clock advances with each trap, in the loop
             kernel.hart.vector = self._vector
@@ -80,32 +82,36 @@ class RunLoop:
     def _turn(self, thread: Thread) -> None:
         """Runs one thread until it waits, ends, or its turn is over; accounts its CPU time."""
         kernel = self.kernel
-        clocks = thread.cpu, thread.process.cpu, kernel.cpu
-        start = kernel.clock.cpu_time()
+        clocks = thread.counters.cpu, thread.process.counters.cpu, kernel.cpu
+        kernel.turn.start()
         for clock in clocks:
-            clock.start(start)
+            clock.start()
         try:
             self._run_thread(thread)
         finally:
-            end = kernel.clock.cpu_time()
+            times = kernel.turn.times()
             for clock in clocks:
-                clock.stop(end)
+                clock.stop(*times)
             _count_switch(kernel, thread)
 
     def _run_thread(self, thread: Thread) -> None:
         kernel, scheduler = self.kernel, self.kernel.scheduler
+        hart = kernel.hart
         context = self._vector.context = SyscallContext(kernel, thread)
         self._switch_to(thread)
         last = kernel.traps + TRAPS_PER_TURN
         while self._prepare(context):
             if self._check is not None:
                 self._check()
-            if self._breakpoints.addresses:
+            if hart.breakpoints:
                 trap = self._breakpoints.run(thread, self._slice)
             else:
-                trap = kernel.hart.run(self._slice)
+                trap = hart.run(self._slice)
             kernel.traps += 1
-            handler.handle(context, trap, self._unfinished)
+            if trap.cause is Cause.ECALL_FROM_U or kernel.traps > self._sampler.next_trap:
+                self._measure(context, trap)
+            else:
+                handler.handle(context, trap, self._unfinished)
             gives_way, scheduler.need_resched = scheduler.need_resched, False
             self._run_events(thread, trap, gives_way)
             if gives_way or kernel.traps >= last:
@@ -115,18 +121,33 @@ class RunLoop:
                     return
                 last = kernel.traps + TRAPS_PER_TURN
 
+    def _measure(self, context: SyscallContext, trap: Trap) -> None:
+        """Handles a trap, and adds its duration to the kernel's work."""
+        is_call = trap.cause is Cause.ECALL_FROM_U
+        clock = self.kernel.clock
+        now = clock.monotonic if is_call else clock.cpu_time
+        began = now()
+        handler.handle(context, trap, self._unfinished)
+        add = self._sampler.add_call if is_call else self._sampler.add_sample
+        add(now() - began)
+
     def _run_events(self, thread: Thread, trap: Trap, gives_way: bool) -> None:
         """Advances a virtual clock, then runs requests from outside and due timers."""
         kernel = self.kernel
         if self._slice and trap.cause != Cause.HART_BREAKPOINT:
-            sliced = trap.cause == Cause.TIMER_INTERRUPT
-            kernel.clock.advance(self._slice * _NS_PER_INSTRUCTION if sliced else _NS_PER_TRAP)
+            if trap.cause == Cause.TIMER_INTERRUPT:
+                work, kernel_ns = self._slice * _NS_PER_INSTRUCTION, 0
+            else:
+                work, kernel_ns = _NS_PER_TRAP, _NS_PER_TRAP // 2
+            kernel.clock.advance(work)
+            kernel.turn.kernel_ns += kernel_ns
         if kernel.requests:
             kernel.run_requests()
-        if kernel.timers and (self._slice or gives_way or not kernel.traps & 63):
+        if (self._slice or gives_way or not kernel.traps & 63) and kernel.timers:
             kernel.timers.run_due()
         if thread.process.cpu_timers:
-            thread.process.cpu_timers.run_due()
+            for timers in list(thread.process.cpu_timers.values()):
+                timers.run_due()
 
     def _prepare(self, context: SyscallContext) -> bool:
         """Completes the call that waited and delivers signals; returns whether the thread runs."""
@@ -158,7 +179,10 @@ class RunLoop:
                 self.kernel.scheduler.add(thread)
                 return False
         interruption = Interrupted() if thread.deliverable else None
-        return dispatch.advance(context, interruption)
+        began = self.kernel.clock.monotonic()
+        is_complete = dispatch.advance(context, interruption)
+        self.kernel.turn.kernel_ns += self.kernel.clock.monotonic() - began
+        return is_complete
 
     def _switch_to(self, thread: Thread) -> None:
         if self.kernel.current is not thread:
@@ -171,11 +195,11 @@ class RunLoop:
 
 def _count_switch(kernel: KernelState, thread: Thread) -> None:
     kernel.switches += 1
-    for switches in (thread.switches, thread.process.switches):
+    for counters in (thread.counters, thread.process.counters):
         if thread.state is State.READY:
-            switches.involuntary += 1
+            counters.involuntary_switches += 1
         else:
-            switches.voluntary += 1
+            counters.voluntary_switches += 1
 
 
 def _describe(thread: Thread) -> str:

@@ -17,6 +17,7 @@ from kernel.vfs.core.filesystem import TMPFS_MAGIC, FileSystem
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.hostfs.descriptors import DEFAULT_OPEN_NODES, HostFds
 from kernel.vfs.hostfs.directory import open_folder
+from kernel.vfs.hostfs.disk import Disk
 from kernel.vfs.hostfs.overlay import OverlayFs
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir, StaticLink, StaticText
@@ -63,6 +64,8 @@ class Services:
     """Allocator of the pages of files in memory."""
     budget: Budget = field(default_factory=Budget)
     """Budget of the kernel's objects for files."""
+    disk: Disk = field(default_factory=Disk)
+    """Reader of the host's files."""
 
 
 def build_namespace(grants: Grants, services: Services | None = None) -> Namespace:
@@ -92,7 +95,7 @@ class _Builder:
         self.services = services
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         limit = DEFAULT_OPEN_NODES if soft < 0 else min(DEFAULT_OPEN_NODES, max(16, soft // 4))
-        self.fds = HostFds(limit)
+        self.fds = HostFds(limit, services.disk)
         self.numbers = itertools.count(16)
         self.fixed = FileSystem("tmpfs", TMPFS_MAGIC, number=0, read_only=True)
 

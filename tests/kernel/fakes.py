@@ -13,7 +13,7 @@ from kernel.base.resource_limits import Limits
 from kernel.base.wait import Result, Wait
 from kernel.mm.image_layout import ImageLayout
 from kernel.process.attributes import Attributes
-from kernel.process.resource_usage import ResourceUsage, Switches
+from kernel.process.resource_usage import ResourceUsage
 from kernel.process.signals import Handlers, Pending
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.fd_table import FdTable
@@ -139,7 +139,6 @@ class FakeProcess(Process):
 
     ppid: int
     alive: bool
-    cpu_ns: int
     wait_status: int
     program: Any
     memory: Any
@@ -151,14 +150,17 @@ class FakeProcess(Process):
         self.ppid = 1
         self.fs, self.files = fs, files
         self.alive, self.stopped_by, self.nice = True, 0, 0
-        self.cpu_ns, self.started, self.faults = 0, 0, 0
+        self.started = 0
         self.wait_status, self.exit_signal, self.has_execed = 0, 17, True
         self.limits, self.attributes = Limits(), Attributes()
         self.handlers, self.pending = Handlers(), Pending()
-        self.children_usage, self.switches = ResourceUsage(), Switches()
+        self.children_usage = ResourceUsage()
         self.program, self.memory = FakeProgram(), FakeProcessMemory()
         self.threads = {}
         kernel.processes[pid] = self
+
+    def usage(self) -> ResourceUsage:
+        return ResourceUsage()
 
 
 class FakeKernel(KernelState):
@@ -198,13 +200,15 @@ class FakeThread(SyscallContext):
         self.signals: list[int] = []
         self.wait: Wait | None = None
         self.mask = 0
-        self.pending, self.switches = Pending(), Switches()
-        self.cpu_ns, self.faults = 0, 0
+        self.pending = Pending()
         self.woken = 0
         self.deliverable = 0
         self.process = FakeProcess(kernel, pid, fs, files)
         self.process.threads[pid] = self
         kernel.caller = self
+
+    def usage(self) -> ResourceUsage:
+        return ResourceUsage()
 
     def send_signal(self, signo: int) -> None:
         self.signals.append(signo)

@@ -7,6 +7,7 @@ import struct
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
+from kernel.process import cpu_limit
 from kernel.process.process import Process
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process.identity import find_process
@@ -25,18 +26,22 @@ def prlimit64(t: SyscallContext, pid: int, number: int, new: int, old: int) -> i
             raise Errno(EINVAL)
         if hard > current[1]:
             raise Errno(EPERM)
-        _set_limit(process, resource, soft, hard)
+        _set_limit(t, process, resource, soft, hard)
     if old:
         t.mem.write(old, struct.pack("<QQ", *current))
     return 0
 
 
-def _set_limit(process: Process, resource: Resource, soft: int, hard: int) -> None:
+def _set_limit(
+    t: SyscallContext, process: Process, resource: Resource, soft: int, hard: int
+) -> None:
     process.limits[resource] = soft, hard
     if resource is Resource.STACK:
         process.space.stack_limit = soft
     elif resource is Resource.NOFILE:
         process.files.limit = soft
+    elif resource is Resource.CPU:
+        cpu_limit.arm(t.kernel, process)
 
 
 def getrlimit(t: SyscallContext, resource: int, address: int) -> int:

@@ -1,7 +1,4 @@
-"""Resource usage: times(2), getrusage(2).
-
-All CPU time is reported as user time, and all page faults as minor faults.
-"""
+"""Resource usage: times(2), getrusage(2)."""
 
 from __future__ import annotations
 
@@ -20,8 +17,9 @@ _TICK_NS = 10_000_000
 
 def times(t: SyscallContext, address: int) -> int:
     if address:
-        own, children = t.process.cpu_ns, t.process.children_usage.cpu_ns
-        t.mem.write(address, struct.pack("<4q", own // _TICK_NS, 0, children // _TICK_NS, 0))
+        children = t.process.children_usage
+        times = (*t.process.counters.cpu.split(), children.user_ns, children.system_ns)
+        t.mem.write(address, struct.pack("<4q", *(ns // _TICK_NS for ns in times)))
     return t.kernel.clock.monotonic() // _TICK_NS
 
 
@@ -47,7 +45,8 @@ def of_child(child: Process) -> bytes:
 
 def _encode(usage: ResourceUsage) -> bytes:
     """Encodes struct rusage; ru_maxrss is in kB."""
-    seconds, ns = divmod(usage.cpu_ns, NS)
-    numbers = [seconds, ns // 1000, 0, 0, usage.resident_peak * 4, *[0] * 3, usage.faults]
-    numbers += [*[0] * 7, usage.voluntary_switches, usage.involuntary_switches]
+    user, system = divmod(usage.user_ns, NS), divmod(usage.system_ns, NS)
+    numbers = [user[0], user[1] // 1000, system[0], system[1] // 1000, usage.resident_peak * 4]
+    numbers += [*[0] * 3, usage.minor_faults, usage.major_faults]
+    numbers += [*[0] * 6, usage.voluntary_switches, usage.involuntary_switches]
     return struct.pack("<18q", *numbers)

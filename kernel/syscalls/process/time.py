@@ -10,7 +10,7 @@ from kernel.base.errno import EINTR, EINVAL, EOPNOTSUPP, EPERM
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
 from kernel.process import interval_timers
-from kernel.process.process import IntervalTimer
+from kernel.process.process import IntervalTimer, TimerKind
 from kernel.process.signals import HIGHEST, Sig
 from kernel.syscalls.context import SyscallContext
 
@@ -39,7 +39,7 @@ def now(t: SyscallContext, clock: int) -> int:
 def _counter(t: SyscallContext, clock: int) -> Counter:
     """Returns the counter of a clock."""
     if clock in _CPU_CLOCKS:
-        return t.process.cpu if clock == _PROCESS_CPU else t.thread.cpu
+        return (t.process if clock == _PROCESS_CPU else t.thread).counters.cpu
     if clock in _CLOCKS:
         return t.kernel.clock
     if clock >= 0 or clock & 3 == 3:
@@ -59,7 +59,7 @@ def _cpu_clock(t: SyscallContext, number: int, per_thread: bool) -> Counter:
     owner = candidates.get(number or (t.tid if per_thread else t.process.pid))
     if owner is None:
         raise Errno(EINVAL)
-    return owner.cpu
+    return owner.counters.cpu
 
 
 def clock_gettime(t: SyscallContext, clock: int, address: int) -> int:
@@ -193,7 +193,8 @@ def timer_create(t: SyscallContext, clock: int, event: int, address: int) -> int
             raise Errno(EINVAL)
     number = interval_timers.create(t.kernel, t.process, signo, value)
     t.process.timers[number].clock = clock
-    t.process.timers[number].on_cpu = clock < 0 or clock in _CPU_CLOCKS
+    if clock < 0 or clock in _CPU_CLOCKS:
+        t.process.timers[number].kind = TimerKind.CPU
     t.process.timers[number].tid = tid
     try:
         t.mem.write_u32(address, number)

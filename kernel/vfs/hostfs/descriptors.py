@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kernel.base.errno import EMFILE, ENFILE
 from kernel.base.errors import Errno, from_host
+from kernel.vfs.hostfs.disk import Disk
 
 DEFAULT_OPEN_NODES = 128
 
@@ -28,8 +29,9 @@ class Directory(Protocol):
 class HostFds:
     """Keeps open the descriptors of the ``limit`` nodes used last, and of those in use."""
 
-    def __init__(self, limit: int = DEFAULT_OPEN_NODES) -> None:
+    def __init__(self, limit: int = DEFAULT_OPEN_NODES, disk: Disk | None = None) -> None:
         self.limit = limit
+        self.disk = disk or Disk()
         self._owners: OrderedDict[DescriptorOwner, None] = OrderedDict()
         self._making_room = False
 

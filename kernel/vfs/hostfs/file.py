@@ -95,7 +95,7 @@ class HostFile(HostNode):
 
     def read_at(self, offset: int, count: int) -> bytes:
         try:
-            return os.pread(self._read_fd(), count, offset)
+            return self.filesystem.disk.read(self._read_fd(), offset, count)
         except OSError as error:
             raise from_host(error) from None
         except OverflowError:

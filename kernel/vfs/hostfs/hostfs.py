@@ -57,12 +57,13 @@ def guest_stat(status: os.stat_result) -> Stat:
 
 class HostFs(FileSystem):
     """The tree below the host folder ``path`` (made by ``directory.open_folder``). Several file
-    systems may share ``fds``.
+    systems may share ``fds``, which has the descriptors and the disk.
     """
 
     def __init__(self, path: str, *, read_only: bool, fds: HostFds, number: int = 0) -> None:
         super().__init__("hostfs", HOST_MAGIC, number=number, read_only=read_only)
         self.fds = fds
+        self.disk = fds.disk
         self.path = path
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
         self.root: HostNode

@@ -49,7 +49,7 @@ def mountinfo_text(namespace: Namespace) -> str:
 
 def uptime_text(kernel: ProcKernel) -> str:
     now = kernel.clock.monotonic()
-    idle = max(0, now - kernel.activity.cpu_ns)
+    idle = max(0, now - kernel.activity.user_ns - kernel.activity.system_ns)
     return f"{_seconds(now)} {_seconds(idle)}\n"
 
 
@@ -66,10 +66,10 @@ def loadavg_text(kernel: ProcKernel) -> str:
 
 def system_stat_text(kernel: ProcKernel) -> str:
     activity = kernel.activity
-    used = activity.cpu_ns // TICK_NS
-    idle = max(0, kernel.clock.monotonic() // TICK_NS - used)
+    user, system = activity.user_ns // TICK_NS, activity.system_ns // TICK_NS
+    idle = max(0, kernel.clock.monotonic() // TICK_NS - user - system)
     boot = (kernel.clock.realtime() - kernel.clock.monotonic()) // 1_000_000_000
-    cpu = f"{used} 0 0 {idle} 0 0 0 0 0 0"
+    cpu = f"{user} 0 {system} {idle} 0 0 0 0 0 0"
     running = sum(state_of(process) == "R" for process in kernel.processes.values())
     return (
         f"cpu  {cpu}\ncpu0 {cpu}\nintr 0\nctxt {activity.switches}\nbtime {boot}\n"

@@ -41,7 +41,7 @@ def vmstat_text(kernel: ProcKernel) -> str:
     rows = _pages(kernel.machine_memory) | {
         "pgpgin": 0, "pgpgout": 0, "pswpin": 0, "pswpout": 0,
         "pgalloc_normal": activity.allocated, "pgfree": activity.freed,
-        "pgfault": activity.faults, "pgmajfault": 0, "pgreuse": activity.reused,
+        "pgfault": activity.faults, "pgmajfault": activity.major_faults, "pgreuse": activity.reused,
         "oom_kill": 0, "thp_fault_alloc": 0, "thp_collapse_alloc": 0, "thp_split_page": 0,
         "thp_split_pmd": 0, "swap_ra": 0, "swap_ra_hit": 0,
     }  # fmt: skip

@@ -24,14 +24,15 @@ def stat_text(process: ProcProcess, tid: int) -> str:
     sizes = memory_figures(process)
     thread = process.threads.get(tid)
     whole = tid == process.pid  # the first thread's fields are the whole process's
-    cpu_ns = process.cpu_ns if whole or thread is None else thread.cpu_ns
-    faults = process.faults if whole or thread is None else thread.faults
+    usage = (process if whole or thread is None else thread).usage()
     children = process.children_usage
     flags = 0 if process.has_execed else _FORKED_WITHOUT_EXEC
     fields: list[object] = [
         tid, f"({process.program.name})", state_of(process), process.ppid, process.pgid,
         process.sid, 0, -1, flags,
-        faults, children.faults, 0, 0, cpu_ns // TICK_NS, 0, children.cpu_ns // TICK_NS, 0,
+        usage.minor_faults, children.minor_faults, usage.major_faults, children.major_faults,
+        usage.user_ns // TICK_NS, usage.system_ns // TICK_NS,
+        children.user_ns // TICK_NS, children.system_ns // TICK_NS,
         20 + process.nice, process.nice, len(process.threads) or 1, 0,
         process.started // TICK_NS, sizes.virtual * PAGE, sizes.resident,
         process.limits.soft(Resource.RSS), *_addresses(process), *_signals(process, tid),

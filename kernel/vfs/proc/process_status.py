@@ -106,5 +106,6 @@ def _processors(process: ProcProcess, tid: int) -> Iterator[tuple[str, object]]:
     yield "Mems_allowed", 1
     yield "Mems_allowed_list", 0
     thread = process.threads.get(tid)
-    yield "voluntary_ctxt_switches", thread.switches.voluntary if thread else 0
-    yield "nonvoluntary_ctxt_switches", thread.switches.involuntary if thread else 0
+    usage = thread.usage() if thread else None
+    yield "voluntary_ctxt_switches", usage.voluntary_switches if usage else 0
+    yield "nonvoluntary_ctxt_switches", usage.involuntary_switches if usage else 0

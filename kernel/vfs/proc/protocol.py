@@ -85,18 +85,15 @@ class Handlers(Protocol):
     def ignored_and_caught(self) -> tuple[int, int]: ...
 
 
-class ChildrenUsage(Protocol):
-    """Usage of the children that a process has waited for."""
+class Usage(Protocol):
+    """Resources that a process or thread has used."""
 
-    cpu_ns: int
-    faults: int
-
-
-class Switches(Protocol):
-    """Numbers of context switches."""
-
-    voluntary: int
-    involuntary: int
+    user_ns: int
+    system_ns: int
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
 
 
 class ProcProgram(Protocol):
@@ -142,10 +139,6 @@ class ProcProcess(Process, Protocol):
     @property
     def nice(self) -> int: ...
     @property
-    def cpu_ns(self) -> int:
-        """CPU time in nanoseconds."""
-
-    @property
     def started(self) -> int:
         """Start time in nanoseconds of the monotonic clock."""
 
@@ -162,9 +155,9 @@ class ProcProcess(Process, Protocol):
     @property
     def handlers(self) -> Handlers: ...
     @property
-    def faults(self) -> int: ...
-    @property
-    def children_usage(self) -> ChildrenUsage: ...
+    def children_usage(self) -> Usage:
+        """Usage of the children that it has waited for."""
+
     @property
     def exit_signal(self) -> int: ...
     @property
@@ -176,6 +169,9 @@ class ProcProcess(Process, Protocol):
 
     def rename(self, name: str, /) -> None:
         """Sets the short name of its program."""
+
+    def usage(self) -> Usage:
+        """Its own usage, without its children's."""
 
 
 class ProcThread(Protocol):
@@ -191,12 +187,7 @@ class ProcThread(Protocol):
 
     @property
     def pending(self) -> Signals: ...
-    @property
-    def switches(self) -> Switches: ...
-    @property
-    def cpu_ns(self) -> int: ...
-    @property
-    def faults(self) -> int: ...
+    def usage(self) -> Usage: ...
 
 
 class ProcCaller(Protocol):
