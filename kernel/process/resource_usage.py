@@ -19,10 +19,6 @@ class ResourceUsage:
     voluntary_switches: int = 0
     involuntary_switches: int = 0
 
-    @property
-    def cpu_ns(self) -> int:
-        return self.user_ns + self.system_ns
-
     def add(self, other: ResourceUsage) -> None:
         """Adds another process's: the sums, and the greater peak."""
         self.user_ns += other.user_ns
