@@ -12,8 +12,7 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
     """The counters of a run that has ended.
 
     ``faults`` has a count per outcome. ``eager_frames_copied`` is the number of frames that the
-    policy ``eager`` copies for the same forks. ``major_faults`` are those that waited for the
-    host's disk; 0 if deterministic. Frames have 4,096 bytes. ``frames_peak`` and
+    policy ``eager`` copies for the same forks. Frames have 4,096 bytes. ``frames_peak`` and
     ``frames_allocated``, the number of allocations (``--fail-alloc N``), include page tables.
     """
     stats = kernel.stats
@@ -23,7 +22,6 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "forks": stats.forks,
         "system_calls": stats.calls,
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
-        "major_faults": stats.major_faults,
         "mapped_around": stats.mapped_around,
         "frames_copied": stats.frames_copied,
         "frames_reused": stats.frames_reused,
@@ -49,8 +47,6 @@ def summary_text(summary: dict[str, Any]) -> str:
     lines += [
         f"  {faults[outcome]:>12,}   {outcome.meaning}" for outcome in Outcome if faults[outcome]
     ]
-    if summary["major_faults"]:
-        lines.append(f"major faults   {summary['major_faults']:>9,}   waits for the host's disk")
     if summary["mapped_around"]:
         lines.append(
             f"mapped around  {summary['mapped_around']:>9,}   cached pages, by faults beside them"
