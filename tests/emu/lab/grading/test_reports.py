@@ -21,7 +21,6 @@ from emu.lab.grading.reports.record import (
     encode,
 )
 from emu.lab.grading.reports.summary import summary_csv, summary_text
-from emu.lab.text.sanitize import sanitize, sanitize_lines
 
 FAILURE = FailureRecord(
     name="shared-is-not-writable",
@@ -144,20 +143,6 @@ def test_the_text_shows_a_student_what_failed_and_nothing_of_private_tests():
     assert "still writable" in report
     assert "secret" not in report
     assert "1 private test: shown after the due date" in report
-
-
-# Quoting.
-
-
-def test_what_a_student_writes_stays_on_its_line_and_moves_no_cursor():
-    assert sanitize("a\nok  fork-shares\x1b[2J\u202e\r") == r"a\nok  fork-shares\x1b[2J\u202e\x0d"
-
-
-def test_long_text_is_cut():
-    assert len(sanitize("x" * 10_000)) == 300
-    lines = sanitize_lines(["one\ntwo"] * 1000)
-    assert lines[:2] == ["one", "two"]
-    assert (len(lines), lines[-1]) == (41, "… 1960 more lines")
 
 
 # Summaries.
