@@ -76,7 +76,7 @@ def test_are_too_many_items_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         receive(Pieces(frame([1, 2, 3, 4, 5]), 100))
 
 
-def test_is_text_that_is_no_json_an_invalid_message() -> None:
+def test_is_text_that_is_not_json_an_invalid_message() -> None:
     with pytest.raises(json.JSONDecodeError):
         receive(Pieces((1).to_bytes(4, "little") + b"{", 100))
 

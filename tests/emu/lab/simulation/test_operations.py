@@ -1,4 +1,4 @@
-"""Is a stored sequence of operations the one that was made?"""
+"""Is a stored sequence of operations the same when it is read?"""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ _MAKERS = (
 
 
 def test_is_each_operation_the_same_after_it_was_stored() -> None:
-    made: list[Operation] = [kind(*range(1, len(kind._fields) + 1)) for kind in OPERATION_TYPES]
-    again = from_json(json.loads(json.dumps(to_json(made))))
-    assert again == made and [type(it) for it in again] == [type(it) for it in made]
-    assert len({str(it) for it in made}) == len(made)
+    operations: list[Operation] = [
+        kind(*range(1, len(kind._fields) + 1)) for kind in OPERATION_TYPES
+    ]
+    again = from_json(json.loads(json.dumps(to_json(operations))))
+    assert again == operations and [type(it) for it in again] == [type(it) for it in operations]
+    assert len({str(it) for it in operations}) == len(operations)
 
 
 def test_does_a_seed_make_the_same_operations_of_the_first_processes() -> None:
