@@ -83,7 +83,11 @@ class KernelVector:
             self._unfinished.pending_fault = resolution
             self._began = 0
             return False
-        kernel.count_fault(thread)
+        if kernel.disk.waited:
+            kernel.count_fault(thread)
+        else:  # the same, without a call
+            thread.counters.faults += 1
+            thread.process.counters.faults += 1
         kernel.traps += 1
         if self._began:
             self._end_sample()
@@ -93,8 +97,9 @@ class KernelVector:
 
     def _loop_is_due(self) -> bool:
         kernel = self._kernel
-        due = kernel.traps >= self._checkpoint and self._pass_checkpoint()
-        return due or bool(kernel.requests)
+        if kernel.traps >= self._checkpoint and self._pass_checkpoint():
+            return True
+        return bool(kernel.requests)
 
     def _pass_checkpoint(self) -> bool:
         """Begins a measurement, or returns whether the trap is left to the loop."""

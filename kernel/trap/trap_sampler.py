@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernel.base.cpu_time import Turn
 
-_GAPS, _ROOT = 151, 6
+_GAPS, _ROOT = 251, 6
 """A prime, and a primitive root of it."""
 
 

@@ -100,7 +100,7 @@ VARIANTS = [
     ),
     _due(
         "attention-not-handled", "a request is not handled at the next trap",
-        old="or bool(kernel.requests)", new="",
+        old="return bool(kernel.requests)", new="return False",
     ),
     *(
         _ecall(
