@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emu.machine.pte import HUGE_SIZE
 from kernel.config import Config
 from kernel.mm.fault_around import is_window
 from kernel.mm.fork import POLICIES
@@ -32,7 +33,7 @@ class Options(Config):
     """Pairs of a host directory and its path in the guest."""
 
     def __post_init__(self) -> None:
-        for name in ("memory", "fault_around", "max_processes", "fail_allocation"):
+        for name in ("memory", "fault_around", "hugetlb", "max_processes", "fail_allocation"):
             if not isinstance(getattr(self, name), int):
                 raise TypeError(f"{name} must be a number, not {getattr(self, name)!r}")
         if self.kernel_memory is not None and not isinstance(self.kernel_memory, int):
@@ -48,5 +49,7 @@ class Options(Config):
                 raise ValueError(f"{name} must be one of {', '.join(kind)}")
         if not is_window(self.fault_around):
             raise ValueError("fault_around must be a power of two from 4,096 to 2,097,152 bytes")
+        if self.hugetlb < 0 or (self.hugetlb and (self.hugetlb + 1) * HUGE_SIZE > self.memory):
+            raise ValueError("hugetlb: the huge pages, of 2 MiB each, do not fit in the memory")
         if self.kernel_memory is not None and self.kernel_memory <= 0:
             raise ValueError("kernel_memory must be a positive number of bytes")

@@ -27,6 +27,8 @@ class Config:
     thp_cow: str = ThpCow.PAGE
     """Size of the copy for a store to a shared huge page: a value of
     :class:`kernel.mm.huge_policy.ThpCow`."""
+    hugetlb: int = 0
+    """Number of huge pages of 2 MiB in the pool for MAP_HUGETLB (vm.nr_hugepages)."""
     max_processes: int = 4096
     deterministic: bool = False
     """Use a virtual clock and a fixed random seed, so that a run can be repeated."""

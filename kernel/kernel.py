@@ -57,7 +57,9 @@ class Kernel(KernelState):
 
     @property
     def machine_memory(self) -> MachineMemory:
-        return machine_memory(self.frames, self.cache, len(self.sigreturn_page.held()))
+        return machine_memory(
+            self.frames, self.cache, self.huge_pool, len(self.sigreturn_page.held())
+        )
 
     @property
     def activity(self) -> Activity:
@@ -108,6 +110,7 @@ class Kernel(KernelState):
             file.release()
         while self.frames.reclaim():
             pass
+        self.huge_pool.release()
         leaked = self.frames.used - 1
         if self._check is not None:
             self._check.run_at_end()

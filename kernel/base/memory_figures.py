@@ -21,6 +21,8 @@ class MemoryFigures:
     libraries: int = 0
     tables: int = 0
     locked: int = 0
+    hugetlb: int = 0
+    """Mapped pages of the pool for MAP_HUGETLB, which are not resident ones."""
 
     @property
     def resident(self) -> int:
@@ -40,6 +42,10 @@ class MachineMemory:
     mapped: int = 0
     """Those of ``cached`` that a process maps."""
     tables: int = 0
+    pool: int = 0
+    """Huge pages of the pool for MAP_HUGETLB; those that nobody uses, and of these the reserved."""
+    pool_free: int = 0
+    pool_reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)

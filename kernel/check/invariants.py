@@ -31,13 +31,14 @@ from kernel.check.page_columns import true_rows
 from kernel.check.violation import Broken, Page, Violation
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.huge_policy import contains_huge
+from kernel.mm.huge_policy import may_contain_huge
 from kernel.mm.page_cache import FilePages
 from kernel.mm.page_tables.page_table import COW
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)
-_FREE, _TABLE, _PRIVATE, _CACHE = map(int, (Kind.FREE, Kind.TABLE, Kind.PRIVATE, Kind.CACHE))
+_FREE, _TABLE, _PRIVATE = int(Kind.FREE), int(Kind.TABLE), int(Kind.PRIVATE)
+_CACHE, _HUGETLB = int(Kind.CACHE), int(Kind.HUGETLB)
 
 Check = Callable[[MemorySnapshot], Iterator[Broken]]
 INVARIANTS: dict[str, Check] = {}
@@ -108,7 +109,8 @@ def shared_is_not_writable(memory: MemorySnapshot) -> Iterator[Broken]:
     """A private frame with two users is not writable anywhere."""
     pages = memory.unchecked
     users = np.maximum(memory.frames.counts[pages.index], memory.user_counts[pages.index])
-    shared = pages.inside & (pages.kinds == _PRIVATE) & (users > 1)
+    in_pool = (pages.kinds == _HUGETLB) & ~pages.shared  # which has a reference of each
+    shared = pages.inside & (((pages.kinds == _PRIVATE) & (users > 1)) | (in_pool & (users > 2)))
     for page in pages.where(shared & pages.writable):
         frame = ppn(page[2])
         sharers = f"{memory.users(frame)} users: {memory.sharers(frame)}"
@@ -143,9 +145,10 @@ def frame_is_used_for_its_kind(memory: MemorySnapshot) -> Iterator[Broken]:
     if not memory.changed:
         return
     pages = memory.unchecked
-    for page in pages.where(pages.shared & (pages.kinds != _CACHE)):
+    pool = pages.kinds == _HUGETLB
+    for page in pages.where(pages.shared & (pages.kinds != _CACHE) & ~pool):
         yield _page(memory, page, " is shared memory in a private frame")
-    for page in pages.where(~pages.shared & pages.writable & (pages.kinds != _PRIVATE)):
+    for page in pages.where(~pages.shared & pages.writable & (pages.kinds != _PRIVATE) & ~pool):
         kind = frames.kind(ppn(page[2])).name
         yield _page(memory, page, f" lets a store change a {kind} frame")
 
@@ -213,15 +216,17 @@ def huge_pages_are_whole(memory: MemorySnapshot) -> Iterator[Broken]:
             vma = space.find(va)
             if ppn(pte) % HUGE_FRAMES:
                 yield _page(memory, (space, va, pte), " is a huge page that is not aligned")
-            if vma is None or not contains_huge(vma, va):
+            if vma is None or not may_contain_huge(vma, va):
                 yield _page(memory, (space, va, pte), " is a huge page beyond its mapping")
         yield from _deposits(memory, space)
 
 
 def _deposits(memory: MemorySnapshot, space: AddressSpace) -> Iterator[Broken]:
     kept = space.table.deposits()
-    if space.huge_pages.supported and len(kept) != len(space.table.huge):
-        number = f"{len(kept)} tables are kept for {len(space.table.huge)} huge pages"
+    huge = [ppn(pte) for _, pte in space.table.huge_pages(0, VA_HALF)]
+    divisible = [frame for frame in huge if memory.frames.kind(frame) is not Kind.HUGETLB]
+    if space.huge_pages.supported and len(kept) != len(divisible):
+        number = f"{len(kept)} tables are kept for {len(divisible)} huge pages"
         yield Broken(f"{memory.space_name(space)}: {number}")
     for table in kept:
         if memory.frames.kind(table) is not Kind.TABLE:

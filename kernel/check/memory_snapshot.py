@@ -83,7 +83,7 @@ class MemorySnapshot:
             [np.empty(0, np.int64), *(walk.table_rows for walk in self.walks.values())]
         )
         """Index of the frame of each page table, one for each link to it."""
-        pins = np.concatenate([self._zeroes() - first, self._deposits(), self.table_rows, *held])
+        pins = np.concatenate([self._reserved() - first, self._deposits(), self.table_rows, *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
         self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
         """Number of pages of processes in each frame."""
@@ -103,11 +103,13 @@ class MemorySnapshot:
         """Reference count and kind of each frame at the time of the snapshot."""
         self.kinds = self.frames.kinds[:span].copy()
 
-    def _zeroes(self) -> Indices:
-        """PPNs of the zero frame and of the huge zero page, which the kernel pins."""
-        run = self.frames.huge_zero
-        huge = np.arange(run, run + HUGE_FRAMES) if run is not None else np.empty(0, np.int64)
-        return np.append(huge, self.frames.zero)
+    def _reserved(self) -> Indices:
+        """PPNs of the zero frame, the huge zero page and the pool's pages: the kernel pins them."""
+        runs = [*self.frames.pool]
+        if self.frames.huge_zero is not None:
+            runs.append(self.frames.huge_zero)
+        each = np.array(runs, np.int64)[:, np.newaxis] + np.arange(HUGE_FRAMES)
+        return np.append(each.ravel(), self.frames.zero)
 
     def _deposits(self) -> Indices:
         """Index of each empty leaf table that is kept for the split of a huge page."""

@@ -21,7 +21,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, ppn
+from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits, Resource
@@ -34,7 +34,7 @@ from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables import pte_ranges
 from kernel.mm.page_tables.clear_range import clear_range
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma import Prot, Vma, VmFlag
+from kernel.mm.vma import USER_END, Prot, Vma, VmFlag
 from kernel.mm.vma_list import add_users, drop_user
 
 if TYPE_CHECKING:
@@ -171,12 +171,14 @@ class AddressSpace(MemoryPeaks):
                 self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
         for vma in self._remove(bisect_left(self._starts, start), len(gone)):
-            drop_user(vma.backing)
+            drop_user(vma, self)
         self.observer.unmapped(self, start, end)
 
     def _split(self, va: int, *, limited: bool = True) -> None:
         """Splits a VMA, and the huge page at ``va``: none lies in two VMAs."""
-        self.table.split_edges(va, va)
+        vma = self.find(va)
+        if vma is not None and vma.backing is None:
+            self.table.split_edges(va, va)
         super()._split(va, limited=limited)
 
     def zap(self, start: int, end: int) -> None:
@@ -218,6 +220,14 @@ class AddressSpace(MemoryPeaks):
             for va, pte in self.table.pages(start, end):
                 if self.frames.kind(ppn(pte)) is not Kind.PRIVATE:
                     self._unmap_pages(va, va + PAGE_SIZE)
+
+    def release_huge_page(self, run: int) -> bool:
+        """Clears the PTE of the huge page with this first frame; returns whether there is one."""
+        for va, pte in self.table.huge_pages(0, USER_END):
+            if ppn(pte) == run:
+                self._unmap_pages(va, va + HUGE_SIZE)
+                return True
+        return False
 
     def _unmap_pages(self, start: int, end: int) -> None:
         self.observer.clearing(self, start, end)
@@ -334,5 +344,5 @@ class AddressSpace(MemoryPeaks):
         self.note_virtual_peak()
         self.note_last_size(self.table.destroy())
         for vma in self._remove(0, len(self.vmas)):
-            drop_user(vma.backing)
+            drop_user(vma, self)
         self.alive = False

@@ -13,6 +13,8 @@ from kernel.mm.address_space import UNOBSERVED, AddressSpace
 from kernel.mm.cow_break import break_cow, copy_privately, map_zeroed, read_only_flags
 from kernel.mm.fault_around import map_around, read_flags
 from kernel.mm.huge.fault import map_huge, store_to_huge
+from kernel.mm.huge.hugetlb_fault import map_from_pool
+from kernel.mm.hugetlb_memory import HugetlbMemory
 from kernel.mm.outcome import FAILURES, Outcome, Resolution
 from kernel.mm.page_tables.page_table import CLEAN
 from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END, Vma
@@ -103,6 +105,8 @@ def _share_zero(space: AddressSpace, vma: Vma, page: int) -> Outcome:
 def _from_backing(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcome:
     backing = vma.backing
     assert backing is not None
+    if isinstance(backing, HugetlbMemory):
+        return map_from_pool(space, vma, backing, page, access)
     index = vma.index_of(page)
     # The table first: its allocation may reclaim unused frames of the page cache.
     space.table.leaf(page)
@@ -134,16 +138,16 @@ def _present(space: AddressSpace, vma: Vma, page: int, access: Access, pte: int)
         dirty = D if access is Access.STORE else 0
         space.table.add_flags(page, A | dirty)
         return Outcome.SPURIOUS
-    if vma.shared:
-        assert vma.backing is not None
-        vma.backing.stored_to(vma.index_of(page))
-        space.table.set_pte(page, pte & ~CLEAN | W | A | D)
-        return Outcome.SHARED
     if space.table.huge and space.table.is_huge(page):
         outcome = store_to_huge(space, vma, page, pte)
         if outcome is not None:
             return outcome
         pte = space.table.pte(page)
+    if vma.shared:
+        assert vma.backing is not None
+        vma.backing.stored_to(vma.index_of(page))
+        space.table.set_pte(page, pte & ~CLEAN | W | A | D)
+        return Outcome.SHARED
     return break_cow(space, vma, page, pte)
 
 

@@ -38,6 +38,8 @@ class FrameRuns:
 
     def __init__(self) -> None:
         self._deferred = self._defer = 0
+        self.pool: list[int] = []
+        """The runs of the pool for MAP_HUGETLB."""
         self.huge_zero: int | None = None
         """The run of zeroes that reads of untouched huge pages share; None until there is one."""
 

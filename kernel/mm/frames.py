@@ -35,6 +35,8 @@ class Kind(IntEnum):
     """A page of a file or of shared memory; its backing pins it."""
     TABLE = 3
     ZERO = 4
+    HUGETLB = 5
+    """A page of the pool for MAP_HUGETLB, which pins it."""
 
 
 _PRIVATE, _TABLE = int(Kind.PRIVATE), int(Kind.TABLE)  # NumPy is slow with an enum's members

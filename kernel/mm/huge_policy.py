@@ -64,6 +64,13 @@ class HugePages:
         return contains_huge(vma, va)
 
 
+def may_contain_huge(vma: Vma, va: int) -> bool:
+    """Returns whether a huge page of either kind may map the aligned 2 MiB at ``va``."""
+    start = va & -HUGE_SIZE
+    kind = vma.in_huge_pages or (vma.backing is None and not vma.shared)
+    return kind and vma.start <= start and start + HUGE_SIZE <= vma.end
+
+
 def contains_huge(vma: Vma, va: int) -> bool:
     """Returns whether the aligned 2 MiB at ``va`` lie within a private anonymous mapping."""
     if vma.backing is not None or vma.shared:

@@ -39,6 +39,9 @@ class Backing(Protocol):
         caller, for fault-around.
         """
 
+    in_huge_pages: bool
+    """True for a mapping with MAP_HUGETLB, of class HugetlbMemory."""
+
     def resident(self, index: int) -> bool:
         """Returns whether the page is in memory (mincore(2))."""
 
@@ -51,6 +54,9 @@ class Backing(Protocol):
     def remove(self, first: int, last: int) -> None:
         """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
 
+    def unmapped(self, space: object, first: int, end: int) -> None:
+        """Called when a Vma of the address space, of pages ``first`` to before ``end``, is gone."""
+
     def unused(self) -> None:
         """Called when the last Vma is removed."""
 
@@ -62,6 +68,7 @@ class SharedMemory:
     """The pages of a shared anonymous mapping: initially zero, freed with the last Vma."""
 
     needs_write_notice = False
+    in_huge_pages = False
 
     def __init__(self, frames: Frames, pages: int) -> None:
         self.users = 0
@@ -97,6 +104,9 @@ class SharedMemory:
 
     def held(self) -> Mapping[int, int]:
         return self._pages
+
+    def unmapped(self, space: object, first: int, end: int) -> None:
+        pass
 
     def unused(self) -> None:
         frames = self._pages.values()
@@ -135,6 +145,7 @@ class FilePages:
     """Cached pages of one file; a :class:`kernel.vfs.core.inode.Mapping`."""
 
     needs_write_notice = True
+    in_huge_pages = False
     in_memory = False
 
     def __init__(self, frames: Frames, inode: Inode, unmap: Unmap) -> None:
@@ -202,6 +213,9 @@ class FilePages:
         if count > 0:
             data = self._frames.ram.read_frame(self._pages[index])[:count]
             self.inode.write_at(offset, data)
+
+    def unmapped(self, space: object, first: int, end: int) -> None:
+        pass
 
     def unused(self) -> None:
         """Writes modified pages to the file; the frames stay cached until they are reclaimed.

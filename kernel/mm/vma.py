@@ -116,6 +116,11 @@ class Vma:
         return bool(prot & Prot.WRITE)
 
     @property
+    def in_huge_pages(self) -> bool:
+        """True for a mapping with MAP_HUGETLB."""
+        return self.backing is not None and self.backing.in_huge_pages
+
+    @property
     def is_special(self) -> bool:
         """True for the kernel's own page in user memory, which is never locked."""
         return not self.shared and isinstance(self.backing, SharedMemory)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from emu.machine.pte import PAGE_SIZE
+from emu.machine.pte import HUGE_SIZE, PAGE_SIZE
 from kernel.base.budget import Kind
-from kernel.base.errno import ENOMEM
+from kernel.base.errno import EINVAL, ENOMEM
 from kernel.base.errors import Errno
 from kernel.mm.frames import Frames
 from kernel.mm.free_ranges import FreeRanges
@@ -213,6 +213,8 @@ class VmaList:
         vma = self.find(va)
         if vma is None or vma.start == va:
             return
+        if vma.in_huge_pages and va % HUGE_SIZE:
+            raise Errno(EINVAL)
         if limited and len(self.vmas) >= MAX_VMAS:
             raise Errno(ENOMEM)
         self.frames.budget.take(Kind.MAPPING, vma.cost)
@@ -244,8 +246,11 @@ def add_users(backing: Backing | None, change: int) -> None:
         backing.users += change
 
 
-def drop_user(backing: Backing | None) -> None:
+def drop_user(vma: Vma, space: VmaList) -> None:
+    """Ends the use of a VMA's backing by a VMA that ``space`` has removed."""
+    backing = vma.backing
     if backing is not None:
+        backing.unmapped(space, vma.index_of(vma.start), vma.index_of(vma.end))
         backing.users -= 1
         if not backing.users:
             backing.unused()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from emu.machine.hart import Hart
@@ -22,6 +22,7 @@ from kernel.base.timers import Timers
 from kernel.components import Components
 from kernel.mm.fork import POLICIES
 from kernel.mm.huge.zero_page import drop_huge_zero
+from kernel.mm.huge_pool import HugePool
 from kernel.mm.page_cache import Backing, PageCache
 from kernel.process.counters import Stats
 from kernel.process.futex import Futexes
@@ -62,6 +63,8 @@ class KernelState:
         )
         self.cache = PageCache(self.frames, self._unmap_file)
         self.frames.reclaim = self._reclaim
+        self.huge_pool = HugePool(self.frames, config.hugetlb)
+        self.huge_pool.spaces = self._spaces
         self.disk = Disk(detects_waits=not config.deterministic)
         self.fork_policy = parts.fork or POLICIES[config.fork_policy]
         self.sigreturn_page = sigreturn_page(self.frames)
@@ -168,9 +171,15 @@ class KernelState:
 
     def _unmap_file(self, backing: Backing, first: int, last: int | None = None) -> None:
         """Unmaps pages of a file that was truncated or punched, in all processes."""
-        # Parents come first: a copy is reported to its owner before a shared leaf table loses it.
-        for space in dict.fromkeys(process.space for process in self.processes.values()):
+        for space in self._spaces():
             space.unmap_file(backing, first, last)
+
+    def _spaces(self) -> Iterable[AddressSpace]:
+        """The address spaces of all processes.
+
+        Parents come first: a copy is reported to its owner before a shared leaf table loses it.
+        """
+        return dict.fromkeys(process.space for process in self.processes.values())
 
     # Requests from outside.
 

@@ -21,6 +21,7 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames
 from kernel.mm.huge.zero_page import drop_huge_zero
 from kernel.mm.huge_policy import HugePages
+from kernel.mm.huge_pool import HugePool
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.page_cache import Backing, PageCache
 from kernel.mm.user_memory import UserMemory
@@ -193,7 +194,11 @@ class Caller:
     def __init__(self, world: World, space: AddressSpace) -> None:
         self.mem = user_memory(space)
         self.kernel = SimpleNamespace(
-            frames=world.frames, cache=world.cache, requests=False, new_library=None
+            frames=world.frames,
+            cache=world.cache,
+            huge_pool=HugePool(world.frames, 0),
+            requests=False,
+            new_library=None,
         )
         space.limits = Limits()
         self.process = SimpleNamespace(space=space, limits=space.limits)

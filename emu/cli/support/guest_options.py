@@ -6,7 +6,8 @@ import argparse
 import os
 import re
 
-from emu.errors import NO_CURRENT_DIRECTORY
+from emu.errors import NO_CURRENT_DIRECTORY, CommandError
+from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
 from kernel.mm.fault_around import DEFAULT_SIZE, is_window
 from kernel.mm.fork import POLICIES
@@ -84,6 +85,13 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
         default=ThpCow.PAGE,
         help="what a store to a shared huge page copies: its page of 4 KiB, after a split, or the "
         "huge page, as Linux before 5.8 (default page)",
+    )
+    group.add_argument(
+        "--hugetlb",
+        type=count,
+        default=0,
+        metavar="N",
+        help="number of huge pages of 2 MiB in the pool for MAP_HUGETLB (default 0)",
     )
     group.add_argument(
         "--deterministic",
@@ -181,6 +189,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         fork_policy=arguments.fork_policy,
         fault_around=arguments.fault_around,
         thp=arguments.thp,
+        hugetlb=_pool_size(arguments),
         thp_cow=arguments.thp_cow,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
@@ -194,6 +203,19 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         read_only=arguments.ro,
         read_write=arguments.rw,
     )
+
+
+def _pool_size(arguments: argparse.Namespace) -> int:
+    """The number of huge pages of the pool, which must leave some memory for all else."""
+    if arguments.hugetlb and arguments.lab is not None:
+        raise CommandError("--hugetlb: not supported with --lab")
+    if arguments.hugetlb and (arguments.hugetlb + 1) * HUGE_SIZE > arguments.mem:
+        most = arguments.mem // HUGE_SIZE - 1
+        raise CommandError(
+            f"--hugetlb: {arguments.hugetlb} huge pages of 2 MiB do not fit in --mem "
+            f"(expected at most {most})"
+        )
+    return int(arguments.hugetlb)
 
 
 _INHERITED = ("TERM", "LANG", "LC_ALL", "TZ", "COLUMNS", "LINES", "NO_COLOR")

@@ -12,8 +12,10 @@ from kernel.base.errors import OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.cow_break import read_only_flags
 from kernel.mm.frames import Kind
+from kernel.mm.huge.hugetlb_fault import store_to_pool_page
 from kernel.mm.huge.zero_page import share_huge_zero
 from kernel.mm.huge_policy import ThpCow
+from kernel.mm.hugetlb_memory import HugetlbMemory
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.page_table import CLEAN, COW
 from kernel.mm.vma import Vma
@@ -46,6 +48,8 @@ def map_huge(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcom
 
 def store_to_huge(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome | None:
     """Handles a store to a huge page that is CoW; ``pte`` is that of ``page`` in it."""
+    if isinstance(vma.backing, HugetlbMemory):
+        return store_to_pool_page(space, vma, vma.backing, page)
     start = page & -HUGE_SIZE
     run = ppn(space.table.pte(start))
     if run == space.frames.huge_zero:

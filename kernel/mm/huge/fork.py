@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.machine.pte import FLAGS, HUGE_FRAMES, PAGE_SHIFT, A, W, make_pte, ppn
+from emu.machine.pte import FLAGS, HUGE_FRAMES, HUGE_SIZE, PAGE_SHIFT, A, W, make_pte, ppn
 from kernel.base.errors import OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork_cost import ForkCost
@@ -15,7 +15,11 @@ def share_huge_pages(
 ) -> None:
     """Shares the huge pages of [start, end), which lie within it: both lose W and become CoW."""
     for va, pte in parent.table.huge_pages(start, end):
-        child.table.prepare_huge(va)
+        kind = parent.frames.kind(ppn(pte))
+        if kind is Kind.HUGETLB:
+            child.table.make_middle(va)
+        else:
+            child.table.prepare_huge(va)
         shared = pte & ~W | COW if pte & W else pte
         if shared != pte:
             parent.table.set_huge(va, shared)
@@ -24,7 +28,7 @@ def share_huge_pages(
         parent.frames.share_run(ppn(pte))
         cost.ptes_written += 1
         cost.pages_shared += HUGE_FRAMES
-        if ppn(pte) != parent.frames.huge_zero:
+        if kind is Kind.PRIVATE:
             cost.eager_copies += HUGE_FRAMES
 
 
@@ -32,19 +36,17 @@ def copy_huge_pages(
     parent: AddressSpace, child: AddressSpace, start: int, end: int, cost: ForkCost
 ) -> None:
     """Copies the huge pages of [start, end); those for which there is no run of frames, into pages
-    of 4 KiB.
+    of 4 KiB. A page of the pool for MAP_HUGETLB is shared, since the pool may have none for a copy.
     """
     frames = parent.frames
     for va, pte in parent.table.huge_pages(start, end):
+        if frames.kind(ppn(pte)) is not Kind.PRIVATE:
+            share_huge_pages(parent, child, va, va + HUGE_SIZE, cost)
+            continue
         child.table.prepare_huge(va)
-        if ppn(pte) == frames.huge_zero:
-            frames.share_run(ppn(pte))
-            child.table.link_huge(va, pte)
-            cost.pages_shared += HUGE_FRAMES
-        else:
-            _copy(child, va, pte)
-            cost.frames_copied += HUGE_FRAMES
-            cost.eager_copies += HUGE_FRAMES
+        _copy(child, va, pte)
+        cost.frames_copied += HUGE_FRAMES
+        cost.eager_copies += HUGE_FRAMES
         cost.ptes_written += 1
 
 

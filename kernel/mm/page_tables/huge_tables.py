@@ -182,11 +182,10 @@ class HugeTables(LeafTables):
 
     @property
     def huge_resident(self) -> int:
-        """Number of huge pages, without the huge zero page."""
-        zero = self._frames.huge_zero
-        if not self.huge:
-            return 0
-        return sum(1 for place in self.huge.values() if ppn(self._ram.load64(place)) != zero)
+        """Number of huge pages that count as resident: neither of zeroes nor of the pool."""
+        kind = self._frames.kind
+        frames = (ppn(self._ram.load64(place)) for place in self.huge.values())
+        return sum(1 for frame in frames if kind(frame) is Kind.PRIVATE)
 
     @property
     def table_count(self) -> int:

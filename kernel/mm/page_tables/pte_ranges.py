@@ -47,6 +47,8 @@ def _of_huge_page(frames: Frames, vma: Vma, pte: int) -> int:
     changed = pte & ~(R | W | X | U | COW) | vma.pte_flags & (R | X | U)
     if not vma.writable:
         return changed
+    if vma.shared:
+        return changed | W
     zero = ppn(pte) == frames.huge_zero
     sole = not zero and not pte & CLEAN and frames.is_run_unshared(ppn(pte))
     return changed | (W if sole else COW)

@@ -22,6 +22,8 @@ def clear_refs(space: AddressSpace, what: int) -> None:
         space.reset_peak()
         return
     for vma in space.vmas:
+        if vma.in_huge_pages:
+            continue  # Linux does not track them
         if what == _SOFT_DIRTY:
             _forget_stores(space, vma)
         elif what == _ALL or (what == _MAPPED) == _is_mapped(vma):

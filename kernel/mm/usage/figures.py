@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.lazy_numpy import np
 from kernel.base.memory_figures import MemoryFigures
 from kernel.mm.address_space import AddressSpace
@@ -34,6 +34,7 @@ def figures(space: AddressSpace) -> MemoryFigures:
         libraries=max(0, executable - code),
         tables=space.table.table_count - 1,  # the root is not counted
         locked=space.locked_bytes // PAGE_SIZE,
+        hugetlb=_hugetlb(space),
     )
 
 
@@ -43,6 +44,11 @@ def _resident(space: AddressSpace, start: int, end: int) -> tuple[int, int]:
     kinds = space.frames.kinds[space.frames.indices(ptes)]
     anonymous = int(np.count_nonzero(kinds == _PRIVATE))
     return anonymous, len(ptes) - anonymous
+
+
+def _hugetlb(space: AddressSpace) -> int:
+    kinds = (space.frames.kind(ppn(pte)) for _, pte in space.table.huge_pages(0, USER_END))
+    return HUGE_FRAMES * sum(1 for kind in kinds if kind is Kind.HUGETLB)
 
 
 def _pages(space: AddressSpace, counts: Callable[[Vma], bool]) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from kernel.base.lazy_numpy import np
 from kernel.base.memory_figures import MachineMemory
 from kernel.mm.frames import Frames, Kind
+from kernel.mm.huge_pool import HugePool
 from kernel.mm.page_cache import PageCache
 
 
-def machine_memory(frames: Frames, cache: PageCache, own: int) -> MachineMemory:
+def machine_memory(frames: Frames, cache: PageCache, pool: HugePool, own: int) -> MachineMemory:
     """``own`` is the number of the kernel's own pages, which are of no file."""
     kinds = frames.kinds[: frames.touched]
     anonymous, cached, tables = (
@@ -25,4 +26,7 @@ def machine_memory(frames: Frames, cache: PageCache, own: int) -> MachineMemory:
         shmem=cached - files,
         mapped=int(np.count_nonzero(mapped)),
         tables=tables,
+        pool=len(pool.runs),
+        pool_free=pool.free,
+        pool_reserved=pool.reserved,
     )

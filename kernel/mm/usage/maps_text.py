@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
+from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_cache import mapped_file
@@ -41,7 +41,7 @@ def smaps_rollup_text(space: AddressSpace) -> str:
 
 def _record(space: AddressSpace, vma: Vma, users: PageUsers) -> str:
     counts = count_pages(space, vma, users)
-    page = PAGE_SIZE >> 10
+    page = (HUGE_SIZE if vma.in_huge_pages else PAGE_SIZE) >> 10
     sizes = [("Size", vma.length >> 10), ("KernelPageSize", page), ("MMUPageSize", page)]
     text = _lines([*sizes, *_counted(counts)])
     return f"{_header(vma)}{text}THPeligible:    {0:8}\nVmFlags: {flags_text(vma)}\n"
@@ -65,11 +65,12 @@ def _counted(counts: PageCounts, *, rollup: bool = False) -> Iterator[tuple[str,
     yield "KSM", 0
     yield "LazyFree", 0
     yield "AnonHugePages", _pages(counts.huge)
-    for name in (
-        *("ShmemPmdMapped", "FilePmdMapped"),
-        *("Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss"),
-    ):
-        yield name, 0
+    yield "ShmemPmdMapped", 0
+    yield "FilePmdMapped", 0
+    yield "Shared_Hugetlb", _pages(counts.shared_hugetlb)
+    yield "Private_Hugetlb", _pages(counts.private_hugetlb)
+    yield "Swap", 0
+    yield "SwapPss", 0
     yield "Locked", _share(counts.pss_locked)
 
 

@@ -14,7 +14,7 @@ from kernel.mm.vma import Vma
 PSS_SHIFT = 12
 """Bits of a byte's fraction in a proportional share."""
 _PAGE_SHARE = 1 << (PAGE_SHIFT + PSS_SHIFT)
-_PRIVATE, _ZERO = int(Kind.PRIVATE), int(Kind.ZERO)
+_PRIVATE, _CACHE = int(Kind.PRIVATE), int(Kind.CACHE)
 
 
 @dataclass(slots=True)
@@ -39,6 +39,8 @@ class PageCounts:
     anonymous: int = 0
     huge: int = 0
     """Pages that huge pages map."""
+    shared_hugetlb: int = 0
+    private_hugetlb: int = 0
 
     def add(self, other: PageCounts) -> None:
         for field in fields(self):
@@ -46,15 +48,18 @@ class PageCounts:
 
 
 def resident_ptes(space: AddressSpace, start: int, end: int) -> Ptes:
-    """A copy of the PTEs of [start, end), but not of those that map zeroes."""
+    """A copy of the PTEs of [start, end), but not of those that map zeroes or pages of the pool."""
     found = [np.empty(0, np.uint64)]
     found += [ptes[(ptes & V) != 0] for _, ptes in space.table.contents(start, end)]
     mapped = np.concatenate(found)
-    resident: Ptes = mapped[space.frames.kinds[space.frames.indices(mapped)] != _ZERO]
+    kinds = space.frames.kinds[space.frames.indices(mapped)]
+    resident: Ptes = mapped[(kinds == _PRIVATE) | (kinds == _CACHE)]
     return resident
 
 
 def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
+    if vma.in_huge_pages:
+        return _count_pool_pages(space, vma)
     ptes = resident_ptes(space, vma.start, vma.end)
     if not len(ptes):
         return PageCounts()
@@ -84,9 +89,20 @@ def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
 
 
 def _huge_resident(space: AddressSpace, vma: Vma) -> int:
-    zero = space.frames.huge_zero
     huge = space.table.huge_pages(vma.start, vma.end)
-    return HUGE_FRAMES * sum(1 for _, pte in huge if ppn(pte) != zero)
+    kinds = (space.frames.kind(ppn(pte)) for _, pte in huge)
+    return HUGE_FRAMES * sum(1 for kind in kinds if kind is Kind.PRIVATE)
+
+
+def _count_pool_pages(space: AddressSpace, vma: Vma) -> PageCounts:
+    """The counts of a mapping with MAP_HUGETLB, whose pages are not resident ones."""
+    counts = PageCounts()
+    for _, pte in space.table.huge_pages(vma.start, vma.end):
+        if space.frames.count(ppn(pte)) > 2:  # the pool, and this page table
+            counts.shared_hugetlb += HUGE_FRAMES
+        else:
+            counts.private_hugetlb += HUGE_FRAMES
+    return counts
 
 
 def is_shmem(vma: Vma) -> bool:

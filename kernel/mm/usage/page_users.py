@@ -6,14 +6,14 @@ from emu.machine.pte import V
 from kernel.base.lazy_numpy import Indices, Ptes, np
 from kernel.mm.frames import Frames, Kind
 
-_CACHE, _TABLE = int(Kind.CACHE), int(Kind.TABLE)
+_CACHE, _TABLE, _HUGETLB = int(Kind.CACHE), int(Kind.TABLE), int(Kind.HUGETLB)
 
 
 class PageUsers:
     """The users of all frames at one moment.
 
-    A frame's count says it: each PTE has a reference, and a backing has one for its pin. A page in
-    a shared leaf table has one user more for each further user of the table.
+    A frame's count says it: each PTE has a reference, and a backing, or the pool, has one for its
+    pin. A page in a shared leaf table has one user more for each further user of the table.
     """
 
     def __init__(self, frames: Frames) -> None:
@@ -26,7 +26,8 @@ class PageUsers:
     def of(self, ptes: Ptes) -> Indices:
         """The number of users of each PTE's frame."""
         indices = self._frames.indices(ptes)
-        pinned = self._frames.kinds[indices] == _CACHE
+        kinds = self._frames.kinds[indices]
+        pinned = (kinds == _CACHE) | (kinds == _HUGETLB)
         counts: Indices = self._frames.counts[indices].astype(np.int64) - pinned
         if self._further is not None:
             counts += self._further[indices]

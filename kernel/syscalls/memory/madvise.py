@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
+from emu.machine.pte import HUGE_SIZE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V
 from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.huge.collapse import Failure, collapse_all
+from kernel.mm.huge.hugetlb_fault import discard_from_pool
+from kernel.mm.hugetlb_memory import HugetlbMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.vma import Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
@@ -31,6 +33,7 @@ _KNOWN = frozenset(
     | {_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE}
 )
 _REJECTED_WHEN_LOCKED = frozenset((_DONTNEED, _FREE, _REMOVE, _COLD, _PAGEOUT))
+_REJECTED_IN_THE_POOL = frozenset((_FREE, _COLD, _PAGEOUT, _WIPEONFORK))
 _FLAGS = {
     _NORMAL: (VmFlag.RANDOM | VmFlag.SEQUENTIAL, VmFlag.NONE),
     _RANDOM: (VmFlag.SEQUENTIAL, VmFlag.RANDOM),
@@ -86,6 +89,8 @@ def _accepted(space: AddressSpace, start: int, end: int, advice: int) -> tuple[i
 
 def _error_of(vma: Vma, advice: int) -> int | None:
     anonymous = vma.backing is None
+    if vma.in_huge_pages and advice in _REJECTED_IN_THE_POOL:
+        return EINVAL
     if vma.locked and advice in _REJECTED_WHEN_LOCKED:
         return EINVAL
     if advice in (_FREE, _WIPEONFORK) and not anonymous:
@@ -99,7 +104,7 @@ def _error_of(vma: Vma, advice: int) -> int | None:
 
 def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
     if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
-        space.zap(start, end)  # MADV_FREE is allowed to act at once
+        _discard(space, start, end)  # MADV_FREE is allowed to act at once
     try:
         if advice in _FLAGS:
             space.change_flags(start, end, *_FLAGS[advice])
@@ -107,13 +112,30 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
             space.set_huge_pages(replace(space.huge_pages, advised=True))
         if advice in _VMA_ADVICE:
             space.mark(start, end, **_VMA_ADVICE[advice])
-    except Errno:
-        raise Errno(EAGAIN) from None  # too many mappings
+    except Errno as error:
+        raise Errno(EAGAIN if error.errno == ENOMEM else error.errno) from None  # too many mappings
     if advice == _REMOVE:
         for vma in space.overlapping(start, end):
             assert vma.backing is not None
             first, last = max(start, vma.start), min(end, vma.end)
             vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
+
+
+def _discard(space: AddressSpace, start: int, end: int) -> None:
+    """Releases the pages of a range; whole pages of the pool, of mappings with MAP_HUGETLB."""
+    vmas = space.overlapping(start, end)
+    if not any(vma.in_huge_pages for vma in vmas):
+        space.zap(start, end)
+        return
+    for vma in vmas:
+        first, last = max(start, vma.start), min(end, vma.end)
+        if isinstance(vma.backing, HugetlbMemory):
+            if first % HUGE_SIZE:
+                raise Errno(EINVAL)
+            last &= -HUGE_SIZE
+            discard_from_pool(space, vma, vma.backing, first, last)
+        elif first < last:
+            space.zap(first, last)
 
 
 def _collapse(t: SyscallContext, start: int, end: int) -> None:

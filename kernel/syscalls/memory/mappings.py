@@ -17,11 +17,13 @@ from kernel.base.errno import (
     EOVERFLOW,
     EPERM,
 )
-from kernel.base.errors import Errno
+from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.hugetlb_memory import HugetlbMemory
 from kernel.mm.page_cache import Backing, SharedMemory
 from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
+from kernel.syscalls.memory import hugetlb
 from kernel.syscalls.memory.mlock import check_may_lock, populate_locked
 from kernel.syscalls.memory.populate import populate
 from kernel.vfs.core.open_file import OpenFile
@@ -102,9 +104,11 @@ def mmap(
     if file is not None and (offset < 0 or offset + length > 1 << 62):
         raise Errno(EOVERFLOW)
     kind = flags & _TYPE
-    if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE) or flags & Map.HUGETLB:
-        raise Errno(ENOMEM if flags & Map.HUGETLB else EINVAL)
-    length = page_up(length)
+    if flags & Map.HUGETLB:
+        hugetlb.check_size(flags, anonymous=file is None)
+    if kind not in (Map.SHARED, Map.PRIVATE, Map.SHARED_VALIDATE):
+        raise Errno(EINVAL)
+    length = hugetlb.huge_page_up(length) if flags & Map.HUGETLB else page_up(length)
     if kind == Map.SHARED_VALIDATE and (file is None or flags & ~_VALIDATED):
         raise Errno(EINVAL if file is None else EOPNOTSUPP)
     if file is not None:
@@ -122,17 +126,28 @@ def mmap(
         is_data=writable and not flags & Map.GROWSDOWN,
         reserve=writable and not flags & Map.NORESERVE,
     )
-    vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
+    if flags & Map.HUGETLB:
+        reserve = not flags & Map.NORESERVE
+        vma = hugetlb.new_vma(
+            t, start, length, Prot(prot & 7), shared=kind != Map.PRIVATE, reserve=reserve
+        )
+    else:
+        vma = _new_vma(t, start, length, Prot(prot & 7), kind != Map.PRIVATE, file, offset)
     vma.grows_down = bool(flags & Map.GROWSDOWN)
-    vma.locked = locked
+    vma.locked = locked and not vma.in_huge_pages
     vma.lock_on_fault = space.locks_new_on_fault and not flags & Map.LOCKED
     vma.flags |= VmFlag.NO_RESERVE if flags & Map.NORESERVE else VmFlag.NONE
     vma.flags |= VmFlag.NO_HUGE if flags & Map.STACK else VmFlag.NONE
-    if vma.grows_down and vma.backing is not None:
-        raise Errno(EINVAL)
-    if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
-        space.unmap(start, start + length)
-    space.add(vma)
+    try:
+        if vma.grows_down and vma.backing is not None:
+            raise Errno(EINVAL)
+        if flags & Map.FIXED and not flags & Map.FIXED_NOREPLACE:
+            space.unmap(start, start + length)
+        space.add(vma)
+    except (Errno, OutOfMemory):
+        if isinstance(vma.backing, HugetlbMemory):
+            vma.backing.unused()  # ends its reservation
+        raise
     if prot & Prot.EXEC and file is not None and t.kernel.new_library is not None:
         t.kernel.new_library(file.inode, file.path)
     if (flags & Map.POPULATE or (locked and not vma.lock_on_fault)) and prot:
@@ -186,9 +201,11 @@ def _mapped_bytes(space: AddressSpace, start: int, length: int) -> int:
 
 def _place(space: AddressSpace, address: int, length: int, flags: int) -> int:
     if not flags & (Map.FIXED | Map.FIXED_NOREPLACE):
+        if flags & Map.HUGETLB:
+            return hugetlb.place(space, address, length)
         aligned = flags & Map.ANONYMOUS and not length % HUGE_SIZE
         return space.find_gap(length, address & ~PAGE_MASK, HUGE_SIZE if aligned else PAGE_SIZE)
-    if address & PAGE_MASK:
+    if address & (HUGE_SIZE - 1 if flags & Map.HUGETLB else PAGE_MASK):
         raise Errno(EINVAL)
     if address > USER_END - length:
         raise Errno(ENOMEM)

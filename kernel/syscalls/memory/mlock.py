@@ -127,7 +127,7 @@ def _set_lock(
     space: AddressSpace, start: int, end: int, *, locked: bool, on_fault: bool = False
 ) -> None:
     for vma in space.overlapping(start, end):
-        if not vma.is_special:
+        if not vma.is_special and not vma.in_huge_pages:
             first, last = max(start, vma.start), min(end, vma.end)
             space.mark(first, last, locked=locked, lock_on_fault=on_fault)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.machine.pte import PAGE_MASK, PAGE_SIZE
+from emu.machine.pte import HUGE_SIZE, PAGE_MASK, PAGE_SIZE
 from kernel.base.budget import Kind
 from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
@@ -10,6 +10,7 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_tables import pte_ranges
 from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
+from kernel.syscalls.memory.hugetlb import huge_page_up
 from kernel.syscalls.memory.mappings import check_room
 from kernel.syscalls.memory.mlock import populate_locked
 
@@ -38,6 +39,11 @@ def _remap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int
     vma = space.find(old)
     if vma is None:
         raise Errno(EFAULT)
+    if vma.in_huge_pages:
+        old_size, new_size = huge_page_up(old_size), huge_page_up(new_size)
+        unaligned = old % HUGE_SIZE or (flags & _FIXED and new % HUGE_SIZE)
+        if new_size > old_size or unaligned or flags & _DONTUNMAP:
+            raise Errno(EINVAL)
     if not flags & (_FIXED | _DONTUNMAP) and new_size <= old_size:
         if new_size < old_size:
             space.unmap(old + new_size, old + old_size)

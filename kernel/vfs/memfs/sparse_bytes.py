@@ -205,6 +205,7 @@ class SparseBytes:
         return self._page(index, zeroed=True)
 
     needs_write_notice = False
+    in_huge_pages = False
 
     def cached(self, first: int, end: int) -> list[tuple[int, int]]:
         end = min(end, -(-self.size // PAGE))
@@ -223,6 +224,9 @@ class SparseBytes:
     def remove(self, first: int, last: int) -> None:
         if self.inode is not None:
             self.inode.punch_file(first * PAGE, (last + 1 - first) * PAGE)
+
+    def unmapped(self, space: object, first: int, end: int) -> None:
+        pass
 
     def unused(self) -> None:
         inode, self.inode = self.inode, None

@@ -31,9 +31,15 @@ def meminfo_text(kernel: ProcKernel) -> str:
         "ShmemPmdMapped": 0, "FileHugePages": 0, "FilePmdMapped": 0,
     }  # fmt: skip
     text = "".join(f"{name + ':':<15} {pages * 4:8} kB\n" for name, pages in rows.items())
-    for name in ("HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp"):
-        text += f"{name + ':':<15} {0:7}\n"
-    return text + f"{'Hugepagesize:':<15} {2048:8} kB\n{'Hugetlb:':<15} {0:8} kB\n"
+    for name, pages in (
+        ("HugePages_Total", memory.pool),
+        ("HugePages_Free", memory.pool_free),
+        ("HugePages_Rsvd", memory.pool_reserved),
+        ("HugePages_Surp", 0),
+    ):
+        text += f"{name + ':':<15} {pages:7}\n"
+    size = f"{'Hugepagesize:':<15} {2048:8} kB\n"
+    return text + size + f"{'Hugetlb:':<15} {memory.pool * 2048:8} kB\n"
 
 
 def vmstat_text(kernel: ProcKernel) -> str:

@@ -63,7 +63,7 @@ def _memory(process: ProcProcess) -> Iterator[tuple[str, object]]:
         ("VmLib", sizes.libraries),
         ("VmPTE", sizes.tables),
         ("VmSwap", 0),
-        ("HugetlbPages", 0),
+        ("HugetlbPages", sizes.hugetlb),
     ):
         yield name, f"{pages * 4:8} kB"
     yield "CoreDumping", 0

@@ -50,6 +50,40 @@ DIFFERENCES = (
         "sets it, and the lists of reclaim clear it; here the A bits of PTEs alone say so",
     ),
     Difference(
+        "huge",
+        (
+            "parent: store to it: Rss 2052 *",
+            "parent: store to more of it: 19 faults",
+            "parent: store to more of it: Rss 2128 *",
+            "parent: last one: Rss 4176 *",
+            "parent: store after it: 2 faults",
+            "parent: store after it: Rss 8 *",
+            "child: store to zeroes: Rss 2052 *",
+            "grandchild: as inherited: Rss 2052 *",
+            "grandchild: store to 4: Rss 2052 *",
+            "grandchild: store to zeroes of its own: Rss 2056 *",
+            "child: store after the grandchild: Rss 2052 *",
+        ),
+        "a store to the huge zero page maps a huge page since Linux 6.13; before, it split the "
+        "zero page, and mapped one page of 4 KiB",
+        until=(6, 13),
+    ),
+    Difference(
+        "huge",
+        (
+            "parent: COLLAPSE of zeroes: Invalid argument",
+            "parent: only zero pages: Rss *",
+            "parent: pages and zero pages: Rss *",
+            "child: COLLAPSE of shared pages: Invalid argument",
+            "child: shared pages: Rss *",
+            "child: store to these: *",
+            "parent: after the child: Rss 6176 *",
+        ),
+        "MADV_COLLAPSE also collapses pages of which none is writable, such as those of zeroes and "
+        "those shared by fork; older kernels refuse it",
+        until=(6, 18),
+    ),
+    Difference(
         "proc_pages",
         ("parent: read-only after that: Rss *", "parent: writable again: Rss *"),
         "mprotect(2) on riscv64 sets the A bit of each PTE that it changes: PAGE_READ and its like "

@@ -12,7 +12,7 @@ from shutil import which
 
 from tests.guest.running import Run, missing, run_emu
 from tests.oracles.linux.differences import System
-from tests.oracles.linux.sources import FLAGS, build_for_guest, source
+from tests.oracles.linux.sources import FLAGS, build_for_guest, kernel_options, source
 
 OLDEST = (6, 1)
 """Older kernels have other fields, and count some faults otherwise."""
@@ -48,4 +48,7 @@ def by_linux(name: str) -> list[str]:
 
 
 def by_emu(name: str) -> Run:
-    return run_emu(build_for_guest(name), checked=name not in _UNCHECKED)
+    """Output of the program under emu, with the pool of huge pages that it asks for."""
+    asked = kernel_options(source(name))
+    options = tuple(f"--{option.replace('hugepages=', 'hugetlb=')}" for option in asked)
+    return run_emu(build_for_guest(name), options=options, checked=name not in _UNCHECKED)

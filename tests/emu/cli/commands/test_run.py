@@ -224,6 +224,11 @@ def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path
     [
         ["--mem", "much"],
         ["--mem", "0"],
+        ["--thp", "sometimes"],
+        ["--thp-cow", "all"],
+        ["--hugetlb", "-1"],
+        ["--hugetlb", "512"],
+        ["--hugetlb", "1", "--lab", "."],
         ["--timeout", "-1"],
         ["--timeout", "soon"],
         ["--max-procs", "none"],

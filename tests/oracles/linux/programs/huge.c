@@ -195,14 +195,15 @@ static void collapsed(void)
     STEP("two and nothing", at, result("COLLAPSE", madvise(at, 3 * HUGE, MADV_COLLAPSE)));
     STEP("a part", at, result("COLLAPSE", madvise(at + PAGE, HUGE, MADV_COLLAPSE)));
     load_pages(at + 3 * HUGE, 4, 1);
-    STEP("only zero pages", at, result("COLLAPSE", madvise(at + 3 * HUGE, HUGE, MADV_COLLAPSE)));
+    STEP("only zero pages", at, result("COLLAPSE of zeroes", madvise(at + 3 * HUGE, HUGE, MADV_COLLAPSE)));
     store_pages(at + 4 * HUGE, 4, 1);
     load_pages(at + 4 * HUGE, 8, 1);
-    STEP("pages and zero pages", at, result("COLLAPSE", madvise(at + 4 * HUGE, HUGE, MADV_COLLAPSE)));
+    STEP("pages and zero pages", at,
+         result("COLLAPSE", madvise(at + 4 * HUGE, HUGE, MADV_COLLAPSE)));
     store_pages(at + 5 * HUGE, 8, 1);
     CHILD("child", {
-        STEP("shared pages", at, result("COLLAPSE", madvise(at + 5 * HUGE, HUGE, MADV_COLLAPSE)));
-        STEP("store", at, store_pages(at + 5 * HUGE, 8, 1));
+        STEP("shared pages", at, result("COLLAPSE of shared pages", madvise(at + 5 * HUGE, HUGE, MADV_COLLAPSE)));
+        STEP("store to these", at, store_pages(at + 5 * HUGE, 8, 1));
     });
     STEP("after the child", at, store_pages(at + 5 * HUGE, 8, 1));
     store_pages(at + 6 * HUGE, 4, 1);
