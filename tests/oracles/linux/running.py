@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 from shutil import which
 
+import pytest
+
 from tests.guest.running import Run, missing, run_emu
 from tests.oracles.linux.differences import System
 from tests.oracles.linux.sources import FLAGS, build_for_guest, kernel_options, source
 
-OLDEST = (6, 1)
-"""Older kernels have other fields, and count some faults otherwise."""
+OLDEST, NEWEST = (6, 1), (6, 99)
+"""Older kernels have other fields, and count some faults otherwise; so does Linux 7 (a child's
+Referenced in smaps), which the table of differences does not describe yet."""
 SECONDS = 60
 _UNCHECKED = frozenset({"many_mappings", "peaks"})
 """Programs with tens of thousands of mappings or of faults, each of which would be checked."""
@@ -32,6 +35,8 @@ def needs_linux() -> None:
         missing("gcc for this host")
     if platform.system() != "Linux" or this_host().version < OLDEST:
         missing(f"Linux {OLDEST[0]}.{OLDEST[1]} or newer")
+    if this_host().version > NEWEST:
+        pytest.skip(f"Linux {NEWEST[0]} (this one is newer, and not compared yet)")
     if os.sysconf("SC_PAGE_SIZE") != 4096:
         missing("a kernel with pages of 4 KiB")
 
