@@ -86,7 +86,7 @@ def test_a_hit_calls_nobody(bench: Bench) -> None:
 
 
 def test_an_entry_holds_4_kib_also_of_a_larger_page(bench: Bench) -> None:
-    """So each page of 4 KiB in a superpage misses once."""
+    """A superpage misses once for each page of 4 KiB in it."""
     bench.pages |= {DATA + number * PAGE_SIZE: (1 + number, RW) for number in range(3)}
     bench.code(asm.ld(A3, A0), asm.ld(A3, A1), asm.ld(A3, A2), asm.ld(A3, A0, 8), asm.ECALL)
     bench.run(x10=DATA, x11=DATA + PAGE_SIZE, x12=DATA + 2 * PAGE_SIZE)
