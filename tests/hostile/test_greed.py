@@ -205,7 +205,7 @@ MOST_STEPS = 300_000
 """Maximum number of steps for any kind; the slowest, sbrk(2), ends with the address space."""
 
 MEASURED = """
-import json, resource, sys
+import json, os, resource, sys
 from emu.api import Session
 from emu.options import Options
 from kernel.check import budget_audit
@@ -215,7 +215,9 @@ session.console.capture(1)
 status = session.run()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 left = list(map(str, budget_audit.left_over(session.kernel)))
-print(json.dumps([status, session.console.captured(1).decode(), session.notes, peak, left]))
+output = session.console.captured(1).decode()
+print(json.dumps([status, output, session.notes, peak, left]), flush=True)
+os._exit(0)
 """
 
 

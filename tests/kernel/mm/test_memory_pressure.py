@@ -54,23 +54,46 @@ int main(int argc, char **argv) {
 """
 
 
-@pytest.mark.parametrize("deterministic", [True, False], ids=["loop", "vector"])
+WAYS = {"loop": True, "vector": False}
+"""In the kernel's run loop, and in its fast path while the engine runs: ``deterministic``."""
+BEFORE_FORKS = ("x",)
+"""Arguments with which the program ends before it forks."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_at_every_allocation_before_the_first_fork(way: str) -> None:
+    """No fork policy has a part in these."""
+    options = Options(deterministic=WAYS[way], check=True, timeout=60)
+    fail_each(options, range(1, allocations(options, *BEFORE_FORKS) + 1))
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_at_every_allocation(policy: str, deterministic: bool) -> None:
-    """In the kernel's run loop, and in its fast path while the engine runs."""
+def test_at_every_allocation_from_the_first_fork_on(policy: str, way: str) -> None:
+    options = Options(fork_policy=policy, deterministic=WAYS[way], check=True, timeout=60)
+    first, last = allocations(options, *BEFORE_FORKS) - 10, allocations(options)
+    assert last - first > 40
+    fail_each(options, range(first, last + 1))
+
+
+def allocations(options: Options, *words: str) -> int:
+    """Number of frames that the program allocates when no allocation fails."""
+    unharmed = Machine(options).run([compiled(GUEST), *words])
+    assert (unharmed.status, unharmed.stdout) == ((5, b"") if words else (0, b"end\n"))
+    allocated: int = unharmed.summary["frames_allocated"]
+    return allocated
+
+
+def fail_each(options: Options, numbers: range) -> None:
+    """Runs the program once for each of these allocations, which is made to fail."""
     program = compiled(GUEST)
-    options = Options(fork_policy=policy, deterministic=deterministic, check=True, timeout=60)
-    unharmed = Machine(options).run([program])
-    assert unharmed.stdout == b"end\n"
-    total = unharmed.summary["frames_allocated"]
-    assert total > 100
-    for number in range(1, total + 1):
+    for number in numbers:
         try:
             result = Machine(replace(options, fail_allocation=number)).run([program])
         except CannotRun as reason:
             assert f"allocation {number} was made to fail" in str(reason)
             continue
-        context = f"allocation {number} of {total} failed: {result}"
+        context = f"allocation {number} of {numbers} failed: {result}"
         killed = [note for note in result.notes if note.startswith("out of memory")]
         assert result.status in (0, 20, 21, 23, 128 + 9), context
         assert result.summary["frames_leaked"] == 0, context
