@@ -40,11 +40,24 @@ fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=
 test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
 lint: $(STAMPS)/dev ## check style, types, words, the direction of imports, and the report's JavaScript
+	@$(MAKE) -j $(WORKERS) $(LINTS)
+
+LINTS := lint-style lint-types lint-words lint-imports lint-script
+
+lint-style:
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: make format"; exit 1; }
+
+lint-types:
 	@$(BIN)/mypy --no-error-summary
+
+lint-words:
 	@$(BIN)/python -m tests.language
+
+lint-imports:
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/imports 2>&1 || { cat $(STAMPS)/imports; exit 1; }
+
+lint-script:
 	@$(BIN)/python -m tests.emu.observe.report.script_check
 
 format: $(STAMPS)/dev ## format the Python files
@@ -82,7 +95,7 @@ clean: ## remove all files that these commands created
 	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-fast test-part fresh test-setup lint format fuzz bare-metal-log linux-log bench bench-quick guests wrong-kernels lock clean roots
+.PHONY: help setup demo test test-fast test-part fresh test-setup lint $(LINTS) format fuzz bare-metal-log linux-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- prerequisites, each built once
 

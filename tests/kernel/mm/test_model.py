@@ -510,7 +510,7 @@ def test_a_step_that_finds_no_frame_changes_nothing() -> None:
     run(ShortOfMemory, 60)
 
 
-STEPS = int(os.environ.get("EMU_STEPS", "0")) or 1500
+STEPS = int(os.environ.get("EMU_STEPS", "0")) or 500
 
 
 @pytest.mark.parametrize("policy", POLICIES)

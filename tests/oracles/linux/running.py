@@ -52,6 +52,7 @@ def by_linux(name: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@cache
 def by_emu(name: str) -> Run:
     """Output of the program under emu, with the pool of huge pages that it asks for."""
     asked = kernel_options(source(name))
