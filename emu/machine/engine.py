@@ -20,7 +20,7 @@ from unicorn.unicorn_py3 import unicorn as binding
 
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.ram import Ram, require_address_space
-from emu.machine.registers import COUNT, FCSR, PC, Registers, Words
+from emu.machine.registers import A0, A6, A7, COUNT, FCSR, PC, Registers, Words
 from emu.machine.unicorn_registers import ORDER, PC_WORD, find_state
 
 OK = uc.UC_ERR_OK
@@ -33,6 +33,8 @@ PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
 PAST_EXCEPTION = 4
 """Bytes by which the engine's pc, in the hook, is past an instruction that raised an exception."""
 
+_IN_ROW = 8 * FCSR
+"""Bytes of x0 to x31 and f0 to f31, in a row as in a register file."""
 _MSTATUS_FS_DIRTY = 3 << 13
 _JUMP_AND_END = bytes.fromhex("09a0 0000")
 _SEARCH_SIZE = 4096
@@ -175,6 +177,29 @@ class Engine:
         self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
         self._flush_tlb = uc.UC_CTL_IO_WRITE << 30 | uc.UC_CTL_TLB_FLUSH
         self._row: memoryview | None = None
+        """The engine's own registers as 64-bit words; None where they are not found."""
+        self._use_row(find_state(self._handle.value or 0, self.save, self.load, self.write))
+
+    def _use_row(self, row: memoryview | None) -> None:
+        """Accesses the registers in place in ``row`` from now on, or by the interface if None."""
+        self._row = None if row is None else row.cast("Q")
+        self._row_address = 0
+        if row is not None:
+            self._row_address = ctypes.addressof(ctypes.c_char.from_buffer(row))
+        self.call_registers = self._call_registers()
+        """The pc, a7 and a0 to a5, as a system call passes them."""
+
+    def _call_registers(self) -> Callable[[], tuple[int, int, list[int]]]:
+        row = self._row
+        if row is not None:
+            return lambda: (row[PC_WORD], row[A7], row[A0:A6].tolist())
+        read = self.batch([PC, A7, *range(A0, A6)])
+
+        def by_interface() -> tuple[int, int, list[int]]:
+            pc, number, *arguments = read()
+            return pc, number, arguments
+
+        return by_interface
 
     def _run_first_block(self, ram: Ram) -> None:
         """Runs a jump to the next instruction, which is illegal. In M-mode addresses are physical.
@@ -300,14 +325,6 @@ class Engine:
         """The pc at which the run stopped."""
         return (self.read(PC) - self._past) & VA_MASK
 
-    def read_in_place(self) -> None:
-        """Makes :meth:`read` access the engine's memory directly, if the registers are found there.
-
-        Finding them takes some milliseconds. Not to be called from a hook: it writes the registers.
-        """
-        row = find_state(self._handle.value or 0, self.save, self.load, self.write)
-        self._row = None if row is None else row.cast("Q")
-
     def read(self, index: int) -> int:
         if self._row is not None and index < FCSR:
             return self._row[index or PC_WORD]
@@ -323,6 +340,10 @@ class Engine:
         return b"".join(word.to_bytes(8, "little") for word in words)
 
     def write(self, index: int, value: int) -> None:
+        """``value`` has 64 bits, unsigned."""
+        if self._row is not None and PC < index < FCSR:
+            self._row[index] = value
+            return
         register, cell = self._one[index]
         cell.value = value
         self._lib.uc_reg_write(self._handle, register, ctypes.byref(cell))
@@ -339,22 +360,32 @@ class Engine:
         return values
 
     def save(self, registers: Registers) -> None:
+        if self._row is not None:
+            ctypes.memmove(registers.words, self._row_address, _IN_ROW)
+            registers[PC] = self._row[PC_WORD]
+            registers[FCSR] = self.read(FCSR)
+            return
         batch = self._all
         self._lib.uc_reg_read_batch(self._handle, batch.ids, batch.pointers, batch.count)
         ctypes.memmove(registers.words, batch.values, ctypes.sizeof(Words))
 
     def load(self, registers: Registers) -> None:
+        if self._row is not None:
+            source = ctypes.addressof(registers.words)
+            ctypes.memmove(self._row_address + 8, source + 8, _IN_ROW - 8)
+            self._row[PC_WORD] = registers[PC]
+            self.write(FCSR, registers[FCSR])
+            return
         batch = self._all
         ctypes.memmove(batch.values, registers.words, ctypes.sizeof(Words))
         self._lib.uc_reg_write_batch(self._handle, batch.ids, batch.pointers, batch.count)
 
     def state(self) -> tuple[memoryview, Callable[[], object] | None]:
         """A row of registers (see :mod:`emu.machine.unicorn_registers`), and the function that
-        updates it, None if it is always current. Not to be called from a hook: it writes registers.
+        updates it, None if it is always current.
         """
-        in_place = find_state(self._handle.value or 0, self.save, self.load, self.write)
-        if in_place is not None:
-            return in_place, None
+        if self._row is not None:
+            return self._row.cast("B"), None
         row = (ctypes.c_uint64 * (1 + len(ORDER)))()
         read = self.batch(ORDER)
 

@@ -33,7 +33,7 @@ from emu.machine.isa.decoder import instruction_length
 from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram
-from emu.machine.registers import A0, A7, PC, Registers
+from emu.machine.registers import A0, PC, Registers
 from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
 from emu.machine.trap import Trap, Vector
@@ -61,7 +61,6 @@ class Hart:
         self._engine = Engine(ram, *hooks)
         self.vector: Vector | None = None
         self._probe: Probe | None = None
-        self._call = self._engine.batch([PC, A7, *range(A0, A0 + 6)])
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
         self._conflict: int | None = None
@@ -90,11 +89,8 @@ class Hart:
 
     def syscall_registers(self) -> list[int]:
         """a7 and a0 to a5, as a system call passes them."""
-        return list(self._call()[1:])
-
-    def read_in_place(self) -> None:
-        """Makes reading registers cheap, for use at each trap. Not while the hart runs."""
-        self._engine.read_in_place()
+        _, number, arguments = self._engine.call_registers()
+        return [number, *arguments]
 
     def save(self, registers: Registers) -> None:
         self._engine.save(registers)
@@ -433,10 +429,10 @@ class Hart:
     def _on_exception(self, cause: int) -> bool:
         try:
             if cause == Cause.ECALL_FROM_U and self.vector is not None:
-                pc, number, *arguments = self._call()
+                pc, number, arguments = self._engine.call_registers()
                 result = self.vector.ecall(pc - PAST_EXCEPTION, number, arguments)
                 if result is not None:
-                    self._engine.write(A0, result)
+                    self._engine.write(A0, result & VA_MASK)
                     return True
             self._cause = Cause(cause)
         except BaseException as error:

@@ -5,7 +5,7 @@ begins with gpr[32], fpr[32] and pc, 64 bits each, and does not move during the 
 Copying these 520 bytes takes a tenth of the time of reading 64 registers through the interface. The
 location of the struct is not part of the interface: it is found by values written to the registers,
 near an address that the engine's handle points to, and accepted only if it then shows values
-written to single registers.
+written to single registers. Where it is in the pinned build for x86-64 is tried first.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ ORDER = [*range(1, 64), PC]
 """Indices (:mod:`emu.machine.registers`) of the registers in words 1 to 64 of a row."""
 
 _POINTERS = 512
+_KNOWN_POINTER, _KNOWN_OFFSET = 55, 36112
+"""Place of the row in Unicorn 2.1.4 for x86-64: bytes after the address in this word of the
+handle's struct. Trying it takes 0.1 ms, a search 4 ms."""
 _SEARCH_SIZE = 1 << 17
 _CHECKED_WORDS = (1, 31, 32, 63)
 
@@ -42,16 +45,29 @@ def find_state(handle: int, save: Move, load: Move, write: Write) -> memoryview 
     """
     saved = Registers()
     save(saved)
-    load(_test_values())
     try:
         with open("/proc/self/mem", "rb", buffering=0) as memory:
-            found = [at for at in _candidates(memory, handle) if _is_alive(memory, at, write)]
+            at = _find(memory, handle, load, write)
     except OSError:  # not Linux
-        found = []
+        at = None
     load(saved)
-    if len(found) != 1:
+    if at is None:
         return None
-    return memoryview((ctypes.c_ubyte * ROW).from_address(found[0])).cast("B")
+    return memoryview((ctypes.c_ubyte * ROW).from_address(at)).cast("B")
+
+
+def _find(memory: FileIO, handle: int, load: Move, write: Write) -> int | None:
+    """The address of the row, None if not exactly one place is it."""
+    known = _pointers(handle)[_KNOWN_POINTER] + _KNOWN_OFFSET
+    if _is_alive(memory, known, write):
+        return known
+    load(_test_values())
+    found = [at for at in _candidates(memory, handle) if _is_alive(memory, at, write)]
+    return found[0] if len(found) == 1 else None
+
+
+def _pointers(handle: int) -> tuple[int, ...]:
+    return struct.unpack(f"={_POINTERS}Q", ctypes.string_at(handle, 8 * _POINTERS))
 
 
 def _test_values() -> Registers:
@@ -66,7 +82,7 @@ def _candidates(memory: FileIO, handle: int) -> set[int]:
     """Addresses of rows whose words 1 to 64 are the test values."""
     values = _test_values()
     pattern = struct.pack("=64Q", *(values[index] for index in ORDER))
-    pointers = set(struct.unpack(f"={_POINTERS}Q", ctypes.string_at(handle, 8 * _POINTERS)))
+    pointers = set(_pointers(handle))
     return {at - 8 for pointer in pointers for at in _matches(memory, pointer, pattern)}
 
 

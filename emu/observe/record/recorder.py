@@ -58,7 +58,6 @@ class Recorder(AddressSpaceRecorder):
         self._calls: dict[Thread, int] = {}
 
     def begin(self) -> None:
-        self._kernel.hart.read_in_place()
         config = self._kernel.config
         self._record(
             records.Start(

@@ -130,10 +130,13 @@ def test_floating_point_is_on_and_its_flags_are_kept(board: Board) -> None:
     assert board.x(FCSR) == 1
 
 
-def test_registers_that_are_read_in_place_are_the_same(board: Board) -> None:
+@pytest.mark.parametrize("in_place", [True, False])
+def test_registers_in_place_and_by_the_interface_are_the_same(board: Board, in_place: bool) -> None:
+    assert board.hart._engine._row is not None
+    if not in_place:
+        board.hart._engine._use_row(None)
     board.write_code(FREE, NOP, NOP, asm.ECALL)
     fill(board)
-    board.hart.read_in_place()
     holds(board)
     assert board.run(address(CODE), x10=3).epc == address(CODE, 8)
     holds(board)

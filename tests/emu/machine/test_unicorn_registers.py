@@ -46,8 +46,17 @@ def test_each_engine_has_its_own() -> None:
     assert [row[10] for row in rows] == [1, 2]
 
 
+def test_in_another_build_of_the_engine_they_are_looked_for(monkeypatch) -> None:
+    monkeypatch.setattr(unicorn_registers, "_KNOWN_OFFSET", 0)
+    it = engine()
+    row, refresh = it.state()
+    assert refresh is None
+    it.write(10, 77)
+    assert row.cast("Q")[10] == 77
+
+
 def test_where_they_are_not_found_they_are_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(unicorn_registers, "_candidates", lambda *_: set())
+    monkeypatch.setattr(unicorn_registers, "_find", lambda *_: None)
     it = engine()
     assert find_state(it._handle.value or 0, it.save, it.load, it.write) is None
     row, refresh = it.state()
