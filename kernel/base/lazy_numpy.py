@@ -38,9 +38,10 @@ def numpy_is_there() -> bool:
 
 
 def distinct(values: Indices) -> Indices:
-    """The distinct non-negative values in ascending order: np.unique imports numpy.ma for it."""
+    """The distinct values in ascending order: np.unique imports numpy.ma for it."""
     ordered = np.sort(values)
-    first: Marks = np.diff(ordered, prepend=-1) != 0
+    first: Marks = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return ordered[first]
 
 

@@ -187,7 +187,9 @@ class Frames(FrameRuns):
         self._release_once(once)
         if len(again):
             np.subtract.at(self.counts, again, 1)
-            self._give_back(distinct(again[self.counts[again] == 0]))
+            gone = again[self.counts[again] == 0]
+            if len(gone):
+                self._give_back(distinct(gone))
             _check_counts(self.counts[again])
 
     def release_many(self, ppns: Collection[int]) -> None:

@@ -107,7 +107,7 @@ class Vma:
     @property
     def is_data(self) -> bool:
         """True when it counts against RLIMIT_DATA."""
-        return bool(self.prot & Prot.WRITE) and not self.shared and not self.grows_down
+        return self.writable and not self.shared and not self.grows_down
 
     def commits_under(self, prot: Prot) -> bool:
         """True when, with this protection, each page may need a frame of its own."""
@@ -128,7 +128,7 @@ class Vma:
     @property
     def becomes_data(self) -> bool:
         """True when it would count against RLIMIT_DATA if it were writable."""
-        return not self.prot & Prot.WRITE and not self.shared and not self.grows_down
+        return not self.writable and not self.shared and not self.grows_down
 
     @property
     def rights_text(self) -> str:
