@@ -99,7 +99,7 @@ GUESTS = (
     Guest("truncate"),
     Guest("stack_overflow"),
     Guest("large_pages"),
-    Guest("oom", compare=False, memory="8M"),
+    Guest("oom", compare=False, memory="5M"),
     # Faults that a program catches, and code that changes.
     Guest("segv"),
     # musl dereferences a pointer that glibc passes to the kernel.
