@@ -77,20 +77,20 @@ ENDED = {
         137,
         "out of memory: pid 2",
     ),
-    "time": ("", 124, "the time limit of 1 s has passed"),
-    "system calls": ("getppid();", 124, "the time limit of 1 s has passed"),
+    "time": ("", 124, "the time limit of 0.5 s has passed"),
+    "system calls": ("getppid();", 124, "the time limit of 0.5 s has passed"),
     "faults": (
         "char *p = mmap(0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); *p = 1; munmap(p, 4096);",
         124,
-        "the time limit of 1 s has passed",
+        "the time limit of 0.5 s has passed",
     ),
     "mappings": (
         "static int n; mmap(0, 4096, 1 + 2 * (n++ & 1), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
         124,
-        "the time limit of 1 s has passed",
+        "the time limit of 0.5 s has passed",
     ),
-    "signals": ("sigqueue(getpid(), 40, (union sigval){0});", 124, "the time limit of 1 s"),
-    "forks": ("if (fork() < 0) usleep(1000);", 124, "the time limit of 1 s has passed"),
+    "signals": ("sigqueue(getpid(), 40, (union sigval){0});", 124, "the time limit of 0.5 s"),
+    "forks": ("if (fork() < 0) usleep(1000);", 124, "the time limit of 0.5 s has passed"),
 }
 
 
@@ -106,7 +106,7 @@ def test_is_a_guest_without_end_ended_with_a_clear_line(what: str) -> None:
     }}
     """
     guest = program(f"endless_{what.replace(' ', '_')}", text)
-    seconds = "1" if status == 124 else "100"
+    seconds = "0.5" if status == 124 else "100"
     limits = ("--mem", "16M", "--max-procs", "16", "--timeout", seconds)
     outcome = emu("run", *limits, guest)
     assert outcome.status == status, outcome

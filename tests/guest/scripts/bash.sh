@@ -3,13 +3,13 @@ declare -A squares
 for i in {1..20}; do squares[$i]=$((i * i)); done
 echo "${#squares[@]} ${squares[12]}"
 value=outer wrong=0
-for i in {1..60}; do
+for i in {1..30}; do
     out=$(value=$i; echo "$value")
     [[ $out == "$i" && $value == outer ]] || ((wrong++))
 done
-echo "60 substitutions, $wrong wrong"
+echo "30 substitutions, $wrong wrong"
 fib() { (( $1 < 2 )) && { echo "$1"; return; }; echo $(( $(fib $(($1 - 1))) + $(fib $(($1 - 2))) )); }
-fib 8
+fib 6
 printf '%s\n' {c..a} | while read -r letter; do printf '<%s>' "$letter"; done; echo
 mapfile -t lines <<< $'one\ntwo\nthree'; echo "${lines[2]} ${#lines[@]}"
 exec 5<<< "from five"; read -r text <&5; echo "$text"
