@@ -321,7 +321,7 @@ class PageCache:
 
     def __init__(self, frames: Frames, unmap: Unmap = _unmap_nothing) -> None:
         self._frames = frames
-        self._unmap = unmap
+        self.unmap = unmap
         self._files: list[FilePages] = []
         self.memory = FileFrames(frames, unmap)
 
@@ -334,7 +334,7 @@ class PageCache:
         pages = inode.mapping
         if not isinstance(pages, FilePages):
             self._forget_removed()
-            pages = inode.mapping = FilePages(self._frames, inode, self._unmap)
+            pages = inode.mapping = FilePages(self._frames, inode, self.unmap)
             self._files.append(pages)
         elif not pages.users:
             pages.refresh()

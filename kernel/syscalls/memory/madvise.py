@@ -70,7 +70,10 @@ def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
         return 0
     end_accepted, failure = _accepted(space, start, end, advice)
     if start < end_accepted:
-        _act(space, start, end_accepted, advice)
+        if advice == _REMOVE:
+            _remove(t, start, end_accepted)
+        else:
+            _act(space, start, end_accepted, advice)
     if failure is None and not space.covers(start, end):
         failure = ENOMEM
     if failure is not None:
@@ -103,7 +106,7 @@ def _error_of(vma: Vma, advice: int) -> int | None:
 
 
 def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
-    if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE, _REMOVE):
+    if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE):
         _discard(space, start, end)  # MADV_FREE is allowed to act at once
     try:
         if advice in _FLAGS:
@@ -114,11 +117,15 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
             space.mark(start, end, **_VMA_ADVICE[advice])
     except Errno as error:
         raise Errno(EAGAIN if error.errno == ENOMEM else error.errno) from None  # too many mappings
-    if advice == _REMOVE:
-        for vma in space.overlapping(start, end):
-            assert vma.backing is not None
-            first, last = max(start, vma.start), min(end, vma.end)
-            vma.backing.remove(vma.index_of(first), vma.index_of(last - 1))
+
+
+def _remove(t: SyscallContext, start: int, end: int) -> None:
+    """Punches a hole in what is mapped: the pages are unmapped in all processes."""
+    for vma in t.process.space.overlapping(start, end):
+        assert vma.backing is not None
+        first, last = vma.index_of(max(start, vma.start)), vma.index_of(min(end, vma.end))
+        t.kernel.cache.unmap(vma.backing, first, last)
+        vma.backing.remove(first, last - 1)
 
 
 def _discard(space: AddressSpace, start: int, end: int) -> None:
