@@ -56,10 +56,14 @@ class Kernel(KernelState):
         return self.config.expose_frames
 
     @property
+    def huge_mode(self) -> str:
+        return self.config.thp
+
+    @property
     def machine_memory(self) -> MachineMemory:
-        return machine_memory(
-            self.frames, self.cache, self.huge_pool, len(self.sigreturn_page.held())
-        )
+        spaces = {process.space for process in self.processes.values()}
+        own = len(self.sigreturn_page.held())
+        return machine_memory(self.frames, self.cache, self.huge_pool, own, spaces)
 
     @property
     def activity(self) -> Activity:
@@ -75,6 +79,7 @@ class Kernel(KernelState):
             reused=self.stats.frames_reused,
             allocated=frames.allocations,
             freed=max(0, frames.allocations - frames.used),
+            huge=frames.huge_events,
         )
 
     def start(self, files: FdTable, fs: FsContext, request: Request) -> Process:

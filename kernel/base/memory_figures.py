@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,23 @@ class MachineMemory:
     """Huge pages of the pool for MAP_HUGETLB; those that nobody uses, and of these the reserved."""
     pool_free: int = 0
     pool_reserved: int = 0
+    huge: int = 0
+    """Those of ``anonymous`` that a huge page maps."""
+
+
+@dataclass(slots=True)
+class HugeEvents:
+    """Numbers of events of transparent huge pages, named ``thp_`` in /proc/vmstat."""
+
+    mapped: int = 0
+    """Huge pages that faults allocated."""
+    fallbacks: int = 0
+    """Faults for which there was no run of frames."""
+    zeroes: int = 0
+    """Allocations of the huge zero page."""
+    collapsed: int = 0
+    split: int = 0
+    """Huge pages of an address space that became 512 PTEs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +78,4 @@ class Activity:
     reused: int = 0
     allocated: int = 0
     freed: int = 0
+    huge: HugeEvents = field(default_factory=HugeEvents)

@@ -64,6 +64,12 @@ class MemoryObserver:
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         """Called before the pages of [start, end) are released."""
 
+    def huge_split(self, space: AddressSpace, start: int) -> None:
+        """Called when the huge page at ``start`` was split, except by a page fault."""
+
+    def collapsed(self, space: AddressSpace, start: int) -> None:
+        """Called when the pages of the 2 MiB at ``start`` became a huge page (MADV_COLLAPSE)."""
+
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         """Called when no VMA is left in [start, end)."""
 
@@ -178,12 +184,17 @@ class AddressSpace(MemoryPeaks):
         """Splits a VMA, and the huge page at ``va``: none lies in two VMAs."""
         vma = self.find(va)
         if vma is not None and vma.backing is None:
-            self.table.split_edges(va, va)
+            self._split_huge(va, va)
         super()._split(va, limited=limited)
+
+    def _split_huge(self, start: int, end: int) -> None:
+        """Splits the huge pages of which [start, end) contains only a part."""
+        for va in self.table.split_edges(start, end):
+            self.observer.huge_split(self, va)
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
-        self.table.split_edges(start, end)
+        self._split_huge(start, end)
         droppable = self.table.droppable(start, end)  # may fail, so before the observer is called
         self.observer.clearing(self, start, end)
         for vma in self.overlapping(start, end):
@@ -193,9 +204,10 @@ class AddressSpace(MemoryPeaks):
             self.note_resident_peak()
             self.table.drop(droppable)
             self.flush_tlb()
-        self._clear(start, end)
+        self.clear_pages(start, end)
 
-    def _clear(self, start: int, end: int) -> None:
+    def clear_pages(self, start: int, end: int) -> None:
+        """Does the same without notice to the observer; the tables must not be shared."""
         self.resident_bound -= clear_range(
             self.table, self.frames, start, end, self.note_resident_peak, self.flush_tlb
         )
@@ -231,7 +243,7 @@ class AddressSpace(MemoryPeaks):
 
     def _unmap_pages(self, start: int, end: int) -> None:
         self.observer.clearing(self, start, end)
-        self._clear(start, end)
+        self.clear_pages(start, end)
         self.table.recount_shared(start, end)
 
     def protect(self, start: int, end: int, prot: Prot) -> None:
@@ -299,10 +311,15 @@ class AddressSpace(MemoryPeaks):
         vma = self.find(start)
         return vma if vma is not None and vma.start == start and vma.end == end else None
 
+    def make_room(self, start: int, end: int, to: int) -> None:
+        """Prepares the page table for a move of [start, end) to ``to``. Raises OutOfMemory."""
+        for va in pte_ranges.make_room(self.table, start, end, to):
+            self.observer.huge_split(self, va)
+
     def move(self, vma: Vma, to: int) -> None:
         """Moves a VMA, with its pages, to a free range of the same length (mremap(2))."""
         start, end = vma.start, vma.end
-        pte_ranges.make_room(self.table, start, end, to)
+        self.make_room(start, end, to)
         pte_ranges.move(self.table, start, end, to)
         self._remove(self._index(vma), 1)
         self.observer.moved(self, start, end, to)

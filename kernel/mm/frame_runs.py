@@ -12,6 +12,7 @@ from emu.machine.pte import HUGE_FRAMES
 from emu.machine.ram import Ram
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Bytes, Counts, Indices, np
+from kernel.base.memory_figures import HugeEvents
 
 _MAX_DEFERRED = 64
 """Maximum number of searches that are omitted after one failed, as Linux defers compaction."""
@@ -40,6 +41,7 @@ class FrameRuns:
         self._deferred = self._defer = 0
         self.pool: list[int] = []
         """The runs of the pool for MAP_HUGETLB."""
+        self.huge_events = HugeEvents()
         self.huge_zero: int | None = None
         """The run of zeroes that reads of untouched huge pages share; None until there is one."""
 

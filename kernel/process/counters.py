@@ -33,7 +33,7 @@ class Stats:
     mapped_around: int = 0
     """Pages that read faults mapped beside their own (fault-around)."""
     huge_mapped: int = 0
-    """Huge pages that faults allocated."""
+    """Huge pages that faults allocated, those of the pool included."""
     calls: int = 0
 
     def fault(self, resolution: Resolution) -> None:
@@ -41,6 +41,8 @@ class Stats:
         self.faults[outcome] += 1
         self.tables_copied += resolution.table_copied
         self.ptes_written += resolution.pte_before != resolution.pte_after
+        if resolution.split:
+            self.ptes_written += HUGE_FRAMES
         if resolution.around:
             self.mapped_around += len(resolution.around)
             self.ptes_written += len(resolution.around)

@@ -166,6 +166,7 @@ class FakeProcess(Process):
 class FakeKernel(KernelState):
     hostname, release = "emu", "6.6.0"
     memory_total, exposes_frames = 1 << 30, False
+    huge_mode = "madvise"
     machine_memory = MachineMemory(total=1 << 18, free=1 << 17, cached=512, shmem=256)
     activity = Activity()
     caller: Any = None

@@ -13,10 +13,10 @@ class LabSpace(AddressSpace):
 
     student: Student
 
-    def _clear(self, start: int, end: int) -> None:
+    def clear_pages(self, start: int, end: int) -> None:
         assert isinstance(self.table, LabTable)
         if "demand" not in self.student.labs:
-            super()._clear(start, end)
+            super().clear_pages(start, end)
             return
         self.note_resident_peak()
         steps = self.note_resident_peak, self.flush_tlb

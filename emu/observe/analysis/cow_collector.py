@@ -88,6 +88,9 @@ class CowCollector:
                 self._fork(record)
             case records.CopyEnd():
                 self._copy_end(record)
+            case records.PageSize():
+                self._profile.huge_collapsed += record.huge
+                self._profile.huge_split += not record.huge
             case records.Sample():
                 self._sample(record)
             case records.Start():
@@ -132,30 +135,40 @@ class CowCollector:
 
     def _fault(self, fault: records.Fault) -> None:
         self._profile.mapped_around += len(fault.around)
+        if fault.huge or fault.split:
+            self._huge(fault)
         match fault.outcome:
             case "copied":
                 self._copy(fault)
             case "reused":
-                self._profile.reused += 1
-                self._side(fault, self._lineage.fork_of(fault)).reused += 1
+                self._profile.reused += fault.pages
+                self._side(fault, self._lineage.fork_of(fault)).reused += fault.pages
             case "file_copied":
                 self._profile.file_copied += 1
                 self._files.add(fault.seq)
 
+    def _huge(self, fault: records.Fault) -> None:
+        profile = self._profile
+        profile.huge_split += fault.split
+        profile.huge_split_by_store += fault.split
+        if fault.huge:
+            profile.huge_copied += fault.outcome == "copied"
+            profile.huge_mapped += fault.outcome in ("copied", "zero_filled")
+
     def _copy(self, fault: records.Fault) -> None:
         profile = self._profile
         fork = self._lineage.fork_of(fault)
-        self._side(fault, fork).copied += 1
+        self._side(fault, fork).copied += fault.pages
         share = self._forks[fork.number] if fork is not None else None
         copy = _Copy(fault, share, self._sites(fault))
         for site in copy.sites:
             site.copies += 1
-            site.bytes_copied += PAGE_SIZE
+            site.bytes_copied += fault.pages * PAGE_SIZE
         if share is not None:
-            share.bytes_copied += PAGE_SIZE
-        profile.copied += 1
-        profile.frames_copied += 1
-        profile.bytes_copied += PAGE_SIZE
+            share.bytes_copied += fault.pages * PAGE_SIZE
+        profile.copied += fault.pages
+        profile.frames_copied += fault.pages
+        profile.bytes_copied += fault.pages * PAGE_SIZE
         self._in_use[fault.seq] = copy
 
     def _side(self, fault: records.Fault, fork: Shared | None) -> Side:
@@ -207,7 +220,7 @@ class CowCollector:
             few.bytes_changed += changed
 
     def _few_bytes(self, copy: _Copy) -> FewBytes:
-        page, where = copy.fault.page, site_text(copy.sites[0])
+        page, where = copy.fault.first_page, site_text(copy.sites[0])
         mapping = mapping_name(copy.fault.vma)
         key = page, mapping, where
         if key not in self._few:

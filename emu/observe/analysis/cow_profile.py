@@ -1,6 +1,7 @@
 """The costs of copy-on-write in a run, as :mod:`emu.observe.analysis.cow_collector` computes them.
 
-Pages and frames have 4,096 bytes; copied bytes are counted in whole pages. ``copied`` counts only
+Pages and frames have 4,096 bytes, and a huge page counts as 512; copied bytes are counted in whole
+pages. ``copied`` counts only
 copies made because fork shares memory; private copies of file pages are counted separately. The
 changed bytes of a page are those that differ when the process releases it. A page without a
 recorded end (in a trace that was cut off) counts in ``copies_without_end`` and has no changed
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+
+from emu.machine.pte import HUGE_FRAMES
 
 PAGE_SIZE = 4096
 
@@ -103,6 +106,15 @@ class CowProfile:
     """Shared pages whose last user stored to them, without a copy."""
     file_copied: int = 0
     file_bytes_changed: int = 0
+    huge_mapped: int = 0
+    """Huge pages that faults allocated, ``huge_copied`` included."""
+    huge_split: int = 0
+    """Huge pages that became pages of 4 KiB, ``huge_split_by_store`` included."""
+    huge_split_by_store: int = 0
+    huge_copied: int = 0
+    """Huge pages that were copied whole."""
+    huge_collapsed: int = 0
+    """Huge pages that madvise(2) made of pages."""
     mapped_around: int = 0
     """Cached pages that read faults mapped beside their own."""
     eager_copies: int = 0
@@ -124,6 +136,11 @@ class CowProfile:
     memory: list[Usage] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     """The kernel's counters; empty for a trace that was cut off."""
+
+    @property
+    def copies(self) -> int:
+        """Number of copies at a store, of a page or of a huge page."""
+        return self.copied - (HUGE_FRAMES - 1) * self.huge_copied
 
     def json(self) -> str:
         return msgspec.json.encode(self).decode()

@@ -58,6 +58,8 @@ def _totals(profile: CowProfile) -> list[str]:
             f"file's pages     {_kib(profile.file_copied * PAGE_SIZE):>13}   "
             f"{_pages(profile.file_copied)} copied, not for fork"
         )
+    if profile.huge_mapped or profile.huge_split or profile.huge_collapsed:
+        lines += _huge_pages(profile)
     if profile.mapped_around:
         lines.append(
             f"mapped around    {_kib(profile.mapped_around * PAGE_SIZE):>13}   "
@@ -74,6 +76,18 @@ def _totals(profile: CowProfile) -> list[str]:
             f"unknown          {profile.copies_without_end:>13,}   copies with no end in the trace"
         )
     return lines
+
+
+def _huge_pages(profile: CowProfile) -> list[str]:
+    """Huge pages, and the effects of stores to shared ones; below them other changes of size."""
+    others = profile.huge_split - profile.huge_split_by_store
+    more = [f"{profile.huge_collapsed:,} collapsed"] if profile.huge_collapsed else []
+    more += [f"{others:,} split otherwise"] if others else []
+    return [
+        f"huge pages       {profile.huge_mapped:>13,}   mapped; "
+        f"{profile.huge_split_by_store:,} split by a store, {profile.huge_copied:,} copied whole",
+        *([f"{'':30}   {', '.join(more)}"] if more else []),
+    ]
 
 
 def _share(profile: CowProfile) -> str:
@@ -116,7 +130,7 @@ def _few(profile: CowProfile, top: int) -> list[str]:
     copies = sum(page.copies for page in pages)
     lines = [
         f"copied for at most {profile.few_bytes} changed bytes: {copies:,} "
-        f"of {profile.copied:,} copies",
+        f"of {profile.copies:,} copies",
         "  copies    bytes      address  stored to by, in",
     ]
     return _with_rest(lines + [_few_row(page) for page in pages[:top]], len(pages) - top, "more")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from emu.machine.pte import W, ppn
+from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, PPN_SHIFT, W, ppn
 from emu.observe.analysis.process_lineage import Lineage, Memory, in_ranges
 from emu.observe.model import records
 from emu.observe.model.outcomes import in_line
@@ -33,6 +33,7 @@ class PageState(NamedTuple):
 
 
 _NONE = PageState()
+_HUGE_SHIFT = HUGE_SIZE.bit_length() - 1
 
 
 class Step(msgspec.Struct, omit_defaults=True):
@@ -55,6 +56,8 @@ class Episode:
     range: Range | None = None
     state: PageState = _NONE
     touched: bool = False
+    huge: bool = False
+    """The page is part of a huge page."""
 
 
 class PageHistory:
@@ -95,6 +98,8 @@ class PageHistory:
                 self._remove(record)
             case records.Move():
                 self._move(record)
+            case records.PageSize():
+                self._resize(record)
         self._set_cause(record)
 
     def _episode(self, pid: int) -> Episode:
@@ -163,8 +168,17 @@ class PageHistory:
             source = self.page - record.to + record.start
             self._add_step(episode, record, f"moved here from {source:#x}{by}")
 
+    def _resize(self, record: records.PageSize) -> None:
+        if not self._covers(record.address, record.address + HUGE_SIZE):
+            return
+        episode, by = self._episode(record.pid), _by(record.call, record.place)
+        episode.huge = record.huge
+        text = f"collapsed to a huge page{by}" if record.huge else f"its huge page was split{by}"
+        self._add_step(episode, record, text)
+
     def _release(self, episode: Episode, record: AnyRecord, text: str) -> None:
         step = self._add_step(episode, record, text)
+        episode.huge = False
         if episode.state.pte:
             step.before, step.after = episode.state, _NONE
             episode.state = _NONE
@@ -191,6 +205,7 @@ class PageHistory:
             return
         child, wiped = self._episode(record.child), in_ranges(record.wiped, self.page)
         child.range, child.touched = parent.range, parent.touched and not wiped
+        child.huge = parent.huge and not wiped
         without = " without the page (MADV_WIPEONFORK)" if wiped else ""
         self._add_step(child, record, f"inherited from pid {record.pid}{without}{at}")
 
@@ -217,9 +232,27 @@ class PageHistory:
         """Adds a step if the fault is on the page, or maps it beside its own."""
         if fault.page == self.page:
             self._touch(episode or self._episode(fault.pid), fault)
+        elif (fault.huge or fault.split) and fault.page >> _HUGE_SHIFT == self.page >> _HUGE_SHIFT:
+            self._touch_beside(episode or self._episode(fault.pid), fault)
         for each in fault.around:
             if each.address == self.page:
                 self._map_around(episode or self._episode(fault.pid), fault, each.pte)
+
+    def _touch_beside(self, episode: Episode, fault: records.Fault) -> None:
+        """Adds the effect of a fault on another page of the same 2 MiB."""
+        cause = f"for the {fault.access} to {fault.stval:#x} by {_storer(fault)}"
+        episode.huge = fault.huge
+        if fault.split:
+            self._add_step(episode, fault, f"its huge page was split, {cause}")
+            return
+        step = self._add_step(
+            episode, fault, f"part of a huge page, {cause}: {in_line(fault.outcome)}"
+        )
+        step.before = episode.state
+        pte = fault.pte_after + ((self.page - fault.page >> PAGE_SHIFT) << PPN_SHIFT)
+        users = 0 if fault.outcome == "zero_shared" else fault.count_after
+        step.after = PageState(pte, ppn(pte), fault.flags_after, users)
+        episode.state = step.after
 
     def _map_around(self, episode: Episode, fault: records.Fault, pte: int) -> None:
         text = f"mapped beside {fault.page:#x}, for its {fault.access} by {_storer(fault)}"
@@ -235,6 +268,10 @@ class PageHistory:
             f"{first}{fault.access} to {fault.stval:#x} by {_storer(fault)}{borrower}: "
             f"{in_line(fault.outcome)}"
         )
+        if fault.huge:
+            text += ", as a huge page of 2 MiB"
+        if fault.split:
+            text += "; its huge page was split first"
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"
         step = self._add_step(episode, fault, text)
@@ -247,7 +284,7 @@ class PageHistory:
         step.after = PageState(
             fault.pte_after, fault.frame_after, fault.flags_after, 0 if zero else fault.count_after
         )
-        episode.state, episode.touched = step.after, True
+        episode.state, episode.touched, episode.huge = step.after, True, fault.huge
 
     def _page_changed(self, record: records.Page) -> None:
         """For a watched page: completes the step that changed it, or adds one for another process's
@@ -274,6 +311,8 @@ class PageHistory:
                 self._cause = f"pid {record.pid} forked pid {record.child}"
             case records.Exec():
                 self._cause = f"pid {record.pid} has another image"
+            case records.PageSize():
+                self._cause = f"pid {record.pid} changed the size of its pages"
             case records.Fault():
                 self._cause = f"pid {record.pid} {_effect(record, self.page)}"
             case records.Map() | records.Unmap() | records.Clear() | records.Move():
@@ -296,6 +335,8 @@ def _forks(parent: Episode, fork: records.Fork, page: int) -> str:
     if fork.frames_copied and private and parent.state.pte & W:
         return "kept, and copied at once for the child, at the fork of"
     apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in excluded)
+    if parent.huge:
+        return "shared, with its huge page, by fork of"
     with_table = fork.tables_shared and not apart
     return f"shared{', with its leaf table,' if with_table else ''} by fork of"
 
@@ -308,7 +349,7 @@ def _storer(fault: records.Fault) -> str:
 
 
 def _effect(fault: records.Fault, page: int) -> str:
-    if fault.page != page:
+    if not fault.first_page <= page < fault.first_page + fault.pages * PAGE_SIZE:
         return f"has its own copy of the leaf table, for its {fault.access} to {fault.stval:#x}"
     return "has a copy of its own" if fault.outcome == "copied" else "touched it"
 

@@ -1,10 +1,12 @@
-"""Comparison of runs of a program under several fork policies: their output and their costs."""
+"""Comparison of runs of a program under several fork policies, or with several page sizes: their
+output and their costs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,7 +17,10 @@ _SHOWN = 24
 
 @dataclass(frozen=True, slots=True)
 class PolicyRun:
-    """The result of a run. ``seconds`` is the emulator's time, None on a virtual clock."""
+    """The result of a run. ``seconds`` is the emulator's time, None on a virtual clock.
+
+    ``policy`` names what the run differs in: its fork policy, or the size of its pages.
+    """
 
     policy: str
     status: int
@@ -66,7 +71,10 @@ def _shown(output: bytes, start: int, at: int) -> str:
     return f"{before}{shown.decode('utf-8', 'backslashreplace')!r}{after}"
 
 
-_ROWS: tuple[tuple[str, Callable[[PolicyRun], int]], ...] = (
+Rows: TypeAlias = tuple[tuple[str, Callable[[PolicyRun], int]], ...]
+"""Names and values of the rows of a table."""
+
+OF_POLICIES: Rows = (
     ("frames copied", lambda run: run.summary["frames_copied"]),
     ("  at stores", lambda run: run.summary["faults"]["copied"]),
     ("  at forks", lambda run: run.summary["frames_copied"] - run.summary["faults"]["copied"]),
@@ -80,10 +88,25 @@ _ROWS: tuple[tuple[str, Callable[[PolicyRun], int]], ...] = (
 )
 
 
-def comparison_text(runs: Sequence[PolicyRun]) -> str:
-    """A table with a column for each policy, at most 80 columns wide."""
+OF_PAGE_SIZES: Rows = (
+    ("copied for fork, KiB", lambda run: run.summary["frames_copied"] * 4),
+    ("reused, no copy, KiB", lambda run: run.summary["frames_reused"] * 4),
+    ("page faults", lambda run: sum(run.summary["faults"].values())),
+    ("  that copied for fork", lambda run: run.summary["faults"]["copied"]),
+    ("huge pages mapped", lambda run: run.summary["huge_mapped"]),
+    ("  split into 4 KiB pages", lambda run: run.summary["huge_split"]),
+    ("page-table entries written", lambda run: run.summary["ptes_written"]),
+    ("page tables made", lambda run: run.summary["tables_made"]),
+    ("peak memory, KiB", lambda run: run.summary["frames_peak"] * 4),
+)
+
+
+def comparison_text(runs: Sequence[PolicyRun], rows_shown: Rows = OF_POLICIES) -> str:
+    """A table with a column for each run, at most 80 columns wide."""
     rows = [f"{'':<28}" + "".join(f"{run.policy:>16}" for run in runs)]
-    rows += [f"{name:<28}" + "".join(f"{get(run):>16,}" for run in runs) for name, get in _ROWS]
+    rows += [
+        f"{name:<28}" + "".join(f"{get(run):>16,}" for run in runs) for name, get in rows_shown
+    ]
     if any(run.seconds is not None for run in runs):
         times = "".join(f"{run.seconds or 0:>16.2f}" for run in runs)
         rows.append(f"{_SECONDS:<28}{times}")
@@ -96,7 +119,8 @@ def comparison_text(runs: Sequence[PolicyRun]) -> str:
     return "\n".join(rows)
 
 
-def comparison_json(runs: Sequence[PolicyRun]) -> str:
+def comparison_json(runs: Sequence[PolicyRun], key: str = "policy") -> str:
+    """The table and the differences; ``key`` is the field that names a run."""
     found = differences(runs)
     return msgspec.json.encode(
         {
@@ -104,7 +128,7 @@ def comparison_json(runs: Sequence[PolicyRun]) -> str:
             "differences": found,
             "runs": [
                 {
-                    "policy": run.policy,
+                    key: run.policy,
                     "status": run.status,
                     "stdout_bytes": len(run.stdout),
                     "stderr_bytes": len(run.stderr),

@@ -51,6 +51,10 @@ def fault_line(fault: Fault, paint: Paint = plain) -> str:
     if fault.count_before or fault.count_after:
         before = f"{fault.count_before} → " if fault.count_before else ""
         parts.append(f"count {before}{fault.count_after}")
+    if fault.huge:
+        parts.append("huge page, 2 MiB")
+    if fault.split:
+        parts.append("huge page split")
     if fault.around:
         pages = len(fault.around)
         parts.append(f"{pages} page{'s' * (pages > 1)} around mapped")

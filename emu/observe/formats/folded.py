@@ -35,7 +35,7 @@ class Folded:
             case records.Fault() if record.outcome in COPIES:
                 stack = [record.place, *record.backtrace]
                 apart = _OF_FILES if record.outcome == "file_copied" else ""
-                self._add(record.pid, stack, record.in_kernel, 1, apart)
+                self._add(record.pid, stack, record.in_kernel, record.pages, apart)
             case records.Fork():
                 stack = [] if record.place is None else [record.place, *record.backtrace]
                 self._add(record.pid, stack, "fork", record.frames_copied)

@@ -19,6 +19,8 @@ def fault_arguments(fault: records.Fault) -> Arguments:
         "vma": Name(f"{fault.vma.rights} {fault.vma.name}".rstrip()) if fault.vma else "",
         "frame_before": hex(fault.frame_before) if fault.frame_before else "",
         "frame_after": hex(fault.frame_after) if fault.frame_after else "",
+        "huge": fault.huge,
+        "split": fault.split,
         "around": [hex(page.address) for page in fault.around],
         "sharers": [f"pid {sharer.pid} at {sharer.address:#x}" for sharer in fault.sharers],
         "heap": [Name(place_text(place)) for place in fault.heap],

@@ -12,7 +12,9 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
     """The counters of a run that has ended.
 
     ``faults`` has a count per outcome. ``eager_frames_copied`` is the number of frames that the
-    policy ``eager`` copies for the same forks. Frames have 4,096 bytes. ``frames_peak`` and
+    policy ``eager`` copies for the same forks. Frames have 4,096 bytes. ``huge_mapped`` counts the
+    huge pages that page faults allocated, ``huge_collapsed`` those of madvise(2), ``huge_split``
+    those that became pages of 4 KiB. ``frames_peak`` and
     ``frames_allocated``, the number of allocations (``--fail-alloc N``), include page tables.
     """
     stats = kernel.stats
@@ -23,6 +25,9 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "system_calls": stats.calls,
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
         "mapped_around": stats.mapped_around,
+        "huge_mapped": stats.huge_mapped,
+        "huge_split": kernel.frames.huge_events.split,
+        "huge_collapsed": kernel.frames.huge_events.collapsed,
         "frames_copied": stats.frames_copied,
         "frames_reused": stats.frames_reused,
         "tables_shared": stats.tables_shared,
@@ -51,6 +56,7 @@ def summary_text(summary: dict[str, Any]) -> str:
         lines.append(
             f"mapped around  {summary['mapped_around']:>9,}   cached pages, by faults beside them"
         )
+    lines += _huge_pages(summary)
     copied, eager = summary["frames_copied"], summary["eager_frames_copied"]
     lines += [
         f"frames copied  {copied:>9,}   {_kib(copied)}, for fork ({summary['fork_policy']})",
@@ -66,6 +72,16 @@ def summary_text(summary: dict[str, Any]) -> str:
     if summary["frames_leaked"]:
         lines.append(f"frames leaked  {summary['frames_leaked']:>9,}   a defect of emu")
     return "\n".join(lines)
+
+
+def _huge_pages(summary: dict[str, Any]) -> list[str]:
+    mapped, split, collapsed = (
+        summary[f"huge_{what}"] for what in ("mapped", "split", "collapsed")
+    )
+    if not mapped and not split and not collapsed:
+        return []
+    others = f"{collapsed:,} collapsed, {split:,} split"
+    return [f"huge pages     {mapped:>9,}   of 2 MiB, by page faults; {others}"]
 
 
 def _saved(copied: int, eager: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from emu.machine.pte import PAGE_SIZE
 from emu.observe.formats.fault_line import accessor, dimmed, fault_line, in_colour, plain
 from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
@@ -21,14 +22,15 @@ class TraceLines:
         self._line = line
         self._paint = in_colour if colour else plain
         self._walk = walk
-        self._copiers: dict[int, str] = {}
-        """The code that made each copy whose end is not recorded yet, by the fault's number."""
+        self._copiers: dict[int, tuple[str, int]] = {}
+        """Code and size of each copy whose end is not recorded yet, by the fault's number."""
 
     def __call__(self, record: AnyRecord) -> None:
         if isinstance(record, records.Fault):
             self._line(fault_line(record, self._paint))
             if record.outcome in COPIES:
-                self._copiers[record.seq] = accessor(record).partition("  ")[0]
+                code = accessor(record).partition("  ")[0]
+                self._copiers[record.seq] = code, record.pages * PAGE_SIZE
             if self._walk is not None:
                 for line in self._walk(record):
                     self._line(f"    {line}")
@@ -38,9 +40,10 @@ class TraceLines:
                 self._line(dimmed(text, self._paint))
 
     def _copy_end(self, record: CopyEnd) -> str:
-        by = self._copiers.pop(record.fault, f"fault {record.fault}")
-        changed = f"{record.bytes_changed:,} of its 4,096 bytes had changed"
-        return f"[pid {record.pid}] page {record.address:#x}, copied by {by}: {changed}"
+        by, size = self._copiers.pop(record.fault, (f"fault {record.fault}", PAGE_SIZE))
+        page = "page" if size == PAGE_SIZE else "last page of a huge page,"
+        changed = f"{record.bytes_changed:,} of its {size:,} bytes had changed"
+        return f"[pid {record.pid}] {page} {record.address:#x}, copied by {by}: {changed}"
 
 
 def _other(record: AnyRecord) -> str:
@@ -54,6 +57,9 @@ def _other(record: AnyRecord) -> str:
             return f"[pid {record.pid}] exec {record.path}"
         case records.Exit():
             return f"[pid {record.pid}] exit, status {record.status}"
+        case records.PageSize():
+            change = "became a huge page" if record.huge else "huge page split"
+            return f"[pid {record.pid}] {record.address:#x}: {change}, in {record.call}"
         case records.Signal():
             return f"[pid {record.pid}] {record.signal}"
         case records.Call():

@@ -68,7 +68,7 @@ class TraceChecks:
                 self._check_process(record.pid)
                 if record.start > record.end:
                     raise InvalidRecord("its range ends before it starts")
-            case records.Page() | records.Sample() | records.Signal():
+            case records.Page() | records.PageSize() | records.Sample() | records.Signal():
                 self._check_process(record.pid)
             case records.Call() if record.result is not None:  # exit's comes after the exit record
                 self._check_process(record.pid)

@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta
 
 from emu.machine.cause import Access
+from emu.machine.pte import HUGE_SIZE
 from kernel.mm.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
@@ -38,7 +39,8 @@ Users: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64, extra={"unit": "users"})
 Nanoseconds: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64, extra={"unit": "ns"})]
 Bytes: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64, extra={"unit": "bytes"})]
 SignedBytes: TypeAlias = Annotated[int, Meta(ge=-_INT64, le=_INT64, extra={"unit": "bytes"})]
-PageBytes: TypeAlias = Annotated[int, Meta(ge=0, le=4096, extra={"unit": "bytes"})]
+PageBytes: TypeAlias = Annotated[int, Meta(ge=0, le=HUGE_SIZE, extra={"unit": "bytes"})]
+"""Up to those of a huge page."""
 Pages: TypeAlias = Annotated[int, Meta(ge=0, le=_MOST_PAGES, extra={"unit": "pages"})]
 Tables: TypeAlias = Annotated[int, Meta(ge=0, le=_MOST_PAGES, extra={"unit": "tables"})]
 Frames: TypeAlias = Annotated[int, Meta(ge=0, le=_MOST_PAGES, extra={"unit": "frames"})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE
 from emu.observe.model.bounds import (
     AccessName,
     Address,
@@ -55,10 +56,14 @@ class Fault(Record, tag="fault", kw_only=True):
     table_copied: bool = False
     """The leaf page table was shared and was copied first; ``--outcome table-unshared`` selects
     these faults."""
+    huge: bool = False
+    """A huge page maps ``stval`` afterwards: the outcome is that of all of its 512 pages."""
+    split: bool = False
+    """The fault split a huge page: its pages have entries of their own, with the same frames."""
     walk: list[Entry] = []
     """The entries that a walk of the page tables read before, root first."""
     pte_before: Pte = 0
-    """The page's PTE before."""
+    """The page's PTE before; in a huge page, with the frame of the page itself."""
     pte_after: Pte = 0
     """The page's PTE after."""
     flags_before: Flags = ""
@@ -92,13 +97,26 @@ class Fault(Record, tag="fault", kw_only=True):
         return self.stval & ~0xFFF
 
     @property
+    def first_page(self) -> int:
+        """Address of the first page that the outcome is about."""
+        return self.stval & -HUGE_SIZE if self.huge else self.page
+
+    @property
+    def pages(self) -> int:
+        """Number of pages that the outcome is about."""
+        return HUGE_FRAMES if self.huge else 1
+
+    @property
     def in_kernel(self) -> str:
         """The kernel's operation that caused the fault; empty for a fault of the program."""
         return self.call or ("signal delivery" if self.signal else "")
 
 
 class CopyEnd(Record, tag="copy_end", kw_only=True):
-    """The end of a page that a fault copied, with the number of bytes that changed meanwhile."""
+    """The end of a page that a fault copied, with the number of bytes that changed meanwhile.
+
+    The pages of a huge page that was copied whole may end one by one: the last one has the record.
+    """
 
     fault: Count
     """The ``seq`` of the fault."""
@@ -107,7 +125,7 @@ class CopyEnd(Record, tag="copy_end", kw_only=True):
     address: Address
     """Address of the page at its end; it may have been moved since the fault."""
     bytes_changed: PageBytes
-    """Bytes that differ from those that were copied."""
+    """Bytes that differ from those that were copied; of all pages of a huge page."""
     why: Text
     """``unmapped``, ``copied again`` by a later fault, or ``discarded`` with the whole address
     space (exit, exec)."""

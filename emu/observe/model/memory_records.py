@@ -80,7 +80,22 @@ class Clear(Record, tag="clear", kw_only=True):
     """As in ``map``."""
 
 
-ByACall: TypeAlias = Map | Unmap | Move | Clear
+class PageSize(Record, tag="page_size", kw_only=True):
+    """A huge page was split, except by a fault; or pages became one, with the same content."""
+
+    pid: Pid
+    """The process."""
+    address: Address
+    """Address of the first byte of the 2 MiB."""
+    huge: bool
+    """True for pages that became a huge page (MADV_COLLAPSE)."""
+    call: Text = ""
+    """The system call."""
+    place: SourceLocation | None = None
+    """As in ``map``."""
+
+
+ByACall: TypeAlias = Map | Unmap | Move | Clear | PageSize
 """Changes that a system call makes in an address space."""
 
 

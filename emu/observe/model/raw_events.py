@@ -148,6 +148,8 @@ class Fault(_RawEvent, tag="fault"):
     loading: bool
     vma: Range | None
     table_copied: bool
+    huge: bool
+    split: bool
     walk: tuple[int, ...]
     pte_before: int
     pte_after: int

@@ -27,7 +27,16 @@ from emu.observe.model.bounds import (
     Word,
 )
 from emu.observe.model.fault_records import CopyEnd, Fault
-from emu.observe.model.memory_records import ByACall, Clear, Map, Move, Page, Sample, Unmap
+from emu.observe.model.memory_records import (
+    ByACall,
+    Clear,
+    Map,
+    Move,
+    Page,
+    PageSize,
+    Sample,
+    Unmap,
+)
 from emu.observe.model.record_base import Record
 from emu.observe.model.record_objects import (
     Caller,
@@ -58,6 +67,7 @@ __all__ = [
     "MappedPage",
     "Move",
     "Page",
+    "PageSize",
     "Range",
     "Record",
     "Sample",
@@ -198,6 +208,7 @@ AnyRecord: TypeAlias = (
     | Unmap
     | Move
     | Clear
+    | PageSize
     | Page
     | Fault
     | CopyEnd

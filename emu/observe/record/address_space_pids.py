@@ -9,7 +9,18 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, PTE_SIZE, PTES_PER_TABLE, V, vpn
+from emu.machine.pte import (
+    PAGE_SHIFT,
+    PPN_MASK,
+    PPN_SHIFT,
+    PTE_SIZE,
+    PTES_PER_TABLE,
+    R,
+    V,
+    W,
+    X,
+    vpn,
+)
 from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_tables.page_table import PageTable
@@ -19,7 +30,10 @@ _MANY = 24
 
 
 class PageInAll(NamedTuple):
-    """A page's PTE in each space, and its address; 0 where there is no leaf table."""
+    """A page's PTE in each space, and its address; 0 where there is no leaf table.
+
+    In a huge page, both have one address, and the PTE the frame of the page itself.
+    """
 
     slots: Indices
     ptes: Ptes
@@ -75,12 +89,15 @@ class AddressSpacePids(dict[AddressSpace, int]):
         roots = np.array(self._roots, np.int64)
         slots = np.flatnonzero(roots)
         tables, there = roots[slots] - first, np.ones(len(slots), np.bool_)
-        for level in (2, 1):
-            pointers = words[tables * PTES_PER_TABLE + vpn(page, level)]
-            there &= (pointers & V) != 0
-            tables = _below(pointers, there, first)
-        at = tables * PTES_PER_TABLE + vpn(page, 0)
-        ptes = np.where(there, words[at], 0)
+        pointers = words[tables * PTES_PER_TABLE + vpn(page, 2)]
+        there &= (pointers & V) != 0
+        middle = _below(pointers, there, first) * PTES_PER_TABLE + vpn(page, 1)
+        pointers = words[middle]
+        there &= (pointers & V) != 0
+        huge = there & ((pointers & (R | W | X)) != 0)
+        tables = _below(pointers, there & ~huge, first)
+        at = np.where(huge, middle, tables * PTES_PER_TABLE + vpn(page, 0))
+        ptes = np.where(there, words[at] + (huge * np.uint64(vpn(page, 0) << PPN_SHIFT)), 0)
         return PageInAll(slots, ptes, np.where(there, (first << PAGE_SHIFT) + PTE_SIZE * at, 0))
 
 

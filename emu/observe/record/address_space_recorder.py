@@ -140,6 +140,20 @@ class AddressSpaceRecorder(Observer):
         if pid is not None:
             self._record_with_call(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
 
+    def huge_split(self, space: AddressSpace, start: int) -> None:
+        self._record_page_size(space, start, huge=False)
+
+    def collapsed(self, space: AddressSpace, start: int) -> None:
+        self._record_page_size(space, start, huge=True)
+
+    def _record_page_size(self, space: AddressSpace, address: int, *, huge: bool) -> None:
+        pid = self._pids.get(space)
+        if pid is not None:
+            self._record_with_call(
+                records.PageSize(**self._stamp(), pid=pid, address=address, huge=huge)
+            )
+            self._watch.check()
+
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         self._layouts.changed(space, start, end)
         pid = self._pids.get(space)

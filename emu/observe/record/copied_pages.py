@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from emu.machine.pte import PAGE_SIZE, PTES_PER_TABLE, V, ppn
+from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE, PTES_PER_TABLE, V, ppn
 from emu.observe.model.raw_events import CopyRetired
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
@@ -26,6 +27,14 @@ class Copy(NamedTuple):
     content: bytes
 
 
+@dataclass(slots=True)
+class _Parts:
+    """The pages of a huge page that have not ended, and the bytes changed in the others."""
+
+    left: int
+    changed: int = 0
+
+
 class CopiedPages:
     """The copied pages in use. ``on_retired`` receives them when they are released.
 
@@ -36,16 +45,51 @@ class CopiedPages:
     def __init__(self, on_retired: OnRetired) -> None:
         self._on_retired = on_retired
         self._copies: dict[AddressSpace, dict[int, Copy]] = {}
+        self._parts: dict[int, _Parts] = {}
+        """The huge pages that were copied whole, by their fault."""
 
-    def add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
-        """Adds a page just copied. Precondition: no store to it has been executed since."""
+    def add(
+        self, space: AddressSpace, page: int, fault: int, pid: int, *, huge: bool = False
+    ) -> None:
+        """Adds a page just copied, or the whole huge page that contains ``page``.
+
+        Precondition: no store to it has been executed since.
+        """
+        if not huge:
+            self._add(space, page, fault, pid)
+            return
+        self._parts[fault] = _Parts(HUGE_FRAMES)
+        start = page & -HUGE_SIZE
+        for each in range(start, start + HUGE_SIZE, PAGE_SIZE):
+            self._add(space, each, fault, pid)
+
+    def _add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
         content = space.frames.ram.read_frame(ppn(space.table.pte(page)))
         pages = self._copies.setdefault(space, {})
         previous, pages[page] = pages.get(page), Copy(fault, pid, content)
         if previous is not None:  # the content copied now is the final one of the previous copy
             changed = _count_different_bytes(previous.content, content)
             retired = CopyRetired(previous.fault, previous.pid, page, changed)
-            self._on_retired([retired], "copied again")
+            self._report([retired], "copied again")
+
+    def _report(self, retired: list[CopyRetired], why: str) -> None:
+        """Passes on the pages, of a huge page only the last one: with the sum of all."""
+        if self._parts:
+            summed = map(self._summed, retired)
+            retired = [page for page in summed if page is not None]
+        if retired:
+            self._on_retired(retired, why)
+
+    def _summed(self, page: CopyRetired) -> CopyRetired | None:
+        parts = self._parts.get(page.fault)
+        if parts is None:
+            return page
+        parts.left -= 1
+        parts.changed += page.changed
+        if parts.left:
+            return None
+        del self._parts[page.fault]
+        return CopyRetired(page.fault, page.pid, page.address, parts.changed)
 
     def clearing(self, space: AddressSpace, start: int, end: int) -> None:
         pages = self._copies.get(space)
@@ -79,7 +123,7 @@ class CopiedPages:
             batch = present[start : start + _BATCH]
             pairs = zip(batch, _count_changed_bytes(space, batch), strict=True)
             retired = [CopyRetired(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
-            self._on_retired(retired, why)
+            self._report(retired, why)
 
 
 def _count_changed_bytes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.record.address_space_pids import AddressSpacePids
-from kernel.base.lazy_numpy import np
+from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.frames import Frames, Kind
 from kernel.mm.vma import USER_END
 from kernel.process.process import Process
 
@@ -60,7 +60,7 @@ def sharers(
 
 
 def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
-    for start, ptes in space.table.slices(0, USER_END):
+    for start, ptes in space.table.contents(0, USER_END):
         maps = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
         for index in np.flatnonzero(maps).tolist():
             yield start + (index << PAGE_SHIFT)
@@ -68,7 +68,8 @@ def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Pages of a process as in /proc/PID/smaps, without the zero page: RSS, PSS and USS.
+    """Pages of a process as in /proc/PID/smaps, without zeroes and MAP_HUGETLB: RSS,
+    PSS and USS.
 
     ``proportional`` counts each page divided by the number of pages that map its frame.
     """
@@ -97,20 +98,43 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
     tables = sorted({table for of_space in leaves for table in of_space})
     rows = np.array(tables, np.int64) - frames.first
     entries = frames.tables[rows]
-    entries[(entries & V) == 0] = 0
-    entries[((entries >> PPN_SHIFT) & PPN_MASK) == frames.zero] = 0
-    row_of, _ = mapped = np.nonzero(entries)
-    indices = frames.indices(entries[mapped])
-    weights = frames.counts[rows][row_of]
+    row_of, _ = mapped = np.nonzero(entries & V)
+    indices, weights = frames.indices(entries[mapped]), frames.counts[rows][row_of]
+    huge = [_huge_frames(space) for space in spaces]
+    huge_rows = np.repeat(np.arange(len(spaces)) + len(tables), [len(each) for each in huge])
+    row_of = np.concatenate([row_of, huge_rows])
+    indices = np.concatenate([indices, *huge])
+    weights = np.concatenate([weights, np.ones(len(huge_rows), weights.dtype)])
+    real = _counts(frames, indices)
+    row_of, indices, weights = row_of[real], indices[real], weights[real]
     users = np.bincount(indices, weights)[indices]
-    resident = np.bincount(row_of, minlength=len(tables))
-    proportional = np.bincount(row_of, 1 / users, len(tables))
-    unique = np.bincount(row_of, users == 1, len(tables))
-    of_table = {
-        table: MemoryUse(int(resident[row]), float(proportional[row]), int(unique[row]))
-        for row, table in enumerate(tables)
-    }
-    return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]
+    count = len(tables) + len(spaces)
+    resident = np.bincount(row_of, minlength=count)
+    proportional = np.bincount(row_of, 1 / users, count)
+    unique = np.bincount(row_of, users == 1, count)
+    of_row = [
+        MemoryUse(int(resident[row]), float(proportional[row]), int(unique[row]))
+        for row in range(count)
+    ]
+    of_table = dict(zip(tables, of_row, strict=False))
+    return [
+        sum((of_table[table] for table in of_space), of_row[len(tables) + number])
+        for number, of_space in enumerate(leaves)
+    ]
+
+
+def _counts(frames: Frames, indices: Indices) -> Marks:
+    """Marks the frames that count: not those of zeroes, nor those of the pool for MAP_HUGETLB."""
+    kinds = frames.kinds[indices]
+    counts: Marks = (kinds == int(Kind.PRIVATE)) | (kinds == int(Kind.CACHE))
+    return counts
+
+
+def _huge_frames(space: AddressSpace) -> Indices:
+    """The frames of its huge pages, by index."""
+    runs = [ppn(pte) - space.frames.first for _, pte in space.table.huge_pages(0, USER_END)]
+    frames: Indices = np.add.outer(np.array(runs, np.int64), np.arange(HUGE_FRAMES)).ravel()
+    return frames
 
 
 def memory_use_from_counts(space: AddressSpace) -> MemoryUse:
@@ -126,7 +150,10 @@ def memory_use_from_counts(space: AddressSpace) -> MemoryUse:
     mapped = np.nonzero((entries & V) != 0)
     indices = frames.indices(entries[mapped])
     others = frames.counts[rows][mapped[0]] - 1
-    real = indices != frames.zero - frames.first
+    huge = _huge_frames(space)
+    indices = np.concatenate([indices, huge])
+    others = np.concatenate([others, np.zeros(len(huge), others.dtype)])
+    real = _counts(frames, indices)
     indices, others = indices[real], others[real]
     users = frames.counts[indices] - (frames.kinds[indices] == int(Kind.CACHE)) + others
     return MemoryUse(len(indices), float((1 / users).sum()), int(np.count_nonzero(users == 1)))

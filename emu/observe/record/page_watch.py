@@ -9,6 +9,7 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.record.address_space_pids import AddressSpacePids
 from kernel.base.lazy_numpy import Counts, Ptes, np
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.frames import Kind
 
 OnChange = Callable[[int, int, int, int], None]
 """Receives (pid, page, PTE, reference count of the frame)."""
@@ -79,14 +80,14 @@ class PageWatch:
         """Returns the frame counts of the PTEs, as :func:`_state` does."""
         frames = next(iter(self._pids)).frames
         indices = ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - frames.first
-        counted = ((ptes & V) != 0) & (indices != frames.zero - frames.first)
-        counts: Counts = np.where(counted, frames.counts[np.where(counted, indices, 0)], 0)
+        indices = np.where((ptes & V) != 0, indices, frames.zero - frames.first)
+        counted = frames.kinds[indices] != int(Kind.ZERO)
+        counts: Counts = np.where(counted, frames.counts[indices], 0)
         return counts
 
 
 def _state(space: AddressSpace, page: int) -> tuple[int, int]:
-    """Returns the PTE and its frame's reference count; 0 for the zero frame."""
+    """Returns the PTE and its frame's reference count; 0 for a frame of zeroes."""
     pte = space.table.pte(page)
-    frame = ppn(pte) if pte & V else 0
-    known = frame and frame != space.frames.zero
-    return pte, space.frames.count(frame) if known else 0
+    frame = ppn(pte) if pte & V else space.frames.zero
+    return pte, 0 if space.frames.kind(frame) is Kind.ZERO else space.frames.count(frame)

@@ -90,6 +90,8 @@ class RecordBuilder:
                 loading=event.loading,
                 vma=vma,
                 table_copied=event.table_copied,
+                huge=event.huge,
+                split=event.split,
                 walk=_entries(event.walk),
                 pte_before=before,
                 pte_after=after,

@@ -110,6 +110,8 @@ class Recorder(AddressSpaceRecorder):
                 space not in self._pids,
                 range_of(vma) if vma is not None else None,
                 r.table_copied,
+                r.huge,
+                r.split,
                 self._walk,
                 before,
                 after,
@@ -122,8 +124,9 @@ class Recorder(AddressSpaceRecorder):
             )
         )
         if outcome in COPIES:
-            self._copies.add(space, page, seq, pid)
-        if page in self._options.pages or r.table_copied or r.around:
+            self._copies.add(space, page, seq, pid, huge=r.huge)
+        others = r.table_copied or r.around or r.huge or r.split
+        if page in self._options.pages or others:
             self._watch.check()
         self._until_sample -= 1
         if self._until_sample < 0:
@@ -139,9 +142,10 @@ class Recorder(AddressSpaceRecorder):
         self, r: Resolution, space: AddressSpace, page: int, frame: int
     ) -> list[tuple[int, int]]:
         """Returns the other users of the frame that a store faulted on."""
-        if r.access is not Access.STORE or frame == space.frames.zero:
+        kind = space.frames.kind(frame)
+        if r.access is not Access.STORE or kind is Kind.ZERO:
             return []
-        pins = space.frames.kind(frame) is Kind.CACHE
+        pins = kind in (Kind.CACHE, Kind.HUGETLB)
         processes = self._kernel.processes.values()
         return sharers(processes, self._pids, space, page, frame, r.count_before - pins)
 

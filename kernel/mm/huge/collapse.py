@@ -50,9 +50,11 @@ def _collapse(space: AddressSpace, vma: Vma, start: int) -> Failure | None:
     for va, pte in pages:
         if frames.kind(ppn(pte)) is not Kind.ZERO:
             frames.ram.copy_frame(ppn(pte), run + ((va - start) >> PAGE_SHIFT))
-    space.zap(start, end)
+    space.clear_pages(start, end)
     space.table.prepare_huge(start)  # takes the leaf table, which is empty now
     space.table.link_huge(start, make_pte(run, vma.pte_flags | D))
     vma.has_private = True
     space.resident_bound += HUGE_FRAMES
+    frames.huge_events.collapsed += 1
+    space.observer.collapsed(space, start)
     return None

@@ -28,6 +28,7 @@ def map_huge(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcom
     if not space.huge_pages.fit(vma, page) or not table.may_be_huge(start):
         return None
     if not frames.may_have_run():
+        frames.huge_events.fallbacks += 1
         return None
     table.prepare_huge(start)
     try:
@@ -36,6 +37,7 @@ def map_huge(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcom
         else:
             pte = make_pte(share_huge_zero(frames), read_only_flags(vma))
     except OutOfMemory:
+        frames.huge_events.fallbacks += 1
         table.cancel_huge(start)
         return None
     table.link_huge(start, pte)
@@ -43,6 +45,7 @@ def map_huge(space: AddressSpace, vma: Vma, page: int, access: Access) -> Outcom
     if access is not Access.STORE:
         return Outcome.ZERO_SHARED
     space.resident_bound += HUGE_FRAMES
+    frames.huge_events.mapped += 1
     return Outcome.ZERO_FILLED
 
 
@@ -68,10 +71,12 @@ def _replace_zeroes(space: AddressSpace, vma: Vma, start: int, zeroes: int) -> O
     try:
         run = frames.allocate_zeroed_run(Kind.PRIVATE)
     except OutOfMemory:
+        frames.huge_events.fallbacks += 1
         space.table.split(start)
         return None
     space.table.set_huge(start, make_pte(run, vma.pte_flags | D))
     space.resident_bound += HUGE_FRAMES
+    frames.huge_events.mapped += 1
     frames.release_run(zeroes)
     space.flush_tlb()  # it may hold other pages of the old run
     return Outcome.ZERO_FILLED
@@ -83,7 +88,9 @@ def _copy_huge(space: AddressSpace, vma: Vma, start: int, shared: int) -> bool:
     try:
         copy = frames.allocate_run(Kind.PRIVATE)
     except OutOfMemory:
+        frames.huge_events.fallbacks += 1
         return False
+    frames.huge_events.mapped += 1
     frames.ram.copy_frames(shared, copy, HUGE_FRAMES)
     space.table.set_huge(start, make_pte(copy, vma.pte_flags | D))
     frames.release_run(shared)

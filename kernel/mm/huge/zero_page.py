@@ -12,6 +12,7 @@ def share_huge_zero(frames: Frames) -> int:
     """Adds a reference of the run, allocated if there is none. Raises OutOfMemory."""
     if frames.huge_zero is None:
         frames.huge_zero = frames.allocate_zeroed_run(Kind.ZERO)
+        frames.huge_events.zeroes += 1
     frames.share_run(frames.huge_zero)
     return frames.huge_zero
 

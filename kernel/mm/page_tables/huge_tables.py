@@ -156,6 +156,7 @@ class HugeTables(LeafTables):
         if leaf is None:
             leaf = self._frame_to_words(self._frames.allocate(Kind.TABLE))
         frames = self._frames
+        frames.huge_events.split += 1
         table = frames.words[leaf : leaf + PTES_PER_TABLE]
         if ppn(pte) == frames.huge_zero:
             table[:] = make_pte(frames.zero, pte & _FLAGS)
@@ -166,12 +167,13 @@ class HugeTables(LeafTables):
         del self.huge[key]
         self._link(key, leaf)
 
-    def split_edges(self, start: int, end: int) -> None:
-        """Splits the huge pages of which [start, end) contains only a part."""
-        if self.huge:
-            for va, _ in self.huge_pages(start, end):
-                if va < start or end < va + HUGE_SIZE:
-                    self.split(va)
+    def split_edges(self, start: int, end: int) -> list[int]:
+        """Splits the huge pages of which [start, end) contains only a part; returns those."""
+        huge = self.huge_pages(start, end) if self.huge else []
+        parts = [va for va, _ in huge if va < start or end < va + HUGE_SIZE]
+        for va in parts:
+            self.split(va)
+        return parts
 
     def split_all(self, start: int, end: int) -> None:
         """Splits the huge pages that overlap [start, end)."""

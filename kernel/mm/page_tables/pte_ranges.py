@@ -81,24 +81,28 @@ def _needs_notice(vma: Vma) -> bool:
     return vma.backing is not None and vma.backing.needs_write_notice
 
 
-def make_room(table: PageTable, start: int, end: int, to: int) -> None:
-    """Allocates and unshares the tables needed to move [start, end) to ``to``.
+def make_room(table: PageTable, start: int, end: int, to: int) -> list[int]:
+    """Allocates and unshares the tables needed to move [start, end) to ``to``. Splits the huge
+    pages that cannot be moved whole, and returns their addresses.
 
     On :class:`kernel.base.errors.OutOfMemory` the mappings are unchanged.
     """
     table.own_all(start, end)
+    split = []
     for va, _ in table.huge_pages(start, end):
         if not (to - start) % HUGE_SIZE and start <= va and va + HUGE_SIZE <= end:
             table.make_middle(va - start + to)
         else:
             table.split(va)
+            split.append(va)
     if table.is_short(start, end):
         for va, _ in table.pages(start, end):
             if not table.is_huge(va):
                 table.leaf(va - start + to)
-        return
+        return split
     for at, _ in _pieces(table, start, end, to):
         table.leaf(at)
+    return split
 
 
 def move(table: PageTable, start: int, end: int, to: int) -> None:

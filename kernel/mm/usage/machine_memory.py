@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from emu.machine.pte import HUGE_FRAMES, ppn
 from kernel.base.lazy_numpy import np
 from kernel.base.memory_figures import MachineMemory
+from kernel.mm.address_space import AddressSpace
 from kernel.mm.frames import Frames, Kind
 from kernel.mm.huge_pool import HugePool
 from kernel.mm.page_cache import PageCache
+from kernel.mm.vma import USER_END
 
 
-def machine_memory(frames: Frames, cache: PageCache, pool: HugePool, own: int) -> MachineMemory:
+def machine_memory(
+    frames: Frames, cache: PageCache, pool: HugePool, own: int, spaces: Iterable[AddressSpace]
+) -> MachineMemory:
     """``own`` is the number of the kernel's own pages, which are of no file."""
     kinds = frames.kinds[: frames.touched]
     anonymous, cached, tables = (
@@ -29,4 +36,11 @@ def machine_memory(frames: Frames, cache: PageCache, pool: HugePool, own: int) -
         pool=len(pool.runs),
         pool_free=pool.free,
         pool_reserved=pool.reserved,
+        huge=HUGE_FRAMES * len(_huge_runs(frames, spaces)),
     )
+
+
+def _huge_runs(frames: Frames, spaces: Iterable[AddressSpace]) -> set[int]:
+    """The transparent huge pages that some page table maps whole, without the zero page."""
+    pages = (page for space in spaces for page in space.table.huge_pages(0, USER_END))
+    return {ppn(pte) for _, pte in pages if frames.kind(ppn(pte)) is Kind.PRIVATE}

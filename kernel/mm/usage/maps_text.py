@@ -44,7 +44,8 @@ def _record(space: AddressSpace, vma: Vma, users: PageUsers) -> str:
     page = (HUGE_SIZE if vma.in_huge_pages else PAGE_SIZE) >> 10
     sizes = [("Size", vma.length >> 10), ("KernelPageSize", page), ("MMUPageSize", page)]
     text = _lines([*sizes, *_counted(counts)])
-    return f"{_header(vma)}{text}THPeligible:    {0:8}\nVmFlags: {flags_text(vma)}\n"
+    eligible = int(space.huge_pages.fit(vma, -(-vma.start // HUGE_SIZE) * HUGE_SIZE))
+    return f"{_header(vma)}{text}THPeligible:    {eligible:8}\nVmFlags: {flags_text(vma)}\n"
 
 
 def _counted(counts: PageCounts, *, rollup: bool = False) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,6 @@ from kernel.base.budget import Kind
 from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_tables import pte_ranges
 from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.hugetlb import huge_page_up
@@ -109,7 +108,7 @@ def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int
     # All steps that may fail for lack of frames precede the first change.
     space.table.own_all(old, old + old_size)
     space.table.own_all(new, new + new_size)
-    pte_ranges.make_room(space.table, old, old + min(old_size, new_size), new)
+    space.make_room(old, old + min(old_size, new_size), new)
     space.unmap(new, new + new_size)
     if new_size < old_size:
         space.unmap(old + new_size, old + old_size)
@@ -161,7 +160,7 @@ def _move_pages(t: SyscallContext, vma: Vma, old: int, size: int, new: int, *, f
     _check_budget(space, vma)
     space.table.own_all(old, old + size)
     space.table.own_all(new, new + size)
-    pte_ranges.make_room(space.table, old, old + size, new)
+    space.make_room(old, old + size, new)
     space.unmap(new, new + size)
     emptied = vma.part(old, old + size)
     emptied.locked = emptied.lock_on_fault = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from kernel.base.memory_figures import MachineMemory
 from kernel.vfs.proc.protocol import ProcKernel
 
+_HUGE = 512
+"""Pages of a huge page."""
 _WATERMARK = 256
 """Pages that Linux would keep free: one of this many."""
 
@@ -27,7 +29,7 @@ def meminfo_text(kernel: ProcKernel) -> str:
         "SUnreclaim": 0, "KernelStack": 0, "PageTables": memory.tables, "SecPageTables": 0,
         "NFS_Unstable": 0, "Bounce": 0, "WritebackTmp": 0, "CommitLimit": memory.total // 2,
         "Committed_AS": committed + memory.shmem, "VmallocTotal": 0, "VmallocUsed": 0,
-        "VmallocChunk": 0, "Percpu": 0, "AnonHugePages": 0, "ShmemHugePages": 0,
+        "VmallocChunk": 0, "Percpu": 0, "AnonHugePages": memory.huge, "ShmemHugePages": 0,
         "ShmemPmdMapped": 0, "FileHugePages": 0, "FilePmdMapped": 0,
     }  # fmt: skip
     text = "".join(f"{name + ':':<15} {pages * 4:8} kB\n" for name, pages in rows.items())
@@ -48,8 +50,11 @@ def vmstat_text(kernel: ProcKernel) -> str:
         "pgpgin": 0, "pgpgout": 0, "pswpin": 0, "pswpout": 0,
         "pgalloc_normal": activity.allocated, "pgfree": activity.freed,
         "pgfault": activity.faults, "pgmajfault": activity.major_faults, "pgreuse": activity.reused,
-        "oom_kill": 0, "thp_fault_alloc": 0, "thp_collapse_alloc": 0, "thp_split_page": 0,
-        "thp_split_pmd": 0, "swap_ra": 0, "swap_ra_hit": 0,
+        "oom_kill": 0, "thp_fault_alloc": activity.huge.mapped,
+        "thp_fault_fallback": activity.huge.fallbacks,
+        "thp_collapse_alloc": activity.huge.collapsed, "thp_split_page": 0,
+        "thp_split_pmd": activity.huge.split,
+        "thp_zero_page_alloc": activity.huge.zeroes, "swap_ra": 0, "swap_ra_hit": 0,
     }  # fmt: skip
     return "".join(f"{name} {value}\n" for name, value in rows.items())
 
@@ -62,7 +67,8 @@ def _pages(memory: MachineMemory) -> dict[str, int]:
         "nr_unevictable": 0, "nr_mlock": 0, "nr_anon_pages": memory.anonymous,
         "nr_mapped": memory.mapped, "nr_file_pages": memory.cached, "nr_dirty": 0,
         "nr_writeback": 0, "nr_shmem": memory.shmem, "nr_page_table_pages": memory.tables,
-        "nr_anon_transparent_hugepages": 0, "nr_slab_reclaimable": 0, "nr_slab_unreclaimable": 0,
+        "nr_anon_transparent_hugepages": memory.huge // _HUGE,
+        "nr_slab_reclaimable": 0, "nr_slab_unreclaimable": 0,
     }  # fmt: skip
 
 

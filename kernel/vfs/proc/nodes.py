@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from kernel.base.budget import Budget, Kind
 from kernel.base.errno import EACCES, EINVAL, ENOENT
@@ -18,10 +19,17 @@ from kernel.vfs.core.open_file import OpenFile, SpecialInode
 
 
 class ProcFs(FileSystem):
-    """The file system of /proc."""
+    """A file system whose files are made when they are read: /proc, /sys."""
 
-    def __init__(self, now: Callable[[], int], budget: Budget) -> None:
-        super().__init__("proc", PROC_MAGIC, number=6)
+    def __init__(
+        self,
+        now: Callable[[], int],
+        budget: Budget,
+        kind: str = "proc",
+        magic: int = PROC_MAGIC,
+        number: int = 6,
+    ) -> None:
+        super().__init__(kind, magic, number=number)
         self.budget = budget
         """Budget of the texts of open files."""
         self.now = now
@@ -102,6 +110,30 @@ class ProcText(ProcNode, SpecialInode):
         if flags & O_ACCMODE != O_RDONLY:
             raise Errno(EACCES)
         return ProcFile(self, flags, path)
+
+
+def texts_dir(
+    filesystem: ProcFs, texts: Mapping[str, Callable[[], str]], prefix: str = "", at: str = ""
+) -> ProcDir:
+    """The directory of the texts below ``prefix``, whose own paths begin with ``at``."""
+
+    def names() -> list[str]:
+        below = [path[len(prefix) :] for path in texts if path.startswith(prefix)]
+        return sorted({path.split("/")[0] for path in below})
+
+    def find(name: str) -> ProcNode | None:
+        path = prefix + name
+        if path in texts:
+            return ProcText(filesystem, at + path, partial(_line, texts[path]))
+        if any(text.startswith(path + "/") for text in texts):
+            return texts_dir(filesystem, texts, path + "/", at)
+        return None
+
+    return ProcDir(filesystem, at + prefix, names, find)
+
+
+def _line(make: Callable[[], str]) -> bytes:
+    return f"{make()}\n".encode()
 
 
 class ProcFile(OpenFile):

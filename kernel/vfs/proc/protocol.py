@@ -227,5 +227,9 @@ class ProcKernel(Protocol):
     @property
     def activity(self) -> Activity: ...
     @property
+    def huge_mode(self) -> str:
+        """Memory that gets transparent huge pages: ``always``, ``madvise`` or ``never``."""
+
+    @property
     def exposes_frames(self) -> bool:
         """True when pagemap shows frame numbers."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from kernel.base.budget import Cost
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc import contents, memory_texts
-from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText
+from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText, texts_dir
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
+from kernel.vfs.proc.sysfs import sys_directory
 
-_FILESYSTEMS = "nodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thostfs\n"
+_FILESYSTEMS = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thostfs\n"
 
 
 class ProcRoot:
@@ -72,7 +73,7 @@ class ProcRoot:
         if name in self._links:
             return ProcLink(self.filesystem, name, self._links[name])
         if name == "sys":
-            return self._settings_dir("")
+            return texts_dir(self.filesystem, self._settings, at="sys/")
         return self._process(name)
 
     def _process(self, name: str) -> ProcNode | None:
@@ -87,29 +88,12 @@ class ProcRoot:
     def _text(self, path: str, make: Callable[[], str]) -> ProcText:
         return ProcText(self.filesystem, path, lambda: make().encode("utf-8", "surrogateescape"))
 
-    def _settings_dir(self, prefix: str) -> ProcDir:
-        """Returns the directory of all settings whose path begins with ``prefix``."""
-
-        def names() -> list[str]:
-            below = [path[len(prefix) :] for path in self._settings if path.startswith(prefix)]
-            return sorted({path.split("/")[0] for path in below})
-
-        def find(name: str) -> ProcNode | None:
-            path = prefix + name
-            if path in self._settings:
-                make = self._settings[path]
-                return self._text(f"sys/{path}", lambda: make() + "\n")
-            if any(setting.startswith(path + "/") for setting in self._settings):
-                return self._settings_dir(path + "/")
-            return None
-
-        return ProcDir(self.filesystem, f"sys/{prefix}", names, find)
-
 
 def _uuid(random: bytes) -> str:
     return str(uuid.UUID(bytes=random, version=4))
 
 
 def mount_proc(namespace: Namespace, kernel: ProcKernel) -> None:
-    """Mounts /proc in the guest's tree."""
+    """Mounts /proc and /sys in the guest's tree."""
     namespace.mount("/proc", ProcRoot(kernel, namespace).directory())
+    namespace.mount("/sys", sys_directory(kernel, namespace))

@@ -13,6 +13,7 @@ from emu.observe.model import records
 from emu.observe.model.records import Range, Sharer, SourceLocation
 from guest.manifest import BY_NAME
 from kernel.mm.fork import POLICIES
+from tests.emu.observe.support.huge_guest import huge_run
 from tests.emu.observe.support.recorded import Recorded, record
 from tests.guest.running import built
 from tests.kernel.syscalls.guests import compiled
@@ -29,9 +30,14 @@ def checked(run: Recorded) -> CowProfile:
     """Returns the profile; its sums must equal the kernel's own counts."""
     found, faults = profile(run.records), run.summary["faults"]
     assert found.summary == run.summary
-    assert found.copied == faults["copied"]
+    assert found.copies == faults["copied"]
     assert found.frames_copied == run.summary["frames_copied"]
-    assert found.reused == faults["reused"] == run.summary["frames_reused"]
+    assert found.reused == run.summary["frames_reused"]
+    assert found.huge_mapped == run.summary["huge_mapped"]
+    assert found.huge_split == run.summary["huge_split"]
+    assert found.huge_collapsed == run.summary["huge_collapsed"]
+    if not found.huge_mapped:
+        assert (found.copied, found.reused) == (faults["copied"], faults["reused"])
     assert found.file_copied == faults["file_copied"]
     assert found.eager_copies == run.summary["eager_frames_copied"]
     assert found.bytes_copied == run.summary["frames_copied"] * PAGE_SIZE
@@ -41,7 +47,8 @@ def checked(run: Recorded) -> CowProfile:
     assert sum(side.copied for side in sides) == found.copied
     assert sum(side.reused for side in sides) == found.reused
     for ranking in (found.lines, found.functions, found.mappings):
-        assert sum(site.copies for site in ranking) == found.copied
+        assert sum(site.copies for site in ranking) == found.copies
+        assert sum(site.bytes_copied for site in ranking) == found.copied * PAGE_SIZE
         assert sum(site.bytes_changed for site in ranking) == found.bytes_changed
         amounts = [site.bytes_copied for site in ranking]
         assert amounts == sorted(amounts, reverse=True)
@@ -288,3 +295,30 @@ def test_is_memory_reported_for_each_image_of_a_process() -> None:
         assert usage.time == sorted(usage.time)
         sizes = zip(usage.resident, usage.proportional, usage.unique, strict=True)
         assert all(resident >= shared >= own >= 0 for resident, shared, own in sizes)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("cow", ["page", "huge"])
+def test_does_a_huge_page_count_as_512(cow: str, policy: str) -> None:
+    found = checked(huge_run(fork_policy=policy, thp_cow=cow))
+    whole = 1 if cow == "huge" and policy != "eager" else 0
+    split = 1 if cow == "page" and policy != "eager" else 0
+    assert (found.huge_copied, found.huge_split_by_store) == (whole, split)
+    assert (found.huge_collapsed, found.huge_split) == (1, 2 + split)
+    text = cow_text(found)
+    line = next(line for line in text.splitlines() if line.startswith("huge pages "))
+    assert line.split(maxsplit=2)[2] == (
+        f"{3 + whole}   mapped; {split} split by a store, {whole} copied whole"
+    )
+    assert "1 collapsed, 2 split otherwise" in text
+    assert max(map(len, text.splitlines())) <= 80
+    if policy != "eager":
+        (fork,) = found.forks
+        in_range = next(site for site in found.mappings if site.name.startswith("anonymous 0x4"))
+        pages = 512 if whole else 2
+        assert (in_range.bytes_copied, in_range.bytes_changed) == (pages * PAGE_SIZE, 3)
+        assert fork.by_child.copied >= pages and fork.by_parent.reused >= 512
+
+
+def test_is_nothing_said_of_huge_pages_where_there_are_none() -> None:
+    assert "huge" not in cow_text(profiled("exact_child"))

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
-from emu.machine.pte import V, ppn
-from emu.observe.model.records import AnyRecord, CopyEnd, Fault, Fork
+from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PPN_SHIFT, V, is_leaf, ppn, vpn
+from emu.observe.model.records import AnyRecord, CopyEnd, Fault, Fork, PageSize
 from tests.emu.observe.support.recorded import Recorded
 
 COPIES = ("copied", "file_copied")
@@ -29,17 +29,26 @@ def sums(records: list[AnyRecord]) -> dict[str, object]:
     forks = [fork for fork in of_kind(records, Fork) if not fork.shares_memory]
     outcomes = Counter(fault.outcome for fault in faults)
     written = sum((f.pte_before != f.pte_after) + len(f.around) for f in faults)
+    written += sum(HUGE_FRAMES for fault in faults if fault.split)
+    resizes = Counter(each.huge for each in of_kind(records, PageSize))
     return {
         "faults": dict(outcomes),
         "forks": len(forks),
         "mapped_around": sum(len(fault.around) for fault in faults),
-        "frames_copied": sum(fork.frames_copied for fork in forks) + outcomes["copied"],
-        "frames_reused": outcomes["reused"],
+        "huge_mapped": sum(f.huge and f.outcome in ("zero_filled", "copied") for f in faults),
+        "huge_split": sum(fault.split for fault in faults) + resizes[False],
+        "huge_collapsed": resizes[True],
+        "frames_copied": sum(fork.frames_copied for fork in forks) + _pages(faults, "copied"),
+        "frames_reused": _pages(faults, "reused"),
         "tables_shared": sum(fork.tables_shared for fork in forks),
         "tables_copied": sum(fault.table_copied for fault in faults),
         "eager_frames_copied": sum(fork.eager_copies for fork in forks),
         "ptes_written": sum(fork.ptes_written for fork in forks) + written,
     }
+
+
+def _pages(faults: list[Fault], outcome: str) -> int:
+    return sum(fault.pages for fault in faults if fault.outcome == outcome)
 
 
 def counts(run: Recorded) -> dict[str, object]:
@@ -69,6 +78,11 @@ def _agreements(f: Fault) -> Iterator[tuple[str, bool]]:
     yield from _walk(f)
     yield "stval in vma", f.vma is None or f.vma.start <= f.stval < f.vma.end
     yield "no vma", (f.vma is None) == (f.outcome == "segv_maperr")
+    yield "huge or split", not (f.huge and f.split) and (f.pages == HUGE_FRAMES) == f.huge
+    if f.huge:
+        inside = f.vma is not None and f.vma.start <= f.first_page <= f.vma.end - HUGE_SIZE
+        yield "huge page in vma", inside
+        yield "aligned frames", f.frame_after % HUGE_FRAMES == vpn(f.stval, 0)
     if f.outcome in FAILED:
         yield "failed", f.pte_before == f.pte_after
     if f.outcome in NEW:
@@ -84,7 +98,11 @@ def _walk(f: Fault) -> Iterator[tuple[str, bool]]:
         yield "walk", f.stval >= 1 << 38 and not f.pte_before
         return
     last = f.walk[-1]
-    if last.level:
+    if last.level == 1 and is_leaf(last.pte or 0):
+        own = (last.pte or 0) + (vpn(f.stval, 0) << PPN_SHIFT)
+        yield "walk's huge leaf", (own, last.flags) == (f.pte_before, f.flags_before)
+        yield "huge before", f.huge or f.split or f.outcome in FAILED
+    elif last.level:
         yield "walk ends above", not f.pte_before and not (last.pte or 0) & V
     else:
         yield "walk's last", (last.pte, last.flags) == (f.pte_before, f.flags_before)
