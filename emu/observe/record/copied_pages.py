@@ -43,7 +43,7 @@ class CopiedPages:
     """
 
     def __init__(self, on_retired: OnRetired) -> None:
-        self._on_retired = on_retired
+        self._receive = on_retired
         self._copies: dict[AddressSpace, dict[int, Copy]] = {}
         self._parts: dict[int, _Parts] = {}
         """The huge pages that were copied whole, by their fault."""
@@ -70,15 +70,15 @@ class CopiedPages:
         if previous is not None:  # the content copied now is the final one of the previous copy
             changed = _count_different_bytes(previous.content, content)
             retired = CopyRetired(previous.fault, previous.pid, page, changed)
-            self._report([retired], "copied again")
+            self._on_retired([retired], "copied again")
 
-    def _report(self, retired: list[CopyRetired], why: str) -> None:
+    def _on_retired(self, retired: list[CopyRetired], why: str) -> None:
         """Passes on the pages, of a huge page only the last one: with the sum of all."""
         if self._parts:
             summed = map(self._summed, retired)
             retired = [page for page in summed if page is not None]
         if retired:
-            self._on_retired(retired, why)
+            self._receive(retired, why)
 
     def _summed(self, page: CopyRetired) -> CopyRetired | None:
         parts = self._parts.get(page.fault)
@@ -123,7 +123,7 @@ class CopiedPages:
             batch = present[start : start + _BATCH]
             pairs = zip(batch, _count_changed_bytes(space, batch), strict=True)
             retired = [CopyRetired(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
-            self._report(retired, why)
+            self._on_retired(retired, why)
 
 
 def _count_changed_bytes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:

@@ -18,7 +18,7 @@ from emu.observe.report.processes import Processes
 from emu.observe.report.spaces import Spaces
 from kernel.mm.outcome import Outcome
 
-KINDS = ("fault", "exec", "fork", "exit", "map", "unmap", "clear", "move")
+KINDS = ("fault", "exec", "fork", "exit", "map", "unmap", "clear", "move", "page_size")
 _NO_SPACE = -1
 
 
@@ -51,6 +51,7 @@ class Builder:
             records.Unmap: self._unmap,
             records.Clear: self._clear,
             records.Move: self._move,
+            records.PageSize: self._page_size,
             records.Fault: self._fault,
             records.CopyEnd: self._copy_end,
             records.Sample: self._processes.sampled,
@@ -164,6 +165,11 @@ class Builder:
 
     def _move(self, record: records.Move) -> None:
         self._span("move", record, exact(record.to))
+
+    def _page_size(self, record: records.PageSize) -> None:
+        process = self._processes.number(record.pid, record.time)
+        space, address = self._spaces.of(record.pid).number, exact(record.address)
+        self._row(record, "page_size", process, space, address, int(record.huge))
 
     def _span(
         self, kind: str, record: records.Unmap | records.Clear | records.Move, *more: Any

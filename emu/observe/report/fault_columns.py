@@ -10,8 +10,9 @@ from emu.observe.report.interning import InternTables
 
 _COLUMNS = (
     *("step", "process", "tid", "space", "place", "instruction", "access", "outcome", "rule"),
-    *("stval", "cause", "call", "loading", "range", "table", "walk", "leaf", "before", "after"),
-    *("countBefore", "countAfter", "around", "sharers", "stack", "heap", "host", "changed", "why"),
+    *("stval", "cause", "call", "loading", "range", "table", "huge", "split", "walk", "leaf"),
+    *("before", "after", "countBefore", "countAfter", "around", "sharers", "stack", "heap"),
+    *("host", "changed", "why"),
 )
 _RISING = ("step",)
 UNKNOWN = -1
@@ -44,7 +45,7 @@ class FaultColumns:
             *(exact(fault.stval), fault.cause),
             *(names.string(fault.in_kernel), int(fault.loading)),
             names.range(fault.vma) if fault.vma else UNKNOWN,
-            *(int(fault.table_copied), walk, leaf),
+            *(int(fault.table_copied), int(fault.huge), int(fault.split), walk, leaf),
             *(exact(fault.pte_before), exact(fault.pte_after)),
             *(fault.count_before, fault.count_after),
             *(self._around_row(fault), self._sharers_row(fault.sharers, fault.page)),

@@ -1,5 +1,7 @@
 /* Drawing of the visible part of a map. */
 
+const HUGE_LABEL = "2 MiB";
+
 /**
  * Draws a view of a space, with the page under the cursor and the page of the current step.
  * @param {CanvasRenderingContext2D} context
@@ -85,8 +87,29 @@ function cellsOf(context, {layout, space}, block, segment, scroll, height) {
   const to = Math.min(segment.at + segment.pages, (rowOf(height) + 1) * perRow);
   for (let unit = from; unit < to; unit++) {
     const [x, y] = layout.position(block, unit);
-    cell(context, app.replay.state(space, segment.start + unit - segment.at), x, y - scroll, size);
+    const page = segment.start + unit - segment.at;
+    const state = app.replay.state(space, page);
+    if (app.replay.isHuge(space, Math.floor(page / CHUNK)))
+      hugeCell(context, state, page % CHUNK, x, y - scroll, size);
+    else cell(context, state, x, y - scroll, size);
   }
+}
+
+/**
+ * Draws a page of a huge page: its cells join to one area, with a letter for all at its start.
+ * @type {(context: CanvasRenderingContext2D, state: number, at: number, x: number, y: number, size: number) => void}
+ */
+function hugeCell(context, state, at, x, y, size) {
+  const {letter, colour} = STATES[state];
+  if (!colour) return;
+  context.fillStyle = app.colours[colour];
+  context.fillRect(x, y, at === CHUNK - 1 ? size - 1 : size, size);
+  if (size < 8 || at >= HUGE_LABEL.length + 2) return;
+  context.fillStyle = app.colours.on;
+  context.font = `bold ${Math.min(11, size)}px "DejaVu Sans Mono", monospace`;
+  context.textAlign = "center";
+  context.fillText(`${letter} ${HUGE_LABEL}`[at], x + size / 2, y + size / 2 + 0.5);
+  context.textAlign = "start";
 }
 
 /** @type {(context: CanvasRenderingContext2D, state: number, x: number, y: number, size: number) => void} */

@@ -128,6 +128,8 @@ class Model {
       call: string("call"),
       range: pick("range") < 0 ? null : this.ranges[pick("range")],
       tableCopied: Boolean(pick("table")),
+      huge: Boolean(pick("huge")),
+      split: Boolean(pick("split")),
       walk: this.walk(number),
       before: f.before[number],
       after: f.after[number],

@@ -89,12 +89,20 @@ function facts(fault) {
             .join(", "),
         ]
       : null,
+    fault.huge || fault.split ? ["page size", sizeText(fault)] : null,
     fault.around.length ? ["also mapped", aroundText(fault)] : null,
     fault.tableCopied ? ["table", "the shared leaf table was copied first"] : null,
     fault.outcome === "copied" || fault.changed >= 0 ? ["bytes changed", changedText(fault)] : null,
     ["when", `${nanoseconds(fault.time)}, record ${count(fault.seq)}${handled}`],
   ];
   return factList(rows.filter((row) => row !== null));
+}
+
+/** @param {Fault} fault */
+function sizeText({huge, page}) {
+  if (!huge) return "the huge page was split first: its 512 pages have entries of their own";
+  const first = (page - (page % 512)) * 4096;
+  return `huge page, 2 MiB: 512 pages from ${hex(first)} on`;
 }
 
 /** @param {Fault} fault */
@@ -126,10 +134,10 @@ function usersText({countBefore, countAfter}) {
 }
 
 /** @param {Fault} fault */
-function changedText({changed, why}) {
+function changedText({changed, why, huge}) {
   return changed < 0
     ? "unknown: the trace does not contain the copy's end"
-    : `${count(changed)} of 4,096 by the time it was ${why}`;
+    : `${count(changed)} of ${count(huge ? 512 * 4096 : 4096)} by the time it was ${why}`;
 }
 
 /** @param {Fault} fault */

@@ -123,7 +123,7 @@ function faultRow(fault) {
     make("span", {class: "mono"}, hex(fault.address)),
     [
       make("span", {class: "swatch", style: `background:var(--${colour})`, "aria-hidden": "true"}, letter),
-      ` ${name}`,
+      ` ${name}${fault.huge ? ", huge page" : ""}${fault.split ? ", huge page split" : ""}`,
     ],
     fault.changed < 0 ? "" : count(fault.changed),
   ];

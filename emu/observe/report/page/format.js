@@ -53,12 +53,13 @@ const pteFrame = (pte) =>
   typeof pte === "number" ? Math.floor(pte / 1024) : Number((BigInt(pte) / 1024n) % 2n ** 44n);
 const pteValid = (/** @type {Exact} */ pte) => pteBits(pte) % 2 === 1;
 
+const isLeaf = (/** @type {Exact} */ pte) => pteValid(pte) && (pteBits(pte) & 14) > 0;
+
 /** @param {Exact} pte */
 function pteText(pte) {
   if (!pte) return "none";
   if (!pteValid(pte)) return `invalid ${hex(pte)}`;
-  const leaf = pteBits(pte) & 14;
-  return leaf ? `${hex(pteFrame(pte))} ${pteFlags(pte)}` : `table ${hex(pteFrame(pte))}`;
+  return isLeaf(pte) ? `${hex(pteFrame(pte))} ${pteFlags(pte)}` : `table ${hex(pteFrame(pte))}`;
 }
 
 /**

@@ -39,8 +39,14 @@ class Memory {
     let chunk = space.chunks.get(key);
     if (chunk && chunk.owner === space.token) return chunk;
     chunk = chunk
-      ? {kinds: chunk.kinds.slice(), frames: chunk.frames.slice(), table: chunk.table, owner: space.token}
-      : {kinds: new Uint8Array(CHUNK), frames: new Int32Array(CHUNK), table: 0, owner: space.token};
+      ? {...chunk, kinds: chunk.kinds.slice(), frames: chunk.frames.slice(), owner: space.token}
+      : {
+          kinds: new Uint8Array(CHUNK),
+          frames: new Int32Array(CHUNK),
+          table: 0,
+          huge: false,
+          owner: space.token,
+        };
     space.chunks.set(key, chunk);
     return chunk;
   }
@@ -73,6 +79,19 @@ class Memory {
     this.countFrame(kind, frame, 1);
     chunk.kinds[at] = kind;
     chunk.frames[at] = frame;
+  }
+
+  /**
+   * Sets whether the pages of table number `key` are those of one huge page.
+   * @type {(space: Space, key: number, huge: boolean) => void}
+   */
+  setHuge(space, key, huge) {
+    if (this.isHuge(space, key) !== huge) this.chunk(space, key).huge = huge;
+  }
+
+  /** @type {(space: Space, key: number) => boolean} */
+  isHuge(space, key) {
+    return space.chunks.get(key)?.huge ?? false;
   }
 
   /**

@@ -26,17 +26,40 @@ class Replay extends Memory {
     if (!(address < 2 ** 38)) return;
     const space = this.space(f.space[number]);
     const page = pageOf(address);
-    this.own(space, Math.floor(page / CHUNK));
+    const key = Math.floor(page / CHUNK);
+    this.own(space, key);
+    if (f.split[number]) this.setHuge(space, key, false);
     const kind = KIND_AFTER[this.model.strings[f.outcome[number]]];
     const after = f.after[number];
     if (!pteValid(after) || kind === undefined) return;
-    const frame = this.frame(pteFrame(after));
+    const first = f.huge[number] ? key * CHUNK : page;
+    const pages = f.huge[number] ? CHUNK : 1;
+    const firstFrame = pteFrame(after) - page + first;
+    for (let at = 0; at < pages; at++) this.touch(space, first + at, kind, this.frame(firstFrame + at));
+    if (f.huge[number]) this.setHuge(space, key, true);
+    for (const [distance, beside] of f.beside[f.around[number]])
+      this.set(space, page + distance, kind, this.frame(beside));
+  }
+
+  /** @type {(space: Space, page: number, kind: number, frame: number) => void} */
+  touch(space, page, kind, frame) {
     this.set(space, page, ABSENT, 0);
     // After a fault a private page has one user, which also corrects the counts of a filtered trace.
     if (isPrivate(kind)) this.frames[frame] = 0;
     this.set(space, page, kind, frame);
-    for (const [distance, beside] of f.beside[f.around[number]])
-      this.set(space, page + distance, kind, this.frame(beside));
+  }
+
+  /**
+   * A huge page was split, or pages became one in other frames, which no record names.
+   * @type {(process: number, number: number, address: Exact, huge: number) => void}
+   */
+  page_size(_process, number, address, huge) {
+    const space = this.space(number);
+    const key = Math.floor(pageOf(address) / CHUNK);
+    const unnamed = -1 - this.at * CHUNK;
+    for (let at = 0; huge && at < CHUNK; at++)
+      this.touch(space, key * CHUNK + at, PRIVATE, this.frame(unnamed - at));
+    this.setHuge(space, key, Boolean(huge));
   }
 
   /** @type {(process: number, left: number, number: number, maps: number[]) => void} */
@@ -94,6 +117,7 @@ class Replay extends Memory {
       kinds: from.kinds.map((kind, at) => (inherits(at) ? kind & KIND : ABSENT)),
       frames,
       table: 0,
+      huge: from.huge,
       owner: child.token,
     });
   }
@@ -115,11 +139,13 @@ class Replay extends Memory {
       own.frames[at] = chunk.frames[at];
       this.countFrame(own.kinds[at], own.frames[at], 1);
     }
+    own.huge = chunk.huge;
   }
 
   /** @type {(parent: Space, child: Space, key: number, withTable: boolean) => void} */
   shareChunk(parent, child, key, withTable) {
     const chunk = this.chunk(parent, key);
+    withTable = withTable && !chunk.huge;
     for (let at = 0; at < CHUNK; at++) {
       if (!isPrivate(chunk.kinds[at] & KIND)) continue;
       chunk.kinds[at] |= COW;
@@ -158,11 +184,16 @@ class Replay extends Memory {
   move(_process, number, start, end, to) {
     const space = this.space(number);
     const moved = [...pagesOf(space)].filter(([page]) => page >= pageOf(start) && page < pageOf(end));
+    const whole = moved.map(([page]) => page / CHUNK).filter((key) => this.isHuge(space, key));
     for (const [page, kind, frame] of moved) {
       const target = page - pageOf(start) + pageOf(to);
       for (const key of [page, target].map((each) => Math.floor(each / CHUNK))) this.own(space, key);
       this.set(space, target, kind, frame);
       this.set(space, page, ABSENT, 0);
+    }
+    for (const key of whole) {
+      this.setHuge(space, key, false);
+      this.setHuge(space, key + (pageOf(to) - pageOf(start)) / CHUNK, true);
     }
     space.ranges = without(space.ranges, Number(start), Number(end));
   }

@@ -102,6 +102,8 @@ function stepText(step) {
       return `${pid}: unmapped ${span()}`;
     case "clear":
       return `${pid}: released the pages of ${span()}`;
+    case "page_size":
+      return `${pid}: ${row[3] ? "pages became a huge page" : "huge page split"} at ${hex(row[2])}`;
     default:
       return `${pid}: ${span()} moved to ${hex(row[4])}`;
   }

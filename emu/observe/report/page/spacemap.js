@@ -140,7 +140,8 @@ class MapPane {
     const where = range
       ? ` in ${range.name ? baseName(range.name) : "anonymous memory"} ${range.rights}`
       : "";
-    const state = letter ? `${letter}, ${name}` : name;
+    const size = app.replay.isHuge(space, Math.floor(page / CHUNK)) ? ", in a huge page" : "";
+    const state = letter ? `${letter}, ${name}${size}` : name;
     const faults = plural(faultsOfPage(number, page).length, "fault");
     return `Page ${hex(page * 4096)}${where}: ${state}; ${faults}`;
   }
@@ -173,9 +174,20 @@ function faultsOfPage(number, page) {
   /** @type {number[]} */
   const found = [];
   for (let fault = 0; fault < faults.space.length; fault++) {
-    if (pageOf(faults.stval[fault]) === page && spaces.has(faults.space[fault])) found.push(fault);
+    if (concerns(fault, page) && spaces.has(faults.space[fault])) found.push(fault);
   }
   return found;
+}
+
+/**
+ * Returns whether a fault is on a page, or on another page of the huge page that contains it.
+ * @param {number} fault
+ * @param {number} page
+ */
+function concerns(fault, page) {
+  const {stval, huge} = app.model.faults;
+  const other = pageOf(stval[fault]);
+  return other === page || (huge[fault] > 0 && Math.floor(other / CHUNK) === Math.floor(page / CHUNK));
 }
 
 const SpaceMap = {

@@ -1,6 +1,7 @@
 /* Drawing of a page-table walk: an entry for each level (privileged spec, "Sv39"). */
 
 const LEVELS = ["level 0 (leaf)", "level 1", "level 2 (root)"];
+const HUGE_LEAF = "level 1 (leaf of 2 MiB)";
 
 /**
  * Draws the fields of the address, and the entries that the walk read.
@@ -44,10 +45,11 @@ function addressBits(fault) {
 function level(entry, fault) {
   const index = Math.floor(fault.page / 512 ** entry.level) % 512;
   const value = entry.pte === null ? "outside physical memory" : meaningOf(entry.pte);
+  const huge = entry.level === 1 && entry.pte !== null && isLeaf(entry.pte);
   return make(
     "div",
-    {class: entry.level === 0 ? "level leaf" : "level", role: "listitem"},
-    make("span", {}, LEVELS[entry.level] ?? `level ${entry.level}`),
+    {class: entry.level === 0 || huge ? "level leaf" : "level", role: "listitem"},
+    make("span", {}, huge ? HUGE_LEAF : (LEVELS[entry.level] ?? `level ${entry.level}`)),
     make("span", {class: "mono"}, `entry ${index} at ${hex(entry.address)}`),
     make("span", {}, ""),
     make("span", {class: "mono"}, value),

@@ -86,6 +86,65 @@ def test_is_a_program_that_differs_status_1_with_the_place(tmp_path: Path) -> No
     assert "identical" not in outcome.stderr
 
 
+SNAPSHOT = """
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define HUGE (2UL << 20)
+#define SIZE (8 * HUGE)
+int main(void) {
+    char *around = mmap(0, SIZE + HUGE, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *data = (char *)(((unsigned long)around + HUGE - 1) & -HUGE);
+    for (char *at = data; at < data + SIZE; at += 4096) *at = 1;
+    if (!fork()) {
+        for (char *at = data; at < data + SIZE; at += 65536) *at = 2;
+        _exit(0);
+    }
+    return wait(0) < 0;
+}
+"""
+"""16 MiB; a child stores a byte in each 64 KiB of it."""
+
+
+def test_what_it_copies_with_huge_pages() -> None:
+    comparison = compared("--page-sizes", program("compare_snapshot", SNAPSHOT))
+    assert (comparison["status_of_emu"], comparison["differences"]) == (0, [])
+    assert [run["pages"] for run in comparison["runs"]] == [
+        "4 KiB pages",
+        "huge pages",
+        "huge copies",
+    ]
+    small, huge, whole = (run["summary"] for run in comparison["runs"])
+    # The C library's own pages are copied too, equally in all runs.
+    other = small["frames_copied"] - 256
+    assert 0 < other < 20
+    assert huge["frames_copied"] == 256 + other
+    assert whole["frames_copied"] == 8 * 512 + other
+    assert [run["faults"]["copied"] - other for run in (small, huge, whole)] == [256, 256, 8]
+    assert [run["huge_mapped"] for run in (small, huge, whole)] == [0, 8, 16]
+    assert [run["huge_split"] for run in (small, huge, whole)] == [0, 8, 0]
+    zero_filled = [run["faults"]["zero_filled"] for run in (small, huge, whole)]
+    assert zero_filled[0] - zero_filled[1] == 8 * 512 - 8 and zero_filled[1] == zero_filled[2]
+    assert whole["frames_peak"] - huge["frames_peak"] == 8 * 512 - 256
+
+
+def test_is_the_table_of_page_sizes_readable() -> None:
+    outcome = emu("compare", "--page-sizes", program("compare_snapshot", SNAPSHOT))
+    lines = outcome.stderr.splitlines()
+    assert lines[0].split() == ["4", "KiB", "pages", "huge", "pages", "huge", "copies"]
+    assert ["huge pages mapped", "0", "8", "16"] in [line.rsplit(maxsplit=3) for line in lines]
+    assert max(map(len, lines)) <= 80
+
+
+def test_is_the_page_size_not_given_twice() -> None:
+    for option in (("--thp", "never"), ("--thp-cow", "huge")):
+        outcome = emu("compare", "--page-sizes", *option, "x")
+        assert (outcome.status, outcome.messages) == (
+            2,
+            [f"emu: {option[0]}: not possible with --page-sizes, which sets it"],
+        )
+
+
 def test_are_two_deterministic_runs_alike() -> None:
     guest = built(BY_NAME["fork_chain"], "static")
     assert compared("--deterministic", guest) == compared("--deterministic", guest)

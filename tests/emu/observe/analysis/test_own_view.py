@@ -7,6 +7,7 @@ again: Shared_Dirty decreases by the pages that were copied.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +49,9 @@ int main(void) {
     return 0;
 }
 """
+HUGE = C.replace("[64][4096] __attribute__((aligned(4096)))", "[1024][4096] ALIGNED").replace(
+    "static volatile", "#define ALIGNED __attribute__((aligned(2 << 20)))\nstatic volatile"
+)
 PYTHON = """
 import gc, os
 data = [{} for _ in range(3000)]
@@ -101,7 +105,19 @@ def _c(_: Path) -> tuple[list[str], dict[str, Any]]:
     return [str(compiled(C))], {}
 
 
-PROGRAMS = {"C": _c, "python3": _python, "a shell": _shell}
+def _huge(copied: str) -> Callable[[Path], tuple[list[str], dict[str, Any]]]:
+    """The pages are in a huge page, which stores split, or copy whole."""
+    options = {"thp": "always", "thp_cow": copied}
+    return lambda _: ([str(compiled(HUGE))], options)
+
+
+PROGRAMS = {
+    "C": _c,
+    "python3": _python,
+    "a shell": _shell,
+    "C in huge pages": _huge("page"),
+    "C in huge copies": _huge("huge"),
+}
 
 
 @pytest.mark.root
@@ -121,7 +137,7 @@ def test_does_a_child_see_as_much_copied_as_is_reported(
         text = read(view)
         shared = re.search(r"^Shared_Dirty: +(\d+) kB$", text, re.MULTILINE)
         assert shared is not None
-        copied = session.kernel.stats.faults[Outcome.COPIED]
+        copied = session.kernel.stats.frames_copied
         views.setdefault(view._space, []).append(View(int(shared[1]), copied))
         return text
 
@@ -138,5 +154,8 @@ def test_does_a_child_see_as_much_copied_as_is_reported(
         assert before.shared_dirty - after.shared_dirty == 4 * (after.copied - before.copied)
     copied = child[-1].copied - child[0].copied
     assert copied >= 5
-    assert collector.result().copied == session.kernel.stats.faults[Outcome.COPIED]
-    assert max(share.by_child.copied for share in collector.result().forks) >= copied
+    profile = collector.result()
+    assert profile.copies == session.kernel.stats.faults[Outcome.COPIED]
+    assert profile.copied == session.kernel.stats.frames_copied
+    assert (name != "C in huge copies") == (profile.huge_copied == 0)
+    assert max(share.by_child.copied for share in profile.forks) >= copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from emu.observe.symbols.elf_file import ElfFile
 from emu.observe.symbols.page_target import Target, bias
 from guest.manifest import BY_NAME
 from kernel.mm.fork import POLICIES
+from tests.emu.observe.support.huge_guest import (
+    COLLAPSED,
+    FIRST,
+    PAGE,
+    SECOND,
+    ZEROES,
+    huge_run,
+)
 from tests.emu.observe.support.recorded import HANDLES, record
 from tests.guest.running import built
 from tests.kernel.syscalls.guests import compiled
@@ -348,3 +357,79 @@ def test_are_addresses_and_offsets_read() -> None:
     assert Target("0x7b000").locate(image, b"") == 0x7B000
     assert Target("123").locate(image, b"") == 123
     assert (Target("a+0x10").symbol, Target("a+0x10").address) == ("a", 16)
+
+
+def huge_history(page: int, **options: Any) -> PageHistory:
+    history = PageHistory(page)
+    for each in huge_run(RecordingOptions(pages={page}, backtraces=4), **options).records:
+        history(each)
+    return history
+
+
+def texts(episode: Episode) -> list[str]:
+    """The steps without their places."""
+    return [re.sub(r" (at|by) \S+\.c:\d+ \w+( \(\w+\))?", "", s.text) for s in episode.steps]
+
+
+@pytest.mark.parametrize("policy", ["cow", "shared-tables"])
+def test_what_becomes_of_a_page_that_other_pages_faults_map(policy: str) -> None:
+    parent, child = huge_history(FIRST + 8 * PAGE, fork_policy=policy).episodes
+    store = f"the store to {FIRST + 5 * PAGE:#x}"
+    assert texts(parent)[1:] == [
+        f"part of a huge page, for {store}: zero-filled",
+        "shared, with its huge page, by fork of pid 3",
+        "pid 3 ended",
+        f"part of a huge page, for the store to {FIRST + 6 * PAGE:#x}: REUSED",
+        "its huge page was split by munmap",
+        "released: exit, status 0",
+    ]
+    assert texts(child) == [
+        "inherited from pid 2",
+        f"its huge page was split, for the store to {FIRST + 7 * PAGE:#x}",
+        "released: exit, status 0",
+    ]
+    first = parent.steps[1].after
+    assert first is not None and (first.frame % 512, first.holders) == (8, 1)
+    counts = [
+        (step.before.holders, step.after.holders)
+        for step in parent.steps
+        if step.before and step.after
+    ]
+    assert counts == [(0, 1), (1, 2), (2, 1), (1, 1), (1, 0)]
+
+
+def test_is_it_copied_whole_for_a_store_to_another() -> None:
+    parent, child = huge_history(FIRST + 8 * PAGE, thp_cow="huge").episodes
+    assert texts(child)[1] == f"part of a huge page, for the store to {FIRST + 7 * PAGE:#x}: COPIED"
+    copy = child.steps[1]
+    assert copy.before is not None and copy.after is not None
+    assert (copy.before.holders, copy.after.holders) == (2, 1)
+    assert copy.before.frame != copy.after.frame and copy.after.frame % 512 == 8
+    assert "pid 3 has a copy of its own" in texts(parent)
+
+
+def test_are_its_own_faults_huge_or_split_first() -> None:
+    parent, child = huge_history(FIRST + 7 * PAGE).episodes
+    own = f"first touched, store to {FIRST + 7 * PAGE:#x}: COPIED; its huge page was split first"
+    assert texts(child)[1] == own
+    zeroed = huge_history(ZEROES + PAGE).episodes[1]
+    assert texts(zeroed)[1].endswith(": zero-filled, as a huge page of 2 MiB")
+    assert "pid 3 has a copy of its own" in texts(parent)
+
+
+def test_who_collapses_it_and_who_splits_it() -> None:
+    (parent, _) = huge_history(COLLAPSED + PAGE).episodes
+    (collapse,) = [step for step in parent.steps if "collapsed" in step.text]
+    assert collapse.text.startswith("collapsed to a huge page by madvise at ")
+    assert collapse.before is not None and collapse.after is not None
+    assert collapse.before.frame != collapse.after.frame and collapse.after.frame % 512 == 1
+    assert not any("released by" in text for text in texts(parent))
+    (parent, _) = huge_history(SECOND + 9 * PAGE).episodes
+    assert "its huge page was split by mprotect" in texts(parent)
+
+
+def test_is_a_page_of_the_collapsed_range_there_that_was_not_before() -> None:
+    (parent, _) = huge_history(COLLAPSED + 300 * PAGE).episodes
+    assert texts(parent)[-2:] == ["collapsed to a huge page by madvise", "released: exit, status 0"]
+    after = parent.steps[-2].after
+    assert after is not None and (after.frame % 512, after.holders) == (300, 1)

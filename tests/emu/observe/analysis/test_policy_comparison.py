@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from emu.observe.analysis.policy_comparison import (
+    OF_PAGE_SIZES,
+    OF_POLICIES,
     PolicyRun,
     comparison_json,
     comparison_text,
@@ -15,7 +17,8 @@ from kernel.mm.outcome import Outcome
 
 def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) -> PolicyRun:
     names = ("frames_copied", "frames_reused", "ptes_written", "tables_made", "tables_shared")
-    counts: dict[str, object] = dict.fromkeys((*names, "tables_copied", "frames_peak"), 10**9)
+    others = ("tables_copied", "frames_peak", "huge_mapped", "huge_split")
+    counts: dict[str, object] = dict.fromkeys((*names, *others), 10**9)
     faults = {str(outcome): 10**8 for outcome in Outcome}
     return PolicyRun(policy, status, stdout, stderr, {**counts, "faults": faults}, 123456.789)
 
@@ -23,9 +26,10 @@ def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) 
 def test_is_nothing_reported_for_runs_that_agree() -> None:
     runs = [run("cow", b"a"), run("eager", b"a"), run("shared-tables", b"a")]
     assert differences(runs) == []
-    text = comparison_text(runs)
-    assert text.splitlines()[-1] == "identical: 1 bytes of stdout, 0 of stderr, exit status 0"
-    assert max(map(len, text.splitlines())) <= 80
+    for rows in (OF_POLICIES, OF_PAGE_SIZES):
+        text = comparison_text(runs, rows)
+        assert text.splitlines()[-1] == "identical: 1 bytes of stdout, 0 of stderr, exit status 0"
+        assert max(map(len, text.splitlines())) <= 80
 
 
 def test_is_the_first_line_shown_that_differs() -> None:

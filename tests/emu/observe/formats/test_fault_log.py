@@ -6,6 +6,8 @@ from typing import Any
 
 from emu.observe.formats.fault_log import FaultLines
 from tests.emu.commands import machine
+from tests.emu.observe.support.huge_guest import FIRST, PAGE, SECOND, ZEROES
+from tests.emu.observe.support.huge_guest import SOURCE as HUGE
 from tests.emu.observe.support.recorded import HANDLES
 from tests.kernel.syscalls.guests import compiled
 
@@ -114,3 +116,19 @@ def test_a_signals_frame_is_the_kernels_store_for_no_call() -> None:
     machine(deterministic=True).run([compiled(HANDLES)], observers=[FaultLines(lines.append)])
     assert sum("kernel, for a signal  store" in line for line in lines) == 1
     assert not any("None" in line for line in lines)
+
+
+def test_is_said_which_page_is_huge_and_which_was_split() -> None:
+    lines: list[str] = []
+    machine(deterministic=True).run([compiled(HUGE)], observers=[FaultLines(lines.append)])
+    ends = {
+        int(line.split(" → ")[0].split()[-1], 16): line.split("  ")[-1]
+        for line in lines
+        if "huge" in line
+    }
+    whole, split = "huge page, 2 MiB", "huge page split"
+    assert ends == {
+        **dict.fromkeys((FIRST + 5 * PAGE, SECOND, ZEROES + 9, ZEROES + PAGE), whole),
+        FIRST + 7 * PAGE: split,
+        FIRST + 6 * PAGE: whole,
+    }

@@ -10,7 +10,9 @@ import pytest
 
 from emu.observe.formats.folded import Folded
 from emu.observe.model.records import AnyRecord, Caller, Exec, Fault, Fork, SourceLocation, Start
+from emu.observe.model.sink import RecordingOptions
 from tests.emu.commands import emu, program
+from tests.emu.observe.support.huge_guest import huge_run
 from tests.emu.observe.support.traced import traced
 
 LINE = re.compile(r"(.*) (\d+)")
@@ -187,3 +189,13 @@ def test_a_page_that_a_signal_frame_copied_is_attributed_to_the_kernel(tmp_path:
     assert re.search(r"main;.*;signal delivery_\[k\] 4096$", line)
     text = emu("cow", trace).stderr
     assert re.search(r"^ +4 +\d+  .*\(signal delivery\)$", text, re.MULTILINE), text
+
+
+@pytest.mark.parametrize("cow", ["page", "huge"])
+def test_is_a_huge_page_copied_whole_512_pages(cow: str) -> None:
+    run = huge_run(RecordingOptions(backtraces=4), thp_cow=cow)
+    found = folded(*run.records)
+    of_fork = sum(size for stack, size in found.items() if "[private file pages]" not in stack)
+    assert of_fork == 4096 * run.summary["frames_copied"]
+    pages = 512 if cow == "huge" else 2
+    assert [size for stack, size in found.items() if stack[-1] == "main"] == [4096 * pages]

@@ -5,6 +5,7 @@ import json
 from emu.observe.formats.summary import summary_text
 from kernel.mm.outcome import Outcome
 from tests.emu.commands import machine
+from tests.emu.observe.support.huge_guest import huge_run
 from tests.kernel.syscalls.guests import compiled
 
 FORKS = r"""
@@ -57,3 +58,13 @@ def test_the_text_has_what_a_reader_looks_for() -> None:
 def test_a_run_without_forks_promises_nothing() -> None:
     text = summary_text(machine().run([compiled("return 0;")]).summary)
     assert "saved" not in text
+
+
+def test_are_huge_pages_counted_and_named_only_where_there_are_some() -> None:
+    summary = huge_run().summary
+    assert [summary[f"huge_{what}"] for what in ("mapped", "split", "collapsed")] == [3, 3, 1]
+    (line,) = [line for line in summary_text(summary).splitlines() if "huge" in line]
+    words = line.split(maxsplit=3)
+    assert words == ["huge", "pages", "3", "of 2 MiB, by page faults; 1 collapsed, 3 split"]
+    none = machine(thp="never").run([compiled(FORKS)]).summary
+    assert "huge" not in summary_text(none) and none["huge_mapped"] == 0

@@ -130,9 +130,9 @@ def test_a_default_is_what_the_document_says_of_a_field_that_is_left_out() -> No
 
 
 def test_a_trace_has_what_is_described() -> None:
-    """The run has a fork, an exec, a signal, copies and threads, and watches no page."""
+    """The run has a fork, an exec, a signal, copies and threads, no huge and no watched page."""
     kinds = {type(record).__struct_config__.tag for record in traced().records}
-    assert kinds >= set(RECORDS) - {"move", "unmap", "page"}
+    assert kinds >= set(RECORDS) - {"move", "unmap", "page", "page_size"}
 
 
 def test_are_the_tables_and_the_schema_up_to_date() -> None:

@@ -22,6 +22,7 @@ from tests.emu.observe.support.huge_guest import (
     AT,
     COLLAPSED,
     FIRST,
+    MOVES,
     PAGE,
     SECOND,
     SOURCE,
@@ -130,24 +131,6 @@ def test_who_splits_and_collapses_one(policy: str) -> None:
         (2, COLLAPSED, True, "madvise"),
     ]
     assert all(each.place is not None and each.place.pc for each in resized)
-
-
-MOVES = r"""
-#include <sys/mman.h>
-#define HUGE (2UL << 20)
-int main(void)
-{
-    char *at = mmap((void *)0x40000000, 3 * HUGE, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    char *to = (char *)0x50000000;
-    madvise(at, 3 * HUGE, MADV_HUGEPAGE);
-    at[0] = at[HUGE] = at[2 * HUGE] = 1;
-    mremap(at, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-    mremap(at + HUGE, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + HUGE + 4096);
-    mlock(at + 2 * HUGE + 4096, 4096);
-    return to[0] + to[HUGE + 4096] - 2;
-}
-"""
 
 
 def test_is_one_split_that_cannot_move_whole_or_is_locked_in_part() -> None:

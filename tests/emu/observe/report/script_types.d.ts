@@ -62,6 +62,8 @@ interface FaultColumns {
   loading: number[];
   range: number[];
   table: number[];
+  huge: number[];
+  split: number[];
   walk: number[];
   leaf: number[];
   before: Exact[];
@@ -105,6 +107,8 @@ interface Fault {
   call: string;
   range: MappedRange | null;
   tableCopied: boolean;
+  huge: boolean;
+  split: boolean;
   walk: WalkEntry[];
   before: Exact;
   after: Exact;
@@ -184,6 +188,8 @@ interface Chunk {
   kinds: Uint8Array;
   frames: Int32Array;
   table: number;
+  /** Whether its pages are those of one huge page. */
+  huge: boolean;
   owner: object;
 }
 

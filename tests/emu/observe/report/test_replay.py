@@ -13,8 +13,13 @@ import pytest
 
 from emu.observe.model.records import AnyRecord, Range
 from emu.observe.report.page import page
+from kernel.mm.fork import POLICIES
+from kernel.process.observer import Fault, Observer
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.traces import HEAP, SyntheticRun, built, demo, guest, recorded
+from tests.emu.observe.support.huge_guest import FIRST, MOVES, huge_run
+from tests.emu.observe.support.recorded import record
+from tests.kernel.syscalls.guests import compiled
 
 AT_FORKS = r"""
 (() => {
@@ -90,6 +95,50 @@ def test_the_replay_comes_to_the_kernels_counts(
     assert shown.value(AT_FAULTS) == []
     spaces, users = shown.value(AT_THE_END)
     assert (spaces, users) == (0, 0)
+    shown.close()
+
+
+class _HugePages(Observer):
+    """The huge pages of a fault's space after it, by their number."""
+
+    def __init__(self) -> None:
+        self.after: list[list[int]] = []
+
+    def fault(self, event: Fault) -> None:
+        self.after.append(sorted(event.space.table.huge))
+
+
+HUGE_AFTER_FAULTS = r"""
+app.model.faults.step.map((step, fault) => {
+  const space = app.history.seek(step + 1).space(app.model.faults.space[fault]);
+  const huge = [...space.chunks.keys()].filter((key) => app.replay.isHuge(space, key));
+  return huge.sort((a, b) => a - b);
+})
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("cow", ["page", "huge"])
+def test_are_huge_pages_replayed_as_the_kernel_has_them(
+    browser: Browser, tmp_path: Path, cow: str, policy: str
+) -> None:
+    kernels = _HugePages()
+    run = huge_run(fork_policy=policy, thp_cow=cow, observers=[kernels])
+    shown = opened(browser, run.records, tmp_path)
+    assert shown.value(AT_FORKS) == []
+    assert shown.value(AT_FAULTS) == []
+    assert shown.value(HUGE_AFTER_FAULTS) == kernels.after
+    assert max(map(len, kernels.after)) == 3
+    assert shown.value(AT_THE_END) == [0, 0]
+    shown.close()
+
+
+def test_are_moved_huge_pages_where_the_kernel_has_them(browser: Browser, tmp_path: Path) -> None:
+    kernels = _HugePages()
+    run = record([compiled(MOVES)], observers=[kernels])
+    shown = opened(browser, run.records, tmp_path)
+    assert shown.value(HUGE_AFTER_FAULTS) == kernels.after
+    assert shown.value(AT_THE_END) == [0, 0]
     shown.close()
 
 
@@ -198,4 +247,39 @@ def test_each_fault_is_read_back_as_it_was_written(browser: Browser, tmp_path: P
             [entry.flags for entry in fault.walk],
             fault.host_ns,
         ]
+    shown.close()
+
+
+def test_do_a_faults_details_name_the_huge_page(browser: Browser, tmp_path: Path) -> None:
+    shown = opened(browser, huge_run(thp_cow="huge").records, tmp_path)
+    opens = (
+        "app.open(app.model.faults.huge.findIndex((huge, at) => huge && outcome(at) === '{}')), 1"
+    )
+    shown.value("globalThis.outcome = (at) => app.model.strings[app.model.faults.outcome[at]], 1")
+    shown.value(opens.format("copied"))
+    body = shown.value("byId('fault-body').innerText")
+    first = f"0x{FIRST:x}"
+    assert f"huge page, 2 MiB: 512 pages from {first} on" in body.replace("'", "")
+    assert "3 of 2,097,152 by the time it was discarded" in body
+    assert "level 1 (leaf of 2 MiB)" in body and "level 0" not in body
+    shown.value(opens.format("zero_filled"))
+    assert "level 1 (leaf" not in shown.value("byId('fault-body').innerText")
+    page = FIRST // 4096 + 300
+    faults = shown.value(f"faultsOfPage(spaceAt(0), {page}).length")
+    assert faults == 2, "the first touch and the reuse, on other pages of it"
+    assert ", in a huge page; " in shown.value(
+        f"app.goTo(app.model.faults.step[faultsOfPage(spaceAt(0), {page})[0]] + 1), "
+        f"SpaceMap.panes[0].look(), SpaceMap.panes[0].paint(), SpaceMap.panes[0].describe({page})"
+    )
+    shown.close()
+
+
+def test_do_a_splits_details_say_so(browser: Browser, tmp_path: Path) -> None:
+    shown = opened(browser, huge_run().records, tmp_path)
+    shown.value("app.open(app.model.faults.split.indexOf(1)), 1")
+    body = shown.value("byId('fault-body').innerText")
+    assert "the huge page was split first" in body and "level 1 (leaf of 2 MiB)" in body
+    steps = shown.value("app.model.steps.kind.map((_, step) => stepText(step))")
+    assert sum("huge page split at " in step for step in steps) == 2
+    assert sum("pages became a huge page at " in step for step in steps) == 1
     shown.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from emu.machine.pte import HUGE_SIZE
 from emu.observe.model.sink import RecordingOptions
+from kernel.process.observer import Observer
 from tests.emu.observe.support.recorded import Recorded, record
 from tests.kernel.syscalls.guests import compiled
 
@@ -50,8 +52,32 @@ int main(void)
 """
 
 
-def huge_run(recording: RecordingOptions | None = None, **options: Any) -> Recorded:
+MOVES = r"""
+#include <sys/mman.h>
+#define HUGE (2UL << 20)
+int main(void)
+{
+    char *at = mmap((void *)0x40000000, 3 * HUGE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    char *to = (char *)0x50000000;
+    madvise(at, 3 * HUGE, MADV_HUGEPAGE);
+    at[0] = at[HUGE] = at[2 * HUGE] = 1;
+    mremap(at, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    mremap(at + HUGE, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + HUGE + 4096);
+    mlock(at + 2 * HUGE + 4096, 4096);
+    to[5] = to[HUGE + 4096 + 5] = 2;
+    return to[0] + to[HUGE + 4096] - 2;
+}
+"""
+"""A huge page moves whole, one to an address between two, and one is locked in part."""
+
+
+def huge_run(
+    recording: RecordingOptions | None = None, observers: Sequence[Observer] = (), **options: Any
+) -> Recorded:
     """A recorded run of it, with the default ``--thp madvise``."""
-    run = record([compiled(SOURCE)], recording=recording, deterministic=True, **options)
+    run = record(
+        [compiled(SOURCE)], recording=recording, observers=observers, deterministic=True, **options
+    )
     assert run.status == 0, run.output
     return run

@@ -110,3 +110,35 @@ def test_is_a_text_one_snapshot_until_read_again(t: FakeThread) -> None:
     assert (first + rest).startswith(b"1.00")
     t.files.get(fd).seek(0, 0)
     assert read(t, fd).startswith(b"1001.00")
+
+
+THP = "/sys/kernel/mm/transparent_hugepage/"
+
+
+@pytest.mark.parametrize("mode", ["always", "madvise", "never"])
+def test_what_is_read_of_transparent_huge_pages(t: FakeThread, mode: str) -> None:
+    t.kernel.huge_mode = mode
+    values = "always madvise never".replace(mode, f"[{mode}]")
+    assert get_file(t, THP + "enabled") == f"{values}\n".encode()
+    assert get_file(t, THP + "hpage_pmd_size") == b"2097152\n"
+    assert get_file(t, THP + "use_zero_page") == b"1\n"
+    assert b"[never]" in get_file(t, THP + "shmem_enabled")
+    assert b"[never]" in get_file(t, THP + "defrag")
+
+
+def test_has_sys_nothing_else_and_nothing_to_set(t: FakeThread) -> None:
+    assert listed(t, "/sys") == {"kernel"} and listed(t, "/sys/kernel") == {"mm"}
+    assert listed(t, THP) == {
+        "enabled",
+        "defrag",
+        "hpage_pmd_size",
+        "use_zero_page",
+        "shmem_enabled",
+    }
+    assert fails(lambda: open_(t, THP + "enabled", O_WRONLY)) == EACCES
+    assert fails(lambda: open_(t, THP + "khugepaged/defrag")) == ENOENT
+    assert fails(lambda: mkdir(t, "/sys/x")) == EACCES
+    assert any(
+        line.split()[1:3] == [b"/sys", b"sysfs"]
+        for line in get_file(t, "/proc/mounts").splitlines()
+    )
