@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import Any
 
 from emu.observe.analysis.cow_collector import site_text
-from emu.observe.analysis.cow_profile import CowProfile, FewBytes, ForkShare, Site
+from emu.observe.analysis.cow_profile import PAGE_SIZE, CowProfile, FewBytes, ForkShare, Site
 from emu.observe.report.compact import exact
 
 _MOST_ROWS = 25
@@ -40,7 +40,7 @@ def _fork_row(fork: ForkShare, step: int) -> list[int]:
 
 def _site_rows(sites: list[Site]) -> list[list[Any]]:
     return [
-        [site_text(site), site.copies, site.bytes_copied, site.bytes_changed]
+        [site_text(site), site.bytes_copied // PAGE_SIZE, site.bytes_copied, site.bytes_changed]
         for site in sites[:_MOST_ROWS]
     ]
 
