@@ -97,7 +97,12 @@ function cellsOf(context, {layout, space}, block, segment, scroll, height) {
 
 /**
  * Draws a page of a huge page: its cells join to one area, with a letter for all at its start.
- * @type {(context: CanvasRenderingContext2D, state: number, at: number, x: number, y: number, size: number) => void}
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} state
+ * @param {number} at
+ * @param {number} x
+ * @param {number} y
+ * @param {number} size
  */
 function hugeCell(context, state, at, x, y, size) {
   const {letter, colour} = STATES[state];
