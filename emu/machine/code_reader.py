@@ -8,8 +8,8 @@ from emu.machine.cause import Access
 from emu.machine.engine import Engine
 from emu.machine.isa.decoder import decode, instruction_length
 from emu.machine.isa.memory_operand import memory_operand, operand_address, stval
-from emu.machine.isa.reserved_encodings import first_reserved, has_no_reserved
-from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
+from emu.machine.isa.reserved_encodings import first_reserved, is_plain
+from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, VA_MASK
 from emu.machine.sv39 import Mmu, TranslationFault
 from emu.machine.trap import Trap
 
@@ -21,7 +21,9 @@ class CodeReader:
     be dropped in time.
     """
 
-    def __init__(self, engine: Engine, mmu: Mmu) -> None:
+    def __init__(self, engine: Engine, mmu: Mmu, on_amo: Callable[[int], None]) -> None:
+        """``on_amo`` gets the PPN of each frame in which a new block has an AMO."""
+        self._on_amo = on_amo
         self._engine = engine
         self._mmu = mmu
         self._pc = -1
@@ -29,8 +31,8 @@ class CodeReader:
         self._pages: dict[int, int] = {}
         """RAM offset of each translated page."""
         self.reserved = self._finder()
-        """Maps (address, size in bytes) of code to the address of its first reserved encoding, or
-        None."""
+        """Maps (address, size in bytes) of a new block to the address of its first reserved
+        encoding, or None; calls ``on_amo`` for an AMO in it."""
 
     def forget(self) -> None:
         """Drops the cached instruction; to be called when the hart runs again."""
@@ -58,12 +60,23 @@ class CodeReader:
             if start is not None:
                 start += pc & PAGE_MASK
                 end = start + size
-                if size <= PAGE_SIZE - (pc & PAGE_MASK) and has_no_reserved(content, start, end):
+                if size <= PAGE_SIZE - (pc & PAGE_MASK) and is_plain(content, start, end):
                     return None
-            offset = first_reserved(self._code(pc, size))
-            return None if offset is None else pc + offset
+            code = self._code(pc, size)
+            offset = first_reserved(code)
+            if offset is None:
+                if not is_plain(code):
+                    self._report_amo(pc, size)
+                return None
+            return pc + offset
 
         return reserved
+
+    def _report_amo(self, pc: int, size: int) -> None:
+        for page in range(pc & ~PAGE_MASK, pc + size, PAGE_SIZE):
+            start = self._start(page)
+            if start is not None:
+                self._on_amo((start + self._mmu.ram.base) >> PAGE_SHIFT)
 
     def _code(self, pc: int, size: int) -> bytes:
         """Code bytes from ``pc`` on, as far as they can be fetched."""

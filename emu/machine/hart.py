@@ -41,6 +41,7 @@ from emu.machine.trap import Trap, Vector
 _EBREAK = (0x00100073, 0x9002)
 _ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
 _PAGE = VA_MASK & ~PAGE_MASK
+_MOST_DOUBTFUL = 32
 _STORE_INSTEAD = {
     Cause.LOAD_PAGE_FAULT: Cause.STORE_PAGE_FAULT,
     Cause.LOAD_ACCESS_FAULT: Cause.STORE_ACCESS_FAULT,
@@ -50,7 +51,7 @@ _STORE_INSTEAD = {
 class Hart:
     """One hardware thread in U-mode over ``ram``.
 
-    ``vector``, if set, is called first for system calls and faults of stores.
+    ``vector``, if set, is called first for system calls and faults of stores and loads.
     """
 
     def __init__(self, ram: Ram, mmu: Mmu | None = None) -> None:
@@ -70,9 +71,11 @@ class Hart:
         self._interrupted = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
+        self._doubtful = 0
+        """Number of page faults since the last flush that might have been an AMO's."""
         self._error: BaseException | None = None
         self._tlb = Tlb(self._engine, ram)
-        self._code_reader = CodeReader(self._engine, self.mmu)
+        self._code_reader = CodeReader(self._engine, self.mmu, self._tlb.found_amo)
         self.integer_registers: Callable[[], bytes] = self._engine.integer_registers
         """x0 to x31, 64 bits each, little-endian."""
 
@@ -113,6 +116,8 @@ class Hart:
     def flush_tlb(self) -> None:
         """sfence.vma: drops all translations."""
         self._tlb.flush()
+        if not self._running:  # else the present page is executed without another fetch
+            self._tlb.may_be_amo = False
         self._code_reader.forget_pages()
 
     def fence_code(self) -> None:
@@ -120,6 +125,7 @@ class Hart:
         self._engine.flush_code()
         self.ram.executed.clear()
         self.ram.code_is_stale = False
+        self._tlb.forget_code()
         self.flush_tlb()
         if self._probe is not None:
             self._probe.code_changed()
@@ -312,9 +318,20 @@ class Hart:
                 return self._run_up_to((page - 2) & VA_MASK, count)
             return Trap(fault.cause, self.pc, page, fault)
         cause = fault.cause
+        if self._tlb.may_be_amo:
+            self._count_doubtful()
         if fault.access is Access.LOAD and self._code_reader.faults_as_store(self.pc):
             cause = _STORE_INSTEAD[cause]
         return Trap(cause, self.pc, page, fault, self._code_reader.stval)
+
+    def _count_doubtful(self) -> None:
+        """Empties the TLB after some faults of which any might have been an AMO's, so that only the
+        code that runs from now on is considered.
+        """
+        self._doubtful += 1
+        if self._doubtful >= _MOST_DOUBTFUL and self.vector is not None:
+            self._doubtful = 0
+            self.flush_tlb()
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
         """Runs the instructions of the block at pc before ``address``, whose fetch faulted.
@@ -407,12 +424,17 @@ class Hart:
             self._fault = fault
 
     def _repair(self, fault: TranslationFault) -> Translation | None:
-        """The translation after the vector has handled a store's fault; None if it did not."""
-        if fault.access is not Access.STORE or self.vector is None:
+        """The translation after the vector has handled a fault of a store, or of a load that cannot
+        be an AMO's; None if it did not.
+        """
+        access = fault.access
+        if self.vector is None or access is Access.FETCH or fault.rule in ACCESS_FAULT_RULES:
             return None
-        if fault.rule in ACCESS_FAULT_RULES or not self.vector.store_fault(fault.va):
+        if access is Access.LOAD and self._tlb.may_be_amo:
             return None
-        translation = self.mmu.translate(fault.va, Access.STORE)
+        if not self.vector.page_fault(fault.va, access):
+            return None
+        translation = self.mmu.translate(fault.va, access)
         return None if isinstance(translation, TranslationFault) else translation
 
     def _on_new_block(self, pc: int, size: int) -> None:

@@ -15,10 +15,14 @@ class Tlb:
     """Size and rights of the entries, which the engine itself holds.
 
     ``unrestricted`` lets one instruction store to the frame from which it is executed.
+    ``may_be_amo`` is True when code with an AMO may be running: some is in a frame that was fetched
+    from since the flag was cleared. A miss of a read may then be an AMO's.
     """
 
     def __init__(self, engine: Engine, ram: Ram) -> None:
         self.unrestricted = False
+        self.may_be_amo = False
+        self._amo_frames: set[int] = set()
         self._engine = engine
         self._ram = ram
         self._writable: set[int] = set()
@@ -32,6 +36,15 @@ class Tlb:
         if self._misses * 3 < self._size:  # the engine may have shrunk it, by the same rule
             self._size = max(_SMALLEST, 1 << self._misses.bit_length())
         self._misses = 0
+
+    def found_amo(self, ppn: int) -> None:
+        """Called for an AMO in a new block of code in frame ``ppn``."""
+        self._amo_frames.add(ppn)
+        self.may_be_amo = True
+
+    def forget_code(self) -> None:
+        """Called when all translated code is dropped."""
+        self._amo_frames.clear()
 
     def filled(self, ppn: int, perms: int) -> None:
         """Records that an entry is about to be filled; lets the TLB grow with the working set.
@@ -57,6 +70,8 @@ class Tlb:
             return 0 if executed else e.PERM_R | e.PERM_W
         if access == e.READ:
             return e.PERM_R | e.PERM_W if pte & W and pte & D and not executed else e.PERM_R
+        if ppn in self._amo_frames:
+            self.may_be_amo = True
         if ppn in self._writable and not self.unrestricted:
             self.flush()
         self._ram.executed.add(ppn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from emu.machine.cause import Cause
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import PAGE_MASK
 from emu.machine.sv39 import TranslationFault
 
@@ -68,5 +68,5 @@ class Vector(Protocol):
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         """The result, for a0, of the system call at ``epc``; None to have it returned as a trap."""
 
-    def store_fault(self, page: int) -> bool:
-        """True if the page table now permits the store to ``page`` that faulted."""
+    def page_fault(self, page: int, access: Access) -> bool:
+        """True if the page table now permits the load or store that faulted on ``page``."""

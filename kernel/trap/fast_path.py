@@ -1,6 +1,6 @@
 """The fast path: traps handled in the engine's hook, without leaving the emulation.
 
-Stopping and restarting the engine costs more than most system calls and most page faults of stores.
+Stopping and restarting the engine costs more than most system calls and most page faults.
 Other traps (a call that waits, forks, ends a process or makes a signal deliverable; a fault that
 fails) are left to the run loop, where the hart's registers can be exchanged. So is every 64th trap,
 so that the loop runs timers, other processes and requests of the host.
@@ -73,12 +73,12 @@ class KernelVector:
             self._check()
         return result
 
-    def store_fault(self, page: int) -> bool:
+    def page_fault(self, page: int, access: Access) -> bool:
         kernel = self._kernel
         thread = kernel.current
         if kernel.observer is not None or thread is None or self._loop_is_due():
             return False  # an observer needs the trap, with its epc and tval
-        resolution = handler.resolve(kernel, thread, page, Access.STORE)
+        resolution = handler.resolve(kernel, thread, page, access)
         if resolution.failed or kernel.ram.code_is_stale:
             self._unfinished.pending_fault = resolution
             self._began = 0

@@ -1,6 +1,7 @@
-"""Encodings that RV64GC reserves but the engine executes as instructions.
+"""Instructions for which a block of code needs a closer look: reserved encodings, and AMOs.
 
-The engine's decoder predates the ratified ISA. A sweep of all 16-bit words, and of the 32-bit ones
+RV64GC reserves some encodings that the engine executes as instructions, since its decoder predates
+the ratified ISA. A sweep of all 16-bit words, and of the 32-bit ones
 by field, found these against qemu-riscv64; the engine raises an exception for every other encoding
 that RV64GC reserves (unprivileged spec, "RVC Instruction Set Listings" and "Zihpm"):
 
@@ -8,6 +9,9 @@ that RV64GC reserves (unprivileged spec, "RVC Instruction Set Listings" and "Zih
 * quadrant 1, funct3 100, bits 12:10 = 111, bits 6:5 = 10 or 11: a no-op in the engine, c.mul and
   others in Zcb;
 * reading hpmcounter3 to hpmcounter31: 0 in the engine; Linux forbids it (scounteren).
+
+An AMO (unprivileged spec, "A" extension; not LR and SC) first misses as a read in the engine,
+though its page fault is a store's.
 """
 
 from __future__ import annotations
@@ -26,8 +30,9 @@ def _low(quadrant: int, *, high: bool | None = None) -> bytes:
 
 
 _ALL = range(256)
-_NOT_SYSTEM = _bytes([each for each in range(3, 256, 4) if each & 0x7F != 0x73])
-_SYSTEM = rb"[\x73\xf3]"
+_OTHERS = _bytes([each for each in range(3, 256, 4) if each & 0x7F not in (0x2F, 0x73)])
+_ATOMIC, _SYSTEM = rb"[\x2f\xaf]", rb"[\x73\xf3]"
+_LR_OR_SC = _ATOMIC + b".." + _bytes([each for each in _ALL if each >> 3 in (2, 3)])
 _COUNTER_FREE = b"|".join(
     (
         _bytes([each for each in _ALL if not each & 0x30]) + b"..",  # funct3 x00: no CSR
@@ -35,25 +40,24 @@ _COUNTER_FREE = b"|".join(
         rb"..[^\xc0\xc1]",
     )
 )
-_NOT_RESERVED = re.compile(
-    b"(?:"
-    + b"|".join(
-        (
-            _low(1, high=False) + b".",
-            _low(2) + b".",
-            _low(0) + _bytes([each for each in _ALL if each >> 5 != 0b100]),
-            _low(1, high=True) + _bytes([each for each in _ALL if each >> 2 != 0b100_111]),
-            _NOT_SYSTEM + b"...",
-            _SYSTEM + b"(?:" + _COUNTER_FREE + b")",
-        )
-    )
-    + b")*+",
-    re.DOTALL,
+_PLAIN = (
+    _low(1, high=False) + b".",
+    _low(2) + b".",
+    _low(0) + _bytes([each for each in _ALL if each >> 5 != 0b100]),
+    _low(1, high=True) + _bytes([each for each in _ALL if each >> 2 != 0b100_111]),
+    _OTHERS + b"...",
+    _SYSTEM + b"(?:" + _COUNTER_FREE + b")",
 )
 
 
-has_no_reserved = _NOT_RESERVED.fullmatch
-"""Matches (code, start, end), whole instructions, if none of them is a reserved encoding."""
+def _any_of(*instructions: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(?:" + b"|".join(instructions) + b")*+", re.DOTALL)
+
+
+_NOT_RESERVED = _any_of(*_PLAIN, _ATOMIC + b"...")
+
+is_plain = _any_of(*_PLAIN, _LR_OR_SC).fullmatch
+"""Matches (code, start, end), whole instructions, if none of them is reserved or an AMO."""
 
 
 def first_reserved(code: bytes) -> int | None:

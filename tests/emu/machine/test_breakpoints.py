@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine.cause import Cause
+from emu.machine.cause import Access, Cause
 from emu.machine.pte import V, make_pte, make_satp
 from emu.machine.trap import Trap
 from tests.emu.machine import asm
@@ -112,7 +112,7 @@ class Adds:
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         return arguments[0] + 1 if number == 1 else None
 
-    def store_fault(self, page: int) -> bool:
+    def page_fault(self, page: int, access: Access) -> bool:
         return False
 
 
@@ -220,7 +220,7 @@ class Maps:
             self.board.hart.flush_tlb()
         return None if number == 3 else arguments[0]
 
-    def store_fault(self, page: int) -> bool:
+    def page_fault(self, page: int, access: Access) -> bool:
         return False
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from emu.machine import unicorn_registers
-from emu.machine.cause import Cause
+from emu.machine.cause import Access, Cause
 from emu.machine.probe import CAPACITY, Block, BlockProbe, InstructionProbe, Stop
 from emu.machine.unicorn_registers import ROW
 from tests.emu.machine import asm
@@ -123,7 +123,7 @@ def test_rows_are_handed_on_before_a_page_moves() -> None:
             board.hart.flush_tlb()
             return 5
 
-        def store_fault(self, page: int) -> bool:
+        def page_fault(self, page: int, access: Access) -> bool:
             return False
 
     board.hart.vector = Moves()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.machine.cause import Cause
+from emu.machine.cause import Access, Cause
 from emu.machine.registers import Registers
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, A3, A4, NOP
@@ -220,3 +220,37 @@ def code_a_program_writes_into_its_own_page_is_run() -> None:
     patch = int.from_bytes(asm.li(A0, 2), "little")
     board.run_to_ecall(address(CODE), x11=patch, x12=address(CODE, 8))
     value(board, 2, "a0")
+
+
+# Faults that the vector handles.
+
+
+class Mapping:
+    """A vector that maps the page of each fault, and flushes the TLB."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        return None
+
+    def page_fault(self, page: int, access: Access) -> bool:
+        self.board.map(page >> 12, FREE + (page >> 12), RW if access is Access.STORE else RO)
+        self.board.hart.flush_tlb()
+        return True
+
+
+@CHECKS
+def the_fault_of_an_amo_is_that_of_a_store() -> None:
+    amo = asm.amo("amoadd", 8, A1, A2, A0)
+    for code in ((amo, asm.ECALL), (asm.sd(A1, A3), amo, asm.ECALL)):
+        board = board_with(*code)
+        board.hart.vector = Mapping(board)
+        trap = board.run(address(CODE), x10=address(DATA), x13=address(NEXT))
+        same(trap.cause.name, Cause.STORE_PAGE_FAULT.name, "scause of an AMO")
+        board.map(DATA, FREE + DATA, RW)
+        board.run_to_ecall()
+        board.hart.flush_tlb()
+        board.unmap(DATA)
+        trap = board.run(address(CODE), x10=address(DATA), x13=address(NEXT))
+        same(trap.cause.name, Cause.STORE_PAGE_FAULT.name, "scause of an AMO that ran before")

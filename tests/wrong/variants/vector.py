@@ -7,7 +7,7 @@ from functools import partial
 from tests.wrong.variant import wrong
 
 _ecall = partial(wrong, where="kernel.trap.fast_path:KernelVector.ecall")
-_store = partial(wrong, where="kernel.trap.fast_path:KernelVector.store_fault")
+_store = partial(wrong, where="kernel.trap.fast_path:KernelVector.page_fault")
 _due = partial(wrong, where="kernel.trap.fast_path:KernelVector._loop_is_due")
 _goes_on = partial(wrong, where="kernel.trap.fast_path:KernelVector._may_continue")
 _LEFT = "if number not in _IN_HOOK or"
@@ -24,8 +24,8 @@ VARIANTS = [
     ),
     _store(
         "fault-uncounted", "a store's fault that the vector resolves is not counted",
-        old="handler.resolve(kernel, thread, page, Access.STORE)",
-        new="handler.fault.handle(thread.process.space, page, Access.STORE)",
+        old="handler.resolve(kernel, thread, page, access)",
+        new="handler.fault.handle(thread.process.space, page, access)",
     ),
     _store(
         "fault-unobserved", "an observer does not see stores' faults",
@@ -35,8 +35,8 @@ VARIANTS = [
         "fault-without-a-trap", "an observer sees a store's fault without its trap",
         old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
         "        return False  # an observer needs the trap, with its epc and tval\n"
-        "    resolution = handler.resolve(kernel, thread, page, Access.STORE)",
-        new="resolution = handler.resolve(kernel, thread, page, Access.STORE)\n"
+        "    resolution = handler.resolve(kernel, thread, page, access)",
+        new="resolution = handler.resolve(kernel, thread, page, access)\n"
         "    if kernel.observer is not None and not resolution.failed:\n"
         "        kernel.observer.fault(handler.Fault(thread, thread.process.space, resolution))",
     ),
@@ -62,11 +62,24 @@ VARIANTS = [
     ),
     wrong(
         "result-lost", "a call that is answered at once leaves a0 as it was",
-        "emu.machine.hart:Hart._on_exception", "self._engine.write(A0, result)", "pass",
+        "emu.machine.hart:Hart._on_exception", "self._engine.write(A0, result & VA_MASK)", "pass",
     ),
     wrong(
-        "loads-in-the-hook", "the vector handles a load's fault as a store's",
-        "emu.machine.hart:Hart._repair", "fault.access is not Access.STORE or", "",
+        "loads-as-stores", "the vector handles a load's fault as a store's",
+        "emu.machine.hart:Hart._repair", "self.vector.page_fault(fault.va, access)",
+        "self.vector.page_fault(fault.va, Access.STORE)",
+    ),
+    wrong(
+        "amos-as-loads", "the vector handles an AMO's fault as a load's",
+        "emu.machine.hart:Hart._repair", "access is Access.LOAD and self._tlb.may_be_amo", "False",
+    ),
+    wrong(
+        "amos-forgotten-in-a-run", "a flush within the engine's run forgets that code has an AMO",
+        "emu.machine.hart:Hart.flush_tlb", "if not self._running:", "if True:",
+    ),
+    wrong(
+        "amos-of-another-turn", "an AMO in code that was translated before is not expected",
+        "emu.machine.tlb:Tlb.permissions", "if ppn in self._amo_frames:", "if False:",
     ),
     _ecall(
         "call-begun-twice", "a call that the vector began is begun again in the loop",
