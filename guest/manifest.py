@@ -85,6 +85,7 @@ GUESTS = (
     Guest("fork_tree"),
     Guest("fork_chain", per_page=Counts(copied=7, reused=1)),
     Guest("fork_storm", per_page=Counts(copied=128, reused=1)),
+    Guest("snapshot"),
     Guest("segments"),
     Guest("kernel_writes", per_page=Counts(copied=1, reused=0)),
     Guest("straddle", per_page=Counts(copied=2, reused=2)),
