@@ -41,7 +41,7 @@ from kernel.syscalls.process import (
     wait,
 )
 
-_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig", "access", "atflags"))
+_SIGNED_32 = frozenset(("fd", "dirfd", "int", "sig", "access", "atflags", "advice"))
 _SIGNED_64 = frozenset(("off", "long", "ssize"))
 _UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot", "waitoptions"))
 
@@ -219,7 +219,7 @@ ROWS = (
     Row(215, "munmap", mappings.munmap, "ptr size"),
     Row(226, "mprotect", mappings.mprotect, "ptr size prot"),
     Row(216, "mremap", mremap.mremap, "ptr size size uint ptr", "a range within one mapping"),
-    Row(233, "madvise", madvise.madvise, "ptr size int"),
+    Row(233, "madvise", madvise.madvise, "ptr size advice"),
     Row(227, "msync", madvise.msync, "ptr size uint"),
     Row(232, "mincore", madvise.mincore, "ptr size ptr"),
     Row(228, "mlock", mlock.mlock, "ptr size", "brings pages in; nothing is ever paged out"),

@@ -7,57 +7,25 @@ watched page; in a trace without them, the next page fault shows them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import msgspec
-
-from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, PPN_SHIFT, W, ppn
+from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PPN_SHIFT, ppn
+from emu.observe.analysis.page_episode import (
+    HUGE_SHIFT,
+    NO_PAGE,
+    Episode,
+    PageState,
+    Step,
+    by_call,
+    effect,
+    fork_text,
+    range_text,
+    storer,
+)
 from emu.observe.analysis.process_lineage import Lineage, Memory, in_ranges
 from emu.observe.model import records
 from emu.observe.model.outcomes import in_line
-from emu.observe.model.records import AnyRecord, Range, SourceLocation
+from emu.observe.model.records import AnyRecord, Range
 from emu.observe.model.source_location import where_text
 from kernel.mm.page_tables.pte_text import pte_flags
-
-
-class PageState(NamedTuple):
-    """A PTE and the number of users of its frame; ``holders`` is 0 if unknown and for the zero
-    page.
-    """
-
-    pte: int = 0
-    frame: int = 0
-    flags: str = ""
-    holders: int = 0
-
-
-_NONE = PageState()
-_HUGE_SHIFT = HUGE_SIZE.bit_length() - 1
-
-
-class Step(msgspec.Struct, omit_defaults=True):
-    """An event at ``time``, described by ``text``. Without ``after`` the page did not change."""
-
-    seq: int
-    time: int
-    text: str
-    before: PageState | None = None
-    after: PageState | None = None
-
-
-@dataclass(eq=False, slots=True)
-class Episode:
-    """The page in one image of a process; ``origin`` is the episode of its parent."""
-
-    memory: Memory
-    origin: Episode | None = None
-    steps: list[Step] = field(default_factory=list)
-    range: Range | None = None
-    state: PageState = _NONE
-    touched: bool = False
-    huge: bool = False
-    """The page is part of a huge page."""
 
 
 class PageHistory:
@@ -128,7 +96,7 @@ class PageHistory:
             self.ranges[each.start, each.end] = each
             if self._covers(each.start, each.end):
                 episode.range, self.was_mapped = each, True
-                text = f"mapped {_range(each)} by exec of {record.path}"
+                text = f"mapped {range_text(each)} by exec of {record.path}"
                 self._add_step(episode, record, text)
         for fault in self._loading.pop(record.pid, []):
             self._fault_in(episode, fault)
@@ -140,16 +108,16 @@ class PageHistory:
             return
         episode = self._episode(record.pid)
         old, episode.range, self.was_mapped = episode.range, new, True
-        by = _by(record.call, record.place) or ", as the stack grew"
+        by = by_call(record.call, record.place) or ", as the stack grew"
         if old is None:
-            self._add_step(episode, record, f"mapped {_range(new)}{by}")
+            self._add_step(episode, record, f"mapped {range_text(new)}{by}")
         elif old.rights != new.rights:
             self._add_step(episode, record, f"rights now {new.rights}, were {old.rights}{by}")
 
     def _remove(self, record: records.Clear | records.Unmap) -> None:
         if not self._covers(record.start, record.end):
             return
-        episode, by = self._episode(record.pid), _by(record.call, record.place)
+        episode, by = self._episode(record.pid), by_call(record.call, record.place)
         if isinstance(record, records.Clear):
             if episode.state.pte:
                 self._release(episode, record, f"released{by}")
@@ -158,7 +126,7 @@ class PageHistory:
             self._add_step(episode, record, f"unmapped{by}")
 
     def _move(self, record: records.Move) -> None:
-        episode, by = self._episode(record.pid), _by(record.call, record.place)
+        episode, by = self._episode(record.pid), by_call(record.call, record.place)
         if self._covers(record.start, record.end):
             to = self.page - record.start + record.to
             self._release(episode, record, f"moved to {to:#x}{by}")
@@ -171,7 +139,7 @@ class PageHistory:
     def _resize(self, record: records.PageSize) -> None:
         if not self._covers(record.address, record.address + HUGE_SIZE):
             return
-        episode, by = self._episode(record.pid), _by(record.call, record.place)
+        episode, by = self._episode(record.pid), by_call(record.call, record.place)
         episode.huge = record.huge
         text = f"collapsed to a huge page{by}" if record.huge else f"its huge page was split{by}"
         self._add_step(episode, record, text)
@@ -180,8 +148,8 @@ class PageHistory:
         step = self._add_step(episode, record, text)
         episode.huge = False
         if episode.state.pte:
-            step.before, step.after = episode.state, _NONE
-            episode.state = _NONE
+            step.before, step.after = episode.state, NO_PAGE
+            episode.state = NO_PAGE
 
     # Processes.
 
@@ -194,7 +162,7 @@ class PageHistory:
             self._add_step(parent, record, f"pid {record.child} uses the memory (vfork){at}")
             return
         self._add_step(
-            parent, record, f"{_forks(parent, record, self.page)} pid {record.child}{at}"
+            parent, record, f"{fork_text(parent, record, self.page)} pid {record.child}{at}"
         )
         if in_ranges(record.left_out, self.page):
             return
@@ -232,7 +200,7 @@ class PageHistory:
         """Adds a step if the fault is on the page, or maps it beside its own."""
         if fault.page == self.page:
             self._touch(episode or self._episode(fault.pid), fault)
-        elif (fault.huge or fault.split) and fault.page >> _HUGE_SHIFT == self.page >> _HUGE_SHIFT:
+        elif (fault.huge or fault.split) and fault.page >> HUGE_SHIFT == self.page >> HUGE_SHIFT:
             self._touch_beside(episode or self._episode(fault.pid), fault)
         for each in fault.around:
             if each.address == self.page:
@@ -240,7 +208,7 @@ class PageHistory:
 
     def _touch_beside(self, episode: Episode, fault: records.Fault) -> None:
         """Adds the effect of a fault on another page of the same 2 MiB."""
-        cause = f"for the {fault.access} to {fault.stval:#x} by {_storer(fault)}"
+        cause = f"for the {fault.access} to {fault.stval:#x} by {storer(fault)}"
         episode.huge = fault.huge
         if fault.split:
             self._add_step(episode, fault, f"its huge page was split, {cause}")
@@ -255,7 +223,7 @@ class PageHistory:
         episode.state = step.after
 
     def _map_around(self, episode: Episode, fault: records.Fault, pte: int) -> None:
-        text = f"mapped beside {fault.page:#x}, for its {fault.access} by {_storer(fault)}"
+        text = f"mapped beside {fault.page:#x}, for its {fault.access} by {storer(fault)}"
         step = self._add_step(episode, fault, text)
         step.before = episode.state
         step.after = PageState(pte, ppn(pte), pte_flags(pte))
@@ -265,7 +233,7 @@ class PageHistory:
         first = "" if episode.touched else "first touched, "
         borrower = "" if fault.pid == episode.memory.pid else f" (pid {fault.pid})"
         text = (
-            f"{first}{fault.access} to {fault.stval:#x} by {_storer(fault)}{borrower}: "
+            f"{first}{fault.access} to {fault.stval:#x} by {storer(fault)}{borrower}: "
             f"{in_line(fault.outcome)}"
         )
         if fault.huge:
@@ -314,52 +282,7 @@ class PageHistory:
             case records.PageSize():
                 self._cause = f"pid {record.pid} changed the size of its pages"
             case records.Fault():
-                self._cause = f"pid {record.pid} {_effect(record, self.page)}"
+                self._cause = f"pid {record.pid} {effect(record, self.page)}"
             case records.Map() | records.Unmap() | records.Clear() | records.Move():
                 self._cause = f"pid {record.pid} changed its mappings"
         self._at = record.seq
-
-
-def _forks(parent: Episode, fork: records.Fork, page: int) -> str:
-    """The effect of a fork on the page; an eager fork copies pages that may be stored to."""
-    if in_ranges(fork.left_out, page):
-        return "left out (MADV_DONTFORK) by fork of"
-    if in_ranges(fork.wiped, page):
-        return "kept back (MADV_WIPEONFORK) by fork of"
-    if not parent.state.pte:
-        return "not there yet at the fork of"
-    if in_ranges(fork.not_copied, page):
-        return "not copied, as a fault finds it again, by fork of"
-    excluded = [*fork.left_out, *fork.wiped]  # a leaf table with such a page is not shared
-    private = parent.range is None or parent.range.rights.endswith("p")
-    if fork.frames_copied and private and parent.state.pte & W:
-        return "kept, and copied at once for the child, at the fork of"
-    apart = any(each.start >> 21 <= page >> 21 <= each.end - 1 >> 21 for each in excluded)
-    if parent.huge:
-        return "shared, with its huge page, by fork of"
-    with_table = fork.tables_shared and not apart
-    return f"shared{', with its leaf table,' if with_table else ''} by fork of"
-
-
-def _storer(fault: records.Fault) -> str:
-    where = where_text(fault.place, fault.backtrace)
-    if not fault.call:
-        return f"kernel, for a signal at {where}" if fault.signal else where
-    return f"kernel, {fault.call}, for {where}" if fault.place.pc else f"kernel, {fault.call}"
-
-
-def _effect(fault: records.Fault, page: int) -> str:
-    if not fault.first_page <= page < fault.first_page + fault.pages * PAGE_SIZE:
-        return f"has its own copy of the leaf table, for its {fault.access} to {fault.stval:#x}"
-    return "has a copy of its own" if fault.outcome == "copied" else "touched it"
-
-
-def _by(call: str, place: SourceLocation | None) -> str:
-    if not call:
-        return ""
-    return f" by {call}" + (f" at {where_text(place)}" if place is not None and place.pc else "")
-
-
-def _range(mapped: Range) -> str:
-    name = f" {mapped.name}" if mapped.name else ""
-    return f"{mapped.rights} in {mapped.start:#x}-{mapped.end:#x}{name}"

@@ -7,7 +7,8 @@ from textwrap import wrap
 
 import msgspec
 
-from emu.observe.analysis.page_history import Episode, PageHistory, PageState, Step
+from emu.observe.analysis.page_episode import Episode, PageState, Step
+from emu.observe.analysis.page_history import PageHistory
 from emu.observe.model.records import Range
 
 _WIDTH = 80

@@ -27,6 +27,7 @@ _MAP = (
     (0x4000, "MAP_NORESERVE"),
     (0x8000, "MAP_POPULATE"),
     (0x2_0000, "MAP_STACK"),
+    (0x4_0000, "MAP_HUGETLB"),
     (0x10_0000, "MAP_FIXED_NOREPLACE"),
 )
 _OPEN = (
@@ -40,6 +41,29 @@ _OPEN = (
     (linux_abi.O_CLOEXEC, "O_CLOEXEC"),
     (linux_abi.O_PATH, "O_PATH"),
 )
+
+_ADVICE = {
+    **dict(enumerate(("NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED", "DONTNEED"))),
+    8: "FREE",
+    9: "REMOVE",
+    10: "DONTFORK",
+    11: "DOFORK",
+    12: "MERGEABLE",
+    13: "UNMERGEABLE",
+    14: "HUGEPAGE",
+    15: "NOHUGEPAGE",
+    16: "DONTDUMP",
+    17: "DODUMP",
+    18: "WIPEONFORK",
+    19: "KEEPONFORK",
+    20: "COLD",
+    21: "PAGEOUT",
+    22: "POPULATE_READ",
+    23: "POPULATE_WRITE",
+    24: "DONTNEED_LOCKED",
+    25: "COLLAPSE",
+}
+"""Names of madvise(2), without MADV_ (asm-generic/mman-common.h)."""
 
 _NAMED = {
     "mapflags": _MAP,
@@ -146,6 +170,8 @@ def _argument(space: AddressSpace, kind: str, value: int, arguments: list[int]) 
         return f"0{value:o}" if value else "0"
     if name == "sig":
         return signals.name(value)
+    if name == "advice":
+        return f"MADV_{_ADVICE[value]}" if value in _ADVICE else str(value)
     if name in _NAMED:
         return _flags(value, _NAMED[name], "0")
     if name in ("ptr", "hex", "outbuf"):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from emu.machine.pte import PAGE_MASK, ppn
-from emu.observe.analysis.page_history import Episode, PageHistory
+from emu.observe.analysis.page_episode import Episode
+from emu.observe.analysis.page_history import PageHistory
 from emu.observe.analysis.page_history_text import page_history_json, page_history_text
 from emu.observe.model import records
 from emu.observe.model.records import Range, SourceLocation

@@ -1,11 +1,13 @@
 """Does ``--trace syscalls`` read like strace?"""
 
 import re
+import subprocess
 from functools import cache
 
 from emu.observe.formats.strace import CallLines
 from tests.emu.commands import machine
 from tests.kernel.syscalls.guests import compiled
+from toolchain.find import find
 
 GUEST = r"""
 static void on(int signo) {}
@@ -75,6 +77,30 @@ def test_memory_calls_name_their_flags() -> None:
         "[pid 2] mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1, 0) = 0x"
     )
     assert has(2, "mprotect(0x4000, 4096, PROT_NONE) = -1 ENOMEM (Cannot allocate memory)")
+
+
+def test_advice_on_memory_has_names() -> None:
+    source = r"""
+#include <sys/mman.h>
+char *at = mmap(0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+for (int advice = 0; advice < 27; advice++) madvise(at, 4096, advice);
+"""
+    lines: list[str] = []
+    machine().run([compiled(source)], observers=[CallLines(lines.append)])
+    shown = [line.split(", ")[2].split(")")[0] for line in lines if "madvise(" in line]
+    header = subprocess.run(
+        [find().gcc, "-E", "-dM", "-include", "sys/mman.h", "-D_GNU_SOURCE", "-"],
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    names = re.findall(r"^#define (MADV_\w+) (\d+)$", header, re.MULTILINE)
+    assert len(names) > 15
+    assert [shown[int(number)] for _, number in names if int(number) < 26] == [
+        name for name, number in names if int(number) < 26
+    ]
+    assert (shown[25], shown[26]) == ("MADV_COLLAPSE", "26")
 
 
 def test_a_call_that_is_missing_says_that_it_is_emus_fault() -> None:
