@@ -12,8 +12,10 @@ import pytest
 
 from emu.observe.formats.fault_line import place_text
 from emu.observe.formats.perfetto import PerfettoTrace
+from emu.observe.formats.perfetto_arguments import fault_arguments
 from emu.observe.model import records
-from emu.observe.model.records import AnyRecord, CopyEnd, Sample, SourceLocation
+from emu.observe.model.records import AnyRecord, CopyEnd, Fault, Sample, SourceLocation
+from tests.emu.observe.support.huge_guest import FIRST, PAGE, SECOND, ZEROES, huge_run
 from tests.emu.observe.support.trace_processor import TraceProcessor, trace_processor
 from tests.emu.observe.support.traced import Traced, traced
 
@@ -327,3 +329,14 @@ def test_memory_does_not_grow_with_the_trace() -> None:
         sink(fault)
         sizes.append(sum(map(len, sink._packets._interned.values())))
     assert sizes[-1] == sizes[0]
+
+
+def test_is_a_fault_of_a_huge_page_an_argument() -> None:
+    faults = [fault for fault in huge_run().records if isinstance(fault, Fault)]
+    huge, split = (
+        [fault.stval for fault in faults if fault_arguments(fault).get(name)]
+        for name in ("huge", "split")
+    )
+    assert huge == [FIRST + 5 * PAGE, SECOND, ZEROES + 9, ZEROES + PAGE, FIRST + 6 * PAGE]
+    assert split == [FIRST + 7 * PAGE]
+    assert "huge" not in fault_arguments(faults[0])
