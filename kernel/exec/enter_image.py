@@ -24,6 +24,8 @@ def replace_image(kernel: KernelState, thread: Thread, image: Image) -> None:
     if kernel.observer is not None:
         kernel.observer.leaving(process)
     old = process.space
+    disabled = old.huge_pages.disabled
+    image.space.set_huge_pages(replace(image.space.huge_pages, disabled=disabled))
     process.program.words.release()
     enter_image(kernel, thread, image)
     kernel.hart.load(thread.registers)
@@ -48,8 +50,6 @@ def enter_image(kernel: KernelState, thread: Thread, image: Image) -> None:
     """Gives the process the image's memory, and the thread its first registers."""
     process = thread.process
     process.space = image.space
-    disabled = bool(process.attributes.no_huge_pages)
-    image.space.set_huge_pages(replace(image.space.huge_pages, disabled=disabled))
     process.mem = kernel.parts.user_memory(image.space, kernel.fault_handler(process))
     process.program = image.program
     process.sigreturn = image.sigreturn

@@ -189,8 +189,11 @@ class AddressSpace(MemoryPeaks):
 
     def _split_huge(self, start: int, end: int) -> None:
         """Splits the huge pages of which [start, end) contains only a part."""
-        for va in self.table.split_edges(start, end):
+        split = self.table.split_edges(start, end)
+        for va in split:
             self.observer.huge_split(self, va)
+        if split:
+            self.flush_tlb()  # it may hold pages of the huge zero page
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""

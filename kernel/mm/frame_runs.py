@@ -112,9 +112,9 @@ class FrameRuns:
         """The index of the lowest free run."""
         offset = -self.first % HUGE_FRAMES
         start = offset - (offset - self._untouched) // HUGE_FRAMES * HUGE_FRAMES
-        lowest = self._find_freed(offset) if len(self._free) >= HUGE_FRAMES else None
-        if lowest is None and start + HUGE_FRAMES <= self.total:
-            lowest = start
+        lowest: int | None = start if start + HUGE_FRAMES <= self.total else None
+        if len(self._free) >= HUGE_FRAMES or lowest is None:
+            lowest = self._find_freed(offset)
         if lowest is None:
             self._defer = min(2 * self._defer or 1, _MAX_DEFERRED)
             self._deferred = self._defer

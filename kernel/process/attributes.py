@@ -13,7 +13,6 @@ class Attributes:
     keeps_capabilities: int = 0
     timer_slack: int = 50_000
     no_new_privileges: int = 0
-    no_huge_pages: int = 0
     oom_score_adjustment: int = 0
     oom_score_least: int = 0
     """Minimum of ``oom_score_adjustment`` without CAP_SYS_RESOURCE."""

@@ -73,6 +73,7 @@ def _replace_zeroes(space: AddressSpace, vma: Vma, start: int, zeroes: int) -> O
     except OutOfMemory:
         frames.huge_events.fallbacks += 1
         space.table.split(start)
+        space.flush_tlb()
         return None
     space.table.set_huge(start, make_pte(run, vma.pte_flags | D))
     space.resident_bound += HUGE_FRAMES

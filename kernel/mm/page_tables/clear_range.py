@@ -37,13 +37,13 @@ def clear_huge_pages(
     if not huge:
         return 0
     before()
-    resident = table.huge_resident
+    resident = len(table.resident_huge(start, end))
     for va, _ in huge:
         table.unlink_huge(va)
     after()
     for _, pte in huge:
         frames.release_run(ppn(pte))
-    return (resident - table.huge_resident) * HUGE_FRAMES
+    return resident * HUGE_FRAMES
 
 
 def _clear_few(

@@ -15,13 +15,14 @@ from emu.machine.pte import (
     PAGE_SIZE,
     PPN_SHIFT,
     PTES_PER_TABLE,
+    VA_HALF,
     make_pte,
     ppn,
     vpn,
 )
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.frames import Frames, Kind
-from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables
+from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables, keys_within
 
 _EMPTY = bytes(PAGE_SIZE)
 _FLAGS = (1 << PPN_SHIFT) - 1
@@ -47,9 +48,14 @@ class HugeTables(LeafTables):
         """(va, PTE) of each huge page that overlaps [start, end), in ascending order."""
         if not self.huge:
             return []
-        first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
-        keys = sorted(key for key in self.huge if first <= key <= last)
+        keys = keys_within(self.huge, start, end)
         return [(key << LEAF_SHIFT, self._ram.load64(self.huge[key])) for key in keys]
+
+    def resident_huge(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Those of :meth:`huge_pages` that count as resident: neither of zeroes nor of the pool."""
+        kind = self._frames.kind
+        pages = self.huge_pages(start, end)
+        return [(va, pte) for va, pte in pages if kind(ppn(pte)) is Kind.PRIVATE]
 
     def deposits(self) -> set[int]:
         """The PPNs of the empty leaf tables that are kept for splits."""
@@ -163,7 +169,7 @@ class HugeTables(LeafTables):
             frames.share_each([frames.zero] * HUGE_FRAMES)
             frames.release_run(ppn(pte))
         else:
-            table[:] = self._expanded(key << LEAF_SHIFT, pte, 0, 1 << 64)[1]
+            table[:] = self._expanded(key << LEAF_SHIFT, pte, 0, VA_HALF)[1]
         del self.huge[key]
         self._link(key, leaf)
 
@@ -184,10 +190,8 @@ class HugeTables(LeafTables):
 
     @property
     def huge_resident(self) -> int:
-        """Number of huge pages that count as resident: neither of zeroes nor of the pool."""
-        kind = self._frames.kind
-        frames = (ppn(self._ram.load64(place)) for place in self.huge.values())
-        return sum(1 for frame in frames if kind(frame) is Kind.PRIVATE)
+        """Number of huge pages that count as resident."""
+        return len(self.resident_huge(0, VA_HALF))
 
     @property
     def table_count(self) -> int:
@@ -196,7 +200,7 @@ class HugeTables(LeafTables):
     def _destroy_huge(self) -> int:
         """Releases all huge pages; returns the number of their pages, without zeroes."""
         resident = self.huge_resident * HUGE_FRAMES
-        for va, pte in self.huge_pages(0, 1 << 64):
+        for va, pte in self.huge_pages(0, VA_HALF):
             self.unlink_huge(va)
             self._frames.release_run(ppn(pte))
         return resident

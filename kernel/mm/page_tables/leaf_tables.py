@@ -7,6 +7,8 @@ table is ``va >> LEAF_SHIFT`` of the addresses that it maps.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from emu.machine.pte import (
     HUGE_SHIFT,
     HUGE_SIZE,
@@ -25,6 +27,14 @@ from kernel.mm.frames import Frames, Kind
 LEAF_SHIFT = HUGE_SHIFT
 """A leaf table maps 2 MiB: addresses with equal bits from this one up share a table."""
 LEAF_SPAN = HUGE_SIZE
+
+
+def keys_within(index: Collection[int], start: int, end: int) -> list[int]:
+    """The keys of ``index`` that stand for addresses in [start, end), in ascending order."""
+    first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
+    if last - first > len(index):
+        return sorted(key for key in index if first <= key <= last)
+    return [key for key in range(first, last + 1) if key in index]
 
 
 class LeafTables:
@@ -101,10 +111,7 @@ class LeafTables:
 
     def keys(self, start: int, end: int) -> list[int]:
         """Keys of the existing leaf tables of [start, end), in ascending order."""
-        first, last = start >> LEAF_SHIFT, (end - 1) >> LEAF_SHIFT
-        if last - first > len(self._leaves):
-            return sorted(key for key in self._leaves if first <= key <= last)
-        return [key for key in range(first, last + 1) if key in self._leaves]
+        return keys_within(self._leaves, start, end)
 
     def leaf_tables(self) -> dict[int, int]:
         """The leaf tables: va of the first page → PPN."""

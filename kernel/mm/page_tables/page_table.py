@@ -108,11 +108,16 @@ class PageTable(SharedTables):
 
     def pages(self, start: int, end: int) -> list[tuple[int, int]]:
         """(va, PTE) of every mapped page of [start, end), in ascending order."""
-        found: list[tuple[int, int]] = []
+        found = self.small_pages(start, end)
         for huge, entry in self.huge_pages(start, end):
             first, expanded = self._expanded(huge, entry, start, end)
             vas = range(first, first + (len(expanded) << PAGE_SHIFT), PAGE_SIZE)
             found += zip(vas, expanded.tolist(), strict=True)
+        return sorted(found) if self.huge else found
+
+    def small_pages(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Those of :meth:`pages` that no huge page maps."""
+        found: list[tuple[int, int]] = []
         for key in self.keys(start, end):
             leaf, (first, last) = self._leaves[key], self._within(key, start, end)
             ptes = self._ram.words[leaf + first : leaf + last].tolist()
@@ -120,7 +125,7 @@ class PageTable(SharedTables):
             vas = range(base + (first << PAGE_SHIFT), base + (last << PAGE_SHIFT), PAGE_SIZE)
             present = zip(compress(vas, ptes), filter(None, ptes), strict=True)
             found += [(va, pte) for va, pte in present if pte & V]
-        return sorted(found) if self.huge else found
+        return found
 
     def clear(self, va: int) -> None:
         """Clears the leaf PTE of ``va``'s mapped page, for all users of the table."""

@@ -21,9 +21,8 @@ def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
     for va, pte in table.huge_pages(vma.start, vma.end):
         table.set_huge(va, _of_huge_page(frames, vma, pte))
     if table.is_short(vma.start, vma.end):
-        for va, pte in table.pages(vma.start, vma.end):
-            if not table.is_huge(va):
-                table.set_pte(va, _of_page(frames, vma, pte))
+        for va, pte in table.small_pages(vma.start, vma.end):
+            table.set_pte(va, _of_page(frames, vma, pte))
         return
     for _, ptes in table.slices(vma.start, vma.end):
         present = (ptes & V) != 0
@@ -96,9 +95,8 @@ def make_room(table: PageTable, start: int, end: int, to: int) -> list[int]:
             table.split(va)
             split.append(va)
     if table.is_short(start, end):
-        for va, _ in table.pages(start, end):
-            if not table.is_huge(va):
-                table.leaf(va - start + to)
+        for va, _ in table.small_pages(start, end):
+            table.leaf(va - start + to)
         return split
     for at, _ in _pieces(table, start, end, to):
         table.leaf(at)

@@ -27,6 +27,11 @@ class MemoryView:
     def heap_start(self) -> int:
         return self._space.brk_start
 
+    @property
+    def huge_pages_disabled(self) -> bool:
+        """True after PR_SET_THP_DISABLE of prctl(2)."""
+        return self._space.huge_pages.disabled
+
     def maps_text(self) -> str:
         return maps_text.maps_text(self._space)
 

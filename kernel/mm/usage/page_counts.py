@@ -89,9 +89,7 @@ def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
 
 
 def _huge_resident(space: AddressSpace, vma: Vma) -> int:
-    huge = space.table.huge_pages(vma.start, vma.end)
-    kinds = (space.frames.kind(ppn(pte)) for _, pte in huge)
-    return HUGE_FRAMES * sum(1 for kind in kinds if kind is Kind.PRIVATE)
+    return HUGE_FRAMES * len(space.table.resident_huge(vma.start, vma.end))
 
 
 def _count_pool_pages(space: AddressSpace, vma: Vma) -> PageCounts:

@@ -109,7 +109,6 @@ def _get_tid_address(t: SyscallContext, address: int, _: int) -> int:
 
 
 def _set_no_huge_pages(t: SyscallContext, value: int, _: int) -> int:
-    t.process.attributes.no_huge_pages = int(value != 0)
     space = t.process.space
     space.set_huge_pages(replace(space.huge_pages, disabled=value != 0))
     return 0
@@ -156,7 +155,7 @@ _OPTIONS = {
     39: _Option(lambda t, a, b: t.process.attributes.no_new_privileges, zeros=4),
     40: _Option(_get_tid_address),
     41: _Option(_set_no_huge_pages, zeros=3),
-    42: _Option(lambda t, a, b: t.process.attributes.no_huge_pages, zeros=4),
+    42: _Option(lambda t, a, b: int(t.process.space.huge_pages.disabled), zeros=4),
     47: _Option(_ambient, zeros=2),
 }
 """Options by number (PR_… of linux/prctl.h)."""

@@ -67,7 +67,7 @@ def _memory(process: ProcProcess) -> Iterator[tuple[str, object]]:
     ):
         yield name, f"{pages * 4:8} kB"
     yield "CoreDumping", 0
-    yield "THP_enabled", int(not process.attributes.no_huge_pages)
+    yield "THP_enabled", int(not process.memory.huge_pages_disabled)
 
 
 def _signals(process: ProcProcess, tid: int) -> Iterator[tuple[str, object]]:

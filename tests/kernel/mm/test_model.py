@@ -32,11 +32,13 @@ from hypothesis.stateful import (
 )
 
 from emu.lab.simulation.cpu import Killed
-from emu.machine.pte import PAGE_SIZE, V, ppn
+from emu.machine.pte import HUGE_SIZE, PAGE_SIZE, V, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
+from kernel.mm.huge_policy import HugePages, Thp, ThpCow
 from kernel.mm.outcome import Outcome
+from kernel.mm.usage.clear_refs import clear_refs
 from kernel.mm.vma import Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR
@@ -102,6 +104,10 @@ class Side:
     pages: dict[int, Page] = field(default_factory=dict)
 
 
+Step = tuple[int, str, dict[str, Any]]
+"""A step of a random walk: its weight, its name and its arguments."""
+
+
 def may_lack_memory(step: Callable[..., None]) -> Callable[..., None]:
     """Allows a step to raise OutOfMemory where memory is short."""
 
@@ -117,14 +123,29 @@ def may_lack_memory(step: Callable[..., None]) -> Callable[..., None]:
 
 class Processes(RuleBasedStateMachine):
     memory_pages = 2048
+    modes = tuple(Thp)
     short = False
+    in_one_page = False
+    """True when no access crosses the end of a page: it is then complete or absent."""
 
-    @initialize(policy=st.sampled_from(sorted(POLICIES)), page_by_page=st.booleans())
-    def begin(self, policy: str, page_by_page: bool = True) -> None:
+    @initialize(
+        policy=st.sampled_from(sorted(POLICIES)),
+        page_by_page=st.booleans(),
+        mode=st.sampled_from(Thp),
+        copied=st.sampled_from(ThpCow),
+    )
+    def begin(
+        self,
+        policy: str,
+        page_by_page: bool = True,
+        mode: Thp = Thp.ALWAYS,
+        copied: ThpCow = ThpCow.PAGE,
+    ) -> None:
         self.policy = policy
         self.ranges = ExitStack()
         self.ranges.enter_context(ranges_gone_through(page_by_page=page_by_page))
         self.world = World(self.memory_pages)
+        self.world.huge_pages = HugePages(supported=True, mode=mode, copied=copied)
         content = bytes(range(256)) * 16 * FILE_PAGES
         self.node = self.world.file(content)
         self.file = RegularFile(self.node, O_RDWR, "/file").acquire()
@@ -135,20 +156,36 @@ class Processes(RuleBasedStateMachine):
         ]
         space = self.world.space()
         self.sides = [Side(space, Caller(self.world, space))]
+        self.first_mappings()
+
+    def first_mappings(self) -> None:
         self.map_anonymous(n=0, at=0, count=4, prot=RW)
         self.map_shared(n=0, at=4, count=2, prot=RW)
         self.map_file(n=0, at=6, count=2, prot=RW, shared=False, first=0)
         self.map_file(n=0, at=8, count=1, prot=RW, shared=True, first=0)
 
+    def address(self, page: int) -> int:
+        return FIRST + page * PAGE_SIZE
+
+    def span(self, at: int, count: int) -> tuple[int, int]:
+        """Address and length of ``count`` pages from number ``at`` on."""
+        start = self.address(at)
+        return start, self.address(at + count) - start
+
     def side(self, number: int) -> Side:
         return self.sides[number % len(self.sides)]
+
+    def further_steps(self, pick: random.Random, n: int) -> list[Step]:
+        """Steps of a random walk besides those of all machines."""
+        return []
 
     # Memory calls.
 
     def _map(self, side: Side, at: int, count: int, prot: Prot, flags: int, first: int) -> bool:
         fd = -1 if flags & Map.ANONYMOUS else self.file
-        length, offset = count * PAGE_SIZE, first * PAGE_SIZE
-        side.call.mmap(address(at), length, prot, flags | Map.FIXED, fd, offset)
+        offset = first * PAGE_SIZE
+        start, length = self.span(at, count)
+        side.call.mmap(start, length, prot, flags | Map.FIXED, fd, offset)
         return True
 
     @rule(n=who, at=pages, count=counts, prot=rights)
@@ -182,7 +219,7 @@ class Processes(RuleBasedStateMachine):
         side = self.side(n)
         offset = first * PAGE_SIZE
         flags = Map.SHARED | Map.FIXED
-        side.call.mmap(address(at), count * PAGE_SIZE, Prot.READ, flags, self.sealed, offset)
+        side.call.mmap(*self.span(at, count), Prot.READ, flags, self.sealed, offset)
         for i in range(count):
             page = from_source(Prot.READ, self.on_disk, first + i, True)
             page.may_write = False
@@ -192,7 +229,7 @@ class Processes(RuleBasedStateMachine):
     @may_lack_memory
     def unmap(self, n: int, at: int, count: int) -> None:
         side = self.side(n)
-        side.call.munmap(address(at), count * PAGE_SIZE)
+        side.call.munmap(*self.span(at, count))
         for i in range(count):
             side.pages.pop(at + i, None)
 
@@ -203,7 +240,7 @@ class Processes(RuleBasedStateMachine):
         side = self.side(n)
         changed, failure = self._protectable(side, at, count, prot)
         try:
-            side.call.mprotect(address(at), count * PAGE_SIZE, prot)
+            side.call.mprotect(*self.span(at, count), prot)
         except Errno as error:
             assert str(error) == failure
         else:
@@ -229,7 +266,7 @@ class Processes(RuleBasedStateMachine):
         side = self.side(n)
         whole = all(at + i in side.pages for i in range(count))
         try:
-            side.call.madvise(address(at), count * PAGE_SIZE, 4)
+            side.call.madvise(*self.span(at, count), 4)
         except Errno as error:
             assert str(error) == "ENOMEM" and not whole
         for i in range(count):
@@ -249,7 +286,7 @@ class Processes(RuleBasedStateMachine):
         side = self.side(n)
         touched = [side.pages[at + i] for i in range(count) if at + i in side.pages]
         try:
-            side.call.madvise(address(at), count * PAGE_SIZE, advice)
+            side.call.madvise(*self.span(at, count), advice)
         except Errno as error:
             if str(error) == "EINVAL":
                 assert advice == 18
@@ -263,6 +300,35 @@ class Processes(RuleBasedStateMachine):
             else:
                 page.wipe = advice == 18
 
+    @rule(n=who, at=pages, count=counts, advice=st.sampled_from((14, 15)))
+    def advise_huge(self, n: int, at: int, count: int, advice: int) -> None:
+        """MADV_HUGEPAGE, MADV_NOHUGEPAGE: no page changes."""
+        side = self.side(n)
+        try:
+            side.call.madvise(*self.span(at, count), advice)
+        except Errno as error:
+            assert str(error) == "ENOMEM"
+            assert any(at + i not in side.pages for i in range(count))
+
+    @rule(n=who, at=pages, count=counts)
+    def collapse(self, n: int, at: int, count: int) -> None:
+        """MADV_COLLAPSE, which fails for want of memory or of a mapping: no page changes."""
+        side = self.side(n)
+        start, length = self.span(at, count)
+        try:
+            side.call.madvise(start, length, 25)
+        except Errno as error:
+            assert str(error) in ("ENOMEM", "EINVAL")
+        else:
+            for va in range(-(-start // HUGE_SIZE) * HUGE_SIZE, start + length, HUGE_SIZE):
+                assert side.space.table.is_huge(va) or va + HUGE_SIZE > start + length
+
+    @rule(n=who, what=st.integers(1, 5))
+    @may_lack_memory
+    def clear_refs(self, n: int, what: int) -> None:
+        """/proc/PID/clear_refs: forgets accesses, or stores, but no page."""
+        clear_refs(self.side(n).space, what)
+
     @rule(n=who, at=pages, count=counts, new_count=counts, to=pages)
     @may_lack_memory
     def remap(self, n: int, at: int, count: int, new_count: int, to: int) -> None:
@@ -272,13 +338,13 @@ class Processes(RuleBasedStateMachine):
         overlap = at < to + new_count and to < at + count
         try:
             got = side.call.mremap(
-                address(at), count * PAGE_SIZE, new_count * PAGE_SIZE, 3, address(to)
+                *self.span(at, count), self.span(to, new_count)[1], 3, self.address(to)
             )
         except Errno as error:
             assert str(error) in ("EFAULT", "EINVAL")
             assert overlap or None in before or count > 1  # the range may have two mappings
             return
-        assert got == address(to) and not overlap and None not in before
+        assert got == self.address(to) and not overlap and None not in before
         self._freed_target(side, to, new_count)
         for i in range(count):
             side.pages.pop(at + i, None)
@@ -286,18 +352,19 @@ class Processes(RuleBasedStateMachine):
         for i, page in enumerate(moved):
             side.pages[to + i] = page
         for i in range(len(moved), new_count):
-            side.pages[to + i] = self._grown(moved, i)
+            beyond = self.address(to + i) - self.address(to + len(moved) - 1)
+            side.pages[to + i] = self._grown(moved[-1], beyond // PAGE_SIZE)
 
     def _freed_target(self, side: Side, to: int, count: int) -> None:
         for i in range(count):
             side.pages.pop(to + i, None)
 
-    def _grown(self, moved: list[Page], i: int) -> Page:
-        last = moved[-1]
+    def _grown(self, last: Page, beyond: int) -> Page:
+        """The page that is ``beyond`` pages after the last one that moved."""
         if last.source is None:
             page = Page(last.prot, Bytes())
         else:
-            index = last.index + i - len(moved) + 1
+            index = last.index + beyond
             page = from_source(last.prot, last.source, index, last.shared)
         page.dont_fork, page.wipe = last.dont_fork, last.wipe
         page.may_write = last.may_write
@@ -318,11 +385,11 @@ class Processes(RuleBasedStateMachine):
     def write(self, n: int, at: int, offset: int, text: bytes, kernel: bool) -> None:
         """Stores of the program, or a write by the kernel, as of read(2)."""
         side = self.side(n)
-        if self.short:
-            text = text[: PAGE_SIZE - offset]  # the write is then complete or absent
+        if self.in_one_page:
+            text = text[: PAGE_SIZE - offset]
         if offset % 2 == 0:
             self._look(side, at)
-        va = address(at) + offset
+        va = self.address(at) + offset
         parts = self._parts(at, offset, text)
         allowed = []
         for number, start, part in parts:
@@ -351,7 +418,7 @@ class Processes(RuleBasedStateMachine):
         if page is None or page.content is None or not page.prot & (Prot.READ | Prot.WRITE):
             return
         try:
-            content = self.world.load(side.space, address(at), PAGE_SIZE)
+            content = self.world.load(side.space, self.address(at), PAGE_SIZE)
         except Killed as refused:
             self._was_memory(refused)
             raise
@@ -377,6 +444,8 @@ class Processes(RuleBasedStateMachine):
     @may_lack_memory
     def read(self, n: int, at: int, offset: int, count: int, kernel: bool) -> None:
         side = self.side(n)
+        if self.in_one_page:
+            count = min(count, PAGE_SIZE - offset)
         expected: bytes | None = None
         content = bytearray()
         for number, start, part in self._parts(at, offset, bytes(count)):
@@ -386,7 +455,7 @@ class Processes(RuleBasedStateMachine):
             content += page.content.data[start : start + len(part)]
         else:
             expected = bytes(content)
-        va = address(at) + offset
+        va = self.address(at) + offset
         try:
             if kernel:
                 got = side.call.mem.read(va, count)
@@ -412,8 +481,8 @@ class Processes(RuleBasedStateMachine):
 
     @rule()
     def reclaim(self) -> None:
-        """As when memory is short: the page cache releases unmapped pages."""
-        self.world.cache.reclaim()
+        """As when memory is short: unmapped pages of the cache, and of zeroes, are released."""
+        self.world.frames.reclaim()
 
     # Processes.
 
@@ -448,12 +517,12 @@ class Processes(RuleBasedStateMachine):
         for side in getattr(self, "sides", ()):
             for number in range(PAGES + 12):
                 page = side.pages.get(number)
-                vma = side.space.find(address(number))
+                vma = side.space.find(self.address(number))
                 assert (page is None) == (vma is None), f"page {number} is mapped in one only"
                 if page is None or vma is None:
                     continue
                 assert vma.prot == page.prot
-                pte = side.space.table.pte(address(number))
+                pte = side.space.table.pte(self.address(number))
                 if pte & V:
                     assert page.content is not None, "a page beyond the end of its file is there"
                     frame = self.world.ram.read_frame(ppn(pte))
@@ -477,15 +546,11 @@ def from_source(prot: Prot, source: list[Bytes], index: int, shared: bool) -> Pa
     return Page(prot, content, shared, not shared, source, index)
 
 
-def address(page: int) -> int:
-    return FIRST + page * PAGE_SIZE
-
-
 class ShortOfMemory(Processes):
     """The same with so few frames that any step may fail; it then must have changed nothing."""
 
     memory_pages = 24
-    short = True
+    short = in_one_page = True
 
 
 def run(machine: type[Processes], examples: int) -> None:
@@ -520,10 +585,10 @@ def test_a_long_random_walk(machine: type[Processes], policy: str) -> None:
     walk_at_random(machine, policy, f"{machine.__name__} {policy}", STEPS)
 
 
-def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int) -> None:
+def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int) -> Processes:
     pick = random.Random(seed)
     walk = machine()
-    walk.begin(policy=policy, page_by_page=pick.random() < 0.5)
+    walk.begin(policy, pick.random() < 0.5, pick.choice(walk.modes), pick.choice(list(ThpCow)))
     n = 0
     for number in range(steps):
         if pick.random() < 0.15:  # mostly the same process, whose TLB is warm
@@ -538,6 +603,7 @@ def walk_at_random(machine: type[Processes], policy: str, seed: str, steps: int)
             error.add_note(f"at step {number}: {step}({arguments})")
             raise
     walk.teardown()
+    return walk
 
 
 def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict[str, Any]]:
@@ -546,7 +612,7 @@ def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict
     offset = pick.choice((0, 8, 9, PAGE_SIZE - 10, PAGE_SIZE - 1))
     text = pick.randbytes(pick.randrange(1, 24))
     where: dict[str, Any] = {"n": n, "at": at, "count": count}
-    steps: list[tuple[int, str, dict[str, Any]]] = [
+    steps: list[Step] = [
         (40, "write", {"n": n, "at": at, "offset": offset, "text": text, "kernel": kernel}),
         (20, "read", {**where, "offset": offset, "kernel": kernel}),
         (6, "map_anonymous", {**where, "prot": prot}),
@@ -561,6 +627,10 @@ def random_step(pick: random.Random, walk: Processes, n: int) -> tuple[str, dict
         (2, "write_to_the_file", {"page": at % 3, "offset": 16, "text": text}),
         (2, "read_the_file", {"page": at % 3}),
         (1, "reclaim", {}),
+        (2, "advise_huge", {**where, "advice": pick.choice((14, 14, 15))}),
+        (1, "collapse", where),
+        (1, "clear_refs", {"n": n, "what": pick.randrange(1, 6)}),
+        *walk.further_steps(pick, n),
         (8 if len(walk.sides) < MOST_PROCESSES else 0, "fork", {"n": n}),
         (5 if len(walk.sides) > 1 else 0, "exit", {"n": n}),
     ]

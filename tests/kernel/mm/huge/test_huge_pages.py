@@ -8,36 +8,16 @@ import pytest
 
 from emu.machine.cause import Access
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, A, V, W, ppn
-from kernel.mm.address_space import AddressSpace
 from kernel.mm.fork import POLICIES
 from kernel.mm.frames import Kind
 from kernel.mm.huge_policy import HugePages, Thp, ThpCow
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.page_table import COW
 from kernel.mm.vma import Prot, VmFlag
-from tests.kernel.worlds import BASE, RW, Caller, World, anonymous
+from tests.kernel.mm.huge.huge_world import ALWAYS, P, huge_world, is_huge, mapped
+from tests.kernel.worlds import BASE, RW, Caller, anonymous
 
-P = 4096
-ALWAYS = HugePages(supported=True, mode=Thp.ALWAYS)
 _HUGEPAGE, _DONTNEED, _COLLAPSE = 14, 4, 25
-
-
-def huge_world(runs: int = 6, huge_pages: HugePages = ALWAYS) -> World:
-    """A world with memory for ``runs`` huge pages, and some frames more."""
-    world = World((runs + 1) * HUGE_FRAMES)
-    world.huge_pages = huge_pages
-    return world
-
-
-def mapped(world: World, pieces: int = 2, prot: Prot = RW) -> AddressSpace:
-    """A space with an aligned mapping of ``pieces`` times 2 MiB at BASE."""
-    space = world.space()
-    anonymous(space, pieces * HUGE_FRAMES, prot)
-    return space
-
-
-def is_huge(space: AddressSpace, *pieces: int) -> bool:
-    return all(space.table.is_huge(BASE + piece * HUGE_SIZE) for piece in pieces)
 
 
 def test_does_one_store_map_two_mebibytes_of_zeroes() -> None:
