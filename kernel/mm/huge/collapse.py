@@ -16,18 +16,21 @@ class Failure(Enum):
     """Reason for which a range has not become huge pages."""
 
     NOT_POSSIBLE = auto()
-    """The mapping cannot have huge pages, or nothing is mapped in 2 MiB of it."""
+    """The mapping cannot have huge pages, or nothing of its own; or nothing is mapped in 2 MiB."""
     NO_RUN = auto()
 
 
 def collapse_all(space: AddressSpace, vma: Vma, start: int, end: int) -> Failure | None:
     """Collapses each aligned 2 MiB in [start, end) of a VMA; goes on after a failure, and returns
-    the last one.
+    the last one. It is also a failure, as in Linux, if the VMA contains no such 2 MiB, or if the
+    range lies between the ends of one.
     """
-    if not space.huge_pages.may_collapse(vma):
+    first, last = -(-start // HUGE_SIZE) * HUGE_SIZE, end & -HUGE_SIZE
+    suitable = first <= last and contains_huge(vma, vma.end - HUGE_SIZE)
+    if not suitable or not space.huge_pages.may_collapse(vma):
         return Failure.NOT_POSSIBLE
     failure = None
-    for at in range(-(-start // HUGE_SIZE) * HUGE_SIZE, end - HUGE_SIZE + 1, HUGE_SIZE):
+    for at in range(first, last, HUGE_SIZE):
         if not space.table.is_huge(at):
             failure = _collapse(space, vma, at) or failure
             if failure is Failure.NO_RUN:
@@ -39,7 +42,7 @@ def _collapse(space: AddressSpace, vma: Vma, start: int) -> Failure | None:
     """Copies the pages of 2 MiB to a run; what is not mapped becomes zeroes."""
     end = start + HUGE_SIZE
     pages = space.table.pages(start, end)
-    if not pages or not contains_huge(vma, start):
+    if not pages or not vma.has_private:
         return Failure.NOT_POSSIBLE
     frames = space.frames
     try:
