@@ -42,6 +42,7 @@ class Guest:
     libraries: tuple[str, ...] = ()
     memory: str | None = None  # size of physical memory, as for --mem
     musl: bool = True  # can also be built with musl
+    huge: bool = False  # has memory for huge pages, and is also run with them everywhere
 
     @property
     def bare(self) -> bool:
@@ -99,13 +100,15 @@ GUESTS = (
     Guest("protect", per_page=Counts(copied=2, reused=2)),
     Guest("truncate"),
     Guest("stack_overflow"),
-    Guest("large_pages"),
+    Guest("large_pages", huge=True),
+    Guest("huge_pages", huge=True),
     Guest("oom", compare=False, memory="5M"),
     # Faults that a program catches, and code that changes.
     Guest("segv"),
     # musl dereferences a pointer that glibc passes to the kernel.
     Guest("bad_pointers", musl=False),
     Guest("self_modify"),
+    Guest("huge_code", huge=True),
     Guest("code_alias", compare=False),
     # Processes.
     Guest("fork_exec"),

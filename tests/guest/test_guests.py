@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from guest.manifest import FOLDER, GUESTS, Counts, Guest
+from kernel.mm.huge_policy import ThpCow
 from tests.guest.running import POLICIES, built, missing, run_emu, run_qemu_once, variants
 
 EVERY_WAY = [(guest, variant) for guest in GUESTS for variant in variants(guest)]
 COUNTED = [guest for guest in GUESTS if guest.per_page]
 EXACT = [guest for guest in GUESTS if guest.total]
+HUGE = [guest for guest in GUESTS if guest.huge]
 
 # Two numbers of pages of as many digits: the length of an argument moves the stack.
 FEWER, MORE = 10, 42
@@ -58,6 +60,26 @@ def test_guest(guest: Guest, variant: str, policy: str) -> None:
     if guest.compare:
         oracle = run_qemu_once(program)
         assert (run.output, run.status) == (oracle.output, oracle.status)
+
+
+@pytest.mark.parametrize("copied", ThpCow)
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("guest", "variant"),
+    [(guest, variant) for guest in HUGE for variant in ("static", "musl")],
+    ids=name_of,
+)
+def test_guest_with_huge_pages_everywhere(
+    guest: Guest, variant: str, policy: str, copied: ThpCow
+) -> None:
+    need_zig(variant)
+    program = built(guest, variant)
+    run = run_emu(
+        program, options=(*options(guest, policy), "--thp", "always", "--thp-cow", copied)
+    )
+    oracle = run_qemu_once(program)
+    assert (run.output, run.status, run.errors) == (oracle.output, 0, "")
+    assert run.summary["frames_leaked"] == 0
 
 
 @pytest.mark.parametrize("guest", COUNTED, ids=name_of)

@@ -17,6 +17,7 @@ from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.huge_scene import (
     ALWAYS,
     COLLAPSE,
+    DONTNEED,
     HUGEPAGE,
     LAST,
     NOHUGEPAGE,
@@ -121,6 +122,16 @@ def reads_share_a_huge_page_of_zeroes() -> None:
         s.holds(s.parent, BASE + 5 * P, b"own", "the program")
         s.holds(child, BASE + 7 * P, bytes(4), "the child")
         same(s.parent.peak_resident(), HUGE_FRAMES, "pages at the peak after a store")
+
+
+@CHECKS
+def zeroes_that_are_unmapped_change_no_size() -> None:
+    with scene(0, 4 * HUGE_FRAMES) as s:
+        parent = huge_scene(s, 3)
+        s.load(parent, BASE + HUGE_SIZE)
+        Caller(s, parent).madvise(BASE + HUGE_SIZE, HUGE_SIZE, DONTNEED)
+        s.store(parent, BASE + 2 * HUGE_SIZE, b"x")
+        same(parent.peak_resident(), 2 * HUGE_FRAMES, "pages at the peak")
 
 
 @CHECKS

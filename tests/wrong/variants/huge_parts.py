@@ -66,8 +66,8 @@ VARIANTS = [
         old="frames.release_run(ppn(pte))", new="pass",
     ),
     _clear(
-        "huge-unmap-uncounted", "a huge page that is unmapped remains in the resident size",
-        old="return resident * HUGE_FRAMES", new="return resident",
+        "huge-unmap-zeroes", "zeroes that are unmapped are taken off the resident size",
+        old="len(table.resident_huge(start, end))", new="len(huge)",
     ),
     _clear(
         "huge-unmap-in-the-tlb", "the TLB keeps a huge page that is unmapped",
@@ -116,7 +116,7 @@ VARIANTS = [
     ),
     _collapse(
         "collapse-first-pages", "a collapse puts the pages at the start of the huge page",
-        old="for va, pte in pages:", new="for va, (_, pte) in enumerate(pages, start >> 12):",
+        old="for va, pte in pages:", new="for va, pte in [(start + 4096 * n, pte) for n, (_, pte) in enumerate(pages)]:",
     ),
     _collapse(
         "collapse-last-page", "a collapse forgets the last page",
