@@ -17,7 +17,13 @@ import pytest
 from tests.oracles.linux.differences import DIFFERENCES, System, known, matches
 from tests.oracles.linux.riscv64 import log
 from tests.oracles.linux.riscv64.machine import BootError
-from tests.oracles.linux.running import by_emu, by_linux, needs_linux, this_host
+from tests.oracles.linux.running import (
+    by_emu,
+    by_linux,
+    needs_linux,
+    needs_settings,
+    this_host,
+)
 from tests.oracles.linux.sources import PROGRAMS, kernel_options, source, texts
 
 LOG = log.load()
@@ -60,6 +66,7 @@ def test_counts_are_those_of_linux(program: str, system: str) -> None:
         compare(program, LOG.entries[program].lines, LOG.system)
     else:
         needs_linux()
+        needs_settings(program)
         compare(program, by_linux(program), this_host())
 
 
@@ -104,3 +111,24 @@ def test_a_program_that_failed_is_not_recorded() -> None:
         log.outputs(console, ["one", "two"])
     with pytest.raises(BootError, match="three: did not run"):
         log.outputs("\n@begin one\n\n@end one 0\n", ["one", "three"])
+
+
+@pytest.mark.parametrize(
+    ("program", "setting", "is_run"),
+    [
+        ("huge", "always [madvise] never", True),
+        ("huge_changes", "[always] madvise never", False),
+        ("anonymous", "[always] madvise never", True),
+    ],
+)
+def test_huge_pages_are_compared_only_under_the_setting_that_emu_has(
+    program: str, setting: str, is_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "enabled"
+    file.write_text(setting + "\n")
+    monkeypatch.setattr("tests.oracles.linux.running._HUGE_PAGES", file)
+    if is_run:
+        needs_settings(program)
+    else:
+        with pytest.raises(pytest.skip.Exception, match="by madvise"):
+            needs_settings(program)

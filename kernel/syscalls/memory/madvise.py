@@ -147,17 +147,14 @@ def _discard(space: AddressSpace, start: int, end: int) -> None:
 
 def _collapse(t: SyscallContext, start: int, end: int) -> None:
     """Collapses in each mapping; EINVAL for one that cannot have huge pages, ENOMEM for a hole."""
-    space, at = t.process.space, start
+    space = t.process.space
     for vma in space.overlapping(start, end):
-        if vma.start > at:
-            break
-        at = min(end, vma.end)
-        failure = collapse_all(space, vma, max(start, vma.start), at)
+        failure = collapse_all(space, vma, max(start, vma.start), min(end, vma.end))
         if failure is not None:
             raise Errno(ENOMEM if failure is Failure.NO_RUN else EINVAL)
         if t.kernel.requests:
             raise Errno(EAGAIN)
-    if at < end:
+    if not space.covers(start, end):
         raise Errno(ENOMEM)
 
 

@@ -20,6 +20,7 @@ OLDEST, NEWEST = (6, 1), (6, 99)
 """Older kernels have other fields, and count some faults otherwise; so does Linux 7 (a child's
 Referenced in smaps), which the table of differences does not describe yet."""
 SECONDS = 60
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _UNCHECKED = frozenset({"many_mappings", "peaks"})
 """Programs with tens of thousands of mappings or of faults, each of which would be checked."""
 
@@ -39,6 +40,15 @@ def needs_linux() -> None:
         pytest.skip(f"Linux {NEWEST[0]} (this one is newer, and not compared yet)")
     if os.sysconf("SC_PAGE_SIZE") != 4096:
         missing("a kernel with pages of 4 KiB")
+
+
+def needs_settings(name: str) -> None:
+    """Skips a test of a program with huge pages where this host's setting is another one."""
+    if '#include "huge.h"' not in source(name).read_text():
+        return
+    modes = _HUGE_PAGES.read_text() if _HUGE_PAGES.exists() else "none"
+    if "[madvise]" not in modes:
+        pytest.skip(f"transparent huge pages by madvise (this host has: {modes.strip()})")
 
 
 def by_linux(name: str) -> list[str]:

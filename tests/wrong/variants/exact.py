@@ -10,9 +10,9 @@ _present = partial(wrong, where="kernel.mm.fault:_present")
 _break = partial(wrong, where="kernel.mm.cow_break:break_cow")
 _grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
 _fork = partial(wrong, where="kernel.mm.fork:fork")
-_keys = partial(wrong, where="kernel.mm.page_tables.leaf_tables:LeafTables.keys")
+_keys = partial(wrong, where="kernel.mm.page_tables.leaf_tables:keys_within")
 _gap = partial(wrong, where="kernel.mm.vma_list:VmaList.find_gap")
-_TABLES = "sorted(key for key in self._leaves if first <= key <= last)"
+_TABLES = "sorted(key for key in index if first <= key <= last)"
 _LIMITS = "child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit"
 
 VARIANTS = [

@@ -176,15 +176,15 @@ VARIANTS = [
     ),
     _share(
         "huge-zero-saved", "fork counts the huge zero page as copies that it saved",
-        old="if ppn(pte) != parent.frames.huge_zero:", new="if True:",
+        old="if kind is Kind.PRIVATE:", new="if True:",
     ),
     _eager(
-        "huge-eager-shares", "an eager fork shares huge pages and leaves them writable",
-        old="if ppn(pte) == frames.huge_zero:", new="if True:",
+        "huge-eager-shares", "an eager fork shares huge pages",
+        old="if frames.kind(ppn(pte)) is not Kind.PRIVATE:", new="if True:",
     ),
     _eager(
         "huge-eager-copies-zero", "an eager fork copies the huge zero page",
-        old="if ppn(pte) == frames.huge_zero:", new="if False:",
+        old="if frames.kind(ppn(pte)) is not Kind.PRIVATE:", new="if False:",
     ),
     wrong(
         "huge-eager-last-page", "an eager fork without a run copies all pages but the last",

@@ -116,7 +116,8 @@ VARIANTS = [
     ),
     _collapse(
         "collapse-first-pages", "a collapse puts the pages at the start of the huge page",
-        old="for va, pte in pages:", new="for va, pte in [(start + 4096 * n, pte) for n, (_, pte) in enumerate(pages)]:",
+        old="for va, pte in pages:",
+        new="for va, pte in [(start + 4096 * n, each[1]) for n, each in enumerate(pages)]:",
     ),
     _collapse(
         "collapse-last-page", "a collapse forgets the last page",

@@ -170,11 +170,11 @@ VARIANTS = [
     ),
     wrong(
         "dontneed-keeps-pages", "MADV_DONTNEED does nothing",
-        "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)", "pass",
+        "kernel.syscalls.memory.madvise:_discard", "space.zap(start, end)", "pass",
     ),
     wrong(
         "dontneed-by-halves", "MADV_DONTNEED discards a mapping before it has tables for the next",
-        "kernel.syscalls.memory.madvise:_act", "space.zap(start, end)",
+        "kernel.syscalls.memory.madvise:_discard", "space.zap(start, end)",
         "for vma in space.overlapping(start, end):\n"
         "            space.zap(max(start, vma.start), min(end, vma.end))",
     ),
@@ -200,7 +200,7 @@ VARIANTS = [
     ),
     _leave(
         "exit-keeps-backings", "shared memory outlives its last process",
-        old="drop_user(vma.backing)", new="pass",
+        old="drop_user(vma, self)", new="pass",
     ),
     wrong(
         "exit-keeps-frames", "only the tables are given back at the end",

@@ -151,7 +151,7 @@ __attribute__((unused)) static char *smaps(const void *address)
 {
     slurp("/proc/self/smaps");
     char key[32];
-    snprintf(key, sizeof key, "%lx-", (unsigned long)address);
+    snprintf(key, sizeof key, "%08lx-", (unsigned long)address);
     for (char *row = text; row && *row; row = strchr(row, '\n'), row = row ? row + 1 : row)
         if (!strncmp(row, key, strlen(key))) {
             char *flags = strstr(row, "\nVmFlags:");
