@@ -114,3 +114,42 @@ def test_dynamically_linked_programs_in_a_root_of_their_own(tmp_path: Path) -> N
     assert oracle.status == 6
     options = ("--root", str(DYNAMIC))
     same(run_emu("/usr/bin/bash", "-c", script, options=options, env={"PATH": "/usr/bin"}), oracle)
+
+
+_PYTHON = """
+import gc, hashlib, os, sys
+blocks = [bytes([n]) * (3 << 20) for n in range(4)]
+many = {n: [str(n)] * 9 for n in range(20000)}
+digest = lambda: hashlib.sha256(b"".join(blocks) + repr(many).encode()).hexdigest()
+print(digest(), flush=True)
+for child in range(2):
+    if os.fork() == 0:
+        many[7] = child
+        blocks[child] = blocks[child].replace(bytes([child]), b"x")
+        gc.collect()
+        print(child, digest(), flush=True)
+        os._exit(child)
+    print(os.wait()[1] >> 8, digest(), flush=True)
+"""
+
+
+def test_python_prints_the_same_with_and_without_huge_pages() -> None:
+    root = ROOTS / "python"
+    program(root, "usr/bin/python3")
+    runs = []
+    for huge in (("never", "page"), ("always", "page"), ("always", "huge")):
+        options = ("--root", str(root), "--mem", "512M", "--thp", huge[0], "--thp-cow", huge[1])
+        run = run_emu("/usr/bin/python3", "-c", _PYTHON, options=options, checked=False)
+        runs.append(run)
+    assert runs[0].status == 0 and len(runs[0].output.splitlines()) == 5
+    for run in runs[1:]:
+        same(run, runs[0])
+        assert run.summary["faults"]["zero_filled"] < runs[0].summary["faults"]["zero_filled"] / 2
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_bash_with_huge_pages_everywhere(policy: str) -> None:
+    bash = program(STATIC, "usr/bin/bash-static")
+    options = ("--fork-policy", policy, "--thp", "always")
+    run = run_emu(bash, "bash.sh", cwd=SCRIPTS, options=options)
+    same(run, run_qemu_once(bash, "bash.sh", cwd=SCRIPTS))

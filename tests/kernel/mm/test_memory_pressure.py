@@ -76,17 +76,17 @@ def test_at_every_allocation_from_the_first_fork_on(policy: str, way: str) -> No
     fail_each(options, range(first, last + 1))
 
 
-def allocations(options: Options, *words: str) -> int:
+def allocations(options: Options, *words: str, source: str = GUEST) -> int:
     """Number of frames that the program allocates when no allocation fails."""
-    unharmed = Machine(options).run([compiled(GUEST), *words])
+    unharmed = Machine(options).run([compiled(source), *words])
     assert (unharmed.status, unharmed.stdout) == ((5, b"") if words else (0, b"end\n"))
     allocated: int = unharmed.summary["frames_allocated"]
     return allocated
 
 
-def fail_each(options: Options, numbers: range) -> None:
+def fail_each(options: Options, numbers: range, source: str = GUEST) -> None:
     """Runs the program once for each of these allocations, which is made to fail."""
-    program = compiled(GUEST)
+    program = compiled(source)
     for number in numbers:
         try:
             result = Machine(replace(options, fail_allocation=number)).run([program])

@@ -174,7 +174,9 @@ def a_collapse_gathers_all_pages() -> None:
         s.store(child, BASE, b"FIRST")
         s.store(child, LAST, b"LAST")
         intact(s, parent, "the parent")
+        s.frames.start_counting()
         call.madvise(BASE, HUGE_SIZE, COLLAPSE)
+        same(s.frames.allocations, 0, "allocations for what is a huge page")
 
 
 @CHECKS
