@@ -113,7 +113,7 @@ class FakeProgram:
 
 
 class FakeProcessMemory:
-    image, heap_start = ImageLayout(), 0
+    image, heap_start, huge_pages_disabled = ImageLayout(), 0, False
 
     def maps_text(self) -> str:
         return "10000-11000 r-xp 00000000 00:00 0 /bin/prog\n"

@@ -69,8 +69,8 @@ def a_discard_of_all_of_it_releases_also_the_table_for_a_split() -> None:
 
 
 @CHECKS
-def what_is_discarded_at_an_end_of_it_is_no_more() -> None:
-    for part, kept in ((BASE, LAST), (LAST, BASE)):
+def a_discard_of_an_end_leaves_the_rest() -> None:
+    for part, other_end in ((BASE, LAST), (LAST, BASE)):
         with scene(0, 4 * HUGE_FRAMES) as s:
             parent = huge_scene(s)
             used = s.frames.used
@@ -78,7 +78,7 @@ def what_is_discarded_at_an_end_of_it_is_no_more() -> None:
             s.check()
             same(used - s.frames.used, 1, "frames released")
             s.holds(parent, part, bytes(4), "the program")
-            s.holds(parent, kept, b"first" if kept == BASE else b"last", "the program")
+            s.holds(parent, other_end, b"first" if other_end == BASE else b"last", "the program")
 
 
 @CHECKS

@@ -57,9 +57,9 @@ VARIANTS = [
         "split-everything", "what is done to all of a huge page splits it",
         old="if va < start or end < va + HUGE_SIZE", new="if True",
     ),
-    _edges(
+    wrong(
         "split-in-the-tlb", "the TLB keeps the zeroes of a huge page that a mapping's end splits",
-        old="return bool(edges)", new="return False",
+        "kernel.mm.address_space:AddressSpace._split_huge", "self.flush_tlb()", "pass",
     ),
     _clear(
         "huge-unmap-leaks", "the frames of a huge page that is unmapped are not released",
@@ -125,7 +125,7 @@ VARIANTS = [
     ),
     _collapse(
         "collapse-keeps", "a collapse does not release the pages",
-        old="space.zap(start, end)", new="[space.table.clear(va) for va, _ in pages]",
+        old="space.clear_pages(start, end)", new="[space.table.clear(va) for va, _ in pages]",
     ),
     _collapse(
         "collapse-uncounted", "the peak of resident memory lacks a collapsed huge page",

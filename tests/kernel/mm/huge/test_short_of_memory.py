@@ -69,7 +69,7 @@ def test_in_a_machine_with_few_free_runs(mebibytes: int) -> None:
     for (int n = 0; n < 4; n++) {
         char *p = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         for (int at = n; at < 4 << 20; at += 9 * 4096)
-            p[at]++;
+            p[at] = 1;
         if (fork() == 0) { memset(p, n, 4 << 20); pause(); }
         memset(p, n, 3 << 20);
     }
