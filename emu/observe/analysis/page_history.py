@@ -27,6 +27,8 @@ from emu.observe.model.records import AnyRecord, Range
 from emu.observe.model.source_location import where_text
 from kernel.mm.page_tables.pte_text import pte_flags
 
+_WORD = (1 << 64) - 1
+
 
 class PageHistory:
     """A sink for the records of a run. ``page`` may be set until the page is mapped."""
@@ -217,7 +219,8 @@ class PageHistory:
             episode, fault, f"part of a huge page, {cause}: {in_line(fault.outcome)}"
         )
         step.before = episode.state
-        pte = fault.pte_after + ((self.page - fault.page >> PAGE_SHIFT) << PPN_SHIFT)
+        distance = self.page - fault.page >> PAGE_SHIFT
+        pte = fault.pte_after + (distance << PPN_SHIFT) & _WORD  # a trace may have any PTE
         users = 0 if fault.outcome == "zero_shared" else fault.count_after
         step.after = PageState(pte, ppn(pte), fault.flags_after, users)
         episode.state = step.after

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emu.machine.cause import Access
+from emu.machine.pte import PAGE_SIZE
 from emu.observe.model import records
 from emu.observe.model.bounds import WORD_END
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
@@ -36,6 +37,7 @@ class TraceChecks:
         self._filtered = False
         self._ended = False
         self._alive: set[int] = set()
+        self._huge_copies: set[int] = set()
         self._stacks: dict[int, list[SourceLocation]] = {}
 
     def stack(self, stack: records.Stack) -> None:
@@ -59,8 +61,7 @@ class TraceChecks:
                 self._check_process(record.pid)
                 self._alive.discard(record.pid)
             case records.CopyEnd():
-                if record.fault >= record.seq:
-                    raise InvalidRecord(f"fault {record.fault} is not an earlier record")
+                self._copy_end(record)
             case records.Map():
                 self._check_process(record.pid)
                 _check_ranges((record.range,))
@@ -124,6 +125,8 @@ class TraceChecks:
         if fault.access not in _ACCESSES:
             raise InvalidRecord(f"unknown access {fault.access!r}")
         _check_words(fault.place.pc, fault.stval, fault.pte_before, fault.pte_after)
+        if fault.huge:
+            self._huge_copies.add(fault.seq)
         level = 3
         for entry in fault.walk:
             if entry.level >= level:
@@ -136,6 +139,13 @@ class TraceChecks:
             _check_ranges((fault.vma,))
         _check_places(fault.heap)
         fault.backtrace, fault.stack = self._callers(fault.stack), 0
+
+    def _copy_end(self, end: records.CopyEnd) -> None:
+        if end.fault >= end.seq:
+            raise InvalidRecord(f"fault {end.fault} is not an earlier record")
+        is_huge = end.fault in self._huge_copies or self._filtered
+        if end.bytes_changed > PAGE_SIZE and not is_huge:
+            raise InvalidRecord(f"fault {end.fault} copied fewer bytes than changed")
 
     def _callers(self, number: int) -> list[SourceLocation]:
         if not number:

@@ -26,6 +26,7 @@ from tests.emu.observe.support.huge_guest import (
     FIRST,
     PAGE,
     SECOND,
+    SOURCE,
     ZEROES,
     huge_run,
 )
@@ -434,3 +435,30 @@ def test_is_a_page_of_the_collapsed_range_there_that_was_not_before() -> None:
     assert texts(parent)[-2:] == ["collapsed to a huge page by madvise", "released: exit, status 0"]
     after = parent.steps[-2].after
     assert after is not None and (after.frame % 512, after.holders) == (300, 1)
+
+
+@pytest.mark.parametrize("pte", [0, (1 << 64) - 1])
+@pytest.mark.parametrize("page", [FIRST, FIRST + 511 * PAGE])
+def test_is_any_pte_of_a_huge_page_in_a_trace_accepted(page: int, pte: int) -> None:
+    history = PageHistory(page)
+    for each in huge_run().records:
+        if isinstance(each, records.Fault) and each.huge:
+            each.pte_before = each.pte_after = pte
+        history(each)
+    assert json.loads(page_history_json(history, ""))["mapped"] is True
+    assert page_history_text(history, "")
+
+
+def test_which_part_of_a_huge_page_does_a_call_split() -> None:
+    calls = {
+        "madvise(at + 5 * PAGE, PAGE, MADV_DONTNEED)": "madvise",
+        "madvise(at + 5 * PAGE, PAGE, MADV_DONTFORK)": "madvise",
+        "mprotect(at, 9 * PAGE, PROT_NONE)": "mprotect",
+        "mmap(at + PAGE, PAGE, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)": "mmap",
+        "mremap(at, HUGE, HUGE / 2, 0)": "mremap",
+    }
+    for code, name in calls.items():
+        source = SOURCE.partition("if (!fork())")[0] + f"{code}; return 0; }}"
+        run = record([compiled(source)])
+        found = [each for each in run.records if isinstance(each, records.PageSize)]
+        assert [(each.address, each.huge, each.call) for each in found] == [(FIRST, False, name)]

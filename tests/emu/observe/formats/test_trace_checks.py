@@ -12,8 +12,9 @@ import pytest
 from emu.observe.formats import trace_reader
 from emu.observe.formats.jsonl import NotATrace, read_trace
 from emu.observe.model.bounds import LONGEST_TEXT
-from emu.observe.model.records import AnyRecord, End, Exec, Fault, text
+from emu.observe.model.records import AnyRecord, CopyEnd, End, Exec, Fault, text
 from tests.emu.observe.formats.test_jsonl import ALL, written
+from tests.emu.observe.support.huge_guest import FIRST, PAGE, huge_run
 from tests.emu.observe.support.traced import traced
 
 EXEC, FORK, MAP, STACK, FAULT, SAMPLE, EXIT, END = 1, 3, 4, 2, 5, 9, 10, 11
@@ -217,3 +218,15 @@ def test_is_every_recorded_trace_accepted() -> None:
     """A run with fork, exec, a signal, copies, threads, and a long file name of the guest."""
     assert traced("--deterministic", "--heap").records
     assert len(text("x" * 100_000)) == len(text("\0" * 100_000)) == LONGEST_TEXT
+
+
+@pytest.mark.parametrize("cow", ["page", "huge"])
+def test_is_a_change_of_bytes_that_were_not_copied_rejected(cow: str) -> None:
+    trace = huge_run(thp_cow=cow).records
+    copied = next(f for f in trace if isinstance(f, Fault) and f.stval == FIRST + 7 * PAGE)
+    end = next(e for e in trace if isinstance(e, CopyEnd) and e.fault == copied.seq)
+    end.bytes_changed = copied.pages * PAGE
+    assert read(written(*trace))[-1] == trace[-1]
+    end.bytes_changed += 1
+    with pytest.raises(NotATrace, match="copied fewer bytes" if cow == "page" else "2097152"):
+        read(written(*trace))
