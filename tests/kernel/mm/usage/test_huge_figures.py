@@ -166,3 +166,28 @@ int main(void) {
 def test_which_mappings_are_eligible(mode: str, expected: str) -> None:
     """The first row is what Linux 6.18 prints under the same setting."""
     assert output(ELIGIBLE, thp=mode) == [expected]
+
+
+def test_is_it_shown_that_a_process_has_them_disabled() -> None:
+    source = r"""
+#include <sys/prctl.h>
+static void show(void) {
+    char line[200];
+    FILE *status = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof line, status))
+        if (!strncmp(line, "THP_enabled:", 12)) fputs(line, stdout);
+    fclose(status);
+    fflush(stdout);
+}
+int main(void) {
+    show();
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    show();
+    if (!fork()) { show(); _exit(0); }
+    wait(NULL);
+    prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+    show();
+    return 0;
+}
+"""
+    assert output(source) == [f"THP_enabled:\t{enabled}" for enabled in (1, 0, 0, 1)]
