@@ -25,7 +25,7 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.components import Components
 from kernel.exec.initial_stack import Request
 from kernel.kernel import Kernel
-from kernel.mm.page_cache import mapped_file
+from kernel.mm.backing.file_pages import mapped_file
 from kernel.process.observer import Observer, Observers
 from kernel.process.process import Process, one_line
 from kernel.process.signals import Sig

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from emu.machine.pte import HUGE_SIZE
 from kernel.config import Config
-from kernel.mm.fault_around import is_window
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import Thp, ThpCow
+from kernel.mm.faults.fault_around import is_window
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
 
 
 @dataclass(frozen=True, slots=True)

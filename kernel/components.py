@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
-from kernel.mm.user_memory import UserMemory
+from kernel.mm.faults.user_memory import UserMemory
+from kernel.mm.physical.frames import Frames
 
 if TYPE_CHECKING:
-    from kernel.mm.fork import Policy
+    from kernel.mm.forking.fork import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernel.mm.fault_around import DEFAULT_SIZE
-from kernel.mm.huge_policy import Thp, ThpCow
+from kernel.mm.faults.fault_around import DEFAULT_SIZE
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,16 @@ class Config:
     """Maximum bytes of host memory for the kernel's objects of guests, apart from the frames;
     by default a quarter of ``memory``, at least 16 MiB."""
     fork_policy: str = "cow"
-    """A key of :data:`kernel.mm.fork.POLICIES`."""
+    """A key of :data:`kernel.mm.forking.fork.POLICIES`."""
     fault_around: int = DEFAULT_SIZE
     """Bytes of the window that a read fault on cached pages maps: a power of two from one page to
     2 MiB; one page for the page alone (Linux's fault_around_bytes)."""
     thp: str = Thp.MADVISE
-    """Mappings that get transparent huge pages: a value of :class:`kernel.mm.huge_policy.Thp`."""
+    """Mappings that get transparent huge pages: a value of
+    :class:`kernel.mm.mappings.huge_policy.Thp`."""
     thp_cow: str = ThpCow.PAGE
     """Size of the copy for a store to a shared huge page: a value of
-    :class:`kernel.mm.huge_policy.ThpCow`."""
+    :class:`kernel.mm.mappings.huge_policy.ThpCow`."""
     hugetlb: int = 0
     """Number of huge pages of 2 MiB in the pool for MAP_HUGETLB (vm.nr_hugepages)."""
     max_processes: int = 4096

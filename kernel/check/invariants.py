@@ -30,10 +30,10 @@ from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.check.page_columns import true_rows
 from kernel.check.violation import Broken, Page, Violation
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames, Kind
-from kernel.mm.huge_policy import may_contain_huge
-from kernel.mm.page_cache import FilePages
+from kernel.mm.backing.file_pages import FilePages
+from kernel.mm.mappings.huge_policy import may_contain_huge
 from kernel.mm.page_tables.page_table import COW
+from kernel.mm.physical.frames import Frames, Kind
 
 _RIGHTS = R | W | X | U
 _ZEROES = bytes(PAGE_SIZE)

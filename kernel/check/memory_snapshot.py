@@ -11,9 +11,11 @@ from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.check.page_columns import PageColumns
 from kernel.check.table_walk import MappedPages, TableWalk
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
-from kernel.mm.page_cache import Backing, PageCache, SharedMemory
+from kernel.mm.backing.backing import Backing
+from kernel.mm.backing.page_cache import PageCache
+from kernel.mm.backing.shared_memory import SharedMemory
 from kernel.mm.page_tables.pte_text import pte_text
+from kernel.mm.physical.frames import Frames
 
 
 class MemorySnapshot:

@@ -9,7 +9,7 @@ from emu.machine.pte import W
 from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.check.table_walk import MappedPages, VmaRows
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
+from kernel.mm.physical.frames import Frames
 
 
 class PageColumns:

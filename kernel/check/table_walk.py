@@ -12,9 +12,9 @@ from operator import attrgetter
 from emu.machine.pte import PAGE_SHIFT, PPN_SHIFT, PTES_PER_TABLE, R, U, V, W, X, is_leaf, ppn
 from kernel.base.lazy_numpy import Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
-from kernel.mm.page_cache import FilePages
-from kernel.mm.vma import LOWEST, USER_END
+from kernel.mm.backing.file_pages import FilePages
+from kernel.mm.mappings.vma import LOWEST, USER_END
+from kernel.mm.physical.frames import Frames
 
 _ALL_RIGHTS = V | R | W | X | U
 _AS_VALUES = attrgetter(

@@ -21,7 +21,7 @@ from emu.machine.pte import PAGE_SIZE
 from kernel.base.errno import E2BIG
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
-from kernel.mm.user_memory import UserMemory
+from kernel.mm.faults.user_memory import UserMemory
 from kernel.process.process import Program, Words
 from kernel.vfs.core.credentials import Credentials
 

@@ -18,10 +18,10 @@ from kernel.exec import elf, initial_stack
 from kernel.exec.elf import PF_R, PF_W, PF_X, Elf, InterpreterMissing, NotExecutable
 from kernel.exec.initial_stack import Request
 from kernel.mm.address_space import UNOBSERVED, AddressSpace
-from kernel.mm.huge_policy import HugePages, Thp, ThpCow
-from kernel.mm.image_layout import ImageLayout
-from kernel.mm.user_memory import UserMemory
-from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, page_down, page_up
+from kernel.mm.faults.user_memory import UserMemory
+from kernel.mm.mappings.huge_policy import HugePages, Thp, ThpCow
+from kernel.mm.mappings.image_layout import ImageLayout
+from kernel.mm.mappings.vma import LOWEST, USER_END, Prot, Vma, page_down, page_up
 from kernel.process.process import Program
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.names.open import open_for_exec

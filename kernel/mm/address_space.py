@@ -25,17 +25,17 @@ from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits, Resource
+from kernel.mm.backing.backing import Backing
 from kernel.mm.dirty_pages import note_dirty_pages
-from kernel.mm.frames import Frames, Kind
-from kernel.mm.huge_policy import HugePages
-from kernel.mm.image_layout import ImageLayout
+from kernel.mm.mappings.huge_policy import HugePages
+from kernel.mm.mappings.image_layout import ImageLayout
+from kernel.mm.mappings.vma import USER_END, Prot, Vma, VmFlag
+from kernel.mm.mappings.vma_list import add_users, drop_user
 from kernel.mm.memory_peaks import MemoryPeaks
-from kernel.mm.page_cache import Backing
 from kernel.mm.page_tables import pte_ranges
 from kernel.mm.page_tables.clear_range import clear_range
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma import USER_END, Prot, Vma, VmFlag
-from kernel.mm.vma_list import add_users, drop_user
+from kernel.mm.physical.frames import Frames, Kind
 
 if TYPE_CHECKING:
     from emu.machine.cause import Access

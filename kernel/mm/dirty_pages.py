@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emu.machine.pte import D, V
 from kernel.base.lazy_numpy import np
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma import Vma
 
 
 def note_dirty_pages(table: PageTable, vma: Vma, start: int, end: int) -> None:

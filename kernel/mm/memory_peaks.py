@@ -6,9 +6,9 @@ but the increment of ``resident_bound``.
 
 from __future__ import annotations
 
-from kernel.mm.frames import Frames
+from kernel.mm.mappings.vma_list import VmaList
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma_list import VmaList
+from kernel.mm.physical.frames import Frames
 
 
 class MemoryPeaks(VmaList):

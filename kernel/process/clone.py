@@ -13,7 +13,7 @@ from kernel.base.errno import EAGAIN, EINVAL, ENOMEM
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.resource_limits import Resource
 from kernel.base.wait import Wait
-from kernel.mm import fork
+from kernel.mm.forking import fork
 from kernel.process import cpu_limit
 from kernel.process.exit import kill_for_memory
 from kernel.process.process import Process, Thread
@@ -21,7 +21,7 @@ from kernel.process.signal_frame import AltStack
 
 if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace
-    from kernel.mm.fork_cost import ForkCost
+    from kernel.mm.forking.fork_cost import ForkCost
     from kernel.process.state import KernelState
 
 

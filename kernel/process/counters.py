@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from emu.machine.pte import HUGE_FRAMES
-from kernel.mm.fork_cost import ForkCost
+from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.outcome import Outcome, Resolution
 
 

@@ -12,7 +12,7 @@ from kernel.base.errno import EAGAIN, EFAULT, EINTR, EINVAL, ETIMEDOUT
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.wait import Wait, WaitQueue
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.vma import USER_END
+from kernel.mm.mappings.vma import USER_END
 from kernel.process.process import Thread
 
 ANY = 0xFFFFFFFF

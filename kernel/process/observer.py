@@ -10,7 +10,7 @@ from kernel.mm.address_space import MemoryObserver
 if TYPE_CHECKING:
     from emu.machine.trap import Trap
     from kernel.mm.address_space import AddressSpace
-    from kernel.mm.fork_cost import ForkCost
+    from kernel.mm.forking.fork_cost import ForkCost
     from kernel.mm.outcome import Resolution
     from kernel.process.process import Process, Thread
 

@@ -16,8 +16,8 @@ from kernel.base.budget import Budget, Kind
 from kernel.base.cpu_time import UserTime
 from kernel.base.timers import Timers
 from kernel.base.wait import Blocking, Wait, WaitQueue
+from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.usage.memory_view import MemoryView
-from kernel.mm.user_memory import UserMemory
 from kernel.process.attributes import Attributes
 from kernel.process.exit_status import ExitStatus
 from kernel.process.resource_usage import ResourceUsage, UsageCounters

@@ -18,9 +18,9 @@ import struct
 from emu.machine.pte import PAGE_SHIFT
 from emu.machine.registers import A0, A1, A2, F0, FCSR, PC, RA, SP, Registers
 from kernel.base.errors import Errno
-from kernel.mm.frames import Frames
-from kernel.mm.page_cache import SharedMemory
-from kernel.mm.user_memory import UserMemory
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.faults.user_memory import UserMemory
+from kernel.mm.physical.frames import Frames
 from kernel.process.signals import SIGINFO_SIZE, SigInfo
 
 _UCONTEXT = SIGINFO_SIZE

@@ -20,10 +20,11 @@ from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
 from kernel.base.timers import Timers
 from kernel.components import Components
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge.zero_page import drop_huge_zero
-from kernel.mm.huge_pool import HugePool
-from kernel.mm.page_cache import Backing, PageCache
+from kernel.mm.backing.backing import Backing
+from kernel.mm.backing.page_cache import PageCache
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.physical.huge_pool import HugePool
+from kernel.mm.physical.huge_zero_page import drop_huge_zero
 from kernel.process.counters import Stats
 from kernel.process.futex import Futexes
 from kernel.process.observer import Fault, Observer
@@ -36,8 +37,8 @@ from kernel.vfs.hostfs.disk import Disk
 if TYPE_CHECKING:
     from kernel.config import Config
     from kernel.mm.address_space import AddressSpace
+    from kernel.mm.faults.user_memory import FaultHandler
     from kernel.mm.outcome import Resolution
-    from kernel.mm.user_memory import FaultHandler
     from kernel.vfs.core.inode import Inode
 
 

@@ -9,7 +9,7 @@ from kernel.process.signal_send import send_thread, stop_group
 from kernel.process.signals import SigInfo
 
 if TYPE_CHECKING:
-    from kernel.mm.user_memory import UserMemory
+    from kernel.mm.faults.user_memory import UserMemory
     from kernel.process.process import Process, Thread
     from kernel.process.state import KernelState
     from kernel.vfs.core.fd_table import FdTable

@@ -8,7 +8,7 @@ from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
 from emu.machine.isa.decoder import SYSTEM, decode
 from emu.machine.registers import PC
 from emu.machine.trap import Trap
-from kernel.mm import fault
+from kernel.mm.faults import fault
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.process.exit import kill_for_memory
 from kernel.process.observer import Fault

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.bench import table
 from tests.bench.__main__ import main
 from tests.bench.budget import GOALS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.bench.commands import Hello, InstructionRate, Subshells, TraceCost, TracedRuns
 from tests.bench.debug_info import DebugInfo
 from tests.bench.program import Arguments, Program

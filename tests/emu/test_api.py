@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emu import CannotRun, Machine, Options
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 from kernel.process.observer import Fault, Observer
 from tests.emu.commands import machine, program

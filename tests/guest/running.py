@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-import kernel.mm.fork
+import kernel.mm.forking.fork
 from guest.manifest import FOLDER, Guest
 from tests.emu import prefork
 from toolchain.build import build, cache_folder, supports
@@ -26,7 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ROOTS = PROJECT / ".root"
 SECONDS = 240  # far above any run's duration, also on a busy machine
 
-POLICIES = tuple(kernel.mm.fork.POLICIES)
+POLICIES = tuple(kernel.mm.forking.fork.POLICIES)
 
 
 @dataclass(frozen=True)

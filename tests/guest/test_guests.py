@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guest.manifest import FOLDER, GUESTS, Counts, Guest
-from kernel.mm.huge_policy import ThpCow
+from kernel.mm.mappings.huge_policy import ThpCow
 from tests.guest.running import POLICIES, built, missing, run_emu, run_qemu_once, variants
 
 EVERY_WAY = [(guest, variant) for guest in GUESTS for variant in variants(guest)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emu import CannotRun, Machine
 from emu.machine.pte import PAGE_SIZE as P
-from kernel.mm.vma import USER_END
+from kernel.mm.mappings.vma import USER_END
 from tests.kernel.elves import PT_INTERP, PT_STACK, File, Segment
 from tests.kernel.syscalls.guests import compiled
 

@@ -11,7 +11,7 @@ from kernel.base.errors import Errno
 from kernel.base.memory_figures import Activity, MachineMemory, MemoryFigures
 from kernel.base.resource_limits import Limits
 from kernel.base.wait import Result, Wait
-from kernel.mm.image_layout import ImageLayout
+from kernel.mm.mappings.image_layout import ImageLayout
 from kernel.process.attributes import Attributes
 from kernel.process.resource_usage import ResourceUsage
 from kernel.process.signals import Handlers, Pending
@@ -24,7 +24,7 @@ from kernel.vfs.proc.system import mount_proc
 
 if TYPE_CHECKING:
     from kernel.base.clock import VirtualClock
-    from kernel.mm.user_memory import UserMemory
+    from kernel.mm.faults.user_memory import UserMemory
     from kernel.process.process import Process, Thread
     from kernel.process.state import KernelState
     from kernel.syscalls.context import SyscallContext

@@ -16,16 +16,17 @@ from emu.machine.sv39 import Mmu
 from kernel.base.resource_limits import Limits
 from kernel.check import invariants, memory_snapshot
 from kernel.check.violation import InvariantBroken
-from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
-from kernel.mm.huge.zero_page import drop_huge_zero
-from kernel.mm.huge_policy import HugePages
-from kernel.mm.huge_pool import HugePool
+from kernel.mm.backing.backing import Backing
+from kernel.mm.backing.page_cache import PageCache
+from kernel.mm.faults.user_memory import UserMemory
+from kernel.mm.forking import fork
+from kernel.mm.mappings.huge_policy import HugePages
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.page_cache import Backing, PageCache
-from kernel.mm.user_memory import UserMemory
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.physical.frames import Frames
+from kernel.mm.physical.huge_pool import HugePool
+from kernel.mm.physical.huge_zero_page import drop_huge_zero
 from kernel.syscalls.table import ROWS
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.memfs.memfs import MemFs
@@ -40,8 +41,8 @@ RX = Prot.READ | Prot.EXEC
 def ranges_gone_through(*, page_by_page: bool) -> Iterator[None]:
     """Processes ranges page by page, as short ones are, or with NumPy, as long ones are."""
     with (
-        patch("kernel.mm.numpy_threshold.FEW_PAGES", 64 if page_by_page else 0),
-        patch("kernel.mm.numpy_threshold.numpy_is_there", lambda: not page_by_page),
+        patch("kernel.mm.physical.numpy_threshold.FEW_PAGES", 64 if page_by_page else 0),
+        patch("kernel.mm.physical.numpy_threshold.numpy_is_there", lambda: not page_by_page),
     ):
         yield
 

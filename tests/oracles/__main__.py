@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.machine import test_sv39_oracle as mmu
 from tests.fuzzing import Fuzz, main
 from tests.kernel.mm.test_model import Processes, ShortOfMemory, walk_at_random

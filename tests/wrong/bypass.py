@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from emu.machine.pte import PAGE_SHIFT, V, ppn
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
+from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.user_memory import UserMemory
+from kernel.mm.physical.frames import Frames
 from tests.kernel.worlds import pieces
 
 

@@ -24,8 +24,8 @@ from emu.observe.analysis.policy_comparison import (
     comparison_text,
     differences,
 )
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import Thp, ThpCow
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
 
 _DIFFERENT = 1
 _POLICIES: dict[str, dict[str, Any]] = {policy: {"fork_policy": policy} for policy in POLICIES}

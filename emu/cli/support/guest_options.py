@@ -9,9 +9,9 @@ import re
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
-from kernel.mm.fault_around import DEFAULT_SIZE, is_window
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import Thp, ThpCow
+from kernel.mm.faults.fault_around import DEFAULT_SIZE, is_window
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _WINDOW = re.compile(r"[0-9]{1,4}[kKmM]")

@@ -9,7 +9,7 @@ from emu.lab.host.student import Student
 from emu.machine.ram import Ram
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Indices, Ptes, np
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.physical.frames import Frames, Kind
 
 WRONG_ANSWER = "the allocator's answer is wrong"
 """Headline of failures that the machine's own counts show."""

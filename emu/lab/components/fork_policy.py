@@ -7,10 +7,10 @@ from emu.lab.host.failures import WrongResult
 from emu.lab.host.student import Student
 from emu.machine.pte import ppn
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import Policy
-from kernel.mm.fork_cost import ForkCost
-from kernel.mm.frames import Kind
-from kernel.mm.vma import USER_END
+from kernel.mm.forking.fork import Policy
+from kernel.mm.forking.fork_cost import ForkCost
+from kernel.mm.mappings.vma import USER_END
+from kernel.mm.physical.frames import Kind
 
 
 def student_fork(student: Student) -> Policy | None:

@@ -19,7 +19,7 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.components import Components
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames
+from kernel.mm.physical.frames import Frames
 
 REFERENCE_LIMITS = Limits(seconds=60.0)
 """Limits of reference solutions, which always return."""

@@ -22,8 +22,8 @@ from emu.machine.pte import ASID_MASK, LEVELS, PAGE_MASK, PAGE_SHIFT, VPN_BITS, 
 from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.pte_text import pte_text
+from kernel.mm.physical.frames import Frames, Kind
 
 ASIDS = 3
 """Number of ASIDs: so few that processes reuse them."""

@@ -20,10 +20,10 @@ from emu.machine.pte import (
     ppn,
 )
 from kernel.base.errors import OutOfMemory
-from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
 from kernel.mm.page_tables.page_table import PageTable
 from kernel.mm.page_tables.pte_text import pte_text
+from kernel.mm.physical.frames import Frames, Kind
 
 FORKS = {
     "shared-tables": "share_tables",

@@ -16,11 +16,11 @@ from emu.machine.pte import PAGE_SIZE, D, V, W, ppn
 from kernel.base.errno import EFAULT
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fault import allows
-from kernel.mm.frames import Kind
+from kernel.mm.faults.fault import allows
+from kernel.mm.faults.user_memory import UserMemory
+from kernel.mm.mappings.vma import LOWEST, STACK_GUARD, USER_END
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.user_memory import UserMemory
-from kernel.mm.vma import LOWEST, STACK_GUARD, USER_END
+from kernel.mm.physical.frames import Kind
 
 STORE_FAULTS = ("superpages", "cow-fork")
 """Labs with a ``store_fault``, latest first."""

@@ -15,8 +15,8 @@ from emu.lab.host.shared_ram import SharedRam
 from emu.lab.kit.port import Place
 from emu.lab.text.pte_text import FRAME_KIND_TEXT
 from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, V, is_leaf
-from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.pte_text import pte_text
+from kernel.mm.physical.frames import Frames, Kind
 
 _NO_PLACE = Place("", 0, "")
 _MAX_LOG_LINES = 2000

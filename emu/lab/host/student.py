@@ -32,7 +32,7 @@ from emu.lab.protocol import channel
 from emu.lab.protocol.entry_points import ENTRIES
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import OutOfMemory
-from kernel.mm.frames import Frames
+from kernel.mm.physical.frames import Frames
 
 _MAX_OUTPUT = 20_000
 _MAX_LINE = 500

@@ -25,7 +25,7 @@ from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.operations import Operation
 from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import Lab
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 
 _MOST_OPERATIONS = 2000
 _MAX_BYTES = 1 << 18

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, D, R, W, X
 from emu.machine.sv39 import Mmu, TranslationFault
-from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.faults import fault
 from kernel.mm.outcome import Outcome, Resolution
 
 _ATTEMPTS = 4

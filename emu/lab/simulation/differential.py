@@ -21,7 +21,7 @@ from emu.lab.simulation.state_diff import StateDifference, differing_pages
 from emu.lab.simulation.state_view import StateView
 from emu.lab.text.pte_text import PAGE_PREFIX
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 
 MACHINE_FRAMES = 256
 _MOST_WRITES = 4

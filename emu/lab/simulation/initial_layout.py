@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, D, make_pte
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
-from kernel.mm.page_cache import SharedMemory
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.mappings.vma import Prot, Vma
+from kernel.mm.physical.frames import Kind
 
 
 class Area(NamedTuple):

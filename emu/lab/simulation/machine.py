@@ -35,12 +35,12 @@ from emu.machine.ram import Ram
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.components import Components
-from kernel.mm import fork
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import Policy
-from kernel.mm.frames import Frames
+from kernel.mm.forking import fork
+from kernel.mm.forking.fork import Policy
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.physical.frames import Frames
 
 
 class OperationResult(NamedTuple):

@@ -14,9 +14,9 @@ from kernel.check.invariants import violations
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.check.violation import InvariantBroken, Page, Violation
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
 from kernel.mm.page_tables.page_table import COW
+from kernel.mm.physical.frames import Kind
 
 _MARKS = {
     "shared-is-not-writable": "still writable",

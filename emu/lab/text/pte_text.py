@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, V, ppn
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
 from kernel.mm.page_tables.pte_text import pte_flags
+from kernel.mm.physical.frames import Kind
 
 FRAME_KIND_TEXT = {
     Kind.FREE: "free",

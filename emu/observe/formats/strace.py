@@ -7,7 +7,7 @@ from collections.abc import Callable
 from emu.observe.model.guest_memory import peek_ahead
 from kernel.base.errno import NAMES, error_text
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork_cost import ForkCost
+from kernel.mm.forking.fork_cost import ForkCost
 from kernel.process import signals
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread

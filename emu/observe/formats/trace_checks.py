@@ -13,7 +13,7 @@ from emu.machine.pte import PAGE_SIZE
 from emu.observe.model import records
 from emu.observe.model.bounds import WORD_END
 from emu.observe.model.records import AnyRecord, Range, SourceLocation
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
 _OUTCOMES = frozenset(map(str, Outcome))

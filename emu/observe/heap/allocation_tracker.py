@@ -19,8 +19,8 @@ from emu.observe.model.guest_memory import peek
 from emu.observe.symbols.elf_file import ElfFile
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_cache import mapped_file
-from kernel.mm.vma import Prot
+from kernel.mm.backing.file_pages import mapped_file
+from kernel.mm.mappings.vma import Prot
 from kernel.process.process import Process, Thread
 from kernel.vfs.core.inode import Inode
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from emu.machine.cause import Access
 from emu.machine.pte import HUGE_SIZE
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
 _INT64 = (1 << 63) - 1

@@ -7,8 +7,8 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
 from emu.observe.model.records import text
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_cache import FilePages, mapped_file
-from kernel.mm.vma import USER_END
+from kernel.mm.backing.file_pages import FilePages, mapped_file
+from kernel.mm.mappings.vma import USER_END
 from kernel.vfs.core.inode import Inode
 
 _LARGEST_FILE = 1 << 31

@@ -9,7 +9,7 @@ from emu.machine.pte import U, V
 from emu.machine.sv39 import Rule
 from emu.machine.trap import Trap
 from emu.observe.model.records import Range, text
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.mappings.vma import Prot, Vma
 
 
 def broken_rule(trap: Trap | None, pte: int, access: Access) -> str:

@@ -20,8 +20,8 @@ from emu.observe.model.raw_events import (
 from emu.observe.model.records import text
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_cache import mapped_file
-from kernel.mm.vma import Prot
+from kernel.mm.backing.file_pages import mapped_file
+from kernel.mm.mappings.vma import Prot
 from kernel.vfs.core.inode import Inode
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from emu.observe.model.record_objects import Range
 from emu.observe.model.trace_fields import range_of
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LEAF_SPAN
-from kernel.mm.vma import Vma
 
 
 def excluded_from_fork(parent: AddressSpace, policy: str) -> dict[str, list[Range]]:

@@ -9,8 +9,8 @@ from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.record.address_space_pids import AddressSpacePids
 from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames, Kind
-from kernel.mm.vma import USER_END
+from kernel.mm.mappings.vma import USER_END
+from kernel.mm.physical.frames import Frames, Kind
 from kernel.process.process import Process
 
 MOST_SHARERS = 16

@@ -9,7 +9,7 @@ from emu.machine.pte import PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.record.address_space_pids import AddressSpacePids
 from kernel.base.lazy_numpy import Counts, Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.physical.frames import Kind
 
 OnChange = Callable[[int, int, int, int], None]
 """Receives (pid, page, PTE, reference count of the frame)."""

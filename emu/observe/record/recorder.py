@@ -24,9 +24,9 @@ from emu.observe.record.walk_cache import WalkCache
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork_cost import ForkCost
-from kernel.mm.frames import Kind
+from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.physical.frames import Kind
 from kernel.process import signals
 from kernel.process.observer import Fault
 from kernel.process.process import Process, Thread

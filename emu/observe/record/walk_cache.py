@@ -7,7 +7,7 @@ from typing import NamedTuple
 from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, R, V, W, X, ppn
 from emu.machine.ram import Ram
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.vma import USER_END
+from kernel.mm.mappings.vma import USER_END
 
 _MAX_CACHED = 1 << 12
 _LEAF_SHIFT = PAGE_SHIFT + VPN_BITS

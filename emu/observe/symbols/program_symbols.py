@@ -11,7 +11,7 @@ from emu.observe.dwarf.search_path import debug_files_in
 from emu.observe.model.guest_memory import file_content
 from emu.observe.model.records import text
 from emu.observe.symbols.elf_file import ElfFile
-from kernel.mm.page_cache import mapped_file
+from kernel.mm.backing.file_pages import mapped_file
 
 if TYPE_CHECKING:
     from kernel.process.process import Process

@@ -7,7 +7,7 @@ from typing import Protocol
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PTES_PER_TABLE, V, ppn
 from emu.observe.model.guest_memory import peek
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.vma import USER_END
+from kernel.mm.mappings.vma import USER_END
 
 _COPIED = 2 * PAGE_SIZE
 """Maximum bytes to copy. Most stacks are smaller, and copying one is faster than unwinding it."""

@@ -14,7 +14,7 @@ from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols, loads_
 from emu.observe.walk.drawing import Walk, draw_walk, take_walk
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.physical.frames import Kind
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped

@@ -1,4 +1,4 @@
 """Page tables of Sv39 in guest RAM: single PTEs, ranges, leaf tables shared by processes, text.
 
-Imports ``kernel.base``, and of ``kernel.mm`` only ``frames``, ``vma`` and ``numpy_threshold``.
+Imports ``kernel.base``, and of ``kernel.mm`` only ``physical`` and the VMA.
 """

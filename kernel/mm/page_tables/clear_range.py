@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from emu.machine.pte import HUGE_FRAMES, V, ppn
 from kernel.base.lazy_numpy import np
-from kernel.mm.frames import Frames
 from kernel.mm.page_tables.page_table import PageTable
+from kernel.mm.physical.frames import Frames
 
 _Step = Callable[[], None]
 

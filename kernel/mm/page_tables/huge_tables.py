@@ -21,8 +21,8 @@ from emu.machine.pte import (
     vpn,
 )
 from kernel.base.lazy_numpy import Ptes, np
-from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables, keys_within
+from kernel.mm.physical.frames import Frames, Kind
 
 _EMPTY = bytes(PAGE_SIZE)
 _FLAGS = (1 << PPN_SHIFT) - 1

@@ -22,7 +22,7 @@ from emu.machine.pte import (
 )
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Ptes
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.physical.frames import Frames, Kind
 
 LEAF_SHIFT = HUGE_SHIFT
 """A leaf table maps 2 MiB: addresses with equal bits from this one up share a table."""

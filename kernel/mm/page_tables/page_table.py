@@ -25,11 +25,11 @@ from emu.machine.pte import (
     ppn,
 )
 from kernel.base.lazy_numpy import Ptes, np
-from kernel.mm import numpy_threshold
-from kernel.mm.frames import Kind
-from kernel.mm.numpy_threshold import without_numpy
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
 from kernel.mm.page_tables.shared_leaf_tables import SharedTables
+from kernel.mm.physical import numpy_threshold
+from kernel.mm.physical.frames import Kind
+from kernel.mm.physical.numpy_threshold import without_numpy
 
 COW = RSW0
 """Copy-on-write: set in the PTE of a private page of a writable VMA whose W is clear because its

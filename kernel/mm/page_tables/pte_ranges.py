@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, D, R, U, V, W, X, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.page_table import CLEAN, COW, PageTable
-from kernel.mm.vma import Vma
+from kernel.mm.physical.frames import Frames, Kind
 
 
 def apply(table: PageTable, frames: Frames, vma: Vma) -> None:

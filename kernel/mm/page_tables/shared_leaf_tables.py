@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
 from kernel.base.lazy_numpy import np
-from kernel.mm.frames import Frames, Kind
 from kernel.mm.page_tables.huge_tables import HugeTables
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.physical.frames import Frames, Kind
 
 
 @dataclass(slots=True)

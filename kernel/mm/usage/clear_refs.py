@@ -7,9 +7,9 @@ from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_cache import mapped_file
+from kernel.mm.backing.file_pages import mapped_file
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.page_table import CLEAN, COW
-from kernel.mm.vma import Vma
 
 _ALL, _ANONYMOUS, _MAPPED, _SOFT_DIRTY, _PEAK = range(1, 6)
 

@@ -8,9 +8,9 @@ from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.lazy_numpy import np
 from kernel.base.memory_figures import MemoryFigures
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.mappings.vma import USER_END, Prot, Vma, page_down, page_up
+from kernel.mm.physical.frames import Kind
 from kernel.mm.usage.page_counts import is_shmem, resident_ptes
-from kernel.mm.vma import USER_END, Prot, Vma, page_down, page_up
 
 _PRIVATE = int(Kind.PRIVATE)
 

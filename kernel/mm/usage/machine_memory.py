@@ -8,10 +8,10 @@ from emu.machine.pte import HUGE_FRAMES, ppn
 from kernel.base.lazy_numpy import np
 from kernel.base.memory_figures import MachineMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Frames, Kind
-from kernel.mm.huge_pool import HugePool
-from kernel.mm.page_cache import PageCache
-from kernel.mm.vma import USER_END
+from kernel.mm.backing.page_cache import PageCache
+from kernel.mm.mappings.vma import USER_END
+from kernel.mm.physical.frames import Frames, Kind
+from kernel.mm.physical.huge_pool import HugePool
 
 
 def machine_memory(

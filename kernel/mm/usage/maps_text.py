@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.page_cache import mapped_file
+from kernel.mm.backing.file_pages import mapped_file
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.usage.page_counts import PSS_SHIFT, PageCounts, count_pages
 from kernel.mm.usage.page_users import PageUsers
 from kernel.mm.usage.vma_flags import flags_text
-from kernel.mm.vma import Vma
 
 _NAME_COLUMN = 73
 _ZERO_DEVICE = "00:01"

@@ -6,7 +6,7 @@ from kernel.base.errno import EIO
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.memory_figures import MemoryFigures
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.image_layout import ImageLayout
+from kernel.mm.mappings.image_layout import ImageLayout
 from kernel.mm.usage import clear_refs, figures, maps_text
 from kernel.mm.usage.pagemap import pagemap
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, A, D, V, ppn
 from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.mappings.vma import Vma
+from kernel.mm.physical.frames import Kind
 from kernel.mm.usage.page_users import PageUsers
-from kernel.mm.vma import Vma
 
 PSS_SHIFT = 12
 """Bits of a byte's fraction in a proportional share."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.machine.pte import V
 from kernel.base.lazy_numpy import Indices, Ptes, np
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.physical.frames import Frames, Kind
 
 _CACHE, _TABLE, _HUGETLB = int(Kind.CACHE), int(Kind.TABLE), int(Kind.HUGETLB)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, D, V
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.mappings.vma import USER_END
 from kernel.mm.page_tables.page_table import CLEAN
+from kernel.mm.physical.frames import Kind
 from kernel.mm.usage.page_users import PageUsers
-from kernel.mm.vma import USER_END
 
 ENTRY = 8
 PAGES = USER_END >> PAGE_SHIFT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.mm.vma import Vma, VmFlag
+from kernel.mm.mappings.vma import Vma, VmFlag
 
 _LOCKED, _LOCK_ON_FAULT = 0x2000, 0x8_0000
 _DONT_COPY, _WIPE_ON_FORK, _GROWS_DOWN = 0x2_0000, 0x200_0000, 0x100

@@ -6,8 +6,8 @@ from emu.machine.pte import HUGE_SHIFT, HUGE_SIZE
 from kernel.base.errno import EINVAL, ENOMEM
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.hugetlb_memory import HugetlbMemory
-from kernel.mm.vma import USER_END, Prot, Vma
+from kernel.mm.backing.hugetlb_memory import HugetlbMemory
+from kernel.mm.mappings.vma import USER_END, Prot, Vma
 from kernel.syscalls.context import SyscallContext
 
 _SIZE_SHIFT, _SIZE_MASK = 26, 0x3F

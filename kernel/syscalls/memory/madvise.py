@@ -9,11 +9,11 @@ from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.huge.collapse import Failure, collapse_all
-from kernel.mm.huge.hugetlb_fault import discard_from_pool
-from kernel.mm.hugetlb_memory import HugetlbMemory
+from kernel.mm.backing.hugetlb_memory import HugetlbMemory
+from kernel.mm.collapse import Failure, collapse_all
+from kernel.mm.faults.hugetlb_fault import discard_from_pool
+from kernel.mm.mappings.vma import Prot, Vma, VmFlag, page_up
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range
 from kernel.syscalls.memory.populate import populate

@@ -19,9 +19,10 @@ from kernel.base.errno import (
 )
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.hugetlb_memory import HugetlbMemory
-from kernel.mm.page_cache import Backing, SharedMemory
-from kernel.mm.vma import LOWEST, USER_END, Prot, Vma, VmFlag, page_up
+from kernel.mm.backing.backing import Backing
+from kernel.mm.backing.hugetlb_memory import HugetlbMemory
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.mappings.vma import LOWEST, USER_END, Prot, Vma, VmFlag, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory import hugetlb
 from kernel.syscalls.memory.mlock import check_may_lock, populate_locked

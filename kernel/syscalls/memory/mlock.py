@@ -11,7 +11,7 @@ from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.vma import USER_END, page_up
+from kernel.mm.mappings.vma import USER_END, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.populate import populate
 

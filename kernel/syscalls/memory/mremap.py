@@ -7,7 +7,7 @@ from kernel.base.budget import Kind
 from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
+from kernel.mm.mappings.vma import LOWEST, MAX_VMAS, USER_END, Vma, page_up
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.hugetlb import huge_page_up
 from kernel.syscalls.memory.mappings import check_room

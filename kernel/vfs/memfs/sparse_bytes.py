@@ -1,7 +1,7 @@
 """Content of a file in memory, with holes: only pages that were written use memory.
 
 In a machine the pages are frames, and mappings of the file map the same frames, so this is also
-the backing of the mappings (kernel.mm.page_cache). Without a machine they are pages of the host
+the backing of the mappings (kernel.mm.backing). Without a machine they are pages of the host
 (:class:`HostPages`).
 """
 
@@ -92,7 +92,7 @@ class SparseBytes:
         self.store = store
         self.size = 0
         self.users = 0
-        """Number of mappings that use it (kernel.mm.page_cache.Backing)."""
+        """Number of mappings that use it (kernel.mm.backing.backing.Backing)."""
         self.dirty: set[int] = set()
         self.inode: Inode | None = None
         """The file's node, set while it is mapped."""
@@ -196,7 +196,7 @@ class SparseBytes:
         """Releases all pages when the file is deleted."""
         self._release(list(self._pages))
 
-    # Methods of kernel.mm.page_cache.Backing and of kernel.vfs.core.inode.Mapping.
+    # Methods of kernel.mm.backing.backing.Backing and of kernel.vfs.core.inode.Mapping.
 
     def frame(self, index: int) -> int | None:
         """Returns the frame of page ``index``; None beyond the end; ENOSPC."""

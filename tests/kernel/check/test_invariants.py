@@ -9,9 +9,9 @@ from kernel.check import invariants
 from kernel.check.invariants import INVARIANTS
 from kernel.check.memory_snapshot import MemorySnapshot
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.page_tables.page_table import COW
-from kernel.mm.vma import Prot
+from kernel.mm.physical.frames import Kind
 from tests.kernel.worlds import BASE, World, anonymous, mapped_file
 
 P = PAGE_SIZE

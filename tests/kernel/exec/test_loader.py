@@ -18,8 +18,8 @@ from kernel.exec.elf import NotExecutable
 from kernel.exec.initial_stack import Request
 from kernel.exec.loader import Image, load
 from kernel.kernel import Kernel
-from kernel.mm.frames import Kind
-from kernel.mm.vma import USER_END, Prot
+from kernel.mm.mappings.vma import USER_END, Prot
+from kernel.mm.physical.frames import Kind
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace

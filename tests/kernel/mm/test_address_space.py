@@ -7,13 +7,13 @@ from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, V, W, X, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES, fork
-from kernel.mm.frames import Kind
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.forking.fork import POLICIES, fork
+from kernel.mm.mappings.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.page_table import COW
+from kernel.mm.physical.frames import Kind
 from kernel.mm.usage.maps_text import maps_text
-from kernel.mm.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, World, anonymous, mapped_file
 
 P = PAGE_SIZE
@@ -313,11 +313,11 @@ def test_protecting_stops_at_a_mapping_that_can_not_be_cut(
     anonymous(space, 1, RX)
     anonymous(space, 3, at=BASE + P)
     space.mark(BASE + P, BASE + 4 * P, dont_fork=True)
-    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
+    monkeypatch.setattr("kernel.mm.mappings.vma_list.MAX_VMAS", 2)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE, BASE + 2 * P, Prot.READ)
     assert ranges(space) == [(0, 1, Prot.READ), (1, 4, RW)]
-    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 3)
+    monkeypatch.setattr("kernel.mm.mappings.vma_list.MAX_VMAS", 3)
     with pytest.raises(Errno, match="ENOMEM"):
         space.protect(BASE + 2 * P, BASE + 3 * P, Prot.READ)
     assert ranges(space) == [(0, 1, Prot.READ), (1, 2, RW), (2, 4, RW)], "of two cuts it got one"
@@ -329,7 +329,7 @@ def test_at_the_limit_of_vmas_what_takes_no_further_vma_succeeds(
     """A part that is merged with its neighbour, and an end that is unmapped; not a hole."""
     anonymous(space, 2, Prot.READ)
     anonymous(space, 6, at=BASE + 2 * P)
-    monkeypatch.setattr("kernel.mm.vma_list.MAX_VMAS", 2)
+    monkeypatch.setattr("kernel.mm.mappings.vma_list.MAX_VMAS", 2)
     space.protect(BASE + 2 * P, BASE + 4 * P, Prot.READ)
     assert ranges(space) == [(0, 4, Prot.READ), (4, 8, RW)]
     space.protect(BASE + 3 * P, BASE + 4 * P, RW)

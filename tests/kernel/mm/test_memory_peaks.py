@@ -6,7 +6,7 @@ import pytest
 
 from emu.machine.pte import PAGE_SIZE
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.mm.page_tables.page_table import PageTable
 from tests.kernel.worlds import BASE, World, anonymous, ranges_gone_through
 

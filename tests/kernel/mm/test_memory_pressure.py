@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from emu import CannotRun, Machine, Options
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.kernel.syscalls.guests import compiled
 
 GUEST = r"""

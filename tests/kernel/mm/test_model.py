@@ -35,11 +35,11 @@ from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import HUGE_SIZE, PAGE_SIZE, V, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import HugePages, Thp, ThpCow
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import HugePages, Thp, ThpCow
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.outcome import Outcome
 from kernel.mm.usage.clear_refs import clear_refs
-from kernel.mm.vma import Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR
 from kernel.vfs.core.open_file import RegularFile

@@ -11,7 +11,7 @@ import pytest
 from emu import Machine, Options
 from emu.api import Session
 from emu.machine.cause import Cause
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Thread
 from tests.kernel.syscalls.guests import compiled, output, run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.machine.pte import D
 from kernel.base.errors import Errno
-from kernel.mm.vma import Prot
+from kernel.mm.mappings.vma import Prot
 from tests.kernel.worlds import BASE, anonymous, user_memory
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, scene

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from emu.machine.cause import Access
-from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
+from kernel.mm.faults import fault
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.page_table import COW
-from kernel.mm.vma import Prot
 from tests.kernel.worlds import BASE, RW, RX, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, Scene, scene

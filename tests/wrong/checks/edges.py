@@ -7,11 +7,11 @@ import errno
 from emu.machine.cause import Access
 from emu.machine.pte import A, D, R, U, V, W
 from kernel.base.budget import Kind
-from kernel.mm import fault
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.faults import fault
+from kernel.mm.mappings.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file, user_memory
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, refused, scene

@@ -10,14 +10,14 @@ from unittest.mock import patch
 from emu.machine.cause import Access
 from emu.machine.pte import FLAGS, PAGE_SHIFT, A, D, V, W, make_pte, ppn
 from kernel.base.errors import OutOfMemory
-from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
-from kernel.mm.frames import Kind
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.faults import fault
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import Vma
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Vma
+from kernel.mm.physical.frames import Kind
 from kernel.process.observer import Observer
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
@@ -175,7 +175,7 @@ def allocations_are_counted_from_when_one_is_to_fail() -> None:
 @CHECKS
 def the_host_gets_each_frame_back_once() -> None:
     """Each time this many frames are free that it does not have, whatever it had before."""
-    many = patch.multiple("kernel.mm.frames", _MANY_FREE=MANY_FREE, _LEAST_TRIMMED=2)
+    many = patch.multiple("kernel.mm.physical.frames", _MANY_FREE=MANY_FREE, _LEAST_TRIMMED=2)
     with many, scene(0) as s:
         taken = [s.frames.allocate(Kind.PRIVATE) for _ in range(4 * MANY_FREE)]
         given: list[tuple[int, int]] = []

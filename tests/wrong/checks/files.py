@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 
 from emu.machine.cause import Access
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_cache import SharedMemory
-from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, RX, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, refused, scene

@@ -7,11 +7,11 @@ from dataclasses import replace
 from emu.machine.cause import Access
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, A, D, W, ppn
 from kernel.base.errno import EINVAL
-from kernel.mm import fault
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge.zero_page import drop_huge_zero
-from kernel.mm.huge_policy import Thp, ThpCow
+from kernel.mm.faults import fault
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
 from kernel.mm.outcome import Outcome
+from kernel.mm.physical.huge_zero_page import drop_huge_zero
 from tests.kernel.worlds import BASE, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.huge_scene import (

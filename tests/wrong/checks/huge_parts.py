@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, A
 from kernel.base.errno import EINVAL, ENOMEM
-from kernel.mm.frames import Kind
-from kernel.mm.huge_policy import Thp
+from kernel.mm.mappings.huge_policy import Thp
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.outcome import Outcome
+from kernel.mm.physical.frames import Kind
 from kernel.mm.usage.clear_refs import clear_refs
-from kernel.mm.vma import Prot
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.huge_scene import (

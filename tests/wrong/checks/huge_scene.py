@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.huge_policy import HugePages, Thp
+from kernel.mm.mappings.huge_policy import HugePages, Thp
 from tests.kernel.worlds import BASE, anonymous
 from tests.wrong.checks.check import same
 from tests.wrong.checks.scene import P, Scene

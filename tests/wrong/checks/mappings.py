@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 
 from emu.machine.cause import Access
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, refused, scene

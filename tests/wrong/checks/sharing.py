@@ -9,11 +9,11 @@ import numpy as np
 from emu.machine.cause import Access
 from emu.machine.pte import V, W, make_pte, ppn
 from kernel.base.errors import OutOfMemory
-from kernel.mm.fork import POLICIES
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_cache import SharedMemory
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.physical.frames import Frames, Kind
 from tests.kernel.worlds import BASE, RW, RX, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, scene

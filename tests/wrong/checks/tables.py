@@ -6,11 +6,11 @@ from itertools import count
 
 from emu.machine.cause import Access
 from kernel.base.errors import OutOfMemory
-from kernel.mm import fault
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.faults import fault
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome
-from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
-from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import BASE, RW, Caller, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, scene

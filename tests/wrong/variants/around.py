@@ -6,10 +6,10 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_around = partial(wrong, where="kernel.mm.fault_around:map_around")
-_window = partial(wrong, where="kernel.mm.fault_around:window")
-_flags = partial(wrong, where="kernel.mm.cow_break:read_only_flags")
-_copied = partial(wrong, where="kernel.mm.fork:_copied")
+_around = partial(wrong, where="kernel.mm.faults.fault_around:map_around")
+_window = partial(wrong, where="kernel.mm.faults.fault_around:window")
+_flags = partial(wrong, where="kernel.mm.faults.cow_break:read_only_flags")
+_copied = partial(wrong, where="kernel.mm.forking.fork:_copied")
 
 VARIANTS = [
     _around(
@@ -46,11 +46,11 @@ VARIANTS = [
     ),
     wrong(
         "around-by-a-store", "a store to a shared page maps the pages around",
-        "kernel.mm.fault:handle", "access is not Access.STORE and outcome", "outcome",
+        "kernel.mm.faults.fault:handle", "access is not Access.STORE and outcome", "outcome",
     ),
     wrong(
         "around-beyond-the-end", "pages beyond the end of a file are mapped around",
-        "kernel.mm.page_cache:FilePages.cached",
+        "kernel.mm.backing.file_pages:FilePages.cached",
         "self._read_ahead(first, min(end, -(-self.inode.size // PAGE_SIZE)))",
         "self._pages.update((each, self._frames.allocate_zeroed(Kind.CACHE)) "
         "for each in range(first, end) if each not in self._pages)",
@@ -61,26 +61,26 @@ VARIANTS = [
     ),
     wrong(
         "split-forgets-private", "the upper part of a mapping that is cut has no private pages",
-        "kernel.mm.vma:Vma.part",
+        "kernel.mm.mappings.vma:Vma.part",
         "offset=self._offset_at(start))",
         "offset=self._offset_at(start), has_private=self.has_private and start == self.start)",
     ),
     wrong(
         "join-forgets-private", "a mapping that is merged with one below loses its private pages",
-        "kernel.mm.vma_list:VmaList._join",
+        "kernel.mm.mappings.vma_list:VmaList._join",
         "self.vmas[index].has_private |= upper.has_private", "pass",
     ),
     wrong(
         "child-forgets-private", "a grandchild does not get what a child inherited",
-        "kernel.mm.vma:Vma.inherited",
+        "kernel.mm.mappings.vma:Vma.inherited",
         "copy.has_private = self.has_private and not self.wipe_on_fork", "copy.has_private = False",
     ),
     wrong(
         "copy-forgets-private", "the copy of a file's page does not make its mapping a private one",
-        "kernel.mm.cow_break:copy_privately", "vma.has_private = True", "pass",
+        "kernel.mm.faults.cow_break:copy_privately", "vma.has_private = True", "pass",
     ),
     wrong(
         "zeroed-forgets-private", "a new page does not make its mapping a private one",
-        "kernel.mm.cow_break:map_zeroed", "vma.has_private = True", "pass",
+        "kernel.mm.faults.cow_break:map_zeroed", "vma.has_private = True", "pass",
     ),
 ]  # fmt: skip

@@ -6,12 +6,12 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_present = partial(wrong, where="kernel.mm.fault:_present")
-_break = partial(wrong, where="kernel.mm.cow_break:break_cow")
-_grow = partial(wrong, where="kernel.mm.fault:_grow_stack")
-_fork = partial(wrong, where="kernel.mm.fork:fork")
+_present = partial(wrong, where="kernel.mm.faults.fault:_present")
+_break = partial(wrong, where="kernel.mm.faults.cow_break:break_cow")
+_grow = partial(wrong, where="kernel.mm.faults.fault:_grow_stack")
+_fork = partial(wrong, where="kernel.mm.forking.fork:fork")
 _keys = partial(wrong, where="kernel.mm.page_tables.leaf_tables:keys_within")
-_gap = partial(wrong, where="kernel.mm.vma_list:VmaList.find_gap")
+_gap = partial(wrong, where="kernel.mm.mappings.vma_list:VmaList.find_gap")
 _TABLES = "sorted(key for key in index if first <= key <= last)"
 _LIMITS = "child.mmap_top, child.stack_limit = parent.mmap_top, parent.stack_limit"
 
@@ -46,15 +46,15 @@ VARIANTS = [
     ),
     wrong(
         "frame-before-table", "a page's frame is taken before there is a table for it",
-        "kernel.mm.cow_break:map_zeroed", "space.table.leaf(page)", "pass",
+        "kernel.mm.faults.cow_break:map_zeroed", "space.table.leaf(page)", "pass",
     ),
     wrong(
         "cache-before-table", "a file's frame is looked up before there is a table for it",
-        "kernel.mm.fault:_from_backing", "space.table.leaf(page)", "pass",
+        "kernel.mm.faults.fault:_from_backing", "space.table.leaf(page)", "pass",
     ),
     wrong(
         "shared-store-clean", "the first store to a page of shared memory leaves D clear",
-        "kernel.mm.fault:_from_backing", "make_pte(frame, vma.pte_flags | D)",
+        "kernel.mm.faults.fault:_from_backing", "make_pte(frame, vma.pte_flags | D)",
         "make_pte(frame, vma.pte_flags)",
     ),
     _present("spurious-without-a", "a load of a page that is there leaves A clear",
@@ -71,12 +71,12 @@ VARIANTS = [
            old="| W | A | D", new="| W | A"),
     wrong(
         "grown-by-a-load", "a load that grows the stack maps the zero frame",
-        "kernel.mm.fault:_resolve", "access is not Access.STORE and not grown",
+        "kernel.mm.faults.fault:_resolve", "access is not Access.STORE and not grown",
         "access is not Access.STORE",
     ),
     wrong(
         "grown-unreported", "a stack that grew is reported as zero-filled memory",
-        "kernel.mm.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
+        "kernel.mm.faults.fault:_resolve", "Outcome.STACK_GROWN if grown else ", "",
     ),
     _grow("grown-too-low", "the stack grows below the lowest address",
           old=" or page < LOWEST", new=""),
@@ -103,24 +103,24 @@ VARIANTS = [
     ),
     wrong(
         "lost-w-uncounted", "a fork does not count the parent's PTEs that lose W",
-        "kernel.mm.fork:_share_pages", "cost.ptes_written += lost", "pass",
+        "kernel.mm.forking.fork:_share_pages", "cost.ptes_written += lost", "pass",
     ),
     wrong(
         "lost-w-uncounted-in-tables", "a fork that shares tables counts no PTEs that lose W",
-        "kernel.mm.fork:shared_tables", "cost.ptes_written += lost", "pass",
+        "kernel.mm.forking.fork:shared_tables", "cost.ptes_written += lost", "pass",
     ),
     wrong(
         "copies-written-uncounted", "an eager fork does not count the PTEs that it writes",
-        "kernel.mm.fork:_copy_pages", "cost.ptes_written += len(mapped)", "pass",
+        "kernel.mm.forking.fork:_copy_pages", "cost.ptes_written += len(mapped)", "pass",
     ),
     wrong(
         "shared-beside-copies-uncounted", "an eager fork does not count what it shares",
-        "kernel.mm.fork:_copy_pages",
+        "kernel.mm.forking.fork:_copy_pages",
         "cost.pages_shared += int(np.count_nonzero(~private))", "pass",
     ),
     wrong(
         "table-pointers-uncounted", "a pointer to a shared table is not counted as written",
-        "kernel.mm.fork:shared_tables", "cost.ptes_written += len(shared)", "pass",
+        "kernel.mm.forking.fork:shared_tables", "cost.ptes_written += len(shared)", "pass",
     ),
     _fork("child-unobserved", "a child's space has no observer",
           old="child.observer = parent.observer", new="pass"),
@@ -128,62 +128,62 @@ VARIANTS = [
           old="child.asks_for_barriers = parent.asks_for_barriers", new="pass"),
     wrong(
         "child-locked", "a child's memory is locked as its parent's",
-        "kernel.mm.vma:Vma.inherited", "copy.locked = copy.lock_on_fault = False", "pass",
+        "kernel.mm.mappings.vma:Vma.inherited", "copy.locked = copy.lock_on_fault = False", "pass",
     ),
     wrong(
         "lock-joined", "a locked mapping is joined with its neighbour",
-        "kernel.mm.vma:Vma.continues", "and self.locked == other.locked", "",
+        "kernel.mm.mappings.vma:Vma.continues", "and self.locked == other.locked", "",
     ),
     wrong(
         "given-back-twice", "memory that the host has is counted again when it gets more",
-        "kernel.mm.frames:Frames._trim", "self._given_to_host = len(free)",
+        "kernel.mm.physical.frames:Frames._trim", "self._given_to_host = len(free)",
         "self._given_to_host += len(free)",
     ),
     wrong(
         "given-back-for-ever", "memory that is used again counts as the host's",
-        "kernel.mm.frames:Frames._take",
+        "kernel.mm.physical.frames:Frames._take",
         "self._given_to_host = min(self._given_to_host, len(self._free))", "pass",
     ),
     wrong(
         "not-given-back", "frames that are released one by one never go back to the host",
-        "kernel.mm.frames:Frames.release_each", "self._trim()", "pass",
+        "kernel.mm.physical.frames:Frames.release_each", "self._trim()", "pass",
     ),
     wrong(
         "given-back-short", "the host gets all but the last frame of a run",
-        "kernel.mm.frames:Frames._trim", "end + 1 - first)", "end - first)",
+        "kernel.mm.physical.frames:Frames._trim", "end + 1 - first)", "end - first)",
     ),
     wrong(
         "allocations-from-the-start", "allocations are counted from the machine's start",
-        "kernel.mm.frames:Frames.start_counting",
+        "kernel.mm.physical.frames:Frames.start_counting",
         "self.allocations, self._fail_at = 0, fail_at", "self._fail_at = fail_at",
     ),
     wrong(
         "covered-by-a-part", "a range is covered when its first page is",
-        "kernel.mm.vma_list:VmaList.covers", "at >= end", "at > start",
+        "kernel.mm.mappings.vma_list:VmaList.covers", "at >= end", "at > start",
     ),
     wrong(
         "gap-at-a-stack", "a new mapping may touch a stack",
-        "kernel.mm.vma:Vma.gap_end", "(STACK_GUARD if self.grows_down else 0)", "0",
+        "kernel.mm.mappings.vma:Vma.gap_end", "(STACK_GUARD if self.grows_down else 0)", "0",
     ),
     wrong(
         "gap-too-low", "a new mapping may lie below the lowest address",
-        "kernel.mm.vma_list:VmaList._update_gap",
+        "kernel.mm.mappings.vma_list:VmaList._update_gap",
         "self.vmas[index - 1].end if index else LOWEST",
         "self.vmas[index - 1].end if index else 4096",
     ),
     wrong(
         "gap-beyond-the-top", "a new mapping may lie above the place for mappings",
-        "kernel.mm.free_ranges:FreeRanges.highest",
+        "kernel.mm.mappings.free_ranges:FreeRanges.highest",
         "min(block.starts[at] + block.sizes[at], top)", "block.starts[at] + block.sizes[at]",
     ),
     wrong(
         "gap-too-short", "a new mapping may overlap what lies below the highest gap",
-        "kernel.mm.free_ranges:FreeRanges.highest",
+        "kernel.mm.mappings.free_ranges:FreeRanges.highest",
         "if end - block.starts[at] >= size:", "if end > block.starts[at]:",
     ),
     wrong(
         "data-uncounted", "mprotect to writable does not count against RLIMIT_DATA",
-        "kernel.mm.vma_list:VmaList._change", "self._count(part, 1)", "pass",
+        "kernel.mm.mappings.vma_list:VmaList._change", "self._count(part, 1)", "pass",
     ),
     wrong(
         "hole-at-the-limit", "munmap makes a hole where the limit allows no further mapping",
@@ -208,25 +208,26 @@ VARIANTS = [
     ),
     wrong(
         "joined-counted-twice", "mappings that were joined count twice for their backing",
-        "kernel.mm.vma_list:VmaList._join", "add_users(upper.backing, -1)", "pass",
+        "kernel.mm.mappings.vma_list:VmaList._join", "add_users(upper.backing, -1)", "pass",
     ),
     wrong(
         "joined-mappings-kept", "mappings that were joined count twice for the machine",
-        "kernel.mm.vma_list:VmaList._join",
+        "kernel.mm.mappings.vma_list:VmaList._join",
         "self.frames.budget.give_back(Kind.MAPPING, upper.cost)", "pass",
     ),
     wrong(
         "pages-of-mappings", "a mapping counts as one page of address space",
-        "kernel.mm.vma_list:VmaList.virtual_pages",
+        "kernel.mm.mappings.vma_list:VmaList.virtual_pages",
         "self.mapped_bytes // PAGE_SIZE", "len(self.vmas)",
     ),
     wrong(
         "kernel-faults-unreported", "the kernel does not report the faults of its own accesses",
-        "kernel.mm.user_memory:UserMemory._reach", "self.on_fault(self.space, resolution)", "pass",
+        "kernel.mm.faults.user_memory:UserMemory._reach",
+        "self.on_fault(self.space, resolution)", "pass",
     ),
     wrong(
         "long-string-cut", "a string without an end is taken as it is",
-        "kernel.mm.user_memory:UserMemory.read_cstr", "raise Errno(ENAMETOOLONG)",
+        "kernel.mm.faults.user_memory:UserMemory.read_cstr", "raise Errno(ENAMETOOLONG)",
         'return b"".join(parts)',
     ),
     wrong(

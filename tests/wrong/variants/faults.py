@@ -6,9 +6,9 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_break = partial(wrong, where="kernel.mm.cow_break:break_cow")
-_resolve = partial(wrong, where="kernel.mm.fault:_resolve")
-_reach = partial(wrong, where="kernel.mm.user_memory:UserMemory._reach")
+_break = partial(wrong, where="kernel.mm.faults.cow_break:break_cow")
+_resolve = partial(wrong, where="kernel.mm.faults.fault:_resolve")
+_reach = partial(wrong, where="kernel.mm.faults.user_memory:UserMemory._reach")
 _REFUSES = "vma.pte_flags & needed != needed"
 _COPY = "copy = copy_privately(space, vma, frame)"
 _COPIED = "space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))"
@@ -70,39 +70,39 @@ VARIANTS = [
     ),
     wrong(
         "copy-of-another-frame", "the copy is of the frame beside the right one",
-        "kernel.mm.cow_break:copy_privately",
+        "kernel.mm.faults.cow_break:copy_privately",
         "copy_frame(frame, copy)", "copy_frame(frame - 1, copy)",
     ),
     wrong(
         "count-lost-in-failing-copy", "a copy that finds no frame has given up the old one",
-        "kernel.mm.cow_break:break_cow",
+        "kernel.mm.faults.cow_break:break_cow",
         _COPY,
         f"frames.release(frame)\n        {_COPY}\n        frames.share(frame)",
     ),
     wrong(
         "private-store-to-file", "a first store to a private file mapping stores to the file",
-        "kernel.mm.fault:_from_backing",
+        "kernel.mm.faults.fault:_from_backing",
         _COPY, "copy = frame\n        space.frames.share(frame)",
     ),
     wrong(
         "file-store-unseen", "a shared file page has W before anybody stored to it",
-        "kernel.mm.fault_around:read_flags", "if backing.needs_write_notice", "if False",
+        "kernel.mm.faults.fault_around:read_flags", "if backing.needs_write_notice", "if False",
     ),
     wrong(
         "file-store-not-reported", "the file is not informed of a store to its page",
-        "kernel.mm.fault:_present", "vma.backing.stored_to(vma.index_of(page))", "pass",
+        "kernel.mm.faults.fault:_present", "vma.backing.stored_to(vma.index_of(page))", "pass",
     ),
     wrong(
         "read-zero-writable", "reading untouched memory gives W to the zero frame",
-        "kernel.mm.fault:_share_zero", "read_only_flags(vma)", "vma.pte_flags",
+        "kernel.mm.faults.fault:_share_zero", "read_only_flags(vma)", "vma.pte_flags",
     ),
     wrong(
         "read-zero-uncounted", "a PTE of the zero frame is not counted",
-        "kernel.mm.fault:_share_zero", "space.frames.share(zero)", "pass",
+        "kernel.mm.faults.fault:_share_zero", "space.frames.share(zero)", "pass",
     ),
     wrong(
         "new-page-not-zeroed", "a new page holds what its frame held before",
-        "kernel.mm.cow_break:map_zeroed", "allocate_zeroed", "allocate",
+        "kernel.mm.faults.cow_break:map_zeroed", "allocate_zeroed", "allocate",
     ),
     _resolve(
         "read-only-made-writable", "a store to a read-only page that is present breaks CoW",
@@ -114,20 +114,20 @@ VARIANTS = [
     ),
     wrong(
         "stack-without-limit", "the stack grows beyond RLIMIT_STACK",
-        "kernel.mm.fault:_grow_stack", "or vma.end - page > space.stack_limit", "",
+        "kernel.mm.faults.fault:_grow_stack", "or vma.end - page > space.stack_limit", "",
     ),
     wrong(
         "guard-gap-ignored", "the stack grows up to the mapping below it",
-        "kernel.mm.fault:_grow_stack",
+        "kernel.mm.faults.fault:_grow_stack",
         "if any(other.prot and not other.grows_down for other in below):", "if False:",
     ),
     wrong(
         "guard-gap-in-a-stack", "a hole in a stack is not filled, for the part of it below",
-        "kernel.mm.fault:_grow_stack", " and not other.grows_down", "",
+        "kernel.mm.faults.fault:_grow_stack", " and not other.grows_down", "",
     ),
     wrong(
         "cut-stack-stays-cut", "only the lowest part of a stack that was cut in two grows",
-        "kernel.mm.vma:Vma.part",
+        "kernel.mm.mappings.vma:Vma.part",
         "return replace(self, start=start, end=end, offset=self._offset_at(start))",
         "upper = replace(self, start=start, end=end, offset=self._offset_at(start))\n"
         "    upper.grows_down = self.grows_down and start == self.start\n"
@@ -156,7 +156,7 @@ VARIANTS = [
     ),
     wrong(
         "kernel-resolves-first-page", "the kernel breaks the sharing of a write's first page only",
-        "kernel.mm.user_memory:UserMemory.write",
+        "kernel.mm.faults.user_memory:UserMemory.write",
         "self._reach(at, Access.STORE)", "self._reach(at, Access.LOAD if done else Access.STORE)",
     ),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.wrong.variant import Edit, Variant, wrong
 
-_pages = "kernel.mm.page_cache:FilePages."
+_pages = "kernel.mm.backing.file_pages:FilePages."
 _truncated = partial(wrong, where=_pages + "after_truncate")
 
 VARIANTS = [
@@ -62,10 +62,12 @@ VARIANTS = [
     ),
     wrong(
         "shared-memory-leaks", "shared memory keeps its frames when nobody maps it",
-        "kernel.mm.page_cache:SharedMemory.unused", "self._frames.release_many(frames)", "pass",
+        "kernel.mm.backing.shared_memory:SharedMemory.unused",
+        "self._frames.release_many(frames)", "pass",
     ),
     wrong(
         "few-shared-pages-leak", "a little shared memory keeps its frames when nobody maps it",
-        "kernel.mm.page_cache:SharedMemory.unused", "self._frames.release_each(frames)", "pass",
+        "kernel.mm.backing.shared_memory:SharedMemory.unused",
+        "self._frames.release_each(frames)", "pass",
     ),
 ]  # fmt: skip

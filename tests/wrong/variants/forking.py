@@ -6,9 +6,9 @@ from functools import partial
 
 from tests.wrong.variant import Edit, Variant, wrong
 
-_fork = partial(wrong, where="kernel.mm.fork:fork")
-_share = partial(wrong, where="kernel.mm.fork:_share_pages")
-_TAKE_W = "kernel.mm.fork:_take_w"
+_fork = partial(wrong, where="kernel.mm.forking.fork:fork")
+_share = partial(wrong, where="kernel.mm.forking.fork:_share_pages")
+_TAKE_W = "kernel.mm.forking.fork:_take_w"
 
 VARIANTS = [
     _fork(
@@ -78,13 +78,13 @@ VARIANTS = [
     ),
     wrong(
         "dontfork-ignored", "MADV_DONTFORK does nothing",
-        "kernel.mm.vma_list:VmaList.inherit", " if not vma.dont_fork", "",
+        "kernel.mm.mappings.vma_list:VmaList.inherit", " if not vma.dont_fork", "",
     ),
     Variant(
         "wipeonfork-ignored", "MADV_WIPEONFORK does nothing",
         (
-            Edit("kernel.mm.fork:_is_inherited", " and not vma.wipe_on_fork", ""),
-            Edit("kernel.mm.vma:Vma.inherited", " and not self.wipe_on_fork", ""),
+            Edit("kernel.mm.forking.fork:_is_inherited", " and not vma.wipe_on_fork", ""),
+            Edit("kernel.mm.mappings.vma:Vma.inherited", " and not self.wipe_on_fork", ""),
         ),
     ),
     _fork(
@@ -97,30 +97,30 @@ VARIANTS = [
     ),
     wrong(
         "eager-shares", "the eager policy shares what it should copy",
-        "kernel.mm.fork:eager", "if span.shared:", "if True:",
+        "kernel.mm.forking.fork:eager", "if span.shared:", "if True:",
     ),
     wrong(
         "eager-copies-nothing", "the eager policy allocates a frame and leaves it as it was",
-        "kernel.mm.fork:_copies", "frames.ram.copy_frame(frame, copies[-1])", "pass",
+        "kernel.mm.forking.fork:_copies", "frames.ram.copy_frame(frame, copies[-1])", "pass",
     ),
     wrong(
         "eager-uncounted", "the eager policy does not count the frames that stay shared",
-        "kernel.mm.fork:_copy_pages", "frames.share_all(mapped[~private])", "pass",
+        "kernel.mm.forking.fork:_copy_pages", "frames.share_all(mapped[~private])", "pass",
     ),
     wrong(
         "failed-eager-leaks", "the frames that a failing fork has copied to are lost",
-        "kernel.mm.fork:_copies", "frames.release(copy)", "pass",
+        "kernel.mm.forking.fork:_copies", "frames.release(copy)", "pass",
     ),
     Variant(
         "ptes-swapped", "after a break the writer has the old frame and the other the copy",
         (
             Edit(
-                "kernel.mm.fork:fork",
+                "kernel.mm.forking.fork:fork",
                 "    return child, cost",
                 "    parent.twin, child.twin = child, parent\n    return child, cost",
             ),
             Edit(
-                "kernel.mm.cow_break:break_cow",
+                "kernel.mm.faults.cow_break:break_cow",
                 "    frames.release(frame)",
                 "    frames.release(frame)\n    other = getattr(space, 'twin', None)\n"
                 "    if other is not None and ppn(other.table.pte(page)) == frame:\n"

@@ -6,14 +6,14 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_map = partial(wrong, where="kernel.mm.huge.fault:map_huge")
-_store = partial(wrong, where="kernel.mm.huge.fault:store_to_huge")
-_replace = partial(wrong, where="kernel.mm.huge.fault:_replace_zeroes")
-_copy = partial(wrong, where="kernel.mm.huge.fault:_copy_huge")
-_share = partial(wrong, where="kernel.mm.huge.fork:share_huge_pages")
-_eager = partial(wrong, where="kernel.mm.huge.fork:copy_huge_pages")
-_fit = partial(wrong, where="kernel.mm.huge_policy:HugePages.fit")
-_contains = partial(wrong, where="kernel.mm.huge_policy:contains_huge")
+_map = partial(wrong, where="kernel.mm.faults.huge_fault:map_huge")
+_store = partial(wrong, where="kernel.mm.faults.huge_fault:store_to_huge")
+_replace = partial(wrong, where="kernel.mm.faults.huge_fault:_replace_zeroes")
+_copy = partial(wrong, where="kernel.mm.faults.huge_fault:_copy_huge")
+_share = partial(wrong, where="kernel.mm.forking.huge_fork:share_huge_pages")
+_eager = partial(wrong, where="kernel.mm.forking.huge_fork:copy_huge_pages")
+_fit = partial(wrong, where="kernel.mm.mappings.huge_policy:HugePages.fit")
+_contains = partial(wrong, where="kernel.mm.mappings.huge_policy:contains_huge")
 
 VARIANTS = [
     _map(
@@ -46,7 +46,7 @@ VARIANTS = [
     ),
     wrong(
         "huge-although-disabled", "PR_SET_THP_DISABLE is ignored by faults",
-        "kernel.mm.huge_policy:HugePages.possible", "self.disabled or ", "",
+        "kernel.mm.mappings.huge_policy:HugePages.possible", "self.disabled or ", "",
     ),
     _fit(
         "huge-against-advice", "MADV_NOHUGEPAGE is ignored",
@@ -70,36 +70,37 @@ VARIANTS = [
     ),
     wrong(
         "huge-run-not-aligned", "a run of frames begins at any frame",
-        "kernel.mm.frame_runs:FrameRuns._find_run",
+        "kernel.mm.physical.frame_runs:FrameRuns._find_run",
         "start = offset - (offset - self._untouched) // HUGE_FRAMES * HUGE_FRAMES",
         "start = self._untouched",
     ),
     wrong(
         "huge-run-partly-used", "a run of frames may contain one that is in use",
-        "kernel.mm.frame_runs:FrameRuns._find_freed", "runs.all(axis=1)", "runs[:, 0]",
+        "kernel.mm.physical.frame_runs:FrameRuns._find_freed", "runs.all(axis=1)", "runs[:, 0]",
     ),
     wrong(
         "huge-run-stays-free", "frames of a run remain on the free list",
-        "kernel.mm.frame_runs:FrameRuns._take_run", "(free < start) | (free >= end)", "free >= 0",
+        "kernel.mm.physical.frame_runs:FrameRuns._take_run",
+        "(free < start) | (free >= end)", "free >= 0",
     ),
     wrong(
         "huge-run-loses-frames", "frames below a run that were never used are forgotten",
-        "kernel.mm.frame_runs:FrameRuns._take_run", "concatenate([skipped, left])",
+        "kernel.mm.physical.frame_runs:FrameRuns._take_run", "concatenate([skipped, left])",
         "concatenate([left])",
     ),
     wrong(
         "huge-first-count", "a huge page is unshared if its first frame is",
-        "kernel.mm.frame_runs:FrameRuns.is_run_unshared",
+        "kernel.mm.physical.frame_runs:FrameRuns.is_run_unshared",
         "self.counts[start : start + HUGE_FRAMES]", "self.counts[start : start + 1]",
     ),
     wrong(
         "huge-share-first", "fork adds a reference of the first frame only",
-        "kernel.mm.frame_runs:FrameRuns.share_run",
+        "kernel.mm.physical.frame_runs:FrameRuns.share_run",
         "self.counts[start : start + HUGE_FRAMES]", "self.counts[start : start + 1]",
     ),
     wrong(
         "huge-release-frees-all", "frames of a huge page are free although others use them",
-        "kernel.mm.frame_runs:FrameRuns.release_run",
+        "kernel.mm.physical.frame_runs:FrameRuns.release_run",
         "if len(freed) == HUGE_FRAMES:", "if len(freed):",
     ),
     _store(
@@ -188,6 +189,6 @@ VARIANTS = [
     ),
     wrong(
         "huge-eager-last-page", "an eager fork without a run copies all pages but the last",
-        "kernel.mm.huge.fork:_copy_singly", "range(HUGE_FRAMES)", "range(HUGE_FRAMES - 1)",
+        "kernel.mm.forking.huge_fork:_copy_singly", "range(HUGE_FRAMES)", "range(HUGE_FRAMES - 1)",
     ),
 ]  # fmt: skip

@@ -6,8 +6,8 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_collapse = partial(wrong, where="kernel.mm.huge.collapse:_collapse")
-_collapse_all = partial(wrong, where="kernel.mm.huge.collapse:collapse_all")
+_collapse = partial(wrong, where="kernel.mm.collapse:_collapse")
+_collapse_all = partial(wrong, where="kernel.mm.collapse:collapse_all")
 _split = partial(wrong, where="kernel.mm.page_tables.huge_tables:HugeTables.split")
 _edges = partial(wrong, where="kernel.mm.page_tables.huge_tables:HugeTables.split_edges")
 _move = partial(wrong, where="kernel.mm.page_tables.huge_tables:HugeTables.move_huge")
@@ -145,12 +145,13 @@ VARIANTS = [
     ),
     wrong(
         "huge-zero-never-dropped", "the huge zero page is never given back",
-        "kernel.mm.huge.zero_page:drop_huge_zero",
+        "kernel.mm.physical.huge_zero_page:drop_huge_zero",
         "run is None or not frames.is_run_unshared(run)", "True",
     ),
     wrong(
         "huge-zero-dropped", "the huge zero page is given back while it is mapped",
-        "kernel.mm.huge.zero_page:drop_huge_zero", " or not frames.is_run_unshared(run)", "",
+        "kernel.mm.physical.huge_zero_page:drop_huge_zero",
+        " or not frames.is_run_unshared(run)", "",
     ),
     wrong(
         "clear-refs-huge-accessed", "clear_refs forgets the accesses to small pages only",

@@ -157,7 +157,7 @@ VARIANTS = [
     ),
     wrong(
         "gap-not-free", "mmap takes a hint where something is mapped",
-        "kernel.mm.vma_list:VmaList.find_gap",
+        "kernel.mm.mappings.vma_list:VmaList.find_gap",
         " and not self.overlapping(hint, hint + length)", "",
     ),
     wrong(
@@ -180,19 +180,19 @@ VARIANTS = [
     ),
     wrong(
         "offset-lost-in-split", "the upper part of a mapping cut in two begins at the lower's byte",
-        "kernel.mm.vma:Vma._offset_at", "self.offset + va - self.start", "self.offset",
+        "kernel.mm.mappings.vma:Vma._offset_at", "self.offset + va - self.start", "self.offset",
     ),
     wrong(
         "offset-off-by-a-page", "a file mapping shows the page after the right one",
-        "kernel.mm.vma:Vma.index_of", ">> PAGE_SHIFT", "+ 4096 >> PAGE_SHIFT",
+        "kernel.mm.mappings.vma:Vma.index_of", ">> PAGE_SHIFT", "+ 4096 >> PAGE_SHIFT",
     ),
     wrong(
         "unlike-files-joined", "neighbours of one file become one mapping whatever their offsets",
-        "kernel.mm.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
+        "kernel.mm.mappings.vma:Vma.continues", "self.offset + self.length == other.offset", "True",
     ),
     wrong(
         "split-uncounted", "the second half of a mapping is not counted by its backing",
-        "kernel.mm.vma_list:VmaList._insert", "add_users(vma.backing, 1)", "pass",
+        "kernel.mm.mappings.vma_list:VmaList._insert", "add_users(vma.backing, 1)", "pass",
     ),
     _leave(
         "exit-keeps-memory", "a process that ends gives nothing back",

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.wrong.variant import wrong
 
-_fork = partial(wrong, where="kernel.mm.fork:shared_tables")
+_fork = partial(wrong, where="kernel.mm.forking.fork:shared_tables")
 _own = partial(wrong, where="kernel.mm.page_tables.page_table:PageTable.own")
 _drop = partial(wrong, where="kernel.mm.page_tables.page_table:PageTable.droppable")
 _zap = partial(wrong, where="kernel.mm.address_space:AddressSpace.zap")
@@ -75,7 +75,7 @@ VARIANTS = [
     ),
     wrong(
         "store-in-a-shared-table", "a page's users are counted without those of its table",
-        "kernel.mm.fault:handle", "space.table.own(page)", "False",
+        "kernel.mm.faults.fault:handle", "space.table.own(page)", "False",
     ),
     wrong(
         "leaf-of-a-shared-table", "a PTE is written to a table that is shared",

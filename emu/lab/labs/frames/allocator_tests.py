@@ -25,7 +25,7 @@ from emu.lab.labs.frames.call_sequences import (
 )
 from emu.lab.simulation.differential import Failure
 from kernel.base.errors import OutOfMemory
-from kernel.mm.frames import Kind
+from kernel.mm.physical.frames import Kind
 
 
 @dataclass(frozen=True, slots=True)

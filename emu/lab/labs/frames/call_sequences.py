@@ -18,7 +18,7 @@ from emu.lab.host.student_process import Limits
 from emu.lab.simulation.differential import Failure
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 from kernel.base.errors import OutOfMemory
-from kernel.mm.frames import Kind
+from kernel.mm.physical.frames import Kind
 
 LAB = "frames"
 Name = Literal["allocate", "allocate_table", "share", "release", "count"]

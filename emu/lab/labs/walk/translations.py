@@ -19,7 +19,7 @@ from emu.machine import cause, sv39
 from emu.machine.pte import PAGE_SHIFT, A, D, make_satp
 from emu.machine.ram import BASE, Ram
 from emu.machine.sv39 import Mmu, Rule
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.physical.frames import Frames, Kind
 
 SIZE = 4 << 20
 """Bytes of memory: two superpages."""

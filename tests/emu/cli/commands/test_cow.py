@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from guest.manifest import BY_NAME
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.commands import EMU, Outcome, emu, environment, program
 from tests.guest.running import built
 

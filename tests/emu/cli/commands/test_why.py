@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guest.manifest import BY_NAME
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.commands import Outcome, emu, program
 from tests.guest.running import built
 

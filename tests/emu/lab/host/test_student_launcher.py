@@ -14,7 +14,7 @@ from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
 from emu.lab.host.student_launcher import student_launcher
 from emu.lab.host.worker_process import Worker
-from kernel.mm.frames import Frames
+from kernel.mm.physical.frames import Frames
 
 
 def new_bus() -> CommandBus:

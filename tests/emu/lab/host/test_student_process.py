@@ -10,7 +10,7 @@ from emu.lab.host.failures import ProcessEnded, TimedOut
 from emu.lab.host.shared_ram import SharedRam
 from emu.lab.host.student import LabFile, Student
 from emu.lab.host.student_process import Limits, StudentProcess
-from kernel.mm.frames import Frames
+from kernel.mm.physical.frames import Frames
 
 NO_TIME = Limits(seconds=0)
 

@@ -14,7 +14,7 @@ from emu.lab.simulation.machine import SimulatedMachine
 from emu.lab.simulation.operations import Fork, Map, Store
 from emu.lab.workspace.catalogue import find
 from emu.machine.pte import PAGE_SIZE
-from kernel.mm.fork import cow
+from kernel.mm.forking.fork import cow
 from tests.emu.lab.submissions import submission
 
 LAB = find("superpages")

@@ -72,7 +72,7 @@ def test_a_message_names_the_line_and_what_is_allowed_instead() -> None:
         ("from emu.lab import sandbox", "emu.lab"),
         ("from emu.lab import *", "emu.lab"),
         ("import emu.lab.kitchen", "emu.lab.kitchen"),
-        ("import kernel.mm.fork", "kernel.mm.fork"),
+        ("import kernel.mm.forking.fork", "kernel.mm.forking.fork"),
         ("from . import fork", "."),
         ("from .fork import fork", ".fork"),
         ("__import__('os')", "os"),

@@ -12,7 +12,7 @@ from emu.observe.analysis.cow_text import cow_text, limit_message
 from emu.observe.model import records
 from emu.observe.model.records import Range, Sharer, SourceLocation
 from guest.manifest import BY_NAME
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.observe.support.huge_guest import huge_run
 from tests.emu.observe.support.recorded import Recorded, record
 from tests.guest.running import built

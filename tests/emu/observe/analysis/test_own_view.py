@@ -20,7 +20,7 @@ from emu.observe.model.sink import RecordingOptions
 from emu.observe.record.record_builder import RecordBuilder
 from emu.observe.record.recorder import Recorder
 from emu.options import Options
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 from kernel.mm.usage.memory_view import MemoryView
 from tests.guest.running import ROOTS, missing

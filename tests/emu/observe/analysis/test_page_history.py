@@ -20,7 +20,7 @@ from emu.observe.symbols.address_expression import InvalidAddress
 from emu.observe.symbols.elf_file import ElfFile
 from emu.observe.symbols.page_target import Target, bias
 from guest.manifest import BY_NAME
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.observe.support.huge_guest import (
     COLLAPSED,
     FIRST,

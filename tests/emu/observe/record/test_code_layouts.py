@@ -10,8 +10,8 @@ import pytest
 from emu.observe.model.raw_events import CodeReleased, ImageFile, Layout, RawEvent
 from emu.observe.record.code_layouts import Layouts
 from emu.observe.symbols.symbolizer import Symbols
-from kernel.mm.page_cache import FilePages
-from kernel.mm.vma import Prot
+from kernel.mm.backing.file_pages import FilePages
+from kernel.mm.mappings.vma import Prot
 
 CODE, DATA, OTHER = 0x10000, 0x20000, 0x30000
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from emu.observe.model.records import Clear, CopyEnd, Fault, Map
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.commands import program
 from tests.emu.observe.support.recorded import Recorded, record
 from toolchain.variant import Variant

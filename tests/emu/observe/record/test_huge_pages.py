@@ -12,8 +12,8 @@ from emu.observe.record import address_space_pids
 from emu.observe.record.memory_usage import MemoryUse, memory_use, memory_use_from_counts
 from emu.options import Options
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
-from kernel.mm.fork_cost import ForkCost
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.usage.page_counts import PSS_SHIFT, PageCounts, count_pages
 from kernel.mm.usage.page_users import PageUsers
 from kernel.process.observer import Observer

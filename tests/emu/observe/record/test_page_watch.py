@@ -7,7 +7,7 @@ import pytest
 from emu.observe.model.records import AnyRecord, Fault, Page
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.record import address_space_pids
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.commands import program
 from tests.emu.observe.support.ledger import of_kind
 from tests.emu.observe.support.recorded import record

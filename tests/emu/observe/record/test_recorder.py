@@ -15,7 +15,7 @@ import pytest
 from emu.observe.model.records import Clear, CopyEnd, Exec, Exit, Fault, Fork, Map, Page, Signal
 from emu.observe.model.sink import RecordingOptions
 from guest.manifest import BY_NAME, GUESTS
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from tests.emu.commands import EMU, environment, program
 from tests.emu.observe.support.ledger import (
     contradictions,

@@ -13,7 +13,7 @@ import pytest
 
 from emu.observe.model.records import AnyRecord, Range
 from emu.observe.report.page import page
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.process.observer import Fault, Observer
 from tests.emu.observe.report.browser import Browser, Page
 from tests.emu.observe.report.traces import HEAP, SyntheticRun, built, demo, guest, recorded

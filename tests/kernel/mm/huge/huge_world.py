@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.huge_policy import HugePages, Thp
-from kernel.mm.vma import Prot
+from kernel.mm.mappings.huge_policy import HugePages, Thp
+from kernel.mm.mappings.vma import Prot
 from tests.kernel.worlds import BASE, RW, World, anonymous
 
 P = PAGE_SIZE

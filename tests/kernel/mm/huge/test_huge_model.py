@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from emu.machine.pte import HUGE_FRAMES, PAGE_SIZE, V, ppn
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import Thp, ThpCow
-from kernel.mm.vma import Prot
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import Thp, ThpCow
+from kernel.mm.mappings.vma import Prot
 from tests.kernel.mm.test_model import (
     STEPS,
     Processes,

@@ -8,12 +8,12 @@ import pytest
 
 from emu.machine.cause import Access
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, A, V, W, ppn
-from kernel.mm.fork import POLICIES
-from kernel.mm.frames import Kind
-from kernel.mm.huge_policy import HugePages, Thp, ThpCow
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import HugePages, Thp, ThpCow
+from kernel.mm.mappings.vma import Prot, VmFlag
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.page_table import COW
-from kernel.mm.vma import Prot, VmFlag
+from kernel.mm.physical.frames import Kind
 from tests.kernel.mm.huge.huge_world import ALWAYS, P, huge_world, is_huge, mapped
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 

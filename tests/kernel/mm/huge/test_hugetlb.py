@@ -8,11 +8,11 @@ from emu.machine.cause import Access
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
-from kernel.mm.frames import Frames, Kind
-from kernel.mm.huge_pool import HugePool
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import MAX_VMAS, Prot
 from kernel.mm.outcome import Outcome
-from kernel.mm.vma import MAX_VMAS, Prot
+from kernel.mm.physical.frames import Frames, Kind
+from kernel.mm.physical.huge_pool import HugePool
 from kernel.syscalls.memory.mappings import Map
 from tests.kernel.worlds import BASE, RW, Caller, World
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emu import Machine, Options
-from kernel.mm.fork import POLICIES
-from kernel.mm.huge_policy import ThpCow
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.huge_policy import ThpCow
 from tests.kernel.mm.test_memory_pressure import BEFORE_FORKS, allocations, fail_each
 from tests.kernel.syscalls.guests import compiled
 

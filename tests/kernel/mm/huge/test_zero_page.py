@@ -6,10 +6,10 @@ import pytest
 
 from emu.machine.cause import Access
 from emu.machine.pte import HUGE_SIZE
-from kernel.mm.frames import Kind
-from kernel.mm.huge.zero_page import drop_huge_zero
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.outcome import Outcome
-from kernel.mm.vma import Prot
+from kernel.mm.physical.frames import Kind
+from kernel.mm.physical.huge_zero_page import drop_huge_zero
 from tests.kernel.mm.huge.huge_world import P, huge_world, is_huge, mapped
 from tests.kernel.worlds import BASE, Caller
 

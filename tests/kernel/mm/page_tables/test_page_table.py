@@ -10,9 +10,9 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu, TranslationFault
 from kernel.base.errors import OutOfMemory
 from kernel.check.invariants import leaks
-from kernel.mm.frames import Frames, Kind
+from kernel.mm.mappings.vma import USER_END
 from kernel.mm.page_tables.page_table import PageTable
-from kernel.mm.vma import USER_END
+from kernel.mm.physical.frames import Frames, Kind
 
 FLAGS = V | R | W | U | A | D
 LEAF = 1 << 21

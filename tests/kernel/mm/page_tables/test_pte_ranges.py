@@ -8,11 +8,11 @@ from emu.lab.simulation.cpu import Killed
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import OutOfMemory
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.fork import POLICIES
-from kernel.mm.page_cache import SharedMemory
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.usage.maps_text import maps_text
-from kernel.mm.vma import Prot, Vma
 from tests.kernel.worlds import (
     BASE,
     RW,

@@ -8,14 +8,14 @@ from emu.lab.simulation.cpu import Killed
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE, W, ppn
 from kernel.base.errors import OutOfMemory
-from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.frames import Kind
+from kernel.mm.backing.shared_memory import SharedMemory
+from kernel.mm.faults import fault
+from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.page_cache import SharedMemory
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.shared_leaf_tables import Shared, SharedTables
-from kernel.mm.vma import Prot, Vma
+from kernel.mm.physical.frames import Kind
 from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
 
 P = PAGE_SIZE

@@ -10,12 +10,12 @@ import pytest
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errors import Errno
-from kernel.mm import fault
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.faults import fault
+from kernel.mm.mappings.vma import Prot
 from kernel.mm.outcome import Outcome
 from kernel.mm.usage.clear_refs import clear_refs
 from kernel.mm.usage.pagemap import PAGES, pagemap
-from kernel.mm.vma import Prot
 from tests.kernel.worlds import BASE, World, anonymous
 
 P = PAGE_SIZE

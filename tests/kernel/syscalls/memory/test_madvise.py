@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.mm.fork import POLICIES
+from kernel.mm.forking.fork import POLICIES
 from kernel.syscalls.memory.mappings import Map
 from tests.kernel.worlds import BASE, RW, Caller, World
 

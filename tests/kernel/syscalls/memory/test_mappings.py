@@ -11,8 +11,8 @@ from emu.machine.pte import PAGE_SIZE
 from kernel.base.budget import Budget, Cost
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.resource_limits import INFINITY, Resource
-from kernel.mm.fork import POLICIES
-from kernel.mm.vma import LOWEST, USER_END, Prot
+from kernel.mm.forking.fork import POLICIES
+from kernel.mm.mappings.vma import LOWEST, USER_END, Prot
 from kernel.syscalls.memory.mappings import Map
 from kernel.vfs.core.linux_abi import O_RDONLY, O_RDWR, O_WRONLY
 from kernel.vfs.core.open_file import RegularFile

@@ -1,0 +1,258 @@
+"""Frames of physical memory, with reference counts.
+
+A frame's reference count is the number of PTEs that map it, plus one for each pin of the kernel
+(the page cache, the pages of a shared mapping, the zero frame's permanent pin). At zero it is free.
+Frames of page tables are counted here too.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Collection, Iterable
+from enum import IntEnum
+from functools import cached_property
+
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
+from emu.machine.ram import Ram
+from kernel.base.budget import Budget
+from kernel.base.errors import OutOfMemory
+from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
+from kernel.mm.physical.frame_runs import FrameRuns
+
+_MANY_FREE = 8192
+"""Number of free frames (32 MiB) from which their memory is returned to the host."""
+_LEAST_TRIMMED = 32
+"""Minimum length of a run of free frames that is returned to the host."""
+
+
+class Kind(IntEnum):
+    """Use of a frame."""
+
+    FREE = 0
+    PRIVATE = 1
+    """Anonymous memory or a private copy of a file page: what fork shares copy-on-write."""
+    CACHE = 2
+    """A page of a file or of shared memory; its backing pins it."""
+    TABLE = 3
+    ZERO = 4
+    HUGETLB = 5
+    """A page of the pool for MAP_HUGETLB, which pins it."""
+
+
+_KINDS = tuple(Kind)
+"""The kinds by value: a look-up in an enumeration takes seven times as long."""
+_PRIVATE, _TABLE = int(Kind.PRIVATE), int(Kind.TABLE)  # NumPy is slow with an enum's members
+
+
+_RESERVED = 8
+"""One of this many frames is not used ahead of need."""
+
+
+class Frames(FrameRuns):
+    """The frame allocator. Frames are identified by PPN; never-used ones are allocated in order."""
+
+    def __init__(self, ram: Ram) -> None:
+        super().__init__()
+        self.ram = ram
+        self.first = ram.first_ppn
+        self.total = ram.frame_count
+        # Single elements are read through memoryviews, three times as fast as through NumPy.
+        self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
+        self._kind: memoryview[int] = memoryview(bytearray(self.total))
+        self._untouched = 0
+        self._free = array("q")
+        self._given_to_host = 0
+        """Lower bound of the free frames that take no host memory."""
+        self.used = 0
+        self.allocations = 0
+        """Number of allocations requested."""
+        self._fail_at = 0
+        self.tables_made = 0
+        """Number of page tables allocated, of all levels."""
+        self.peak = 0
+        self.budget = Budget()
+        """Budget of mappings, which use host memory and not frames."""
+        self.reclaim: Callable[[], bool] = lambda: False
+        """Called when no frame is free; returns whether it freed any."""
+        self.zero = self.allocate(Kind.ZERO)
+        """The frame of zeroes that all reads of untouched anonymous memory share."""
+
+    @cached_property
+    def words(self) -> Ptes:
+        """All of RAM, as PTEs."""
+        return np.frombuffer(self.ram.bytes, np.uint64)
+
+    @cached_property
+    def tables(self) -> Ptes:
+        """All of RAM, as page tables: one row per frame."""
+        return self.words.reshape(-1, PTES_PER_TABLE)
+
+    def allocate(self, kind: Kind) -> int:
+        """Allocates a frame with count 1 and undefined content; raises :class:`OutOfMemory`."""
+        return self._take(kind)[0]
+
+    def allocate_zeroed(self, kind: Kind) -> int:
+        """Allocates a frame of zeroes with count 1; raises :class:`OutOfMemory`."""
+        ppn, fresh = self._take(kind)
+        if not fresh:
+            self.ram.zero_frame(ppn)
+        return ppn
+
+    def _take(self, kind: Kind) -> tuple[int, bool]:
+        """Takes a free frame; returns it and whether it is still zero because it was never used."""
+        self.allocations += 1
+        if self.allocations == self._fail_at:
+            raise OutOfMemory
+        while not self._free and self._untouched == self.total:
+            if not self.reclaim():
+                raise OutOfMemory
+        fresh = not self._free
+        if fresh:
+            index = self._untouched
+            self._untouched += 1
+        else:
+            index = self._free.pop()
+            self._given_to_host = min(self._given_to_host, len(self._free))
+        self._count[index] = 1
+        self._kind[index] = kind
+        if kind is Kind.TABLE:
+            self.tables_made += 1
+        self.used += 1
+        self.peak = max(self.peak, self.used)
+        return self.first + index, fresh
+
+    def start_counting(self, fail_at: int = 0) -> None:
+        """Resets the count of allocations; number ``fail_at`` fails, 0 for none."""
+        self.allocations, self._fail_at = 0, fail_at
+
+    @property
+    def made_to_fail(self) -> bool:
+        """True when the last allocation failed by request (``fail_at``)."""
+        return self.allocations == self._fail_at
+
+    def is_plenty(self) -> bool:
+        """Returns whether so many frames are free that some may be used ahead of need."""
+        return self.total - self.used > self.total // _RESERVED
+
+    @property
+    def shortage(self) -> str:
+        """Reason of the last allocation failure, for the user."""
+        if self.made_to_fail:
+            return f"allocation {self._fail_at} was made to fail"
+        return f"all {self.total} frames of {self.ram.size >> 20} MiB are in use"
+
+    def count(self, ppn: int) -> int:
+        return self._count[ppn - self.first]
+
+    def kind(self, ppn: int) -> Kind:
+        return _KINDS[self._kind[ppn - self.first]]
+
+    def share(self, ppn: int) -> None:
+        """Adds a reference."""
+        self._count[ppn - self.first] += 1
+
+    def share_each(self, ppns: Iterable[int]) -> None:
+        """Adds a reference of each frame."""
+        for ppn in ppns:
+            self._count[ppn - self.first] += 1
+
+    def release(self, ppn: int) -> None:
+        """Removes a reference; without references the frame is free."""
+        index = ppn - self.first
+        left = self._count[index] - 1
+        if left < 0:
+            raise RuntimeError(f"frame {ppn:#x} was released more often than shared")
+        self._count[index] = left
+        if left == 0:
+            self._kind[index] = Kind.FREE
+            self._free.append(index)
+            self.used -= 1
+
+    def release_each(self, ppns: Iterable[int]) -> None:
+        """Removes a reference of each frame; the lowest freed one is allocated next."""
+        for ppn in sorted(ppns, reverse=True):
+            self.release(ppn)
+        self._trim()
+
+    def share_all(self, ptes: Ptes) -> None:
+        """Adds a reference for each PTE, all of one process."""
+        once, again = self._by_repetition(self.indices(ptes))
+        self.counts[once] += 1
+        if len(again):
+            np.add.at(self.counts, again, 1)
+
+    def release_all(self, ptes: Ptes) -> None:
+        """Removes a reference for each PTE, all of one process."""
+        once, again = self._by_repetition(self.indices(ptes))
+        self._release_once(once)
+        if len(again):
+            np.subtract.at(self.counts, again, 1)
+            gone = again[self.counts[again] == 0]
+            if len(gone):
+                self._give_back(distinct(gone))
+            _check_counts(self.counts[again])
+
+    def release_many(self, ppns: Collection[int]) -> None:
+        """Does :meth:`release_each` for distinct frames, with NumPy."""
+        self._release_once(np.fromiter(ppns, np.int64, len(ppns)) - self.first)
+
+    def _release_once(self, indices: Indices) -> None:
+        left = self.counts[indices] - 1
+        self.counts[indices] = left
+        self._give_back(indices[left == 0])
+        _check_counts(left)
+
+    def _by_repetition(self, indices: Indices) -> tuple[Indices, Indices]:
+        """Splits frames into those that a process maps at most once, and others.
+
+        NumPy updates the counts of distinct indices twenty times as fast. A private frame and a
+        table are mapped once; the zero frame and pages of backings may be mapped several times.
+        """
+        kinds = self.kinds[indices]
+        single = (kinds == _PRIVATE) | (kinds == _TABLE)
+        if single.all():
+            return indices, indices[:0]
+        return indices[single], indices[~single]
+
+    def indices(self, ptes: Ptes) -> Indices:
+        """Index of each PTE's frame into ``counts`` and ``kinds``."""
+        return ((ptes >> PPN_SHIFT) & PPN_MASK).astype(np.int64) - self.first
+
+    def private(self, ptes: Ptes) -> Marks:
+        """Marks the PTEs that map private frames."""
+        marks: Marks = self.kinds[self.indices(ptes)] == _PRIVATE
+        return marks
+
+    @property
+    def touched(self) -> int:
+        """Number of frames ever allocated; those beyond are still zero."""
+        return self._untouched
+
+    def free_frames(self) -> Indices:
+        """The frames that were used and are free."""
+        return np.array(self._free, np.int64) + self.first
+
+    def _give_back(self, indices: Indices) -> None:
+        """Frees the frames; the lowest of them is allocated next."""
+        self.kinds[indices] = Kind.FREE
+        self._free.frombytes(np.sort(indices)[::-1].tobytes())
+        self.used -= len(indices)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Returns the memory of free frames to the host when there are many."""
+        if len(self._free) - self._given_to_host < _MANY_FREE:
+            return
+        free = np.sort(np.array(self._free, np.int64))
+        ends = np.flatnonzero(np.diff(free, append=free[-1] + 2) != 1)
+        first = 0
+        for end in ends.tolist():
+            if end + 1 - first >= _LEAST_TRIMMED:
+                self.ram.discard(self.first + int(free[first]), end + 1 - first)
+            first = end + 1
+        self._given_to_host = len(free)
+
+
+def _check_counts(left: Counts) -> None:
+    if left.min(initial=0) < 0:
+        raise RuntimeError("a frame was released more often than shared")
