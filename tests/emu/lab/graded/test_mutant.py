@@ -22,5 +22,5 @@ def test_a_mutant_whose_text_does_not_occur_once_is_an_error(old: str, count: in
 
 def test_an_edit_of_the_kernel_whose_text_does_not_occur_once_is_an_error() -> None:
     edit = Edit("kernel.mm.forking.fork:cow", "no such text", "")
-    with pytest.raises(LookupError, match=r"kernel\.mm\.fork:cow: text occurs 0 times"):
+    with pytest.raises(LookupError, match=r"kernel\.mm\.forking\.fork:cow: text occurs 0 times"):
         edit.apply("def cow():\n    pass\n")
