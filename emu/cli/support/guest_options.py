@@ -74,14 +74,14 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
     )
     group.add_argument(
         "--thp",
-        choices=tuple(Thp),
+        choices=[mode.value for mode in Thp],
         default=Thp.MADVISE,
         help="memory that gets transparent huge pages of 2 MiB: none, that with MADV_HUGEPAGE, or "
         "all (default madvise; with --lab always never)",
     )
     group.add_argument(
         "--thp-cow",
-        choices=tuple(ThpCow),
+        choices=[size.value for size in ThpCow],
         default=ThpCow.PAGE,
         help="what a store to a shared huge page copies: its page of 4 KiB, after a split, or the "
         "huge page, as Linux before 5.8 (default page)",
