@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options, count
+from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options
 from emu.cli.support.message_stream import MessageStream
+from emu.cli.support.option_values import count
 from emu.cli.support.result_output import ResultOutput, add_output_options
 from emu.cli.support.trace_input import read_or_record
 from emu.errors import CommandError

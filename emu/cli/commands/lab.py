@@ -8,6 +8,7 @@ from typing import Any
 
 from emu.cli.commands.lab_grade import add_grade_parser, add_workflow_parser
 from emu.cli.commands.lab_mutants import add_mutants_parser
+from emu.cli.support.option_values import count, count_or_zero
 from emu.errors import CommandError
 from emu.lab.host.student import LabFile
 from emu.lab.workspace.catalogue import LABS, Lab, find
@@ -53,10 +54,10 @@ def add_parser(subcommands: Any) -> None:
     _add_folder(checking)
     checking.add_argument("--own", action="store_true", help=_OWN)
     checking.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="seed of random operations"
+        "--seed", type=count_or_zero, default=0, metavar="N", help="seed of random operations"
     )
     replaying = _add(actions, "replay", "replay a failure of the last check, step by step", _replay)
-    replaying.add_argument("number", metavar="N", type=int, help="number of the failed test")
+    replaying.add_argument("number", metavar="N", type=count, help="number of the failed test")
     replaying.add_argument(
         "lab", metavar="LAB", nargs="?", default="", help="its lab, if several were checked"
     )

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.support.guest_options import count
 from emu.cli.support.message_stream import MessageStream, as_command_error
+from emu.cli.support.option_values import count
 from emu.errors import DEFECT_STATUS, CommandError
 
 if TYPE_CHECKING:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options
 from emu.cli.support.guest_run import open_session
 from emu.cli.support.message_stream import MessageStream, as_command_error
 from emu.cli.support.recording import record_to_files
+from emu.cli.support.report_sources import add_source_option, host_files
 from emu.cli.support.result_output import reject_overwrite
 from emu.cli.support.trace_files import TraceFiles
 from emu.cli.support.trace_input import INCOMPLETE, is_trace, read_records
 from emu.errors import CommandError
 
 if TYPE_CHECKING:
-    from emu.observe.report.host_files import HostFiles
     from emu.observe.report.report_sink import Report
 
 
@@ -41,30 +40,6 @@ def add_parser(subcommands: Any) -> None:
     add_source_option(parser)
     add_guest_options(parser, program_help=PROGRAM_OR_TRACE)
     parser.set_defaults(function=run, guest=1, trailing=True)
-
-
-def add_source_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--source",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a report also shows source text and code of files below DIR; without it only of "
-        "files below the program's directory (not for a trace), the current one and --root",
-    )
-
-
-def host_files(arguments: argparse.Namespace, program: str | None) -> HostFiles:
-    """The host files from which the report of a run may take source text and code.
-
-    ``program`` is the user's argument. A trace's own program name is not trusted.
-    """
-    from emu.observe.report.host_files import HostFiles
-    from toolchain.find import sysroot
-
-    folders = [*arguments.source, *([str(Path(program).parent)] if program else []), "."]
-    libraries = sysroot()  # where a guest without a root finds them
-    return HostFiles(folders, arguments.root or (str(libraries) if libraries else None))
 
 
 def run(arguments: argparse.Namespace) -> int:

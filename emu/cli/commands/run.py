@@ -6,11 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from emu.cli.commands.report import add_source_option, host_files
 from emu.cli.support.guest_options import add_guest_options
 from emu.cli.support.guest_run import open_session, run_session
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.recording import record_to_files
+from emu.cli.support.report_sources import add_source_option, host_files
 from emu.cli.support.result_output import reject_overwrite
 from emu.cli.support.trace_files import TraceFiles, trace_file
 from emu.errors import CommandError

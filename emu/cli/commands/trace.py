@@ -13,10 +13,11 @@ from emu.cli.support.filter_options import (
     range_locators,
     report_filter_hint,
 )
-from emu.cli.support.guest_options import add_guest_options, count
+from emu.cli.support.guest_options import add_guest_options
 from emu.cli.support.guest_run import open_session
 from emu.cli.support.instruction_trace import add_instruction_options, trace_instructions
 from emu.cli.support.message_stream import MessageStream
+from emu.cli.support.option_values import count_or_zero
 from emu.cli.support.recording import record, record_to_files
 from emu.cli.support.result_output import reject_overwrite
 from emu.cli.support.trace_files import TraceFiles, trace_file
@@ -55,7 +56,7 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument("--calls", action="store_true", help="report system calls too")
     parser.add_argument(
         "--backtrace",
-        type=_depth,
+        type=count_or_zero,
         default=16,
         metavar="N",
         help="in files, record at most N callers of each fault (default 16; 0 for none)",
@@ -123,7 +124,3 @@ def _print_faults(
 
 def _colour() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _depth(text: str) -> int:
-    return 0 if text == "0" else count(text)

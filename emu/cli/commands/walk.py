@@ -6,9 +6,10 @@ import argparse
 import os
 from typing import Any, TypeVar
 
-from emu.cli.support.guest_options import add_guest_options, count, memory_size
+from emu.cli.support.guest_options import add_guest_options
 from emu.cli.support.guest_run import open_session, run_session
 from emu.cli.support.message_stream import MessageStream, as_command_error
+from emu.cli.support.option_values import count, memory_size
 from emu.errors import CannotRun, CommandError
 from emu.machine.cause import Access
 from emu.machine.pte import MODE_BARE, MODE_SV39, PAGE_MASK, PAGE_SHIFT, VA_MASK, make_satp

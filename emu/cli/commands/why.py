@@ -6,8 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from emu.api import Session
-from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options, count
+from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options
 from emu.cli.support.message_stream import MessageStream
+from emu.cli.support.option_values import count
 from emu.cli.support.recording import record
 from emu.cli.support.result_output import ResultOutput, add_output_options, open_guest
 from emu.cli.support.trace_input import is_trace, read_into

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emu.cli.support.option_values import count
 from emu.errors import CommandError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def add_filter_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("selection of faults (each may be given several times)")
     group.add_argument(
-        "--pid", type=int, action="append", default=[], metavar="N", help="in this process"
+        "--pid", type=count, action="append", default=[], metavar="N", help="in this process"
     )
     group.add_argument(
         "--outcome",

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 
+from emu.cli.support.option_values import UNITS, count, count_or_zero, memory_size
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
@@ -13,9 +14,7 @@ from kernel.mm.faults.fault_around import DEFAULT_SIZE, is_window
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.mappings.huge_policy import Thp, ThpCow
 
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _WINDOW = re.compile(r"[0-9]{1,4}[kKmM]")
-_SMALLEST, _LARGEST = 1 << 20, 1 << 38
 
 
 PROGRAM_OR_TRACE = "the program to run, or the trace (.jsonl) to read"
@@ -88,7 +87,7 @@ def _add_machine(group: argparse._ArgumentGroup, policy: bool) -> None:
     )
     group.add_argument(
         "--hugetlb",
-        type=count,
+        type=count_or_zero,
         default=0,
         metavar="N",
         help="number of huge pages of 2 MiB in the pool for MAP_HUGETLB (default 0)",
@@ -257,20 +256,8 @@ def _grant(text: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(f"{text!r}: {NO_CURRENT_DIRECTORY}") from None
 
 
-def memory_size(text: str) -> int:
-    """Bytes of ``64M``, ``2G`` or ``1048576``, rounded up to whole pages; for argparse."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: not a size (expected a size such as 64M)")
-    size = int(float(match[1]) * _UNITS[match[2]])
-    size = (size + 4095) & ~4095
-    if not _SMALLEST <= size <= _LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
-    return size
-
-
 def _window(text: str) -> int:
-    size = int(text[:-1], 10) * _UNITS[text[-1].lower()] if _WINDOW.fullmatch(text) else 0
+    size = int(text[:-1], 10) * UNITS[text[-1].lower()] if _WINDOW.fullmatch(text) else 0
     if not is_window(size):
         raise argparse.ArgumentTypeError(f"{text!r}: not a window (expected 4K, 8K … or 2M)")
     return size
@@ -290,10 +277,3 @@ def _seconds(text: str) -> float:
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError(f"{text!r}: out of range (expected more than 0 s)")
     return value
-
-
-def count(text: str) -> int:
-    """An integer from 1 to 2^30; for argparse."""
-    if not text.isdigit() or not 1 <= int(text) <= 1 << 30:
-        raise argparse.ArgumentTypeError(f"{text!r}: not a positive integer")
-    return int(text)

@@ -14,9 +14,9 @@ from emu.cli.support.filter_options import (
     range_locators,
     report_filter_hint,
 )
-from emu.cli.support.guest_options import count
 from emu.cli.support.guest_run import open_session, run_session
 from emu.cli.support.message_stream import MessageStream, OutputFile
+from emu.cli.support.option_values import count
 from emu.cli.support.recording import record
 from emu.errors import CommandError
 from emu.observe.formats.text import TraceLines

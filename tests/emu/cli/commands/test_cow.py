@@ -132,7 +132,7 @@ WRONG = [
     (["--max-cow-kb", "much"], "not a number of KiB"),
     (["--max-cow-kb", "-1"], "not a number of KiB"),
     (["--max-cow-kb", "nan"], "not a number of KiB"),
-    (["--top", "0"], "'0': not a positive integer"),
+    (["--top", "0"], "'0': out of range (expected 1 to 1073741824)"),
     (["-o", "/no/such/folder/file"], "No such file"),
     (["--fork-policy", "lazy"], "invalid choice"),
 ]

@@ -251,6 +251,10 @@ def test_is_a_wrong_option_status_2_without_a_traceback(words: list[str]) -> Non
     assert "Traceback" not in outcome.stderr and "emu" in outcome.stderr
 
 
+def test_is_a_pool_of_no_huge_pages_accepted() -> None:
+    assert emu("run", "--hugetlb", "0", hello()).stdout == "hello\n"
+
+
 def test_does_the_guest_get_only_the_environment_it_was_given() -> None:
     text = "extern char **environ;\n#include <stdio.h>\n"
     text += "int main(void) { for (char **e = environ; *e; e++) puts(*e); }\n"

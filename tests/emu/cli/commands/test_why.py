@@ -151,7 +151,7 @@ def test_is_a_symbol_that_is_not_there_one_clear_line(tmp_path: Path) -> None:
         ([], "required: --at"),
         (["--at", "0x1ffffffffffffffff"], "not an address"),
         (["--at", "sp"], "'sp': is a register (expected an address or a symbol)"),
-        (["--at", "main", "--pid", "x"], "'x': not a positive integer"),
+        (["--at", "main", "--pid", "x"], "'x': not an integer (expected 1 to 1073741824)"),
         (["--at", "main", "-o", "/no/such/folder/x"], "No such file"),
     ],
 )

@@ -1,0 +1,45 @@
+"""Values of options: integers in a range, sizes of memory; for argparse."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_SMALLEST, _LARGEST = 1 << 20, 1 << 38
+_MOST = 1 << 30
+_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+
+
+def count(text: str) -> int:
+    """An integer from 1 to 2^30."""
+    return _integer(text, 1)
+
+
+def count_or_zero(text: str) -> int:
+    """An integer from 0 to 2^30."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
+    expected = f"(expected {least} to {_MOST})"
+    match = _INTEGER.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: not an integer {expected}")
+    # int() rejects thousands of digits.
+    value = int(match[1] + match[2]) if len(match[2]) <= len(str(_MOST)) else -1
+    if not least <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r}: out of range {expected}")
+    return value
+
+
+def memory_size(text: str) -> int:
+    """Bytes of ``64M``, ``2G`` or ``1048576``, rounded up to whole pages."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: not a size (expected a size such as 64M)")
+    size = int(float(match[1]) * UNITS[match[2]])
+    size = (size + 4095) & ~4095
+    if not _SMALLEST <= size <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
+    return size
