@@ -2,7 +2,7 @@
  *
  * A parent fills eight pages and forks. The child writes three of them while
  * both hold them: three copies. When it has gone, the parent writes one of the
- * three and one that nobody wrote: both are its alone, and no copy is made. */
+ * three and one that was not written: both are its alone, and no copy is made. */
 #include "check.h"
 
 enum { PAGES = 8 };

@@ -114,7 +114,7 @@ static void moves(void)
     NEED(mremap(at + HUGE, HUGE, HUGE, how, shifted) == shifted);
     CHECK(marked(shifted, PAGES, 'B') && marked(shifted - PAGE, 1, 'X') &&
               marked(shifted + HUGE, 1, 'X'),
-          "moved by a page more");
+          "moved by one further page");
     NEED(mremap(room, HUGE, 5 * PAGE, 0) == room);
     CHECK(marked(room, 5, 'A'), "shrunk");
     mark(room, 5, 'a');

@@ -2,7 +2,7 @@
  *
  * The parent writes while the child lives, then the child writes, then the
  * grandchild. Of N pages, the parent's write copies each (the child still holds
- * the frame), and the child's takes each over (nobody else does): N copied, N
+ * the frame), and the child's reuses each (it has no other user): N copied, N
  * reused. Then the child forks once more, writes itself (N copied), and the
  * grandchild takes them over (N reused). */
 #include "check.h"

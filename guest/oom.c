@@ -1,6 +1,6 @@
 /* What happens when the machine's memory runs out?
  *
- * To be run with less memory than a child asks for (--mem 5M). Each of three
+ * To be run with less memory than a child requests (--mem 5M). Each of three
  * children touches a gigabyte and is ended with SIGKILL; the parent, which has
  * little, goes on, and finds the memory there again. */
 #include "check.h"

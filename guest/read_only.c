@@ -1,4 +1,4 @@
-/* Is memory that nobody writes ever copied?
+/* Is memory that is never written ever copied?
  *
  * N pages made read-only, and N pages that could be written but are only read,
  * go through a child and a grandchild: none copied, none reused. */

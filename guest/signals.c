@@ -88,7 +88,7 @@ static void interrupted(void)
     handle(SIGPIPE, 0);
     NEED(close(ends[0]) == 0);
     CHECK(write(ends[1], "x", 1) == -1 && errno == EPIPE && counts[SIGPIPE] == 1,
-          "a pipe nobody reads: SIGPIPE and EPIPE");
+          "a pipe without readers: SIGPIPE and EPIPE");
     NEED(close(ends[1]) == 0);
 }
 

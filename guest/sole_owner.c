@@ -1,4 +1,4 @@
-/* Is a page copied when nobody else holds it any more?
+/* Is a page copied when no other process holds it any more?
  *
  * The child ends before the parent writes, so the parent takes every page over:
  * of N pages none is copied and N are reused. */

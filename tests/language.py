@@ -1,8 +1,9 @@
 """`python -m tests.language [FOLDER]`: words that texts of the project avoid.
 
-Reads docstrings, comments, messages, help texts, documents and names. Prints a line for each
-finding, `file:line: words (better ...)`; status 1 when there is one. The rules are those of
-CONTRIBUTING.md: plain technical English, in which nothing in the machine is a person.
+Reads docstrings, comments, messages, help texts, documents, names, and strings of C and
+JavaScript. Prints a line for each finding, `file:line: words (better ...)`; status 1 when there is
+one. The rules are those of CONTRIBUTING.md: plain technical English, in which nothing in the
+machine is a person.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _WORDS = {
     r"at the (?:most|least)": "at most, at least",
     r"by right(?! of)": "by its VMA's rights, allowed to",
     r"(?<!there )(?:is|are) no (?!longer)(?:\w+)": "is not a ..., there is no ...",
-    r"(?:is|are) to be (?!\w+ ?\()": "must be, is (verb)ed",
+    r"(?:is|are)(?: then| now| only| also)? to be (?!\w+ ?\()": "must be, is (verb)ed",
     r"has no more": "is not available after, has no further",
     r"(?:one|a) \w+ less": "decrement, without",
     r"an? \w+ more": "one further, additional",
@@ -42,6 +43,21 @@ _WORDS = {
     r"(?:is|are|went|goes?) (?:all )?well(?! ?formed)": "is correct, without errors",
     r"puts? down to|foretells?|pays? no heed": "attribute to, predict, ignore",
     r"as it (?:should|goes|comes)": "as expected, while running",
+    r"no(?:body|body's)|somebody|anybody|everybody": "no process, no caller, unused",
+    r"(?:parts|kernel|one) that (?:it|this) is about": "which are the lab's subject",
+    r"(?:see|know|learn) who": "test, determine which process",
+    r"as its type has it": "by its type",
+    r"pass(?:es|ed|ing)? over(?! (?:the|a) (?:array|table|list))": "ignore, skip",
+    r"wants? (?:it |them )?done": "requests",
+    r"are orders": "are commands",
+    r"no words?": "no argument, unexpected argument",
+    r"(?:say|says|said) no": "reject, raise an error",
+    r"spec(?:ification)? (?:say|says|said)": "by the specification, the specification requires",
+    r"forgets? (?:which|that|what|who)": "clear, omit",
+    r"com(?:e|es|ing) to (?:be|have|know|lie|pass|rest|stand|hold)": "become, be placed at",
+    r"com(?:e|es|ing) (?:its|their|the) way": "receive, arrive",
+    r"st(?:and|ands|ood) (?:there|on|at|by|in|before|after|beside)": "be, be placed, replace",
+    r"(?:if|when|is|are|was|were|been) asked(?! for)": "requested, on request",
 }
 _FINDINGS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), better) for word, better in _WORDS.items()]
 _NAMES = {
@@ -53,11 +69,16 @@ _IN_NAMES = [
     *((re.compile(rf"\b(?:{word})\b"), better) for word, better in _NAMES.items()),
 ]
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
-_PARTICIPLES = {"begun", "told", "seen", "kept", "made", "said"}
+_PARTICIPLES = {
+    *("asked", "begun", "called", "chosen", "come", "gone", "heard", "kept", "lent", "made", "met"),
+    *("said", "seen", "stood", "told"),
+}
+"""Not names by themselves; ``found``, ``given``, ``held``, ``known`` and ``taken`` are accepted."""
 _FRAGMENT = re.compile(r"(?:What|Who|Whose|Whether|Which|Where|When|Why|How|So)\b.*?[^?]$")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”", re.DOTALL)
 _HELP = {"help", "description", "epilog", "metavar"}
 _C_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+_C_STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`")
 _C_LIKE = (".c", ".h", ".js", ".css", ".S")
 _HASH = (".toml", ".sh", "Makefile", ".S")
 
@@ -110,6 +131,8 @@ def findings(folder: Path) -> Iterator[Finding]:
             texts = [Text(1, source)]
         elif name.endswith((*_C_LIKE, *_HASH)):
             texts = [*_c_comments(source)] if name.endswith(_C_LIKE) else []
+            if name.endswith((".c", ".js")) and not name.startswith("tests/"):
+                texts += _c_strings(source)
             texts += _hash_comments(source) if name.endswith(_HASH) else []
         else:
             nodes = list(ast.walk(ast.parse(source)))
@@ -168,15 +191,24 @@ def _c_comments(source: str) -> Iterator[Text]:
         yield Text(line, re.sub(r"^ *\*", "", match[0], flags=re.MULTILINE))
 
 
+def _c_strings(source: str) -> Iterator[Text]:
+    """Strings of several words: messages of C programs, texts of the report's JavaScript."""
+    code = _C_COMMENT.sub(lambda match: "\n" * match[0].count("\n"), source)
+    for match in _C_STRING.finditer(code):
+        text = match[0][1:-1]
+        if " " in text:
+            yield Text(code.count("\n", 0, match.start()) + 1, text)
+
+
 def _in_names(name: str, nodes: list[ast.AST]) -> Iterator[Finding]:
-    """Findings in names, as words; in tests also in hyphenated ids, and bare participles."""
+    """Findings in names, as words; in tests also in hyphenated ids; bare participles."""
     tests = name.startswith("tests/")
     for line, identifier in _names(nodes, with_ids=tests):
         words = re.sub(r"[-_]+", " ", identifier).strip().lower()
         for pattern, better in _IN_NAMES:
             if pattern.search(words):
                 yield Finding(name, line, identifier, better)
-        if tests and words in _PARTICIPLES:
+        if words in _PARTICIPLES:
             yield Finding(name, line, identifier, "a noun")
 
 
@@ -190,7 +222,9 @@ def _names(nodes: list[ast.AST], *, with_ids: bool) -> Iterator[Text]:
     """Names of functions, classes, parameters, variables and fields."""
     for node in nodes:
         match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield Text(node.lineno, name)
+            case ast.ClassDef(name=name) | ast.arg(arg=name):
                 yield Text(node.lineno, name)
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield Text(node.lineno, name)

@@ -96,16 +96,16 @@ class Ticker:
 
     def _tick(self) -> None:
         end = None if self._timeout is None else time.monotonic() + self._timeout
-        seen = -1
+        last_traps = -1
         while not self._done.wait(PERIOD):
             if end is not None and self._stopped is None and time.monotonic() >= end:
                 limit = f"the time limit of {self._timeout:g} s has passed"
                 self._stop(TIMEOUT_STATUS, limit)
             traps = self._kernel.traps
-            called = bool(self._kernel.requests)
-            if called or (traps == seen and not self._kernel.config.deterministic):
+            requested = bool(self._kernel.requests)
+            if requested or (traps == last_traps and not self._kernel.config.deterministic):
                 self._kernel.hart.interrupt()
-            seen = traps
+            last_traps = traps
             self._late += self._stopped is not None
             if self._late >= _GRACE_TICKS and self._handlers:
                 signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)

@@ -43,7 +43,7 @@ class MachineMemory:
     """Those of ``cached`` that a process maps."""
     tables: int = 0
     pool: int = 0
-    """Huge pages of the pool for MAP_HUGETLB; those that nobody uses, and of these the reserved."""
+    """Huge pages of the pool for MAP_HUGETLB; of these the unused, of them the reserved."""
     pool_free: int = 0
     pool_reserved: int = 0
     huge: int = 0

@@ -222,13 +222,13 @@ def huge_pages_are_whole(memory: MemorySnapshot) -> Iterator[Broken]:
 
 
 def _deposits(memory: MemorySnapshot, space: AddressSpace) -> Iterator[Broken]:
-    kept = space.table.deposits()
+    deposits = space.table.deposits()
     huge = [ppn(pte) for _, pte in space.table.huge_pages(0, VA_HALF)]
     divisible = [frame for frame in huge if memory.frames.kind(frame) is not Kind.HUGETLB]
-    if space.huge_pages.supported and len(kept) != len(divisible):
-        number = f"{len(kept)} tables are kept for {len(divisible)} huge pages"
+    if space.huge_pages.supported and len(deposits) != len(divisible):
+        number = f"{len(deposits)} tables are kept for {len(divisible)} huge pages"
         yield Broken(f"{memory.space_name(space)}: {number}")
-    for table in kept:
+    for table in deposits:
         if memory.frames.kind(table) is not Kind.TABLE:
             yield Broken(f"{memory.space_name(space)}: kept table {table:#x} is not a page table")
 
@@ -288,7 +288,7 @@ def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
 
 
 @_invariant
-def free_list_is_what_nobody_uses(memory: MemorySnapshot) -> Iterator[Broken]:
+def free_list_is_what_is_not_used(memory: MemorySnapshot) -> Iterator[Broken]:
     frames = memory.frames
     times = np.bincount(frames.free_frames() - frames.first, minlength=frames.touched)
     for index in true_rows(times > 1):

@@ -63,14 +63,14 @@ class MemorySnapshot:
 
     def _first_of_each_table(self) -> Marks:
         """Marks the pages of each table once, in the first process that has the table."""
-        seen: set[int] = set()
+        visited: set[int] = set()
         first = np.ones(len(self._indices), bool)
         at = 0
         for mapped in self.mapped:
-            if mapped.table in seen:
+            if mapped.table in visited:
                 first[at : at + len(mapped.vas)] = False
             elif mapped.table:
-                seen.add(mapped.table)
+                visited.add(mapped.table)
             at += len(mapped.vas)
         return first
 
@@ -115,8 +115,8 @@ class MemorySnapshot:
 
     def _deposits(self) -> Indices:
         """Index of each empty leaf table that is kept for the split of a huge page."""
-        kept = [table for space in self.spaces for table in space.table.deposits()]
-        return np.array(kept, np.int64) - self.frames.first
+        deposits = [table for space in self.spaces for table in space.table.deposits()]
+        return np.array(deposits, np.int64) - self.frames.first
 
     def _changed_since(self, earlier: MemorySnapshot) -> list[MappedPages]:
         """Returns the pages that are not in the earlier snapshot, that map a frame whose counts
@@ -185,7 +185,7 @@ class MemorySnapshot:
 
     def sharers(self, frame: int) -> str:
         """Text of all pages that map ``frame``."""
-        return "; ".join(self.page(*page) for page in self.pages_in(frame)) or "nobody"
+        return "; ".join(self.page(*page) for page in self.pages_in(frame)) or "no page"
 
     def pages_in(self, frame: int) -> Iterator[tuple[AddressSpace, int, int]]:
         """Yields (space, va, PTE) of all pages that map ``frame``."""

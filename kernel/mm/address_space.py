@@ -102,7 +102,7 @@ class AddressSpace(MemoryPeaks):
     table_type: type[PageTable] = PageTable
     pager: Pager | None = None
     limits = Limits()
-    """Those of its process; of nobody until one has it."""
+    """Those of its process; the defaults until a process has this space."""
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
         super().__init__(frames)
@@ -168,15 +168,15 @@ class AddressSpace(MemoryPeaks):
         limited = vma is not None and vma.start < start and end < vma.end
         self._split(start, limited=limited)
         self._split(end, limited=limited)
-        gone = self.overlapping(start, end)
-        if not gone:
+        unmapped = self.overlapping(start, end)
+        if not unmapped:
             return
         self.note_virtual_peak()
-        for vma in gone:
+        for vma in unmapped:
             with suppress(Errno):  # only msync(2) reports a full disk
                 self.write_back(vma, vma.start, vma.end)
         self.zap(start, end)
-        for vma in self._remove(bisect_left(self._starts, start), len(gone)):
+        for vma in self._remove(bisect_left(self._starts, start), len(unmapped)):
             drop_user(vma, self)
         self.observer.unmapped(self, start, end)
 

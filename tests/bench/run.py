@@ -66,8 +66,8 @@ def _measure(work: Work, others: Sequence[World], size: Size, result: Result) ->
         for world in (others if work.compared else ())
     }
     for policy in work.policies or (None,):
-        chosen = ("--fork-policy", policy) if policy else ()
-        own = _try(work, emu(("--mem", work.mem, *chosen)), size, policy, result)
+        options = ("--fork-policy", policy) if policy else ()
+        own = _try(work, emu(("--mem", work.mem, *options)), size, policy, result)
         for name, value in own.items():
             sample = {"emu": value}
             sample |= {world: got[name] for world, got in elsewhere.items() if name in got}

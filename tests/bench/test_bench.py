@@ -159,8 +159,8 @@ def test_a_program_elsewhere(work: Program, name: str) -> None:
 @pytest.mark.parametrize("work", PROGRAM_WORKS, ids=lambda work: work.name)
 def test_a_program_under_emu(work: Program) -> None:
     for policy in work.policies or (None,):
-        chosen = ("--fork-policy", policy) if policy else ()
-        figures = work.measure(emu(("--check", "--mem", work.mem, *chosen)), Size.TINY, policy)
+        options = ("--fork-policy", policy) if policy else ()
+        figures = work.measure(emu(("--check", "--mem", work.mem, *options)), Size.TINY, policy)
         assert set(figures) == expected(work)
         assert all(value >= 0 for value in figures.values())
 

@@ -46,7 +46,7 @@ def test_a_prefix_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert find().sysroot is None
 
 
-def test_a_prefix_that_is_wrong_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_that_is_wrong_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISCV_PREFIX", "/no/such-")
     with pytest.raises(ToolchainNotFoundError, match="RISCV_PREFIX=/no/such-"):
         find()

@@ -28,21 +28,21 @@ def archive(folder: Path) -> Path:
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not a Debian system")
 def test_filled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = archive(tmp_path)
-    asked = []
+    requests = []
 
     def download(packages: list[str], depends: bool) -> list[Path]:
-        asked.append((packages, depends))
+        requests.append((packages, depends))
         return [package]
 
     monkeypatch.setattr(root, "_download", download)
     folder = tmp_path / "root"
     root.fill(folder, ["p"])
     root.fill(folder, ["p"])
-    assert asked == [(["p"], False)]
+    assert requests == [(["p"], False)]
     assert (folder / "bin" / "p").read_text() == "text"
     assert sorted(path.name for path in folder.iterdir()) == ["bin", "usr"]
     root.fill(folder, ["p"], depends=True)
-    assert len(asked) == 2
+    assert len(requests) == 2
 
 
 def test_a_failure_is_one_line_and_leaves_the_root(

@@ -160,9 +160,9 @@ class TlbEntries:
     def get(self, satp: int, va: int, access: Access) -> Translation | None:
         asid = asid_of(satp)
         for level in range(LEVELS):
-            kept = self._leaves.get(_leaf(asid, level, va, access))
-            if kept is not None:
-                return kept._replace(pa=kept.pa | va & (1 << _shift(level)) - 1)
+            entry = self._leaves.get(_leaf(asid, level, va, access))
+            if entry is not None:
+                return entry._replace(pa=entry.pa | va & (1 << _shift(level)) - 1)
         return None
 
     def add(self, satp: int, va: int, access: Access, found: Translation) -> None:
@@ -171,8 +171,8 @@ class TlbEntries:
 
     def fence(self, fence: Fence) -> None:
         for leaf in self._reached(fence):
-            kept = self._leaves.get(leaf)
-            if kept is not None and (fence.asid is None or not kept.pte & G):
+            entry = self._leaves.get(leaf)
+            if entry is not None and (fence.asid is None or not entry.pte & G):
                 del self._leaves[leaf]
 
     def _reached(self, fence: Fence) -> list[_Leaf]:
@@ -196,10 +196,10 @@ class LabTlb(Mmu):
 
     def translate(self, va: int, access: Access) -> Translation | TranslationFault:
         self._fencing.before_walk(self.satp)
-        kept = self._fencing.cached.get(self.satp, va, access)
-        if kept is not None:
-            self._fencing.check_entry(kept, va, access)
-            return kept
+        entry = self._fencing.cached.get(self.satp, va, access)
+        if entry is not None:
+            self._fencing.check_entry(entry, va, access)
+            return entry
         self._mmu.satp = self.satp
         found = self._mmu.translate(va, access)
         if isinstance(found, Translation):

@@ -24,12 +24,12 @@ _MAX_REPEATS = 1000
 class LabMmu(Mmu):
     """Calls the lab ``walk`` for each translation."""
 
-    __slots__ = ("_faulted", "_student", "_times")
+    __slots__ = ("_last_fault", "_student", "_times")
 
     def __init__(self, ram: Ram, student: Callable[[], Student]) -> None:
         super().__init__(ram)
         self._student = student
-        self._faulted: tuple[object, ...] = ()
+        self._last_fault: tuple[object, ...] = ()
         self._times = 0
 
     def translate(self, va: int, access: Access) -> Translation | TranslationFault:
@@ -39,26 +39,26 @@ class LabMmu(Mmu):
             self._check_progress(va, access, found)
             return TranslationFault(self._rule(va, access, found), va, access, self)
         self._times = 0
-        made = Translation(*found)
-        self._check_translation(made, va, access)
-        return made
+        translation = Translation(*found)
+        self._check_translation(translation, va, access)
+        return translation
 
-    def _check_translation(self, made: Translation, va: int, access: Access) -> None:
+    def _check_translation(self, result: Translation, va: int, access: Access) -> None:
         """Checks a translation: a wrong one could make a program that tests itself jump to its
         ``exit(0)``. Raises :class:`WrongResult`.
         """
         steps = self.walk(va)
-        address, pte, level, pa = -1, made.pte, 0, va
+        address, pte, level, pa = -1, result.pte, 0, va
         if steps:
             address, pte, level = steps[-1].address, steps[-1].pte or 0, steps[-1].level
             offset = (1 << PAGE_SHIFT + VPN_BITS * level) - 1
             pa = ppn(pte) << PAGE_SHIFT | va & offset
         wrong = isinstance(self._ours(va, access), TranslationFault)
-        if wrong or (made.pa, made.pte | A | D, made.level) != (pa, pte | A | D, level):
+        if wrong or (result.pa, result.pte | A | D, result.level) != (pa, pte | A | D, level):
             raise WrongResult(
-                f"translate() took a {access.name.lower()} at {va:#x} to {made.pa:#x}, at level "
-                f"{made.level}, by the PTE {made.pte:#x}",
-                [*_walk_lines(steps), f"the spec says: {self._said(va, access)}"],
+                f"translate() took a {access.name.lower()} at {va:#x} to {result.pa:#x}, at level "
+                f"{result.level}, by the PTE {result.pte:#x}",
+                [*_walk_lines(steps), f"by the specification: {self._expected(va, access)}"],
             )
         for at, before, after in self._student().bus.stores:
             if at != address or (before ^ after) & ~(A | D):
@@ -73,17 +73,17 @@ class LabMmu(Mmu):
         Raises :class:`WrongResult`.
         """
         this = self.satp, va, access
-        self._times = self._times + 1 if this == self._faulted else 1
-        self._faulted = this
+        self._times = self._times + 1 if this == self._last_fault else 1
+        self._last_fault = this
         if self._times < _MAX_REPEATS:
             return
         raise WrongResult(
             f"translate() gave a {fault.value} for a {access.name.lower()} at {va:#x} "
             f"{self._times} times in a row",
-            [*_walk_lines(self.walk(va)), f"the spec says: {self._said(va, access)}"],
+            [*_walk_lines(self.walk(va)), f"by the specification: {self._expected(va, access)}"],
         )
 
-    def _said(self, va: int, access: Access) -> str:
+    def _expected(self, va: int, access: Access) -> str:
         found = self._ours(va, access)
         return found.rule.value if isinstance(found, TranslationFault) else "all steps allow it"
 

@@ -97,10 +97,10 @@ class LabTable(PageTable):
     def rescan(self) -> None:
         """Rebuilds the index from RAM. Raises :class:`NotAllowed` for an invalid table."""
         self._upper, self._leaves, self.huge = [], {}, {}
-        seen: set[int] = set()
-        self._upper.append(self._upper_table(self.root, "the root", seen))
+        visited: set[int] = set()
+        self._upper.append(self._upper_table(self.root, "the root", visited))
         for index, top in self._entries(self.root):
-            middle = self._upper_table(ppn(top), f"entry {index} of the root", seen)
+            middle = self._upper_table(ppn(top), f"entry {index} of the root", visited)
             self._upper.append(middle)
             for at, pointer in self._entries(middle):
                 key = index << VPN_BITS | at
@@ -108,7 +108,7 @@ class LabTable(PageTable):
                     self._check_superpage(pointer, f"entry {at} of table {middle:#x}")
                     self.huge[key] = (middle << PAGE_SHIFT) + 8 * at
                 else:
-                    leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", seen)
+                    leaf = self._table(ppn(pointer), f"entry {at} of table {middle:#x}", visited)
                     self._leaves[key] = self._frame_to_words(leaf)
         self._find_shared()
 
@@ -162,20 +162,20 @@ class LabTable(PageTable):
         ptes = self._ram.words[first : first + PTES_PER_TABLE].tolist()
         return [(index, pte) for index, pte in enumerate(ptes) if pte & V]
 
-    def _table(self, frame: int, where: str, seen: set[int]) -> int:
+    def _table(self, frame: int, where: str, visited: set[int]) -> int:
         first, total = self._frames.first, self._frames.total
         if not first <= frame < first + total or self._frames.kind(frame) is not Kind.TABLE:
             raise NotAllowed(
                 f"{where} points to frame {frame:#x}, which is not a page table",
                 ["a page table's frame comes from frames.allocate_table()"],
             )
-        if frame in seen:
+        if frame in visited:
             raise NotAllowed(f"table {frame:#x} is used twice in one page table, also by {where}")
-        seen.add(frame)
+        visited.add(frame)
         return frame
 
-    def _upper_table(self, frame: int, where: str, seen: set[int]) -> int:
-        users = self._frames.count(self._table(frame, where, seen))
+    def _upper_table(self, frame: int, where: str, visited: set[int]) -> int:
+        users = self._frames.count(self._table(frame, where, visited))
         if users > 1 and "shared-tables" in self.student.labs:
             raise NotAllowed(
                 f"{where} points to table {frame:#x}, which has {users} users",
@@ -220,24 +220,24 @@ class LabTable(PageTable):
         if lab is None or not self._upper or self.student.failed is not None:
             super().destroy()
             return resident
-        held = self._held() if lab == "eager-fork" else {}
+        references = self._references() if lab == "eager-fork" else {}
         self.student.call(lab, RELEASES[lab], self.root)
-        self._check_released(held)
+        self._check_released(references)
         self._forget_tables()
         return resident
 
-    def _held(self) -> dict[int, tuple[int, int]]:
+    def _references(self) -> dict[int, tuple[int, int]]:
         """Returns, for each frame, the number of references from this table, and its count."""
         times = Counter([*self.frames(), *(ppn(pte) for _, pte in self.present())])
         return {frame: (often, self._users_of(frame)) for frame, often in times.items()}
 
-    def _check_released(self, held: dict[int, tuple[int, int]]) -> None:
+    def _check_released(self, references: dict[int, tuple[int, int]]) -> None:
         """Raises :class:`InvariantViolated` for a frame whose count was not decremented correctly.
 
         This is checked before the kernel releases the rest of the process, where a wrong count
         would stop it.
         """
-        for frame, (often, before) in held.items():
+        for frame, (often, before) in references.items():
             count = self._users_of(frame)
             if count == before - often:
                 continue

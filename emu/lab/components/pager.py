@@ -72,7 +72,7 @@ class LabPager:
         if self._store_lab is None or access is not Access.STORE or pte & W or not private:
             return None
         kind = space.frames.kind(ppn(pte))
-        result = self._called(space, self._store_lab, "store_fault", page)
+        result = self._call(space, self._store_lab, "store_fault", page)
         if self._store_lab == "cow-fork":
             _check_outcome(result, page, pte, space.table.pte(page))
         outcome = _OUTCOMES[result]
@@ -96,7 +96,7 @@ class LabPager:
         assert vma is not None
         assert isinstance(space.table, LabTable)
         try:
-            self._called(space, "superpages", "map_superpage", base, vma.pte_flags | D)
+            self._call(space, "superpages", "map_superpage", base, vma.pte_flags | D)
         except OutOfMemory:
             if not space.table.is_free(base):
                 raise WrongResult(
@@ -112,12 +112,12 @@ class LabPager:
         if vma is not None and vma.backing is not None:
             return None
         mappings = _anonymous_mappings(space)
-        result = self._called(space, "demand", "page_fault", mappings, page, LabAccess(access))
+        result = self._call(space, "demand", "page_fault", mappings, page, LabAccess(access))
         if result is LabOutcome.STACK_GROWN:
             self._grow(space, page, mappings)
         return _OUTCOMES[result]
 
-    def _called(self, space: AddressSpace, lab: str, function: str, *values: Any) -> Any:
+    def _call(self, space: AddressSpace, lab: str, function: str, *values: Any) -> Any:
         """Calls the student's function, and rebuilds the index of the page table."""
         assert isinstance(space.table, LabTable)
         with space.table.updating():

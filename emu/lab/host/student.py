@@ -185,7 +185,7 @@ class Student:
         except TimeoutError:
             raise self._too_long([]) from None
         except channel.Closed:
-            raise self._gone() from None
+            raise self._end_of_process() from None
 
     def _reply(self, deadline: Deadline) -> dict[str, Any]:
         try:
@@ -193,7 +193,7 @@ class Student:
         except TimeoutError:
             raise self._too_long(_places(self._process.where())) from None
         except channel.Closed:
-            raise self._gone() from None
+            raise self._end_of_process() from None
         except ValueError:
             raise self._protocol_error() from None
         if not isinstance(message, dict):
@@ -259,7 +259,7 @@ class Student:
         where = ["it was executing:", *lines] if lines else []
         return TimedOut(f"{self._doing} did not return within {self._limits.seconds:g} s", where)
 
-    def _gone(self) -> StudentFailed:
+    def _end_of_process(self) -> StudentFailed:
         status = self._process.status()
         if status is None:
             return self._protocol_error()

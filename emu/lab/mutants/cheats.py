@@ -194,7 +194,7 @@ CHEATS = (
     Cheat("recurses", "calls itself endlessly", "def cheat(*_):\n    cheat()\n", ("raised",)),
     Cheat(
         "leaves-it-to-the-reference",
-        "raises in every function, so that the reference stands in",
+        "raises in every function, so that the reference is used",
         'def cheat(*_):\n    raise ValueError("not implemented")\n',
         ("raised",),
     ),

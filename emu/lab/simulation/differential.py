@@ -126,9 +126,9 @@ class Trace:
     """Observer of a run, called after each operation (``emu lab replay``)."""
 
     def operation(
-        self, operation: Operation, seen: OperationResult | None, world: SimulatedMachine
+        self, operation: Operation, result: OperationResult | None, world: SimulatedMachine
     ) -> None:
-        """``seen`` is None if the student's code failed in the operation."""
+        """``result`` is None if the student's code failed in the operation."""
 
 
 class _DifferentialRun:
@@ -152,9 +152,9 @@ class _DifferentialRun:
         wanted = self._reference.do(operation)
         if isinstance(operation, Fork) and "no memory" in wanted.outcome:
             self._forks_failed = True
-        seen: OperationResult | None = None
+        result: OperationResult | None = None
         try:
-            seen, finding = self._done(operation)
+            result, finding = self._done(operation)
         except EndlessFault as endless:
             finding = self._endless_finding(operation, endless)
         except StudentFailed as failure:
@@ -167,32 +167,32 @@ class _DifferentialRun:
                 [*failure.details, *page],
                 cause=cause_of(failure),
             )
-        self._trace.operation(operation, seen, self._ours)
+        self._trace.operation(operation, result, self._ours)
         if finding is None:
-            assert seen is not None
-            finding = next(self._differences(operation, seen, wanted), None)
+            assert result is not None
+            finding = next(self._differences(operation, result, wanted), None)
         if finding is None:
             return None
-        difference = self._damage(operation, finding, seen, wanted)
+        difference = self._damage(operation, finding, result, wanted)
         return Failure(finding.name, self._when(operation), finding.lines, difference=difference)
 
     def _damage(
         self,
         operation: Operation,
         finding: Finding,
-        seen: OperationResult | None,
+        result: OperationResult | None,
         wanted: OperationResult,
     ) -> StateDifference:
         """Returns the difference from the state of the reference."""
         names = finding.also | {finding.name}
-        if seen is None:
+        if result is None:
             return StateDifference(names, frozenset(), missing=True, fatal=True)
         try:
-            names |= {each.name for each in self._differences(operation, seen, wanted)}
+            names |= {each.name for each in self._differences(operation, result, wanted)}
             pages, missing = differing_pages(self._found, self._wanted)
         except Exception:  # any error caused by the student's tables
             return StateDifference(names, frozenset(), missing=True, fatal=True)
-        ends = [self._as_compared(operation, each.outcome) for each in (seen, wanted)]
+        ends = [self._as_compared(operation, each.outcome) for each in (result, wanted)]
         lives = all(word in _RESOLVED for end in ends for word in end.split(", "))
         return StateDifference(names, pages, missing, fatal=ends[0] != ends[1] and not lives)
 
@@ -208,29 +208,29 @@ class _DifferentialRun:
     # Comparisons, most specific first.
 
     def _differences(
-        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+        self, operation: Operation, result: OperationResult, wanted: OperationResult
     ) -> Iterator[Finding]:
         found: list[Callable[[], Finding | None]] = [
-            lambda: self._of_outcome(operation, seen, wanted),
+            lambda: self._of_outcome(operation, result, wanted),
             lambda: self._of_content(operation),
             self._of_bits,
-            lambda: self._of_inherited_bits(operation, seen),
-            lambda: self._of_cost(operation, seen, wanted),
+            lambda: self._of_inherited_bits(operation, result),
+            lambda: self._of_cost(operation, result, wanted),
         ]
         for look in found:
             if (finding := look()) is not None:
                 yield finding
 
     def _of_outcome(
-        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+        self, operation: Operation, result: OperationResult, wanted: OperationResult
     ) -> Finding | None:
-        got = self._as_compared(operation, seen.outcome)
+        got = self._as_compared(operation, result.outcome)
         due = self._as_compared(operation, wanted.outcome)
         if got == due:
             return None
         name = OUTCOME_NAMES.get(due, "right-outcome")
         text = write_outcome_text if isinstance(operation, Read) else outcome_text
-        lines = [f"your kernel: {text(seen.outcome)}; expected: {text(wanted.outcome)}"]
+        lines = [f"your kernel: {text(result.outcome)}; expected: {text(wanted.outcome)}"]
         return Finding(name, lines + self._pages(operation))
 
     def _as_compared(self, operation: Operation, outcome: str) -> str:
@@ -292,14 +292,14 @@ class _DifferentialRun:
         address = self._ours.spaces[pid].table.pte_address(va) or 0
         return Finding("bits-are-kept", [line, *writer_lines(self._ours.bus, address)])
 
-    def _of_inherited_bits(self, operation: Operation, seen: OperationResult) -> Finding | None:
+    def _of_inherited_bits(self, operation: Operation, result: OperationResult) -> Finding | None:
         """Checks that a child's PTEs have the bits of its parent's: no D for a page without a
         store, and no G, which would let an address space use translations of another.
         """
         child = max(self._ours.spaces, default=0)
         if not isinstance(operation, Fork) or operation.pid not in self._ours.spaces:
             return None
-        if seen.outcome != "ok":
+        if result.outcome != "ok":
             return None
         parents = self._found.pages(operation.pid)
         for va, pte in self._found.pages(child).items():
@@ -308,28 +308,28 @@ class _DifferentialRun:
         return None
 
     def _of_cost(
-        self, operation: Operation, seen: OperationResult, wanted: OperationResult
+        self, operation: Operation, result: OperationResult, wanted: OperationResult
     ) -> Finding | None:
-        if seen.copies > wanted.copies and "no memory" not in wanted.outcome:
-            lines = [f"{_number(seen.copies, 'frame')} copied (expected {wanted.copies})"]
+        if result.copies > wanted.copies and "no memory" not in wanted.outcome:
+            lines = [f"{_number(result.copies, 'frame')} copied (expected {wanted.copies})"]
             return Finding("exact-copies", lines)
-        if seen.used > wanted.used:
-            more = seen.used - wanted.used
+        if result.used > wanted.used:
+            more = result.used - wanted.used
             return Finding(
                 "nothing-is-lost",
-                [f"{seen.used} frames are in use, {more} too many"],
+                [f"{result.used} frames are in use, {more} too many"],
             )
-        if seen.used < wanted.used:
+        if result.used < wanted.used:
             return Finding(
                 "nothing-is-lost",
-                [f"{seen.used} frames are in use (expected {wanted.used})"],
+                [f"{result.used} frames are in use (expected {wanted.used})"],
             )
         counted = isinstance(operation, Fork | Store | Read) and not self._forks_failed
         # A killed process exits, which may clear its tables.
         lives = getattr(operation, "pid", 0) in self._reference.spaces
-        if counted and lives and seen.ptes > wanted.ptes:
+        if counted and lives and result.ptes > wanted.ptes:
             lines = [
-                f"{_number(seen.ptes, 'PTE')} written (expected {wanted.ptes})",
+                f"{_number(result.ptes, 'PTE')} written (expected {wanted.ptes})",
                 *_pte_writes(self._ours.command_log()),
             ]
             return Finding("exact-pte-writes", lines)

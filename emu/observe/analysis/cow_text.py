@@ -150,8 +150,8 @@ def _memory(usages: Sequence[Usage], top: int) -> list[str]:
         "memory in KiB, maximum                           over time",
         "pid     name             resident  share   own  (resident above, own below)",
     ]
-    chosen = {id(usage) for usage in largest}
-    for usage in [usage for usage in usages if id(usage) in chosen]:
+    selection = {id(usage) for usage in largest}
+    for usage in [usage for usage in usages if id(usage) in selection]:
         row = (
             f"{usage.pid:<7} {_cut(usage.name, 16):<16} {max(usage.resident) * 4:>8} "
             f"{max(usage.proportional) * 4:>6.0f} {max(usage.unique) * 4:>5}"

@@ -1,4 +1,4 @@
-"""One page in one image of a process: its states, its steps, and what these say."""
+"""One page in one image of a process: its states, its steps, and what these show."""
 
 from __future__ import annotations
 

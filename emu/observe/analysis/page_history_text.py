@@ -28,7 +28,7 @@ def page_history_text(
     """
     page = f"page {history.page:#x}"
     lines = wrap(f"{page}: {title}" if title else page, _WIDTH)
-    shown = [(episode, until) for episode, until in _chosen(history, pid) if episode.steps]
+    shown = [(episode, until) for episode, until in _selection(history, pid) if episode.steps]
     if not history.was_mapped:
         lines += _never_mapped(history)
     elif not shown:
@@ -54,7 +54,7 @@ def page_history_json(history: PageHistory, title: str, pid: int | None = None) 
                     "parent": episode.origin.memory.pid if episode.origin else None,
                     "steps": [_plain(step) for step in _until(episode.steps, until)],
                 }
-                for episode, until in _chosen(history, pid)
+                for episode, until in _selection(history, pid)
             ],
         }
     ).decode()
@@ -71,19 +71,19 @@ def _state(state: PageState) -> dict[str, object]:
     return {"pte": pte, "frame": frame, "flags": flags, "count": holders}
 
 
-def _chosen(history: PageHistory, pid: int | None) -> list[tuple[Episode, int | None]]:
+def _selection(history: PageHistory, pid: int | None) -> list[tuple[Episode, int | None]]:
     """Episodes with the number of the last record to show: parents before their children."""
     if pid is None:
         return [(each, None) for each in _trees(history.episodes)]
-    chosen: dict[tuple[Episode, int | None], None] = {}
+    selection: dict[tuple[Episode, int | None], None] = {}
     for episode in [each for each in history.episodes if each.memory.pid == pid]:
         path: list[tuple[Episode, int | None]] = [(episode, None)]
         below = episode
         while (origin := below.origin) is not None:
             path.append((origin, below.steps[0].seq if below.steps else 0))
             below = origin
-        chosen.update(dict.fromkeys(reversed(path)))
-    return list(chosen)
+        selection.update(dict.fromkeys(reversed(path)))
+    return list(selection)
 
 
 def _trees(episodes: Sequence[Episode]) -> Iterator[Episode]:

@@ -20,7 +20,7 @@ from emu.observe.dwarf.inlined_functions import Function, Functions
 from emu.observe.dwarf.line_table import Line, UnitLines
 
 _Owners = Callable[[Line], frozenset[int]]
-_NOBODY: frozenset[int] = frozenset()
+_NO_OWNERS: frozenset[int] = frozenset()
 
 
 def end_all(functions: Functions, unit: Unit, lines: UnitLines, code: Ranges) -> None:
@@ -93,4 +93,4 @@ class _Ends:
     def _owners(self, line: Line) -> frozenset[int]:
         numbers, roots = self._declared.get(line.file, ([], []))
         index = bisect_right(numbers, line.line)
-        return roots[index - 1] if index else _NOBODY
+        return roots[index - 1] if index else _NO_OWNERS

@@ -77,7 +77,7 @@ def _read(path: Path, largest: int) -> bytes | None:
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            data = file.read(min(size, largest) + 1)  # memory is taken for as much as is asked for
+            data = file.read(min(size, largest) + 1)  # read() allocates as much as is requested
     except (OSError, ValueError):
         return None
     return data if len(data) <= largest else None

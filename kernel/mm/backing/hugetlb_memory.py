@@ -20,7 +20,7 @@ class HugetlbMemory:
     in_huge_pages = True
 
     def __init__(self, pool: HugePool, count: int, owner: object | None, *, reserve: bool) -> None:
-        """``owner`` is None for a shared mapping. The caller has reserved the pages if asked."""
+        """``owner`` is None for a shared mapping. The caller has reserved the pages if needed."""
         self.users = 0
         self.in_memory = True
         self.dirty: set[int] = set()

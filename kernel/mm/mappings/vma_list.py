@@ -122,15 +122,15 @@ class VmaList:
 
     def _remove(self, first: int, count: int) -> list[Vma]:
         """Removes VMAs by their index; the backings keep their users."""
-        gone = self.vmas[first : first + count]
+        removed = self.vmas[first : first + count]
         del self.vmas[first : first + count]
         del self._starts[first : first + count]
-        for vma in gone:
+        for vma in removed:
             self._count(vma, -1)
             self._free.set(vma.end, 0)
-        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in gone))
+        self.frames.budget.give_back(Kind.MAPPING, sum(vma.cost for vma in removed))
         self._update_gap(first)
-        return gone
+        return removed
 
     def _index(self, vma: Vma) -> int:
         return bisect_left(self._starts, vma.start)

@@ -66,9 +66,9 @@ def _clear_many(
     if not slices:
         return 0
     before()
-    gone = np.concatenate([ptes[(ptes & V) != 0] for ptes in slices])
+    cleared = np.concatenate([ptes[(ptes & V) != 0] for ptes in slices])
     for ptes in slices:
         ptes[:] = 0
     after()
-    frames.release_all(gone)
-    return len(gone)
+    frames.release_all(cleared)
+    return len(cleared)

@@ -95,7 +95,7 @@ class SharedTables(HugeTables):
         A shared table with pages outside is copied. On :class:`kernel.base.errors.OutOfMemory` the
         mappings are unchanged.
         """
-        gone: list[int] = []
+        unshared: list[int] = []
         for key in self.keys(start, end) if self._shared else ():
             if key not in self._shared:
                 continue
@@ -106,8 +106,8 @@ class SharedTables(HugeTables):
             if table[:first].any() or table[last:].any() or alone:
                 self.own(key << LEAF_SHIFT)
             else:
-                gone.append(key)
-        return gone
+                unshared.append(key)
+        return unshared
 
     def drop(self, keys: list[int]) -> None:
         """Unlinks shared tables, which other processes keep; the TLB may hold their pages."""

@@ -187,9 +187,9 @@ class Frames(FrameRuns):
         self._release_once(once)
         if len(again):
             np.subtract.at(self.counts, again, 1)
-            gone = again[self.counts[again] == 0]
-            if len(gone):
-                self._give_back(distinct(gone))
+            freed = again[self.counts[again] == 0]
+            if len(freed):
+                self._give_back(distinct(freed))
             _check_counts(self.counts[again])
 
     def release_many(self, ppns: Collection[int]) -> None:

@@ -38,7 +38,7 @@ class HugePool:
 
     @property
     def free(self) -> int:
-        """Number of huge pages that nobody uses, reserved ones included."""
+        """Number of unused huge pages, reserved ones included."""
         return sum(map(self._is_free, self.runs))
 
     def reserve(self, count: int) -> bool:

@@ -1,4 +1,4 @@
-"""/proc/PID/clear_refs: forgets which pages were accessed or stored to."""
+"""/proc/PID/clear_refs: clears the marks of pages that were accessed or stored to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALL, _ANONYMOUS, _MAPPED, _SOFT_DIRTY, _PEAK = range(1, 6)
 
 
 def clear_refs(space: AddressSpace, what: int) -> None:
-    """Does what the number ``what``, written to clear_refs, asks for; EINVAL for others."""
+    """Clears the marks that ``what``, written to clear_refs, selects; EINVAL for others."""
     if not _ALL <= what <= _PEAK:
         raise Errno(EINVAL)
     if what == _PEAK:

@@ -17,19 +17,19 @@ def sys_directory(kernel: ProcKernel, namespace: Namespace) -> ProcDir:
     """The root of /sys."""
     filesystem = ProcFs(kernel.clock.realtime, namespace.budget, "sysfs", SYSFS_MAGIC, 9)
     texts: dict[str, Callable[[], str]] = {
-        _THP + "enabled": lambda: _chosen(("always", "madvise", "never"), kernel.huge_mode),
-        _THP + "defrag": lambda: _chosen(
+        _THP + "enabled": lambda: _bracketed(("always", "madvise", "never"), kernel.huge_mode),
+        _THP + "defrag": lambda: _bracketed(
             ("always", "defer", "defer+madvise", "madvise", "never"), "never"
         ),
         _THP + "hpage_pmd_size": lambda: str(_HUGE_SIZE),
         _THP + "use_zero_page": lambda: "1",
-        _THP + "shmem_enabled": lambda: _chosen(
+        _THP + "shmem_enabled": lambda: _bracketed(
             ("always", "within_size", "advise", "never", "deny", "force"), "never"
         ),
     }
     return texts_dir(filesystem, texts)
 
 
-def _chosen(values: Sequence[str], value: str) -> str:
+def _bracketed(values: Sequence[str], value: str) -> str:
     """All values of a setting, as Linux lists them: the one that holds in brackets."""
     return " ".join(f"[{each}]" if each == value else each for each in values)

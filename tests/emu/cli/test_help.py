@@ -56,7 +56,7 @@ def test_fits_it_in_80_columns(
 
 
 @pytest.mark.parametrize("command", RUN_A_GUEST)
-def test_do_options_of_all_runs_stand_in_groups_after_its_own(
+def test_are_options_of_all_runs_in_groups_after_its_own(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = help_of((command,), monkeypatch, capsys)

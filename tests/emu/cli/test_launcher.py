@@ -64,9 +64,9 @@ def test_no_module_is_taken_from_the_current_directory(tmp_path: Path) -> None:
 
 
 def test_does_it_start_in_a_directory_that_was_deleted(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    enter = ["sh", "-c", f'cd {gone}; rmdir {gone}; exec "$@"', "-"]
+    removed = tmp_path / "gone"
+    removed.mkdir()
+    enter = ["sh", "-c", f'cd {removed}; rmdir {removed}; exec "$@"', "-"]
     words: list[str | Path] = [*enter, LAUNCHER, "run", "--cwd", tmp_path, hello()]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(

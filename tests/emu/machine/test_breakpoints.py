@@ -225,7 +225,7 @@ class Maps:
 
 
 @counts
-def test_a_page_that_the_vector_maps_while_the_program_stands_at_the_call(
+def test_a_page_that_the_vector_maps_while_the_program_is_at_the_call(
     board: Board, count: int
 ) -> None:
     board.hart.vector = Maps(board, 12)

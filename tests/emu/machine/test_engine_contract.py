@@ -76,7 +76,7 @@ def test_a_miss_reports_the_page_not_the_address(bench: Bench) -> None:
     assert bench.fills == [(CODE, e.FETCH), (DATA, e.READ)]
 
 
-def test_a_hit_calls_nobody(bench: Bench) -> None:
+def test_a_hit_calls_nothing(bench: Bench) -> None:
     bench.code(asm.ld(A1, A0), asm.ld(A1, A0, 16), asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -12))
     bench.code(asm.ECALL, at=CODE + 16)
     bench.run(x10=DATA, x14=100)

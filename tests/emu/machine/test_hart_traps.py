@@ -148,7 +148,7 @@ def test_a_straddling_access_through_sp(board: Board) -> None:
 
 
 @pytest.mark.parametrize("base", [0, 1 << 38, (1 << 63) + 8, (1 << 64) - (1 << 38) - 8])
-def test_addresses_that_nobody_has(board: Board, base: int) -> None:
+def test_addresses_outside_memory(board: Board, base: int) -> None:
     expect(board, asm.ld(A1, A0), LOAD_FAULT, base, x10=base)
     expect(board, asm.sd(A1, A0), STORE_FAULT, base, x10=base)
 

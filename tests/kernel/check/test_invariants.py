@@ -168,7 +168,7 @@ DAMAGE: dict[Callable[[Scene], None], str] = {
     overlapping_mappings: "mappings-are-in-order",
     a_gap_forgotten: "sizes-and-gaps-are-those-of-the-mappings",
     table_used_by_two: "tables-are-their-spaces-own",
-    frame_twice_on_the_free_list: "free-list-is-what-nobody-uses",
+    frame_twice_on_the_free_list: "free-list-is-what-is-not-used",
     a_user_too_many: "backings-know-their-users",
     file_stored_to_unknown: "stores-to-files-are-known",
 }

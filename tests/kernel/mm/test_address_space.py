@@ -399,12 +399,12 @@ def test_mprotect_can_not_make_a_shared_frame_writable(
     world.store(space, BASE, b"both")
     space.protect(BASE, BASE + P, Prot.READ)
     child = world.fork(space)
-    chosen, other = (space, child) if side == 0 else (child, space)
-    chosen.protect(BASE, BASE + P, RW)
-    assert not chosen.table.pte(BASE) & W and chosen.table.pte(BASE) & COW
+    writer, other = (space, child) if side == 0 else (child, space)
+    writer.protect(BASE, BASE + P, RW)
+    assert not writer.table.pte(BASE) & W and writer.table.pte(BASE) & COW
     world.check()
-    assert world.access(chosen, BASE, Access.STORE) is Outcome.COPIED
-    world.store(chosen, BASE, b"mine")
+    assert world.access(writer, BASE, Access.STORE) is Outcome.COPIED
+    world.store(writer, BASE, b"mine")
     assert world.load(other, BASE, 4) == b"both"
 
 

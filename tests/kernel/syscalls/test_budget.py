@@ -173,8 +173,8 @@ def test_are_open_files_and_tables_charged(t: FakeThread) -> None:
 
 
 def test_is_the_memory_of_a_blocked_call_charged(t: FakeThread) -> None:
-    asked = t.mem.put(struct.pack("<ihh", -1, 0, 0) * 500)
-    call = poll.ppoll(t, asked, 500, 0, 0, 0)
+    polls = t.mem.put(struct.pack("<ihh", -1, 0, 0) * 500)
+    call = poll.ppoll(t, polls, 500, 0, 0, 0)
     blocked = Blocked(call)
     assert blocked.waits
     assert held(t, Kind.WAIT) >= 500 * Cost.WAITED
@@ -182,7 +182,7 @@ def test_is_the_memory_of_a_blocked_call_charged(t: FakeThread) -> None:
     assert held(t, Kind.WAIT) == 0
     leave(t, 400 * Cost.WAITED)
     with pytest.raises(Errno, match="ENOMEM"):
-        Blocked(poll.ppoll(t, asked, 500, 0, 0, 0))
+        Blocked(poll.ppoll(t, polls, 500, 0, 0, 0))
 
 
 def test_is_the_rest_of_a_blocked_write_charged(t: FakeThread) -> None:

@@ -83,6 +83,6 @@ def _printed(program: Path) -> str:
 @cache
 def by_emu(name: str) -> Run:
     """Output of the program under emu, with the pool of huge pages that it asks for."""
-    asked = kernel_options(source(name))
-    options = tuple(f"--{option.replace('hugepages=', 'hugetlb=')}" for option in asked)
+    required = kernel_options(source(name))
+    options = tuple(f"--{option.replace('hugepages=', 'hugetlb=')}" for option in required)
     return run_emu(build_for_guest(name), options=options, checked=name not in _UNCHECKED)

@@ -94,7 +94,7 @@ def advice_is_followed() -> None:
 
 
 @CHECKS
-def nobody_gets_huge_pages_that_are_disabled() -> None:
+def no_process_gets_huge_pages_that_are_disabled() -> None:
     with scene(0, 3 * HUGE_FRAMES) as s:
         s.parent.set_huge_pages(replace(ALWAYS, disabled=True))
         child = s.fork(s.parent)
@@ -283,7 +283,7 @@ def a_zero_page_is_never_copied_by_fork() -> None:
 
 
 @CHECKS
-def the_zeroes_are_released_once_nobody_maps_them() -> None:
+def the_zeroes_are_released_once_they_are_not_mapped() -> None:
     with scene(0, 3 * HUGE_FRAMES) as s:
         s.parent.set_huge_pages(ALWAYS)
         anonymous(s.parent, HUGE_FRAMES)

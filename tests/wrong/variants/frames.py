@@ -38,7 +38,7 @@ VARIANTS = [
     wrong(
         "release-all-frees-twice", "a frame that two PTEs of one table map is freed for each",
         "kernel.mm.physical.frames:Frames.release_all",
-        "distinct(gone)", "gone",
+        "distinct(freed)", "freed",
     ),
     wrong(
         "all-taken-for-single", "a process is thought to map no frame twice",

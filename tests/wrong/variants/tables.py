@@ -113,8 +113,8 @@ VARIANTS = [
     ),
     _drop(
         "dropped-before-copied", "a munmap that finds no frame has released tables already",
-        old="gone.append(key)",
-        new="gone.append(key)\n            self.drop([key])\n    return []",
+        old="unshared.append(key)",
+        new="unshared.append(key)\n            self.drop([key])\n    return []",
     ),
     wrong(
         "dropped-table-kept", "a released shared table still counts its former holder",

@@ -38,8 +38,8 @@ def test_is_a_source_that_cannot_be_read_one_line(tmp_path: Path) -> None:
 
 def test_does_a_build_need_no_current_directory(tmp_path: Path) -> None:
     (tmp_path / "prog.c").write_text("int main(void) { return 4; }\n")
-    gone = tmp_path / "gone"
-    script = f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"'
+    removed = tmp_path / "gone"
+    script = f'mkdir {removed}; cd {removed}; rmdir {removed}; exec "$@"'
     words = ["bash", "-c", script, "-", *EMU, "build", str(tmp_path / "prog.c")]
     outcome = ran(words, environment=environment())
     assert outcome.status == 0

@@ -151,7 +151,7 @@ def test_are_two_deterministic_runs_alike() -> None:
 
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
-def test_is_the_status_the_guests_where_nobody_reads_the_table(streams: str) -> None:
+def test_is_the_status_the_guests_where_the_table_is_not_read(streams: str) -> None:
     words = [*EMU, "compare", str(program("compare_echo", ECHO))]
     command = ["sh", "-c", f'"$@" {streams}', "sh", *words]
     done = subprocess.run(command, env=environment(), input=b"", check=False)

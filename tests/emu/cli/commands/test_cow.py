@@ -95,7 +95,7 @@ int main(void)
 """
 
 
-def test_has_a_trace_heap_sites_when_asked_to(tmp_path: Path) -> None:
+def test_has_a_trace_heap_sites_on_request(tmp_path: Path) -> None:
     guest = program("cow_heap", HEAP)
     trace = tmp_path / "t.jsonl"
     words = ("--deterministic", guest)

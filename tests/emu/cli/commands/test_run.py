@@ -207,8 +207,15 @@ def test_is_too_little_address_space_one_clear_line(kib: int) -> None:
 
 
 def test_does_a_run_start_where_the_current_directory_was_deleted(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    words = ["bash", "-c", f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"', "-", *EMU, "run"]
+    removed = tmp_path / "gone"
+    words = [
+        "bash",
+        "-c",
+        f'mkdir {removed}; cd {removed}; rmdir {removed}; exec "$@"',
+        "-",
+        *EMU,
+        "run",
+    ]
     nowhere = ran([*words, str(hello())], environment=environment())
     assert nowhere.status == 2
     assert nowhere.stderr == "emu: current directory: No such file or directory (it was removed)\n"

@@ -65,7 +65,7 @@ def test_options_may_follow_the_program_and_words_after_two_dashes_are_its_own()
 
 
 @pytest.mark.parametrize(
-    "chosen, others",
+    "options, others",
     [
         (("--pid", "3"), "[pid 2]"),
         (("--outcome", "copied"), "zero-filled"),
@@ -73,9 +73,9 @@ def test_options_may_follow_the_program_and_words_after_two_dashes_are_its_own()
     ],
 )
 def test_are_only_the_chosen_faults_reported(
-    guest: Path, chosen: tuple[str, str], others: str
+    guest: Path, options: tuple[str, str], others: str
 ) -> None:
-    faults = [line for line in emu("trace", *chosen, guest).stderr.splitlines() if " pte " in line]
+    faults = [line for line in emu("trace", *options, guest).stderr.splitlines() if " pte " in line]
     assert faults and not any(others in line for line in faults)
 
 
@@ -154,7 +154,7 @@ def test_does_the_guests_output_stay_its_own() -> None:
     assert ran.stdout == emu("run", hello).stdout and " pte " in ran.stderr
 
 
-def test_is_it_plain_text_where_nobody_sees_colours(guest: Path) -> None:
+def test_is_it_plain_text_where_colours_are_not_shown(guest: Path) -> None:
     assert "\x1b" not in emu("trace", guest).stderr
 
 

@@ -83,8 +83,8 @@ def test_a_second_mistake_is_found_after_the_first() -> None:
 
 
 def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
-    asked: list[Operation | Preparation] = [prepare(Fork(1)), Store(2, DATA, 1)]
-    first = Script(COW.tests[0].name, "is anything before it?", "cow", asked)
+    operations: list[Operation | Preparation] = [prepare(Fork(1)), Store(2, DATA, 1)]
+    first = Script(COW.tests[0].name, "is anything before it?", "cow", operations)
     found = first.run(wrong("parent-keeps-w"))
     assert found is not None and found.name == "shared-is-not-writable"
     later = replace(first, name="last")
@@ -92,15 +92,15 @@ def test_a_failure_that_no_earlier_test_reports_is_not_excused() -> None:
 
 
 def test_correct_given_operations_are_done_by_the_students_code() -> None:
-    asked: list[Operation | Preparation] = [
+    operations: list[Operation | Preparation] = [
         prepare(Fork(1)),
         Store(2, CONSTANTS, 1),
         Store(2, DATA, 1),
     ]
-    found = Script("last", "is it?", "cow", asked).run(wrong("returns-a-string"))
+    found = Script("last", "is it?", "cow", operations).run(wrong("returns-a-string"))
     assert found is None  # the process was killed by the first store
-    asked = [prepare(Fork(1)), Store(2, DATA, 1)]
-    found = Script("last", "is it?", "cow", asked).run(wrong("returns-a-string"))
+    operations = [prepare(Fork(1)), Store(2, DATA, 1)]
+    found = Script("last", "is it?", "cow", operations).run(wrong("returns-a-string"))
     assert found is not None and found.reference_steps == frozenset()
 
 

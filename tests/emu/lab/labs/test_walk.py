@@ -102,7 +102,7 @@ def test_a_program_that_can_never_go_on_is_stopped() -> None:
     found = failure("isolation", "vpn(address, level)", "vpn(address, LEVELS - 1 - level)")
     assert found.name == "wrong-result"
     assert "1000 times in a row" in found.when
-    assert found.lines[-1] == "the spec says: all steps allow it"
+    assert found.lines[-1] == "by the specification: all steps allow it"
 
 
 def test_the_modes_of_a_case_are_plain_by_default() -> None:

@@ -81,7 +81,7 @@ def test_is_text_that_is_not_json_an_invalid_message() -> None:
         receive(Pieces((1).to_bytes(4, "little") + b"{", 100))
 
 
-def test_does_the_sender_learn_that_nobody_reads() -> None:
+def test_does_the_sender_learn_that_there_is_no_reader() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with pytest.raises(Closed):

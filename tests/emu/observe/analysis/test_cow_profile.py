@@ -214,7 +214,7 @@ def test_does_a_grandchild_count_for_its_parent() -> None:
     assert sides(*forks, store(4, 3, "reused")) == [(0, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 0)]
 
 
-def test_is_nobody_blamed_for_a_page_that_came_after_the_fork() -> None:
+def test_is_a_page_that_was_new_after_the_fork_attributed_to_none() -> None:
     found = profile([fork(1, 2, 3), store(2, 2, "zero_filled"), store(3, 2, "reused")])
     assert found.without_fork == Side(reused=1) and found.forks[0].by_parent == Side()
     assert "without fork" in cow_text(found)

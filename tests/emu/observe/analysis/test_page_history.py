@@ -119,7 +119,7 @@ def test_does_each_step_begin_where_the_last_one_ended(name: str, policy: str) -
             assert entry == 0, "released"
 
 
-def test_is_the_zero_pages_count_nobodys_business() -> None:
+def test_is_the_zero_page_shown_without_holders() -> None:
     (parent, child) = exact("exact_zero", 1).episodes
     steps = [step for episode in (parent, child) for step in episode.steps]
     zero = [s for s in steps if s.text.endswith("zero page mapped")]

@@ -65,9 +65,9 @@ def copy_end(fault: int, pid: int = 2) -> CopyEnd:
     return CopyEnd(seq=50, time=0, fault=fault, pid=pid, address=0, bytes_changed=1, why="")
 
 
-def passed(chosen: Filter, *trace: AnyRecord) -> list[AnyRecord]:
+def passed(choice: Filter, *trace: AnyRecord) -> list[AnyRecord]:
     found: list[AnyRecord] = []
-    sink = FilteredSink(found.append, chosen)
+    sink = FilteredSink(found.append, choice)
     for record in trace:
         sink(record)
     return found
@@ -113,9 +113,9 @@ def test_the_fork_that_made_a_chosen_child_is_reported() -> None:
     assert passed(Filter(pids=frozenset({4})), fork) == []
 
 
-@pytest.mark.parametrize("chosen", CHOICES)
-def test_calls_and_ranges_are_left_out_where_faults_are_chosen(chosen: Filter) -> None:
-    passed_kinds = {type(record) for record in passed(chosen, START, *others(2), END)}
+@pytest.mark.parametrize("choice", CHOICES)
+def test_calls_and_ranges_are_left_out_where_faults_are_chosen(choice: Filter) -> None:
+    passed_kinds = {type(record) for record in passed(choice, START, *others(2), END)}
     assert passed_kinds == {Start, records.Exec, Fork, Exit, Signal, Sample, End}
 
 
@@ -172,7 +172,7 @@ def test_functions_have_wildcards_and_may_be_inlined(
 
 
 def test_all_given_conditions_must_hold() -> None:
-    chosen = Filter(frozenset({2}), frozenset({"copied"}), ((0, 9),), ("f",))
+    choice = Filter(frozenset({2}), frozenset({"copied"}), ((0, 9),), ("f",))
     place = SourceLocation(1, "f")
     fits = fault(place=place)
     misses = [
@@ -181,13 +181,13 @@ def test_all_given_conditions_must_hold() -> None:
         fault(stval=9, place=place),
         fault(place=SourceLocation(1, "g")),
     ]
-    assert passed(chosen, *misses, fits) == [fits]
+    assert passed(choice, *misses, fits) == [fits]
 
 
-@pytest.mark.parametrize("chosen", CHOICES)
-def test_the_end_of_a_copy_is_reported_when_its_fault_was(chosen: Filter) -> None:
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_end_of_a_copy_is_reported_when_its_fault_was(choice: Filter) -> None:
     trace = fault(1, place=SourceLocation(1, "f"))
-    assert passed(chosen, trace, copy_end(1)) == [trace, copy_end(1)]
+    assert passed(choice, trace, copy_end(1)) == [trace, copy_end(1)]
     missed = passed(Filter(outcomes=frozenset({"reused"})), trace, copy_end(1))
     assert missed == []
 

@@ -340,10 +340,10 @@ def test_a_memory_that_outlives_its_owner_is_another_ones(leaves: str) -> None:
     words = [path] if leaves == "by exit" else [path, Path("x")]
     recorded = record(words)
     assert_exact(recorded)
-    gone: set[int] = set()
+    ended: set[int] = set()
     for each in recorded.records:
-        assert getattr(each, "pid", 0) not in gone, each
-        gone |= {each.pid} if isinstance(each, Exit) else set()
+        assert getattr(each, "pid", 0) not in ended, each
+        ended |= {each.pid} if isinstance(each, Exit) else set()
     copied = {fault.seq: fault.pid for fault in of_kind(recorded.records, Fault)}
     moved = [(copied[end.fault], end.pid) for end in of_kind(recorded.records, CopyEnd)]
     assert (3, 4) in moved and (4, 4) in moved

@@ -31,7 +31,7 @@ def text() -> str:
     return b"".join(page(built(evil_run().trace).data())).decode()
 
 
-def test_no_word_of_the_guest_is_markup() -> None:
+def test_no_text_of_the_guest_is_markup() -> None:
     assert "alert" not in text() and "onerror" not in text()
     assert text().count("<script") == text().count("</script>") == 2
 

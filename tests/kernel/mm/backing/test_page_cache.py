@@ -186,7 +186,7 @@ def test_pages_cut_off_are_those_of_the_file_wherever_it_is_mapped(
             world.load(space, at)
 
 
-def test_a_page_cut_off_while_nobody_maps_it_is_a_bus_error_later(
+def test_a_page_cut_off_while_it_is_not_mapped_is_a_bus_error_later(
     world: World, space: AddressSpace, node: Any
 ) -> None:
     mapped_file(world, space, node, 2, shared=True)

@@ -199,7 +199,7 @@ def test_a_private_file_page_is_shared_until_a_store_copies_it(
     assert world.load(space, BASE, 7) == b"content"
 
 
-def test_a_store_to_a_private_file_page_that_nobody_read_copies_it_at_once(
+def test_a_store_to_a_private_file_page_that_was_not_read_copies_it_at_once(
     world: World, space: AddressSpace
 ) -> None:
     backing = mapped_file(world, space, world.file(b"content"), 1)

@@ -72,9 +72,9 @@ def test_tables_are_made_only_where_they_are_needed(
 def test_the_mmu_finds_what_the_kernel_maps(frames: Frames, table: PageTable) -> None:
     mmu, pick = Mmu(frames.ram), random.Random(1)
     mmu.satp = table.satp
-    chosen = {pick.randrange(64) * GIGABYTE + pick.randrange(4) * LEAF + page * PAGE_SIZE
+    pages = {pick.randrange(64) * GIGABYTE + pick.randrange(4) * LEAF + page * PAGE_SIZE
               for page in pick.sample(range(512), 60)}  # fmt: skip
-    placed = {va: map_new(frames, table, va) for va in chosen}
+    placed = {va: map_new(frames, table, va) for va in pages}
     for va, frame in placed.items():
         found = mmu.translate(va + 5, Access.LOAD)
         assert not isinstance(found, TranslationFault)

@@ -73,16 +73,16 @@ def test_running_out_asks_for_something_to_be_freed_as_long_as_that_helps() -> N
 
 def test_what_was_freed_and_is_gone_again_is_asked_for_again() -> None:
     f = frames(3)
-    cached, asked = [f.allocate(Kind.CACHE) for _ in range(2)], []
+    cached, requests = [f.allocate(Kind.CACHE) for _ in range(2)], []
 
     def reclaim() -> bool:
-        asked.append(1)
-        if len(asked) == 2:
+        requests.append(1)
+        if len(requests) == 2:
             f.release(cached[1])
-        return len(asked) < 3
+        return len(requests) < 3
 
     f.reclaim = reclaim
-    assert f.allocate(Kind.PRIVATE) == cached[1] and len(asked) == 2
+    assert f.allocate(Kind.PRIVATE) == cached[1] and len(requests) == 2
     with pytest.raises(OutOfMemory):
         f.allocate(Kind.PRIVATE)
 
@@ -193,8 +193,8 @@ def test_the_host_gets_its_memory_back_each_time_that_many_frames_are_free(
         taken = sorted(f.allocate(Kind.PRIVATE) for _ in range(100))
         for ppn in taken:
             f.ram.write(ppn << 12, b"used")
-        remaining, gone = taken[40], [*taken[:40], *taken[41:]]
-        f.release_all(ptes(*gone))
+        remaining, released = taken[40], [*taken[:40], *taken[41:]]
+        f.release_all(ptes(*released))
         assert runs == [(taken[0], 40), (taken[41], 59)], "but for the one in the middle"
         assert f.ram.read(remaining << 12, 4) == b"used"
         assert not any(f.ram.read_frame(taken[39]) + f.ram.read_frame(taken[99]))

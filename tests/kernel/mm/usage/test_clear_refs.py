@@ -1,4 +1,4 @@
-"""Does clear_refs forget which pages were accessed and stored to, as Linux does?
+"""Does clear_refs clear the marks of accesses and stores, as Linux does?
 
 No Linux at hand tracks stores: the rules are those of Documentation/admin-guide/mm/soft-dirty.rst.
 """

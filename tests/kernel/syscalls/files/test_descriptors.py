@@ -83,9 +83,9 @@ def test_do_record_locks_keep_processes_apart(t: FakeThread) -> None:
     done(descriptors.fcntl(t, fd, 6, flock_struct(t, 1, 0, 10)))
     assert fails(lambda: descriptors.fcntl(child, fd, 6, flock_struct(t, 0, 5, 10))) == EAGAIN
     done(descriptors.fcntl(child, fd, 6, flock_struct(t, 1, 10, 5)))
-    asked = flock_struct(t, 1, 5, 1)
-    done(descriptors.fcntl(child, fd, 5, asked))
-    assert struct.unpack("<hh4xqqi4x", t.mem.read(asked, 32)) == (1, 0, 0, 10, 1)
+    lock = flock_struct(t, 1, 5, 1)
+    done(descriptors.fcntl(child, fd, 5, lock))
+    assert struct.unpack("<hh4xqqi4x", t.mem.read(lock, 32)) == (1, 0, 0, 10, 1)
     blocked = Blocked(descriptors.fcntl(child, fd, 7, flock_struct(t, 1, 0, 1)))
     done(descriptors.fcntl(t, fd, 6, flock_struct(t, 2, 0, 4)))
     assert blocked.resume().answer == 0

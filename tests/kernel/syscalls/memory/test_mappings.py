@@ -162,7 +162,7 @@ def test_mprotect_refuses_bits_it_does_not_know(call: Caller) -> None:
 
 
 @pytest.mark.parametrize("advice, error", [(99, "EINVAL"), (-1, "EINVAL"), (9, "EINVAL")])
-def test_advice_nobody_knows(call: Caller, advice: int, error: str) -> None:
+def test_unknown_advice(call: Caller, advice: int, error: str) -> None:
     new(call)
     assert refused(lambda: call.madvise(BASE, P, advice)) == error
 

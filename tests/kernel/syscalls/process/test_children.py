@@ -142,7 +142,7 @@ int main(void) {
 
 
 @pytest.mark.parametrize("how", ["ignore", "nocldwait"])
-def test_children_nobody_wants_to_wait_for_are_reaped_at_once(how: str) -> None:
+def test_children_whose_parent_ignores_their_end_are_reaped_at_once(how: str) -> None:
     assert output(r"""
 static void on(int signo) {}
 int main(int argc, char **argv) {
@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
 # Orphans.
 
 
-def test_an_orphan_gets_init_as_its_parent_and_its_end_bothers_nobody() -> None:
+def test_an_orphan_gets_init_as_its_parent_and_its_end_wakes_no_process() -> None:
     assert output(r"""
     int pipes[2], status;
     pipe(pipes);

@@ -84,7 +84,7 @@ def test_limits_of_processes() -> None:
 """)
 
 
-def test_out_of_memory_ends_the_one_that_asks_and_nobody_else() -> None:
+def test_out_of_memory_ends_only_the_one_that_asks() -> None:
     result = run(r"""
     int status;
     pid_t hog = fork();
@@ -123,7 +123,7 @@ def test_a_deadlock_is_named() -> None:
     assert result.status == 1
 
 
-def test_the_timer_of_a_process_that_has_ended_keeps_nobody_waiting() -> None:
+def test_the_timer_of_a_process_that_has_ended_delays_no_process() -> None:
     """On the host's clock there would be no deadlock before the alarm."""
     result = run(r"""
     int pipes[2];

@@ -28,8 +28,8 @@ def pipe(t: FakeThread, flags: int = 0) -> tuple[int, int]:
     return struct.unpack("<ii", t.mem.read(address, 8))
 
 
-def pollfds(t: FakeThread, *asked: tuple[int, int]) -> int:
-    return t.mem.put(b"".join(struct.pack("<ihh", fd, events, 0) for fd, events in asked))
+def pollfds(t: FakeThread, *polls: tuple[int, int]) -> int:
+    return t.mem.put(b"".join(struct.pack("<ihh", fd, events, 0) for fd, events in polls))
 
 
 def answers(t: FakeThread, address: int, count: int) -> list[int]:
