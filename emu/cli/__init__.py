@@ -1,1 +1,3 @@
-"""The ``emu`` command line. May import every other package; nothing imports it."""
+"""The ``emu`` command line. May import every other package; only ``emu/__main__.py``
+imports it.
+"""

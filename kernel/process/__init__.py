@@ -1,4 +1,4 @@
 """Processes and threads: the kernel's state, scheduling, signals, futexes, timers, clone, exit.
 
-Imports ``kernel.components``, ``kernel.mm`` and what is below them.
+Imports ``kernel.components``, ``kernel.config``, ``kernel.mm`` and what is below them.
 """

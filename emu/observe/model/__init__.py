@@ -1,3 +1,3 @@
 """The data of a trace: records, raw events, outcomes, and the reading of a guest's memory. Imports
-no other package of ``emu.observe``; all of them may import it.
+the kernel and the machine, and no other package of ``emu.observe``; all but ``cfi`` import it.
 """

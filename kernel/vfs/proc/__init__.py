@@ -1,1 +1,4 @@
-"""/proc: information about processes and the machine (proc(5))."""
+"""/proc: information about processes and the machine (proc(5)).
+
+Imports ``kernel.base``, and ``core`` and ``names`` of ``kernel.vfs``. Imported by :mod:`emu.api`.
+"""

@@ -1,4 +1,6 @@
-"""Formats of a submission's result. Imported by the rest of :mod:`emu.lab.grading`."""
+"""Formats of a submission's result. Imports nothing else of the project; imported by
+:mod:`emu.lab.grading` and ``emu lab grade``.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Lab 4: copy-on-write fork."""
+"""Lab 4: copy-on-write fork.
+
+Imports ``emu.lab.graded``, ``emu.lab.simulation`` and ``emu.lab.kit``; no other lab.
+"""

@@ -1,1 +1,4 @@
-"""Lab 2: the allocator of physical frames."""
+"""Lab 2: the allocator of physical frames.
+
+Imports ``emu.lab.graded`` and what is below it; no other lab.
+"""

@@ -1,1 +1,4 @@
-"""Lab 7: mapping and splitting pages of 2 MiB."""
+"""Lab 7: mapping and splitting pages of 2 MiB.
+
+Imports ``emu.lab.graded``, ``emu.lab.simulation`` and ``emu.lab.kit``; no other lab.
+"""
