@@ -1,4 +1,4 @@
-"""Traces of schema 1, in which the record ``copy_end`` was called ``settled``."""
+"""Traces of schema 1: ``copy_end`` was called ``settled``, and there was no ``page_size``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 
-from emu.observe.model.records import AnyRecord, CopyEnd, Stack
+from emu.observe.model.records import AnyRecord, CopyEnd, PageSize, Stack
 
 NUMBER = 1
 
@@ -17,7 +17,8 @@ class _Settled(CopyEnd, tag="settled", kw_only=True):
     pass
 
 
-_KINDS = [*(kind for kind in get_args(AnyRecord) if kind is not CopyEnd), _Settled, Stack]
+_NEW = (CopyEnd, PageSize)
+_KINDS = [*(kind for kind in get_args(AnyRecord) if kind not in _NEW), _Settled, Stack]
 _decoder: msgspec.json.Decoder[AnyRecord | Stack] = msgspec.json.Decoder(reduce(or_, _KINDS))
 
 

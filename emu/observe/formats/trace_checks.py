@@ -110,7 +110,7 @@ class TraceChecks:
         if fork.child in self._alive and not self._filtered:
             raise InvalidRecord(f"process {fork.child} already exists")
         self._alive.add(fork.child)
-        fork.backtrace, fork.stack = self._callers(fork.stack), 0
+        fork.backtrace, fork.stack = self._callers(fork), 0
         if fork.place is not None:
             _check_words(fork.place.pc)
         _check_ranges(fork.left_out)
@@ -138,7 +138,7 @@ class TraceChecks:
         if fault.vma is not None:
             _check_ranges((fault.vma,))
         _check_places(fault.heap)
-        fault.backtrace, fault.stack = self._callers(fault.stack), 0
+        fault.backtrace, fault.stack = self._callers(fault), 0
 
     def _copy_end(self, end: records.CopyEnd) -> None:
         if end.fault >= end.seq:
@@ -147,12 +147,14 @@ class TraceChecks:
         if end.bytes_changed > PAGE_SIZE and not is_huge:
             raise InvalidRecord(f"fault {end.fault} copied fewer bytes than changed")
 
-    def _callers(self, number: int) -> list[SourceLocation]:
-        if not number:
+    def _callers(self, record: records.Fault | records.Fork) -> list[SourceLocation]:
+        if record.backtrace:
+            raise InvalidRecord("a backtrace is not in its stack record")
+        if not record.stack:
             return []
-        places = self._stacks.get(number)
+        places = self._stacks.get(record.stack)
         if places is None:
-            raise InvalidRecord(f"unknown stack {number}")
+            raise InvalidRecord(f"unknown stack {record.stack}")
         return places
 
 

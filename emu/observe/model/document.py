@@ -28,6 +28,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(AnyRecord)
 }
 
+IN_MEMORY_ONLY = {"backtrace"}
+"""Fields that are never written to a file."""
+
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS = {int: "number", float: "number", str: "text", bool: "true or false", object: "object"}
 _TABLE = re.compile(r"^\| (?:field|outcome) \|.*\n(?:\|.*\n)+", re.MULTILINE)
@@ -93,7 +96,7 @@ def field_table(kind: type[msgspec.Struct]) -> str:
     texts = field_texts(kind)
     rows = ["| field | type | unit | meaning |", "|---|---|---|---|"]
     for field in msgspec.structs.fields(kind):
-        if field.encode_name not in texts:
+        if field.encode_name not in texts or field.encode_name in IN_MEMORY_ONLY:
             continue
         words = type_words(field.type)
         if field.required or not kind.__struct_config__.omit_defaults:
@@ -130,6 +133,8 @@ def schema_text() -> str:
         properties = schema["$defs"][kind.__name__]["properties"]
         for field, text in _texts_of(kind.__mro__):
             properties[field] = {**properties[field], "description": text}
+        for field in IN_MEMORY_ONLY & set(properties):
+            del properties[field]
     head = {"$schema": _DIALECT, "title": f"A line of an emu trace, schema {records.SCHEMA}"}
     return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
 

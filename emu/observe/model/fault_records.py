@@ -85,7 +85,7 @@ class Fault(Record, tag="fault", kw_only=True):
     stack: Count = 0
     """The callers: the ``number`` of an earlier ``stack`` line (``--backtrace N``)."""
     backtrace: list[SourceLocation] = []
-    """In memory only: the places of ``stack``; never written to a file."""
+    """The places of ``stack``: in memory only, never in a file."""
     heap: list[SourceLocation] = []
     """The call that allocated the memory and its callers, innermost first."""
     host_ns: Nanoseconds = 0

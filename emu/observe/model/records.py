@@ -131,7 +131,7 @@ class Fork(Record, tag="fork", kw_only=True):
     stack: Count = 0
     """The callers: the ``number`` of an earlier ``stack`` line."""
     backtrace: list[SourceLocation] = []
-    """In memory only: the places of ``stack``; never written to a file."""
+    """The places of ``stack``: in memory only, never in a file."""
     root: Frame = 0
     """The child's root page table."""
     pages_shared: Pages = 0

@@ -23,6 +23,7 @@ from emu.observe.model.records import (
     Fault,
     Fork,
     Map,
+    PageSize,
     Range,
     Sample,
     Sharer,
@@ -195,6 +196,24 @@ def test_is_the_other_schemas_name_of_a_record_rejected(convert: Callable[[bytes
     other = bytes if convert is in_schema_1 else in_schema_1
     with pytest.raises(NotATrace, match="line 2 is not a trace record"):
         read(convert(written(START)) + other(written(end)))
+
+
+def test_is_a_record_that_schema_1_does_not_have_rejected_in_it() -> None:
+    data = written(*ALL[:2], PageSize(seq=2, time=2, pid=2, address=0, huge=True))
+    assert len(read(data)) == 3
+    with pytest.raises(NotATrace, match="line 3 is not a trace record"):
+        read(in_schema_1(data))
+
+
+@pytest.mark.parametrize("event", ["fault", "fork"])
+def test_is_a_backtrace_rejected_that_is_not_in_a_stack_record(event: str) -> None:
+    """``backtrace`` is a field in memory only."""
+    lines = traced("--deterministic").jsonl.splitlines(keepends=True)
+    at = next(at for at, line in enumerate(lines) if b'"event":"%s"' % event.encode() in line)
+    assert read(b"".join(lines[: at + 1]))
+    lines[at] = lines[at].replace(b'"seq"', b'"backtrace":[{"pc":4096}],"seq"', 1)
+    with pytest.raises(NotATrace, match="a backtrace is not in its stack record"):
+        read(b"".join(lines[: at + 1]))
 
 
 def test_an_empty_file_is_not_a_trace() -> None:

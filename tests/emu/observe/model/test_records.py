@@ -69,6 +69,7 @@ def fields(kind: type[msgspec.Struct]) -> dict[str, tuple[str, bool]]:
     return {
         field.encode_name: (word(field.type), field.required or not omitted)
         for field in msgspec.structs.fields(kind)
+        if field.encode_name != "backtrace"  # in memory only
     }
 
 
