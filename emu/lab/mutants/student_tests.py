@@ -26,16 +26,17 @@ from emu.lab.simulation.operations import Operation
 from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import Lab
 from kernel.mm.forking.fork import POLICIES
+from kernel.mm.outcome import Outcome
 
 _MOST_OPERATIONS = 2000
 _MAX_BYTES = 1 << 18
 
-_OUTCOME_NAMES = {
-    "copied": ("copied",),
-    "reused": ("reused",),
-    "killed": ("segv_maperr", "segv_accerr", "out_of_memory"),
+_OUTCOME_NAMES: dict[str, tuple[str, ...]] = {
+    "copied": (Outcome.COPIED,),
+    "reused": (Outcome.REUSED,),
+    "killed": (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.OUT_OF_MEMORY),
     "efault": ("EFAULT",),
-    "no-memory": ("no memory", "out_of_memory"),
+    "no-memory": ("no memory", Outcome.OUT_OF_MEMORY),
 }
 
 

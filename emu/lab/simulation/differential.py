@@ -22,6 +22,7 @@ from emu.lab.simulation.state_view import StateView
 from emu.lab.text.pte_text import PAGE_PREFIX
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
 from kernel.mm.forking.fork import POLICIES
+from kernel.mm.outcome import Outcome
 
 MACHINE_FRAMES = 256
 _MOST_WRITES = 4
@@ -241,7 +242,7 @@ class _DifferentialRun:
             return next((word for word in ("EFAULT", "no memory") if word in outcome), "ok")
         if not self._forks_failed:
             return outcome
-        words = [word for word in outcome.split(", ") if word not in ("reused", "ok")]
+        words = [word for word in outcome.split(", ") if word not in (Outcome.REUSED, "ok")]
         return ", ".join(words) or "ok"
 
     def _of_content(self, operation: Operation) -> Finding | None:
@@ -371,7 +372,15 @@ class _DifferentialRun:
         return f"{failure.headline}   when {operation}"
 
 
-_RESOLVED = {"ok", "copied", "reused", "zero_filled", "zero_shared", "stack_grown", "spurious"}
+_RESOLVED = {
+    "ok",
+    Outcome.COPIED,
+    Outcome.REUSED,
+    Outcome.ZERO_FILLED,
+    Outcome.ZERO_SHARED,
+    Outcome.STACK_GROWN,
+    Outcome.SPURIOUS,
+}
 """Outcomes after which the access succeeds."""
 
 _BITS = ((A, "A"), (D, "D"), (G, "G"), (RSW1, "RSW1"))

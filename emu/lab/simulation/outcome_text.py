@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-OUTCOME_NAMES = {
-    "reused": "sole-owner-reuse",
-    "copied": "copied-on-write",
-    "segv_accerr": "read-only-is-kept",
-    "segv_maperr": "nothing-is-mapped-there",
-    "zero_shared": "zeroes-are-shared",
-    "zero_filled": "zero-filled-on-write",
-    "stack_grown": "stack-grows",
+from kernel.mm.outcome import Outcome
+
+OUTCOME_NAMES: dict[str, str] = {
+    Outcome.REUSED: "sole-owner-reuse",
+    Outcome.COPIED: "copied-on-write",
+    Outcome.SEGV_ACCERR: "read-only-is-kept",
+    Outcome.SEGV_MAPERR: "nothing-is-mapped-there",
+    Outcome.ZERO_SHARED: "zeroes-are-shared",
+    Outcome.ZERO_FILLED: "zero-filled-on-write",
+    Outcome.STACK_GROWN: "stack-grows",
     "no memory": "running-out",
-    "out_of_memory": "running-out",
+    Outcome.OUT_OF_MEMORY: "running-out",
 }
 """Names of failures, by the outcome that was expected."""
 
-_WORDS = {
+_WORDS: dict[str, str] = {
     "ok": "the access succeeds",
-    "copied": "the page is copied",
-    "reused": "the page is reused, without a copy",
-    "segv_accerr": "the process is killed: its mapping forbids the access",
-    "segv_maperr": "the process is killed: nothing is mapped there",
-    "out_of_memory": "the process is killed: no frame is free",
+    Outcome.COPIED: "the page is copied",
+    Outcome.REUSED: "the page is reused, without a copy",
+    Outcome.SEGV_ACCERR: "the process is killed: its mapping forbids the access",
+    Outcome.SEGV_MAPERR: "the process is killed: nothing is mapped there",
+    Outcome.OUT_OF_MEMORY: "the process is killed: no frame is free",
     "no memory": "it fails: no frame is free",
-    "zero_filled": "the page gets a frame of zeroes",
-    "zero_shared": "the page maps the shared frame of zeroes",
-    "stack_grown": "the stack grows",
+    Outcome.ZERO_FILLED: "the page gets a frame of zeroes",
+    Outcome.ZERO_SHARED: "the page maps the shared frame of zeroes",
+    Outcome.STACK_GROWN: "the stack grows",
+    Outcome.FILE: "the page maps a page of a file",
+    Outcome.FILE_COPIED: "the page of a file is copied",
+    Outcome.SHARED: "the page of the shared mapping is mapped",
+    Outcome.SPURIOUS: "nothing is changed: the PTE allows the access",
+    Outcome.BUS_ADRERR: "the process is killed: the page is beyond the file's end",
 }
 
 
@@ -33,11 +40,11 @@ def outcome_text(outcome: str) -> str:
     return ", then ".join(_WORDS.get(word, word) for word in outcome.split(", "))
 
 
-_WORDS_OF_A_WRITE = {
+_WORDS_OF_A_WRITE: dict[str, str] = {
     "ok": "the bytes are written",
-    "segv_accerr": "a page is not writable",
-    "segv_maperr": "nothing is mapped there",
-    "out_of_memory": "no frame is free",
+    Outcome.SEGV_ACCERR: "a page is not writable",
+    Outcome.SEGV_MAPERR: "nothing is mapped there",
+    Outcome.OUT_OF_MEMORY: "no frame is free",
     "EFAULT": "the write ends there",
 }
 """Texts for outcomes of the kernel's write, which does not kill the process."""

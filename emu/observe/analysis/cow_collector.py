@@ -24,6 +24,7 @@ from emu.observe.analysis.process_lineage import Lineage, Memory, Shared
 from emu.observe.model import records
 from emu.observe.model.records import AnyRecord, SourceLocation
 from emu.observe.model.source_location import function_name, with_line
+from kernel.mm.outcome import Outcome
 
 _CALLS_NAMED = 3
 
@@ -138,12 +139,12 @@ class CowCollector:
         if fault.huge or fault.split:
             self._huge(fault)
         match fault.outcome:
-            case "copied":
+            case Outcome.COPIED:
                 self._copy(fault)
-            case "reused":
+            case Outcome.REUSED:
                 self._profile.reused += fault.pages
                 self._side(fault, self._lineage.fork_of(fault)).reused += fault.pages
-            case "file_copied":
+            case Outcome.FILE_COPIED:
                 self._profile.file_copied += 1
                 self._files.add(fault.seq)
 
@@ -152,8 +153,8 @@ class CowCollector:
         profile.huge_split += fault.split
         profile.huge_split_by_store += fault.split
         if fault.huge:
-            profile.huge_copied += fault.outcome == "copied"
-            profile.huge_mapped += fault.outcome in ("copied", "zero_filled")
+            profile.huge_copied += fault.outcome == Outcome.COPIED
+            profile.huge_mapped += fault.outcome in (Outcome.COPIED, Outcome.ZERO_FILLED)
 
     def _copy(self, fault: records.Fault) -> None:
         profile = self._profile

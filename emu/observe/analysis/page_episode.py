@@ -12,6 +12,7 @@ from emu.observe.analysis.process_lineage import Memory, in_ranges
 from emu.observe.model import records
 from emu.observe.model.records import Range, SourceLocation
 from emu.observe.model.source_location import where_text
+from kernel.mm.outcome import Outcome
 
 
 class PageState(NamedTuple):
@@ -84,7 +85,7 @@ def storer(fault: records.Fault) -> str:
 def effect(fault: records.Fault, page: int) -> str:
     if not fault.first_page <= page < fault.first_page + fault.pages * PAGE_SIZE:
         return f"has its own copy of the leaf table, for its {fault.access} to {fault.stval:#x}"
-    return "has a copy of its own" if fault.outcome == "copied" else "touched it"
+    return "has a copy of its own" if fault.outcome == Outcome.COPIED else "touched it"
 
 
 def by_call(call: str, place: SourceLocation | None) -> str:

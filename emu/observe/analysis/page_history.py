@@ -25,6 +25,7 @@ from emu.observe.model import records
 from emu.observe.model.outcomes import in_line
 from emu.observe.model.records import AnyRecord, Range
 from emu.observe.model.source_location import where_text
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.pte_text import pte_flags
 
 _WORD = (1 << 64) - 1
@@ -221,7 +222,7 @@ class PageHistory:
         step.before = episode.state
         distance = self.page - fault.page >> PAGE_SHIFT
         pte = fault.pte_after + (distance << PPN_SHIFT) & _WORD  # a trace may have any PTE
-        users = 0 if fault.outcome == "zero_shared" else fault.count_after
+        users = 0 if fault.outcome == Outcome.ZERO_SHARED else fault.count_after
         step.after = PageState(pte, ppn(pte), fault.flags_after, users)
         episode.state = step.after
 
@@ -246,7 +247,7 @@ class PageHistory:
         if fault.table_copied:
             text += "; its leaf table was shared, and copied first"
         step = self._add_step(episode, fault, text)
-        zero = fault.outcome == "zero_shared"
+        zero = fault.outcome == Outcome.ZERO_SHARED
         step.before = PageState(
             fault.pte_before, fault.frame_before, fault.flags_before, fault.count_before
         )

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from kernel.mm.outcome import Outcome
+
 _SECONDS = "seconds, of the emulator"
 _SHOWN = 24
 """Maximum number of bytes shown of a line that differs."""
@@ -71,13 +73,17 @@ def _shown(output: bytes, start: int, at: int) -> str:
     return f"{before}{shown.decode('utf-8', 'backslashreplace')!r}{after}"
 
 
+def _copied_at_stores(run: PolicyRun) -> int:
+    return int(run.summary["faults"][Outcome.COPIED])
+
+
 Rows: TypeAlias = tuple[tuple[str, Callable[[PolicyRun], int]], ...]
 """Names and values of the rows of a table."""
 
 OF_POLICIES: Rows = (
     ("frames copied", lambda run: run.summary["frames_copied"]),
-    ("  at stores", lambda run: run.summary["faults"]["copied"]),
-    ("  at forks", lambda run: run.summary["frames_copied"] - run.summary["faults"]["copied"]),
+    ("  at stores", _copied_at_stores),
+    ("  at forks", lambda run: run.summary["frames_copied"] - _copied_at_stores(run)),
     ("pages reused, no copy", lambda run: run.summary["frames_reused"]),
     ("page-table entries written", lambda run: run.summary["ptes_written"]),
     ("page tables made", lambda run: run.summary["tables_made"]),
@@ -92,7 +98,7 @@ OF_PAGE_SIZES: Rows = (
     ("copied for fork, KiB", lambda run: run.summary["frames_copied"] * 4),
     ("reused, no copy, KiB", lambda run: run.summary["frames_reused"] * 4),
     ("page faults", lambda run: sum(run.summary["faults"].values())),
-    ("  that copied for fork", lambda run: run.summary["faults"]["copied"]),
+    ("  that copied for fork", _copied_at_stores),
     ("huge pages mapped", lambda run: run.summary["huge_mapped"]),
     ("  split into 4 KiB pages", lambda run: run.summary["huge_split"]),
     ("page-table entries written", lambda run: run.summary["ptes_written"]),

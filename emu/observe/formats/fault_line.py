@@ -19,6 +19,12 @@ _COLOURS: dict[str, str] = {
     Outcome.COPIED: _YELLOW,
     Outcome.FILE_COPIED: _YELLOW,
     Outcome.REUSED: _GREEN,
+    Outcome.ZERO_SHARED: "",
+    Outcome.ZERO_FILLED: "",
+    Outcome.STACK_GROWN: "",
+    Outcome.FILE: "",
+    Outcome.SHARED: "",
+    Outcome.SPURIOUS: "",
     Outcome.SEGV_MAPERR: _RED,
     Outcome.SEGV_ACCERR: _RED,
     Outcome.BUS_ADRERR: _RED,
@@ -42,7 +48,7 @@ def dimmed(text: str, paint: Paint) -> str:
 
 
 def fault_line(fault: Fault, paint: Paint = plain) -> str:
-    outcome = paint(in_line(fault.outcome), _COLOURS.get(fault.outcome, ""))
+    outcome = paint(in_line(fault.outcome), _COLOURS[fault.outcome])
     parts = [
         f"[pid {fault.pid}] {paint(accessor(fault), _CYAN)}",
         f"{fault.access} {fault.stval:#x} → {outcome}",

@@ -16,6 +16,7 @@ from emu.machine.pte import PAGE_SIZE
 from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
 from emu.observe.model.records import AnyRecord, SourceLocation
+from kernel.mm.outcome import Outcome
 
 _OF_FILES = "[private file pages]"
 _CLEAN = str.maketrans({";": ":", "\n": " ", "\r": " "})
@@ -34,7 +35,7 @@ class Folded:
         match record:
             case records.Fault() if record.outcome in COPIES:
                 stack = [record.place, *record.backtrace]
-                apart = _OF_FILES if record.outcome == "file_copied" else ""
+                apart = _OF_FILES if record.outcome == Outcome.FILE_COPIED else ""
                 self._add(record.pid, stack, record.in_kernel, record.pages, apart)
             case records.Fork():
                 stack = [] if record.place is None else [record.place, *record.backtrace]

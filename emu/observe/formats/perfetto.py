@@ -26,8 +26,12 @@ from emu.observe.formats.perfetto_packets import Arguments, Kind, Name, Packets
 from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
 from emu.observe.model.records import AnyRecord
+from kernel.mm.outcome import Outcome
 
-_COUNTERS = {"copied": "frames copied", "file_copied": "file pages copied"}
+_COUNTERS: dict[str, str] = {
+    Outcome.COPIED: "frames copied",
+    Outcome.FILE_COPIED: "file pages copied",
+}
 """The counter for each outcome that copies a page."""
 
 

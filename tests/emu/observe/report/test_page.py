@@ -8,9 +8,10 @@ import re
 import zlib
 from importlib.resources import files
 
+from emu.observe.model.outcomes import COPIES
 from emu.observe.model.records import SourceLocation
 from emu.observe.report.page import SCRIPTS, STYLES, page
-from kernel.mm.outcome import Outcome
+from kernel.mm.outcome import FAILURES, Outcome
 from tests.emu.observe.report.traces import SyntheticRun, built
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -72,6 +73,17 @@ def test_every_part_is_used() -> None:
     names = {f"{name}.js" for name in SCRIPTS} | {f"{name}.css" for name in STYLES}
     there = {entry.name for entry in folder.iterdir()}
     assert there == names | {"page.html"}
+
+
+def test_has_every_outcome_that_maps_a_page_a_kind_of_page() -> None:
+    script = files("emu.observe.report").joinpath("page", "meanings.js").read_text()
+    table = script.split("const KIND_AFTER = {")[1].split("\n};")[0]
+    kinds = dict(re.findall(r"^  (\w+): (\w+),$", table, re.MULTILINE))
+    assert set(kinds) == set(Outcome) - FAILURES - {Outcome.SPURIOUS}
+    assert {each: kinds[each] for each in COPIES} == {
+        "copied": "COPIED",
+        "file_copied": "FILE_COPY",
+    }
 
 
 def test_has_every_outcome_a_letter_and_a_colour() -> None:
