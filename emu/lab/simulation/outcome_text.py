@@ -44,6 +44,7 @@ _WORDS_OF_A_WRITE: dict[str, str] = {
     "ok": "the bytes are written",
     Outcome.SEGV_ACCERR: "a page is not writable",
     Outcome.SEGV_MAPERR: "nothing is mapped there",
+    Outcome.BUS_ADRERR: "the page is beyond the file's end",
     Outcome.OUT_OF_MEMORY: "no frame is free",
     "EFAULT": "the write ends there",
 }

@@ -12,6 +12,7 @@ from kernel.mm.outcome import FAILURES, Outcome
 def test_has_every_outcome_of_a_fault_a_sentence(outcome: Outcome) -> None:
     assert " " in outcome_text(outcome) and " " in write_outcome_text(outcome)
     assert outcome_text(outcome).startswith("the process is killed: ") == (outcome in FAILURES)
+    assert "killed" not in write_outcome_text(outcome)
 
 
 def test_do_sentences_of_several_outcomes_follow_each_other() -> None:
