@@ -275,5 +275,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: not a number of seconds") from None
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r}: out of range (expected more than 0 s)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: out of range (expected more than 0 s, less than 1e9 s)"
+        )
     return value

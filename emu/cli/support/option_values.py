@@ -35,11 +35,11 @@ def _integer(text: str, least: int) -> int:
 
 def memory_size(text: str) -> int:
     """Bytes of ``64M``, ``2G`` or ``1048576``, rounded up to whole pages."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r}: not a size (expected a size such as 64M)")
-    size = int(float(match[1]) * UNITS[match[2]])
-    size = (size + 4095) & ~4095
+    size = float(match[1]) * UNITS[match[2]]
+    size = (int(min(size, _LARGEST + 1)) + 4095) & ~4095
     if not _SMALLEST <= size <= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
     return size

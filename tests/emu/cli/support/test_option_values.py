@@ -41,6 +41,14 @@ def test_is_zero_accepted_only_where_it_has_a_meaning(text: str) -> None:
         (["lab", "replay", "²"], "²", f"not an integer {FROM_ONE}"),
         (["lab", "replay", "٣"], "٣", f"not an integer {FROM_ONE}"),
         (["lab", "check", "--seed", "x"], "x", f"not an integer {FROM_ZERO}"),
+        (["run", "--mem", "9" * 400], "9" * 400, "size out of range (expected 1M to 256G)"),
+        (["run", "--kernel-memory", "٣G"], "٣G", "not a size (expected a size such as 64M)"),
+        (
+            ["run", "--timeout", "1e9"],
+            "1e9",
+            "out of range (expected more than 0 s, less than 1e9 s)",
+        ),
+        (["cow", "--max-cow-kb", "1e12"], "1e12", "not a number of KiB (expected 0 to 1e12)"),
         (["lab", "grade", "--jobs", "0"], "0", f"out of range {FROM_ONE}"),
     ],
 )
