@@ -77,5 +77,5 @@ def _kib(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e12:
-        raise argparse.ArgumentTypeError(f"{text!r}: not a number of KiB (expected 0 to 1e12)")
+        raise argparse.ArgumentTypeError(f"{text!r}: not a number of KiB (expected less than 1e12)")
     return value
