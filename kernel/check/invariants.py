@@ -68,7 +68,7 @@ def violations(memory: MemorySnapshot) -> list[Violation]:
 
 
 def leaks(frames: Frames) -> list[Violation]:
-    """Returns a violation for each frame in use after all processes and caches are gone."""
+    """Returns a violation for each frame in use after all processes and caches are released."""
     left = (frames.first + np.flatnonzero(frames.counts)).tolist()
     return [
         Violation(

@@ -1,4 +1,4 @@
-"""Modified pages of a backing, of which no PTE says so any more."""
+"""Modified pages of a backing that no PTE marks as dirty any more."""
 
 from __future__ import annotations
 

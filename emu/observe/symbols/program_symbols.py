@@ -21,7 +21,7 @@ _AT_BASE, _AT_ENTRY = 7, 9
 
 
 class NoSymbol(Exception):
-    """The program does not have the symbol; the message says so in one line."""
+    """The program does not have the symbol; the message is one line."""
 
 
 class ProgramSymbols:

@@ -19,7 +19,7 @@ class Backing(Protocol):
     in_memory: bool
     """True for shared memory and files in memory: pages without a place on a disk."""
     dirty: set[int]
-    """Pages modified by write(2), or by mappings that are gone; PTEs say it of present ones."""
+    """Pages modified by write(2), or by removed mappings; of present ones it is in the PTEs."""
 
     def frame(self, index: int) -> int | None:
         """Returns the PPN of page ``index``; None beyond the end (SIGBUS)."""
@@ -48,7 +48,7 @@ class Backing(Protocol):
         """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
 
     def unmapped(self, space: object, first: int, end: int) -> None:
-        """Called when a Vma of the address space, of pages ``first`` to before ``end``, is gone."""
+        """Called when a Vma of the address space, of pages ``first`` to before ``end``, is removed."""
 
     def unused(self) -> None:
         """Called when the last Vma is removed."""

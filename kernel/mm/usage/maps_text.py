@@ -102,7 +102,7 @@ def _source(vma: Vma) -> tuple[str, int, str]:
         return (_ZERO_DEVICE if vma.shared else "00:00"), 0, name
     try:
         status = file.stat()
-    except Errno:  # the file has gone on the host
+    except Errno:  # the file was removed on the host
         return "00:00", 0, name
     if not status.nlink and not name.endswith(" (deleted)"):
         name += " (deleted)"

@@ -42,7 +42,7 @@ def _exec(t: SyscallContext, path: str, arguments: int, environment: int) -> Res
         request.arguments.append(b"")
     image = loader.load(t.kernel, t.fs, t.process.limits, request)
     if not image.space.may_expand(0, is_data=True):
-        # As in Linux the old image is gone when the new one turns out not to fit.
+        # As in Linux the old image has been released when the new one does not fit.
         image.discard()
         exit_process(t.kernel, t.process, ExitStatus(Sig.SEGV))
         return None

@@ -95,7 +95,7 @@ MUTANTS = [
     ),
     Mutant(
         "all-rights",
-        "a page gets all rights, whatever its mapping says",
+        "a page gets all rights, regardless of its mapping's rights",
         "    memory.store(entry, make_pte(frame, mapping.flags | D))\n",
         "    memory.store(entry, make_pte(frame, mapping.flags | D | R | W | X))\n",
         ("rights-are-the-mappings",),
