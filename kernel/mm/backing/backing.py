@@ -48,7 +48,7 @@ class Backing(Protocol):
         """Zeroes pages first to last, and releases their memory where possible (MADV_REMOVE)."""
 
     def unmapped(self, space: object, first: int, end: int) -> None:
-        """Called when a Vma of the address space, of pages ``first`` to before ``end``, is removed."""
+        """Called when a VMA of the space, of pages ``first`` to before ``end``, is removed."""
 
     def unused(self) -> None:
         """Called when the last Vma is removed."""

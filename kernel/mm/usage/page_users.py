@@ -12,7 +12,7 @@ _CACHE, _TABLE, _HUGETLB = int(Kind.CACHE), int(Kind.TABLE), int(Kind.HUGETLB)
 class PageUsers:
     """The users of all frames at one moment.
 
-    The frame's count determines this: each PTE has a reference, and a backing, or the pool, has one for its
+    The frame's count decides: each PTE has a reference, and a backing, or the pool, has one for its
     pin. A page in a shared leaf table has one user more for each further user of the table.
     """
 
