@@ -184,10 +184,10 @@ class AddressSpace(MemoryPeaks):
         """Splits a VMA, and the huge page at ``va``: none lies in two VMAs."""
         vma = self.find(va)
         if vma is not None and vma.backing is None:
-            self._split_huge(va, va)
+            self.split_huge(va, va)
         super()._split(va, limited=limited)
 
-    def _split_huge(self, start: int, end: int) -> None:
+    def split_huge(self, start: int, end: int) -> None:
         """Splits the huge pages of which [start, end) contains only a part."""
         split = self.table.split_edges(start, end)
         for va in split:
@@ -197,7 +197,7 @@ class AddressSpace(MemoryPeaks):
 
     def zap(self, start: int, end: int) -> None:
         """Clears the PTEs of [start, end) and releases their frames; the VMAs stay."""
-        self._split_huge(start, end)
+        self.split_huge(start, end)
         droppable = self.table.droppable(start, end)  # may fail, so before the observer is called
         self.observer.clearing(self, start, end)
         for vma in self.overlapping(start, end):

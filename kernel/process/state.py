@@ -20,6 +20,7 @@ from kernel.base.errors import Errno
 from kernel.base.resource_limits import Limits
 from kernel.base.timers import Timers
 from kernel.components import Components
+from kernel.mm.aging import take_lazily_freed
 from kernel.mm.backing.backing import Backing
 from kernel.mm.backing.page_cache import PageCache
 from kernel.mm.forking.fork import POLICIES
@@ -110,6 +111,11 @@ class KernelState:
     def _reclaim(self) -> bool:
         """Frees frames that no process maps; returns whether there were any."""
         return drop_huge_zero(self.frames) or self.cache.reclaim()
+
+    def take_lazily_freed(self) -> bool:
+        """Releases the pages that MADV_FREE gave to the kernel; returns whether there were any."""
+        taken = [take_lazily_freed(space) for space in self._spaces()]
+        return any(taken)
 
     def new_asid(self) -> int:
         """The next address space id of 16 bits."""

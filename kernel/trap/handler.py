@@ -107,8 +107,9 @@ def _page_fault(
         kernel.count_fault(thread)
         return
     if resolution.outcome is Outcome.OUT_OF_MEMORY:
-        kill_for_memory(kernel, thread)
-        return
+        if not kernel.take_lazily_freed():
+            kill_for_memory(kernel, thread)
+        return  # to the instruction, which may find a frame now
     signo, code = _SIGNAL_OF_FAILURE[resolution.outcome]
     access = _ACCESS_TEXT[resolution.access]
     reason = resolution.outcome.meaning.partition(": ")[2]

@@ -78,11 +78,14 @@ def test_the_table_names_programs_that_exist() -> None:
     assert {entry.program for entry in DIFFERENCES} <= set(PROGRAMS)
 
 
-@pytest.mark.parametrize("system", [LOG.system, System("6.18", "x86_64")], ids=[RISCV64, THIS_HOST])
-def test_the_documentation_says_how_many_lines_agree(system: System) -> None:
-    lines = [(program, line) for program, entry in LOG.entries.items() for line in entry.lines]
+@pytest.mark.parametrize(
+    "name, system", [(RISCV64, LOG.system), (THIS_HOST, System("6.18", "x86_64"))]
+)
+def test_the_documentation_says_how_many_lines_agree(name: str, system: System) -> None:
+    programs = [program for program, of in CASES if of == name]
+    lines = [(program, line) for program in programs for line in LOG.entries[program].lines]
     different = [line for program, line in lines if matches(line, known(program, system))]
-    number = f"{len(PROGRAMS)} programs, {len(lines):,} lines, of which {len(different)} differ"
+    number = f"{len(programs)} programs, {len(lines):,} lines, of which {len(different)} differ"
     assert f"{number} |" in README.read_text()
 
 

@@ -39,6 +39,8 @@ class FrameRuns:
 
     def __init__(self) -> None:
         self._deferred = self._defer = 0
+        self._free_in_vain = 0
+        """Number of free frames when a search was in vain."""
         self.pool: list[int] = []
         """The runs of the pool for MAP_HUGETLB."""
         self.huge_events = HugeEvents()
@@ -102,8 +104,10 @@ class FrameRuns:
         return self.first + start, fresh
 
     def may_have_run(self) -> bool:
-        """Returns whether a search for a run is worth its time: none was in vain just before."""
-        if self._deferred:
+        """Returns whether a search for a run is worth its time: none was in vain just before, or as
+        many frames as a run has were freed since.
+        """
+        if self._deferred and len(self._free) < self._free_in_vain + HUGE_FRAMES:
             self._deferred -= 1
             return False
         return True
@@ -118,6 +122,7 @@ class FrameRuns:
         if lowest is None:
             self._defer = min(2 * self._defer or 1, _MAX_DEFERRED)
             self._deferred = self._defer
+            self._free_in_vain = len(self._free)
         else:
             self._defer = 0
         return lowest

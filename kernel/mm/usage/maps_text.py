@@ -64,7 +64,7 @@ def _counted(counts: PageCounts, *, rollup: bool = False) -> Iterator[tuple[str,
     yield "Referenced", _pages(counts.referenced)
     yield "Anonymous", _pages(counts.anonymous)
     yield "KSM", 0
-    yield "LazyFree", 0
+    yield "LazyFree", _pages(counts.lazily_freed)
     yield "AnonHugePages", _pages(counts.huge)
     yield "ShmemPmdMapped", 0
     yield "FilePmdMapped", 0

@@ -39,6 +39,8 @@ class PageCounts:
     anonymous: int = 0
     huge: int = 0
     """Pages that huge pages map."""
+    lazily_freed: int = 0
+    """Pages that MADV_FREE gave to the kernel, and that were not stored to since."""
     shared_hugetlb: int = 0
     private_hugetlb: int = 0
 
@@ -84,6 +86,7 @@ def count_pages(space: AddressSpace, vma: Vma, users: PageUsers) -> PageCounts:
         private_dirty=_count(~shared & dirty),
         referenced=_count((ptes & A) != 0),
         anonymous=_count(anonymous),
+        lazily_freed=_count(anonymous & ~dirty),
         huge=_huge_resident(space, vma),
     )
 

@@ -9,6 +9,7 @@ from kernel.base.errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, EPERM
 from kernel.base.errors import Errno
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.aging import free_lazily, make_old, unmap_cached
 from kernel.mm.backing.hugetlb_memory import HugetlbMemory
 from kernel.mm.collapse import Failure, collapse_all
 from kernel.mm.faults.hugetlb_fault import discard_from_pool
@@ -106,8 +107,14 @@ def _error_of(vma: Vma, advice: int) -> int | None:
 
 
 def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
-    if advice in (_DONTNEED, _DONTNEED_LOCKED, _FREE):
-        _discard(space, start, end)  # MADV_FREE is allowed to act at once
+    if advice in (_DONTNEED, _DONTNEED_LOCKED):
+        _discard(space, start, end)
+    elif advice == _FREE:
+        _free(space, start, end)
+    elif advice == _COLD:
+        make_old(space, start, end)
+    elif advice == _PAGEOUT:
+        _page_out(space, start, end)
     try:
         if advice in _FLAGS:
             space.change_flags(start, end, *_FLAGS[advice])
@@ -117,6 +124,18 @@ def _act(space: AddressSpace, start: int, end: int, advice: int) -> None:
             space.mark(start, end, **_VMA_ADVICE[advice])
     except Errno as error:
         raise Errno(EAGAIN if error.errno == ENOMEM else error.errno) from None  # too many mappings
+
+
+def _free(space: AddressSpace, start: int, end: int) -> None:
+    """Lets the kernel take the pages later; at once where memory is short, as Linux may."""
+    act = free_lazily if space.frames.is_plenty() else AddressSpace.zap
+    act(space, start, end)
+
+
+def _page_out(space: AddressSpace, start: int, end: int) -> None:
+    for vma in space.overlapping(start, end):
+        if vma.backing is not None:
+            unmap_cached(space, max(start, vma.start), min(end, vma.end))
 
 
 def _remove(t: SyscallContext, start: int, end: int) -> None:

@@ -59,7 +59,7 @@ VARIANTS = [
     ),
     wrong(
         "split-in-the-tlb", "the TLB keeps the zeroes of a huge page that a mapping's end splits",
-        "kernel.mm.address_space:AddressSpace._split_huge", "self.flush_tlb()", "pass",
+        "kernel.mm.address_space:AddressSpace.split_huge", "self.flush_tlb()", "pass",
     ),
     _clear(
         "huge-unmap-leaks", "the frames of a huge page that is unmapped are not released",

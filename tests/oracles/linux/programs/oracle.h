@@ -167,7 +167,7 @@ __attribute__((unused)) static void show(const char *step, const void *address)
 {
     static const char *names[] = {
         "Rss", "Pss", "Pss_Dirty", "Shared_Clean", "Shared_Dirty", "Private_Clean",
-        "Private_Dirty", "Referenced", "Anonymous", "KSM", "LazyFree", "AnonHugePages",
+        "Private_Dirty", "Referenced", "Anonymous", "KSM", "AnonHugePages",
         "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap",
         "SwapPss", "Locked",
     };
