@@ -224,14 +224,14 @@ class PageHistory:
         pte = fault.pte_after + (distance << PPN_SHIFT) & _WORD  # a trace may have any PTE
         users = 0 if fault.outcome == Outcome.ZERO_SHARED else fault.count_after
         step.after = PageState(pte, ppn(pte), fault.flags_after, users)
-        episode.state = step.after
+        episode.state, episode.touched = step.after, True  # from now on without a fault
 
     def _map_around(self, episode: Episode, fault: records.Fault, pte: int) -> None:
         text = f"mapped beside {fault.page:#x}, for its {fault.access} by {storer(fault)}"
         step = self._add_step(episode, fault, text)
         step.before = episode.state
         step.after = PageState(pte, ppn(pte), pte_flags(pte))
-        episode.state = step.after
+        episode.state, episode.touched = step.after, True
 
     def _touch(self, episode: Episode, fault: records.Fault) -> None:
         first = "" if episode.touched else "first touched, "

@@ -412,7 +412,7 @@ def test_is_it_copied_whole_for_a_store_to_another() -> None:
 
 def test_are_its_own_faults_huge_or_split_first() -> None:
     parent, child = huge_history(FIRST + 7 * PAGE).episodes
-    own = f"first touched, store to {FIRST + 7 * PAGE:#x}: COPIED; its huge page was split first"
+    own = f"store to {FIRST + 7 * PAGE:#x}: COPIED; its huge page was split first"
     assert texts(child)[1] == own
     zeroed = huge_history(ZEROES + PAGE).episodes[1]
     assert texts(zeroed)[1].endswith(": zero-filled, as a huge page of 2 MiB")
