@@ -1,4 +1,4 @@
-"""Builds the data of a report's page from records. ``page/data.js`` reads it."""
+"""Builds the data of a report's page from records. ``page/model/data.js`` reads it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The page: one HTML file that contains its style, script and data.
 
 Data from the guest is compressed and in base64: no name of a file or function is part of the
-markup, and the script displays it as text. The sources in ``page`` are one folder without
-subfolders: in the page they are one script and one style, in the order of the lists below.
+markup, and the script displays it as text. The sources in ``page`` are in folders: the ``model`` of
+the run, charts over ``time``, the ``map`` of an address space, the details of ``faults``, the
+``style``. In the page they are one script and one style, in the order of the lists below.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from typing import Any
 import msgspec
 
 SCRIPTS = (
-    *("dom", "format", "meanings", "data", "memory", "replay", "history", "app"),
-    *("zoom", "processes", "marks", "timeline", "timelineinput", "scrubber"),
-    *("layout", "cells", "spacemap", "walk", "code", "fault", "faultlist", "costs", "main"),
+    "dom",
+    *("model/format", "model/meanings", "model/data", "model/memory", "model/replay"),
+    *("model/history", "model/app"),
+    *("time/zoom", "time/processes", "time/marks", "time/timeline", "time/timelineinput"),
+    "time/scrubber",
+    *("map/layout", "map/cells", "map/spacemap"),
+    *("faults/walk", "faults/code", "faults/fault", "faults/faultlist", "faults/costs"),
+    "main",
 )
 """Files of the script; each may use those before it while it is loaded."""
-STYLES = ("colours", "frame", "parts")
+STYLES = ("style/colours", "style/frame", "style/parts")
 
 
 def page(data: dict[str, Any]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from importlib.resources import files
+from pathlib import Path
 
 from emu.observe.model.outcomes import COPIES
 from emu.observe.model.records import SourceLocation
@@ -71,12 +72,13 @@ def test_data_never_becomes_markup_in_the_scripts() -> None:
 def test_every_part_is_used() -> None:
     folder = files("emu.observe.report") / "page"
     names = {f"{name}.js" for name in SCRIPTS} | {f"{name}.css" for name in STYLES}
-    there = {entry.name for entry in folder.iterdir()}
+    top = Path(str(folder))
+    there = {str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()}
     assert there == names | {"page.html"}
 
 
 def test_has_every_outcome_that_maps_a_page_a_kind_of_page() -> None:
-    script = files("emu.observe.report").joinpath("page", "meanings.js").read_text()
+    script = files("emu.observe.report").joinpath("page", "model", "meanings.js").read_text()
     table = script.split("const KIND_AFTER = {")[1].split("\n};")[0]
     kinds = dict(re.findall(r"^  (\w+): (\w+),$", table, re.MULTILINE))
     assert set(kinds) == set(Outcome) - FAILURES - {Outcome.SPURIOUS}
@@ -87,7 +89,7 @@ def test_has_every_outcome_that_maps_a_page_a_kind_of_page() -> None:
 
 
 def test_has_every_outcome_a_letter_and_a_colour() -> None:
-    script = files("emu.observe.report").joinpath("page", "meanings.js").read_text()
+    script = files("emu.observe.report").joinpath("page", "model", "meanings.js").read_text()
     table = script.split("const OUTCOMES = {")[1].split("\n};")[0]
     looks = re.findall(r"^  (\w+): \{letter: \"(.)\", colour: \"\w+\"\},$", table, re.MULTILINE)
     assert sorted(name for name, _ in looks) == sorted(map(str, Outcome))
