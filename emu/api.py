@@ -28,7 +28,7 @@ from kernel.kernel import Kernel
 from kernel.mm.backing.file_pages import mapped_file
 from kernel.process.observer import Observer, Observers
 from kernel.process.process import Process, one_line
-from kernel.process.signals import Sig
+from kernel.process.signals.signals import Sig
 from kernel.trap.run_loop import Deadlock, Stopped
 from kernel.vfs.build_tree import Services, first_context
 from kernel.vfs.console import Console

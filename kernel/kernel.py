@@ -14,7 +14,7 @@ from kernel.mm.usage.machine_memory import machine_memory
 from kernel.process.exit import exit_process
 from kernel.process.exit_status import ExitStatus
 from kernel.process.process import Process, Thread
-from kernel.process.signals import Sig
+from kernel.process.signals.signals import Sig
 from kernel.process.state import KernelState
 from kernel.trap.breakpoints import Breakpoints
 from kernel.trap.run_loop import RunLoop

@@ -13,7 +13,7 @@ from typing import Any
 from emu.host.break_in import SIGNAL, may_raise
 from kernel.kernel import Kernel
 from kernel.process.signal_send import send_process
-from kernel.process.signals import SI_KERNEL, Sig, SigInfo
+from kernel.process.signals.signals import SI_KERNEL, Sig, SigInfo
 from kernel.trap.run_loop import Stopped
 
 PERIOD = 0.01

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emu.machine.registers import PC, SP, Registers
-from kernel.process import interval_timers
 from kernel.process.exit import end_other_threads, release_parent
 from kernel.process.futex import release_robust_futexes
+from kernel.process.timers import interval_timers
 
 if TYPE_CHECKING:
     from kernel.exec.loader import Image

@@ -14,10 +14,10 @@ from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.resource_limits import Resource
 from kernel.base.wait import Wait
 from kernel.mm.forking import fork
-from kernel.process import cpu_limit
 from kernel.process.exit import kill_for_memory
 from kernel.process.process import Process, Thread
-from kernel.process.signal_frame import AltStack
+from kernel.process.signals.signal_frame import AltStack
+from kernel.process.timers import cpu_limit
 
 if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace

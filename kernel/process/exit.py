@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.process import interval_timers
 from kernel.process.exit_status import ExitStatus
 from kernel.process.futex import release_robust_futexes
 from kernel.process.process import ChildEvent, Process, Thread
 from kernel.process.signal_send import send_process
-from kernel.process.signals import (
+from kernel.process.signals.signals import (
     CLD_EXITED,
     CLD_KILLED,
     HIGHEST,
@@ -22,6 +21,7 @@ from kernel.process.signals import (
     SigInfo,
     of_child,
 )
+from kernel.process.timers import interval_timers
 
 if TYPE_CHECKING:
     from kernel.process.state import KernelState

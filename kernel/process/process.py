@@ -18,11 +18,11 @@ from kernel.base.timers import Timers
 from kernel.base.wait import Blocking, Wait, WaitQueue
 from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.usage.memory_view import MemoryView
+from kernel.process.accounting.resource_usage import ResourceUsage, UsageCounters
 from kernel.process.attributes import Attributes
 from kernel.process.exit_status import ExitStatus
-from kernel.process.resource_usage import ResourceUsage, UsageCounters
-from kernel.process.signal_frame import AltStack
-from kernel.process.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
+from kernel.process.signals.signal_frame import AltStack
+from kernel.process.signals.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
 from kernel.vfs.core.linux_abi import PATH_MAX
 
 if TYPE_CHECKING:

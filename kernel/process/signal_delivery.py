@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from emu.machine.registers import A0, PC, SP
 from kernel.base.errno import EINTR
 from kernel.base.errors import Errno, OutOfMemory
-from kernel.process import signal_frame
 from kernel.process.exit import exit_process, kill_for_memory
 from kernel.process.exit_status import ExitStatus
 from kernel.process.process import ChildEvent, Thread
 from kernel.process.signal_send import report_to_parent
-from kernel.process.signals import (
+from kernel.process.signals import signal_frame
+from kernel.process.signals.signals import (
     CLD_STOPPED,
     SA_NODEFER,
     SA_ONSTACK,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kernel.base.resource_limits import Resource
 from kernel.process.process import ChildEvent, Process, Thread
-from kernel.process.signals import (
+from kernel.process.signals.signals import (
     CLD_CONTINUED,
     FIRST_REALTIME,
     SA_NOCLDSTOP,

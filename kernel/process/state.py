@@ -26,13 +26,13 @@ from kernel.mm.backing.page_cache import PageCache
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.physical.huge_pool import HugePool
 from kernel.mm.physical.huge_zero_page import drop_huge_zero
-from kernel.process.counters import Stats
+from kernel.process.accounting.counters import Stats
 from kernel.process.futex import Futexes
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Process, Thread
 from kernel.process.scheduler import Scheduler
-from kernel.process.signal_frame import sigreturn_page
-from kernel.process.signals import Queued
+from kernel.process.signals.signal_frame import sigreturn_page
+from kernel.process.signals.signals import Queued
 from kernel.vfs.hostfs.disk import Disk
 
 if TYPE_CHECKING:

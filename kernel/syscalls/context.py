@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kernel.process.signal_delivery import will_kill
 from kernel.process.signal_send import send_thread, stop_group
-from kernel.process.signals import SigInfo
+from kernel.process.signals.signals import SigInfo
 
 if TYPE_CHECKING:
     from kernel.mm.faults.user_memory import UserMemory

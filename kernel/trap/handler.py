@@ -14,7 +14,7 @@ from kernel.process.exit import kill_for_memory
 from kernel.process.observer import Fault
 from kernel.process.process import Thread
 from kernel.process.signal_send import force
-from kernel.process.signals import (
+from kernel.process.signals.signals import (
     BUS_ADRALN,
     BUS_ADRERR,
     ILL_ILLOPC,

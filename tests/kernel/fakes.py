@@ -12,9 +12,9 @@ from kernel.base.memory_figures import Activity, MachineMemory, MemoryFigures
 from kernel.base.resource_limits import Limits
 from kernel.base.wait import Result, Wait
 from kernel.mm.mappings.image_layout import ImageLayout
+from kernel.process.accounting.resource_usage import ResourceUsage
 from kernel.process.attributes import Attributes
-from kernel.process.resource_usage import ResourceUsage
-from kernel.process.signals import Handlers, Pending
+from kernel.process.signals.signals import Handlers, Pending
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.memfs.memfs import MemFs

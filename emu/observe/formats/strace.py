@@ -8,9 +8,9 @@ from emu.observe.model.guest_memory import peek_ahead
 from kernel.base.errno import NAMES, error_text
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork_cost import ForkCost
-from kernel.process import signals
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
+from kernel.process.signals import signals
 from kernel.syscalls.table import TABLE
 from kernel.vfs.core import linux_abi
 

@@ -41,9 +41,9 @@ from emu.observe.instructions.formats import (
 )
 from kernel.base.lazy_numpy import np
 from kernel.kernel import Kernel
-from kernel.process import signals
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
+from kernel.process.signals import signals
 
 if TYPE_CHECKING:
     from emu.machine.engine import Engine

@@ -27,9 +27,9 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.outcome import Outcome, Resolution
 from kernel.mm.physical.frames import Kind
-from kernel.process import signals
 from kernel.process.observer import Fault
 from kernel.process.process import Process, Thread
+from kernel.process.signals import signals
 from kernel.syscalls.table import TABLE
 
 _SIGALTSTACK = next(number for number, row in TABLE.items() if row.name == "sigaltstack")

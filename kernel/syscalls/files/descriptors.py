@@ -7,7 +7,7 @@ import struct
 from kernel.base.errno import EBADF, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.process.signals import HIGHEST
+from kernel.process.signals.signals import HIGHEST
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.files.file_locks import record_lock
 from kernel.syscalls.files.seals import add_seals, get_seals

@@ -11,7 +11,7 @@ from kernel.process import exit as exits
 from kernel.process.clone import Clone, CloneArguments
 from kernel.process.clone import clone as create
 from kernel.process.exit_status import ExitStatus
-from kernel.process.signals import HIGHEST
+from kernel.process.signals.signals import HIGHEST
 from kernel.syscalls.context import SyscallContext
 
 _DETACHED = 0x40_0000

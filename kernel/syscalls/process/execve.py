@@ -10,7 +10,7 @@ from kernel.exec.enter_image import replace_image
 from kernel.exec.initial_stack import Request
 from kernel.process.exit import exit_process
 from kernel.process.exit_status import ExitStatus
-from kernel.process.signals import Sig
+from kernel.process.signals.signals import Sig
 from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 

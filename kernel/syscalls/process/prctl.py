@@ -9,7 +9,7 @@ from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.process.attributes import Attributes
 from kernel.process.process import Process
-from kernel.process.signals import HIGHEST
+from kernel.process.signals.signals import HIGHEST
 from kernel.syscalls.context import SyscallContext
 
 _LAST_CAPABILITY = 40

@@ -7,8 +7,8 @@ import struct
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
-from kernel.process import cpu_limit
 from kernel.process.process import Process
+from kernel.process.timers import cpu_limit
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process.identity import find_process
 

@@ -7,8 +7,8 @@ import struct
 from kernel.base.clock import NS
 from kernel.base.errno import EINVAL
 from kernel.base.errors import Errno
+from kernel.process.accounting.resource_usage import ResourceUsage
 from kernel.process.process import Process
-from kernel.process.resource_usage import ResourceUsage
 from kernel.syscalls.context import SyscallContext
 
 _SELF, _CHILDREN, _THREAD = 0, -1, 1

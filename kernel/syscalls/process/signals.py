@@ -13,9 +13,9 @@ from kernel.process.exit import exit_process
 from kernel.process.exit_status import ExitStatus
 from kernel.process.process import Process
 from kernel.process.signal_delivery import return_from_handler
-from kernel.process.signal_frame import MIN_STACK, SS_AUTODISARM, SS_DISABLE, AltStack
 from kernel.process.signal_send import send_process, send_thread
-from kernel.process.signals import (
+from kernel.process.signals.signal_frame import MIN_STACK, SS_AUTODISARM, SS_DISABLE, AltStack
+from kernel.process.signals.signals import (
     HIGHEST,
     SI_TKILL,
     SI_USER,

@@ -9,9 +9,9 @@ from kernel.base.clock import NS, Counter
 from kernel.base.errno import EINTR, EINVAL, EOPNOTSUPP, EPERM
 from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Result, Wait
-from kernel.process import interval_timers
 from kernel.process.process import IntervalTimer, TimerKind
-from kernel.process.signals import HIGHEST, Sig
+from kernel.process.signals.signals import HIGHEST, Sig
+from kernel.process.timers import interval_timers
 from kernel.syscalls.context import SyscallContext
 
 _REALTIME, _MONOTONIC, _PROCESS_CPU, _THREAD_CPU = 0, 1, 2, 3

@@ -10,7 +10,7 @@ from kernel.base.wait import Result, Wait
 from kernel.process.exit import end_info, reap
 from kernel.process.exit_status import CONTINUED, stopped
 from kernel.process.process import ChildEvent, Process
-from kernel.process.signals import CLD_CONTINUED, CLD_STOPPED, Sig, of_child
+from kernel.process.signals.signals import CLD_CONTINUED, CLD_STOPPED, Sig, of_child
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.process import rusage
 

@@ -32,7 +32,7 @@ VARIANTS = [
     ),
     wrong(
         "signal-frame-through-cow", "a signal's frame is written to a frame that fork shares",
-        "kernel.process.signal_frame:push",
+        "kernel.process.signals.signal_frame:push",
         "memory.write(address, info.encode() + context)",
         f"{_BYPASS}\n    write_through(memory, address, info.encode() + context)",
     ),
@@ -91,6 +91,6 @@ VARIANTS = [
     ),
     wrong(
         "floating-point-lost", "a signal handler's return restores the integer registers only",
-        "kernel.process.signal_frame:pop", "registers.words[F0:FCSR] = floats", "pass",
+        "kernel.process.signals.signal_frame:pop", "registers.words[F0:FCSR] = floats", "pass",
     ),
 ]  # fmt: skip

@@ -1,6 +1,15 @@
 """Are pending signals delivered in order, and is the number of queued ones limited?"""
 
-from kernel.process.signals import SI_KERNEL, SI_QUEUE, SI_USER, Pending, Queued, Sig, SigInfo, bit
+from kernel.process.signals.signals import (
+    SI_KERNEL,
+    SI_QUEUE,
+    SI_USER,
+    Pending,
+    Queued,
+    Sig,
+    SigInfo,
+    bit,
+)
 
 ALL = (1 << 64) - 1
 

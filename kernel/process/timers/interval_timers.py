@@ -15,7 +15,7 @@ from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.process.process import IntervalTimer, Process, TimerKind
 from kernel.process.signal_send import send_process, send_thread
-from kernel.process.signals import SI_KERNEL, SI_TIMER, Sig, SigInfo
+from kernel.process.signals.signals import SI_KERNEL, SI_TIMER, Sig, SigInfo
 
 if TYPE_CHECKING:
     from kernel.base.clock import Counter

@@ -8,7 +8,7 @@ from kernel.base.clock import NS
 from kernel.base.resource_limits import INFINITY, Resource
 from kernel.process.process import Process, TimerKind
 from kernel.process.signal_send import send_process
-from kernel.process.signals import SI_KERNEL, Sig, SigInfo
+from kernel.process.signals.signals import SI_KERNEL, Sig, SigInfo
 
 if TYPE_CHECKING:
     from kernel.process.state import KernelState

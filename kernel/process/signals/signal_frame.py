@@ -21,7 +21,7 @@ from kernel.base.errors import Errno
 from kernel.mm.backing.shared_memory import SharedMemory
 from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.physical.frames import Frames
-from kernel.process.signals import SIGINFO_SIZE, SigInfo
+from kernel.process.signals.signals import SIGINFO_SIZE, SigInfo
 
 _UCONTEXT = SIGINFO_SIZE
 _STACK = _UCONTEXT + 16
