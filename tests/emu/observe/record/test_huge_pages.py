@@ -206,7 +206,9 @@ def test_does_a_sample_have_them() -> None:
     few = 200
     assert 2 * HUGE_FRAMES < child.resident < 2 * HUGE_FRAMES + few, "zeroes are not resident"
     assert child.resident <= parent.resident < child.resident + few
-    assert (child.unique, child.proportional) == (0, child.resident / 2)
+    assert child.unique == 0
+    # Two segments may map the same page of the file, which has more than two users then.
+    assert child.resident / 2 - few / 2 < child.proportional <= child.resident / 2
 
 
 @pytest.mark.parametrize("policy", POLICIES)
