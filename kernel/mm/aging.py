@@ -7,8 +7,10 @@ lost until the next store, which sets D. It is taken when memory is short.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, A, D, V, ppn
+from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Bytes, Indices, Marks, Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
@@ -43,7 +45,7 @@ def make_old(space: AddressSpace, start: int, end: int) -> None:
 def unmap_cached(space: AddressSpace, start: int, end: int) -> None:
     """Unmaps the pages of a file or of shared memory that no other process maps; they stay cached.
 
-    Private pages have no place to go: there is no swap.
+    Private pages stay, since there is no swap.
     """
     found = []
     for first, ptes in space.table.contents(start, end):
@@ -54,15 +56,19 @@ def unmap_cached(space: AddressSpace, start: int, end: int) -> None:
 
 
 def take_lazily_freed(space: AddressSpace) -> bool:
-    """Releases the pages that MADV_FREE gave; returns whether there were any."""
+    """Releases the pages that MADV_FREE gave; returns whether there were any.
+
+    Those in a leaf table shared with other processes stay if there is no frame to copy the table.
+    """
     found = [
         first + (np.flatnonzero(_is_free(space, ptes)) << PAGE_SHIFT)
         for first, ptes in space.table.contents(0, USER_END)
     ]
-    ranges = list(_ranges(found))
-    for low, high in ranges:
-        space.zap(low, high)
-    return bool(ranges)
+    resident = space.resident_pages()
+    for low, high in _ranges(found):
+        with suppress(OutOfMemory):
+            space.zap(low, high)
+    return space.resident_pages() < resident
 
 
 def _prepare(space: AddressSpace, start: int, end: int) -> None:
@@ -72,14 +78,19 @@ def _prepare(space: AddressSpace, start: int, end: int) -> None:
 
 def _kinds(space: AddressSpace, ptes: Ptes) -> Bytes:
     """Kind of each PTE's frame; meaningless for an invalid one."""
-    kinds: Bytes = space.frames.kinds[space.frames.indices(ptes) % space.frames.total]
+    kinds: Bytes = space.frames.kinds[_frames(space, ptes)]
     return kinds
+
+
+def _frames(space: AddressSpace, ptes: Ptes) -> Indices:
+    """Index of each PTE's frame; any index for an invalid one."""
+    return space.frames.indices(ptes) % space.frames.total
 
 
 def _is_sole_user(space: AddressSpace, ptes: Ptes) -> Marks:
     """Marks the pages whose frame has no other user; the zero frame has none."""
     kinds = _kinds(space, ptes)
-    counts = space.frames.counts[space.frames.indices(ptes) % space.frames.total]
+    counts = space.frames.counts[_frames(space, ptes)]
     sole: Marks = (ptes & V != 0) & (kinds != _ZERO) & (counts - (kinds == _CACHE) == 1)
     return sole
 

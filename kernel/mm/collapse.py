@@ -56,7 +56,6 @@ def _collapse(space: AddressSpace, vma: Vma, start: int) -> Failure | None:
     space.clear_pages(start, end)
     space.table.prepare_huge(start)  # takes the leaf table, which is empty now
     space.table.link_huge(start, make_pte(run, vma.pte_flags | D))
-    vma.has_private = True
     space.resident_bound += HUGE_FRAMES
     frames.huge_events.collapsed += 1
     space.observer.collapsed(space, start)

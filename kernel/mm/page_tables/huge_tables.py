@@ -9,6 +9,7 @@ The rest of the kernel sees a huge page as 512 PTEs, each with the number of its
 from __future__ import annotations
 
 from emu.machine.pte import (
+    FLAGS,
     HUGE_FRAMES,
     HUGE_SIZE,
     PAGE_SHIFT,
@@ -25,7 +26,6 @@ from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables, keys_withi
 from kernel.mm.physical.frames import Frames, Kind
 
 _EMPTY = bytes(PAGE_SIZE)
-_FLAGS = (1 << PPN_SHIFT) - 1
 
 
 class HugeTables(LeafTables):
@@ -165,7 +165,7 @@ class HugeTables(LeafTables):
         frames.huge_events.split += 1
         table = frames.words[leaf : leaf + PTES_PER_TABLE]
         if ppn(pte) == frames.huge_zero:
-            table[:] = make_pte(frames.zero, pte & _FLAGS)
+            table[:] = make_pte(frames.zero, pte & FLAGS)
             frames.share_each([frames.zero] * HUGE_FRAMES)
             frames.release_run(ppn(pte))
         else:

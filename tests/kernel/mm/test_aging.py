@@ -8,6 +8,7 @@ from emu.machine.cause import Access
 from kernel.mm.aging import take_lazily_freed
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
+from kernel.mm.physical.frames import Kind
 from tests.kernel.mm.huge.huge_world import huge_world, is_huge, mapped
 from tests.kernel.worlds import BASE, Caller, World, anonymous
 
@@ -48,6 +49,22 @@ def test_a_page_that_another_process_has_is_not_taken(policy: str) -> None:
     call.madvise(BASE, 2 * P, _FREE)
     assert take_lazily_freed(parent) == (policy == "eager")
     assert world.load(child, BASE) == b"x"
+    world.check()
+    world.end()
+
+
+def test_without_a_frame_for_a_shared_table_its_pages_stay() -> None:
+    world = World(pages=64)
+    call = stored(world, 2)
+    parent = call.process.space
+    call.madvise(BASE, P, _FREE)  # the other page needs the table
+    child = world.fork(parent, "shared-tables")
+    taken = []
+    while world.frames.used < world.frames.total:
+        taken.append(world.frames.allocate(Kind.PRIVATE))
+    assert not take_lazily_freed(parent)
+    assert world.load(parent, BASE) == world.load(child, BASE) == b"x"
+    world.frames.release_each(taken)
     world.check()
     world.end()
 
