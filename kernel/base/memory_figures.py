@@ -61,6 +61,8 @@ class HugeEvents:
     zeroes: int = 0
     """Allocations of the huge zero page."""
     collapsed: int = 0
+    collapse_copies: int = 0
+    """Pages with other users that were copied for ``collapsed``."""
     split: int = 0
     """Huge pages of an address space that became 512 PTEs."""
 

@@ -67,8 +67,11 @@ class MemoryObserver:
     def huge_split(self, space: AddressSpace, start: int) -> None:
         """Called when the huge page at ``start`` was split, except by a page fault."""
 
-    def collapsed(self, space: AddressSpace, start: int) -> None:
-        """Called when the pages of the 2 MiB at ``start`` became a huge page (MADV_COLLAPSE)."""
+    def collapsed(self, space: AddressSpace, start: int, copied: int) -> None:
+        """Called when the pages of the 2 MiB at ``start`` became a huge page (MADV_COLLAPSE).
+
+        ``copied`` of them have other users, because a fork shared them.
+        """
 
     def unmapped(self, space: AddressSpace, start: int, end: int) -> None:
         """Called when no VMA is left in [start, end)."""

@@ -50,13 +50,17 @@ def _collapse(space: AddressSpace, vma: Vma, start: int) -> Failure | None:
         run = frames.allocate_zeroed_run(Kind.PRIVATE)
     except OutOfMemory:
         return Failure.NO_RUN
+    copied = 0
     for va, pte in pages:
-        if frames.kind(ppn(pte)) is not Kind.ZERO:
+        kind = frames.kind(ppn(pte))
+        if kind is not Kind.ZERO:
             frames.ram.copy_frame(ppn(pte), run + ((va - start) >> PAGE_SHIFT))
+            copied += kind is Kind.PRIVATE and frames.count(ppn(pte)) > 1
     space.clear_pages(start, end)
     space.table.prepare_huge(start)  # takes the leaf table, which is empty now
     space.table.link_huge(start, make_pte(run, vma.pte_flags | D))
     space.resident_bound += HUGE_FRAMES
     frames.huge_events.collapsed += 1
-    space.observer.collapsed(space, start)
+    frames.huge_events.collapse_copies += copied
+    space.observer.collapsed(space, start, copied)
     return None

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     messages = MessageStream()
     sizes = arguments.page_sizes
     for name, default in (("thp", Thp.MADVISE), ("thp_cow", ThpCow.PAGE)) if sizes else ():
-        if getattr(arguments, name) != default:
+        if getattr(arguments, name) is not default:  # a value given is a str, even an equal one
             option = f"--{name.replace('_', '-')}"
             raise CommandError(f"{option}: not possible with --page-sizes, which sets it", 2)
     with ResultOutput(arguments, messages) as output:

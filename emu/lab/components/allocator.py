@@ -15,7 +15,14 @@ WRONG_ANSWER = "the allocator's answer is wrong"
 """Headline of failures that the machine's own counts show."""
 
 
-class LabFrames(Frames):
+class UnmarkedFrames(Frames):
+    """Does not note which frames a fork shared: a student's fork need not do that."""
+
+    def _mark_forked(self, indices: Indices | slice) -> None:
+        return
+
+
+class LabFrames(UnmarkedFrames):
     """Calls the lab ``frames`` for each frame, and keeps its own counts to check the results.
 
     Frames that were allocated before the student's code was loaded (the frame of zeroes) are not

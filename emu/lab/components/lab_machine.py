@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emu.lab.components.address_space import LabSpace
-from emu.lab.components.allocator import LabFrames
+from emu.lab.components.allocator import LabFrames, UnmarkedFrames
 from emu.lab.components.fork_policy import student_fork
 from emu.lab.components.lab_tlb import FencedSpace, FenceTracker, LabTlb
 from emu.lab.components.mmu import LabMmu
@@ -19,7 +19,6 @@ from emu.machine.ram import Ram
 from emu.machine.sv39 import Mmu
 from kernel.components import Components
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.physical.frames import Frames
 
 REFERENCE_LIMITS = Limits(seconds=60.0)
 """Limits of reference solutions, which always return."""
@@ -34,7 +33,7 @@ class LabMachine:
     def __init__(self, files: Sequence[LabFile], memory: int, limits: Limits | None = None) -> None:
         self.ram = SharedRam(memory)
         labs = {file.lab for file in files}
-        self.frames = LabFrames(self.ram) if "frames" in labs else Frames(self.ram)
+        self.frames = LabFrames(self.ram) if "frames" in labs else UnmarkedFrames(self.ram)
         self.bus = CommandBus(self.ram, self.frames)
         try:
             self.student = Student(files, self.bus, limits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from emu.lab.components.allocator import UnmarkedFrames
 from emu.lab.components.lab_machine import LabMachine
 from emu.lab.host.command_bus import CommandBus
 from emu.lab.host.student import LabFile
@@ -40,7 +41,6 @@ from kernel.mm.forking import fork
 from kernel.mm.forking.fork import Policy
 from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome, Resolution
-from kernel.mm.physical.frames import Frames
 
 
 class OperationResult(NamedTuple):
@@ -72,7 +72,7 @@ class SimulatedMachine:
         self.machine = LabMachine(files, frames * PAGE_SIZE, limits) if files else None
         parts = self.machine.parts() if self.machine else Components()
         self.ram = self.machine.ram if self.machine else Ram(frames * PAGE_SIZE)
-        self.frames = self.machine.frames if self.machine else Frames(self.ram)
+        self.frames = self.machine.frames if self.machine else UnmarkedFrames(self.ram)
         self._cpu = Cpu(parts.mmu(self.ram), self._record)
         self._parts = parts
         self._policy = parts.fork or policy

@@ -90,8 +90,7 @@ class CowCollector:
             case records.CopyEnd():
                 self._copy_end(record)
             case records.PageSize():
-                self._profile.huge_collapsed += record.huge
-                self._profile.huge_split += not record.huge
+                self._page_size(record)
             case records.Sample():
                 self._sample(record)
             case records.Start():
@@ -171,6 +170,28 @@ class CowCollector:
         profile.frames_copied += fault.pages
         profile.bytes_copied += fault.pages * PAGE_SIZE
         self._in_use[fault.seq] = copy
+
+    def _page_size(self, record: records.PageSize) -> None:
+        profile = self._profile
+        profile.huge_collapsed += record.huge
+        profile.huge_split += not record.huge
+        if not record.copied:
+            return
+        profile.collapse_copies += record.copied
+        profile.frames_copied += record.copied
+        copied = record.copied * PAGE_SIZE
+        place = record.place or SourceLocation(0)
+        name = function_name(place)
+        for site in (
+            self._lines.find(name, place.file, place.line, record.call),
+            self._functions.find(name),
+        ):
+            site.copies += 1
+            site.bytes_copied += copied
+        profile.bytes_copied += copied
+        latest = self._lineage.of(record.pid).latest
+        if latest is not None:
+            self._forks[latest.number].bytes_copied += copied
 
     def _side(self, fault: records.Fault, fork: Shared | None) -> Side:
         if fork is None:

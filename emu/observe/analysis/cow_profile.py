@@ -1,11 +1,10 @@
 """The costs of copy-on-write in a run, as :mod:`emu.observe.analysis.cow_collector` computes them.
 
 Pages and frames have 4,096 bytes, and a huge page counts as 512; copied bytes are counted in whole
-pages. ``copied`` counts only
-copies made because fork shares memory; private copies of file pages are counted separately. The
-changed bytes of a page are those that differ when the process releases it. A page without a
-recorded end (in a trace that was cut off) counts in ``copies_without_end`` and has no changed
-bytes.
+pages. ``copied`` counts only copies made because fork shares memory; private copies of file pages
+are counted separately. The changed bytes of a page are those that differ when the process releases
+it. A page without a recorded end (in a trace that was cut off) counts in ``copies_without_end`` and
+has no changed bytes.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ class CowProfile:
     copied: int = 0
     """Pages copied at a store because fork shared them."""
     frames_copied: int = 0
-    """``copied`` plus the frames that forks copied at once (eager)."""
+    """``copied`` plus ``collapse_copies`` plus the frames that forks copied at once (eager)."""
     reused: int = 0
     """Shared pages whose last user stored to them, without a copy."""
     file_copied: int = 0
@@ -115,6 +114,8 @@ class CowProfile:
     """Huge pages that were copied whole."""
     huge_collapsed: int = 0
     """Huge pages that madvise(2) made of pages."""
+    collapse_copies: int = 0
+    """Pages shared by fork that were copied for that; their changed bytes are not known."""
     mapped_around: int = 0
     """Cached pages that read faults mapped beside their own."""
     eager_copies: int = 0

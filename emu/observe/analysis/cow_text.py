@@ -42,7 +42,7 @@ def limit_message(profile: CowProfile, most: float) -> str | None:
 def _totals(profile: CowProfile) -> list[str]:
     copied, eager = profile.frames_copied, profile.eager_copies
     saved = f", copy-on-write saved {100 * (eager - copied) / eager:.0f} %" if eager else ""
-    at_once = copied - profile.copied
+    at_once = copied - profile.copied - profile.collapse_copies
     lines = [
         f"copied for fork  {_kib(profile.bytes_copied):>13}   {_pages(copied)}"
         + (f", {at_once:,} of them at the fork" if at_once else ""),
@@ -81,7 +81,9 @@ def _totals(profile: CowProfile) -> list[str]:
 def _huge_pages(profile: CowProfile) -> list[str]:
     """Huge pages, and the effects of stores to shared ones; below them other changes of size."""
     others = profile.huge_split - profile.huge_split_by_store
-    more = [f"{profile.huge_collapsed:,} collapsed"] if profile.huge_collapsed else []
+    copies = profile.collapse_copies
+    of_shared = f", {_pages(copies)} copied for it" if copies else ""
+    more = [f"{profile.huge_collapsed:,} collapsed{of_shared}"] if profile.huge_collapsed else []
     more += [f"{others:,} split otherwise"] if others else []
     return [
         f"huge pages       {profile.huge_mapped:>13,}   mapped; "

@@ -145,6 +145,8 @@ class PageHistory:
         episode, by = self._episode(record.pid), by_call(record.call, record.place)
         episode.huge = record.huge
         text = f"collapsed to a huge page{by}" if record.huge else f"its huge page was split{by}"
+        if record.copied:
+            text += f": {record.copied:,} shared pages of the 2 MiB were copied"
         self._add_step(episode, record, text)
 
     def _release(self, episode: Episode, record: AnyRecord, text: str) -> None:

@@ -73,8 +73,13 @@ def _shown(output: bytes, start: int, at: int) -> str:
     return f"{before}{shown.decode('utf-8', 'backslashreplace')!r}{after}"
 
 
-def _copied_at_stores(run: PolicyRun) -> int:
+def _faults_that_copied(run: PolicyRun) -> int:
     return int(run.summary["faults"][Outcome.COPIED])
+
+
+def _copied_at_stores(run: PolicyRun) -> int:
+    otherwise = run.summary["frames_copied_at_forks"] + run.summary["huge_collapse_copies"]
+    return int(run.summary["frames_copied"] - otherwise)
 
 
 Rows: TypeAlias = tuple[tuple[str, Callable[[PolicyRun], int]], ...]
@@ -83,7 +88,7 @@ Rows: TypeAlias = tuple[tuple[str, Callable[[PolicyRun], int]], ...]
 OF_POLICIES: Rows = (
     ("frames copied", lambda run: run.summary["frames_copied"]),
     ("  at stores", _copied_at_stores),
-    ("  at forks", lambda run: run.summary["frames_copied"] - _copied_at_stores(run)),
+    ("  at forks", lambda run: run.summary["frames_copied_at_forks"]),
     ("pages reused, no copy", lambda run: run.summary["frames_reused"]),
     ("page-table entries written", lambda run: run.summary["ptes_written"]),
     ("page tables made", lambda run: run.summary["tables_made"]),
@@ -98,7 +103,7 @@ OF_PAGE_SIZES: Rows = (
     ("copied for fork, KiB", lambda run: run.summary["frames_copied"] * 4),
     ("reused, no copy, KiB", lambda run: run.summary["frames_reused"] * 4),
     ("page faults", lambda run: sum(run.summary["faults"].values())),
-    ("  that copied for fork", _copied_at_stores),
+    ("  that copied for fork", _faults_that_copied),
     ("huge pages mapped", lambda run: run.summary["huge_mapped"]),
     ("  split into 4 KiB pages", lambda run: run.summary["huge_split"]),
     ("page-table entries written", lambda run: run.summary["ptes_written"]),

@@ -14,10 +14,12 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
     ``faults`` has a count per outcome. ``eager_frames_copied`` is the number of frames that the
     policy ``eager`` copies for the same forks. Frames have 4,096 bytes. ``huge_mapped`` counts the
     huge pages that page faults allocated, ``huge_collapsed`` those of madvise(2), ``huge_split``
-    those that became pages of 4 KiB. ``frames_peak`` and
-    ``frames_allocated``, the number of allocations (``--fail-alloc N``), include page tables.
+    those that became pages of 4 KiB. ``frames_copied`` includes ``frames_copied_at_forks`` and
+    ``huge_collapse_copies``, the pages shared by fork that ``huge_collapsed`` copied.
+    ``frames_peak`` and ``frames_allocated``, the number of allocations (``--fail-alloc N``),
+    include page tables.
     """
-    stats = kernel.stats
+    stats, huge = kernel.stats, kernel.frames.huge_events
     return {
         "fork_policy": kernel.config.fork_policy,
         "processes": stats.processes,
@@ -26,9 +28,11 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "faults": {str(outcome): stats.faults[outcome] for outcome in Outcome},
         "mapped_around": stats.mapped_around,
         "huge_mapped": stats.huge_mapped,
-        "huge_split": kernel.frames.huge_events.split,
-        "huge_collapsed": kernel.frames.huge_events.collapsed,
-        "frames_copied": stats.frames_copied,
+        "huge_split": huge.split,
+        "huge_collapsed": huge.collapsed,
+        "huge_collapse_copies": huge.collapse_copies,
+        "frames_copied": stats.frames_copied + huge.collapse_copies,
+        "frames_copied_at_forks": stats.frames_copied_at_forks,
         "frames_reused": stats.frames_reused,
         "tables_shared": stats.tables_shared,
         "tables_copied": stats.tables_copied,

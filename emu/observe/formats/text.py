@@ -59,7 +59,8 @@ def _other(record: AnyRecord) -> str:
             return f"[pid {record.pid}] exit, status {record.status}"
         case records.PageSize():
             change = "became a huge page" if record.huge else "huge page split"
-            return f"[pid {record.pid}] {record.address:#x}: {change}, in {record.call}"
+            copied = f", {record.copied:,} shared pages copied" if record.copied else ""
+            return f"[pid {record.pid}] {record.address:#x}: {change}{copied}, in {record.call}"
         case records.Signal():
             return f"[pid {record.pid}] {record.signal}"
         case records.Call():

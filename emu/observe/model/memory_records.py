@@ -89,6 +89,8 @@ class PageSize(Record, tag="page_size", kw_only=True):
     """Address of the first byte of the 2 MiB."""
     huge: bool
     """True for pages that became a huge page (MADV_COLLAPSE)."""
+    copied: Pages = 0
+    """Those of the pages that a fork had shared with a process that still uses them."""
     call: Text = ""
     """The system call."""
     place: SourceLocation | None = None

@@ -141,16 +141,16 @@ class AddressSpaceRecorder(Observer):
             self._record_with_call(records.Clear(**self._stamp(), pid=pid, start=start, end=end))
 
     def huge_split(self, space: AddressSpace, start: int) -> None:
-        self._record_page_size(space, start, huge=False)
+        self._record_page_size(space, start, {"huge": False})
 
-    def collapsed(self, space: AddressSpace, start: int) -> None:
-        self._record_page_size(space, start, huge=True)
+    def collapsed(self, space: AddressSpace, start: int, copied: int) -> None:
+        self._record_page_size(space, start, {"huge": True, "copied": copied})
 
-    def _record_page_size(self, space: AddressSpace, address: int, *, huge: bool) -> None:
+    def _record_page_size(self, space: AddressSpace, address: int, change: dict[str, Any]) -> None:
         pid = self._pids.get(space)
         if pid is not None:
             self._record_with_call(
-                records.PageSize(**self._stamp(), pid=pid, address=address, huge=huge)
+                records.PageSize(**self._stamp(), pid=pid, address=address, **change)
             )
             self._watch.check()
 

@@ -19,6 +19,7 @@ def break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
         map_zeroed(space, vma, page)
         outcome = Outcome.ZERO_FILLED
     elif kind is Kind.PRIVATE and frames.count(frame) == 1:
+        frames.make_exclusive(frame)
         space.table.set_pte(page, pte & ~(COW | CLEAN) | W | A | D)
         return Outcome.REUSED
     else:

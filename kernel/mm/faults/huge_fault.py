@@ -58,6 +58,7 @@ def store_to_huge(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome
     if run == space.frames.huge_zero:
         return _replace_zeroes(space, vma, start, run)
     if space.frames.is_run_unshared(run):
+        space.frames.make_run_exclusive(run)
         space.table.set_huge(start, make_pte(run, pte & FLAGS & ~(COW | CLEAN) | W | A | D))
         return Outcome.REUSED
     if space.huge_pages.copied is ThpCow.HUGE and _copy_huge(space, vma, start, run):

@@ -15,7 +15,7 @@ from kernel.mm.physical.frames import Frames, Kind
 def apply(table: PageTable, frames: Frames, vma: Vma) -> None:
     """Sets the permissions of a VMA's present pages; the tables must not be shared.
 
-    W is set only where the frame is not shared; otherwise the page becomes CoW. Huge pages must not
+    W is set only where the frame is exclusive; otherwise the page becomes CoW. Huge pages must not
     reach beyond the VMA.
     """
     for va, pte in table.huge_pages(vma.start, vma.end):
@@ -38,7 +38,7 @@ def _of_page(frames: Frames, vma: Vma, pte: int) -> int:
             return changed
         return changed | W if pte & D or not _needs_notice(vma) else changed
     frame = ppn(pte)
-    sole = frames.count(frame) == 1 and frames.kind(frame) is Kind.PRIVATE and not pte & CLEAN
+    sole = frames.kind(frame) is Kind.PRIVATE and frames.is_exclusive(frame) and not pte & CLEAN
     return changed | (W if sole else COW)
 
 
@@ -49,7 +49,7 @@ def _of_huge_page(frames: Frames, vma: Vma, pte: int) -> int:
     if vma.shared:
         return changed | W
     zero = ppn(pte) == frames.huge_zero
-    sole = not zero and not pte & CLEAN and frames.is_run_unshared(ppn(pte))
+    sole = not zero and not pte & CLEAN and frames.is_run_exclusive(ppn(pte))
     return changed | (W if sole else COW)
 
 
@@ -69,10 +69,10 @@ def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
         dirty: Marks = unnoticed & ((ptes & CLEAN) == 0)
         return dirty
     indices = frames.indices(ptes) % frames.total
-    sole: Marks = frames.counts[indices] == 1
+    exclusive: Marks = (frames.counts[indices] == 1) & (frames.forked[indices] == 0)
     private: Marks = frames.kinds[indices] == Kind.PRIVATE
     stored = (ptes & CLEAN) == 0
-    writable: Marks = sole & private & stored
+    writable: Marks = exclusive & private & stored
     return writable
 
 

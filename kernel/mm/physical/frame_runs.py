@@ -32,6 +32,7 @@ class FrameRuns:
     allocations: int
     _count: memoryview[int]
     _kind: memoryview[int]
+    _forked: memoryview[int]
     _free: array[int]
     _untouched: int
     _given_to_host: int
@@ -56,6 +57,18 @@ class FrameRuns:
     def kinds(self) -> Bytes:
         """Kind of each frame, by index."""
         return np.frombuffer(self._kind, np.uint8)
+
+    @cached_property
+    def forked(self) -> Bytes:
+        """1 for each frame that a fork shared, and that is not its last user's own yet, by index.
+
+        A store of the only user makes it exclusive again (PG_anon_exclusive of Linux); until then
+        mprotect(2) does not give W.
+        """
+        return np.frombuffer(self._forked, np.uint8)
+
+    def _mark_forked(self, indices: Indices | slice) -> None:
+        self.forked[indices] = 1
 
     def _give_back(self, indices: Indices) -> None:
         raise NotImplementedError
@@ -99,6 +112,7 @@ class FrameRuns:
         self._untouched = max(self._untouched, end)
         self.counts[start:end] = 1
         self.kinds[start:end] = kind
+        self.forked[start:end] = 0
         self.used += HUGE_FRAMES
         self.peak = max(self.peak, self.used)
         return self.first + start, fresh
@@ -140,9 +154,10 @@ class FrameRuns:
         return offset + int(found[0]) * HUGE_FRAMES if len(found) else None
 
     def share_run(self, ppn: int) -> None:
-        """Adds a reference of each frame of a run."""
-        start = ppn - self.first
-        self.counts[start : start + HUGE_FRAMES] += 1
+        """Adds a reference of each frame of a run, which a fork shares."""
+        run = self._run(ppn)
+        self.counts[run] += 1
+        self._mark_forked(run)
 
     def release_run(self, ppn: int) -> None:
         """Removes a reference of each frame of a run; those without references are free."""
@@ -169,5 +184,15 @@ class FrameRuns:
 
     def is_run_unshared(self, ppn: int) -> bool:
         """Returns whether each frame of a run has one reference."""
-        start = ppn - self.first
-        return bool((self.counts[start : start + HUGE_FRAMES] == 1).all())
+        return bool((self.counts[self._run(ppn)] == 1).all())
+
+    def is_run_exclusive(self, ppn: int) -> bool:
+        """Returns whether each frame of a run is exclusive."""
+        return self.is_run_unshared(ppn) and not self.forked[self._run(ppn)].any()
+
+    def make_run_exclusive(self, ppn: int) -> None:
+        """The only user of a run stores to it."""
+        self.forked[self._run(ppn)] = 0
+
+    def _run(self, ppn: int) -> slice:
+        return slice(ppn - self.first, ppn - self.first + HUGE_FRAMES)

@@ -59,6 +59,7 @@ class Frames(FrameRuns):
         # Single elements are read through memoryviews, three times as fast as through NumPy.
         self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
+        self._forked: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
         self._free = array("q")
         self._given_to_host = 0
@@ -112,6 +113,7 @@ class Frames(FrameRuns):
             self._untouched += 1
         else:
             index = self._free.pop()
+            self._forked[index] = 0
             self._given_to_host = min(self._given_to_host, len(self._free))
         self._count[index] = 1
         self._kind[index] = kind
@@ -147,6 +149,16 @@ class Frames(FrameRuns):
     def kind(self, ppn: int) -> Kind:
         return _KINDS[self._kind[ppn - self.first]]
 
+    def is_exclusive(self, ppn: int) -> bool:
+        """Returns whether a private frame has one user, who has stored to it since it was shared
+        by a fork, if it was.
+        """
+        return self.count(ppn) == 1 and not self._forked[ppn - self.first]
+
+    def make_exclusive(self, ppn: int) -> None:
+        """The only user of a frame stores to it."""
+        self._forked[ppn - self.first] = 0
+
     def share(self, ppn: int) -> None:
         """Adds a reference."""
         self._count[ppn - self.first] += 1
@@ -175,9 +187,10 @@ class Frames(FrameRuns):
         self._trim()
 
     def share_all(self, ptes: Ptes) -> None:
-        """Adds a reference for each PTE, all of one process."""
+        """Adds a reference for each PTE, all of one process, whose pages a fork shares."""
         once, again = self._by_repetition(self.indices(ptes))
         self.counts[once] += 1
+        self._mark_forked(once)
         if len(again):
             np.add.at(self.counts, again, 1)
 

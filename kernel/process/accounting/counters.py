@@ -21,6 +21,8 @@ class Stats:
     """Faults that waited for the host's disk."""
     frames_copied: int = 0
     """Frames copied because fork shares memory: at the store (cow), or at the fork (eager)."""
+    frames_copied_at_forks: int = 0
+    """Those that forks copied at once."""
     frames_reused: int = 0
     eager_frames_copied: int = 0
     """Frames that an eager fork would have copied."""
@@ -56,6 +58,7 @@ class Stats:
     def fork(self, cost: ForkCost) -> None:
         self.forks += 1
         self.frames_copied += cost.frames_copied
+        self.frames_copied_at_forks += cost.frames_copied
         self.eager_frames_copied += cost.eager_copies
         self.tables_shared += cost.tables_shared
         self.ptes_written += cost.ptes_written

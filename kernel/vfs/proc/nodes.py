@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from kernel.base.budget import Budget, Kind
-from kernel.base.errno import EACCES, EINVAL, ENOENT
+from kernel.base.errno import EACCES, EINVAL, ENOENT, ESPIPE
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.filesystem import PROC_MAGIC, FileSystem
@@ -95,9 +95,13 @@ class ProcDir(ProcNode):
 
 
 class ProcText(ProcNode, SpecialInode):
-    """A file whose content ``make`` returns when a read begins."""
+    """A file whose content ``make`` returns when a read begins.
+
+    ``check_open`` raises :class:`Errno` where the file cannot be opened now.
+    """
 
     mode = stat.S_IFREG | 0o444
+    check_open: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, filesystem: ProcFs, path: str, make: Callable[[], bytes]) -> None:
         super().__init__(filesystem, path)
@@ -109,6 +113,7 @@ class ProcText(ProcNode, SpecialInode):
     def open(self, flags: int, path: str) -> OpenFile:
         if flags & O_ACCMODE != O_RDONLY:
             raise Errno(EACCES)
+        self.check_open()
         return ProcFile(self, flags, path)
 
 
@@ -178,7 +183,11 @@ class ProcFile(OpenFile):
 
 
 class ProcSetting(ProcText):
-    """A text that may be replaced: ``store`` receives what is written."""
+    """A text that may be replaced: ``store`` receives what is written, at any offset if
+    ``seekable``.
+    """
+
+    seekable = True
 
     def __init__(
         self,
@@ -202,13 +211,16 @@ class ProcSettingFile(ProcFile):
     def __init__(self, node: ProcSetting, flags: int, path: str) -> None:
         super().__init__(node, flags, path)
         self._store = node.store
+        self._seekable = node.seekable
 
     def write(self, data: bytes) -> int:
-        count = self.write_at(self.offset, data)
-        self.offset += count
-        return count
+        self._store(data)
+        self.offset += len(data)
+        return len(data)
 
     def write_at(self, offset: int, data: bytes) -> int:
+        if not self._seekable:
+            raise Errno(ESPIPE)
         self._store(data)
         return len(data)
 

@@ -38,6 +38,7 @@ class ProcPagemap(ProcText):
     def open(self, flags: int, path: str) -> OpenFile:
         if flags & O_ACCMODE != O_RDONLY:
             raise Errno(EACCES)
+        self.check_open()
         return PagemapFile(self, flags, path)
 
 

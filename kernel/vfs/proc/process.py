@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
-from kernel.base.errno import ENOENT
+from kernel.base.errno import EINVAL, ENOENT, ESRCH
 from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import O_ACCMODE, O_CLOEXEC
@@ -20,6 +20,20 @@ from kernel.vfs.proc.protocol import ProcKernel, ProcMemory, ProcProcess
 
 Make = Callable[[], bytes]
 Store = Callable[[bytes], None]
+
+_ERRORS_OF_ZOMBIES = {
+    "auxv": ESRCH,
+    "environ": ESRCH,
+    "mountinfo": EINVAL,
+    "mounts": EINVAL,
+    "pagemap": ESRCH,
+    "smaps_rollup": ESRCH,
+}
+"""Files of a process that cannot be opened once it has ended."""
+
+
+def _unreadable() -> bytes:
+    raise Errno(EINVAL)
 
 
 class ProcessFiles:
@@ -56,7 +70,7 @@ class ProcessFiles:
         }
         attributes = process.attributes
         self._settings: dict[str, tuple[int, Make, Store]] = {
-            "clear_refs": (0o200, lambda: b"", lambda text: settings.clear_refs(process, text)),
+            "clear_refs": (0o200, _unreadable, lambda text: settings.clear_refs(process, text)),
             "comm": (
                 0o644,
                 lambda: process.program.name.encode("utf-8", "surrogateescape") + b"\n",
@@ -64,7 +78,7 @@ class ProcessFiles:
             ),
             "coredump_filter": (
                 0o644,
-                lambda: b"%08x\n" % attributes.core_filter,
+                lambda: b"%08x\n" % attributes.core_filter if process.alive else b"",
                 lambda text: settings.set_core_filter(process, text),
             ),
             "oom_score_adj": (
@@ -92,16 +106,29 @@ class ProcessFiles:
     def _find(self, name: str) -> ProcNode | None:
         path = f"{self.base}/{name}"
         if name in self._texts:
-            return ProcText(self.filesystem, path, self._texts[name])
+            return self._checked(name, ProcText(self.filesystem, path, self._texts[name]))
         if name in self._settings:
-            return ProcSetting(self.filesystem, path, *self._settings[name])
+            setting = ProcSetting(self.filesystem, path, *self._settings[name])
+            setting.seekable = name != "comm"
+            return setting
         if name == "pagemap":
-            return ProcPagemap(self.filesystem, path, self.kernel, self.process)
+            pagemap = ProcPagemap(self.filesystem, path, self.kernel, self.process)
+            return self._checked(name, pagemap)
         if name in self._links:
             return MagicLink(self.filesystem, path, *self._links[name])
         if name in self._dirs:
             return self._dirs[name]()
         return None
+
+    def _checked(self, name: str, node: ProcText) -> ProcText:
+        """The node, with the error that opening it causes once the process has ended."""
+
+        def check() -> None:
+            if name in _ERRORS_OF_ZOMBIES and not self.process.alive:
+                raise Errno(_ERRORS_OF_ZOMBIES[name])
+
+        node.check_open = check
+        return node
 
     def _exe_text(self) -> str:
         if not self.process.alive:

@@ -1,4 +1,4 @@
-"""/sys: only the settings of transparent huge pages, which allocators and databases read."""
+"""/sys: only the settings of huge pages, which allocators and databases read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kernel.vfs.proc.nodes import ProcDir, ProcFs, texts_dir
 from kernel.vfs.proc.protocol import ProcKernel
 
 _THP = "kernel/mm/transparent_hugepage/"
+_POOL = "kernel/mm/hugepages/hugepages-2048kB/"
 _HUGE_SIZE = 1 << 21
 
 
@@ -27,7 +28,21 @@ def sys_directory(kernel: ProcKernel, namespace: Namespace) -> ProcDir:
             ("always", "within_size", "advise", "never", "deny", "force"), "never"
         ),
     }
+    for name, value in pool_settings(kernel).items():
+        texts[_POOL + name] = value
     return texts_dir(filesystem, texts)
+
+
+def pool_settings(kernel: ProcKernel) -> dict[str, Callable[[], str]]:
+    """Settings and counts of the pool for MAP_HUGETLB, whose size is fixed."""
+    return {
+        "nr_hugepages": lambda: str(kernel.machine_memory.pool),
+        "nr_hugepages_mempolicy": lambda: str(kernel.machine_memory.pool),
+        "nr_overcommit_hugepages": lambda: "0",
+        "free_hugepages": lambda: str(kernel.machine_memory.pool_free),
+        "resv_hugepages": lambda: str(kernel.machine_memory.pool_reserved),
+        "surplus_hugepages": lambda: "0",
+    }
 
 
 def _bracketed(values: Sequence[str], value: str) -> str:

@@ -11,7 +11,7 @@ from kernel.vfs.proc import contents, memory_texts
 from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText, texts_dir
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
-from kernel.vfs.proc.sysfs import sys_directory
+from kernel.vfs.proc.sysfs import pool_settings, sys_directory
 
 _FILESYSTEMS = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thostfs\n"
 
@@ -39,6 +39,7 @@ class ProcRoot:
             "self": lambda: str(kernel.caller.process.pid),
             "thread-self": lambda: f"{kernel.caller.process.pid}/task/{kernel.caller.tid}",
         }
+        pool = pool_settings(kernel)
         self._settings: dict[str, Callable[[], str]] = {
             "kernel/hostname": lambda: kernel.hostname,
             "kernel/ngroups_max": lambda: "65536",
@@ -57,6 +58,9 @@ class ProcRoot:
             "net/core/somaxconn": lambda: "4096",
             "vm/max_map_count": lambda: "65530",
             "vm/mmap_min_addr": lambda: "65536",
+            "vm/nr_hugepages": pool["nr_hugepages"],
+            "vm/nr_hugepages_mempolicy": pool["nr_hugepages_mempolicy"],
+            "vm/nr_overcommit_hugepages": pool["nr_overcommit_hugepages"],
             "vm/overcommit_memory": lambda: "1",
         }
 

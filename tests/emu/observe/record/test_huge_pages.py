@@ -177,7 +177,7 @@ class _Usage(Observer):
     def huge_split(self, space: AddressSpace, start: int) -> None:
         self._compare()
 
-    def collapsed(self, space: AddressSpace, start: int) -> None:
+    def collapsed(self, space: AddressSpace, start: int, copied: int) -> None:
         self._compare()
 
     def leaving(self, process: Process) -> None:

@@ -38,7 +38,10 @@ def sums(records: list[AnyRecord]) -> dict[str, object]:
         "huge_mapped": sum(f.huge and f.outcome in ("zero_filled", "copied") for f in faults),
         "huge_split": sum(fault.split for fault in faults) + resizes[False],
         "huge_collapsed": resizes[True],
-        "frames_copied": sum(fork.frames_copied for fork in forks) + _pages(faults, "copied"),
+        "huge_collapse_copies": sum(each.copied for each in of_kind(records, PageSize)),
+        "frames_copied": sum(fork.frames_copied for fork in forks)
+        + _pages(faults, "copied")
+        + sum(each.copied for each in of_kind(records, PageSize)),
         "frames_reused": _pages(faults, "reused"),
         "tables_shared": sum(fork.tables_shared for fork in forks),
         "tables_copied": sum(fault.table_copied for fault in faults),

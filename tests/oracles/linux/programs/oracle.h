@@ -112,7 +112,7 @@ static volatile char sink;
 
 /* Touches every page of the program itself, so that a step's faults are those of its region. A
    child of fork must do it anew. */
-static void settle(void)
+__attribute__((unused)) static void settle(void)
 {
     volatile char stack[64 << 10];
     for (unsigned long n = 0; n < sizeof stack; n += PAGE)
