@@ -142,7 +142,7 @@ class CowCollector:
                 self._copy(fault)
             case Outcome.REUSED:
                 self._profile.reused += fault.pages
-                self._side(fault, self._lineage.fork_of(fault)).reused += fault.pages
+                self._side(fault.pid, self._lineage.fork_of(fault)).reused += fault.pages
             case Outcome.FILE_COPIED:
                 self._profile.file_copied += 1
                 self._files.add(fault.seq)
@@ -158,7 +158,7 @@ class CowCollector:
     def _copy(self, fault: records.Fault) -> None:
         profile = self._profile
         fork = self._lineage.fork_of(fault)
-        self._side(fault, fork).copied += fault.pages
+        self._side(fault.pid, fork).copied += fault.pages
         share = self._forks[fork.number] if fork is not None else None
         copy = _Copy(fault, share, self._sites(fault))
         for site in copy.sites:
@@ -185,19 +185,21 @@ class CowCollector:
         for site in (
             self._lines.find(name, place.file, place.line, record.call),
             self._functions.find(name),
+            self._mappings.find(mapping_name(record.vma)),
         ):
             site.copies += 1
             site.bytes_copied += copied
         profile.bytes_copied += copied
-        latest = self._lineage.of(record.pid).latest
-        if latest is not None:
-            self._forks[latest.number].bytes_copied += copied
+        fork = self._lineage.of(record.pid).latest
+        self._side(record.pid, fork).copied += record.copied
+        if fork is not None:
+            self._forks[fork.number].bytes_copied += copied
 
-    def _side(self, fault: records.Fault, fork: Shared | None) -> Side:
+    def _side(self, pid: int, fork: Shared | None) -> Side:
         if fork is None:
             return self._profile.without_fork
         share = self._forks[fork.number]
-        is_child = self._lineage.of(fault.pid) is fork.child
+        is_child = self._lineage.of(pid) is fork.child
         return share.by_child if is_child else share.by_parent
 
     def _sites(self, fault: records.Fault) -> list[Site]:

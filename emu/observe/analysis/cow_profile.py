@@ -21,7 +21,9 @@ PAGE_SIZE = 4096
 
 @dataclass(slots=True)
 class Side:
-    """Shared pages to which one side of a fork, the parent or the child, stored."""
+    """Shared pages to which one side of a fork, the parent or the child, stored, or which it copied
+    to a huge page (MADV_COLLAPSE).
+    """
 
     copied: int = 0
     reused: int = 0

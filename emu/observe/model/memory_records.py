@@ -91,6 +91,8 @@ class PageSize(Record, tag="page_size", kw_only=True):
     """True for pages that became a huge page (MADV_COLLAPSE)."""
     copied: Pages = 0
     """Those of the pages that a fork had shared with a process that still uses them."""
+    vma: Range | None = None
+    """The mapping that contains them; only of pages that became a huge page."""
     call: Text = ""
     """The system call."""
     place: SourceLocation | None = None

@@ -144,7 +144,10 @@ class AddressSpaceRecorder(Observer):
         self._record_page_size(space, start, {"huge": False})
 
     def collapsed(self, space: AddressSpace, start: int, copied: int) -> None:
-        self._record_page_size(space, start, {"huge": True, "copied": copied})
+        vma = space.find(start)
+        assert vma is not None
+        change = {"huge": True, "copied": copied, "vma": range_of(vma)}
+        self._record_page_size(space, start, change)
 
     def _record_page_size(self, space: AddressSpace, address: int, change: dict[str, Any]) -> None:
         pid = self._pids.get(space)

@@ -119,6 +119,30 @@ def what_is_done_to_all_of_it_keeps_it() -> None:
 
 
 @CHECKS
+def rights_after_a_fork_cost_one_fault_until_it_is_stored_to() -> None:
+    with scene(0, 4 * HUGE_FRAMES) as s:
+        parent = huge_scene(s)
+        s.fork(parent).leave()
+        call = Caller(s, parent)
+        for faults in ([Outcome.REUSED], []):
+            s.outcomes.clear()
+            for prot in (Prot.READ, RW):
+                call.mprotect(BASE, HUGE_SIZE, prot)
+            for page in (BASE, BASE + 9 * P, LAST):
+                s.store(parent, page, b"x")
+            s.did(*faults)
+        s.fork(parent).leave()
+        call.munmap(BASE, HUGE_SIZE)
+        anonymous(parent, HUGE_FRAMES)
+        s.store(parent, BASE, b"x")
+        s.outcomes.clear()
+        for prot in (Prot.READ, RW):
+            call.mprotect(BASE, HUGE_SIZE, prot)
+        s.store(parent, BASE, b"x")
+        s.did()
+
+
+@CHECKS
 def the_rights_of_zeroes_and_of_one_that_is_shared() -> None:
     with scene(0, 4 * HUGE_FRAMES) as s:
         s.parent.set_huge_pages(ALWAYS)

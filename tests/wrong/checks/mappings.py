@@ -10,7 +10,7 @@ from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from tests.kernel.worlds import BASE, RW, Caller, anonymous
 from tests.wrong.checks.check import Checks, same
-from tests.wrong.checks.scene import FILE, P, refused, scene
+from tests.wrong.checks.scene import FILE, P, Scene, refused, scene
 
 CHECKS = Checks("mappings")
 DONTNEED = 4
@@ -54,6 +54,37 @@ def mprotect_gives_no_w_to_a_shared_frame() -> None:
         s.check()
         s.store(child, BASE, b"child!")
         s.holds(s.parent, BASE, b"page 0", "the parent")
+
+
+@CHECKS
+def rights_after_a_fork_cost_one_fault_for_each_page_until_it_is_stored_to() -> None:
+    for pages in (3, 200):
+        with scene(pages, 512) as s:
+            s.fork(s.parent).leave()
+            s.store(s.parent, BASE, b"mine")
+            s.outcomes.clear()
+            _give_rights_again(s, pages)
+            s.did(*[Outcome.REUSED] * (pages - 1))
+            _give_rights_again(s, pages)
+            s.did()
+            s.fork(s.parent).leave()
+            s.parent.unmap(BASE, BASE + pages * P)
+            anonymous(s.parent, pages)
+            _store_to_each(s, pages)
+            s.outcomes.clear()
+            _give_rights_again(s, pages)
+            s.did()
+
+
+def _give_rights_again(s: Scene, pages: int) -> None:
+    for prot in (Prot.READ, RW):
+        s.parent.protect(BASE, BASE + pages * P, prot)
+    _store_to_each(s, pages)
+
+
+def _store_to_each(s: Scene, pages: int) -> None:
+    for page in range(pages):
+        s.store(s.parent, BASE + page * P, b"x")
 
 
 @CHECKS

@@ -91,12 +91,12 @@ VARIANTS = [
     wrong(
         "huge-first-count", "a huge page is unshared if its first frame is",
         "kernel.mm.physical.frame_runs:FrameRuns.is_run_unshared",
-        "self.counts[start : start + HUGE_FRAMES]", "self.counts[start : start + 1]",
+        "self.counts[self._run(ppn)]", "self.counts[self._run(ppn)][:1]",
     ),
     wrong(
         "huge-share-first", "fork adds a reference of the first frame only",
         "kernel.mm.physical.frame_runs:FrameRuns.share_run",
-        "self.counts[start : start + HUGE_FRAMES]", "self.counts[start : start + 1]",
+        "self.counts[run] += 1", "self.counts[run][:1] += 1",
     ),
     wrong(
         "huge-release-frees-all", "frames of a huge page are free although others use them",

@@ -88,7 +88,20 @@ VARIANTS = [
     ),
     _rights(
         "huge-rights-shared", "mprotect makes a shared huge page writable",
-        old="frames.is_run_unshared(ppn(pte))", new="True",
+        old="frames.is_run_exclusive(ppn(pte))", new="True",
+    ),
+    wrong(
+        "huge-rights-forked", "mprotect makes a huge page writable that no store made exclusive",
+        "kernel.mm.physical.frame_runs:FrameRuns.is_run_exclusive",
+        " and not self.forked[self._run(ppn)].any()", "",
+    ),
+    wrong(
+        "huge-reused-not-exclusive", "a huge page that its last user stores to is not its own",
+        "kernel.mm.faults.huge_fault:store_to_huge", "space.frames.make_run_exclusive(run)", "pass",
+    ),
+    wrong(
+        "huge-new-not-exclusive", "a new huge page is not its process's own",
+        "kernel.mm.physical.frame_runs:FrameRuns._take_run", "self.forked[start:end] = 0", "pass",
     ),
     _rights(
         "huge-rights-zero", "mprotect makes the huge zero page writable",

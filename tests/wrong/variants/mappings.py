@@ -79,11 +79,27 @@ VARIANTS = [
     ),
     _in_place(
         "mprotect-w-while-shared", "mprotect to writable gives W to a frame that fork shared",
-        old="sole & private", new="private",
+        old="exclusive & private", new="private",
     ),
     _in_place(
         "mprotect-w-to-zero-frame", "mprotect to writable gives W to the zero frame",
-        old="sole & private", new="sole | ~private",
+        old="exclusive & private", new="exclusive | ~private",
+    ),
+    _in_place(
+        "mprotect-w-to-forked-pages", "mprotect gives W to pages that no store made exclusive",
+        old=" & (frames.forked[indices] == 0)", new="",
+    ),
+    wrong(
+        "fork-marks-no-page", "fork does not note which pages it shares",
+        "kernel.mm.physical.frame_runs:FrameRuns._mark_forked", "self.forked[indices] = 1", "pass",
+    ),
+    wrong(
+        "reused-page-not-exclusive", "a page that its last user stores to is not its own",
+        "kernel.mm.faults.cow_break:break_cow", "frames.make_exclusive(frame)", "pass",
+    ),
+    wrong(
+        "new-page-not-exclusive", "a new page in a frame that a fork shared is not its own",
+        "kernel.mm.physical.frames:Frames._take", "self._forked[index] = 0", "pass",
     ),
     _each(
         "mprotect-leaves-w-in-a-page", "mprotect of a few pages to read-only leaves W",
@@ -99,11 +115,16 @@ VARIANTS = [
     ),
     _each(
         "mprotect-w-to-a-shared-page", "mprotect of a few pages gives W while fork shares them",
-        old="frames.count(frame) == 1 and", new="",
+        old="frames.is_exclusive(frame) and", new="",
+    ),
+    wrong(
+        "mprotect-w-to-a-forked-page", "mprotect of a few pages gives W where no store did",
+        "kernel.mm.physical.frames:Frames.is_exclusive",
+        " and not self._forked[ppn - self.first]", "",
     ),
     _each(
         "mprotect-w-to-zero-frame-page", "mprotect of a few pages gives W to the zero frame",
-        old="and frames.kind(frame) is Kind.PRIVATE", new="or frame == frames.zero",
+        old="frames.kind(frame) is Kind.PRIVATE and", new="frame == frames.zero or",
     ),
     wrong(
         "few-pages-not-cleared", "munmap of a few pages leaves their PTEs",

@@ -137,7 +137,12 @@ def test_is_the_table_of_page_sizes_readable() -> None:
 
 
 def test_is_the_page_size_not_given_twice() -> None:
-    for option in (("--thp", "never"), ("--thp-cow", "huge")):
+    for option in (
+        ("--thp", "never"),
+        ("--thp", "madvise"),
+        ("--thp-cow", "huge"),
+        ("--thp-cow", "page"),
+    ):
         outcome = emu("compare", "--page-sizes", *option, "x")
         assert (outcome.status, outcome.messages) == (
             2,

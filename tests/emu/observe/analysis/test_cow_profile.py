@@ -36,6 +36,7 @@ def checked(run: Recorded) -> CowProfile:
     assert found.huge_mapped == run.summary["huge_mapped"]
     assert found.huge_split == run.summary["huge_split"]
     assert found.huge_collapsed == run.summary["huge_collapsed"]
+    assert found.collapse_copies == run.summary["huge_collapse_copies"]
     if not found.huge_mapped:
         assert (found.copied, found.reused) == (faults["copied"], faults["reused"])
     assert found.file_copied == faults["file_copied"]
@@ -44,11 +45,13 @@ def checked(run: Recorded) -> CowProfile:
     assert len(found.forks) == run.summary["forks"]
     sides = [side for fork in found.forks for side in (fork.by_parent, fork.by_child)]
     sides.append(found.without_fork)
-    assert sum(side.copied for side in sides) == found.copied
+    copied = found.copied + found.collapse_copies
+    assert sum(side.copied for side in sides) == copied
     assert sum(side.reused for side in sides) == found.reused
     for ranking in (found.lines, found.functions, found.mappings):
-        assert sum(site.copies for site in ranking) == found.copies
-        assert sum(site.bytes_copied for site in ranking) == found.copied * PAGE_SIZE
+        if not found.collapse_copies:
+            assert sum(site.copies for site in ranking) == found.copies
+        assert sum(site.bytes_copied for site in ranking) == copied * PAGE_SIZE
         assert sum(site.bytes_changed for site in ranking) == found.bytes_changed
         amounts = [site.bytes_copied for site in ranking]
         assert amounts == sorted(amounts, reverse=True)
@@ -318,6 +321,45 @@ def test_does_a_huge_page_count_as_512(cow: str, policy: str) -> None:
         pages = 512 if whole else 2
         assert (in_range.bytes_copied, in_range.bytes_changed) == (pages * PAGE_SIZE, 3)
         assert fork.by_child.copied >= pages and fork.by_parent.reused >= 512
+
+
+COLLAPSE_OF_SHARED_PAGES = r"""
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define HUGE (2UL << 20)
+#define PAGE 4096
+int main(void)
+{
+    char *at = mmap((void *)0x40000000, HUGE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    for (int page = 0; page < 40; page++)
+        at[page * PAGE] = 1;
+    if (!fork()) {
+        at[0] = 2;
+        _exit(madvise(at, HUGE, 25)); /* MADV_COLLAPSE */
+    }
+    int status;
+    wait(&status);
+    return status;
+}
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_does_a_collapse_copy_the_pages_that_a_fork_shared(policy: str) -> None:
+    run = record([compiled(COLLAPSE_OF_SHARED_PAGES)], fork_policy=policy, deterministic=True)
+    assert run.status == 0, run.output
+    found = checked(run)
+    copies = 0 if policy == "eager" else 39
+    assert (found.huge_collapsed, found.collapse_copies) == (1, copies)
+    mapping = "anonymous 0x40000000 rw-p"
+    in_mapping = [site.bytes_copied for site in found.mappings if site.name == mapping]
+    assert in_mapping == ([] if policy == "eager" else [(1 + copies) * PAGE_SIZE])
+    if copies:
+        assert any(site.via == "madvise" for site in found.lines)
+        assert f"1 collapsed, {copies} pages copied for it" in cow_text(found)
+        assert limit_message(found, 4 * (copies + 1)) is not None
 
 
 def test_is_nothing_said_of_huge_pages_where_there_are_none() -> None:

@@ -17,8 +17,9 @@ from kernel.mm.outcome import Outcome
 
 def run(policy: str, stdout: bytes = b"", stderr: bytes = b"", status: int = 0) -> PolicyRun:
     names = ("frames_copied", "frames_reused", "ptes_written", "tables_made", "tables_shared")
-    others = ("tables_copied", "frames_peak", "huge_mapped", "huge_split")
-    counts: dict[str, object] = dict.fromkeys((*names, *others), 10**9)
+    others = ("tables_copied", "frames_peak", "huge_mapped", "huge_split", "huge_collapse_copies")
+    all_names = (*names, *others, "frames_copied_at_forks")
+    counts: dict[str, object] = dict.fromkeys(all_names, 10**9)
     faults = {str(outcome): 10**8 for outcome in Outcome}
     return PolicyRun(policy, status, stdout, stderr, {**counts, "faults": faults}, 123456.789)
 
