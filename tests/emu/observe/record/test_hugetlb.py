@@ -26,7 +26,7 @@ SOURCE = r"""
 #include <unistd.h>
 #define HUGE (2UL << 20)
 #define PAGE 4096
-static char *huge(unsigned long at, int kind)
+static volatile char *huge(unsigned long at, int kind)
 {
     return mmap((void *)at, 2 * HUGE, PROT_READ | PROT_WRITE,
                 kind | MAP_ANONYMOUS | MAP_FIXED | 0x40000 /* MAP_HUGETLB */, -1, 0);
@@ -34,7 +34,7 @@ static char *huge(unsigned long at, int kind)
 int main(void)
 {
     int status;
-    char *own = huge(0x40000000, MAP_PRIVATE), *all = huge(0x40400000, MAP_SHARED);
+    volatile char *own = huge(0x40000000, MAP_PRIVATE), *all = huge(0x40400000, MAP_SHARED);
     if (own == MAP_FAILED || all == MAP_FAILED)
         return 1;
     own[5 * PAGE] = own[HUGE] = all[0] = 1;
