@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
-_INTERRUPT = 1 << 63
+_INTERRUPT: Final = 1 << 63
 
 
 class Cause(IntEnum):
@@ -28,7 +29,9 @@ class Cause(IntEnum):
     TIMER_INTERRUPT = _INTERRUPT | 5
 
 
-PAGE_FAULTS = frozenset((Cause.FETCH_PAGE_FAULT, Cause.LOAD_PAGE_FAULT, Cause.STORE_PAGE_FAULT))
+PAGE_FAULTS: Final = frozenset(
+    (Cause.FETCH_PAGE_FAULT, Cause.LOAD_PAGE_FAULT, Cause.STORE_PAGE_FAULT)
+)
 
 
 class Access(IntEnum):
@@ -47,10 +50,10 @@ class Access(IntEnum):
         return _ACCESS_FAULT[self]
 
 
-_PAGE_FAULT = (Cause.FETCH_PAGE_FAULT, Cause.LOAD_PAGE_FAULT, Cause.STORE_PAGE_FAULT)
-_ACCESS_FAULT = (Cause.FETCH_ACCESS_FAULT, Cause.LOAD_ACCESS_FAULT, Cause.STORE_ACCESS_FAULT)
+_PAGE_FAULT: Final = (Cause.FETCH_PAGE_FAULT, Cause.LOAD_PAGE_FAULT, Cause.STORE_PAGE_FAULT)
+_ACCESS_FAULT: Final = (Cause.FETCH_ACCESS_FAULT, Cause.LOAD_ACCESS_FAULT, Cause.STORE_ACCESS_FAULT)
 
-ACCESS_OF_CAUSE = {
+ACCESS_OF_CAUSE: Final = {
     **{access.page_fault: access for access in Access},
     **{access.access_fault: access for access in Access},
 }

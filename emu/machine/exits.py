@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from emu.machine.cause import Access
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_MASK, VA_MASK
 from emu.machine.sv39 import Mmu, Translation
 
-_PAGE = VA_MASK & ~PAGE_MASK
+_PAGE: Final = VA_MASK & ~PAGE_MASK
 _NO_PAGES: frozenset[int] = frozenset()
 
 

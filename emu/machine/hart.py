@@ -23,6 +23,7 @@ it keeps the translated code across switches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from emu.machine import engine as e
 from emu.machine.cause import Access, Cause
@@ -38,11 +39,11 @@ from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFa
 from emu.machine.tlb import Tlb
 from emu.machine.trap import Trap, Vector
 
-_EBREAK = (0x00100073, 0x9002)
-_ACCESS = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
-_PAGE = VA_MASK & ~PAGE_MASK
-_MOST_DOUBTFUL = 32
-_STORE_INSTEAD = {
+_EBREAK: Final = (0x00100073, 0x9002)
+_ACCESS: Final = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
+_PAGE: Final = VA_MASK & ~PAGE_MASK
+_MOST_DOUBTFUL: Final = 32
+_STORE_INSTEAD: Final = {
     Cause.LOAD_PAGE_FAULT: Cause.STORE_PAGE_FAULT,
     Cause.LOAD_ACCESS_FAULT: Cause.STORE_ACCESS_FAULT,
 }
@@ -245,8 +246,7 @@ class Hart:
 
     def _run_once(self, count: int) -> Trap | None:
         """Runs the engine once; None when it ended for the hart's own reasons."""
-        self._cause = self._fault = self._conflict = self._reserved = None
-        self._rearm = False
+        self._forget_trap()
         start = self.pc
         self._code_reader.forget()
         self._running = True
@@ -273,6 +273,13 @@ class Hart:
         if status != e.OK:
             raise RuntimeError(f"the engine stopped at {self.pc:#x} with error {status}")
         return Trap(Cause.TIMER_INTERRUPT, self.pc)
+
+    def _forget_trap(self) -> None:
+        self._cause = None
+        self._fault = None
+        self._conflict = None
+        self._reserved = None
+        self._rearm = False
 
     def _resolve_conflict(self, ppn: int, count: int) -> Trap | None:
         """Handles a store at pc to frame ``ppn``, from which code was translated.

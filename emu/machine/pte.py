@@ -15,45 +15,47 @@ Translation and Protection (satp) Register"::
 
 from __future__ import annotations
 
-PAGE_SHIFT = 12
-PAGE_SIZE = 1 << PAGE_SHIFT
-PAGE_MASK = PAGE_SIZE - 1
+from typing import Final
 
-LEVELS = 3
-VPN_BITS = 9
-PTES_PER_TABLE = 1 << VPN_BITS
-PTE_SIZE = 8
+PAGE_SHIFT: Final = 12
+PAGE_SIZE: Final = 1 << PAGE_SHIFT
+PAGE_MASK: Final = PAGE_SIZE - 1
 
-HUGE_SHIFT = PAGE_SHIFT + VPN_BITS
-HUGE_SIZE = 1 << HUGE_SHIFT
+LEVELS: Final = 3
+VPN_BITS: Final = 9
+PTES_PER_TABLE: Final = 1 << VPN_BITS
+PTE_SIZE: Final = 8
+
+HUGE_SHIFT: Final = PAGE_SHIFT + VPN_BITS
+HUGE_SIZE: Final = 1 << HUGE_SHIFT
 """A leaf at level 1 maps 2 MiB: a huge page of Linux, a megapage of the privileged spec."""
-HUGE_FRAMES = PTES_PER_TABLE
+HUGE_FRAMES: Final = PTES_PER_TABLE
 
-V = 1 << 0
-R = 1 << 1
-W = 1 << 2
-X = 1 << 3
-U = 1 << 4
-G = 1 << 5
-A = 1 << 6
-D = 1 << 7
-RSW0 = 1 << 8
-RSW1 = 1 << 9
+V: Final = 1 << 0
+R: Final = 1 << 1
+W: Final = 1 << 2
+X: Final = 1 << 3
+U: Final = 1 << 4
+G: Final = 1 << 5
+A: Final = 1 << 6
+D: Final = 1 << 7
+RSW0: Final = 1 << 8
+RSW1: Final = 1 << 9
 """RSW0 and RSW1 are reserved for the supervisor; the hardware ignores them."""
 
-PPN_SHIFT = 10
-PPN_MASK = (1 << 44) - 1
-RESERVED = 0x3FF << 54
+PPN_SHIFT: Final = 10
+PPN_MASK: Final = (1 << 44) - 1
+RESERVED: Final = 0x3FF << 54
 """Bits 63-54: N (Svnapot), PBMT (Svpbmt) and the reserved ones; without those extensions, zero."""
-FLAGS = 0x3FF
+FLAGS: Final = 0x3FF
 """Bits 9-0 of a PTE: RSW, D A G U X W R V."""
 
-MODE_BARE = 0
-MODE_SV39 = 8
-ASID_MASK = 0xFFFF
+MODE_BARE: Final = 0
+MODE_SV39: Final = 8
+ASID_MASK: Final = 0xFFFF
 
-VA_MASK = (1 << 64) - 1
-VA_HALF = 1 << 38
+VA_MASK: Final = (1 << 64) - 1
+VA_HALF: Final = 1 << 38
 """Canonical addresses are [0, VA_HALF) and [2**64 - VA_HALF, 2**64): bits 63-39 equal bit 38."""
 
 

@@ -12,14 +12,15 @@ import ctypes
 import mmap
 import sys
 from contextlib import suppress
+from typing import Final
 
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 
-BASE = 0x8000_0000
+BASE: Final = 0x8000_0000
 """Physical address of the start of RAM, as on QEMU's virt board."""
 
-_RESERVING = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-_ZEROES = bytes(PAGE_SIZE)
+_RESERVING: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+_ZEROES: Final = bytes(PAGE_SIZE)
 
 
 class NoHostMemory(Exception):

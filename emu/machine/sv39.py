@@ -9,7 +9,7 @@ access violates, and the walk.
 from __future__ import annotations
 
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emu.machine.cause import Access, Cause
 from emu.machine.pte import (
@@ -62,15 +62,16 @@ class Rule(Enum):
     NOT_DIRTY = "the page's D bit is clear and Svade leaves setting it to software"
     PAGE_OUTSIDE_RAM = "the page lies outside physical memory"
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    @property
+    def text(self) -> str:
+        return str(self.value)
 
 
-_NOT_IN_POINTER = V | R | W | X | U | A | D | RESERVED
-_READY = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}
+_NOT_IN_POINTER: Final = V | R | W | X | U | A | D | RESERVED
+_READY: Final = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}
 """Bits of a leaf that U-mode may access at once: steps 6 to 9 have nothing left to check or set."""
 
-ACCESS_FAULT_RULES = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
+ACCESS_FAULT_RULES: Final = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
 
 
 class Step(NamedTuple):

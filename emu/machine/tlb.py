@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.machine import engine as e
 from emu.machine.engine import Engine
 from emu.machine.pte import D, R, W
 from emu.machine.ram import Ram
 
-_SMALLEST = 256
-_LARGEST = 1 << 16
+_SMALLEST: Final = 256
+_LARGEST: Final = 1 << 16
 
 
 class Tlb:

@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.errno import EACCES, ENOMEM
@@ -80,7 +80,7 @@ class MemoryObserver:
         """Called before all pages are released: the last process leaves (exit, exec)."""
 
 
-UNOBSERVED = MemoryObserver()
+UNOBSERVED: Final = MemoryObserver()
 """The observer of an address space that has none."""
 
 
@@ -102,15 +102,15 @@ class AddressSpace(MemoryPeaks):
     events of its ranges and pages. ``pager``, if any, is called for page faults first.
     """
 
-    table_type: type[PageTable] = PageTable
-    pager: Pager | None = None
-    limits = Limits()
-    """Those of its process; the defaults until a process has this space."""
+    table_type: ClassVar[type[PageTable]] = PageTable
 
     def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
         super().__init__(frames)
         self.table = self.table_type(frames, asid)
         self.flush_tlb = flush_tlb
+        self.pager: Pager | None = None
+        self.limits = Limits()
+        """Those of its process; the defaults until a process has this space."""
         self.users = 1
         self.brk_start = 0
         self.brk = 0

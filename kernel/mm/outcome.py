@@ -1,12 +1,9 @@
-"""Outcomes of page faults, and the record of how one was resolved."""
+"""Outcomes of page faults."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
-
-from emu.machine.cause import Access
 
 
 class Outcome(StrEnum):
@@ -56,30 +53,3 @@ class Outcome(StrEnum):
 FAILURES = frozenset(
     (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.BUS_ADRERR, Outcome.OUT_OF_MEMORY)
 )
-
-
-@dataclass(slots=True)
-class Resolution:
-    """Resolution of one fault: the PTE before and after, and the frame's reference count before.
-
-    When it failed, ``pte_after`` is ``pte_before``.
-    """
-
-    outcome: Outcome
-    va: int
-    access: Access
-    pte_before: int
-    pte_after: int
-    count_before: int
-    table_copied: bool = False
-    """True when the page's leaf table was shared and had to be copied first."""
-    huge: bool = False
-    """True when a huge page maps the address afterwards: the outcome concerns all of its pages."""
-    split: bool = False
-    """True when the fault split a huge page."""
-    around: list[tuple[int, int]] | None = None
-    """(address, PTE) of the other pages that the fault mapped (fault-around)."""
-
-    @property
-    def failed(self) -> bool:
-        return self.outcome in FAILURES

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from emu.machine.trap import Trap
     from kernel.mm.address_space import AddressSpace
     from kernel.mm.forking.fork_cost import ForkCost
-    from kernel.mm.outcome import Resolution
+    from kernel.mm.resolution import Resolution
     from kernel.process.process import Process, Thread
 
 

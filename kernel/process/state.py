@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kernel.config import Config
     from kernel.mm.address_space import AddressSpace
     from kernel.mm.faults.user_memory import FaultHandler
-    from kernel.mm.outcome import Resolution
+    from kernel.mm.resolution import Resolution
     from kernel.vfs.core.inode import Inode
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from emu.machine.registers import A0
 from kernel.base.errno import EINTR, ENOSYS
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kernel.syscalls.context import SyscallContext
 
 
-KILLED = object()
+KILLED: Final = object()
 """Result of a call that killed its process for lack of memory."""
 
 

@@ -8,7 +8,7 @@ so that the loop runs timers, other processes and requests of the host.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emu.machine.cause import Access
 from kernel.process.process import Thread
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from kernel.trap.trap_sampler import TrapSampler
     from kernel.trap.unfinished import UnfinishedTrap
 
-_LOOP_EVERY = 64
-_IN_LOOP = {"clone", "clone3", "execve", "execveat", "exit", "exit_group"}
-_IN_LOOP |= {"rt_sigreturn", "restart_syscall", "riscv_flush_icache", "sched_yield"}
+_LOOP_EVERY: Final = 64
+_IN_LOOP: Final = {
+    *("clone", "clone3", "execve", "execveat", "exit", "exit_group"),
+    *("rt_sigreturn", "restart_syscall", "riscv_flush_icache", "sched_yield"),
+}
 """System calls that exchange the hart's registers or its program."""
-_IN_HOOK = frozenset(number for number, row in TABLE.items() if row.name not in _IN_LOOP)
+_IN_HOOK: Final = frozenset(number for number, row in TABLE.items() if row.name not in _IN_LOOP)
 
 
 class KernelVector:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
 from emu.machine.isa.decoder import SYSTEM, decode
 from emu.machine.registers import PC
 from emu.machine.trap import Trap
 from kernel.mm.faults import fault
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 from kernel.process.exit import kill_for_memory
 from kernel.process.observer import Fault
 from kernel.process.process import Thread
@@ -32,24 +33,28 @@ if TYPE_CHECKING:
     from kernel.syscalls.context import SyscallContext
     from kernel.trap.unfinished import UnfinishedTrap
 
-_SIGNAL_OF_FAILURE = {
+_SIGNAL_OF_FAILURE: Final = {
     Outcome.SEGV_MAPERR: (Sig.SEGV, SEGV_MAPERR),
     Outcome.SEGV_ACCERR: (Sig.SEGV, SEGV_ACCERR),
     Outcome.BUS_ADRERR: (Sig.BUS, BUS_ADRERR),
 }
 
-_ACCESS_TEXT = {Access.LOAD: "load from", Access.STORE: "store to", Access.FETCH: "fetch from"}
-_EXCEPTION_TEXT = {
+_ACCESS_TEXT: Final = {
+    Access.LOAD: "load from",
+    Access.STORE: "store to",
+    Access.FETCH: "fetch from",
+}
+_EXCEPTION_TEXT: Final = {
     Cause.ILLEGAL_INSTRUCTION: "illegal instruction",
     Cause.BREAKPOINT: "breakpoint",
     Cause.LOAD_MISALIGNED: "misaligned atomic load",
     Cause.STORE_MISALIGNED: "misaligned atomic access",
 }
 
-_CSR_TIME = 0xC01
-_SETS_OR_CLEARS = (2, 3)
+_CSR_TIME: Final = 0xC01
+_SETS_OR_CLEARS: Final = (2, 3)
 """Lowest bits of funct3 of csrrs, csrrc and their immediate forms; these read only if rs1 is 0."""
-_NS_PER_TICK = 100
+_NS_PER_TICK: Final = 100
 """The time CSR counts at 10 MHz, as on QEMU's virt board."""
 
 

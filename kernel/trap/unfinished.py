@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kernel.mm.outcome import Resolution
+from kernel.mm.resolution import Resolution
 
 
 @dataclass(slots=True)

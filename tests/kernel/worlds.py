@@ -23,10 +23,11 @@ from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.forking import fork
 from kernel.mm.mappings.huge_policy import HugePages
 from kernel.mm.mappings.vma import Prot, Vma
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
 from kernel.mm.physical.frames import Frames
 from kernel.mm.physical.huge_pool import HugePool
 from kernel.mm.physical.huge_zero_page import drop_huge_zero
+from kernel.mm.resolution import Resolution
 from kernel.syscalls.table import ROWS
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.memfs.memfs import MemFs

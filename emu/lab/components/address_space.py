@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from emu.lab.components.page_table import LabTable
 from emu.lab.host.student import Student
-from kernel.mm.address_space import AddressSpace
+from kernel.mm.address_space import AddressSpace, Pager
 from kernel.mm.page_tables.clear_range import clear_huge_pages
+from kernel.mm.physical.frames import Frames
 
 
 class LabSpace(AddressSpace):
-    """``lab_machine`` sets ``student`` in a subclass for each machine."""
+    """``lab_machine`` sets ``student`` and ``student_pager`` in a subclass for each machine."""
 
     student: Student
+    student_pager: Pager
+
+    def __init__(self, frames: Frames, asid: int, flush_tlb: Callable[[], None]) -> None:
+        super().__init__(frames, asid, flush_tlb)
+        self.pager = self.student_pager
 
     def clear_pages(self, start: int, end: int) -> None:
         assert isinstance(self.table, LabTable)

@@ -67,7 +67,7 @@ class LabMachine:
         """Returns a class of address spaces whose tables and pages the student's code manages."""
         table = type("Table", (LabTable,), {"student": self.student})
         pager = LabPager(self.student)
-        members = {"student": self.student, "table_type": table, "pager": pager}
+        members = {"student": self.student, "table_type": table, "student_pager": pager}
         if self.fence_tracker is None:
             return type("Space", (LabSpace,), members)
         return type(

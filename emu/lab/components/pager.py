@@ -19,8 +19,9 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.faults.fault import allows
 from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.mappings.vma import LOWEST, STACK_GUARD, USER_END
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
 from kernel.mm.physical.frames import Kind
+from kernel.mm.resolution import Resolution
 
 STORE_FAULTS = ("superpages", "cow-fork")
 """Labs with a ``store_fault``, latest first."""

@@ -15,7 +15,8 @@ from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, D, R, W, X
 from emu.machine.sv39 import Mmu, TranslationFault
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.faults import fault
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 
 _ATTEMPTS = 4
 """Maximum number of attempts of an access: no handler needs as many faults."""

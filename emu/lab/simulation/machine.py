@@ -40,7 +40,8 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking import fork
 from kernel.mm.forking.fork import Policy
 from kernel.mm.mappings.vma import Prot, Vma
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 
 
 class OperationResult(NamedTuple):

@@ -25,8 +25,9 @@ from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork_cost import ForkCost
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
 from kernel.mm.physical.frames import Kind
+from kernel.mm.resolution import Resolution
 from kernel.process.observer import Fault
 from kernel.process.process import Process, Thread
 from kernel.process.signals import signals

@@ -6,6 +6,8 @@ memory in system calls. It returns a record of the resolution.
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, A, D, R, U, V, W, X, make_pte, ppn
 from kernel.base.errors import Errno, OutOfMemory
@@ -16,12 +18,13 @@ from kernel.mm.faults.fault_around import map_around, read_flags
 from kernel.mm.faults.huge_fault import map_huge, store_to_huge
 from kernel.mm.faults.hugetlb_fault import map_from_pool
 from kernel.mm.mappings.vma import LOWEST, STACK_GUARD, USER_END, Vma
-from kernel.mm.outcome import FAILURES, Outcome, Resolution
+from kernel.mm.outcome import FAILURES, Outcome
 from kernel.mm.page_tables.page_table import CLEAN
+from kernel.mm.resolution import Resolution
 
-_NEEDED = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
+_NEEDED: Final = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
 """PTE flags that each access needs."""
-_FROM_CACHE = (Outcome.FILE, Outcome.SHARED)
+_FROM_CACHE: Final = (Outcome.FILE, Outcome.SHARED)
 
 
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:

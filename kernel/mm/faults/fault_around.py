@@ -4,6 +4,8 @@ the page cache, as do_fault_around() of Linux.
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE, W, make_pte, ppn
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.backing.backing import Backing
@@ -11,7 +13,7 @@ from kernel.mm.faults.cow_break import read_only_flags
 from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 
-DEFAULT_SIZE = 64 << 10
+DEFAULT_SIZE: Final = 64 << 10
 """Bytes of a window (Linux's fault_around_bytes)."""
 
 

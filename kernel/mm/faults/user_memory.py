@@ -16,7 +16,8 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.faults.fault import allows, handle
 from kernel.mm.mappings.vma import USER_END
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 
 FaultHandler = Callable[[AddressSpace, Resolution], None]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntFlag
 from operator import attrgetter
+from typing import Final
 
 from emu.machine import pte
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
@@ -12,17 +13,17 @@ from kernel.base.budget import Cost
 from kernel.mm.backing.backing import Backing
 from kernel.mm.backing.shared_memory import SharedMemory
 
-USER_END = 1 << 38
+USER_END: Final = 1 << 38
 """User addresses are [0, USER_END): the lower canonical half of Sv39."""
-LOWEST = 0x10000
+LOWEST: Final = 0x10000
 """mmap hands out, and MAP_FIXED accepts, nothing below this (vm.mmap_min_addr)."""
-MAX_VMAS = 65530
+MAX_VMAS: Final = 65530
 """vm.max_map_count."""
-STACK_GUARD = 256 * PAGE_SIZE
+STACK_GUARD: Final = 256 * PAGE_SIZE
 """Minimum gap below a growing stack (Linux's stack_guard_gap)."""
 
-_COST = int(Cost.MAPPING)
-_SHARED_COST = _COST + int(Cost.SHARED_MEMORY)
+_COST: Final = int(Cost.MAPPING)
+_SHARED_COST: Final = _COST + int(Cost.SHARED_MEMORY)
 
 
 def page_up(value: int) -> int:
@@ -181,7 +182,7 @@ class Vma:
         )
 
 
-_VALUES = attrgetter(*Vma.__slots__)
+_VALUES: Final = attrgetter(*(each.name for each in fields(Vma)))
 
 
 def _flags(prot: Prot) -> int:
@@ -197,4 +198,4 @@ def _flags(prot: Prot) -> int:
     return flags
 
 
-_PTE_FLAGS = tuple(_flags(Prot(bits)) for bits in range(8))
+_PTE_FLAGS: Final = tuple(_flags(Prot(bits)) for bits in range(8))

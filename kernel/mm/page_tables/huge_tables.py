@@ -8,6 +8,8 @@ The rest of the kernel sees a huge page as 512 PTEs, each with the number of its
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.machine.pte import (
     FLAGS,
     HUGE_FRAMES,
@@ -25,7 +27,7 @@ from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT, LeafTables, keys_within
 from kernel.mm.physical.frames import Frames, Kind
 
-_EMPTY = bytes(PAGE_SIZE)
+_EMPTY: Final = bytes(PAGE_SIZE)
 
 
 class HugeTables(LeafTables):

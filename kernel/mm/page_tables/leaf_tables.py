@@ -8,6 +8,7 @@ table is ``va >> LEAF_SHIFT`` of the addresses that it maps.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from emu.machine.pte import (
     HUGE_SHIFT,
@@ -24,9 +25,9 @@ from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Ptes
 from kernel.mm.physical.frames import Frames, Kind
 
-LEAF_SHIFT = HUGE_SHIFT
+LEAF_SHIFT: Final = HUGE_SHIFT
 """A leaf table maps 2 MiB: addresses with equal bits from this one up share a table."""
-LEAF_SPAN = HUGE_SIZE
+LEAF_SPAN: Final = HUGE_SIZE
 
 
 def keys_within(index: Collection[int], start: int, end: int) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import compress
+from typing import Final
 
 from emu.machine.pte import (
     HUGE_FRAMES,
@@ -31,10 +32,10 @@ from kernel.mm.physical import numpy_threshold
 from kernel.mm.physical.frames import Kind
 from kernel.mm.physical.numpy_threshold import without_numpy
 
-COW = RSW0
+COW: Final = RSW0
 """Copy-on-write: set in the PTE of a private page of a writable VMA whose W is clear because its
 frame may be shared. The next store copies the frame, or reuses it with the last reference."""
-CLEAN = RSW1
+CLEAN: Final = RSW1
 """Not stored to since a write to clear_refs, which cleared W. A page with D and without this bit is
 soft-dirty."""
 
@@ -49,7 +50,7 @@ class Part:
     ptes: Ptes
 
 
-_TABLES_AT_ONCE = 64
+_TABLES_AT_ONCE: Final = 64
 """Tables per NumPy operation: 256 KiB, which fit in the processor's cache."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from functools import cached_property
+from typing import Final
 
 from emu.machine.pte import HUGE_FRAMES
 from emu.machine.ram import Ram
@@ -14,7 +15,7 @@ from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Bytes, Counts, Indices, np
 from kernel.base.memory_figures import HugeEvents
 
-_MAX_DEFERRED = 64
+_MAX_DEFERRED: Final = 64
 """Maximum number of searches that are omitted after one failed, as Linux defers compaction."""
 
 

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable
 from enum import IntEnum
 from functools import cached_property
+from typing import Final
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
 from emu.machine.ram import Ram
@@ -19,9 +20,9 @@ from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
 from kernel.mm.physical.frame_runs import FrameRuns
 
-_MANY_FREE = 8192
+_MANY_FREE: Final = 8192
 """Number of free frames (32 MiB) from which their memory is returned to the host."""
-_LEAST_TRIMMED = 32
+_LEAST_TRIMMED: Final = 32
 """Minimum length of a run of free frames that is returned to the host."""
 
 
@@ -39,12 +40,12 @@ class Kind(IntEnum):
     """A page of the pool for MAP_HUGETLB, which pins it."""
 
 
-_KINDS = tuple(Kind)
+_KINDS: Final = tuple(Kind)
 """The kinds by value: a look-up in an enumeration takes seven times as long."""
 _PRIVATE, _TABLE = int(Kind.PRIVATE), int(Kind.TABLE)  # NumPy is slow with an enum's members
 
 
-_RESERVED = 8
+_RESERVED: Final = 8
 """One of this many frames is not used ahead of need."""
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from emu.machine.pte import HUGE_FRAMES
 from kernel.mm.forking.fork_cost import ForkCost
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ from kernel.base.budget import Kind
 from kernel.mm.backing.shared_memory import SharedMemory
 from kernel.mm.faults import fault
 from kernel.mm.mappings.vma import LOWEST, MAX_VMAS, STACK_GUARD, USER_END, Prot, Vma
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
+from kernel.mm.resolution import Resolution
 from tests.kernel.worlds import BASE, RW, anonymous, mapped_file, user_memory
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import P, refused, scene

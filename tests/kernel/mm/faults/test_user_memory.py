@@ -7,7 +7,8 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.faults.user_memory import UserMemory
 from kernel.mm.mappings.vma import USER_END, Prot
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
+from kernel.mm.resolution import Resolution
 from tests.kernel.worlds import BASE, RW, World, anonymous, mapped_file, user_memory
 
 P = PAGE_SIZE

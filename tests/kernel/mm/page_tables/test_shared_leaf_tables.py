@@ -12,10 +12,11 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.backing.shared_memory import SharedMemory
 from kernel.mm.faults import fault
 from kernel.mm.mappings.vma import Prot, Vma
-from kernel.mm.outcome import Outcome, Resolution
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.shared_leaf_tables import Shared, SharedTables
 from kernel.mm.physical.frames import Kind
+from kernel.mm.resolution import Resolution
 from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
 
 P = PAGE_SIZE
