@@ -26,7 +26,7 @@ def collapse_all(space: AddressSpace, vma: Vma, start: int, end: int) -> Failure
     range lies between the ends of one.
     """
     first, last = -(-start // HUGE_SIZE) * HUGE_SIZE, end & -HUGE_SIZE
-    suitable = first <= last and contains_huge(vma, vma.end - HUGE_SIZE)
+    suitable = first <= last and contains_huge(vma, vma.end - HUGE_SIZE) and vma.has_private
     if not suitable or not space.huge_pages.may_collapse(vma):
         return Failure.NOT_POSSIBLE
     failure = None
@@ -42,7 +42,7 @@ def _collapse(space: AddressSpace, vma: Vma, start: int) -> Failure | None:
     """Copies the pages of 2 MiB to a run; what is not mapped becomes zeroes."""
     end = start + HUGE_SIZE
     pages = space.table.pages(start, end)
-    if not pages or not vma.has_private:
+    if not pages:
         return Failure.NOT_POSSIBLE
     frames = space.frames
     try:

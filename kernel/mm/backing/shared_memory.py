@@ -46,6 +46,7 @@ class SharedMemory:
     def remove(self, first: int, last: int) -> None:
         for index in [index for index in self._pages if first <= index <= last]:
             empty_page(self._frames, self._pages, index)
+            self.dirty.discard(index)
 
     def held(self) -> Mapping[int, int]:
         return self._pages

@@ -18,7 +18,7 @@ def break_cow(space: AddressSpace, vma: Vma, page: int, pte: int) -> Outcome:
     if kind is Kind.ZERO:
         map_zeroed(space, vma, page)
         outcome = Outcome.ZERO_FILLED
-    elif kind is Kind.PRIVATE and frames.count(frame) == 1:
+    elif kind is Kind.PRIVATE and frames.may_reuse(frame):
         frames.make_exclusive(frame)
         space.table.set_pte(page, pte & ~(COW | CLEAN) | W | A | D)
         return Outcome.REUSED

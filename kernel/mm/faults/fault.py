@@ -24,7 +24,9 @@ from kernel.mm.resolution import Resolution
 
 _NEEDED: Final = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
 """PTE flags that each access needs."""
-_FROM_CACHE: Final = (Outcome.FILE, Outcome.SHARED)
+_AROUND: Final = (Outcome.FILE, Outcome.SHARED, Outcome.BUS_ADRERR)
+"""Outcomes of a read fault that maps the pages around; as in Linux, which does that first, also if
+the page itself cannot be mapped."""
 
 
 def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
@@ -50,7 +52,7 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     if was_huge or space.table.huge:
         resolution.huge = space.table.is_huge(page) and outcome not in FAILURES
         resolution.split = was_huge and not space.table.is_huge(page)
-    if access is not Access.STORE and outcome in _FROM_CACHE and space.fault_around > PAGE_SIZE:
+    if access is not Access.STORE and outcome in _AROUND and space.fault_around > PAGE_SIZE:
         resolution.around = map_around(space, page)
     return resolution
 

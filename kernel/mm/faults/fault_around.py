@@ -39,13 +39,15 @@ def window(space: AddressSpace, vma: Vma, page: int) -> tuple[int, int]:
 
 
 def map_around(space: AddressSpace, page: int) -> list[tuple[int, int]]:
-    """Maps the cached pages around ``page``, which a read fault has mapped: (address, PTE) each.
+    """Maps the cached pages around ``page``, at which a read fault was: (address, PTE) each.
 
     Allocates nothing: the leaf table is there.
     """
     vma = space.find(page)
     assert vma is not None
     assert vma.backing is not None
+    if vma.in_huge_pages:
+        return []
     start, end = window(space, vma, page)
     first = vma.index_of(start)
     flags = read_flags(vma, vma.backing)

@@ -9,6 +9,7 @@ from kernel.base.lazy_numpy import Marks, Ptes, np
 from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.page_table import CLEAN, COW, PageTable
+from kernel.mm.physical.frame_runs import FORKED
 from kernel.mm.physical.frames import Frames, Kind
 
 
@@ -69,7 +70,7 @@ def _writable_in_place(frames: Frames, vma: Vma, ptes: Ptes) -> Marks:
         dirty: Marks = unnoticed & ((ptes & CLEAN) == 0)
         return dirty
     indices = frames.indices(ptes) % frames.total
-    exclusive: Marks = (frames.counts[indices] == 1) & (frames.forked[indices] == 0)
+    exclusive: Marks = (frames.counts[indices] == 1) & ((frames.marks[indices] & FORKED) == 0)
     private: Marks = frames.kinds[indices] == Kind.PRIVATE
     stored = (ptes & CLEAN) == 0
     writable: Marks = exclusive & private & stored

@@ -19,6 +19,13 @@ _MAX_DEFERRED: Final = 64
 """Maximum number of searches that are omitted after one failed, as Linux defers compaction."""
 
 
+FORKED: Final = 1
+"""Mark of a frame that a fork shared. A store of its only user removes it (Linux sets
+PG_anon_exclusive then); until then mprotect(2) does not give W."""
+OF_RUN: Final = 2
+"""Mark of a frame that was allocated as part of a run."""
+
+
 class FrameRuns:
     """The part of :class:`kernel.mm.physical.frames.Frames` that manages runs.
 
@@ -33,7 +40,7 @@ class FrameRuns:
     allocations: int
     _count: memoryview[int]
     _kind: memoryview[int]
-    _forked: memoryview[int]
+    _marks: memoryview[int]
     _free: array[int]
     _untouched: int
     _given_to_host: int
@@ -60,16 +67,12 @@ class FrameRuns:
         return np.frombuffer(self._kind, np.uint8)
 
     @cached_property
-    def forked(self) -> Bytes:
-        """1 for each frame that a fork shared, and that is not its last user's own yet, by index.
-
-        A store of the only user makes it exclusive again (PG_anon_exclusive of Linux); until then
-        mprotect(2) does not give W.
-        """
-        return np.frombuffer(self._forked, np.uint8)
+    def marks(self) -> Bytes:
+        """``FORKED`` and ``OF_RUN`` of each frame, by index."""
+        return np.frombuffer(self._marks, np.uint8)
 
     def _mark_forked(self, indices: Indices | slice) -> None:
-        self.forked[indices] = 1
+        self.marks[indices] |= FORKED
 
     def _give_back(self, indices: Indices) -> None:
         raise NotImplementedError
@@ -113,7 +116,7 @@ class FrameRuns:
         self._untouched = max(self._untouched, end)
         self.counts[start:end] = 1
         self.kinds[start:end] = kind
-        self.forked[start:end] = 0
+        self.marks[start:end] = OF_RUN
         self.used += HUGE_FRAMES
         self.peak = max(self.peak, self.used)
         return self.first + start, fresh
@@ -189,11 +192,20 @@ class FrameRuns:
 
     def is_run_exclusive(self, ppn: int) -> bool:
         """Returns whether each frame of a run is exclusive."""
-        return self.is_run_unshared(ppn) and not self.forked[self._run(ppn)].any()
+        return self.is_run_unshared(ppn) and not (self.marks[self._run(ppn)] & FORKED).any()
 
     def make_run_exclusive(self, ppn: int) -> None:
         """The only user of a run stores to it."""
-        self.forked[self._run(ppn)] = 0
+        self.marks[self._run(ppn)] &= ~np.uint8(FORKED)
+
+    def is_run_of_one_user(self, ppn: int) -> bool:
+        """Returns whether of the run with this frame several frames are used, each by one process.
+
+        Frames that were freed, and allocated again one by one, are no longer part of it.
+        """
+        run = self._run(ppn & -HUGE_FRAMES)
+        counts = self.counts[run][(self.marks[run] & OF_RUN) != 0]
+        return int(counts.max()) == 1 and int(np.count_nonzero(counts)) > 1
 
     def _run(self, ppn: int) -> slice:
         return slice(ppn - self.first, ppn - self.first + HUGE_FRAMES)

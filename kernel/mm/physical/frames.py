@@ -18,7 +18,7 @@ from emu.machine.ram import Ram
 from kernel.base.budget import Budget
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
-from kernel.mm.physical.frame_runs import FrameRuns
+from kernel.mm.physical.frame_runs import FORKED, OF_RUN, FrameRuns
 
 _MANY_FREE: Final = 8192
 """Number of free frames (32 MiB) from which their memory is returned to the host."""
@@ -60,7 +60,7 @@ class Frames(FrameRuns):
         # Single elements are read through memoryviews, three times as fast as through NumPy.
         self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
-        self._forked: memoryview[int] = memoryview(bytearray(self.total))
+        self._marks: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
         self._free = array("q")
         self._given_to_host = 0
@@ -114,7 +114,7 @@ class Frames(FrameRuns):
             self._untouched += 1
         else:
             index = self._free.pop()
-            self._forked[index] = 0
+            self._marks[index] = 0
             self._given_to_host = min(self._given_to_host, len(self._free))
         self._count[index] = 1
         self._kind[index] = kind
@@ -154,11 +154,21 @@ class Frames(FrameRuns):
         """Returns whether a private frame has one user, who has stored to it since it was shared
         by a fork, if it was.
         """
-        return self.count(ppn) == 1 and not self._forked[ppn - self.first]
+        return self.count(ppn) == 1 and not self._marks[ppn - self.first] & FORKED
 
     def make_exclusive(self, ppn: int) -> None:
         """The only user of a frame stores to it."""
-        self._forked[ppn - self.first] = 0
+        self._marks[ppn - self.first] &= ~FORKED
+
+    def may_reuse(self, ppn: int) -> bool:
+        """Returns whether the process that maps a private frame may store to it without a copy.
+
+        A frame of a run is copied as long as other processes map other frames of it, and when it is
+        the last one that is used (wp_can_reuse_anon_folio() of Linux).
+        """
+        if self.count(ppn) != 1:
+            return False
+        return not self._marks[ppn - self.first] & OF_RUN or self.is_run_of_one_user(ppn)
 
     def share(self, ppn: int) -> None:
         """Adds a reference."""

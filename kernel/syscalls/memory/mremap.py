@@ -51,6 +51,8 @@ def _remap(t: SyscallContext, old: int, old_size: int, new_size: int, flags: int
         _check_target(old, old_size, new, new_size)
         _check_count(space, 2)
     if old + old_size > vma.end:
+        if flags & _FIXED and old_size == new_size:
+            return _move_several(t, old, old_size, new, keep=bool(flags & _DONTUNMAP))
         raise Errno(EFAULT)
     if not old_size:
         if not vma.shared:
@@ -117,6 +119,29 @@ def _move_to(t: SyscallContext, old: int, old_size: int, new_size: int, new: int
         vma = space.find(old)
         check_room(t, new_size - old_size, is_data=vma is not None and vma.is_data)
     return _move(t, old, old_size, new_size, new)
+
+
+def _move_several(t: SyscallContext, old: int, size: int, new: int, *, keep: bool) -> int:
+    """Moves all mappings of a range (Linux 6.17), which may have holes: what is mapped where a hole
+    would be moved to remains. ``keep`` leaves them mapped, without their pages.
+    """
+    space = t.process.space
+    found = space.overlapping(old, old + size)
+    if any(vma.in_huge_pages for vma in found):
+        raise Errno(EINVAL)
+    # All steps that may fail for lack of frames precede the first change.
+    space.table.own_all(old, old + size)
+    space.table.own_all(new, new + size)
+    space.make_room(old, old + size, new)
+    for start, end in [(max(vma.start, old), min(vma.end, old + size)) for vma in found]:
+        part, to = end - start, new + start - old
+        if keep:
+            vma = space.find(start)
+            assert vma is not None
+            _move_pages(t, vma, start, part, to, fixed=True)
+        else:
+            _move_to(t, start, part, part, to)
+    return new
 
 
 def _move(t: SyscallContext, old: int, old_size: int, new_size: int, new: int) -> int:

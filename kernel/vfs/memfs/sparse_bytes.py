@@ -215,6 +215,7 @@ class SparseBytes:
         return index in self._pages
 
     def stored_to(self, index: int) -> None:
+        self.dirty.add(index)
         if self.inode is not None:
             self.inode.mark_modified()
 

@@ -89,8 +89,8 @@ class ProcessFiles:
         }
         self._links: dict[str, tuple[Callable[[], str], Callable[[], Inode | None]]] = {
             "exe": (self._exe_text, lambda: process.program.inode if process.alive else None),
-            "cwd": (self._cwd_text, lambda: process.fs.cwd),
-            "root": (lambda: "/", lambda: process.fs.root),
+            "cwd": (self._cwd_text, lambda: process.fs.cwd if process.alive else None),
+            "root": (self._root_text, lambda: process.fs.root if process.alive else None),
         }
         self._dirs: dict[str, Callable[[], ProcDir]] = {
             "fd": self._fd_dir,
@@ -135,7 +135,14 @@ class ProcessFiles:
             raise Errno(ENOENT)
         return self.process.program.path
 
+    def _root_text(self) -> str:
+        if not self.process.alive:
+            raise Errno(ENOENT)
+        return "/"
+
     def _cwd_text(self) -> str:
+        if not self.process.alive:
+            raise Errno(ENOENT)
         fs = self.process.fs
         try:
             return fs.namespace.path_of(fs.cwd)

@@ -61,7 +61,7 @@ class ProcRoot:
             "vm/nr_hugepages": pool["nr_hugepages"],
             "vm/nr_hugepages_mempolicy": pool["nr_hugepages_mempolicy"],
             "vm/nr_overcommit_hugepages": pool["nr_overcommit_hugepages"],
-            "vm/overcommit_memory": lambda: "1",
+            "vm/overcommit_memory": lambda: "0",
         }
 
     def directory(self) -> ProcDir:

@@ -332,8 +332,10 @@ class Processes(RuleBasedStateMachine):
     @rule(n=who, at=pages, count=counts, new_count=counts, to=pages)
     @may_lack_memory
     def remap(self, n: int, at: int, count: int, new_count: int, to: int) -> None:
-        """mremap with MREMAP_FIXED; a range of several mappings is refused."""
+        """mremap with MREMAP_FIXED; a range of several mappings only moves, with its holes."""
         side = self.side(n)
+        if count == new_count and self._steps(at, count) != self._steps(to, count):
+            return  # pages would move to addresses between those of the model
         before = [side.pages.get(at + i) for i in range(count)]
         overlap = at < to + new_count and to < at + count
         try:
@@ -344,7 +346,13 @@ class Processes(RuleBasedStateMachine):
             assert str(error) in ("EFAULT", "EINVAL")
             assert overlap or None in before or count > 1  # the range may have two mappings
             return
-        assert got == self.address(to) and not overlap and None not in before
+        assert got == self.address(to) and not overlap and before[0] is not None
+        if count == new_count:
+            for i, page in enumerate(before):
+                if page is not None:
+                    side.pages[to + i] = side.pages.pop(at + i)
+            return
+        assert None not in before
         self._freed_target(side, to, new_count)
         for i in range(count):
             side.pages.pop(at + i, None)
@@ -354,6 +362,10 @@ class Processes(RuleBasedStateMachine):
         for i in range(len(moved), new_count):
             beyond = self.address(to + i) - self.address(to + len(moved) - 1)
             side.pages[to + i] = self._grown(moved[-1], beyond // PAGE_SIZE)
+
+    def _steps(self, at: int, count: int) -> list[int]:
+        """Distances of the pages from the first of them."""
+        return [self.address(at + i) - self.address(at) for i in range(count)]
 
     def _freed_target(self, side: Side, to: int, count: int) -> None:
         for i in range(count):

@@ -44,6 +44,12 @@ _ACCESSED_BY_MPROTECT = (
     "architectures, it keeps the A bit, which says that the program used the page"
 )
 
+_REFERENCED_BY_FLAG = (
+    "smaps also counts a page as referenced when the page's own flag says so: write(2) to a file "
+    "and calls that take a page by its address (mlock(2), MADV_POPULATE_WRITE) set it, and the "
+    "lists of reclaim clear it; here the A bits of PTEs alone say so"
+)
+
 DIFFERENCES = (
     Difference(
         "reclaim_advice",
@@ -52,14 +58,24 @@ DIFFERENCES = (
         machine="riscv64",
     ),
     Difference(
+        "reclaim_advice",
+        ("child: locked by its parent: Rss *",),
+        _REFERENCED_BY_FLAG,
+    ),
+    Difference(
+        "reclaim_advice",
+        ("child: populated: Rss *",),
+        _REFERENCED_BY_FLAG,
+        machine="x86_64",
+    ),
+    Difference(
         "around",
         (
             "*child: at the start: Rss 192 *",
             "child: load page 21: Rss 192 *",
             "child: store to page 22: Rss 192 *",
         ),
-        "smaps also counts a page as referenced when the page cache's own flag says so: write(2) "
-        "sets it, and the lists of reclaim clear it; here the A bits of PTEs alone say so",
+        _REFERENCED_BY_FLAG,
     ),
     Difference(
         "huge",
@@ -123,6 +139,38 @@ DIFFERENCES = (
         ),
         _ACCESSED_BY_MPROTECT,
         machine="riscv64",
+    ),
+    Difference(
+        "moved_frames",
+        ("parent: after the child: 1001 of 1024 moved",),
+        "a store to a page of a huge page that was split reuses the frame since Linux 6.15, if no "
+        "other process maps a part of the huge page; before, it copied as long as more than three "
+        "of its pages were mapped",
+        until=(6, 15),
+    ),
+    Difference(
+        "merges",
+        (
+            "child: rights restored after the fork: 3",
+            "parent: touched pages moved into it: 3",
+        ),
+        "mappings whose private pages were allocated at other addresses, or before a fork in "
+        "several mappings, stay apart, since the reverse map (anon_vma, and vm_pgoff for it) describes one "
+        "origin for each; here there is no reverse map, and such mappings become one",
+    ),
+    Difference(
+        "remapped",
+        (
+            "two of them, moved: *",
+            "from: abcd-fg",
+            "with the hole: *",
+            "from within the first to within the last: *",
+            "mremap(memory, 7 * PAGE, 7 * PAGE, KEEP | MREMAP_FIXED, place): *",
+            "as before: abcd-f-",
+        ),
+        "with MREMAP_FIXED and without a change of size mremap(2) moves several mappings since Linux "
+        "6.17; before, it refused (EFAULT)",
+        until=(6, 17),
     ),
     Difference(
         "remapped",

@@ -14,7 +14,7 @@ import pytest
 
 from tests.guest.running import Run, missing, run_emu
 from tests.oracles.linux.differences import System
-from tests.oracles.linux.sources import FLAGS, build_for_guest, kernel_options, source
+from tests.oracles.linux.sources import FLAGS, build_for_guest, emu_options, kernel_options, source
 
 OLDEST, NEWEST = (6, 1), (6, 99)
 """Older kernels have other fields, and count some faults otherwise; so does Linux 7 (a child's
@@ -44,7 +44,11 @@ def needs_linux() -> None:
 
 
 def needs_settings(name: str) -> None:
-    """Skips a test of a program with huge pages where this host's setting is another one."""
+    """Skips a test of a program with huge pages where this host's setting is another one, and of
+    one that reads frame numbers without the privilege.
+    """
+    if "--expose-frames" in emu_options(source(name)) and os.geteuid():
+        pytest.skip("frame numbers in /proc/PID/pagemap, which only root reads")
     if not _has_huge_pages(name):
         return
     modes = _HUGE_PAGES.read_text() if _HUGE_PAGES.exists() else "none"
@@ -84,5 +88,6 @@ def _printed(program: Path) -> str:
 def by_emu(name: str) -> Run:
     """Output of the program under emu, with the pool of huge pages that it asks for."""
     required = kernel_options(source(name))
-    options = tuple(f"--{option.replace('hugepages=', 'hugetlb=')}" for option in required)
+    pool = tuple(f"--{option.replace('hugepages=', 'hugetlb=')}" for option in required)
+    options = (*pool, *emu_options(source(name)))
     return run_emu(build_for_guest(name), options=options, checked=name not in _UNCHECKED)

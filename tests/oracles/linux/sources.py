@@ -23,8 +23,17 @@ def build_for_guest(program: str) -> Path:
 def kernel_options(program: Path) -> tuple[str, ...]:
     """Options of the kernel's command line that a source asks for, in a line of its own:
     `/* kernel: hugepages=16 */`."""
-    lines = re.findall(r"^/\* kernel: (.*) \*/$", program.read_text(), re.MULTILINE)
-    return tuple(option for line in lines for option in line.split())
+    return _words_after("kernel", program)
+
+
+def emu_options(program: Path) -> tuple[str, ...]:
+    """Options of emu that a source asks for: `/* emu: --expose-frames */`."""
+    return _words_after("emu", program)
+
+
+def _words_after(name: str, program: Path) -> tuple[str, ...]:
+    lines = re.findall(rf"^/\* {name}: (.*) \*/$", program.read_text(), re.MULTILINE)
+    return tuple(word for line in lines for word in line.split())
 
 
 def texts(program: Path) -> list[str]:

@@ -198,8 +198,43 @@ def one_with_a_page_that_another_process_has_is_not_reused_whole() -> None:
         s.outcomes.clear()
         s.store(parent, BASE, b"first")
         s.store(parent, LAST, b"LAST")
-        s.did(Outcome.REUSED, Outcome.COPIED)
+        s.did(Outcome.COPIED, Outcome.COPIED)
         s.holds(child, LAST, b"last", "the child")
+        s.exit(child)
+        s.outcomes.clear()
+        s.store(parent, BASE + 9 * P, b"again")
+        s.did(Outcome.REUSED)
+
+
+@CHECKS
+def the_last_page_of_one_is_copied() -> None:
+    with scene(0, 4 * HUGE_FRAMES) as s:
+        parent = huge_scene(s)
+        child = s.fork(parent)
+        s.store(child, BASE + 9 * P, b"split")
+        s.exit(child)
+        call = Caller(s, parent)
+        call.madvise(BASE + P, HUGE_SIZE - P, DONTNEED)
+        s.exit(s.fork(parent))
+        s.outcomes.clear()
+        s.store(parent, BASE, b"FIRST")
+        s.did(Outcome.COPIED)
+
+
+@CHECKS
+def a_frame_of_a_former_one_is_like_any_other() -> None:
+    with scene(0, 2 * HUGE_FRAMES) as s:
+        parent = huge_scene(s)
+        Caller(s, parent).munmap(BASE, HUGE_SIZE)
+        parent.set_huge_pages(replace(ALWAYS, mode=Thp.NEVER))
+        anonymous(parent, HUGE_FRAMES)
+        for page in range(BASE, BASE + HUGE_SIZE, P):
+            s.kernel_writes(parent, page, b"small")
+        last = BASE + HUGE_SIZE - P  # frames of the former huge page are taken after all others
+        s.store(s.fork(parent), last, b"child")
+        s.outcomes.clear()
+        s.store(parent, last, b"SMALL")
+        s.did(Outcome.REUSED)
 
 
 @CHECKS

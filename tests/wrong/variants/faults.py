@@ -36,11 +36,11 @@ VARIANTS = [
     ),
     _break(
         "reuse-while-shared", "a frame with two users is taken over without a copy",
-        old="frames.count(frame) == 1", new="frames.count(frame) <= 2",
+        old="frames.may_reuse(frame)", new="frames.count(frame) <= 2",
     ),
     _break(
         "never-reused", "a frame's last user copies it too",
-        old="frames.count(frame) == 1", new="False",
+        old="frames.may_reuse(frame)", new="False",
     ),
     _break(
         "reuse-keeps-mark", "a frame that is taken over stays marked CoW",
@@ -65,7 +65,7 @@ VARIANTS = [
     ),
     _break(
         "file-page-taken-over", "the page cache's frame becomes the writer's own",
-        old="elif kind is Kind.PRIVATE and frames.count(frame) == 1:",
+        old="elif kind is Kind.PRIVATE and frames.may_reuse(frame):",
         new="elif kind is Kind.CACHE or frames.count(frame) == 1:",
     ),
     wrong(

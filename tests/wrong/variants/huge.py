@@ -103,6 +103,25 @@ VARIANTS = [
         "kernel.mm.physical.frame_runs:FrameRuns.release_run",
         "if len(freed) == HUGE_FRAMES:", "if len(freed):",
     ),
+    wrong(
+        "huge-part-reused", "a page of a huge page that others use in part is not copied",
+        "kernel.mm.physical.frames:Frames.may_reuse",
+        " or self.is_run_of_one_user(ppn)", " or True",
+    ),
+    wrong(
+        "huge-part-copied", "a page of a huge page that has one user is copied",
+        "kernel.mm.physical.frames:Frames.may_reuse", " or self.is_run_of_one_user(ppn)", "",
+    ),
+    wrong(
+        "huge-last-part-reused", "the last page of a huge page is not copied",
+        "kernel.mm.physical.frame_runs:FrameRuns.is_run_of_one_user",
+        "int(np.count_nonzero(counts)) > 1", "True",
+    ),
+    wrong(
+        "huge-forever", "a frame is part of a huge page after it was freed",
+        "kernel.mm.physical.frames:Frames._take", "self._marks[index] = 0",
+        "self._marks[index] &= 2",
+    ),
     _store(
         "huge-reuse-shared", "a store to a shared huge page makes it writable",
         old="space.frames.is_run_unshared(run)", new="True",

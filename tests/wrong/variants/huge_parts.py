@@ -93,7 +93,7 @@ VARIANTS = [
     wrong(
         "huge-rights-forked", "mprotect makes a huge page writable that no store made exclusive",
         "kernel.mm.physical.frame_runs:FrameRuns.is_run_exclusive",
-        " and not self.forked[self._run(ppn)].any()", "",
+        " and not (self.marks[self._run(ppn)] & FORKED).any()", "",
     ),
     wrong(
         "huge-reused-not-exclusive", "a huge page that its last user stores to is not its own",
@@ -101,7 +101,8 @@ VARIANTS = [
     ),
     wrong(
         "huge-new-not-exclusive", "a new huge page is not its process's own",
-        "kernel.mm.physical.frame_runs:FrameRuns._take_run", "self.forked[start:end] = 0", "pass",
+        "kernel.mm.physical.frame_runs:FrameRuns._take_run",
+        "self.marks[start:end] = OF_RUN", "self.marks[start:end] |= OF_RUN",
     ),
     _rights(
         "huge-rights-zero", "mprotect makes the huge zero page writable",

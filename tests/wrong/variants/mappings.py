@@ -87,11 +87,12 @@ VARIANTS = [
     ),
     _in_place(
         "mprotect-w-to-forked-pages", "mprotect gives W to pages that no store made exclusive",
-        old=" & (frames.forked[indices] == 0)", new="",
+        old=" & ((frames.marks[indices] & FORKED) == 0)", new="",
     ),
     wrong(
         "fork-marks-no-page", "fork does not note which pages it shares",
-        "kernel.mm.physical.frame_runs:FrameRuns._mark_forked", "self.forked[indices] = 1", "pass",
+        "kernel.mm.physical.frame_runs:FrameRuns._mark_forked", "self.marks[indices] |= FORKED",
+        "pass",
     ),
     wrong(
         "reused-page-not-exclusive", "a page that its last user stores to is not its own",
@@ -99,7 +100,7 @@ VARIANTS = [
     ),
     wrong(
         "new-page-not-exclusive", "a new page in a frame that a fork shared is not its own",
-        "kernel.mm.physical.frames:Frames._take", "self._forked[index] = 0", "pass",
+        "kernel.mm.physical.frames:Frames._take", "self._marks[index] = 0", "pass",
     ),
     _each(
         "mprotect-leaves-w-in-a-page", "mprotect of a few pages to read-only leaves W",
@@ -120,7 +121,7 @@ VARIANTS = [
     wrong(
         "mprotect-w-to-a-forked-page", "mprotect of a few pages gives W where no store did",
         "kernel.mm.physical.frames:Frames.is_exclusive",
-        " and not self._forked[ppn - self.first]", "",
+        " and not self._marks[ppn - self.first] & FORKED", "",
     ),
     _each(
         "mprotect-w-to-zero-frame-page", "mprotect of a few pages gives W to the zero frame",

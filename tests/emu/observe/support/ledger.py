@@ -91,7 +91,8 @@ def _agreements(f: Fault) -> Iterator[tuple[str, bool]]:
     if f.outcome in NEW:
         yield "new frame", f.count_after == 1 and f.frame_after != f.frame_before
     if f.outcome == "copied":
-        yield "shared", f.count_before >= 2 and len(f.sharers) >= min(LAST, f.count_before - 1)
+        # A page of a split huge page is also copied when another one of it has a second user.
+        yield "shared", len(f.sharers) >= min(LAST, f.count_before - 1)
     if f.outcome == "reused":
         yield "reused", f.frame_before == f.frame_after and f.count_before == f.count_after == 1
 

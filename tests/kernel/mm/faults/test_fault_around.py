@@ -86,8 +86,12 @@ def test_is_memory_that_is_short_not_used_ahead_of_need() -> None:
     assert leaks(world.frames) == []
 
 
-def test_does_a_fault_that_fails_map_nothing_around(world: World, space: AddressSpace) -> None:
+def test_does_a_fault_beyond_the_file_map_the_pages_around(
+    world: World, space: AddressSpace
+) -> None:
     mapped_file(world, space, world.file(bytes(2 * P)), 8)
     resolution = fault.handle(space, BASE + 5 * P, Access.LOAD)
-    assert resolution.failed and not resolution.around
-    assert present(space) == []
+    assert resolution.failed
+    assert resolution.around is not None and len(resolution.around) == 2
+    assert present(space) == [0, 1]
+    world.check()

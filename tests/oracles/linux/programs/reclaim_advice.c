@@ -82,6 +82,19 @@ static void shared_memory(void)
     munmap(at, PAGES * PAGE);
 }
 
+/* What a child has of pages that a call brought in, and not a store. */
+static void brought_in(void)
+{
+    char *at = anonymous(PAGES);
+    madvise(at, PAGES * PAGE, MADV_POPULATE_WRITE);
+    CHILD("child", { show("populated", at); });
+    munmap(at, PAGES * PAGE);
+    at = anonymous(PAGES);
+    mlock(at, PAGES * PAGE);
+    CHILD("child", { show("locked by its parent", at); });
+    munmap(at, PAGES * PAGE);
+}
+
 int main(void)
 {
     settle();
@@ -89,4 +102,5 @@ int main(void)
     freed();
     cold();
     paged_out();
+    brought_in();
 }

@@ -167,9 +167,46 @@ static void arguments(void)
     show("as before", memory, 4);
 }
 
+/* Three mappings with different rights, and a hole between the second and the third. */
+static char *three_mappings(void)
+{
+    char *memory = filled(7, PRIVATE);
+    mprotect(memory + 2 * PAGE, 2 * PAGE, PROT_READ);
+    munmap(memory + 4 * PAGE, PAGE);
+    return memory;
+}
+
+static void several(void)
+{
+    char *memory = three_mappings(), *place = free_place(8);
+    show("three mappings", memory, 7);
+    ASK(mremap(memory, 4 * PAGE, 4 * PAGE, FIXED, place) == place);
+    show("two of them, moved", place, 8);
+    show("from", memory, 7);
+    memory = three_mappings();
+    ASK(mremap(memory, 7 * PAGE, 7 * PAGE, FIXED, place) == place);
+    show("with the hole", place, 8);
+    show("from", memory, 7);
+    APART("a store to the read-only one", place[2 * PAGE] = 1);
+    memory = three_mappings();
+    ASK(mremap(memory + PAGE, 5 * PAGE, 5 * PAGE, FIXED, place) == place);
+    show("from within the first to within the last", place, 8);
+    show("from", memory, 7);
+    memory = three_mappings();
+    ASK(mremap(memory + 4 * PAGE, 3 * PAGE, 3 * PAGE, FIXED, place));
+    ASK(mremap(memory, 7 * PAGE, 8 * PAGE, FIXED, place));
+    ASK(mremap(memory, 7 * PAGE, 6 * PAGE, FIXED, place));
+    ASK(mremap(memory, 7 * PAGE, 7 * PAGE, MOVE));
+    ASK(mremap(memory, 7 * PAGE, 7 * PAGE, KEEP, place));
+    ASK(mremap(memory, 7 * PAGE, 7 * PAGE, KEEP | MREMAP_FIXED, place));
+    ASK(mremap(memory, 7 * PAGE, 7 * PAGE, FIXED, memory + 2 * PAGE));
+    show("as before", memory, 7);
+}
+
 int main(void)
 {
     drop_capabilities();
+    APART("several", several());
     APART("growing", growing());
     APART("fixed", fixed());
     APART("left mapped", left_mapped());
