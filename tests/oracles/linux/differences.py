@@ -155,8 +155,8 @@ DIFFERENCES = (
             "parent: touched pages moved into it: 3",
         ),
         "mappings whose private pages were allocated at other addresses, or before a fork in "
-        "several mappings, stay apart, since the reverse map (anon_vma, and vm_pgoff for it) describes one "
-        "origin for each; here there is no reverse map, and such mappings become one",
+        "several mappings, stay apart, since the reverse map (anon_vma, and vm_pgoff for it) "
+        "describes one origin for each; here there is no reverse map, and such mappings become one",
     ),
     Difference(
         "remapped",
@@ -168,8 +168,8 @@ DIFFERENCES = (
             "mremap(memory, 7 * PAGE, 7 * PAGE, KEEP | MREMAP_FIXED, place): *",
             "as before: abcd-f-",
         ),
-        "with MREMAP_FIXED and without a change of size mremap(2) moves several mappings since Linux "
-        "6.17; before, it refused (EFAULT)",
+        "with MREMAP_FIXED and without a change of size mremap(2) moves several mappings since "
+        "Linux 6.17; before, it refused (EFAULT)",
         until=(6, 17),
     ),
     Difference(
