@@ -17,27 +17,32 @@ MAKEFLAGS += --no-print-directory
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(STAMPS)/runtime $(STAMPS)/compiler ## virtual environment, dependencies, cross compiler
+setup: prepared $(STAMPS)/compiled ## virtual environment, dependencies, cross compiler, compiled hot path
 	@:
+
+prepared: $(STAMPS)/runtime $(STAMPS)/compiler
 
 demo: setup ## run a program that forks and writes, and show its page faults
 	@$(BIN)/emu build guest/demo_cow.c -o $(VENV)/demo_cow
 	@$(BIN)/emu run --trace faults --summary $(VENV)/demo_cow
 
-test: test-setup lint ## run lint and all tests
+test: test-setup lint test-compiled ## run lint and all tests
 	@$(PYTEST) -n $(WORKERS)
 
-test-fast: setup $(STAMPS)/dev ## run the tests of daily work, in under 90 seconds
+test-compiled: test-setup $(STAMPS)/compiled ## run oracles, guests and programs on the compiled hot path
+	@EMU_PURE=0 $(PYTEST) -n $(WORKERS) $(COMPILED)
+
+test-fast: prepared $(STAMPS)/dev ## run the tests of daily work, in under 90 seconds
 	@$(PYTEST) -n $(WORKERS) -m "not slow and not qemu and not browser and not root"
 
-test-part: setup $(STAMPS)/dev ## run the tests that depend most on the Python version and the compiler
+test-part: prepared $(STAMPS)/dev ## run the tests that depend most on the Python version and the compiler
 	@$(PYTEST) -n $(WORKERS) $(PART)
 
 fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=test
 	@.ci/fresh $(or $(SUITE),trixie) make $(or $(TARGET),test)
 
 # Each of these is fetched only once.
-test-setup: setup $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
+test-setup: prepared $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
 
 lint: $(STAMPS)/dev ## check style, types, words, the direction of imports, and the report's JavaScript
 	@$(MAKE) -j $(WORKERS) $(LINTS)
@@ -68,40 +73,46 @@ fuzz: test-setup ## run oracles, random calls, damaged files: SECONDS=60 of each
 	@$(BIN)/python -m tests.oracles --seconds $(or $(SECONDS),60)
 	@$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),60)
 
-bare-metal-log: setup $(STAMPS)/dev $(STAMPS)/qemu-system ## regenerate the bare-metal oracle's log
+bare-metal-log: prepared $(STAMPS)/dev $(STAMPS)/qemu-system ## regenerate the bare-metal oracle's log
 	@$(BIN)/python -m tests.oracles.bare.log
 
-linux-log: setup $(STAMPS)/dev $(STAMPS)/qemu-system ## run the oracle's programs on Debian's riscv64 kernel
+linux-log: prepared $(STAMPS)/dev $(STAMPS)/qemu-system ## run the oracle's programs on Debian's riscv64 kernel
 	@$(BIN)/python -m tests.oracles.linux.riscv64.log
 
-bench: test-setup ## compare the speed of emu, qemu-riscv64 and the host, in under five minutes
+bench: test-setup $(STAMPS)/compiled ## compare the speed of emu, qemu-riscv64 and the host, in under five minutes
 	@$(BIN)/python -m tests.bench --json build/bench.json
 
-bench-quick: test-setup ## a shorter benchmark, in under one minute
+bench-quick: test-setup $(STAMPS)/compiled ## a shorter benchmark, in under one minute
 	@$(BIN)/python -m tests.bench --quick --json build/bench-quick.json
 
-guests: setup ## build every guest program into build/
+guests: prepared ## build every guest program into build/
 	@$(BIN)/python -m guest build
 
-wrong-kernels: setup $(STAMPS)/dev ## break the kernel in many ways, and show which check detects each
+wrong-kernels: prepared $(STAMPS)/dev ## break the kernel in many ways, and show which check detects each
 	@$(BIN)/python -m tests.wrong
 
 lock: ## pin the newest compatible dependencies (needs uv)
 	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.lock
 	@uv pip compile -q $(LOCK_OPTIONS) pyproject.toml --group build --group dev \
 		-c requirements.lock -o requirements-dev.lock
+	@uv pip compile -q $(LOCK_OPTIONS) --group compile -c requirements-dev.lock \
+		-o requirements-compile.lock
 
 clean: ## remove all files that these commands created
-	@rm -rf $(VENV) .root build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .root build dist emu/compilation/built .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-fast test-part fresh test-setup lint $(LINTS) format fuzz bare-metal-log linux-log bench bench-quick guests wrong-kernels lock clean roots
+.PHONY: help setup prepared demo test test-compiled test-fast test-part fresh test-setup lint $(LINTS) format fuzz bare-metal-log linux-log bench bench-quick guests wrong-kernels lock clean roots
 
 # ---- prerequisites, each built once
 
 PART := tests/test_readme.py tests/emu/cli/test_standard_streams.py tests/emu/cli/commands/test_compare.py \
 	tests/emu/cli/test_interrupting.py tests/emu/lab/sandbox/test_recursion_limit.py \
 	tests/emu/lab/test_lab_commands.py
+
+COMPILED := tests/emu/compilation tests/oracles tests/guest
+
+HOT_PATH := $(shell find emu/compilation emu/machine kernel -name '*.py' -o -name '*.pyx')
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
 	--emit-build-options --no-header --no-annotate --no-emit-index-url --upgrade
@@ -126,6 +137,14 @@ $(STAMPS)/runtime: $(STAMPS)/venv requirements.lock pyproject.toml
 $(STAMPS)/dev: $(STAMPS)/runtime requirements-dev.lock
 	@echo "installing dependencies of the tests"
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Without a C compiler or Python's headers everything runs in pure Python.
+$(STAMPS)/compiled: $(STAMPS)/runtime requirements-compile.lock $(HOT_PATH)
+	@$(BIN)/python -m toolchain.system extensions \
+		&& $(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-compile.lock \
+		&& $(BIN)/python -m emu.compilation.build \
+		|| echo "the hot path is not compiled: emu runs in pure Python"
 	@touch $@
 
 $(STAMPS)/compiler: $(STAMPS)/venv

@@ -3,7 +3,7 @@
 Layers, lowest first: ``machine``, the package ``kernel``, ``observe``, ``api`` (with ``host``),
 ``lab``, ``cli``; each imports those below it. ``errors``, ``version``, ``isa_extensions``,
 ``host.break_in`` and ``host.child_processes`` are between the kernel and ``observe``: they import
-the kernel at most.
+the kernel at most. ``compilation`` imports none of them.
 """
 
 # The emu command starts here too: without imports, Ctrl-C can interrupt nothing.
@@ -18,6 +18,9 @@ __all__ = ["CannotRun", "Machine", "Options", "Result"]
 
 def __getattr__(name: str) -> object:
     if name in __all__:
+        from emu.compilation import finder
+
+        finder.choose()
         from emu import api
 
         return getattr(api, name)

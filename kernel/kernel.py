@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 class Kernel(KernelState):
     """One machine's kernel."""
 
-    hostname = uname.HOSTNAME
-    release = uname.RELEASE
-
     def __init__(
         self,
         config: Config,
@@ -43,6 +40,8 @@ class Kernel(KernelState):
         parts: Components | None = None,
     ) -> None:
         super().__init__(config, log, observer, parts)
+        self.hostname = uname.HOSTNAME
+        self.release = uname.RELEASE
         self.breakpoints = Breakpoints(self)
         self._check = _memory_check(self) if config.check else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,11 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
+
+from emu.compilation import finder
+
+os.environ.setdefault("EMU_PURE", "1")  # patches of a compiled class would have no effect
+finder.choose()
 
 _DEFAULTS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,

@@ -12,8 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from toolchain.errors import SystemPackageError, ToolchainNotFoundError
 from toolchain.find import HOW_TO_INSTALL, find
@@ -41,6 +43,11 @@ def _has_cross_compiler() -> bool:
     return True
 
 
+def _has_compiler_for_extensions() -> bool:
+    header = Path(sysconfig.get_paths()["include"], "Python.h")
+    return shutil.which("cc") is not None and header.exists()
+
+
 def _has_qemu() -> bool:
     return shutil.which("qemu-riscv64") is not None
 
@@ -63,6 +70,11 @@ NEEDS = {
         _has_cross_compiler,
         ("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"),
         HOW_TO_INSTALL,
+    ),
+    "extensions": Need(
+        _has_compiler_for_extensions,
+        ("gcc", "libc6-dev", f"python3.{sys.version_info.minor}-dev"),
+        "the hot path is not compiled: install a C compiler and Python's headers",
     ),
     "qemu": Need(
         _has_qemu,

@@ -18,7 +18,9 @@ from emu.cli.support.standard_streams import (
     is_lost_terminal,
     open_streams,
 )
+from emu.compilation import finder
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
+from emu.version import VERSION
 from toolchain.errors import ToolchainError
 
 COMMANDS = (
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     ignore_lost_messages()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] != ["--version"] and _may_load_labs(given):
+        finder.choose("labs need it")
+    finder.choose()
     try:
         with raise_on_ending_signals():
             status = _run(given)
@@ -57,7 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_unwritable(sys.stdout)
 
 
+def _may_load_labs(arguments: list[str]) -> bool:
+    """True if labs, which need the sources, may be imported: without a subcommand each of them is;
+    and also if only the guest has such an option.
+    """
+    if not arguments or arguments[0] not in COMMANDS:
+        return True
+    return arguments[0] == "lab" or any(each.startswith("--lab") for each in arguments)
+
+
 def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["--version"]:
+        print(f"emu {VERSION} ({finder.variant()})")
+        return 0
     try:
         options = _parse(arguments)
         status: int = options.function(options)
@@ -108,6 +125,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
         description="Runs RISC-V Linux programs on a machine whose memory management can be "
         "watched.",
+    )
+    parser.add_argument(
+        "--version",
+        action="store_true",
+        help="show the version, and whether the hot path is compiled",
     )
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS:

@@ -12,25 +12,37 @@ import mmap
 import struct
 from collections.abc import Callable
 from threading import RLock
-from typing import Any
+from typing import Any, Final
 
 from unicorn import riscv_const as rv
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3 import unicorn as binding
 
+from emu.machine.engine_hooks import (
+    Hook,
+    Starter,
+    fill_hook,
+    hook_of,
+    interrupt_hook,
+    invalid_hook,
+    new_block_hook,
+)
 from emu.machine.pte import PAGE_MASK, PAGE_SIZE, VA_MASK
 from emu.machine.ram import Ram, require_address_space
 from emu.machine.registers import A0, A6, A7, COUNT, FCSR, PC, Registers, Words
 from emu.machine.unicorn_registers import ORDER, PC_WORD, find_state
 
-OK = uc.UC_ERR_OK
-EXCEPTION = uc.UC_ERR_EXCEPTION
+OK: Final[int] = uc.UC_ERR_OK
+EXCEPTION: Final[int] = uc.UC_ERR_EXCEPTION
 
-READ, WRITE, FETCH = uc.UC_MEM_READ, uc.UC_MEM_WRITE, uc.UC_MEM_FETCH
-_PERMISSIONS = 7
-PERM_R, PERM_W, PERM_X = uc.UC_PROT_READ, uc.UC_PROT_WRITE, uc.UC_PROT_EXEC
+READ: Final[int] = uc.UC_MEM_READ
+WRITE: Final[int] = uc.UC_MEM_WRITE
+FETCH: Final[int] = uc.UC_MEM_FETCH
+PERM_R: Final[int] = uc.UC_PROT_READ
+PERM_W: Final[int] = uc.UC_PROT_WRITE
+PERM_X: Final[int] = uc.UC_PROT_EXEC
 
-PAST_EXCEPTION = 4
+PAST_EXCEPTION: Final = 4
 """Bytes by which the engine's pc, in the hook, is past an instruction that raised an exception."""
 
 _IN_ROW = 8 * FCSR
@@ -44,38 +56,17 @@ threads that are loaded later."""
 _PAGE_SIZES_TO_SWITCH = 50
 
 
-class TlbEntry(ctypes.Structure):
-    _fields_ = (("paddr", ctypes.c_uint64), ("perms", ctypes.c_uint32))
-
-
 Fill = Callable[[int, int], int]
 """Maps (page's virtual address, access) to the frame's address, with the permissions in the lowest
 three bits; to 0 for a fault."""
 
-_FILL = ctypes.CFUNCTYPE(
-    ctypes.c_bool,
-    ctypes.c_void_p,
-    ctypes.c_uint64,
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-)
-_INTR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 _REACHED = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
-_INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 # A C function may declare fewer and narrower parameters than it is called with; each parameter that
 # is not converted to a Python object saves a tenth of the call.
 _CODE = ctypes.CFUNCTYPE(None)
 _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64, ctypes.c_uint32)
-_NEW_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64)
-
-
-class _Translated(ctypes.Structure):
-    """Unicorn's struct uc_tb."""
-
-    _fields_ = (("pc", ctypes.c_uint64), ("icount", ctypes.c_uint16), ("size", ctypes.c_uint16))
 
 
 def _register_ids() -> list[int]:
@@ -97,37 +88,6 @@ class _Batch:
         self.pointers = (ctypes.c_void_p * self.count)(
             *(address + 8 * index for index in range(self.count))
         )
-
-
-def _fill_hook(fill: Fill) -> Callable[[int, int, int, int, int], bool]:
-    """Wraps ``fill`` as the engine's hook. Its entry is on the C stack, at few addresses."""
-    entries: dict[int, TlbEntry] = {}
-
-    def hook(_engine: int, va: int, access: int, address: int, _data: int) -> bool:
-        result = fill(va, access)
-        if not result:
-            return False
-        entry = entries.get(address)
-        if entry is None:
-            entry = entries[address] = TlbEntry.from_address(address)
-        entry.paddr = result & ~_PERMISSIONS
-        entry.perms = result & _PERMISSIONS
-        return True
-
-    return hook
-
-
-def _new_block_hook(translated: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Wraps ``translated`` as the engine's hook. The engine passes blocks at few addresses."""
-    blocks: dict[int, _Translated] = {}
-
-    def hook(_engine: int, address: int) -> None:
-        block = blocks.get(address)
-        if block is None:
-            block = blocks[address] = _Translated.from_address(address)
-        translated(block.pc, block.size)
-
-    return hook
 
 
 class Engine:
@@ -160,18 +120,19 @@ class Engine:
         self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
         self._on_exception = on_exception
-        self._on_invalid = on_invalid
         self._past = 0
         self._counting = False
         self._mode_lock = RLock()
         self._whole_blocks = self._find_whole_blocks()
         self._whole_blocks.value = 1
         self._hooks: list[Any] = []
-        self._add_hook(uc.UC_HOOK_TLB_FILL, _FILL(_fill_hook(fill)))
-        self._add_hook(uc.UC_HOOK_INTR, _INTR(self._on_interrupt))
-        self._add_hook(uc.UC_HOOK_INSN_INVALID, _INVALID(self._on_invalid_instruction))
+        self._add_hook(uc.UC_HOOK_TLB_FILL, fill_hook(fill))
+        self._add_hook(uc.UC_HOOK_INTR, interrupt_hook(self._on_interrupt))
+        self._add_hook(uc.UC_HOOK_INSN_INVALID, invalid_hook(on_invalid))
         if translated is not None:
-            self._add_hook(uc.UC_HOOK_EDGE_GENERATED, _NEW_BLOCK(_new_block_hook(translated)))
+            self._add_hook(uc.UC_HOOK_EDGE_GENERATED, new_block_hook(translated))
+        start = ctypes.cast(self._lib.uc_emu_start, ctypes.c_void_p).value or 0
+        self._start = Starter(start, self._handle.value or 0).start
         ids = _register_ids()
         self._all = _Batch(ids)
         self._one = {n: (ids[n], ctypes.c_uint64()) for n in range(COUNT)}
@@ -239,31 +200,29 @@ class Engine:
         def hook(_engine: int, pc: int, _size: int, _data: int) -> None:
             reached(pc)
 
-        self._add_hook(uc.UC_HOOK_CODE, _REACHED(hook), address, address)
+        self._add_hook(uc.UC_HOOK_CODE, hook_of(_REACHED(hook)), address, address)
 
-    def _add_hook(self, kind: int, callback: Any, first: int = 1, last: int = 0) -> None:
+    def _add_hook(self, kind: int, hook: Hook, first: int = 1, last: int = 0) -> None:
         """Adds a hook for ``first`` to ``last``; for all addresses if ``last`` < ``first``."""
         handle = ctypes.c_ulong()
-        function = ctypes.cast(callback, ctypes.c_void_p)
+        pointers = ctypes.c_void_p(hook.function), ctypes.c_void_p(hook.data)
         bounds = ctypes.c_uint64(first), ctypes.c_uint64(last)
-        status = self._lib.uc_hook_add(
-            self._handle, ctypes.byref(handle), kind, function, None, *bounds
-        )
+        status = self._lib.uc_hook_add(self._handle, ctypes.byref(handle), kind, *pointers, *bounds)
         if status != OK:
             raise RuntimeError(f"Unicorn refuses hook {kind}: error {status}")
-        self._hooks.append(callback)
+        self._hooks.append(hook)
 
     # The callbacks of these must not raise. Code that is already translated does not call them.
 
     def hook_instructions(self, callback: Callable[[], None], first: int, last: int) -> None:
         """Calls ``callback`` before each instruction at ``first`` to ``last``, inclusive."""
-        self._add_hook(uc.UC_HOOK_CODE, _CODE(callback), first, last)
+        self._add_hook(uc.UC_HOOK_CODE, hook_of(_CODE(callback)), first, last)
 
     def hook_blocks(self, callback: Callable[[int, int, int], None]) -> None:
         """Calls ``callback(unused, address, size in bytes)`` before each translated block."""
-        self._add_hook(uc.UC_HOOK_BLOCK, _BLOCK(callback))
+        self._add_hook(uc.UC_HOOK_BLOCK, hook_of(_BLOCK(callback)))
 
-    def _on_interrupt(self, _engine: int, cause: int, _data: int) -> None:
+    def _on_interrupt(self, cause: int) -> None:
         # Only here is the engine's pc already 4 past the instruction, whatever its length.
         self._past = PAST_EXCEPTION
         if self._on_exception(cause):
@@ -271,17 +230,12 @@ class Engine:
         else:
             self._lib.uc_emu_stop(self._handle)
 
-    def _on_invalid_instruction(self, _engine: int, _data: int) -> bool:
-        self._on_invalid()
-        return False  # not handled, so the run ends
-
     def run(self, pc: int, count: int = 0) -> int:
         """Runs from ``pc`` until stopped, or ``count`` instructions; returns an error code."""
         self._past = 0
         if self._counting != (count > 0):
             self._set_counting(count > 0)
-        status: int = self._lib.uc_emu_start(self._handle, pc, 0, 0, count)
-        return status
+        return self._start(pc, count)
 
     def _set_counting(self, counting: bool) -> None:
         with self._mode_lock:

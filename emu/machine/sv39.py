@@ -68,10 +68,11 @@ class Rule(Enum):
 
 
 _NOT_IN_POINTER: Final = V | R | W | X | U | A | D | RESERVED
-_READY: Final = {Access.FETCH: U | X | A, Access.LOAD: U | R | A, Access.STORE: U | W | A | D}
-"""Bits of a leaf that U-mode may access at once: steps 6 to 9 have nothing left to check or set."""
+_READY: Final = (U | X | A, U | R | A, U | W | A | D)
+"""Bits of a leaf that U-mode may fetch from, load from or store to at once: steps 6 to 9 have
+nothing left to check or set. By number, as hashing an enum's member calls Python code."""
 
-ACCESS_FAULT_RULES: Final = frozenset((Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM))
+ACCESS_FAULT_RULES: Final = (Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM)
 
 
 class Step(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 NS = 1_000_000_000
 
@@ -32,9 +32,8 @@ class Clock(Counter, Protocol):
 
 
 class HostClock:
-    virtual = False
-
     def __init__(self) -> None:
+        self.virtual = False
         self.monotonic = time.monotonic_ns
         self.realtime = time.time_ns
         self.cpu_time = time.thread_time_ns
@@ -46,20 +45,21 @@ class HostClock:
         pass
 
 
+_EPOCH: Final = 1_577_836_800 * NS
+
+
 class VirtualClock:
     """Starts at one second after boot, on 2020-01-01 00:00:00 UTC, independent of the host."""
 
-    virtual = True
-    _EPOCH = 1_577_836_800 * NS
-
     def __init__(self) -> None:
+        self.virtual = True
         self._now = NS
 
     def monotonic(self) -> int:
         return self._now
 
     def realtime(self) -> int:
-        return self._EPOCH + self._now
+        return _EPOCH + self._now
 
     def cpu_time(self) -> int:
         return self._now

@@ -21,6 +21,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
+from mypy_extensions import mypyc_attr
+
 from emu.machine.pte import HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE, ppn
 from kernel.base.errno import EACCES, ENOMEM
 from kernel.base.errors import Errno
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from kernel.mm.outcome import Outcome
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MemoryObserver:
     """Receives the events of address spaces; each method does nothing unless overridden.
 

@@ -11,6 +11,10 @@ class Outcome(StrEnum):
 
     label: str
     """A short name, for a line or a legend."""
+    number: int
+    """Position among the outcomes."""
+    is_failure: bool
+    """True when the page is as it was before."""
     meaning: str
     """A sentence for a table or a tooltip; with the value, at most 80 columns in a summary."""
 
@@ -53,3 +57,6 @@ class Outcome(StrEnum):
 FAILURES = frozenset(
     (Outcome.SEGV_MAPERR, Outcome.SEGV_ACCERR, Outcome.BUS_ADRERR, Outcome.OUT_OF_MEMORY)
 )
+for _number, _outcome in enumerate(Outcome):
+    _outcome.number = _number
+    _outcome.is_failure = _outcome in FAILURES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.machine.cause import Access
-from kernel.mm.outcome import FAILURES, Outcome
+from kernel.mm.outcome import Outcome
 
 
 @dataclass(slots=True)
@@ -32,4 +32,4 @@ class Resolution:
 
     @property
     def failed(self) -> bool:
-        return self.outcome in FAILURES
+        return self.outcome.is_failure

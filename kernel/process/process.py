@@ -6,7 +6,6 @@ registers, a signal mask and a wait. clone.py creates them, exit.py ends them.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -82,7 +81,8 @@ class Program:
 
     def renamed(self, name: str) -> Program:
         """A copy with another short name (prctl PR_SET_NAME)."""
-        other = copy(self)
+        other = Program(self.inode, self.path)
+        other.words, other.auxv = self.words, self.auxv
         other.name = name
         return other
 

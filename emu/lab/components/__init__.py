@@ -3,3 +3,8 @@ table, page-fault handler, fork.
 
 May import ``emu.lab.host``, ``emu.lab.text``, ``emu.lab.kit``, the kernel and the machine.
 """
+
+from emu.compilation.finder import is_compiled
+
+if is_compiled():
+    raise ImportError("labs need pure Python: set EMU_PURE=1 before emu is imported")

@@ -18,12 +18,12 @@ from kernel.mm.faults.fault_around import map_around, read_flags
 from kernel.mm.faults.huge_fault import map_huge, store_to_huge
 from kernel.mm.faults.hugetlb_fault import map_from_pool
 from kernel.mm.mappings.vma import LOWEST, STACK_GUARD, USER_END, Vma
-from kernel.mm.outcome import FAILURES, Outcome
+from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.page_table import CLEAN
 from kernel.mm.resolution import Resolution
 
-_NEEDED: Final = {Access.LOAD: U | R, Access.STORE: U | W, Access.FETCH: U | X}
-"""PTE flags that each access needs."""
+_NEEDED: Final = (U | X, U | R, U | W)
+"""PTE flags that each access needs; by number, as hashing an enum's member calls Python code."""
 _AROUND: Final = (Outcome.FILE, Outcome.SHARED, Outcome.BUS_ADRERR)
 """Outcomes of a read fault that maps the pages around; as in Linux, which does that first, also if
 the page itself cannot be mapped."""
@@ -47,10 +47,10 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
         outcome = Outcome.OUT_OF_MEMORY
     except Errno:
         outcome = Outcome.BUS_ADRERR  # the page of the file cannot be read
-    after = before if outcome in FAILURES else space.table.pte(page)
+    after = before if outcome.is_failure else space.table.pte(page)
     resolution = Resolution(outcome, va, access, before, after, count, table_copied)
     if was_huge or space.table.huge:
-        resolution.huge = space.table.is_huge(page) and outcome not in FAILURES
+        resolution.huge = space.table.is_huge(page) and not outcome.is_failure
         resolution.split = was_huge and not space.table.is_huge(page)
     if access is not Access.STORE and outcome in _AROUND and space.fault_around > PAGE_SIZE:
         resolution.around = map_around(space, page)

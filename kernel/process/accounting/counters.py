@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from emu.machine.pte import HUGE_FRAMES
@@ -17,7 +16,7 @@ class Stats:
 
     processes: int = 0
     forks: int = 0
-    faults: Counter[Outcome] = field(default_factory=Counter)
+    _faults: list[int] = field(default_factory=lambda: [0] * len(Outcome))
     major_faults: int = 0
     """Faults that waited for the host's disk."""
     frames_copied: int = 0
@@ -39,9 +38,14 @@ class Stats:
     """Huge pages that faults allocated, those of the pool included."""
     calls: int = 0
 
+    @property
+    def faults(self) -> dict[Outcome, int]:
+        """Number of page faults with each outcome."""
+        return dict(zip(Outcome, self._faults, strict=True))
+
     def fault(self, resolution: Resolution) -> None:
         outcome = resolution.outcome
-        self.faults[outcome] += 1
+        self._faults[outcome.number] += 1
         self.tables_copied += resolution.table_copied
         self.ptes_written += resolution.pte_before != resolution.pte_after
         if resolution.split:

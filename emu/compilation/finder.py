@@ -1,0 +1,97 @@
+"""Chooses, when the command starts, between the compiled modules and their sources.
+
+The compiled ones are used if they were built for this Python, if no source has changed since, and
+unless the environment has ``EMU_PURE`` (other than 0). All or none of them are compiled: they use
+each other's classes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+
+_PACKAGE = os.path.dirname(__file__)
+_ROOT = os.path.dirname(os.path.dirname(_PACKAGE))
+SUFFIX = EXTENSION_SUFFIXES[0]
+"""End of the names of compiled modules, which contains the version of Python and the platform."""
+FOLDER = os.path.join(_PACKAGE, "built", SUFFIX.strip(".").removesuffix(".so"))
+"""Folder of the compiled modules for this Python: files named MODULE + ``SUFFIX``."""
+SOURCES = os.path.join(FOLDER, "sources")
+"""Lists size, modification time (ns) and path of each source at the build; empty in a package that
+is installed, whose files never change."""
+
+
+class _Finder:
+    """Finds compiled modules in ``FOLDER``; for :data:`sys.meta_path`."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, _path: object = None, _target: object = None, /
+    ) -> ModuleSpec | None:
+        if name not in self._names:
+            return None
+        file = os.path.join(FOLDER, name + SUFFIX)
+        spec = ModuleSpec(name, ExtensionFileLoader(name, file), origin=file)
+        spec.has_location = True
+        return spec
+
+
+class _Choice:
+    """``reason`` for which the sources are used; empty for the compiled modules, None before."""
+
+    reason: str | None = None
+
+
+def choose(pure: str = "") -> None:
+    """Chooses once, before any of the modules is imported. ``pure``, if not empty, is a reason for
+    the sources.
+    """
+    if _Choice.reason is not None:
+        return
+    _Choice.reason = pure or _obstacle()
+    if not _Choice.reason:
+        sys.meta_path.insert(0, _Finder(_compiled_names()))
+
+
+def is_compiled() -> bool:
+    """Returns whether the compiled modules are used."""
+    return _Choice.reason == ""
+
+
+def variant() -> str:
+    """Names what is used, such as ``pure Python: EMU_PURE is set``."""
+    choose()
+    return f"pure Python: {_Choice.reason}" if _Choice.reason else "compiled"
+
+
+def _compiled_names() -> frozenset[str]:
+    files = (file for file in os.listdir(FOLDER) if file.endswith(SUFFIX))
+    return frozenset(file.removesuffix(SUFFIX) for file in files)
+
+
+def _obstacle() -> str:
+    """The reason for which the compiled modules cannot be used; empty if they can."""
+    if os.environ.get("EMU_PURE", "0") not in ("", "0"):
+        return "EMU_PURE is set"
+    try:
+        with open(SOURCES, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return "not compiled (make setup)"
+    if any(name in sys.modules for name in _compiled_names()):
+        return "modules were imported before emu.api"
+    if not all(map(_is_unchanged, lines)):
+        return "sources have changed since they were compiled (make setup)"
+    return ""
+
+
+def _is_unchanged(line: str) -> bool:
+    size, modified, path = line.split(" ", 2)
+    try:
+        found = os.stat(os.path.join(_ROOT, path))
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (int(size), int(modified))

@@ -1,0 +1,36 @@
+"""Build hook of hatchling: with ``EMU_COMPILE=1`` a wheel has the compiled hot path, and is for one
+Python and platform.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CompiledWheel(BuildHookInterface[Any]):
+    """Compiles before the files of the wheel are collected."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        return ["cython>=3.1", "mypy", "setuptools"] if _is_requested() else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if not _is_requested() or version == "editable":
+            return
+        sys.path.insert(0, self.root)
+        from emu.compilation.build import build
+        from emu.compilation.finder import FOLDER
+
+        build(installed=True)
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        build_data["artifacts"].append(f"/{os.path.relpath(FOLDER, self.root)}/*")
+
+
+def _is_requested() -> bool:
+    return os.environ.get("EMU_COMPILE") == "1"
