@@ -1,4 +1,9 @@
-"""The modules that are compiled: those that a page fault, a system call or a fork runs through."""
+"""The modules that are compiled: those that a page fault, a system call or a fork runs through.
+
+``kernel.kernel`` and ``kernel.trap.run_loop`` are not: :mod:`emu.host.break_in` looks for their
+frames, and compiled functions have none. ``kernel.process.process`` is not, since threads are
+referred to weakly.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,6 @@ BY_MYPYC = (
     "kernel.base.cpu_time",
     "kernel.base.resource_limits",
     "kernel.base.wait",
-    "kernel.kernel",
     "kernel.mm.address_space",
     "kernel.mm.backing.backing",
     "kernel.mm.backing.file_pages",
@@ -51,7 +55,6 @@ BY_MYPYC = (
     "kernel.process.attributes",
     "kernel.process.clone",
     "kernel.process.exit",
-    "kernel.process.process",
     "kernel.process.scheduler",
     "kernel.process.signal_delivery",
     "kernel.process.state",
@@ -59,7 +62,6 @@ BY_MYPYC = (
     "kernel.syscalls.dispatch",
     "kernel.trap.fast_path",
     "kernel.trap.handler",
-    "kernel.trap.run_loop",
     "kernel.trap.trap_sampler",
     "kernel.trap.unfinished",
 )

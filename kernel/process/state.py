@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 from emu.machine.hart import Hart
 from kernel.base.budget import Budget, share_of
 from kernel.base.clock import Clock, HostClock, VirtualClock
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from kernel.vfs.core.inode import Inode
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class KernelState:
     """The fields of a kernel. ``log`` receives messages for the user, such as a kill by OOM."""
 
