@@ -109,10 +109,10 @@ def _by_cython(work: Path) -> list[Any]:
         Extension(module, [str(source(module).with_suffix(".pyx"))], extra_compile_args=["-O1"])
         for module in BY_CYTHON
     ]
-    made: list[Any] = cythonize(  # type: ignore[no-untyped-call]
+    configured: list[Any] = cythonize(  # type: ignore[no-untyped-call]
         extensions, build_dir=str(work / "c"), quiet=True
     )
-    return made
+    return configured
 
 
 def main(arguments: list[str]) -> int:

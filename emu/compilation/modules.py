@@ -1,8 +1,7 @@
 """The modules that are compiled: those that a page fault, a system call or a fork runs through.
 
 ``kernel.kernel`` and ``kernel.trap.run_loop`` are not: :mod:`emu.host.break_in` looks for their
-frames, and compiled functions have none. ``kernel.process.process`` is not, since threads are
-referred to weakly.
+frames, and compiled functions have none.
 """
 
 from __future__ import annotations
@@ -55,6 +54,7 @@ BY_MYPYC = (
     "kernel.process.attributes",
     "kernel.process.clone",
     "kernel.process.exit",
+    "kernel.process.process",
     "kernel.process.scheduler",
     "kernel.process.signal_delivery",
     "kernel.process.state",

@@ -248,6 +248,8 @@ class Thread:
         self.tid = tid
         self.registers = Registers()
         self.state = State.READY
+        self.reported: tuple[int, int] | None = None
+        """(satp, pc) of its pending instruction that was reported as reached."""
         self.call: Blocking | None = None
         """The system call that it is in, if that waits."""
         self.call_number = 0

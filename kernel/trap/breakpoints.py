@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from emu.machine.cause import Cause
 from emu.machine.registers import PC
@@ -24,8 +23,6 @@ class Breakpoints:
 
     def __init__(self, kernel: KernelState) -> None:
         self._kernel = kernel
-        self._reported: WeakKeyDictionary[Thread, tuple[int, int]] = WeakKeyDictionary()
-        """(satp, pc) of each thread's pending instruction that was reported."""
 
     @property
     def addresses(self) -> frozenset[int]:
@@ -40,20 +37,20 @@ class Breakpoints:
         self._report(thread)
         hart = self._kernel.hart
         trap = hart.run(count)
-        reported = self._reported.get(thread)
+        reported = thread.reported
         if reported is not None and (
             trap.cause == Cause.HART_BREAKPOINT or trap.epc != reported[1]
         ):
-            del self._reported[thread]  # it was executed, and may be reached again
+            thread.reported = None  # it was executed, and may be reached again
         return trap
 
     def _report(self, thread: Thread) -> None:
         hart = self._kernel.hart
         pc = hart.read(PC)
         here = hart.mmu.satp, pc
-        if self._reported.get(thread) == here:
+        if thread.reported == here:
             return
-        self._reported.pop(thread, None)
+        thread.reported = None
         if pc in hart.breakpoints and self._kernel.observer is not None:
-            self._reported[thread] = here
+            thread.reported = here
             self._kernel.observer.reached(thread, pc)

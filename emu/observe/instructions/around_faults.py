@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from emu.machine.probe import Block, BlockProbe, Stop
 from emu.observe.instructions.block_replay import Executed, ExecutedBlock, replay
@@ -66,7 +65,8 @@ class AroundFaults(Observer):
         self._kernel = kernel
         self._count = count
         self._report = report
-        self._history: WeakKeyDictionary[Thread, deque[ExecutedBlock]] = WeakKeyDictionary()
+        self._history: dict[int, deque[ExecutedBlock]] = {}
+        """The latest blocks of each thread, by thread id."""
         kernel.hart.attach(self._probe)
 
     def _probe(self, engine: Engine, _fail: Callable[[BaseException], None]) -> BlockProbe:
@@ -77,29 +77,35 @@ class AroundFaults(Observer):
         thread = self._kernel.current
         if thread is None:
             return
-        history = self._history.get(thread)
+        history = self._history.get(thread.tid)
         if history is None:
-            history = self._history[thread] = deque(maxlen=self._count)
+            history = self._history[thread.tid] = deque(maxlen=self._count)
         history.extend(_with_ends(blocks, after, waits=stop is Stop.ECALL))
 
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        history = self._history.get(thread)
+        history = self._history.get(thread.tid)
         answered = thread is self._kernel.current and self._blocks.recent  # the hart did not stop
         if history and history[-1].waits and result is not None and not answered:
             history[-1] = history[-1].returned(result)
 
     def fault(self, event: Fault) -> None:
-        blocks = list(self._history.get(event.thread, ()))
+        blocks = list(self._history.get(event.thread.tid, ()))
         recent = self._blocks.recent
         if recent and event.thread is self._kernel.current:  # a system call that stopped nothing
             blocks += _with_ends(recent, self._blocks.registers(), waits=True)
         self._report(Window(event, blocks, self._count))
 
     def execed(self, process: Process) -> None:
+        self._forget(process)
+
+    def leaving(self, process: Process) -> None:
+        self._forget(process)
+
+    def _forget(self, process: Process) -> None:
         for thread in process.threads.values():
-            self._history.pop(thread, None)
+            self._history.pop(thread.tid, None)
 
 
 def _with_ends(blocks: deque[Block], after: bytes, *, waits: bool) -> Iterator[ExecutedBlock]:

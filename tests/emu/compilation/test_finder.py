@@ -24,7 +24,7 @@ print(finder.variant(), sv39.__file__)
 
 
 def variant(pure: str = "", **environment: str) -> tuple[str, str]:
-    """What a new process uses, and the file of one of its modules."""
+    """Returns the variant that a new process uses, and the suffix of one of its modules."""
     done = subprocess.run(
         [sys.executable, "-c", TEXT.format(pure=pure)],
         capture_output=True, text=True, check=True, env=os.environ | environment,
