@@ -11,6 +11,8 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -55,7 +57,7 @@ def _check_requirements() -> None:
     try:
         import Cython
         import mypyc
-        import setuptools  # type: ignore[import-untyped]
+        import setuptools
     except ImportError as error:
         raise CannotCompile(f"{error.name} is missing (pip)") from None
     del Cython, mypyc, setuptools
@@ -75,13 +77,20 @@ def _listed_sources() -> str:
 def _compile(work: Path) -> list[tuple[Path, str]]:
     """Compiles in ``work``; returns each library with the name of its module."""
     from setuptools import Distribution
+    from setuptools.errors import BaseError
 
-    extensions = [*_by_mypyc(work), *_by_cython(work)]
-    command: Any = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
-    command.build_lib, command.build_temp = str(work / "lib"), str(work / "temp")
-    command.parallel = os.cpu_count()
-    command.ensure_finalized()
-    command.run()
+    output = StringIO()
+    try:
+        with redirect_stdout(output):  # warnings of mypyc: a generator becomes a list, for example
+            extensions = [*_by_mypyc(work), *_by_cython(work)]
+            command: Any = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
+            command.build_lib, command.build_temp = str(work / "lib"), str(work / "temp")
+            command.parallel = os.cpu_count()
+            command.ensure_finalized()
+            command.run()
+    except (BaseError, SystemExit) as error:
+        last = (output.getvalue().strip().splitlines() or [""])[-1]
+        raise CannotCompile(f"compilation failed: {error} {last}".rstrip()) from None
     return [(Path(command.get_ext_fullpath(each.name)), each.name) for each in extensions]
 
 
@@ -91,7 +100,7 @@ def _by_mypyc(work: Path) -> list[Any]:
     before = Path.cwd()
     os.chdir(ROOT)  # mypy names a module by its path from here
     try:
-        return mypycify(
+        extensions: list[Any] = mypycify(
             [str(source(module).relative_to(ROOT)) for module in BY_MYPYC],
             opt_level=_CHEAP_OPTIMIZATION,
             group_name=GROUP,
@@ -99,6 +108,7 @@ def _by_mypyc(work: Path) -> list[Any]:
         )
     finally:
         os.chdir(before)
+    return extensions
 
 
 def _by_cython(work: Path) -> list[Any]:
@@ -109,9 +119,7 @@ def _by_cython(work: Path) -> list[Any]:
         Extension(module, [str(source(module).with_suffix(".pyx"))], extra_compile_args=["-O1"])
         for module in BY_CYTHON
     ]
-    configured: list[Any] = cythonize(  # type: ignore[no-untyped-call]
-        extensions, build_dir=str(work / "c"), quiet=True
-    )
+    configured: list[Any] = cythonize(extensions, build_dir=str(work / "c"), quiet=True)
     return configured
 
 

@@ -5,6 +5,7 @@ Python and platform.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -30,6 +31,13 @@ class CompiledWheel(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         build_data["artifacts"].append(f"/{os.path.relpath(FOLDER, self.root)}/*")
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Removes what was compiled, which does not list its sources, from this tree."""
+        if build_data.get("infer_tag"):
+            from emu.compilation.finder import FOLDER
+
+            shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def _is_requested() -> bool:
