@@ -77,7 +77,7 @@ def _listed_sources() -> str:
 def _compile(work: Path) -> list[tuple[Path, str]]:
     """Compiles in ``work``; returns each library with the name of its module."""
     from setuptools import Distribution
-    from setuptools.errors import BaseError
+    from setuptools.errors import BaseError, CompileError, LinkError
 
     output = StringIO()
     try:
@@ -88,7 +88,7 @@ def _compile(work: Path) -> list[tuple[Path, str]]:
             command.parallel = os.cpu_count()
             command.ensure_finalized()
             command.run()
-    except (BaseError, SystemExit) as error:
+    except (BaseError, CompileError, LinkError, SystemExit) as error:
         last = (output.getvalue().strip().splitlines() or [""])[-1]
         raise CannotCompile(f"compilation failed: {error} {last}".rstrip()) from None
     return [(Path(command.get_ext_fullpath(each.name)), each.name) for each in extensions]
