@@ -8,7 +8,7 @@ from time import perf_counter
 
 from tests.bench.rows import Row
 from tests.bench.work import Size, Work
-from tests.bench.worlds import Failed, World, emu
+from tests.bench.worlds import Failed, World, emu, pure
 
 
 @dataclass
@@ -60,17 +60,20 @@ def rounds_of(work: Work, size: Size, rounds: int) -> int:
 
 
 def _measure(work: Work, others: Sequence[World], size: Size, result: Result) -> None:
-    """One round of one work: the other worlds once, emu once with each fork policy."""
+    """One round of one work: the other worlds once, emu twice with each fork policy."""
     elsewhere = {
         world.name: _try(work, world, size, None, result)
         for world in (others if work.compared else ())
     }
     for policy in work.policies or (None,):
         options = ("--fork-policy", policy) if policy else ()
-        own = _try(work, emu(("--mem", work.mem, *options)), size, policy, result)
+        options = ("--mem", work.mem, *options)
+        own = _try(work, emu(options), size, policy, result)
+        sources = _try(work, pure(options), size, policy, result) if work.compared else {}
         for name, value in own.items():
             sample = {"emu": value}
-            sample |= {world: got[name] for world, got in elsewhere.items() if name in got}
+            every = {"pure": sources, **elsewhere}
+            sample |= {world: got[name] for world, got in every.items() if name in got}
             result.add(work, f"{name}, {policy}" if policy else name, sample)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from tests.bench.rows import Row, Spread, Unit
 
-WORLDS = ("emu", "qemu", "native")
+WORLDS = ("emu", "pure", "qemu", "native")
 OTHERS = ("qemu", "native")
 
 LEGEND = (
     "Times are medians; ratios are medians of each round's ratio, with the least and the most.\n"
-    "Goals: q of qemu-riscv64's time, n of the native time."
+    "pure: emu in pure Python. Goals: q of qemu-riscv64's time, n of the native time."
 )
 
 
@@ -24,8 +24,9 @@ def text(rows: Sequence[Row]) -> str:
     parts = []
     if compared:
         others = [world for world in OTHERS if any(row.value(world) for row in compared)]
-        head = ("work", "emu", *others, *(f"emu/{other}" for other in others), "goal", "met")
-        lines = [head, *(_compared(row, others) for row in compared)]
+        worlds = [world for world in WORLDS if any(row.value(world) for row in compared)]
+        head = ("work", *worlds, *(f"emu/{other}" for other in others))
+        lines = [(*head, "goal", "met"), *(_compared(row, worlds, others) for row in compared)]
         parts.append(_columns(lines) + "\n\n" + LEGEND)
     if alone:
         parts.append(_columns([("emu alone", "median", "spread"), *map(_alone_cells, alone)]))
@@ -73,8 +74,8 @@ def _alone(row: Row) -> bool:
     return all(set(sample) <= {"emu"} for sample in row.samples) and row.goal is None
 
 
-def _compared(row: Row, others: Sequence[str]) -> tuple[str, ...]:
-    values = [row.value(world) for world in ("emu", *others)]
+def _compared(row: Row, worlds: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    values = [row.value(world) for world in worlds]
     ratios = [row.ratio(other) for other in others]
     verdict = "-" if row.reaches_goal is None else "yes" if row.reaches_goal else "NO"
     return (

@@ -1,4 +1,4 @@
-"""Environments in which a program runs: emu, qemu-riscv64, or native."""
+"""Environments in which a program runs: emu, emu in pure Python, qemu-riscv64, or native."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.compiling import PROJECT, for_guest, for_host, host_compiler
@@ -53,6 +53,7 @@ class World:
     def environment(self) -> dict[str, str]:
         """emu comes from this tree; a program under qemu executes others under qemu."""
         environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+        environment["EMU_PURE"] = "1" if self.name == "pure" else "0"
         if self.name == "qemu":
             environment["GUEST_RUNNER"] = " ".join(self.runner)
         return environment
@@ -63,6 +64,11 @@ def emu(options: Sequence[str] = (), command: str = "run") -> World:
     script = Path(sys.executable).with_name("emu")
     start = (str(script),) if script.exists() else (sys.executable, "-m", "emu")
     return World("emu", (*start, command, *options), for_guest)
+
+
+def pure(options: Sequence[str] = ()) -> World:
+    """``emu run`` in pure Python."""
+    return replace(emu(options), name="pure")
 
 
 def others() -> tuple[list[World], list[str]]:
