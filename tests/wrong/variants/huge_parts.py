@@ -147,7 +147,7 @@ VARIANTS = [
     ),
     _collapse(
         "collapse-of-nothing", "a collapse maps a huge page where nothing is mapped",
-        old="if not pages or not vma.has_private:", new="if False:",
+        old="if not pages:", new="if False:",
     ),
     _collapse_all(
         "collapse-against-advice", "a collapse ignores MADV_NOHUGEPAGE and PR_SET_THP_DISABLE",
