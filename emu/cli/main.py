@@ -37,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     ignore_lost_messages()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] != ["--version"] and _may_load_labs(given):
-        finder.choose("labs need it")
-    finder.choose()
+    finder.choose("labs need it" if _may_load_labs(given) else "")
     try:
         with raise_on_ending_signals():
             status = _run(given)
@@ -66,7 +64,7 @@ def _may_load_labs(arguments: list[str]) -> bool:
     """True if labs, which need the sources, may be imported: without a subcommand each of them is;
     and also if only the guest has such an option.
     """
-    if not arguments or arguments[0] not in COMMANDS:
+    if not arguments or arguments[0] not in (*COMMANDS, "--version"):
         return True
     return arguments[0] == "lab" or any(each.startswith("--lab") for each in arguments)
 

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from time import perf_counter
@@ -56,13 +57,9 @@ def _check_requirements() -> None:
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(compiler) is None:
         raise CannotCompile(f"{compiler} is missing (Debian: gcc)")
-    try:
-        import Cython
-        import mypyc
-        import setuptools
-    except ImportError as error:
-        raise CannotCompile(f"{error.name} is missing (pip)") from None
-    del Cython, mypyc, setuptools
+    for name in ("Cython", "mypyc", "setuptools"):
+        if find_spec(name) is None:
+            raise CannotCompile(f"{name} is missing (pip)")
 
 
 def _listed_sources() -> str:

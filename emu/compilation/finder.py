@@ -25,8 +25,8 @@ is installed, whose files never change."""
 class _Finder:
     """Finds compiled modules in ``FOLDER``; for :data:`sys.meta_path`."""
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
+    def __init__(self) -> None:
+        self._names = _compiled_names()
 
     def find_spec(
         self, name: str, _path: object = None, _target: object = None, /
@@ -53,7 +53,7 @@ def choose(pure: str = "") -> None:
         return
     _Choice.reason = pure or _obstacle()
     if not _Choice.reason:
-        sys.meta_path.insert(0, _Finder(_compiled_names()))
+        sys.meta_path.insert(0, _Finder())
 
 
 def is_compiled() -> bool:
@@ -81,7 +81,7 @@ def _obstacle() -> str:
             lines = file.read().splitlines()
     except OSError:
         return "not compiled (make setup)"
-    if any(name in sys.modules for name in _compiled_names()):
+    if not _compiled_names().isdisjoint(sys.modules):
         return "modules were imported before emu.api"
     if not all(map(_is_unchanged, lines)):
         return "sources have changed since they were compiled (make setup)"

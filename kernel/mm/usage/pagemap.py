@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, D, V
-from kernel.base.lazy_numpy import Marks, Ptes, np
+from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, D, V
+from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
 from kernel.mm.page_tables.page_table import CLEAN
@@ -41,26 +41,18 @@ def _entries(space: AddressSpace, ptes: Ptes, expose_frames: bool) -> Ptes:
     entries = np.zeros(len(ptes), np.uint64)
     present = np.flatnonzero((ptes & V) != 0)
     mapped = ptes[present]
-    kinds = space.frames.kinds[space.frames.indices(mapped)]
+    indices = space.frames.indices(mapped)
+    kinds = space.frames.kinds[indices]
+    huge_zeroes = (kinds == _ZERO) & (indices != space.frames.zero - space.frames.first)
     users = PageUsers(space.frames).of(mapped)
     bits = np.full(len(mapped), _PRESENT, np.uint64)
     for marks, bit in (
         (((mapped & D) != 0) & ((mapped & CLEAN) == 0), _SOFT_DIRTY),
         ((users == 1) & (kinds != _ZERO), _EXCLUSIVE),
-        ((kinds == _CACHE) | _is_huge_zero(space, mapped), _FILE),
+        ((kinds == _CACHE) | huge_zeroes, _FILE),  # Linux: neither is anonymous
     ):
         bits[marks] |= np.uint64(bit)
     if expose_frames:
         bits |= (mapped >> np.uint64(PPN_SHIFT)) & np.uint64(PPN_MASK)
     entries[present] = bits
     return entries
-
-
-def _is_huge_zero(space: AddressSpace, mapped: Ptes) -> Marks:
-    """Marks the PTEs that map the huge zero page, which Linux shows as not anonymous."""
-    first = space.frames.huge_zero
-    if first is None:
-        return np.zeros(len(mapped), np.bool_)
-    frames = (mapped >> np.uint64(PPN_SHIFT)) & np.uint64(PPN_MASK)
-    marks: Marks = (frames >= first) & (frames < first + HUGE_FRAMES)
-    return marks

@@ -88,9 +88,9 @@ class ProcessFiles:
             ),
         }
         self._links: dict[str, tuple[Callable[[], str], Callable[[], Inode | None]]] = {
-            "exe": (self._exe_text, lambda: process.program.inode if process.alive else None),
-            "cwd": (self._cwd_text, lambda: process.fs.cwd if process.alive else None),
-            "root": (self._root_text, lambda: process.fs.root if process.alive else None),
+            "exe": (lambda: process.program.path, lambda: process.program.inode),
+            "cwd": (self._cwd_text, lambda: process.fs.cwd),
+            "root": (lambda: "/", lambda: process.fs.root),
         }
         self._dirs: dict[str, Callable[[], ProcDir]] = {
             "fd": self._fd_dir,
@@ -115,7 +115,7 @@ class ProcessFiles:
             pagemap = ProcPagemap(self.filesystem, path, self.kernel, self.process)
             return self._checked(name, pagemap)
         if name in self._links:
-            return MagicLink(self.filesystem, path, *self._links[name])
+            return self._link(path, *self._links[name])
         if name in self._dirs:
             return self._dirs[name]()
         return None
@@ -130,19 +130,21 @@ class ProcessFiles:
         node.check_open = check
         return node
 
-    def _exe_text(self) -> str:
-        if not self.process.alive:
-            raise Errno(ENOENT)
-        return self.process.program.path
+    def _link(
+        self, path: str, make: Callable[[], str], target: Callable[[], Inode | None]
+    ) -> MagicLink:
+        """A link that leads nowhere once the process has ended."""
 
-    def _root_text(self) -> str:
-        if not self.process.alive:
-            raise Errno(ENOENT)
-        return "/"
+        def text() -> str:
+            if not self.process.alive:
+                raise Errno(ENOENT)
+            return make()
+
+        return MagicLink(
+            self.filesystem, path, text, lambda: target() if self.process.alive else None
+        )
 
     def _cwd_text(self) -> str:
-        if not self.process.alive:
-            raise Errno(ENOENT)
         fs = self.process.fs
         try:
             return fs.namespace.path_of(fs.cwd)
