@@ -11,9 +11,9 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
-from contextlib import suppress
 from typing import Final
 
+from emu.machine.host_pages import HostPages
 from emu.machine.pte import PAGE_SHIFT, PAGE_SIZE
 
 BASE: Final = 0x8000_0000
@@ -49,7 +49,6 @@ class Ram:
             self._map = self._mapping(size)
         except (OSError, OverflowError, ValueError) as error:
             raise NoHostMemory(size) from error
-        self._ask_for_huge_pages()
         self.base = base
         self.size = size
         self.end = base + size
@@ -59,16 +58,10 @@ class Ram:
         self.executed: set[int] = set()
         """PPNs of the frames from which the engine may hold translated code."""
         self.code_is_stale = False
+        self.host_pages = HostPages(self._map, self.host_address)
 
     def _mapping(self, size: int) -> mmap.mmap:
         return mmap.mmap(-1, size, flags=_RESERVING)
-
-    def _ask_for_huge_pages(self) -> None:
-        """With huge pages the host takes a quarter of the time to provide a page on first touch."""
-        advice = getattr(mmap, "MADV_HUGEPAGE", None)
-        if advice is not None:
-            with suppress(OSError):  # a host without them
-                self._map.madvise(advice)
 
     @property
     def host_address(self) -> int:

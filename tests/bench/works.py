@@ -42,7 +42,17 @@ WORKS: tuple[Work, ...] = (
     _program("getppid", "getppid", _sizes("100000", "30000", "5")),
     _program("pingpong", "pipe ping-pong", _sizes("5000", "1500", "2")),
     _program("touch", "first touch", _sizes("4096 8", "4096 3", "4 1")),
+    _program("increment", "p[i]++, untouched", _sizes("4096 8", "4096 3", "4 1")),
     replace(_program("cow", "CoW break", _sizes("4096 8", "4096 3", "4 1")), policies=_LAZY),
+    _program(
+        "new_memory",
+        {
+            "new_touch": "first touch, new memory",
+            "new_cow": "CoW break, new memory",
+            "new_fork": "fork, new memory",
+        },
+        _sizes("8192", "4096", "4"),
+    ),
     Program(
         name="fork",
         rows={f"fork_{size}": f"fork {size} MiB" for size in MEBIBYTES}

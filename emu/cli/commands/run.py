@@ -80,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         messages.close()
     if arguments.summary == "json":
-        messages.write(json.dumps(session.summary))
+        host = {"host_memory": session.kernel.ram.host_pages.summary()}
+        messages.write(json.dumps(session.summary | host))
     elif arguments.summary:
         messages.write(summary_text(session.summary))
     return status

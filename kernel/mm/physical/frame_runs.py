@@ -9,7 +9,7 @@ from array import array
 from functools import cached_property
 from typing import Final
 
-from emu.machine.pte import HUGE_FRAMES
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT
 from emu.machine.ram import Ram
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Bytes, Counts, Indices, np
@@ -43,6 +43,7 @@ class FrameRuns:
     _marks: memoryview[int]
     _free: array[int]
     _untouched: int
+    _provided: int
     _given_to_host: int
     _fail_at: int
 
@@ -107,6 +108,8 @@ class FrameRuns:
             raise OutOfMemory
         end = start + HUGE_FRAMES
         fresh = start >= self._untouched
+        if end > self._provided:
+            self._provide(end)
         free = np.array(self._free, np.int64)
         left = free[(free < start) | (free >= end)]
         skipped = np.arange(start - 1, self._untouched - 1, -1)
@@ -120,6 +123,13 @@ class FrameRuns:
         self.used += HUGE_FRAMES
         self.peak = max(self.peak, self.used)
         return self.first + start, fresh
+
+    def _provide(self, end: int) -> None:
+        """Lets the host provide memory for the frames before ``end``."""
+        pages = self.ram.host_pages
+        while pages.end < end << PAGE_SHIFT:
+            pages.extend()
+        self._provided = pages.end >> PAGE_SHIFT
 
     def may_have_run(self) -> bool:
         """Returns whether a search for a run is worth its time: none was in vain just before, or as

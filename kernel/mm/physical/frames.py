@@ -62,6 +62,8 @@ class Frames(FrameRuns):
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
         self._marks: memoryview[int] = memoryview(bytearray(self.total))
         self._untouched = 0
+        self._provided = 0
+        """Number of frames for which the host provides memory when they are touched."""
         self._free = array("q")
         self._given_to_host = 0
         """Lower bound of the free frames that take no host memory."""
@@ -111,6 +113,8 @@ class Frames(FrameRuns):
         fresh = not self._free
         if fresh:
             index = self._untouched
+            if index >= self._provided:
+                self._provide(index + 1)
             self._untouched += 1
         else:
             index = self._free.pop()

@@ -68,6 +68,16 @@ def test_does_the_summary_have_the_promised_keys() -> None:
         "frames_leaked",
         "eager_frames_copied",
     } <= set(summary)
+
+
+def test_the_summary_says_which_pages_of_the_host_the_used_memory_has() -> None:
+    text = "#include <stdlib.h>\n#include <string.h>\n"
+    text += "int main(void) { memset(malloc(24 << 20), 1, 24 << 20); return 0; }\n"
+    summary = emu("run", "--mem", "256M", "--summary=json", program("fill", text)).summary
+    host = summary["host_memory"]
+    assert set(host) == {"huge_pages", "small_pages", "huge_ns", "small_ns"}
+    used = host["huge_pages"] + host["small_pages"]
+    assert 4096 * summary["frames_peak"] <= used <= 4096 * summary["frames_peak"] + (4 << 20)
     assert summary["processes"] == 1 and summary["forks"] == 0
     assert summary["frames_leaked"] == 0
     assert all(isinstance(count, int) for count in summary["faults"].values())
