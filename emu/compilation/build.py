@@ -11,19 +11,29 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from emu.compilation import finder
+from emu.compilation import constants, finder
 from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP
 
 ROOT = Path(__file__).parent.parent.parent
 _CHEAP_OPTIMIZATION = "1"
 """-O1 builds in half the time of -O3, and the result is as fast."""
+_ARGUMENTS = [f"-O{_CHEAP_OPTIMIZATION}", "-g0", "-Wno-error"]
+"""Arguments of the compiler; newer ones have warnings that mypyc makes errors."""
+_NOT_SOURCES = shutil.ignore_patterns("__pycache__", "built", "*.md", "*.html", "*.js")
+_DIRECTIVES = {
+    "language_level": 3,
+    "annotation_typing": False,
+    "auto_pickle": False,
+}
+"""Types come from the .pxd files."""
 _LONGEST = 100
 """Maximum number of characters of an error, which contains the compiler's command line."""
 
@@ -33,7 +43,11 @@ class CannotCompile(Exception):
 
 
 def source(module: str) -> Path:
-    return ROOT / f"{module.replace('.', '/')}.py"
+    return ROOT / _path(module)
+
+
+def _path(module: str) -> Path:
+    return Path(f"{module.replace('.', '/')}.py")
 
 
 def build(*, installed: bool = False) -> None:
@@ -64,7 +78,8 @@ def _check_requirements() -> None:
 
 def _listed_sources() -> str:
     paths = [source(module) for module in (*BY_MYPYC, *BY_CYTHON)]
-    paths += [path.with_suffix(".pyx") for path in map(source, BY_CYTHON)]
+    beside = [path.with_suffix(end) for path in map(source, BY_CYTHON) for end in (".pyx", ".pxd")]
+    paths += filter(Path.exists, beside)
     lines = []
     for path in paths:
         found = path.stat()
@@ -75,53 +90,71 @@ def _listed_sources() -> str:
 
 def _compile(work: Path) -> list[tuple[Path, str]]:
     """Compiles in ``work``; returns each library with the name of its module."""
+    from Cython.Compiler.Errors import CompileError as CythonError
     from setuptools import Distribution
     from setuptools.errors import BaseError, CompileError, LinkError
 
     output = StringIO()
     try:
-        with redirect_stdout(output):  # warnings of mypyc: a generator becomes a list, for example
-            extensions = [*_by_mypyc(work), *_by_cython(work)]
+        _prepare_sources(work)
+        # Warnings are of no use here: a generator becomes a list, for example.
+        with redirect_stdout(output), redirect_stderr(output), chdir(work):
+            extensions = [*_by_mypyc(), *_by_cython()]
             command: Any = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
-            command.build_lib, command.build_temp = str(work / "lib"), str(work / "temp")
+            command.build_lib, command.build_temp = "lib", "temp"
             command.parallel = os.cpu_count()
             command.ensure_finalized()
             command.run()
-    except (BaseError, CompileError, LinkError, SystemExit) as error:
+    except (BaseError, CompileError, CythonError, LinkError, SystemExit) as error:
         lines = output.getvalue().strip().splitlines()
         problem = next((line for line in lines if "error:" in line), str(error)[:_LONGEST])
         raise CannotCompile(f"compilation failed: {problem}") from None
-    return [(Path(command.get_ext_fullpath(each.name)), each.name) for each in extensions]
+    return [(work / command.get_ext_fullpath(each.name), each.name) for each in extensions]
 
 
-def _by_mypyc(work: Path) -> list[Any]:
+def _prepare_sources(work: Path) -> None:
+    """Copies the packages, with the sources that are compiled prepared for their compilers."""
+    for package in ("emu", "kernel", "toolchain"):
+        shutil.copytree(ROOT / package, work / package, ignore=_NOT_SOURCES)
+    for name in (*BY_MYPYC, *BY_CYTHON):
+        path = work / _path(name)
+        path.write_text(constants.with_members(path.read_text(), import_module(name)))
+    for name in BY_CYTHON:
+        path = work / _path(name)
+        text = constants.without_slots(path.read_text())
+        text, declarations = constants.with_values(text, import_module(name))
+        path.write_text(text)
+        with path.with_suffix(".pxd").open("a") as file:
+            file.write(declarations)
+
+
+def _by_mypyc() -> list[Any]:
     from mypyc.build import mypycify
 
-    before = Path.cwd()
-    os.chdir(ROOT)  # mypy names a module by its path from here
-    try:
-        extensions: list[Any] = mypycify(
-            [str(source(module).relative_to(ROOT)) for module in BY_MYPYC],
-            opt_level=_CHEAP_OPTIMIZATION,
-            group_name=GROUP,
-            target_dir=str(work / "c"),
-        )
-    finally:
-        os.chdir(before)
+    extensions: list[Any] = mypycify(
+        [str(_path(module)) for module in BY_MYPYC],
+        opt_level=_CHEAP_OPTIMIZATION,
+        group_name=GROUP,
+        target_dir="c",
+    )
     for extension in extensions:
-        extension.extra_compile_args.append("-Wno-error")  # for warnings of newer compilers
+        extension.extra_compile_args += _ARGUMENTS
     return extensions
 
 
-def _by_cython(work: Path) -> list[Any]:
+def _by_cython() -> list[Any]:
     from Cython.Build import cythonize
     from setuptools import Extension
 
-    extensions = [
-        Extension(module, [str(source(module).with_suffix(".pyx"))], extra_compile_args=["-O1"])
-        for module in BY_CYTHON
-    ]
-    configured: list[Any] = cythonize(extensions, build_dir=str(work / "c"), quiet=True)
+    extensions = []
+    for path in map(_path, BY_CYTHON):
+        wrapped = path.with_suffix(".pyx")
+        file = str(wrapped if wrapped.exists() else path)
+        name = ".".join(path.with_suffix("").parts)
+        extensions.append(Extension(name, [file], extra_compile_args=_ARGUMENTS))
+    configured: list[Any] = cythonize(
+        extensions, build_dir="c", quiet=True, compiler_directives=_DIRECTIVES
+    )
     return configured
 
 

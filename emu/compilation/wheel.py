@@ -18,7 +18,10 @@ class CompiledWheel(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        return ["cython>=3.1", "mypy", "setuptools"] if _is_requested() else []
+        if not _is_requested():
+            return []
+        # The modules are imported to find their constants.
+        return ["cython>=3.1", "mypy", "setuptools", *self.metadata.core.dependencies]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if not _is_requested() or version == "editable":

@@ -35,7 +35,7 @@ from emu.machine.probe import Probe, Stop
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, VA_MASK
 from emu.machine.ram import Ram
 from emu.machine.registers import A0, PC, Registers
-from emu.machine.sv39 import ACCESS_FAULT_RULES, Mmu, Translation, TranslationFault
+from emu.machine.sv39 import Mmu, Translation, TranslationFault
 from emu.machine.tlb import Tlb
 from emu.machine.trap import Trap, Vector
 
@@ -435,7 +435,7 @@ class Hart:
         be an AMO's; None if it did not.
         """
         access = fault.access
-        if self.vector is None or access is Access.FETCH or fault.rule in ACCESS_FAULT_RULES:
+        if self.vector is None or access is Access.FETCH or fault.is_access_fault:
             return None
         if access is Access.LOAD and self._tlb.may_be_amo:
             return None

@@ -72,8 +72,6 @@ _READY: Final = (U | X | A, U | R | A, U | W | A | D)
 """Bits of a leaf that U-mode may fetch from, load from or store to at once: steps 6 to 9 have
 nothing left to check or set. By number, as hashing an enum's member calls Python code."""
 
-ACCESS_FAULT_RULES: Final = (Rule.TABLE_OUTSIDE_RAM, Rule.PAGE_OUTSIDE_RAM)
-
 
 class Step(NamedTuple):
     """One page-table entry read by a walk. ``pte`` is None when its address is outside RAM."""
@@ -84,12 +82,15 @@ class Step(NamedTuple):
     pte: int | None
 
 
-class Translation(NamedTuple):
+class Translation:
     """A translation that succeeded. ``pa`` is the exact address; ``pte`` the leaf after step 9."""
 
-    pa: int
-    pte: int
-    level: int
+    __slots__ = ("level", "pa", "pte")
+
+    def __init__(self, pa: int, pte: int, level: int) -> None:
+        self.pa = pa
+        self.pte = pte
+        self.level = level
 
 
 class TranslationFault:
@@ -116,9 +117,14 @@ class TranslationFault:
         return self._walk
 
     @property
+    def is_access_fault(self) -> bool:
+        """True for an address outside RAM, of the page or of a table."""
+        return self.rule is Rule.TABLE_OUTSIDE_RAM or self.rule is Rule.PAGE_OUTSIDE_RAM
+
+    @property
     def cause(self) -> Cause:
         """The exception to raise: a page fault, or an access fault for an address outside RAM."""
-        if self.rule in ACCESS_FAULT_RULES:
+        if self.is_access_fault:
             return self.access.access_fault
         return self.access.page_fault
 
@@ -164,14 +170,14 @@ class Mmu:
         if va >= VA_HALF and not is_canonical(va):
             return self._fault(Rule.NON_CANONICAL, va, access)
         ram = self.ram
-        base, end, words = ram.base, ram.end, ram.words
+        base, end = ram.base, ram.end
         table = self._root  # step 1
         level = LEVELS - 1
         while True:
             entry = table + ((va >> PAGE_SHIFT + VPN_BITS * level & 0x1FF) << 3)  # step 2
             if not base <= entry < end:
                 return self._fault(Rule.TABLE_OUTSIDE_RAM, va, access)
-            pte = words[entry - base >> 3]
+            pte = ram.typed_words[entry - base >> 3]
             if pte & _NOT_IN_POINTER == V and level:  # by steps 3 and 4 a pointer, like most
                 level -= 1
                 table = (pte >> PPN_SHIFT & PPN_MASK) << PAGE_SHIFT

@@ -162,12 +162,14 @@ class TlbEntries:
         for level in range(LEVELS):
             entry = self._leaves.get(_leaf(asid, level, va, access))
             if entry is not None:
-                return entry._replace(pa=entry.pa | va & (1 << _shift(level)) - 1)
+                pa = entry.pa | va & (1 << _shift(level)) - 1
+                return Translation(pa, entry.pte, level)
         return None
 
     def add(self, satp: int, va: int, access: Access, found: Translation) -> None:
         leaf = _leaf(asid_of(satp), found.level, va, access)
-        self._leaves[leaf] = found._replace(pa=found.pa & -1 << _shift(found.level))
+        start = found.pa & -1 << _shift(found.level)
+        self._leaves[leaf] = Translation(start, found.pte, found.level)
 
     def fence(self, fence: Fence) -> None:
         for leaf in self._reached(fence):

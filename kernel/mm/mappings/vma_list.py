@@ -109,7 +109,7 @@ class VmaList:
     def inherit(self, parent: VmaList) -> None:
         """Adds copies of another list's VMAs, except those that are not inherited (fork)."""
         vmas = [vma.inherited() for vma in parent.vmas if not vma.dont_fork]
-        self.frames.budget.take(Kind.MAPPING, sum(vma.cost for vma in vmas))
+        self.frames.budget.take(Kind.MAPPING, sum([vma.cost for vma in vmas]))
         self.vmas, self._starts = vmas, [vma.start for vma in vmas]
         for vma in vmas:
             add_users(vma.backing, 1)

@@ -55,9 +55,8 @@ class HugeTables(LeafTables):
 
     def resident_huge(self, start: int, end: int) -> list[tuple[int, int]]:
         """Those of :meth:`huge_pages` that count as resident: neither of zeroes nor of the pool."""
-        kind = self._frames.kind
-        pages = self.huge_pages(start, end)
-        return [(va, pte) for va, pte in pages if kind(ppn(pte)) is Kind.PRIVATE]
+        frames, pages = self._frames, self.huge_pages(start, end)
+        return [(va, pte) for va, pte in pages if frames.kind(ppn(pte)) is Kind.PRIVATE]
 
     def deposits(self) -> set[int]:
         """The PPNs of the empty leaf tables that are kept for splits."""
@@ -66,7 +65,7 @@ class HugeTables(LeafTables):
     def pte(self, va: int) -> int:
         leaf = self._leaves.get(va >> LEAF_SHIFT)
         if leaf is not None:
-            return self._ram.words[leaf + (va >> PAGE_SHIFT & 511)]
+            return self._ram.typed_words[leaf + (va >> PAGE_SHIFT & 511)]
         place = self.huge.get(va >> LEAF_SHIFT)
         return 0 if place is None else self._ram.load64(place) + (vpn(va, 0) << PPN_SHIFT)
 

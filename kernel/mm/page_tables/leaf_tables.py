@@ -55,7 +55,7 @@ class LeafTables:
         leaf = self._leaves.get(va >> LEAF_SHIFT)
         if leaf is None:
             return 0
-        return self._ram.words[leaf + (va >> PAGE_SHIFT & 511)]
+        return self._ram.typed_words[leaf + (va >> PAGE_SHIFT & 511)]
 
     def pte_address(self, va: int) -> int | None:
         """The physical address of ``va``'s leaf PTE, None when it has no leaf table."""

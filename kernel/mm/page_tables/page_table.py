@@ -60,13 +60,13 @@ class PageTable(SharedTables):
     def set_pte(self, va: int, pte: int) -> None:
         """Writes the leaf PTE of ``va``'s page; allocates missing tables."""
         index = self.leaf(va) + (va >> PAGE_SHIFT & 511)
-        self._ram.words[index] = pte
+        self._ram.typed_words[index] = pte
 
     def fill(self, ptes: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Writes (va, PTE) pairs of one leaf table, which is the space's own, where none is
         present. Returns those written.
         """
-        words = self._ram.words
+        words = self._ram.typed_words
         written = []
         for va, pte in ptes:
             index = self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)
@@ -82,7 +82,7 @@ class PageTable(SharedTables):
         :class:`kernel.base.errors.OutOfMemory` a new middle table stays linked.
         """
         key = va >> LEAF_SHIFT
-        if key in self._shared:
+        if self._shared:
             self.own(va)
         leaf = self._leaves.get(key)
         if leaf is None:
@@ -130,7 +130,8 @@ class PageTable(SharedTables):
 
     def clear(self, va: int) -> None:
         """Clears the leaf PTE of ``va``'s mapped page, for all users of the table."""
-        self._ram.words[self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)] = 0
+        index = self._leaves[va >> LEAF_SHIFT] + (va >> PAGE_SHIFT & 511)
+        self._ram.typed_words[index] = 0
 
     def slices(self, start: int, end: int) -> Iterator[tuple[int, Ptes]]:
         """Yields (address of the first, PTEs) of [start, end), one leaf table at a time.

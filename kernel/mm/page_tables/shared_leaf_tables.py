@@ -45,7 +45,7 @@ class SharedTables(HugeTables):
         Raises :class:`kernel.base.errors.OutOfMemory` when there is no frame for the copy.
         """
         key = va >> LEAF_SHIFT
-        if key not in self._shared:
+        if not self._shared or key not in self._shared:
             return False
         leaf = self._leaves[key]
         frame = self._words_to_frame(leaf)
@@ -73,8 +73,8 @@ class SharedTables(HugeTables):
         middles = [other._next_table(other.root, index) for index in indices]
         for index, middle in zip(indices, middles, strict=True):
             self._share_middle(index, middle, [k for k in keys if k >> VPN_BITS == index])
-        other._leaves.update((key, self._leaves[key]) for key in keys)
-        other._shared.update((key, self._shared[key]) for key in keys)
+        other._leaves.update({key: self._leaves[key] for key in keys})
+        other._shared.update({key: self._shared[key] for key in keys})
         return [self._shared[key] for key in keys]
 
     def _share_middle(self, index: int, middle: int, keys: list[int]) -> None:

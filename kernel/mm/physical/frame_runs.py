@@ -6,7 +6,6 @@ Each frame of a run has its own count, so that a huge page can be split without 
 from __future__ import annotations
 
 from array import array
-from functools import cached_property
 from typing import Final
 
 from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT
@@ -48,6 +47,9 @@ class FrameRuns:
     _fail_at: int
 
     def __init__(self) -> None:
+        self._counts: Counts | None = None
+        self._kinds: Bytes | None = None
+        self._all_marks: Bytes | None = None
         self._deferred = self._defer = 0
         self._free_in_vain = 0
         """Number of free frames when a search was in vain."""
@@ -57,20 +59,26 @@ class FrameRuns:
         self.huge_zero: int | None = None
         """The run of zeroes that reads of untouched huge pages share; None until there is one."""
 
-    @cached_property
+    @property
     def counts(self) -> Counts:
         """Reference count of each frame, by index."""
-        return np.frombuffer(self._count, np.int32)
+        if self._counts is None:
+            self._counts = np.frombuffer(self._count, np.int32)
+        return self._counts
 
-    @cached_property
+    @property
     def kinds(self) -> Bytes:
         """Kind of each frame, by index."""
-        return np.frombuffer(self._kind, np.uint8)
+        if self._kinds is None:
+            self._kinds = np.frombuffer(self._kind, np.uint8)
+        return self._kinds
 
-    @cached_property
+    @property
     def marks(self) -> Bytes:
         """``FORKED`` and ``OF_RUN`` of each frame, by index."""
-        return np.frombuffer(self._marks, np.uint8)
+        if self._all_marks is None:
+            self._all_marks = np.frombuffer(self._marks, np.uint8)
+        return self._all_marks
 
     def _mark_forked(self, indices: Indices | slice) -> None:
         self.marks[indices] |= FORKED

@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Iterable
 from enum import IntEnum
-from functools import cached_property
 from typing import Final
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
@@ -61,6 +60,8 @@ class Frames(FrameRuns):
         self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
         self._kind: memoryview[int] = memoryview(bytearray(self.total))
         self._marks: memoryview[int] = memoryview(bytearray(self.total))
+        self._words: Ptes | None = None
+        self._tables: Ptes | None = None
         self._untouched = 0
         self._provided = 0
         """Number of frames for which the host provides memory when they are touched."""
@@ -81,15 +82,19 @@ class Frames(FrameRuns):
         self.zero = self.allocate(Kind.ZERO)
         """The frame of zeroes that all reads of untouched anonymous memory share."""
 
-    @cached_property
+    @property
     def words(self) -> Ptes:
         """All of RAM, as PTEs."""
-        return np.frombuffer(self.ram.bytes, np.uint64)
+        if self._words is None:
+            self._words = np.frombuffer(self.ram.bytes, np.uint64)
+        return self._words
 
-    @cached_property
+    @property
     def tables(self) -> Ptes:
         """All of RAM, as page tables: one row per frame."""
-        return self.words.reshape(-1, PTES_PER_TABLE)
+        if self._tables is None:
+            self._tables = self.words.reshape(-1, PTES_PER_TABLE)
+        return self._tables
 
     def allocate(self, kind: Kind) -> int:
         """Allocates a frame with count 1 and undefined content; raises :class:`OutOfMemory`."""

@@ -10,13 +10,17 @@ from kernel.mm.outcome import Outcome
 from kernel.mm.resolution import Resolution
 
 
+def _zeroes() -> list[int]:
+    return [0] * len(Outcome)
+
+
 @dataclass(slots=True)
 class Stats:
     """Counters of all processes since the start of the machine."""
 
     processes: int = 0
     forks: int = 0
-    _faults: list[int] = field(default_factory=lambda: [0] * len(Outcome))
+    _faults: list[int] = field(default_factory=_zeroes)
     major_faults: int = 0
     """Faults that waited for the host's disk."""
     frames_copied: int = 0

@@ -60,13 +60,13 @@ VARIANTS = [
     wrong(
         "half-a-page", "a copy is of half a page",
         "emu.machine.ram:Ram.copy_frame",
-        "self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]",
-        "self.bytes[to : to + 2048] = self.bytes[start : start + 2048]",
+        "words[to : to + PTES_PER_TABLE] = words[start : start + PTES_PER_TABLE]",
+        "words[to : to + 256] = words[start : start + 256]",
     ),
     wrong(
         "copy-backwards", "a copy goes from the new frame to the old",
         "emu.machine.ram:Ram.copy_frame",
-        "self.bytes[to : to + PAGE_SIZE] = self.bytes[start : start + PAGE_SIZE]",
-        "self.bytes[start : start + PAGE_SIZE] = self.bytes[to : to + PAGE_SIZE]",
+        "words[to : to + PTES_PER_TABLE] = words[start : start + PTES_PER_TABLE]",
+        "words[start : start + PTES_PER_TABLE] = words[to : to + PTES_PER_TABLE]",
     ),
 ]  # fmt: skip

@@ -42,7 +42,7 @@ VARIANTS = [
     wrong(
         "sharing-unknown-to-the-child", "the child takes the tables that it shares for its own",
         "kernel.mm.page_tables.page_table:PageTable.share_with",
-        "other._shared.update((key, self._shared[key]) for key in keys)", "pass",
+        "other._shared.update({key: self._shared[key] for key in keys})", "pass",
     ),
     wrong(
         "shared-tables-not-linked", "the child's middle tables do not lead to what it shares",

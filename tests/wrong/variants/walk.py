@@ -163,7 +163,7 @@ VARIANTS = [
     wrong(
         "access-fault-as-page-fault", "where RAM ends a page fault is raised",
         "emu.machine.sv39:TranslationFault.cause",
-        old="if self.rule in ACCESS_FAULT_RULES:", new="if False:",
+        old="if self.is_access_fault:", new="if False:",
     ),
     wrong(
         "satp-mode", "satp takes modes that this hart does not have",

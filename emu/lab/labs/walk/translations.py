@@ -152,7 +152,7 @@ class Bench:
         access = cause.Access(case.access)
         result = mmu.translate(case.va, access)
         if isinstance(result, sv39.Translation):
-            return Translation(*result), None
+            return Translation(result.pa, result.pte, result.level), None
         return Fault.PAGE if result.cause == access.page_fault else Fault.ACCESS, result.rule
 
     def _student_answer(self, case: Case) -> Answer | StudentFailed:

@@ -1,0 +1,33 @@
+cimport cython
+from libc.stdint cimport uint64_t
+from emu.machine.ram cimport Ram
+from emu.machine.sv39 cimport Mmu, Translation, TranslationFault
+from emu.machine.tlb cimport Tlb
+
+
+cdef class Hart:
+    cdef readonly Ram ram
+    cdef readonly Mmu mmu
+    cdef public object pc
+    cdef object _engine
+    cdef public object vector
+    cdef object _probe
+    cdef object _cause
+    cdef TranslationFault _fault
+    cdef object _conflict
+    cdef object _reserved
+    cdef object _last_conflict
+    cdef bint _running
+    cdef bint _interrupted
+    cdef object _exits
+    cdef bint _rearm
+    cdef Py_ssize_t _doubtful
+    cdef object _error
+    cdef Tlb _tlb
+    cdef object _code_reader
+    cdef readonly object integer_registers
+
+    @cython.locals(frame=uint64_t, perms=int, found=Translation)
+    cpdef uint64_t _fill(self, object va, int access)
+    cdef _record_fault(self, TranslationFault fault)
+    cdef object _repair(self, TranslationFault fault)
