@@ -1,4 +1,4 @@
-"""What the compilers get: the same source, with no look-up of a constant at each use."""
+"""Sources as the compilers get them: with no look-up of a constant at each use."""
 
 from __future__ import annotations
 
