@@ -26,7 +26,8 @@ from kernel.components import Components
 from kernel.exec.initial_stack import Request
 from kernel.kernel import Kernel
 from kernel.mm.backing.file_pages import mapped_file
-from kernel.process.observer import Observer, Observers
+from kernel.process.observer import Observer
+from kernel.process.observers import Observers
 from kernel.process.process import Process, one_line
 from kernel.process.signals.signals import Sig
 from kernel.trap.run_loop import Deadlock, Stopped

@@ -1,4 +1,5 @@
-"""The modules that are compiled: those that a page fault, a system call or a fork runs through.
+"""The modules that are compiled: those that a page fault, a system call or a fork runs through,
+and what a trace records of it.
 
 ``kernel.kernel`` and ``kernel.trap.run_loop`` are not: :mod:`emu.host.break_in` looks for their
 frames, and compiled functions have none.
@@ -13,6 +14,15 @@ BY_MYPYC = (
     "emu.machine.exits",
     "emu.machine.registers",
     "emu.machine.trap",
+    "emu.observe.model.guest_memory",
+    "emu.observe.model.trace_fields",
+    "emu.observe.record.address_space_recorder",
+    "emu.observe.record.code_layouts",
+    "emu.observe.record.copied_pages",
+    "emu.observe.record.recorder",
+    "emu.observe.record.thread_position",
+    "emu.observe.record.walk_cache",
+    "emu.observe.unwind.stack_memory",
     "kernel.base.budget",
     "kernel.base.clock",
     "kernel.base.cpu_time",
@@ -35,6 +45,7 @@ BY_MYPYC = (
     "kernel.process.attributes",
     "kernel.process.clone",
     "kernel.process.exit",
+    "kernel.process.observer",
     "kernel.process.process",
     "kernel.process.scheduler",
     "kernel.process.signal_delivery",

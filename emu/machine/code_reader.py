@@ -39,8 +39,11 @@ class CodeReader:
         self._pc = -1
 
     def forget_pages(self) -> None:
-        """Drops the translations; to be called when the hart's TLB is flushed."""
+        """Drops the translations, and the instruction, which was in one of them; to be called when
+        the hart's TLB is flushed.
+        """
         self._pages.clear()
+        self._pc = -1
 
     def bits(self, pc: int) -> int | None:
         """The bits of the instruction at ``pc``, 2 or 4 bytes; None when they cannot be fetched."""

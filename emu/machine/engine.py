@@ -276,7 +276,7 @@ class Engine:
         self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
 
     def pc(self) -> int:
-        """The pc at which the run stopped."""
+        """The pc at which the run stopped; in ``fill``, that of the instruction that misses."""
         return (self.read(PC) - self._past) & VA_MASK
 
     def read(self, index: int) -> int:

@@ -14,6 +14,7 @@ cdef class Hart:
     cdef object _probe
     cdef object _cause
     cdef TranslationFault _fault
+    cdef TranslationFault _offered
     cdef object _conflict
     cdef object _reserved
     cdef object _last_conflict
@@ -21,7 +22,6 @@ cdef class Hart:
     cdef bint _interrupted
     cdef object _exits
     cdef bint _rearm
-    cdef Py_ssize_t _doubtful
     cdef object _error
     cdef Tlb _tlb
     cdef object _code_reader
@@ -31,3 +31,4 @@ cdef class Hart:
     cpdef uint64_t _fill(self, object va, int access)
     cdef _record_fault(self, TranslationFault fault)
     cdef object _repair(self, TranslationFault fault)
+    cdef bint _is_as_reported(self, TranslationFault fault) except -1

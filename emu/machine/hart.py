@@ -42,7 +42,6 @@ from emu.machine.trap import Trap, Vector
 _EBREAK: Final = (0x00100073, 0x9002)
 _ACCESS: Final = {e.FETCH: Access.FETCH, e.READ: Access.LOAD, e.WRITE: Access.STORE}
 _PAGE: Final = VA_MASK & ~PAGE_MASK
-_MOST_DOUBTFUL: Final = 32
 _STORE_INSTEAD: Final = {
     Cause.LOAD_PAGE_FAULT: Cause.STORE_PAGE_FAULT,
     Cause.LOAD_ACCESS_FAULT: Cause.STORE_ACCESS_FAULT,
@@ -52,7 +51,7 @@ _STORE_INSTEAD: Final = {
 class Hart:
     """One hardware thread in U-mode over ``ram``.
 
-    ``vector``, if set, is called first for system calls and faults of stores and loads.
+    ``vector``, if set, is called first for system calls and page faults.
     """
 
     def __init__(self, ram: Ram, mmu: Mmu | None = None) -> None:
@@ -65,6 +64,8 @@ class Hart:
         self._probe: Probe | None = None
         self._cause: Cause | None = None
         self._fault: TranslationFault | None = None
+        self._offered: TranslationFault | None = None
+        """The last fault that the vector was offered."""
         self._conflict: int | None = None
         self._reserved: int | None = None
         self._last_conflict: tuple[int, int] | None = None
@@ -72,8 +73,6 @@ class Hart:
         self._interrupted = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
-        self._doubtful = 0
-        """Number of page faults since the last flush that might have been an AMO's."""
         self._error: BaseException | None = None
         self._tlb = Tlb(self._engine, ram)
         self._code_reader = CodeReader(self._engine, self.mmu, self._tlb.found_amo)
@@ -325,20 +324,9 @@ class Hart:
                 return self._run_up_to((page - 2) & VA_MASK, count)
             return Trap(fault.cause, self.pc, page, fault)
         cause = fault.cause
-        if self._tlb.may_be_amo:
-            self._count_doubtful()
         if fault.access is Access.LOAD and self._code_reader.faults_as_store(self.pc):
             cause = _STORE_INSTEAD[cause]
         return Trap(cause, self.pc, page, fault, self._code_reader.stval)
-
-    def _count_doubtful(self) -> None:
-        """Empties the TLB after some faults of which any might have been an AMO's, so that only the
-        code that runs from now on is considered.
-        """
-        self._doubtful += 1
-        if self._doubtful >= _MOST_DOUBTFUL and self.vector is not None:
-            self._doubtful = 0
-            self.flush_tlb()
 
     def _run_up_to(self, address: int, count: int) -> Trap | None:
         """Runs the instructions of the block at pc before ``address``, whose fetch faulted.
@@ -431,18 +419,40 @@ class Hart:
             self._fault = fault
 
     def _repair(self, fault: TranslationFault) -> Translation | None:
-        """The translation after the vector has handled a fault of a store, or of a load that cannot
-        be an AMO's; None if it did not.
-        """
+        """The translation after the vector has handled the fault; None if it did not."""
         access = fault.access
-        if self.vector is None or access is Access.FETCH or fault.is_access_fault:
+        if self.vector is None or fault.is_access_fault:
             return None
-        if access is Access.LOAD and self._tlb.may_be_amo:
+        if access is not Access.STORE and not self._is_as_reported(fault):
             return None
+        self._offered = fault
         if not self.vector.page_fault(fault.va, access):
             return None
         translation = self.mmu.translate(fault.va, access)
         return None if isinstance(translation, TranslationFault) else translation
+
+    def _is_as_reported(self, fault: TranslationFault) -> bool:
+        """Returns whether a fault is that of a load, not an AMO, or of a fetch at pc; not of a
+        later part of the block, which may not be reached, or of the byte before an exit.
+        """
+        if fault.access is Access.LOAD:
+            may_be_amo = self._tlb.may_be_amo
+            return not (may_be_amo and self._code_reader.faults_as_store(self._engine.pc()))
+        at_pc = fault.va == self._engine.pc() & ~PAGE_MASK
+        return at_pc and fault.va not in self._exits.probed_pages
+
+    def offered_trap(self) -> Trap | None:
+        """The trap for the fault that the vector is offered; for a vector, during the call.
+
+        None if a probe is attached, which has to see that the program was interrupted.
+        """
+        fault = self._offered
+        if self._probe is not None or fault is None:
+            return None
+        self.pc = self._engine.pc()
+        if fault.access is Access.FETCH:
+            return Trap(fault.cause, self.pc, self.pc, fault)
+        return Trap(fault.cause, self.pc, fault.va, fault, self._code_reader.stval)
 
     def _on_new_block(self, pc: int, size: int) -> None:
         try:

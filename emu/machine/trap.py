@@ -69,4 +69,4 @@ class Vector(Protocol):
         """The result, for a0, of the system call at ``epc``; None to have it returned as a trap."""
 
     def page_fault(self, page: int, access: Access) -> bool:
-        """True if the page table now permits the load or store that faulted on ``page``."""
+        """True if the page table now permits the access that faulted on ``page``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+
+from mypy_extensions import mypyc_attr
 
 from kernel.mm.address_space import MemoryObserver
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kernel.process.process import Process, Thread
 
 
-class Fault(NamedTuple):
+class Fault:
     """A page fault in ``space``, with its resolution.
 
     ``trap`` is None for a fault of the kernel's own access in system call ``call``, which may be
@@ -23,17 +24,28 @@ class Fault(NamedTuple):
     except for an image that execve is loading.
     """
 
-    thread: Thread
-    space: AddressSpace
-    resolution: Resolution
-    trap: Trap | None = None
-    call: str | None = None
+    __slots__ = ("call", "resolution", "space", "thread", "trap")
+
+    def __init__(
+        self,
+        thread: Thread,
+        space: AddressSpace,
+        resolution: Resolution,
+        trap: Trap | None = None,
+        call: str | None = None,
+    ) -> None:
+        self.thread = thread
+        self.space = space
+        self.resolution = resolution
+        self.trap = trap
+        self.call = call
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Observer(MemoryObserver):
     """Receives the events of a kernel; each method does nothing unless overridden.
 
-    The machine is stopped during a call. An observer must not change it.
+    No instruction is executed during a call. An observer must not change the machine.
     """
 
     def fault(self, event: Fault) -> None:
@@ -70,37 +82,3 @@ class Observer(MemoryObserver):
 
     def signalled(self, thread: Thread, signo: int) -> None:
         """Called when a signal is delivered: to a handler, or as its default action."""
-
-
-class Observers(Observer):
-    """Forwards each event to those observers that override its method."""
-
-    def __init__(self, observers: list[Observer]) -> None:
-        for name in _EVENTS:
-            receivers = [getattr(o, name) for o in observers if _overrides(o, name)]
-            setattr(self, name, _in_order(receivers))
-
-
-_EVENTS = [
-    name
-    for cls in (Observer, MemoryObserver)
-    for name, method in vars(cls).items()
-    if callable(method)
-]
-
-
-def _overrides(observer: Observer, name: str) -> bool:
-    inherited = getattr(type(observer), name) is getattr(Observer, name)
-    return isinstance(observer, Observers) or not inherited
-
-
-def _in_order(functions: list[Callable[..., None]]) -> Callable[..., None]:
-    """A function that calls each of ``functions`` with its arguments."""
-    if len(functions) == 1:
-        return functions[0]
-
-    def forward(*arguments: Any) -> None:
-        for function in functions:
-            function(*arguments)
-
-    return forward

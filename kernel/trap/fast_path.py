@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emu.machine.cause import Access
+from kernel.process.observer import Fault
 from kernel.process.process import Thread
 from kernel.syscalls import dispatch
 from kernel.syscalls.table import TABLE
@@ -78,13 +79,17 @@ class KernelVector:
     def page_fault(self, page: int, access: Access) -> bool:
         kernel = self._kernel
         thread = kernel.current
-        if kernel.observer is not None or thread is None or self._loop_is_due():
-            return False  # an observer needs the trap, with its epc and tval
+        observer = kernel.observer
+        trap = None if observer is None else kernel.hart.offered_trap()
+        if thread is None or (observer is not None and trap is None) or self._loop_is_due():
+            return False
         resolution = handler.resolve(kernel, thread, page, access)
         if resolution.failed or kernel.ram.code_is_stale:
             self._unfinished.pending_fault = resolution
             self._began = 0
             return False
+        if observer is not None:
+            observer.fault(Fault(thread, thread.process.space, resolution, trap))
         if kernel.disk.waited:
             kernel.count_fault(thread)
         else:  # the same, without a call

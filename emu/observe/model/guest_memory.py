@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.machine.isa.decoder import instruction_length
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, V, X, ppn
 from emu.observe.model.records import text
@@ -11,7 +13,7 @@ from kernel.mm.backing.file_pages import FilePages, mapped_file
 from kernel.mm.mappings.vma import USER_END
 from kernel.vfs.core.inode import Inode
 
-_LARGEST_FILE = 1 << 31
+_LARGEST_FILE: Final = 1 << 31
 
 
 def peek(space: AddressSpace, va: int, count: int) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -31,11 +31,11 @@ from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_tables.pte_text import pte_flags
 from kernel.process.observer import Observer
 
-_FEW_PROCESSES = 16
+_FEW_PROCESSES: Final = 16
 """Up to this number of processes, each fork, exec and exit is sampled."""
-_MANY_SAMPLES = 256
+_MANY_SAMPLES: Final = 256
 """Number of samples after which a run is sampled at intervals only."""
-_LONG_LIFE = 256
+_LONG_LIFE: Final = 256
 """Minimum number of records between the last samples of two processes, in a run with many."""
 
 
@@ -87,7 +87,8 @@ class AddressSpaceRecorder(Observer):
             self._heap.mapped(space, start, end)
         self._record_ranges(space, start, end)
 
-    protected = mapped
+    def protected(self, space: AddressSpace, start: int, end: int) -> None:
+        self.mapped(space, start, end)
 
     def _record_ranges(self, space: AddressSpace, start: int, end: int) -> None:
         pid = self._pids.get(space)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ from kernel.vfs.core.inode import Inode
 if TYPE_CHECKING:
     from emu.observe.symbols.symbolizer import Code, Symbols
 
-_MAX_CACHED = 64
+_MAX_CACHED: Final = 64
 """Maximum number of files, and of layouts, in the cache."""
 Value = TypeVar("Value")
 _Version = tuple[int, int] | None

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final
 
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE, PTES_PER_TABLE, V, ppn
 from emu.observe.model.raw_events import CopyRetired
 from kernel.base.lazy_numpy import np
 from kernel.mm.address_space import AddressSpace
 
-_BATCH = 64
+_BATCH: Final = 64
 """Maximum number of pages compared in one step, whose temporary arrays fit in the CPU's caches."""
-_FEW = 8
+_FEW: Final = 8
 """Below this number of pages, comparing one at a time is faster."""
 OnRetired = Callable[[list[CopyRetired], str], None]
 """Receives the retired pages and the reason."""
 
 
-class Copy(NamedTuple):
+class Copy:
     """Content of a page when the fault with record number ``fault`` copied it."""
 
-    fault: int
-    pid: int
-    content: bytes
+    def __init__(self, fault: int, pid: int, content: bytes) -> None:
+        self.fault = fault
+        self.pid = pid
+        self.content = content
 
 
-@dataclass(slots=True)
 class _Parts:
     """The pages of a huge page that have not ended, and the bytes changed in the others."""
 
-    left: int
-    changed: int = 0
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.changed = 0
 
 
 class CopiedPages:
@@ -108,9 +108,9 @@ class CopiedPages:
     def transfer(self, space: AddressSpace, pid: int, to: int) -> None:
         """Attributes the copies of process ``pid``, which leaves the space, to process ``to``."""
         pages = self._copies.get(space, {})
-        for page, copy in pages.items():
+        for copy in pages.values():
             if copy.pid == pid:
-                pages[page] = copy._replace(pid=to)
+                copy.pid = to
 
     def discarding(self, space: AddressSpace, why: str) -> None:
         """Retires all copies of a space that is about to be released."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Final
 
 from emu.machine.cause import Access
 from emu.machine.pte import PAGE_MASK, V, ppn
@@ -33,8 +33,8 @@ from kernel.process.process import Process, Thread
 from kernel.process.signals import signals
 from kernel.syscalls.table import TABLE
 
-_SIGALTSTACK = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
-_CAUSE = tuple(int(access.page_fault) for access in Access)
+_SIGALTSTACK: Final = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
+_CAUSE: Final = tuple(int(access.page_fault) for access in Access)
 
 
 class Recorder(AddressSpaceRecorder):
@@ -83,7 +83,8 @@ class Recorder(AddressSpaceRecorder):
 
     def fault(self, event: Fault) -> None:
         host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_start
-        thread, space, r, trap, call = event
+        thread, space, r = event.thread, event.space, event.resolution
+        trap, call = event.trap, event.call
         kernel, frames = self._kernel, space.frames
         by = thread if trap is not None else kernel.current or thread
         pc = trap.epc if trap is not None else self._kernel_fault_pc(by, call)
@@ -208,7 +209,8 @@ class Recorder(AddressSpaceRecorder):
         self._watch.check()
         self._sample()
 
-    started = execed
+    def started(self, process: Process) -> None:
+        self.execed(process)
 
     def leaving(self, process: Process) -> None:
         """Attributes a space that other processes still use to one of these."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emu.machine.registers import FP, RA, SP
 from emu.observe.model.raw_events import CodeLocation, EventReceiver
@@ -16,7 +16,7 @@ from kernel.process.process import Process, Thread
 if TYPE_CHECKING:
     from emu.observe.unwind.backtrace_cache import Backtraces
 
-NOWHERE = CodeLocation(0, 0, [])
+NOWHERE: Final = CodeLocation(0, 0, [])
 
 
 class ThreadLocator:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
 
 from emu.machine.pte import PAGE_SHIFT, PTES_PER_TABLE, VPN_BITS, R, V, W, X, ppn
 from emu.machine.ram import Ram
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
 
-_MAX_CACHED = 1 << 12
-_LEAF_SHIFT = PAGE_SHIFT + VPN_BITS
-_INDEX = PTES_PER_TABLE - 1
+_MAX_CACHED: Final = 1 << 12
+_LEAF_SHIFT: Final = PAGE_SHIFT + VPN_BITS
+_INDEX: Final = PTES_PER_TABLE - 1
 
 
-class _UpperEntries(NamedTuple):
+class _UpperEntries:
     """The two entries that lead to a leaf table: word indices in RAM, and PTEs when cached."""
 
-    at: int
-    pte: int
-    next_at: int
-    next_pte: int
-    entries: tuple[int, int, int, int]
-    leaf: int
+    def __init__(self, entries: tuple[int, int, int, int], leaf: int, base: int) -> None:
+        first, self.pte, second, self.next_pte = entries
+        self.at = first - base >> 3
+        self.next_at = second - base >> 3
+        self.entries = entries
+        self.leaf = leaf
 
 
 class WalkCache:
@@ -48,14 +48,8 @@ class WalkCache:
         if len(self._upper) >= _MAX_CACHED:
             self._upper.clear()
         first, pte, second, next_pte, third, _ = entries
-        self._upper[key] = _UpperEntries(
-            first - ram.base >> 3,
-            pte,
-            second - ram.base >> 3,
-            next_pte,
-            (first, pte, second, next_pte),
-            third & ~(8 * PTES_PER_TABLE - 1),
-        )
+        leaf = third & ~(8 * PTES_PER_TABLE - 1)
+        self._upper[key] = _UpperEntries((first, pte, second, next_pte), leaf, ram.base)
 
 
 def _walk(space: AddressSpace, va: int) -> tuple[int, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from emu.machine.pte import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PTES_PER_TABLE, V, ppn
 from emu.observe.model.guest_memory import peek
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
 
-_COPIED = 2 * PAGE_SIZE
+_COPIED: Final = 2 * PAGE_SIZE
 """Maximum bytes to copy. Most stacks are smaller, and copying one is faster than unwinding it."""
 
 

@@ -24,6 +24,8 @@ class Bench:
         self.ram = Ram(1 << 20)
         self.pages = {CODE: (0, RX), DATA: (1, RW)}
         self.fills: list[tuple[int, int]] = []
+        self.pcs: list[int] = []
+        """The engine's pc in each of them."""
         self.exceptions: list[tuple[int, int]] = []
         self.invalid: list[int] = []
         self.flush_at_fill = False
@@ -31,6 +33,7 @@ class Bench:
 
     def fill(self, va: int, access: int) -> int:
         self.fills.append((va, access))
+        self.pcs.append(self.engine.pc())
         if self.flush_at_fill:
             self.engine.flush_tlb()
         frame, permissions = self.pages.get(va, (0, 0))
@@ -59,6 +62,7 @@ class Bench:
         for name, value in registers.items():
             self.engine.write(int(name.removeprefix("x")), value)
         self.fills.clear()
+        self.pcs.clear()
         return self.engine.run(pc, count)
 
 
@@ -135,6 +139,30 @@ def test_a_failed_fill_stops_at_the_instruction(bench: Bench) -> None:
     assert bench.run(x10=0x5000) == e.EXCEPTION
     assert bench.engine.pc() == CODE + 8
     assert not bench.exceptions
+
+
+@pytest.mark.parametrize("page", [DATA, 0x5000], ids=["present", "absent"])
+@pytest.mark.parametrize(
+    "access",
+    [asm.ld(A1, A0), asm.sd(A1, A0, 8), asm.amo("amoadd", 8, A1, A2, A0), asm.sd(A1, A0, -8)],
+    ids=["load", "store", "amo", "store to the page before"],
+)
+def test_in_a_fill_pc_is_that_of_the_instruction(bench: Bench, access: bytes, page: int) -> None:
+    """Also in a block that is run again, and has no stop before."""
+    bench.code(NOP, NOP, access, NOP, asm.addi(A4, A4, -1), asm.bne(A4, ZERO, -20), asm.ECALL)
+    bench.pages[DATA - PAGE_SIZE] = (2, RW)
+    bench.flush_at_fill = True
+    bench.run(x10=page, x14=3)
+    fills = zip(bench.fills, bench.pcs, strict=True)
+    assert {pc for (_, kind), pc in fills if kind != e.FETCH} == {CODE + 8}
+
+
+def test_in_a_fill_for_a_fetch_pc_is_the_start_of_the_block(bench: Bench) -> None:
+    bench.pages[NEXT] = (2, RX)
+    bench.code(asm.jr(A0))
+    bench.code(NOP, asm.ECALL, at=NEXT + 0x100)
+    bench.run(x10=NEXT + 0x100)
+    assert bench.pcs == [CODE, NEXT + 0x100]
 
 
 def test_an_amos_first_miss_is_a_read(bench: Bench) -> None:

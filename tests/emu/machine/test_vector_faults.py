@@ -1,10 +1,12 @@
-"""Does the vector get the faults of stores and loads within a run, and none of an AMO as a load?"""
+"""Does the vector get the faults within a run, with their traps, and none of an AMO as a load?"""
 
 from __future__ import annotations
 
 import pytest
 
 from emu.machine.cause import Access, Cause
+from emu.machine.probe import Probe, Stop
+from emu.machine.trap import Trap
 from tests.emu.machine import asm
 from tests.emu.machine.asm import A0, A1, A2, NOP
 from tests.emu.machine.board import FREE, RO, RW, RX, Board, address
@@ -14,18 +16,28 @@ PAGES = 100
 
 
 class Mapper:
-    """A vector that maps the page of each fault: readable, for a store also writable."""
+    """A vector that maps the page of each fault in ``pages``: readable, for a store also writable,
+    for a fetch executable.
+    """
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.pages = range(1 << 20)
         self.faults: list[tuple[int, Access]] = []
+        self.traps: list[Trap | None] = []
 
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         return None
 
     def page_fault(self, page: int, access: Access) -> bool:
         self.faults.append((page >> 12, access))
-        flags = RW if access is Access.STORE else RO
+        trap = self.board.hart.offered_trap()
+        if trap is not None:
+            assert trap.tval & ~0xFFF == page, "only now it can be found"
+        self.traps.append(trap)
+        if page >> 12 not in self.pages:
+            return False
+        flags = {Access.STORE: RW, Access.LOAD: RO, Access.FETCH: RX}[access]
         self.board.map(page >> 12, FREE + 8 + (page >> 12), flags)
         return True
 
@@ -69,21 +81,20 @@ def test_the_fault_of_an_amo_is_a_stores(board: Board, name: str, before: int) -
     assert faults(board) == [], "as a read it could be taken for a load"
 
 
-def test_an_amo_far_from_the_load_does_not_matter_for_ever(board: Board) -> None:
-    """An AMO in the code of an earlier call leaves loads to the run loop, but only some of them."""
+def test_an_amo_far_from_the_load_does_not_matter(board: Board) -> None:
+    """A fault of a load is told from an AMO's by its instruction."""
     board.write_code(FREE + 1, asm.amo("amoadd", 8, A1, A2, A0), asm.ECALL)
     board.map(DATA, FREE + 8 + DATA, RW)
     assert board.run(address(OTHER), x10=address(DATA)).cause == Cause.ECALL_FROM_U
     board.write_code(FREE, asm.ld(A1, A0), asm.lui(A2, 1), asm.add(A0, A0, A2), asm.j(-12))
     board.hart.pc = address(CODE)
     board.set(x10=address(DATA + 1))
-    stops = 0
-    while (trap := board.hart.run()).page < address(DATA + PAGES):
-        assert trap.cause == Cause.LOAD_PAGE_FAULT
-        board.map(trap.page >> 12, FREE + 8, RO)
-        stops += 1
-    assert 0 < stops < PAGES / 2
-    assert len(faults(board)) >= PAGES / 2
+    pages = range(DATA + 1, DATA + 1 + PAGES)
+    vector = board.hart.vector
+    assert isinstance(vector, Mapper)
+    vector.pages = pages
+    assert board.hart.run().page == address(DATA + 1 + PAGES), "the first page that is refused"
+    assert faults(board) == [(page, Access.LOAD) for page in (*pages, DATA + 1 + PAGES)]
 
 
 def test_a_flush_within_the_run_does_not_forget_an_amo(board: Board) -> None:
@@ -108,3 +119,80 @@ def test_code_with_an_amo_that_was_translated_before(board: Board) -> None:
     trap = board.run(address(CODE), x10=address(DATA + 1))
     assert (trap.cause, trap.page) == (Cause.STORE_PAGE_FAULT, address(DATA + 1))
     assert faults(board) == []
+
+
+# The trap that a vector is offered, and fetches.
+
+
+def offered(board: Board) -> list[tuple[Cause, int, int]]:
+    vector = board.hart.vector
+    assert isinstance(vector, Mapper)
+    return [(trap.cause, trap.epc, trap.tval) for trap in vector.traps if trap is not None]
+
+
+def test_the_trap_has_the_instruction_and_the_exact_address(board: Board) -> None:
+    code = [NOP, asm.ld(A1, A0, 8), NOP, asm.sd(A1, A0, 16), asm.lbu(A1, A2, -1), asm.ECALL]
+    board.write_code(FREE, *code)
+    board.run(address(CODE), x10=address(DATA, 0x120), x12=address(DATA + 2))
+    assert offered(board) == [
+        (Cause.LOAD_PAGE_FAULT, address(CODE, 4), address(DATA, 0x128)),
+        (Cause.STORE_PAGE_FAULT, address(CODE, 12), address(DATA, 0x130)),
+        (Cause.LOAD_PAGE_FAULT, address(CODE, 16), address(DATA + 1, 0xFFF)),
+    ]
+
+
+def test_a_straddling_store_is_offered_by_page(board: Board) -> None:
+    board.write_code(FREE, NOP, asm.sd(A1, A0), asm.ECALL)
+    board.run(address(CODE), x10=address(DATA, 0xFFC))
+    assert offered(board) == [
+        (Cause.STORE_PAGE_FAULT, address(CODE, 4), address(DATA, 0xFFC)),
+        (Cause.STORE_PAGE_FAULT, address(CODE, 4), address(DATA + 1)),
+    ]
+
+
+def test_the_trap_after_other_code_was_mapped_at_the_same_place(board: Board) -> None:
+    """Within one run: the instruction that was read before must not be used again."""
+    board.write_code(FREE, asm.ECALL, asm.sd(A1, A0, 8), asm.j(-8))
+    board.write_code(FREE + 1, asm.ECALL, asm.sd(A1, A0, 24), asm.ILLEGAL)
+    frames = iter((FREE, FREE + 1))
+
+    class Remapper(Mapper):
+        def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+            self.board.map(CODE, next(frames), RX)
+            self.board.unmap(DATA)
+            self.board.hart.flush_tlb()
+            return arguments[0]
+
+    board.hart.vector = Remapper(board)
+    board.run(address(CODE), x10=address(DATA))
+    assert [tval for _, _, tval in offered(board)] == [address(DATA, 8), address(DATA, 24)]
+
+
+def test_a_fetch_at_pc_is_handled_without_a_stop(board: Board) -> None:
+    board.write_code(FREE, asm.jr(A0))
+    board.write_code(FREE + 8 + DATA, asm.ECALL)
+    assert board.run(address(CODE), x10=address(DATA)).epc == address(DATA)
+    assert faults(board) == [(DATA, Access.FETCH)]
+    assert offered(board) == [(Cause.FETCH_PAGE_FAULT, address(DATA), address(DATA))]
+
+
+def test_the_part_of_an_instruction_in_another_page_is_not_offered(board: Board) -> None:
+    """The instructions before it in the block have not run yet."""
+    board.write_code(FREE, asm.sd(A1, A0), asm.ECALL, offset=0xFFA)
+    board.unmap(OTHER)
+    trap = board.run(address(CODE, 0xFFA), x10=address(DATA))
+    assert (trap.cause, trap.epc) == (Cause.FETCH_PAGE_FAULT, address(CODE, 0xFFE))
+    assert faults(board) == [(DATA, Access.STORE)]
+
+
+def test_a_probe_has_to_see_that_the_program_is_interrupted(board: Board) -> None:
+    class Nothing(Probe):
+        def filled(self, page: int, frame: int) -> None: ...
+        def stopped(self, pc: int, stop: Stop) -> None: ...
+        def code_changed(self) -> None: ...
+
+    board.hart.attach(lambda engine, fail: Nothing())
+    board.write_code(FREE, asm.sd(A1, A0), asm.ECALL)
+    board.run(address(CODE), x10=address(DATA))
+    assert faults(board) == [(DATA, Access.STORE)]
+    assert offered(board) == []

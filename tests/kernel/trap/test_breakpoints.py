@@ -9,7 +9,8 @@ import pytest
 from emu.machine.registers import A0
 from emu.observe.symbols.program_symbols import ProgramSymbols
 from kernel.kernel import Kernel
-from kernel.process.observer import Observer, Observers
+from kernel.process.observer import Observer
+from kernel.process.observers import Observers
 from kernel.process.process import Process, Thread
 from tests.emu.commands import machine, observed
 from tests.kernel.syscalls.guests import compiled

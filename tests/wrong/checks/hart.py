@@ -230,11 +230,17 @@ class Mapping:
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.offered: list[tuple[str, int]] = []
+        """Each fault's access, and stval."""
 
     def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
         return None
 
     def page_fault(self, page: int, access: Access) -> bool:
+        trap = self.board.hart.offered_trap()
+        self.offered.append((access.name, 0 if trap is None else trap.tval))
+        if access is Access.FETCH:
+            return False
         self.board.map(page >> 12, FREE + (page >> 12), RW if access is Access.STORE else RO)
         self.board.hart.flush_tlb()
         return True
@@ -254,3 +260,31 @@ def the_fault_of_an_amo_is_that_of_a_store() -> None:
         board.unmap(DATA)
         trap = board.run(address(CODE), x10=address(DATA), x13=address(NEXT))
         same(trap.cause.name, Cause.STORE_PAGE_FAULT.name, "scause of an AMO that ran before")
+
+
+@CHECKS
+def a_fetch_from_the_next_page_comes_after_the_instructions_before_it() -> None:
+    board = board_with(asm.sd(A1, A0), asm.ECALL, offset=0xFFA)
+    board.unmap(CODE + 1)
+    vector = board.hart.vector = Mapping(board)
+    board.run(address(CODE, 0xFFA), x10=address(DATA))
+    same(vector.offered, [("STORE", address(DATA))], "faults that are offered")
+
+
+class Remapping(Mapping):
+    """Maps another frame of code at each call."""
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        self.board.map(CODE, FREE + 3, RX)
+        self.board.unmap(DATA)
+        self.board.hart.flush_tlb()
+        return arguments[0]
+
+
+@CHECKS
+def stval_is_that_of_the_instruction_which_is_mapped_there_now() -> None:
+    board = board_with(asm.sd(A1, A0, 8), asm.ECALL, asm.j(-8))
+    board.write_code(FREE + 3, asm.sd(A1, A0, 24), asm.ILLEGAL, asm.j(-8))
+    vector = board.hart.vector = Remapping(board)
+    board.run(address(CODE), x10=address(DATA))
+    same([stval for _, stval in vector.offered], [address(DATA, 8), address(DATA, 24)], "stval")

@@ -29,16 +29,24 @@ VARIANTS = [
     ),
     _store(
         "fault-unobserved", "an observer does not see stores' faults",
-        old="kernel.observer is not None or", new="",
+        old="observer.fault(Fault(thread, thread.process.space, resolution, trap))", new="pass",
     ),
     _store(
         "fault-without-a-trap", "an observer sees a store's fault without its trap",
-        old="if kernel.observer is not None or thread is None or self._loop_is_due():\n"
-        "        return False  # an observer needs the trap, with its epc and tval\n"
-        "    resolution = handler.resolve(kernel, thread, page, access)",
-        new="resolution = handler.resolve(kernel, thread, page, access)\n"
-        "    if kernel.observer is not None and not resolution.failed:\n"
-        "        kernel.observer.fault(handler.Fault(thread, thread.process.space, resolution))",
+        old="thread.process.space, resolution, trap)", new="thread.process.space, resolution)",
+    ),
+    wrong(
+        "fault-where-the-run-began", "an observer gets the pc at which the engine was started",
+        "emu.machine.hart:Hart.offered_trap", "self.pc = self._engine.pc()", "pass",
+    ),
+    wrong(
+        "fetch-too-early", "a fetch from the next page is handled before the block has reached it",
+        "emu.machine.hart:Hart._is_as_reported", "fault.va == self._engine.pc() & ~PAGE_MASK",
+        "True",
+    ),
+    wrong(
+        "instruction-of-another-page", "an instruction is known by its address after a flush",
+        "emu.machine.code_reader:CodeReader.forget_pages", "self._pc = -1", "pass",
     ),
     _store(
         "loop-never-due-for-stores", "timers don't reach a loop that touches new pages",
@@ -71,7 +79,8 @@ VARIANTS = [
     ),
     wrong(
         "amos-as-loads", "the vector handles an AMO's fault as a load's",
-        "emu.machine.hart:Hart._repair", "access is Access.LOAD and self._tlb.may_be_amo", "False",
+        "emu.machine.hart:Hart._is_as_reported",
+        "self._code_reader.faults_as_store(self._engine.pc())", "False",
     ),
     wrong(
         "amos-forgotten-in-a-run", "a flush within the engine's run forgets that code has an AMO",
