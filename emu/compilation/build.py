@@ -132,7 +132,7 @@ def _by_mypyc() -> list[Any]:
     from mypyc.build import mypycify
 
     extensions: list[Any] = mypycify(
-        [str(_path(module)) for module in BY_MYPYC],
+        ["--ignore-missing-imports", *(str(_path(module)) for module in BY_MYPYC)],
         opt_level=_CHEAP_OPTIMIZATION,
         group_name=GROUP,
         target_dir="c",
