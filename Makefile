@@ -112,7 +112,7 @@ PART := tests/test_readme.py tests/emu/cli/test_standard_streams.py tests/emu/cl
 
 COMPILED := tests/emu/compilation tests/oracles tests/guest
 
-HOT_PATH := $(shell find emu/compilation emu/machine kernel -name '*.py' -o -name '*.p[xy][dx]')
+HOT_PATH := $(shell find emu/compilation emu/machine emu/observe kernel -name '*.py' -o -name '*.p[xy][dx]')
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --only-binary :all: \
 	--emit-build-options --no-header --no-annotate --no-emit-index-url --upgrade

@@ -82,7 +82,7 @@ def test_the_fault_of_an_amo_is_a_stores(board: Board, name: str, before: int) -
 
 
 def test_an_amo_far_from_the_load_does_not_matter(board: Board) -> None:
-    """A fault of a load is told from an AMO's by its instruction."""
+    """A load's fault is distinguished from an AMO's by its instruction."""
     board.write_code(FREE + 1, asm.amo("amoadd", 8, A1, A2, A0), asm.ECALL)
     board.map(DATA, FREE + 8 + DATA, RW)
     assert board.run(address(OTHER), x10=address(DATA)).cause == Cause.ECALL_FROM_U
