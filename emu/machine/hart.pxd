@@ -27,8 +27,8 @@ cdef class Hart:
     cdef object _code_reader
     cdef readonly object integer_registers
 
-    @cython.locals(frame=uint64_t, perms=int, found=Translation)
-    cpdef uint64_t _fill(self, object va, int access)
+    @cython.locals(ppn=object, perms=int, found=Translation)
+    cpdef uint64_t _fill(self, uint64_t va, int access)
     cdef _record_fault(self, TranslationFault fault)
     cdef object _repair(self, TranslationFault fault)
     cdef bint _is_as_reported(self, TranslationFault fault) except -1

@@ -390,19 +390,21 @@ class Hart:
                 if repaired is None:
                     self._record_fault(translation)
                     return 0
-                translation = repaired
+                found = repaired
+            else:
+                found = translation
             if access == e.FETCH and va in self._exits.watched_pages:
                 self._rearm = True
                 return 0
-            ppn = translation.pa >> PAGE_SHIFT
-            perms = self._tlb.permissions(access, translation.pte, ppn)
+            ppn = found.pa >> PAGE_SHIFT
+            perms = self._tlb.permissions(access, found.pte, ppn)
             if not perms:
                 self._conflict = ppn
                 return 0
             self._tlb.filled(ppn, perms)
             if self._probe is not None:
                 self._probe.filled(va, ppn << PAGE_SHIFT)
-            return ppn << PAGE_SHIFT | perms
+            return found.pa & ~PAGE_MASK | perms
         except BaseException as error:
             self._error = error
             return 0

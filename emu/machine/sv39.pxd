@@ -10,6 +10,10 @@ cdef class Translation:
     cdef readonly int level
 
 
+@cython.locals(translation=Translation)
+cdef Translation _translation(uint64_t pa, uint64_t pte, int level)
+
+
 cdef class TranslationFault:
     cdef readonly object rule
     cdef readonly uint64_t va

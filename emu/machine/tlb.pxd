@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport uint64_t
 from emu.machine.ram cimport Ram
 
@@ -14,4 +15,5 @@ cdef class Tlb:
 
     cpdef flush(self)
     cpdef filled(self, object ppn, int perms)
+    @cython.locals(executed=bint)
     cpdef int permissions(self, int access, uint64_t pte, object ppn)

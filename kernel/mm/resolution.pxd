@@ -8,6 +8,7 @@ cdef class Resolution:
     cdef public uint64_t pte_before
     cdef public uint64_t pte_after
     cdef public int count_before
+    cdef public bint failed
     cdef public bint table_copied
     cdef public bint huge
     cdef public bint split

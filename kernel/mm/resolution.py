@@ -18,9 +18,11 @@ class Resolution:
     outcome: Outcome
     va: int
     access: Access
-    pte_before: int
-    pte_after: int
-    count_before: int
+    pte_before: int = 0
+    pte_after: int = 0
+    count_before: int = 0
+    failed: bool = False
+    """True when the page is as it was before (``outcome.is_failure``)."""
     table_copied: bool = False
     """True when the page's leaf table was shared and had to be copied first."""
     huge: bool = False
@@ -29,7 +31,3 @@ class Resolution:
     """True when the fault split a huge page."""
     around: list[tuple[int, int]] | None = None
     """(address, PTE) of the other pages that the fault mapped (fault-around)."""
-
-    @property
-    def failed(self) -> bool:
-        return self.outcome.is_failure

@@ -8,7 +8,7 @@ from emu.machine.cause import ACCESS_OF_CAUSE, PAGE_FAULTS, Access, Cause
 from emu.machine.isa.decoder import SYSTEM, decode
 from emu.machine.registers import PC
 from emu.machine.trap import Trap
-from kernel.mm.faults import fault
+from kernel.mm.faults.fault import handle as handle_fault
 from kernel.mm.outcome import Outcome
 from kernel.mm.resolution import Resolution
 from kernel.process.exit import kill_for_memory
@@ -95,7 +95,7 @@ def _exception(kernel: KernelState, thread: Thread, trap: Trap) -> None:
 def resolve(kernel: KernelState, thread: Thread, page: int, access: Access) -> Resolution:
     """Handles a page fault of the thread, and counts its outcome."""
     kernel.disk.waited = False
-    resolution = fault.handle(thread.process.space, page, access)
+    resolution = handle_fault(thread.process.space, page, access)
     kernel.stats.fault(resolution)
     return resolution
 

@@ -44,7 +44,13 @@ class LabFrames(UnmarkedFrames):
 
     # One by one.
 
-    def _take(self, kind: Kind) -> tuple[int, bool]:
+    def allocate_zeroed(self, kind: Kind) -> int:
+        """Leaves it to the student's allocator to zero a table."""
+        if self.student is not None and kind is Kind.TABLE:
+            return self._take(kind)
+        return super().allocate_zeroed(kind)
+
+    def _take(self, kind: Kind) -> int:
         if self.student is None:
             return super()._take(kind)
         self._count_allocation()
@@ -58,7 +64,7 @@ class LabFrames(UnmarkedFrames):
                 if not self.reclaim():
                     raise
         self.allocated(frame, kind)
-        return frame, kind is Kind.TABLE
+        return frame
 
     def _take_run(self, kind: int) -> tuple[int, bool]:
         """A student's allocator has no superpages: then memory consists of small pages."""

@@ -251,5 +251,5 @@ class LabUserMemory(UserMemory):
             if outcome is Outcome.COPIED:
                 outcome = _OF_KIND.get(self.space.frames.kind(ppn(pte)), outcome)
             self.on_fault(
-                self.space, Resolution(outcome, page, Access.STORE, pte, now, count, False)
+                self.space, Resolution(outcome, page, Access.STORE, pte, now, count)
             )

@@ -47,10 +47,14 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
         outcome = Outcome.OUT_OF_MEMORY
     except Errno:
         outcome = Outcome.BUS_ADRERR  # the page of the file cannot be read
-    after = before if outcome.is_failure else space.table.pte(page)
-    resolution = Resolution(outcome, va, access, before, after, count, table_copied)
+    resolution = Resolution(outcome, va, access)
+    resolution.failed = outcome.is_failure
+    resolution.pte_before = before
+    resolution.pte_after = before if resolution.failed else space.table.pte(page)
+    resolution.count_before = count
+    resolution.table_copied = table_copied
     if was_huge or space.table.huge:
-        resolution.huge = space.table.is_huge(page) and not outcome.is_failure
+        resolution.huge = space.table.is_huge(page) and not resolution.failed
         resolution.split = was_huge and not space.table.is_huge(page)
     if access is not Access.STORE and outcome in _AROUND and space.fault_around > PAGE_SIZE:
         resolution.around = map_around(space, page)
@@ -70,8 +74,8 @@ def _resolve(space: AddressSpace, page: int, access: Access, pte: int) -> Outcom
         if vma is None:
             return Outcome.SEGV_MAPERR
         grown = True
-    needed = _NEEDED[access]
-    if vma.pte_flags & needed != needed:
+    allowed, needed = vma.pte_flags, _NEEDED[access]
+    if allowed & needed != needed:
         return Outcome.SEGV_ACCERR
     if pte & V:
         return _present(space, vma, page, access, pte)

@@ -43,9 +43,10 @@ class VmaList:
     def find(self, va: int) -> Vma | None:
         """The VMA that holds ``va``."""
         index = bisect_right(self._starts, va) - 1
-        if index >= 0 and va < self.vmas[index].end:
-            return self.vmas[index]
-        return None
+        if index < 0:
+            return None
+        vma = self.vmas[index]
+        return vma if va < vma.end else None
 
     def above(self, va: int) -> Vma | None:
         """The first VMA that starts above ``va``."""

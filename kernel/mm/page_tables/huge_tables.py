@@ -65,7 +65,8 @@ class HugeTables(LeafTables):
     def pte(self, va: int) -> int:
         leaf = self._leaves.get(va >> LEAF_SHIFT)
         if leaf is not None:
-            return self._ram.typed_words[leaf + (va >> PAGE_SHIFT & 511)]
+            index = leaf
+            return self._ram.typed_words[index + (va >> PAGE_SHIFT & 511)]
         place = self.huge.get(va >> LEAF_SHIFT)
         return 0 if place is None else self._ram.load64(place) + (vpn(va, 0) << PPN_SHIFT)
 

@@ -12,9 +12,10 @@ cdef class Frames(FrameRuns):
     cdef readonly uint64_t zero
 
     cpdef uint64_t allocate(self, object kind) except 0
+    @cython.locals(ppn=uint64_t, untouched=Py_ssize_t)
     cpdef uint64_t allocate_zeroed(self, object kind) except 0
     @cython.locals(index=uint64_t)
-    cdef tuple _take(self, object kind)
+    cdef uint64_t _take(self, object kind) except 0
     cpdef int count(self, uint64_t ppn) except -1
     cpdef object kind(self, uint64_t ppn)
     cpdef bint may_reuse(self, uint64_t ppn) except -1

@@ -98,25 +98,25 @@ class Frames(FrameRuns):
 
     def allocate(self, kind: Kind) -> int:
         """Allocates a frame with count 1 and undefined content; raises :class:`OutOfMemory`."""
-        return self._take(kind)[0]
+        return self._take(kind)
 
     def allocate_zeroed(self, kind: Kind) -> int:
         """Allocates a frame of zeroes with count 1; raises :class:`OutOfMemory`."""
-        ppn, fresh = self._take(kind)
-        if not fresh:
+        untouched = self._untouched
+        ppn = self._take(kind)
+        if self._untouched == untouched:  # the frame was used before
             self.ram.zero_frame(ppn)
         return ppn
 
-    def _take(self, kind: Kind) -> tuple[int, bool]:
-        """Takes a free frame; returns it and whether it is still zero because it was never used."""
+    def _take(self, kind: Kind) -> int:
+        """Takes a frame that was used before or, if none is free, the next untouched one."""
         self.allocations += 1
         if self.allocations == self._fail_at:
             raise OutOfMemory
         while not self._free and self._untouched == self.total:
             if not self.reclaim():
                 raise OutOfMemory
-        fresh = not self._free
-        if fresh:
+        if not self._free:
             index = self._untouched
             if index >= self._provided:
                 self._provide(index + 1)
@@ -131,7 +131,7 @@ class Frames(FrameRuns):
             self.tables_made += 1
         self.used += 1
         self.peak = max(self.peak, self.used)
-        return self.first + index, fresh
+        return self.first + index
 
     def start_counting(self, fail_at: int = 0) -> None:
         """Resets the count of allocations; number ``fail_at`` fails, 0 for none."""

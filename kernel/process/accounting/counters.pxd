@@ -1,3 +1,4 @@
+cimport cython
 from kernel.mm.resolution cimport Resolution
 
 
@@ -17,4 +18,5 @@ cdef class Stats:
     cdef public Py_ssize_t huge_mapped
     cdef public Py_ssize_t calls
 
+    @cython.locals(number=Py_ssize_t)
     cpdef fault(self, Resolution resolution)

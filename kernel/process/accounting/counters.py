@@ -49,7 +49,8 @@ class Stats:
 
     def fault(self, resolution: Resolution) -> None:
         outcome = resolution.outcome
-        self._faults[outcome.number] += 1
+        number = outcome.number
+        self._faults[number] += 1
         self.tables_copied += resolution.table_copied
         self.ptes_written += resolution.pte_before != resolution.pte_after
         if resolution.split:

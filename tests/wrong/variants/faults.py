@@ -9,7 +9,7 @@ from tests.wrong.variant import wrong
 _break = partial(wrong, where="kernel.mm.faults.cow_break:break_cow")
 _resolve = partial(wrong, where="kernel.mm.faults.fault:_resolve")
 _reach = partial(wrong, where="kernel.mm.faults.user_memory:UserMemory._reach")
-_REFUSES = "vma.pte_flags & needed != needed"
+_REFUSES = "allowed & needed != needed"
 _COPY = "copy = copy_privately(space, vma, frame)"
 _COPIED = "space.table.set_pte(page, make_pte(copy, vma.pte_flags | D))"
 

@@ -140,16 +140,16 @@ VARIANTS = [
     ),
     _translate(
         "a-not-set", "A is never set",
-        old="wanted = A | D if access == Access.STORE else A",
+        old="wanted = A | D if access is Access.STORE else A",
         new="wanted = D if access == Access.STORE else 0",
     ),
     _translate(
         "d-not-set", "D is never set",
-        old="wanted = A | D if access == Access.STORE else A", new="wanted = A",
+        old="wanted = A | D if access is Access.STORE else A", new="wanted = A",
     ),
     _translate(
         "loads-set-d", "D is set by every access",
-        old="wanted = A | D if access == Access.STORE else A", new="wanted = A | D",
+        old="wanted = A | D if access is Access.STORE else A", new="wanted = A | D",
     ),
     _translate(
         "a-and-d-not-stored", "A and D are set in the answer and not in the table",

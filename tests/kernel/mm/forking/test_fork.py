@@ -204,7 +204,7 @@ def test_a_fork_that_finds_no_frame_leaves_nothing_behind_and_the_parent_as_it_w
         world.store(space, 1 << 33, b"shared")
         used, calls = world.frames.used, 0
 
-        def take(self: Frames, kind: int, fail_at: int = fail_at) -> tuple[int, bool]:
+        def take(self: Frames, kind: int, fail_at: int = fail_at) -> int:
             nonlocal calls
             calls += 1
             if calls == fail_at:
