@@ -25,7 +25,7 @@ VARIANTS = [
     _store(
         "fault-uncounted", "a store's fault that the vector resolves is not counted",
         old="handler.resolve(kernel, thread, page, access)",
-        new="handler.fault.handle(thread.process.space, page, access)",
+        new="handler.handle_fault(thread.process.space, page, access)",
     ),
     _store(
         "fault-unobserved", "an observer does not see stores' faults",
