@@ -46,7 +46,8 @@ VARIANTS = [
     ),
     wrong(
         "not-zeroed", "a frame that was used before is handed out as it was left",
-        "kernel.mm.physical.frames:Frames.allocate_zeroed", "if self._untouched == untouched:", "if False:",
+        "kernel.mm.physical.frames:Frames.allocate_zeroed",
+        "if self._untouched == untouched:", "if False:",
     ),
     wrong(
         "free-list-unused", "freed frames are never handed out again",
