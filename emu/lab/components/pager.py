@@ -250,6 +250,4 @@ class LabUserMemory(UserMemory):
             outcome = Outcome.REUSED if ppn(pte) == ppn(now) else Outcome.COPIED
             if outcome is Outcome.COPIED:
                 outcome = _OF_KIND.get(self.space.frames.kind(ppn(pte)), outcome)
-            self.on_fault(
-                self.space, Resolution(outcome, page, Access.STORE, pte, now, count)
-            )
+            self.on_fault(self.space, Resolution(outcome, page, Access.STORE, pte, now, count))
