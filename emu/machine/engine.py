@@ -1,7 +1,7 @@
 """The instruction engine: Unicorn's C interface, called without its Python wrapper.
 
 The wrapper costs more than the work itself on the hot paths (a TLB fill, a stop and a start, a
-batch of registers). This is the only module that uses Unicorn; tests/emu/machine/
+batch of registers). Unicorn itself is in :mod:`emu.machine.unicorn_library`; tests/emu/machine/
 test_engine_contract.py tests the facts it relies on.
 """
 
@@ -14,10 +14,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any, Final
 
-from unicorn import riscv_const as rv
-from unicorn import unicorn_const as uc
-from unicorn.unicorn_py3 import unicorn as binding
-
+from emu.machine import unicorn_library as uc
 from emu.machine.engine_hooks import (
     Hook,
     Starter,
@@ -70,9 +67,9 @@ _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_ubyte, ctypes.c_uint64, ctypes.c_uint32
 
 
 def _register_ids() -> list[int]:
-    integer = [rv.UC_RISCV_REG_PC, *(rv.UC_RISCV_REG_X0 + n for n in range(1, 32))]
-    floating = [rv.UC_RISCV_REG_F0 + n for n in range(32)]
-    return [*integer, *floating, rv.UC_RISCV_REG_FCSR]
+    integer = [uc.UC_RISCV_REG_PC, *(uc.UC_RISCV_REG_X0 + n for n in range(1, 32))]
+    floating = [uc.UC_RISCV_REG_F0 + n for n in range(32)]
+    return [*integer, *floating, uc.UC_RISCV_REG_FCSR]
 
 
 class _Batch:
@@ -108,17 +105,17 @@ class Engine:
         translated: Callable[[int, int], None] | None = None,
     ) -> None:
         require_address_space(_ADDRESS_SPACE, "the instruction engine")
-        self._uc = binding.Uc(uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64)
-        self._lib: Any = binding.uclib
-        self._handle: ctypes.c_void_p = self._uc._uch
-        self._uc.mem_map_ptr(ram.base, ram.size, uc.UC_PROT_ALL, ram.host_address)
+        self._uc = uc.Unicorn()
+        self._lib: Any = uc.LIBRARY
+        self._handle: ctypes.c_void_p = self._uc.handle
+        self._uc.map_memory(ram.base, ram.size, ram.host_address)
         self._run_first_block(ram)
-        self._uc.ctl_set_tlb_mode(uc.UC_TLB_VIRTUAL)
-        self._uc.ctl_exits_enabled(True)
+        self._uc.control(uc.UC_CTL_TLB_TYPE, ctypes.c_int(uc.UC_TLB_VIRTUAL))
+        self._uc.control(uc.UC_CTL_UC_USE_EXITS, ctypes.c_int(True))
         self.set_exits([])
         # Below M-mode a write to mstatus is silently ignored, so it is the first.
-        self._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
-        self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
+        self._uc.write_register(uc.UC_RISCV_REG_MSTATUS, _MSTATUS_FS_DIRTY)
+        self._uc.write_register(uc.UC_RISCV_REG_PRIV, 0)
         self._on_exception = on_exception
         self._past = 0
         self._counting = False
@@ -262,18 +259,19 @@ class Engine:
 
         The byte before each must be in an executable page: the engine fetches it afterwards.
         """
-        self._uc.ctl_set_exits(addresses)
+        exits = (ctypes.c_uint64 * len(addresses))(*addresses)
+        self._uc.control(uc.UC_CTL_UC_EXITS, exits, ctypes.c_size_t(len(addresses)))
 
     def flush_tlb(self) -> None:
         self._lib.uc_ctl(self._handle, self._flush_tlb)
 
     def flush_code(self) -> None:
         """Drops all translated blocks."""
-        self._uc.ctl_flush_tb()
+        self._uc.control(uc.UC_CTL_TB_FLUSH)
 
     def drop_reservation(self) -> None:
         """Ends an LR's reservation: writing the privilege mode does, even if it is the same."""
-        self._uc.reg_write(rv.UC_RISCV_REG_PRIV, 0)
+        self._uc.write_register(uc.UC_RISCV_REG_PRIV, 0)
 
     def pc(self) -> int:
         """The pc at which the run stopped; in ``fill``, that of the instruction that misses."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from unicorn import riscv_const as rv
+from unicorn import unicorn_const
 
 from emu.machine import engine as e
+from emu.machine import unicorn_library
 from emu.machine.engine import Engine
 from emu.machine.pte import PAGE_SIZE
 from emu.machine.ram import Ram
@@ -69,6 +71,11 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+def test_the_constants_are_unicorns() -> None:
+    ours = {name: value for name, value in vars(unicorn_library).items() if name.startswith("UC_")}
+    assert ours == {name: getattr(rv, name, None) or vars(unicorn_const)[name] for name in ours}
 
 
 # Misses.
@@ -387,7 +394,7 @@ def test_a_batch_reads_those_asked_for(bench: Bench) -> None:
 
 def test_machine_mode_registers_cannot_be_written_below(bench: Bench) -> None:
     """mstatus.FS is therefore set before the hart enters U-mode."""
-    bench.engine._uc.reg_write(rv.UC_RISCV_REG_MSTATUS, 0)
+    bench.engine._uc.write_register(rv.UC_RISCV_REG_MSTATUS, 0)
     bench.code(asm.fmv_d_x(1, A0), asm.ECALL)
     bench.run()
     assert bench.exceptions[-1][0] == 8, "floating point is still on"
