@@ -129,7 +129,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="show the version, and whether the hot path is compiled",
     )
-    subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subcommands = parser.add_subparsers(
+        prog=parser.prog, dest="command", metavar="COMMAND", required=True
+    )
     for name in arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS:
         import_module(f"emu.cli.commands.{name}").add_parser(subcommands)
     own: list[str] = arguments

@@ -64,7 +64,10 @@ def _load() -> Any:
     spec = PathFinder.find_spec("unicorn")
     if spec is None or spec.origin is None:
         raise ImportError("the package unicorn is missing")
-    library = ctypes.CDLL(os.path.join(os.path.dirname(spec.origin), "lib", _FILE))
+    try:
+        library = ctypes.CDLL(os.path.join(os.path.dirname(spec.origin), "lib", _FILE))
+    except OSError as error:
+        raise ImportError(str(error)) from None
     for name, parameters in _PARAMETERS.items():
         getattr(library, name).argtypes = (ctypes.c_void_p, *parameters)
     return library

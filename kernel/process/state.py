@@ -6,7 +6,7 @@ Signals, clone and exit, system calls and traps are functions of a :class:`Kerne
 
 from __future__ import annotations
 
-import random
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -210,6 +210,8 @@ class KernelState:
 
 
 def _random_source(deterministic: bool) -> Callable[[int], bytes]:
-    if deterministic:
-        return random.Random(0).randbytes
-    return random.SystemRandom().randbytes
+    if not deterministic:
+        return os.urandom
+    from random import Random
+
+    return Random(0).randbytes

@@ -29,5 +29,6 @@ GOALS = {
         "fork with 1 GiB resident, shared-tables", "native", "", 0.02
     ),
     "fork+wait, cow": Goal("fork + exit + wait of a small process", "native", "", 1.0),
-    "run hello": Goal("emu run hello from shell to shell", None, "", 150e6),
+    "run python3": Goal("start of a dynamic python3", "qemu", "", 3.0),
+    "run hello": Goal("emu run hello from shell to shell", None, "", 80e6),
 }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kernel.mm.forking.fork import POLICIES
-from tests.bench.commands import Hello, InstructionRate, Subshells, TraceCost, TracedRuns
+from tests.bench.commands import (
+    Hello,
+    InstructionRate,
+    PythonStart,
+    Subshells,
+    TraceCost,
+    TracedRuns,
+)
 from tests.bench.debug_info import DebugInfo
 from tests.bench.program import Arguments, Program
 from tests.bench.resident import Resident
@@ -95,6 +102,7 @@ WORKS: tuple[Work, ...] = (
     ),
     Subshells(name="subshells"),
     Hello(name="hello"),
+    PythonStart(name="python"),
     DebugInfo(name="debug_info", compared=False),
     TraceCost(name="trace", unit="x", compared=False),
     TracedRuns(name="traced", unit="x", compared=False, heavy=True),

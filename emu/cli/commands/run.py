@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from emu.cli.support.guest_options import add_guest_options
@@ -81,7 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         messages.close()
     if arguments.summary == "json":
         host = {"host_memory": session.kernel.ram.host_pages.summary()}
-        messages.write(json.dumps(session.summary | host))
+        from json import dumps
+
+        messages.write(dumps(session.summary | host))
     elif arguments.summary:
         messages.write(summary_text(session.summary))
     return status

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import traceback
 from collections.abc import Sequence
 
 from emu.api import Session
@@ -49,11 +48,17 @@ def run_session(session: Session, observers: Sequence[Observer], messages: Messa
         from kernel.check.violation import InvariantBroken
 
         broken = isinstance(error, InvariantBroken)
-        messages.write((str(error) if broken else traceback.format_exc()).rstrip())
+        messages.write(str(error).rstrip() if broken else _traceback())
         raise CommandError(_DEFECT, DEFECT_STATUS) from None
 
 
 def report_defect(messages: MessageStream) -> None:
     """Prints the current exception with a request to report it."""
-    messages.write(traceback.format_exc().rstrip())
+    messages.write(_traceback())
     messages.message(_DEFECT)
+
+
+def _traceback() -> str:
+    from traceback import format_exc
+
+    return format_exc().rstrip()

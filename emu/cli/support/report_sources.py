@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +29,6 @@ def host_files(arguments: argparse.Namespace, program: str | None) -> HostFiles:
     from emu.observe.report.host_files import HostFiles
     from toolchain.find import sysroot
 
-    folders = [*arguments.source, *([str(Path(program).parent)] if program else []), "."]
+    folders = [*arguments.source, *([os.path.dirname(program) or "."] if program else []), "."]
     libraries = sysroot()  # where a guest without a root finds them
     return HostFiles(folders, arguments.root or (str(libraries) if libraries else None))

@@ -6,7 +6,6 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from emu.cli.support.message_stream import MessageStream, OutputFile
@@ -126,7 +125,7 @@ class _TextFile:
 
 
 def _file_sink(name: str, file: BinaryIO) -> FileSink:
-    match Path(name).suffix:
+    match os.path.splitext(name)[1]:
         case ".jsonl":
             from emu.observe.formats.jsonl import JsonLines
 

@@ -17,6 +17,7 @@ though its page fault is a store's.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 
 def _bytes(which: list[int]) -> bytes:
@@ -54,7 +55,10 @@ def _any_of(*instructions: bytes) -> re.Pattern[bytes]:
     return re.compile(b"(?:" + b"|".join(instructions) + b")*+", re.DOTALL)
 
 
-_NOT_RESERVED = _any_of(*_PLAIN, _ATOMIC + b"...")
+@cache
+def _not_reserved() -> re.Pattern[bytes]:
+    return _any_of(*_PLAIN, _ATOMIC + b"...")
+
 
 is_plain = _any_of(*_PLAIN, _LR_OR_SC).fullmatch
 """Matches (code, start, end), whole instructions, if none of them is reserved or an AMO."""
@@ -62,6 +66,6 @@ is_plain = _any_of(*_PLAIN, _LR_OR_SC).fullmatch
 
 def first_reserved(code: bytes) -> int | None:
     """Offset of the first reserved encoding in ``code``, whole instructions; None without one."""
-    match = _NOT_RESERVED.match(code)
+    match = _not_reserved().match(code)
     end = match.end() if match else 0
     return end if end < len(code) else None
