@@ -19,6 +19,7 @@ cdef class Hart:
     cdef object _reserved
     cdef object _last_conflict
     cdef bint _running
+    cdef bint _counts
     cdef bint _interrupted
     cdef object _exits
     cdef bint _rearm

@@ -70,6 +70,8 @@ class Hart:
         self._reserved: int | None = None
         self._last_conflict: tuple[int, int] | None = None
         self._running = False
+        self._counts = False
+        """True while a count of instructions runs."""
         self._interrupted = False
         self._exits = Exits(self._engine, self.mmu)
         self._rearm = False
@@ -248,7 +250,7 @@ class Hart:
         self._forget_trap()
         start = self.pc
         self._code_reader.forget()
-        self._running = True
+        self._running, self._counts = True, count > 0
         status = self._engine.run(start, count)
         self._running = False
         self.pc = self._engine.pc()
@@ -435,13 +437,14 @@ class Hart:
 
     def _is_as_reported(self, fault: TranslationFault) -> bool:
         """Returns whether a fault is that of a load, not an AMO, or of a fetch at pc; not of a
-        later part of the block, which may not be reached, or of the byte before an exit.
+        later part of the block, which may not be reached, of the byte before an exit, or of the
+        instruction after a count of them.
         """
         if fault.access is Access.LOAD:
             may_be_amo = self._tlb.may_be_amo
             return not (may_be_amo and self._code_reader.faults_as_store(self._engine.pc()))
         at_pc = fault.va == self._engine.pc() & ~PAGE_MASK
-        return at_pc and fault.va not in self._exits.probed_pages
+        return at_pc and not self._counts and fault.va not in self._exits.probed_pages
 
     def offered_trap(self) -> Trap | None:
         """The trap for the fault that the vector is offered; for a vector, during the call.

@@ -196,3 +196,103 @@ def test_a_probe_has_to_see_that_the_program_is_interrupted(board: Board) -> Non
     board.run(address(CODE), x10=address(DATA))
     assert faults(board) == [(DATA, Access.STORE)]
     assert offered(board) == []
+
+
+# Other fetches. The code of page N is in frame FREE + 8 + N, where the vector maps it.
+
+FAR = DATA + 4
+
+
+@pytest.mark.parametrize("offset", [0, 8, 0xFF8])
+def test_a_jump_is_handled_without_a_stop(board: Board, offset: int) -> None:
+    board.write_code(FREE, asm.jalr(asm.RA, A0))
+    board.write_code(FREE + 8 + FAR, asm.jr(asm.RA), offset=offset)
+    board.write_code(FREE, asm.ECALL, offset=4)
+    trap = board.run(address(CODE), x10=address(FAR, offset))
+    assert (trap.cause, trap.epc) == (Cause.ECALL_FROM_U, address(CODE, 4))
+    assert faults(board) == [(FAR, Access.FETCH)]
+
+
+def test_a_run_may_begin_with_a_fetch_that_faults(board: Board) -> None:
+    board.write_code(FREE + 8 + FAR, NOP, asm.ECALL)
+    assert board.run(address(FAR)).epc == address(FAR, 4)
+    assert faults(board) == [(FAR, Access.FETCH)]
+
+
+def test_running_into_the_next_page(board: Board) -> None:
+    board.write_code(FREE + 1, asm.addi(A1, A1, 1), asm.sd(A1, A0), offset=0xFF8)
+    board.write_code(FREE + 8 + OTHER + 1, asm.addi(A1, A1, 1), asm.ECALL)
+    trap = board.run(address(OTHER, 0xFF8), x10=address(DATA), x11=0)
+    assert (trap.cause, board.x(A1)) == (Cause.ECALL_FROM_U, 2)
+    assert faults(board) == [(DATA, Access.STORE), (OTHER + 1, Access.FETCH)]
+
+
+def test_a_page_of_code_that_was_translated_before(board: Board) -> None:
+    """The engine finds the old translation; the fetch faults all the same."""
+    board.write_code(FREE + 8 + FAR, asm.jr(asm.RA))
+    board.write_code(FREE, asm.jalr(asm.RA, A0), asm.ECALL)
+    for _ in range(3):
+        assert board.run(address(CODE), x10=address(FAR)).cause == Cause.ECALL_FROM_U
+        assert faults(board) == [(FAR, Access.FETCH)]
+        board.unmap(FAR)
+        board.hart.flush_tlb()
+
+
+def test_a_block_in_two_pages_that_was_translated_before(board: Board) -> None:
+    start = address(OTHER, 0xFFA)
+    board.write_code(FREE + 1, asm.ld(A1, A2), asm.addi(A0, A0, 1)[:2], offset=0xFFA)
+    board.write_code(FREE + 2, asm.addi(A0, A0, 1)[2:], asm.ECALL)
+    board.map(OTHER + 1, FREE + 2, RX)
+    assert board.run(start, x12=address(DATA)).cause == Cause.ECALL_FROM_U
+    assert faults(board) == [(DATA, Access.LOAD)]
+    board.unmap(OTHER + 1)
+    board.unmap(DATA)
+    board.hart.flush_tlb()
+    trap = board.run(start, x12=address(DATA))
+    assert (trap.cause, trap.epc) == (Cause.FETCH_PAGE_FAULT, address(OTHER, 0xFFE))
+    assert faults(board) == [(DATA, Access.LOAD)]
+
+
+def test_a_step_does_not_fetch_the_next_instruction(board: Board) -> None:
+    board.write_code(FREE, asm.jr(A0))
+    board.hart.pc = address(CODE)
+    board.set(x10=address(FAR))
+    assert board.hart.step() is None
+    assert board.hart.pc == address(FAR)
+    assert faults(board) == []
+
+
+def test_a_fetch_that_the_vector_refuses_is_a_trap_and_asked_for_once(board: Board) -> None:
+    class Refuses(Mapper):
+        def page_fault(self, page: int, access: Access) -> bool:
+            self.faults.append((page >> 12, access))
+            return False
+
+    board.hart.vector = Refuses(board)
+    board.write_code(FREE, asm.jr(A0))
+    trap = board.run(address(CODE), x10=address(FAR, 6))
+    assert (trap.cause, trap.epc, trap.tval) == (Cause.FETCH_PAGE_FAULT, *[address(FAR, 6)] * 2)
+    assert faults(board) == [(FAR, Access.FETCH)]
+
+
+class Unmaps(Mapper):
+    """Its call unmaps FAR; every other fault is left to the run loop."""
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        self.board.unmap(FAR)
+        self.board.hart.flush_tlb()
+        return 0 if number else None
+
+    def page_fault(self, page: int, access: Access) -> bool:
+        self.faults.append((page >> 12, access))
+        return False
+
+
+def test_the_engines_fetch_before_a_breakpoint_is_not_the_programs(board: Board) -> None:
+    board.map(FAR, FREE + 3, RX)
+    board.hart.breakpoints = {address(FAR, 0x100)}
+    board.hart.vector = Unmaps(board)
+    board.write_code(FREE, asm.ECALL, asm.jr(asm.A3))
+    trap = board.run(address(CODE), x13=address(FAR), x17=1)
+    assert (trap.cause, trap.epc) == (Cause.FETCH_PAGE_FAULT, address(FAR))
+    assert faults(board) == [(FAR, Access.FETCH)]

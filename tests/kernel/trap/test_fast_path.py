@@ -134,6 +134,67 @@ int main(void) {
 """
 )
 
+FETCHES = (
+    FAULT_AND_GO_ON
+    + r"""
+#include <sys/syscall.h>
+enum { PAGES = 200 };
+typedef long function(long sum, long *at);
+/* The end of each page and the start of the next: sw a0,(a1); c.addi a0,1; addi a0,a0,1; ret.
+ * The third is in both pages. */
+static const unsigned short end[] = {0xc188, 0x0505, 0x0513}, start[] = {0x0015, 0x8082};
+static long call(char *code, long sum, long *at) { return ((function *)code)(sum, at); }
+int main(void) {
+    catch_info(SIGSEGV, on_fault, 0);
+    catch_info(SIGBUS, on_fault, 0);
+    catch_info(SIGILL, on_fault, 0);
+    int fd = syscall(SYS_memfd_create, "code", 0);
+    ftruncate(fd, PAGES * 4096);
+    for (int page = 0; page < PAGES; page++) {
+        pwrite(fd, start, sizeof start, page * 4096);
+        pwrite(fd, end, sizeof end, page * 4096 + 4090);
+    }
+    long sum = 0, stored[8 * 512] = {0};
+    for (int kind = 0; kind < 3; kind++) {
+        int flags = kind ? MAP_PRIVATE : MAP_SHARED;
+        char *code = mmap(NULL, (PAGES + 1) * 4096, PROT_READ | PROT_EXEC, flags, fd, 0);
+        for (int i = 0; i < PAGES - 1; i++) {
+            char *page = code + i * 77 % (PAGES - 1) * 4096;
+            sum += call(page + 2, 1, NULL) - 1;
+            sum += call(page + 4092, 0, NULL);
+            sum += call(page + 4090, 5, stored + i) - 5;
+            EXPECT(stored[i] == 5);
+        }
+        if (kind == 2 && !fork()) {
+            _exit(call(code + 4092, 40, NULL));
+        }
+        munmap(code + 4096, 4096);
+        mprotect(code + 2 * 4096, 4096, PROT_READ);
+        for (int i = 0; i < 40; i++) {
+            EXPECT(!DONE(call(code + 4096 + 2 * i, 0, NULL)));
+            EXPECT(last.si_addr == code + 4096 + 2 * i && last.si_code == SEGV_MAPERR);
+            EXPECT(!DONE(call(code + 2 * 4096 + 2 * i, 0, NULL)));
+            EXPECT(last.si_addr == code + 2 * 4096 + 2 * i && last.si_code == SEGV_ACCERR);
+            EXPECT(!DONE(call(code + 4092, 0, NULL)));
+            EXPECT(last.si_addr == code + 4096 && last.si_code == SEGV_MAPERR);
+            /* The store faults first. */
+            EXPECT(!DONE(call(code + 4090, 0, (long *)8)));
+            EXPECT(last.si_addr == (void *)8);
+            EXPECT(!DONE(call(code + PAGES * 4096, 0, NULL)));
+            EXPECT(last.si_signo == SIGBUS && last.si_addr == code + PAGES * 4096);
+            char *zeroes = mmap(NULL, 4096, PROT_READ | PROT_EXEC, ANYWHERE);
+            EXPECT(!DONE(call(zeroes + 2 * i, 0, NULL)));
+            EXPECT(last.si_signo == SIGILL && last.si_addr == zeroes + 2 * i);
+            munmap(zeroes, 4096);
+        }
+    }
+    int status;
+    wait(&status);
+    say("%ld %d, %d faults\n", sum, WEXITSTATUS(status), faults);
+}
+"""
+)
+
 RESERVATIONS = (
     FAULT_AND_GO_ON
     + r"""
@@ -370,6 +431,7 @@ ANSWERS = {
     "signals to oneself": (SIGNALS_TO_ONESELF, ["350"]),
     "refused stores": (REFUSED_STORES, ["141 faults, 1 1"]),
     "straddling stores": (STRADDLING, ["end"]),
+    "fetches": (FETCHES, ["2388 42, 720 faults"]),
     "reservations": (RESERVATIONS, ["10"]),
     "changed mappings": (CHANGED_MAPPINGS, ["420 faults"]),
     "changed code": (CHANGED_CODE, ["270"]),

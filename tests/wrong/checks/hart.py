@@ -288,3 +288,33 @@ def stval_is_that_of_the_instruction_which_is_mapped_there_now() -> None:
     vector = board.hart.vector = Remapping(board)
     board.run(address(CODE), x10=address(DATA))
     same([stval for _, stval in vector.offered], [address(DATA, 8), address(DATA, 24)], "stval")
+
+
+@CHECKS
+def a_step_asks_for_no_page_of_the_next_instruction() -> None:
+    board = board_with(asm.jr(A0))
+    vector = board.hart.vector = Mapping(board)
+    board.hart.pc = address(CODE)
+    board.set(x10=address(77))
+    board.hart.step()
+    same(vector.offered, [], "faults that the vector saw")
+
+
+class _Unmaps(Mapping):
+    """Its call unmaps the page NEXT; it handles no fetch."""
+
+    def ecall(self, epc: int, number: int, arguments: list[int]) -> int | None:
+        self.board.unmap(NEXT)
+        self.board.hart.flush_tlb()
+        return 0
+
+
+@CHECKS
+def the_engine_fetches_before_a_breakpoint_without_a_fault() -> None:
+    board = board_with(asm.ECALL, asm.jr(A1))
+    board.map(NEXT, FREE + 3, RX)
+    board.hart.breakpoints = {address(NEXT, 0x100)}
+    vector = board.hart.vector = _Unmaps(board)
+    trap = board.run(address(CODE), x11=address(NEXT))
+    same((trap.cause.name, trap.epc), ("FETCH_PAGE_FAULT", address(NEXT)), "the trap")
+    same(vector.offered, [("FETCH", address(NEXT))], "faults that the vector saw")

@@ -10,6 +10,7 @@ _ecall = partial(wrong, where="kernel.trap.fast_path:KernelVector.ecall")
 _store = partial(wrong, where="kernel.trap.fast_path:KernelVector.page_fault")
 _due = partial(wrong, where="kernel.trap.fast_path:KernelVector._loop_is_due")
 _goes_on = partial(wrong, where="kernel.trap.fast_path:KernelVector._may_continue")
+_next = partial(wrong, where="emu.machine.hart:Hart._is_as_reported")
 _LEFT = "if number not in _IN_HOOK or"
 _ALIKE = "if not isinstance(result, int) or not self._may_continue(thread):"
 _IN_LOOP = {
@@ -81,6 +82,14 @@ VARIANTS = [
         "amos-as-loads", "the vector handles an AMO's fault as a load's",
         "emu.machine.hart:Hart._is_as_reported",
         "self._code_reader.faults_as_store(self._engine.pc())", "False",
+    ),
+    _next(
+        "step-fetches-ahead", "a step asks for the page of the next instruction",
+        old="not self._counts and ", new="",
+    ),
+    _next(
+        "breakpoint-faults", "the engine's fetch before a breakpoint is a fault of the program",
+        old=" and fault.va not in self._exits.probed_pages", new="",
     ),
     wrong(
         "amos-forgotten-in-a-run", "a flush within the engine's run forgets that code has an AMO",
