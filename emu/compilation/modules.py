@@ -77,6 +77,8 @@ BY_CYTHON = (
     "kernel.mm.page_tables.shared_leaf_tables",
     "kernel.mm.physical.frame_runs",
     "kernel.mm.physical.frames",
+    "kernel.mm.physical.pte_loops",
+    "kernel.mm.physical.table_frames",
     "kernel.mm.resolution",
     "kernel.process.accounting.counters",
 )

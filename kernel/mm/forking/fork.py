@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from emu.machine.pte import PPN_MASK, PPN_SHIFT, A, V, W
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, VA_MASK, A, V, W
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.address_space import AddressSpace
@@ -25,6 +25,7 @@ from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.forking.huge_fork import copy_huge_pages, share_huge_pages
 from kernel.mm.mappings.vma import Vma
 from kernel.mm.page_tables.page_table import COW, Part
+from kernel.mm.physical import pte_loops
 from kernel.mm.physical.frames import Frames, Kind
 
 Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
@@ -66,18 +67,19 @@ class _Span(NamedTuple):
 def cow(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Shares every frame; a private page loses W and is marked CoW in both processes."""
     for span in _copied(parent):
-        for part in parent.table.parts(span.start, span.end):
-            _share_pages(parent, child, part, cost, shared=span.shared)
+        keys = parent.table.keys(span.start, span.end)
+        _share_span(parent, child, span, keys, cost)
         share_huge_pages(parent, child, span.start, span.end, cost)
 
 
 def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
     """Copies every private frame; the zero frame and the page cache's frames stay shared."""
     for span in _copied(parent):
-        for part in parent.table.parts(span.start, span.end):
-            if span.shared:
-                _share_pages(parent, child, part, cost, shared=True)
-            else:
+        keys = parent.table.keys(span.start, span.end)
+        if span.shared:
+            _share_span(parent, child, span, keys, cost)
+        else:
+            for part in parent.table.parts(span.start, span.end, keys):
                 _copy_pages(parent, child, part, cost)
         copy_huge_pages(parent, child, span.start, span.end, cost)
 
@@ -93,14 +95,9 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
     if apart:
         for span in _copied(parent):
             keys = [key for key in parent.table.keys(span.start, span.end) if key in apart]
-            for part in parent.table.parts(span.start, span.end, keys):
-                _share_pages(parent, child, part, cost, shared=span.shared)
+            _share_span(parent, child, span, keys, cost)
     for span in _spans(parent.vmas, lambda vma: _is_inherited(vma) and not vma.shared):
-        keys = parent.table.unshared_keys(span.start, span.end)
-        for part in parent.table.parts(span.start, span.end, keys):
-            if lost := _take_w(part):
-                cost.ptes_written += lost
-                parent.table.write(part)
+        cost.ptes_written += _take_w_of_span(parent, span)
         share_huge_pages(parent, child, span.start, span.end, cost)
     shared = parent.table.share_with(child.table, apart)
     cost.tables_shared += len(shared)
@@ -132,6 +129,24 @@ def _spans(vmas: Sequence[Vma], wanted: Callable[[Vma], bool]) -> list[_Span]:
     return spans
 
 
+def _share_span(
+    parent: AddressSpace, child: AddressSpace, span: _Span, keys: list[int], cost: ForkCost
+) -> None:
+    """Shares the pages of the leaf tables ``keys`` in a span."""
+    if not pte_loops.in_loops(len(keys)):
+        for part in parent.table.parts(span.start, span.end, keys):
+            _share_pages(parent, child, part, cost, shared=span.shared)
+        return
+    mask = VA_MASK if parent.inherits_all else VA_MASK & ~A  # it has accessed no page
+    for key in keys:
+        pages, private, lost = parent.table.share_pages(
+            child.table, key, span.start, span.end, mask, cow=not span.shared
+        )
+        cost.pages_shared += pages
+        cost.eager_copies += private
+        cost.ptes_written += pages + lost
+
+
 def _share_pages(
     parent: AddressSpace, child: AddressSpace, part: Part, cost: ForkCost, *, shared: bool
 ) -> None:
@@ -150,6 +165,23 @@ def _share_pages(
     cost.pages_shared += len(mapped)
     cost.ptes_written += len(mapped)
     cost.eager_copies += int(np.count_nonzero(parent.frames.private(mapped)))
+
+
+def _take_w_of_span(parent: AddressSpace, span: _Span) -> int:
+    """Turns the writable private pages of unshared leaf tables into CoW pages; returns their
+    number.
+    """
+    table, lost = parent.table, 0
+    keys = table.unshared_keys(span.start, span.end)
+    if pte_loops.in_loops(len(keys)):
+        for key in keys:
+            lost += table.take_w(key, span.start, span.end)
+        return lost
+    for part in table.parts(span.start, span.end, keys):
+        if taken := _take_w(part):
+            lost += taken
+            table.write(part)
+    return lost
 
 
 def _take_w(part: Part) -> int:

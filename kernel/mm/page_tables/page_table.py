@@ -23,12 +23,11 @@ from emu.machine.pte import (
     RSW1,
     VA_HALF,
     V,
-    ppn,
 )
 from kernel.base.lazy_numpy import Ptes, np
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
 from kernel.mm.page_tables.shared_leaf_tables import SharedTables
-from kernel.mm.physical import numpy_threshold
+from kernel.mm.physical import numpy_threshold, pte_loops
 from kernel.mm.physical.frames import Kind
 from kernel.mm.physical.numpy_threshold import without_numpy
 
@@ -211,10 +210,9 @@ class PageTable(SharedTables):
         return small + self.huge_resident * HUGE_FRAMES
 
     def _resident_in(self, leaf: int) -> int:
-        if without_numpy(len(self._leaves)):
-            zero = self._frames.zero
-            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
-            return sum(1 for pte in ptes if pte & V and ppn(pte) != zero)
+        if pte_loops.in_loops(len(self._leaves)):
+            pages, _, zeroes = self._frames.count_pages(leaf)
+            return pages - zeroes
         mapped = self._mapped(leaf)
         zero = self._frames.zero
         return int(np.count_nonzero((mapped >> PPN_SHIFT) & PPN_MASK != zero))
@@ -223,17 +221,36 @@ class PageTable(SharedTables):
         """Releases the frames that the leaf tables at these words map; returns their number."""
         if not leaves:
             return 0
-        if not without_numpy(len(leaves)):
-            mapped = np.concatenate([self._mapped(leaf) for leaf in leaves])
-            self._frames.release_all(mapped)
-            return len(mapped)
-        released = 0
-        for leaf in leaves:
-            ptes = self._ram.words[leaf : leaf + PTES_PER_TABLE].tolist()
-            frames = [ppn(pte) for pte in ptes if pte & V]
-            self._frames.release_each(frames)
-            released += len(frames)
-        return released
+        if pte_loops.in_loops(len(leaves)):
+            return self._frames.release_pages(leaves)
+        mapped = np.concatenate([self._mapped(leaf) for leaf in leaves])
+        self._frames.release_all(mapped)
+        return len(mapped)
+
+    def share_pages(
+        self, other: PageTable, key: int, start: int, end: int, mask: int, *, cow: bool
+    ) -> tuple[int, int, int]:
+        """Copies the PTEs of one leaf table in [start, end) to another page table, with the flags
+        in ``mask``, and counts their frames; with ``cow`` after :meth:`take_w`.
+
+        Returns the number of pages, of those in private frames, and of those that lost W.
+        """
+        first, last = self._within(key, start, end)
+        source = self._leaves[key] + first
+        if not pte_loops.maps_a_page(self._ram.words, source, source + last - first):
+            return 0, 0, 0
+        target = other.leaf(key << LEAF_SHIFT) + first
+        lost = self.take_w(key, start, end) if cow else 0
+        pages, private = self._frames.share_pages(source, target, last - first, mask)
+        return pages, private, lost
+
+    def take_w(self, key: int, start: int, end: int) -> int:
+        """Turns the writable pages of one leaf table in [start, end) into CoW pages; returns their
+        number. The table must not be shared.
+        """
+        first, last = self._within(key, start, end)
+        leaf = self._leaves[key]
+        return pte_loops.take_w(self._ram.words, leaf + first, leaf + last, COW)
 
     def destroy(self) -> int:
         """Releases every mapped frame and every table, except shared tables and their pages.

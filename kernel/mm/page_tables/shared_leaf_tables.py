@@ -13,6 +13,7 @@ from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
 from kernel.base.lazy_numpy import np
 from kernel.mm.page_tables.huge_tables import HugeTables
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.physical import pte_loops
 from kernel.mm.physical.frames import Frames, Kind
 
 
@@ -56,9 +57,16 @@ class SharedTables(HugeTables):
             leaf = self._frame_to_words(copy)
             self._link(key, leaf)
             self._frames.release(frame)
-            self._frames.share_all(self._mapped(leaf))
+            self._count_users(leaf)
         del self._shared[key]
         return copied
+
+    def _count_users(self, leaf: int) -> None:
+        """Adds a reference to each frame that a copy of a leaf table maps."""
+        if pte_loops.in_loops(1):
+            self._frames.share_pages(leaf, leaf, PTES_PER_TABLE)
+        else:
+            self._frames.share_all(self._mapped(leaf))
 
     def share_with(self, other: SharedTables, apart: Collection[int]) -> list[Shared]:
         """Links the leaf tables to ``other`` too, except those with the keys ``apart``.
@@ -86,6 +94,9 @@ class SharedTables(HugeTables):
         self._frames.words[self._frame_to_words(middle) + at] = pointers
 
     def _count(self, leaf: int) -> Shared:
+        if pte_loops.in_loops(1):
+            pages, private, _ = self._frames.count_pages(leaf)
+            return Shared(pages, private)
         mapped = self._mapped(leaf)
         return Shared(len(mapped), int(np.count_nonzero(self._frames.private(mapped))))
 

@@ -1,15 +1,14 @@
 cimport cython
 from libc.stdint cimport uint64_t
-from kernel.mm.physical.frame_runs cimport FrameRuns
+from kernel.mm.physical.table_frames cimport TableFrames
 
 
-cdef class Frames(FrameRuns):
+cdef class Frames(TableFrames):
     cdef object _words
     cdef object _tables
     cdef public Py_ssize_t tables_made
     cdef public object budget
     cdef public object reclaim
-    cdef readonly uint64_t zero
 
     cpdef uint64_t allocate(self, object kind) except 0
     @cython.locals(ppn=uint64_t, untouched=Py_ssize_t)

@@ -17,7 +17,8 @@ from emu.machine.ram import Ram
 from kernel.base.budget import Budget
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
-from kernel.mm.physical.frame_runs import FORKED, OF_RUN, FrameRuns
+from kernel.mm.physical.frame_runs import FORKED, OF_RUN
+from kernel.mm.physical.table_frames import TableFrames
 
 _MANY_FREE: Final = 8192
 """Number of free frames (32 MiB) from which their memory is returned to the host."""
@@ -48,7 +49,7 @@ _RESERVED: Final = 8
 """One of this many frames is not used ahead of need."""
 
 
-class Frames(FrameRuns):
+class Frames(TableFrames):
     """The frame allocator. Frames are identified by PPN; never-used ones are allocated in order."""
 
     def __init__(self, ram: Ram) -> None:

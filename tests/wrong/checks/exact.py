@@ -91,6 +91,29 @@ def a_fork_counts_what_is_shared_and_what_is_copied() -> None:
 
 
 @CHECKS
+def a_child_has_accessed_no_page_unless_it_inherits_all() -> None:
+    for inherits_all in (False, True):
+        with scene(1) as s:
+            s.parent.inherits_all = inherits_all
+            child = s.fork(s.parent)
+            same(bool(child.table.pte(BASE) & A), inherits_all, "the child has accessed its page")
+            same(bool(s.parent.table.pte(BASE) & A), True, "the parent has accessed its page")
+
+
+@CHECKS
+def zeroes_are_not_resident() -> None:
+    for policy in POLICIES:
+        with scene(2) as s:
+            s.parent.set_end(s.parent.vmas[0], BASE + 3 * P)
+            s.load(s.parent, BASE + 2 * P)
+            child = s.fork(s.parent, policy)
+            same(child.resident_pages(), 2, f"resident pages of the child with {policy}")
+            s.exit(s.parent)
+            s.exit(child)
+            same(child.peak_resident(), 2, f"the child's peak with {policy}")
+
+
+@CHECKS
 def a_child_has_what_its_parents_space_has() -> None:
     for policy in POLICIES:
         with scene() as s:

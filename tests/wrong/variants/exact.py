@@ -107,7 +107,8 @@ VARIANTS = [
     ),
     wrong(
         "lost-w-uncounted-in-tables", "a fork that shares tables counts no PTEs that lose W",
-        "kernel.mm.forking.fork:shared_tables", "cost.ptes_written += lost", "pass",
+        "kernel.mm.forking.fork:shared_tables",
+        "cost.ptes_written += _take_w_of_span(parent, span)", "_take_w_of_span(parent, span)",
     ),
     wrong(
         "copies-written-uncounted", "an eager fork does not count the PTEs that it writes",

@@ -14,9 +14,7 @@ _zap = partial(wrong, where="kernel.mm.address_space:AddressSpace.zap")
 VARIANTS = [
     _fork(
         "shared-table-keeps-w", "pages keep W when their table is shared",
-        old="if lost := _take_w(part):\n                cost.ptes_written += lost\n"
-        "                parent.table.write(part)",
-        new="pass",
+        old="cost.ptes_written += _take_w_of_span(parent, span)", new="pass",
     ),
     _fork(
         "shared-memory-loses-w", "shared memory loses W when its table is shared",
@@ -32,7 +30,7 @@ VARIANTS = [
     ),
     _fork(
         "tables-apart-are-empty", "a child lacks what lies in one table with MADV_DONTFORK's pages",
-        old="_share_pages(parent, child, part, cost, shared=span.shared)", new="pass",
+        old="_share_span(parent, child, span, keys, cost)", new="pass",
     ),
     wrong(
         "shared-table-uncounted", "fork does not count the child as a holder of the tables",
@@ -51,7 +49,7 @@ VARIANTS = [
     ),
     _own(
         "table-copy-uncounted", "the frames in a table are not counted when it is copied",
-        old="self._frames.share_all(self._mapped(leaf))", new="pass",
+        old="self._count_users(leaf)", new="pass",
     ),
     _own(
         "table-copy-keeps-the-old", "a copied table still counts its former holder",

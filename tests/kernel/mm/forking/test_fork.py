@@ -1,5 +1,7 @@
 """Does a child have its parent's memory, and are later stores of either invisible to the other?"""
 
+from collections.abc import Iterator
+
 import pytest
 
 from emu.lab.simulation.cpu import Killed
@@ -13,15 +15,24 @@ from kernel.mm.mappings.vma import Prot, Vma
 from kernel.mm.outcome import Outcome
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.physical.frames import Frames
-from tests.kernel.worlds import BASE, RW, World, anonymous, mapped_file, user_memory
+from tests.kernel.worlds import (
+    BASE,
+    RW,
+    World,
+    anonymous,
+    mapped_file,
+    ranges_gone_through,
+    user_memory,
+)
 
 P = PAGE_SIZE
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
+@pytest.fixture(params=[True, False], ids=["loops", "NumPy"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with ranges_gone_through(page_by_page=request.param):
+        yield World()
 
 
 def parent(world: World, pages: int = 4) -> AddressSpace:

@@ -1,5 +1,6 @@
 """The fork policy shared-tables: are leaf page tables shared, copied and taken over correctly?"""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,16 +18,17 @@ from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.mm.page_tables.shared_leaf_tables import Shared, SharedTables
 from kernel.mm.physical.frames import Kind
 from kernel.mm.resolution import Resolution
-from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file
+from tests.kernel.worlds import BASE, RW, Caller, World, anonymous, mapped_file, ranges_gone_through
 
 P = PAGE_SIZE
 NEXT = BASE + LEAF_SPAN
 """An address in the leaf table after that of BASE."""
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
+@pytest.fixture(params=[True, False], ids=["loops", "NumPy"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with ranges_gone_through(page_by_page=request.param):
+        yield World()
 
 
 def parent(world: World) -> AddressSpace:
