@@ -75,6 +75,7 @@ BY_CYTHON = (
     "kernel.mm.page_tables.leaf_tables",
     "kernel.mm.page_tables.page_table",
     "kernel.mm.page_tables.shared_leaf_tables",
+    "kernel.mm.page_tables.shared_middle_tables",
     "kernel.mm.physical.frame_runs",
     "kernel.mm.physical.frames",
     "kernel.mm.physical.pte_loops",

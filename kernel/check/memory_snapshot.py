@@ -84,8 +84,8 @@ class MemorySnapshot:
         self.table_rows = np.concatenate(
             [np.empty(0, np.int64), *(walk.table_rows for walk in self.walks.values())]
         )
-        """Index of the frame of each page table, one for each link to it."""
-        pins = np.concatenate([self._reserved() - first, self._deposits(), self.table_rows, *held])
+        """Index of the frame of each page table, one for each process that has it."""
+        pins = np.concatenate([self._reserved() - first, self._deposits(), self._linked(), *held])
         span = max(self.frames.touched, int(pins.max()) + 1, int(self._indices.max(initial=0)) + 1)
         self.user_counts: Indices = np.bincount(self._indices + 1, minlength=span + 1)[1:]
         """Number of pages of processes in each frame."""
@@ -112,6 +112,15 @@ class MemorySnapshot:
             runs.append(self.frames.huge_zero)
         each = np.array(runs, np.int64)[:, np.newaxis] + np.arange(HUGE_FRAMES)
         return np.append(each.ravel(), self.frames.zero)
+
+    def _linked(self) -> Indices:
+        """Index of the frame of each page table, one for each pointer to it. Those in a table that
+        processes share count once.
+        """
+        links: dict[tuple[int, int], int] = {}
+        for walk in self.walks.values():
+            links |= walk.links
+        return np.fromiter(links.values(), np.int64, len(links)) - self.frames.first
 
     def _deposits(self) -> Indices:
         """Index of each empty leaf table that is kept for the split of a huge page."""
@@ -153,13 +162,13 @@ class MemorySnapshot:
         index = frame - self.frames.first
         return int(max(self.frames.counts[index], self.user_counts[index]))
 
-    def leaf_places(self, table: int) -> list[tuple[AddressSpace, int]]:
-        """Places of a leaf table: each space, and the first address that it maps there."""
-        return [(space, va) for space, walk in self.walks.items() for va in walk.leaf_places(table)]
+    def places(self, table: int) -> list[tuple[AddressSpace, int]]:
+        """Places of a table: each space, and the first address that it maps there."""
+        return [(space, va) for space, walk in self.walks.items() for va in walk.places(table)]
 
     @property
     def tables(self) -> list[int]:
-        """PPNs of all page tables, one for each link to them."""
+        """PPNs of all page tables, one for each process that has them."""
         return [table for walk in self.walks.values() for table in walk.tables]
 
     def table(self, row: int) -> tuple[AddressSpace, int]:

@@ -97,6 +97,8 @@ class TableWalk:
         self.vma_rows: VmaRows = earlier.vma_rows if earlier and self.same_vmas else VmaRows(space)
         self.tables: list[int] = []
         """PPNs of the tables of all levels, one for each link: root, middle, leaves."""
+        self.links: dict[tuple[int, int], int] = {}
+        """The same: (table with the pointer, first address) → table; of the root, (-root, 0)."""
         self.mapped: list[MappedPages] = []
         self.huge: dict[int, int] = {}
         """The huge pages: va → PTE."""
@@ -109,9 +111,11 @@ class TableWalk:
         leaves: list[tuple[int, int]] = []
         odd: list[tuple[int, int]] = []
         large: list[tuple[int, int]] = []
-        pending = [(self.space.table.root, 2, 0)]
+        root = self.space.table.root
+        pending = [(-root, root, 2, 0)]
         while pending:
-            table, level, base = pending.pop()
+            parent, table, level, base = pending.pop()
+            self.links[parent, base] = table
             if level == 0:
                 leaves.append((table, base))
                 continue
@@ -124,7 +128,7 @@ class TableWalk:
                 elif is_leaf(entry) or not self._frames.ram.holds(ppn(entry) << PAGE_SHIFT):
                     odd.append((va, entry))
                 else:
-                    pending.append((ppn(entry), level - 1, va))
+                    pending.append((table, ppn(entry), level - 1, va))
         self.tables = upper + [table for table, _ in leaves]
         self.table_rows: Indices = np.array(self.tables) - self._frames.first
         """Frame of each table, as an index."""
@@ -158,6 +162,7 @@ class TableWalk:
             earlier._upper,
         )
         self._bases = earlier._bases
+        self.links = earlier.links
         self.huge = earlier.huge
         self._content = content if changed else earlier._content
         if not self.same_vmas:
@@ -175,9 +180,9 @@ class TableWalk:
         """The leaf tables: va of the first page → PPN."""
         return dict(zip(self._bases, self.tables[self._upper :], strict=True))
 
-    def leaf_places(self, table: int) -> list[int]:
-        """First address of each span of 2 MiB that the leaf table ``table`` maps."""
-        return [base for base, leaf in self.leaves.items() if leaf == table]
+    def places(self, table: int) -> list[int]:
+        """First address of each range that the table ``table`` maps."""
+        return [base for (_, base), linked in self.links.items() if linked == table]
 
     def _leaf(self, number: int) -> MappedPages:
         entries = self._content[self._upper + number]

@@ -10,6 +10,7 @@ cdef class Resolution:
     cdef public int count_before
     cdef public bint failed
     cdef public bint table_copied
+    cdef public bint middle_copied
     cdef public bint huge
     cdef public bint split
     cdef public object around

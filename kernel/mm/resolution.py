@@ -25,6 +25,8 @@ class Resolution:
     """True when the page is as it was before (``outcome.is_failure``)."""
     table_copied: bool = False
     """True when the page's leaf table was shared and had to be copied first."""
+    middle_copied: bool = False
+    """True when the page's middle table was shared and had to be copied first."""
     huge: bool = False
     """True when a huge page maps the address afterwards: the outcome concerns all of its pages."""
     split: bool = False

@@ -13,6 +13,7 @@ from emu.machine.pte import (
     HUGE_SIZE,
     PAGE_SHIFT,
     PTES_PER_TABLE,
+    VA_HALF,
     VPN_BITS,
     V,
     is_leaf,
@@ -61,6 +62,7 @@ class LabTable(PageTable):
 
     def _forget_tables(self) -> None:
         self._upper, self._leaves, self._shared = [], {}, {}
+        self.shared_middles: set[int] = set()
         self.huge, self._deposits = {}, {}
 
     def release_root(self) -> None:
@@ -151,11 +153,16 @@ class LabTable(PageTable):
                 )
 
     def _find_shared(self) -> None:
-        """Records the leaf tables with several users as shared."""
+        """Records the tables with several users as shared."""
         known, self._shared = self._shared, {}
+        count = self._frames.count
+        numbers = {key >> VPN_BITS for key in self._leaves}
+        self.shared_middles = {n for n in numbers if count(self._middle_frame(n)) > 1}
         for key, leaf in self._leaves.items():
-            if self._frames.count(self._words_to_frame(leaf)) > 1:
+            table = self._words_to_frame(leaf)
+            if count(table) > 1 or key >> VPN_BITS in self.shared_middles:
                 self._shared[key] = known.get(key) or self._count(leaf)
+        self.recount_shared(0, VA_HALF)
 
     def _entries(self, table: int) -> list[tuple[int, int]]:
         first = self._frame_to_words(table)

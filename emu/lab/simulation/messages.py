@@ -123,7 +123,7 @@ def _table_places(memory: MemorySnapshot, table: int) -> list[str]:
     """Returns the address ranges that a leaf table maps."""
     return [
         f"  {memory.space_name(space)}  {va:#x} to {va + SUPERPAGE_SIZE - 1:#x}"
-        for space, va in memory.leaf_places(table)
+        for space, va in memory.places(table)
     ]
 
 

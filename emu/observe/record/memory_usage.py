@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -99,7 +100,9 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
     rows = np.array(tables, np.int64) - frames.first
     entries = frames.tables[rows]
     row_of, _ = mapped = np.nonzero(entries & V)
-    indices, weights = frames.indices(entries[mapped]), frames.counts[rows][row_of]
+    times = Counter(table for of_space in leaves for table in of_space)
+    indices = frames.indices(entries[mapped])
+    weights = np.array([times[table] for table in tables], np.int64)[row_of]
     huge = [_huge_frames(space) for space in spaces]
     huge_rows = np.repeat(np.arange(len(spaces)) + len(tables), [len(each) for each in huge])
     row_of = np.concatenate([row_of, huge_rows])
@@ -149,7 +152,7 @@ def memory_use_from_counts(space: AddressSpace) -> MemoryUse:
     entries = frames.tables[rows]
     mapped = np.nonzero((entries & V) != 0)
     indices = frames.indices(entries[mapped])
-    others = frames.counts[rows][mapped[0]] - 1
+    others = np.array(space.table.leaf_users(), np.int64)[mapped[0]] - 1
     huge = _huge_frames(space)
     indices = np.concatenate([indices, huge])
     others = np.concatenate([others, np.zeros(len(huge), others.dtype)])

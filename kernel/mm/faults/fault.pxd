@@ -7,7 +7,7 @@ from kernel.mm.mappings.vma cimport Vma
 from kernel.mm.resolution cimport Resolution
 
 
-@cython.locals(page=uint64_t, before=uint64_t, count=int, table_copied=bint, was_huge=bint, resolution=Resolution)
+@cython.locals(page=uint64_t, before=uint64_t, count=int, table_copied=bint, middle_copied=bint, was_huge=bint, resolution=Resolution)
 cpdef Resolution handle(AddressSpace space, uint64_t va, object access)
 @cython.locals(vma=Vma, allowed=uint64_t, needed=uint64_t)
 cdef object _resolve(AddressSpace space, uint64_t page, object access, uint64_t pte)

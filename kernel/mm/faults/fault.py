@@ -36,9 +36,11 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
         space.observer.faulting(space, page)
     before = space.table.pte(page) if va < USER_END else 0
     count = space.frames.count(ppn(before)) if before & V else 0
-    table_copied = False
+    table_copied = middle_copied = False
     was_huge = bool(space.table.huge) and space.table.is_huge(page)
     try:
+        if space.table.shared_middles:
+            middle_copied = space.table.own_middle(page)
         table_copied = space.table.own(page)
         if table_copied and count:
             count = space.frames.count(ppn(before))
@@ -53,6 +55,7 @@ def handle(space: AddressSpace, va: int, access: Access) -> Resolution:
     resolution.pte_after = before if resolution.failed else space.table.pte(page)
     resolution.count_before = count
     resolution.table_copied = table_copied
+    resolution.middle_copied = middle_copied
     if was_huge or space.table.huge:
         resolution.huge = space.table.is_huge(page) and not resolution.failed
         resolution.split = was_huge and not space.table.is_huge(page)

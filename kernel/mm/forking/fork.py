@@ -2,9 +2,9 @@
 
 All give the child the same memory contents. ``eager`` copies every private page at once, as the
 first Unix did. ``cow`` shares the frames, clears W and marks CoW in both, and leaves the copying to
-the fault handler. ``shared-tables`` shares the leaf page tables themselves, so that a fork costs
-one pointer per 2 MiB; the first change to a table copies it (Zhao et al., "On-demand-fork",
-EuroSys '21).
+the fault handler. ``shared-tables`` shares the leaf page tables themselves (Zhao et al.,
+"On-demand-fork", EuroSys '21), and the middle ones too, so that a fork costs one pointer per 1 GiB;
+the first change to a table copies it, and the middle table before.
 
 On-demand-fork clears W in the pointers to tables. Sv39 has no W there, and invalid pointers would
 make each first read fault too; so the PTEs lose W once, when their table is first shared. A shared
@@ -85,7 +85,7 @@ def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
 
 
 def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
-    """Shares every leaf table except those with pages that the child does not inherit."""
+    """Shares every table except those with pages that the child does not inherit."""
     apart = {
         key
         for vma in parent.vmas
@@ -99,11 +99,12 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
     for span in _spans(parent.vmas, lambda vma: _is_inherited(vma) and not vma.shared):
         cost.ptes_written += _take_w_of_span(parent, span)
         share_huge_pages(parent, child, span.start, span.end, cost)
-    shared = parent.table.share_with(child.table, apart)
-    cost.tables_shared += len(shared)
-    cost.ptes_written += len(shared)
-    cost.pages_shared += sum(table.pages for table in shared)
-    cost.eager_copies += sum(table.private for table in shared)
+    sharing = parent.table.share_with(child.table, apart)
+    cost.tables_shared += sharing.tables
+    cost.middles_shared += sharing.middles
+    cost.ptes_written += sharing.pointers
+    cost.pages_shared += sharing.pages
+    cost.eager_copies += sharing.private
 
 
 def _is_inherited(vma: Vma) -> bool:

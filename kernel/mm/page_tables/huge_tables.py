@@ -113,8 +113,8 @@ class HugeTables(LeafTables):
         return None
 
     def make_middle(self, va: int) -> None:
-        """Allocates the middle table of ``va`` if it is missing. Raises OutOfMemory."""
-        self._next_table(self.root, vpn(va, 2))
+        """Makes sure that ``va`` has a middle table, which is not shared. Raises OutOfMemory."""
+        self._middle(va)
 
     def cancel_huge(self, va: int) -> None:
         """Undoes :meth:`prepare_huge`; a new middle table remains."""
@@ -122,7 +122,7 @@ class HugeTables(LeafTables):
 
     def link_huge(self, va: int, pte: int) -> None:
         """Maps a huge page where nothing is mapped; the caller counted the frames' references."""
-        middle = self._next_table(self.root, vpn(va, 2))
+        middle = self._middle(va)
         place = (middle << PAGE_SHIFT) + 8 * vpn(va, 1)
         self._ram.store64(place, pte)
         self.huge[va >> LEAF_SHIFT] = place

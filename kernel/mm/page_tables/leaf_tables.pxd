@@ -15,3 +15,4 @@ cdef class LeafTables:
     cpdef uint64_t pte(self, uint64_t va) except? 1
     cpdef object _words_to_frame(self, uint64_t leaf)
     cpdef object _frame_to_words(self, uint64_t frame)
+    cpdef object _middle(self, uint64_t va)

@@ -68,7 +68,7 @@ class LeafTables:
         """Links the leaf table at word ``leaf`` to its middle table, allocated if missing."""
         va = key << LEAF_SHIFT
         try:
-            middle = self._next_table(self.root, vpn(va, 2))
+            middle = self._middle(va)
         except OutOfMemory:
             self._frames.release(self._words_to_frame(leaf))
             raise
@@ -78,7 +78,7 @@ class LeafTables:
 
     def _unlink(self, key: int) -> None:
         va = key << LEAF_SHIFT
-        middle = self._next_table(self.root, vpn(va, 2))
+        middle = self._middle(va)
         self._ram.store64((middle << PAGE_SHIFT) + 8 * vpn(va, 1), 0)
         del self._leaves[key]
 
@@ -99,6 +99,10 @@ class LeafTables:
 
     def _frame_to_words(self, frame: int) -> int:
         return ((frame << PAGE_SHIFT) - self._ram.base) >> 3
+
+    def _middle(self, va: int) -> int:
+        """The PPN of the middle table of ``va``, which may be changed; allocated if missing."""
+        return self._next_table(self.root, vpn(va, 2))
 
     def _next_table(self, table: int, index: int) -> int:
         address = (table << PAGE_SHIFT) + 8 * index

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 from emu.machine.pte cimport ppn
 from kernel.mm.page_tables.shared_leaf_tables cimport SharedTables
+from kernel.mm.physical cimport pte_loops
 
 
 cdef class PageTable(SharedTables):

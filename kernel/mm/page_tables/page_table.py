@@ -2,7 +2,8 @@
 
 :mod:`kernel.mm.page_tables.leaf_tables` allocates and links the tables;
 :mod:`kernel.mm.page_tables.huge_tables` adds huge pages;
-:mod:`kernel.mm.page_tables.shared_leaf_tables` shares them between processes.
+:mod:`kernel.mm.page_tables.shared_leaf_tables` shares them between processes, and
+:mod:`kernel.mm.page_tables.shared_middle_tables` the middle ones.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from emu.machine.pte import (
     RSW0,
     RSW1,
     VA_HALF,
+    VPN_BITS,
     V,
 )
 from kernel.base.lazy_numpy import Ptes, np
@@ -206,8 +208,12 @@ class PageTable(SharedTables):
 
     def resident_count(self) -> int:
         """Number of mapped pages, without those of the zero frame."""
-        small = sum(self._resident_in(leaf) for leaf in self._leaves.values())
+        small = sum(self._resident_of(key) for key in self._leaves)
         return small + self.huge_resident * HUGE_FRAMES
+
+    def _resident_of(self, key: int) -> int:
+        shared = self._shared.get(key)
+        return self._resident_in(self._leaves[key]) if shared is None else shared.resident
 
     def _resident_in(self, leaf: int) -> int:
         if pte_loops.in_loops(len(self._leaves)):
@@ -237,7 +243,7 @@ class PageTable(SharedTables):
         """
         first, last = self._within(key, start, end)
         source = self._leaves[key] + first
-        if not pte_loops.maps_a_page(self._ram.words, source, source + last - first):
+        if not pte_loops.maps_a_page(self._ram.typed_words, source, source + last - first):
             return 0, 0, 0
         target = other.leaf(key << LEAF_SHIFT) + first
         lost = self.take_w(key, start, end) if cow else 0
@@ -250,27 +256,34 @@ class PageTable(SharedTables):
         """
         first, last = self._within(key, start, end)
         leaf = self._leaves[key]
-        return pte_loops.take_w(self._ram.words, leaf + first, leaf + last, COW)
+        return pte_loops.take_w(self._ram.typed_words, leaf + first, leaf + last, COW)
 
     def destroy(self) -> int:
         """Releases every mapped frame and every table, except shared tables and their pages.
 
         Returns the number of pages that were mapped, without those of the zero frame.
         """
-        frames = {leaf: self._words_to_frame(leaf) for leaf in self._leaves.values()}
-        own = [leaf for leaf, frame in frames.items() if self._frames.count(frame) == 1]
-        resident = 0
-        if len(own) < len(frames):
-            resident = sum(self._resident_in(leaf) for leaf in frames.keys() - set(own))
+        own, tables, resident = [], [], 0
+        for key, leaf in self._leaves.items():
+            if self._middle_users(key >> VPN_BITS) > 1:
+                resident += self._resident_of(key)
+                continue
+            table = self._words_to_frame(leaf)
+            tables.append(table)
+            if self._frames.count(table) == 1:
+                own.append(leaf)
+            else:
+                resident += self._resident_of(key)
         zeros = self._frames.count(self._frames.zero)
         resident += self._release_pages(own)
         resident -= zeros - self._frames.count(self._frames.zero)
         resident += self._destroy_huge()
-        for frame in frames.values():
+        for frame in tables:
             self._frames.release(frame)
         for frame in reversed(self._upper):
             self._frames.release(frame)
         self._leaves.clear()
         self._shared.clear()
+        self.shared_middles.clear()
         self._upper.clear()
         return resident

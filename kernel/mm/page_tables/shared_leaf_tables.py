@@ -1,7 +1,8 @@
 """Leaf tables that several page tables share (the fork policy ``shared-tables``).
 
-The reference count of a table's frame is the number of processes that share it. Before a process
-changes a table, :meth:`SharedTables.own` copies it and adds a reference to each frame mapped in it.
+The reference count of a table's frame is the number of middle tables that lead to it, each of which
+may be shared too. Before a process changes a table, :meth:`SharedTables.own` copies it and adds a
+reference to each frame mapped in it.
 """
 
 from __future__ import annotations
@@ -9,26 +10,38 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from emu.machine.pte import PTES_PER_TABLE, VPN_BITS, V
+from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE, VPN_BITS, V
 from kernel.base.lazy_numpy import np
-from kernel.mm.page_tables.huge_tables import HugeTables
 from kernel.mm.page_tables.leaf_tables import LEAF_SHIFT
+from kernel.mm.page_tables.shared_middle_tables import MIDDLE_SHIFT, SharedMiddleTables
 from kernel.mm.physical import pte_loops
 from kernel.mm.physical.frames import Frames, Kind
 
 
 @dataclass(slots=True)
 class Shared:
-    """Number of pages mapped by a shared leaf table, and of those that are private.
+    """Number of pages mapped by a shared leaf table, of those that are private, and without zeroes.
 
     All users of the table share this object.
     """
 
     pages: int
     private: int
+    resident: int
 
 
-class SharedTables(HugeTables):
+@dataclass(slots=True)
+class Sharing:
+    """Leaf and middle tables that a fork shared, the pages in them, and the pointers written."""
+
+    tables: int = 0
+    middles: int = 0
+    pointers: int = 0
+    pages: int = 0
+    private: int = 0
+
+
+class SharedTables(SharedMiddleTables):
     """The leaf tables of a process, some of which may be shared."""
 
     def __init__(self, frames: Frames, asid: int) -> None:
@@ -41,13 +54,15 @@ class SharedTables(HugeTables):
         self._shared.pop(key, None)
 
     def own(self, va: int) -> bool:
-        """Unshares the leaf table of ``va``; returns whether it had to be copied.
+        """Unshares the leaf table of ``va``, and its middle table; returns whether the former had
+        to be copied.
 
         Raises :class:`kernel.base.errors.OutOfMemory` when there is no frame for the copy.
         """
         key = va >> LEAF_SHIFT
         if not self._shared or key not in self._shared:
             return False
+        self.own_middle(va)
         leaf = self._leaves[key]
         frame = self._words_to_frame(leaf)
         copied = self._frames.count(frame) > 1
@@ -68,37 +83,62 @@ class SharedTables(HugeTables):
         else:
             self._frames.share_all(self._mapped(leaf))
 
-    def share_with(self, other: SharedTables, apart: Collection[int]) -> list[Shared]:
-        """Links the leaf tables to ``other`` too, except those with the keys ``apart``.
+    def share_with(self, other: SharedTables, apart: Collection[int]) -> Sharing:
+        """Links the leaf tables to ``other`` too, except those with the keys ``apart``; where it
+        can, a middle table with all of its leaf tables.
 
-        Only pages of shared memory may be writable in them. Returns the counts of the tables.
+        Only pages of shared memory may be writable in them.
         """
         keys = [key for key in self._leaves if key not in apart]
+        sharing = Sharing(tables=len(keys))
+        found: set[int] = set()
+        last = -1
         for key in keys:
-            if key not in self._shared:
-                self._shared[key] = self._count(self._leaves[key])
-        indices = sorted({key >> VPN_BITS for key in keys})
-        middles = [other._next_table(other.root, index) for index in indices]
-        for index, middle in zip(indices, middles, strict=True):
-            self._share_middle(index, middle, [k for k in keys if k >> VPN_BITS == index])
-        other._leaves.update({key: self._leaves[key] for key in keys})
-        other._shared.update({key: self._shared[key] for key in keys})
-        return [self._shared[key] for key in keys]
+            if key >> VPN_BITS != last:
+                last = key >> VPN_BITS
+                found.add(last)
+            shared = self._shared.get(key)
+            if shared is None:
+                shared = self._shared[key] = self._count(self._leaves[key])
+            sharing.pages += shared.pages
+            sharing.private += shared.private
+        mixed = {key >> VPN_BITS for key in (*apart, *self.huge)}
+        parted = [key for key in keys if key >> VPN_BITS in mixed] if mixed else []
+        numbers = sorted({key >> VPN_BITS for key in parted})
+        middles = [other._middle(number << MIDDLE_SHIFT) for number in numbers]
+        for number, middle in zip(numbers, middles, strict=True):
+            of_number = [key for key in parted if key >> VPN_BITS == number]
+            self._share_leaves(number, middle, of_number)
+        sharing.pointers = len(parted)
+        for number in sorted(found - mixed):
+            self._share_middle(number, other)
+            sharing.middles += 1
+            sharing.pointers += 1
+        if not apart:  # without a loop
+            other._leaves.update(self._leaves)
+            other._shared.update(self._shared)
+            return sharing
+        for key in keys:
+            other._leaves[key], other._shared[key] = self._leaves[key], self._shared[key]
+        return sharing
 
-    def _share_middle(self, index: int, middle: int, keys: list[int]) -> None:
+    def _share_leaves(self, number: int, middle: int, keys: list[int]) -> None:
         """Copies the pointers to the leaf tables ``keys`` to another space's ``middle`` table."""
-        own = self._frame_to_words(self._next_table(self.root, index))
-        at = np.array(keys) & (PTES_PER_TABLE - 1)
-        pointers = self._frames.words[own + at]
-        self._frames.share_all(pointers)
-        self._frames.words[self._frame_to_words(middle) + at] = pointers
+        words, source = self._ram.typed_words, self._frame_to_words(self._middle_frame(number))
+        target = self._frame_to_words(middle)
+        for key in keys:
+            at = key & (PTES_PER_TABLE - 1)
+            words[target + at] = words[source + at]
+            self._frames.share(self._words_to_frame(self._leaves[key]))
 
     def _count(self, leaf: int) -> Shared:
         if pte_loops.in_loops(1):
-            pages, private, _ = self._frames.count_pages(leaf)
-            return Shared(pages, private)
+            pages, private, zeroes = self._frames.count_pages(leaf)
+            return Shared(pages, private, pages - zeroes)
         mapped = self._mapped(leaf)
-        return Shared(len(mapped), int(np.count_nonzero(self._frames.private(mapped))))
+        zeroes = int(np.count_nonzero((mapped >> PPN_SHIFT) & PPN_MASK == self._frames.zero))
+        private = int(np.count_nonzero(self._frames.private(mapped)))
+        return Shared(len(mapped), private, len(mapped) - zeroes)
 
     def droppable(self, start: int, end: int) -> list[int]:
         """Returns the keys of the shared tables without pages outside [start, end).
@@ -110,6 +150,7 @@ class SharedTables(HugeTables):
         for key in self.keys(start, end) if self._shared else ():
             if key not in self._shared:
                 continue
+            self.own_middle(key << LEAF_SHIFT)
             leaf = self._leaves[key]
             table = self._frames.words[leaf : leaf + PTES_PER_TABLE] & np.uint64(V)
             first, last = self._within(key, start, end)
@@ -127,12 +168,22 @@ class SharedTables(HugeTables):
             self._unlink(key)
             self._frames.release(frame)
 
+    def leaf_users(self) -> list[int]:
+        """Number of processes with each leaf table, in the order of :meth:`leaf_tables`; too small
+        where a middle table that others share leads to it.
+        """
+        return [
+            self._frames.count(frame) + self._middle_users(va >> MIDDLE_SHIFT) - 1
+            for va, frame in self.leaf_tables().items()
+        ]
+
     def recount_shared(self, start: int, end: int) -> None:
         """Updates the counts of the shared tables after a change of the pages of [start, end)."""
         for key in self.keys(start, end) if self._shared else ():
             if key in self._shared:
                 shared, now = self._shared[key], self._count(self._leaves[key])
                 shared.pages, shared.private = now.pages, now.private
+                shared.resident = now.resident
 
     def unshared_keys(self, start: int, end: int) -> list[int]:
         """Those of :meth:`keys` that are not shared."""

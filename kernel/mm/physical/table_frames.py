@@ -25,7 +25,7 @@ class TableFrames(FrameRuns):
         Returns the number of pages, and of those in private frames.
         """
         return pte_loops.share(
-            self.ram.words,
+            self.ram.typed_words,
             source,
             target,
             number,
@@ -38,7 +38,7 @@ class TableFrames(FrameRuns):
 
     def count_pages(self, leaf: int) -> tuple[int, int, int]:
         """Counts the pages of a leaf table: all, private ones, those of the frame of zeroes."""
-        words, last = self.ram.words, leaf + PTES_PER_TABLE
+        words, last = self.ram.typed_words, leaf + PTES_PER_TABLE
         return pte_loops.count(words, leaf, last, self._kind, self.first, self.zero)
 
     def release_pages(self, leaves: list[int]) -> int:
@@ -48,7 +48,7 @@ class TableFrames(FrameRuns):
         with memoryview(freed) as view:
             for leaf in leaves:
                 pages, number = pte_loops.release(
-                    self.ram.words,
+                    self.ram.typed_words,
                     leaf,
                     leaf + PTES_PER_TABLE,
                     self._count,

@@ -13,15 +13,19 @@ class PageUsers:
     """The users of all frames at one moment.
 
     The frame's count decides: each PTE has a reference, and a backing, or the pool, has one for its
-    pin. A page in a shared leaf table has one user more for each further user of the table.
+    pin. A page in a shared leaf table has one user more for each further user of the table, and a
+    leaf table one for each further user of a shared middle table.
     """
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         touched = frames.touched
         tables = np.flatnonzero(frames.kinds[:touched] == _TABLE)
-        shared = tables[frames.counts[tables] > 1]
-        self._further: Indices | None = _count_further(frames, shared) if len(shared) else None
+        users = frames.counts[tables].astype(np.int64)
+        self._further: Indices | None = None
+        if (users > 1).any():  # first what middle tables add to leaf tables, then these to pages
+            users += _count_further(frames, tables, users)[tables]
+            self._further = _count_further(frames, tables, users)
 
     def of(self, ptes: Ptes) -> Indices:
         """The number of users of each PTE's frame."""
@@ -34,11 +38,12 @@ class PageUsers:
         return counts
 
 
-def _count_further(frames: Frames, tables: Indices) -> Indices:
-    """Users of each frame beyond the first of each shared leaf table."""
-    entries = frames.tables[tables]
+def _count_further(frames: Frames, tables: Indices, users: Indices) -> Indices:
+    """Users of each frame beyond the first of each table, which has ``users``."""
+    shared = users > 1
+    entries = frames.tables[tables[shared]]
     row, column = np.nonzero((entries & V) != 0)
-    weights = frames.counts[tables][row] - 1
+    weights = users[shared][row] - 1
     further = np.bincount(frames.indices(entries[row, column]), weights, frames.touched)
     counts: Indices = further.astype(np.int64)
     return counts

@@ -13,6 +13,8 @@ cdef class Stats:
     cdef public Py_ssize_t eager_frames_copied
     cdef public Py_ssize_t tables_shared
     cdef public Py_ssize_t tables_copied
+    cdef public Py_ssize_t middle_tables_shared
+    cdef public Py_ssize_t middle_tables_copied
     cdef public Py_ssize_t ptes_written
     cdef public Py_ssize_t mapped_around
     cdef public Py_ssize_t huge_mapped

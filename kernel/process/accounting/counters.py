@@ -34,6 +34,10 @@ class Stats:
     """Leaf page tables that a fork shared instead of copying them."""
     tables_copied: int = 0
     """Shared leaf tables that a page fault had to copy."""
+    middle_tables_shared: int = 0
+    """Middle page tables that a fork shared, each with all of its leaf tables."""
+    middle_tables_copied: int = 0
+    """Shared middle tables that a page fault had to copy."""
     ptes_written: int = 0
     """Page-table entries that forks and page faults wrote."""
     mapped_around: int = 0
@@ -52,6 +56,7 @@ class Stats:
         number = outcome.number
         self._faults[number] += 1
         self.tables_copied += resolution.table_copied
+        self.middle_tables_copied += resolution.middle_copied
         self.ptes_written += resolution.pte_before != resolution.pte_after
         if resolution.split:
             self.ptes_written += HUGE_FRAMES
@@ -71,4 +76,5 @@ class Stats:
         self.frames_copied_at_forks += cost.frames_copied
         self.eager_frames_copied += cost.eager_copies
         self.tables_shared += cost.tables_shared
+        self.middle_tables_shared += cost.middles_shared
         self.ptes_written += cost.ptes_written

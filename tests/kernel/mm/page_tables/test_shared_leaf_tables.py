@@ -95,8 +95,13 @@ def give_back(world: World, taken: list[int]) -> None:
 # Fork.
 
 
-def test_is_a_fork_one_pointer_for_two_mebibytes(world: World) -> None:
+def test_is_a_fork_one_pointer_for_two_mebibytes_beside_what_is_not_inherited(
+    world: World,
+) -> None:
     space = parent(world)
+    anonymous(space, 1, at=BASE + 9 * LEAF_SPAN)
+    world.store(space, BASE + 9 * LEAF_SPAN, b"own")
+    space.mark(BASE + 9 * LEAF_SPAN, BASE + 9 * LEAF_SPAN + P, dont_fork=True)
     used = world.frames.used
     child = fork(world, space)
     assert world.frames.used - used == 2, "a root and one middle table"
@@ -130,7 +135,8 @@ def test_does_a_second_fork_share_the_same_tables(world: World) -> None:
     space = parent(world)
     children = [fork(world, space) for _ in range(3)]
     table = leaf(space, BASE)
-    assert table is not None and world.frames.count(table) == 4
+    assert table is not None and world.frames.count(table) == 1, "one middle table leads to it"
+    assert space.table.leaf_users()[0] == 4
     assert {leaf(child, BASE) for child in children} == {table}
     assert world.cost.tables_shared == 2
     world.end()
@@ -181,10 +187,10 @@ def test_does_the_first_store_copy_the_table_once_and_then_the_page(world: World
     assert old is not None
     first = handle(child, BASE, Access.STORE)
     assert (first.outcome, first.table_copied, first.count_before) == (Outcome.COPIED, True, 2)
-    assert world.frames.used - used == 2, "a table and a page"
+    assert world.frames.used - used == 3, "a middle table, a leaf table and a page"
     second = handle(child, BASE + P, Access.STORE)
     assert (second.outcome, second.table_copied) == (Outcome.COPIED, False)
-    assert world.frames.used - used == 3
+    assert world.frames.used - used == 4
     assert leaf(space, BASE) == old != leaf(child, BASE) and world.frames.count(old) == 1
     assert leaf(space, NEXT) == leaf(child, NEXT), "the other table was not asked for"
     world.check()
@@ -268,7 +274,7 @@ def test_does_munmap_of_a_whole_span_leave_the_table_to_the_others(world: World)
     used = world.frames.used
     world.load(child, BASE)  # and the TLB knows it
     child.unmap(BASE, NEXT)
-    assert leaf(child, BASE) is None and world.frames.used == used
+    assert leaf(child, BASE) is None and world.frames.used == used + 1, "a middle table"
     world.check()
     with pytest.raises(Killed, match="segv_maperr"):
         world.load(child, BASE)
@@ -494,7 +500,8 @@ def test_does_a_frame_for_the_table_only_leave_the_page_shared(world: World) -> 
     space = parent(world)
     child = fork(world, space)
     taken = use_up(world)
-    world.frames.release(taken.pop())
+    for _ in range(2):  # of both levels
+        world.frames.release(taken.pop())
     resolution = fault.handle(child, BASE, Access.STORE)
     assert resolution.outcome is Outcome.OUT_OF_MEMORY and resolution.table_copied
     give_back(world, taken)
