@@ -88,7 +88,7 @@ VARIANTS = [
           old=_TABLES, new=_TABLES.replace("sorted(", "list(")),
     wrong(
         "upper-tables-shared-lower", "the tables of the upper half of a gigabyte are linked lower",
-        "kernel.mm.page_tables.shared_leaf_tables:SharedTables._share_middle",
+        "kernel.mm.page_tables.shared_leaf_tables:SharedTables._share_leaves",
         "PTES_PER_TABLE - 1", "PTES_PER_TABLE // 2 - 1",
     ),
     wrong(
@@ -121,7 +121,8 @@ VARIANTS = [
     ),
     wrong(
         "table-pointers-uncounted", "a pointer to a shared table is not counted as written",
-        "kernel.mm.forking.fork:shared_tables", "cost.ptes_written += len(shared)", "pass",
+        "kernel.mm.forking.fork:shared_tables",
+        "cost.ptes_written += sharing.pointers", "pass",
     ),
     _fork("child-unobserved", "a child's space has no observer",
           old="child.observer = parent.observer", new="pass"),
