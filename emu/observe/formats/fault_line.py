@@ -64,6 +64,8 @@ def fault_line(fault: Fault, paint: Paint = plain) -> str:
     if fault.around:
         pages = len(fault.around)
         parts.append(f"{pages} page{'s' * (pages > 1)} around mapped")
+    if fault.middle_copied:
+        parts.append("middle table copied")
     if fault.table_copied:
         parts.append("leaf table copied")
     if fault.sharers:

@@ -44,6 +44,7 @@ def _record(event: Fault) -> records.Fault:
         call=event.call or "",
         signal=trap is None and not event.call,
         table_copied=r.table_copied,
+        middle_copied=r.middle_copied,
         huge=r.huge,
         split=r.split,
         around=[records.MappedPage(address, pte) for address, pte in r.around or ()],

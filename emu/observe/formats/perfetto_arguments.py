@@ -32,6 +32,7 @@ def fault_arguments(fault: records.Fault) -> Arguments:
         "count_before": fault.count_before,
         "count_after": fault.count_after,
         "table_copied": fault.table_copied,
+        "middle_copied": fault.middle_copied,
         "seq": fault.seq,
     }
 
@@ -41,6 +42,7 @@ def fork_arguments(fork: records.Fork) -> Arguments:
         "child": fork.child,
         "pages_shared": fork.pages_shared,
         "tables_shared": fork.tables_shared,
+        "middle_tables_shared": fork.middle_tables_shared,
         "frames_copied": fork.frames_copied,
         "eager_copies": fork.eager_copies,
         "ptes_written": fork.ptes_written,

@@ -36,6 +36,8 @@ def summarize(kernel: Kernel, frames_leaked: int) -> dict[str, Any]:
         "frames_reused": stats.frames_reused,
         "tables_shared": stats.tables_shared,
         "tables_copied": stats.tables_copied,
+        "middle_tables_shared": stats.middle_tables_shared,
+        "middle_tables_copied": stats.middle_tables_copied,
         "tables_made": kernel.frames.tables_made,
         "ptes_written": stats.ptes_written,
         "frames_allocated": kernel.frames.allocations,

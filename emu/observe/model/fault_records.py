@@ -56,6 +56,8 @@ class Fault(Record, tag="fault", kw_only=True):
     table_copied: bool = False
     """The leaf page table was shared and was copied first; ``--outcome table-unshared`` selects
     these faults."""
+    middle_copied: bool = False
+    """The middle page table was shared and was copied before; selected in the same way."""
     huge: bool = False
     """A huge page maps ``stval`` afterwards: the outcome is that of all of its 512 pages."""
     split: bool = False

@@ -148,6 +148,7 @@ class Fault(_RawEvent, tag="fault"):
     loading: bool
     vma: Range | None
     table_copied: bool
+    middle_copied: bool
     huge: bool
     split: bool
     walk: tuple[int, ...]

@@ -138,6 +138,8 @@ class Fork(Record, tag="fork", kw_only=True):
     """Pages that parent and child share after the fork."""
     tables_shared: Tables = 0
     """Leaf page tables that parent and child share (``shared-tables``)."""
+    middle_tables_shared: Tables = 0
+    """Middle page tables that they share, each with all of its leaf tables."""
     frames_copied: Frames = 0
     """Frames copied at once (``eager``)."""
     eager_copies: Frames = 0

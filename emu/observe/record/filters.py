@@ -46,7 +46,8 @@ class Filter:
         return any(a <= address < b for a, b in (*self.addresses, *self.resolved))
 
     def _matches_outcome(self, fault: records.Fault) -> bool:
-        unshared = fault.table_copied and TABLE_UNSHARED in self.outcomes
+        copied = fault.table_copied or fault.middle_copied
+        unshared = copied and TABLE_UNSHARED in self.outcomes
         return unshared or fault.outcome in self.outcomes
 
     def _names(self, function: str) -> bool:

@@ -90,6 +90,7 @@ class RecordBuilder:
                 loading=event.loading,
                 vma=vma,
                 table_copied=event.table_copied,
+                middle_copied=event.middle_copied,
                 huge=event.huge,
                 split=event.split,
                 walk=_entries(event.walk),

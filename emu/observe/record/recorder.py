@@ -112,6 +112,7 @@ class Recorder(AddressSpaceRecorder):
                 space not in self._pids,
                 range_of(vma) if vma is not None else None,
                 r.table_copied,
+                r.middle_copied,
                 r.huge,
                 r.split,
                 self._walk,
@@ -274,6 +275,7 @@ def _cost(cost: ForkCost) -> dict[str, Any]:
     return {
         "pages_shared": cost.pages_shared,
         "tables_shared": cost.tables_shared,
+        "middle_tables_shared": cost.middles_shared,
         "frames_copied": cost.frames_copied,
         "eager_copies": cost.eager_copies,
         "ptes_written": cost.ptes_written,

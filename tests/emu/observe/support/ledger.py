@@ -45,6 +45,8 @@ def sums(records: list[AnyRecord]) -> dict[str, object]:
         "frames_reused": _pages(faults, "reused"),
         "tables_shared": sum(fork.tables_shared for fork in forks),
         "tables_copied": sum(fault.table_copied for fault in faults),
+        "middle_tables_shared": sum(fork.middle_tables_shared for fork in forks),
+        "middle_tables_copied": sum(fault.middle_copied for fault in faults),
         "eager_frames_copied": sum(fork.eager_copies for fork in forks),
         "ptes_written": sum(fork.ptes_written for fork in forks) + written,
     }
