@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 INFINITY = (1 << 64) - 1
 MOST_PENDING = 4096
@@ -28,6 +29,15 @@ class Resource(IntEnum):
     RTTIME = 15
 
 
+_DEFAULTS: Final = dict.fromkeys(Resource, (INFINITY, INFINITY)) | {
+    Resource.STACK: (8 << 20, INFINITY),
+    Resource.NOFILE: (1024, 4096),
+    Resource.SIGPENDING: (MOST_PENDING, MOST_PENDING),
+    Resource.CORE: (0, INFINITY),
+    Resource.MEMLOCK: (8 << 20, 8 << 20),
+}
+
+
 class Limits:
     """The (soft, hard) limits of each resource. CPU, STACK, NOFILE, AS, DATA, FSIZE, MEMLOCK, NPROC
     and SIGPENDING are enforced.
@@ -36,13 +46,8 @@ class Limits:
     """
 
     def __init__(self, tasks: int = 4096) -> None:
-        self._limits = dict.fromkeys(Resource, (INFINITY, INFINITY))
-        self._limits[Resource.STACK] = (8 << 20, INFINITY)
-        self._limits[Resource.NOFILE] = (1024, 4096)
+        self._limits = _DEFAULTS.copy()
         self._limits[Resource.NPROC] = (tasks, tasks)
-        self._limits[Resource.SIGPENDING] = (MOST_PENDING, MOST_PENDING)
-        self._limits[Resource.CORE] = (0, INFINITY)
-        self._limits[Resource.MEMLOCK] = (8 << 20, 8 << 20)
 
     def __getitem__(self, resource: Resource) -> tuple[int, int]:
         return self._limits[resource]
@@ -55,5 +60,5 @@ class Limits:
 
     def copy(self) -> Limits:
         other = Limits()
-        other._limits = dict(self._limits)
+        other._limits = self._limits.copy()
         return other

@@ -18,5 +18,16 @@ class Attributes:
     """Minimum of ``oom_score_adjustment`` without CAP_SYS_RESOURCE."""
     core_filter: int = 0x33
 
+    def copy(self) -> Attributes:
+        return Attributes(
+            self.dumpable,
+            self.keeps_capabilities,
+            self.timer_slack,
+            self.no_new_privileges,
+            self.oom_score_adjustment,
+            self.oom_score_least,
+            self.core_filter,
+        )
+
     def after_exec(self) -> None:
         self.dumpable, self.keeps_capabilities = 1, 0

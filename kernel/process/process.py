@@ -6,7 +6,7 @@ registers, a signal mask and a wait. clone.py creates them, exit.py ends them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -182,7 +182,7 @@ class Process:
         self.cpu_limit: Timer | None = None
         """Expires at its limit of CPU time (RLIMIT_CPU)."""
         self.parent_death_signal = 0
-        self.attributes: Attributes = replace(parent.attributes) if parent else Attributes()
+        self.attributes: Attributes = parent.attributes.copy() if parent else Attributes()
         self.nice: int = parent.nice if parent else 0
 
     @property
