@@ -23,9 +23,9 @@ from emu.lab.simulation.cpu import EndlessFault
 from emu.lab.simulation.differential import MACHINE_FRAMES
 from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.operations import Operation
+from emu.lab.simulation.policies import POLICIES
 from emu.lab.simulation.script_format import BadScript, parse
 from emu.lab.workspace.catalogue import Lab
-from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
 _MOST_OPERATIONS = 2000

@@ -17,11 +17,11 @@ from emu.lab.simulation.machine import OperationResult, SimulatedMachine
 from emu.lab.simulation.messages import broken_invariant, page_line, writer_lines
 from emu.lab.simulation.operations import Exit, FailAllocation, Fork, Operation, Read, Store
 from emu.lab.simulation.outcome_text import OUTCOME_NAMES, outcome_text, write_outcome_text
+from emu.lab.simulation.policies import POLICIES
 from emu.lab.simulation.state_diff import StateDifference, differing_pages
 from emu.lab.simulation.state_view import StateView
 from emu.lab.text.pte_text import PAGE_PREFIX
 from emu.machine.pte import PAGE_SIZE, RSW1, A, D, G
-from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 
 MACHINE_FRAMES = 256

@@ -84,8 +84,12 @@ def eager(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
         copy_huge_pages(parent, child, span.start, span.end, cost)
 
 
-def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> None:
-    """Shares every table except those with pages that the child does not inherit."""
+def shared_tables(
+    parent: AddressSpace, child: AddressSpace, cost: ForkCost, *, middles: bool = True
+) -> None:
+    """Shares every table except those with pages that the child does not inherit; without
+    ``middles`` leaf tables only.
+    """
     apart = {
         key
         for vma in parent.vmas
@@ -99,7 +103,7 @@ def shared_tables(parent: AddressSpace, child: AddressSpace, cost: ForkCost) -> 
     for span in _spans(parent.vmas, lambda vma: _is_inherited(vma) and not vma.shared):
         cost.ptes_written += _take_w_of_span(parent, span)
         share_huge_pages(parent, child, span.start, span.end, cost)
-    sharing = parent.table.share_with(child.table, apart)
+    sharing = parent.table.share_with(child.table, apart, middles)
     cost.tables_shared += sharing.tables
     cost.middles_shared += sharing.middles
     cost.ptes_written += sharing.pointers

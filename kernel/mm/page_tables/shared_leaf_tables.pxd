@@ -23,4 +23,4 @@ cdef class SharedTables(SharedMiddleTables):
     @cython.locals(key=object)
     cpdef bint own(self, uint64_t va) except -1
     @cython.locals(key=object, number=object, last=object, shared=Shared, sharing=Sharing)
-    cpdef Sharing share_with(self, SharedTables other, object apart)
+    cpdef Sharing share_with(self, SharedTables other, object apart, bint middles)

@@ -83,9 +83,9 @@ class SharedTables(SharedMiddleTables):
         else:
             self._frames.share_all(self._mapped(leaf))
 
-    def share_with(self, other: SharedTables, apart: Collection[int]) -> Sharing:
-        """Links the leaf tables to ``other`` too, except those with the keys ``apart``; where it
-        can, a middle table with all of its leaf tables.
+    def share_with(self, other: SharedTables, apart: Collection[int], middles: bool) -> Sharing:
+        """Links the leaf tables to ``other`` too, except those with the keys ``apart``; with
+        ``middles``, where it can, a middle table with all of its leaf tables.
 
         Only pages of shared memory may be writable in them.
         """
@@ -102,11 +102,11 @@ class SharedTables(SharedMiddleTables):
                 shared = self._shared[key] = self._count(self._leaves[key])
             sharing.pages += shared.pages
             sharing.private += shared.private
-        mixed = {key >> VPN_BITS for key in (*apart, *self.huge)}
+        mixed = {key >> VPN_BITS for key in (*apart, *self.huge)} if middles else found
         parted = [key for key in keys if key >> VPN_BITS in mixed] if mixed else []
         numbers = sorted({key >> VPN_BITS for key in parted})
-        middles = [other._middle(number << MIDDLE_SHIFT) for number in numbers]
-        for number, middle in zip(numbers, middles, strict=True):
+        targets = [other._middle(number << MIDDLE_SHIFT) for number in numbers]
+        for number, middle in zip(numbers, targets, strict=True):
             of_number = [key for key in parted if key >> VPN_BITS == number]
             self._share_leaves(number, middle, of_number)
         sharing.pointers = len(parted)
