@@ -268,13 +268,16 @@ def sizes_and_gaps_are_those_of_the_mappings(memory: MemorySnapshot) -> Iterator
 def tables_are_their_spaces_own(memory: MemorySnapshot) -> Iterator[Broken]:
     """The kernel's index of tables equals the result of a walk, and no table is linked twice.
 
-    Processes may share a leaf or middle table that all of them have at one address.
+    Processes may share a leaf or middle table that all of them have at one address; a middle one is
+    known as shared to each.
     """
     for table, times in Counter(memory.tables).items():
         if times == 1:
             continue
         places = memory.places(table)
-        if len({space for space, _ in places}) != times or len({va for _, va in places}) != 1:
+        together = len({va for _, va in places}) == 1
+        together &= all(space.table.may_be_shared(table, va) for space, va in places)
+        if len({space for space, _ in places}) != times or not together:
             yield Broken(f"page table {table:#x} is linked {times} times")
     for space, walk in memory.walks.items():
         known = space.table.frames()

@@ -153,10 +153,14 @@ class LabTable(PageTable):
                 )
 
     def _find_shared(self) -> None:
-        """Records the tables with several users as shared."""
+        """Records the tables with several users as shared; middle ones only if the kernel's own
+        fork shared them.
+        """
         known, self._shared = self._shared, {}
         count = self._frames.count
         numbers = {key >> VPN_BITS for key in self._leaves}
+        if not self.student.labs.isdisjoint(FORKS):
+            numbers = set()
         self.shared_middles = {n for n in numbers if count(self._middle_frame(n)) > 1}
         for key, leaf in self._leaves.items():
             table = self._words_to_frame(leaf)

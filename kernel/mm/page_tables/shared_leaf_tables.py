@@ -168,6 +168,13 @@ class SharedTables(SharedMiddleTables):
             self._unlink(key)
             self._frames.release(frame)
 
+    def may_be_shared(self, table: int, va: int) -> bool:
+        """Returns whether a leaf or middle table at ``va`` is a leaf table or known as shared."""
+        leaf = self._leaves.get(va >> LEAF_SHIFT)
+        if leaf is not None and self._words_to_frame(leaf) == table:
+            return True
+        return va >> MIDDLE_SHIFT in self.shared_middles
+
     def leaf_users(self) -> list[int]:
         """Number of processes with each leaf table, in the order of :meth:`leaf_tables`; too small
         where a middle table that others share leads to it.
