@@ -32,6 +32,7 @@ _DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,
     "auto_pickle": False,
+    "binding": False,
 }
 """Types come from the .pxd files."""
 _LONGEST = 100
