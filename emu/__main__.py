@@ -26,6 +26,9 @@ def run_and_exit() -> None:
     import sys
     from contextlib import suppress
 
+    from emu.compilation import bytecode
+
+    bytecode.use()
     status = main()
     atexit._run_exitfuncs()
     for stream in filter(None, (sys.stdout, sys.stderr)):

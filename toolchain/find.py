@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from toolchain.errors import ToolchainNotFoundError
+from toolchain.sysroot import INTERPRETERS
 
 KNOWN_PREFIXES = (
     "riscv64-linux-gnu-",  # Debian, Ubuntu, Fedora, Arch
@@ -18,9 +19,6 @@ KNOWN_PREFIXES = (
     "riscv64-linux-musl-",  # musl-cross-make
     "riscv64-unknown-linux-musl-",
 )
-
-# Dynamic linkers that a program may name as its interpreter, in lib/ of the sysroot.
-INTERPRETERS = ("ld-linux-riscv64-lp64d.so.1", "ld-musl-riscv64.so.1")
 
 HOW_TO_INSTALL = (
     "no RISC-V cross compiler for Linux found; install "
@@ -114,19 +112,3 @@ def gcc_output(gcc: Path, option: str) -> str:
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-# Sysroots of riscv64-linux-gnu-gcc in distributions; running the compiler takes 30 ms.
-_USUAL_SYSROOTS = (Path("/usr/riscv64-linux-gnu"), Path("/usr/riscv64-linux-gnu/sys-root"))
-
-
-def sysroot() -> Path | None:
-    """The directory whose lib/ has the cross compiler's dynamic linker; None without one."""
-    if not os.environ.get("RISCV_PREFIX"):
-        for root in _USUAL_SYSROOTS:
-            if (root / "lib" / INTERPRETERS[0]).exists():
-                return root
-    try:
-        return find().sysroot
-    except ToolchainNotFoundError:
-        return None

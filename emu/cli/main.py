@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -106,8 +108,25 @@ def _report_os_error(error: OSError) -> int:
     return 128 + 1 if is_lost_terminal(error) else 1  # 129: SIGHUP, which is sent at the same time
 
 
+@cache
+def _help_width() -> int:
+    """Columns for help. argparse asks for them at each option, and imports shutil for that."""
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    if columns <= 0 and sys.__stdout__ is not None:
+        with suppress(OSError, ValueError):
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return (columns if columns > 0 else 80) - 2
+
+
 class _Parser(argparse.ArgumentParser):
     """Argument parser that reports an unknown option with the usage of the subcommand."""
+
+    def __init__(self, **options: Any) -> None:
+        options["formatter_class"] = partial(argparse.HelpFormatter, width=_help_width())
+        super().__init__(**options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         options, unknown = super().parse_known_args(args, namespace)

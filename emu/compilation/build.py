@@ -19,8 +19,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from emu.compilation import constants, finder
-from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP
+from emu.compilation import bytecode, constants, finder
+from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP, GROUP_LIBRARY
 
 ROOT = Path(__file__).parent.parent.parent
 _CHEAP_OPTIMIZATION = "1"
@@ -80,7 +80,7 @@ def _check_requirements() -> None:
 def _listed_sources() -> str:
     paths = [source(module) for module in (*BY_MYPYC, *BY_CYTHON)]
     beside = [path.with_suffix(end) for path in map(source, BY_CYTHON) for end in (".pyx", ".pxd")]
-    paths += filter(Path.exists, beside)
+    paths += [*filter(Path.exists, beside), source("emu.compilation.modules")]
     lines = []
     for path in paths:
         found = path.stat()
@@ -138,9 +138,10 @@ def _by_mypyc() -> list[Any]:
         group_name=GROUP,
         target_dir="c",
     )
-    for extension in extensions:
-        extension.extra_compile_args += _ARGUMENTS
-    return extensions
+    # The others only lead to its modules, which the finder does itself.
+    library = next(each for each in extensions if each.name == GROUP_LIBRARY)
+    library.extra_compile_args += _ARGUMENTS
+    return [library]
 
 
 def _by_cython() -> list[Any]:
@@ -162,8 +163,10 @@ def _by_cython() -> list[Any]:
 def main(arguments: list[str]) -> int:
     began = perf_counter()
     print("compiling the hot path (mypyc, Cython)", flush=True)
+    installed = "--installed" in arguments
+    bytecode.write(installed=installed)
     try:
-        build(installed="--installed" in arguments)
+        build(installed=installed)
     except CannotCompile as error:
         print(f"not compiled, emu runs in pure Python: {error}")
         return 0

@@ -87,4 +87,5 @@ BY_CYTHON = (
 the .pyx file beside it.
 """
 GROUP = "emu_hot_path"
-"""mypyc puts its modules into one library, ``GROUP__mypyc``."""
+GROUP_LIBRARY = f"{GROUP}__mypyc"
+"""The one library of the modules by mypyc."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emu.errors import NO_CURRENT_DIRECTORY, CannotRun
 from emu.options import Options
@@ -16,10 +16,10 @@ from kernel.vfs.build_tree import Grants, Services, build_namespace, first_conte
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.names.path_walk import walk
+from toolchain.sysroot import sysroot
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The guest's file tree, the grants it was built from, and the program's path in it."""
 
     namespace: Namespace
@@ -59,7 +59,7 @@ def _host_view(options: Options, name: str, services: Services) -> View:
         program=path,
         ro=options.read_only,
         rw=options.read_write,
-        lib_root=_library_root(),
+        lib_root=sysroot(),
     )
     return View(build_namespace(grants, services), grants, path)
 
@@ -159,11 +159,3 @@ def _missing(fs: FsContext, path: str) -> str | None:
             return f"no {path}"
         return f"{path} links to {link.readlink()}, which does not exist"
     return None
-
-
-def _library_root() -> str | None:
-    """The cross toolchain's sysroot; None without one."""
-    from toolchain.find import sysroot
-
-    root = sysroot()
-    return str(root) if root is not None else None

@@ -38,6 +38,14 @@ def require_address_space(size: int, part: str) -> None:
         raise NoHostMemory(size, part) from error
 
 
+def reserve(size: int, part: str) -> mmap.mmap:
+    """Zeroes that take no memory of the host until they are touched; raises NoHostMemory."""
+    try:
+        return mmap.mmap(-1, size, flags=_RESERVING)
+    except (OSError, OverflowError) as error:
+        raise NoHostMemory(size, part) from error
+
+
 class Ram:
     """``size`` bytes of physical memory from ``base``; a frame is identified by its PPN."""
 

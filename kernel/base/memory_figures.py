@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryFigures:
+class MemoryFigures(NamedTuple):
     """Sizes in pages (proc_pid_status(5)). The zero page counts in none of the resident ones."""
 
     virtual: int = 0
@@ -29,8 +29,7 @@ class MemoryFigures:
         return self.anonymous + self.file + self.shmem
 
 
-@dataclass(frozen=True, slots=True)
-class MachineMemory:
+class MachineMemory(NamedTuple):
     """Frames of the machine by their use, for /proc/meminfo, vmstat and zoneinfo."""
 
     total: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kernel.base.errors import Interrupted
 
@@ -42,8 +42,7 @@ class WaitQueue:
                 sleeper.wake()
 
 
-@dataclass(frozen=True, slots=True)
-class HostReady:
+class HostReady(NamedTuple):
     """A host descriptor to wait for; ``events`` are POLLIN and POLLOUT of poll(2)."""
 
     fd: int

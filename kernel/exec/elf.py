@@ -7,7 +7,7 @@ pyelftools.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernel.base.elf_headers import (
     EM_RISCV,
@@ -53,8 +53,7 @@ class InterpreterMissing(NotExecutable):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One PT_LOAD: ``file_size`` bytes at ``offset`` go to ``address``, zeroes up to ``size``."""
 
     address: int
@@ -64,8 +63,7 @@ class Segment:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Elf:
+class Elf(NamedTuple):
     """A parsed executable. Addresses of a position-independent one are relative to its base."""
 
     position_independent: bool

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from emu.machine.pte import PAGE_SIZE
 from kernel.base.errno import E2BIG
@@ -48,8 +48,7 @@ class Request:
     environment: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Addresses that the loader chose."""
 
     entry: int

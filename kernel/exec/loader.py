@@ -8,7 +8,7 @@ failing execve leaves its caller unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from emu.machine.pte import PAGE_SIZE, VA_MASK
 from kernel.base.errno import ELIBBAD, ELOOP
@@ -57,8 +57,7 @@ class Image:
         self.program.words.release()
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(NamedTuple):
     base: int
     end: int
 

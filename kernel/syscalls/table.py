@@ -8,8 +8,7 @@ a single user on one hart can observe.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.syscalls.files import (
     attributes,
@@ -46,8 +45,7 @@ _SIGNED_64 = frozenset(("off", "long", "ssize"))
 _UNSIGNED_32 = frozenset(("uint", "mode", "oflags", "mapflags", "prot", "waitoptions"))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One system call.
 
     ``kinds`` is the kind of each argument, for conversion and tracing: a C type's width (``int``,

@@ -8,6 +8,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kernel.base.budget import Budget
 from kernel.base.errno import error_text
@@ -30,8 +31,7 @@ from kernel.vfs.tty.devices import Device, no_space
 LIBRARY_FOLDERS = ("lib", "lib64", "usr/lib", "usr/lib64")
 
 
-@dataclass(frozen=True, slots=True)
-class Grants:
+class Grants(NamedTuple):
     """Files of the host that are visible to the guest. All paths are the host's."""
 
     cwd: str

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from toolchain.errors import ToolchainNotFoundError
-from toolchain.find import INTERPRETERS, find
+from toolchain.find import find
+from toolchain.sysroot import INTERPRETERS
 
 
 @pytest.fixture(autouse=True)

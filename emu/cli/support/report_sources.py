@@ -27,8 +27,7 @@ def host_files(arguments: argparse.Namespace, program: str | None) -> HostFiles:
     ``program`` is the user's argument. A trace's own program name is not trusted.
     """
     from emu.observe.report.host_files import HostFiles
-    from toolchain.find import sysroot
+    from toolchain.sysroot import sysroot
 
     folders = [*arguments.source, *([os.path.dirname(program) or "."] if program else []), "."]
-    libraries = sysroot()  # where a guest without a root finds them
-    return HostFiles(folders, arguments.root or (str(libraries) if libraries else None))
+    return HostFiles(folders, arguments.root or sysroot())  # where a guest finds its libraries

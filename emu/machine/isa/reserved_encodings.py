@@ -21,7 +21,7 @@ from functools import cache
 
 
 def _bytes(which: list[int]) -> bytes:
-    return b"[" + b"".join(b"\\x%02x" % value for value in which) + b"]"
+    return b"[" + re.escape(bytes(which)) + b"]"
 
 
 def _low(quadrant: int, *, high: bool | None = None) -> bytes:

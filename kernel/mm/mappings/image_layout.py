@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLayout:
+class ImageLayout(NamedTuple):
     """Starts and ends of an image's code, data, arguments and environment, and its first sp."""
 
     code_start: int = 0

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 from emu.machine.pte import PPN_MASK, PPN_SHIFT, PTES_PER_TABLE
-from emu.machine.ram import Ram
+from emu.machine.ram import Ram, reserve
 from kernel.base.budget import Budget
 from kernel.base.errors import OutOfMemory
 from kernel.base.lazy_numpy import Counts, Indices, Marks, Ptes, distinct, np
@@ -49,6 +49,11 @@ _RESERVED: Final = 8
 """One of this many frames is not used ahead of need."""
 
 
+def _column(size: int) -> memoryview:
+    """Zeroed bytes for a property of each frame."""
+    return memoryview(reserve(size, "the counts of frames"))
+
+
 class Frames(TableFrames):
     """The frame allocator. Frames are identified by PPN; never-used ones are allocated in order."""
 
@@ -58,9 +63,9 @@ class Frames(TableFrames):
         self.first = ram.first_ppn
         self.total = ram.frame_count
         # Single elements are read through memoryviews, three times as fast as through NumPy.
-        self._count: memoryview[int] = memoryview(bytearray(4 * self.total)).cast("i")
-        self._kind: memoryview[int] = memoryview(bytearray(self.total))
-        self._marks: memoryview[int] = memoryview(bytearray(self.total))
+        self._count: memoryview[int] = _column(4 * self.total).cast("i")
+        self._kind: memoryview[int] = _column(self.total)
+        self._marks: memoryview[int] = _column(self.total)
         self._words: Ptes | None = None
         self._tables: Ptes | None = None
         self._untouched = 0

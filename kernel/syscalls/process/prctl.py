@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
@@ -123,8 +124,7 @@ def _ambient(t: SyscallContext, what: int, capability: int) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
+class _Option(NamedTuple):
     function: Callable[[SyscallContext, int, int], int]
     zeros: int = 0
     """Number of trailing arguments that must be 0."""

@@ -15,7 +15,8 @@ from guest.manifest import BY_NAME
 from tests.emu.observe.support.ledger import of_kind
 from tests.emu.observe.support.recorded import record
 from toolchain.build import build
-from toolchain.find import find, sysroot
+from toolchain.find import find
+from toolchain.sysroot import sysroot
 
 BASE = 0x10000
 
@@ -39,7 +40,7 @@ def test_the_callers_are_those_of_the_symbols(name: str, wrong: float, tmp_path:
 def test_of_the_c_library_most_functions_are_found() -> None:
     root = sysroot()
     assert root is not None
-    with (root / "lib/libc.so.6").open("rb") as file:
+    with Path(root, "lib/libc.so.6").open("rb") as file:
         elf = ELFFile(file)
         text = elf.get_section_by_name(".text")
         assert text is not None

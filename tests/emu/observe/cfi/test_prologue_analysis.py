@@ -21,7 +21,8 @@ from tests.emu.commands import program
 from tests.emu.observe.support.ledger import of_kind
 from tests.emu.observe.support.recorded import record
 from toolchain.build import build, cache_folder
-from toolchain.find import find, sysroot
+from toolchain.find import find
+from toolchain.sysroot import sysroot
 from toolchain.variant import Variant
 
 FUNCTIONS = {
@@ -148,7 +149,7 @@ def compared(expected: Rule, found: Rule | None) -> str:
 def test_of_the_c_library_the_rules_are_those_of_its_call_frame_information() -> None:
     root = sysroot()
     assert root is not None
-    path = root / "lib/libc.so.6"
+    path = Path(root, "lib/libc.so.6")
     data = path.read_bytes()
     frames = CallFrames(lambda offset, count: data[offset : offset + count])
     calls: Counter[str] = Counter()
