@@ -35,7 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def imported(root: Path) -> tuple[str, str]:
-    """What the program prints, and its last message."""
+    """Output of the program, and its messages."""
     command: list[str | Path] = [sys.executable, "-c", IMPORT, root, root / "built" / "file"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
