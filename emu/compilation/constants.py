@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from enum import Enum
+from enum import Enum, IntFlag
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -29,18 +29,27 @@ class _Use(NamedTuple):
 
 
 def with_members(source: str, module: ModuleType) -> str:
-    """Replaces members of enumerations by constants of the module."""
+    """Replaces members of enumerations by constants of the module.
+
+    A flag with which a number is intersected becomes a number too: the result is as true as before,
+    in a hundredth of the time.
+    """
     tree = ast.parse(source)
-    members = {}
+    operations = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    masks = {each.right for each in operations if isinstance(each.op, ast.BitAnd)}
+    constants = {}
     uses = []
     for node in _loads(tree, ast.Attribute):
         if isinstance(node.value, ast.Name) and _is_member(module, node.value.id, node.attr):
-            name = f"_{node.value.id}_{node.attr}"
-            members[name] = node.value.id, node.attr
+            enumeration, member = node.value.id, f"{node.value.id}.{node.attr}"
+            name = f"_{enumeration}_{node.attr}"
+            if node in masks and issubclass(vars(module)[enumeration], IntFlag):
+                name, member = f"{name}_bits", f"int({member})"
+            constants[name] = enumeration, member
             uses.append(_use(node, name))
     after = defaultdict(list)
-    for name, (enumeration, member) in members.items():
-        after[enumeration].append(f"{name}: Final = {enumeration}.{member}")
+    for name, (enumeration, value) in constants.items():
+        after[enumeration].append(f"{name}: Final = {value}")
     lines = _replaced(source, uses)
     for statement in tree.body:
         for enumeration in _names_bound_by(statement) & after.keys():

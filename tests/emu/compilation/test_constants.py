@@ -10,7 +10,7 @@ from emu.compilation.constants import with_members, with_values, without_slots
 SOURCE = '''"""A module."""
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, IntFlag
 from typing import Final
 
 SMALL: Final = 6
@@ -19,6 +19,10 @@ LARGE: Final = 1 << 63
 
 class Color(Enum):
     RED = 1
+
+
+class Flag(IntFlag):
+    BIT = 2
 
 
 def is_red(color: Color, bits: int) -> bool:
@@ -39,6 +43,16 @@ def test_is_a_member_looked_up_once() -> None:
     assert "color is _Color_RED" in text
     assert "_Color_RED: Final = Color.RED" in text
     assert executed(text).is_red.__code__.co_names.count("Color") == 0
+
+
+def test_is_a_flag_a_number_where_a_number_is_intersected_with_it() -> None:
+    source = f"{SOURCE}\n\ndef has_bit(bits: int) -> bool:\n    return bool(bits & Flag.BIT)\n"
+    source += "\n\ndef flag() -> Flag:\n    return Flag.BIT\n"
+    text = with_members(source, executed(source))
+    assert "_Flag_BIT_bits: Final = int(Flag.BIT)" in text
+    module = executed(text)
+    assert module.has_bit(3) and not module.has_bit(5)
+    assert type(module.flag()).__name__ == "Flag"
 
 
 def test_do_lines_keep_their_numbers() -> None:
