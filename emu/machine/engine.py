@@ -18,6 +18,7 @@ from emu.machine import unicorn_library as uc
 from emu.machine.engine_hooks import (
     Hook,
     Starter,
+    TlbFiller,
     fill_hook,
     hook_of,
     interrupt_hook,
@@ -53,10 +54,6 @@ threads that are loaded later."""
 _PAGE_SIZES_TO_SWITCH = 50
 
 
-Fill = Callable[[int, int], int]
-"""Maps (page's virtual address, access) to the frame's address, with the permissions in the lowest
-three bits; to 0 for a fault."""
-
 _REACHED = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
@@ -88,7 +85,7 @@ class _Batch:
 
 
 class Engine:
-    """One Unicorn instance over ``ram``, in U-mode, with ``fill`` for its address translations.
+    """One Unicorn instance over ``ram``, in U-mode, with ``filler`` for its address translations.
 
     ``on_exception(cause)`` and ``on_invalid()`` report an exception; neither may raise. The first
     returns True to continue after the instruction; otherwise the run ends on it.
@@ -99,7 +96,7 @@ class Engine:
     def __init__(
         self,
         ram: Ram,
-        fill: Fill,
+        filler: TlbFiller,
         on_exception: Callable[[int], bool],
         on_invalid: Callable[[], None],
         translated: Callable[[int, int], None] | None = None,
@@ -123,7 +120,7 @@ class Engine:
         self._whole_blocks = self._find_whole_blocks()
         self._whole_blocks.value = 1
         self._hooks: list[Any] = []
-        self._add_hook(uc.UC_HOOK_TLB_FILL, fill_hook(fill))
+        self._add_hook(uc.UC_HOOK_TLB_FILL, fill_hook(filler))
         self._add_hook(uc.UC_HOOK_INTR, interrupt_hook(self._on_interrupt))
         self._add_hook(uc.UC_HOOK_INSN_INVALID, invalid_hook(on_invalid))
         if translated is not None:

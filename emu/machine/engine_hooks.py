@@ -59,14 +59,22 @@ def hook_of(callback: Any) -> Hook:
     return Hook(ctypes.cast(callback, ctypes.c_void_p).value or 0, 0, callback)
 
 
-def fill_hook(fill: Callable[[int, int], int]) -> Hook:
-    """Calls ``fill(va, access)`` for a miss of the TLB: the frame's address with the permissions in
-    the lowest three bits, or 0 for a fault.
-    """
+class TlbFiller:
+    """Fills the engine's TLB. A class: compiled code calls its method by address."""
+
+    def fill(self, va: int, access: int) -> int:
+        """Translates the page at ``va``: the frame's address with the permissions in the lowest
+        three bits, or 0 for a fault.
+        """
+        raise NotImplementedError
+
+
+def fill_hook(filler: TlbFiller) -> Hook:
+    """Calls ``filler.fill`` for a miss of the TLB."""
     entries: dict[int, _TlbEntry] = {}  # the engine passes entries on its stack, at few addresses
 
     def hook(_engine: int, va: int, access: int, address: int, _data: int) -> bool:
-        result = fill(va, access)
+        result = filler.fill(va, access)
         if not result:
             return False
         entry = entries.get(address)

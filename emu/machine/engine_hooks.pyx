@@ -25,6 +25,12 @@ ctypedef int (*Start)(void *, uint64_t, uint64_t, uint64_t, size_t) noexcept nog
 cdef uint64_t PERMISSIONS = 7
 
 
+cdef class TlbFiller:
+
+    cpdef uint64_t fill(self, uint64_t va, int access):
+        raise NotImplementedError
+
+
 cdef class Hook:
     """A callback for ``uc_hook_add``: the addresses of its function and of its data."""
 
@@ -50,7 +56,7 @@ def hook_of(callback):
 
 
 cdef bint _fill(void *engine, uint64_t va, int access, TlbEntry *entry, void *data) noexcept with gil:
-    cdef uint64_t result = (<object>data)(va, access)
+    cdef uint64_t result = (<TlbFiller>data).fill(va, access)
     if not result:
         return False
     entry.paddr = result & ~PERMISSIONS
@@ -71,8 +77,8 @@ cdef void _new_block(void *engine, Translated *block, void *before, void *data) 
     (<object>data)(block.pc, block.size)
 
 
-def fill_hook(fill):
-    return _hook(<void *>_fill, fill)
+def fill_hook(TlbFiller filler):
+    return _hook(<void *>_fill, filler)
 
 
 def interrupt_hook(interrupted):

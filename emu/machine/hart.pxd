@@ -1,11 +1,12 @@
 cimport cython
 from libc.stdint cimport uint64_t
+from emu.machine.engine_hooks cimport TlbFiller
 from emu.machine.ram cimport Ram
 from emu.machine.sv39 cimport Mmu, Translation, TranslationFault
 from emu.machine.tlb cimport Tlb
 
 
-cdef class Hart:
+cdef class Hart(TlbFiller):
     cdef readonly Ram ram
     cdef readonly Mmu mmu
     cdef public object pc
@@ -29,7 +30,7 @@ cdef class Hart:
     cdef readonly object integer_registers
 
     @cython.locals(ppn=object, perms=int, found=Translation)
-    cpdef uint64_t _fill(self, uint64_t va, int access)
+    cpdef uint64_t fill(self, uint64_t va, int access)
     cdef _record_fault(self, TranslationFault fault)
     cdef object _repair(self, TranslationFault fault)
     cdef bint _is_as_reported(self, TranslationFault fault) except -1

@@ -3,7 +3,7 @@
 ``run()`` returns a :class:`Trap`; it never calls the kernel. There are two caches between the page
 tables and the program, and the hart is responsible for both:
 
-* The TLB is the engine's. A miss calls :meth:`Hart._fill`, which calls the MMU. Removing a right
+* The TLB is the engine's. A miss calls :meth:`Hart.fill`, which calls the MMU. Removing a right
   from a PTE requires :meth:`flush_tlb`; adding rights does not, since a miss reads the tables
   again. A clean page is filled without W, so its first store misses and sets D.
 * Translated code. A frame is at any time either writable through the TLB or executed, never both: a
@@ -29,6 +29,7 @@ from emu.machine import engine as e
 from emu.machine.cause import Access, Cause
 from emu.machine.code_reader import CodeReader
 from emu.machine.engine import PAST_EXCEPTION, Engine
+from emu.machine.engine_hooks import TlbFiller
 from emu.machine.exits import Exits
 from emu.machine.isa.decoder import instruction_length
 from emu.machine.probe import Probe, Stop
@@ -48,7 +49,7 @@ _STORE_INSTEAD: Final = {
 }
 
 
-class Hart:
+class Hart(TlbFiller):
     """One hardware thread in U-mode over ``ram``.
 
     ``vector``, if set, is called first for system calls and page faults.
@@ -58,8 +59,8 @@ class Hart:
         self.ram = ram
         self.mmu = mmu or Mmu(ram)
         self.pc = 0
-        hooks = self._fill, self._on_exception, self._on_invalid, self._on_new_block
-        self._engine = Engine(ram, *hooks)
+        hooks = self._on_exception, self._on_invalid, self._on_new_block
+        self._engine = Engine(ram, self, *hooks)
         self.vector: Vector | None = None
         self._probe: Probe | None = None
         self._cause: Cause | None = None
@@ -384,7 +385,7 @@ class Hart:
 
     # The engine's callbacks. An exception that leaves one is lost, so it is stored for run().
 
-    def _fill(self, va: int, access: int) -> int:
+    def fill(self, va: int, access: int) -> int:
         try:
             translation = self.mmu.translate(va, _ACCESS[access])
             if isinstance(translation, TranslationFault):

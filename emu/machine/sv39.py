@@ -240,19 +240,19 @@ class Mmu:
 
     def _forbidden(self, pte: int, access: Access) -> Rule | None:
         """The rule of U, R, W, X with the privilege mode, SUM and MXR that forbids ``access``."""
-        if self.privilege == Privilege.USER:
+        if self.privilege is Privilege.USER:
             if not pte & U:
                 return Rule.NOT_USER
         elif pte & U:
-            if access == Access.FETCH:
+            if access is Access.FETCH:
                 return Rule.USER_PAGE_FETCHED_BY_SUPERVISOR
             if not self.sum:
                 return Rule.USER_PAGE_FROM_SUPERVISOR
-        if access == Access.LOAD:
+        if access is Access.LOAD:
             if pte & R or (self.mxr and pte & X):
                 return None
             return Rule.NOT_READABLE
-        if access == Access.STORE:
+        if access is Access.STORE:
             return None if pte & W else Rule.NOT_WRITABLE
         return None if pte & X else Rule.NOT_EXECUTABLE
 

@@ -28,7 +28,7 @@ GOALS = {
     "fork 1024 MiB, shared-tables": Goal(
         "fork with 1 GiB resident, shared-tables", "native", "", 0.02
     ),
-    "fork+wait, cow": Goal("fork + exit + wait of a small process", "native", "", 1.0),
+    "fork+wait, cow": Goal("fork + exit + wait of a small process", "native", "", 3.0),
     "run python3": Goal("start of a dynamic python3", "qemu", "", 3.0),
     "run hello": Goal("emu run hello from shell to shell", None, "", 80e6),
 }

@@ -9,6 +9,7 @@ from unicorn import unicorn_const
 from emu.machine import engine as e
 from emu.machine import unicorn_library
 from emu.machine.engine import Engine
+from emu.machine.engine_hooks import TlbFiller
 from emu.machine.pte import PAGE_SIZE
 from emu.machine.ram import Ram
 from emu.machine.registers import FCSR, PC, Registers
@@ -19,7 +20,7 @@ RW, RX, RWX = e.PERM_R | e.PERM_W, e.PERM_R | e.PERM_X, e.PERM_R | e.PERM_W | e.
 CODE, NEXT, DATA = 0x1000, 0x2000, 0x8000
 
 
-class Bench:
+class Bench(TlbFiller):
     """A bare engine: ``pages`` is its page table; records the engine's callbacks."""
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Bench:
         self.exceptions: list[tuple[int, int]] = []
         self.invalid: list[int] = []
         self.flush_at_fill = False
-        self.engine = Engine(self.ram, self.fill, self.on_exception, self.on_invalid)
+        self.engine = Engine(self.ram, self, self.on_exception, self.on_invalid)
 
     def fill(self, va: int, access: int) -> int:
         self.fills.append((va, access))
@@ -278,14 +279,14 @@ def test_a_stop_within_a_block_waits_for_its_end(bench: Bench) -> None:
     """Else the store would be run twice, and an AMO's addition too; see Engine."""
     bench.code(asm.amo("amoadd", 8, A1, A2, A0), asm.addi(A3, A3, 1), asm.j(8))
     bench.code(asm.ECALL, at=CODE + 16)
-    plain = bench.fill
 
-    def fill_and_stop(va: int, access: int) -> int:
-        if va == DATA:
-            bench.engine.stop()
-        return plain(va, access)
+    class FillAndStop(TlbFiller):
+        def fill(self, va: int, access: int) -> int:
+            if va == DATA:
+                bench.engine.stop()
+            return bench.fill(va, access)
 
-    bench.engine = Engine(bench.ram, fill_and_stop, bench.on_exception, bench.on_invalid)
+    bench.engine = Engine(bench.ram, FillAndStop(), bench.on_exception, bench.on_invalid)
     assert bench.run(x10=DATA, x12=1, x13=0) == e.OK
     assert bench.engine.pc() == CODE + 16
     assert (bench.word(), bench.engine.read(A3)) == (1, 1)
@@ -339,7 +340,7 @@ def new_blocks(bench: Bench, *, stops: bool = False) -> list[tuple[int, int]]:
         if stops:
             bench.engine.stop()
 
-    hooks = bench.fill, bench.on_exception, bench.on_invalid, translated
+    hooks = bench, bench.on_exception, bench.on_invalid, translated
     bench.engine = Engine(bench.ram, *hooks)
     return calls
 

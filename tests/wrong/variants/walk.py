@@ -103,7 +103,7 @@ VARIANTS = [
     ),
     _forbidden(
         "s-mode-runs-user-code", "S-mode executes the user's pages when SUM is set",
-        old="if access == Access.FETCH:", new="if access == Access.FETCH and not self.sum:",
+        old="if access is Access.FETCH:", new="if access is Access.FETCH and not self.sum:",
     ),
     _translate(
         "ready-without-u", "U-mode reaches at once what has all but U",
