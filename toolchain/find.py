@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from toolchain.errors import ToolchainNotFoundError
-from toolchain.sysroot import INTERPRETERS
+from toolchain.interpreters import INTERPRETERS
 
 KNOWN_PREFIXES = (
     "riscv64-linux-gnu-",  # Debian, Ubuntu, Fedora, Arch

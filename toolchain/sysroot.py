@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 
 from toolchain.errors import ToolchainNotFoundError
-
-INTERPRETERS = ("ld-linux-riscv64-lp64d.so.1", "ld-musl-riscv64.so.1")
-"""Dynamic linkers that a program may name as its interpreter, in lib/ of the sysroot."""
+from toolchain.interpreters import INTERPRETERS
 
 _USUAL = ("/usr/riscv64-linux-gnu", "/usr/riscv64-linux-gnu/sys-root")
 """Those of riscv64-linux-gnu-gcc in distributions; running the compiler takes 30 ms."""

@@ -6,7 +6,7 @@ import pytest
 
 from toolchain.errors import ToolchainNotFoundError
 from toolchain.find import find
-from toolchain.sysroot import INTERPRETERS
+from toolchain.interpreters import INTERPRETERS
 
 
 @pytest.fixture(autouse=True)
