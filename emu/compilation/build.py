@@ -11,6 +11,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
@@ -55,14 +56,15 @@ def build(*, installed: bool = False) -> None:
     """Compiles all modules into ``finder.FOLDER``, as a whole or not at all."""
     _check_requirements()
     with tempfile.TemporaryDirectory() as work:
-        listed = "" if installed else _listed_sources()
+        listed = _listed(_sources())
         libraries = _compile(Path(work))
         folder = Path(finder.FOLDER)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for library, module in libraries:
             shutil.move(library, folder / f"{module}{finder.SUFFIX}")
-        (folder / "sources").write_text(listed)
+        listed += _listed(folder.iterdir())
+        (folder / "sources").write_text(finder.INSTALLED if installed else listed)
 
 
 def _check_requirements() -> None:
@@ -77,10 +79,15 @@ def _check_requirements() -> None:
             raise CannotCompile(f"{name} is missing (pip)")
 
 
-def _listed_sources() -> str:
+def _sources() -> list[Path]:
     paths = [source(module) for module in (*BY_MYPYC, *BY_CYTHON)]
     beside = [path.with_suffix(end) for path in map(source, BY_CYTHON) for end in (".pyx", ".pxd")]
     paths += [*filter(Path.exists, beside), source("emu.compilation.modules")]
+    return paths
+
+
+def _listed(paths: Iterable[Path]) -> str:
+    """Lines for ``finder.SOURCES``."""
     lines = []
     for path in paths:
         found = path.stat()

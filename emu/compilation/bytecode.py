@@ -43,8 +43,10 @@ class _Finder:
     """Finds the modules of ``content``, a file written by :func:`write`."""
 
     def __init__(self, content: memoryview) -> None:
-        length = int.from_bytes(content[:8], "little")
-        self._modules: dict[str, Place] = marshal.loads(content[8:length])
+        length, size = (int.from_bytes(content[at : at + 8], "little") for at in (0, 8))
+        if size != len(content):
+            raise ValueError("the file is not complete")
+        self._modules: dict[str, Place] = marshal.loads(content[16:length])
         self._bytecode = content[length:]
 
     def find_spec(
@@ -102,7 +104,10 @@ def write(*, installed: bool = False) -> None:
     index = marshal.dumps(modules)
     os.makedirs(os.path.dirname(FILE), exist_ok=True)
     with open(f"{FILE}.new", "wb") as file:
-        file.write((8 + len(index)).to_bytes(8, "little") + index + b"".join(parts))
+        length = 16 + len(index)
+        for number in (length, length + start):
+            file.write(number.to_bytes(8, "little"))
+        file.write(index + b"".join(parts))
     os.replace(f"{FILE}.new", FILE)  # which a command may be using
 
 

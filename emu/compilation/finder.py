@@ -22,8 +22,9 @@ SUFFIX = EXTENSION_SUFFIXES[0]
 FOLDER = os.path.join(_PACKAGE, "built", SUFFIX.strip(".").removesuffix(".so"))
 """Folder of the libraries for this Python, named MODULE or ``GROUP_LIBRARY`` + ``SUFFIX``."""
 SOURCES = os.path.join(FOLDER, "sources")
-"""Lists size, modification time (ns) and path of each source at the build; empty in a package that
-is installed, whose files never change."""
+"""Lists size, modification time (ns) and path of each source, and of each library, at the build."""
+INSTALLED = "installed"
+"""Its only line in a package that is installed, whose files never change."""
 
 
 _FILES = {
@@ -107,19 +108,19 @@ def _obstacle() -> str:
     try:
         with open(SOURCES, encoding="utf-8") as file:
             lines = file.read().splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return "not compiled (make setup)"
     if not _FILES.keys().isdisjoint(sys.modules):
         return "modules were imported before emu.api"
-    if not all(map(_is_unchanged, lines)):
+    if lines != [INSTALLED] and not (lines and all(map(_is_unchanged, lines))):
         return "sources have changed since they were compiled (make setup)"
     return ""
 
 
 def _is_unchanged(line: str) -> bool:
-    size, modified, path = line.split(" ", 2)
     try:
+        size, modified, path = line.split(" ", 2)
         found = os.stat(os.path.join(_ROOT, path))
-    except OSError:
+        return (found.st_size, found.st_mtime_ns) == (int(size), int(modified))
+    except (OSError, ValueError):
         return False
-    return (found.st_size, found.st_mtime_ns) == (int(size), int(modified))

@@ -121,7 +121,11 @@ class HugeTables(LeafTables):
         self._release_deposit(va >> LEAF_SHIFT)
 
     def link_huge(self, va: int, pte: int) -> None:
-        """Maps a huge page where nothing is mapped; the caller counted the frames' references."""
+        """Maps a huge page where nothing is mapped, in place of an empty leaf table if one is
+        there; the caller counted the frames' references.
+        """
+        if (leaf := self._take_leaf(va >> LEAF_SHIFT)) is not None:
+            self._frames.release(self._words_to_frame(leaf))
         middle = self._middle(va)
         place = (middle << PAGE_SHIFT) + 8 * vpn(va, 1)
         self._ram.store64(place, pte)
@@ -145,8 +149,6 @@ class HugeTables(LeafTables):
     def move_huge(self, va: int, to: int) -> None:
         """Moves the huge page at ``va`` to another multiple of 2 MiB, whose middle table exists."""
         pte = self._ram.load64(self.huge[va >> LEAF_SHIFT])
-        if (leaf := self._take_leaf(to >> LEAF_SHIFT)) is not None:
-            self._frames.release(self._words_to_frame(leaf))
         deposit = self._deposits.pop(va >> LEAF_SHIFT, None)
         self.unlink_huge(va)
         self.link_huge(to, pte)

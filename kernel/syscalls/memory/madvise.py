@@ -13,7 +13,7 @@ from kernel.mm.aging import free_lazily, make_old, unmap_cached
 from kernel.mm.backing.hugetlb_memory import HugetlbMemory
 from kernel.mm.collapse import Failure, collapse_all
 from kernel.mm.faults.hugetlb_fault import discard_from_pool
-from kernel.mm.mappings.vma import Prot, Vma, VmFlag, page_up
+from kernel.mm.mappings.vma import USER_END, Prot, Vma, VmFlag, page_up
 from kernel.mm.page_tables.leaf_tables import LEAF_SPAN
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.memory.mappings import page_range
@@ -70,6 +70,7 @@ def madvise(t: SyscallContext, address: int, length: int, advice: int) -> int:
         _collapse(t, start, end)
         return 0
     end_accepted, failure = _accepted(space, start, end, advice)
+    end_accepted = min(end_accepted, USER_END)
     if start < end_accepted:
         if advice == _REMOVE:
             _remove(t, start, end_accepted)

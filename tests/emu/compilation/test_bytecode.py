@@ -63,6 +63,12 @@ def test_is_a_damaged_file_ignored(root: Path, content: bytes) -> None:
     assert "No module named 'kernel.greeting'" in imported(root)[1]
 
 
+def test_is_a_file_ignored_that_is_cut_short(root: Path) -> None:
+    file = root / "built" / "file"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert "No module named 'kernel.greeting'" in imported(root)[1]
+
+
 def test_is_the_bytecode_of_an_installed_package_not_compared(root: Path) -> None:
     bytecode.write(installed=True)
     changed = root / "kernel" / "greeting.py"

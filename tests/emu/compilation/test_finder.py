@@ -84,7 +84,7 @@ def test_is_a_module_that_is_imported_already_an_obstacle(monkeypatch: pytest.Mo
 
 
 def test_is_the_build_of_an_installed_package_not_compared(built: Path) -> None:
-    built.with_name("sources").write_text("")
+    built.with_name("sources").write_text(finder.INSTALLED)
     built.unlink()
     assert finder._obstacle() == ""
 
@@ -92,3 +92,9 @@ def test_is_the_build_of_an_installed_package_not_compared(built: Path) -> None:
 def test_is_a_missing_build_named(built: Path) -> None:
     built.with_name("sources").unlink()
     assert finder._obstacle() == "not compiled (make setup)"
+
+
+@pytest.mark.parametrize("content", [b"", b"x y\n", b"\xff\xfe", b"12 module.py\n"])
+def test_is_a_damaged_list_a_reason_for_the_sources(built: Path, content: bytes) -> None:
+    built.with_name("sources").write_bytes(content)
+    assert "(make setup)" in finder._obstacle()

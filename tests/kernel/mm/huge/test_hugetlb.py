@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emu.machine.cause import Access
-from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE
+from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, ppn
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork import POLICIES
@@ -172,3 +172,20 @@ def test_a_pool_that_does_not_fit_takes_nothing() -> None:
     assert world.frames.used == used
     assert isinstance(world.frames, Frames)
     assert Kind.HUGETLB not in world.frames.kinds.tolist()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_is_the_leaf_table_of_pages_that_were_there_before_replaced(shared: bool) -> None:
+    world = PoolWorld(2)
+    space = world.space()
+    call = world.call(space)
+    small = int(Map.PRIVATE | Map.ANONYMOUS | Map.FIXED)
+    call.mmap(BASE, HUGE_SIZE, RW, small, -1, 0)
+    world.store(space, BASE + 5 * P, b"small")
+    call.mmap(BASE, HUGE_SIZE, RW, (SHARED if shared else PRIVATE) | Map.FIXED, -1, 0)
+    world.store(space, BASE, b"huge")
+    assert space.table.is_huge(BASE)
+    assert space.table.leaf_tables() == {}, "the huge page takes the leaf table's place"
+    assert ppn(space.table.pte(BASE + P)) == ppn(space.table.pte(BASE)) + 1
+    world.check()
+    world.end()
