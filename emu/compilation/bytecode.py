@@ -57,7 +57,7 @@ class _Finder:
             return None
         relative, size, modified, start, length = found
         path = os.path.join(_ROOT, relative)
-        if size >= 0 and not _is_unchanged(path, size, modified):
+        if size >= 0 and not is_unchanged(path, size, modified):
             return None
         is_package = path.endswith("__init__.py")
         loader = _Loader(name, path, self._bytecode[start : start + length])
@@ -68,7 +68,8 @@ class _Finder:
         return spec
 
 
-def _is_unchanged(path: str, size: int, modified: int) -> bool:
+def is_unchanged(path: str, size: int, modified: int) -> bool:
+    """Returns whether a file has this size and modification time (ns)."""
     try:
         found = os.stat(path)
     except OSError:

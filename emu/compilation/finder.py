@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from types import ModuleType
 
+from emu.compilation.bytecode import is_unchanged
 from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP_LIBRARY
 
 _PACKAGE = os.path.dirname(__file__)
@@ -120,7 +121,6 @@ def _obstacle() -> str:
 def _is_unchanged(line: str) -> bool:
     try:
         size, modified, path = line.split(" ", 2)
-        found = os.stat(os.path.join(_ROOT, path))
-        return (found.st_size, found.st_mtime_ns) == (int(size), int(modified))
-    except (OSError, ValueError):
+        return is_unchanged(os.path.join(_ROOT, path), int(size), int(modified))
+    except ValueError:
         return False

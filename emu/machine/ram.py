@@ -71,7 +71,7 @@ class Ram:
         self.host_pages = HostPages(self._map, self.host_address)
 
     def _mapping(self, size: int) -> mmap.mmap:
-        return mmap.mmap(-1, size, flags=_RESERVING)
+        return reserve(size, "the machine's memory")
 
     @property
     def host_address(self) -> int:
