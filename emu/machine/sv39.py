@@ -44,6 +44,9 @@ class Privilege(IntEnum):
 class Rule(Enum):
     """Rules that a translation can violate; the text completes "the access failed because …"."""
 
+    number: int
+    """Position among the rules."""
+
     NON_CANONICAL = "bits 63-39 of the address do not all equal bit 38"
     TABLE_OUTSIDE_RAM = "the page table's entry lies outside physical memory"
     INVALID = "the PTE's V bit is clear"
@@ -67,6 +70,8 @@ class Rule(Enum):
         return str(self.value)
 
 
+for _number, _rule in enumerate(Rule):
+    _rule.number = _number
 _NOT_IN_POINTER: Final = V | R | W | X | U | A | D | RESERVED
 _READY: Final = (U | X | A, U | R | A, U | W | A | D)
 """Bits of a leaf that U-mode may fetch from, load from or store to at once: steps 6 to 9 have

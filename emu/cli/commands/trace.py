@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from emu.cli.support.filter_options import (
     add_filter_options,
+    add_instruction_options,
     build_filter,
     range_locators,
     report_filter_hint,
 )
 from emu.cli.support.guest_options import add_guest_options
 from emu.cli.support.guest_run import open_session
-from emu.cli.support.instruction_trace import add_instruction_options, trace_instructions
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.option_values import count_or_zero
 from emu.cli.support.recording import record, record_to_files
@@ -78,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     messages = MessageStream()
     reject_overwrite(arguments, arguments.output)
     if arguments.insn is not None or arguments.around_faults:
+        from emu.cli.support.instruction_trace import trace_instructions
+
         return trace_instructions(arguments, messages)
     return _trace_faults(arguments, messages)
 

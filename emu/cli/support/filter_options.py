@@ -1,4 +1,4 @@
-"""Selection of faults: the options, the filter, and a hint when no fault matched."""
+"""Selection of faults or instructions: the options, the filter, a hint when no fault matched."""
 
 from __future__ import annotations
 
@@ -16,6 +16,31 @@ if TYPE_CHECKING:
     from emu.observe.record.filters import Filter
     from emu.observe.symbols.symbol_ranges import NamedRange
     from kernel.process.observer import Observer
+
+
+EVERYTHING = "all"
+"""The value of ``--insn`` without a range."""
+
+
+def add_instruction_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("instructions instead of faults")
+    group.add_argument(
+        "--insn",
+        nargs="?",
+        const=EVERYTHING,
+        metavar="RANGE",
+        help="print a line for each instruction: pc, disassembly, the register that it changed, "
+        "the memory that it accessed and its physical address; --insn=RANGE only for a function of "
+        "PROG or the addresses START-END; to stderr, or with -o to one file (.txt or .jsonl)",
+    )
+    group.add_argument(
+        "--around-faults",
+        type=count,
+        metavar="N",
+        help="before each selected fault print the N instructions that preceded it, as --insn "
+        "does, without physical addresses and at an eighth of the cost; ? is a value or address "
+        "that was loaded and overwritten before the next jump",
+    )
 
 
 def add_filter_options(parser: argparse.ArgumentParser) -> None:

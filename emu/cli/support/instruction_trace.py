@@ -9,6 +9,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, TypeAlias
 
 from emu.cli.support.filter_options import (
+    EVERYTHING,
     address_range,
     build_filter,
     range_locators,
@@ -16,7 +17,6 @@ from emu.cli.support.filter_options import (
 )
 from emu.cli.support.guest_run import open_session, run_session
 from emu.cli.support.message_stream import MessageStream, OutputFile
-from emu.cli.support.option_values import count
 from emu.cli.support.recording import record
 from emu.errors import CommandError
 from emu.observe.formats.text import TraceLines
@@ -32,29 +32,7 @@ if TYPE_CHECKING:
     from emu.observe.instructions.range_trace import AddressRange
 
 _Write: TypeAlias = Callable[[bytes], object]
-_EVERYTHING = "all"
 _SUFFIXES = (".txt", ".jsonl")
-
-
-def add_instruction_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("instructions instead of faults")
-    group.add_argument(
-        "--insn",
-        nargs="?",
-        const=_EVERYTHING,
-        metavar="RANGE",
-        help="print a line for each instruction: pc, disassembly, the register that it changed, "
-        "the memory that it accessed and its physical address; --insn=RANGE only for a function of "
-        "PROG or the addresses START-END; to stderr, or with -o to one file (.txt or .jsonl)",
-    )
-    group.add_argument(
-        "--around-faults",
-        type=count,
-        metavar="N",
-        help="before each selected fault print the N instructions that preceded it, as --insn "
-        "does, without physical addresses and at an eighth of the cost; ? is a value or address "
-        "that was loaded and overwritten before the next jump",
-    )
 
 
 def trace_instructions(arguments: argparse.Namespace, messages: MessageStream) -> int:
@@ -160,7 +138,7 @@ def _every_instruction(
 def _span(text: str) -> AddressRange | None:
     from emu.observe.instructions.range_trace import AddressRange
 
-    if text == _EVERYTHING:
+    if text == EVERYTHING:
         return None
     if not text[:1].isdigit():
         return AddressRange(function=text)

@@ -16,7 +16,7 @@ from emu.host.child_processes import has_threads
 
 if TYPE_CHECKING:
     from emu.api import Session
-    from emu.observe.model.raw_events import EventReceiver, RawEvent
+    from emu.observe.model.raw_events import Fault, RawEvent, RowReceiver
     from emu.observe.model.records import AnyRecord
     from emu.observe.model.sink import RecordingOptions, Sink
     from emu.observe.record.filters import Filter
@@ -80,7 +80,7 @@ def record_to_files(
 
 def _run(
     session: Session,
-    receiver: EventReceiver,
+    receiver: RowReceiver,
     messages: MessageStream,
     options: RecordingOptions,
     others: tuple[Sequence[Observer], Sequence[Observer]],
@@ -108,6 +108,7 @@ class _FileWriter:
     def __init__(
         self, files: TraceFiles, messages: MessageStream, depth: int, fault_filter: Filter | None
     ) -> None:
+        from emu.observe.model.raw_events import Fault
         from emu.observe.record.filters import FilteredSink
         from emu.observe.record.record_builder import RecordBuilder
 
@@ -116,7 +117,18 @@ class _FileWriter:
         self._sink: Sink = files if fault_filter is None else FilteredSink(files, fault_filter)
         located = None if fault_filter is None else fault_filter.resolved.append
         builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located)
+        self._builder = builder
+        self._fault = Fault
         self.receive, self.store_stack = builder.receive, builder.store_stack
+        self.row_start, self.end_row = builder.row_start, builder.end_row
+        self.words = builder.words
+
+    def take(self, event: RawEvent | Fault) -> None:
+        """Takes an event of another process, which may be a fault that was read from its row."""
+        if isinstance(event, self._fault):
+            self._builder.fault(event)
+        else:
+            self._builder.receive(event)
 
     def close(self, _interrupted_twice: Callable[[], bool]) -> int:
         self._files.close()
@@ -129,11 +141,11 @@ def _open_writer(
 ) -> TraceWriterProcess | _FileWriter:
     from emu.observe.record.writer_process import TraceWriterProcess
 
-    def serve(events: Iterable[RawEvent]) -> int:
+    def serve(events: Iterable[RawEvent | Fault]) -> int:
         try:
             writer = make()
             for event in events:
-                writer.receive(event)
+                writer.take(event)
             return writer.close(lambda: False)
         except Exception:
             report_defect(messages)

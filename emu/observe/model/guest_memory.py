@@ -14,6 +14,9 @@ from kernel.mm.mappings.vma import USER_END
 from kernel.vfs.core.inode import Inode
 
 _LARGEST_FILE: Final = 1 << 31
+_WORD: Final = 8
+_FOUR_BYTES: Final = 3
+"""The lowest bits of an instruction of 4 bytes; others have 2."""
 
 
 def peek(space: AddressSpace, va: int, count: int) -> bytes | None:
@@ -68,13 +71,16 @@ def instruction_bits(space: AddressSpace, pc: int) -> int | None:
     if pte & (V | X) != V | X:
         return None
     offset = pc & PAGE_MASK
-    if offset > PAGE_SIZE - 4:
+    if offset > PAGE_SIZE - _WORD:
         code = instruction_bytes(space, pc)
         return None if code is None else int.from_bytes(code, "little")
     ram = space.frames.ram
-    start = (ppn(pte) << PAGE_SHIFT | offset) - ram.base
-    bits = int.from_bytes(ram.bytes[start : start + 4], "little")
-    return bits if instruction_length(bits) == 4 else bits & 0xFFFF
+    start = ((ppn(pte) << PAGE_SHIFT) - ram.base + offset) >> 3
+    shift = 8 * (offset & 7)
+    bits = ram.typed_words[start] >> shift
+    if shift > _WORD * 8 - 32:
+        bits |= ram.typed_words[start + 1] << _WORD * 8 - shift & 0xFFFFFFFF
+    return bits & 0xFFFFFFFF if bits & _FOUR_BYTES == _FOUR_BYTES else bits & 0xFFFF
 
 
 def instruction_bytes(space: AddressSpace, pc: int) -> bytes | None:

@@ -117,6 +117,30 @@ class CopiesRetired(_RawEvent, tag="copies"):
     pages: list[CopyRetired]
 
 
+class RangeDefined(_RawEvent, tag="range"):
+    """The range that ``number`` stands for in the rows of faults that follow."""
+
+    number: int
+    range: Range
+
+
+class FaultDetails(_RawEvent, tag="details"):
+    """Fields for which the next row of a fault has no place: see :class:`Fault`."""
+
+    where: CodeLocation | None
+    call: str
+    heap: CodeLocation | None
+
+
+class Rows(_RawEvent, tag="rows"):
+    """Rows of faults (:mod:`emu.observe.model.fault_row`) in the receiver's memory, from the word
+    ``start`` on.
+    """
+
+    start: int
+    number: int
+
+
 class RangeResolved(_RawEvent, tag="located"):
     """The range [start, end) that a filter's symbol resolved to."""
 
@@ -124,8 +148,8 @@ class RangeResolved(_RawEvent, tag="located"):
     end: int
 
 
-class Fault(_RawEvent, tag="fault"):
-    """A page fault, with the fields of :class:`emu.observe.model.records.Fault`.
+class Fault(msgspec.Struct, gc=False):
+    """A page fault, read from its row, with the fields of :class:`emu.observe.model.records.Fault`.
 
     ``walk`` has an address and a PTE for each level. ``code`` is the instruction's encoding, -1 if
     it cannot be fetched, None for a fault of the kernel. With ``inexact``, ``stval`` is only the
@@ -163,7 +187,15 @@ class Fault(_RawEvent, tag="fault"):
 
 
 RawEvent: TypeAlias = (
-    Fault | RecordEvent | CopiesRetired | Layout | ImageFile | CodeReleased | RangeResolved
+    RecordEvent
+    | CopiesRetired
+    | Layout
+    | ImageFile
+    | CodeReleased
+    | RangeResolved
+    | RangeDefined
+    | FaultDetails
+    | Rows
 )
 
 
@@ -175,6 +207,20 @@ class EventReceiver(Protocol):
 
     def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
         """Stores the content of a stack for the next event that has a ``where``."""
+
+
+class RowReceiver(EventReceiver, Protocol):
+    """A receiver with memory for rows of faults."""
+
+    @property
+    def words(self) -> memoryview[int]:
+        """The memory, 64 bits each."""
+
+    def row_start(self) -> int:
+        """Index of the first word for the next row, which has at most ``MAX_WORDS``."""
+
+    def end_row(self, end: int) -> None:
+        """Takes the row that was written there, and ends before the word ``end``."""
 
 
 _ARRAY = b"\xdd"

@@ -12,15 +12,15 @@ from emu.observe.model.records import Range, text
 from kernel.mm.mappings.vma import Prot, Vma
 
 
-def broken_rule(trap: Trap | None, pte: int, access: Access) -> str:
-    """The rule of the privileged specification that the access violates, in the MMU's words."""
+def broken_rule(trap: Trap | None, pte: int, access: Access) -> Rule:
+    """The rule of the privileged specification that the access violates."""
     if trap is not None and trap.fault is not None:
-        return trap.fault.rule.text
+        return trap.fault.rule
     if not pte & V:
-        return Rule.INVALID.text
+        return Rule.INVALID
     if not pte & U:
-        return Rule.NOT_USER.text
-    return (Rule.NOT_EXECUTABLE, Rule.NOT_READABLE, Rule.NOT_WRITABLE)[access].text
+        return Rule.NOT_USER
+    return (Rule.NOT_EXECUTABLE, Rule.NOT_READABLE, Rule.NOT_WRITABLE)[access]
 
 
 def range_of(vma: Vma) -> Range:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
 from emu.machine.pte import V, ppn
 from emu.observe.dwarf.search_path import debug_files
-from emu.observe.heap.allocation_tracker import AllocationTracker
 from emu.observe.model import records
 from emu.observe.model.raw_events import (
     CodeLocation,
@@ -30,6 +29,9 @@ from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.page_tables.pte_text import pte_flags
 from kernel.process.observer import Observer
+
+if TYPE_CHECKING:
+    from emu.observe.heap.allocation_tracker import AllocationTracker
 
 _FEW_PROCESSES: Final = 16
 """Up to this number of processes, each fork, exec and exit is sampled."""
@@ -65,7 +67,14 @@ class AddressSpaceRecorder(Observer):
         self._exit_sample_count = 0
         self._last_exit_sample = 0
         """Number of the record at which a process was last sampled on exit."""
-        self._heap = AllocationTracker(kernel, self._locator.calls) if self._options.heap else None
+        self._heap: AllocationTracker | None = None
+        if options.heap:
+            self._track_heap()
+
+    def _track_heap(self) -> None:
+        from emu.observe.heap.allocation_tracker import AllocationTracker
+
+        self._heap = AllocationTracker(self._kernel, self._locator.calls)
 
     def _stamp(self) -> dict[str, Any]:
         """Returns the fields that every record has."""

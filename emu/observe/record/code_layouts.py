@@ -61,7 +61,8 @@ class Layouts:
         self._files: dict[int, _File] = {}
         """Files by the id of their inode."""
         self._cached: dict[tuple[Mapped, ...], _CachedLayout] = {}
-        self._of: dict[AddressSpace, tuple[int, bool]] = {}
+        self.known: dict[AddressSpace, tuple[int, bool]] = {}
+        """Results of :meth:`of`."""
         self._cached_of: dict[AddressSpace, _CachedLayout] = {}
         self._symbols: Symbols | None = None
 
@@ -70,11 +71,11 @@ class Layouts:
 
         The page that contains ``sigreturn`` is the kernel's and does not count.
         """
-        return self._of.get(space) or self._build(space, sigreturn or 0)
+        return self.known.get(space) or self._build(space, sigreturn or 0)
 
     def changed(self, space: AddressSpace, start: int, end: int) -> None:
         """Invalidates the space's layout if the change of [start, end) may concern code."""
-        code = self._of.get(space)
+        code = self.known.get(space)
         if code is not None and (
             not code[1]
             or any(each.start < end and start < each.end for each in self._ranges(space))
@@ -83,7 +84,7 @@ class Layouts:
             self.discarding(space)
 
     def discarding(self, space: AddressSpace) -> None:
-        self._of.pop(space, None)
+        self.known.pop(space, None)
         self._cached_of.pop(space, None)
         self._trim()
 
@@ -120,7 +121,7 @@ class Layouts:
             self._cached[ranges] = cached
             self._emit(cached.layout)
         self._cached_of[space] = cached
-        found = self._of[space] = cached.layout.number, len(ranges) == len(code)
+        found = self.known[space] = cached.layout.number, len(ranges) == len(code)
         return found
 
     def _image(self, file: _File) -> ImageFile:
@@ -149,7 +150,7 @@ class Layouts:
         while len(self._cached) > _MAX_CACHED:
             oldest = _pop_oldest(self._cached)
             for space in [space for space, it in self._cached_of.items() if it is oldest]:
-                del self._of[space], self._cached_of[space]
+                del self.known[space], self._cached_of[space]
             self._release(oldest.layout.number)
         while len(self._files) > _MAX_CACHED:
             self._release(_pop_oldest(self._files).number)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE, PTES_PER_TABLE, V, ppn
+from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE, V, ppn
 from emu.observe.model.raw_events import CopyRetired
-from kernel.base.lazy_numpy import np
+from emu.observe.record import usage_loops
 from kernel.mm.address_space import AddressSpace
 
 _BATCH: Final = 64
-"""Maximum number of pages compared in one step, whose temporary arrays fit in the CPU's caches."""
-_FEW: Final = 8
-"""Below this number of pages, comparing one at a time is faster."""
+"""Maximum number of pages passed on at once."""
 OnRetired = Callable[[list[CopyRetired], str], None]
 """Receives the retired pages and the reason."""
 
@@ -64,11 +62,12 @@ class CopiedPages:
             self._add(space, each, fault, pid)
 
     def _add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
-        content = space.frames.ram.read_frame(ppn(space.table.pte(page)))
+        frame = ppn(space.table.pte(page))
         pages = self._copies.setdefault(space, {})
-        previous, pages[page] = pages.get(page), Copy(fault, pid, content)
+        previous = pages.get(page)
+        pages[page] = Copy(fault, pid, space.frames.ram.read_frame(frame))
         if previous is not None:  # the content copied now is the final one of the previous copy
-            changed = _count_different_bytes(previous.content, content)
+            changed = _changed_bytes(space, previous, frame)
             retired = CopyRetired(previous.fault, previous.pid, page, changed)
             self._on_retired([retired], "copied again")
 
@@ -118,34 +117,17 @@ class CopiedPages:
 
     def _retire(self, space: AddressSpace, pages: list[tuple[int, Copy]], why: str) -> None:
         pte_of = space.table.pte
-        present = [(page, copy, pte) for page, copy in pages if (pte := pte_of(page)) & V]
-        for start in range(0, len(present), _BATCH):
-            batch = present[start : start + _BATCH]
-            pairs = zip(batch, _count_changed_bytes(space, batch), strict=True)
-            retired = [CopyRetired(copy.fault, copy.pid, page, n) for (page, copy, _), n in pairs]
-            self._on_retired(retired, why)
-
-
-def _count_changed_bytes(space: AddressSpace, copies: list[tuple[int, Copy, int]]) -> list[int]:
-    """Returns the number of changed bytes of each (page, copy, PTE)."""
-    ram = space.frames.ram
-    if len(copies) < _FEW:
-        return [
-            _count_different_bytes(copy.content, ram.read_frame(ppn(pte)))
-            for _, copy, pte in copies
+        retired = [
+            CopyRetired(copy.fault, copy.pid, page, _changed_bytes(space, copy, ppn(pte)))
+            for page, copy in pages
+            if (pte := pte_of(page)) & V
         ]
-    before = np.frombuffer(b"".join(copy.content for _, copy, _ in copies), np.uint64)
-    frames = [ppn(pte) - space.frames.first for _, _, pte in copies]
-    after = space.frames.tables[frames].ravel()
-    at = np.flatnonzero(before != after)  # few words differ: only their bytes are compared
-    differ = (before[at] ^ after[at]).view(np.uint8).reshape(-1, 8)
-    changed = np.bincount(at // PTES_PER_TABLE, np.count_nonzero(differ, axis=1), len(copies))
-    found: list[int] = changed.astype(np.int64).tolist()
-    return found
+        for start in range(0, len(retired), _BATCH):
+            self._on_retired(retired[start : start + _BATCH], why)
 
 
-def _count_different_bytes(before: bytes, after: bytes) -> int:
-    if before == after:
-        return 0
-    differ = np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)
-    return int(np.count_nonzero(differ))
+def _changed_bytes(space: AddressSpace, copy: Copy, frame: int) -> int:
+    """The number of bytes in which the frame differs from the content that was copied."""
+    frames = space.frames
+    before = memoryview(copy.content).cast("Q")
+    return usage_loops.different_bytes(before, frames.ram.words, frames.word(frame))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -12,7 +13,9 @@ from emu.observe.model import records
 from emu.observe.model.outcomes import TABLE_UNSHARED
 from emu.observe.model.records import AnyRecord, SourceLocation
 from emu.observe.model.sink import Sink
-from emu.observe.symbols.symbol_ranges import NamedRange
+
+if TYPE_CHECKING:
+    from emu.observe.symbols.symbol_ranges import NamedRange
 
 _DROPPED_WITH_FAULT_FILTER = records.Call | records.ByACall
 

@@ -1,70 +1,18 @@
-"""Sharers of a frame, and memory usage of processes (RSS, PSS, USS), from the page tables."""
+"""Memory usage of processes (RSS, PSS, USS), from the page tables."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
-from emu.observe.record.address_space_pids import AddressSpacePids
+from emu.machine.pte import HUGE_FRAMES, V, ppn
+from emu.machine.ram import reserve
+from emu.observe.record import usage_loops
 from kernel.base.lazy_numpy import Indices, Marks, np
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
+from kernel.mm.physical import pte_loops
 from kernel.mm.physical.frames import Frames, Kind
-from kernel.process.process import Process
-
-MOST_SHARERS = 16
-"""Maximum number of sharers in a record; the frame's count has their true number."""
-
-
-def sharers(
-    processes: Collection[Process],
-    pids: AddressSpacePids,
-    space: AddressSpace,
-    page: int,
-    frame: int,
-    users: int,
-) -> list[tuple[int, int]]:
-    """Returns the (pid, address) of pages in other address spaces that map ``frame``.
-
-    ``page`` maps it in ``space``; ``users`` is the number of PTEs that map it, including that one.
-    After a fork a frame has the same address in all processes that share it, so that address is
-    searched first. All tables are searched only if PTEs are missing, after an mremap(2).
-    """
-    in_all = pids.page_in_all(page)
-    if in_all is not None:
-        maps = ((in_all.ptes & V) != 0) & ((in_all.ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        if len(set(in_all.addresses[maps].tolist())) >= users - 1:
-            first = [pids.at(slot) for slot in in_all.slots[maps][: MOST_SHARERS + 1].tolist()]
-            named = sorted((pids[other], page) for other in first if other is not space)
-            return named[:MOST_SHARERS]
-    found: list[tuple[int, int]] = []
-    visited: set[AddressSpace] = set()
-    entries: set[int | None] = set()
-    for process in processes:
-        other = process.space
-        if other is space or not process.alive:
-            continue
-        pte = other.table.pte(page)
-        if pte & V and ppn(pte) == frame and other not in visited:
-            visited.add(other)
-            found.append((process.pid, page))
-            entries.add(other.table.pte_address(page))
-    if len(entries) < users - 1:
-        others: dict[AddressSpace, int] = {}
-        for process in processes:
-            if process.alive and process.space is not space:
-                others.setdefault(process.space, process.pid)
-        found = [(pid, va) for other, pid in others.items() for va in _addresses_of(other, frame)]
-    return found[:MOST_SHARERS]
-
-
-def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
-    for start, ptes in space.table.contents(0, USER_END):
-        maps = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        for index in np.flatnonzero(maps).tolist():
-            yield start + (index << PAGE_SHIFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +42,28 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
     """
     if not spaces:
         return []
-    frames = spaces[0].frames
     leaves = [list(space.table.leaf_tables().values()) for space in spaces]
+    tables = sum(map(len, leaves))
+    if pte_loops.in_loops(tables) and not any(_huge_pages(space) for space in spaces):
+        return _use_by_loops(spaces[0].frames, leaves)
+    return _use_by_numpy(spaces, leaves)
+
+
+def _use_by_loops(frames: Frames, leaves: list[list[int]]) -> list[MemoryUse]:
+    times = Counter(table for of_space in leaves for table in of_space)
+    words, (_, kinds), base = frames.ram.words, frames.columns, frames.first
+    users = memoryview(reserve(4 * frames.total, "counts of users")).cast("i")
+    for table, number in times.items():
+        usage_loops.add_users(words, frames.word(table), number, kinds, users, base)
+    of_table = {
+        table: MemoryUse(*usage_loops.usage_of_table(words, frames.word(table), kinds, users, base))
+        for table in times
+    }
+    return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]
+
+
+def _use_by_numpy(spaces: list[AddressSpace], leaves: list[list[int]]) -> list[MemoryUse]:
+    frames = spaces[0].frames
     tables = sorted({table for of_space in leaves for table in of_space})
     rows = np.array(tables, np.int64) - frames.first
     entries = frames.tables[rows]
@@ -133,9 +101,13 @@ def _counts(frames: Frames, indices: Indices) -> Marks:
     return counts
 
 
+def _huge_pages(space: AddressSpace) -> list[tuple[int, int]]:
+    return space.table.huge_pages(0, USER_END)
+
+
 def _huge_frames(space: AddressSpace) -> Indices:
     """The frames of its huge pages, by index."""
-    runs = [ppn(pte) - space.frames.first for _, pte in space.table.huge_pages(0, USER_END)]
+    runs = [ppn(pte) - space.frames.first for _, pte in _huge_pages(space)]
     frames: Indices = np.add.outer(np.array(runs, np.int64), np.arange(HUGE_FRAMES)).ravel()
     return frames
 
@@ -147,6 +119,23 @@ def memory_use_from_counts(space: AddressSpace) -> MemoryUse:
     ``space`` shares counts with all its users. A PTE in a leaf table that only others share counts
     as one user, so ``proportional`` may then be too large.
     """
+    if pte_loops.in_loops(len(space.table.leaf_tables())) and not _huge_pages(space):
+        return _use_of_counts_by_loops(space)
+    return _use_of_counts_by_numpy(space)
+
+
+def _use_of_counts_by_loops(space: AddressSpace) -> MemoryUse:
+    frames, table = space.frames, space.table
+    words, (counts, kinds), base = frames.ram.words, frames.columns, frames.first
+    use = MemoryUse()
+    for leaf, users in zip(table.leaf_tables().values(), table.leaf_users(), strict=True):
+        first = frames.word(leaf)
+        of_leaf = usage_loops.usage_from_counts(words, first, users - 1, kinds, counts, base)
+        use += MemoryUse(*of_leaf)
+    return use
+
+
+def _use_of_counts_by_numpy(space: AddressSpace) -> MemoryUse:
     frames = space.frames
     rows = np.array(list(space.table.leaf_tables().values()), np.int64) - frames.first
     entries = frames.tables[rows]

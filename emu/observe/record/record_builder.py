@@ -11,12 +11,15 @@ from emu.machine.isa.memory_operand import stval
 from emu.machine.pte import V, ppn
 from emu.machine.registers import FP, RA, SP
 from emu.observe.model import raw_events, records
+from emu.observe.model.fault_row import MAX_WORDS, WORD, RowReader
 from emu.observe.model.raw_events import (
     CodeLocation,
     CodeReleased,
     CopiesRetired,
+    FaultDetails,
     ImageFile,
     Layout,
+    RangeDefined,
     RangeResolved,
     RawEvent,
     RecordEvent,
@@ -46,11 +49,12 @@ class RecordBuilder:
         self._symbols = Symbols()
         self._backtraces = Backtraces(depth)
         self._on_range = on_range
+        self._rows = RowReader()
+        self._bytes = memoryview(bytearray(WORD * MAX_WORDS))
+        self.words = self._bytes.cast("Q")
 
     def receive(self, event: RawEvent) -> None:
-        if isinstance(event, raw_events.Fault):
-            self._fault(event)
-        elif isinstance(event, RecordEvent):
+        if isinstance(event, RecordEvent):
             self._record_event(event)
         elif isinstance(event, CopiesRetired):
             self._copies_retired(event)
@@ -60,13 +64,22 @@ class RecordBuilder:
             self._symbols.add_image(event)
         elif isinstance(event, CodeReleased):
             self._symbols.forget(event.number)
+        elif isinstance(event, RangeDefined | FaultDetails):
+            self._rows.note(event)
         elif isinstance(event, RangeResolved) and self._on_range is not None:
             self._on_range((event.start, event.end))
 
     def store_stack(self, parts: list[memoryview]) -> bytes:
         return b"".join(parts)
 
-    def _fault(self, event: raw_events.Fault) -> None:
+    def row_start(self) -> int:
+        return 0
+
+    def end_row(self, end: int) -> None:
+        self.fault(self._rows.read(self._bytes, 0))
+
+    def fault(self, event: raw_events.Fault) -> None:
+        """Builds the record of a fault."""
         before, after, where = event.pte_before, event.pte_after, event.where
         place = self._place(where)
         vma = event.vma

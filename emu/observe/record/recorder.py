@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from emu.machine.cause import Access
-from emu.machine.pte import PAGE_MASK, V, ppn
-from emu.machine.registers import PC
-from emu.observe.heap.allocation_tracker import AllocationTracker
-from emu.observe.model import raw_events, records
-from emu.observe.model.guest_memory import instruction_bits
+from emu.machine.pte import PAGE_MASK, ppn
+from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
-from emu.observe.model.raw_events import CodeLocation, EventReceiver
+from emu.observe.model.raw_events import CodeLocation, RowReceiver
 from emu.observe.model.records import text
 from emu.observe.model.sink import RecordingOptions
-from emu.observe.model.trace_fields import broken_rule, range_of
+from emu.observe.model.trace_fields import range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
+from emu.observe.record.fault_rows import FaultContext, FaultRows
 from emu.observe.record.fork_ranges import excluded_from_fork
-from emu.observe.record.memory_usage import sharers
-from emu.observe.record.walk_cache import WalkCache
+from emu.observe.record.sharers import sharers
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
@@ -33,8 +29,10 @@ from kernel.process.process import Process, Thread
 from kernel.process.signals import signals
 from kernel.syscalls.table import TABLE
 
+if TYPE_CHECKING:
+    from emu.observe.heap.allocation_tracker import AllocationTracker
+
 _SIGALTSTACK: Final = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
-_CAUSE: Final = tuple(int(access.page_fault) for access in Access)
 
 
 class Recorder(AddressSpaceRecorder):
@@ -47,14 +45,13 @@ class Recorder(AddressSpaceRecorder):
         self,
         kernel: Kernel,
         command: Sequence[str],
-        receiver: EventReceiver,
+        receiver: RowReceiver,
         options: RecordingOptions | None = None,
     ) -> None:
         super().__init__(kernel, receiver, options or RecordingOptions())
         self._command = list(command)
-        self._walks = WalkCache()
-        self._walk: tuple[int, ...] = ()
-        self._handler_start = 0
+        self._rows = FaultRows(kernel, receiver, self._locator)
+        self._context = FaultContext()
         self._deterministic = kernel.config.deterministic
         self._calls: dict[Thread, int] = {}
 
@@ -78,68 +75,29 @@ class Recorder(AddressSpaceRecorder):
     # Page faults.
 
     def faulting(self, space: AddressSpace, page: int) -> None:
-        self._walk = self._walks.entries(space, page)
-        self._handler_start = perf_counter_ns()
+        self._rows.faulting(space, page)
 
     def fault(self, event: Fault) -> None:
-        host_ns = 0 if self._deterministic else perf_counter_ns() - self._handler_start
+        rows, context = self._rows, self._context
+        context.host_ns = 0 if self._deterministic else rows.host_ns()
         thread, space, r = event.thread, event.space, event.resolution
-        trap, call = event.trap, event.call
-        kernel, frames = self._kernel, space.frames
-        by = thread if trap is not None else kernel.current or thread
-        pc = trap.epc if trap is not None else self._kernel_fault_pc(by, call)
-        inexact = trap is not None and not trap.tval_is_known
-        stval = r.va if trap is None else trap.page if inexact else trap.tval
-        vma = space.find(stval)
-        before, after, outcome = r.pte_before, r.pte_after, str(r.outcome)
-        page, pid = stval & ~PAGE_MASK, thread.process.pid
-        seq, self.seq = self.seq, self.seq + 1
-        self._emit(
-            raw_events.Fault(
-                seq,
-                kernel.clock.monotonic() - self._start_time,
-                pid,
-                thread.tid,
-                self._locator.of(by, pc),
-                None if trap is None else _code(by.process.space, pc),
-                int(r.access),
-                _CAUSE[r.access] if trap is None else int(trap.cause),
-                stval,
-                inexact,
-                outcome,
-                broken_rule(trap, before, r.access),
-                call or "",
-                space not in self._pids,
-                range_of(vma) if vma is not None else None,
-                r.table_copied,
-                r.middle_copied,
-                r.huge,
-                r.split,
-                self._walk,
-                before,
-                after,
-                r.count_before,
-                frames.count(ppn(after)) if after & V else 0,
-                r.around,
-                self._sharers(r, space, page, ppn(before)) if r.count_before > 1 else [],
-                None if self._heap is None else self._allocation_site(self._heap, space, event),
-                host_ns,
-            )
-        )
-        if outcome in COPIES:
-            self._copies.add(space, page, seq, pid, huge=r.huge)
+        page = r.va & ~PAGE_MASK
+        context.seq, self.seq = self.seq, self.seq + 1
+        context.time = self._kernel.clock.monotonic() - self._start_time
+        context.loading = space not in self._pids
+        before = ppn(r.pte_before)
+        context.sharers = self._sharers(r, space, page, before) if r.count_before > 1 else []
+        if self._heap is not None:
+            context.heap = self._allocation_site(self._heap, space, event)
+        rows.write(event, context)
+        if r.outcome in COPIES:
+            self._copies.add(space, page, context.seq, thread.process.pid, huge=r.huge)
         others = r.table_copied or r.around or r.huge or r.split
         if page in self._options.pages or others:
             self._watch.check()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
-
-    def _kernel_fault_pc(self, thread: Thread, call: str | None) -> int:
-        """Returns the pc of a thread for which the kernel faults: in a call or at a signal."""
-        if call is None and thread is self._kernel.current:
-            return self._kernel.hart.read(PC)
-        return thread.call_start[0]
 
     def _sharers(
         self, r: Resolution, space: AddressSpace, page: int, frame: int
@@ -264,11 +222,6 @@ class Recorder(AddressSpaceRecorder):
                 began=began,
             )
         )
-
-
-def _code(space: AddressSpace, pc: int) -> int:
-    code = instruction_bits(space, pc)
-    return -1 if code is None else code
 
 
 def _cost(cost: ForkCost) -> dict[str, Any]:

@@ -44,6 +44,17 @@ class ThreadLocator:
         """Drops what is known of a process after an exec or an exit."""
         self._stack_switching.discard(process)
 
+    def layout_for_stack(self, thread: Thread) -> int:
+        """Number of the layout of the running thread's code if its callers may be found in a copy
+        of its stack, else -1.
+        """
+        process = thread.process
+        known = self._layouts.known.get(process.space)
+        layout, complete = known or self._layouts.of(process.space, process.sigreturn)
+        if not complete or not self._depth or process in self._stack_switching:
+            return -1
+        return layout
+
     def of(self, thread: Thread, pc: int) -> CodeLocation:
         """Locates the thread at ``pc``, with its callers if it is the running thread."""
         if not pc:

@@ -2,9 +2,10 @@
 
 Building a record takes several times as long as gathering its raw event, and the guest waits only
 for the latter. Events are sent through a pipe in batches: building records takes a third of the
-time then, since Python's code for it stays in the CPU's caches. Stacks, which are most of the
-bytes, are passed in shared memory, a quarter of it for each of the last four batches; the machine
-waits when it is four batches ahead.
+time then, since Python's code for it stays in the CPU's caches. Rows of faults and stacks, which
+are most of the bytes, are passed in shared memory, with a part for each batch that the writer has
+not finished. Low parts are used again first, for the caches. The machine waits when none is free,
+which is while the writer reads a large program's symbols.
 """
 
 from __future__ import annotations
@@ -15,30 +16,38 @@ import mmap
 import os
 import select
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from emu.host.child_processes import end_with, is_stuck
-from emu.observe.model.raw_events import Fault as FaultEvent
+from emu.observe.model.fault_row import MAX_WORDS, WORD, RowReader
 from emu.observe.model.raw_events import (
+    Fault,
+    FaultDetails,
+    RangeDefined,
     RawEvent,
     RecordEvent,
+    Rows,
     SharedSlice,
     decoder,
     encoder,
     start_of,
 )
 
-_BATCHES = 4
+_BATCHES = 16
 _BATCH_BYTES = 1 << 16
 """Bytes of events in a batch."""
-_STACK_BYTES = 1 << 19
-"""Bytes of shared memory for the stacks of a batch."""
-_STACK_LIMIT = _STACK_BYTES - (1 << 15)
+_PART_WORDS = 1 << 16
+"""Words of shared memory for the rows and the stacks of a batch."""
 _PIPE_BYTES = 1 << 20
-_HEADER_BYTES = 8
+_UNSENT_BYTES = 1 << 26
+"""Maximum number of bytes that wait for the writer, which are those of files with code."""
+_SIZE_BYTES = 8
+_HEADER_BYTES = _SIZE_BYTES + 1
+"""Bytes of a batch's header: the size of its events, and the number of its part."""
 _POLL_MS = 250
 _STUCK_CHECKS = 8
 """Consecutive checks that find the writer blocked before it is considered stuck."""
@@ -52,7 +61,7 @@ _IGNORED_SIGNALS = (
 )
 """Signals that a terminal sends to both processes; the writer ends when the machine does."""
 
-Serve = Callable[[Iterator[RawEvent]], int]
+Serve = Callable[[Iterator[RawEvent | Fault]], int]
 
 
 class TraceWriterProcess:
@@ -69,9 +78,13 @@ class TraceWriterProcess:
         self._encode = encoder()
         self._events = bytearray()
         self._count = 0
-        shared = mmap.mmap(-1, _BATCHES * _STACK_BYTES)
-        self._stacks = memoryview(shared)
-        self._batch = self._pending_batches = self._used = 0
+        shared = mmap.mmap(-1, _BATCHES * _PART_WORDS * WORD)
+        self._bytes = memoryview(shared)
+        self.words = self._bytes.cast("Q")
+        self._free = list(range(_BATCHES))
+        self._start_part()
+        self._rows = self._first_row = 0
+        self._unsent: deque[memoryview] = deque()
         ends = _Ends(*os.pipe(), *os.pipe())
         try:
             parent = os.getpid()
@@ -87,54 +100,115 @@ class TraceWriterProcess:
         os.close(ends.done_write)
         self._pipe, self._done = ends.events_write, ends.done_read
         os.set_blocking(self._pipe, False)
+        os.set_blocking(self._done, False)
         self._alive = True
         with suppress(OSError):  # not Linux, or the user's limit for pipes is reached
             fcntl.fcntl(self._pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
 
+    def _start_part(self) -> None:
+        self._free.sort(reverse=True)
+        self._part = self._free.pop()
+        self._at = self._part * _PART_WORDS
+        self._part_end = self._at + _PART_WORDS
+
+    def row_start(self) -> int:
+        if self._part_end - self._at < MAX_WORDS:
+            self._flush()
+        return self._at
+
+    def end_row(self, end: int) -> None:
+        if not self._rows:
+            self._first_row = self._at
+        self._at = end
+        self._rows += 1
+
     def receive(self, event: RawEvent) -> None:
         try:
+            if self._rows:
+                self._note_rows()
             self._encode(event, self._events, -1)
             self._count += 1
-            full = len(self._events) >= _BATCH_BYTES or self._used >= _STACK_LIMIT
-            if full and isinstance(
-                event, FaultEvent | RecordEvent
-            ):  # not between a stack and its event
+            full = len(self._events) >= _BATCH_BYTES or self._part_end - self._at < MAX_WORDS
+            if full and isinstance(event, RecordEvent):  # not between a stack and its event
                 self._send()
         except BaseException:  # interrupted: part of an event or batch may be lost
             self._alive = False
             raise
 
     def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
-        first = at = self._batch * _STACK_BYTES + self._used
+        if self._rows:
+            self._note_rows()
+        first = at = self._at * WORD
         for part in parts:
             end = at + len(part)
-            if end > (self._batch + 1) * _STACK_BYTES:
+            if end > self._part_end * WORD:
                 return b"".join(parts)
-            self._stacks[at:end] = part
+            self._bytes[at:end] = part
             at = end
-        self._used += at - first
+        self._at = -(-at // WORD)
         return SharedSlice(first, at)
 
+    def _note_rows(self) -> None:
+        """Adds the rows that were written since the last event."""
+        self._encode(Rows(self._first_row, self._rows), self._events, -1)
+        self._count += 1
+        self._rows = 0
+
+    def _flush(self) -> None:
+        try:
+            self._send()
+        except BaseException:
+            self._alive = False
+            raise
+
     def _send(self) -> None:
+        if self._rows:
+            self._note_rows()
         start, events = start_of(self._count), self._events
         self._events, self._count = bytearray(), 0
-        size = (len(start) + len(events)).to_bytes(_HEADER_BYTES, "little")
+        size = (len(start) + len(events)).to_bytes(_SIZE_BYTES, "little")
+        self._unsent += memoryview(size + bytes([self._part]) + start), memoryview(events)
+        self._write_some()
+        self._take_finished()
+        while self._alive and (not self._free or self._is_far_behind()):
+            self._wait_for_writer()
+        if not self._free:  # the writer has ended, and all parts are free
+            self._free = list(range(_BATCHES))
+        self._start_part()
+
+    def _is_far_behind(self) -> bool:
+        return sum(map(len, self._unsent)) > _UNSENT_BYTES
+
+    def _wait_for_writer(self) -> None:
+        """Waits until the writer takes bytes or finishes a batch."""
+        if self._unsent:
+            self._wait_for(self._pipe, select.POLLOUT)
+            self._write_some()
+        else:
+            self._wait_for(self._done, select.POLLIN)
+        self._take_finished()
+
+    def _write_some(self) -> None:
+        """Writes what the pipe accepts: the machine does not wait for the writer to read it."""
+        unsent = self._unsent
         try:
-            for part in (size + start, events):
-                rest = memoryview(part)
-                while rest and self._alive:
-                    self._wait_for(self._pipe, select.POLLOUT)
-                    with suppress(BlockingIOError):
-                        rest = rest[os.write(self._pipe, rest) :]
+            while unsent and self._alive:
+                rest = unsent[0][os.write(self._pipe, unsent[0]) :]
+                if rest:
+                    unsent[0] = rest
+                else:
+                    unsent.popleft()
+        except BlockingIOError:
+            pass
         except BrokenPipeError:
             self._alive = False
-        self._pending_batches += 1
-        while self._pending_batches == _BATCHES and self._alive:
-            self._wait_for(self._done, select.POLLIN)
-            done = len(os.read(self._done, _BATCHES))
-            self._pending_batches -= done
-            self._alive = done > 0
-        self._batch, self._used = (self._batch + 1) % _BATCHES, 0
+
+    def _take_finished(self) -> None:
+        """Takes back the parts of the batches that the writer has finished."""
+        with suppress(BlockingIOError):
+            finished = os.read(self._done, _BATCHES)
+            self._free += finished
+            self._alive = self._alive and bool(finished)
 
     def close(self, is_urgent: Callable[[], bool] = lambda: False) -> int:
         """Waits for the writer; returns its exit status, or the shell's if a signal killed it.
@@ -143,8 +217,10 @@ class TraceWriterProcess:
         """
         self._is_urgent = is_urgent
         try:
-            if self._count:
+            if self._count or self._rows:
                 self._send()
+            while self._unsent and self._alive:
+                self._wait_for_writer()
             os.close(self._pipe)
             self._await_end()
         except BaseException:  # interrupted; the pid is not reused before waitpid
@@ -160,8 +236,9 @@ class TraceWriterProcess:
         """Waits until the writer has closed all its descriptors, which it does on exit."""
         while True:
             self._wait_for(self._done, select.POLLIN)
-            if not os.read(self._done, _BATCHES):
-                return
+            with suppress(BlockingIOError):
+                if not os.read(self._done, _BATCHES):
+                    return
 
     def _wait_for(self, fd: int, event: int) -> None:
         """Waits until ``fd`` is ready or the writer ends; kills a writer that is stuck."""
@@ -233,19 +310,28 @@ def _close_all_but(open_fds: set[int]) -> None:
         os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
 
 
-def _events(ends: _Ends, stacks: mmap.mmap) -> Iterator[RawEvent]:
+def _events(ends: _Ends, stacks: mmap.mmap) -> Iterator[RawEvent | Fault]:
     """Yields the events up to the last complete batch; the machine may have been killed."""
-    decode = decoder()
+    decode, rows, shared = decoder(), RowReader(), memoryview(stacks)
     with open(ends.events_read, "rb", buffering=_PIPE_BYTES) as pipe:
         while header := pipe.read(_HEADER_BYTES):
-            size = int.from_bytes(header, "little")
+            size = int.from_bytes(header[:_SIZE_BYTES], "little")
             data = pipe.read(size)
             if len(header) < _HEADER_BYTES or len(data) < size:
                 return
             for event in decode(data):
-                where = event.where if isinstance(event, FaultEvent | RecordEvent) else None
-                if where is not None and isinstance(where.stack, SharedSlice):
-                    where.stack = stacks[where.stack.start : where.stack.end]
-                yield event
+                if isinstance(event, Rows):
+                    yield from rows.read_all(shared, event)
+                elif isinstance(event, RangeDefined | FaultDetails):
+                    rows.note(event)
+                else:
+                    yield _with_stack(event, stacks)
             with suppress(BrokenPipeError):  # the machine has ended
-                os.write(ends.done_write, b".")
+                os.write(ends.done_write, header[_SIZE_BYTES:])
+
+
+def _with_stack(event: RawEvent, stacks: mmap.mmap) -> RawEvent:
+    where = event.where if isinstance(event, RecordEvent) else None
+    if where is not None and isinstance(where.stack, SharedSlice):
+        where.stack = stacks[where.stack.start : where.stack.end]
+    return event

@@ -76,25 +76,38 @@ class CopiedStack:
         return word
 
 
-def stack_parts(space: AddressSpace, sp: int) -> list[memoryview] | None:
-    """Returns the main thread's stack from ``sp`` to its end, as slices of physical memory.
+def stack_end(space: AddressSpace, sp: int) -> int:
+    """Returns the end of the main thread's stack if it must be copied from ``sp`` on, else 0.
 
-    None when it is large, when a part is not in memory, and when ``sp`` is in another stack (a
-    thread's or a coroutine's), whose callers may continue on the stack that it was switched from.
-    The main thread's stack is the highest mapping.
+    It is not copied when it is large, when a part is not in memory, and when ``sp`` is in another
+    stack (a thread's or a coroutine's), whose callers may continue on the stack that it was
+    switched from. The main thread's stack is the highest mapping.
     """
-    vma = space.vmas[-1] if space.vmas else None
-    if vma is None or not vma.grows_down or not vma.start <= sp or sp & 7:
+    vmas = space.vmas
+    if not vmas or sp & 7:
+        return 0
+    vma = vmas[-1]
+    end = vma.end
+    start = vma.start
+    if not vma.grows_down or not start <= sp < end or end - sp > _COPIED:
+        return 0
+    page = sp & ~PAGE_MASK
+    while page < end:
+        if not space.table.pte(page) & V:
+            return 0
+        page += PAGE_SIZE
+    return end
+
+
+def stack_parts(space: AddressSpace, sp: int) -> list[memoryview] | None:
+    """Returns the stack that must be copied, as slices of RAM; None if there is none."""
+    end = stack_end(space, sp)
+    if not end:
         return None
-    if not 0 < vma.end - sp <= _COPIED:
-        return None
-    ram, pte_of, end = space.frames.ram, space.table.pte, vma.end
+    ram = space.frames.ram
     parts = []
     while sp < end:
-        pte = pte_of(sp)
-        if not pte & V:
-            return None
-        start = (ppn(pte) << PAGE_SHIFT | sp & PAGE_MASK) - ram.base
+        start = (ppn(space.table.pte(sp)) << PAGE_SHIFT | sp & PAGE_MASK) - ram.base
         size = PAGE_SIZE - (sp & PAGE_MASK)
         parts.append(ram.bytes[start : start + size])
         sp += size

@@ -102,6 +102,15 @@ class Frames(TableFrames):
             self._tables = self.words.reshape(-1, PTES_PER_TABLE)
         return self._tables
 
+    @property
+    def columns(self) -> tuple[memoryview, memoryview]:
+        """The counts and the kinds of all frames, by the PPN less ``first``, to be read."""
+        return self._count, self._kind
+
+    def word(self, ppn: int) -> int:
+        """Index of the frame's first word in RAM's words."""
+        return (ppn - self.first) * PTES_PER_TABLE
+
     def allocate(self, kind: Kind) -> int:
         """Allocates a frame with count 1 and undefined content; raises :class:`OutOfMemory`."""
         return self._take(kind)

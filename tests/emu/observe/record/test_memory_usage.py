@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 
 from emu.api import Session
+from emu.observe.model.fault_row import MAX_SHARERS
 from emu.observe.model.records import Exit, Fault, Fork, Sample, Sharer
 from emu.observe.record.memory_usage import (
-    MOST_SHARERS,
     MemoryUse,
     memory_use,
     memory_use_from_counts,
@@ -90,7 +90,7 @@ def test_of_twenty_processes_each_store_leaves_one_less(policy: str) -> None:
     for fault in faults:
         others = sorted(left - {fault.pid})
         named = [sharer.pid for sharer in fault.sharers]
-        assert named == others[:MOST_SHARERS]
+        assert named == others[:MAX_SHARERS]
         assert all(sharer.address == page for sharer in fault.sharers)
         if policy == "cow":
             assert fault.count_before == len(left)

@@ -16,7 +16,7 @@ import pytest
 from emu.cli.main import main
 from emu.observe.formats.jsonl import read_trace
 from emu.observe.model import records
-from emu.observe.model.raw_events import CodeLocation, Layout, Mapped, RawEvent, RecordEvent
+from emu.observe.model.raw_events import CodeLocation, Fault, Layout, Mapped, RawEvent, RecordEvent
 from emu.observe.model.records import Exit
 from emu.observe.record import writer_process
 from emu.observe.record.writer_process import TraceWriterProcess
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarn
 does not need. A command forks before it has any thread, which is tested below.
 """
 
-Serve = Callable[[Iterator[RawEvent]], int]
+Serve = Callable[[Iterator[RawEvent | Fault]], int]
 
 
 def event(number: int, where: CodeLocation | None = None) -> RecordEvent:
@@ -41,7 +41,7 @@ def where(stack: object) -> CodeLocation:
 def writes(path: Path) -> Serve:
     """Writes the number of each event and its stack."""
 
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         with path.open("w") as file:
             for event_ in events:
                 if isinstance(event_, RecordEvent):
@@ -86,7 +86,7 @@ def test_a_stack_is_still_there_when_its_event_follows_others(tmp_path: Path) ->
 
 
 def dies(how: Callable[[], object]) -> Serve:
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         next(events)
         how()
         return 0
@@ -145,7 +145,7 @@ def test_an_interrupted_run_leaves_a_truncated_trace(
 
 
 def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         time.sleep(100)
         return 0
 
@@ -158,7 +158,7 @@ def test_a_writer_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> None:
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         time.sleep(0.3)
         reads.touch()
         return 0 if sum(1 for _ in events) == 20_000 else 1
@@ -174,7 +174,7 @@ def test_a_slow_writer_is_waited_for_so_memory_stays_bounded(tmp_path: Path) -> 
 def test_the_writer_ignores_the_signals_for_the_machine(tmp_path: Path) -> None:
     path = tmp_path / "alive"
 
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             os.kill(os.getpid(), number)
         path.write_text("alive")
@@ -189,7 +189,7 @@ def test_the_writer_closes_all_other_descriptors(tmp_path: Path) -> None:
     read, write = os.pipe()
     granted = os.open(tmp_path / "granted", os.O_WRONLY | os.O_CREAT)
 
-    def serve(events: Iterator[RawEvent]) -> int:
+    def serve(events: Iterator[RawEvent | Fault]) -> int:
         os.write(granted, b"granted")
         for _ in events:
             pass

@@ -1,0 +1,64 @@
+"""Sharers of a frame: the pages of other processes that map it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from emu.observe.model.fault_row import MAX_SHARERS
+from emu.observe.record.address_space_pids import AddressSpacePids
+from kernel.base.lazy_numpy import np
+from kernel.mm.address_space import AddressSpace
+from kernel.mm.mappings.vma import USER_END
+from kernel.process.process import Process
+
+
+def sharers(
+    processes: Collection[Process],
+    pids: AddressSpacePids,
+    space: AddressSpace,
+    page: int,
+    frame: int,
+    users: int,
+) -> list[tuple[int, int]]:
+    """Returns the (pid, address) of pages in other address spaces that map ``frame``.
+
+    ``page`` maps it in ``space``; ``users`` is the number of PTEs that map it, including that one.
+    After a fork a frame has the same address in all processes that share it, so that address is
+    searched first. All tables are searched only if PTEs are missing, after an mremap(2).
+    """
+    in_all = pids.page_in_all(page)
+    if in_all is not None:
+        maps = ((in_all.ptes & V) != 0) & ((in_all.ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        if len(set(in_all.addresses[maps].tolist())) >= users - 1:
+            first = [pids.at(slot) for slot in in_all.slots[maps][: MAX_SHARERS + 1].tolist()]
+            named = sorted((pids[other], page) for other in first if other is not space)
+            return named[:MAX_SHARERS]
+    others: dict[AddressSpace, int] = {}
+    for process in processes:
+        if process.alive and process.space is not space:
+            others.setdefault(process.space, process.pid)
+    same = _that_map(page, frame, list(others))
+    entries = {other.table.pte_address(page) for other in same}
+    if len(entries) >= users - 1:
+        found = [(others[other], page) for other in same]
+    else:
+        found = [(pid, va) for other, pid in others.items() for va in _addresses_of(other, frame)]
+    return found[:MAX_SHARERS]
+
+
+def _that_map(page: int, frame: int, spaces: list[AddressSpace]) -> list[AddressSpace]:
+    """Those of ``spaces`` that map ``frame`` at ``page``."""
+    found = []
+    for space in spaces:
+        pte = space.table.pte(page)
+        if pte & V and ppn(pte) == frame:
+            found.append(space)
+    return found
+
+
+def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
+    for start, ptes in space.table.contents(0, USER_END):
+        maps = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
+        for index in np.flatnonzero(maps).tolist():
+            yield start + (index << PAGE_SHIFT)
