@@ -55,6 +55,7 @@ class Cost(IntEnum):
     NAME = 256
     LISTED = 160
     PIPE = 1024
+    SOCKET = 4096
     MESSAGE = 128
     WATCH = 512
     LOCK = 256

@@ -22,8 +22,9 @@ from kernel.syscalls.files import (
     stat,
     sync,
 )
-from kernel.syscalls.ipc import event_fds, poll, sockets
+from kernel.syscalls.ipc import event_fds, poll
 from kernel.syscalls.memory import madvise, mappings, mlock, mremap
+from kernel.syscalls.net import connections, options, receive, send
 from kernel.syscalls.process import (
     clone,
     execve,
@@ -194,23 +195,25 @@ ROWS = (
     Row(40, "mount", mounts.refuse, "str path str hex ptr", "always EPERM"),
     Row(39, "umount2", mounts.refuse, "path int", "always EPERM"),
     Row(41, "pivot_root", mounts.refuse, "path path", "always EPERM"),
-    # Sockets: pairs inside the machine; no network is granted
-    Row(198, "socket", sockets.socket, "int int int", "EAFNOSUPPORT: no network is granted"),
-    Row(199, "socketpair", sockets.socketpair, "int int int ptr", "AF_UNIX"),
-    Row(206, "sendto", sockets.sendto, "fd inbuf:2 size int ptr uint"),
-    Row(207, "recvfrom", sockets.recvfrom, "fd outbuf:2 size int ptr ptr"),
-    Row(211, "sendmsg", sockets.sendmsg, "fd ptr int", "without ancillary data"),
-    Row(212, "recvmsg", sockets.recvmsg, "fd ptr int", "without ancillary data"),
-    Row(210, "shutdown", sockets.shutdown, "fd int"),
-    Row(204, "getsockname", sockets.getsockname, "fd ptr ptr"),
-    Row(205, "getpeername", sockets.getsockname, "fd ptr ptr"),
-    Row(208, "setsockopt", sockets.setsockopt, "fd int int ptr uint"),
-    Row(209, "getsockopt", sockets.getsockopt, "fd int int ptr ptr"),
-    Row(200, "bind", sockets.connected, "fd ptr uint", "pairs are connected already"),
-    Row(201, "listen", sockets.unsupported, "fd int", "EOPNOTSUPP"),
-    Row(202, "accept", sockets.unsupported, "fd ptr ptr", "EOPNOTSUPP"),
-    Row(242, "accept4", sockets.unsupported, "fd ptr ptr int", "EOPNOTSUPP"),
-    Row(203, "connect", sockets.connected, "fd ptr uint", "pairs are connected already"),
+    # Sockets: in the machine; the host is reached only through published ports
+    Row(198, "socket", connections.socket, "int int int", "AF_UNIX, AF_INET, AF_INET6 inside the machine"),
+    Row(199, "socketpair", connections.socketpair, "int int int ptr"),
+    Row(200, "bind", connections.bind, "fd ptr int"),
+    Row(201, "listen", connections.listen, "fd int"),
+    Row(202, "accept", connections.accept, "fd ptr ptr"),
+    Row(242, "accept4", connections.accept4, "fd ptr ptr int"),
+    Row(203, "connect", connections.connect, "fd ptr int"),
+    Row(204, "getsockname", connections.getsockname, "fd ptr ptr"),
+    Row(205, "getpeername", connections.getpeername, "fd ptr ptr"),
+    Row(210, "shutdown", connections.shutdown, "fd int"),
+    Row(206, "sendto", send.sendto, "fd inbuf:2 size int ptr int"),
+    Row(211, "sendmsg", send.sendmsg, "fd ptr int"),
+    Row(269, "sendmmsg", send.sendmmsg, "fd ptr uint int"),
+    Row(207, "recvfrom", receive.recvfrom, "fd outbuf:2 size int ptr ptr"),
+    Row(212, "recvmsg", receive.recvmsg, "fd ptr int"),
+    Row(243, "recvmmsg", receive.recvmmsg, "fd ptr uint int ptr"),
+    Row(208, "setsockopt", options.setsockopt, "fd int int ptr uint"),
+    Row(209, "getsockopt", options.getsockopt, "fd int int ptr ptr"),
     # Memory
     Row(214, "brk", mappings.brk, "ptr"),
     Row(222, "mmap", mappings.mmap, "ptr size prot mapflags fd off", "no huge pages"),

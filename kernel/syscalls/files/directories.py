@@ -102,7 +102,9 @@ def mknodat(t: SyscallContext, dirfd: int, path: int, mode: int, device: int) ->
         create_remove.make_fifo(t.fs, start, text, mode & 0o7777)
     elif kind in (0, stat.S_IFREG):
         create_remove.make_file(t.fs, start, text, mode & 0o7777)
-    elif kind in (stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR):
+    elif kind == stat.S_IFSOCK:
+        create_remove.make_socket(t.fs, start, text, mode & 0o7777)
+    elif kind in (stat.S_IFCHR, stat.S_IFBLK, stat.S_IFDIR):
         if walk(t.fs, start, text, follow=False).node is not None:
             raise Errno(EEXIST)
         raise Errno(EPERM)

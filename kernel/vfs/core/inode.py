@@ -70,6 +70,9 @@ class Inode:
     locks: Locks | None = None
     """Advisory locks; created with the first one."""
 
+    socket: object = None
+    """The socket that is bound to this node (unix(7))."""
+
     # A directory has exactly one path, given by these two. The root's parent is the root.
     parent: Inode | None = None
     """Parent of a directory; None when the directory was removed."""
@@ -211,6 +214,10 @@ class Inode:
 
     def mkdir(self, name: str, mode: int) -> Inode:
         raise Errno(EROFS)
+
+    def mksocket(self, name: str, mode: int) -> Inode:
+        """Creates the node of a socket (bind(2), mknod(2))."""
+        raise Errno(EPERM)
 
     def mkfifo(self, name: str, mode: int) -> Inode:
         raise Errno(EROFS)

@@ -13,7 +13,7 @@ from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import X_OK
 from kernel.vfs.core.tree_checks import check_not_below
-from kernel.vfs.memfs.nodes import MemFifo, MemFile, MemLink, MemNode, MemStore
+from kernel.vfs.memfs.nodes import MemFifo, MemFile, MemLink, MemNode, MemSocket, MemStore
 from kernel.vfs.memfs.sparse_bytes import PageStore
 
 
@@ -92,6 +92,9 @@ class MemDir(MemNode):
 
     def mkfifo(self, name: str, mode: int) -> Inode:
         return self._add(name, lambda: MemFifo(self.filesystem, mode))
+
+    def mksocket(self, name: str, mode: int) -> Inode:
+        return self._add(name, lambda: MemSocket(self.filesystem, mode))
 
     def symlink(self, name: str, target: str) -> Inode:
         return self._add(name, lambda: MemLink(self.filesystem, target))

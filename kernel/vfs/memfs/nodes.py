@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
-from kernel.base.errno import ENOSPC, EPERM
+from kernel.base.errno import ENOSPC, ENXIO, EPERM
 from kernel.base.errors import Errno
 from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.filesystem import TMPFS_MAGIC, ChargedFs, StatFs
@@ -240,3 +240,13 @@ class MemFifo(MemNode, SpecialInode):
 
     def open(self, flags: int, path: str) -> OpenFile:
         return self._pipe.open_fifo(self, flags, path)
+
+
+class MemSocket(MemNode, SpecialInode):
+    """The name of a socket (unix(7))."""
+
+    def __init__(self, filesystem: MemStore, mode: int) -> None:
+        super().__init__(filesystem, stat.S_IFSOCK | mode)
+
+    def open(self, flags: int, path: str) -> OpenFile:
+        raise Errno(ENXIO)

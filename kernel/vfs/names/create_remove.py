@@ -70,6 +70,14 @@ def make_fifo(fs: FsContext, start: Inode, path: str, mode: int) -> None:
     _add(fs, start, path, lambda at, name: at.mkfifo(name, mode), directory=False)
 
 
+def make_socket(fs: FsContext, start: Inode, path: str, mode: int) -> Inode:
+    """Creates the node of a socket; returns it."""
+    mode &= ~fs.umask & 0o7777
+    nodes: list[Inode] = []
+    _add(fs, start, path, lambda at, name: nodes.append(at.mksocket(name, mode)), directory=False)
+    return nodes[0]
+
+
 def make_file(fs: FsContext, start: Inode, path: str, mode: int) -> None:
     mode &= ~fs.umask & 0o7777
     _add(fs, start, path, lambda at, name: at.create(name, mode), directory=False)

@@ -13,6 +13,7 @@ from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir
+from kernel.vfs.sockets.socket_file import Network
 from kernel.vfs.tty.terminal import TerminalDevice
 
 MAX_REFUSED_WRITES = 100
@@ -50,6 +51,7 @@ class Namespace:
         """Budget of the objects of all its file systems."""
         self.pipes = ChargedFs("pipefs", PIPE_MAGIC, number=2, budget=self.budget)
         self.sockets = ChargedFs("sockfs", SOCK_MAGIC, number=3, budget=self.budget)
+        self.network = Network(self.sockets)
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.tty = TerminalDevice(self.anonymous)
         """The node /dev/tty; its ``terminal`` is the user's terminal, if there is one."""

@@ -9,9 +9,10 @@ from kernel.base.budget import Budget, Cost, Kind
 from kernel.base.errno import EBADF, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC
 from kernel.base.errors import Errno
 from kernel.syscalls.files import descriptors, directories, openat, read_write
-from kernel.syscalls.ipc import event_fds, poll, sockets
+from kernel.syscalls.ipc import event_fds, poll
+from kernel.syscalls.net import connections, receive, send
 from kernel.vfs.core.linux_abi import O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDWR
-from kernel.vfs.ipc.unix_socket import SOCK_SEQPACKET
+from kernel.vfs.sockets.socket_file import SOCK_SEQPACKET
 from tests.kernel.fakes import Blocked, FakeThread, done, new_thread
 from tests.kernel.syscalls.calls import fails, mkdir, open_, put_file, read, symlink, unlink, write
 
@@ -40,7 +41,9 @@ def pair_of(t: FakeThread, call: object, *arguments: int) -> tuple[int, int]:
     address = t.mem.alloc(8)
     assert callable(call)
     done(
-        call(t, *arguments, address) if call is sockets.socketpair else call(t, address, *arguments)
+        call(t, *arguments, address)
+        if call is connections.socketpair
+        else call(t, address, *arguments)
     )
     return struct.unpack("<ii", t.mem.read(address, 8))
 
@@ -64,15 +67,15 @@ def test_are_a_pipes_bytes_charged_by_the_page(t: FakeThread) -> None:
 
 
 def test_are_messages_charged_even_empty_ones(t: FakeThread) -> None:
-    one, other = pair_of(t, sockets.socketpair, 1, SOCK_SEQPACKET | O_NONBLOCK, 0)
+    one, other = pair_of(t, connections.socketpair, 1, SOCK_SEQPACKET | O_NONBLOCK, 0)
     before = held(t, Kind.SOCKET)
     for _ in range(3):
-        done(sockets.sendto(t, one, 0x10000, 0, 0, 0, 0))
+        done(send.sendto(t, one, 0x10000, 0, 0, 0, 0))
     assert held(t, Kind.SOCKET) == before + 3 * Cost.MESSAGE
     leave(t, Cost.MESSAGE + 99)
-    assert fails(lambda: sockets.sendto(t, one, 0x10000, 100, 0, 0, 0)) == ENOBUFS
-    assert done(sockets.recvfrom(t, other, t.mem.alloc(10), 10, 0, 0, 0)) == 0
-    assert done(sockets.sendto(t, one, 0x10000, 100, 0, 0, 0)) == 100
+    assert fails(lambda: send.sendto(t, one, 0x10000, 100, 0, 0, 0)) == ENOBUFS
+    assert done(receive.recvfrom(t, other, t.mem.alloc(10), 10, 0, 0, 0)) == 0
+    assert done(send.sendto(t, one, 0x10000, 100, 0, 0, 0)) == 100
     t.files.close(other)
     t.files.close(one)
     assert held(t, Kind.SOCKET) == 0, "messages not received are released with the sockets"

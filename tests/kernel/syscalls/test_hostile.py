@@ -24,7 +24,8 @@ from kernel.syscalls.files import (
     stat,
     sync,
 )
-from kernel.syscalls.ipc import event_fds, poll, sockets
+from kernel.syscalls.ipc import event_fds, poll
+from kernel.syscalls.net import connections, options, receive, send
 from kernel.vfs.build_tree import Grants, Services, build_namespace, first_context
 from kernel.vfs.console import Console
 from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
@@ -32,7 +33,7 @@ from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))
 MODULES = (
     attributes, copy_file, descriptors, directories, event_fds, file_locks, mounts, openat,
-    poll, read_write, sockets, stat, sync,
+    connections, options, poll, read_write, receive, send, stat, sync,
 )  # fmt: skip
 CALLS: list[Callable[..., object]] = [
     function

@@ -1,0 +1,299 @@
+"""Creating, naming, connecting and ending sockets (socket(2), bind(2), listen(2), accept(2))."""
+
+from __future__ import annotations
+
+import stat
+
+from kernel.base.errno import (
+    EADDRINUSE,
+    EAFNOSUPPORT,
+    EAGAIN,
+    EALREADY,
+    ECONNREFUSED,
+    EEXIST,
+    EINPROGRESS,
+    EINVAL,
+    EISCONN,
+    EOPNOTSUPP,
+    EPERM,
+    EPROTONOSUPPORT,
+    EPROTOTYPE,
+    ESOCKTNOSUPPORT,
+)
+from kernel.base.errors import Errno
+from kernel.base.wait import Result
+from kernel.syscalls.context import SyscallContext
+from kernel.syscalls.files.openat import install_pair
+from kernel.syscalls.net.arguments import (
+    inet_address,
+    network_of,
+    now_or_later,
+    read_address,
+    sender_of,
+    socket_of,
+    until,
+    write_address,
+)
+from kernel.vfs.core.inode import Inode
+from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT, W_OK
+from kernel.vfs.names import create_remove
+from kernel.vfs.names.path_walk import walk
+from kernel.vfs.sockets import unix_names
+from kernel.vfs.sockets.inet_address import AF_INET, AF_INET6, AF_UNSPEC
+from kernel.vfs.sockets.inet_socket import (
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    TcpSocket,
+    UdpSocket,
+)
+from kernel.vfs.sockets.socket_file import (
+    SOCK_DGRAM,
+    SOCK_RAW,
+    SOCK_SEQPACKET,
+    SOCK_STREAM,
+    Socket,
+    SocketType,
+)
+from kernel.vfs.sockets.unix_names import AF_UNIX
+from kernel.vfs.sockets.unix_socket import UnixDatagram, UnixStream, socket_pair, unix_socket
+
+_SOCK_LAST = 10
+_AF_LAST = 45
+_INET = {
+    SOCK_STREAM: (TcpSocket, IPPROTO_TCP),
+    SOCK_DGRAM: (UdpSocket, IPPROTO_UDP),
+}
+
+
+def socket(t: SyscallContext, domain: int, type_: int, protocol: int) -> Result:
+    kind, flags = _split(domain, type_)
+    if domain == AF_UNIX:
+        kind = _unix_type(kind, protocol)
+        file: Socket = unix_socket(network_of(t), kind, flags, sender_of(t))
+    elif domain in (AF_INET, AF_INET6):
+        file = _inet_socket(t, SocketType(domain, kind, protocol), flags)
+    else:
+        raise Errno(EAFNOSUPPORT)
+    return _install(t, file, type_)
+
+
+def _install(t: SyscallContext, file: Socket, type_: int) -> int:
+    return t.files.install(file, cloexec=bool(type_ & O_CLOEXEC))
+
+
+def _split(domain: int, type_: int) -> tuple[int, int]:
+    """The kind of socket and the flags of its file; EINVAL."""
+    kind = type_ & 0xF
+    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC) or kind > _SOCK_LAST:
+        raise Errno(EINVAL)
+    if not 0 <= domain <= _AF_LAST:
+        raise Errno(EAFNOSUPPORT)
+    return kind, type_ & O_NONBLOCK
+
+
+def _unix_type(kind: int, protocol: int) -> int:
+    if protocol not in (0, AF_UNIX):
+        raise Errno(EPROTONOSUPPORT)
+    if kind == SOCK_RAW:
+        return SOCK_DGRAM  # as in unix(7)
+    if kind not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
+        raise Errno(ESOCKTNOSUPPORT)
+    return kind
+
+
+def _inet_socket(t: SyscallContext, of: SocketType, flags: int) -> Socket:
+    if of.type == SOCK_RAW:
+        raise Errno(EPERM if of.protocol else EPROTONOSUPPORT)
+    if of.type not in _INET:
+        raise Errno(ESOCKTNOSUPPORT)
+    make, protocol = _INET[of.type]
+    if of.protocol not in (0, protocol):
+        raise Errno(EPROTONOSUPPORT)
+    return make(network_of(t), of._replace(protocol=protocol), flags, sender_of(t))
+
+
+def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, address: int) -> Result:
+    kind, flags = _split(domain, type_)
+    if domain != AF_UNIX:
+        _check_no_pair(domain, kind)
+    kind = _unix_type(kind, protocol)
+    pair = socket_pair(network_of(t), kind, flags, sender_of(t))
+    return install_pair(t, address, pair, bool(type_ & O_CLOEXEC))
+
+
+def _check_no_pair(domain: int, kind: int) -> None:
+    known = domain in (AF_INET, AF_INET6) and kind in _INET
+    raise Errno(EOPNOTSUPP if known else EAFNOSUPPORT)
+
+
+# Names.
+
+
+def bind(t: SyscallContext, fd: int, address: int, size: int) -> Result:
+    file = socket_of(t, fd)
+    raw = read_address(t, address, size)
+    if isinstance(file, UnixStream | UnixDatagram):
+        _bind_unix(t, file, raw)
+    else:
+        file.bind(inet_address(file, raw), privileged=t.fs.credentials.uid == 0)
+    return 0
+
+
+def _bind_unix(t: SyscallContext, file: UnixStream | UnixDatagram, raw: bytes) -> None:
+    if len(raw) == 2 and unix_names.family_of(raw) == AF_UNIX:
+        file.check_unbound()
+        file.bind_automatically()
+        return
+    name = unix_names.parse(raw)
+    file.check_unbound()
+    if name[:1] == b"\0":
+        file.bind_to(name, None)
+        return
+    path = name.decode("utf-8", "surrogateescape")
+    try:
+        node = create_remove.make_socket(t.fs, t.fs.cwd, path, 0o777)
+    except Errno as error:
+        raise Errno(EADDRINUSE) if error.errno == EEXIST else error from None
+    file.bind_to(name, node)
+
+
+def getsockname(t: SyscallContext, fd: int, address: int, size: int) -> Result:
+    write_address(t, address, size, socket_of(t, fd).local_name())
+    return 0
+
+
+def getpeername(t: SyscallContext, fd: int, address: int, size: int) -> Result:
+    write_address(t, address, size, socket_of(t, fd).peer_name())
+    return 0
+
+
+# Connections.
+
+
+def listen(t: SyscallContext, fd: int, backlog: int) -> Result:
+    socket_of(t, fd).listen(backlog)
+    return 0
+
+
+def accept(t: SyscallContext, fd: int, address: int, size: int) -> Result:
+    return accept4(t, fd, address, size, 0)
+
+
+def accept4(t: SyscallContext, fd: int, address: int, size: int, flags: int) -> Result:
+    if flags & ~(O_NONBLOCK | O_CLOEXEC):
+        raise Errno(EINVAL)
+    file = socket_of(t, fd)
+
+    def attempt() -> int | None:
+        accepted = file.accept(flags & O_NONBLOCK)
+        if accepted is None:
+            return None
+        accepted.acquire()
+        try:
+            write_address(t, address, size, _peer_or_family(accepted))
+            return _install(t, accepted, flags)
+        finally:
+            accepted.release()
+
+    return now_or_later(t, file, POLLIN, attempt, dont_wait=False)
+
+
+def _peer_or_family(file: Socket) -> bytes:
+    try:
+        return file.peer_name()
+    except Errno:
+        return file.domain.to_bytes(2, "little")
+
+
+def connect(t: SyscallContext, fd: int, address: int, size: int) -> Result:
+    file = socket_of(t, fd)
+    raw = read_address(t, address, size)
+    if len(raw) < 2:
+        raise Errno(EINVAL)
+    if isinstance(file, UnixStream | UnixDatagram):
+        return _connect_unix(t, file, raw)
+    if unix_names.family_of(raw) == AF_UNSPEC and isinstance(file, UdpSocket):
+        file.connect(None)
+        return 0
+    to = inet_address(file, raw)
+    if isinstance(file, UdpSocket):
+        file.connect(to)
+        return 0
+    assert isinstance(file, TcpSocket)
+    return _connect_tcp(t, file, to)
+
+
+def _connect_unix(t: SyscallContext, file: UnixStream | UnixDatagram, raw: bytes) -> Result:
+    if unix_names.family_of(raw) == AF_UNSPEC and isinstance(file, UnixDatagram):
+        file.connect(None)
+        return 0
+    other = find_unix(t, unix_names.parse(raw), file)
+    if file.connect(other):
+        return 0
+    assert isinstance(file, UnixStream)
+    if file.nonblocking:
+        file.stop_connecting()
+        raise Errno(EAGAIN)
+    return _wait_for_connection(t, file)
+
+
+def find_unix(t: SyscallContext, name: bytes, file: Socket) -> Socket:
+    """The socket with a name; ECONNREFUSED, and errors of the path."""
+    abstract = name[:1] == b"\0"
+    found = network_of(t).names.find(name) if abstract else _bound_to(t, name)
+    if found is None:
+        raise Errno(ECONNREFUSED)
+    if found.type != file.type:
+        raise Errno(EPROTOTYPE)
+    return found
+
+
+def _bound_to(t: SyscallContext, name: bytes) -> Socket | None:
+    path = name.decode("utf-8", "surrogateescape")
+    node: Inode = walk(t.fs, t.fs.cwd, path).require_node()
+    node.check(W_OK, t.fs.credentials)
+    if node.kind != stat.S_IFSOCK:
+        return None
+    found = node.socket
+    return found if isinstance(found, Socket) else None
+
+
+def _connect_tcp(t: SyscallContext, file: TcpSocket, to: object) -> Result:
+    if file.listener is not None:
+        raise Errno(EALREADY)
+    if file.pending_result is not None:
+        result, file.pending_result = file.pending_result, None
+        file.error = 0
+        if result:
+            raise Errno(result)
+        return 0
+    if file.was_connected:
+        raise Errno(EISCONN)
+    try:
+        done = file.connect(to)  # type: ignore[arg-type]
+    except Errno as error:
+        if not file.nonblocking or error.errno != ECONNREFUSED:
+            raise
+        file.pending_result = file.error = error.errno
+        raise Errno(EINPROGRESS) from None
+    if file.nonblocking:
+        if done:
+            file.pending_result = 0
+        raise Errno(EINPROGRESS)
+    return 0 if done else _wait_for_connection(t, file)
+
+
+def _wait_for_connection(t: SyscallContext, file: UnixStream | TcpSocket) -> Result:
+    def attempt() -> int | None:
+        file.raise_error()
+        return 0 if file.was_connected else None
+
+    return until(t, file, POLLOUT, attempt)
+
+
+def shutdown(t: SyscallContext, fd: int, how: int) -> Result:
+    file = socket_of(t, fd)
+    if not 0 <= how <= 2:
+        raise Errno(EINVAL)
+    file.shutdown(how)
+    return 0
