@@ -27,7 +27,7 @@ MSG_CTRUNC = 8
 
 
 class Control(NamedTuple):
-    """What a message passes."""
+    """The descriptors and the credentials of a message."""
 
     files: list[OpenFile]
     sender: Sender
@@ -73,7 +73,7 @@ def _files(t: SyscallContext, data: bytes) -> list[OpenFile]:
 
 
 def _checked_credentials(t: SyscallContext, data: bytes) -> Sender:
-    """What the caller may claim to be: itself, or as root anyone that exists."""
+    """Credentials that the caller may claim: its own, or as root any."""
     if len(data) != _CREDENTIALS.size:
         raise Errno(EINVAL)
     claimed, true = Sender(*_CREDENTIALS.unpack(data)), sender_of(t)

@@ -127,7 +127,7 @@ def _receive(receiving: _Receiving) -> Result:
 
 
 def _receive_until_done(receiving: _Receiving) -> Result:
-    """What was received before a signal or an error is the result (MSG_WAITALL)."""
+    """Bytes received before a signal or an error are the result (MSG_WAITALL)."""
     try:
         result = now_or_later(
             receiving.t,

@@ -106,7 +106,7 @@ class InetSocket(_Base):
         )
 
     def match(self, to: InetAddress, source: InetAddress | None) -> int:
-        """How specifically this socket is bound to ``to``; 0 if it is not."""
+        """Rank of this socket as the receiver of ``to``: more if bound more closely, 0 if not."""
         mine = self.address
         if mine is None or not self.may_receive_from(source):
             return 0
@@ -211,7 +211,7 @@ class TcpSocket(InetSocket, StreamSocket):
         return ENOTCONN
 
     @property
-    def tells_reader(self) -> bool:
+    def stops_sender(self) -> bool:
         return False
 
     def close_connection(self) -> None:

@@ -24,7 +24,7 @@ class Sender(NamedTuple):
     gid: int
 
 
-NOBODY = Sender(0, 65534, 65534)
+NO_PROCESS = Sender(0, 65534, 65534)
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Message:
     """A datagram, or a piece of a stream."""
 
     data: bytes
-    sender: Sender = NOBODY
+    sender: Sender = NO_PROCESS
     source: Any = None
     """Address of the sending socket; None when it has none."""
     files: list[OpenFile] = field(default_factory=list)

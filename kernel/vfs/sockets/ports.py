@@ -31,7 +31,7 @@ class Bound(Protocol):
         """Returns whether ``address`` for ``other`` is among the addresses of this socket."""
 
     def match(self, to: InetAddress, source: InetAddress | None, /) -> int:
-        """How specifically this socket is bound to ``to``; 0 if it is not."""
+        """Rank of this socket as the receiver of ``to``: more if bound more closely, 0 if not."""
 
 
 class Ports:

@@ -26,7 +26,7 @@ from kernel.vfs.core.linux_abi import (
     POLLWRNORM,
 )
 from kernel.vfs.core.open_file import OpenFile, Sources
-from kernel.vfs.sockets.message import NOBODY, Message, ReceiveQueue, Sender
+from kernel.vfs.sockets.message import NO_PROCESS, Message, ReceiveQueue, Sender
 from kernel.vfs.sockets.ports import Ports
 from kernel.vfs.sockets.rights import Carrier, Rights
 from kernel.vfs.sockets.unix_names import AbstractNames
@@ -39,7 +39,7 @@ _WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 class Network:
-    """What the sockets of a machine share: names, ports, descriptors in flight, memory."""
+    """Names, ports, descriptors in flight and memory, which the sockets of a machine share."""
 
     def __init__(self, filesystem: ChargedFs) -> None:
         self.filesystem = filesystem
@@ -73,7 +73,7 @@ class SocketInode(Inode):
 
 
 class SocketType(NamedTuple):
-    """What socket(2) was called with."""
+    """Arguments of socket(2)."""
 
     domain: int
     type: int
@@ -82,12 +82,12 @@ class SocketType(NamedTuple):
 
 @dataclass(slots=True)
 class Received:
-    """What a read of a socket returned."""
+    """Result of a read of a socket."""
 
     data: bytes
     length: int
     """Size of the whole message, or of ``data`` for a stream."""
-    sender: Sender = NOBODY
+    sender: Sender = NO_PROCESS
     source: Any = None
     files: list[OpenFile] = field(default_factory=list)
 
@@ -111,9 +111,9 @@ class Socket(Carrier):
         self.socket_type = of
         self.domain, self.type, self.protocol = of
         self.owner_ids = owner
-        """Who created it."""
-        self.peer_ids = NOBODY
-        """Who connected, or listened, at the other end."""
+        """Credentials of its creator."""
+        self.peer_ids = NO_PROCESS
+        """Credentials of the process that connected, or listened, at the other end."""
         self.queue = ReceiveQueue(network.budget, boundaries=of.type != SOCK_STREAM)
         self.options: dict[tuple[int, int], bytes] = {}
         """Values of setsockopt(2), by level and name."""
@@ -205,7 +205,7 @@ class Socket(Carrier):
             self.network.rights.collect()
 
     def close_connection(self) -> None:
-        """Releases names and tells the other end."""
+        """Releases names and ends the connection at the other end."""
 
     def discard_messages(self) -> None:
         files = self.queue.clear()
@@ -256,7 +256,7 @@ class Socket(Carrier):
         return 0
 
     def unread_bytes(self) -> int:
-        """What FIONREAD returns."""
+        """Result of FIONREAD."""
         if self.is_listening:
             raise Errno(EINVAL)
         if self.type == SOCK_DGRAM:

@@ -210,12 +210,12 @@ class StreamSocket(Socket):
         if self.peer is not None:
             if how != SHUT_RD:
                 self.peer.may_receive = False
-            if how != SHUT_WR and self.tells_reader:
+            if how != SHUT_WR and self.stops_sender:
                 self.peer.may_send = False
             self.peer.wake()
 
     @property
-    def tells_reader(self) -> bool:
+    def stops_sender(self) -> bool:
         """True if the peer cannot send after a shutdown of this socket for reading."""
         return True
 
