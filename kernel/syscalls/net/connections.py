@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 from kernel.base.errno import (
+    EACCES,
     EADDRINUSE,
     EAFNOSUPPORT,
     EAGAIN,
@@ -59,6 +60,8 @@ from kernel.vfs.sockets.unix_socket import UnixDatagram, UnixStream, socket_pair
 
 _SOCK_LAST = 10
 _AF_LAST = 45
+_PROTOCOLS = 263
+_IPPROTO_ICMP = 1
 _INET = {
     SOCK_STREAM: (TcpSocket, IPPROTO_TCP),
     SOCK_DGRAM: (UdpSocket, IPPROTO_UDP),
@@ -84,10 +87,12 @@ def _install(t: SyscallContext, file: Socket, type_: int) -> int:
 def _split(domain: int, type_: int) -> tuple[int, int]:
     """The kind of socket and the flags of its file; EINVAL."""
     kind = type_ & 0xF
-    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC) or kind > _SOCK_LAST:
+    if type_ & ~(0xF | O_NONBLOCK | O_CLOEXEC):
         raise Errno(EINVAL)
     if not 0 <= domain <= _AF_LAST:
         raise Errno(EAFNOSUPPORT)
+    if kind > _SOCK_LAST:
+        raise Errno(EINVAL)
     return kind, type_ & O_NONBLOCK
 
 
@@ -102,6 +107,10 @@ def _unix_type(kind: int, protocol: int) -> int:
 
 
 def _inet_socket(t: SyscallContext, of: SocketType, flags: int) -> Socket:
+    if not 0 <= of.protocol < _PROTOCOLS:
+        raise Errno(EINVAL)
+    if of == (AF_INET, SOCK_DGRAM, _IPPROTO_ICMP):
+        raise Errno(EACCES)  # net.ipv4.ping_group_range
     if of.type == SOCK_RAW:
         raise Errno(EPERM if of.protocol else EPROTONOSUPPORT)
     if of.type not in _INET:
@@ -145,8 +154,8 @@ def _bind_unix(t: SyscallContext, file: UnixStream | UnixDatagram, raw: bytes) -
         file.bind_automatically()
         return
     name = unix_names.parse(raw)
-    file.check_unbound()
     if name[:1] == b"\0":
+        file.check_unbound()
         file.bind_to(name, None)
         return
     path = name.decode("utf-8", "surrogateescape")
@@ -154,6 +163,9 @@ def _bind_unix(t: SyscallContext, file: UnixStream | UnixDatagram, raw: bytes) -
         node = create_remove.make_socket(t.fs, t.fs.cwd, path, 0o777)
     except Errno as error:
         raise Errno(EADDRINUSE) if error.errno == EEXIST else error from None
+    if file.name:  # found after the node was made, as by Linux
+        create_remove.remove_file(t.fs, t.fs.cwd, path)
+    file.check_unbound()
     file.bind_to(name, node)
 
 

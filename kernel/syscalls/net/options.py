@@ -20,7 +20,7 @@ from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.net.arguments import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket_of
-from kernel.vfs.sockets.inet_address import AF_INET6
+from kernel.vfs.sockets.inet_address import AF_INET, AF_INET6
 from kernel.vfs.sockets.inet_socket import IPPROTO_IPV6, IPV6_V6ONLY, InetSocket, TcpSocket
 from kernel.vfs.sockets.message import DEFAULT_CAPACITY
 from kernel.vfs.sockets.socket_file import SOCK_STREAM, Socket
@@ -146,16 +146,16 @@ _COMPUTED: Final[dict[int, Callable[[Socket], bytes]]] = {
 }
 
 
-def _check_level(file: Socket, level: int) -> None:
+def _check_level(file: Socket, level: int, unknown: int) -> None:
+    """EOPNOTSUPP, or ``unknown`` for a level that sockets of IPv4 do not have."""
     if file.domain == AF_UNIX:
         raise Errno(EOPNOTSUPP)
     protocol = IPPROTO_TCP if file.type == SOCK_STREAM else IPPROTO_UDP
     if level in (IPPROTO_TCP, IPPROTO_UDP) and level != protocol:
         raise Errno(EOPNOTSUPP if level == IPPROTO_UDP else ENOPROTOOPT)
-    if level == IPPROTO_IPV6 and file.domain != AF_INET6:
-        raise Errno(EOPNOTSUPP)
-    if level not in _OTHER_LEVELS:
-        raise Errno(ENOPROTOOPT)
+    known = level in _OTHER_LEVELS and (level != IPPROTO_IPV6 or file.domain == AF_INET6)
+    if not known:
+        raise Errno(unknown if file.domain == AF_INET else ENOPROTOOPT)
 
 
 _TCP_INFO, _TCP_CONGESTION = 11, 13
@@ -163,7 +163,7 @@ _ESTABLISHED, _CLOSED, _LISTEN, _CLOSE_WAIT = 1, 7, 10, 8
 
 
 def _get_of_protocol(file: Socket, level: int, option: int) -> bytes:
-    _check_level(file, level)
+    _check_level(file, level, EOPNOTSUPP)
     if isinstance(file, TcpSocket) and level == IPPROTO_TCP:
         if option == _TCP_INFO:
             return bytes([tcp_state(file)]) + bytes(231)
@@ -249,7 +249,7 @@ def _set_buffer(file: Socket, option: int, size: int) -> None:
 def _set_of_protocol(
     t: SyscallContext, file: Socket, level: int, option: int, value: int, size: int
 ) -> None:
-    _check_level(file, level)
+    _check_level(file, level, ENOPROTOOPT)
     if level == IPPROTO_TCP and option == _TCP_CONGESTION:
         return
     if option not in _OTHER_LEVELS[level]:

@@ -49,10 +49,10 @@ class _Receiving:
         while True:
             peek = bool(self.flags & MSG_PEEK)
             count = min(self.buffers.remaining, _CHUNK)
-            if not count and self.file.type == SOCK_STREAM:
+            if not count and self.done:
                 return self.done
             try:
-                received = self.file.receive(count, peek=peek)
+                received = self._receive(count, peek)
             except Errno:
                 if self.done:
                     return self.done
@@ -66,10 +66,21 @@ class _Receiving:
             if not received.data or received.files or not self.buffers.remaining:
                 return self.done
 
-    def _deliver(self, received: Received) -> int:
-        if self.buffers.fill(received.data) < len(received.data):
-            self.file.network.rights.drop(received.files)
+    def _receive(self, count: int, peek: bool) -> Received | None:
+        """Receives into the buffers; bytes of a stream for which there is no memory stay there."""
+        file, keeps = self.file, peek or self.file.type == SOCK_STREAM
+        received = file.receive(count, peek=keeps)
+        if received is None:
+            return None
+        filled = self.buffers.fill(received.data)
+        if filled < len(received.data) and (not filled or not keeps):
+            file.network.rights.drop(received.files)
             raise Errno(EFAULT)
+        if keeps and not peek and filled:
+            return file.receive(filled)
+        return received
+
+    def _deliver(self, received: Received) -> int:
         if self.source:
             write_address(self.t, self.source, self.source_size, self._packed(received))
         if self.header is not None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from kernel.base.errno import (
     ECONNREFUSED,
-    ECONNRESET,
     EINVAL,
+    EISCONN,
     ENETUNREACH,
     ENOTCONN,
     EPIPE,
 )
 from kernel.base.errors import Errno
+from kernel.vfs.core.linux_abi import POLLHUP, POLLIN, POLLRDHUP, POLLRDNORM
 from kernel.vfs.sockets.datagram import DatagramSocket
 from kernel.vfs.sockets.inet_address import (
     AF_INET,
@@ -29,7 +30,7 @@ from kernel.vfs.sockets.inet_address import (
 )
 from kernel.vfs.sockets.message import Message
 from kernel.vfs.sockets.ports import Bound, Ports
-from kernel.vfs.sockets.socket_file import SHUT_RD, Socket
+from kernel.vfs.sockets.socket_file import Socket
 from kernel.vfs.sockets.stream import StreamSocket
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ class TcpSocket(InetSocket, StreamSocket):
     pending_result: int | None = None
     """Error of a connect(2) that did not wait, 0 for success, until it is reported."""
 
+    was_refused = False
+    """True after a connect(2) that did not wait and failed."""
+    is_reset = False
+
     @property
     def ports(self) -> Ports:
         return self.network.tcp
@@ -180,6 +185,9 @@ class TcpSocket(InetSocket, StreamSocket):
         return server
 
     def connect(self, to: InetAddress) -> bool:
+        if self.is_listening:
+            raise Errno(EISCONN)
+        self.was_refused = False
         to = self.destination(to)
         if self.address is not None and self.address.is_any:
             self.address = self.address._replace(ip=_source_for(to))
@@ -191,12 +199,14 @@ class TcpSocket(InetSocket, StreamSocket):
         except Errno as error:
             if error.errno == ECONNREFUSED:
                 self.remote = None
+                self.was_refused = self.nonblocking
             raise
 
     def send(self, message: Message, to: object = None) -> int | None:
         if self.was_connected and self.peer is None and self.may_send and not self.error:
             # The other end answers with a reset, which later calls report.
             self.may_send = False
+            self.is_reset = True
             self.error = EPIPE
             self.wake()
             return len(message.data)
@@ -229,16 +239,17 @@ class TcpSocket(InetSocket, StreamSocket):
             self.may_receive = False
 
     def reset(self) -> None:
-        """The other end sent RST: the connection is over, and what it sent before is lost."""
-        self.discard_messages()
-        self.may_receive = self.may_send = False
-        self.error = ECONNRESET
-        self.wake()
+        """The other end sent RST."""
+        self.is_reset = True
+        super().reset()
 
-    def shutdown(self, how: int) -> None:
-        super().shutdown(how)
-        if how != SHUT_RD and self.peer is None:
-            self.may_receive = False
+    @property
+    def may_shut_down(self) -> bool:
+        return self.was_connected and not self.is_reset
+
+    def poll(self) -> int:
+        ended = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP
+        return super().poll() | (ended if self.was_refused else 0)
 
 
 class UdpSocket(InetSocket, DatagramSocket):

@@ -184,13 +184,17 @@ class Socket(Carrier):
     # Ends.
 
     def shutdown(self, how: int) -> None:
-        if not self.is_connected:
+        if not self.may_shut_down:
             raise Errno(ENOTCONN)
         if how != SHUT_WR:
             self.may_receive = False
         if how != SHUT_RD:
             self.may_send = False
         self.wake()
+
+    @property
+    def may_shut_down(self) -> bool:
+        return self.is_connected
 
     def wake(self) -> None:
         self.on_readable.wake()

@@ -6,6 +6,7 @@ from collections import deque
 
 from kernel.base.errno import (
     ECONNREFUSED,
+    ECONNRESET,
     EINVAL,
     EISCONN,
     EMSGSIZE,
@@ -178,27 +179,31 @@ class StreamSocket(Socket):
         return Received(data[:count], len(data), message.sender, message.source, files)
 
     def _receive_bytes(self, count: int, peek: bool) -> Received:
-        """Bytes of one sender, up to those with which descriptors came."""
+        """Bytes of one sender, up to the end of those with which descriptors came."""
         first = self.queue.messages[0]
-        files = [] if peek else first.files
+        files: list[OpenFile] = []
         parts: list[bytes] = []
         taken = 0
         for message in list(self.queue.messages):
             if taken == count or message.sender != first.sender:
                 break
-            if message.files and (parts or (first.files and message is not first)):
-                break
             part = message.data[: count - taken]
             parts.append(part)
             taken += len(part)
-            if peek:
-                continue
-            if len(part) == len(message.data):
-                self.queue.pop()
-            else:
-                message.files = []
-                self.queue.drop_bytes(len(part))
+            with_files = bool(message.files)
+            if not peek:
+                files = message.files
+                self._consume(message, len(part))
+            if with_files:
+                break
         return Received(b"".join(parts), taken, first.sender, None, files)
+
+    def _consume(self, first: Message, count: int) -> None:
+        if count == len(first.data):
+            self.queue.pop()
+        else:
+            first.files = []
+            self.queue.drop_bytes(count)
 
     # Ends.
 
@@ -233,7 +238,11 @@ class StreamSocket(Socket):
             client.error = ECONNREFUSED
             client.wake()
         while self.backlog:
-            self.backlog.popleft().acquire().release()
+            server = self.backlog.popleft()
+            peer = server.peer
+            server.acquire().release()
+            if peer is not None:
+                peer.reset()
 
     def close_connection(self) -> None:
         self.stop_connecting()
@@ -243,6 +252,12 @@ class StreamSocket(Socket):
             peer.peer = None
             peer.peer_closed(unread=bool(self.queue))
             peer.wake()
+
+    def reset(self) -> None:
+        """The connection was ended by force."""
+        self.error = ECONNRESET
+        self.may_receive = self.may_send = False
+        self.wake()
 
     def peer_closed(self, *, unread: bool) -> None:
         """The other end was closed, with data that it had not read if ``unread``."""

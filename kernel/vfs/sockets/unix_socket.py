@@ -53,6 +53,10 @@ class UnixName(_Base):
         self.name = self.network.names.bind_automatically(self)
         self.owns_name = True
 
+    @property
+    def may_shut_down(self) -> bool:
+        return True
+
     def check_unbound(self) -> None:
         if self.name:
             raise Errno(EINVAL)
