@@ -17,6 +17,7 @@ from typing import Any
 from emu.errors import CannotRun
 from emu.host.guest_filesystem import build_view, explain_refusal
 from emu.host.host_signals import Ticker
+from emu.host.published_ports import PublishedPorts
 from emu.isa_extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
 from emu.observe.formats.summary import summarize
@@ -139,6 +140,7 @@ class Session:
         self._view = view
         self.namespace = view.namespace
         mount_proc(self.namespace, self.kernel)
+        self._ports = PublishedPorts(self.namespace.network, options.publish, self._log)
         self.console = Console(self.namespace)
         for fd in host_streams:
             self.console.use_host(fd, fd)
@@ -161,6 +163,7 @@ class Session:
                 kernel.shut_down()
             raise
         finally:
+            self._ports.close()
             self.console.restore()
         self.summary = summarize(kernel, self._shut_down())
         self._note_refused_writes()

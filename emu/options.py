@@ -32,6 +32,10 @@ class Options(Config):
     read_write: Sequence[tuple[str, str]] = ()
     """Pairs of a host directory and its path in the guest."""
 
+    publish: Sequence[tuple[str, int, int]] = ()
+    """TCP ports of the guest at which programs of the host connect: the address and the port of the
+    host, 0 for any, and the port of the guest."""
+
     def __post_init__(self) -> None:
         for name in ("memory", "fault_around", "hugetlb", "max_processes", "fail_allocation"):
             if not isinstance(getattr(self, name), int):

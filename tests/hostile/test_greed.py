@@ -162,7 +162,7 @@ KINDS = {
     "eventfds": "EMFILE",
     "timerfds": "EMFILE",
     "epolls": "EMFILE",
-    "socketpairs": "EMFILE",
+    "socketpairs": "EMFILE ENFILE",
     "files_of_many_processes": "ENFILE",
     "eventfds_of_many_processes": "ENFILE",
     "pipe_bytes": "ENOMEM",

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 
-from emu.cli.support.option_values import UNITS, count, count_or_zero, memory_size
+from emu.cli.support.option_values import UNITS, count, count_or_zero, memory_size, published_port
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
@@ -153,6 +153,15 @@ def _add_view(group: argparse._ArgumentGroup) -> None:
         metavar="DIR[:GUEST]",
         help="directory that the guest may also write to, at its own path or at GUEST",
     )
+    group.add_argument(
+        "--publish",
+        action="append",
+        type=published_port,
+        default=[],
+        metavar="[ADDR:]PORT:GUESTPORT",
+        help="let programs of the host connect to TCP port GUESTPORT of the guest at PORT (0: any "
+        "that is free, which is reported) of ADDR (default 127.0.0.1)",
+    )
 
 
 def _add_limits(group: argparse._ArgumentGroup) -> None:
@@ -198,6 +207,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         timeout=arguments.timeout,
         environment=_environment(arguments.env),
         cwd=arguments.cwd,
+        publish=arguments.publish,
         root=arguments.root,
         read_only=arguments.ro,
         read_write=arguments.rw,

@@ -8,6 +8,7 @@ import re
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 _MOST = 1 << 30
+_LAST_PORT = 65_535
 _INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
 
 
@@ -43,3 +44,13 @@ def memory_size(text: str) -> int:
     if not _SMALLEST <= size <= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
     return size
+
+
+def published_port(text: str) -> tuple[str, int, int]:
+    """Address and port of the host, and port of the guest, from ``[ADDR:]PORT:GUESTPORT``."""
+    match = re.fullmatch(r"(?:\[?([^\[\]]+)\]?:)?([0-9]{1,5}):([0-9]{1,5})", text)
+    ports = [int(number) for number in match.groups()[1:]] if match else [-1, -1]
+    if match is None or not (0 <= ports[0] <= _LAST_PORT and 0 < ports[1] <= _LAST_PORT):
+        expected = "[ADDR:]PORT:GUESTPORT with ports up to 65535"
+        raise argparse.ArgumentTypeError(f"{text!r}: not a port to publish (expected {expected})")
+    return match[1] or "127.0.0.1", ports[0], ports[1]

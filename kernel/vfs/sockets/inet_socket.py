@@ -18,6 +18,7 @@ from kernel.base.errno import (
 )
 from kernel.base.errors import Errno
 from kernel.vfs.core.linux_abi import POLLHUP, POLLIN, POLLRDHUP, POLLRDNORM
+from kernel.vfs.core.open_file import Sources
 from kernel.vfs.sockets.datagram import DatagramSocket
 from kernel.vfs.sockets.inet_address import (
     AF_INET,
@@ -30,7 +31,7 @@ from kernel.vfs.sockets.inet_address import (
 )
 from kernel.vfs.sockets.message import Message
 from kernel.vfs.sockets.ports import Bound, Ports
-from kernel.vfs.sockets.socket_file import Socket
+from kernel.vfs.sockets.socket_file import HostPort, Socket
 from kernel.vfs.sockets.stream import StreamSocket
 
 if TYPE_CHECKING:
@@ -164,15 +165,33 @@ class TcpSocket(InetSocket, StreamSocket):
     was_refused = False
     """True after a connect(2) that did not wait and failed."""
     is_reset = False
+    host_port: HostPort | None = None
+    """The port of the host where the host's programs connect to this listening socket."""
 
     @property
     def ports(self) -> Ports:
         return self.network.tcp
 
     def prepare_to_listen(self) -> None:
-        self.bind_automatically()
-        assert self.address is not None
-        self.ports.check_listen(self, self.address)
+        address = self.bind_automatically()
+        self.ports.check_listen(self, address)
+        if not self.is_listening:
+            self._listen_on_host(address.port)
+
+    def _listen_on_host(self, port: int) -> None:
+        host_port = self.network.host_ports.get(port)
+        if host_port is not None and not any(
+            isinstance(other, TcpSocket) and other.host_port is host_port
+            for other in self.network.sockets
+        ):
+            host_port.listen()
+            self.host_port = host_port
+
+    def accept(self, flags: int) -> Socket | None:
+        accepted = super().accept(flags)
+        if accepted is None and self.host_port is not None:
+            accepted = self.host_port.accept(self, flags)
+        return accepted
 
     def match(self, to: InetAddress, source: InetAddress | None) -> int:
         return super().match(to, source) if self.is_listening else 0
@@ -226,6 +245,8 @@ class TcpSocket(InetSocket, StreamSocket):
 
     def close_connection(self) -> None:
         self.release_port()
+        if self.host_port is not None:
+            self.host_port.stop_listening()
         linger = self.options.get((SOL_SOCKET, SO_LINGER), b"")
         peer = self.peer
         super().close_connection()
@@ -249,7 +270,14 @@ class TcpSocket(InetSocket, StreamSocket):
 
     def poll(self) -> int:
         ended = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP
-        return super().poll() | (ended if self.was_refused else 0)
+        events = super().poll() | (ended if self.was_refused else 0)
+        if self.host_port is not None and self.host_port.has_connection:
+            events |= POLLIN | POLLRDNORM
+        return events
+
+    def sources(self, events: int) -> Sources:
+        sources = super().sources(events)
+        return sources if self.host_port is None else sources._replace(host=self.host_port.ready)
 
 
 class UdpSocket(InetSocket, DatagramSocket):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import stat
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kernel.base.budget import Budget, Cost, Kind
 from kernel.base.errno import EINVAL, ENFILE, ENOTCONN, ENOTTY, EOPNOTSUPP
 from kernel.base.errors import Errno
-from kernel.base.wait import Result, WaitQueue
+from kernel.base.wait import HostReady, Result, WaitQueue
 from kernel.vfs.core.caller import IoctlCaller
 from kernel.vfs.core.filesystem import ChargedFs
 from kernel.vfs.core.inode import Inode, Stat
@@ -38,6 +39,18 @@ _READ_EVENTS = POLLIN | POLLRDNORM | POLLRDHUP
 _WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
+class HostPort(Protocol):
+    """A port of the host at which its programs connect to the guest."""
+
+    @property
+    def has_connection(self) -> bool: ...
+    @property
+    def ready(self) -> tuple[HostReady, ...]: ...
+    def listen(self) -> None: ...
+    def stop_listening(self) -> None: ...
+    def accept(self, listener: Any, flags: int, /) -> Socket | None: ...
+
+
 class Network:
     """Names, ports, descriptors in flight and memory, which the sockets of a machine share."""
 
@@ -47,6 +60,8 @@ class Network:
         self.rights = Rights()
         self.tcp = Ports()
         self.udp = Ports()
+        self.host_ports: Mapping[int, HostPort] = {}
+        """Ports that are published to the host, by the guest's port."""
         self.sockets: dict[Socket, None] = {}
         """All sockets, in the order of their creation."""
 
