@@ -174,6 +174,44 @@ static long empty_messages(void) {
     while (send(p[0], block, 0, 0) >= 0) ;
     return errno == EAGAIN ? 0 : -1;
 }
+static long tcp_sockets(void) { return a_new_file_in_a_child(socket(AF_INET, SOCK_STREAM, 0)); }
+static int an_unnamed(int type) {
+    int made = socket(AF_UNIX, type, 0);
+    bind(made, &(struct sockaddr){AF_UNIX}, 2);
+    return made;
+}
+static long unaccepted(void) {
+    static int listener;
+    static struct sockaddr_storage at;
+    static socklen_t size;
+    if (!listener) {
+        if ((listener = an_unnamed(SOCK_STREAM)) < 0 || listen(listener, 4096)) return -1;
+        size = sizeof at;
+        getsockname(listener, (struct sockaddr *)&at, &size);
+    }
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (client < 0) return -1;
+    if (!connect(client, (struct sockaddr *)&at, size)) return close(client);
+    listener = 0;
+    return errno == EAGAIN ? close(client) : -1;
+}
+static long descriptor_through(int through, int sent) {
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {"x", 1};
+    struct msghdr message = {0, 0, &part, 1, control, sizeof control};
+    *CMSG_FIRSTHDR(&message) = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    *(int *)CMSG_DATA(CMSG_FIRSTHDR(&message)) = sent;
+    return sendmsg(through, &message, 0);
+}
+static long nested_descriptors(void) {
+    static int last = -1, before = -1;
+    int p[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, p)) return -1;
+    if (last >= 0 && (descriptor_through(p[0], last) < 0 || descriptor_through(p[0], before) < 0)) return -1;
+    close(last); close(before);
+    last = p[0]; before = p[1];
+    return 0;
+}
 static long watches_of_many_sets(void) {
     struct epoll_event event = {.events = EPOLLIN};
     if (i % WATCHED == 0 || set < 0) {
@@ -358,6 +396,7 @@ static const struct { const char *name; long (*step)(void); } kinds[] = {
     KIND(opened), KIND(long_paths), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
     KIND(epolls), KIND(socketpairs), KIND(files_of_many_processes),
     KIND(eventfds_of_many_processes), KIND(pipe_bytes), KIND(socket_bytes), KIND(empty_messages),
+    KIND(tcp_sockets), KIND(unaccepted), KIND(nested_descriptors),
     KIND(watches_of_many_sets), KIND(record_locks), KIND(file_locks), KIND(listings), KIND(texts),
     KIND(table_sizes), KIND(forks), KIND(zombies), KIND(clones), KIND(chained_forks), KIND(threads),
     KIND(futex_waiters), KIND(blocked_writers), KIND(blocked_pollers), KIND(queued_signals),

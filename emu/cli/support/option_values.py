@@ -48,9 +48,9 @@ def memory_size(text: str) -> int:
 
 def published_port(text: str) -> tuple[str, int, int]:
     """Address and port of the host, and port of the guest, from ``[ADDR:]PORT:GUESTPORT``."""
-    match = re.fullmatch(r"(?:\[?([^\[\]]+)\]?:)?([0-9]{1,5}):([0-9]{1,5})", text)
+    match = re.fullmatch(r"(?:(\[[^\[\]]+\]|[^:\[\]]+):)?([0-9]{1,5}):([0-9]{1,5})", text)
     ports = [int(number) for number in match.groups()[1:]] if match else [-1, -1]
     if match is None or not (0 <= ports[0] <= _LAST_PORT and 0 < ports[1] <= _LAST_PORT):
         expected = "[ADDR:]PORT:GUESTPORT with ports up to 65535"
         raise argparse.ArgumentTypeError(f"{text!r}: not a port to publish (expected {expected})")
-    return match[1] or "127.0.0.1", ports[0], ports[1]
+    return (match[1] or "127.0.0.1").strip("[]"), ports[0], ports[1]

@@ -20,6 +20,7 @@ from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.net.arguments import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket_of
+from kernel.vfs.proc.net import tcp_state
 from kernel.vfs.sockets.inet_address import AF_INET, AF_INET6
 from kernel.vfs.sockets.inet_socket import IPPROTO_IPV6, IPV6_V6ONLY, InetSocket, TcpSocket
 from kernel.vfs.sockets.message import DEFAULT_CAPACITY
@@ -159,7 +160,6 @@ def _check_level(file: Socket, level: int, unknown: int) -> None:
 
 
 _TCP_INFO, _TCP_CONGESTION = 11, 13
-_ESTABLISHED, _CLOSED, _LISTEN, _CLOSE_WAIT = 1, 7, 10, 8
 
 
 def _get_of_protocol(file: Socket, level: int, option: int) -> bytes:
@@ -172,17 +172,6 @@ def _get_of_protocol(file: Socket, level: int, option: int) -> bytes:
     if option not in _OTHER_LEVELS[level]:
         raise Errno(ENOPROTOOPT)
     return file.options.get((level, option), _int(_OTHER_LEVELS[level][option]))
-
-
-def tcp_state(file: TcpSocket) -> int:
-    """State as /proc/net/tcp numbers it."""
-    if file.is_listening:
-        return _LISTEN
-    if not file.was_connected:
-        return _CLOSED
-    if file.peer is None and not file.may_receive and not file.may_send:
-        return _CLOSED
-    return _ESTABLISHED if file.may_receive else _CLOSE_WAIT
 
 
 def setsockopt(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from kernel.base.budget import Cost
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc import contents, memory_texts
+from kernel.vfs.proc.net import net_texts
 from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText, texts_dir
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
@@ -38,6 +39,7 @@ class ProcRoot:
             "self": lambda: str(kernel.caller.process.pid),
             "thread-self": lambda: f"{kernel.caller.process.pid}/task/{kernel.caller.tid}",
         }
+        self._net = net_texts(namespace.network)
         pool = pool_settings(kernel)
         self._settings: dict[str, Callable[[], str]] = {
             "kernel/hostname": lambda: kernel.hostname,
@@ -68,13 +70,15 @@ class ProcRoot:
 
     def _names(self) -> Iterable[str]:
         yield from map(str, sorted(self.kernel.processes))
-        yield from (*self._texts, *self._links, "sys")
+        yield from (*self._texts, *self._links, "net", "sys")
 
     def _find(self, name: str) -> ProcNode | None:
         if name in self._texts:
             return self._text(name, self._texts[name])
         if name in self._links:
             return ProcLink(self.filesystem, name, self._links[name])
+        if name == "net":
+            return texts_dir(self.filesystem, self._net, at="net/")
         if name == "sys":
             return texts_dir(self.filesystem, self._settings, at="sys/")
         return self._process(name)

@@ -1,7 +1,8 @@
 """Descriptors on their way in messages (SCM_RIGHTS), and those that no process can reach any more.
 
 A socket that was sent and whose descriptors were then closed may be referred to only by messages in
-queues of such sockets, in a circle. Linux collects these when a socket is closed (unix_gc).
+queues of such sockets, in a circle. These are collected when the last descriptor is closed; Linux
+does it a little later (unix_gc).
 """
 
 from __future__ import annotations
@@ -28,23 +29,27 @@ class Rights:
 
     def __init__(self) -> None:
         self._in_flight: Counter[OpenFile] = Counter()
+        self.count = 0
+        """Number of references from messages."""
         self._dropped: list[OpenFile] = []
         self._is_dropping = False
 
-    @property
-    def count(self) -> int:
-        return self._in_flight.total()
+    def has_all_of(self, file: OpenFile) -> bool:
+        """True if only messages refer to the file."""
+        return 0 < file.refs == self._in_flight.get(file, 0)
 
     def send(self, files: list[OpenFile]) -> None:
         """Takes a reference of each file for a message."""
         for file in files:
             file.acquire()
             self._in_flight[file] += 1
+            self.count += 1
 
     def received(self, files: list[OpenFile]) -> None:
         """The message was received: its references are the receiver's, to be released."""
         for file in files:
             self._in_flight[file] -= 1
+            self.count -= 1
             if not self._in_flight[file]:
                 del self._in_flight[file]
 
@@ -71,15 +76,14 @@ class Rights:
 
     def _unreachable(self) -> list[Carrier]:
         candidates = {
-            file
-            for file, count in self._in_flight.items()
-            if isinstance(file, Carrier) and file.refs == count
+            file for file in self._in_flight if isinstance(file, Carrier) and self.has_all_of(file)
         }
-        reachable: list[OpenFile] = []
         held = Counter(
             file for socket in candidates for file in socket.queued_files() if file in candidates
         )
-        reachable = [socket for socket in candidates if held[socket] < self._in_flight[socket]]
+        reachable: list[OpenFile] = [
+            socket for socket in candidates if held[socket] < self._in_flight[socket]
+        ]
         while reachable:
             socket = reachable.pop()
             if socket in candidates:

@@ -215,13 +215,17 @@ class Socket(Carrier):
         self.on_readable.wake()
         self.on_writable.wake()
 
+    def release(self) -> None:
+        super().release()
+        rights = self.network.rights
+        if rights.count and rights.has_all_of(self):
+            rights.collect()
+
     def on_last_close(self) -> None:
         self.network.sockets.pop(self, None)
         self.close_connection()
         self.discard_messages()
         self.network.budget.give_back(Kind.SOCKET, Cost.SOCKET)
-        if self.network.rights.count:
-            self.network.rights.collect()
 
     def close_connection(self) -> None:
         """Releases names and ends the connection at the other end."""
