@@ -45,7 +45,7 @@ int main(int count, char **words)
 
 
 @pytest.mark.parametrize("length", ["1", "2", "7"])
-@pytest.mark.parametrize("kept", [(), ("kept",)], ids=["closed", "kept"])
-def test_do_circles_of_descriptors_end(length: str, kept: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("more", [(), ("open",)], ids=["closed", "open"])
+def test_do_circles_of_descriptors_end(length: str, more: tuple[str, ...]) -> None:
     guest = str(program("circles", CIRCLES))
-    assert machine().run([guest, length, *kept]).status == 0
+    assert machine().run([guest, length, *more]).status == 0
