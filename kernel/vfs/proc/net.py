@@ -9,15 +9,12 @@ from kernel.vfs.sockets.inet_socket import InetSocket, TcpSocket, UdpSocket
 from kernel.vfs.sockets.socket_file import Network, Socket
 from kernel.vfs.sockets.unix_socket import UnixDatagram, UnixStream
 
-_TCP_HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+_COLUMNS = "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+_TCP_HEADER = f"  sl  local_address rem_address   {_COLUMNS}"
 _TCP6_HEADER = (
-    "  sl  local_address                         remote_address                        st tx_queue "
-    "rx_queue tr tm->when retrnsmt   uid  timeout inode"
+    f"  sl  local_address                         remote_address                        {_COLUMNS}"
 )
-_UDP_HEADER = (
-    "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-    "inode ref pointer drops"
-)
+_UDP_HEADER = f"   sl  local_address rem_address   {_COLUMNS} ref pointer drops"
 _UNIX_HEADER = "Num       RefCount Protocol Flags    Type St Inode Path"
 _DEV = (
     "Inter-|   Receive                                                |  Transmit\n"
