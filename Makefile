@@ -168,5 +168,9 @@ roots: $(STAMPS)/venv
 		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/dynamic --depends bash coreutils || [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/python --depends python3-minimal || [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/redis --depends redis-server bash coreutils grep \
+		|| [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/web --depends nginx-light lighttpd curl bash coreutils \
+		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/procps --depends procps time ncurses-base \
 		|| [ -z "$$CI" ]
