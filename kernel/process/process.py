@@ -285,6 +285,20 @@ class Thread:
         self.mask = mask & ~UNBLOCKABLE
 
     @property
+    def signalled(self) -> WaitQueue:
+        """Woken when a signal becomes pending for the process or one of its threads."""
+        return self.process.signalled
+
+    def pending_of(self, mask: int) -> bool:
+        """Returns whether a signal of the set is pending for the thread or its process."""
+        return bool((self.pending.mask | self.process.pending.mask) & mask)
+
+    def take_signal(self, mask: int) -> tuple[int, int, bytes] | None:
+        """Takes a pending signal of the set: its number, code and the rest of its siginfo."""
+        info = self.pending.take(mask) or self.process.pending.take(mask)
+        return None if info is None else (info.signo, info.code, info.fields)
+
+    @property
     def deliverable(self) -> int:
         """The set of signals that are pending and not blocked."""
         return (self.pending.mask | self.process.pending.mask) & ~self.mask

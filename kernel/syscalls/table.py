@@ -139,6 +139,7 @@ ROWS = (
     Row(85, "timerfd_create", event_fds.timerfd_create, "int oflags"),
     Row(86, "timerfd_settime", event_fds.timerfd_settime, "fd int ptr ptr"),
     Row(87, "timerfd_gettime", event_fds.timerfd_gettime, "fd ptr"),
+    Row(74, "signalfd4", event_fds.signalfd4, "fd ptr size oflags"),
     Row(72, "pselect6", poll.pselect6, "int ptr ptr ptr ptr ptr"),
     Row(73, "ppoll", poll.ppoll, "ptr uint ptr ptr size"),
     # Files: names and directories

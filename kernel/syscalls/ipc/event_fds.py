@@ -7,6 +7,7 @@ import struct
 from kernel.base.errno import EINVAL, EPERM
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
+from kernel.process.signals.signals import UNBLOCKABLE
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.ipc.poll import until_ready, use_mask
 from kernel.vfs.core.inode import Inode
@@ -14,6 +15,7 @@ from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, POLLERR, POLLHUP, P
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 from kernel.vfs.ipc.epoll import EPOLLET, EPOLLEXCLUSIVE, EPOLLWAKEUP, EpollFile
 from kernel.vfs.ipc.eventfd import AnonymousInode, EventFile
+from kernel.vfs.ipc.signalfd import SignalFile
 from kernel.vfs.ipc.timerfd import TimerFile
 
 EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
@@ -28,6 +30,7 @@ _EVENT = struct.Struct("<IIQ")
 MAX_EVENTS = 4096
 _TIMERSPEC = struct.Struct("<qqqq")
 _SECOND = 1_000_000_000
+_SIGNAL_SET_SIZE = 8
 
 
 def _inode(t: SyscallContext) -> Inode:
@@ -136,6 +139,21 @@ def eventfd2(t: SyscallContext, count: int, flags: int) -> Result:
     semaphore = bool(flags & EFD_SEMAPHORE)
     file = EventFile(_inode(t), count & 0xFFFFFFFF, flags & O_NONBLOCK, semaphore=semaphore)
     return _install(t, file, flags)
+
+
+def signalfd4(t: SyscallContext, fd: int, address: int, size: int, flags: int) -> Result:
+    if size != _SIGNAL_SET_SIZE or flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise Errno(EINVAL)
+    mask = t.mem.read_u64(address) & ~UNBLOCKABLE
+    if fd == -1:
+        kernel = t.kernel
+        file = SignalFile(_inode(t), mask, flags & O_NONBLOCK, lambda: kernel.caller)
+        return _install(t, file, flags)
+    changed = t.files.get_usable(fd)
+    if not isinstance(changed, SignalFile):
+        raise Errno(EINVAL)
+    changed.mask = mask
+    return fd
 
 
 def timerfd_create(t: SyscallContext, clock: int, flags: int) -> Result:
