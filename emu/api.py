@@ -34,6 +34,7 @@ from kernel.process.signals.signals import Sig
 from kernel.trap.run_loop import Deadlock, Stopped
 from kernel.vfs.build_tree import Services, first_context
 from kernel.vfs.console import Console
+from kernel.vfs.core.credentials import Credentials
 from kernel.vfs.core.fd_table import FdTable
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.proc.system import mount_proc
@@ -89,6 +90,11 @@ class Machine:
         return session.result(session.run(observers))
 
 
+def _credentials(options: Options) -> Credentials:
+    """Those of the guest's first process."""
+    return Credentials.of_host() if options.user is None else Credentials(*options.user)
+
+
 class Session:
     """One run in steps: the constructor sets it up, ``console`` is connected, ``run`` runs it.
 
@@ -131,6 +137,7 @@ class Session:
             pages=self.kernel.cache.memory,
             budget=self.kernel.budget,
             disk=self.kernel.disk,
+            credentials=_credentials(options),
         )
         try:
             view = build_view(options, self.command[0], self._services)

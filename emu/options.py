@@ -32,6 +32,8 @@ class Options(Config):
     read_write: Sequence[tuple[str, str]] = ()
     """Pairs of a host directory and its path in the guest."""
 
+    user: tuple[int, int] | None = None
+    """User and group ID of the guest's first process; None for those of the host's user."""
     publish: Sequence[tuple[str, int, int]] = ()
     """TCP ports of the guest at which programs of the host connect: the address and the port of the
     host, 0 for any, and the port of the guest."""

@@ -6,7 +6,14 @@ import argparse
 import os
 import re
 
-from emu.cli.support.option_values import UNITS, count, count_or_zero, memory_size, published_port
+from emu.cli.support.option_values import (
+    UNITS,
+    count,
+    count_or_zero,
+    memory_size,
+    published_port,
+    user_and_group,
+)
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
@@ -154,6 +161,13 @@ def _add_view(group: argparse._ArgumentGroup) -> None:
         help="directory that the guest may also write to, at its own path or at GUEST",
     )
     group.add_argument(
+        "--user",
+        type=user_and_group,
+        metavar="UID[:GID]",
+        help="user and group of the guest's first process (default: yours; GID as UID); files of "
+        "the host remain as accessible as they are to you",
+    )
+    group.add_argument(
         "--publish",
         action="append",
         type=published_port,
@@ -207,6 +221,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         timeout=arguments.timeout,
         environment=_environment(arguments.env),
         cwd=arguments.cwd,
+        user=arguments.user,
         publish=arguments.publish,
         root=arguments.root,
         read_only=arguments.ro,

@@ -9,6 +9,7 @@ UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 20, 1 << 38
 _MOST = 1 << 30
 _LAST_PORT = 65_535
+_LAST_ID = (1 << 32) - 2
 _INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
 
 
@@ -54,3 +55,12 @@ def published_port(text: str) -> tuple[str, int, int]:
         expected = "[ADDR:]PORT:GUESTPORT with ports up to 65535"
         raise argparse.ArgumentTypeError(f"{text!r}: not a port to publish (expected {expected})")
     return (match[1] or "127.0.0.1").strip("[]"), ports[0], ports[1]
+
+
+def user_and_group(text: str) -> tuple[int, int]:
+    """User and group ID from ``UID[:GID]``."""
+    match = re.fullmatch(r"([0-9]{1,10})(?::([0-9]{1,10}))?", text)
+    ids = (int(match[1]), int(match[2] or match[1])) if match else (_LAST_ID + 1, 0)
+    if max(ids) > _LAST_ID:
+        raise argparse.ArgumentTypeError(f"{text!r}: not a user (expected UID[:GID] in numbers)")
+    return ids

@@ -120,7 +120,7 @@ def _check_owner(t: SyscallContext, node: Inode) -> None:
 def fchown(t: SyscallContext, fd: int, uid: int, gid: int) -> Result:
     file = t.files.get_usable(fd)
     with recording_refusal(t.fs, lambda: file.path):
-        file.inode.chown(_owner(uid), _owner(gid))
+        _chown(t, file.inode, _owner(uid), _owner(gid))
     return 0
 
 
@@ -129,8 +129,19 @@ def fchownat(t: SyscallContext, dirfd: int, path: int, uid: int, gid: int, flags
         raise Errno(EINVAL)
     node, shown = named_node(t, dirfd, path, flags)
     with recording_refusal(t.fs, lambda: shown):
-        node.chown(_owner(uid), _owner(gid))
+        _chown(t, node, _owner(uid), _owner(gid))
     return 0
+
+
+def _chown(t: SyscallContext, node: Inode, uid: int, gid: int) -> None:
+    """Root may change both; the owner the group, to one of its own (chown(2))."""
+    status, caller = node.stat(), t.fs.credentials
+    keeps_owner = uid in (-1, status.uid)
+    may_have_group = gid in (-1, status.gid, caller.gid) or gid in caller.groups
+    owns = caller.uid == status.uid or (uid, gid) == (-1, -1)
+    if not caller.is_privileged and not (owns and keeps_owner and may_have_group):
+        raise Errno(EPERM)
+    node.chown(uid, gid)
 
 
 def _owner(number: int) -> int:

@@ -123,6 +123,7 @@ def memfd_create(t: SyscallContext, name: int, flags: int) -> Result:
         raise Errno(EINVAL)
     noexec = bool(flags & MFD_NOEXEC_SEAL)
     node = t.fs.namespace.memory_files.root.create_unnamed(0o666 if noexec else 0o777)
+    node.take_owner(t.fs.credentials.uid, t.fs.credentials.gid)
     if flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL):
         node.seals = Seal.EXEC if noexec else Seal(0)
     path = f"/memfd:{raw.decode('utf-8', 'surrogateescape')} (deleted)"

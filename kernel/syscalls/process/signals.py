@@ -28,6 +28,7 @@ from kernel.process.signals.signals import (
     sent_by,
 )
 from kernel.syscalls.context import SyscallContext
+from kernel.syscalls.process.user_ids import getuid
 
 _BLOCK, _UNBLOCK, _SETMASK = 0, 1, 2
 _SET_SIZE = 8
@@ -41,11 +42,20 @@ def kill(t: SyscallContext, pid: int, signo: int) -> int:
         targets = list(_group(t, pid))
         if not targets:
             raise Errno(ESRCH)
+    allowed = [process for process in targets if _may_signal(t, process, signo)]
+    if not allowed and targets:
+        raise Errno(EPERM)
     if signo:
-        info = sent_by(signo, SI_USER, t.process.pid, t.fs.credentials.uid)
-        for process in targets:
+        info = sent_by(signo, SI_USER, t.process.pid, getuid(t))
+        for process in allowed:
             send_process(t.kernel, process, info)
     return 0
+
+
+def _may_signal(t: SyscallContext, process: Process, signo: int) -> bool:
+    if signo == Sig.CONT and process.sid == t.process.sid:
+        return True
+    return t.fs.credentials.may_signal(process.fs.credentials)
 
 
 def _group(t: SyscallContext, pid: int) -> Iterable[Process]:
@@ -76,7 +86,7 @@ def tgkill(t: SyscallContext, pid: int, tid: int, signo: int) -> int:
 
 def _tkill_info(t: SyscallContext, signo: int) -> SigInfo:
     _check(signo, zero=True)
-    return sent_by(signo, SI_TKILL, t.process.pid, t.fs.credentials.uid)
+    return sent_by(signo, SI_TKILL, t.process.pid, getuid(t))
 
 
 def _signal_thread(t: SyscallContext, pid: int | None, tid: int, info: SigInfo) -> int:

@@ -215,6 +215,9 @@ class Inode:
     def mkdir(self, name: str, mode: int) -> Inode:
         raise Errno(EROFS)
 
+    def take_owner(self, uid: int, gid: int) -> None:
+        """Sets the owner of a node just created, where the file system keeps owners itself."""
+
     def mksocket(self, name: str, mode: int) -> Inode:
         """Creates the node of a socket (bind(2), mknod(2))."""
         raise Errno(EPERM)

@@ -48,7 +48,12 @@ def _path(fs: FsContext, found: ResolvedPath) -> Callable[[], str]:
 
 
 def _add(
-    fs: FsContext, start: Inode, path: str, add: Callable[[Inode, str], object], *, directory: bool
+    fs: FsContext,
+    start: Inode,
+    path: str,
+    add: Callable[[Inode, str], Inode | None],
+    *,
+    directory: bool,
 ) -> None:
     found = walk(fs, start, path, follow=False, creating=True)
     if found.node is not None:
@@ -57,7 +62,9 @@ def _add(
         raise Errno(ENOENT)
     with recording_refusal(fs, _path(fs, found)):
         found.parent.check(W_OK | X_OK, fs.credentials)
-        add(found.parent, found.name)
+        node = add(found.parent, found.name)
+        if node is not None:
+            node.take_owner(fs.credentials.uid, fs.credentials.gid)
 
 
 def make_directory(fs: FsContext, start: Inode, path: str, mode: int) -> None:
@@ -74,7 +81,12 @@ def make_socket(fs: FsContext, start: Inode, path: str, mode: int) -> Inode:
     """Creates the node of a socket; returns it."""
     mode &= ~fs.umask & 0o7777
     nodes: list[Inode] = []
-    _add(fs, start, path, lambda at, name: nodes.append(at.mksocket(name, mode)), directory=False)
+
+    def add(at: Inode, name: str) -> Inode:
+        nodes.append(at.mksocket(name, mode))
+        return nodes[0]
+
+    _add(fs, start, path, add, directory=False)
     return nodes[0]
 
 

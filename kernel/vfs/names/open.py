@@ -124,6 +124,7 @@ def _create(fs: FsContext, found: ResolvedPath, flags: int, mode: int) -> OpenFi
     try:
         found.parent.check(W_OK | X_OK, fs.credentials)
         node = found.parent.create(found.name, mode & ~fs.umask & 0o7777)
+        node.take_owner(fs.credentials.uid, fs.credentials.gid)
         # The creator of a file may write it, whatever its mode is.
         return RegularFile(node, flags & ~O_TRUNC, shown)
     except Errno as error:
@@ -142,6 +143,7 @@ def _open_unnamed(fs: FsContext, start: Inode, path: str, flags: int, mode: int)
     try:
         directory.check(W_OK | X_OK, fs.credentials)
         node = directory.create_unnamed(mode & ~fs.umask & 0o7777)
+        node.take_owner(fs.credentials.uid, fs.credentials.gid)
     except Errno as error:
         if error.errno == EROFS:
             fs.namespace.record_refused_write(shown)

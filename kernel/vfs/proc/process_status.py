@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernel.base.resource_limits import Resource
+from kernel.vfs.core.credentials import Ids
 from kernel.vfs.proc.process_state import STATE_NAMES, state_of
 from kernel.vfs.proc.protocol import ProcProcess
 
@@ -27,8 +28,8 @@ def _identity(process: ProcProcess, tid: int) -> Iterator[tuple[str, object]]:
     yield "Pid", tid
     yield "PPid", process.ppid
     yield "TracerPid", 0
-    yield "Uid", "\t".join([str(credentials.uid)] * 4)
-    yield "Gid", "\t".join([str(credentials.gid)] * 4)
+    yield "Uid", _ids(credentials.users)
+    yield "Gid", _ids(credentials.all_groups)
     yield "FDSize", _table_size(process.files.end)
     yield "Groups", "".join(f"{group} " for group in sorted(credentials.groups)) or " "
     yield "NStgid", process.pid
@@ -109,3 +110,8 @@ def _processors(process: ProcProcess, tid: int) -> Iterator[tuple[str, object]]:
     usage = thread.usage() if thread else None
     yield "voluntary_ctxt_switches", usage.voluntary_switches if usage else 0
     yield "nonvoluntary_ctxt_switches", usage.involuntary_switches if usage else 0
+
+
+def _ids(ids: Ids) -> str:
+    """Real, effective and saved ID, and that for access to files."""
+    return "\t".join(map(str, (*ids, ids.effective)))

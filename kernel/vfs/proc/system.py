@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kernel.base.budget import Cost
+from kernel.vfs.core.credentials import ROOT
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc import contents, memory_texts
 from kernel.vfs.proc.net import net_texts
@@ -22,6 +23,7 @@ class ProcRoot:
     def __init__(self, kernel: ProcKernel, namespace: Namespace) -> None:
         self.kernel = kernel
         self.filesystem = ProcFs(kernel.clock.realtime, namespace.budget)
+        self.filesystem.owner = self._owner
         self._boot_id = _uuid(kernel.random(16))
         self._texts: dict[str, Callable[[], str]] = {
             "cpuinfo": lambda: contents.CPUINFO,
@@ -64,6 +66,13 @@ class ProcRoot:
             "vm/nr_overcommit_hugepages": pool["nr_overcommit_hugepages"],
             "vm/overcommit_memory": lambda: "0",
         }
+
+    def _owner(self, path: str) -> tuple[int, int]:
+        """A process owns its directory, root the rest."""
+        pid = path.partition("/")[0]
+        process = self.kernel.processes.get(int(pid)) if pid.isdigit() else None
+        credentials = None if process is None else process.fs.credentials
+        return (ROOT, ROOT) if credentials is None else (credentials.uid, credentials.gid)
 
     def directory(self) -> ProcDir:
         return ProcDir(self.filesystem, "", self._names, self._find)

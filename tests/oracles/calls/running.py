@@ -16,6 +16,8 @@ from toolchain.find import find
 
 FOLDER = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.c"))
+OPTIONS = {"user_ids": ("--user", "0")}
+"""Options of emu for a program; Linux's results of this one are of a user with root's rights."""
 FLAGS = ("-static", "-O1", "-w")
 
 
@@ -36,7 +38,7 @@ def by_linux(name: str) -> list[str]:
 
 def by_emu(name: str) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        return run_emu(_build(find().gcc, name, Path(folder)))
+        return run_emu(_build(find().gcc, name, Path(folder)), options=OPTIONS.get(name, ()))
 
 
 def _build(gcc: str | Path, name: str, folder: Path) -> Path:
