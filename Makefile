@@ -172,5 +172,7 @@ roots: $(STAMPS)/venv
 		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/web --depends nginx-light lighttpd curl bash coreutils \
 		|| [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root .root/postgres --depends postgresql bash coreutils dash \
+		|| [ -z "$$CI" ]
 	@$(BIN)/python -m toolchain.root .root/procps --depends procps time ncurses-base \
 		|| [ -z "$$CI" ]

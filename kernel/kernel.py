@@ -109,6 +109,7 @@ class Kernel(KernelState):
         for process in list(self.processes.values()):
             if process.alive and process.threads:
                 exit_process(self, process, ExitStatus(Sig.KILL))
+        self.segments.remove_all()
         self.sigreturn_page.unused()
         for file in list(self.cache.memory.files):
             file.release()

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     TEXT = "texts of /proc"
     PIPE = "pipes"
     SOCKET = "sockets"
+    IPC = "System V IPC objects"
     WATCH = "epoll interests"
     LOCK = "record locks"
     TIMER = "timers"

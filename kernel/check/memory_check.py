@@ -30,7 +30,12 @@ class MemoryCheck:
             names[process.space] = f"{names.get(process.space, 'pid')} {process.pid}"
         spaces = memory_snapshot.unique(process.space for process in living)
         memory = memory_snapshot.MemorySnapshot(
-            kernel.frames, spaces, kernel.cache, [kernel.sigreturn_page], self._previous
+            kernel.frames,
+            spaces,
+            kernel.cache,
+            [kernel.sigreturn_page],
+            self._previous,
+            [segment.memory for _, segment in kernel.segments.all()],
         )
         memory.names = names
         broken = [*invariants.violations(memory), *budget_audit.violations(kernel)]

@@ -31,12 +31,15 @@ class MemorySnapshot:
         cache: PageCache | None = None,
         pinned: Iterable[SharedMemory] = (),
         earlier: MemorySnapshot | None = None,
+        segments: Iterable[SharedMemory] = (),
     ) -> None:
         self.frames = frames
         self.spaces = spaces
         self.cache = cache
         self.pinned = list(pinned)
         """Backings without a VMA, such as the kernel's sigreturn page."""
+        self.segments = list(segments)
+        """Memory of System V, which may have no VMA."""
         self.names: dict[AddressSpace, str] = {}
         """Names of the processes of each space, for messages."""
         before = earlier.walks if earlier is not None else {}
@@ -178,7 +181,8 @@ class MemorySnapshot:
 
     @cached_property
     def backings(self) -> list[Backing]:
-        found: dict[int, Backing] = {id(backing): backing for backing in self.pinned}
+        unmapped = (*self.pinned, *self.segments)
+        found: dict[int, Backing] = {id(backing): backing for backing in unmapped}
         for walk in self.walks.values():
             found |= {id(backing): backing for backing in walk.vma_rows.backings}
         if self.cache is not None:

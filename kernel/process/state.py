@@ -25,6 +25,7 @@ from kernel.components import Components
 from kernel.mm.aging import take_lazily_freed
 from kernel.mm.backing.backing import Backing
 from kernel.mm.backing.page_cache import PageCache
+from kernel.mm.backing.sysv_segments import Segments
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.physical.huge_pool import HugePool
 from kernel.mm.physical.huge_zero_page import drop_huge_zero
@@ -75,6 +76,9 @@ class KernelState:
         self.sigreturn_page = sigreturn_page(self.frames)
         self.clock: Clock = VirtualClock() if config.deterministic else HostClock()
         self.random = _random_source(config.deterministic)
+        self.segments = Segments(
+            self.frames, self.budget, lambda: self.clock.realtime() // 1_000_000_000
+        )
         self.timers = Timers(self.clock)
         self.scheduler = Scheduler(self.clock, self.timers)
         self.futexes = Futexes(self.clock)

@@ -23,7 +23,7 @@ from kernel.syscalls.files import (
     sync,
 )
 from kernel.syscalls.ipc import event_fds, poll
-from kernel.syscalls.memory import madvise, mappings, mlock, mremap
+from kernel.syscalls.memory import madvise, mappings, mlock, mremap, sysv_shm
 from kernel.syscalls.net import connections, options, receive, send
 from kernel.syscalls.process import (
     clone,
@@ -230,6 +230,10 @@ ROWS = (
     Row(229, "munlock", mlock.munlock, "ptr size"),
     Row(230, "mlockall", mlock.mlockall, "uint"),
     Row(231, "munlockall", mlock.munlockall, ""),
+    Row(194, "shmget", sysv_shm.shmget, "int size int", "no huge pages"),
+    Row(195, "shmctl", sysv_shm.shmctl, "int int ptr"),
+    Row(196, "shmat", sysv_shm.shmat, "int ptr int"),
+    Row(197, "shmdt", sysv_shm.shmdt, "ptr"),
     Row(283, "membarrier", madvise.membarrier, "int uint int"),
     Row(259, "riscv_flush_icache", madvise.riscv_flush_icache, "ptr ptr long"),
     # Processes and threads
