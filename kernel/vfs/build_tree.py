@@ -7,6 +7,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from kernel.vfs.hostfs.descriptors import DEFAULT_OPEN_NODES, HostFds
 from kernel.vfs.hostfs.directory import open_folder
 from kernel.vfs.hostfs.disk import Disk
 from kernel.vfs.hostfs.overlay import OverlayFs
-from kernel.vfs.memfs.memfs import MemFs
+from kernel.vfs.memfs.memfs import MemDir, MemFs
 from kernel.vfs.memfs.read_only import StaticDir, StaticLink, StaticText
 from kernel.vfs.memfs.sparse_bytes import PAGE, HostPages, PageStore
 from kernel.vfs.names.fs_context import FsContext
@@ -49,6 +50,9 @@ class Grants(NamedTuple):
     """A sysroot whose libraries are mounted at /lib and /usr/lib when there is no ``root``."""
     memory_limit: int | None = None
     """Maximum size in bytes of each file system in memory; None: half of the machine's memory."""
+
+
+_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ class _Builder:
     def build(self) -> Namespace:
         grants = self.grants
         if grants.root is not None:
-            root: Inode = self._overlay(grants.root)
+            overlay = self._overlay(grants.root)
+            _add_hosts(overlay)
+            root: Inode = overlay
         else:
             root = StaticDir(self.fixed)
         self.namespace = Namespace(root, memory_files=self._memory_fs(5, 0o755, whole=True))
@@ -141,7 +147,7 @@ class _Builder:
         number = next(self.numbers)
         return open_folder(host, read_only=read_only, fds=self.fds, number=number).root
 
-    def _overlay(self, host: str) -> Inode:
+    def _overlay(self, host: str) -> MemDir:
         filesystem = OverlayFs(
             self._folder(host, read_only=True),
             now=self.services.now,
@@ -196,7 +202,10 @@ class _Builder:
         etc = StaticDir(self.fixed)
         etc.put("passwd", StaticText(self.fixed, f"root:x:0:0:root:/root:/bin/sh\n{user}"))
         etc.put("group", StaticText(self.fixed, f"root:x:0:\n{group}"))
-        etc.put("nsswitch.conf", StaticText(self.fixed, "passwd: files\ngroup: files\n"))
+        etc.put(
+            "nsswitch.conf", StaticText(self.fixed, "passwd: files\ngroup: files\nhosts: files\n")
+        )
+        etc.put("hosts", StaticText(self.fixed, _HOSTS))
         etc.put("mtab", StaticLink(self.fixed, "/proc/self/mounts"))
         self.namespace.mount("/etc", etc)
 
@@ -249,3 +258,11 @@ class _Builder:
             self.namespace.mount(shown, node)
         except Errno:
             self._mount_node(real, node)
+
+
+def _add_hosts(root: MemDir) -> None:
+    """Adds /etc/hosts to a root without it, in memory, so that ``localhost`` is known."""
+    with suppress(Errno):
+        etc = root.find("etc")
+        if isinstance(etc, MemDir) and etc.find("hosts") is None:
+            etc.create("hosts", 0o644).write_at(0, _HOSTS.encode())

@@ -87,3 +87,16 @@ def test_postgresql_creates_a_database_and_answers_over_both_kinds_of_sockets(
     assert run.summary["faults"]["copied"] > 0, (
         "backends share the postmaster's pages until a store"
     )
+
+
+def test_localhost_is_known_in_a_root_without_hosts() -> None:
+    root = ROOTS / "redis"
+    if not root.is_dir():
+        missing(".root/redis (make roots)")
+    command = "redis-server --port 6379 --save '' >/tmp/log & " + (
+        "for i in {1..600}; do redis-cli -h localhost ping 2>/tmp/none && break; sleep 0.05; done; "
+        "redis-cli -h localhost shutdown nosave"
+    )
+    options = ("--root", str(root))
+    run = run_emu("/bin/bash", "-c", command, options=options, env=ENVIRONMENT, checked=False)
+    assert run.output == "PONG\n", run.errors

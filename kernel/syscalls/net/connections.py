@@ -47,6 +47,7 @@ from kernel.vfs.sockets.inet_socket import (
     TcpSocket,
     UdpSocket,
 )
+from kernel.vfs.sockets.netlink import AF_NETLINK, NETLINK_ROUTE, NetlinkSocket
 from kernel.vfs.sockets.socket_file import (
     SOCK_DGRAM,
     SOCK_RAW,
@@ -75,6 +76,8 @@ def socket(t: SyscallContext, domain: int, type_: int, protocol: int) -> Result:
         file: Socket = unix_socket(network_of(t), kind, flags, sender_of(t))
     elif domain in (AF_INET, AF_INET6):
         file = _inet_socket(t, SocketType(domain, kind, protocol), flags)
+    elif domain == AF_NETLINK:
+        file = _netlink_socket(t, SocketType(domain, kind, protocol), flags)
     else:
         raise Errno(EAFNOSUPPORT)
     return _install(t, file, type_)
@@ -121,6 +124,14 @@ def _inet_socket(t: SyscallContext, of: SocketType, flags: int) -> Socket:
     return make(network_of(t), of._replace(protocol=protocol), flags, sender_of(t))
 
 
+def _netlink_socket(t: SyscallContext, of: SocketType, flags: int) -> Socket:
+    if of.type not in (SOCK_RAW, SOCK_DGRAM):
+        raise Errno(ESOCKTNOSUPPORT)
+    if of.protocol != NETLINK_ROUTE:
+        raise Errno(EPROTONOSUPPORT)
+    return NetlinkSocket(network_of(t), of, flags, sender_of(t))
+
+
 def socketpair(t: SyscallContext, domain: int, type_: int, protocol: int, address: int) -> Result:
     kind, flags = _split(domain, type_)
     if domain != AF_UNIX:
@@ -143,6 +154,8 @@ def bind(t: SyscallContext, fd: int, address: int, size: int) -> Result:
     raw = read_address(t, address, size)
     if isinstance(file, UnixStream | UnixDatagram):
         _bind_unix(t, file, raw)
+    elif isinstance(file, NetlinkSocket):
+        file.bind_port(raw, t.process.pid)
     else:
         file.bind(inet_address(file, raw), privileged=t.fs.credentials.uid == 0)
     return 0

@@ -25,6 +25,7 @@ from kernel.vfs.core.linux_abi import MAX_RW, POLLOUT, SIGPIPE
 from kernel.vfs.sockets import unix_names
 from kernel.vfs.sockets.datagram import DatagramSocket
 from kernel.vfs.sockets.message import Message
+from kernel.vfs.sockets.netlink import NetlinkSocket
 from kernel.vfs.sockets.socket_file import SOCK_STREAM, Socket
 from kernel.vfs.sockets.unix_socket import UnixDatagram, UnixStream
 
@@ -165,7 +166,7 @@ def _destination(t: SyscallContext, file: Socket, raw: bytes) -> Any:
                 raise Errno(EISCONN if file.was_connected else EOPNOTSUPP)
             return None
         return find_unix(t, unix_names.parse(raw), file)
-    if file.type == SOCK_STREAM:
+    if file.type == SOCK_STREAM or isinstance(file, NetlinkSocket):
         return None
     if len(raw) < 2:
         raise Errno(EINVAL)

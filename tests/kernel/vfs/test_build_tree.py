@@ -50,7 +50,7 @@ def home(tmp_path: Path) -> Path:
 def test_what_is_there_by_default(home: Path) -> None:
     t = guest(Grants(cwd=str(home)))
     assert listed(t, "/") >= {"dev", "etc", "proc", "tmp"}
-    assert listed(t, "/etc") == {"passwd", "group", "nsswitch.conf", "mtab"}
+    assert listed(t, "/etc") == {"passwd", "group", "hosts", "nsswitch.conf", "mtab"}
     assert getcwd(t) == str(home)
     assert get_file(t, "notes") == b"hello"
     assert b"root:x:0:0" in get_file(t, "/etc/passwd")
@@ -214,7 +214,7 @@ def test_is_the_cwd_at_tmp_both_seen_and_writable() -> None:
 def test_what_if_the_whole_host_is_granted() -> None:
     t = guest(Grants(cwd="/"))
     assert "usr" in listed(t, "/")
-    assert listed(t, "/etc") == {"passwd", "group", "nsswitch.conf", "mtab"}
+    assert listed(t, "/etc") == {"passwd", "group", "hosts", "nsswitch.conf", "mtab"}
     assert fails(lambda: open_(t, "/usr/x", O_CREAT | O_WRONLY)) == EROFS
 
 
