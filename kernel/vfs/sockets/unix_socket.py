@@ -133,10 +133,10 @@ class UnixDatagram(UnixName, DatagramSocket):
 
     def __init__(self, network: Network, of: SocketType, flags: int, owner: Sender) -> None:
         super().__init__(network, of, flags, owner)
-        self.connected_from: dict[UnixDatagram, None] = {}
-        """Sockets whose default destination is this one."""
-        self.last_refused: UnixDatagram | None = None
-        """The receiver that had no room."""
+        self.senders: dict[UnixDatagram, None] = {}
+        """Sockets whose default destination this is, or that wait for room here."""
+        self.refused_by: UnixDatagram | None = None
+        """The last receiver that had no room."""
 
     def connect(self, other: Socket | None) -> bool:
         """Sets the default destination; None of AF_UNSPEC removes it."""
@@ -148,14 +148,22 @@ class UnixDatagram(UnixName, DatagramSocket):
         self._forget_target()
         self.target = other
         if other is not None:
-            other.connected_from[self] = None
+            other.senders[self] = None
         self.wake()
         return True
 
     def _forget_target(self) -> None:
         if isinstance(self.target, UnixDatagram):
-            self.target.connected_from.pop(self, None)
+            self.target.senders.pop(self, None)
         self.target = None
+
+    def _note_refusal(self, receiver: UnixDatagram | None) -> None:
+        """Waits for room in ``receiver``, and no longer in the one before."""
+        before, self.refused_by = self.refused_by, receiver
+        if before is not None and before is not self.target:
+            before.senders.pop(self, None)
+        if receiver is not None:
+            receiver.senders[self] = None
 
     def find(self, to: UnixDatagram) -> UnixDatagram:
         if to not in self.network.sockets:
@@ -174,15 +182,14 @@ class UnixDatagram(UnixName, DatagramSocket):
     def deliver(self, message: Message, receiver: DatagramSocket) -> int | None:
         queue = receiver.queue
         if len(queue.messages) >= _MOST_DATAGRAMS and receiver is not self:
-            self.last_refused = receiver if isinstance(receiver, UnixDatagram) else None
-            if self.last_refused is not None:
-                self.last_refused.connected_from.setdefault(self)
+            assert isinstance(receiver, UnixDatagram)
+            self._note_refusal(receiver)
             return None
         receiver.take_in(message)
         return len(message.data)
 
     def received(self) -> None:
-        for sender in self.connected_from:
+        for sender in self.senders:
             sender.on_writable.wake()
 
     def has_room(self) -> bool:
@@ -196,10 +203,11 @@ class UnixDatagram(UnixName, DatagramSocket):
 
     def close_connection(self) -> None:
         self.release_name()
+        self._note_refusal(None)
         self._forget_target()
-        for other in list(self.connected_from):
+        for other in list(self.senders):
             other.wake()
-        self.connected_from.clear()
+        self.senders.clear()
 
 
 def unix_socket(
@@ -224,7 +232,7 @@ def socket_pair(
         one.peer_ids = owner
         if isinstance(one, UnixDatagram) and isinstance(other, UnixDatagram):
             one.target = other
-            other.connected_from[one] = None
+            other.senders[one] = None
         elif isinstance(one, UnixStream) and isinstance(other, UnixStream):
             one.peer, one.was_connected = other, True
     return first, second
