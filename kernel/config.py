@@ -33,6 +33,8 @@ class Config:
     max_processes: int = 4096
     deterministic: bool = False
     """Use a virtual clock and a fixed random seed, so that a run can be repeated."""
+    exit_with_main: bool = False
+    """Kill all other processes when the first one ends, instead of waiting for them."""
     fail_allocation: int = 0
     """Number of the frame allocation that fails; 0 for none."""
     expose_frames: bool = False

@@ -90,6 +90,15 @@ def exit_process(kernel: KernelState, process: Process, status: ExitStatus) -> N
     _reparent_children(kernel, process)
     _become_zombie(kernel, process)
     process.ended.wake()
+    first = kernel.first_thread
+    if kernel.config.exit_with_main and first is not None and first.process is process:
+        _kill_all(kernel)
+
+
+def _kill_all(kernel: KernelState) -> None:
+    for process in list(kernel.processes.values()):
+        if process.alive:
+            send_process(kernel, process, _plain(Sig.KILL))
 
 
 def release_parent(process: Process) -> None:

@@ -186,6 +186,11 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         help="end all guests after this time, with status 124",
     )
     group.add_argument(
+        "--exit-with-main",
+        action="store_true",
+        help="end all guests when PROG ends, instead of waiting for the processes that it left",
+    )
+    group.add_argument(
         "--max-procs",
         type=count,
         default=4096,
@@ -215,6 +220,7 @@ def guest_options(arguments: argparse.Namespace) -> Options:
         thp_cow=arguments.thp_cow,
         max_processes=arguments.max_procs,
         deterministic=arguments.deterministic,
+        exit_with_main=arguments.exit_with_main,
         fail_allocation=arguments.fail_alloc,
         expose_frames=arguments.expose_frames,
         check=arguments.check or arguments.lab is not None,

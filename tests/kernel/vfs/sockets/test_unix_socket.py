@@ -19,10 +19,10 @@ def network() -> Network:
 
 
 def datagram_socket(network: Network) -> UnixDatagram:
-    made = unix_socket(network, SOCK_DGRAM, 0, OWNER)
-    assert isinstance(made, UnixDatagram)
-    made.acquire()
-    return made
+    socket = unix_socket(network, SOCK_DGRAM, 0, OWNER)
+    assert isinstance(socket, UnixDatagram)
+    socket.acquire()
+    return socket
 
 
 def fill(sender: UnixDatagram, receiver: UnixDatagram) -> None:
