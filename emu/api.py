@@ -17,6 +17,7 @@ from typing import Any
 from emu.errors import CannotRun
 from emu.host.guest_filesystem import build_view, explain_refusal
 from emu.host.host_signals import Ticker
+from emu.host.orphan_notice import OrphanNotice
 from emu.host.published_ports import PublishedPorts
 from emu.isa_extensions import missing_extensions
 from emu.machine.ram import NoHostMemory
@@ -120,6 +121,8 @@ class Session:
         """Names of files whose missing extensions were reported."""
         self._reported: set[str] = set()
         """All extensions that were reported."""
+        self.orphan_notice: OrphanNotice | None = None
+        """Set by a user interface that says what a run waits for."""
         self._end = float("inf")
         self._cut_off = False
         self._options = options
@@ -222,7 +225,11 @@ class Session:
         if self._options.timeout is not None:
             self._end = time.monotonic() + self._options.timeout
         ticker = Ticker(
-            self.kernel, self._options.timeout, self._foreground, self.console.with_user_settings
+            self.kernel,
+            self._options.timeout,
+            self._foreground,
+            self.console.with_user_settings,
+            self.orphan_notice.tick if self.orphan_notice is not None else lambda: None,
         )
         try:
             with ticker:

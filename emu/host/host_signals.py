@@ -37,7 +37,8 @@ class Ticker:
     host), the thread interrupts it. A deterministic machine is never preempted by the host's time:
     its time slices are counted in instructions. ``foreground`` returns the process group that
     receives the terminal's Ctrl-C, or None when no guest controls jobs and all receive it.
-    ``step_aside`` calls a function with the terminal's settings as they were before the run.
+    ``step_aside`` calls a function with the terminal's settings as they were before the run;
+    ``on_tick`` is called by the thread at each tick.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Ticker:
         timeout: float | None,
         foreground: Callable[[], int | None],
         step_aside: Callable[[Callable[[], None]], None] = lambda act: act(),
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.ended_by = 0
         """Number of the user's last signal that ended the guests, or 0."""
@@ -55,6 +57,7 @@ class Ticker:
         self._foreground = foreground
         self._step_aside = step_aside
         self._timeout = timeout
+        self._on_tick = on_tick
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True, name="emu-ticker")
         self._handlers: dict[int, Any] = {}
@@ -101,6 +104,7 @@ class Ticker:
             if end is not None and self._stopped is None and time.monotonic() >= end:
                 limit = f"the time limit of {self._timeout:g} s has passed"
                 self._stop(TIMEOUT_STATUS, limit)
+            self._on_tick()
             traps = self._kernel.traps
             requested = bool(self._kernel.requests)
             if requested or (traps == last_traps and not self._kernel.config.deterministic):

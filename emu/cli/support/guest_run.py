@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from emu.api import Session
@@ -10,6 +11,7 @@ from emu.cli.support.guest_options import guest_options
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.standard_streams import open_streams
 from emu.errors import DEFECT_STATUS, CommandError
+from emu.host.orphan_notice import OrphanNotice
 from kernel.process.observer import Observer
 
 _DEFECT = (
@@ -27,7 +29,10 @@ def open_session(arguments: argparse.Namespace, messages: MessageStream) -> Sess
 
         parts = lab_components(arguments.lab, arguments.mem, messages)
     options = guest_options(arguments)
-    return Session(options, command, messages.message, host_streams=open_streams(), parts=parts)
+    session = Session(options, command, messages.message, host_streams=open_streams(), parts=parts)
+    if sys.stderr is not None and sys.stderr.isatty():
+        session.orphan_notice = OrphanNotice(session.kernel, messages.message)
+    return session
 
 
 def run_session(session: Session, observers: Sequence[Observer], messages: MessageStream) -> int:
