@@ -24,7 +24,7 @@ from kernel.syscalls.files import (
 )
 from kernel.syscalls.ipc import event_fds, poll
 from kernel.syscalls.memory import madvise, mappings, mlock, mremap, sysv_shm
-from kernel.syscalls.net import connections, options, receive, send
+from kernel.syscalls.net import connect, connections, options, receive, send
 from kernel.syscalls.process import (
     clone,
     execve,
@@ -204,7 +204,7 @@ ROWS = (
     Row(201, "listen", connections.listen, "fd int"),
     Row(202, "accept", connections.accept, "fd ptr ptr"),
     Row(242, "accept4", connections.accept4, "fd ptr ptr int"),
-    Row(203, "connect", connections.connect, "fd ptr int"),
+    Row(203, "connect", connect.connect, "fd ptr int"),
     Row(204, "getsockname", connections.getsockname, "fd ptr ptr"),
     Row(205, "getpeername", connections.getpeername, "fd ptr ptr"),
     Row(210, "shutdown", connections.shutdown, "fd int"),

@@ -1,3 +1,3 @@
-"""System calls of sockets: ``connections`` (creation, names, connections), ``send``, ``receive``,
-``ancillary`` (their control messages), ``options``.
+"""System calls of sockets: ``connections`` (creation, names, listening), ``connect``, ``send``,
+``receive``, ``ancillary`` (their control messages), ``options``.
 """

@@ -22,9 +22,10 @@ from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.net.arguments import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket_of
 from kernel.vfs.proc.net import tcp_state
 from kernel.vfs.sockets.inet_address import AF_INET, AF_INET6
-from kernel.vfs.sockets.inet_socket import IPPROTO_IPV6, IPV6_V6ONLY, InetSocket, TcpSocket
+from kernel.vfs.sockets.inet_socket import IPPROTO_IPV6, IPV6_V6ONLY, InetSocket
 from kernel.vfs.sockets.message import DEFAULT_CAPACITY
 from kernel.vfs.sockets.socket_file import SOCK_STREAM, Socket
+from kernel.vfs.sockets.tcp_socket import TcpSocket
 from kernel.vfs.sockets.unix_names import AF_UNIX
 
 IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP = 0, 6, 17

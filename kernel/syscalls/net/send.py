@@ -18,7 +18,7 @@ from kernel.syscalls.net.arguments import (
     socket_of,
     until,
 )
-from kernel.syscalls.net.connections import find_unix
+from kernel.syscalls.net.connect import find_unix
 from kernel.syscalls.net.message_header import MMSGHDR_SIZE, MSGHDR_SIZE, read_header
 from kernel.syscalls.user_buffers import Buffers, Span, read_iovec
 from kernel.vfs.core.linux_abi import MAX_RW, POLLOUT, SIGPIPE

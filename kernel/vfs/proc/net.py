@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kernel.vfs.sockets.inet_address import AF_INET, AF_INET6, InetAddress, any_of
-from kernel.vfs.sockets.inet_socket import InetSocket, TcpSocket, UdpSocket
+from kernel.vfs.sockets.inet_socket import InetSocket
 from kernel.vfs.sockets.socket_file import Network, Socket
+from kernel.vfs.sockets.tcp_socket import TcpSocket
+from kernel.vfs.sockets.udp_socket import UdpSocket
 from kernel.vfs.sockets.unix_socket import UnixDatagram, UnixStream
 
 _COLUMNS = "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"

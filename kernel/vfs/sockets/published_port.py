@@ -25,9 +25,9 @@ from kernel.vfs.core.linux_abi import (
 )
 from kernel.vfs.core.open_file import Sources
 from kernel.vfs.sockets.inet_address import InetAddress
-from kernel.vfs.sockets.inet_socket import TcpSocket
 from kernel.vfs.sockets.message import Message
 from kernel.vfs.sockets.socket_file import NOTHING, SHUT_RD, SHUT_WR, Received
+from kernel.vfs.sockets.tcp_socket import TcpSocket
 
 _MOST_CONNECTIONS = 512
 """Maximum number of open connections, which are descriptors of the host."""
