@@ -233,8 +233,8 @@ def demo() -> Path:
 
 
 def test_a_program_runs_on_a_students_kernel_as_on_ours(solved: Path, demo: Path) -> None:
-    theirs = emu("run", "--summary=json", "--lab", solved, demo)
-    ours = emu("run", "--summary=json", demo)
+    theirs = emu("run", "--deterministic", "--summary=json", "--lab", solved, demo)
+    ours = emu("run", "--deterministic", "--summary=json", demo)
     assert theirs.status == 0, theirs.stderr
     assert theirs.stdout == ours.stdout
     counts = ("frames_copied", "frames_reused", "eager_frames_copied", "frames_leaked")
@@ -279,7 +279,7 @@ def test_every_instrument_works_on_a_students_kernel(
 def test_a_trace_of_a_students_kernel_is_that_of_ours(solved: Path, demo: Path) -> None:
     def outcomes(*lab: str | Path) -> list[str]:
         file = solved / "trace.jsonl"
-        assert emu("trace", *lab, "-o", file, demo).status == 0
+        assert emu("trace", "--deterministic", *lab, "-o", file, demo).status == 0
         records = map(json.loads, file.read_text().splitlines())
         faults = [record["outcome"] for record in records if record["event"] == "fault"]
         return [outcome for outcome in faults if outcome != "file"]  # labs fork all PTEs, ours not
