@@ -84,6 +84,12 @@ class Hart(TlbFiller):
 
     # Registers.
 
+    def register_state(self) -> tuple[memoryview, Callable[[], object] | None]:
+        """x0 to x31 as the first 32 words of 64 bits of a row, and the function that updates the
+        row, None if it is always current.
+        """
+        return self._engine.state()
+
     def read(self, register: int) -> int:
         return self.pc if register == PC else self._engine.read(register)
 

@@ -120,8 +120,7 @@ class _FileWriter:
         self._builder = builder
         self._fault = Fault
         self.receive, self.store_stack = builder.receive, builder.store_stack
-        self.row_start, self.end_row = builder.row_start, builder.end_row
-        self.words = builder.words
+        self.rows = builder.rows
 
     def take(self, event: RawEvent | Fault) -> None:
         """Takes an event of another process, which may be a fault that was read from its row."""

@@ -75,7 +75,7 @@ REGISTERS: Final = 32
 MAX_SHARERS: Final = 16
 """Maximum number of sharers in a record; the frame's count has their true number."""
 MAX_AROUND: Final = 512
-MAX_STACK: Final = 1 << 10
+MAX_STACK: Final = 1 << 11
 MAX_WORDS: Final = FIXED + REGISTERS + 2 * (MAX_SHARERS + MAX_AROUND) + MAX_STACK
 """Maximum number of words of a row."""
 WORD: Final = 8

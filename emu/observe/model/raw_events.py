@@ -9,11 +9,14 @@ process while the program runs. :func:`encoder` and :func:`decoder` serialise th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
 from emu.observe.model.records import AnyRecord, Range
+
+if TYPE_CHECKING:
+    from emu.observe.model.row_buffer import RowBuffer
 
 
 class _RawEvent(msgspec.Struct, array_like=True, gc=False):
@@ -213,14 +216,8 @@ class RowReceiver(EventReceiver, Protocol):
     """A receiver with memory for rows of faults."""
 
     @property
-    def words(self) -> memoryview[int]:
-        """The memory, 64 bits each."""
-
-    def row_start(self) -> int:
-        """Index of the first word for the next row, which has at most ``MAX_WORDS``."""
-
-    def end_row(self, end: int) -> None:
-        """Takes the row that was written there, and ends before the word ``end``."""
+    def rows(self) -> RowBuffer:
+        """The memory."""
 
 
 _ARRAY = b"\xdd"

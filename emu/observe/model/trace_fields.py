@@ -7,15 +7,12 @@ from functools import lru_cache
 from emu.machine.cause import Access
 from emu.machine.pte import U, V
 from emu.machine.sv39 import Rule
-from emu.machine.trap import Trap
 from emu.observe.model.records import Range, text
 from kernel.mm.mappings.vma import Prot, Vma
 
 
-def broken_rule(trap: Trap | None, pte: int, access: Access) -> Rule:
-    """The rule of the privileged specification that the access violates."""
-    if trap is not None and trap.fault is not None:
-        return trap.fault.rule
+def rule_of_pte(pte: int, access: Access) -> Rule:
+    """The rule of the privileged specification that an access of the kernel's violates."""
     if not pte & V:
         return Rule.INVALID
     if not pte & U:

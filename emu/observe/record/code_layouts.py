@@ -21,7 +21,6 @@ from emu.observe.model.records import text
 from kernel.base.errors import Errno
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.backing.file_pages import mapped_file
-from kernel.mm.mappings.vma import Prot
 from kernel.vfs.core.inode import Inode
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Layouts:
         if code is not None and (
             not code[1]
             or any(each.start < end and start < each.end for each in self._ranges(space))
-            or any(vma.prot & Prot.EXEC for vma in space.overlapping(start, end))
+            or any(vma.executable for vma in space.overlapping(start, end))
         ):
             self.discarding(space)
 
@@ -106,7 +105,7 @@ class Layouts:
         return symbols.code(number)
 
     def _build(self, space: AddressSpace, sigreturn: int) -> tuple[int, bool]:
-        executable = [vma for vma in space.vmas if vma.prot & Prot.EXEC]
+        executable = [vma for vma in space.vmas if vma.executable]
         code = [vma for vma in executable if not vma.start <= sigreturn < vma.end]
         files: dict[int, _File] = {}  # one stat for each file, however many ranges it has
         ranges = tuple(

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, PAGE_SIZE, V, ppn
+from emu.machine.pte import (
+    HUGE_FRAMES,
+    HUGE_SIZE,
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    PTES_PER_TABLE,
+    V,
+    ppn,
+)
+from emu.machine.ram import Ram
 from emu.observe.model.raw_events import CopyRetired
-from emu.observe.record import usage_loops
+from emu.observe.record.usage_loops import different_bytes
 from kernel.mm.address_space import AddressSpace
+from kernel.mm.resolution import Resolution
 
+_WORD_SHIFT: Final = 3
 _BATCH: Final = 64
 """Maximum number of pages passed on at once."""
 OnRetired = Callable[[list[CopyRetired], str], None]
@@ -17,12 +29,21 @@ OnRetired = Callable[[list[CopyRetired], str], None]
 
 
 class Copy:
-    """Content of a page when the fault with record number ``fault`` copied it."""
+    """Content of a page, as 64-bit words, when the fault with record number ``fault`` copied it."""
 
-    def __init__(self, fault: int, pid: int, content: bytes) -> None:
+    def __init__(self, fault: int, pid: int) -> None:
         self.fault = fault
         self.pid = pid
-        self.content = content
+        self.content = memoryview(bytearray(PAGE_SIZE)).cast("Q")
+
+    def take(self, ram: Ram, frame: int) -> None:
+        start = ((frame << PAGE_SHIFT) - ram.base) >> _WORD_SHIFT
+        self.content[:] = ram.typed_words[start : start + PTES_PER_TABLE]
+
+    def changed_bytes(self, ram: Ram, frame: int) -> int:
+        """The number of bytes in which the frame differs from the content."""
+        start = ((frame << PAGE_SHIFT) - ram.base) >> _WORD_SHIFT
+        return different_bytes(self.content, ram.typed_words, start)
 
 
 class _Parts:
@@ -46,28 +67,29 @@ class CopiedPages:
         self._parts: dict[int, _Parts] = {}
         """The huge pages that were copied whole, by their fault."""
 
-    def add(
-        self, space: AddressSpace, page: int, fault: int, pid: int, *, huge: bool = False
-    ) -> None:
-        """Adds a page just copied, or the whole huge page that contains ``page``.
+    def add(self, space: AddressSpace, r: Resolution, fault: int, pid: int) -> None:
+        """Adds the page, or the huge page, that the fault with this resolution has just copied.
 
         Precondition: no store to it has been executed since.
         """
-        if not huge:
-            self._add(space, page, fault, pid)
+        if not r.huge:
+            self._add(space, r.va & ~PAGE_MASK, Copy(fault, pid))
             return
         self._parts[fault] = _Parts(HUGE_FRAMES)
-        start = page & -HUGE_SIZE
+        start = r.va & -HUGE_SIZE
         for each in range(start, start + HUGE_SIZE, PAGE_SIZE):
-            self._add(space, each, fault, pid)
+            self._add(space, each, Copy(fault, pid))
 
-    def _add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
+    def _add(self, space: AddressSpace, page: int, copy: Copy) -> None:
         frame = ppn(space.table.pte(page))
-        pages = self._copies.setdefault(space, {})
+        pages = self._copies.get(space)
+        if pages is None:
+            pages = self._copies[space] = {}
         previous = pages.get(page)
-        pages[page] = Copy(fault, pid, space.frames.ram.read_frame(frame))
+        pages[page] = copy
+        copy.take(space.frames.ram, frame)
         if previous is not None:  # the content copied now is the final one of the previous copy
-            changed = _changed_bytes(space, previous, frame)
+            changed = previous.changed_bytes(space.frames.ram, frame)
             retired = CopyRetired(previous.fault, previous.pid, page, changed)
             self._on_retired([retired], "copied again")
 
@@ -116,18 +138,11 @@ class CopiedPages:
         self._retire(space, sorted(self._copies.pop(space, {}).items()), why)
 
     def _retire(self, space: AddressSpace, pages: list[tuple[int, Copy]], why: str) -> None:
-        pte_of = space.table.pte
-        retired = [
-            CopyRetired(copy.fault, copy.pid, page, _changed_bytes(space, copy, ppn(pte)))
-            for page, copy in pages
-            if (pte := pte_of(page)) & V
-        ]
+        retired = []
+        for page, copy in pages:
+            pte = space.table.pte(page)
+            if pte & V:
+                changed = copy.changed_bytes(space.frames.ram, ppn(pte))
+                retired.append(CopyRetired(copy.fault, copy.pid, page, changed))
         for start in range(0, len(retired), _BATCH):
             self._on_retired(retired[start : start + _BATCH], why)
-
-
-def _changed_bytes(space: AddressSpace, copy: Copy, frame: int) -> int:
-    """The number of bytes in which the frame differs from the content that was copied."""
-    frames = space.frames
-    before = memoryview(copy.content).cast("Q")
-    return usage_loops.different_bytes(before, frames.ram.words, frames.word(frame))

@@ -1,8 +1,11 @@
 cimport cython
-from libc.stdint cimport int64_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint64_t
 from emu.machine.pte cimport ppn
 from emu.machine.ram cimport Ram
+from emu.machine.sv39 cimport TranslationFault
 from emu.observe.model.guest_memory cimport instruction_bits
+from emu.observe.model.row_buffer cimport RowBuffer
+from emu.observe.record.sharers cimport sharers as sharers_of
 from emu.observe.unwind.stack_memory cimport stack_end
 from kernel.mm.address_space cimport AddressSpace
 from kernel.mm.mappings.vma cimport Vma
@@ -17,53 +20,46 @@ cdef class _KnownRange:
     cdef uint64_t number
 
 
-cdef class FaultContext:
-    cdef public uint64_t seq
-    cdef public uint64_t time
-    cdef public uint64_t host_ns
-    cdef public bint loading
-    cdef public list sharers
-    cdef public object heap
-
-
 cdef class FaultRows:
     cdef object _kernel
     cdef object _receiver
     cdef object _locator
+    cdef object _pids
+    cdef object _now
+    cdef int64_t _start_time
+    cdef bint _deterministic
+    cdef RowBuffer _rows
     cdef uint64_t[::1] _words
     cdef Py_ssize_t _start
     cdef Py_ssize_t _end
     cdef uint64_t _flags
     cdef uint64_t _stval
+    cdef int64_t _layout
     cdef uint64_t[::1] _walk
     cdef Py_ssize_t _walk_words
-    cdef uint8_t[::1] _register_bytes
+    cdef object _refresh
     cdef uint64_t[::1] _registers
     cdef dict _ranges
-    cdef object _handler_start
+    cdef int64_t _handler_start
 
     cpdef faulting(self, AddressSpace space, uint64_t page)
-    cpdef object host_ns(self)
     @cython.locals(ram=Ram, base=uint64_t, table=uint64_t, number=Py_ssize_t, level=int, shift=int, address=uint64_t, pte=uint64_t)
     cdef Py_ssize_t _take_walk(self, AddressSpace space, uint64_t va) except -1
-    @cython.locals(r=Resolution, number=uint64_t, stack=uint64_t)
-    cpdef write(self, object event, FaultContext context)
-    @cython.locals(r=Resolution, space=AddressSpace, vma=Vma)
-    cdef uint64_t _begin(self, object event) except? 1
-    @cython.locals(registers="const uint8_t[::1]")
-    cdef tuple _layout_and_stack(self, object thread, object pc)
-    cdef _emit_details(self, object event, FaultContext context, object where)
-    @cython.locals(at=Py_ssize_t)
-    cdef _write_thread(self, object thread, object layout, object pc)
-    @cython.locals(at=Py_ssize_t)
+    @cython.locals(taken=int64_t, time=int64_t, r=Resolution, space=AddressSpace, number=uint64_t, stack=uint64_t, at=Py_ssize_t)
+    cpdef write(self, uint64_t seq, object event, object heap)
+    @cython.locals(frame=uint64_t, page=uint64_t)
+    cdef list _sharers(self, AddressSpace space, Resolution r)
+    @cython.locals(vma=Vma)
+    cdef uint64_t _begin(self, AddressSpace space, Resolution r, object trap) except? 1
+    cdef uint64_t _find_stack(self, object thread, object pc) except? 1
+    @cython.locals(at=Py_ssize_t, fault=TranslationFault, number=uint64_t, cause=uint64_t)
     cdef _write_access(self, object by, object trap, Resolution r)
     @cython.locals(at=Py_ssize_t, after=uint64_t, index=Py_ssize_t)
     cdef _write_entries(self, AddressSpace space, Resolution r)
-    @cython.locals(at=Py_ssize_t)
-    cdef _write_context(self, FaultContext context)
-    @cython.locals(end=Py_ssize_t)
+    @cython.locals(at=Py_ssize_t, index=Py_ssize_t)
     cdef _write_registers(self, object thread)
-    cdef _write_lists(self, FaultContext context, Resolution r)
+    @cython.locals(at=Py_ssize_t, number=uint64_t)
+    cdef _write_lists(self, list sharers, list around)
     @cython.locals(at=Py_ssize_t)
     cdef _write_pairs(self, list pairs)
     @cython.locals(ram=Ram, sp=uint64_t, size=Py_ssize_t, start=Py_ssize_t)
@@ -73,5 +69,5 @@ cdef class FaultRows:
     cdef object _kernel_fault_pc(self, object thread, object call)
 
 
-@cython.locals(flags=uint64_t)
+@cython.locals(flags=uint64_t, access=uint64_t, outcome=uint64_t)
 cdef uint64_t _flags(Resolution r) except? 1

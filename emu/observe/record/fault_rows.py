@@ -15,11 +15,14 @@ from emu.machine.registers import SP
 from emu.observe.model import fault_row as row
 from emu.observe.model.guest_memory import instruction_bits
 from emu.observe.model.raw_events import FaultDetails, RangeDefined, RowReceiver
-from emu.observe.model.trace_fields import broken_rule, range_of
+from emu.observe.model.trace_fields import range_of, rule_of_pte
+from emu.observe.record.address_space_pids import AddressSpacePids
+from emu.observe.record.sharers import sharers as sharers_of
 from emu.observe.record.thread_position import ThreadLocator
 from emu.observe.unwind.stack_memory import stack_end
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END, Vma
+from kernel.mm.physical.frames import Kind
 from kernel.mm.resolution import Resolution
 from kernel.process.observer import Fault
 from kernel.process.process import Thread
@@ -46,36 +49,37 @@ class _KnownRange:
         self.number = number
 
 
-class FaultContext:
-    """The recorder's part of a row, beside the event of the kernel."""
-
-    def __init__(self) -> None:
-        self.seq = 0
-        self.time = 0
-        """Since the start, ns."""
-        self.host_ns = 0
-        self.loading = False
-        """The space belongs to an image that is being loaded."""
-        self.sharers: list[tuple[int, int]] = []
-        self.heap: CodeLocation | None = None
-
-
 class FaultRows:
-    """Writes rows to ``receiver``. A row is written to ``_words`` from ``_start`` to ``_end``."""
+    """Writes rows to ``receiver``. A row is written to ``_words`` from ``_start`` to ``_end``.
 
-    def __init__(self, kernel: Kernel, receiver: RowReceiver, locator: ThreadLocator) -> None:
+    ``pids`` has the address spaces of the run; times are from ``start_time`` on.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        receiver: RowReceiver,
+        locator: ThreadLocator,
+        pids: AddressSpacePids,
+        start_time: int,
+    ) -> None:
         self._kernel = kernel
         self._receiver = receiver
         self._locator = locator
-        self._words = receiver.words
+        self._pids = pids
+        self._now = kernel.clock.monotonic
+        self._start_time = start_time
+        self._deterministic = kernel.config.deterministic
+        self._rows = receiver.rows
+        self._words = receiver.rows.words
         self._start = self._end = 0
         self._flags = 0
         self._stval = 0
+        self._layout = 0
         self._walk = memoryview(bytearray(2 * LEVELS * row.WORD)).cast("Q")
         self._walk_words = 0
-        registers = memoryview(bytearray(row.REGISTERS * row.WORD))
-        self._register_bytes = registers
-        self._registers = registers.cast("Q")
+        state, self._refresh = kernel.hart.register_state()
+        self._registers = state.cast("Q")
         self._ranges: dict[int, _KnownRange] = {}
         self._handler_start = 0
 
@@ -83,10 +87,6 @@ class FaultRows:
         """Notes the walk of ``page`` before the fault is handled."""
         self._walk_words = self._take_walk(space, page)
         self._handler_start = perf_counter_ns()
-
-    def host_ns(self) -> int:
-        """Time since :meth:`faulting`."""
-        return perf_counter_ns() - self._handler_start
 
     def _take_walk(self, space: AddressSpace, va: int) -> int:
         """Reads the entries of a walk; returns the number of words of addresses and PTEs."""
@@ -107,32 +107,60 @@ class FaultRows:
             table = ppn(pte) << PAGE_SHIFT
         return number
 
-    def write(self, event: Fault, context: FaultContext) -> None:
-        """Writes the fault's row; to be called when it was handled, before the hart runs."""
-        thread, r, trap = event.thread, event.resolution, event.trap
-        by = thread if trap is not None else self._kernel.current or thread
-        pc = trap.epc if trap is not None else self._kernel_fault_pc(by, event.call)
-        layout, stack = self._layout_and_stack(by, pc)
-        number = self._begin(event)
-        self._emit_details(event, context, None if stack else self._locator.of(by, pc))
-        self._start = self._receiver.row_start()
-        self._write_thread(thread, layout, pc)
+    def write(self, seq: int, event: Fault, heap: CodeLocation | None) -> None:
+        """Writes the row of record ``seq``; to be called when the fault was handled, before the
+        hart runs. ``heap`` has the calls that allocated the heap block.
+        """
+        taken = 0 if self._deterministic else perf_counter_ns() - self._handler_start
+        time = self._now() - self._start_time
+        thread, r, trap, call = event.thread, event.resolution, event.trap, event.call
+        space, current = event.space, self._kernel.current
+        by = thread if trap is not None else current or thread
+        pc = trap.epc if trap is not None else self._kernel_fault_pc(by, call)
+        sharers = self._sharers(space, r) if r.count_before > 1 else None
+        number = self._begin(space, r, trap)
+        stack = self._find_stack(by, pc) if pc and by is current else 0
+        where = None if stack else self._locator.of(by, pc)
+        if where is not None or call is not None or heap is not None:
+            self._flags |= row.HAS_DETAILS
+            self._receiver.receive(FaultDetails(where, call or "", heap))
+        at = self._start = self._rows.start()
+        words = self._words
+        words[at + row.SEQ] = seq
+        words[at + row.TIME] = time
+        words[at + row.HOST_NS] = taken
+        words[at + row.PID] = thread.process.pid
+        words[at + row.TID] = thread.tid
+        words[at + row.LAYOUT] = self._layout if stack else 0
+        words[at + row.PC] = pc
+        words[at + row.VMA] = number
+        if space not in self._pids:
+            self._flags |= row.LOADING
         self._write_access(by, trap, r)
-        self._words[self._start + row.VMA] = number
-        self._write_entries(event.space, r)
-        self._write_context(context)
+        self._write_entries(space, r)
         if stack:
             self._write_registers(by)
-        self._write_lists(context, r)
+        self._write_lists(sharers, r.around)
         if stack:
             self._write_stack(by.process.space, stack)
-        self._words[self._start + row.FLAGS] = self._flags
-        self._words[self._start + row.LENGTH] = self._end - self._start
-        self._receiver.end_row(self._end)
+        words[at + row.FLAGS] = self._flags
+        words[at + row.LENGTH] = self._end - at
+        self._rows.finish(self._end)
 
-    def _begin(self, event: Fault) -> int:
+    def _sharers(self, space: AddressSpace, r: Resolution) -> list[tuple[int, int]] | None:
+        """The other users of the frame that a store faulted on."""
+        if r.access is not Access.STORE:
+            return None
+        frame = ppn(r.pte_before)
+        kind = space.frames.kind(frame)
+        if kind is Kind.ZERO:
+            return None
+        pins = kind is Kind.CACHE or kind is Kind.HUGETLB
+        page, processes = r.va & ~PAGE_MASK, self._kernel.processes.values()
+        return sharers_of(processes, self._pids, space, page, frame, r.count_before - pins)
+
+    def _begin(self, space: AddressSpace, r: Resolution, trap: Trap | None) -> int:
         """Sets the first flags; returns the number of the range that contains the address."""
-        r, trap = event.resolution, event.trap
         self._flags = _flags(r)
         if trap is None:
             self._stval = r.va
@@ -141,49 +169,33 @@ class FaultRows:
         else:
             self._stval = trap.page
             self._flags |= row.INEXACT
-        space = event.space
         vma = space.find(self._stval)
         if vma is None:
             return 0
         self._flags |= row.IN_VMA
         return self._range_number(vma)
 
-    def _layout_and_stack(self, thread: Thread, pc: int) -> tuple[int, int]:
-        """Number of the code layout, and the end of the stack that the row shall have, if any."""
-        if not pc or thread is not self._kernel.current:
-            return 0, 0
-        layout = self._locator.layout_for_stack(thread)
-        if layout < 0:
-            return 0, 0
-        registers = self._kernel.hart.integer_registers()
-        self._register_bytes[:] = registers
-        return layout, stack_end(thread.process.space, self._registers[SP])
-
-    def _emit_details(
-        self, event: Fault, context: FaultContext, where: CodeLocation | None
-    ) -> None:
-        """Emits what the row has no place for."""
-        call, heap = event.call, context.heap
-        if where is not None or call is not None or heap is not None:
-            self._flags |= row.HAS_DETAILS
-            self._receiver.receive(FaultDetails(where, call or "", heap))
-
-    def _write_thread(self, thread: Thread, layout: int, pc: int) -> None:
-        words, at = self._words, self._start
-        words[at + row.PID] = thread.process.pid
-        words[at + row.TID] = thread.tid
-        words[at + row.LAYOUT] = layout
-        words[at + row.PC] = pc
+    def _find_stack(self, thread: Thread, pc: int) -> int:
+        """End of the running thread's stack, if the row shall have it: else 0."""
+        self._layout = self._locator.layout_for_stack(thread)
+        if self._layout < 0:
+            return 0
+        if self._refresh is not None:
+            self._refresh()
+        return stack_end(thread.process.space, self._registers[SP])
 
     def _write_access(self, by: Thread, trap: Trap | None, r: Resolution) -> None:
         words, at = self._words, self._start
         words[at + row.STVAL] = self._stval
-        rule = broken_rule(trap, r.pte_before, r.access)
-        self._flags |= rule.number << row.RULE_SHIFT
+        fault = None if trap is None else trap.fault
+        rule = rule_of_pte(r.pte_before, r.access) if fault is None else fault.rule
+        number = rule.number
+        self._flags |= number << row.RULE_SHIFT
+        cause = _CAUSE[r.access] if trap is None else trap.cause
+        self._flags |= cause << row.CAUSE_SHIFT
         if trap is None:
-            self._flags |= _CAUSE[r.access] << row.CAUSE_SHIFT
             return
-        self._flags |= row.OF_PROGRAM | int(trap.cause) << row.CAUSE_SHIFT
+        self._flags |= row.OF_PROGRAM
         code = instruction_bits(by.process.space, trap.epc)
         if code is None:
             self._flags |= row.NO_CODE
@@ -202,31 +214,30 @@ class FaultRows:
             words[at + row.WALK + index] = self._walk[index]
         self._end = at + row.FIXED
 
-    def _write_context(self, context: FaultContext) -> None:
-        words, at = self._words, self._start
-        words[at + row.SEQ] = context.seq
-        words[at + row.TIME] = context.time
-        words[at + row.HOST_NS] = context.host_ns
-        self._flags |= row.LOADING if context.loading else 0
-
     def _write_registers(self, thread: Thread) -> None:
-        words, end = self._words, self._end + row.REGISTERS
+        words, registers, at = self._words, self._registers, self._end
         self._flags |= row.HAS_STACK
         sigreturn = thread.process.sigreturn
         if sigreturn is not None:
             self._flags |= row.HAS_SIGRETURN
             words[self._start + row.SIGRETURN] = sigreturn
-        words[self._end : end] = self._registers
-        self._end = end
+        words[at] = 0
+        for index in range(1, row.REGISTERS):
+            words[at + index] = registers[index]
+        self._end = at + row.REGISTERS
 
-    def _write_lists(self, context: FaultContext, r: Resolution) -> None:
-        around, self._words[self._start + row.AROUND] = r.around, 0
-        self._flags |= len(context.sharers) << row.SHARERS_SHIFT
-        self._write_pairs(context.sharers)
+    def _write_lists(
+        self, sharers: list[tuple[int, int]] | None, around: list[tuple[int, int]] | None
+    ) -> None:
+        words, at = self._words, self._start
+        words[at + row.AROUND] = words[at + row.STACK] = 0
+        if sharers is not None:
+            number = len(sharers)
+            self._flags |= number << row.SHARERS_SHIFT
+            self._write_pairs(sharers)
         if around is not None:
-            self._words[self._start + row.AROUND] = len(around)
+            words[at + row.AROUND] = len(around)
             self._write_pairs(around)
-        self._words[self._start + row.STACK] = 0
 
     def _write_pairs(self, pairs: list[tuple[int, int]]) -> None:
         words, at = self._words, self._end
@@ -241,7 +252,7 @@ class FaultRows:
         ram, sp = space.frames.ram, self._registers[SP]
         self._words[self._start + row.STACK] = (end - sp) >> _WORD_SHIFT
         while sp < end:
-            size = (PAGE_SIZE - (sp & PAGE_MASK)) >> _WORD_SHIFT
+            size = min(PAGE_SIZE - (sp & PAGE_MASK), end - sp) >> _WORD_SHIFT
             start = ((ppn(space.table.pte(sp)) << PAGE_SHIFT) - ram.base + (sp & PAGE_MASK)) >> 3
             self._words[self._end : self._end + size] = ram.typed_words[start : start + size]
             sp += size << _WORD_SHIFT
@@ -273,7 +284,8 @@ class FaultRows:
 
 
 def _flags(r: Resolution) -> int:
-    flags = int(r.access) | r.outcome.number << row.OUTCOME_SHIFT
+    access, outcome = r.access, r.outcome.number
+    flags = access | outcome << row.OUTCOME_SHIFT
     flags |= row.TABLE_COPIED if r.table_copied else 0
     flags |= row.MIDDLE_COPIED if r.middle_copied else 0
     flags |= row.HUGE if r.huge else 0

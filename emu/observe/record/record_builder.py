@@ -25,6 +25,7 @@ from emu.observe.model.raw_events import (
     RecordEvent,
 )
 from emu.observe.model.records import Entry, MappedPage, Sharer, SourceLocation
+from emu.observe.model.row_buffer import RowBuffer
 from emu.observe.model.sink import Sink
 from emu.observe.model.source_location import with_line
 from emu.observe.symbols.symbolizer import Symbols
@@ -49,9 +50,9 @@ class RecordBuilder:
         self._symbols = Symbols()
         self._backtraces = Backtraces(depth)
         self._on_range = on_range
-        self._rows = RowReader()
+        self._reader = RowReader()
         self._bytes = memoryview(bytearray(WORD * MAX_WORDS))
-        self.words = self._bytes.cast("Q")
+        self.rows = RowBuffer(self._bytes.cast("Q"), on_row=self._build_row)
 
     def receive(self, event: RawEvent) -> None:
         if isinstance(event, RecordEvent):
@@ -65,18 +66,16 @@ class RecordBuilder:
         elif isinstance(event, CodeReleased):
             self._symbols.forget(event.number)
         elif isinstance(event, RangeDefined | FaultDetails):
-            self._rows.note(event)
+            self._reader.note(event)
         elif isinstance(event, RangeResolved) and self._on_range is not None:
             self._on_range((event.start, event.end))
 
     def store_stack(self, parts: list[memoryview]) -> bytes:
         return b"".join(parts)
 
-    def row_start(self) -> int:
-        return 0
-
-    def end_row(self, end: int) -> None:
-        self.fault(self._rows.read(self._bytes, 0))
+    def _build_row(self) -> None:
+        self.rows.at = self.rows.number = 0
+        self.fault(self._reader.read(self._bytes, 0))
 
     def fault(self, event: raw_events.Fault) -> None:
         """Builds the record of a fault."""

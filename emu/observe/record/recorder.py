@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from emu.machine.cause import Access
-from emu.machine.pte import PAGE_MASK, ppn
+from emu.machine.pte import PAGE_MASK
 from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
 from emu.observe.model.raw_events import CodeLocation, RowReceiver
@@ -14,15 +13,13 @@ from emu.observe.model.records import text
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
-from emu.observe.record.fault_rows import FaultContext, FaultRows
+from emu.observe.record.fault_rows import FaultRows
 from emu.observe.record.fork_ranges import excluded_from_fork
-from emu.observe.record.sharers import sharers
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork_cost import ForkCost
 from kernel.mm.outcome import Outcome
-from kernel.mm.physical.frames import Kind
 from kernel.mm.resolution import Resolution
 from kernel.process.observer import Fault
 from kernel.process.process import Process, Thread
@@ -32,6 +29,8 @@ from kernel.syscalls.table import TABLE
 if TYPE_CHECKING:
     from emu.observe.heap.allocation_tracker import AllocationTracker
 
+_COPIES: Final = tuple(COPIES)
+"""A tuple, as hashing an enum's member calls Python code."""
 _SIGALTSTACK: Final = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
 
 
@@ -50,9 +49,7 @@ class Recorder(AddressSpaceRecorder):
     ) -> None:
         super().__init__(kernel, receiver, options or RecordingOptions())
         self._command = list(command)
-        self._rows = FaultRows(kernel, receiver, self._locator)
-        self._context = FaultContext()
-        self._deterministic = kernel.config.deterministic
+        self._rows = FaultRows(kernel, receiver, self._locator, self._pids, self._start_time)
         self._calls: dict[Thread, int] = {}
 
     def begin(self) -> None:
@@ -78,37 +75,22 @@ class Recorder(AddressSpaceRecorder):
         self._rows.faulting(space, page)
 
     def fault(self, event: Fault) -> None:
-        rows, context = self._rows, self._context
-        context.host_ns = 0 if self._deterministic else rows.host_ns()
-        thread, space, r = event.thread, event.space, event.resolution
-        page = r.va & ~PAGE_MASK
-        context.seq, self.seq = self.seq, self.seq + 1
-        context.time = self._kernel.clock.monotonic() - self._start_time
-        context.loading = space not in self._pids
-        before = ppn(r.pte_before)
-        context.sharers = self._sharers(r, space, page, before) if r.count_before > 1 else []
-        if self._heap is not None:
-            context.heap = self._allocation_site(self._heap, space, event)
-        rows.write(event, context)
-        if r.outcome in COPIES:
-            self._copies.add(space, page, context.seq, thread.process.pid, huge=r.huge)
-        others = r.table_copied or r.around or r.huge or r.split
-        if page in self._options.pages or others:
+        seq, self.seq = self.seq, self.seq + 1
+        space, r = event.space, event.resolution
+        heap = self._heap
+        site = None if heap is None else self._allocation_site(heap, space, event)
+        self._rows.write(seq, event, site)
+        if r.outcome in _COPIES:
+            self._copies.add(space, r, seq, event.thread.process.pid)
+        if self._options.pages and self._may_change_watched(r):
             self._watch.check()
         self._until_sample -= 1
         if self._until_sample < 0:
             self._sample()
 
-    def _sharers(
-        self, r: Resolution, space: AddressSpace, page: int, frame: int
-    ) -> list[tuple[int, int]]:
-        """Returns the other users of the frame that a store faulted on."""
-        kind = space.frames.kind(frame)
-        if r.access is not Access.STORE or kind is Kind.ZERO:
-            return []
-        pins = kind in (Kind.CACHE, Kind.HUGETLB)
-        processes = self._kernel.processes.values()
-        return sharers(processes, self._pids, space, page, frame, r.count_before - pins)
+    def _may_change_watched(self, r: Resolution) -> bool:
+        others = r.table_copied or r.around or r.huge or r.split
+        return bool(others) or r.va & ~PAGE_MASK in self._options.pages
 
     def _allocation_site(
         self, heap: AllocationTracker, space: AddressSpace, event: Fault

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-from emu.machine.pte import PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
+from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.model.fault_row import MAX_SHARERS
 from emu.observe.record.address_space_pids import AddressSpacePids
-from kernel.base.lazy_numpy import np
+from emu.observe.record.usage_loops import pages_of_frame
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
 from kernel.process.process import Process
@@ -32,7 +32,7 @@ def sharers(
         maps = ((in_all.ptes & V) != 0) & ((in_all.ptes >> PPN_SHIFT) & PPN_MASK == frame)
         if len(set(in_all.addresses[maps].tolist())) >= users - 1:
             first = [pids.at(slot) for slot in in_all.slots[maps][: MAX_SHARERS + 1].tolist()]
-            named = sorted((pids[other], page) for other in first if other is not space)
+            named = sorted([(pids[other], page) for other in first if other is not space])
             return named[:MAX_SHARERS]
     others: dict[AddressSpace, int] = {}
     for process in processes:
@@ -57,8 +57,15 @@ def _that_map(page: int, frame: int, spaces: list[AddressSpace]) -> list[Address
     return found
 
 
-def _addresses_of(space: AddressSpace, frame: int) -> Iterator[int]:
-    for start, ptes in space.table.contents(0, USER_END):
-        maps = ((ptes & V) != 0) & ((ptes >> PPN_SHIFT) & PPN_MASK == frame)
-        for index in np.flatnonzero(maps).tolist():
-            yield start + (index << PAGE_SHIFT)
+def _addresses_of(space: AddressSpace, frame: int) -> list[int]:
+    """Addresses at which ``space`` maps ``frame``."""
+    table, frames = space.table, space.frames
+    found: list[int] = []
+    for start, leaf in table.leaf_tables().items():
+        indices = pages_of_frame(frames.ram.typed_words, frames.word(leaf), frame)
+        found += [start + (index << PAGE_SHIFT) for index in indices]
+    for start, pte in table.huge_pages(0, USER_END):
+        index = frame - ppn(pte)
+        if 0 <= index < HUGE_FRAMES:
+            found.append(start + (index << PAGE_SHIFT))
+    return sorted(found)

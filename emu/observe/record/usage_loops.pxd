@@ -19,5 +19,8 @@ cpdef tuple usage_from_counts(
     uint8_t[::1] kinds, int32_t[::1] counts, int64_t base,
 )
 
+@cython.locals(at=Py_ssize_t, pte=uint64_t)
+cpdef list pages_of_frame(uint64_t[::1] words, Py_ssize_t table, uint64_t frame)
+
 @cython.locals(at=Py_ssize_t, bits=uint64_t, found=Py_ssize_t)
 cpdef Py_ssize_t different_bytes(const uint64_t[::1] before, uint64_t[::1] words, Py_ssize_t page) except? -1

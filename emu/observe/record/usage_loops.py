@@ -76,6 +76,16 @@ def usage_from_counts(
     return resident, proportional, unique
 
 
+def pages_of_frame(words: memoryview[int], table: int, frame: int) -> list[int]:
+    """The indices of the PTEs in the leaf table that map ``frame``, a PPN."""
+    found = []
+    for at in range(table, table + PTES_PER_TABLE):
+        pte = words[at]
+        if pte & V and pte >> PPN_SHIFT & PPN_MASK == frame:
+            found.append(at - table)
+    return found
+
+
 def different_bytes(before: memoryview[int], words: memoryview[int], page: int) -> int:
     """Counts the bytes in which the page at word ``page`` differs from the 512 words ``before``."""
     found = 0

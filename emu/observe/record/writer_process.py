@@ -23,7 +23,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from emu.host.child_processes import end_with, is_stuck
-from emu.observe.model.fault_row import MAX_WORDS, WORD, RowReader
+from emu.observe.model.fault_row import WORD, RowReader
 from emu.observe.model.raw_events import (
     Fault,
     FaultDetails,
@@ -36,6 +36,7 @@ from emu.observe.model.raw_events import (
     encoder,
     start_of,
 )
+from emu.observe.model.row_buffer import RowBuffer
 
 _BATCHES = 16
 _BATCH_BYTES = 1 << 16
@@ -80,10 +81,9 @@ class TraceWriterProcess:
         self._count = 0
         shared = mmap.mmap(-1, _BATCHES * _PART_WORDS * WORD)
         self._bytes = memoryview(shared)
-        self.words = self._bytes.cast("Q")
+        self.rows = RowBuffer(self._bytes.cast("Q"), on_full=self._flush)
         self._free = list(range(_BATCHES))
         self._start_part()
-        self._rows = self._first_row = 0
         self._unsent: deque[memoryview] = deque()
         ends = _Ends(*os.pipe(), *os.pipe())
         try:
@@ -108,27 +108,16 @@ class TraceWriterProcess:
     def _start_part(self) -> None:
         self._free.sort(reverse=True)
         self._part = self._free.pop()
-        self._at = self._part * _PART_WORDS
-        self._part_end = self._at + _PART_WORDS
-
-    def row_start(self) -> int:
-        if self._part_end - self._at < MAX_WORDS:
-            self._flush()
-        return self._at
-
-    def end_row(self, end: int) -> None:
-        if not self._rows:
-            self._first_row = self._at
-        self._at = end
-        self._rows += 1
+        self.rows.at = self._part * _PART_WORDS
+        self.rows.end = self.rows.at + _PART_WORDS
 
     def receive(self, event: RawEvent) -> None:
         try:
-            if self._rows:
+            if self.rows.number:
                 self._note_rows()
             self._encode(event, self._events, -1)
             self._count += 1
-            full = len(self._events) >= _BATCH_BYTES or self._part_end - self._at < MAX_WORDS
+            full = len(self._events) >= _BATCH_BYTES or not self.rows.has_room()
             if full and isinstance(event, RecordEvent):  # not between a stack and its event
                 self._send()
         except BaseException:  # interrupted: part of an event or batch may be lost
@@ -136,23 +125,23 @@ class TraceWriterProcess:
             raise
 
     def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
-        if self._rows:
+        if self.rows.number:
             self._note_rows()
-        first = at = self._at * WORD
+        first = at = self.rows.at * WORD
         for part in parts:
             end = at + len(part)
-            if end > self._part_end * WORD:
+            if end > self.rows.end * WORD:
                 return b"".join(parts)
             self._bytes[at:end] = part
             at = end
-        self._at = -(-at // WORD)
+        self.rows.at = -(-at // WORD)
         return SharedSlice(first, at)
 
     def _note_rows(self) -> None:
         """Adds the rows that were written since the last event."""
-        self._encode(Rows(self._first_row, self._rows), self._events, -1)
+        self._encode(Rows(self.rows.first, self.rows.number), self._events, -1)
         self._count += 1
-        self._rows = 0
+        self.rows.number = 0
 
     def _flush(self) -> None:
         try:
@@ -162,7 +151,7 @@ class TraceWriterProcess:
             raise
 
     def _send(self) -> None:
-        if self._rows:
+        if self.rows.number:
             self._note_rows()
         start, events = start_of(self._count), self._events
         self._events, self._count = bytearray(), 0
@@ -217,7 +206,7 @@ class TraceWriterProcess:
         """
         self._is_urgent = is_urgent
         try:
-            if self._count or self._rows:
+            if self._count or self.rows.number:
                 self._send()
             while self._unsent and self._alive:
                 self._wait_for_writer()

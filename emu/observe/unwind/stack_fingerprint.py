@@ -41,8 +41,11 @@ class StackWords:
         """Returns True if ``stack`` holds the same words."""
         for va, pick, expected in self._pages:
             page = stack.page(va)
-            if page is None or pick(page) != expected:
-                return False
+            try:
+                if page is None or pick(page) != expected:
+                    return False
+            except IndexError:
+                return False  # the stack ends before
         return all(stack.read(va) == word for va, word in self._others)
 
 

@@ -9,7 +9,7 @@ from emu.observe.model.guest_memory import peek
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
 
-_COPIED: Final = 2 * PAGE_SIZE
+_COPIED: Final = 4 * PAGE_SIZE
 """Maximum bytes to copy. Most stacks are smaller, and copying one is faster than unwinding it."""
 
 
@@ -17,7 +17,10 @@ class Stack(Protocol):
     """Source of 64-bit words."""
 
     def page(self, va: int) -> memoryview | None:
-        """Returns the words of the page that begins at ``va``; None when it is not in memory."""
+        """Returns the words of the page that begins at ``va``; None when it is not in memory.
+
+        They are fewer where the stack ends.
+        """
 
     def read(self, va: int) -> int | None:
         """Returns the eight bytes at ``va``; None when they are not in memory."""
@@ -52,7 +55,7 @@ class LiveStack:
 
 
 class CopiedStack:
-    """Copy of a stack from ``sp``, a multiple of 8, to the end of a page."""
+    """Copy of a stack from ``sp`` on; both are multiples of 8."""
 
     def __init__(self, sp: int, content: bytes) -> None:
         self._first = sp & ~PAGE_MASK
@@ -81,15 +84,16 @@ def stack_end(space: AddressSpace, sp: int) -> int:
 
     It is not copied when it is large, when a part is not in memory, and when ``sp`` is in another
     stack (a thread's or a coroutine's), whose callers may continue on the stack that it was
-    switched from. The main thread's stack is the highest mapping.
+    switched from. The main thread's stack is the highest mapping. It ends where the arguments and
+    the environment begin, to which no frame extends.
     """
     vmas = space.vmas
     if not vmas or sp & 7:
         return 0
     vma = vmas[-1]
-    end = vma.end
+    end = space.image.stack_start & ~7 or vma.end
     start = vma.start
-    if not vma.grows_down or not start <= sp < end or end - sp > _COPIED:
+    if not vma.grows_down or not start <= sp <= end or sp == vma.end or end - sp > _COPIED:
         return 0
     page = sp & ~PAGE_MASK
     while page < end:
@@ -108,7 +112,7 @@ def stack_parts(space: AddressSpace, sp: int) -> list[memoryview] | None:
     parts = []
     while sp < end:
         start = (ppn(space.table.pte(sp)) << PAGE_SHIFT | sp & PAGE_MASK) - ram.base
-        size = PAGE_SIZE - (sp & PAGE_MASK)
+        size = min(PAGE_SIZE - (sp & PAGE_MASK), end - sp)
         parts.append(ram.bytes[start : start + size])
         sp += size
     return parts

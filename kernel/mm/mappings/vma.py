@@ -102,6 +102,10 @@ class Vma:
         return bool(self.pte_flags & pte.W)
 
     @property
+    def executable(self) -> bool:
+        return bool(self.pte_flags & pte.X)
+
+    @property
     def gap_end(self) -> int:
         """End of the free range below: a stack keeps a gap."""
         return self.start - (STACK_GUARD if self.grows_down else 0)

@@ -39,7 +39,10 @@ def vma(start: int, file: File | None, prot: Prot = Prot.READ | Prot.EXEC, name:
         backing = FilePages.__new__(FilePages)
         backing.inode = file  # type: ignore[assignment]
     end = start + 0x1000
-    return SimpleNamespace(start=start, end=end, offset=0, prot=prot, backing=backing, name=name)
+    executable = bool(prot & Prot.EXEC)
+    return SimpleNamespace(
+        start=start, end=end, offset=0, executable=executable, backing=backing, name=name
+    )
 
 
 class Space:

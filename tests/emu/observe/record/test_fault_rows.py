@@ -123,10 +123,10 @@ def test_the_writer_gets_rows_and_events_in_order(tmp_path: Path, largest: int) 
             expected.append(f"{number} -")
             continue
         pages = chance.randint(0, largest) // 2
-        at = receiver.row_start()
-        end = write(receiver.words, at, number, 0, tuple(range(2 * pages)))
-        receiver.words[at + row.AROUND] = pages
-        receiver.end_row(end)
+        at = receiver.rows.start()
+        end = write(receiver.rows.words, at, number, 0, tuple(range(2 * pages)))
+        receiver.rows.words[at + row.AROUND] = pages
+        receiver.rows.finish(end)
         expected.append(f"{number} {pages}")
     assert receiver.close() == 0
     assert path.read_text().splitlines() == expected

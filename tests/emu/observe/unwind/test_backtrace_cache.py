@@ -15,6 +15,7 @@ from emu.observe.cfi.cfi_program import Rule
 from emu.observe.unwind.backtrace_cache import Backtraces, UnwindState
 from emu.observe.unwind.stack_fingerprint import StackWords
 from emu.observe.unwind.stack_memory import CopiedStack, LiveStack, Stack, stack_parts
+from kernel.mm.mappings.image_layout import ImageLayout
 
 STACK = 0x10000
 LEAF, MIDDLE, OUTER = 0x1000, 0x2000, 0x3000
@@ -33,6 +34,7 @@ class Memory:
             table=SimpleNamespace(pte=self._pte),
             frames=SimpleNamespace(ram=self.ram),
             vmas=[SimpleNamespace(start=0, end=STACK, grows_down=False), self.vma],
+            image=ImageLayout(),
         )
 
     def _pte(self, va: int) -> int:
@@ -139,6 +141,21 @@ def test_a_copy_reads_as_the_stack_does_from_sp_to_its_end(memory: Memory, sp: i
     assert page[first:] == (live.page(last) or b"")[first:]
     assert copied.page(STACK - PAGE_SIZE) is None
     assert copied.page(end) is None
+
+
+@pytest.mark.parametrize("size", [0, 8, PAGE_SIZE - 8, PAGE_SIZE, PAGE_SIZE + 16])
+def test_a_copy_ends_where_the_arguments_begin(memory: Memory, size: int) -> None:
+    top = STACK + 64 + size
+    memory.space.image = ImageLayout(stack_start=top)
+    for va in range(STACK, STACK + 2 * PAGE_SIZE, 8):
+        memory.store(va, va)
+    copied = memory.copied(STACK + 64)
+    last = top - 8 if size else None
+    assert copied.read(top - 8) == last
+    assert StackWords([(top - 8, last), (top, None)]).match(copied)
+    assert copied.read(top) is None
+    assert not StackWords([(top, 0)]).match(copied)
+    assert stack_parts(memory.space, top + 8) is None
 
 
 def test_a_stack_is_not_copied_that_may_not_have_all_callers(memory: Memory) -> None:
