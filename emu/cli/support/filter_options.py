@@ -97,10 +97,10 @@ def range_locators(
 
     ``found`` receives each address range [start, end); by default it is added to the filter.
     """
-    from emu.observe.symbols.symbol_ranges import Locator
-
     if fault_filter is None or not fault_filter.named:
         return []
+    from emu.observe.symbols.symbol_ranges import Locator
+
     return [Locator(fault_filter.named, found or fault_filter.resolved.append, _refuse)]
 
 

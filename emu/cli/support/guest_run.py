@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +38,7 @@ def open_session(arguments: argparse.Namespace, messages: MessageStream) -> Sess
 
 def run_session(session: Session, observers: Sequence[Observer], messages: MessageStream) -> int:
     """Runs the program; returns a shell's exit status for it. Raises :class:`CommandError`."""
+    gc.freeze()  # most of what is there by now lives to the end
     try:
         return session.run(observers)
     except CommandError:

@@ -109,12 +109,11 @@ class _FileWriter:
         self, files: TraceFiles, messages: MessageStream, depth: int, fault_filter: Filter | None
     ) -> None:
         from emu.observe.model.raw_events import Fault
-        from emu.observe.record.filters import FilteredSink
         from emu.observe.record.record_builder import RecordBuilder
 
         self._files = files
         self._messages = messages
-        self._sink: Sink = files if fault_filter is None else FilteredSink(files, fault_filter)
+        self._sink: Sink = files if fault_filter is None else _filtered(files, fault_filter)
         located = None if fault_filter is None else fault_filter.resolved.append
         builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located)
         self._builder = builder
@@ -133,6 +132,12 @@ class _FileWriter:
         self._files.close()
         report_filter_hint(self._sink, self._messages)
         return _FAILED if self._files.failed else 0
+
+
+def _filtered(sink: Sink, fault_filter: Filter) -> Sink:
+    from emu.observe.record.filters import FilteredSink
+
+    return FilteredSink(sink, fault_filter)
 
 
 def _open_writer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 
@@ -27,6 +26,6 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 def is_special(path: str | os.PathLike[str]) -> bool:
     """True when it exists and is not a regular file."""
     try:
-        return not stat.S_ISREG(Path(path).stat().st_mode)
+        return not stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False

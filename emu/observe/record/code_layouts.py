@@ -72,6 +72,12 @@ class Layouts:
         """
         return self.known.get(space) or self._build(space, sigreturn or 0)
 
+    def inherited(self, parent: AddressSpace, child: AddressSpace) -> None:
+        """Notes that a fork copied ``parent``: if all of it, its layout is the child's, too."""
+        if parent in self.known and len(child.vmas) == len(parent.vmas):
+            self.known[child] = self.known[parent]
+            self._cached_of[child] = self._cached_of[parent]
+
     def changed(self, space: AddressSpace, start: int, end: int) -> None:
         """Invalidates the space's layout if the change of [start, end) may concern code."""
         code = self.known.get(space)

@@ -27,11 +27,12 @@ cdef class CopiedPages:
     cdef object _receive
     cdef dict _copies
     cdef dict _parts
+    cdef list _spare
 
     @cython.locals(start=int64_t, each=int64_t)
     cpdef add(self, AddressSpace space, Resolution r, int64_t fault, int64_t pid)
-    @cython.locals(frame=uint64_t, pages=dict, previous=Copy, changed=Py_ssize_t)
-    cdef _add(self, AddressSpace space, uint64_t page, Copy copy)
+    @cython.locals(copy=Copy, frame=uint64_t, pages=dict, previous=Copy, changed=Py_ssize_t)
+    cdef _add(self, AddressSpace space, uint64_t page, int64_t fault, int64_t pid)
     cdef _on_retired(self, list retired, str why)
     @cython.locals(parts=_Parts)
     cpdef object _summed(self, object page)

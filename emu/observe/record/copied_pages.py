@@ -24,6 +24,7 @@ from kernel.mm.resolution import Resolution
 _WORD_SHIFT: Final = 3
 _BATCH: Final = 64
 """Maximum number of pages passed on at once."""
+_MAX_SPARE: Final = 1 << 10
 OnRetired = Callable[[list[CopyRetired], str], None]
 """Receives the retired pages and the reason."""
 
@@ -31,9 +32,8 @@ OnRetired = Callable[[list[CopyRetired], str], None]
 class Copy:
     """Content of a page, as 64-bit words, when the fault with record number ``fault`` copied it."""
 
-    def __init__(self, fault: int, pid: int) -> None:
-        self.fault = fault
-        self.pid = pid
+    def __init__(self) -> None:
+        self.fault = self.pid = 0
         self.content = memoryview(bytearray(PAGE_SIZE)).cast("Q")
 
     def take(self, ram: Ram, frame: int) -> None:
@@ -66,6 +66,8 @@ class CopiedPages:
         self._copies: dict[AddressSpace, dict[int, Copy]] = {}
         self._parts: dict[int, _Parts] = {}
         """The huge pages that were copied whole, by their fault."""
+        self._spare: list[Copy] = []
+        """For use again, as new memory costs the host a page fault."""
 
     def add(self, space: AddressSpace, r: Resolution, fault: int, pid: int) -> None:
         """Adds the page, or the huge page, that the fault with this resolution has just copied.
@@ -73,14 +75,16 @@ class CopiedPages:
         Precondition: no store to it has been executed since.
         """
         if not r.huge:
-            self._add(space, r.va & ~PAGE_MASK, Copy(fault, pid))
+            self._add(space, r.va & ~PAGE_MASK, fault, pid)
             return
         self._parts[fault] = _Parts(HUGE_FRAMES)
         start = r.va & -HUGE_SIZE
         for each in range(start, start + HUGE_SIZE, PAGE_SIZE):
-            self._add(space, each, Copy(fault, pid))
+            self._add(space, each, fault, pid)
 
-    def _add(self, space: AddressSpace, page: int, copy: Copy) -> None:
+    def _add(self, space: AddressSpace, page: int, fault: int, pid: int) -> None:
+        copy = self._spare.pop() if self._spare else Copy()
+        copy.fault, copy.pid = fault, pid
         frame = ppn(space.table.pte(page))
         pages = self._copies.get(space)
         if pages is None:
@@ -92,6 +96,7 @@ class CopiedPages:
             changed = previous.changed_bytes(space.frames.ram, frame)
             retired = CopyRetired(previous.fault, previous.pid, page, changed)
             self._on_retired([retired], "copied again")
+            self._spare.append(previous)
 
     def _on_retired(self, retired: list[CopyRetired], why: str) -> None:
         """Passes on the pages, of a huge page only the last one: with the sum of all."""
@@ -144,5 +149,7 @@ class CopiedPages:
             if pte & V:
                 changed = copy.changed_bytes(space.frames.ram, ppn(pte))
                 retired.append(CopyRetired(copy.fault, copy.pid, page, changed))
+            if len(self._spare) < _MAX_SPARE:
+                self._spare.append(copy)
         for start in range(0, len(retired), _BATCH):
             self._on_retired(retired[start : start + _BATCH], why)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from emu.machine.cause import Access
 from emu.machine.pte import LEVELS, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, VPN_BITS, R, V, W, X, ppn
 from emu.machine.registers import SP
+from emu.machine.trap import Trap
 from emu.observe.model import fault_row as row
 from emu.observe.model.guest_memory import instruction_bits
 from emu.observe.model.raw_events import FaultDetails, RangeDefined, RowReceiver
 from emu.observe.model.trace_fields import range_of, rule_of_pte
 from emu.observe.record.address_space_pids import AddressSpacePids
-from emu.observe.record.sharers import sharers as sharers_of
+from emu.observe.record.sharers import sharers
 from emu.observe.record.thread_position import ThreadLocator
 from emu.observe.unwind.stack_memory import stack_end
 from kernel.mm.address_space import AddressSpace
@@ -28,7 +29,6 @@ from kernel.process.observer import Fault
 from kernel.process.process import Thread
 
 if TYPE_CHECKING:
-    from emu.machine.trap import Trap
     from emu.observe.model.raw_events import CodeLocation
     from kernel.kernel import Kernel
 
@@ -82,6 +82,13 @@ class FaultRows:
         self._registers = state.cast("Q")
         self._ranges: dict[int, _KnownRange] = {}
         self._handler_start = 0
+        self._pid = self._tid = 0
+        self._sigreturn: int | None = None
+        self.forget_thread()
+
+    def forget_thread(self) -> None:
+        """Drops what is known of the thread that faulted last: it may have changed (execve)."""
+        self._thread: Thread | None = None
 
     def faulting(self, space: AddressSpace, page: int) -> None:
         """Notes the walk of ``page`` before the fault is handled."""
@@ -113,13 +120,20 @@ class FaultRows:
         """
         taken = 0 if self._deterministic else perf_counter_ns() - self._handler_start
         time = self._now() - self._start_time
-        thread, r, trap, call = event.thread, event.resolution, event.trap, event.call
-        space, current = event.space, self._kernel.current
+        thread, space, call = event.thread, event.space, event.call
+        r, trap = event.resolution, event.trap
+        if thread is not self._thread:
+            self._look_at(thread)
+        current = self._kernel.current
         by = thread if trap is not None else current or thread
         pc = trap.epc if trap is not None else self._kernel_fault_pc(by, call)
-        sharers = self._sharers(space, r) if r.count_before > 1 else None
+        others = self._other_users(space, r) if r.count_before > 1 else None
         number = self._begin(space, r, trap)
-        stack = self._find_stack(by, pc) if pc and by is current else 0
+        code_space, stack = space, 0
+        if pc and by is current:
+            if trap is None:
+                code_space = by.process.space
+            stack = self._find_stack(by, code_space)
         where = None if stack else self._locator.of(by, pc)
         if where is not None or call is not None or heap is not None:
             self._flags |= row.HAS_DETAILS
@@ -129,25 +143,25 @@ class FaultRows:
         words[at + row.SEQ] = seq
         words[at + row.TIME] = time
         words[at + row.HOST_NS] = taken
-        words[at + row.PID] = thread.process.pid
-        words[at + row.TID] = thread.tid
+        words[at + row.PID] = self._pid
+        words[at + row.TID] = self._tid
         words[at + row.LAYOUT] = self._layout if stack else 0
         words[at + row.PC] = pc
         words[at + row.VMA] = number
         if space not in self._pids:
             self._flags |= row.LOADING
-        self._write_access(by, trap, r)
+        self._write_access(space, trap, r)
         self._write_entries(space, r)
         if stack:
-            self._write_registers(by)
-        self._write_lists(sharers, r.around)
+            self._write_registers(self._sigreturn if by is thread else by.process.sigreturn)
+        self._write_lists(others, r.around)
         if stack:
-            self._write_stack(by.process.space, stack)
+            self._write_stack(code_space, stack)
         words[at + row.FLAGS] = self._flags
         words[at + row.LENGTH] = self._end - at
         self._rows.finish(self._end)
 
-    def _sharers(self, space: AddressSpace, r: Resolution) -> list[tuple[int, int]] | None:
+    def _other_users(self, space: AddressSpace, r: Resolution) -> list[tuple[int, int]] | None:
         """The other users of the frame that a store faulted on."""
         if r.access is not Access.STORE:
             return None
@@ -156,8 +170,7 @@ class FaultRows:
         if kind is Kind.ZERO:
             return None
         pins = kind is Kind.CACHE or kind is Kind.HUGETLB
-        page, processes = r.va & ~PAGE_MASK, self._kernel.processes.values()
-        return sharers_of(processes, self._pids, space, page, frame, r.count_before - pins)
+        return sharers(self._pids, space, r.va & ~PAGE_MASK, frame, r.count_before - pins)
 
     def _begin(self, space: AddressSpace, r: Resolution, trap: Trap | None) -> int:
         """Sets the first flags; returns the number of the range that contains the address."""
@@ -175,16 +188,21 @@ class FaultRows:
         self._flags |= row.IN_VMA
         return self._range_number(vma)
 
-    def _find_stack(self, thread: Thread, pc: int) -> int:
+    def _look_at(self, thread: Thread) -> None:
+        process = thread.process
+        self._thread, self._sigreturn = thread, process.sigreturn
+        self._pid, self._tid = process.pid, thread.tid
+
+    def _find_stack(self, thread: Thread, space: AddressSpace) -> int:
         """End of the running thread's stack, if the row shall have it: else 0."""
         self._layout = self._locator.layout_for_stack(thread)
         if self._layout < 0:
             return 0
         if self._refresh is not None:
             self._refresh()
-        return stack_end(thread.process.space, self._registers[SP])
+        return stack_end(space, self._registers[SP])
 
-    def _write_access(self, by: Thread, trap: Trap | None, r: Resolution) -> None:
+    def _write_access(self, space: AddressSpace, trap: Trap | None, r: Resolution) -> None:
         words, at = self._words, self._start
         words[at + row.STVAL] = self._stval
         fault = None if trap is None else trap.fault
@@ -196,7 +214,7 @@ class FaultRows:
         if trap is None:
             return
         self._flags |= row.OF_PROGRAM
-        code = instruction_bits(by.process.space, trap.epc)
+        code = instruction_bits(space, trap.epc)
         if code is None:
             self._flags |= row.NO_CODE
         else:
@@ -214,10 +232,9 @@ class FaultRows:
             words[at + row.WALK + index] = self._walk[index]
         self._end = at + row.FIXED
 
-    def _write_registers(self, thread: Thread) -> None:
+    def _write_registers(self, sigreturn: int | None) -> None:
         words, registers, at = self._words, self._registers, self._end
         self._flags |= row.HAS_STACK
-        sigreturn = thread.process.sigreturn
         if sigreturn is not None:
             self._flags |= row.HAS_SIGRETURN
             words[self._start + row.SIGRETURN] = sigreturn
@@ -227,14 +244,14 @@ class FaultRows:
         self._end = at + row.REGISTERS
 
     def _write_lists(
-        self, sharers: list[tuple[int, int]] | None, around: list[tuple[int, int]] | None
+        self, others: list[tuple[int, int]] | None, around: list[tuple[int, int]] | None
     ) -> None:
         words, at = self._words, self._start
         words[at + row.AROUND] = words[at + row.STACK] = 0
-        if sharers is not None:
-            number = len(sharers)
+        if others is not None:
+            number = len(others)
             self._flags |= number << row.SHARERS_SHIFT
-            self._write_pairs(sharers)
+            self._write_pairs(others)
         if around is not None:
             words[at + row.AROUND] = len(around)
             self._write_pairs(around)

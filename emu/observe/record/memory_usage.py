@@ -50,16 +50,15 @@ def memory_use(spaces: list[AddressSpace]) -> list[MemoryUse]:
 
 
 def _use_by_loops(frames: Frames, leaves: list[list[int]]) -> list[MemoryUse]:
-    times = Counter(table for of_space in leaves for table in of_space)
     words, (_, kinds), base = frames.ram.words, frames.columns, frames.first
     users = memoryview(reserve(4 * frames.total, "counts of users")).cast("i")
-    for table, number in times.items():
-        usage_loops.add_users(words, frames.word(table), number, kinds, users, base)
-    of_table = {
-        table: MemoryUse(*usage_loops.usage_of_table(words, frames.word(table), kinds, users, base))
-        for table in times
-    }
-    return [sum((of_table[table] for table in of_space), MemoryUse()) for of_space in leaves]
+    tables = [[frames.word(table) for table in of_space] for of_space in leaves]
+    for of_space in tables:
+        usage_loops.add_users(words, of_space, kinds, users, base)
+    return [
+        MemoryUse(*usage_loops.usage_of_tables(words, of_space, kinds, users, base))
+        for of_space in tables
+    ]
 
 
 def _use_by_numpy(spaces: list[AddressSpace], leaves: list[list[int]]) -> list[MemoryUse]:

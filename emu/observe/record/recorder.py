@@ -111,9 +111,11 @@ class Recorder(AddressSpaceRecorder):
     def forked(self, thread: Thread, child: Process, cost: ForkCost | None) -> None:
         parent = thread.process
         self._locator.forked(parent, child)
+        self._rows.forget_thread()
         if cost is not None:
             if self._heap is not None:
                 self._heap.forked(parent.space, child.space)
+            self._layouts.inherited(parent.space, child.space)
             self._pids[child.space] = child.pid
         fork = records.Fork(
             **self._stamp(),
@@ -134,6 +136,7 @@ class Recorder(AddressSpaceRecorder):
     def execed(self, process: Process) -> None:
         space = process.space
         self._locator.reset(process)
+        self._rows.forget_thread()
         self._pids[space] = process.pid
         if self._heap is not None:
             self._heap.execed(process)

@@ -7,9 +7,7 @@ from kernel.mm.page_tables.page_table cimport PageTable
 from kernel.mm.physical.frames cimport Frames
 
 
-@cython.locals(found=list)
-cpdef list sharers(object processes, object pids, AddressSpace space, uint64_t page, uint64_t frame, Py_ssize_t users)
-@cython.locals(pte=uint64_t, space=AddressSpace)
-cdef list _that_map(uint64_t page, uint64_t frame, list spaces)
+@cython.locals(found=list, entries=set, other=AddressSpace, pte=uint64_t)
+cpdef list sharers(object pids, AddressSpace space, uint64_t page, uint64_t frame, Py_ssize_t users)
 @cython.locals(table=PageTable, frames=Frames, index=int64_t, start=int64_t)
 cdef list _addresses_of(AddressSpace space, uint64_t frame)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from emu.machine.pte import HUGE_FRAMES, PAGE_SHIFT, PPN_MASK, PPN_SHIFT, V, ppn
 from emu.observe.model.fault_row import MAX_SHARERS
 from emu.observe.record.address_space_pids import AddressSpacePids
 from emu.observe.record.usage_loops import pages_of_frame
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.mappings.vma import USER_END
-from kernel.process.process import Process
 
 
 def sharers(
-    processes: Collection[Process],
-    pids: AddressSpacePids,
-    space: AddressSpace,
-    page: int,
-    frame: int,
-    users: int,
+    pids: AddressSpacePids, space: AddressSpace, page: int, frame: int, users: int
 ) -> list[tuple[int, int]]:
     """Returns the (pid, address) of pages in other address spaces that map ``frame``.
 
@@ -34,27 +26,17 @@ def sharers(
             first = [pids.at(slot) for slot in in_all.slots[maps][: MAX_SHARERS + 1].tolist()]
             named = sorted([(pids[other], page) for other in first if other is not space])
             return named[:MAX_SHARERS]
-    others: dict[AddressSpace, int] = {}
-    for process in processes:
-        if process.alive and process.space is not space:
-            others.setdefault(process.space, process.pid)
-    same = _that_map(page, frame, list(others))
-    entries = {other.table.pte_address(page) for other in same}
-    if len(entries) >= users - 1:
-        found = [(others[other], page) for other in same]
-    else:
-        found = [(pid, va) for other, pid in others.items() for va in _addresses_of(other, frame)]
+    found, entries = [], set()
+    for other, pid in pids.items():
+        pte = other.table.pte(page)
+        if pte & V and ppn(pte) == frame and other is not space:
+            found.append((pid, page))
+            entries.add(other.table.pte_address(page))  # one for all that share the leaf table
+    if len(entries) < users - 1:
+        others = [(other, pid) for other, pid in pids.items() if other is not space]
+        found = [(pid, va) for other, pid in others for va in _addresses_of(other, frame)]
+    found.sort()
     return found[:MAX_SHARERS]
-
-
-def _that_map(page: int, frame: int, spaces: list[AddressSpace]) -> list[AddressSpace]:
-    """Those of ``spaces`` that map ``frame`` at ``page``."""
-    found = []
-    for space in spaces:
-        pte = space.table.pte(page)
-        if pte & V and ppn(pte) == frame:
-            found.append(space)
-    return found
 
 
 def _addresses_of(space: AddressSpace, frame: int) -> list[int]:

@@ -2,15 +2,15 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 
-@cython.locals(at=Py_ssize_t, pte=uint64_t, index=int64_t)
+@cython.locals(table=Py_ssize_t, at=Py_ssize_t, pte=uint64_t, index=int64_t)
 cpdef add_users(
-    uint64_t[::1] words, Py_ssize_t table, int32_t times,
+    uint64_t[::1] words, list tables,
     uint8_t[::1] kinds, int32_t[::1] users, int64_t base,
 )
 
-@cython.locals(at=Py_ssize_t, pte=uint64_t, index=int64_t, resident=Py_ssize_t, unique=Py_ssize_t, proportional=double)
-cpdef tuple usage_of_table(
-    uint64_t[::1] words, Py_ssize_t table, uint8_t[::1] kinds, int32_t[::1] users, int64_t base,
+@cython.locals(table=Py_ssize_t, at=Py_ssize_t, pte=uint64_t, index=int64_t, resident=Py_ssize_t, unique=Py_ssize_t, proportional=double)
+cpdef tuple usage_of_tables(
+    uint64_t[::1] words, list tables, uint8_t[::1] kinds, int32_t[::1] users, int64_t base,
 )
 
 @cython.locals(at=Py_ssize_t, pte=uint64_t, index=int64_t, resident=Py_ssize_t, unique=Py_ssize_t, proportional=double, users=int32_t)

@@ -17,39 +17,40 @@ _BYTE = 0xFF
 
 def add_users(
     words: memoryview[int],
-    table: int,
-    times: int,
+    tables: list[int],
     kinds: memoryview[int],
     users: memoryview[int],
     base: int,
 ) -> None:
-    """Adds ``times`` users to each frame that the leaf table at word ``table`` maps."""
-    for at in range(table, table + PTES_PER_TABLE):
-        pte = words[at]
-        if pte & V:
-            index = (pte >> PPN_SHIFT & PPN_MASK) - base
-            if kinds[index] == _PRIVATE or kinds[index] == _CACHE:
-                users[index] += times
+    """Adds a user to each frame that the leaf tables at the words ``tables`` map."""
+    for table in tables:
+        for at in range(table, table + PTES_PER_TABLE):
+            pte = words[at]
+            if pte & V:
+                index = (pte >> PPN_SHIFT & PPN_MASK) - base
+                if kinds[index] == _PRIVATE or kinds[index] == _CACHE:
+                    users[index] += 1
 
 
-def usage_of_table(
+def usage_of_tables(
     words: memoryview[int],
-    table: int,
+    tables: list[int],
     kinds: memoryview[int],
     users: memoryview[int],
     base: int,
 ) -> tuple[int, float, int]:
-    """RSS, PSS and USS of the pages that the leaf table maps, from the ``users`` of the frames."""
+    """RSS, PSS and USS of the pages that the leaf tables map, from the ``users`` of the frames."""
     resident = unique = 0
     proportional = 0.0
-    for at in range(table, table + PTES_PER_TABLE):
-        pte = words[at]
-        if pte & V:
-            index = (pte >> PPN_SHIFT & PPN_MASK) - base
-            if kinds[index] == _PRIVATE or kinds[index] == _CACHE:
-                resident += 1
-                proportional += 1.0 / users[index]
-                unique += users[index] == 1
+    for table in tables:
+        for at in range(table, table + PTES_PER_TABLE):
+            pte = words[at]
+            if pte & V:
+                index = (pte >> PPN_SHIFT & PPN_MASK) - base
+                if kinds[index] == _PRIVATE or kinds[index] == _CACHE:
+                    resident += 1
+                    proportional += 1.0 / users[index]
+                    unique += users[index] == 1
     return resident, proportional, unique
 
 

@@ -12,8 +12,9 @@ cdef class VmaList:
     cdef public int64_t data_bytes
     cdef public int64_t locked_bytes
     cdef list _starts
+    cdef Py_ssize_t _last_found
     cdef object _free
 
-    @cython.locals(index=Py_ssize_t, vma=Vma)
+    @cython.locals(address=int64_t, vmas=list, index=Py_ssize_t, vma=Vma)
     cpdef Vma find(self, object va)
     cpdef inherit(self, VmaList parent)

@@ -35,18 +35,28 @@ class VmaList:
         """Upper bound of the ranges that mmap(2) chooses."""
         self.mapped_bytes = self.data_bytes = self.locked_bytes = 0
         self._starts: list[int] = []
+        self._last_found = 0
+        """Index of the VMA that :meth:`find` found; another one has it after a change."""
         self._free = FreeRanges()
         self._free.set(LOWEST, USER_END - LOWEST)
 
     # Looking up.
 
     def find(self, va: int) -> Vma | None:
-        """The VMA that holds ``va``."""
+        """The VMA that holds ``va``, which is often that of the previous call."""
+        if va >= USER_END:
+            return None
+        address, vmas = va, self.vmas
+        if self._last_found < len(vmas):
+            vma = vmas[self._last_found]
+            if vma.start <= address < vma.end:
+                return vma
         index = bisect_right(self._starts, va) - 1
         if index < 0:
             return None
-        vma = self.vmas[index]
-        return vma if va < vma.end else None
+        self._last_found = index
+        vma = vmas[index]
+        return vma if address < vma.end else None
 
     def above(self, va: int) -> Vma | None:
         """The first VMA that starts above ``va``."""

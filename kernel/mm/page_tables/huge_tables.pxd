@@ -11,4 +11,5 @@ cdef class HugeTables(LeafTables):
 
     @cython.locals(index=uint64_t)
     cpdef uint64_t pte(self, uint64_t va) except? 1
+    cpdef object pte_address(self, uint64_t va)
     cpdef bint is_huge(self, uint64_t va) except -1

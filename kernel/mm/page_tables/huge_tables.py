@@ -71,7 +71,7 @@ class HugeTables(LeafTables):
         return 0 if place is None else self._ram.load64(place) + (vpn(va, 0) << PPN_SHIFT)
 
     def pte_address(self, va: int) -> int | None:
-        return self.huge.get(va >> LEAF_SHIFT) or super().pte_address(va)
+        return self.huge.get(va >> LEAF_SHIFT) or LeafTables.pte_address(self, va)
 
     def _expanded(self, va: int, pte: int, start: int, end: int) -> tuple[int, Ptes]:
         """The part of a huge page in [start, end): its address, and a PTE for each page."""
