@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import Any
 
 from emu.compilation import bytecode, constants, finder
-from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP, GROUP_LIBRARY
+from emu.compilation.modules import BY_CYTHON, BY_MYPYC, GROUP, GROUP_LIBRARY, WITH_LOOPS
 
 ROOT = Path(__file__).parent.parent.parent
 _CHEAP_OPTIMIZATION = "1"
@@ -160,7 +160,8 @@ def _by_cython() -> list[Any]:
         wrapped = path.with_suffix(".pyx")
         file = str(wrapped if wrapped.exists() else path)
         name = ".".join(path.with_suffix("").parts)
-        extensions.append(Extension(name, [file], extra_compile_args=_ARGUMENTS))
+        arguments = [*_ARGUMENTS, *(["-O3"] if name in WITH_LOOPS else [])]
+        extensions.append(Extension(name, [file], extra_compile_args=arguments))
     configured: list[Any] = cythonize(
         extensions, build_dir="c", quiet=True, compiler_directives=_DIRECTIVES
     )

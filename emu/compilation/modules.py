@@ -93,6 +93,12 @@ BY_CYTHON = (
 """Compiled with the C types that the .pxd file beside the .py file declares; ``engine_hooks`` from
 the .pyx file beside it.
 """
+WITH_LOOPS = (
+    "emu.observe.record.fault_rows",
+    "emu.observe.record.usage_loops",
+    "kernel.mm.physical.pte_loops",
+)
+"""Those of them that are worth the compiler's time for loops over many words."""
 GROUP = "emu_hot_path"
 GROUP_LIBRARY = f"{GROUP}__mypyc"
 """The one library of the modules by mypyc."""

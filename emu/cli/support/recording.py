@@ -16,8 +16,9 @@ from emu.host.child_processes import has_threads
 
 if TYPE_CHECKING:
     from emu.api import Session
-    from emu.observe.model.raw_events import Fault, RawEvent, RowReceiver
+    from emu.observe.model.raw_events import Fault, RawEvent
     from emu.observe.model.records import AnyRecord
+    from emu.observe.model.row_buffer import RowReceiver
     from emu.observe.model.sink import RecordingOptions, Sink
     from emu.observe.record.filters import Filter
     from emu.observe.record.writer_process import TraceWriterProcess

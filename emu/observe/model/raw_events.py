@@ -9,14 +9,11 @@ process while the program runs. :func:`encoder` and :func:`decoder` serialise th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from emu.observe.model.records import AnyRecord, Range
-
-if TYPE_CHECKING:
-    from emu.observe.model.row_buffer import RowBuffer
 
 
 class _RawEvent(msgspec.Struct, array_like=True, gc=False):
@@ -210,14 +207,6 @@ class EventReceiver(Protocol):
 
     def store_stack(self, parts: list[memoryview]) -> bytes | SharedSlice:
         """Stores the content of a stack for the next event that has a ``where``."""
-
-
-class RowReceiver(EventReceiver, Protocol):
-    """A receiver with memory for rows of faults."""
-
-    @property
-    def rows(self) -> RowBuffer:
-        """The memory."""
 
 
 _ARRAY = b"\xdd"

@@ -15,7 +15,8 @@ from emu.machine.registers import SP
 from emu.machine.trap import Trap
 from emu.observe.model import fault_row as row
 from emu.observe.model.guest_memory import instruction_bits
-from emu.observe.model.raw_events import FaultDetails, RangeDefined, RowReceiver
+from emu.observe.model.raw_events import FaultDetails, RangeDefined
+from emu.observe.model.row_buffer import RowReceiver
 from emu.observe.model.trace_fields import range_of, rule_of_pte
 from emu.observe.record.address_space_pids import AddressSpacePids
 from emu.observe.record.sharers import sharers

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from emu.machine.pte import PAGE_MASK
 from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
-from emu.observe.model.raw_events import CodeLocation, RowReceiver
+from emu.observe.model.raw_events import CodeLocation
 from emu.observe.model.records import text
+from emu.observe.model.row_buffer import RowReceiver
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
