@@ -71,6 +71,7 @@ BY_CYTHON = (
     "emu.observe.record.fault_rows",
     "emu.observe.record.sharers",
     "emu.observe.record.usage_loops",
+    "emu.observe.unwind.known_backtraces",
     "emu.observe.unwind.stack_memory",
     "kernel.mm.address_space",
     "kernel.mm.faults.cow_break",

@@ -72,6 +72,7 @@ class Rule(Enum):
 
 for _number, _rule in enumerate(Rule):
     _rule.number = _number
+_PAGE_FAULTS: Final = tuple(access.page_fault for access in Access)
 _NOT_IN_POINTER: Final = V | R | W | X | U | A | D | RESERVED
 _READY: Final = (U | X | A, U | R | A, U | W | A | D)
 """Bits of a leaf that U-mode may fetch from, load from or store to at once: steps 6 to 9 have
@@ -140,7 +141,7 @@ class TranslationFault:
         """The exception to raise: a page fault, or an access fault for an address outside RAM."""
         if self.is_access_fault:
             return self.access.access_fault
-        return self.access.page_fault
+        return _PAGE_FAULTS[self.access]
 
     def __repr__(self) -> str:
         return f"{self.cause.name} at {self.va:#x}: {self.rule.value}"

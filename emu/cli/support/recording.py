@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from emu.api import Session
     from emu.observe.model.raw_events import Fault, RawEvent
     from emu.observe.model.records import AnyRecord
-    from emu.observe.model.row_buffer import RowReceiver
     from emu.observe.model.sink import RecordingOptions, Sink
     from emu.observe.record.filters import Filter
+    from emu.observe.record.row_receiver import RowReceiver
     from emu.observe.record.writer_process import TraceWriterProcess
+    from emu.observe.unwind.known_backtraces import BacktraceLog
     from kernel.process.observer import Observer
 
 _FAILED = 2
@@ -66,7 +67,9 @@ def record_to_files(
 
     options = options or RecordingOptions()
     writer = _open_writer(
-        files, messages, lambda: _FileWriter(files, messages, options.backtraces, fault_filter)
+        files,
+        messages,
+        lambda log: _FileWriter(files, messages, (options.backtraces, log), fault_filter),
     )
     first = range_locators(fault_filter, lambda found: writer.receive(RangeResolved(*found)))
     writer_status = 0
@@ -107,7 +110,11 @@ class _FileWriter:
     gave_up = False
 
     def __init__(
-        self, files: TraceFiles, messages: MessageStream, depth: int, fault_filter: Filter | None
+        self,
+        files: TraceFiles,
+        messages: MessageStream,
+        backtraces: tuple[int, BacktraceLog | None],
+        fault_filter: Filter | None,
     ) -> None:
         from emu.observe.model.raw_events import Fault
         from emu.observe.record.record_builder import RecordBuilder
@@ -116,11 +123,13 @@ class _FileWriter:
         self._messages = messages
         self._sink: Sink = files if fault_filter is None else _filtered(files, fault_filter)
         located = None if fault_filter is None else fault_filter.resolved.append
-        builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located)
+        depth, log = backtraces
+        builder = RecordBuilder(BufferUntilLoaded(self._sink), depth, located, log)
         self._builder = builder
         self._fault = Fault
         self.receive, self.store_stack = builder.receive, builder.store_stack
         self.rows = builder.rows
+        self.known_backtraces = None
 
     def take(self, event: RawEvent | Fault) -> None:
         """Takes an event of another process, which may be a fault that was read from its row."""
@@ -142,13 +151,18 @@ def _filtered(sink: Sink, fault_filter: Filter) -> Sink:
 
 
 def _open_writer(
-    files: TraceFiles, messages: MessageStream, make: Callable[[], _FileWriter]
+    files: TraceFiles,
+    messages: MessageStream,
+    make: Callable[[BacktraceLog | None], _FileWriter],
 ) -> TraceWriterProcess | _FileWriter:
     from emu.observe.record.writer_process import TraceWriterProcess
+    from emu.observe.unwind.known_backtraces import BacktraceLog, KnownBacktraces, shared_memory
+
+    memory = shared_memory()
 
     def serve(events: Iterable[RawEvent | Fault]) -> int:
         try:
-            writer = make()
+            writer = make(BacktraceLog(memory))
             for event in events:
                 writer.take(event)
             return writer.close(lambda: False)
@@ -157,11 +171,11 @@ def _open_writer(
             return DEFECT_STATUS
 
     if has_threads():  # only threads of a caller in this process: see fork(2)
-        return make()
+        return make(None)
     try:
-        process = TraceWriterProcess(serve, files.descriptors())
+        process = TraceWriterProcess(serve, files.descriptors(), KnownBacktraces(memory))
     except OSError:
-        return make()
+        return make(None)
     files.hand_over()
     return process
 

@@ -43,7 +43,7 @@ WALK: Final = 17
 AROUND: Final = 23
 """Number of pages mapped around."""
 STACK: Final = 24
-"""Number of words of the stack."""
+"""Number of words of the stack; or the number of the backtrace, if the writer knows it."""
 FIXED: Final = 25
 
 ACCESS: Final = 3
@@ -61,9 +61,12 @@ NO_CODE: Final = 1 << 9
 IN_VMA: Final = 1 << 10
 HAS_SIGRETURN: Final = 1 << 11
 HAS_STACK: Final = 1 << 12
-"""The row has registers and a stack."""
+"""The row has a stack."""
 HAS_DETAILS: Final = 1 << 13
 """The event before the row is a :class:`FaultDetails`."""
+HAS_REGISTERS: Final = 1 << 14
+HAS_BACKTRACE: Final = 1 << 15
+"""The word ``STACK`` is the number of a known backtrace."""
 OUTCOME_SHIFT: Final = 16
 RULE_SHIFT: Final = 24
 CAUSE_SHIFT: Final = 32
@@ -114,13 +117,16 @@ def _read(
     rows: memoryview, at: int, ranges: Mapping[int, Range], details: FaultDetails | None
 ) -> Fault:
     fixed = _FIXED.unpack_from(rows, at)
-    flags, around_pages, stack = fixed[FLAGS], fixed[AROUND], fixed[STACK]
+    flags, around_pages = fixed[FLAGS], fixed[AROUND]
+    stack, backtrace = fixed[STACK], 0
+    if flags & HAS_BACKTRACE:
+        stack, backtrace = 0, stack
     at += WORD * FIXED
     where, call, heap = None, "", None
     if flags & HAS_DETAILS and details is not None:
         where, call, heap = details.where, details.call, details.heap
     registers = b""
-    if flags & HAS_STACK:
+    if flags & HAS_REGISTERS:
         registers = bytes(rows[at : at + WORD * REGISTERS])
         at += WORD * REGISTERS
     sharers, at = _pairs(rows, at, flags >> SHARERS_SHIFT & BYTE)
@@ -129,11 +135,12 @@ def _read(
         where = CodeLocation(
             fixed[LAYOUT],
             fixed[PC],
-            None if flags & HAS_STACK else [],
+            None if flags & (HAS_STACK | HAS_BACKTRACE) else [],
             "",
             registers,
             bytes(rows[at : at + WORD * stack]),
             fixed[SIGRETURN] if flags & HAS_SIGRETURN else None,
+            backtrace,
         )
     code = -1 if flags & NO_CODE else fixed[CODE]
     return Fault(

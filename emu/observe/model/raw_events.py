@@ -80,7 +80,8 @@ class CodeLocation(msgspec.Struct, array_like=True, gc=False):
     ``calls`` are the return addresses if they are known. Otherwise ``stack`` is the content of the
     stack from sp on, ``registers`` are x0 to x31, 64 bits each, and ``sigreturn`` is the address
     that signal handlers return to. A stack of type :class:`SharedSlice` is valid until the next
-    event. ``image`` names the mapping of ``pc`` if it is not a file's.
+    event. ``image`` names the mapping of ``pc`` if it is not a file's. ``backtrace`` is the number
+    of a known backtrace, which takes the place of all these, 0 for none.
     """
 
     layout: int
@@ -90,6 +91,7 @@ class CodeLocation(msgspec.Struct, array_like=True, gc=False):
     registers: bytes = b""
     stack: bytes | SharedSlice = b""
     sigreturn: int | None = None
+    backtrace: int = 0
 
 
 class RecordEvent(_RawEvent, tag="record"):

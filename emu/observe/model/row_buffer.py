@@ -6,10 +6,8 @@ Cython compiles it with the recorder's side, ``row_buffer.pxd`` has the types.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from emu.observe.model.fault_row import MAX_WORDS
-from emu.observe.model.raw_events import EventReceiver
 
 
 class RowBuffer:
@@ -52,11 +50,3 @@ class RowBuffer:
         self.number += 1
         if self._on_row is not None:
             self._on_row()
-
-
-class RowReceiver(EventReceiver, Protocol):
-    """A receiver with memory for rows of faults."""
-
-    @property
-    def rows(self) -> RowBuffer:
-        """The memory."""

@@ -13,7 +13,6 @@ from emu.observe.model.raw_events import (
     CodeLocation,
     CopiesRetired,
     CopyRetired,
-    EventReceiver,
     RecordEvent,
 )
 from emu.observe.model.records import AnyRecord
@@ -24,6 +23,7 @@ from emu.observe.record.code_layouts import Layouts
 from emu.observe.record.copied_pages import CopiedPages
 from emu.observe.record.memory_usage import MemoryUse, memory_use, memory_use_from_counts
 from emu.observe.record.page_watch import PageWatch
+from emu.observe.record.row_receiver import RowReceiver
 from emu.observe.record.thread_position import ThreadLocator
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _FEW_PROCESSES: Final = 16
 """Up to this number of processes, each fork, exec and exit is sampled."""
-_MANY_SAMPLES: Final = 256
+_MANY_SAMPLES: Final = 100
 """Number of samples after which a run is sampled at intervals only."""
 _LONG_LIFE: Final = 256
 """Minimum number of records between the last samples of two processes, in a run with many."""
@@ -48,7 +48,7 @@ class AddressSpaceRecorder(Observer):
     record.
     """
 
-    def __init__(self, kernel: Kernel, receiver: EventReceiver, options: RecordingOptions) -> None:
+    def __init__(self, kernel: Kernel, receiver: RowReceiver, options: RecordingOptions) -> None:
         self.seq = 0
         self._kernel = kernel
         self._emit = receiver.receive

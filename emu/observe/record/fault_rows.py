@@ -16,9 +16,9 @@ from emu.machine.trap import Trap
 from emu.observe.model import fault_row as row
 from emu.observe.model.guest_memory import instruction_bits
 from emu.observe.model.raw_events import FaultDetails, RangeDefined
-from emu.observe.model.row_buffer import RowReceiver
 from emu.observe.model.trace_fields import range_of, rule_of_pte
 from emu.observe.record.address_space_pids import AddressSpacePids
+from emu.observe.record.row_receiver import RowReceiver
 from emu.observe.record.sharers import sharers
 from emu.observe.record.thread_position import ThreadLocator
 from emu.observe.unwind.stack_memory import stack_end
@@ -71,12 +71,13 @@ class FaultRows:
         self._now = kernel.clock.monotonic
         self._start_time = start_time
         self._deterministic = kernel.config.deterministic
+        self._known = receiver.known_backtraces
         self._rows = receiver.rows
         self._words = receiver.rows.words
         self._start = self._end = 0
         self._flags = 0
         self._stval = 0
-        self._layout = 0
+        self._layout = self._backtrace = 0
         self._walk = memoryview(bytearray(2 * LEVELS * row.WORD)).cast("Q")
         self._walk_words = 0
         state, self._refresh = kernel.hart.register_state()
@@ -134,7 +135,8 @@ class FaultRows:
         if pc and by is current:
             if trap is None:
                 code_space = by.process.space
-            stack = self._find_stack(by, code_space)
+            stack = self._find_stack(by, code_space, pc)
+        backtrace = self._backtrace if stack else 0
         where = None if stack else self._locator.of(by, pc)
         if where is not None or call is not None or heap is not None:
             self._flags |= row.HAS_DETAILS
@@ -153,10 +155,13 @@ class FaultRows:
             self._flags |= row.LOADING
         self._write_access(space, trap, r)
         self._write_entries(space, r)
-        if stack:
+        if stack and (not backtrace or self._flags & row.INEXACT):
             self._write_registers(self._sigreturn if by is thread else by.process.sigreturn)
         self._write_lists(others, r.around)
-        if stack:
+        if backtrace:
+            self._flags |= row.HAS_BACKTRACE
+            words[at + row.STACK] = backtrace
+        elif stack:
             self._write_stack(code_space, stack)
         words[at + row.FLAGS] = self._flags
         words[at + row.LENGTH] = self._end - at
@@ -194,14 +199,17 @@ class FaultRows:
         self._thread, self._sigreturn = thread, process.sigreturn
         self._pid, self._tid = process.pid, thread.tid
 
-    def _find_stack(self, thread: Thread, space: AddressSpace) -> int:
-        """End of the running thread's stack, if the row shall have it: else 0."""
+    def _find_stack(self, thread: Thread, space: AddressSpace, pc: int) -> int:
+        """End of the running thread's stack, if the row shall have it or its backtrace: else 0."""
         self._layout = self._locator.layout_for_stack(thread)
         if self._layout < 0:
             return 0
         if self._refresh is not None:
             self._refresh()
-        return stack_end(space, self._registers[SP])
+        self._backtrace = 0
+        if self._known is not None:
+            self._backtrace = self._known.find(space, self._layout, pc, self._registers)
+        return self._backtrace or stack_end(space, self._registers[SP])
 
     def _write_access(self, space: AddressSpace, trap: Trap | None, r: Resolution) -> None:
         words, at = self._words, self._start
@@ -235,7 +243,7 @@ class FaultRows:
 
     def _write_registers(self, sigreturn: int | None) -> None:
         words, registers, at = self._words, self._registers, self._end
-        self._flags |= row.HAS_STACK
+        self._flags |= row.HAS_REGISTERS
         if sigreturn is not None:
             self._flags |= row.HAS_SIGRETURN
             words[self._start + row.SIGRETURN] = sigreturn
@@ -268,6 +276,7 @@ class FaultRows:
     def _write_stack(self, space: AddressSpace, end: int) -> None:
         """Copies the words of the stack from sp to ``end``."""
         ram, sp = space.frames.ram, self._registers[SP]
+        self._flags |= row.HAS_STACK
         self._words[self._start + row.STACK] = (end - sp) >> _WORD_SHIFT
         while sp < end:
             size = min(PAGE_SIZE - (sp & PAGE_MASK), end - sp) >> _WORD_SHIFT

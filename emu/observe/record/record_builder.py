@@ -30,6 +30,7 @@ from emu.observe.model.sink import Sink
 from emu.observe.model.source_location import with_line
 from emu.observe.symbols.symbolizer import Symbols
 from emu.observe.unwind.backtrace_cache import Backtraces, UnwindState
+from emu.observe.unwind.known_backtraces import BacktraceLog
 from emu.observe.unwind.stack_memory import CopiedStack
 from kernel.mm.page_tables.pte_text import pte_flags
 
@@ -41,14 +42,21 @@ class RecordBuilder:
     """Builds records from the raw events of a run in order, and passes them to ``sink``.
 
     A backtrace has at most ``depth`` callers. ``on_range`` receives a filter's resolved ranges.
+    Backtraces are added to ``log``, if there is one.
     """
 
+    known_backtraces = None
+
     def __init__(
-        self, sink: Sink, depth: int, on_range: Callable[[tuple[int, int]], None] | None = None
+        self,
+        sink: Sink,
+        depth: int,
+        on_range: Callable[[tuple[int, int]], None] | None = None,
+        log: BacktraceLog | None = None,
     ) -> None:
         self._sink = sink
         self._symbols = Symbols()
-        self._backtraces = Backtraces(depth)
+        self._backtraces = Backtraces(depth, log)
         self._on_range = on_range
         self._reader = RowReader()
         self._bytes = memoryview(bytearray(WORD * MAX_WORDS))
@@ -164,7 +172,9 @@ class RecordBuilder:
         if calls == []:
             return []
         code = self._symbols.code(where.layout)
-        if calls is None:
+        if where.backtrace:
+            calls = self._backtraces.numbered[where.backtrace]
+        elif calls is None:
             x = memoryview(where.registers).cast("Q")
             assert isinstance(where.stack, bytes)
             stack = CopiedStack(x[SP], where.stack)

@@ -10,12 +10,12 @@ from emu.observe.model import records
 from emu.observe.model.outcomes import COPIES
 from emu.observe.model.raw_events import CodeLocation
 from emu.observe.model.records import text
-from emu.observe.model.row_buffer import RowReceiver
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.model.trace_fields import range_of
 from emu.observe.record.address_space_recorder import AddressSpaceRecorder
 from emu.observe.record.fault_rows import FaultRows
 from emu.observe.record.fork_ranges import excluded_from_fork
+from emu.observe.record.row_receiver import RowReceiver
 from emu.version import VERSION
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emu.machine.registers import FP, RA, SP
-from emu.observe.model.raw_events import CodeLocation, EventReceiver
+from emu.observe.model.raw_events import CodeLocation
 from emu.observe.model.records import text
 from emu.observe.record.code_layouts import Layouts
+from emu.observe.record.row_receiver import RowReceiver
 from emu.observe.unwind.stack_memory import LiveStack, stack_parts
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
@@ -22,10 +23,11 @@ NOWHERE: Final = CodeLocation(0, 0, [])
 class ThreadLocator:
     """Locates ``kernel``'s threads, each with at most ``depth`` callers."""
 
-    def __init__(
-        self, kernel: Kernel, layouts: Layouts, receiver: EventReceiver, depth: int
-    ) -> None:
+    def __init__(self, kernel: Kernel, layouts: Layouts, receiver: RowReceiver, depth: int) -> None:
         self._store_stack = receiver.store_stack
+        self._known = receiver.known_backtraces
+        state, self._refresh = kernel.hart.register_state()
+        self._registers = state.cast("Q")
         self._kernel = kernel
         self._layouts = layouts
         self._depth = depth
@@ -65,11 +67,17 @@ class ThreadLocator:
         image = "" if complete else _name(space, pc)
         if thread is not kernel.current:
             return CodeLocation(layout, pc, [], image)
+        copied = complete and process not in self._stack_switching
+        if copied and self._depth and self._known is not None:
+            if self._refresh is not None:
+                self._refresh()
+            known = self._known.find(space, layout, pc, self._registers)
+            if known:
+                return CodeLocation(layout, pc, None, image, backtrace=known)
         registers = kernel.hart.integer_registers()
         if not self._depth:
             return CodeLocation(layout, pc, [], image, registers)
         sp = int.from_bytes(registers[8 * SP : 8 * SP + 8], "little")
-        copied = complete and process not in self._stack_switching
         parts = stack_parts(space, sp) if copied else None
         if parts is None:
             return CodeLocation(layout, pc, self.calls(thread, pc), image, registers)

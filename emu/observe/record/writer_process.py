@@ -37,8 +37,9 @@ from emu.observe.model.raw_events import (
     start_of,
 )
 from emu.observe.model.row_buffer import RowBuffer
+from emu.observe.unwind.known_backtraces import KnownBacktraces
 
-_BATCHES = 16
+_BATCHES = 32
 _BATCH_BYTES = 1 << 16
 """Bytes of events in a batch."""
 _PART_WORDS = 1 << 16
@@ -68,14 +69,21 @@ Serve = Callable[[Iterator[RawEvent | Fault]], int]
 class TraceWriterProcess:
     """Runs ``serve`` on the events in a child process, which has only ``open_fds`` open.
 
+    ``known_backtraces`` are those that ``serve`` has added to memory that both share.
     The value that ``serve`` returns is the child's exit status. Raises OSError when fork(2) fails.
     ``close`` must be called. Events for a child that has died are dropped.
     """
 
-    def __init__(self, serve: Serve, open_fds: Iterable[int]) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        open_fds: Iterable[int],
+        known_backtraces: KnownBacktraces | None = None,
+    ) -> None:
         self.gave_up = False
         """True when the writer was ended because its files accepted no data."""
         self._is_urgent: Callable[[], bool] = lambda: False
+        self.known_backtraces = known_backtraces
         self._encode = encoder()
         self._events = bytearray()
         self._count = 0
@@ -197,6 +205,8 @@ class TraceWriterProcess:
         with suppress(BlockingIOError):
             finished = os.read(self._done, _BATCHES)
             self._free += finished
+            if self.known_backtraces is not None:
+                self.known_backtraces.learn()
             self._alive = self._alive and bool(finished)
 
     def close(self, is_urgent: Callable[[], bool] = lambda: False) -> int:

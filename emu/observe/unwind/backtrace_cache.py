@@ -7,7 +7,8 @@ from typing import NamedTuple
 from emu.machine.registers import SP
 from emu.observe.cfi.cfi_program import Rule
 from emu.observe.symbols.symbolizer import Code
-from emu.observe.unwind.stack_fingerprint import StackWords, Word
+from emu.observe.unwind.known_backtraces import BacktraceLog, Inputs, Word
+from emu.observe.unwind.stack_fingerprint import StackWords
 from emu.observe.unwind.stack_memory import Stack
 from emu.observe.unwind.unwinder import unwind
 
@@ -37,11 +38,15 @@ class Backtraces:
     """Finds at most ``depth`` callers.
 
     Programs fault repeatedly at the same places with the same stack. So a result is cached with the
-    words of the stack that it depends on, and is valid while these are the same.
+    words of the stack that it depends on, and is valid while these are the same. Results are added
+    to ``log``, if there is one.
     """
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, log: BacktraceLog | None = None) -> None:
         self._depth = depth
+        self._log = log
+        self.numbered: dict[int, list[int]] = {}
+        """The callers by their number in the log."""
         self._cached: dict[tuple[int, int, int, int], list[_CachedBacktrace]] = {}
 
     def callers(self, code: Code, thread: UnwindState) -> list[int]:
@@ -81,4 +86,7 @@ class Backtraces:
             return rule
 
         callers = unwind(rule_at, read_word, pc, ra, sp, fp, self._depth, sigreturn)
+        if self._log is not None:
+            inputs = Inputs(code.number, pc, ra, sp, fp if uses_fp else None, words, stack.end)
+            self.numbered[self._log.add(inputs)] = callers
         return _CachedBacktrace(StackWords(words), fp if uses_fp else None, callers)

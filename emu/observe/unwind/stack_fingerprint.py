@@ -7,10 +7,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from emu.machine.pte import PAGE_MASK
+from emu.observe.unwind.known_backtraces import Word
 from emu.observe.unwind.stack_memory import Stack
-
-Word = tuple[int, int | None]
-"""An address and the eight bytes at it; None when they were not in memory."""
 
 
 class _Page(NamedTuple):

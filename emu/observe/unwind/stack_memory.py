@@ -14,7 +14,10 @@ _COPIED: Final = 4 * PAGE_SIZE
 
 
 class Stack(Protocol):
-    """Source of 64-bit words."""
+    """Source of 64-bit words, of which there are none from ``end`` on."""
+
+    @property
+    def end(self) -> int: ...
 
     def page(self, va: int) -> memoryview | None:
         """Returns the words of the page that begins at ``va``; None when it is not in memory.
@@ -30,6 +33,7 @@ class LiveStack:
     """The memory of ``space``; valid while the machine is stopped."""
 
     def __init__(self, space: AddressSpace) -> None:
+        self.end = USER_END
         self._space = space
         self._pages: dict[int, memoryview | None] = {}
 
@@ -59,7 +63,7 @@ class CopiedStack:
 
     def __init__(self, sp: int, content: bytes) -> None:
         self._first = sp & ~PAGE_MASK
-        self._end = sp + len(content)
+        self.end = sp + len(content)
         self._sp = sp
         self._words = memoryview(bytes(sp & PAGE_MASK) + content).cast("Q")
 
@@ -70,7 +74,7 @@ class CopiedStack:
         return self._words[start : start + PTES_PER_TABLE]
 
     def read(self, va: int) -> int | None:
-        if not self._sp <= va <= self._end - 8:
+        if not self._sp <= va <= self.end - 8:
             return None
         index, shift = divmod(va - self._first, 8)
         word: int = self._words[index]

@@ -65,7 +65,7 @@ def test_lists_and_the_stack_follow_each_other() -> None:
     words, data = memory()
     registers, sharers, around = tuple(range(32)), (3, 0x1000, 4, 0x2000), (0x5000, 77)
     stack = (1 << 63, 9, 8)
-    flags = row.HAS_STACK | 2 << row.SHARERS_SHIFT
+    flags = row.HAS_REGISTERS | row.HAS_STACK | 2 << row.SHARERS_SHIFT
     write(words, 7, 1, flags, (*registers, *sharers, *around, *stack))
     words[7 + row.AROUND], words[7 + row.STACK] = 1, len(stack)
     fault = RowReader().read(data, 7)
