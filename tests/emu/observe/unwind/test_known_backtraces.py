@@ -29,7 +29,7 @@ INPUTS = Inputs(
 
 
 class Machine:
-    """A process's stack of two pages, the registers of its thread, and the backtraces that the writer has added."""
+    """A process's stack of two pages, and the registers of its thread."""
 
     def __init__(self) -> None:
         self.ram = Ram(4 * PAGE_SIZE)
