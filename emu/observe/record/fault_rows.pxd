@@ -15,6 +15,7 @@ from kernel.mm.resolution cimport Resolution
 
 
 cdef class _KnownRange:
+    cdef int64_t start
     cdef int64_t end
     cdef object prot
     cdef bint shared
@@ -44,6 +45,7 @@ cdef class FaultRows:
     cdef object _refresh
     cdef uint64_t[::1] _registers
     cdef dict _ranges
+    cdef _KnownRange _last_range
     cdef int64_t _handler_start
     cdef object _thread
     cdef int64_t _pid

@@ -43,6 +43,7 @@ class _KnownRange:
     """The VMA that was last seen at a start, and the number of its range."""
 
     def __init__(self, vma: Vma, number: int) -> None:
+        self.start = vma.start
         self.end = vma.end
         self.prot = vma.prot
         self.shared = vma.shared
@@ -83,6 +84,7 @@ class FaultRows:
         state, self._refresh = kernel.hart.register_state()
         self._registers = state.cast("Q")
         self._ranges: dict[int, _KnownRange] = {}
+        self._last_range: _KnownRange | None = None
         self._handler_start = 0
         self._pid = self._tid = 0
         self._sigreturn: int | None = None
@@ -287,19 +289,22 @@ class FaultRows:
 
     def _range_number(self, vma: Vma) -> int:
         """Number of the VMA's range; emits the range if it is new."""
-        known = self._ranges.get(vma.start)
+        known = self._last_range
+        if known is None or known.start != vma.start:
+            known = self._ranges.get(vma.start)
         if (
             known is not None
             and known.end == vma.end
             and known.prot is vma.prot
             and known.shared == vma.shared
-            and known.name == vma.name
+            and (known.name is vma.name or known.name == vma.name)
         ):
+            self._last_range = known
             return known.number
         if known is None and len(self._ranges) >= _MAX_RANGES:
             self._ranges.clear()
         number = len(self._ranges) if known is None else known.number
-        self._ranges[vma.start] = _KnownRange(vma, number)
+        self._ranges[vma.start] = self._last_range = _KnownRange(vma, number)
         self._receiver.receive(RangeDefined(number, range_of(vma)))
         return number
 

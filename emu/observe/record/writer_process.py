@@ -39,10 +39,10 @@ from emu.observe.model.raw_events import (
 from emu.observe.model.row_buffer import RowBuffer
 from emu.observe.unwind.known_backtraces import KnownBacktraces
 
-_BATCHES = 32
+_BATCHES = 128
 _BATCH_BYTES = 1 << 16
 """Bytes of events in a batch."""
-_PART_WORDS = 1 << 16
+_PART_WORDS = 1 << 14
 """Words of shared memory for the rows and the stacks of a batch."""
 _PIPE_BYTES = 1 << 20
 _UNSENT_BYTES = 1 << 26
