@@ -163,16 +163,21 @@ $(STAMPS)/qemu-system: $(STAMPS)/venv
 $(STAMPS)/browser: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system browser && touch $@ || [ -z "$$CI" ]
 
+# Debian's testing, in which the tests' programs are newer.
+ROOT = $(BIN)/python -m toolchain.root --replace --minimal --suite testing
+
 roots: $(STAMPS)/venv
-	@$(BIN)/python -m toolchain.root .root/static busybox-static bash-static libc-bin \
+	@$(ROOT) .root/static busybox-static bash-static libc-bin \
 		|| [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/dynamic --depends bash coreutils || [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/python --depends python3-minimal || [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/redis --depends redis-server bash coreutils grep \
+	@$(ROOT) .root/dynamic bash coreutils || [ -z "$$CI" ]
+	@$(ROOT) .root/python python3-minimal || [ -z "$$CI" ]
+	@$(ROOT) .root/redis redis-server bash coreutils grep \
 		|| [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/web --depends nginx-light lighttpd curl bash coreutils \
+	@$(ROOT) .root/web nginx-light lighttpd curl bash coreutils \
 		|| [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/postgres --depends postgresql bash coreutils dash \
+	@$(ROOT) .root/postgres postgresql bash coreutils dash \
 		|| [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root .root/procps --depends procps time ncurses-base \
+	@$(ROOT) .root/procps procps time ncurses-base \
+		|| [ -z "$$CI" ]
+	@$(BIN)/python -m toolchain.root --replace .root/numpy python3-numpy vim-tiny \
 		|| [ -z "$$CI" ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
-from toolchain.apt import PrivateApt, find_mirror
-from toolchain.build import cache_folder
+from toolchain.debian.apt import PrivateApt
+from toolchain.debian.progress import Progress
+from toolchain.debian.sources import find_mirror
 from toolchain.errors import RootError
 
 SUITE = "trixie"
@@ -26,15 +28,16 @@ def fetch_kernel(image: Path) -> None:
     """
     if image.exists():
         return
-    apt = PrivateApt(cache_folder() / "apt" / SUITE, SUITE, "riscv64", find_mirror())
-    apt.update()
-    packages = [name for name in apt.resolve([PACKAGE]) if name.startswith("linux-")]
-    archives = apt.download(packages, depends=False)
-    found = [archive for archive in archives if extract_kernel(archive, image)]
-    for archive in archives:
-        archive.unlink()
-    if not found:
-        raise RootError(f"{PACKAGE}: there is no kernel in {', '.join(packages)}")
+    apt = PrivateApt(SUITE, find_mirror())
+    progress = Progress()
+    with apt.locked(progress), tempfile.TemporaryDirectory() as folder:
+        plan = apt.plan([PACKAGE], "", progress)
+        packages = [archive for archive in plan if archive.name.startswith("linux-")]
+        archives = apt.download(packages, Path(folder))
+        found = [archive for archive in archives if extract_kernel(archive, image)]
+        if not found:
+            names = ", ".join(archive.name for archive in packages)
+            raise RootError(f"{PACKAGE}: there is no kernel in {names}")
 
 
 def extract_kernel(archive: Path, image: Path) -> bool:

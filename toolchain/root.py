@@ -1,94 +1,52 @@
-"""`python -m toolchain.root DIR PACKAGE…`: unpacks Debian packages for riscv64 into DIR.
+"""`python -m toolchain.root DIR PACKAGE…`: fills DIR with riscv64 packages, as `emu root` does.
 
-The packages are from the machine's own Debian mirror and verified with the machine's
-keys. Nothing is fetched when the directory has them already.
+It needs the standard library only: `make roots` runs it before the project is installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain.apt import PrivateApt, find_mirror
-from toolchain.build import cache_folder
+from toolchain.debian.filling import DEFAULT_SUITE, Request, fill
+from toolchain.debian.progress import Progress
+from toolchain.debian.record import Record
 from toolchain.errors import RootError, ToolchainError
 
-# Debian's stable release may lack a usable riscv64 index; these suites have one.
-SUITES = ("testing", "sid")
 
-
-def fill(root: Path, packages: Sequence[str], *, depends: bool = False) -> None:
-    """Unpacks riscv64 packages into the directory `root`, which is replaced as a whole.
-
-    Raises RootError when there is no Debian mirror or no such package.
-    """
-    # The list of packages is outside the root, where the guest does not see it.
-    record = root.with_name(f"{root.name}.packages")
-    contents = f"{' '.join(packages)}{' and dependencies' if depends else ''}\n"
-    if root.is_dir() and record.exists() and record.read_text() == contents:
+def remove_other(request: Request) -> None:
+    """Removes a folder that was filled in another way, or by another request."""
+    wanted = (request.suite or DEFAULT_SUITE, request.minimal, list(request.packages))
+    try:
+        record = Record.read(request.folder)
+    except RootError:
+        shutil.rmtree(request.folder)
         return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent) as folder:
-        draft = Path(folder) / "root"
-        draft.mkdir()
-        for archive in _download(packages, depends):
-            _unpack(archive, draft)
-        shutil.rmtree(root, ignore_errors=True)
-        draft.replace(root)
-    record.write_text(contents)
-
-
-def _download(packages: Sequence[str], depends: bool) -> list[Path]:
-    """The .deb files from the first suite that has all of them."""
-    mirror = find_mirror()
-    failures = []
-    for suite in SUITES:
-        apt = PrivateApt(cache_folder() / "apt" / suite, suite, "riscv64", mirror)
-        try:
-            apt.update()
-            return apt.download(packages, depends)
-        except RootError as error:
-            failures.append(error)
-    raise failures[0]
-
-
-def _unpack(archive: Path, root: Path) -> None:
-    """Unpacks one .deb; newer archives have only paths below usr/."""
-    done = subprocess.run(
-        ["dpkg-deb", "--extract", archive, root],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RootError(f"{archive.name}: {done.stderr.strip() or 'cannot be unpacked'}")
-    _link_merged_folders(root)
-
-
-def _link_merged_folders(root: Path) -> None:
-    """Links /bin, /lib and /sbin to /usr, as Debian's installer does."""
-    for name in ("bin", "lib", "sbin"):
-        if (root / "usr" / name).is_dir() and not (root / name).exists():
-            (root / name).symlink_to(f"usr/{name}")
+    if record is not None and (record.suite, record.minimal, record.packages) != wanted:
+        shutil.rmtree(request.folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; on failure prints one line and returns 1."""
     parser = argparse.ArgumentParser(prog="python -m toolchain.root", description=__doc__)
-    parser.add_argument("root", metavar="DIR", type=Path, help="directory to create")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="directory to create")
     parser.add_argument("packages", metavar="PACKAGE", nargs="+", help="a Debian package")
-    parser.add_argument("--depends", action="store_true", help="also unpack their dependencies")
+    parser.add_argument("--suite", help="Debian release")
+    parser.add_argument("--minimal", action="store_true", help="without the essential packages")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a directory with anything else in it"
+    )
     options = parser.parse_args(arguments)
+    request = Request(options.folder, options.packages, options.suite, options.minimal)
     try:
-        fill(options.root, options.packages, depends=options.depends)
-    except ToolchainError as error:
-        print(f"{options.root}: {error}", file=sys.stderr)
+        if options.replace:
+            remove_other(request)
+        fill(request, Progress())
+    except (ToolchainError, OSError) as error:
+        print(f"{options.folder}: {error}", file=sys.stderr)
         return 1
     return 0
 

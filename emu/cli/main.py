@@ -27,7 +27,7 @@ from toolchain.errors import ToolchainError
 
 COMMANDS = (
     *("run", "trace", "report", "cow", "compare", "why", "walk"),
-    *("build", "syscalls", "lab"),
+    *("root", "build", "syscalls", "lab"),
 )
 """Names of the subcommands and of their modules; only the requested one is imported."""
 

@@ -16,6 +16,7 @@ from kernel.vfs.build_tree import Grants, Services, build_namespace, first_conte
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.names.path_walk import walk
+from toolchain.debian.marks import UNFINISHED
 from toolchain.sysroot import sysroot
 
 
@@ -36,6 +37,9 @@ def build_view(options: Options, name: str, services: Services) -> View:
     """
     if options.root is None:
         return _host_view(options, name, services)
+    if os.path.lexists(os.path.join(options.root, UNFINISHED)):
+        reason = "has packages missing (the same emu root command continues)"
+        raise CannotRun.of_directory(options.root, 0, reason)
     cwd = os.path.normpath(os.path.join("/", options.cwd or "/"))
     grants = Grants(cwd=cwd, ro=options.read_only, rw=options.read_write, root=options.root)
     namespace = build_namespace(grants, services)

@@ -40,7 +40,7 @@ def outputs(commands: list[tuple[str, str]]) -> list[str]:
     printed: list[str] = []
     setup, found = "shopt -s expand_aliases\n", ""
     for command, _ in commands:
-        if "toolchain.root" in command:
+        if "emu root " in command:
             printed.append("")
             continue
         printed.append(_in_bash(setup + re.sub(r"pc 0x[0-9a-f]+", found, command)))

@@ -2,11 +2,14 @@
 
 import shutil
 import subprocess
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from toolchain import kernel
+from toolchain.debian.apt import Archive
+from toolchain.debian.progress import Progress
 from toolchain.errors import RootError
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not a Debian system")
@@ -45,7 +48,7 @@ def test_a_package_without_a_kernel(tmp_path: Path) -> None:
 
 
 class FakeApt:
-    """A mirror with one package, and another that depends on it."""
+    """A mirror with one package, and others that depend on it."""
 
     def __init__(self, deb: Path) -> None:
         self.deb = deb
@@ -54,15 +57,15 @@ class FakeApt:
     def __call__(self, *_: object) -> "FakeApt":
         return self
 
-    def update(self) -> None:
-        pass
+    def locked(self, progress: Progress) -> AbstractContextManager[None]:
+        return nullcontext()
 
-    def resolve(self, packages: list[str]) -> list[str]:
-        return ["libc6", "linux-image-6.12.1-riscv64", *packages]
+    def plan(self, packages: list[str], installed: str, progress: Progress) -> list[Archive]:
+        names = ("libc6", "linux-image-6.12.1-riscv64", *packages)
+        return [Archive("", f"{name}_1_riscv64.deb", 1, "") for name in names]
 
-    def download(self, packages: list[str], depends: bool) -> list[Path]:
-        assert not depends
-        self.names += packages
+    def download(self, archives: list[Archive], folder: Path) -> list[Path]:
+        self.names += [archive.name for archive in archives]
         return [self.deb]
 
 
@@ -77,7 +80,6 @@ def test_only_packages_of_the_kernel_are_fetched_and_only_once(
     kernel.fetch_kernel(image)
     assert apt.names == ["linux-image-6.12.1-riscv64", "linux-image-riscv64"]
     assert image.read_text() == "boot/vmlinux-6.12.1-riscv64"
-    assert not apt.deb.exists()
 
 
 def test_packages_without_a_kernel_are_an_error(

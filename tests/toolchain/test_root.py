@@ -1,60 +1,53 @@
-"""Is a root folder filled once, and a failure reported in one line?"""
+"""Does the command of `make roots` replace what another request made, and report in one line?"""
 
-import shutil
-import subprocess
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
 
 from toolchain import root
+from toolchain.debian.filling import Request
+from toolchain.debian.marks import COMPLETE
+from toolchain.debian.progress import Progress
+from toolchain.debian.record import Record
+from toolchain.debian.tree import Tree
 from toolchain.errors import RootError
 
 
-def archive(folder: Path) -> Path:
-    """A .deb with one file in it, made by dpkg itself."""
-    tree = folder / "tree"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN" / "control").write_text(
-        "Package: p\nVersion: 1\nArchitecture: riscv64\nMaintainer: m <m@m.example>\n"
-        "Description: p\n"
-    )
-    (tree / "usr" / "bin").mkdir(parents=True)
-    (tree / "usr" / "bin" / "p").write_text("text")
-    path = folder / "p.deb"
-    subprocess.run(["dpkg-deb", "--build", tree, path], check=True, capture_output=True)
-    return path
+def filled(folder: Path, *packages: str) -> Path:
+    folder.mkdir()
+    Record("testing", True, list(packages)).write(Tree(folder), COMPLETE)
+    return folder
 
 
-@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not a Debian system")
-def test_filled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = archive(tmp_path)
-    requests = []
-
-    def download(packages: list[str], depends: bool) -> list[Path]:
-        requests.append((packages, depends))
-        return [package]
-
-    monkeypatch.setattr(root, "_download", download)
-    folder = tmp_path / "root"
-    root.fill(folder, ["p"])
-    root.fill(folder, ["p"])
-    assert requests == [(["p"], False)]
-    assert (folder / "bin" / "p").read_text() == "text"
-    assert sorted(path.name for path in folder.iterdir()) == ["bin", "usr"]
-    root.fill(folder, ["p"], depends=True)
-    assert len(requests) == 2
+def request(folder: Path, *packages: str, suite: str = "testing") -> Request:
+    return Request(folder, packages, suite, minimal=True)
 
 
-def test_a_failure_is_one_line_and_leaves_the_root(
+def test_is_what_the_same_request_made_left(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "root", "p", "q")
+    root.remove_other(request(folder, "p", "q"))
+    assert folder.exists()
+
+
+def test_is_anything_else_removed(tmp_path: Path) -> None:
+    root.remove_other(request(filled(tmp_path / "one", "p"), "q"))
+    root.remove_other(request(filled(tmp_path / "two", "p"), "p", suite="sid"))
+    (tmp_path / "three" / "bin").mkdir(parents=True)
+    root.remove_other(request(tmp_path / "three", "p"))
+    root.remove_other(request(tmp_path / "four", "p"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_is_a_failure_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def download(packages: list[str], depends: bool) -> list[Path]:
-        raise RootError("no such package")
+    def fill(wanted: Request, progress: Progress) -> int:
+        raise RootError(f"there is no package {' '.join(wanted.packages)}")
 
-    monkeypatch.setattr(root, "_download", download)
-    folder = tmp_path / "root"
-    folder.mkdir()
-    (folder / "kept").touch()
-    assert root.main([str(folder), "p"]) == 1
-    assert capsys.readouterr().err == f"{folder}: no such package\n"
-    assert (folder / "kept").exists()
+    monkeypatch.setattr(root, "fill", fill)
+    folder = filled(tmp_path / "root", "p")
+    assert root.main([str(folder), "q"]) == 1
+    assert capsys.readouterr().err == f"{folder}: there is no package q\n"
+    assert folder.exists()

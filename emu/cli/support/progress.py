@@ -17,27 +17,36 @@ _CLEAR = "\r\x1b[K"
 
 
 class ProgressLine:
-    """Progress line on ``stream``, shown after some seconds if that is a terminal.
+    """Progress line on ``stream``, shown after ``patience`` seconds if that is a terminal.
 
     The cursor stays at the start of the line, so other output replaces it. Writing never blocks on
     a stopped terminal.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | None, patience: float = _PATIENCE) -> None:
         self.fd = stream.fileno() if stream is not None and stream.isatty() else None
+        self._patience = patience
         self._began = time.monotonic()
         self._shown = False
 
     def show(self, text: str) -> None:
         seconds = time.monotonic() - self._began
-        if seconds >= _PATIENCE:
+        if seconds >= self._patience:
             self._shown = True
-            self._write(f"{_CLEAR}emu: {seconds:.0f} s, {text}\r")
+            self._write(f"{_CLEAR}{self._cut(f'emu: {seconds:.0f} s, {text}')}\r")
 
     def clear(self) -> None:
         if self._shown:
             self._shown = False
             self._write(_CLEAR)
+
+    def _cut(self, text: str) -> str:
+        """The part of a text that fits into the terminal's line: a longer one is not renewed."""
+        try:
+            columns = os.get_terminal_size(self.fd).columns if self.fd is not None else 0
+        except OSError:
+            columns = 0
+        return text[: columns - 1] if columns > 1 else text
 
     def _write(self, text: str) -> None:
         if self.fd is None:
