@@ -179,5 +179,5 @@ roots: $(STAMPS)/venv
 		|| [ -z "$$CI" ]
 	@$(ROOT) .root/procps procps time ncurses-base \
 		|| [ -z "$$CI" ]
-	@$(BIN)/python -m toolchain.root --replace .root/numpy python3-numpy vim-tiny \
+	@$(BIN)/python -m toolchain.root --replace .root/debian python3-numpy redis-server vim-tiny \
 		|| [ -z "$$CI" ]

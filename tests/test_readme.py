@@ -9,10 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.guest.running import missing as missing_root
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
-SESSIONS = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", CONSOLE, re.MULTILINE)
+
+Sessions = list[tuple[str, str]]
+
+
+def sessions(blocks: list[str]) -> Sessions:
+    """The commands of blocks, each with the output that is shown."""
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "\n".join(blocks), re.MULTILINE)
+
+
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+SESSIONS = sessions([block for block in BLOCKS if "emu root " not in block])
+WITH_ROOT = sessions([block for block in BLOCKS if "emu root " in block])
 
 # Addresses, frames, code and the C library's function that forks depend on the toolchain.
 VARYING = (
@@ -53,7 +65,22 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_does_the_first_session_print_what_the_readme_shows(checkout: Path) -> None:
     assert len(SESSIONS) >= 4
-    for command, expected in SESSIONS:
+    compare(SESSIONS, checkout)
+
+
+@pytest.mark.root
+def test_does_the_session_with_debians_programs(checkout: Path) -> None:
+    root = ROOT / ".root" / "debian"
+    if not root.exists():
+        missing_root(".root/debian (make roots)")
+    (checkout / "debian").symlink_to(root)
+    assert WITH_ROOT[0][0].startswith(".venv/bin/emu root debian ")
+    compare(WITH_ROOT, checkout)
+
+
+def compare(commands: Sessions, checkout: Path) -> None:
+    """Runs the commands, and compares what they print."""
+    for command, expected in commands:
         done = subprocess.run(
             ["bash", "-c", command], cwd=checkout, capture_output=True, text=True, check=False
         )
