@@ -42,7 +42,7 @@ fresh: ## run a target on a minimal Debian system, as root: SUITE=trixie TARGET=
 	@.ci/fresh $(or $(SUITE),trixie) make $(or $(TARGET),test)
 
 # Each of these is fetched only once.
-test-setup: prepared $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser roots
+test-setup: prepared $(STAMPS)/dev $(STAMPS)/qemu $(STAMPS)/browser $(STAMPS)/gpg roots
 
 lint: $(STAMPS)/dev ## check style, types, words, the direction of imports, and the report's JavaScript
 	@$(MAKE) -j $(WORKERS) $(LINTS)
@@ -162,6 +162,10 @@ $(STAMPS)/qemu-system: $(STAMPS)/venv
 # Tests open reports in a headless Chromium.
 $(STAMPS)/browser: $(STAMPS)/venv
 	@$(BIN)/python -m toolchain.system browser && touch $@ || [ -z "$$CI" ]
+
+# Tests sign mirrors of packages.
+$(STAMPS)/gpg: $(STAMPS)/venv
+	@$(BIN)/python -m toolchain.system gpg && touch $@ || [ -z "$$CI" ]
 
 # Debian's testing, in which the tests' programs are newer.
 ROOT = $(BIN)/python -m toolchain.root --replace --minimal --suite testing

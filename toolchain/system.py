@@ -56,6 +56,10 @@ def _has_qemu_system() -> bool:
     return shutil.which("qemu-system-riscv64") is not None
 
 
+def _has_gpg() -> bool:
+    return all(shutil.which(name) is not None for name in ("gpg", "gpg-agent"))
+
+
 def _has_browser() -> bool:
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 
@@ -85,6 +89,11 @@ NEEDS = {
         _has_qemu_system,
         ("qemu-system-misc",),  # also where it only depends on the package for RISC-V
         "the logs of Linux and of bare metal cannot be made: install qemu-system-riscv64",
+    ),
+    "gpg": Need(
+        _has_gpg,
+        ("gpg", "gpg-agent"),
+        "tests that need a signed mirror of packages are skipped: install GnuPG",
     ),
     "browser": Need(
         _has_browser,

@@ -14,6 +14,7 @@ from toolchain.errors import RootError
 
 _MAX_LINKS = 40
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_NO_SET_ID = 0o1777
 _DRAFT = ".emu-root-draft"
 
 
@@ -21,12 +22,14 @@ class Tree:
     """Files below `root`. Links are followed as a program does whose root directory it is:
     absolute ones from `root`, and `..` stays in it.
 
-    Names are without a leading slash or with one. A file is replaced as a whole.
+    Names are without a leading slash or with one. A file is replaced as a whole. Only root can
+    set owners; without them programs have no set-ID bits, which would give each user of the host
+    the rights of the one who filled the folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = str(root)
-        self._owner = os.geteuid() == 0
+        self._sets_owners = os.geteuid() == 0
 
     def locate(self, name: str, *, follow: bool = True) -> str:
         """The host's path of a name, which need not exist; its parents contain no links.
@@ -113,9 +116,9 @@ class Tree:
             with open(draft, "xb") as file:
                 yield file
                 file.flush()
-                if owner is not None and self._owner:
+                if owner is not None and self._sets_owners:
                     os.fchown(file.fileno(), *owner)
-                os.fchmod(file.fileno(), mode)
+                os.fchmod(file.fileno(), mode if self._sets_owners else mode & _NO_SET_ID)
             if mtime is not None:
                 os.utime(draft, (mtime, mtime))
             os.replace(draft, path)
@@ -141,7 +144,7 @@ class Tree:
         with suppress(FileNotFoundError):
             os.unlink(draft)
         os.symlink(target, draft)
-        if owner is not None and self._owner:
+        if owner is not None and self._sets_owners:
             os.lchown(draft, *owner)
         os.replace(draft, path)
 
@@ -176,7 +179,7 @@ class Tree:
         os.makedirs(os.path.dirname(path), exist_ok=True)
 
     def _own(self, path: str, owner: tuple[int, int] | None) -> None:
-        if owner is not None and self._owner:
+        if owner is not None and self._sets_owners:
             os.chown(path, *owner)
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 NEEDS_APT = pytest.mark.skipif(
-    any(shutil.which(each) is None for each in ("apt-get", "dpkg-deb", "gpg")),
-    reason="not a Debian system with gpg",
+    any(shutil.which(each) is None for each in ("apt-get", "dpkg-deb", "gpg", "gpg-agent")),
+    reason="not a Debian system with GnuPG",
 )
 
 
@@ -105,6 +105,7 @@ class Repository:
         self._home.mkdir(mode=0o700)
         self._gpg("--passphrase", "", "--quick-generate-key", "k@k.example", "ed25519", "sign")
         self.keyring.write_bytes(self._gpg("--export"))
+        self._end_agent()
 
     @property
     def uri(self) -> str:
@@ -127,6 +128,7 @@ class Repository:
         )
         self._gpg("--yes", "-o", str(release.with_name("InRelease")), "--clearsign", str(release))
         release.unlink()
+        self._end_agent()
 
     def _entry(self, package: Package) -> str:
         path = package.build(self.folder / "pool")
@@ -134,6 +136,11 @@ class Repository:
         digest = hashlib.sha256(content).hexdigest()
         place = f"Filename: pool/{path.name}\nSize: {len(content)}\nSHA256: {digest}\n"
         return f"{package.paragraph}{place}\n"
+
+    def _end_agent(self) -> None:
+        """Ends the process that gpg leaves."""
+        end = ["gpgconf", "--homedir", str(self._home), "--kill", "gpg-agent"]
+        subprocess.run(end, check=False, capture_output=True)
 
     def _gpg(self, *words: str) -> bytes:
         done = subprocess.run(

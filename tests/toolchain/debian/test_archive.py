@@ -37,9 +37,19 @@ def test_files_with_their_modes(tmp_path: Path, tree: Tree) -> None:
     names = unpacked(tmp_path, tree, package, "/etc/p.conf")
     folders = ["/.", "/etc", "/usr", "/usr/bin"]
     assert sorted(names) == sorted([*folders, "/etc/p.conf", "/usr/bin/p", "/usr/bin/q"])
-    assert os.stat(f"{tree.root}/usr/bin/p").st_mode & 0o7777 == 0o4755
+    expected = 0o4755 if os.geteuid() == 0 else 0o755
+    assert os.stat(f"{tree.root}/usr/bin/p").st_mode & 0o7777 == expected
     assert tree.text("usr/bin/q") == "program"
     assert tree.text("etc/p.conf") == "changed by the user"
+
+
+def test_has_a_program_of_another_user_set_id_bits(
+    tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    other = Tree(Path(tree.root))
+    unpacked(tmp_path, other, Package("p", {"p": "program"}, modes={"p": 0o6755}))
+    assert os.stat(f"{tree.root}/p").st_mode & 0o7777 == 0o755
 
 
 @pytest.mark.parametrize(
