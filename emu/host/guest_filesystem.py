@@ -145,7 +145,7 @@ def explain_refusal(fs: FsContext, view: View, error: Errno) -> str | None:
 
 def _explain_interpreter(fs: FsContext, view: View, error: InterpreterMissing) -> str:
     if view.grants.root is None:
-        return f"{error.reason} (--root DIR gives the guest the files of a RISC-V system)"
+        return f"{error.reason} (emu root makes a root with it, for --root)"
     missing = explain_missing(fs, view.grants.root, error.name)
     return f"interpreter {error.name}: {missing}" if missing else error.reason
 
