@@ -155,7 +155,7 @@ class PrivateApt:
         *options: str,
         on_percent: Callable[[float], None] | None = None,
     ) -> str:
-        words = ("install", "-y", "--no-remove", *options, *packages)
+        words = ("install", "-y", "--no-remove", "--no-upgrade", *options, *packages)
         return self._command.run("apt-get", *words, on_percent=on_percent)
 
     def _uris(self, packages: Sequence[str]) -> str:

@@ -67,36 +67,37 @@ def fill(request: Request, progress: Progress) -> int:
 
 
 def _fill(request: Request, progress: Progress) -> int:
-    before = Record.read(request.folder)
-    record = _wanted(request, before)
-    tree = Tree(request.folder)
-    database = Database(tree)
-    complete = before is not None and not is_unfinished(request.folder)
-    if complete and _has_all(before, record, database):
+    record = _missing(request)
+    if record is None:
         return 0
     apt = PrivateApt(record.suite, find_mirror(request.mirror, request.keyring))
     with apt.locked(progress):
+        record = _missing(request)  # another command may have filled the folder meanwhile
+        if record is None:
+            return 0
+        tree = Tree(request.folder)
+        database = Database(tree)
         archives, files = _fetched(apt, record, database, progress)
-        if before is None:
-            request.folder.mkdir(parents=True, exist_ok=True)
+        request.folder.mkdir(parents=True, exist_ok=True)
         record.write(tree, UNFINISHED)
         make_folders(tree)
         _unpack(tree, database, record, list(zip(archives, files, strict=True)), progress)
-    progress.step("writing accounts, alternatives and the cache of libraries")
-    _configure(tree, database)
-    database.save()
-    Record(record.suite, record.minimal, record.packages).write(tree, COMPLETE)
-    tree.remove(UNFINISHED)
+        progress.step("writing accounts, alternatives and the cache of libraries")
+        _configure(tree, database)
+        database.save()
+        Record(record.suite, record.minimal, record.packages).write(tree, COMPLETE)
+        tree.remove(UNFINISHED)
     return len(archives)
 
 
-def _has_all(before: Record | None, record: Record, database: Database) -> bool:
-    """True if a complete folder lacks nothing of what is wanted."""
-    return (
-        before is not None
-        and before.minimal <= record.minimal
-        and database.names.issuperset(record.packages)
-    )
+def _missing(request: Request) -> Record | None:
+    """The record of a folder with the requested packages; None if it is complete already."""
+    before = Record.read(request.folder)
+    record = _wanted(request, before)
+    if before is None or is_unfinished(request.folder) or before.minimal > record.minimal:
+        return record
+    installed = Database(Tree(request.folder)).names
+    return None if installed.issuperset(record.packages) else record
 
 
 def _wanted(request: Request, before: Record | None) -> Record:

@@ -6,6 +6,8 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,26 @@ def test_is_a_package_added(wanted: Wanted, tmp_path: Path) -> None:
     assert tree.text("usr/bin/other") == "other"
     assert tree.text("usr/bin/tool") == "tool"
     assert tree.text("etc/hosts") == "mine"
+
+
+def test_does_another_package_leave_the_versions_that_are_there(
+    wanted: Wanted, mirror: Repository, tmp_path: Path
+) -> None:
+    fill(wanted("tool"), Progress())
+    newer = [replace(package, version="2") for package in (LIBC, SHELL, LIBRARY, TOOL)]
+    mirror.publish(*newer, OTHER)
+    assert fill(wanted("other"), Progress()) == 1
+    assert "Version: 2" not in (tmp_path / "root/var/lib/dpkg/status").read_text()
+
+
+def test_do_two_commands_fill_a_folder_one_after_the_other(wanted: Wanted, tmp_path: Path) -> None:
+    requests = [wanted("tool"), wanted("other"), wanted("lib")]
+    with ThreadPoolExecutor(3) as threads:
+        counts = list(threads.map(lambda request: fill(request, Progress()), requests))
+    assert sum(counts) == 5
+    tree = Tree(tmp_path / "root")
+    assert tree.text("usr/bin/tool") == "tool" and tree.text("usr/bin/other") == "other"
+    assert fill(wanted("tool", "other", "lib"), Progress()) == 0
 
 
 def test_does_a_newer_version_replace_an_older(
