@@ -3,62 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.guest.running import missing as missing_root
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-Sessions = list[tuple[str, str]]
-
-
-def sessions(blocks: list[str]) -> Sessions:
-    """The commands of blocks, each with the output that is shown."""
-    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "\n".join(blocks), re.MULTILINE)
-
-
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-SESSIONS = sessions([block for block in BLOCKS if "emu root " not in block])
-WITH_ROOT = sessions([block for block in BLOCKS if "emu root " in block])
-
-# Addresses, frames, code and the C library's function that forks depend on the toolchain.
-VARYING = (
-    (re.compile(r"0x[0-9a-f]+"), "0x…"),
-    (re.compile(r"  (?:c\.)?s[bd] \w+, -?\w+\(\w+\)  "), "  a store  "),
-    (re.compile(r"(demo_cow\.c:30 main) \(\w+\)"), r"\1 (forks)"),
-    (re.compile(r"\d+\.\d+ ms"), "N ms"),
-    (re.compile(r" +"), " "),
-)
-
-
-def normal(text: str) -> list[str]:
-    for pattern, replacement in VARYING:
-        text = pattern.sub(replacement, text)
-    return text.strip().splitlines()
-
-
-def missing(expected: str, printed: str) -> list[str]:
-    """The lines of ``expected`` that were not printed in this order."""
-    lines = iter(normal(printed))
-    return [line for line in normal(expected) if line not in lines]
+from tests.readme import README, ROOT, SESSIONS, compare, make_checkout
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like a checkout after make setup, but may be written to."""
-    folder = tmp_path_factory.mktemp("checkout")
-    (folder / "guest").symlink_to(ROOT / "guest")
-    command = ROOT / ".venv" / "bin" / "emu"
-    emu = command if command.exists() else shutil.which("emu")
-    if emu is None:
-        pytest.fail("the emu command is not installed: make setup")
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    (folder / ".venv" / "bin" / "emu").symlink_to(emu)
+    """A checkout with the program of the first session."""
+    folder = make_checkout(tmp_path_factory.mktemp("checkout"))
     subprocess.run(["bash", "-c", SESSIONS[0][0]], cwd=folder, check=True)
     return folder
 
@@ -66,25 +22,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_does_the_first_session_print_what_the_readme_shows(checkout: Path) -> None:
     assert len(SESSIONS) >= 4
     compare(SESSIONS, checkout)
-
-
-@pytest.mark.root
-def test_does_the_session_with_debians_programs(checkout: Path) -> None:
-    root = ROOT / ".root" / "debian"
-    if not root.exists():
-        missing_root(".root/debian (make roots)")
-    (checkout / "debian").symlink_to(root)
-    assert WITH_ROOT[0][0].startswith(".venv/bin/emu root debian ")
-    compare(WITH_ROOT, checkout)
-
-
-def compare(commands: Sessions, checkout: Path) -> None:
-    """Runs the commands, and compares what they print."""
-    for command, expected in commands:
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=checkout, capture_output=True, text=True, check=False
-        )
-        assert missing(expected, done.stdout) == [], f"$ {command}\n{done.stdout}{done.stderr}"
 
 
 def test_does_every_option_in_the_table_exist(checkout: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.guest.running import ROOTS, missing, run_emu
+from tests.readme import WITH_ROOT, compare, make_checkout
 
 pytestmark = pytest.mark.root
 
@@ -55,3 +58,12 @@ def test_are_names_and_locale_there() -> None:
 def test_does_numpy_find_its_linear_algebra() -> None:
     program = "import numpy; print(numpy.linalg.solve([[2., 0.], [0., 4.]], [2., 8.]).tolist())"
     assert shell(f"python3 -c '{program}'") == "[1.0, 2.0]\n"
+
+
+def test_does_the_readmes_session_print_what_it_shows(tmp_path: Path) -> None:
+    if not ROOT.is_dir():
+        missing(".root/debian (make roots)")
+    # The root has its packages, so that its first command fetches nothing.
+    (make_checkout(tmp_path) / "debian").symlink_to(ROOT)
+    assert WITH_ROOT[0][0].startswith(".venv/bin/emu root debian ")
+    compare(WITH_ROOT, tmp_path)
