@@ -27,7 +27,7 @@ static void pass(int through, int sent)
 int main(int count, char **words)
 {
     int length = atoi(words[1]), pairs[64][2], kept = -1;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 4000 / length; round++) {
         for (int i = 0; i < length; i++)
             if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]))
                 return errno;
