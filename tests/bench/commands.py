@@ -5,18 +5,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter_ns
 
-from tests.bench.compiling import PROJECT
+from tests.bench.debian import ROOTS
 from tests.bench.program import parse
 from tests.bench.work import Size, Work
-from tests.bench.worlds import Failed, World, emu, pure
+from tests.bench.worlds import World, emu
 
-ROOTS = PROJECT / ".root"
 BUSYBOX = ROOTS / "static" / "usr" / "bin" / "busybox"
 
 
@@ -47,31 +45,6 @@ class Subshells(Work):
         script = f"i=0; while [ $i -lt {count} ]; do ( : ); i=$((i+1)); done"
         taken = _timed(lambda: world.run_command(busybox, "sh", "-c", script))
         return {"200 busybox subshells": taken}
-
-
-class PythonStart(Work):
-    """A dynamically linked Python that prints; only where there is a root with one.
-
-    The host's own is another program, so there is no native time.
-    """
-
-    def measure(self, world: World, size: Size, policy: str | None) -> Mapping[str, float]:
-        root = ROOTS / "python"
-        python = "/usr/bin/python3"
-        if not root.exists() and world.name == "emu":
-            raise Failed("there is no root with python3 (make roots)")
-        if world.name == "native" or not root.exists():
-            return {}
-        if world.name == "qemu":
-            inside, python = (
-                replace(world, runner=(*world.runner, "-L", str(root))),
-                f"{root}{python}",
-            )
-        else:
-            inside = (pure if world.name == "pure" else emu)(("--root", str(root)))
-        times = 1 if size is Size.TINY else 3
-        runs = (_timed(lambda: inside.run_command(python, "-c", "print(1)")) for _ in range(times))
-        return {"run python3": median(runs)}
 
 
 class TraceCost(Work):

@@ -12,8 +12,9 @@ from kernel.mm.forking.fork import POLICIES
 from tests.bench import table
 from tests.bench.__main__ import main
 from tests.bench.budget import GOALS
-from tests.bench.commands import ROOTS, PythonStart, Subshells
+from tests.bench.commands import Subshells
 from tests.bench.compiling import PROGRAMS, host_compiler
+from tests.bench.debian import ROOTS, Compiler, PythonScript, PythonStart, Redis
 from tests.bench.program import Program, parse
 from tests.bench.resident import parse_status
 from tests.bench.rows import Row, Spread
@@ -165,12 +166,23 @@ def test_a_program_under_emu(work: Program) -> None:
         assert all(value >= 0 for value in figures.values())
 
 
+ROOT_OF: dict[type[Work], str] = {
+    PythonStart: "python",
+    PythonScript: "debian",
+    Compiler: "gcc",
+    Redis: "redis",
+}
+
+
 @pytest.mark.parametrize(
     "work", [work for work in WORKS if work not in PROGRAM_WORKS], ids=lambda work: work.name
 )
 def test_other_work_under_emu(work: Work) -> None:
-    if isinstance(work, PythonStart) and not (ROOTS / "python").exists():
-        missing("a root with python3")
+    root = ROOT_OF.get(type(work))
+    if root is not None and not (ROOTS / root).exists():
+        if root == "gcc":
+            pytest.skip("the root with gcc is large, and filled by hand")
+        missing(f".root/{root}")
     figures = work.measure(emu(("--mem", work.mem)), Size.TINY, None)
     if isinstance(work, Subshells) and not figures:
         missing("busybox")

@@ -8,11 +8,11 @@ from kernel.mm.forking.fork import POLICIES
 from tests.bench.commands import (
     Hello,
     InstructionRate,
-    PythonStart,
     Subshells,
     TraceCost,
     TracedRuns,
 )
+from tests.bench.debian import Compiler, PythonScript, PythonStart, Redis
 from tests.bench.debug_info import DebugInfo
 from tests.bench.program import Arguments, Program
 from tests.bench.resident import Resident
@@ -103,6 +103,9 @@ WORKS: tuple[Work, ...] = (
     Subshells(name="subshells"),
     Hello(name="hello"),
     PythonStart(name="python"),
+    PythonScript(name="script"),
+    Compiler(name="cc1"),
+    Redis(name="redis"),
     DebugInfo(name="debug_info", compared=False),
     TraceCost(name="trace", unit="x", compared=False),
     TracedRuns(name="traced", unit="x", compared=False, heavy=True),
