@@ -157,6 +157,7 @@ class FakeProcess(Process):
         self.children_usage = ResourceUsage()
         self.program, self.memory = FakeProgram(), FakeProcessMemory()
         self.threads = {}
+        self.children: dict[int, Process] = {}
         kernel.processes[pid] = self
 
     def usage(self) -> ResourceUsage:
@@ -230,6 +231,7 @@ class FakeThread(SyscallContext):
         """Another process with a copy of the descriptors, in the same memory."""
         child = FakeThread(self.kernel, self.fs.copy(), self.files.copy(), pid)
         child.mem = self.mem
+        self.process.children[pid] = child.process
         return child
 
 

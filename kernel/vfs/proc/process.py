@@ -98,6 +98,8 @@ class ProcessFiles:
         }
         if tasks:
             self._dirs["task"] = self._task_dir
+        else:
+            self._texts["children"] = self._children
 
     def directory(self) -> ProcDir:
         names = [*self._texts, *self._settings, *self._links, *self._dirs, "pagemap"]
@@ -160,6 +162,11 @@ class ProcessFiles:
             return make(self.process.memory).encode("utf-8", "surrogateescape")
 
         return text
+
+    def _children(self) -> bytes:
+        """The pids of the children; Linux has them with the thread that made them."""
+        is_first = self._tid == self.process.pid
+        return b"".join(b"%d " % pid for pid in sorted(self.process.children) if is_first)
 
     def _file(self, name: str) -> OpenFile | None:
         if not name.isascii() or not name.isdigit() or len(name) > 9:

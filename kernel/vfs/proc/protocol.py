@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from kernel.base.memory_figures import Activity, MachineMemory, MemoryFigures
@@ -155,6 +155,10 @@ class ProcProcess(Process, Protocol):
     def pending(self) -> Signals: ...
     @property
     def handlers(self) -> Handlers: ...
+    @property
+    def children(self) -> Collection[int]:
+        """The pids of its children."""
+
     @property
     def children_usage(self) -> Usage:
         """Usage of the children that it has waited for."""

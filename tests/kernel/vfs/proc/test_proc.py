@@ -36,6 +36,9 @@ def test_who_is_self(t: FakeThread) -> None:
     assert listed(t, "/proc") >= {"1", "12", "self", "meminfo", "cpuinfo", "sys"}
     assert readlink(t, "/proc/thread-self") == "1/task/1"
     assert listed(t, "/proc/1/task") == {"1"}
+    assert get_file(t, "/proc/1/task/1/children") == b"12 "
+    assert get_file(t, "/proc/12/task/12/children") == b""
+    assert "children" not in listed(t, "/proc/1")
 
 
 def test_does_a_process_show_itself(t: FakeThread) -> None:
