@@ -39,8 +39,8 @@ def of_nginx() -> list[str]:
 
 
 def same(commands: list[tuple[str, str]], printed: list[str]) -> None:
-    for (command, expected), output in zip(commands, printed, strict=True):
-        output = re.sub(r"emu: .* debug file .*\n", "", output)
+    for (command, expected), printed_ in zip(commands, printed, strict=True):
+        output = re.sub(r"emu: .* debug file .*\n", "", printed_)
         assert normal(output) == normal(expected), f"$ {command}\n{output}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,7 +14,10 @@ from tests.guest.running import PROJECT
 
 PAGE = (PROJECT / "guest" / "GC_FREEZE.md").read_text(encoding="utf-8")
 SESSIONS = sessions(PAGE)
-pytestmark = pytest.mark.root
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.environ.get("EMU_PURE") != "0", reason="make test-compiled runs it"),
+]
 
 ROOT = PROJECT / ".root" / "python"
 
