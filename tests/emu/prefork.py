@@ -29,6 +29,8 @@ from time import monotonic
 from types import ModuleType
 from typing import NamedTuple, NoReturn, Self
 
+from emu.compilation import finder
+
 PROJECT = Path(__file__).resolve().parents[2]
 _MODULES = (
     *("emu.host.break_in", "emu.observe.record.recorder", "emu.observe.record.writer_process"),
@@ -41,6 +43,8 @@ _MODULES = (
     *("emu.cli.commands.walk", "emu.cli.commands.compare", "emu.cli.commands.report"),
     *("emu.cli.commands.lab", "kernel.check.memory_check"),
 )
+_PURE = {module for module in _MODULES if module.startswith(("emu.lab.", "emu.cli.commands.lab"))}
+"""Those that cannot be imported beside compiled modules."""
 _LENGTH = 4
 
 
@@ -181,8 +185,10 @@ class _Hidden(MetaPathFinder, Loader):
 def serve(fd: int) -> None:
     """Forks for each order that comes through the socket ``fd``, until its other end is closed."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    finder.choose()
     for module in _MODULES:
-        __import__(module)
+        if not (finder.is_compiled() and module in _PURE):
+            __import__(module)
     assert "numpy" not in sys.modules
     sys.meta_path.insert(0, _Hidden("numpy"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mypy_extensions import mypyc_attr
+
 from kernel.mm.backing.backing import empty_page, held_between
 from kernel.mm.physical.frames import Frames, Kind
 from kernel.mm.physical.numpy_threshold import is_few
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SharedMemory:
     """The pages of a shared anonymous mapping: initially zero, freed with the last Vma."""
 
