@@ -38,6 +38,7 @@ def open_session(arguments: argparse.Namespace, messages: MessageStream) -> Sess
 
 def run_session(session: Session, observers: Sequence[Observer], messages: MessageStream) -> int:
     """Runs the program; returns a shell's exit status for it. Raises :class:`CommandError`."""
+    messages.is_urgent = lambda: session.is_over or session.ended_by
     gc.freeze()  # most of what is there by now lives to the end
     try:
         return session.run(observers)

@@ -8,11 +8,13 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from emu.errors import CommandError
 
 _BUFFERED = 1 << 16
+_PATIENCE_MS = 2000
+"""Time for which a run that the user has ended waits for room on stderr."""
 
 
 class MessageStream:
@@ -23,6 +25,9 @@ class MessageStream:
     """
 
     def __init__(self, trace_file: str | None = None) -> None:
+        self.is_urgent: Callable[[], object] = lambda: False
+        """True when the user has ended the run: from then on a stream that is not read is given up,
+        as no further signal need come that ends the wait for it."""
         self._path = trace_file
         self._fd: int | None = None
         self._buffer = bytearray()
@@ -46,6 +51,8 @@ class MessageStream:
         if sys.stderr is None:  # the user closed it
             return
         try:
+            if self.is_urgent():
+                _drop_if_full(2, _PATIENCE_MS)
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
         except (OSError, ValueError):
@@ -86,11 +93,11 @@ class MessageStream:
             self.message(f"{self._path}: {error.strerror}; the trace ends here")
 
 
-def _drop_if_full(fd: int) -> None:
-    """Discards pending output of a stream that is not read, so that the exit does not block."""
+def _drop_if_full(fd: int, patience_ms: int = 0) -> None:
+    """Discards the output of a stream that is not read, so that the exit does not block."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
-    if not poll.poll(0):
+    if not poll.poll(patience_ms):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, fd)
         os.close(nowhere)

@@ -7,6 +7,7 @@ import pty
 import select
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,27 @@ def test_unread_output_does_not_block_the_end_of_a_run(number: signal.Signals) -
     wait_for(process, lambda: not room.poll(0))
     process.send_signal(number)
     assert shell_status(process) == ENDINGS[number]
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("command", [("run",), ("run", "--summary"), ("trace",), ("compare",)])
+def test_unread_messages_do_not_block_the_end_of_a_run(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(512))
+    os.set_blocking(writer, True)
+    process = start(*command, "--rw", f"{tmp_path}:/given", compiled(ENDLESS), stderr=writer)
+    if command == ("trace",):  # it blocks at the first page fault
+        signal.sigtimedwait([], 2)
+    else:
+        wait_for(process, (tmp_path / "running").exists)
+    process.send_signal(signal.SIGTERM)
+    assert shell_status(process) == ENDINGS[signal.SIGTERM]
     os.close(reader)
     os.close(writer)
 
