@@ -150,6 +150,7 @@ class Session:
         self._view = view
         self.namespace = view.namespace
         mount_proc(self.namespace, self.kernel)
+        self.namespace.connect_terminals(self.kernel)
         self._ports = PublishedPorts(self.namespace.network, options.publish, self._log)
         self.console = Console(self.namespace)
         for fd in host_streams:

@@ -14,7 +14,8 @@ from kernel.mm.usage.machine_memory import machine_memory
 from kernel.process.exit import exit_process
 from kernel.process.exit_status import ExitStatus
 from kernel.process.process import Process, Thread
-from kernel.process.signals.signals import Sig
+from kernel.process.signal_send import send_process, signal_group
+from kernel.process.signals.signals import SI_KERNEL, Sig, SigInfo
 from kernel.process.state import KernelState
 from kernel.trap.breakpoints import Breakpoints
 from kernel.trap.run_loop import RunLoop
@@ -85,6 +86,9 @@ class Kernel(KernelState):
         """Creates the first process, ready to run the program of ``request``."""
         process = self.new_process(None)
         process.files, process.fs = files, fs
+        terminal = process.terminal = fs.namespace.tty.terminal
+        if terminal is not None:
+            terminal.session = process.sid
         thread = self.first_thread = Thread(process, process.pid)
         self.current_call = "execve"
         try:
@@ -98,6 +102,16 @@ class Kernel(KernelState):
         if self.observer is not None:
             self.observer.started(process)
         return process
+
+    def signal_group(self, group: int, signo: int) -> None:
+        """Sends a terminal's signal to a process group; 0 is none."""
+        signal_group(self, group, signo)
+
+    def signal_process(self, pid: int, signo: int) -> None:
+        """Sends a terminal's signal to a process, if there is one."""
+        process = self.processes.get(pid)
+        if process is not None:
+            send_process(self, process, SigInfo(signo, SI_KERNEL))
 
     def run(self) -> None:
         """Runs until every process has ended. Raises :class:`Deadlock` and :class:`Stopped`."""

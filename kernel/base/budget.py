@@ -36,6 +36,7 @@ class Kind(StrEnum):
     PIPE = "pipes"
     SOCKET = "sockets"
     IPC = "System V IPC objects"
+    TERMINAL = "pseudo-terminals"
     WATCH = "epoll interests"
     LOCK = "record locks"
     TIMER = "timers"
@@ -58,6 +59,7 @@ class Cost(IntEnum):
     PIPE = 1024
     SOCKET = 4096
     MESSAGE = 128
+    TERMINAL = 48 << 10
     WATCH = 512
     LOCK = 256
     TIMER = 512

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kernel.base.budget import Cost, Kind
@@ -9,7 +10,7 @@ from kernel.base.errors import Errno, OutOfMemory
 from kernel.process.exit_status import ExitStatus
 from kernel.process.futex import release_robust_futexes
 from kernel.process.process import ChildEvent, Process, Thread
-from kernel.process.signal_send import send_process
+from kernel.process.signal_send import send_process, signal_group
 from kernel.process.signals.signals import (
     CLD_EXITED,
     CLD_KILLED,
@@ -22,6 +23,7 @@ from kernel.process.signals.signals import (
     of_child,
 )
 from kernel.process.timers import interval_timers
+from kernel.vfs.tty import job_control
 
 if TYPE_CHECKING:
     from kernel.process.state import KernelState
@@ -85,6 +87,9 @@ def exit_process(kernel: KernelState, process: Process, status: ExitStatus) -> N
     process.space.leave()
     process.note_peak()
     interval_timers.delete_all(kernel, process)
+    if process.pid == process.sid:
+        send = partial(signal_group, kernel)
+        job_control.leave(process, kernel.processes, send, exiting=True)
     if kernel.observer is not None:
         kernel.observer.exited(process)
     _reparent_children(kernel, process)

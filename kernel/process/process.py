@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace
     from kernel.vfs.core.fd_table import FdTable
     from kernel.vfs.core.inode import Inode
+    from kernel.vfs.core.session_terminal import SessionTerminal
     from kernel.vfs.names.fs_context import FsContext
 
 
@@ -142,6 +143,8 @@ class Process:
         self.threads: dict[int, Thread] = {}
         self.pgid: int = parent.pgid if parent else pid
         self.sid: int = parent.sid if parent else pid
+        self.terminal: SessionTerminal | None = parent.terminal if parent else None
+        self.former_foreground = 0
         self.program = Program()
         self.space: AddressSpace
         self.mem: UserMemory

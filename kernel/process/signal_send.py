@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernel.base.errno import EIO
+from kernel.base.errors import Errno
 from kernel.base.resource_limits import Resource
 from kernel.process.process import ChildEvent, Process, Thread
 from kernel.process.signals.signals import (
@@ -66,7 +68,7 @@ def send_thread(kernel: KernelState, thread: Thread, info: SigInfo) -> bool:
 def stop_group(kernel: KernelState, thread: Thread, signo: int) -> bool:
     """Sends a terminal's stop signal to the thread's process group.
 
-    Sends nothing and returns False when the thread blocks or ignores it, or when the group is
+    Sends nothing and returns False when the thread blocks or ignores it. EIO when the group is
     orphaned: no shell is left to continue it.
     """
     process = thread.process
@@ -74,10 +76,17 @@ def stop_group(kernel: KernelState, thread: Thread, signo: int) -> bool:
     if thread.mask & bit(signo) or process.handlers.ignores(signo):
         return False
     if not any(_has_shell(member) for member in group):
-        return False
+        raise Errno(EIO)
     for member in group:
         send_process(kernel, member, SigInfo(signo, SI_KERNEL))
     return True
+
+
+def signal_group(kernel: KernelState, group: int, signo: int) -> None:
+    """Sends a terminal's signal to each process of a group; 0 is none."""
+    members = [p for p in kernel.processes.values() if p.alive and p.pgid == group] if group else []
+    for member in members:
+        send_process(kernel, member, SigInfo(signo, SI_KERNEL))
 
 
 def force(thread: Thread, info: SigInfo) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.process.signal_delivery import will_kill
-from kernel.process.signal_send import send_thread, stop_group
+from kernel.process.signal_send import send_thread, signal_group, stop_group
 from kernel.process.signals.signals import SigInfo
 
 if TYPE_CHECKING:
@@ -57,9 +57,17 @@ class SyscallContext:
     def stop_group(self, signo: int) -> bool:
         """Sends a terminal's stop signal to the caller's process group.
 
-        Returns False when it would stop no process.
+        Returns False when it would stop no process, and raises EIO in an orphaned group.
         """
         return stop_group(self.kernel, self.thread, signo)
+
+    def signal_group(self, group: int, signo: int) -> None:
+        """Sends a terminal's signal to a process group; 0 is none."""
+        signal_group(self.kernel, group, signo)
+
+    @property
+    def is_privileged(self) -> bool:
+        return self.fs.credentials.is_privileged
 
     def temporary_mask(self, mask: int) -> None:
         """Blocks just ``mask`` until this call, or the handler of its signal, returns."""

@@ -21,10 +21,10 @@ def breaks_off(t: SyscallContext, file: OpenFile) -> bool:
     return t.breaks_off(only_killed=file.inode.kind == stat.S_IFREG)
 
 
-def wait_for(file: OpenFile, events: int) -> Wait:
-    """Returns the wait for one of ``events`` of ``file``."""
+def wait_for(file: OpenFile, events: int, until: int | None = None) -> Wait:
+    """Returns the wait for one of ``events`` of ``file``, or for the time ``until``."""
     queues, host, deadline = file.sources(events)
-    return Wait(file.describe(), queues, host, deadline)
+    return Wait(file.describe(), queues, host, deadline if until is None else until)
 
 
 # Reading.
@@ -91,16 +91,27 @@ def _read_pieces(
 
 
 def _wait_and_read(t: SyscallContext, file: OpenFile, buffers: Buffers) -> Blocking:
+    clock = t.kernel.clock
+    start = clock.monotonic()
     file.acquire()
     try:
         while True:
+            deadline = file.read_deadline(start)
             with t.fs.namespace.budget.charged(Kind.WAIT, buffers.cost):
-                yield wait_for(file, POLLIN)
+                yield wait_for(file, POLLIN, deadline)
             if file.stops_background_read(t):
                 raise Interrupted
             done = _read_available(t, file, buffers)
             if done is not None:
                 return done
+            deadline = file.read_deadline(start)
+            if deadline is not None and deadline <= clock.monotonic():
+                return _fill_or_unread(file, buffers, file.read_rest(buffers.remaining))
+    except Interrupted:
+        gathered = file.read_rest(buffers.remaining)
+        if not gathered:
+            raise
+        return _fill_or_unread(file, buffers, gathered)
     finally:
         file.release()
 
@@ -127,6 +138,8 @@ def write_from(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     data = buffers.take(CHUNK) if buffers.remaining else b""
     if not data and file.stream and not _accepts_empty(file):
         return 0
+    if file.stops_background_write(t):
+        return interrupted()
     write = limited_write(t, file)
     count = _write_or_signal(t, write, data, signal=True)
     if count is not None and count == len(data) and not buffers.remaining:

@@ -220,7 +220,9 @@ class _Builder:
         dev.put("tty", self.namespace.tty)
         for name, fd in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
             dev.put(name, StaticLink(files, f"/proc/self/fd{fd}"))
+        dev.put("ptmx", StaticLink(files, "pts/ptmx"))
         self.namespace.mount("/dev", dev)
+        self.namespace.mount("/dev/pts", self.namespace.pts.root)
         self.namespace.mount("/dev/shm", self._memory(0o1777))
 
     def _cwd(self) -> None:

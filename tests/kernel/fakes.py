@@ -148,6 +148,7 @@ class FakeProcess(Process):
         self.kernel = kernel
         self.pid = self.pgid = self.sid = pid
         self.ppid = 1
+        self.terminal, self.former_foreground = None, 0
         self.fs, self.files = fs, files
         self.alive, self.stopped_by, self.nice = True, 0, 0
         self.started = 0
@@ -177,6 +178,14 @@ class FakeKernel(KernelState):
         self.clock = FakeClock()
         self.processes: dict[int, Any] = {}
         self._seed = itertools.count(1)
+        self.group_signals: list[tuple[int, int]] = []
+        self.process_signals: list[tuple[int, int]] = []
+
+    def signal_group(self, group: int, signo: int) -> None:
+        self.group_signals.append((group, signo))
+
+    def signal_process(self, pid: int, signo: int) -> None:
+        self.process_signals.append((pid, signo))
 
     def random(self, n: int) -> bytes:
         return bytes(next(self._seed) % 256 for _ in range(n))
@@ -218,6 +227,13 @@ class FakeThread(SyscallContext):
     def stop_group(self, signo: int) -> bool:
         return False
 
+    def signal_group(self, group: int, signo: int) -> None:
+        self.kernel.signal_group(group, signo)
+
+    @property
+    def is_privileged(self) -> bool:
+        return self.fs.credentials.is_privileged
+
     def breaks_off(self, *, only_killed: bool) -> bool:
         return self.deliverable != 0 and not only_killed
 
@@ -242,6 +258,7 @@ def new_thread(namespace: Namespace | None = None, who: Credentials = ROOT) -> F
         namespace = Namespace(tree.root, memory_files=MemFs(number=5, budget=tree.budget))
     kernel = FakeKernel()
     mount_proc(namespace, kernel)
+    namespace.connect_terminals(kernel)
     fs = FsContext(namespace, namespace.root, 0o022, who)
     return FakeThread(kernel, fs, FdTable(budget=namespace.budget))
 

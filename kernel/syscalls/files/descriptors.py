@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from kernel.base.errno import EBADF, EINVAL, ESRCH
+from kernel.base.errno import EBADF, EINVAL, EIO, ENOTTY, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.process.signals.signals import HIGHEST
@@ -14,6 +14,10 @@ from kernel.syscalls.files.seals import add_seals, get_seals
 from kernel.vfs.core.linux_abi import O_CLOEXEC, O_NONBLOCK, O_SETTABLE
 from kernel.vfs.core.open_file import OpenFile, check_usable
 from kernel.vfs.ipc.pipe import FIONREAD, PipeEnd
+from kernel.vfs.pty.master import MasterFile
+from kernel.vfs.pty.pty_file import PtyFile
+from kernel.vfs.tty.requests import TIOCGPTPEER
+from kernel.vfs.tty.terminal import TerminalFile
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL = 0, 1, 2, 3, 4
 F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG = 5, 6, 7, 8, 9, 10, 11
@@ -160,4 +164,13 @@ def ioctl(t: SyscallContext, fd: int, request: int, argument: int) -> Result:
         left = max(0, file.inode.size - file.offset)
         t.mem.write_u32(argument, min(left, 0x7FFFFFFF))
         return 0
+    if request == TIOCGPTPEER:
+        return _open_peer(t, file, argument & 0xFFFFFFFF)
     return file.ioctl(t, request, argument)
+
+
+def _open_peer(t: SyscallContext, file: OpenFile, flags: int) -> int:
+    """Opens the slave of a master of a pseudo-terminal."""
+    if not isinstance(file, MasterFile):
+        raise Errno(EIO if isinstance(file, PtyFile | TerminalFile) else ENOTTY)
+    return t.files.install(file.open_peer(flags), cloexec=bool(flags & O_CLOEXEC))

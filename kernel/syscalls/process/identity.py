@@ -52,6 +52,7 @@ def setsid(t: SyscallContext) -> int:
     if any(other.pgid == process.pid for other in t.kernel.processes.values()):
         raise Errno(EPERM)
     process.sid = process.pgid = process.pid
+    process.terminal, process.former_foreground = None, 0
     return process.pid
 
 

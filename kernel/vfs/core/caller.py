@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kernel.base.resource_limits import Limits
+from kernel.vfs.core.session_terminal import SessionTerminal
 
 
 class Memory(Protocol):
@@ -29,6 +30,11 @@ class Clock(Protocol):
 
 class Process(Protocol):
     """A process, as system calls on files see it."""
+
+    terminal: SessionTerminal | None
+    """Its controlling terminal."""
+    former_foreground: int
+    """Foreground group of its session's terminal when that was hung up; 0 without one."""
 
     @property
     def pid(self) -> int: ...
@@ -65,5 +71,12 @@ class IoctlCaller(Protocol):
 
     def stop_group(self, signo: int, /) -> bool:
         """Sends a terminal's stop signal to the caller's process group; False when it stops none
-        of its processes.
+        of its processes because they block or ignore it; EIO in an orphaned group.
         """
+
+    def signal_group(self, group: int, signo: int, /) -> None:
+        """Sends a terminal's signal to a process group; 0 is none."""
+
+    @property
+    def is_privileged(self) -> bool:
+        """True with root's rights."""

@@ -151,6 +151,18 @@ class OpenFile:
         """
         return False
 
+    def stops_background_write(self, t: IoctlCaller) -> bool:
+        """As :meth:`stops_background_read`, for a write to a terminal that demands it (TOSTOP)."""
+        return False
+
+    def read_deadline(self, start: int) -> int | None:
+        """Time at which a read that waits since ``start`` ends without more; None for no limit."""
+        return None
+
+    def read_rest(self, count: int) -> bytes:
+        """Reads what a waiting read has gathered when a deadline or a signal ends it."""
+        return b""
+
     def describe(self) -> str:
         """Returns text that completes "waits for …"."""
         return self.short_path or "a file"

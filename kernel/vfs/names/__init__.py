@@ -1,4 +1,4 @@
 """Path resolution, mounts, opening, creating and removing names.
 
-Imports ``kernel.base``, and ``core``, ``memfs`` and ``tty`` of ``kernel.vfs``.
+Imports ``kernel.base``, and ``core``, ``memfs``, ``pty`` and ``tty`` of ``kernel.vfs``.
 """

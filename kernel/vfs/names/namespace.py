@@ -13,6 +13,7 @@ from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir
+from kernel.vfs.pty.devpts import DevPts, PtsKernel
 from kernel.vfs.sockets.socket_file import Network
 from kernel.vfs.tty.terminal import TerminalDevice
 
@@ -55,6 +56,12 @@ class Namespace:
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
         self.tty = TerminalDevice(self.anonymous)
         """The node /dev/tty; its ``terminal`` is the user's terminal, if there is one."""
+        self.pts = DevPts(self.budget, number=10)
+
+    def connect_terminals(self, kernel: PtsKernel) -> None:
+        """Lets terminals know their callers, and send signals."""
+        self.pts.kernel = kernel
+        self.tty.caller = lambda: kernel.caller.process
 
     def mount(self, path: str, node: Inode) -> None:
         """Mounts ``node`` at the absolute guest path ``path``. Missing directories of the path are

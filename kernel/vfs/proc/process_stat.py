@@ -29,7 +29,7 @@ def stat_text(process: ProcProcess, tid: int) -> str:
     flags = 0 if process.has_execed else _FORKED_WITHOUT_EXEC
     fields: list[object] = [
         tid, f"({process.program.name})", state_of(process), process.ppid, process.pgid,
-        process.sid, 0, -1, flags,
+        process.sid, *_terminal(process), flags,
         usage.minor_faults, children.minor_faults, usage.major_faults, children.major_faults,
         usage.user_ns // TICK_NS, usage.system_ns // TICK_NS,
         children.user_ns // TICK_NS, children.system_ns // TICK_NS,
@@ -41,6 +41,12 @@ def stat_text(process: ProcProcess, tid: int) -> str:
     fields.append(process.wait_status)
     assert len(fields) == _FIELDS
     return " ".join(map(str, fields)) + "\n"
+
+
+def _terminal(process: ProcProcess) -> tuple[int, int]:
+    """tty_nr and tpgid."""
+    terminal = process.terminal
+    return (0, -1) if terminal is None else (terminal.device, terminal.foreground or -1)
 
 
 def _addresses(process: ProcProcess) -> tuple[int, int, int, int, int]:

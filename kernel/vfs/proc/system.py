@@ -13,8 +13,10 @@ from kernel.vfs.proc.nodes import ProcDir, ProcFs, ProcLink, ProcNode, ProcText,
 from kernel.vfs.proc.process import ProcessFiles
 from kernel.vfs.proc.protocol import ProcKernel
 from kernel.vfs.proc.sysfs import pool_settings, sys_directory
+from kernel.vfs.pty.devpts import MOST as MOST_TERMINALS
 
-_FILESYSTEMS = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\toverlay\nnodev\tpipefs\n\thostfs\n"
+_VIRTUAL = ("sysfs", "tmpfs", "devpts", "proc", "overlay", "pipefs")
+_FILESYSTEMS = "".join(f"nodev\t{name}\n" for name in _VIRTUAL) + "\thostfs\n"
 
 
 class ProcRoot:
@@ -49,6 +51,8 @@ class ProcRoot:
             "kernel/osrelease": lambda: kernel.release,
             "kernel/ostype": lambda: "Linux",
             "kernel/pid_max": lambda: "32768",
+            "kernel/pty/max": lambda: str(MOST_TERMINALS),
+            "kernel/pty/nr": lambda: str(len(namespace.pts.slaves)),
             "kernel/random/boot_id": lambda: self._boot_id,
             "kernel/random/entropy_avail": lambda: "256",
             "kernel/random/uuid": lambda: _uuid(kernel.random(16)),

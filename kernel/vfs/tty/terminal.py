@@ -11,40 +11,65 @@ from contextlib import suppress
 from fcntl import ioctl as host_ioctl
 from typing import TypeVar
 
-from kernel.base.errno import EINVAL, EIO, ENOTTY, ENXIO, EPERM
+from kernel.base.errno import EINVAL, EIO, ENOTTY, ENXIO
 from kernel.base.errors import Errno, from_host
 from kernel.base.wait import Result, interrupted
-from kernel.vfs.core.caller import IoctlCaller
+from kernel.vfs.core.caller import IoctlCaller, Process
 from kernel.vfs.core.filesystem import FileSystem
 from kernel.vfs.core.inode import Inode, Stat
 from kernel.vfs.core.linux_abi import POLLIN, POLLOUT, makedev
 from kernel.vfs.core.open_file import OpenFile, Sources, SpecialInode
 from kernel.vfs.tty import host_io, termios_abi
-
-TCGETS, TCSETS, TCSETSW, TCSETSF = 0x5401, 0x5402, 0x5403, 0x5404
-TCGETS2, TCSETS2, TCSETSW2, TCSETSF2 = 0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D
-TCSBRK, TCXONC, TCFLSH, TIOCEXCL, TIOCNXCL = 0x5409, 0x540A, 0x540B, 0x540C, 0x540D
-TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ = 0x540E, 0x540F, 0x5410, 0x5411
-TIOCGWINSZ, TIOCSWINSZ, FIONREAD, TIOCNOTTY, TIOCGSID = 0x5413, 0x5414, 0x541B, 0x5422, 0x5429
+from kernel.vfs.tty.job_control import (
+    REQUESTS,
+    SIGTTIN,
+    SIGTTOU,
+    ControllingTerminal,
+    job_control,
+    stops_background,
+    stops_background_change,
+)
+from kernel.vfs.tty.requests import (
+    FIONREAD,
+    TCFLSH,
+    TCGETS,
+    TCGETS2,
+    TCSBRK,
+    TCSETS,
+    TCSETS2,
+    TCSETSF,
+    TCSETSF2,
+    TCSETSW,
+    TCSETSW2,
+    TCXONC,
+    TIOCEXCL,
+    TIOCGPGRP,
+    TIOCGWINSZ,
+    TIOCNXCL,
+    TIOCOUTQ,
+    TIOCSWINSZ,
+)
 
 _SET_WHEN = {
     TCSETS: termios.TCSANOW, TCSETSW: termios.TCSADRAIN, TCSETSF: termios.TCSAFLUSH,
     TCSETS2: termios.TCSANOW, TCSETSW2: termios.TCSADRAIN, TCSETSF2: termios.TCSAFLUSH,
 }  # fmt: skip
 T = TypeVar("T")
-SIGTTIN, SIGTTOU = 21, 22
 _SPEEDS = struct.pack("<II", 38400, 38400)
 
 
-class Terminal:
-    """A terminal of the host, and the guest's foreground process group."""
+class Terminal(ControllingTerminal):
+    """A terminal of the host, which the guest's first process has as its controlling terminal.
+
+    Its foreground group is 0 until a guest sets or reads it.
+    """
+
+    outlives_leader = True
 
     def __init__(self, fd: int) -> None:
+        super().__init__(makedev(5, 0))
         self.fd = fd
         self.stream_fd = host_io.open_nonblocking(fd)
-        self.foreground = 0
-        """Foreground process group; 0 until a guest sets or reads it."""
-        self.session = 0
         self._user_settings = termios.tcgetattr(fd)
         self._changed = False
 
@@ -74,6 +99,13 @@ class Terminal:
         self._changed = True
         _with_guest_errors(lambda: termios.tcsetattr(self.fd, when, settings))
 
+    def open_by_session(self, node: Inode, flags: int) -> OpenFile:
+        return TerminalFile(node, self, self.stream_fd, flags)
+
+    def stops_output(self) -> bool:
+        """True when background processes may not write (TOSTOP)."""
+        return bool(_with_guest_errors(lambda: termios.tcgetattr(self.fd))[3] & termios.TOSTOP)
+
     def returns_without_input(self) -> bool:
         """True when a read without input returns at once: raw mode with VMIN 0."""
         settings = _with_guest_errors(lambda: termios.tcgetattr(self.fd))
@@ -92,13 +124,15 @@ def _with_guest_errors(act: Callable[[], T]) -> T:
 
 
 class TerminalDevice(SpecialInode):
-    """The node of the terminal, /dev/tty; all open files of the terminal have it."""
+    """/dev/tty, the caller's controlling terminal; all open files of the user's have this node."""
 
     def __init__(self, filesystem: FileSystem) -> None:
         self.filesystem = filesystem
         self.ino = filesystem.new_ino()
         self.terminal: Terminal | None = None
-        """None without a terminal; the node cannot be opened then (ENXIO)."""
+        """The user's terminal, which controls the first process; None without one."""
+        self.caller: Callable[[], Process] | None = None
+        """Returns the process whose controlling terminal is opened."""
 
     @property
     def kind(self) -> int:
@@ -110,9 +144,10 @@ class TerminalDevice(SpecialInode):
         return Stat(device, self.ino, mode, 1, *owner, makedev(5, 0), 0, 0, 0, 0, 1024)
 
     def open(self, flags: int, path: str) -> OpenFile:
-        if self.terminal is None:
+        terminal = self.caller().terminal if self.caller is not None else None
+        if not isinstance(terminal, ControllingTerminal):
             raise Errno(ENXIO)
-        return TerminalFile(self, self.terminal, self.terminal.stream_fd, flags)
+        return terminal.open_by_session(self, flags)
 
 
 class TerminalFile(OpenFile):
@@ -141,28 +176,23 @@ class TerminalFile(OpenFile):
         return host_io.sources(self.fd, events)
 
     def stops_background_read(self, t: IoctlCaller) -> bool:
-        return self._stop_background(t, SIGTTIN)
+        return stops_background(t, self.terminal, SIGTTIN)
 
-    def _stop_background(self, t: IoctlCaller, signo: int) -> bool:
-        """Sends ``signo`` to the process group of a background caller; True when it stops."""
-        group, process = self.terminal.foreground, t.process
-        others = t.kernel.processes.values()
-        if process.pgid == group or not any(
-            p.pgid == group and p.sid == process.sid for p in others
-        ):
+    def stops_background_write(self, t: IoctlCaller) -> bool:
+        terminal = self.terminal
+        in_foreground = t.process.terminal is not terminal or (
+            terminal.foreground in (0, t.process.pgid)
+        )
+        if in_foreground or not terminal.stops_output():
             return False
-        if not t.stop_group(signo):
-            if signo == SIGTTIN:
-                raise Errno(EIO)
-            return False
-        return True
+        return stops_background(t, terminal, SIGTTOU)
 
     def describe(self) -> str:
         return "terminal input"
 
     def ioctl(self, t: IoctlCaller, request: int, argument: int) -> Result:
         terminal = self.terminal
-        if (request in _SET_WHEN or request == TIOCSPGRP) and self._stop_background(t, SIGTTOU):
+        if stops_background_change(t, terminal, request):
             return interrupted()
         if request == TCGETS:
             t.mem.write(argument, terminal.settings())
@@ -172,12 +202,16 @@ class TerminalFile(OpenFile):
             terminal.set(t.mem.read(argument, termios_abi.SIZE), _SET_WHEN[request])
         elif request in (TIOCGWINSZ, FIONREAD, TIOCOUTQ):
             t.mem.write(argument, self._query(request))
-        elif request in (TCSBRK, TCXONC, TIOCEXCL, TIOCNXCL, TIOCSWINSZ, TIOCNOTTY):
+        elif request in (TCSBRK, TCXONC, TIOCEXCL, TIOCNXCL, TIOCSWINSZ):
             pass  # accepted without effect on the user's terminal
         elif request == TCFLSH:
             self._flush(argument)
+        elif request in REQUESTS:
+            if request == TIOCGPGRP and t.process.terminal is terminal:
+                terminal.foreground = terminal.foreground or t.process.pgid
+            job_control(t, terminal, self, request, argument)
         else:
-            self._job_control(t, request, argument)
+            raise Errno(ENOTTY)
         return 0
 
     def _query(self, request: int) -> bytes:
@@ -196,23 +230,3 @@ class TerminalFile(OpenFile):
             raise Errno(EINVAL)
         which = (termios.TCIFLUSH, termios.TCOFLUSH, termios.TCIOFLUSH)[queue]
         _with_guest_errors(lambda: termios.tcflush(self.fd, which))
-
-    def _job_control(self, t: IoctlCaller, request: int, argument: int) -> None:
-        """Job control, with the guest's own sessions and process groups."""
-        terminal, process = self.terminal, t.process
-        if request == TIOCGPGRP:
-            terminal.foreground = terminal.foreground or process.pgid
-            t.mem.write(argument, struct.pack("<i", terminal.foreground))
-        elif request == TIOCSPGRP:
-            group = int(struct.unpack("<i", t.mem.read(argument, 4))[0])
-            if group < 0:
-                raise Errno(EINVAL)
-            if not any(other.pgid == group for other in t.kernel.processes.values()):
-                raise Errno(EPERM)
-            terminal.foreground = group
-        elif request == TIOCSCTTY:
-            terminal.session, terminal.foreground = process.sid, process.pgid
-        elif request == TIOCGSID:
-            t.mem.write(argument, struct.pack("<i", terminal.session or process.sid))
-        else:
-            raise Errno(ENOTTY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.base.errno import EACCES, EBADF, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE
+from kernel.base.errno import EACCES, EBADF, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE, ESRCH
 from kernel.syscalls.files import descriptors, read_write
 from kernel.vfs.build_tree import Grants, Services, build_namespace
 from kernel.vfs.console import Console
@@ -31,6 +31,9 @@ def console_of(t: FakeThread, **fds: int) -> Console:
     for name, host in fds.items():
         console.use_host(int(name[2:]), host)
     console.install(t.files)
+    t.process.terminal = console.terminal  # as of the first process
+    if console.terminal is not None:
+        console.terminal.session = t.process.sid
     return console
 
 
@@ -138,11 +141,14 @@ def test_who_is_in_the_foreground_of_a_terminal(t: FakeThread, terminal: tuple[i
     done(descriptors.ioctl(t, 0, 0x540F, group))
     assert t.mem.read_u32(group) == t.process.pgid
     child = t.fork(5)
+    t.mem.write_u32(group, 5)
+    assert fails(lambda: descriptors.ioctl(t, 0, 0x5410, group)) == EPERM  # of another session
+    child.process.sid, child.process.terminal = t.process.sid, t.process.terminal
     t.mem.write_u32(group, child.process.pgid)
     done(descriptors.ioctl(t, 0, 0x5410, group))
     assert console.terminal and console.terminal.foreground == 5
     t.mem.write_u32(group, 77)
-    assert fails(lambda: descriptors.ioctl(t, 0, 0x5410, group)) == EPERM
+    assert fails(lambda: descriptors.ioctl(t, 0, 0x5410, group)) == ESRCH
     done(descriptors.ioctl(t, 0, 0x5413, group))
     assert fails(lambda: descriptors.ioctl(t, 0, 0x5412, group)) == ENOTTY  # TIOCSTI
     assert readlink(t, "/proc/self/fd/0") == "/dev/tty"
