@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -172,6 +173,17 @@ static long empty_messages(void) {
     int p[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, p)) return a_new_file_in_a_child(-1);
     while (send(p[0], block, 0, 0) >= 0) ;
+    return errno == EAGAIN ? 0 : -1;
+}
+static long terminals(void) {
+    int unlocked = 0, slave, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (master < 0) return a_new_file_in_a_child(-1);
+    ioctl(master, TIOCSPTLCK, &unlocked);
+    if ((slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK)) < 0) return a_new_file_in_a_child(-1);
+    /* Short lines with echo, then more output than the master reads. */
+    memset(name, '\n', sizeof name);
+    while (write(master, name, sizeof name) > 0) ;
+    while (write(slave, block, sizeof block) > 0) ;
     return errno == EAGAIN ? 0 : -1;
 }
 static long tcp_sockets(void) { return a_new_file_in_a_child(socket(AF_INET, SOCK_STREAM, 0)); }
@@ -396,7 +408,7 @@ static const struct { const char *name; long (*step)(void); } kinds[] = {
     KIND(opened), KIND(long_paths), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
     KIND(epolls), KIND(socketpairs), KIND(files_of_many_processes),
     KIND(eventfds_of_many_processes), KIND(pipe_bytes), KIND(socket_bytes), KIND(empty_messages),
-    KIND(tcp_sockets), KIND(unaccepted), KIND(nested_descriptors),
+    KIND(terminals), KIND(tcp_sockets), KIND(unaccepted), KIND(nested_descriptors),
     KIND(watches_of_many_sets), KIND(record_locks), KIND(file_locks), KIND(listings), KIND(texts),
     KIND(table_sizes), KIND(forks), KIND(zombies), KIND(clones), KIND(chained_forks), KIND(threads),
     KIND(futex_waiters), KIND(blocked_writers), KIND(blocked_pollers), KIND(queued_signals),

@@ -168,6 +168,7 @@ KINDS = {
     "pipe_bytes": "ENOMEM",
     "socket_bytes": "ENOBUFS ENFILE",
     "empty_messages": "ENOBUFS ENFILE",
+    "terminals": "ENOMEM ENFILE",
     "tcp_sockets": "ENFILE",
     "unaccepted": "ENFILE",
     "nested_descriptors": "ENFILE ETOOMANYREFS",
