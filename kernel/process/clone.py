@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.registers import A0, SP, TP
 from kernel.base.budget import Cost, Kind
-from kernel.base.errno import EAGAIN, EINVAL, ENOMEM
+from kernel.base.errno import EAGAIN, EFAULT, EINVAL, ENOMEM
 from kernel.base.errors import Errno, Interrupted, OutOfMemory
 from kernel.base.resource_limits import Resource
 from kernel.base.wait import Wait
@@ -18,6 +18,8 @@ from kernel.process.exit import kill_for_memory
 from kernel.process.process import Process, Thread
 from kernel.process.signals.signal_frame import AltStack
 from kernel.process.timers import cpu_limit
+from kernel.vfs.ipc.eventfd import AnonymousInode
+from kernel.vfs.ipc.pidfd import PidFile
 
 if TYPE_CHECKING:
     from kernel.mm.address_space import AddressSpace
@@ -32,17 +34,20 @@ class Clone(IntFlag):
     FS = 0x200
     FILES = 0x400
     SIGHAND = 0x800
+    PIDFD = 0x1000
     VFORK = 0x4000
     PARENT = 0x8000
     THREAD = 0x1_0000
     SETTLS = 0x8_0000
     PARENT_SETTID = 0x10_0000
     CHILD_CLEARTID = 0x20_0000
+    DETACHED = 0x40_0000
     CHILD_SETTID = 0x100_0000
     CLEAR_SIGHAND = 0x1_0000_0000
 
 
-_UNSUPPORTED = 0x0000_1000 | 0x0002_0000 | 0x7E00_0000 | 0x80  # pidfd, namespaces, newtime
+_UNSUPPORTED = 0x0002_0000 | 0x7E00_0000 | 0x80  # namespaces, newtime
+_WITHOUT_PIDFD = Clone.THREAD | Clone.DETACHED
 SCHED_RESET_ON_FORK = 0x4000_0000
 """Flag of a policy of sched_setscheduler(2): children start with the default policy."""
 
@@ -57,6 +62,9 @@ class CloneArguments:
     parent_tid: int = 0
     tls: int = 0
     child_tid: int = 0
+    pidfd: int = 0
+    descriptor: int = -1
+    """The number that is stored at ``pidfd``."""
 
 
 def clone(
@@ -70,9 +78,15 @@ def clone(
         raise Errno(EINVAL)
     if flags & Clone.SIGHAND and (not flags & Clone.VM or flags & Clone.CLEAR_SIGHAND):
         raise Errno(EINVAL)
+    if flags & Clone.PIDFD and (
+        flags & _WITHOUT_PIDFD or (flags & Clone.PARENT_SETTID and args.pidfd == args.parent_tid)
+    ):
+        raise Errno(EINVAL)
     _check_limit(kernel, thread.process)
     if flags & Clone.THREAD:
         child, cost = _new_thread(kernel, thread), None
+    elif flags & Clone.PIDFD:
+        child, cost = _with_pidfd(kernel, thread, args)
     else:
         child, cost = _new_process(kernel, thread, args)
     kernel.scheduler.add(child)
@@ -93,6 +107,27 @@ def _new_thread(kernel: KernelState, thread: Thread) -> Thread:
     kernel.budget.take(Kind.THREAD, Cost.THREAD)
     kernel.extra_threads += 1
     return Thread(thread.process, kernel.new_id())
+
+
+def _with_pidfd(
+    kernel: KernelState, thread: Thread, args: CloneArguments
+) -> tuple[Thread, ForkCost | None]:
+    """A new process and a descriptor of it, which only the parent has: both, or none."""
+    if thread.mem.writable(args.pidfd, 4) < 4:
+        raise Errno(EFAULT)
+    files = thread.process.files
+    inode = AnonymousInode(thread.process.fs.namespace.anonymous)
+    file = PidFile(inode, 0, thread.process.lifetime)
+    args.descriptor = files.install(file, cloexec=True)
+    try:
+        child, cost = _new_process(kernel, thread, args)
+    except Errno:
+        files.close(args.descriptor)
+        raise
+    file.subject = child.process.lifetime
+    if child.process.files is not files:
+        child.process.files.close(args.descriptor)
+    return child, cost
 
 
 def _new_process(
@@ -177,6 +212,8 @@ def _prepare(
     if flags & Clone.CHILD_CLEARTID:
         child.clear_tid = args.child_tid
     try:
+        if flags & Clone.PIDFD:
+            thread.mem.write_u32(args.pidfd, args.descriptor)
         if flags & Clone.PARENT_SETTID:
             thread.mem.write_u32(args.parent_tid, child.tid)
         if flags & Clone.CHILD_SETTID:

@@ -94,7 +94,7 @@ def exit_process(kernel: KernelState, process: Process, status: ExitStatus) -> N
         kernel.observer.exited(process)
     _reparent_children(kernel, process)
     _become_zombie(kernel, process)
-    process.ended.wake()
+    process.lifetime.end()
     first = kernel.first_thread
     if kernel.config.exit_with_main and first is not None and first.process is process:
         _kill_all(kernel)
@@ -162,6 +162,7 @@ def reap(kernel: KernelState, process: Process) -> None:
     """Removes a zombie whose status was read, or that no parent will wait for."""
     if process.parent is not None:
         process.parent.children.pop(process.pid, None)
+    process.lifetime.reap()
     if kernel.processes.pop(process.pid, None) is not None:
         kernel.budget.give_back(Kind.PROCESS, Cost.PROCESS)
 

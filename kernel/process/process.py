@@ -20,6 +20,7 @@ from kernel.mm.usage.memory_view import MemoryView
 from kernel.process.accounting.resource_usage import ResourceUsage, UsageCounters
 from kernel.process.attributes import Attributes
 from kernel.process.exit_status import ExitStatus
+from kernel.process.lifetime import Lifetime
 from kernel.process.signals.signal_frame import AltStack
 from kernel.process.signals.signals import SIG_DFL, UNBLOCKABLE, Handlers, Pending, Queued, SigInfo
 from kernel.vfs.core.linux_abi import PATH_MAX
@@ -164,7 +165,7 @@ class Process:
         self.event: ChildEvent | None = None
         self.child_changed = WaitQueue()
         self.signalled = WaitQueue()
-        self.ended = WaitQueue()
+        self.lifetime = Lifetime(pid)
         self.memory_released = WaitQueue()
         """Woken when a vfork child execs or exits, so that its parent may continue."""
         self.borrows_memory = False

@@ -133,6 +133,15 @@ static long duplicates(void) { return dup(0); }
 static long memfds(void) { return memfd_create("m", 0); }
 static long pipes(void) { return pipe((int[2]){0}); }
 static long eventfds(void) { return eventfd(0, 0); }
+static long pidfds_of_ended_processes(void) {
+    pid_t ended = fork();
+    if (!ended) _exit(0);
+    long fd = syscall(SYS_pidfd_open, ended, 0);
+    int error = errno;
+    waitpid(ended, 0, 0);
+    errno = error;
+    return fd;
+}
 static long timerfds(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
 static long epolls(void) { return epoll_create1(0); }
 static long socketpairs(void) { return socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}); }
@@ -406,6 +415,7 @@ static const struct { const char *name; long (*step)(void); } kinds[] = {
     KIND(empty_files), KIND(directories), KIND(deep_directories), KIND(hard_links), KIND(symlinks),
     KIND(fifos), KIND(long_names), KIND(reserved), KIND(mapped_file_pages),
     KIND(opened), KIND(long_paths), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
+    KIND(pidfds_of_ended_processes),
     KIND(epolls), KIND(socketpairs), KIND(files_of_many_processes),
     KIND(eventfds_of_many_processes), KIND(pipe_bytes), KIND(socket_bytes), KIND(empty_messages),
     KIND(terminals), KIND(tcp_sockets), KIND(unaccepted), KIND(nested_descriptors),

@@ -161,6 +161,7 @@ KINDS = {
     "pipes": "EMFILE",
     "eventfds": "EMFILE",
     "timerfds": "EMFILE",
+    "pidfds_of_ended_processes": "EMFILE",
     "epolls": "EMFILE",
     "socketpairs": "EMFILE ENFILE",
     "files_of_many_processes": "ENFILE",

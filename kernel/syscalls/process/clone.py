@@ -22,7 +22,9 @@ _KNOWN = 0x3_FFFF_FF00 & ~_DETACHED
 def clone(
     t: SyscallContext, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int
 ) -> Result:
-    args = CloneArguments(flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid)
+    args = CloneArguments(
+        flags & 0xFFFF_FF00, flags & 0xFF, stack, parent_tid, tls, child_tid, pidfd=parent_tid
+    )
     return create(t.kernel, t.thread, args)
 
 
@@ -34,14 +36,16 @@ def clone3(t: SyscallContext, address: int, size: int) -> Result:
     if size > 88 and any(t.mem.read(address + 88, size - 88)):
         raise Errno(E2BIG)
     words = struct.unpack("<8Q", t.mem.read(address, 64))
-    flags, _, child_tid, parent_tid, exit_signal, stack, stack_size, tls = words
+    flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls = words
     if flags & ~_KNOWN or bool(stack) != bool(stack_size) or exit_signal > HIGHEST:
         raise Errno(EINVAL)
     if flags & (Clone.THREAD | Clone.PARENT) and exit_signal:
         raise Errno(EINVAL)
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
         raise Errno(EINVAL)  # set_tid and cgroup are not supported
-    args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid)
+    args = CloneArguments(
+        flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid, pidfd
+    )
     return create(t.kernel, t.thread, args)
 
 

@@ -42,7 +42,7 @@ def kill(t: SyscallContext, pid: int, signo: int) -> int:
         targets = list(_group(t, pid))
         if not targets:
             raise Errno(ESRCH)
-    allowed = [process for process in targets if _may_signal(t, process, signo)]
+    allowed = [process for process in targets if may_signal(t, process, signo)]
     if not allowed and targets:
         raise Errno(EPERM)
     if signo:
@@ -52,7 +52,7 @@ def kill(t: SyscallContext, pid: int, signo: int) -> int:
     return 0
 
 
-def _may_signal(t: SyscallContext, process: Process, signo: int) -> bool:
+def may_signal(t: SyscallContext, process: Process, signo: int) -> bool:
     if signo == Sig.CONT and process.sid == t.process.sid:
         return True
     return t.fs.credentials.may_signal(process.fs.credentials)

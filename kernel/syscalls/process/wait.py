@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from kernel.base.errno import EBADF, ECHILD, EINVAL, ESRCH
+from kernel.base.errno import EAGAIN, ECHILD, EINVAL, ESRCH
 from kernel.base.errors import Errno
 from kernel.base.wait import Result, Wait
 from kernel.process.exit import end_info, reap
@@ -12,7 +12,7 @@ from kernel.process.exit_status import CONTINUED, stopped
 from kernel.process.process import ChildEvent, Process
 from kernel.process.signals.signals import CLD_CONTINUED, CLD_STOPPED, Sig, of_child
 from kernel.syscalls.context import SyscallContext
-from kernel.syscalls.process import rusage
+from kernel.syscalls.process import pidfd, rusage
 
 _WNOHANG, _WUNTRACED, _WEXITED, _WCONTINUED, _WNOWAIT = 1, 2, 4, 8, 0x0100_0000
 _WNOTHREAD, _WALL, _WCLONE = 0x2000_0000, 0x4000_0000, 0x8000_0000
@@ -50,11 +50,14 @@ def waitid(
     wanted = options & (_WEXITED | _WUNTRACED | _WCONTINUED)
     if options & ~(0xF | _WNOWAIT | _WNOTHREAD | _WALL | _WCLONE) or not wanted:
         raise Errno(EINVAL)
-    if kind == _P_PIDFD and number >= 0:
-        raise Errno(EBADF)  # pidfds are not supported
-    if kind not in (0, 1, 2) or (kind == 1 and number <= 0) or (kind == 2 and number < 0):
+    if kind not in (0, 1, 2, 3) or (kind == 1 and number <= 0) or (kind in (2, 3) and number < 0):
         raise Errno(EINVAL)
-    pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
+    fails_at_once = False
+    if kind == _P_PIDFD:
+        file = pidfd.of(t, number)
+        pid, fails_at_once = file.subject.pid, file.nonblocking and not options & _WNOHANG
+    else:
+        pid = {0: -1, 1: number, 2: -number if number else 0}[kind]
     events = _events(options)
 
     def report(child: Process) -> int:
@@ -74,6 +77,7 @@ def waitid(
         what="a child to change state",
         hang=not options & _WNOHANG,
         keep=bool(options & _WNOWAIT),
+        fails_at_once=fails_at_once,
     )
 
 
@@ -108,10 +112,13 @@ def _wait(
     what: str,
     hang: bool,
     keep: bool,
+    fails_at_once: bool = False,
 ) -> Result:
     result = _try_wait(t, selects, events, report, keep)
     if result is not None:
         return result
+    if fails_at_once:
+        raise Errno(EAGAIN)
     if not hang:
         return 0
 

@@ -88,6 +88,11 @@ class Credentials(NamedTuple):
         own = mine.real, mine.effective
         return self.is_privileged or other.real in own or other.saved in own
 
+    def may_inspect(self, target: Credentials) -> bool:
+        """Returns whether all IDs of another process are the real ones of this (ptrace(2))."""
+        same_user = set(target.users) == {self.users.real}
+        return same_user and set(target.all_groups) == {self.all_groups.real}
+
     @classmethod
     def of_host(cls) -> Credentials:
         return cls(os.geteuid(), os.getegid(), frozenset(os.getgroups()))

@@ -163,6 +163,10 @@ class OpenFile:
         """Reads what a waiting read has gathered when a deadline or a signal ends it."""
         return b""
 
+    def details(self) -> str:
+        """Returns the lines of /proc/PID/fdinfo that only this kind of file has."""
+        return ""
+
     def describe(self) -> str:
         """Returns text that completes "waits for …"."""
         return self.short_path or "a file"

@@ -1,4 +1,4 @@
-"""Pipes, sockets, epoll, eventfd and timerfd.
+"""Pipes, sockets, epoll, pidfd, eventfd and timerfd.
 
 Imports ``kernel.base`` and ``core`` of ``kernel.vfs``; used by ``memfs`` and the system calls.
 """

@@ -221,4 +221,5 @@ def _fdinfo(file: OpenFile, closes: bool) -> bytes:
     offset = getattr(file, "offset", 0)
     flags = file.flags | (O_CLOEXEC if closes else 0)
     access = file.flags & O_ACCMODE
-    return f"pos:\t{offset}\nflags:\t0{flags | access:o}\nmnt_id:\t1\n".encode()
+    head = f"pos:\t{offset}\nflags:\t0{flags | access:o}\nmnt_id:\t1\n"
+    return (head + file.details()).encode()
