@@ -43,9 +43,7 @@ def clone3(t: SyscallContext, address: int, size: int) -> Result:
         raise Errno(EINVAL)
     if size > 64 and any(t.mem.read(address + 64, min(size, 88) - 64)):
         raise Errno(EINVAL)  # set_tid and cgroup are not supported
-    args = CloneArguments(
-        flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid, pidfd
-    )
+    args = CloneArguments(flags, exit_signal, stack + stack_size, parent_tid, tls, child_tid, pidfd)
     return create(t.kernel, t.thread, args)
 
 

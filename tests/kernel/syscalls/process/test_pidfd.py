@@ -1,4 +1,4 @@
-"""Does a descriptor of a process refer to it alone, and give its files to those who may have them?"""
+"""Does a descriptor of a process refer to it alone, and give its files to those allowed to?"""
 
 from tests.kernel.syscalls.guests import output
 
@@ -11,10 +11,9 @@ static pid_t sleeping(void) { pid_t pid = fork(); if (!pid) for (;;) pause(); re
 
 
 def test_a_thread_that_is_not_the_first_has_no_descriptor() -> None:
-    assert (
-        output(
-            PRELUDE
-            + r"""
+    assert output(
+        PRELUDE
+        + r"""
 static void *body(void *unused) { TRY(opened(gettid())); TRY(opened(getpid())); return unused; }
 int main(void) {
     pthread_t thread;
@@ -22,16 +21,13 @@ int main(void) {
     pthread_join(thread, NULL);
 }
 """
-        )
-        == ["opened(gettid()): EINVAL", "opened(getpid()): ok"]
-    )
+    ) == ["opened(gettid()): EINVAL", "opened(getpid()): ok"]
 
 
 def test_a_process_that_hides_its_memory_keeps_its_descriptors() -> None:
-    assert (
-        output(
-            PRELUDE
-            + r"""
+    assert output(
+        PRELUDE
+        + r"""
 int main(void) {
     int pipes[2], fd;
     if (!getuid()) setresuid(1000, 1000, 1000);
@@ -45,16 +41,13 @@ int main(void) {
     waitpid(child, NULL, 0);
 }
 """
-        )
-        == ["taken(fd, 0): EPERM"]
-    )
+    ) == ["taken(fd, 0): EPERM"]
 
 
 def test_a_poll_in_another_process_ends_with_the_process() -> None:
-    assert (
-        output(
-            PRELUDE
-            + r"""
+    assert output(
+        PRELUDE
+        + r"""
 int main(void) {
     pid_t child = sleeping();
     struct pollfd one = {opened(child), POLLIN};
@@ -64,6 +57,4 @@ int main(void) {
     while (wait(NULL) > 0) ;
 }
 """
-        )
-        == ["poll(&one, 1, -1) = 1", "one.revents & POLLIN = 1"]
-    )
+    ) == ["poll(&one, 1, -1) = 1", "one.revents & POLLIN = 1"]
