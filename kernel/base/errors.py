@@ -33,3 +33,7 @@ class Interrupted(Exception):
     EINTR otherwise. A call that is never restarted (poll, nanosleep, …) converts it to
     ``Errno(EINTR)``.
     """
+
+
+class AlwaysRestarted(Interrupted):
+    """Raised by an interrupted system call that is restarted after every handler."""

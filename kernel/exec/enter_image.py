@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from emu.machine.registers import PC, SP, Registers
 from kernel.process.exit import end_other_threads, release_parent
-from kernel.process.futex import release_robust_futexes
+from kernel.process.futexes.robust_list import release_futexes
 from kernel.process.timers import interval_timers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def replace_image(kernel: KernelState, thread: Thread, image: Image) -> None:
     """Replaces the image of a process, which shares its descriptor table with no other."""
     process = thread.process
     end_other_threads(kernel, thread)
-    release_robust_futexes(kernel.futexes, thread)
+    release_futexes(kernel.pi_futexes, thread)
     if kernel.observer is not None:
         kernel.observer.leaving(process)
     old = process.space

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kernel.base.budget import Cost, Kind
 from kernel.base.errors import Errno, OutOfMemory
 from kernel.process.exit_status import ExitStatus
-from kernel.process.futex import release_robust_futexes
+from kernel.process.futexes.robust_list import release_futexes
 from kernel.process.process import ChildEvent, Process, Thread
 from kernel.process.signal_send import send_process, signal_group
 from kernel.process.signals.signals import (
@@ -40,7 +40,7 @@ def exit_thread(kernel: KernelState, thread: Thread, code: int) -> None:
 
 def _end_thread(kernel: KernelState, thread: Thread) -> None:
     process = thread.process
-    release_robust_futexes(kernel.futexes, thread)
+    release_futexes(kernel.pi_futexes, thread)
     if thread.clear_tid and (len(process.threads) > 1 or process.space.users > 1):
         try:
             thread.mem.write_u32(thread.clear_tid, 0)

@@ -63,6 +63,11 @@ def deliver(kernel: KernelState, thread: Thread, *, interrupted: bool = False) -
         _end_call(kernel, thread, restart=True)
 
 
+def restart_call(kernel: KernelState, thread: Thread) -> None:
+    """Lets an interrupted call begin again, after the handlers of the signals."""
+    _end_call(kernel, thread, restart=True)
+
+
 def needs_no_handler(thread: Thread) -> bool:
     """True when delivering what is pending now runs default actions only."""
     if thread.deliverable & bit(Sig.KILL):

@@ -30,7 +30,8 @@ from kernel.mm.forking.fork import POLICIES
 from kernel.mm.physical.huge_pool import HugePool
 from kernel.mm.physical.huge_zero_page import drop_huge_zero
 from kernel.process.accounting.counters import Stats
-from kernel.process.futex import Futexes
+from kernel.process.futexes.priority import PriorityFutexes
+from kernel.process.futexes.waiters import Futexes
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Process, Thread
 from kernel.process.scheduler import Scheduler
@@ -82,6 +83,7 @@ class KernelState:
         self.timers = Timers(self.clock)
         self.scheduler = Scheduler(self.clock, self.timers)
         self.futexes = Futexes(self.clock)
+        self.pi_futexes = PriorityFutexes(self.futexes, self.find_thread)
         self.queued_signals = Queued()
         self.stats = Stats()
         self.processes: dict[int, Process] = {}
@@ -139,6 +141,13 @@ class KernelState:
     def add_process(self, process: Process) -> None:
         self.processes[process.pid] = process
         self.stats.processes += 1
+
+    def find_thread(self, tid: int) -> Thread | None:
+        """The thread with an id, of any process."""
+        for process in self.processes.values():
+            if tid in process.threads:
+                return process.threads[tid]
+        return None
 
     @property
     def caller(self) -> Thread:

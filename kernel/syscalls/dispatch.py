@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from emu.machine.registers import A0
 from kernel.base.errno import EINTR, ENOSYS
-from kernel.base.errors import Errno, Interrupted, OutOfMemory
+from kernel.base.errors import AlwaysRestarted, Errno, Interrupted, OutOfMemory
 from kernel.process.exit import kill_for_memory
 from kernel.process.process import State
-from kernel.process.signal_delivery import deliver
+from kernel.process.signal_delivery import deliver, restart_call
 from kernel.syscalls.table import TABLE
 
 if TYPE_CHECKING:
@@ -79,11 +79,14 @@ def advance(context: SyscallContext, interruption: Interrupted | None) -> bool:
         result = stop.value
     except Errno as error:
         result = -error.errno
-    except Interrupted:
+    except Interrupted as stop:
         thread.call = None
         if kernel.observer is not None:
             kernel.observer.call_left(thread, thread.call_number, thread.call_arguments, -EINTR)
-        deliver(kernel, thread, interrupted=True)
+        restarted = isinstance(stop, AlwaysRestarted)
+        if restarted:
+            restart_call(kernel, thread)
+        deliver(kernel, thread, interrupted=not restarted)
         return thread.state is State.READY
     except OutOfMemory:
         thread.call = None

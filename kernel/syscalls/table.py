@@ -257,7 +257,7 @@ ROWS = (
     Row(156, "getsid", identity.getsid, "int"),
     Row(157, "setsid", identity.setsid, ""),
     Row(96, "set_tid_address", identity.set_tid_address, "ptr"),
-    Row(98, "futex", futex.futex, "ptr int uint ptr ptr uint", "no priority inheritance"),
+    Row(98, "futex", futex.futex, "ptr int uint ptr ptr uint", "all priorities are equal"),
     Row(99, "set_robust_list", identity.set_robust_list, "ptr size"),
     Row(100, "get_robust_list", identity.get_robust_list, "int ptr ptr"),
     Row(261, "prlimit64", rlimits.prlimit64, "int int ptr ptr", "see kernel/base/resource_limits.py for what is enforced"),

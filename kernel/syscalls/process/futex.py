@@ -8,10 +8,14 @@ from kernel.base.clock import NS
 from kernel.base.errno import EAGAIN, EINVAL, ENOSYS
 from kernel.base.errors import Errno
 from kernel.base.wait import Result
-from kernel.process.futex import ANY
+from kernel.process.futexes.waiters import ANY
 from kernel.syscalls.context import SyscallContext
 
 _WAIT, _WAKE, _REQUEUE, _CMP_REQUEUE, _WAKE_OP, _WAIT_BITSET, _WAKE_BITSET = 0, 1, 3, 4, 5, 9, 10
+_LOCK_PI, _UNLOCK_PI, _TRYLOCK_PI, _LOCK_PI2 = 6, 7, 8, 13
+_WAIT_REQUEUE_PI, _CMP_REQUEUE_PI = 11, 12
+_TAKES_CLOCK = _WAIT_BITSET, _WAIT_REQUEUE_PI, _LOCK_PI2
+_PRIORITY = _LOCK_PI, _UNLOCK_PI, _TRYLOCK_PI, _WAIT_REQUEUE_PI, _CMP_REQUEUE_PI, _LOCK_PI2
 _UNLIMITED = 1 << 31
 _PRIVATE, _CLOCK_REALTIME = 128, 256
 
@@ -26,8 +30,10 @@ def futex(
     third: int,
 ) -> Result:
     command = operation & ~(_PRIVATE | _CLOCK_REALTIME)
-    if operation & _CLOCK_REALTIME and command != _WAIT_BITSET:
+    if operation & _CLOCK_REALTIME and command not in _TAKES_CLOCK:
         raise Errno(ENOSYS)
+    if command in _PRIORITY:
+        return _priority(t, command, address, operation, value, timeout, second, third)
     futexes, space = t.kernel.futexes, t.process.space
     if command in (_WAIT, _WAIT_BITSET):
         deadline = None
@@ -53,6 +59,34 @@ def futex(
     if command == _WAKE_OP:
         return _wake_op(t, address, value, timeout, second, third)
     raise Errno(ENOSYS)
+
+
+def _priority(
+    t: SyscallContext,
+    command: int,
+    address: int,
+    operation: int,
+    value: int,
+    timeout: int,
+    second: int,
+    third: int,
+) -> Result:
+    """An operation on a lock with priority inheritance; its deadlines are absolute."""
+    locks, private = t.kernel.pi_futexes, bool(operation & _PRIVATE)
+    if command == _UNLOCK_PI:
+        return locks.unlock(t.thread, address, private=private)
+    if command == _TRYLOCK_PI:
+        return locks.try_lock(t.thread, address, private=private)
+    if command == _CMP_REQUEUE_PI:
+        move = _count(timeout)
+        if value != 1 or move == _UNLIMITED:
+            raise Errno(EINVAL)
+        return locks.requeue(t.thread, address, second, move, third, private=private)
+    realtime = command == _LOCK_PI or bool(operation & _CLOCK_REALTIME)
+    deadline = _deadline(t, timeout, True, realtime) if timeout else None
+    if command == _WAIT_REQUEUE_PI:
+        return locks.wait_requeue(t.thread, address, value, second, deadline, private=private)
+    return locks.lock(t.thread, address, deadline, private=private)
 
 
 def _count(value: int) -> int:

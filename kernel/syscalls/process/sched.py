@@ -115,10 +115,10 @@ def _thread_of(t: SyscallContext, tid: int) -> Thread:
 def _thread(t: SyscallContext, tid: int) -> Thread:
     if not tid:
         return t.thread
-    for process in t.kernel.processes.values():
-        if tid in process.threads:
-            return process.threads[tid]
-    raise Errno(ESRCH)
+    found = t.kernel.find_thread(tid)
+    if found is None:
+        raise Errno(ESRCH)
+    return found
 
 
 def getcpu(t: SyscallContext, cpu: int, node: int, cache: int) -> int:
