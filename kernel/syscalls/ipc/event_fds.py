@@ -165,7 +165,8 @@ def timerfd_create(t: SyscallContext, clock: int, flags: int) -> Result:
     if clock not in (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME):
         raise Errno(EINVAL)
     now = clocks.realtime if clock == CLOCK_REALTIME else clocks.monotonic
-    return _install(t, TimerFile(_inode(t), flags & O_NONBLOCK, now, clocks.monotonic), flags)
+    timer = TimerFile(_inode(t), flags & O_NONBLOCK, clock, now, clocks.monotonic)
+    return _install(t, timer, flags)
 
 
 def _timer(t: SyscallContext, fd: int) -> TimerFile:
@@ -185,7 +186,7 @@ def timerfd_settime(t: SyscallContext, fd: int, flags: int, new: int, old: int) 
         t.mem.write(old, _pack_timer(timer))
     if value and not flags & TFD_TIMER_ABSTIME:
         value += timer.now()
-    timer.set(value, interval)
+    timer.set(value, interval, flags)
     return 0
 
 

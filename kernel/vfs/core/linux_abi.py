@@ -67,5 +67,10 @@ def major(dev: int) -> int:
     return (dev >> 8) & 0xFFF
 
 
+def kernel_device(dev: int) -> int:
+    """A device number as Linux has it inside, which /proc/PID/fdinfo shows."""
+    return major(dev) << 20 | minor(dev)
+
+
 def minor(dev: int) -> int:
     return (dev & 0xFF) | ((dev >> 12) & 0xFFF00)

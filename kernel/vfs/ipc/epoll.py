@@ -9,11 +9,12 @@ from kernel.base.errno import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
 from kernel.base.errors import Errno
 from kernel.base.wait import HostReady, WaitQueue
 from kernel.vfs.core.inode import Inode
-from kernel.vfs.core.linux_abi import O_RDWR, POLLERR, POLLHUP, POLLIN
+from kernel.vfs.core.linux_abi import O_RDWR, POLLERR, POLLHUP, POLLIN, kernel_device
 from kernel.vfs.core.open_file import OpenFile, Sources
 
 EPOLLEXCLUSIVE, EPOLLWAKEUP, EPOLLONESHOT, EPOLLET = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 ALWAYS_REPORTED = POLLERR | POLLHUP
+_BEHAVIOUR = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET
 
 
 class Interest:
@@ -52,6 +53,18 @@ class Interest:
         if self.disabled or (self.events & EPOLLET and self._queues and not self.armed):
             return 0
         return self.file.poll() & (self.events | ALWAYS_REPORTED) & 0xFFFF
+
+    def text(self) -> str:
+        """Its line of /proc/PID/fdinfo."""
+        events = self.events | ALWAYS_REPORTED
+        if self.disabled:
+            events &= _BEHAVIOUR
+        status = self.file.inode.stat()
+        return (
+            f"tfd: {self.fd:8d} events: {events:8x} data: {self.data:16x}  "
+            f"pos:{getattr(self.file, 'offset', 0)} ino:{status.ino:x} "
+            f"sdev:{kernel_device(status.dev):x}\n"
+        )
 
     def mark_reported(self) -> None:
         self.armed = False
@@ -122,6 +135,10 @@ class EpollFile(OpenFile):
             if len(found) == limit:
                 break
         return found
+
+    def details(self) -> str:
+        ordered = sorted(self._interests.values(), key=lambda interest: interest.fd)
+        return "".join(interest.text() for interest in ordered)
 
     def poll(self) -> int:
         return POLLIN if any(interest.ready() for interest in self._enabled()) else 0

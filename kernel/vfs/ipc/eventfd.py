@@ -67,6 +67,12 @@ class EventFile(OpenFile):
         self.wait_queue.wake()
         return 8
 
+    def details(self) -> str:
+        return (
+            f"eventfd-count: {self.count:16x}\neventfd-id: {self.inode.stat().ino}\n"
+            f"eventfd-semaphore: {self.semaphore:d}\n"
+        )
+
     def poll(self) -> int:
         return (POLLIN if self.count else 0) | (POLLOUT if self.count < MAX_COUNT else 0)
 

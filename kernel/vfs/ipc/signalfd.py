@@ -63,6 +63,9 @@ class SignalFile(OpenFile):
     def poll(self) -> int:
         return POLLIN if self._receiver().pending_of(self.mask) else 0
 
+    def details(self) -> str:
+        return f"sigmask:\t{self.mask:016x}\n"
+
     def sources(self, events: int) -> Sources:
         return Sources((self._receiver().signalled,))
 

@@ -221,5 +221,6 @@ def _fdinfo(file: OpenFile, closes: bool) -> bytes:
     offset = getattr(file, "offset", 0)
     flags = file.flags | (O_CLOEXEC if closes else 0)
     access = file.flags & O_ACCMODE
-    head = f"pos:\t{offset}\nflags:\t0{flags | access:o}\nmnt_id:\t1\n"
+    ino = file.inode.stat().ino
+    head = f"pos:\t{offset}\nflags:\t0{flags | access:o}\nmnt_id:\t1\nino:\t{ino}\n"
     return (head + file.details()).encode()
