@@ -37,7 +37,8 @@ class Kind(StrEnum):
     SOCKET = "sockets"
     IPC = "System V IPC objects"
     TERMINAL = "pseudo-terminals"
-    WATCH = "epoll interests"
+    WATCH = "epoll interests and watched files"
+    EVENT = "events of watched files"
     LOCK = "record locks"
     TIMER = "timers"
     WAIT = "blocked calls"
@@ -61,6 +62,7 @@ class Cost(IntEnum):
     MESSAGE = 128
     TERMINAL = 48 << 10
     WATCH = 512
+    EVENT = 192
     LOCK = 256
     TIMER = 512
     WAITED = 128

@@ -9,7 +9,8 @@ from kernel.base.errors import Errno
 from kernel.syscalls.context import SyscallContext
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
-from kernel.vfs.names.path_walk import walk
+from kernel.vfs.core.open_file import Entry
+from kernel.vfs.names.path_walk import entry_of, walk
 
 
 def read_path(t: SyscallContext, address: int) -> str:
@@ -36,17 +37,26 @@ def node_at(t: SyscallContext, dirfd: int, address: int, flags: int) -> Inode:
 
 def named_node(t: SyscallContext, dirfd: int, address: int, flags: int) -> tuple[Inode, str]:
     """Returns the node of :func:`node_at`, and its path for messages."""
+    node, shown, _ = named_entry(t, dirfd, address, flags)
+    return node, shown
+
+
+def named_entry(
+    t: SyscallContext, dirfd: int, address: int, flags: int
+) -> tuple[Inode, str, Entry | None]:
+    """As :func:`named_node`, and the entry to whose watchers the node's events go."""
     path = read_path(t, address) if address or not flags & AT_EMPTY_PATH else ""
     if not path:
         if not flags & AT_EMPTY_PATH:
             raise Errno(ENOENT)
         if dirfd == AT_FDCWD:
-            return t.fs.cwd, display_path(t, t.fs.cwd)
+            return t.fs.cwd, display_path(t, t.fs.cwd), None
         file = t.files.get(dirfd)
-        return file.inode, file.path
+        return file.inode, file.path, file.found_at
     start = start_of(t, dirfd, path)
     found = walk(t.fs, start, path, follow=not flags & AT_SYMLINK_NOFOLLOW)
-    return found.require_node(), t.fs.namespace.path_in(found.parent, found.name)
+    node = found.require_node()
+    return node, t.fs.namespace.path_in(found.parent, found.name), entry_of(found)
 
 
 def display_path(t: SyscallContext, directory: Inode) -> str:

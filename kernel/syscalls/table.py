@@ -23,7 +23,7 @@ from kernel.syscalls.files import (
     stat,
     sync,
 )
-from kernel.syscalls.ipc import event_fds, poll
+from kernel.syscalls.ipc import event_fds, inotify, poll
 from kernel.syscalls.memory import madvise, mappings, mlock, mremap, sysv_shm
 from kernel.syscalls.net import connect, connections, options, receive, send
 from kernel.syscalls.process import (
@@ -144,6 +144,9 @@ ROWS = (
     Row(86, "timerfd_settime", event_fds.timerfd_settime, "fd int ptr ptr"),
     Row(87, "timerfd_gettime", event_fds.timerfd_gettime, "fd ptr"),
     Row(74, "signalfd4", event_fds.signalfd4, "fd ptr size oflags"),
+    Row(26, "inotify_init1", inotify.inotify_init1, "oflags"),
+    Row(27, "inotify_add_watch", inotify.inotify_add_watch, "fd path hex", "events of what the guest does, not of the host's changes"),
+    Row(28, "inotify_rm_watch", inotify.inotify_rm_watch, "fd int"),
     Row(72, "pselect6", poll.pselect6, "int ptr ptr ptr ptr ptr"),
     Row(73, "ppoll", poll.ppoll, "ptr uint ptr ptr size"),
     # Files: names and directories

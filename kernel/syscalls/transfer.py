@@ -12,6 +12,7 @@ from kernel.base.wait import Blocking, Result, Wait, interrupted
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
 from kernel.syscalls.user_buffers import Buffers, Span
+from kernel.vfs.core import notify
 from kernel.vfs.core.linux_abi import CHUNK, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile
 
@@ -25,6 +26,24 @@ def wait_for(file: OpenFile, events: int, until: int | None = None) -> Wait:
     """Returns the wait for one of ``events`` of ``file``, or for the time ``until``."""
     queues, host, deadline = file.sources(events)
     return Wait(file.describe(), queues, host, deadline if until is None else until)
+
+
+def noted(file: OpenFile, event: int, result: Result) -> Result:
+    """The result of a transfer, of which those who watch the file hear if it moved bytes."""
+    if not notify.is_watched(file) or result is None:
+        return result
+    if isinstance(result, int):
+        if result > 0:
+            notify.emit_of(file, event)
+        return result
+    return _noted_later(file, event, result)
+
+
+def _noted_later(file: OpenFile, event: int, call: Blocking) -> Blocking:
+    done = yield from call
+    if done > 0:
+        notify.emit_of(file, event)
+    return done
 
 
 # Reading.

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -143,6 +144,24 @@ static long pidfds_of_ended_processes(void) {
     return fd;
 }
 static long timerfds(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
+static long inotify_instances(void) { return inotify_init1(0); }
+
+static long watched_files(void) {
+    static int instance = -1;
+    if (instance < 0) instance = inotify_init1(0);
+    numbered();
+    int fd = open(name, O_CREAT | O_RDWR, 0600);
+    if (fd < 0) return -1;
+    close(fd);
+    return inotify_add_watch(instance, name, IN_ALL_EVENTS);
+}
+
+static long events_of_files(void) {
+    for (int n = 0; !i && n < 100; n++) inotify_add_watch(inotify_init1(0), "/tmp", IN_CREATE);
+    snprintf(name, sizeof name, "/tmp/%0200ld", i);
+    return mknod(name, S_IFREG | 0600, 0);
+}
+
 static long epolls(void) { return epoll_create1(0); }
 static long socketpairs(void) { return socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}); }
 static long a_new_file_in_a_child(long fd) {
@@ -416,6 +435,7 @@ static const struct { const char *name; long (*step)(void); } kinds[] = {
     KIND(fifos), KIND(long_names), KIND(reserved), KIND(mapped_file_pages),
     KIND(opened), KIND(long_paths), KIND(duplicates), KIND(memfds), KIND(pipes), KIND(eventfds), KIND(timerfds),
     KIND(pidfds_of_ended_processes),
+    KIND(inotify_instances), KIND(watched_files), KIND(events_of_files),
     KIND(epolls), KIND(socketpairs), KIND(files_of_many_processes),
     KIND(eventfds_of_many_processes), KIND(pipe_bytes), KIND(socket_bytes), KIND(empty_messages),
     KIND(terminals), KIND(tcp_sockets), KIND(unaccepted), KIND(nested_descriptors),

@@ -20,7 +20,8 @@ from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import check_size
-from kernel.syscalls.path_arguments import named_node
+from kernel.syscalls.path_arguments import named_entry
+from kernel.vfs.core import notify
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     AT_EMPTY_PATH,
@@ -29,6 +30,7 @@ from kernel.vfs.core.linux_abi import (
     MAX_FILE_SIZE,
     W_OK,
 )
+from kernel.vfs.core.open_file import Entry
 from kernel.vfs.names.create_remove import recording_refusal
 
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
@@ -39,7 +41,7 @@ _TIMES = struct.Struct("<qqqq")
 def truncate(t: SyscallContext, path: int, length: int) -> Result:
     if length < 0:
         raise Errno(EINVAL)
-    node, shown = named_node(t, AT_FDCWD, path, 0)
+    node, shown, entry = named_entry(t, AT_FDCWD, path, 0)
     if node.kind == stat.S_IFDIR:
         raise Errno(EISDIR)
     if node.kind != stat.S_IFREG:
@@ -48,6 +50,7 @@ def truncate(t: SyscallContext, path: int, length: int) -> Result:
         node.check(W_OK, t.fs.credentials)
         check_size(t, node, length)
         node.truncate_file(length)
+    notify.emit_at(node, entry, notify.MODIFY)
     return 0
 
 
@@ -60,6 +63,7 @@ def ftruncate(t: SyscallContext, fd: int, length: int) -> Result:
     if file.inode.kind == stat.S_IFREG:
         check_size(t, file.inode, length)
     file.truncate(length)
+    notify.emit_of(file, notify.MODIFY)
     return 0
 
 
@@ -75,6 +79,7 @@ def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -
         raise Errno(ESPIPE if node.kind == stat.S_IFIFO else ENODEV)
     if mode == FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE:
         node.punch_file(offset, length)
+        notify.emit_of(file, notify.MODIFY)
         return 0
     if mode & ~FALLOC_FL_KEEP_SIZE:
         raise Errno(EOPNOTSUPP)
@@ -82,13 +87,14 @@ def fallocate(t: SyscallContext, fd: int, mode: int, offset: int, length: int) -
     node.reserve(offset, offset + length)
     if not mode and offset + length > node.size:
         file.truncate(offset + length)
+    notify.emit_of(file, notify.MODIFY)
     return 0
 
 
 def fchmod(t: SyscallContext, fd: int, mode: int) -> Result:
     file = t.files.get_usable(fd)
     with recording_refusal(t.fs, lambda: file.path):
-        _chmod(t, file.inode, mode)
+        _chmod(t, file.inode, file.found_at, mode)
     return 0
 
 
@@ -99,17 +105,18 @@ def fchmodat(t: SyscallContext, dirfd: int, path: int, mode: int) -> Result:
 def fchmodat2(t: SyscallContext, dirfd: int, path: int, mode: int, flags: int) -> Result:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
-    node, shown = named_node(t, dirfd, path, flags)
+    node, shown, entry = named_entry(t, dirfd, path, flags)
     with recording_refusal(t.fs, lambda: shown):
-        _chmod(t, node, mode)
+        _chmod(t, node, entry, mode)
     return 0
 
 
-def _chmod(t: SyscallContext, node: Inode, mode: int) -> None:
+def _chmod(t: SyscallContext, node: Inode, entry: Entry | None, mode: int) -> None:
     if node.kind == stat.S_IFLNK:
         raise Errno(EOPNOTSUPP)
     _check_owner(t, node)
     node.chmod(mode & 0o7777)
+    notify.emit_at(node, entry, notify.ATTRIB)
 
 
 def _check_owner(t: SyscallContext, node: Inode) -> None:
@@ -120,20 +127,20 @@ def _check_owner(t: SyscallContext, node: Inode) -> None:
 def fchown(t: SyscallContext, fd: int, uid: int, gid: int) -> Result:
     file = t.files.get_usable(fd)
     with recording_refusal(t.fs, lambda: file.path):
-        _chown(t, file.inode, _owner(uid), _owner(gid))
+        _chown(t, file.inode, file.found_at, _owner(uid), _owner(gid))
     return 0
 
 
 def fchownat(t: SyscallContext, dirfd: int, path: int, uid: int, gid: int, flags: int) -> Result:
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Errno(EINVAL)
-    node, shown = named_node(t, dirfd, path, flags)
+    node, shown, entry = named_entry(t, dirfd, path, flags)
     with recording_refusal(t.fs, lambda: shown):
-        _chown(t, node, _owner(uid), _owner(gid))
+        _chown(t, node, entry, _owner(uid), _owner(gid))
     return 0
 
 
-def _chown(t: SyscallContext, node: Inode, uid: int, gid: int) -> None:
+def _chown(t: SyscallContext, node: Inode, entry: Entry | None, uid: int, gid: int) -> None:
     """Root may change both; the owner the group, to one of its own (chown(2))."""
     status, caller = node.stat(), t.fs.credentials
     keeps_owner = uid in (-1, status.uid)
@@ -142,6 +149,8 @@ def _chown(t: SyscallContext, node: Inode, uid: int, gid: int) -> None:
     if not caller.is_privileged and not (owns and keeps_owner and may_have_group):
         raise Errno(EPERM)
     node.chown(uid, gid)
+    if (uid, gid) != (-1, -1):
+        notify.emit_at(node, entry, notify.ATTRIB)
 
 
 def _owner(number: int) -> int:
@@ -162,13 +171,16 @@ def utimensat(t: SyscallContext, dirfd: int, path: int, times: int, flags: int) 
         file = t.files.get_usable(dirfd)
         node, shown = file.inode, file.path
     else:
-        node, shown = named_node(t, dirfd, path, flags)
+        node, shown, entry = named_entry(t, dirfd, path, flags)
     with recording_refusal(t.fs, lambda: shown):
         if t.fs.credentials.uid not in (0, node.stat().uid):
             if times:
                 raise Errno(EPERM)
             node.check(W_OK, t.fs.credentials)
         node.set_times(atime, mtime)
+    both = atime is not None and mtime is not None
+    single = notify.ACCESS if mtime is None else notify.MODIFY
+    notify.emit_at(node, entry, notify.ATTRIB if both else single)
     return 0
 
 

@@ -11,7 +11,8 @@ from kernel.base.errors import Errno, Interrupted
 from kernel.base.wait import Blocking, Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.file_size_limit import limited_write, limited_write_at
-from kernel.syscalls.transfer import breaks_off, wait_for
+from kernel.syscalls.transfer import breaks_off, noted, wait_for
+from kernel.vfs.core import notify
 from kernel.vfs.core.linux_abi import CHUNK, MAX_RW, O_APPEND, POLLIN, POLLOUT, SIGPIPE
 from kernel.vfs.core.open_file import OpenFile, RegularFile
 
@@ -21,7 +22,8 @@ def sendfile(t: SyscallContext, out_fd: int, in_fd: int, offset: int, count: int
     if source.stream or (sink.flags & O_APPEND and not sink.stream):
         raise Errno(EINVAL)
     at = _read_offset(t, offset) if offset else None
-    return _Copy(t, source, sink, min(count, MAX_RW), at, offset).run()
+    result = _Copy(t, source, sink, min(count, MAX_RW), at, offset).run()
+    return noted(source, notify.ACCESS, noted(sink, notify.MODIFY, result))
 
 
 def _read_offset(t: SyscallContext, address: int) -> int:
@@ -168,7 +170,7 @@ def copy_file_range(
     done = _copy_range(t, source, at, sink, to, count)
     _advance(t, source, in_offset, at + done)
     _advance(t, sink, out_offset, to + done)
-    return done
+    return noted(source, notify.ACCESS, noted(sink, notify.MODIFY, done))
 
 
 def _copy_range(

@@ -10,6 +10,7 @@ from kernel.base.errors import Errno
 from kernel.base.wait import Result
 from kernel.syscalls.context import SyscallContext
 from kernel.syscalls.path_arguments import directory_of, named_node, read_path, start_of
+from kernel.vfs.core import notify
 from kernel.vfs.core.linux_abi import (
     AT_EMPTY_PATH,
     AT_REMOVEDIR,
@@ -38,6 +39,7 @@ def getdents64(t: SyscallContext, fd: int, buffer: int, count: int) -> Result:
     except Errno:
         file.offset = before
         raise
+    notify.emit_of(file, notify.ACCESS)
     return len(packed)
 
 

@@ -62,6 +62,16 @@ class Mapping(Protocol):
         """Updates the pages after the size of the node was set."""
 
 
+class Listener(Protocol):
+    """Who watches a node (:mod:`kernel.vfs.core.notify`)."""
+
+    def happened(self, mask: int, name: str, cookie: int, removed: bool, /) -> None:
+        """Receives an event of the node, or of ``name`` in it."""
+
+    def ended(self) -> None:
+        """The node is no more."""
+
+
 class Inode:
     """A node of a file system. An operation that its type does not have fails as in Linux."""
 
@@ -72,6 +82,13 @@ class Inode:
 
     socket: object = None
     """The socket that is bound to this node (unix(7))."""
+
+    watches: dict[Listener, None] | None = None
+    """Those who watch it."""
+    open_files: dict[object, None] | None = None
+    """Its open files that were found by a name."""
+    nameless = False
+    """True once the last name of a watched node was removed."""
 
     # A directory has exactly one path, given by these two. The root's parent is the root.
     parent: Inode | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from kernel.base.budget import Budget, Cost, Kind, cost_of_text
@@ -51,6 +52,17 @@ class Watcher(Protocol):
     def file_closed(self) -> None: ...
 
 
+class Entry:
+    """The directory and the name under which a file was found; open files follow its moves."""
+
+    __slots__ = ("directory", "name", "removed")
+
+    def __init__(self, directory: Inode, name: str) -> None:
+        self.directory = directory
+        self.name = name
+        self.removed = False
+
+
 class OpenFile:
     """An open file description. Each kind of file overrides the operations that it supports.
 
@@ -74,6 +86,10 @@ class OpenFile:
         """Signal of F_SETSIG."""
         self.watchers: dict[Watcher, None] = {}
         """Watchers to notify when the last descriptor is closed."""
+        self.found_at: Entry | None = None
+        """Where open(2) found it; None for a file without a name."""
+        self.closing: Callable[[OpenFile], None] | None = None
+        """Called when the last descriptor is closed, before the file's own resources go."""
         self._charged_to: Budget | None = None
         mode = flags & O_ACCMODE
         usable = not flags & O_PATH
@@ -98,6 +114,8 @@ class OpenFile:
                 watcher.file_closed()
             if self.inode.locks is not None:
                 self.inode.locks.drop(self)
+            if self.closing is not None:
+                self.closing(self)
             self.on_last_close()
 
     def charge_to(self, budget: Budget, failure: int) -> None:

@@ -23,8 +23,10 @@ from kernel.base.errno import (
     EXDEV,
 )
 from kernel.base.errors import Errno
+from kernel.vfs.core import notify
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import W_OK, X_OK
+from kernel.vfs.core.open_file import Entry
 from kernel.vfs.names.fs_context import FsContext
 from kernel.vfs.names.path_walk import ResolvedPath, walk
 
@@ -65,6 +67,8 @@ def _add(
         node = add(found.parent, found.name)
         if node is not None:
             node.take_owner(fs.credentials.uid, fs.credentials.gid)
+    mark = notify.IS_DIRECTORY if directory else 0
+    notify.emit(found.parent, notify.CREATE | mark, found.name)
 
 
 def make_directory(fs: FsContext, start: Inode, path: str, mode: int) -> None:
@@ -110,6 +114,7 @@ def make_link(fs: FsContext, node: Inode, start: Inode, path: str) -> None:
         if at.filesystem is not node.filesystem:
             raise Errno(EXDEV)
         at.link(name, node)
+        notify.emit(node, notify.ATTRIB)
 
     _add(fs, start, path, add, directory=False)
 
@@ -138,7 +143,10 @@ def _remove(fs: FsContext, found: ResolvedPath, remove: Callable[[Inode, str], N
     with recording_refusal(fs, _path(fs, found)):
         found.parent.check(W_OK | X_OK, fs.credentials)
         _check_no_mount(fs, found)
+        node = found.require_node()
+        was_last = notify.is_last_name(node)
         remove(found.parent, found.name)
+    notify.removed(node, Entry(found.parent, found.name), was_last=was_last)
 
 
 def _check_no_mount(fs: FsContext, found: ResolvedPath) -> None:
@@ -163,10 +171,35 @@ def rename(fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags:
         source.parent.check(W_OK | X_OK, fs.credentials)
     with recording_refusal(fs, _path(fs, target)):
         target.parent.check(W_OK | X_OK, fs.credentials)
+    was_last = target.node is not None and notify.is_last_name(target.node)
     if flags & RENAME_EXCHANGE:
         source.parent.exchange(source.name, target.parent, target.name)
     else:
         source.parent.rename(source.name, target.parent, target.name)
+    if node is not target.node:
+        _tell_of_rename(fs, source, target, flags, was_last)
+
+
+def _tell_of_rename(
+    fs: FsContext, source: ResolvedPath, target: ResolvedPath, flags: int, was_last: bool
+) -> None:
+    node, other = source.require_node(), target.node
+    old, new = Entry(source.parent, source.name), Entry(target.parent, target.name)
+    cookies = fs.namespace.inotify
+    notify.moved(node, old, new, cookies.next_cookie())
+    if other is not None and flags & RENAME_EXCHANGE:
+        notify.emit(node, notify.MOVE_SELF)
+        notify.moved(other, new, old, cookies.next_cookie())
+        notify.emit(other, notify.MOVE_SELF)
+        notify.follow(other, new, old)
+    elif other is not None:
+        mark = notify.IS_DIRECTORY if other.kind == stat.S_IFDIR else 0
+        notify.emit(other, notify.ATTRIB | mark)
+        notify.emit(node, notify.MOVE_SELF)
+        notify.lose_name(other, new, was_last=was_last)
+    else:
+        notify.emit(node, notify.MOVE_SELF)
+    notify.follow(node, old, new)
 
 
 def _check_rename(fs: FsContext, source: ResolvedPath, target: ResolvedPath, flags: int) -> None:

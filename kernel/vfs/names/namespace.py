@@ -11,6 +11,7 @@ from kernel.base.errors import Errno
 from kernel.vfs.core.filesystem import ANON_MAGIC, PIPE_MAGIC, SOCK_MAGIC, ChargedFs, FileSystem
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
+from kernel.vfs.ipc.inotify import Inotify
 from kernel.vfs.memfs.memfs import MemFs
 from kernel.vfs.memfs.read_only import StaticDir
 from kernel.vfs.pty.devpts import DevPts, PtsKernel
@@ -54,6 +55,7 @@ class Namespace:
         self.sockets = ChargedFs("sockfs", SOCK_MAGIC, number=3, budget=self.budget)
         self.network = Network(self.sockets)
         self.anonymous = FileSystem("anon_inodefs", ANON_MAGIC, number=4)
+        self.inotify = Inotify(self.budget)
         self.tty = TerminalDevice(self.anonymous)
         """The node /dev/tty; its ``terminal`` is the user's terminal, if there is one."""
         self.pts = DevPts(self.budget, number=10)

@@ -17,6 +17,7 @@ from kernel.base.errno import (
     ESTALE,
 )
 from kernel.base.errors import Errno
+from kernel.vfs.core import notify
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import (
     O_ACCMODE,
@@ -33,10 +34,10 @@ from kernel.vfs.core.linux_abi import (
     W_OK,
     X_OK,
 )
-from kernel.vfs.core.open_file import OpenFile, PathFile, RegularFile, SpecialInode
+from kernel.vfs.core.open_file import Entry, OpenFile, PathFile, RegularFile, SpecialInode
 from kernel.vfs.names.directory import DirectoryFile
 from kernel.vfs.names.fs_context import FsContext
-from kernel.vfs.names.path_walk import ResolvedPath, walk
+from kernel.vfs.names.path_walk import ResolvedPath, entry_of, walk
 
 _TMPFILE = O_TMPFILE & ~O_DIRECTORY
 
@@ -75,11 +76,16 @@ def _open(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> Open
         return PathFile(found.require_node(), flags, shown)
     _check(fs, found, node, flags)
     try:
-        return open_node(fs, node, flags, shown)
+        file = open_node(fs, node, flags, shown)
     except Errno as error:
         if error.errno == EROFS:
             fs.namespace.record_refused_write(shown)
         raise
+    entry = entry_of(found)
+    notify.opened(file, entry)
+    if flags & O_TRUNC and isinstance(file, RegularFile):
+        notify.emit_of(file, notify.MODIFY)
+    return file
 
 
 def _check(fs: FsContext, found: ResolvedPath, node: Inode, flags: int) -> None:
@@ -126,11 +132,14 @@ def _create(fs: FsContext, found: ResolvedPath, flags: int, mode: int) -> OpenFi
         node = found.parent.create(found.name, mode & ~fs.umask & 0o7777)
         node.take_owner(fs.credentials.uid, fs.credentials.gid)
         # The creator of a file may write it, whatever its mode is.
-        return RegularFile(node, flags & ~O_TRUNC, shown)
+        file = RegularFile(node, flags & ~O_TRUNC, shown)
     except Errno as error:
         if error.errno == EROFS:
             fs.namespace.record_refused_write(shown)
         raise
+    notify.emit(found.parent, notify.CREATE, found.name)
+    notify.opened(file, entry_of(found))
+    return file
 
 
 def _open_unnamed(fs: FsContext, start: Inode, path: str, flags: int, mode: int) -> OpenFile:
@@ -148,7 +157,10 @@ def _open_unnamed(fs: FsContext, start: Inode, path: str, flags: int, mode: int)
         if error.errno == EROFS:
             fs.namespace.record_refused_write(shown)
         raise
-    return RegularFile(node, flags, f"{shown}/#{node.stat().ino} (deleted)")
+    name = f"#{node.stat().ino}"
+    file = RegularFile(node, flags, f"{shown}/{name} (deleted)")
+    notify.opened(file, Entry(directory, name))
+    return file
 
 
 def _path_of(fs: FsContext, found: ResolvedPath, node: Inode) -> str:

@@ -13,6 +13,7 @@ from kernel.base.errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS
 from kernel.base.errors import Errno
 from kernel.vfs.core.inode import Inode
 from kernel.vfs.core.linux_abi import MAX_LINKS, NAME_MAX, PATH_MAX
+from kernel.vfs.core.open_file import Entry
 from kernel.vfs.names.fs_context import FsContext
 
 
@@ -150,6 +151,17 @@ class _Walk:
             raise Errno(ENOENT)
         self.at = self.found.parent
         self._push(text)
+
+
+def entry_of(found: ResolvedPath) -> Entry | None:
+    """Where the events of a node go besides its own watchers; None without such a place."""
+    node = found.node
+    if node is not None and node.kind == stat.S_IFDIR:
+        above = node.parent
+        return None if above is None or above is node else Entry(above, node.name)
+    if not found.has_name or found.link_text is not None:
+        return None
+    return Entry(found.parent, found.name)
 
 
 def _check_directory(node: Inode) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from kernel.base.budget import Cost
 from kernel.vfs.core.credentials import ROOT
+from kernel.vfs.ipc.inotify import MAX_INSTANCES, MAX_QUEUED
 from kernel.vfs.names.namespace import Namespace
 from kernel.vfs.proc import contents, memory_texts
 from kernel.vfs.proc.net import net_texts
@@ -60,6 +61,9 @@ class ProcRoot:
             "kernel/threads-max": lambda: "32768",
             "fs/epoll/max_user_watches": lambda: str(namespace.budget.limit // Cost.WATCH),
             "fs/file-max": lambda: str(namespace.budget.limit // Cost.FILE),
+            "fs/inotify/max_queued_events": lambda: str(MAX_QUEUED),
+            "fs/inotify/max_user_instances": lambda: str(MAX_INSTANCES),
+            "fs/inotify/max_user_watches": lambda: str(namespace.inotify.max_watches),
             "fs/nr_open": lambda: "65536",
             "fs/pipe-max-size": lambda: "1048576",
             "net/core/somaxconn": lambda: "4096",
