@@ -20,6 +20,7 @@ from kernel.syscalls.files import (
     mounts,
     openat,
     read_write,
+    splice,
     stat,
     sync,
 )
@@ -120,9 +121,9 @@ ROWS = (
     Row(62, "lseek", read_write.lseek, "fd off int"),
     Row(71, "sendfile", copy_file.sendfile, "fd fd ptr size"),
     Row(285, "copy_file_range", copy_file.copy_file_range, "fd ptr fd ptr size uint"),
-    Row(75, "vmsplice", copy_file.splice, "fd ptr size uint", "always EINVAL, so that callers copy"),
-    Row(76, "splice", copy_file.splice, "fd ptr fd ptr size uint", "always EINVAL, so that callers copy"),
-    Row(77, "tee", copy_file.splice, "fd fd size uint", "always EINVAL, so that callers copy"),
+    Row(75, "vmsplice", splice.vmsplice, "fd ptr size uint", "bytes are copied: later stores do not show in the pipe"),
+    Row(76, "splice", splice.splice, "fd ptr fd ptr size uint"),
+    Row(77, "tee", splice.tee, "fd fd size uint"),
     # Files: opening, descriptors
     Row(56, "openat", openat.openat, "dirfd path oflags mode"),
     Row(437, "openat2", openat.openat2, "dirfd path ptr size"),

@@ -1,4 +1,4 @@
-"""Copies within the kernel: sendfile(2), copy_file_range(2), splice(2)."""
+"""Copies within the kernel: sendfile(2), copy_file_range(2)."""
 
 from __future__ import annotations
 
@@ -199,8 +199,3 @@ def _advance(t: SyscallContext, file: RegularFile, address: int, offset: int) ->
         t.mem.write(address, struct.pack("<q", offset))
     else:
         file.offset = offset
-
-
-def splice(t: SyscallContext, *arguments: int) -> Result:
-    """Fails, so that programs fall back to read and write (splice(2), tee(2), vmsplice(2))."""
-    raise Errno(EINVAL)

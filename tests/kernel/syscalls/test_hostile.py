@@ -21,6 +21,7 @@ from kernel.syscalls.files import (
     mounts,
     openat,
     read_write,
+    splice,
     stat,
     sync,
 )
@@ -33,7 +34,7 @@ from tests.kernel.fakes import BASE, ROOT, FakeThread, new_thread
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))
 MODULES = (
     attributes, copy_file, descriptors, directories, event_fds, file_locks, mounts, openat,
-    connections, options, poll, read_write, receive, send, stat, sync,
+    connections, options, poll, read_write, receive, send, splice, stat, sync,
 )  # fmt: skip
 CALLS: list[Callable[..., object]] = [
     function
