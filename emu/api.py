@@ -165,7 +165,7 @@ class Session:
         """Runs the program to its end; returns a shell's exit status. Raises CannotRun."""
         kernel = self.kernel
         if observers:
-            kernel.observer = observers[0] if len(observers) == 1 else Observers(list(observers))
+            kernel.observe(observers[0] if len(observers) == 1 else Observers(list(observers)))
         try:
             status = self._run()
         except BaseException:

@@ -20,6 +20,7 @@ BASE: Final = 0x8000_0000
 """Physical address of the start of RAM, as on QEMU's virt board."""
 
 _RESERVING: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+_RETURNS_MEMORY: Final = hasattr(mmap, "MADV_DONTNEED") and sys.platform == "linux"
 
 
 class NoHostMemory(Exception):
@@ -122,11 +123,16 @@ class Ram:
     def discard(self, ppn: int, count: int) -> None:
         """Zeroes ``count`` frames from ``ppn`` on, and returns their memory to the host."""
         start = (ppn << PAGE_SHIFT) - self.base
-        if hasattr(mmap, "MADV_DONTNEED") and sys.platform == "linux":
+        if _RETURNS_MEMORY:
             self._map.madvise(mmap.MADV_DONTNEED, start, count << PAGE_SHIFT)
         else:
             self.bytes[start : start + (count << PAGE_SHIFT)] = bytes(count << PAGE_SHIFT)
         self._snoop_all(ppn, count)
+
+    def discard_all(self) -> None:
+        """Returns all memory to the host; the machine has ended."""
+        if _RETURNS_MEMORY:
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def zero_frame(self, ppn: int) -> None:
         start = ((ppn << PAGE_SHIFT) - self.base) >> 3

@@ -48,6 +48,9 @@ class Observer(MemoryObserver):
     No instruction is executed during a call. An observer must not change the machine.
     """
 
+    observes_calls = True
+    """False for one without use for :meth:`call_entered` and :meth:`call_left`."""
+
     def fault(self, event: Fault) -> None:
         """Called after a page fault was handled. A trap's ``tval`` is valid only during it."""
 

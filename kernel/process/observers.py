@@ -16,6 +16,10 @@ class Observers(Observer):
         for name in _EVENTS:
             receivers = [getattr(o, name) for o in observers if _overrides(o, name)]
             setattr(self, name, _in_order(receivers))
+        self.observes_calls = any(
+            o.observes_calls and (_overrides(o, "call_entered") or _overrides(o, "call_left"))
+            for o in observers
+        )
 
 
 _EVENTS = [

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
 class KernelState:
     """The fields of a kernel. ``log`` receives messages for the user, such as a kill by OOM."""
 
+    observer: Observer | None
+    call_observer: Observer | None
+    """The observer, if it observes system calls."""
+
     def __init__(
         self,
         config: Config,
@@ -61,7 +65,7 @@ class KernelState:
         self.config = config
         self.parts = parts = parts or Components()
         self.log = log
-        self.observer = observer
+        self.observe(observer)
         self.ram = parts.ram(config.memory)
         self.hart = Hart(self.ram, parts.mmu(self.ram))
         self.frames = parts.frames(self.ram)
@@ -111,6 +115,12 @@ class KernelState:
         """Linux gives 1 to init; the first program here is its child, as in a real system."""
         self._last_asid = 0
         self.frames.start_counting(config.fail_allocation)
+
+    def observe(self, observer: Observer | None) -> None:
+        """Passes the events from now on to ``observer``; to be called before the first process."""
+        self.observer = observer
+        observes_calls = observer is not None and observer.observes_calls
+        self.call_observer = observer if observes_calls else None
 
     def new_id(self) -> int:
         """The next process or thread id."""

@@ -31,8 +31,8 @@ def begin(context: SyscallContext, epc: int, number: int, arguments: list[int]) 
     kernel.stats.calls += 1
     thread.call_start = epc, arguments[0]
     thread.call_number, thread.call_arguments = number, arguments
-    if kernel.observer is not None:
-        kernel.observer.call_entered(thread, number, arguments)
+    if kernel.call_observer is not None:
+        kernel.call_observer.call_entered(thread, number, arguments)
     row = TABLE.get(number)
     if row is None:  # outside of the functions that raise Errno
         return -ENOSYS
@@ -81,8 +81,7 @@ def advance(context: SyscallContext, interruption: Interrupted | None) -> bool:
         result = -error.errno
     except Interrupted as stop:
         thread.call = None
-        if kernel.observer is not None:
-            kernel.observer.call_left(thread, thread.call_number, thread.call_arguments, -EINTR)
+        _report_end(context, -EINTR)
         restarted = isinstance(stop, AlwaysRestarted)
         if restarted:
             restart_call(kernel, thread)
@@ -107,5 +106,10 @@ def _finish(context: SyscallContext, result: int | None) -> None:
     kernel, thread = context.kernel, context.thread
     if result is not None and thread.state is State.READY:
         kernel.hart.write(A0, result)
-    if kernel.observer is not None:
-        kernel.observer.call_left(thread, thread.call_number, thread.call_arguments, result)
+    _report_end(context, result)
+
+
+def _report_end(context: SyscallContext, result: int | None) -> None:
+    observer, thread = context.kernel.call_observer, context.thread
+    if observer is not None:
+        observer.call_left(thread, thread.call_number, thread.call_arguments, result)

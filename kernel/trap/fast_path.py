@@ -70,8 +70,8 @@ class KernelVector:
         kernel.traps += 1
         if self._began:
             self._end_sample()
-        if kernel.observer is not None:
-            kernel.observer.call_left(thread, number, arguments, result)
+        if kernel.call_observer is not None:
+            kernel.call_observer.call_left(thread, number, arguments, result)
         if self._check is not None:
             self._check()
         return result

@@ -52,11 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _report_run(arguments: argparse.Namespace, messages: MessageStream) -> int:
-    session = open_session(arguments, messages)
     files = TraceFiles(messages)
     try:
         files.add_report(arguments.output, host_files(arguments, arguments.program))
-        status = record_to_files(session, files, messages)
+        status = record_to_files(lambda: open_session(arguments, messages), files, messages)
     finally:
         files.close()
     return 2 if files.failed else status

@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace, session: Session, messages: MessageStrea
             files.add(name)
         if arguments.report:
             files.add_report(arguments.report, host_files(arguments, arguments.program))
-        return record_to_files(session, files, messages, observers=observers)
+        return record_to_files(lambda: session, files, messages, observers=observers)
     finally:
         files.close()
 

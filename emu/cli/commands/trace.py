@@ -15,7 +15,6 @@ from emu.cli.support.filter_options import (
     report_filter_hint,
 )
 from emu.cli.support.guest_options import add_guest_options
-from emu.cli.support.guest_run import open_session
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.option_values import count_or_zero
 from emu.cli.support.recording import record, record_to_files
@@ -87,23 +86,32 @@ def run(arguments: argparse.Namespace) -> int:
 def _trace_faults(arguments: argparse.Namespace, messages: MessageStream) -> int:
     from emu.observe.model.sink import RecordingOptions
 
-    session = open_session(arguments, messages)
     fault_filter = build_filter(arguments)
     if not arguments.output:
-        return _print_faults(session, arguments, messages, fault_filter)
+        return _print_faults(arguments, messages, fault_filter)
     options = RecordingOptions(arguments.backtrace, calls=arguments.calls, heap=arguments.heap)
     files = TraceFiles(messages)
     try:
         for name in arguments.output:
             files.add(name)
-        status = record_to_files(session, files, messages, options, fault_filter)
+        status = record_to_files(
+            lambda: _open_session(arguments, messages), files, messages, options, fault_filter
+        )
     finally:
         files.close()
-    return 2 if files.failed and not session.stopped else status
+    return 2 if files.failed else status
+
+
+def _open_session(arguments: argparse.Namespace, messages: MessageStream) -> Session:
+    """The session, whose modules are not imported before the process that writes the trace is
+    created.
+    """
+    from emu.cli.support.guest_run import open_session
+
+    return open_session(arguments, messages)
 
 
 def _print_faults(
-    session: Session,
     arguments: argparse.Namespace,
     messages: MessageStream,
     fault_filter: Filter | None,
@@ -114,6 +122,7 @@ def _print_faults(
     from emu.observe.record.filters import FilteredSink
     from emu.observe.walk.from_record import walk_lines
 
+    session = _open_session(arguments, messages)
     walk = walk_lines if arguments.walk else None
     lines = TraceLines(messages.write, colour=_colour(), walk=walk)
     options = RecordingOptions(backtraces=0, calls=arguments.calls, samples=False)

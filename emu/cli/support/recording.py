@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from emu.cli.support.filter_options import range_locators, report_filter_hint
-from emu.cli.support.guest_run import report_defect, run_session
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.progress import Progress
 from emu.cli.support.trace_files import TraceFiles
@@ -50,17 +49,19 @@ def record(
 
 
 def record_to_files(
-    session: Session,
+    open_session: Callable[[], Session],
     files: TraceFiles,
     messages: MessageStream,
     options: RecordingOptions | None = None,
     fault_filter: Filter | None = None,
     observers: Sequence[Observer] = (),
 ) -> int:
-    """Runs the session and writes its records to ``files``, which it closes.
+    """Opens a session, runs it and writes its records to ``files``, which it closes.
 
     A separate process builds and writes the records, so the program waits for little more than the
-    raw events; if none can be created, this one does. ``files.failed`` is set after a write error.
+    raw events; if none can be created, this one does. It is created before the session: whatever
+    this process writes to afterwards, reference counts of objects among it, would be copied first.
+    ``files.failed`` is set after a write error, unless the user has ended the run.
     """
     from emu.observe.model.raw_events import RangeResolved
     from emu.observe.model.sink import RecordingOptions
@@ -72,12 +73,14 @@ def record_to_files(
         lambda log: _FileWriter(files, messages, (options.backtraces, log), fault_filter),
     )
     first = range_locators(fault_filter, lambda found: writer.receive(RangeResolved(*found)))
-    writer_status = 0
+    writer_status, session = 0, None
     try:
+        session = open_session()
         status = _run(session, writer, messages, options, (first, observers))
     finally:
         writer_status = _close(writer, messages, session)
-        files.failed = writer_status not in (0, DEFECT_STATUS)
+        failed = writer_status not in (0, DEFECT_STATUS)
+        files.failed = failed and session is not None and not session.stopped
         messages.write_notes()
     return DEFECT_STATUS if writer_status == DEFECT_STATUS else status
 
@@ -90,6 +93,7 @@ def _run(
     others: tuple[Sequence[Observer], Sequence[Observer]],
 ) -> int:
     """Runs the session; ``others`` receive each event before and after the recorder."""
+    from emu.cli.support.guest_run import run_session
     from emu.cli.support.missing_debug_files import MissingDebugFiles
     from emu.observe.record.recorder import Recorder
 
@@ -138,7 +142,7 @@ class _FileWriter:
         else:
             self._builder.receive(event)
 
-    def close(self, _interrupted_twice: Callable[[], bool]) -> int:
+    def close(self, *_callbacks: Callable[[], object]) -> int:
         self._files.close()
         report_filter_hint(self._sink, self._messages)
         return _FAILED if self._files.failed else 0
@@ -159,14 +163,20 @@ def _open_writer(
     from emu.observe.unwind.known_backtraces import BacktraceLog, KnownBacktraces, shared_memory
 
     memory = shared_memory()
+    undestroyed: list[_FileWriter] = []
 
     def serve(events: Iterable[RawEvent | Fault]) -> int:
         try:
             writer = make(BacktraceLog(memory))
+            undestroyed.append(
+                writer
+            )  # the process ends sooner than its objects could be destroyed
             for event in events:
                 writer.take(event)
-            return writer.close(lambda: False)
+            return writer.close()
         except Exception:
+            from emu.cli.support.guest_run import report_defect
+
             report_defect(messages)
             return DEFECT_STATUS
 
@@ -181,10 +191,12 @@ def _open_writer(
 
 
 def _close(
-    writer: TraceWriterProcess | _FileWriter, messages: MessageStream, session: Session
+    writer: TraceWriterProcess | _FileWriter, messages: MessageStream, session: Session | None
 ) -> int:
     """Waits for the writer; returns its exit status."""
-    status = writer.close(lambda: session.is_over)
+    if session is None:  # it could not be opened
+        return writer.close(lambda: True)
+    status = writer.close(lambda: session.is_over, session.kernel.ram.discard_all)
     if writer.gave_up:
         messages.message("trace incomplete: writing to its file failed or blocked")
     elif status > 128:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from emu.cli.support.guest_run import open_session
 from emu.cli.support.message_stream import MessageStream, OutputFile, as_command_error
 from emu.errors import CommandError
 
@@ -40,6 +39,8 @@ def writes_to_stdout(arguments: argparse.Namespace) -> bool:
 
 def open_guest(arguments: argparse.Namespace, messages: MessageStream) -> Session:
     """A session whose stdout does not mix with the result."""
+    from emu.cli.support.guest_run import open_session  # emu trace, which imports this, forks first
+
     session = open_session(arguments, messages)
     if writes_to_stdout(arguments):
         session.console.use_host(1, 2)

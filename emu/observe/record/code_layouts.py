@@ -63,6 +63,9 @@ class Layouts:
         self.known: dict[AddressSpace, tuple[int, bool]] = {}
         """Results of :meth:`of`."""
         self._cached_of: dict[AddressSpace, _CachedLayout] = {}
+        """The layouts of spaces, or the last ones of those that have changed."""
+        self._remapped: dict[AddressSpace, set[int]] = {}
+        """Numbers of the files of these last layouts whose ranges have changed since."""
         self._symbols: Symbols | None = None
 
     def of(self, space: AddressSpace, sigreturn: int | None = None) -> tuple[int, bool]:
@@ -80,21 +83,24 @@ class Layouts:
 
     def changed(self, space: AddressSpace, start: int, end: int) -> None:
         """Invalidates the space's layout if the change of [start, end) may concern code."""
+        last = self._cached_of.get(space)
+        if last is None:
+            return
+        changed = [each for each in last.layout.ranges if each.start < end and start < each.end]
+        for each in changed:
+            self._remapped.setdefault(space, set()).add(each.image)
         code = self.known.get(space)
         if code is not None and (
-            not code[1]
-            or any(each.start < end and start < each.end for each in self._ranges(space))
-            or any(vma.executable for vma in space.overlapping(start, end))
+            not code[1] or changed or any(vma.executable for vma in space.overlapping(start, end))
         ):
-            self.discarding(space)
+            del self.known[space]
+            self._trim()
 
     def discarding(self, space: AddressSpace) -> None:
         self.known.pop(space, None)
         self._cached_of.pop(space, None)
+        self._remapped.pop(space, None)
         self._trim()
-
-    def _ranges(self, space: AddressSpace) -> list[Mapped]:
-        return self._cached_of[space].layout.ranges
 
     def code(self, space: AddressSpace) -> Code:
         """Returns the space's code for use in this process, which reads the files once more."""
@@ -113,7 +119,7 @@ class Layouts:
     def _build(self, space: AddressSpace, sigreturn: int) -> tuple[int, bool]:
         executable = [vma for vma in space.vmas if vma.executable]
         code = [vma for vma in executable if not vma.start <= sigreturn < vma.end]
-        files: dict[int, _File] = {}  # one stat for each file, however many ranges it has
+        files = self._mapped_before(space)
         ranges = tuple(
             Mapped(vma.start, vma.end, vma.offset, self._file(inode, files, vma.name), vma.name)
             for vma in code
@@ -122,12 +128,25 @@ class Layouts:
         cached = self._cached.get(ranges)
         if cached is None:
             named = [replace(each, name=text(each.name)) for each in ranges]
-            cached = _CachedLayout(Layout(next(self._count), named), list(files.values()))
+            numbers = {each.image for each in ranges}
+            used = [file for file in files.values() if file.number in numbers]
+            cached = _CachedLayout(Layout(next(self._count), named), used)
             self._cached[ranges] = cached
             self._emit(cached.layout)
         self._cached_of[space] = cached
         found = self.known[space] = cached.layout.number, len(ranges) == len(code)
         return found
+
+    def _mapped_before(self, space: AddressSpace) -> dict[int, _File]:
+        """Files, by the id of their inode, that the space has mapped since its last layout: only
+        others may have been written before they were mapped.
+        """
+        last, remapped = self._cached_of.get(space), self._remapped.pop(space, ())
+        return {
+            id(file.inode): file
+            for file in ([] if last is None else last.files)
+            if file.number not in remapped and self._files.get(id(file.inode)) is file
+        }
 
     def _image(self, file: _File) -> ImageFile:
         data = file_content(file.inode)
@@ -155,7 +174,8 @@ class Layouts:
         while len(self._cached) > _MAX_CACHED:
             oldest = _pop_oldest(self._cached)
             for space in [space for space, it in self._cached_of.items() if it is oldest]:
-                del self.known[space], self._cached_of[space]
+                del self._cached_of[space]
+                self.known.pop(space, None)
             self._release(oldest.layout.number)
         while len(self._files) > _MAX_CACHED:
             self._release(_pop_oldest(self._files).number)

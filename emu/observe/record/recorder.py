@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _COPIES: Final = tuple(COPIES)
 """A tuple, as hashing an enum's member calls Python code."""
-_SIGALTSTACK: Final = next(number for number, row in TABLE.items() if row.name == "sigaltstack")
 
 
 class Recorder(AddressSpaceRecorder):
@@ -52,6 +51,7 @@ class Recorder(AddressSpaceRecorder):
         self._command = list(command)
         self._rows = FaultRows(kernel, receiver, self._locator, self._pids, self._start_time)
         self._calls: dict[Thread, int] = {}
+        self.observes_calls = self._options.calls or bool(self._options.pages)
 
     def begin(self) -> None:
         config = self._kernel.config
@@ -175,6 +175,8 @@ class Recorder(AddressSpaceRecorder):
         self._watch.check()
 
     def signalled(self, thread: Thread, signo: int) -> None:
+        if thread.alt_stack.size:
+            self._locator.mark_stack_switching(thread.process)
         stamp, pid = self._stamp(), thread.process.pid
         name = signals.name(signo)
         self._record(records.Signal(**stamp, pid=pid, tid=thread.tid, signal=name))
@@ -188,8 +190,6 @@ class Recorder(AddressSpaceRecorder):
     def call_left(
         self, thread: Thread, number: int, arguments: list[int], result: int | None
     ) -> None:
-        if number == _SIGALTSTACK:
-            self._locator.mark_stack_switching(thread.process)
         if self._clear_pending:
             self._clear_pending = False
             self._watch.check()

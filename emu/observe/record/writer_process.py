@@ -209,10 +209,15 @@ class TraceWriterProcess:
                 self.known_backtraces.learn()
             self._alive = self._alive and bool(finished)
 
-    def close(self, is_urgent: Callable[[], bool] = lambda: False) -> int:
+    def close(
+        self,
+        is_urgent: Callable[[], bool] = lambda: False,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> int:
         """Waits for the writer; returns its exit status, or the shell's if a signal killed it.
 
-        A writer that makes no progress is ended once ``is_urgent`` returns true.
+        A writer that makes no progress is ended once ``is_urgent`` returns true. ``meanwhile`` is
+        called when the writer has all that it needs for the rest of its work.
         """
         self._is_urgent = is_urgent
         try:
@@ -221,6 +226,7 @@ class TraceWriterProcess:
             while self._unsent and self._alive:
                 self._wait_for_writer()
             os.close(self._pipe)
+            meanwhile()
             self._await_end()
         except BaseException:  # interrupted; the pid is not reused before waitpid
             os.kill(self._pid, signal.SIGKILL)

@@ -44,6 +44,9 @@ class FilePages:
         return ppn
 
     def cached(self, first: int, end: int) -> list[tuple[int, int]]:
+        held = held_between(self._pages, first, end)
+        if len(held) == end - first:
+            return held
         self._read_ahead(first, min(end, -(-self.inode.size // PAGE_SIZE)))
         return held_between(self._pages, first, end)
 

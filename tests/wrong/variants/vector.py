@@ -61,7 +61,7 @@ VARIANTS = [
     ),
     _ecall(
         "call-exit-not-reported", "an observer does not see that a call has ended",
-        old="kernel.observer.call_left(thread, number, arguments, result)", new="pass",
+        old="kernel.call_observer.call_left(thread, number, arguments, result)", new="pass",
     ),
     wrong(
         "old-call-again", "the result of a call that the vector left is that of all later ones",

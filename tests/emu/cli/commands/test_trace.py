@@ -56,6 +56,19 @@ def test_is_the_line_that_broke_the_sharing_named(guest: Path) -> None:
     assert ran.status == 7 and ran.stdout == ""
 
 
+def test_the_machine_is_not_there_yet_when_the_writers_process_is_created() -> None:
+    imports = "import emu.cli.commands.trace, emu.cli.support.recording, sys; print(*sys.modules)"
+    loaded = set(subprocess.check_output([EMU[0], "-c", imports], text=True, cwd=PROJECT).split())
+    assert "emu.cli.support.recording" in loaded
+    assert not loaded & {"emu.api", "emu.machine.engine", "kernel.kernel"}, "a fork shares them"
+
+
+def test_a_program_that_cannot_run_leaves_no_trace(tmp_path: Path) -> None:
+    done = emu("trace", "-o", tmp_path / "t.jsonl", tmp_path / "missing")
+    assert done.status == 127 and not (tmp_path / "t.jsonl").exists()
+    assert done.stderr == f"emu: {tmp_path}/missing: No such file or directory\n"
+
+
 def test_options_may_follow_the_program_and_words_after_two_dashes_are_its_own() -> None:
     echo = program(
         "trace_echo", "#include <stdio.h>\nint main(int n, char **w) { puts(w[n - 1]); }"

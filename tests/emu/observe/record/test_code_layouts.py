@@ -112,6 +112,21 @@ def test_a_file_that_was_written_since_is_another_image(received: Receiver) -> N
     assert CodeReleased(first.number) in received
 
 
+def test_a_file_that_is_mapped_again_after_a_write_is_another_image(received: Receiver) -> None:
+    layouts, library, program = Layouts(received), File(), File(b"program")
+    space = Space(vma(CODE, program), vma(OTHER, library))
+    target: Any = space
+    before = layouts.of(target)
+    program.mtime, library.content, library.mtime = 2, b"another", 2
+    del space.vmas[1]
+    layouts.changed(target, OTHER, OTHER + 0x1000)
+    space.vmas.append(vma(OTHER, library))
+    layouts.changed(target, OTHER, OTHER + 0x1000)
+    assert layouts.of(target) != before
+    contents = [each.content for each in received.of(ImageFile)]
+    assert contents == [b"program", b"code", b"another"], "the program is mapped as it was"
+
+
 def test_a_builder_has_all_layouts_that_it_needs(received: Receiver) -> None:
     """For any number of programs and files: 64 of each are cached."""
     layouts, symbols = Layouts(received), Symbols()
