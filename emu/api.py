@@ -1,303 +1,161 @@
 """The Python interface: runs programs on fresh machines.
 
 >>> from emu import Machine
->>> result = Machine().run(["./a.out", "argument"], stdin=b"hello")  # doctest: +SKIP
->>> result.status, result.stdout, result.summary["frames_copied"]    # doctest: +SKIP
+>>> result = Machine(memory="64M").run(["./a.out", "argument"], stdin=b"hello")  # doctest: +SKIP
+>>> result.status, result.stdout, result.cow.bytes_copied                        # doctest: +SKIP
+>>> [fault.place.line for fault in result.faults.where(outcome="copied")]        # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, Unpack
 
-from emu.errors import CannotRun
-from emu.host.guest_filesystem import build_view, explain_refusal
-from emu.host.host_signals import Ticker
-from emu.host.orphan_notice import OrphanNotice
-from emu.host.published_ports import PublishedPorts
-from emu.isa_extensions import missing_extensions
-from emu.machine.ram import NoHostMemory
-from emu.observe.formats.summary import summarize
-from emu.options import Options
-from kernel.base.errors import Errno, OutOfMemory
+from emu.options import Options, OptionValues, plain
+from emu.results.result import Result
+from emu.session import Session
 from kernel.components import Components
-from kernel.exec.initial_stack import Request
-from kernel.kernel import Kernel
-from kernel.mm.backing.file_pages import mapped_file
 from kernel.process.observer import Observer
-from kernel.process.observers import Observers
-from kernel.process.process import Process, one_line
-from kernel.process.signals.signals import Sig
-from kernel.trap.run_loop import Deadlock, Stopped
-from kernel.vfs.build_tree import Services, first_context
-from kernel.vfs.console import Console
-from kernel.vfs.core.credentials import Credentials
-from kernel.vfs.core.fd_table import FdTable
-from kernel.vfs.core.inode import Inode
-from kernel.vfs.proc.system import mount_proc
 
-DEADLOCK_STATUS = 1
-_MOST_NAMED = 32
-"""Maximum number of files whose missing extensions are reported."""
-_FAULTS = frozenset((Sig.SEGV, Sig.BUS, Sig.ILL, Sig.TRAP))
+if TYPE_CHECKING:
+    from emu.breakpoints.observer import Action, Place
+    from emu.observe.record.recorder import Recorder
+    from emu.results.recording import Recording
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Outcome of a run; ``status`` is a shell's, 128 + signal when a signal killed the program."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-    summary: dict[str, Any]
-    notes: list[str]
-    """Messages of the run: the reason for its end, refused writes and so on, one line each."""
+_BACKTRACE = 8
+"""Number of callers of a page fault, as in ``emu cow``."""
 
 
 class Machine:
     """Runs programs, each on a fresh machine with the same options.
 
-    ``parts`` replace components of the kernel; they can be used for one run only.
+    The keywords are the options of :class:`emu.Options`, with sizes such as ``"64M"`` and paths of
+    any kind; ``options`` may have them too. ``components`` replace a part of the kernel: a fork
+    policy, a pager that handles page faults.
     """
 
     def __init__(
-        self, options: Options | None = None, parts: Components | None = None, **changes: Any
+        self,
+        options: Options | None = None,
+        components: Components | None = None,
+        **values: Unpack[OptionValues],
     ) -> None:
-        self.options = options or Options(**changes)
-        self._parts = parts
+        changes = plain(values)
+        self.options = replace(options, **changes) if options is not None else Options(**changes)
+        self.components = components
 
     def run(
         self,
         command: Sequence[str | os.PathLike[str]],
         *,
-        stdin: bytes = b"",
+        stdin: bytes | str = b"",
         observers: Sequence[Observer] = (),
+        breakpoints: Mapping[Place, Action] | None = None,
+        record: bool = True,
+        heap: bool = False,
     ) -> Result:
-        """Runs ``command`` with ``stdin`` as its input and captures its output.
+        """Runs ``command``, the program and its arguments, and captures its output.
 
-        ``command`` is the program and its arguments. Raises CannotRun if it cannot be started.
+        ``stdin`` is its input. ``observers`` receive the kernel's events. ``breakpoints`` maps
+        places, such as ``"main"``, to functions that get an :class:`emu.Breakpoint`. ``record``
+        collects page faults and forks for the result; without it a run takes less time. ``heap``
+        also records which calls allocated the copied heap blocks. Raises CannotRun if the program
+        cannot be started, and what an observer or a breakpoint's function raises.
         """
-        if isinstance(command, str) or not command:
+        if isinstance(command, str | bytes | os.PathLike) or not command:
             raise TypeError("command: not a sequence (expected the program and its arguments)")
         arguments = [os.fspath(argument) for argument in command]
-        session = Session(self.options, arguments, parts=self._parts)
-        session.console.feed(stdin)
+        session = Session(self.options, arguments, parts=self.components)
+        session.console.feed(stdin.encode() if isinstance(stdin, str) else stdin)
         session.console.capture(1)
         session.console.capture(2)
-        return session.result(session.run(observers))
+        return _Run(session, breakpoints or {}, record or heap, heap).result(observers)
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{each.name}={value!r}"
+            for each in fields(Options)
+            if (value := getattr(self.options, each.name)) != getattr(_DEFAULTS, each.name)
+        ]
+        return f"Machine({', '.join(changed)})"
 
 
-def _credentials(options: Options) -> Credentials:
-    """Those of the guest's first process."""
-    return Credentials.of_host() if options.user is None else Credentials(*options.user)
-
-
-class Session:
-    """One run in steps: the constructor sets it up, ``console`` is connected, ``run`` runs it.
-
-    ``host_streams`` are the host's descriptors 0, 1 and 2 that the guest uses. Raises CannotRun.
-    """
+class _Run:
+    """One run with the instruments that were asked for."""
 
     def __init__(
-        self,
-        options: Options,
-        command: Sequence[str],
-        log: Callable[[str], None] | None = None,
-        *,
-        host_streams: Sequence[int] = (),
-        parts: Components | None = None,
+        self, session: Session, breakpoints: Mapping[Place, Action], record: bool, heap: bool
     ) -> None:
-        self.notes: list[str] = []
-        self.summary: dict[str, Any] = {}
-        self.ended_by = 0
-        """Number of the user's last signal that ended the guests, or 0."""
-        self.stopped = False
-        """True when the user or the time limit ended the run."""
-        self._named: set[str] = set()
-        """Names of files whose missing extensions were reported."""
-        self._reported: set[str] = set()
-        """All extensions that were reported."""
-        self.orphan_notice: OrphanNotice | None = None
-        """Set by a user interface that says what a run waits for."""
-        self._end = float("inf")
-        self._cut_off = False
-        self._options = options
-        self.lab = parts is not None
-        """True when components of the kernel were replaced, as by a lab."""
-        self.command = list(command)
-        self._log = log or self.notes.append
-        try:
-            self.kernel = Kernel(options, self._log, parts=parts)
-        except NoHostMemory as error:
-            raise CannotRun(str(error), 2) from None
-        self._services = Services(
-            self.kernel.clock.realtime,
-            self.kernel.random,
-            pages=self.kernel.cache.memory,
-            budget=self.kernel.budget,
-            disk=self.kernel.disk,
-            credentials=_credentials(options),
+        self._session = session
+        self._breakpoints = breakpoints
+        self._heap = heap
+        self._recording: Recording | None = None
+        self._recorder = self._make_recorder() if record else None
+
+    def result(self, observers: Sequence[Observer]) -> Result:
+        """Runs the program."""
+        session, recorder = self._session, self._recorder
+        at = None
+        every = [*([recorder] if recorder is not None else []), *observers]
+        if self._breakpoints:
+            from emu.breakpoints.observer import AtBreakpoints
+
+            at = AtBreakpoints(self._breakpoints, session.kernel)
+            every.append(at)
+        status = session.run(every)
+        if at is not None:
+            at.check_found()
+        if recorder is not None:
+            recorder.finish(session.summary)
+        self._note_dropped()
+        return replace(session.result(status), recording=self._recording)
+
+    def _make_recorder(self) -> Recorder:
+        from emu.observe.model.sink import RecordingOptions
+        from emu.observe.record.record_builder import RecordBuilder
+        from emu.observe.record.recorder import Recorder
+        from emu.results.recording import Recording
+
+        session = self._session
+        self._recording = Recording()
+        options = RecordingOptions(backtraces=_BACKTRACE, heap=self._heap)
+        builder = RecordBuilder(self._recording, options.backtraces)
+        recorder = Recorder(session.kernel, session.command, builder, options)
+        recorder.begin()
+        return recorder
+
+    def _note_dropped(self) -> None:
+        recording = self._recording
+        if recording is not None and recording.dropped:
+            self._session.notes.append(
+                f"faults: {recording.dropped:,} page faults more than the result has room for"
+            )
+
+
+_DEFAULTS = Options()
+
+
+def _signature() -> Signature:
+    """That of Machine with the options as keywords, for completion and help()."""
+    kind = Parameter.KEYWORD_ONLY
+    types = OptionValues.__annotations__
+    own = [
+        Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+        for name, annotation in (("options", "Options | None"), ("components", "Components | None"))
+    ]
+    values = [
+        Parameter(
+            each.name,
+            kind,
+            default=getattr(_DEFAULTS, each.name),
+            annotation=getattr(types[each.name], "__forward_arg__", types[each.name]),
         )
-        try:
-            view = build_view(options, self.command[0], self._services)
-        except OSError as error:
-            subject = error.filename or "current directory"
-            raise CannotRun.of_directory(subject, error.errno or 0, error.strerror) from None
-        self._view = view
-        self.namespace = view.namespace
-        mount_proc(self.namespace, self.kernel)
-        self.namespace.connect_terminals(self.kernel)
-        self._ports = PublishedPorts(self.namespace.network, options.publish, self._log)
-        self.console = Console(self.namespace)
-        for fd in host_streams:
-            self.console.use_host(fd, fd)
-
-    @property
-    def root(self) -> str | None:
-        """Host directory that is the guest's root, or None."""
-        return self._options.root
-
-    def run(self, observers: Sequence[Observer] = ()) -> int:
-        """Runs the program to its end; returns a shell's exit status. Raises CannotRun."""
-        kernel = self.kernel
-        if observers:
-            kernel.observe(observers[0] if len(observers) == 1 else Observers(list(observers)))
-        try:
-            status = self._run()
-        except BaseException:
-            # Inconsistent memory cannot always be released; the first exception is reported.
-            with suppress(Exception):
-                kernel.shut_down()
-            raise
-        finally:
-            self._ports.close()
-            self.console.restore()
-        self.summary = summarize(kernel, self._shut_down())
-        self._note_refused_writes()
-        self._note_allocations()
-        return status
-
-    def result(self, status: int) -> Result:
-        """The result of the run that ended with ``status``, with what was captured."""
-        out, error = self.console.captured(1), self.console.captured(2)
-        return Result(status, out, error, self.summary, self.notes)
-
-    @property
-    def is_over(self) -> bool:
-        """True when the user has ended the run or its time limit has passed."""
-        return self.stopped or time.monotonic() >= self._end
-
-    def _shut_down(self) -> int:
-        """Returns the number of leaked frames; 0 when the kernel was interrupted."""
-        if not self._cut_off:
-            return self.kernel.shut_down()
-        with suppress(Exception):
-            self.kernel.shut_down()
-        return 0
-
-    def _start(self) -> Process:
-        files = FdTable(budget=self.kernel.budget)
-        self.console.install(files)
-        environment = [
-            f"{name}={value}".encode("utf-8", "surrogateescape")
-            for name, value in self._options.environment.items()
-        ]
-        arguments = [word.encode("utf-8", "surrogateescape") for word in self.command]
-        name = self.command[0]
-        try:
-            fs = first_context(self.namespace, self._view.grants, self._services)
-        except Errno as error:
-            raise CannotRun.of_directory(self._view.grants.cwd, error.errno) from None
-        try:
-            request = Request(self._view.program, arguments, environment)
-            return self.kernel.start(files, fs, request)
-        except Errno as error:
-            reason = explain_refusal(fs, self._view, error)
-            raise CannotRun.of_program(name, error.errno, reason) from None
-        except OutOfMemory:
-            problem = f"out of memory while loading; {self.kernel.frames.shortage}"
-            raise CannotRun(f"{name}: {problem}", 2) from None
-
-    def _run(self) -> int:
-        if self._options.timeout is not None:
-            self._end = time.monotonic() + self._options.timeout
-        ticker = Ticker(
-            self.kernel,
-            self._options.timeout,
-            self._foreground,
-            self.console.with_user_settings,
-            self.orphan_notice.tick if self.orphan_notice is not None else lambda: None,
-        )
-        try:
-            with ticker:
-                process = self._start()
-                self._note_image(process, self.command[0])
-                self.kernel.new_image = self._note_image
-                self.kernel.new_library = self._note_library
-                self.kernel.run()
-        except Stopped as stop:
-            self.stopped = True
-            if str(stop):
-                self._log(str(stop))
-            return stop.status
-        except Deadlock as deadlock:
-            self._log(str(deadlock))
-            return DEADLOCK_STATUS
-        finally:
-            self.ended_by, self._cut_off = ticker.ended_by, ticker.broke_in
-        status = process.status
-        assert status is not None
-        if status.signal in _FAULTS:
-            self._note_death(process, status.signal)
-        return status.shell_status
-
-    def _note_image(self, process: Process, name: str | None = None) -> None:
-        """Reports extensions that the program or its interpreter needs and the machine lacks."""
-        files = {mapped_file(vma.backing) for vma in process.space.vmas} - {None}
-        missing = set().union(*(_missing(each) for each in files if each))
-        self._note_missing(name or process.program.path, missing)
-
-    def _note_library(self, file: Inode, path: str) -> None:
-        """Reports those that a library needs, unless all were reported before."""
-        missing = _missing(file)
-        if not missing <= self._reported:
-            self._note_missing(path, missing)
-
-    def _note_missing(self, name: str, missing: set[str]) -> None:
-        if not missing or name in self._named or len(self._named) >= _MOST_NAMED:
-            return
-        self._named.add(name)
-        self._reported |= missing
-        names = ", ".join(sorted(missing))
-        self._log(f"{one_line(name)}: built for extensions that the machine lacks: {names}")
-
-    def _note_death(self, process: Process, signo: int) -> None:
-        """Reports the fault that killed the program, which a shell cannot know."""
-        if process.last_fault:
-            self._log(f"{process!r} was killed by SIG{Sig(signo).name}: {process.last_fault}")
-
-    def _foreground(self) -> int | None:
-        terminal = self.console.terminal
-        return (terminal.foreground or None) if terminal is not None else None
-
-    def _note_allocations(self) -> None:
-        failing, total = self._options.fail_allocation, self.kernel.frames.allocations
-        if failing > total:
-            self._log(f"allocation {failing} was not made to fail: there were only {total}")
-
-    def _note_refused_writes(self) -> None:
-        refused = self.namespace.refused_writes
-        if refused:
-            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            self._log(f"{one_line(refused[0])}{more}: write refused (--rw DIR allows it)")
+        for each in fields(Options)
+    ]
+    return Signature([*own, *values])
 
 
-def _missing(file: Inode) -> set[str]:
-    try:
-        return missing_extensions(file.read_at)
-    except Errno:
-        return set()  # unreadable: the program gets the error when it reads the file
+Machine.__signature__ = _signature()  # type: ignore[attr-defined]

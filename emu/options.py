@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypedDict
 
 from emu.machine.pte import HUGE_SIZE
+from emu.sizes import parse_size
 from kernel.config import Config
 from kernel.mm.faults.fault_around import is_window
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.mappings.huge_policy import Thp, ThpCow
+
+Size: TypeAlias = int | str
+"""Bytes, or a text such as ``64M``."""
+Path: TypeAlias = str | os.PathLike[str]
+Grant: TypeAlias = Path | tuple[Path, str]
+"""A path of the host, which the guest sees under the same name; or also that in the guest."""
+
+
+class OptionValues(TypedDict, total=False):
+    """The options as keywords of :class:`emu.Machine`; :class:`Options` says what each means."""
+
+    memory: Size
+    kernel_memory: Size | None
+    fork_policy: str
+    fault_around: Size
+    thp: str
+    thp_cow: str
+    hugetlb: int
+    max_processes: int
+    deterministic: bool
+    exit_with_main: bool
+    fail_allocation: int
+    expose_frames: bool
+    check: bool
+    timeout: float | None
+    environment: Mapping[str, str]
+    cwd: Path | None
+    root: Path | None
+    read_only: Sequence[Grant]
+    read_write: Sequence[Grant]
+    user: tuple[int, int] | None
+    publish: Sequence[tuple[str, int, int]]
+
+
+def plain(values: OptionValues) -> dict[str, Any]:
+    """The same values as :class:`Options` has them. Raises TypeError or ValueError."""
+    result: dict[str, Any] = dict(values)
+    for name in ("memory", "kernel_memory", "fault_around"):
+        if isinstance(size := result.get(name), str):
+            result[name] = _size(name, size)
+    for name in ("cwd", "root"):
+        if result.get(name) is not None:
+            result[name] = os.fspath(result[name])
+    for name in ("read_only", "read_write"):
+        if name in result:
+            result[name] = _grants(name, result[name])
+    return result
+
+
+def _size(name: str, text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _grants(name: str, grants: Sequence[Grant]) -> list[tuple[str, str]]:
+    if isinstance(grants, str | os.PathLike):
+        raise TypeError(f"{name} must be a sequence of paths, not {grants!r}")
+    pairs = (each if isinstance(each, tuple) else (each, "") for each in grants)
+    return [(os.fspath(host), guest or os.path.abspath(os.fspath(host))) for host, guest in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def test_a_store_page_fault_goes_the_way_that_is_described(observed: bool) -> No
         if observed:
             record([program], recording=RecordingOptions())
         else:
-            Machine(Options()).run([program])
+            Machine(Options()).run([program], record=False)
     finally:
         sys.setprofile(None)
     assert set(calls.order) == set(path), "a function that is described is not called"

@@ -69,6 +69,8 @@ def load(kernel: KernelState, fs: FsContext, limits: Limits, request: Request) -
     interpreter = _find_interpreter(fs, program) if program.interpreter else None
     space = kernel.parts.space(kernel.frames, kernel.new_asid(), kernel.hart.flush_tlb)
     space.observer = kernel.observer or UNOBSERVED
+    if kernel.parts.pager is not None:
+        space.pager = kernel.parts.pager
     space.inherits_all = kernel.parts.by_single_page
     if not kernel.parts.by_single_page:
         space.fault_around = kernel.config.fault_around

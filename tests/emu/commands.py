@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emu.api import Machine, Result, Session
+from emu.api import Machine, Result
 from emu.options import Options
+from emu.session import Session
 from kernel.kernel import Kernel
 from kernel.process.observer import Observer
 from tests.emu import prefork

@@ -214,7 +214,7 @@ MOST_STEPS = 300_000
 
 MEASURED = """
 import json, os, resource, sys
-from emu.api import Session
+from emu.session import Session
 from emu.options import Options
 from kernel.check import budget_audit
 options = Options(memory=int(sys.argv[1]), timeout=100.0, max_processes=int(sys.argv[2]))

@@ -10,7 +10,6 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, TextIO
 
-from emu.api import Session
 from emu.cli.support.guest_options import add_guest_options, guest_options
 from emu.cli.support.guest_run import run_session
 from emu.cli.support.message_stream import MessageStream
@@ -24,6 +23,7 @@ from emu.observe.analysis.policy_comparison import (
     comparison_text,
     differences,
 )
+from emu.session import Session
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.mappings.huge_policy import Thp, ThpCow
 

@@ -17,7 +17,7 @@ from emu.observe.formats.summary import summary_text
 from kernel.process.observer import Observer
 
 if TYPE_CHECKING:
-    from emu.api import Session
+    from emu.session import Session
 
 
 def add_parser(subcommands: Any) -> None:

@@ -22,9 +22,9 @@ from emu.cli.support.result_output import reject_overwrite
 from emu.cli.support.trace_files import TraceFiles, trace_file
 
 if TYPE_CHECKING:
-    from emu.api import Session
     from emu.observe.model.sink import Sink
     from emu.observe.record.filters import Filter
+    from emu.session import Session
 
 
 def add_parser(subcommands: Any) -> None:

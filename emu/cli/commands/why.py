@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from emu.api import Session
 from emu.cli.support.guest_options import PROGRAM_OR_TRACE, add_guest_options
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.option_values import count
@@ -19,6 +18,7 @@ from emu.observe.model import records
 from emu.observe.model.regular_file import open_regular
 from emu.observe.symbols.address_expression import InvalidAddress
 from emu.observe.symbols.page_target import Target
+from emu.session import Session
 
 if TYPE_CHECKING:
     from emu.observe.model.records import AnyRecord

@@ -7,7 +7,6 @@ import os
 import re
 
 from emu.cli.support.option_values import (
-    UNITS,
     count,
     count_or_zero,
     memory_size,
@@ -17,6 +16,7 @@ from emu.cli.support.option_values import (
 from emu.errors import NO_CURRENT_DIRECTORY, CommandError
 from emu.machine.pte import HUGE_SIZE
 from emu.options import Options
+from emu.sizes import UNITS
 from kernel.mm.faults.fault_around import DEFAULT_SIZE, is_window
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.mappings.huge_policy import Thp, ThpCow

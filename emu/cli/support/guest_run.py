@@ -7,12 +7,12 @@ import gc
 import sys
 from collections.abc import Sequence
 
-from emu.api import Session
 from emu.cli.support.guest_options import guest_options
 from emu.cli.support.message_stream import MessageStream
 from emu.cli.support.standard_streams import open_streams
 from emu.errors import DEFECT_STATUS, CommandError
 from emu.host.orphan_notice import OrphanNotice
+from emu.session import Session
 from kernel.process.observer import Observer
 
 _DEFECT = (

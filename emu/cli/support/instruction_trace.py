@@ -28,8 +28,8 @@ from emu.observe.record.filters import Filter, FilteredSink
 from emu.observe.walk.from_record import walk_lines
 
 if TYPE_CHECKING:
-    from emu.api import Session
     from emu.observe.instructions.range_trace import AddressRange
+    from emu.session import Session
 
 _Write: TypeAlias = Callable[[bytes], object]
 _SUFFIXES = (".txt", ".jsonl")

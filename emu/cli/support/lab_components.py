@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emu.api import Session
 from emu.cli.support.message_stream import MessageStream
 from emu.errors import CommandError
 from emu.lab.components.lab_machine import LabMachine
@@ -14,6 +13,7 @@ from emu.lab.host.failures import StudentFailed
 from emu.lab.host.student_process import Limits
 from emu.lab.simulation.messages import invariant_finding
 from emu.lab.workspace.folder import work_in
+from emu.session import Session
 from kernel.check.violation import InvariantBroken
 from kernel.components import Components
 

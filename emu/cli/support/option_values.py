@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_SMALLEST, _LARGEST = 1 << 20, 1 << 38
+from emu.sizes import LARGEST, parse_size
+
+_SMALLEST = 1 << 20
 _MOST = 1 << 30
 _LAST_PORT = 65_535
 _LAST_ID = (1 << 32) - 2
@@ -37,12 +38,11 @@ def _integer(text: str, least: int) -> int:
 
 def memory_size(text: str) -> int:
     """Bytes of ``64M``, ``2G`` or ``1048576``, rounded up to whole pages."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: not a size (expected a size such as 64M)")
-    size = float(match[1]) * UNITS[match[2]]
-    size = (int(min(size, _LARGEST + 1)) + 4095) & ~4095
-    if not _SMALLEST <= size <= _LARGEST:
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not _SMALLEST <= size <= LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r}: size out of range (expected 1M to 256G)")
     return size
 

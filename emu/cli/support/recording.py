@@ -14,7 +14,6 @@ from emu.errors import DEFECT_STATUS
 from emu.host.child_processes import has_threads
 
 if TYPE_CHECKING:
-    from emu.api import Session
     from emu.observe.model.raw_events import Fault, RawEvent
     from emu.observe.model.records import AnyRecord
     from emu.observe.model.sink import RecordingOptions, Sink
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from emu.observe.record.row_receiver import RowReceiver
     from emu.observe.record.writer_process import TraceWriterProcess
     from emu.observe.unwind.known_backtraces import BacktraceLog
+    from emu.session import Session
     from kernel.process.observer import Observer
 
 _FAILED = 2

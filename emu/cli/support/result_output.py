@@ -12,7 +12,7 @@ from emu.cli.support.message_stream import MessageStream, OutputFile, as_command
 from emu.errors import CommandError
 
 if TYPE_CHECKING:
-    from emu.api import Session
+    from emu.session import Session
 
 _STDOUT = "-"
 

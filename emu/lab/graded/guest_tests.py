@@ -56,7 +56,7 @@ class GuestProgram:
         from kernel.check.violation import InvariantBroken
 
         try:
-            result = Machine(options, machine.parts()).run([program])
+            result = Machine(options, machine.parts()).run([program], record=False)
         except InvariantBroken as broken:
             finding = invariant_finding(broken, machine.bus)
             return Failure(finding.name, f"in guest {self.guest}", finding.lines)
@@ -90,7 +90,8 @@ def reference_output(program: Path, memory: int) -> bytes:
     """Returns the output of a guest on the reference kernel: the same in every run."""
     from emu.api import Machine
 
-    return Machine(Options(memory=memory, timeout=_SECONDS)).run([program]).stdout
+    machine = Machine(memory=memory, timeout=_SECONDS)
+    return machine.run([program], record=False).stdout
 
 
 def _missing(reference_output: bytes, expected: bytes) -> list[str]:

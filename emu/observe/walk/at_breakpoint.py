@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 
 from emu.machine.cause import Access
-from emu.machine.pte import PAGE_SHIFT, V, is_leaf, ppn
-from emu.observe.model.records import text
 from emu.observe.symbols.address_expression import NamedAddress
 from emu.observe.symbols.program_symbols import NoSymbol, ProgramSymbols, loads_libraries
-from emu.observe.walk.drawing import Walk, draw_walk, take_walk
+from emu.observe.walk.in_process import draw_in, walk_in
 from kernel.kernel import Kernel
 from kernel.mm.address_space import AddressSpace
-from kernel.mm.physical.frames import Kind
 from kernel.process.observer import Observer
 from kernel.process.process import Process, Thread
 from kernel.trap.run_loop import Stopped
 
 REFUSED_STATUS = 2
-
-_KINDS = {
-    Kind.FREE: "free",
-    Kind.PRIVATE: "private memory",
-    Kind.CACHE: "a page of a file or of shared memory",
-    Kind.TABLE: "a page table",
-    Kind.ZERO: "the zero frame",
-}
 
 
 class WalkAt(Observer):
@@ -139,13 +127,8 @@ class WalkAt(Observer):
 
     def _draw(self, process: Process, when: str) -> None:
         va = self._locate(self.address, process)
-        mmu = self._kernel.hart.mmu
-        before = mmu.satp
-        mmu.satp = process.space.table.satp
-        walk = take_walk(mmu, va, self.access)
-        mmu.satp = before
-        notes = [*_describe_vma(process.space, va), *_describe_frame(self._kernel, process, walk)]
-        self.lines = draw_walk(walk, who=f"by {process!r}, {when}", notes=notes)
+        walk = walk_in(self._kernel, process, va, self.access)
+        self.lines = draw_in(self._kernel, process, walk, when)
 
     def _end(self, stop: Stopped) -> None:
         """Ends the run before the next instruction."""
@@ -154,35 +137,3 @@ class WalkAt(Observer):
             raise stop
 
         self._kernel.call_soon(end)
-
-
-def _describe_vma(space: AddressSpace, va: int) -> Iterator[tuple[str, str]]:
-    """Describes the VMA that contains the address."""
-    vma = space.find(va)
-    if vma is None:
-        yield "memory", "not mapped"
-    else:
-        range_ = f"{vma.start:#x}-{vma.end:#x}"
-        yield "memory", f"{range_} {vma.rights_text} {text(vma.name) or 'anonymous'}"
-
-
-def _describe_frame(kernel: Kernel, process: Process, walk: Walk) -> Iterator[tuple[str, str]]:
-    """Describes the leaf's frame and its sharers, whether or not the access is allowed."""
-    pte = walk.steps[-1].pte if walk.steps else None
-    if pte is None or not pte & V or not is_leaf(pte):
-        return
-    frame, frames = ppn(pte), process.space.frames
-    if not frames.ram.holds(frame << PAGE_SHIFT):
-        return
-    yield "frame", f"{frame:#x}, {_KINDS[frames.kind(frame)]}, count {frames.count(frame)}"
-    sharers = [
-        str(other.pid)
-        for other in kernel.processes.values()
-        if (other.alive or other is process) and _maps(other.space, walk.va, frame)
-    ]
-    yield "", f"at this address it is mapped by pid {', '.join(sharers)}"
-
-
-def _maps(space: AddressSpace, va: int, frame: int) -> bool:
-    pte = space.table.pte(va)
-    return bool(pte & V) and ppn(pte) == frame

@@ -35,7 +35,7 @@ Policy = Callable[[AddressSpace, AddressSpace, ForkCost], None]
 def fork(parent: AddressSpace, asid: int, policy: Policy) -> tuple[AddressSpace, ForkCost]:
     """Copies ``parent`` by ``policy``; returns the copy and its cost. An exception undoes it."""
     child = type(parent)(parent.frames, asid, parent.flush_tlb)
-    child.observer = parent.observer
+    child.observer, child.pager = parent.observer, parent.pager
     cost = ForkCost()
     try:
         child.brk_start, child.brk = parent.brk_start, parent.brk

@@ -4,8 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from emu.api import Machine, Session
+from emu.api import Machine
 from emu.options import Options
+from emu.session import Session
 from kernel.base.budget import Budget, Cost, Kind, share_of
 from kernel.base.errno import ENOLCK, ENOMEM
 from kernel.base.errors import Errno

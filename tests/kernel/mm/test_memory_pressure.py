@@ -78,7 +78,7 @@ def test_at_every_allocation_from_the_first_fork_on(policy: str, way: str) -> No
 
 def allocations(options: Options, *words: str, source: str = GUEST) -> int:
     """Number of frames that the program allocates when no allocation fails."""
-    unharmed = Machine(options).run([compiled(source), *words])
+    unharmed = Machine(options).run([compiled(source), *words], record=False)
     assert (unharmed.status, unharmed.stdout) == ((5, b"") if words else (0, b"end\n"))
     allocated: int = unharmed.summary["frames_allocated"]
     return allocated
@@ -89,7 +89,7 @@ def fail_each(options: Options, numbers: range, source: str = GUEST) -> None:
     program = compiled(source)
     for number in numbers:
         try:
-            result = Machine(replace(options, fail_allocation=number)).run([program])
+            result = Machine(replace(options, fail_allocation=number)).run([program], record=False)
         except CannotRun as reason:
             assert f"allocation {number} was made to fail" in str(reason)
             continue
@@ -115,6 +115,6 @@ def test_in_a_machine_that_is_really_too_small(pages: int) -> None:
     }
     return 0;
 """
-    result = Machine(memory=pages * 4096, check=True, timeout=60).run([compiled(hog)])
+    result = Machine(memory=pages * 4096, check=True, timeout=60).run([compiled(hog)], record=False)
     assert result.summary["frames_leaked"] == 0
     assert any("out of memory" in note for note in result.notes)

@@ -145,7 +145,7 @@ def compiled(source: str, *flags: str) -> Path:
 def run(source: str, *arguments: str, stdin: bytes = b"", **options: Any) -> Result:
     """Runs it under emu, with the invariants checked; no frame may leak, and it must end."""
     options = {**_USUAL, **options}
-    result = Machine(**options).run([compiled(source), *arguments], stdin=stdin)
+    result = Machine(**options).run([compiled(source), *arguments], stdin=stdin, record=False)
     assert result.status != 124, f"it hangs; so far: {result.stdout[-500:].decode()}"
     assert result.summary["frames_leaked"] == 0
     return result

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from emu import Machine, Options
-from emu.api import Session
 from emu.machine.cause import Cause
+from emu.session import Session
 from kernel.mm.forking.fork import POLICIES
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Thread
@@ -566,11 +566,11 @@ TOUCHES = r"""
 
 def test_is_a_missing_frame_at_a_store_one_failure_and_one_kill() -> None:
     program = compiled(TOUCHES)
-    right = Machine(check=True).run([program])
+    right = Machine(check=True).run([program], record=False)
     assert right.status == 0
     total = right.summary["frames_allocated"]
     for number in range(total - 30, total - 4):
-        result = Machine(check=True, fail_allocation=number).run([program])
+        result = Machine(check=True, fail_allocation=number).run([program], record=False)
         assert (result.status, result.summary["frames_leaked"]) == (128 + 9, 0), number
         assert result.summary["faults"]["out_of_memory"] == 1
         assert result.summary["frames_allocated"] == number, "the machine went on"

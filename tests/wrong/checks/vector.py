@@ -8,9 +8,9 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from emu import Machine, Options, Result
-from emu.api import Session
 from emu.machine.cause import Cause
 from emu.machine.registers import Registers
+from emu.session import Session
 from kernel.kernel import Kernel
 from kernel.process.observer import Fault, Observer
 from kernel.process.process import Process, Thread

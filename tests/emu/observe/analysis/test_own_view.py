@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from emu.api import Session
 from emu.observe.analysis.cow_collector import CowCollector
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.record.record_builder import RecordBuilder
 from emu.observe.record.recorder import Recorder
 from emu.options import Options
+from emu.session import Session
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 from kernel.mm.usage.memory_view import MemoryView

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from emu.api import Session
 from emu.observe.instructions.around_faults import AroundFaults, Window, window_lines
 from emu.observe.instructions.block_replay import Executed
 from emu.observe.instructions.formats import REGISTERS
 from emu.options import Options
+from emu.session import Session
 from tests.emu.observe.support.assembly import assembled, bare, label
 from tests.emu.observe.support.stepping import Step, stepped
 from tests.kernel.syscalls.guests import compiled

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from emu.api import Session
 from emu.observe.instructions.formats import JsonFormat, Record
 from emu.observe.instructions.trace import InstructionTrace
 from emu.options import Options
+from emu.session import Session
 from guest.manifest import FOLDER
 from tests.emu.observe.support.assembly import assembled, bare, label
 from tests.emu.observe.support.stepping import Step, session, stepped, traced

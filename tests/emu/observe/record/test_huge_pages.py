@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emu.api import Session
 from emu.machine.pte import HUGE_FRAMES, HUGE_SIZE, ppn
 from emu.observe.model.records import AnyRecord, CopyEnd, Fault, Fork, Page, PageSize, Sample
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.record import address_space_pids
 from emu.observe.record.memory_usage import MemoryUse, memory_use, memory_use_from_counts
 from emu.options import Options
+from emu.session import Session
 from kernel.mm.address_space import AddressSpace
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.forking.fork_cost import ForkCost

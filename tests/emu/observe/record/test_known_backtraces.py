@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from emu.api import Session
 from emu.observe.model import records
 from emu.observe.model.raw_events import Fault, RawEvent
 from emu.observe.model.records import AnyRecord, End
@@ -18,6 +17,7 @@ from emu.observe.record.recorder import Recorder
 from emu.observe.record.writer_process import TraceWriterProcess
 from emu.observe.unwind.known_backtraces import BacktraceLog, KnownBacktraces, shared_memory
 from emu.options import Options
+from emu.session import Session
 from kernel.mm.address_space import AddressSpace
 from tests.emu.commands import program
 from tests.emu.observe.support.recorded import record

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import pytest
 
-from emu.api import Session
 from emu.observe.model.fault_row import MAX_SHARERS
 from emu.observe.model.records import Exit, Fault, Fork, Sample, Sharer
 from emu.observe.record.memory_usage import (
@@ -19,6 +18,7 @@ from emu.observe.record.memory_usage import (
 from emu.observe.record.record_builder import RecordBuilder
 from emu.observe.record.recorder import Recorder
 from emu.options import Options
+from emu.session import Session
 from kernel.mm.address_space import AddressSpace
 from tests.emu.commands import PROJECT, program
 from tests.emu.observe.support.ledger import contradictions, of_kind

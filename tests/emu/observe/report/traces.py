@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from emu.api import Session
 from emu.machine.pte import A, D, R, U, V, W, make_pte
 from emu.observe.formats.jsonl import JsonLines
 from emu.observe.model import records
@@ -16,6 +15,7 @@ from emu.observe.record.recorder import Recorder
 from emu.observe.report.builder import Builder
 from emu.observe.report.host_files import HostFiles
 from emu.options import Options
+from emu.session import Session
 from guest.manifest import GUESTS
 from kernel.mm.page_tables.page_table import COW
 from toolchain.build import build

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emu.api import Session
 from emu.observe.model.records import AnyRecord
 from emu.observe.model.sink import RecordingOptions
 from emu.observe.record.record_builder import RecordBuilder
 from emu.observe.record.recorder import Recorder
 from emu.options import Options
+from emu.session import Session
 from kernel.process.observer import Observer
 
 HANDLES = r"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from emu.api import Session
 from emu.machine.cause import Access, Cause
 from emu.machine.hart import Hart
 from emu.machine.isa.decoder import decode
@@ -16,6 +15,7 @@ from emu.machine.trap import Trap
 from emu.observe.instructions.formats import REGISTERS, Record
 from emu.observe.instructions.trace import InstructionTrace
 from emu.options import Options
+from emu.session import Session
 from kernel.process.observer import Observer
 from kernel.process.process import Thread
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from emu.api import Session
 from emu.machine.registers import PC, RA, SP
 from emu.observe.cfi.call_frame_info import CallFrames, Rule
 from emu.observe.model.guest_memory import peek
 from emu.observe.unwind.unwinder import unwind
 from emu.options import Options
+from emu.session import Session
 from kernel.mm.address_space import AddressSpace
 from kernel.process.observer import Fault, Observer
 from toolchain.build import build
