@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import emu
 from emu import CannotRun, Machine, Options
+from emu.options import OptionValues
 from kernel.mm.forking.fork import POLICIES
 from kernel.mm.outcome import Outcome
 from kernel.process.observer import Fault, Observer
-from tests.emu.commands import machine, program
+from tests.emu.commands import environment, machine, program, ran
+
+PACKAGES = ("emu", "guest", "kernel", "toolchain")
 
 CAT = """
 #include <stdio.h>
@@ -73,7 +82,7 @@ def test_is_a_program_that_cannot_run_an_exception_with_a_reason() -> None:
 
 def test_is_an_unknown_option_refused() -> None:
     with pytest.raises(TypeError):
-        Machine(colour="red")
+        Machine(colour="red")  # type: ignore[call-arg]
 
 
 def test_does_the_time_limit_leave_a_note() -> None:
@@ -84,15 +93,93 @@ def test_does_the_time_limit_leave_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"fork_policy": "x"}, {"memory": "1G"}, {"memory": 5}, {"timeout": "1"}]
+    "option", [{"fork_policy": "x"}, {"memory": "much"}, {"memory": 5}, {"timeout": "1"}]
 )
 def test_is_a_wrong_option_reported_when_the_machine_is_made(option: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Machine(**option)
 
 
-@pytest.mark.parametrize("command", [[], "./demo"])
-def test_is_a_command_that_is_not_a_sequence_of_words_refused(command: str) -> None:
+@pytest.mark.parametrize("size", ["64M", "64MiB", "0.0625g", "65536K", 64 << 20])
+def test_is_a_size_what_the_command_line_takes(size: str | int) -> None:
+    assert Machine(memory=size, kernel_memory=size).options == Options(
+        memory=64 << 20, kernel_memory=64 << 20
+    )
+
+
+def test_does_a_wrong_size_name_its_option() -> None:
+    with pytest.raises(ValueError, match="kernel_memory: 'lots': not a size"):
+        Machine(kernel_memory="lots")
+    with pytest.raises(ValueError, match="fault_around must be a power of two"):
+        Machine(fault_around="12K")
+
+
+def test_are_paths_of_any_kind_taken(tmp_path: Path) -> None:
+    options = Machine(cwd=tmp_path, read_only=[tmp_path, (tmp_path, "/x")]).options
+    assert options.cwd == str(tmp_path)
+    assert options.read_only == [(str(tmp_path), str(tmp_path)), (str(tmp_path), "/x")]
+    with pytest.raises(TypeError, match="read_write must be a sequence of paths"):
+        Machine(read_write="/tmp")
+
+
+def test_do_keywords_change_given_options() -> None:
+    given = Options(deterministic=True, memory=32 << 20)
+    assert Machine(given, memory="64M").options == Options(deterministic=True, memory=64 << 20)
+    assert repr(Machine(given)) == "Machine(memory=33554432, deterministic=True)"
+
+
+def test_are_the_keywords_those_of_the_options() -> None:
+    names = [each.name for each in fields(Options)]
+    assert sorted(OptionValues.__annotations__) == sorted(names)
+    parameters = signature(Machine).parameters
+    assert list(parameters) == ["options", "components", *names]
+    assert all(parameters[name].default == getattr(Options(), name) for name in names)
+
+
+def test_does_completion_show_the_public_names() -> None:
+    assert set(emu.__all__) <= set(dir(emu))
+    for name in emu.__all__:
+        found = getattr(emu, name)
+        assert found.__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'Machin'"):
+        _ = emu.Machin  # type: ignore[attr-defined]
+
+
+def test_do_type_checkers_find_the_same_names() -> None:
+    tree = ast.parse(Path(emu.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        alias.asname or alias.name: f"{node.module}:{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    homes = {name: home if ":" in home else f"{home}:{name}" for name, home in emu._HOMES.items()}
+    assert imported == homes and sorted(homes) == sorted(emu.__all__)
+    assert all((Path(emu.__file__).parent.parent / p / "py.typed").exists() for p in PACKAGES)
+
+
+def test_does_the_import_load_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import emu; print(set(sys.modules) - before)"
+    assert ran([sys.executable, "-c", code], environment=environment()).stdout == "{'emu'}\n"
+
+
+def test_does_a_run_of_the_command_load_no_results() -> None:
+    code = (
+        "import sys; from emu.cli.main import main; "
+        f"main(['run', {str(program('cat', CAT))!r}]); "
+        "print([m for m in sys.modules if m.startswith(('emu.api', 'emu.results', 'emu.break'))])"
+    )
+    done = ran([sys.executable, "-c", code], environment=environment())
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_may_the_input_be_text() -> None:
+    assert machine().run([program("cat", CAT)], stdin="tëxt").stdout == "tëxt".encode()
+
+
+@pytest.mark.parametrize("command", [[], "./demo", Path("./demo")])
+def test_is_a_command_that_is_not_a_sequence_of_words_refused(command: Any) -> None:
     with pytest.raises(TypeError):
         machine().run(command)
 

@@ -73,7 +73,7 @@ def test_can_the_budget_be_given() -> None:
     with pytest.raises(ValueError, match="kernel_memory must be a positive number"):
         Machine(kernel_memory=0)
     with pytest.raises(TypeError, match="kernel_memory must be a number"):
-        Machine(kernel_memory="2M")
+        Machine(kernel_memory=2.5)  # type: ignore[arg-type]
 
 
 # A guest that creates objects of all kinds, and releases them.
