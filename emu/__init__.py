@@ -76,19 +76,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'emu' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker reports names that are not there
 
-    from emu.compilation import finder
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'emu' has no attribute {name!r}")
+        from importlib import import_module
 
-    finder.choose()
-    module, _, there = home.partition(":")
-    value = getattr(import_module(module), there or name)
-    globals()[name] = value
-    return value
+        from emu.compilation import finder
+
+        finder.choose()
+        module, _, there = home.partition(":")
+        value = getattr(import_module(module), there or name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
