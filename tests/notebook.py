@@ -30,8 +30,9 @@ def execute(path: Path) -> list[Any]:
 
 def _execute(source: str, name: str, names: dict[str, Any]) -> Any:
     tree = ast.parse(source, name)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr):
+        return exec(compile(tree, name, "exec"), names)
+    del tree.body[-1]
     exec(compile(tree, name, "exec"), names)
-    if last is None:
-        return None
     return eval(compile(ast.Expression(last.value), name, "eval"), names)

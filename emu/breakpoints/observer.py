@@ -23,7 +23,7 @@ class AtBreakpoints(Observer):
     """Calls the function of a place before a thread executes the instruction there.
 
     Symbols are searched in each program that runs and in the libraries that it maps. Raises
-    :class:`InvalidAddress` for a text that is no address.
+    :class:`InvalidAddress` for a text that does not name an address.
     """
 
     def __init__(self, breakpoints: Mapping[Place, Action], kernel: Kernel) -> None:
@@ -91,5 +91,5 @@ class AtBreakpoints(Observer):
 def _parse(place: Place) -> NamedAddress:
     named = NamedAddress(hex(place), place) if isinstance(place, int) else parse_address(place)
     if named.register is not None:
-        raise InvalidAddress(f"{named.text!r}: a register is no place for a breakpoint")
+        raise InvalidAddress(f"{named.text!r}: no instruction (expected a symbol or a number)")
     return named

@@ -14,16 +14,16 @@ class RegisterValues(Mapping[str, int]):
     """Values by the names of the ABI: ``registers["a0"]`` or ``registers.a0``, unsigned 64 bits."""
 
     def __init__(self, registers: Registers) -> None:
-        self._values = dict(zip(NAMES, registers.words, strict=False))
+        self._values: dict[str, int] = dict(zip(NAMES, registers.words, strict=False))
 
     def __getitem__(self, name: str) -> int:
         return self._values[name]
 
     def __getattr__(self, name: str) -> int:
-        try:
-            return self.__dict__["_values"][name]  # type: ignore[no-any-return]
-        except KeyError:
-            raise AttributeError(f"no register {name!r}") from None
+        values: dict[str, int] = self.__dict__.get("_values", {})
+        if name not in values:
+            raise AttributeError(f"no register {name!r}")
+        return values[name]
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *NAMES]

@@ -20,7 +20,7 @@ _TOP = 10
 
 
 class Cow:
-    """What forks cost: totals, and the lines, functions, mappings and heap sites that caused it.
+    """The cost of forks: totals, and the lines, functions, mappings and heap sites that caused it.
 
     As text it is the output of ``emu cow``. The sites are sorted by copied bytes, largest first.
     """

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def cow(self) -> Cow:
-        """What copy-on-write cost: totals, and the lines that caused it."""
+        """The cost of copy-on-write: totals, and the lines that caused it."""
         from emu.results.cow import Cow
 
         return Cow(self._recording.profile)
@@ -66,4 +66,6 @@ class Result:
     def _repr_html_(self) -> str:
         from emu.results.summary_html import summary_html
 
-        return summary_html(self)
+        profile = self.recording.profile if self.recording is not None else None
+        output = self.stdout, self.stderr
+        return summary_html(self.command, self.status, output, self.notes, self.summary, profile)

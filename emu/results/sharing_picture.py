@@ -13,7 +13,7 @@ from emu.observe.analysis.cow_profile import CowProfile, ForkShare, Usage
 
 _ROW, _INDENT, _BAR, _LEFT = 24, 14, 280, 150
 _TEXT = _LEFT + _BAR + 12
-_WIDTH = _TEXT + 330
+_WIDTH = _TEXT + 340
 _MOST = 24
 """Maximum number of processes in the picture."""
 _DEEPEST = 6
@@ -61,9 +61,9 @@ def _rows(profile: CowProfile) -> list[_Row]:
         (pid, 0, None) for pid in reversed(by_parent) if pid not in children
     ]
     while pending:
-        pid, depth, fork = pending.pop()
+        pid, depth, of = pending.pop()
         forks = by_parent.pop(pid, [])
-        rows.append(_row(usage.get(pid), pid, depth, fork, forks))
+        rows.append(_row(usage.get(pid), pid, depth, of, forks))
         pending += [(each.child, depth + 1, each) for each in reversed(forks)]
     return rows
 
@@ -89,12 +89,12 @@ def _row(
 ) -> _Row:
     shared, own = _most_shared(usage) if usage is not None else (0, 0)
     copied = sum(each.by_parent.copied for each in forks)
-    text = []
+    text = [f"{shared:,} shared, {own:,} own"] if usage is not None else []
     if fork is not None:
         copied += fork.by_child.copied + fork.frames_copied
-        text.append(f"{fork.pages_shared:,} pages shared with {fork.parent} at its fork")
+        text.append(f"{fork.pages_shared:,} from {fork.parent} by fork")
     if copied:
-        text.append(f"{copied:,} copied")
+        text.append(f"{copied:,} copied in all")
     name = usage.name if usage is not None else ""
     return _Row(pid, name, depth, shared, own, ", ".join(text))
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
+from emu.observe.analysis.cow_profile import CowProfile
 from emu.results.cow import Cow
 from emu.results.html import block, heading, pairs
 from emu.results.sharing_picture import sharing_picture
 from kernel.mm.outcome import Outcome
 
-if TYPE_CHECKING:
-    from emu.results.result import Result
-
 _MOST_OUTPUT = 2_000
 _MOST_COMMAND = 200
 
 
-def summary_html(result: Result) -> str:
-    """The summary of ``result``; its copies and the picture only if page faults were recorded."""
-    parts = [heading(_end(result)), *map(block, result.notes)]
-    parts += [block(text) for text in (_text(result.stdout), _text(result.stderr)) if text]
-    parts.append(_counters(result))
-    if result.recording is not None:
-        profile = result.recording.profile
+def summary_html(
+    command: Sequence[str],
+    status: int,
+    output: Sequence[bytes],
+    notes: Sequence[str],
+    counters: dict[str, Any],
+    profile: CowProfile | None,
+) -> str:
+    """The summary; copies and the picture only with a ``profile``."""
+    parts = [heading(f"{_command(command)}: status {status}"), *map(block, notes)]
+    parts += [block(text) for text in map(_text, output) if text]
+    if counters:
+        parts.append(_counters(counters))
+    if profile is not None:
         if profile.forks:
             parts += [heading("Copy-on-write"), Cow(profile)._repr_html_()]
         picture = sharing_picture(profile)
@@ -32,11 +38,9 @@ def summary_html(result: Result) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _end(result: Result) -> str:
-    command = shlex.join(result.command)
-    if len(command) > _MOST_COMMAND:
-        command = command[:_MOST_COMMAND] + "…"
-    return f"{command}: status {result.status}"
+def _command(words: Sequence[str]) -> str:
+    command = shlex.join(words)
+    return command[:_MOST_COMMAND] + "…" if len(command) > _MOST_COMMAND else command
 
 
 def _text(output: bytes) -> str:
@@ -47,10 +51,7 @@ def _text(output: bytes) -> str:
     return shown + (f"\n… {rest:,} more bytes" if rest > 0 else "")
 
 
-def _counters(result: Result) -> str:
-    summary = result.summary
-    if not summary:
-        return ""
+def _counters(summary: dict[str, Any]) -> str:
     faults = summary["faults"]
     calls = f"forks {summary['forks']:,}, system calls {summary['system_calls']:,}"
     rows = [

@@ -14,6 +14,8 @@ T = TypeVar("T")
 Columns = Mapping[str, Callable[[Any], Any]]
 """The value of each column for an object."""
 _MOST_SHOWN = 20
+_LONGEST = 32
+"""Maximum length of a text that is shown; of a longer one, such as a path, the end is shown."""
 _HEXADECIMAL = ("address", "frame_before", "frame_after")
 
 
@@ -81,4 +83,8 @@ class Table(Sequence[T], Generic[T]):
 
     def _shown_value(self, name: str, item: T) -> object:
         value = self._columns[name](item)
-        return hex(value) if name in _HEXADECIMAL else value
+        if name in _HEXADECIMAL:
+            return hex(value)
+        if isinstance(value, str) and len(value) > _LONGEST:
+            return "…" + value[1 - _LONGEST :]
+        return value

@@ -44,7 +44,7 @@ _FAULT: Columns = {
     **_attributes("count_before count_after flags_before flags_after"),
     **_attributes("table_copied huge split host_ns"),
 }
-_FAULT_SHOWN = ["pid", "access", "where", "address", "mapping", "outcome"]
+_FAULT_SHOWN = ["pid", "access", "where", "address", "outcome", "mapping"]
 _FORK: Columns = {
     **_attributes("number time parent child function file line pages_shared tables_shared"),
     "copied_by_parent": attrgetter("by_parent.copied"),
@@ -53,7 +53,10 @@ _FORK: Columns = {
     "reused_by_child": attrgetter("by_child.reused"),
     **_attributes("frames_copied eager_copies bytes_copied bytes_changed"),
 }
-_FORK_SHOWN = [name for name in _FORK if name not in ("time", "file", "tables_shared")]
+_FORK_SHOWN = [
+    *("number", "parent", "child", "function", "pages_shared"),
+    *("copied_by_parent", "copied_by_child", "bytes_copied", "bytes_changed"),
+]
 _SITE = _attributes("name file line via copies bytes_copied bytes_changed")
 _MEMORY = _attributes("pid name time resident proportional unique")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emu.api import Machine, Result
+from emu import Machine, Result
 from emu.options import Options
 from emu.session import Session
 from kernel.kernel import Kernel

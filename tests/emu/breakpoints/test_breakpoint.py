@@ -109,7 +109,12 @@ def test_is_an_access_of_another_kind_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "place, problem", [("nowhere", "unknown symbol"), ("a0", "register"), ("+", "not an address")]
+    "place, problem",
+    [
+        ("nowhere", "unknown symbol"),
+        ("a0", "no instruction"),
+        ("+", "not an address"),
+    ],
 )
 def test_is_a_place_that_is_none_reported(place: str, problem: str) -> None:
     with pytest.raises(InvalidAddress, match=problem):

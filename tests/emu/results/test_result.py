@@ -16,8 +16,8 @@ FORKS = """
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/wait.h>
-static char pages[3][4096] __attribute__((aligned(4096)));
-static void store(int at) { pages[at][7] = 2; }
+static volatile char pages[3][4096] __attribute__((aligned(4096)));
+__attribute__((noinline)) static void store(int at) { pages[at][7] = 2; }
 int main(void) {
     pages[0][0] = pages[1][0] = pages[2][0] = 1;
     if (!fork()) { store(0); store(1); _exit(0); }
@@ -66,7 +66,7 @@ def test_does_the_profile_agree_with_the_faults(result: Result) -> None:
     assert {sample.pid for sample in cow.memory} == {result.forks[0].parent, result.forks[0].child}
 
 
-def test_is_a_run_that_was_not_recorded_told_apart() -> None:
+def test_is_a_run_that_was_not_recorded_distinguished() -> None:
     result = machine().run([program("result_forks", FORKS)], record=False)
     assert result.status == 3
     for name in ("faults", "forks", "cow"):
@@ -75,13 +75,13 @@ def test_is_a_run_that_was_not_recorded_told_apart() -> None:
     assert "page faults" in result._repr_html_()
 
 
-def test_do_allocations_name_the_heap_blocks_only_when_asked() -> None:
+def test_do_allocations_name_the_heap_blocks_only_on_request() -> None:
     text = """
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/wait.h>
 int main(void) {
-    char *block = malloc(100000);
+    volatile char *block = malloc(100000);
     block[50000] = 1;
     if (!fork()) { block[50000] = 2; _exit(0); }
     wait(0);
