@@ -146,7 +146,7 @@ ROWS = (
     Row(87, "timerfd_gettime", event_fds.timerfd_gettime, "fd ptr"),
     Row(74, "signalfd4", event_fds.signalfd4, "fd ptr size oflags"),
     Row(26, "inotify_init1", inotify.inotify_init1, "oflags"),
-    Row(27, "inotify_add_watch", inotify.inotify_add_watch, "fd path hex", "events of what the guest does, not of the host's changes"),
+    Row(27, "inotify_add_watch", inotify.inotify_add_watch, "fd path uint", "events of what the guest does, not of the host's changes"),
     Row(28, "inotify_rm_watch", inotify.inotify_rm_watch, "fd int"),
     Row(72, "pselect6", poll.pselect6, "int ptr ptr ptr ptr ptr"),
     Row(73, "ppoll", poll.ppoll, "ptr uint ptr ptr size"),

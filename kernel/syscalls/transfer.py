@@ -29,7 +29,7 @@ def wait_for(file: OpenFile, events: int, until: int | None = None) -> Wait:
 
 
 def noted(file: OpenFile, event: int, result: Result) -> Result:
-    """The result of a transfer, of which those who watch the file hear if it moved bytes."""
+    """The result of a transfer, which is an event of the file if it moved bytes."""
     if not notify.is_watched(file) or result is None:
         return result
     if isinstance(result, int):
@@ -52,7 +52,7 @@ def _noted_later(file: OpenFile, event: int, call: Blocking) -> Blocking:
 def read_into(t: SyscallContext, file: OpenFile, spans: list[Span]) -> Result:
     """Reads at the file's offset (read(2), readv(2))."""
     buffers = Buffers(t.mem, spans)
-    if not buffers.remaining and file.stream:
+    if not buffers.remaining and file.stream and not file.reads_records:
         return 0
     if file.stops_background_read(t):
         return interrupted()

@@ -63,13 +63,13 @@ class Mapping(Protocol):
 
 
 class Listener(Protocol):
-    """Who watches a node (:mod:`kernel.vfs.core.notify`)."""
+    """A receiver of the events of a node (:mod:`kernel.vfs.core.notify`)."""
 
     def happened(self, mask: int, name: str, cookie: int, removed: bool, /) -> None:
         """Receives an event of the node, or of ``name`` in it."""
 
     def ended(self) -> None:
-        """The node is no more."""
+        """Ends the watch: the node has no name."""
 
 
 class Inode:

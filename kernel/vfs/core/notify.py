@@ -77,7 +77,7 @@ def is_last_name(node: Inode) -> bool:
 
 
 def removed(node: Inode, entry: Entry, *, was_last: bool) -> None:
-    """Tells that unlink(2) or rmdir(2) removed a name."""
+    """Reports that unlink(2) or rmdir(2) removed a name."""
     is_directory = node.kind == stat.S_IFDIR
     if not is_directory:
         emit(node, ATTRIB)
@@ -97,7 +97,7 @@ def lose_name(node: Inode, entry: Entry, *, was_last: bool) -> None:
 
 
 def moved(node: Inode, source: Entry, target: Entry, cookie: int) -> None:
-    """Tells that a name was moved."""
+    """Reports that a name was moved."""
     mark = IS_DIRECTORY if node.kind == stat.S_IFDIR else 0
     emit(source.directory, MOVED_FROM | mark, source.name, cookie=cookie)
     emit(target.directory, MOVED_TO | mark, target.name, cookie=cookie)

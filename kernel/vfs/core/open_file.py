@@ -74,6 +74,9 @@ class OpenFile:
     stream = False
     """True when a read returns the bytes available; False when it returns all bytes requested."""
 
+    reads_records = False
+    """True when a read of 0 bytes fails as any other that is too short for a record."""
+
     def __init__(self, inode: Inode, flags: int, path: str = "") -> None:
         self.inode = inode
         self.flags = flags
@@ -87,7 +90,7 @@ class OpenFile:
         self.watchers: dict[Watcher, None] = {}
         """Watchers to notify when the last descriptor is closed."""
         self.found_at: Entry | None = None
-        """Where open(2) found it; None for a file without a name."""
+        """The entry at which open(2) found it; None for a file without a name."""
         self.closing: Callable[[OpenFile], None] | None = None
         """Called when the last descriptor is closed, before the file's own resources go."""
         self._charged_to: Budget | None = None

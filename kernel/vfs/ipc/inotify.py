@@ -20,7 +20,7 @@ from kernel.vfs.ipc.pipe import FIONREAD
 ALL_EVENTS = 0xFFF
 OVERFLOW, IGNORED = 0x4000, 0x8000
 EXCL_UNLINK, MASK_CREATE, MASK_ADD, ONE_SHOT = 0x0400_0000, 0x1000_0000, 0x2000_0000, 0x8000_0000
-_KEPT = ALL_EVENTS | EXCL_UNLINK | ONE_SHOT
+_STORED_BITS = ALL_EVENTS | EXCL_UNLINK | ONE_SHOT
 MAX_QUEUED = 16384
 MAX_INSTANCES = 128
 _RECORD = struct.Struct("<iIII")
@@ -28,7 +28,7 @@ _LAST_NUMBER = (1 << 31) - 1
 
 
 class Inotify:
-    """What all instances of a machine share."""
+    """State that all instances of a machine share."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -110,6 +110,7 @@ class InotifyFile(OpenFile):
     """An instance: its watches by number and by node, and the events that were not read yet."""
 
     stream = True
+    reads_records = True
 
     def __init__(self, inode: Inode, flags: int, shared: Inotify) -> None:
         if shared.instances >= MAX_INSTANCES:
@@ -143,11 +144,11 @@ class InotifyFile(OpenFile):
         if found is not None:
             if mask & MASK_CREATE:
                 raise Errno(EEXIST)
-            found.mask = mask & _KEPT | (found.mask if mask & MASK_ADD else 0)
+            found.mask = mask & _STORED_BITS | (found.mask if mask & MASK_ADD else 0)
             return found.number
         self._budget.take(Kind.WATCH, Cost.WATCH, ENOSPC)
         self._last_number = self._next_number()
-        watch = Watch(self, self._last_number, node, mask & _KEPT)
+        watch = Watch(self, self._last_number, node, mask & _STORED_BITS)
         self._watches[watch.number] = self._by_node[node] = watch
         if node.watches is None:
             node.watches = {}

@@ -177,10 +177,10 @@ def rename(fs: FsContext, old: tuple[Inode, str], new: tuple[Inode, str], flags:
     else:
         source.parent.rename(source.name, target.parent, target.name)
     if node is not target.node:
-        _tell_of_rename(fs, source, target, flags, was_last)
+        _report_rename(fs, source, target, flags, was_last)
 
 
-def _tell_of_rename(
+def _report_rename(
     fs: FsContext, source: ResolvedPath, target: ResolvedPath, flags: int, was_last: bool
 ) -> None:
     node, other = source.require_node(), target.node

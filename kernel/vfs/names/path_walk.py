@@ -154,7 +154,7 @@ class _Walk:
 
 
 def entry_of(found: ResolvedPath) -> Entry | None:
-    """Where the events of a node go besides its own watchers; None without such a place."""
+    """The entry to whose watchers the events of a node go as well; None without one."""
     node = found.node
     if node is not None and node.kind == stat.S_IFDIR:
         above = node.parent

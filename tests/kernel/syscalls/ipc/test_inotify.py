@@ -1,4 +1,4 @@
-"""Which events does each call cause, in which order? Expected: those of Linux (tests/oracles)."""
+"""Does each call cause the events that Linux has, in the same order?"""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def watcher(t: FakeThread) -> Watcher:
     return Watcher(t)
 
 
-def test_what_a_directory_tells_of_its_files(t: FakeThread, watcher: Watcher) -> None:
+def test_events_of_files_in_a_directory(t: FakeThread, watcher: Watcher) -> None:
     assert watcher.add("/d") == 1
     fd = open_(t, "/d/f", O_CREAT | O_RDWR)
     assert watcher.events() == ["1 CREATE f", "1 OPEN f"]
@@ -99,7 +99,7 @@ def test_what_a_directory_tells_of_its_files(t: FakeThread, watcher: Watcher) ->
     ]  # fmt: skip
 
 
-def test_a_file_and_its_directory_are_both_told(t: FakeThread, watcher: Watcher) -> None:
+def test_watchers_of_a_file_and_of_its_directory(t: FakeThread, watcher: Watcher) -> None:
     put_file(t, "/d/f")
     assert (watcher.add("/d/f"), watcher.add("/d"), watcher.add("/d/f")) == (1, 2, 1)
     fd = open_(t, "/d/f", O_RDWR)
@@ -129,7 +129,8 @@ def test_a_file_that_is_open_is_deleted_when_closed(t: FakeThread, watcher: Watc
 def test_a_name_that_is_replaced_and_names_that_are_exchanged(
     t: FakeThread, watcher: Watcher
 ) -> None:
-    put_file(t, "/d/1"), put_file(t, "/d/2")
+    put_file(t, "/d/1")
+    put_file(t, "/d/2")
     watcher.add("/d"), watcher.add("/d/1"), watcher.add("/d/2")
     rename(t, "/d/1", "/d/2")
     assert watcher.events() == [
