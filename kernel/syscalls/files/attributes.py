@@ -169,7 +169,7 @@ def utimensat(t: SyscallContext, dirfd: int, path: int, times: int, flags: int) 
         if dirfd == AT_FDCWD:
             raise Errno(EFAULT)
         file = t.files.get_usable(dirfd)
-        node, shown = file.inode, file.path
+        node, shown, entry = file.inode, file.path, file.found_at
     else:
         node, shown, entry = named_entry(t, dirfd, path, flags)
     with recording_refusal(t.fs, lambda: shown):

@@ -95,6 +95,8 @@ static void directories(void)
     DO(ftruncate(file, 5));
     DO(fallocate(file, 0, 0, 100));
     DO(fchmod(file, 0600));
+    DO(futimens(file, NULL));
+    DO(fchown(file, -1, getgid()));
     DO(close(dup(file)));
     DO(close(file));
     DO(close(open("d/new", O_RDONLY)));
