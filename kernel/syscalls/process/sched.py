@@ -23,7 +23,7 @@ def sched_yield(t: SyscallContext) -> int:
 
 def sched_getaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
     """Returns the mask of the only hart, bit 0."""
-    _thread(t, pid)
+    find_thread(t, pid)
     if size < 8 or size & 7:
         raise Errno(EINVAL)
     t.mem.write_u64(mask, 1)
@@ -31,7 +31,7 @@ def sched_getaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
 
 
 def sched_setaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
-    _thread(t, pid)
+    find_thread(t, pid)
     affinity = int.from_bytes(t.mem.read(mask, min(size, 128)), "little")
     if not affinity & 1:
         raise Errno(EINVAL)
@@ -66,17 +66,27 @@ def _set(t: SyscallContext, pid: int, policy: int | None, address: int) -> int:
     if pid < 0:
         raise Errno(EINVAL)
     priority = t.mem.read_u32(address)
-    thread = _thread(t, pid)
+    thread = find_thread(t, pid)
     wanted = thread.policy if policy is None else policy
-    kind = wanted & ~SCHED_RESET_ON_FORK
+    check_policy(wanted & ~SCHED_RESET_ON_FORK, priority)
+    set_policy(t, thread, wanted)
+    return 0
+
+
+def check_policy(kind: int, priority: int) -> None:
+    """EINVAL for a policy that does not exist, or a priority that it does not have."""
     if kind not in (*_ORDINARY, *_REAL_TIME) or not (
         1 <= priority <= _HIGHEST_PRIORITY if kind in _REAL_TIME else not priority
     ):
         raise Errno(EINVAL)
-    if kind in _REAL_TIME or (t.fs.credentials.uid and _needs_privilege(thread.policy, wanted)):
+
+
+def set_policy(t: SyscallContext, thread: Thread, policy: int) -> None:
+    """Sets a policy that exists; EPERM."""
+    real_time = policy & ~SCHED_RESET_ON_FORK in _REAL_TIME
+    if real_time or (t.fs.credentials.uid and _needs_privilege(thread.policy, policy)):
         raise Errno(EPERM)
-    thread.policy = wanted
-    return 0
+    thread.policy = policy
 
 
 def _needs_privilege(old: int, new: int) -> bool:
@@ -109,10 +119,10 @@ def _check_address(address: int) -> None:
 def _thread_of(t: SyscallContext, tid: int) -> Thread:
     if tid < 0:
         raise Errno(EINVAL)
-    return _thread(t, tid)
+    return find_thread(t, tid)
 
 
-def _thread(t: SyscallContext, tid: int) -> Thread:
+def find_thread(t: SyscallContext, tid: int) -> Thread:
     if not tid:
         return t.thread
     found = t.kernel.find_thread(tid)
