@@ -191,7 +191,7 @@ class Engine:
         In code that is already translated it takes effect after :meth:`flush_code`.
         """
 
-        def hook(_engine: int, pc: int, _size: int, _data: int) -> None:
+        def hook(_engine: int, pc: int, _size: int, _data: int | None) -> None:  # None for NULL
             reached(pc)
 
         self._add_hook(uc.UC_HOOK_CODE, hook_of(_REACHED(hook)), address, address)
