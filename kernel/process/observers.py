@@ -32,7 +32,7 @@ _EVENTS = [
 
 def _overrides(observer: Observer, name: str) -> bool:
     inherited = getattr(type(observer), name) is getattr(Observer, name)
-    return isinstance(observer, Observers) or not inherited
+    return not inherited or name in getattr(observer, "__dict__", {})
 
 
 def _in_order(functions: list[Callable[..., None]]) -> Callable[..., None]:

@@ -23,6 +23,14 @@ from tests.kernel.worlds import BASE, RW, anonymous, mapped_file
 from tests.wrong.checks.check import Checks, same
 from tests.wrong.checks.scene import FILE, P, Scene, scene
 
+
+class LeavesAll:
+    """A pager that leaves each fault to the kernel's handler."""
+
+    def resolve(self, *_fault: object) -> None:
+        return None
+
+
 CHECKS = Checks("exact")
 MANY_FREE = 16
 
@@ -119,12 +127,14 @@ def a_child_has_what_its_parents_space_has() -> None:
         with scene() as s:
             parent, observer = s.parent, Observer()
             parent.observer = observer
+            parent.pager = pager = LeavesAll()
             parent.brk_start, parent.brk = 0x2000_0000, 0x2000_0800
             parent.mmap_top, parent.stack_limit = 0x7000_0000, 0x12_3000
             parent.asks_for_barriers = parent.locks_new = True
             parent.mark(BASE, BASE + P, locked=True)
             child = s.fork(parent, policy)
             same(child.observer is observer, True, "the child has its parent's observer")
+            same(child.pager is pager, True, "the child's faults have its parent's handler")
             same((child.brk_start, child.brk), (0x2000_0000, 0x2000_0800), "the child's heap")
             same((child.mmap_top, child.stack_limit), (0x7000_0000, 0x12_3000), "its limits")
             same(child.asks_for_barriers, True, "it is registered for membarrier")

@@ -125,7 +125,11 @@ VARIANTS = [
         "cost.ptes_written += sharing.pointers", "pass",
     ),
     _fork("child-unobserved", "a child's space has no observer",
-          old="child.observer = parent.observer", new="pass"),
+          old="child.observer, child.pager = parent.observer, parent.pager",
+          new="child.pager = parent.pager"),
+    _fork("child-without-pager", "a child's faults are handled by the kernel's own code",
+          old="child.observer, child.pager = parent.observer, parent.pager",
+          new="child.observer = parent.observer"),
     _fork("child-unregistered", "a child is not registered for membarrier",
           old="child.asks_for_barriers = parent.asks_for_barriers", new="pass"),
     wrong(
