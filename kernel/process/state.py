@@ -154,7 +154,8 @@ class KernelState:
 
     def find_thread(self, tid: int) -> Thread | None:
         """The thread with an id, of any process."""
-        for process in self.processes.values():
+        named = self.processes.get(tid)  # most are the first of their process
+        for process in [named] if named is not None else self.processes.values():
             if tid in process.threads:
                 return process.threads[tid]
         return None

@@ -45,8 +45,7 @@ def splice(
     from_pipe, to_pipe = isinstance(source, PipeEnd), isinstance(sink, PipeEnd)
     if (from_pipe and in_offset) or (to_pipe and out_offset):
         raise Errno(ESPIPE)
-    to = _OFFSET.unpack(t.mem.read(out_offset, 8))[0] if out_offset else None
-    at = _OFFSET.unpack(t.mem.read(in_offset, 8))[0] if in_offset else None
+    to, at = _read_offset(t, out_offset), _read_offset(t, in_offset)
     _check_modes(source, sink)
     most = min(count, MAX_RW)
     if isinstance(source, PipeEnd):
@@ -88,6 +87,11 @@ def vmsplice(t: SyscallContext, fd: int, iov: int, count: int, flags: int) -> Re
     if file.writable:
         return _from_memory(t, file, buffers, flags)
     return _to_memory(t, file, buffers, flags)
+
+
+def _read_offset(t: SyscallContext, address: int) -> int | None:
+    """The offset at ``address``, whose range :func:`_check_offset` checks; None without one."""
+    return int(_OFFSET.unpack(t.mem.read(address, 8))[0]) if address else None
 
 
 def _check_flags(flags: int) -> None:

@@ -43,8 +43,7 @@ def pidfd_open(t: SyscallContext, pid: int, flags: int) -> int:
         raise Errno(EINVAL)
     process = t.kernel.processes.get(pid)
     if process is None:
-        is_thread = any(pid in other.threads for other in t.kernel.processes.values())
-        raise Errno(EINVAL if is_thread else ESRCH)
+        raise Errno(ESRCH if t.kernel.find_thread(pid) is None else EINVAL)
     inode = AnonymousInode(t.fs.namespace.anonymous)
     return t.files.install(PidFile(inode, flags, process.lifetime), cloexec=True)
 

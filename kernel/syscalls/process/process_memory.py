@@ -69,10 +69,10 @@ def _copy(t: SyscallContext, source: Buffers, sink: Buffers) -> int:
 
 def _process(t: SyscallContext, tid: int) -> Process:
     """Returns the process with a thread ``tid``; ESRCH for one that has ended, too."""
-    for process in t.kernel.processes.values():
-        if tid in process.threads:
-            return process
-    raise Errno(ESRCH)
+    thread = t.kernel.find_thread(tid)
+    if thread is None:
+        raise Errno(ESRCH)
+    return thread.process
 
 
 def kcmp(t: SyscallContext, first: int, second: int, kind: int, one: int, two: int) -> int:

@@ -39,12 +39,12 @@ def sched_setaffinity(t: SyscallContext, pid: int, size: int, mask: int) -> int:
 
 
 def sched_getscheduler(t: SyscallContext, pid: int) -> int:
-    return _thread_of(t, pid).policy
+    return thread_of(t, pid).policy
 
 
 def sched_getparam(t: SyscallContext, pid: int, address: int) -> int:
     _check_address(address)
-    _thread_of(t, pid)
+    thread_of(t, pid)
     t.mem.write_u32(address, 0)
     return 0
 
@@ -116,7 +116,8 @@ def _check_address(address: int) -> None:
         raise Errno(EINVAL)
 
 
-def _thread_of(t: SyscallContext, tid: int) -> Thread:
+def thread_of(t: SyscallContext, tid: int) -> Thread:
+    """As :func:`find_thread`; EINVAL for a negative number."""
     if tid < 0:
         raise Errno(EINVAL)
     return find_thread(t, tid)

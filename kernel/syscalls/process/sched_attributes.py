@@ -79,8 +79,6 @@ def _read_attributes(t: SyscallContext, address: int) -> tuple[int, int, int, in
 
 
 def sched_rr_get_interval(t: SyscallContext, pid: int, address: int) -> int:
-    if pid < 0:
-        raise Errno(EINVAL)
-    sched.find_thread(t, pid)
+    sched.thread_of(t, pid)
     t.mem.write(address, struct.pack("<qq", 0, _SLICE))
     return 0

@@ -92,12 +92,11 @@ def _tkill_info(t: SyscallContext, signo: int) -> SigInfo:
 def _signal_thread(t: SyscallContext, pid: int | None, tid: int, info: SigInfo) -> int:
     if tid <= 0:
         raise Errno(EINVAL)
-    found = t.kernel.processes.get(tid if pid is None else pid)
-    for process in ([found] if found is not None else []) or t.kernel.processes.values():
-        if tid in process.threads and pid in (None, process.pid):
-            if info.signo and not send_thread(t.kernel, process.threads[tid], info):
-                raise Errno(EAGAIN)
-            return 0
+    thread = t.kernel.find_thread(tid)
+    if thread is not None and pid in (None, thread.process.pid):
+        if info.signo and not send_thread(t.kernel, thread, info):
+            raise Errno(EAGAIN)
+        return 0
     zombie = t.kernel.processes.get(tid)
     if zombie is not None and not zombie.alive:
         return 0

@@ -125,7 +125,7 @@ def get_int(t: IoctlCaller, address: int) -> int:
 
 
 def _set_discipline(t: IoctlCaller, address: int) -> None:
-    """There is no other line discipline than N_TTY."""
+    """Accepts N_TTY, the only line discipline."""
     if get_int(t, address):
         raise Errno(EINVAL if t.is_privileged else EPERM)
 
